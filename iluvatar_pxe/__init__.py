@@ -1,0 +1,1 @@
+"""iluvatar-pxe: zero-touch netboot provisioning for a home lab."""

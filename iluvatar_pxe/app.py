@@ -1,0 +1,152 @@
+"""The composition root: builds the parts, runs them in one TaskGroup, and stops them in stages."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.boot.programs import architectures_ready
+from iluvatar_pxe.errors import FleetError, ServerError
+from iluvatar_pxe.gitops.directory import plant_starter_fleet, read_fleet
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.servers.desk import Desk
+from iluvatar_pxe.servers.dhcp import DhcpServer
+from iluvatar_pxe.servers.health import Health
+from iluvatar_pxe.servers.http import HttpServer
+from iluvatar_pxe.servers.interfaces import Interface, choose_interfaces
+from iluvatar_pxe.servers.tftp import TftpServer
+from iluvatar_pxe.servers.tftp_files import TftpFiles
+from iluvatar_pxe.servers.tickets import TicketOffice, load_key
+from iluvatar_pxe.settings import Settings
+
+TRANSFER_GRACE = 5.0
+"""Seconds that running transfers get to finish after SIGTERM; with the rest, stopping stays below 10 s."""
+
+_log = structlog.get_logger()
+
+
+class App:
+    """All parts of one daemon."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        interfaces: tuple[Interface, ...],
+        desk: Desk,
+        tickets: TicketOffice,
+    ) -> None:
+        self.settings = settings
+        self.interfaces = interfaces
+        self.desk = desk
+        http_port = settings.http.port
+        files = TftpFiles(desk, interfaces, http_port)
+        self.dhcp = DhcpServer(settings.dhcp, interfaces, http_port, desk)
+        self.tftp = TftpServer(settings.tftp, [one.address for one in interfaces], files.open, files.report)
+        health = Health(
+            parts={
+                "assets": lambda: desk.catalogue.problem,
+                "database": lambda: desk.inventory.health,
+                "fleet": lambda: desk.fleet_problem,
+            },
+            programs=self.programs,
+        )
+        self.http = HttpServer(settings.http, interfaces, desk, tickets, health)
+        self._stop = asyncio.Event()
+
+    @classmethod
+    async def build(cls, settings: Settings) -> "App":
+        """Read everything that the daemon needs; raises SettingsError, FleetError or ServerError."""
+        await asyncio.to_thread(_make_directories, settings)
+        interfaces = await asyncio.to_thread(choose_interfaces, settings.network.interfaces)
+        if settings.fleet.source == "hosted":
+            await asyncio.to_thread(plant_starter_fleet, settings.fleet_directory)
+        fleet = await asyncio.to_thread(read_fleet, settings.fleet_directory)
+        key = await asyncio.to_thread(load_key, settings.state_directory / "ticket.key")
+        catalogue = Catalogue(settings.assets_directory)
+        await catalogue.refresh()
+        inventory = Inventory(settings.database_url)
+        await inventory.open()
+        desk = Desk(fleet, settings.fleet_directory, inventory, catalogue)
+        return cls(settings, interfaces, desk, TicketOffice(key, time.monotonic))
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads the fleet. Raises ServerError when a port is taken."""
+        await self._bind()
+        loop = asyncio.get_running_loop()
+        reload = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGINT, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, reload.set)
+        ready()
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self.desk.inventory.run()),
+                group.create_task(self.desk.catalogue.run()),
+                group.create_task(self._reload_when(reload)),
+            ]
+            group.create_task(self.tftp.run())
+            await self._stop.wait()
+            await self._stop_in_stages()
+            for task in tasks:
+                task.cancel()
+        await self.desk.inventory.close()
+        _log.info("stopped")
+
+    def programs(self) -> dict[str, str | None]:
+        """Tell for every kind of firmware the iPXE program it gets, or None."""
+        return architectures_ready(self.desk.catalogue.ready)
+
+    async def reload_fleet(self) -> None:
+        """Read the fleet again; a faulty one changes nothing."""
+        try:
+            fleet = await asyncio.to_thread(read_fleet, self.desk.fleet_directory)
+        except FleetError as error:
+            self.desk.fleet_problem = error.findings[0]
+            for finding in error.findings:
+                _log.error("fleet.rejected", why=finding)
+            return
+        self.desk.fleet, self.desk.fleet_problem = fleet, None
+        _log.info("fleet.loaded", machines=len(fleet.names))
+
+    async def _bind(self) -> None:
+        try:
+            self.tftp.bind()
+            await self.http.bind()
+            if self.settings.network.dhcp == "proxy":
+                self.dhcp.bind()
+        except ServerError:
+            self.dhcp.close()
+            await self.http.close(0)
+            await self.tftp.drain(0)
+            raise
+
+    async def _stop_in_stages(self) -> None:
+        """No new work, let running transfers finish, and only then the database."""
+        _log.info("stopping", grace_seconds=TRANSFER_GRACE)
+        self.dhcp.close()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.tftp.drain(TRANSFER_GRACE))
+            group.create_task(self.http.close(TRANSFER_GRACE))
+
+    async def _reload_when(self, wanted: asyncio.Event) -> None:
+        while True:
+            await wanted.wait()
+            wanted.clear()
+            await self.reload_fleet()
+
+
+def _make_directories(settings: Settings) -> None:
+    for directory in (settings.state_directory, settings.assets_directory):
+        _make_directory(directory)
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        remedy = "make it writable or set [state] directory"
+        raise ServerError(f"{directory}: cannot be created: {error.strerror}; {remedy}") from error

@@ -1,0 +1,1 @@
+"""Boot files: logical names to verified files."""

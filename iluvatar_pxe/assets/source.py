@@ -1,0 +1,93 @@
+"""Where the bytes of one served file come from: memory or disk, read at any offset."""
+
+import asyncio
+import os
+import stat
+from io import FileIO
+from pathlib import Path
+from typing import Protocol, Self
+
+from iluvatar_pxe.errors import AssetError
+
+
+class Source(Protocol):
+    """One open file of a size that is known before the first byte is read."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, when it was opened."""
+        ...
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset`` on, fewer only where the file ends; raises AssetError."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it; may be called again."""
+        ...
+
+
+class BytesSource:
+    """A file that was made in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    async def read(self, offset: int, length: int) -> bytes:
+        return self._data[offset : offset + length]
+
+    async def close(self) -> None:
+        pass
+
+
+class FileSource:
+    """A regular file on disk. Every call to the operating system happens in a thread."""
+
+    def __init__(self, path: Path, file: FileIO, size: int) -> None:
+        self._path = path
+        self._file = file
+        self._size = size
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open ``path``; raises AssetError (one line) if that is no regular file that can be read."""
+        file, size = await asyncio.to_thread(_open, path)
+        return cls(path, file, size)
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    async def read(self, offset: int, length: int) -> bytes:
+        return await asyncio.to_thread(self._pread, offset, length)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._file.close)
+
+    def _pread(self, offset: int, length: int) -> bytes:
+        try:
+            return os.pread(self._file.fileno(), length, offset)
+        except (OSError, ValueError) as error:  # ValueError: closed while a cancelled read was on its way
+            raise AssetError(f"{self._path}: cannot be read: {error}; fetch or restore it") from error
+
+
+def _open(path: Path) -> tuple[FileIO, int]:
+    try:
+        file = FileIO(path, opener=_open_without_waiting)
+    except OSError as error:
+        raise AssetError(
+            f"{path}: cannot be opened: {error.strerror}; make it a readable regular file"
+        ) from error
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        file.close()
+        raise AssetError(f"{path}: not a regular file; only regular files are served")
+    return file, status.st_size
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)  # a FIFO would wait for its writer

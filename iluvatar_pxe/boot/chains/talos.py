@@ -1,0 +1,67 @@
+"""talos: Talos Linux from memory, which fetches its machine configuration with a ticket."""
+
+from iluvatar_pxe.boot.chains.hold import hold_for
+from iluvatar_pxe.boot.chains.subject import Subject
+from iluvatar_pxe.boot.plan import Hold, RunScript
+from iluvatar_pxe.fleet.models import TalosLayer
+from iluvatar_pxe.wire.pxe import CpuArch
+
+_TALOS_ARCH = {CpuArch.X86_64: "amd64", CpuArch.ARM64: "arm64"}
+
+_KERNEL_ARGS = (
+    "talos.platform=metal",
+    "console=tty0",
+    "slab_nomerge=",
+    "pti=on",
+    "consoleblank=0",
+    "printk.devkmsg=on",
+    "selinux=1",
+    "module.sig_enforce=1",
+    "proc_mem.force_override=never",
+)
+"""What Image Factory gives a metal machine by default (siderolabs/talos, pkg/machinery/kernel/kernel.go).
+
+Talos reboots for ever without ``slab_nomerge`` and ``pti=on``.
+"""
+_KERNEL_ARGS_TO_1_13 = ("init_on_alloc=1", "nvme_core.io_timeout=4294967295")
+
+
+def plan(subject: Subject) -> RunScript | Hold:
+    """Boot Talos' kernel and initramfs; hold while one of them is not there."""
+    arch = _TALOS_ARCH.get(subject.arch)
+    if arch is None:
+        return hold_for(
+            subject, f"Talos runs on x86_64 and arm64, not on {subject.arch}", "give it another chain"
+        )
+    if subject.fleet.arda is None:
+        return hold_for(subject, "the fleet has no layers/arda.yaml", "create it")
+    layer = subject.fleet.arda.talos
+    kernel, initramfs = asset_names(layer, arch)
+    for name in (kernel, initramfs):
+        if name not in subject.ready:
+            return hold_for(subject, f"the file {name} is missing", "put it into the assets directory")
+    return RunScript(
+        why=f"{subject.why}, Talos {layer.version}",
+        chain="talos",
+        name=subject.title,
+        template="talos.ipxe",
+        values={
+            "version": layer.version,
+            "kernel": kernel,
+            "initramfs": initramfs,
+            "kernel_args": " ".join(kernel_args(layer)),
+        },
+        config=subject.fleet.texts[subject.boot.config or ""],
+    )
+
+
+def asset_names(layer: TalosLayer, arch: str) -> tuple[str, str]:
+    """Return the logical names of kernel and initramfs, laid out as Image Factory serves them."""
+    folder = f"talos/{layer.schematic}/{layer.version}"
+    return f"{folder}/kernel-{arch}", f"{folder}/initramfs-{arch}.xz"
+
+
+def kernel_args(layer: TalosLayer) -> tuple[str, ...]:
+    """Return the kernel's arguments but for ``talos.config``."""
+    older = _KERNEL_ARGS_TO_1_13 if layer.minor <= (1, 13) else ()
+    return (*_KERNEL_ARGS, *older, *layer.extra_kernel_args)

@@ -1,0 +1,61 @@
+"""What a machine is served: a closed set of plans, each saying why in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from iluvatar_pxe.fleet.models import LocalMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """No answer. ``notable`` ones are for the log: somebody wanted a boot and gets none."""
+
+    why: str
+    notable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chainload:
+    """Firmware is to run a network boot program; ``program`` is its logical asset name."""
+
+    why: str
+    program: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunScript:
+    """iPXE is to run a script: a template of ``boot_assets/ipxe`` and its values.
+
+    ``config`` is the text that the machine's ticket is redeemed for, if the chain has one.
+    """
+
+    why: str
+    chain: str
+    name: str
+    template: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    config: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootLocal:
+    """The machine is to boot its own disk."""
+
+    why: str
+    name: str
+    method: LocalMethod | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """The machine is to wait and ask again. ``screen`` are lines for the person in front of it."""
+
+    why: str
+    name: str
+    screen: tuple[str, ...]
+
+
+Answer = Chainload | RunScript | BootLocal | Hold
+"""Every plan that is answered."""
+Plan = Ignore | Answer
+"""Everything ``plan_for`` may return."""

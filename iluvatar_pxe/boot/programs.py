@@ -1,0 +1,39 @@
+"""iPXE programs: which file each kind of firmware can run."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from iluvatar_pxe.wire.pxe import CpuArch, Platform
+
+PROGRAM_FOLDER = "ipxe"
+
+PROGRAMS: Mapping[tuple[Platform, CpuArch], tuple[str, ...]] = MappingProxyType(
+    {
+        (Platform.BIOS, CpuArch.X86_64): ("undionly.kpxe", "ipxe.pxe"),
+        (Platform.UEFI, CpuArch.X86_64): ("snponly.efi", "ipxe.efi"),
+        (Platform.UEFI, CpuArch.I386): ("snponly-i386.efi", "ipxe-i386.efi", "ipxe32.efi"),
+        (Platform.UEFI, CpuArch.ARM64): ("snponly-arm64.efi", "ipxe-arm64.efi"),
+    }
+)
+"""By platform and processor, the programs that fit, best first.
+
+``undionly`` and ``snponly`` use the firmware's own network driver, so they work with every NIC that firmware
+can boot from, and only with that one.
+"""
+
+
+def program_for(platform: Platform, arch: CpuArch, wanted: str | None, ready: frozenset[str]) -> str | None:
+    """Return the asset name of the program to run, ``wanted`` before the usual ones, or None."""
+    fitting = PROGRAMS.get((platform, arch), ())
+    if wanted in fitting:
+        fitting = (wanted, *fitting)
+    names = (f"{PROGRAM_FOLDER}/{program}" for program in fitting)
+    return next((name for name in names if name in ready), None)
+
+
+def architectures_ready(ready: frozenset[str]) -> dict[str, str | None]:
+    """Tell for every kind of firmware served here, by name, the program it would get."""
+    return {
+        f"{platform.value}-{arch.value}": program_for(platform, arch, None, ready)
+        for platform, arch in PROGRAMS
+    }

@@ -1,0 +1,81 @@
+"""``iluvatar-pxe serve``: the daemon."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from iluvatar_pxe.app import App
+from iluvatar_pxe.log import configure_logging, is_console
+from iluvatar_pxe.servers.interfaces import Interface
+from iluvatar_pxe.settings import DEFAULT_FILE, Settings, load_settings
+
+_log = structlog.get_logger()
+
+
+def serve(
+    config: Annotated[
+        Path | None, typer.Option(help=f"Settings of this host. Default: {DEFAULT_FILE}, if it exists.")
+    ] = None,
+) -> None:
+    """Serve proxyDHCP, TFTP and HTTP until stopped. SIGHUP reloads the fleet."""
+    settings = load_settings(config, os.environ)
+    configure_logging(settings.log.level, settings.log.format)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    app = await App.build(settings)
+    await app.serve(lambda: announce(app))
+
+
+def announce(app: App) -> None:
+    """Say what listens where: a line of log for each interface, and a table for people."""
+    for interface in app.interfaces:
+        _log.info("listening", **listeners(app.settings, interface))
+    if is_console(app.settings.log.format):
+        console = Console(highlight=False)
+        console.print(_table(app))
+        console.print(_next_step(app))
+
+
+def listeners(settings: Settings, interface: Interface) -> dict[str, str]:
+    """Return by protocol the socket addresses of one interface."""
+    address = interface.address
+    dhcp = f"{address}:{settings.dhcp.port} and :{settings.dhcp.pxe_port}"
+    return {
+        "interface": interface.name,
+        "dhcp": dhcp if settings.network.dhcp == "proxy" else "off",
+        "tftp": f"{address}:{settings.tftp.port}",
+        "http": f"{address}:{settings.http.port}",
+    }
+
+
+def _table(app: App) -> Table:
+    table = Table(title="iluvatar-pxe listens", title_justify="left")
+    for heading in ("interface", "proxyDHCP", "TFTP", "HTTP"):
+        table.add_column(heading)
+    for interface in app.interfaces:
+        table.add_row(*listeners(app.settings, interface).values())
+    return table
+
+
+def _next_step(app: App) -> str:
+    programs = app.programs()
+    lines = [
+        f"iPXE for {kind}: {program or 'none (install the package ipxe)'}"
+        for kind, program in programs.items()
+    ]
+    lines += [
+        f"Fleet: {app.settings.fleet_directory} ({len(app.desk.fleet.names)} machines listed)",
+        f"Boot files: {app.settings.assets_directory}",
+        "",
+        "Next: let a machine boot from the network (PXE or UEFI HTTP Boot); its screen says what to do.",
+        f"Or ask: curl http://{app.interfaces[0].address}:{app.settings.http.port}/readyz",
+    ]
+    return "\n".join(lines)

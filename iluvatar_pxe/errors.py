@@ -1,0 +1,50 @@
+"""Every error this project raises on purpose.
+
+IluvatarError                 base; its text is one line that names the thing and the remedy
+├── WireError                 bytes from the network that are not a message (their fault)
+├── SettingsError             config.toml or an ILUVATAR_PXE_* variable (exit 2)
+├── FleetError                one or more findings in the fleet's files (exit 2)
+├── InventoryError            the database cannot be opened, read or written
+├── AssetError                a boot file that cannot be served
+├── ServerError               a socket that cannot be bound, an interface that is not there
+└── LabError                  the private virtual network cannot be built or driven
+"""
+
+
+class IluvatarError(Exception):
+    """Base of all errors raised on purpose; ``str()`` is one line for people."""
+
+
+class WireError(IluvatarError):
+    """A datagram or field that does not decode; the only error a decoder raises."""
+
+
+class SettingsError(IluvatarError):
+    """A setting that is unknown, malformed or impossible."""
+
+
+class FleetError(IluvatarError):
+    """The fleet's files contradict the schema or each other.
+
+    ``findings`` holds one line per fault, each ``file:line: what is wrong; what to do``.
+    """
+
+    def __init__(self, findings: list[str]) -> None:
+        super().__init__("\n".join(findings))
+        self.findings = findings
+
+
+class InventoryError(IluvatarError):
+    """The inventory database cannot be opened, migrated, read or written."""
+
+
+class AssetError(IluvatarError):
+    """A boot file that is missing, unreadable or outside its directory."""
+
+
+class ServerError(IluvatarError):
+    """A socket that cannot be bound or an interface that cannot be used."""
+
+
+class LabError(IluvatarError):
+    """The private virtual network cannot be built, or something in it failed."""

@@ -1,0 +1,1 @@
+"""The declared state: models and their validation, parsed purely."""

@@ -1,0 +1,1 @@
+"""The fleet repository: where the declared state comes from."""

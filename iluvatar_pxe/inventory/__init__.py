@@ -1,0 +1,1 @@
+"""What was observed: the database, its recorder and the in-memory snapshot."""

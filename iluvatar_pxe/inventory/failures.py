@@ -1,0 +1,58 @@
+"""What goes wrong with a database file, in one line that names the file, the cause and the remedy."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from iluvatar_pxe.errors import InventoryError
+
+_DAMAGED = (
+    "it is damaged or not a database",
+    "stop the daemon and put a backup in its place, or move it away to begin with an empty inventory",
+)
+_LOCKED = ("it is locked by another program", "end that program (`fuser -v {path}` names it)")
+
+_SQLITE: Mapping[int, tuple[str, str]] = MappingProxyType(
+    {
+        sqlite3.SQLITE_BUSY: _LOCKED,
+        sqlite3.SQLITE_LOCKED: _LOCKED,
+        sqlite3.SQLITE_FULL: ("the disk is full", "make room on the filesystem of {directory}"),
+        sqlite3.SQLITE_NOTADB: _DAMAGED,
+        sqlite3.SQLITE_CORRUPT: _DAMAGED,
+        sqlite3.SQLITE_READONLY: (
+            "it cannot be written",
+            "let the daemon's user write it and its directory {directory}",
+        ),
+        sqlite3.SQLITE_CANTOPEN: (
+            "it cannot be opened",
+            "let the daemon's user read and write it and its directory {directory}",
+        ),
+        sqlite3.SQLITE_IOERR: ("its disk does not read or write", "check the disk of {directory} (`dmesg`)"),
+    }
+)
+"""Cause and remedy by primary result code (https://sqlite.org/rescode.html)."""
+
+
+@contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Turn every error of the database at ``path``, or of the directory it is in, into InventoryError."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise InventoryError(_line(path, error.orig)) from error
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise InventoryError(_line(path, error)) from error
+    except OSError as error:
+        remedy = f"make {path.parent} a directory that the daemon's user can write"
+        raise InventoryError(f"{path}: {error.strerror}; {remedy}") from error
+
+
+def _line(path: Path, error: BaseException | None) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    text = " ".join(str(error).split())
+    cause, remedy = _SQLITE.get(code, ("it is not as expected", "check it with `sqlite3 {path} .schema`"))
+    return f"{path}: {cause} ({text}); {remedy.format(path=path, directory=path.parent)}"

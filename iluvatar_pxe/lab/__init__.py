@@ -1,0 +1,1 @@
+"""A private virtual network on this machine: namespaces, a router, QEMU firmware."""

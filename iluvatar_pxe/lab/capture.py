@@ -1,0 +1,84 @@
+"""What went over the lab's wire: a running capture, and its packets once it has ended."""
+
+import signal
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from iluvatar_pxe.errors import LabError
+from iluvatar_pxe.lab.namespace import DIRECTORY, require_tools
+from iluvatar_pxe.lab.network import BRIDGE, Network
+
+_FILE = DIRECTORY / "capture.pcap"
+_READY_SECONDS = 10.0
+_GLOBAL_HEADER = struct.Struct("<IHHiIII")
+_RECORD_HEADER = struct.Struct("<IIII")
+_MICROSECONDS, _ETHERNET, _IPV4 = 0xA1B2C3D4, 1, 0x0800
+TCP, UDP = 6, 17
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One TCP or UDP packet over IPv4; fragments after the first are left out."""
+
+    time: float
+    """Seconds since the epoch."""
+    protocol: int
+    source: IPv4Address
+    source_port: int
+    target: IPv4Address
+    target_port: int
+    payload: bytes
+
+
+class Capture:
+    """Everything that crosses the segment from now on."""
+
+    def __init__(self, network: Network) -> None:
+        """Start capturing; returns when it really does, or raises LabError."""
+        require_tools("tcpdump")
+        self._namespace = network.namespace
+        command = ["tcpdump", "--immediate-mode", "-U", "-Z", "root", "-i", BRIDGE, "-w", str(_FILE)]
+        self._tcpdump = self._namespace.start("capture", command)
+        self._tcpdump.wait_for("listening on", _READY_SECONDS)
+
+    def stop(self) -> list[Packet]:
+        """End the capture and return its packets in order."""
+        self._tcpdump.stop(how=signal.SIGINT)
+        return list(read_packets(self.file.read_bytes()))
+
+    @property
+    def file(self) -> Path:
+        """The pcap file, as the driver reaches it while the namespace exists."""
+        return self._namespace.outside(_FILE)
+
+
+def read_packets(pcap: bytes) -> Iterator[Packet]:
+    """Yield the packets of a pcap file written on this machine; raises LabError for other formats."""
+    magic, *_, link = _GLOBAL_HEADER.unpack_from(pcap)
+    if magic != _MICROSECONDS or link != _ETHERNET:
+        raise LabError("the capture is no little-endian Ethernet pcap file")
+    offset = _GLOBAL_HEADER.size
+    while offset + _RECORD_HEADER.size <= len(pcap):
+        seconds, microseconds, length, _ = _RECORD_HEADER.unpack_from(pcap, offset)
+        offset += _RECORD_HEADER.size
+        packet = _packet(seconds + microseconds / 1e6, pcap[offset : offset + length])
+        offset += length
+        if packet is not None:
+            yield packet
+
+
+def _packet(time: float, frame: bytes) -> Packet | None:
+    ip = frame[14:]
+    if int.from_bytes(frame[12:14]) != _IPV4 or int.from_bytes(ip[6:8]) & 0x1FFF:
+        return None
+    protocol = ip[9]
+    if protocol not in {TCP, UDP}:
+        return None
+    segment = ip[(ip[0] & 0x0F) * 4 : int.from_bytes(ip[2:4])]
+    header = 8 if protocol == UDP else (segment[12] >> 4) * 4
+    source_port, target_port = struct.unpack_from("!HH", segment)
+    source, target = IPv4Address(ip[12:16]), IPv4Address(ip[16:20])
+    return Packet(time, protocol, source, source_port, target, target_port, segment[header:])

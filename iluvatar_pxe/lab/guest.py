@@ -1,0 +1,54 @@
+"""A machine of the lab: QEMU with real firmware, an empty disk bay and one network card."""
+
+import shutil
+from uuid import UUID, uuid5
+
+from iluvatar_pxe.lab.firmware import Firmware
+from iluvatar_pxe.lab.namespace import DIRECTORY, require_tools
+from iluvatar_pxe.lab.network import Network
+from iluvatar_pxe.lab.process import Process
+
+_MEMORY_MIB = 1024
+_UUIDS = UUID("6f3b8a52-55b0-4d0e-9c58-0d6a1c1d7e10")
+"""A machine's UUID is made from its MAC: the same machine at every boot, and no bogus value."""
+
+
+def start_guest(network: Network, firmware: Firmware, mac: str, name: str = "machine") -> Process:
+    """Switch a machine on; its output is its serial console, and it ends when it powers off.
+
+    Raises LabError when the emulator or a firmware file is missing.
+    """
+    firmware.check()
+    require_tools(firmware.emulator)
+    argv = [
+        firmware.emulator,
+        "-nodefaults",
+        "-no-reboot",
+        *("-accel", "tcg"),  # hardware acceleration kills OVMF on some hosts
+        *("-machine", firmware.machine),
+        *("-m", str(_MEMORY_MIB)),
+        *("-uuid", str(uuid5(_UUIDS, mac))),
+        *("-smbios", f"type=1,serial=LAB-{mac.replace(':', '')}"),
+        *("-display", "none"),
+        *("-serial", "stdio"),
+        *("-device", "virtio-rng-pci"),  # newer OVMF has no network without entropy
+        *("-netdev", f"tap,id=lan,ifname={network.add_tap()},script=no,downscript=no"),
+        *("-device", f"{firmware.card},netdev=lan,mac={mac},bootindex=1"),
+        *_flash(network, firmware, name),
+        *firmware.arguments,
+    ]
+    return network.namespace.start(name, argv)
+
+
+def _flash(network: Network, firmware: Firmware, name: str) -> list[str]:
+    """Return QEMU's arguments for the firmware's flash, with variables of the machine's own."""
+    if firmware.code is None or firmware.variables is None:
+        return []
+    variables = DIRECTORY / f"{name}.vars"
+    shutil.copyfile(firmware.variables, network.namespace.outside(variables))
+    drives = (f"{firmware.code},readonly=on", f"{variables}")
+    return [
+        argument
+        for unit, file in enumerate(drives)
+        for argument in ("-drive", f"if=pflash,format=raw,unit={unit},file={file}")
+    ]

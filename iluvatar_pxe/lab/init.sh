@@ -1,0 +1,22 @@
+#!/bin/sh
+# The stand-in's whole system: fetch what talos.config= names, say what came, switch off.
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+dmesg -n 1
+for module in /modules/*; do insmod "$module"; done
+ip link set lo up
+ip link set eth0 up
+echo "LAB cmdline=$(cat /proc/cmdline)"
+udhcpc -f -n -q -i eth0 -t 20 -T 1 -s /lease
+for word in $(cat /proc/cmdline); do
+    case "$word" in talos.config=*) url=${word#talos.config=} ;; esac
+done
+# wget's own -T crashes in a static busybox
+if timeout 30 wget -q -O /config "$url"; then
+    set -- $(sha256sum /config) $(wc -c /config)
+    echo "LAB config-url=$url sha256=$1 bytes=$3"
+else
+    echo "LAB failed=$url"
+fi
+poweroff -f

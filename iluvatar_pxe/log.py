@@ -1,0 +1,42 @@
+"""Logging: one line an event, for people on a terminal and as JSON otherwise."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_logging(level_name: str, style: str) -> None:
+    """Send structlog's and the standard library's records to standard error.
+
+    ``level_name`` is one of the standard library's; ``style`` is ``console``, ``json`` or ``auto``.
+    """
+    console = is_console(style)
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
+    ]
+    renderer: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if console else structlog.processors.JSONRenderer()
+    )
+    level = logging.getLevelNamesMapping()[level_name.upper()]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+
+
+def is_console(style: str) -> bool:
+    """Say whether people read along: ``style`` says so, or is ``auto`` and standard error a terminal."""
+    return style == "console" or (style == "auto" and sys.stderr.isatty())

@@ -1,0 +1,1 @@
+"""What is known of machines: sightings, fingerprints, boot stages, quirks."""

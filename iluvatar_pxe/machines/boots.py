@@ -1,0 +1,42 @@
+"""Boot stages, in the order a boot passes them, and when a new boot begins."""
+
+from enum import IntEnum
+
+
+class Stage(IntEnum):
+    """How far a boot has come; a later stage has a higher number."""
+
+    DISCOVER = 10
+    """Firmware asked for a boot by DHCP."""
+    BOOT_SERVER = 20
+    """Firmware asked on port 4011."""
+    NBP = 30
+    """The network boot program, or ``autoexec.ipxe`` beside it, was fetched."""
+    IPXE_DISCOVER = 40
+    """iPXE asked for a boot by DHCP."""
+    FIRST_SCRIPT = 50
+    """iPXE fetched ``boot.ipxe``."""
+    SCRIPT = 60
+    """iPXE fetched the machine's own script."""
+    KERNEL = 70
+    INITRAMFS = 80
+    CONFIG = 90
+    """The operating system fetched its configuration."""
+
+    @property
+    def label(self) -> str:
+        """The stage's name in logs and in the database."""
+        return self.name.lower().replace("_", "-")
+
+
+_ENTRIES = frozenset({Stage.DISCOVER, Stage.IPXE_DISCOVER})
+
+
+def begins_boot(reached: Stage | None, stage: Stage) -> bool:
+    """Say whether ``stage`` opens a new boot of a machine whose boot so far reached ``reached``.
+
+    A boot begins where firmware starts over: with a DISCOVER of a stage that the boot had already left behind.
+    Everything else, repeated or not, belongs to the boot under way (iPXE asking again while it is held,
+    UEFI reading a program twice, Talos fetching its configuration again).
+    """
+    return reached is None or (stage in _ENTRIES and stage < reached)

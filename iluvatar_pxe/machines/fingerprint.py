@@ -1,0 +1,121 @@
+"""From a message to a Sighting."""
+
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from uuid import UUID
+
+from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.machines.mac import format_mac, parse_mac
+from iluvatar_pxe.machines.quirks import boot_vendor_class, quirk_of
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, Option
+from iluvatar_pxe.wire.pxe import (
+    HTTP_CLIENT,
+    ClientArch,
+    CpuArch,
+    Platform,
+    client_arch,
+    client_arch_codes,
+    machine_uuid,
+    user_classes,
+)
+
+MAX_TEXT = 64
+"""Characters kept of any text that a machine tells of itself."""
+
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e]+")
+_FIRMWARE = {
+    (Platform.BIOS, False): Firmware.BIOS_PXE,
+    (Platform.UEFI, False): Firmware.UEFI_PXE,
+    (Platform.UEFI, True): Firmware.UEFI_HTTP,
+}
+_IPXE_PLATFORMS = {"pcbios": Platform.BIOS, "efi": Platform.UEFI}
+
+
+def from_dhcp(message: DhcpMessage) -> Sighting:
+    """Tell who sent a DHCP message; ``chaddr`` must hold six octets."""
+    arch = client_arch(message)
+    firmware = _firmware(message, arch)
+    machine_id = message.option(Option.CLIENT_MACHINE_ID)
+    address = message.ciaddr if message.ciaddr != ANY else message.address(Option.REQUESTED_ADDRESS)
+    return Sighting(
+        mac=format_mac(message.chaddr),
+        firmware=firmware,
+        arch=None if arch is None or firmware is Firmware.RASPBERRY_PI else arch.cpu,
+        platform=arch.platform if arch else None,
+        client=_client_words(message),
+        uuid=None if firmware is Firmware.RASPBERRY_PI else machine_uuid(machine_id),
+        address=address,
+    )
+
+
+def from_ipxe(query: Mapping[str, str], address: IPv4Address) -> Sighting:
+    """Tell who asks for ``/ipxe?mac=…``; raises WireError when it names no usable MAC.
+
+    ``arch`` is iPXE's ``${buildarch}``, corrected to x86_64 where the processor has long mode.
+    """
+    try:
+        mac = parse_mac(query.get("mac", ""))
+    except ValueError as error:
+        raise WireError(f"mac: {error}") from error
+    return Sighting(
+        mac=mac,
+        firmware=Firmware.IPXE,
+        macs=_all_macs(mac, query),
+        arch=_cpu(query.get("arch", "")),
+        platform=_IPXE_PLATFORMS.get(query.get("platform", "")),
+        client=f"iPXE {plain_text(query.get('version', ''))}".strip(),
+        uuid=_uuid(query.get("uuid", "")),
+        serial=plain_text(query.get("serial", "")),
+        manufacturer=plain_text(query.get("manufacturer", "")),
+        product=plain_text(query.get("product", "")),
+        address=address,
+    )
+
+
+def plain_text(text: str) -> str:
+    """Return printable ASCII of at most ``MAX_TEXT`` characters; anything else becomes ``?``."""
+    return _NOT_PLAIN.sub("?", text[: MAX_TEXT * 4]).strip()[:MAX_TEXT]
+
+
+def _firmware(message: DhcpMessage, arch: ClientArch | None) -> Firmware:
+    if b"iPXE" in user_classes(message):
+        return Firmware.IPXE
+    vendor_class = boot_vendor_class(message)
+    if vendor_class is None:
+        return Firmware.NOT_BOOTING
+    if quirk := quirk_of(message):
+        return quirk.firmware
+    if arch is None:
+        return Firmware.UNSUPPORTED
+    http = arch.http or vendor_class == HTTP_CLIENT
+    return _FIRMWARE.get((arch.platform, http), Firmware.UNSUPPORTED)
+
+
+def _client_words(message: DhcpMessage) -> str:
+    vendor_class = plain_text((message.option(Option.VENDOR_CLASS) or b"").decode("latin-1"))
+    codes = ",".join(str(code) for code in client_arch_codes(message)[:8])
+    return f"{vendor_class} (architecture {codes or 'not told'})".strip()
+
+
+def _all_macs(mac: str, query: Mapping[str, str]) -> tuple[str, ...]:
+    """List the asking NIC and those of ``net0`` to ``net7``, without repetition or nonsense."""
+    found = {mac: None}
+    for number in range(8):
+        try:
+            found[parse_mac(query.get(f"net{number}", ""))] = None
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def _cpu(text: str) -> CpuArch | None:
+    return CpuArch(text) if text in set(CpuArch) else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

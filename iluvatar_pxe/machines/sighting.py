@@ -1,0 +1,42 @@
+"""A sighting: what one message tells about who asks."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address
+from uuid import UUID
+
+from iluvatar_pxe.wire.pxe import CpuArch, Platform
+
+
+class Firmware(StrEnum):
+    """Who speaks, by boot stage rather than by vendor."""
+
+    BIOS_PXE = "bios-pxe"
+    UEFI_PXE = "uefi-pxe"
+    UEFI_HTTP = "uefi-http"
+    IPXE = "ipxe"
+    RASPBERRY_PI = "raspberry-pi"
+    TALOS = "talos"
+    UNSUPPORTED = "unsupported"
+    """Asks for a boot, in a way that this version cannot serve."""
+    NOT_BOOTING = "not-booting"
+    """An ordinary DHCP client."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One message's evidence. Text comes from the machine: clean, but not to be believed."""
+
+    mac: str
+    firmware: Firmware
+    macs: tuple[str, ...] = ()
+    """Every NIC that iPXE lists, when it does."""
+    arch: CpuArch | None = None
+    platform: Platform | None = None
+    client: str = ""
+    """The client in its own words (option 60 and 93), for logs."""
+    uuid: UUID | None = None
+    serial: str = ""
+    manufacturer: str = ""
+    product: str = ""
+    address: IPv4Address | None = None

@@ -1,0 +1,33 @@
+"""Where this server is reached, as written into replies."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+ABSENT_FILE = "boot-local-disk"
+"""A file that no server here has: firmware that is named it gives up at once and boots its disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """This server as the asking machine sees it."""
+
+    address: IPv4Address
+    http_port: int
+
+    @property
+    def base(self) -> str:
+        """URL without a trailing slash, with an IP literal: firmware may have no DNS."""
+        return f"http://{self.address}:{self.http_port}"
+
+    @property
+    def first_script(self) -> str:
+        """URL of the script that any iPXE runs first."""
+        return f"{self.base}/boot.ipxe"
+
+    def asset(self, name: str) -> str:
+        """URL of a boot file."""
+        return f"{self.base}/assets/{name}"
+
+    def config(self, ticket: str) -> str:
+        """URL of a Talos machine configuration."""
+        return f"{self.base}/talos/{ticket}/config.yaml"

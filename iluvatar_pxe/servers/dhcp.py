@@ -1,0 +1,110 @@
+"""The proxyDHCP server: ports 67 and 4011 on each interface that is served."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+
+from iluvatar_pxe.boot.plan import Chainload
+from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.servers.desk import Desk
+from iluvatar_pxe.servers.dhcp_core import Arrival, Lease, Reply, Silence, respond
+from iluvatar_pxe.servers.interfaces import Interface
+from iluvatar_pxe.servers.ratelimit import RateLimiter
+from iluvatar_pxe.servers.udp import UdpSocket
+from iluvatar_pxe.settings import DhcpSettings
+
+_log = structlog.get_logger()
+
+
+class DhcpServer:
+    """Moves bytes between sockets and ``respond``."""
+
+    def __init__(
+        self, settings: DhcpSettings, interfaces: Sequence[Interface], http_port: int, desk: Desk
+    ) -> None:
+        self._settings = settings
+        self._interfaces = interfaces
+        self._http_port = http_port
+        self._desk = desk
+        self._sockets: list[UdpSocket] = []
+        self._log_limit = RateLimiter(1.0)
+
+    def bind(self) -> None:
+        """Bind and start to answer; raises ServerError.
+
+        Broadcasts reach only a socket bound to the broadcast address or to none, so each interface has one
+        for them and one for its own address, which is also what replies are sent from: the right source on a
+        host with several. Both are shared with other DHCP servers on this host.
+        """
+        for interface in self._interfaces:
+            links = Links(interface.address, self._http_port)
+            own = self._open(str(interface.address), self._settings.port, interface)
+            boot_server = self._open(str(interface.address), self._settings.pxe_port, interface)
+            broadcasts = self._open("255.255.255.255", self._settings.port, interface)
+            own.start(partial(self._receive, own, links, pxe_port=False))
+            broadcasts.start(partial(self._receive, own, links, pxe_port=False))
+            boot_server.start(partial(self._receive, boot_server, links, pxe_port=True))
+
+    def close(self) -> None:
+        """Answer nothing any more."""
+        for sock in self._sockets:
+            sock.close()
+        self._sockets.clear()
+
+    def _open(self, address: str, port: int, interface: Interface) -> UdpSocket:
+        sock = UdpSocket.open(address, port, device=interface.name, broadcast=True, reuse_address=True)
+        self._sockets.append(sock)
+        return sock
+
+    def _receive(
+        self, reply_socket: UdpSocket, links: Links, data: bytes, source: tuple[str, int], *, pxe_port: bool
+    ) -> None:
+        started = time.perf_counter()
+        arrival = Arrival(
+            links=links,
+            source=source,
+            pxe_port=pxe_port,
+            server_port=self._settings.port,
+            client_port=self._settings.client_port,
+        )
+        try:
+            result = respond(data, arrival, self._desk.plan)
+        except WireError as error:
+            self._log_limited("dhcp.malformed", source=source[0], why=str(error))
+            return
+        if isinstance(result, Reply):
+            self._answer(result, reply_socket, pxe_port=pxe_port, started=started)
+        elif isinstance(result, Lease):
+            self._desk.inventory.learn_address(result.sighting)
+        else:
+            self._stay_silent(result)
+
+    def _answer(self, reply: Reply, sock: UdpSocket, *, pxe_port: bool, started: float) -> None:
+        if not sock.send(reply.data, reply.to):
+            self._log_limited("dhcp.not_sent", mac=reply.sighting.mac, to=reply.to[0])
+            return
+        detail = reply.plan.program if isinstance(reply.plan, Chainload) else type(reply.plan).__name__
+        milliseconds = (time.perf_counter() - started) * 1000
+        stage = _stage(reply.sighting.firmware, pxe_port=pxe_port)
+        self._desk.record(
+            reply.sighting, stage, detail, size=len(reply.data), milliseconds=milliseconds, why=reply.plan.why
+        )
+
+    def _stay_silent(self, silence: Silence) -> None:
+        if silence.sighting:
+            self._log_limited("dhcp.no_answer", mac=silence.sighting.mac, why=silence.why)
+
+    def _log_limited(self, event: str, **details: object) -> None:
+        if self._log_limit.allow(time.monotonic()):
+            _log.warning(event, suppressed=self._log_limit.suppressed, **details)
+
+
+def _stage(firmware: Firmware, *, pxe_port: bool) -> Stage:
+    if firmware is Firmware.IPXE:
+        return Stage.IPXE_DISCOVER
+    return Stage.BOOT_SERVER if pxe_port else Stage.DISCOVER

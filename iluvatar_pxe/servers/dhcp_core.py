@@ -1,0 +1,77 @@
+"""One DHCP datagram to what is done about it, without sockets or clocks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from iluvatar_pxe.boot.plan import Ignore, Plan
+from iluvatar_pxe.machines.fingerprint import from_dhcp
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.replies.dhcp import destination, not_for_us, reply_to
+from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.wire.dhcp import DhcpMessage, MessageType, decode, encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Where a datagram came in: on this server as ``links`` names it, from ``source``, on 67 or on 4011."""
+
+    links: Links
+    source: tuple[str, int]
+    pxe_port: bool
+    server_port: int
+    client_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A datagram to send."""
+
+    data: bytes
+    to: tuple[str, int]
+    sighting: Sighting
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing to send. ``sighting`` is of a machine that asked for a boot and gets none."""
+
+    why: str
+    sighting: Sighting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Nothing to send, but a machine that boots has told which address the router gives it."""
+
+    sighting: Sighting
+
+
+def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Plan]) -> Reply | Silence | Lease:
+    """Decide about one datagram; raises WireError when it is no DHCP message, and nothing else."""
+    request = decode(data)
+    refusal = not_for_us(request, pxe_port=arrival.pxe_port)
+    if refusal:
+        return _overheard(request, arrival) or Silence(refusal)
+    sighting = from_dhcp(request)
+    plan = decide(sighting)
+    if isinstance(plan, Ignore):
+        return Silence(plan.why, sighting if plan.notable else None)
+    kind = MessageType.ACK if arrival.pxe_port else MessageType.OFFER
+    reply = reply_to(request, sighting, plan, arrival.links, kind)
+    if arrival.pxe_port:
+        to = arrival.source  # clients ask from 4011 or from 68, and listen where they asked from
+    else:
+        to = destination(request, arrival.source, arrival.server_port, arrival.client_port)
+    return Reply(encode(reply), to, sighting, plan)
+
+
+def _overheard(request: DhcpMessage, arrival: Arrival) -> Lease | None:
+    """Read the address out of a booting client's REQUEST to the router; it is not answered."""
+    is_request = not_for_us(request, pxe_port=True) is None
+    if arrival.pxe_port or not is_request:
+        return None
+    sighting = from_dhcp(request)
+    if sighting.firmware is Firmware.NOT_BOOTING or sighting.address is None:
+        return None
+    return Lease(sighting)

@@ -1,0 +1,28 @@
+"""Readiness by part."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+OK = "ok"
+Check = Callable[[], str | None]
+"""Returns what is wrong with a part, in one line, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Checks by part, and what else is worth telling."""
+
+    parts: Mapping[str, Check]
+    programs: Callable[[], Mapping[str, str | None]] 
+    """By kind of firmware, the iPXE program it gets; None for one that has none."""
+
+    def report(self) -> tuple[bool, dict[str, Any]]:
+        """Say whether all parts are well, and give the report that ``/readyz`` shows."""
+        problems = {name: check() for name, check in self.parts.items()}
+        ready = not any(problems.values())
+        programs = {
+            kind: program or "none: see docs/firmware.md" for kind, program in self.programs().items()
+        }
+        parts = {name: problem or OK for name, problem in problems.items()}
+        return ready, {"ready": ready, "parts": parts, "programs": programs}

@@ -1,0 +1,29 @@
+"""Boot files: ``/assets/…`` with Range, ETag, HEAD and sendfile, all of it aiohttp's."""
+
+import time
+
+from aiohttp import web
+
+from iluvatar_pxe.boot.stages import stage_of_asset
+from iluvatar_pxe.servers.desk import sighting_of
+from iluvatar_pxe.servers.http_context import DESK, client_of
+
+ROUTES = web.RouteTableDef()
+
+
+@ROUTES.get("/assets/{name:.+}")
+async def asset(request: web.Request) -> web.StreamResponse:
+    """Serve a file of the catalogue by its logical name."""
+    desk, name = request.app[DESK], request.match_info["name"]
+    path = desk.catalogue.path(name)
+    if path is None:
+        raise web.HTTPNotFound(text=f"no asset {name[:200]}")
+    started = time.perf_counter()
+    response = web.FileResponse(path)
+    await response.prepare(request)  # sends all of it
+    machine, stage = desk.inventory.machine_at(client_of(request)), stage_of_asset(name)
+    if machine and stage and request.method == "GET" and response.status < 300:
+        milliseconds = (time.perf_counter() - started) * 1000
+        size = response.content_length or 0
+        desk.record(sighting_of(machine), stage, name, size=size, milliseconds=milliseconds)
+    return response

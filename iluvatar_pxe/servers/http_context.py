@@ -1,0 +1,33 @@
+"""What HTTP handlers find in the application, and what they ask of a request."""
+
+from ipaddress import IPv4Address
+
+from aiohttp import web
+
+from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.servers.desk import Desk
+from iluvatar_pxe.servers.health import Health
+from iluvatar_pxe.servers.tickets import TicketOffice
+
+DESK = web.AppKey("desk", Desk)
+TICKETS = web.AppKey("tickets", TicketOffice)
+HEALTH = web.AppKey("health", Health)
+
+
+def links_of(request: web.Request) -> Links:
+    """Return this server as the client reached it."""
+    transport = request.transport
+    if transport is None:
+        raise web.HTTPServiceUnavailable(text="the connection is gone")
+    address, port = transport.get_extra_info("sockname")[:2]
+    return Links(IPv4Address(address), port)
+
+
+def client_of(request: web.Request) -> IPv4Address:
+    """Return the address a request comes from."""
+    return IPv4Address(request.remote or 0)
+
+
+def script(text: str) -> web.Response:
+    """Return an iPXE script, never to be cached."""
+    return web.Response(text=text, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,69 @@
+"""Which network interfaces to serve on, and by which address they are reached."""
+
+import fcntl
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
+
+from iluvatar_pxe.errors import ServerError
+
+_SIOCGIFADDR, _SIOCGIFNETMASK = 0x8915, 0x891B
+_ROUTES = Path("/proc/net/route")
+_CLASS_NET = Path("/sys/class/net")
+_RTF_UP = 0x1
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """An interface that is served, with its first IPv4 address."""
+
+    name: str
+    address: IPv4Address
+    network: IPv4Network
+
+
+def choose_interfaces(wanted: Sequence[str]) -> tuple[Interface, ...]:
+    """Resolve ``[network] interfaces``; raises ServerError for one that is missing or has no address."""
+    names = dict.fromkeys(_default_interface() if name == "auto" else name for name in wanted)
+    if not names:
+        raise ServerError("[network] interfaces is empty: name an interface, or write auto")
+    return tuple(read_interface(name) for name in names)
+
+
+def read_interface(name: str) -> Interface:
+    """Return an interface with its primary address; raises ServerError."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            address, netmask = (_ioctl_address(sock, name, call) for call in (_SIOCGIFADDR, _SIOCGIFNETMASK))
+    except OSError as error:
+        what = "there is no such interface" if not (_CLASS_NET / name).exists() else "it has no IPv4 address"
+        raise ServerError(
+            f"interface {name}: {what}; correct [network] interfaces or configure it"
+        ) from error
+    interface = IPv4Interface(f"{address}/{netmask}")
+    return Interface(name, interface.ip, interface.network)
+
+
+def parse_default_interfaces(routes: str) -> list[str]:
+    """Return the interfaces of the default routes in ``/proc/net/route``, lowest metric first."""
+    found = []
+    for line in routes.splitlines()[1:]:
+        name, destination, _gateway, flags, _refs, _use, metric, mask = line.split()[:8]
+        if destination == mask == "00000000" and int(flags, 16) & _RTF_UP:
+            found.append((int(metric), name))
+    return [name for _, name in sorted(found)]
+
+
+def _default_interface() -> str:
+    names = parse_default_interfaces(_ROUTES.read_text(encoding="ascii"))
+    if not names:
+        raise ServerError("no interface has a default route: name one in [network] interfaces")
+    return min(names, key=lambda name: ((_CLASS_NET / name / "wireless").exists(), names.index(name)))
+
+
+def _ioctl_address(sock: socket.socket, name: str, call: int) -> IPv4Address:
+    answer = fcntl.ioctl(sock, call, struct.pack("256s", name.encode()[:15]))
+    return IPv4Address(answer[20:24])

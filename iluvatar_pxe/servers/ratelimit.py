@@ -1,0 +1,24 @@
+"""Log lines that the network can provoke are written at most every so often."""
+
+
+class RateLimiter:
+    """Allows one event per ``interval`` seconds and counts the rest.
+
+    After an ``allow`` that returned True, ``suppressed`` is the number of events refused since the one
+    before it, so that one log line can speak for all of them.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self.suppressed = 0
+        self._interval = interval
+        self._refused = 0
+        self._next: float | None = None
+
+    def allow(self, now: float) -> bool:
+        """Tell whether an event at ``now`` (seconds of a clock that does not go back) may pass."""
+        if self._next is not None and now < self._next:
+            self._refused += 1
+            return False
+        self._next = now + self._interval
+        self.suppressed, self._refused = self._refused, 0
+        return True

@@ -1,0 +1,110 @@
+"""Tickets: the right of one machine, in one boot, to fetch its configuration."""
+
+import base64
+import binascii
+import hmac
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from iluvatar_pxe.errors import ServerError
+
+LIFETIME = 4 * 3600.0
+"""Seconds, by the monotonic clock: a Pi has no other to trust."""
+KEY_OCTETS = 32
+
+_CLAIM = struct.Struct("!16sI")
+_MAC_OCTETS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a valid ticket says: this machine, in its boot number ``generation``."""
+
+    machine_id: UUID
+    generation: int
+
+
+class TicketOffice:
+    """Mints and checks tickets: an HMAC over claim and purpose, which is not stored."""
+
+    def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
+        self._key = key
+        self._clock = clock
+        self._opened = clock()
+        self._first_minted: dict[UUID, tuple[int, float]] = {}
+
+    def mint(self, claim: Claim, purpose: str) -> str:
+        """Return a ticket; all tickets of one boot are the same and die together."""
+        generation, _ = self._first_minted.get(claim.machine_id, (None, 0.0))
+        if generation != claim.generation:
+            self._first_minted[claim.machine_id] = claim.generation, self._clock()
+        return _text(self._sign(claim, purpose))
+
+    def check(self, ticket: str, purpose: str) -> Claim | None:
+        """Return what a ticket says if it is genuine, for this purpose, and not too old; else None."""
+        try:
+            octets = base64.urlsafe_b64decode(ticket)
+            claim = _claim(octets)
+        except (binascii.Error, ValueError, struct.error):
+            return None
+        genuine = hmac.compare_digest(octets, self._sign(claim, purpose)) and _text(octets) == ticket
+        return claim if genuine and self._clock() - self._born(claim) < LIFETIME else None
+
+    def _born(self, claim: Claim) -> float:
+        """When a ticket was first minted; one of an earlier run of the daemon counts from its start."""
+        generation, born = self._first_minted.get(claim.machine_id, (None, self._opened))
+        return born if generation == claim.generation else self._opened
+
+    def _sign(self, claim: Claim, purpose: str) -> bytes:
+        octets = _CLAIM.pack(claim.machine_id.bytes, claim.generation)
+        return octets + hmac.digest(self._key, purpose.encode() + b"\0" + octets, "sha256")[:_MAC_OCTETS]
+
+
+def load_key(path: Path) -> bytes:
+    """Return the key in ``path``, made and stored (mode 0600) when it is not there; blocks.
+
+    Raises ServerError.
+    """
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        key = _make_key(path)
+    except OSError as error:
+        raise ServerError(
+            f"{path}: cannot be read: {error.strerror}; make it readable for the service"
+        ) from error
+    if len(key) != KEY_OCTETS:
+        raise ServerError(
+            f"{path}: holds {len(key)} octets, not {KEY_OCTETS}; remove it, and a new one is made"
+        )
+    return key
+
+
+def _make_key(path: Path) -> bytes:
+    key = os.urandom(KEY_OCTETS)
+    unfinished = path.with_name(f".{path.name}.new")
+    try:
+        unfinished.unlink(missing_ok=True)
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    except OSError as error:
+        raise ServerError(
+            f"{path}: cannot be written: {error.strerror}; make room or correct its rights"
+        ) from error
+    return key
+
+
+def _text(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).decode("ascii")
+
+
+def _claim(octets: bytes) -> Claim:
+    machine_id, generation = _CLAIM.unpack(octets[:-_MAC_OCTETS])
+    return Claim(UUID(bytes=machine_id), generation)

@@ -1,0 +1,162 @@
+"""IPv4 UDP sockets on asyncio's event loop, by ``add_reader``: one socket, one callback, no surprises."""
+
+import asyncio
+import errno
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Self
+
+import structlog
+
+from iluvatar_pxe.errors import ServerError
+
+Peer = tuple[str, int]
+"""IPv4 address as text, UDP port."""
+
+_LONGEST_DATAGRAM = 4096
+"""Bytes; nothing that boots a machine sends a longer one, so the rest of such a datagram is cut off."""
+_DATAGRAMS_PER_WAKEUP = 64
+"""So that a flood on one socket leaves the other sockets their turn."""
+_BACKLOG = 4 * 1024 * 1024
+"""Bytes that wait at most for the kernel's send buffer to empty."""
+
+_NON_BLOCKING_UDP = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+
+_log = structlog.get_logger()
+
+
+class UdpSocket:
+    """A bound, non-blocking IPv4 UDP socket, used from one event loop."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._on_datagram: Callable[[bytes, Peer], None] | None = None
+        self._backlog: deque[tuple[bytes, Peer]] = deque()
+        self._backlog_bytes = 0
+
+    @classmethod
+    def open(
+        cls,
+        address: str,
+        port: int,
+        *,
+        device: str | None = None,
+        broadcast: bool = False,
+        reuse_address: bool = False,
+    ) -> Self:
+        """Bind ``address``:``port`` (0: the kernel chooses a free port).
+
+        ``device`` is the only interface to receive from and send through (SO_BINDTODEVICE); ``broadcast``
+        allows sending to broadcast addresses; ``reuse_address`` shares the port with programs that allow it too.
+        Raises ServerError: one line that names address, port, cause and remedy. ``__cause__`` is the OSError.
+        """
+        with ExitStack() as undo:
+            try:
+                sock = undo.enter_context(socket.socket(socket.AF_INET, _NON_BLOCKING_UDP))
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, broadcast)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse_address)
+                if device is not None:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+                sock.bind((address, port))
+            except OSError as error:
+                raise ServerError(_bind_failure(address, port, device, error)) from error
+            undo.pop_all()
+        return cls(sock)
+
+    @property
+    def local(self) -> Peer:
+        """The address and port that it is bound to."""
+        address, port = self._socket.getsockname()
+        return address, port
+
+    def start(self, on_datagram: Callable[[bytes, Peer], None]) -> None:
+        """Call ``on_datagram(data, peer)`` from the running loop for every datagram, until ``close``."""
+        self._on_datagram = on_datagram
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket, self.receive_pending)
+
+    def receive_pending(self) -> None:
+        """Hand over what has already arrived, up to a bound; never raises."""
+        for _ in range(_DATAGRAMS_PER_WAKEUP):
+            try:
+                data, peer = self._socket.recvfrom(_LONGEST_DATAGRAM)
+            except OSError:  # nothing more there, a pending ICMP error, or closed by the callback
+                return
+            self._deliver(data, peer)
+
+    def send(self, data: bytes, peer: Peer) -> bool:
+        """Send one datagram; return whether the kernel took it, or will when its send buffer has room.
+
+        False means lost, as on the wire: no route, forbidden by a firewall, too long, an impossible port.
+        """
+        if self._backlog:
+            return self._postpone(data, peer)
+        try:
+            self._socket.sendto(data, peer)
+        except BlockingIOError:
+            return self._postpone(data, peer)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Stop receiving and free the port; may be called again."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            self._loop = None
+        self._backlog.clear()
+        self._socket.close()
+
+    def _deliver(self, data: bytes, peer: Peer) -> None:
+        if self._on_datagram is None:
+            return
+        try:
+            self._on_datagram(data, peer)
+        except Exception as error:  # noqa: BLE001 - the last resort: one datagram must not stop a server
+            _log.error("udp.handler_failed", peer=peer, error=repr(error))
+
+    def _postpone(self, data: bytes, peer: Peer) -> bool:
+        if self._loop is None or self._backlog_bytes + len(data) > _BACKLOG:
+            return False
+        if not self._backlog:
+            self._loop.add_writer(self._socket, self._send_backlog)
+        self._backlog.append((data, peer))
+        self._backlog_bytes += len(data)
+        return True
+
+    def _send_backlog(self) -> None:
+        while self._backlog:
+            data, peer = self._backlog[0]
+            try:
+                self._socket.sendto(data, peer)
+            except BlockingIOError:
+                return
+            except OSError:
+                pass  # lost, as on the wire
+            self._backlog.popleft()
+            self._backlog_bytes -= len(data)
+        if self._loop is not None:
+            self._loop.remove_writer(self._socket)
+
+
+_REMEDIES = {
+    errno.EACCES: "run it as the systemd service, or give it CAP_NET_BIND_SERVICE",
+    errno.EPERM: "run it as the systemd service, or give it CAP_NET_RAW",
+    errno.EADDRNOTAVAIL: "no interface here has that address: correct [network] interfaces",
+    errno.ENODEV: "there is no such interface: correct [network] interfaces",
+}
+
+
+def _bind_failure(address: str, port: int, device: str | None, error: OSError) -> str:
+    where = f"UDP {address}:{port}" + (f" on {device}" if device else "")
+    cause = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno == errno.EADDRINUSE:
+        remedy = f"another program has that port: stop it (`ss -ulpn 'sport = :{port}'` names it)"
+    else:
+        remedy = _REMEDIES.get(error.errno or 0, "see the cause")
+    return f"{where} cannot be bound: {cause}; {remedy}"

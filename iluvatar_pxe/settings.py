@@ -1,0 +1,218 @@
+"""This host's settings: ``config.toml`` and ``ILUVATAR_PXE_SECTION__KEY``, parsed once into a frozen object."""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from iluvatar_pxe.errors import SettingsError
+
+ENV_PREFIX = "ILUVATAR_PXE_"
+DEFAULT_FILE = Path("/etc/iluvatar-pxe/config.toml")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+PortOrAny = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NetworkSettings(_Section):
+    """``[network]``."""
+
+    interfaces: tuple[str, ...] = ("auto",)
+    """Interface names to serve on; ``auto`` is the default route's, wired before wireless."""
+    dhcp: Literal["proxy", "off"] = "proxy"
+    """``proxy``: the router keeps handing out addresses; ``off``: no DHCP at all."""
+
+
+class DhcpSettings(_Section):
+    """``[dhcp]``: UDP ports, changed only where the standard ones cannot be bound."""
+
+    port: Port = 67
+    pxe_port: Port = 4011
+    client_port: Port = 68
+
+
+class TftpSettings(_Section):
+    """``[tftp]``."""
+
+    port: Port = 69
+    port_range: tuple[PortOrAny, PortOrAny] = (0, 0)
+    """First and last UDP port of transfers, for firewalls; ``[0, 0]`` leaves the choice to the kernel."""
+    max_blksize: Annotated[int, Field(ge=8, le=65464)] = 1468
+    """Largest block in bytes (RFC 2348); 1468 fills an Ethernet frame without fragments."""
+    max_windowsize: Annotated[int, Field(ge=1, le=65535)] = 64
+    """Most blocks sent before an acknowledgement (RFC 7440)."""
+
+    @field_validator("port_range")
+    @classmethod
+    def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
+        first, last = value
+        if first > last or (first == 0) != (last == 0):
+            raise ValueError("give [first, last] with first <= last, or [0, 0]")
+        return value
+
+
+class HttpSettings(_Section):
+    """``[http]``."""
+
+    port: Port = 8080
+    allow: tuple[IPv4Network | Literal["local"], ...] = ("local",)
+    """Networks that may ask; ``local`` is those of the served interfaces, and loopback."""
+
+
+class DatabaseSettings(_Section):
+    """``[database]``."""
+
+    url: str | None = None
+    """SQLAlchemy URL; the default is ``inventory.db`` in the state directory."""
+
+
+class FleetSettings(_Section):
+    """``[fleet]``."""
+
+    source: str = "hosted"
+    """``hosted``: the directory ``fleet`` in the state directory; else the path of a directory."""
+
+
+class AssetsSettings(_Section):
+    """``[assets]``."""
+
+    directory: Path | None = None
+    """Boot files; the default is ``assets`` in the state directory."""
+
+
+class StateSettings(_Section):
+    """``[state]``."""
+
+    directory: Path | None = None
+    """Default: ``/var/lib/iluvatar-pxe`` as root, else ``iluvatar-pxe`` in the XDG state directory."""
+
+
+class LogSettings(_Section):
+    """``[log]``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+    """``auto``: console on a terminal, JSON otherwise."""
+
+
+class Settings(_Section):
+    """Everything that is set on this host; see docs/settings.md."""
+
+    network: NetworkSettings = NetworkSettings()
+    dhcp: DhcpSettings = DhcpSettings()
+    tftp: TftpSettings = TftpSettings()
+    http: HttpSettings = HttpSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    fleet: FleetSettings = FleetSettings()
+    assets: AssetsSettings = AssetsSettings()
+    state: StateSettings = StateSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def state_directory(self) -> Path:
+        """Where this host keeps what it must not lose."""
+        return self.state.directory or default_state_directory(os.environ, is_root=os.geteuid() == 0)
+
+    @property
+    def assets_directory(self) -> Path:
+        """Where boot files lie."""
+        return self.assets.directory or self.state_directory / "assets"
+
+    @property
+    def fleet_directory(self) -> Path:
+        """Where the fleet's files lie."""
+        if self.fleet.source == "hosted":
+            return self.state_directory / "fleet"
+        return Path(self.fleet.source)
+
+    @property
+    def database_url(self) -> str:
+        """The inventory's SQLAlchemy URL."""
+        return self.database.url or f"sqlite:///{self.state_directory / 'inventory.db'}"
+
+
+def default_state_directory(environ: Mapping[str, str], *, is_root: bool) -> Path:
+    """Return the state directory that nobody configured."""
+    if is_root:
+        return Path("/var/lib/iluvatar-pxe")
+    base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/")) / ".local/state")
+    return Path(base) / "iluvatar-pxe"
+
+
+def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read ``file`` (default ``/etc/iluvatar-pxe/config.toml``, which may be absent) and the environment.
+
+    Raises SettingsError: one line that names the file or variable, the key and the remedy.
+    """
+    path = file or DEFAULT_FILE
+    return parse_settings(_read(path, required=file is not None), str(path), environ)
+
+
+def parse_settings(text: str, name: str, environ: Mapping[str, str]) -> Settings:
+    """Turn the text of a settings file and the environment into Settings; raises SettingsError."""
+    try:
+        document: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{name}: not valid TOML: {error}; correct that line") from error
+    origin = _overlay(document, environ)
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        raise SettingsError(_first_line(error, name, origin)) from error
+
+
+def _read(path: Path, *, required: bool) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        if required:
+            raise SettingsError(f"{path}: no such file; create it or leave --config out") from error
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}; make it a readable UTF-8 file") from error
+
+
+def _overlay(document: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Put ``ILUVATAR_PXE_SECTION__KEY`` values over the file's; return which key came from which variable."""
+    origin: dict[tuple[str, ...], str] = {}
+    for variable, value in environ.items():
+        section, separator, key = variable.removeprefix(ENV_PREFIX).lower().partition("__")
+        if not variable.startswith(ENV_PREFIX) or not separator:
+            continue
+        table = document.setdefault(section, {})
+        if not isinstance(table, dict):
+            continue  # the file's fault, reported by validation
+        table[key] = _environment_value(value)
+        origin[section, key] = variable
+    return origin
+
+
+def _environment_value(value: str) -> Any:
+    """Lists are written as JSON (``["eth0"]``), everything else as plain text."""
+    if value.startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _first_line(error: ValidationError, name: str, origin: Mapping[tuple[str, ...], str]) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    location = tuple(str(part) for part in first["loc"])
+    key = ".".join(location[:2])
+    where = origin.get(location[:2], f"{name}: {key}")
+    if first["type"] == "extra_forbidden":
+        return f"{where}: no such setting; remove it or correct its name (see docs/settings.md)"
+    shown = json.dumps(first["input"], default=str)
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message[0].lower()}{message[1:]}, but it is {shown[:80]}; correct it"

@@ -1,0 +1,1 @@
+"""Bytes to frozen messages and back: no sockets, no clock, no files."""

@@ -1,0 +1,163 @@
+"""TFTP packets (RFC 1350, option extension RFC 2347): bytes to frozen messages and back."""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+from iluvatar_pxe.errors import WireError
+
+Options = tuple[tuple[str, str], ...]
+"""Option names (lower case) and values, in the order of the packet."""
+
+
+class ErrorCode(IntEnum):
+    """RFC 1350 appendix, and RFC 2347 for the last one."""
+
+    NOT_DEFINED = 0
+    FILE_NOT_FOUND = 1
+    ACCESS_VIOLATION = 2
+    DISK_FULL = 3
+    ILLEGAL_OPERATION = 4
+    UNKNOWN_TRANSFER_ID = 5
+    FILE_EXISTS = 6
+    NO_SUCH_USER = 7
+    OPTION_REFUSED = 8
+
+
+class _Opcode(IntEnum):
+    RRQ = 1
+    WRQ = 2
+    DATA = 3
+    ACK = 4
+    ERROR = 5
+    OACK = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """RRQ; ``filename`` is what the client wrote, ``mode`` is lower case."""
+
+    filename: str
+    mode: str
+    options: Options = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """WRQ, with the fields of a ReadRequest."""
+
+    filename: str
+    mode: str
+    options: Options = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """DATA; ``block`` is the 16-bit number on the wire."""
+
+    block: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """ACK; ``block`` is the 16-bit number on the wire."""
+
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """ERROR; ``code`` is an ErrorCode, or any other 16-bit number that a peer made up."""
+
+    code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptionAck:
+    """OACK (RFC 2347)."""
+
+    options: Options
+
+
+Packet = ReadRequest | WriteRequest | Data | Ack | Error | OptionAck
+
+
+def decode(datagram: bytes) -> Packet:
+    """Read one packet.
+
+    Tolerant where firmware is careless and nothing is lost by it: bytes after an ACK, an ERROR without its
+    closing NUL, and padding or a broken option at the end of a request are passed over.
+    Raises WireError, and nothing else, whatever the bytes.
+    """
+    opcode, body = int.from_bytes(datagram[:2], "big"), datagram[2:]
+    match opcode:
+        case _Opcode.ACK:
+            return Ack(_number(body))
+        case _Opcode.DATA:
+            return Data(_number(body), body[2:])
+        case _Opcode.ERROR:
+            return Error(_number(body), _text(body[2:].partition(b"\0")[0]))
+        case _Opcode.RRQ:
+            return ReadRequest(*_request(body))
+        case _Opcode.WRQ:
+            return WriteRequest(*_request(body))
+        case _Opcode.OACK:
+            return OptionAck(_options(body.split(b"\0")[:-1]))
+    raise WireError(f"TFTP: {len(datagram)} bytes with opcode {opcode}, which is none of 1 to 6")
+
+
+def encode(packet: Packet) -> bytes:
+    """Write one packet; characters that no packet can carry become ``?``."""
+    match packet:
+        case Data(block, payload):
+            return struct.pack(">HH", _Opcode.DATA, block) + payload
+        case Ack(block):
+            return struct.pack(">HH", _Opcode.ACK, block)
+        case Error(code, message):
+            return struct.pack(">HH", _Opcode.ERROR, code) + _terminated(message)
+        case ReadRequest(filename, mode, options):
+            return b"\0\1" + _terminated(filename, mode, *_flat(options))
+        case WriteRequest(filename, mode, options):
+            return b"\0\2" + _terminated(filename, mode, *_flat(options))
+        case OptionAck(options):
+            return b"\0\6" + _terminated(*_flat(options))
+
+
+def to_netascii(data: bytes) -> bytes:
+    """Convert a Unix file for mode ``netascii``: LF becomes CR LF, CR becomes CR NUL (RFC 1350, RFC 764)."""
+    return data.replace(b"\r", b"\r\0").replace(b"\n", b"\r\n")
+
+
+def _number(body: bytes) -> int:
+    if len(body) < 2:
+        raise WireError("TFTP: cut off within the block number or error code")
+    return int.from_bytes(body[:2], "big")
+
+
+def _request(body: bytes) -> tuple[str, str, Options]:
+    strings = body.split(b"\0")[:-1]
+    if len(strings) < 2:
+        raise WireError("TFTP: a request whose file name or mode does not end with NUL")
+    return _text(strings[0]), _text(strings[1].lower()), _options(strings[2:])
+
+
+def _options(strings: list[bytes]) -> Options:
+    pairs = zip(strings[::2], strings[1::2], strict=False)
+    return tuple((_text(name.lower()), _text(value)) for name, value in pairs if name)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _flat(options: Options) -> list[str]:
+    return [text for option in options for text in option]
+
+
+def _terminated(*texts: str) -> bytes:
+    return b"".join(text.replace("\0", "?").encode(errors="replace") + b"\0" for text in texts)

@@ -1,0 +1,63 @@
+"""Real firmware boots from our daemon, to a system that fetches the very config that the fleet holds."""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from iluvatar_pxe.lab.daemon import STATE, Listed, start_daemon
+from iluvatar_pxe.lab.kernel import StandIn
+from iluvatar_pxe.lab.lab import MAC, Lab
+
+pytestmark = pytest.mark.firmware
+
+CONFIG = b"version: v1alpha1\nmachine:\n  type: worker\n" + b"# the stand-in reads no further\n" * 100
+KERNEL_TO_CONFIG = {"script", "kernel", "initramfs", "config"}
+OWN_PROGRAMS = Path("/usr/lib/ipxe")
+
+
+@dataclass(frozen=True)
+class Case:
+    label: str
+    firmware: str
+    stages: set[str]
+    own_programs: bool = False
+    """This host's installed iPXE instead of a current one."""
+
+
+CASES = [
+    Case("bios, iPXE ROM", "bios", {"ipxe-discover"}),
+    Case("uefi-x64 PXE, current iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}),
+    Case("uefi-x64 PXE, Debian 12's iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}, own_programs=True),
+    Case("uefi-x64 HTTP Boot, current iPXE", "uefi-x64-http", {"discover", "nbp"}),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
+def test_machine_fetches_its_config(
+    case: Case, system: StandIn, current: Path, boot_rows: list[tuple[str, str, dict[str, float]]]
+) -> None:
+    programs = None if case.own_programs else current
+    if case.own_programs and current == OWN_PROGRAMS:
+        pytest.skip("this host's own iPXE is a current one")
+    with Lab() as lab:
+        daemon = start_daemon(lab.network, system, Listed(MAC, CONFIG), programs)
+        boot = lab.boot(case.firmware)
+        stopped = daemon.stop()
+        recorded = recorded_stages(lab.namespace.outside(STATE) / "inventory.db")
+
+    assert boot.config_sha256 == hashlib.sha256(CONFIG).hexdigest()
+    assert "talos.platform=metal" in boot.command_line.split()
+    assert stopped == 0, daemon.tail()
+    assert case.stages | KERNEL_TO_CONFIG <= recorded, daemon.tail()
+    boot_rows.append((case.label, case.firmware, boot.stages))
+
+
+def recorded_stages(database: Path) -> set[str]:
+    """Return the stages that the daemon's inventory holds for the machine."""
+    query = "SELECT stage FROM boot_events JOIN interfaces USING (machine_id) WHERE mac = ?"
+    with closing(sqlite3.connect(database)) as connection:
+        return {stage for (stage,) in connection.execute(query, (MAC,))}

@@ -1,0 +1,80 @@
+"""Machines, events and bounded waiting for this directory's tests."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import BootEvent, Machine
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+
+MAC = "52:54:00:00:00:01"
+NOW = datetime(2026, 11, 22, 18, 30, 0, 123000, tzinfo=UTC)
+DEADLINE_SECONDS = 40
+
+
+def machine(number: int = 1, **changes: Any) -> Machine:
+    known: dict[str, Any] = {
+        "id": UUID(int=number),
+        "macs": (f"52:54:00:00:00:{number:02x}",),
+        "generation": 1,
+        "reached": Stage.NBP,
+        "first_seen": NOW,
+        "last_seen": NOW,
+        "firmware": Firmware.UEFI_PXE,
+    }
+    return Machine(**known | changes)
+
+
+def event(number: int = 1, **changes: Any) -> BootEvent:
+    known: dict[str, Any] = {
+        "at": NOW,
+        "machine_id": UUID(int=number),
+        "generation": 1,
+        "stage": Stage.NBP,
+        "detail": "ipxe.efi",
+        "bytes": 1024,
+        "milliseconds": 12.5,
+    }
+    return BootEvent(**known | changes)
+
+
+def sighting(mac: str = MAC, **changes: Any) -> Sighting:
+    known: dict[str, Any] = {"firmware": Firmware.UEFI_PXE}
+    return Sighting(mac=mac, **known | changes)
+
+
+def url_of(file: Path) -> str:
+    return f"sqlite:///{file}"
+
+
+def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        return connection.execute(query).fetchall()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what must come about; the deadline is there to end a failing test, not to measure."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not condition():  # noqa: ASYNC110  # databases and other processes set no asyncio.Event
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(inventory: Inventory) -> AsyncIterator[None]:
+    """As the daemon does it: run in a task group, cancelled at the end, then closed."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(inventory.run())
+            try:
+                yield
+            finally:
+                task.cancel()
+    finally:
+        await inventory.close()

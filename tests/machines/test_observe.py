@@ -1,0 +1,151 @@
+"""What is known of a machine after one more sighting."""
+
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.observe import observed
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.wire.pxe import CpuArch
+
+MAC = "52:54:00:12:34:56"
+NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+ID = UUID(int=1)
+
+FULL = Sighting(
+    mac=MAC,
+    firmware=Firmware.UEFI_PXE,
+    arch=CpuArch.X86_64,
+    uuid=UUID(int=7),
+    serial="CZ1",
+    manufacturer="HP",
+    product="EliteDesk",
+    address=IPv4Address("192.168.1.57"),
+)
+
+
+def see(known: Machine | None, sighting: Sighting, stage: Stage, now: datetime = NOW) -> Machine:
+    return observed(known, sighting, stage, now=now, fresh_id=ID if known is None else UUID(int=99))
+
+
+def firmware_after(*seen: tuple[Firmware, Stage]) -> Firmware:
+    machine = None
+    for firmware, stage in seen:
+        machine = see(machine, Sighting(mac=MAC, firmware=firmware), stage)
+    assert machine is not None
+    return machine.firmware
+
+
+def test_an_unknown_machine_gets_the_fresh_id_and_its_first_boot() -> None:
+    machine = see(None, FULL, Stage.DISCOVER)
+    assert machine == Machine(
+        id=ID,
+        macs=(MAC,),
+        generation=1,
+        reached=Stage.DISCOVER,
+        first_seen=NOW,
+        last_seen=NOW,
+        firmware=Firmware.UEFI_PXE,
+        arch=CpuArch.X86_64,
+        uuid=UUID(int=7),
+        serial="CZ1",
+        manufacturer="HP",
+        product="EliteDesk",
+        address=IPv4Address("192.168.1.57"),
+    )
+
+
+def test_what_a_sighting_leaves_empty_stays() -> None:
+    before = see(None, FULL, Stage.DISCOVER)
+    later = NOW + timedelta(seconds=2)
+    after = see(before, Sighting(mac=MAC, firmware=Firmware.IPXE), Stage.IPXE_DISCOVER, later)
+    changed = {f.name for f in fields(Machine) if getattr(before, f.name) != getattr(after, f.name)}
+    assert changed == {"reached", "last_seen"}
+    assert (after.reached, after.last_seen) == (Stage.IPXE_DISCOVER, later)
+
+
+def test_what_a_sighting_says_replaces() -> None:
+    before = see(None, FULL, Stage.IPXE_DISCOVER)
+    said = Sighting(
+        mac=MAC,
+        firmware=Firmware.IPXE,
+        arch=CpuArch.I386,
+        uuid=UUID(int=8),
+        serial="CZ2",
+        manufacturer="Hewlett",
+        product="ProDesk",
+        address=IPv4Address("192.168.1.58"),
+    )
+    after = see(before, said, Stage.SCRIPT)
+    assert (after.arch, after.uuid, after.serial) == (CpuArch.I386, UUID(int=8), "CZ2")
+    assert (after.manufacturer, after.product) == ("Hewlett", "ProDesk")
+    assert after.address == IPv4Address("192.168.1.58")
+
+
+def test_a_reboot_is_a_new_generation_that_starts_over() -> None:
+    machine = see(see(None, FULL, Stage.DISCOVER), FULL, Stage.CONFIG)
+    again = see(machine, FULL, Stage.DISCOVER)
+    assert (again.id, again.generation, again.reached) == (ID, 2, Stage.DISCOVER)
+
+
+def test_an_earlier_stage_that_is_no_discover_does_not_go_back() -> None:
+    machine = see(see(None, FULL, Stage.KERNEL), FULL, Stage.NBP)
+    assert (machine.generation, machine.reached) == (1, Stage.KERNEL)
+
+
+@pytest.mark.parametrize(
+    "firmware", [Firmware.BIOS_PXE, Firmware.UEFI_PXE, Firmware.UEFI_HTTP, Firmware.RASPBERRY_PI]
+)
+@pytest.mark.parametrize("later", [Firmware.IPXE, Firmware.TALOS, Firmware.UNSUPPORTED, Firmware.NOT_BOOTING])
+def test_later_programs_do_not_hide_the_firmware(firmware: Firmware, later: Firmware) -> None:
+    assert firmware_after((firmware, Stage.DISCOVER), (later, Stage.IPXE_DISCOVER)) is firmware
+    assert (
+        firmware_after((firmware, Stage.DISCOVER), (later, Stage.CONFIG), (later, Stage.DISCOVER)) is firmware
+    )
+
+
+def test_ipxe_counts_when_nothing_else_is_known() -> None:
+    assert (
+        firmware_after((Firmware.IPXE, Stage.IPXE_DISCOVER), (Firmware.TALOS, Stage.CONFIG)) is Firmware.IPXE
+    )
+
+
+def test_firmware_seen_after_ipxe_counts_more() -> None:
+    assert (
+        firmware_after((Firmware.IPXE, Stage.IPXE_DISCOVER), (Firmware.UEFI_PXE, Stage.DISCOVER))
+        is Firmware.UEFI_PXE
+    )
+
+
+def test_firmware_switched_by_its_owner_is_noticed_at_its_discover() -> None:
+    assert (
+        firmware_after((Firmware.BIOS_PXE, Stage.DISCOVER), (Firmware.UEFI_PXE, Stage.DISCOVER))
+        is Firmware.UEFI_PXE
+    )
+
+
+def test_a_file_fetched_by_other_means_does_not_change_the_boot_s_firmware() -> None:
+    assert (
+        firmware_after((Firmware.UEFI_PXE, Stage.DISCOVER), (Firmware.UEFI_HTTP, Stage.NBP))
+        is Firmware.UEFI_PXE
+    )
+
+
+@given(st.lists(st.tuples(st.sampled_from(Firmware), st.sampled_from(Stage)), min_size=1))
+def test_generations_and_stages_only_go_forward(seen: list[tuple[Firmware, Stage]]) -> None:
+    machine: Machine | None = None
+    for firmware, stage in seen:
+        before, machine = machine, see(machine, Sighting(mac=MAC, firmware=firmware), stage)
+        assert machine.reached >= stage
+        if before is None:
+            continue
+        assert machine.id == before.id
+        assert machine.generation - before.generation in {0, 1}
+        assert machine.generation > before.generation or machine.reached >= before.reached
