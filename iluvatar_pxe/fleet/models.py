@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -119,7 +118,7 @@ class FleetFile(_Model):
     """``fleet.yaml``."""
 
     domain: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$")] = "lab.home.arpa"
-    unlisted: Mapping[CpuArch, UnlistedBoot] = MappingProxyType({})
+    unlisted: Mapping[CpuArch, UnlistedBoot] = Field(default_factory=dict)
     """What machines boot that no file lists, by architecture; ``hold`` where nothing is said."""
 
 

@@ -26,6 +26,7 @@ class Inventory:
 
     def __init__(self, url: str) -> None:
         """``url`` is SQLAlchemy's, of a SQLite file not opened yet; raises SettingsError for any other."""
+        self._by_mac: dict[str, Machine] = {}
         self._snapshot = Snapshot()
         self._macs: OrderedDict[IPv4Address, str] = OrderedDict()
         self._recorder = Recorder(Store(url), self._adopt)
@@ -60,9 +61,7 @@ class Inventory:
         now = datetime.now(UTC)
         known = self._snapshot.machine(sighting.mac)
         machine = observed(known, sighting, stage, now=now, fresh_id=uuid4())
-        self._snapshot = Snapshot(
-            MappingProxyType({**self._snapshot.by_mac, **dict.fromkeys(machine.macs, machine)})
-        )
+        self._replace_snapshot(self._by_mac | dict.fromkeys(machine.macs, machine))
         self.learn_address(sighting)
         self._recorder.record(
             machine,
@@ -92,8 +91,13 @@ class Inventory:
 
     def _adopt(self, stored: Snapshot) -> Adoption:
         adoption = adopt(self._snapshot, stored)
-        self._snapshot = adoption.snapshot
+        self._replace_snapshot(dict(adoption.snapshot.by_mac))
         return adoption
+
+    def _replace_snapshot(self, by_mac: dict[str, Machine]) -> None:
+        """``by_mac`` is never changed from now on; copying it is quick because it is a plain dict."""
+        self._by_mac = by_mac
+        self._snapshot = Snapshot(MappingProxyType(by_mac))
 
     def learn_address(self, sighting: Sighting) -> None:
         """Remember which machine has an address, when a sighting tells one."""

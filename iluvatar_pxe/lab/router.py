@@ -20,9 +20,8 @@ def _dnsmasq() -> list[str]:
     first, last = (f"{ROUTER_ADDRESS.rpartition('.')[0]}.{host}" for host in (100, 199))
     return [
         "dnsmasq",
-        "--keep-in-foreground",
+        "--no-daemon",  # also: keep the user, which a user namespace cannot change
         "--conf-file=/dev/null",
-        "--user=root",
         "--log-facility=-",
         "--log-dhcp",
         "--port=0",  # leases only, no names

@@ -1,6 +1,7 @@
 """Real firmware boots from our daemon, to a system that fetches the very config that the fleet holds."""
 
 import hashlib
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -38,7 +39,11 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
 def test_machine_fetches_its_config(
-    case: Case, system: StandIn, current: Path, boot_rows: list[tuple[str, str, dict[str, float]]]
+    case: Case,
+    system: StandIn,
+    current: Path,
+    boot_rows: list[tuple[str, str, dict[str, float]]],
+    tmp_path: Path,
 ) -> None:
     programs = None if case.own_programs else current
     if case.own_programs and current == OWN_PROGRAMS:
@@ -47,7 +52,8 @@ def test_machine_fetches_its_config(
         daemon = start_daemon(lab.network, system, Listed(MAC, CONFIG), programs)
         boot = lab.boot(case.firmware)
         stopped = daemon.stop()
-        recorded = recorded_stages(lab.namespace.outside(STATE) / "inventory.db")
+        shutil.copytree(lab.namespace.outside(STATE), tmp_path / "state")
+    recorded = recorded_stages(tmp_path / "state" / "inventory.db")
 
     assert boot.config_sha256 == hashlib.sha256(CONFIG).hexdigest()
     assert "talos.platform=metal" in boot.command_line.split()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inventory_samples import rows, running, sighting, until, url_of
+from inventory.samples import rows, running, sighting, until, url_of
 
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage

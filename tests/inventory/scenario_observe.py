@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from inventory_samples import running, sighting, url_of
+from inventory.samples import running, sighting, url_of
 
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from inventory_samples import NOW, machine
+from inventory.samples import NOW, machine
 
 from iluvatar_pxe.inventory.adopt import adopt
 from iluvatar_pxe.machines.boots import Stage

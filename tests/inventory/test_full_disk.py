@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from inventory_samples import DEADLINE_SECONDS
+from inventory.samples import DEADLINE_SECONDS
 
+TESTS = Path(__file__).parents[1]
 PRIVATE = ("unshare", "--mount", "--propagation", "private")
 
 
@@ -21,9 +22,18 @@ def may_mount(directory: Path) -> bool:
 def outcome(scenario: str, directory: Path) -> list[str]:
     if not may_mount(directory):
         pytest.skip("needs root and unshare, to mount a small filesystem")
-    script = Path(__file__).with_name("scenario_full_disk.py")
     done = subprocess.run(
-        [*PRIVATE, sys.executable, "-W", "error", str(script), scenario, str(directory)],
+        [
+            *PRIVATE,
+            sys.executable,
+            "-W",
+            "error",
+            "-m",
+            "inventory.scenario_full_disk",
+            scenario,
+            str(directory),
+        ],
+        cwd=TESTS,
         check=False,
         capture_output=True,
         text=True,

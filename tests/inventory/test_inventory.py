@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inventory_samples import DEADLINE_SECONDS, MAC, event, machine, rows, running, sighting, until, url_of
+from inventory.samples import DEADLINE_SECONDS, MAC, event, machine, rows, running, sighting, until, url_of
 from structlog.testing import capture_logs
 
 from iluvatar_pxe.inventory import inventory as inventory_module
@@ -61,6 +61,13 @@ def damage(file: Path) -> None:
 
 def still_damaged(file: Path) -> bool:
     return file.read_bytes() == PICTURES
+
+
+@contextmanager
+def directory_at(file: Path) -> Iterator[None]:
+    file.mkdir()
+    yield
+    file.rmdir()
 
 
 def put_aside(file: Path) -> Path:
@@ -174,7 +181,7 @@ def test_a_clean_stop_loses_nothing(steps: list[tuple[int, Stage, int]], opened:
 
 
 async def test_kill_9_after_the_batch_keeps_it(file: Path) -> None:
-    with killed_at_the_end("scenario_observe.py", file):
+    with killed_at_the_end("scenario_observe", file):
         await until(lambda: written(file) == ["discover", "nbp"])
     store = Store(url_of(file))
     store.open()
@@ -186,8 +193,8 @@ async def test_kill_9_after_the_batch_keeps_it(file: Path) -> None:
 
 @contextmanager
 def killed_at_the_end(scenario: str, file: Path) -> Iterator[None]:
-    script = Path(__file__).with_name(scenario)
-    with subprocess.Popen([sys.executable, str(script), str(file)]) as daemon:
+    command = [sys.executable, "-m", f"inventory.{scenario}", str(file)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[1]) as daemon:
         try:
             yield
         finally:
@@ -213,6 +220,19 @@ async def test_a_lock_stops_the_recording_and_nothing_else(inventory: Inventory,
             await until(lambda: inventory.health is None)
     assert recorded_stages(file) == ["discover", "nbp", "discover"]
     assert [line["event"] for line in logs] == ["inventory-unavailable", "inventory-available-again"]
+
+
+async def test_health_follows_the_cause_and_the_log_says_it_once(inventory: Inventory, file: Path) -> None:
+    damage(file)
+    with capture_logs() as logs:
+        async with running(inventory):
+            await until(lambda: "damaged" in (inventory.health or ""))
+            put_aside(file)
+            with directory_at(file):
+                await until(lambda: "cannot be opened" in (inventory.health or ""))
+            await until(lambda: inventory.health is None)
+    assert [line["event"] for line in logs] == ["inventory-unavailable", "inventory-available-again"]
+    assert "damaged" in logs[0]["problem"]
 
 
 async def test_a_stop_while_a_write_waits_for_a_lock_writes_it_once(inventory: Inventory, file: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from inventory_samples import rows, url_of
+from inventory.samples import rows, url_of
 from sqlalchemy import create_engine
 
 from iluvatar_pxe.errors import InventoryError

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import pytest
-from inventory_samples import event, machine
+from inventory.samples import event, machine
 
 from iluvatar_pxe.inventory import pending as module
 from iluvatar_pxe.inventory.pending import Pending

@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from inventory_samples import NOW, event, machine, rows, url_of
+from inventory.samples import NOW, event, machine, rows, url_of
 
 from iluvatar_pxe.errors import InventoryError, SettingsError
 from iluvatar_pxe.inventory.store import Store
