@@ -11,20 +11,24 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from peer import start_peer
-
 from iluvatar_pxe.lab.daemon import Listed, start_daemon
 from iluvatar_pxe.lab.firmware import firmware_named
 from iluvatar_pxe.lab.ipxe import current_ipxe
-from iluvatar_pxe.lab.kernel import stand_in
+from iluvatar_pxe.lab.kernel import StandIn, stand_in
 from iluvatar_pxe.lab.lab import MAC, Lab
-from iluvatar_pxe.lab.network import Network
+from iluvatar_pxe.lab.namespace import DIRECTORY
+from iluvatar_pxe.lab.network import INTERFACE, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.stages import STAGES, stage_table
 
 CACHE = Path(__file__).parents[1] / ".cache" / "lab"
 CONFIG = b"# a machine config\n" * 200
 LAST_STAGE = STAGES[-1]
 INSTALLED = Path("/usr/lib/ipxe")
+
+_HTTP_PORT = 8000
+_READY_SECONDS = 10.0
+_ROOT = DIRECTORY / "peer"
+_URL = f"http://{SERVER_ADDRESS}:{_HTTP_PORT}"
 
 
 def main() -> None:
@@ -65,6 +69,61 @@ def _median(runs: list[dict[str, float]]) -> dict[str, float]:
     return {
         stage: median(run[stage] for run in runs) for stage in STAGES if all(stage in run for run in runs)
     }
+
+
+def start_peer(network: Network, programs: Path, system: StandIn, config: bytes) -> None:
+    """Start dnsmasq and the HTTP server; they serve ``programs``, the stand-in and ``config``."""
+    station = network.add_station("server", SERVER_ADDRESS)
+    root = network.namespace.outside(_ROOT)
+    root.mkdir()
+    for name in ("snponly.efi", "undionly.kpxe"):
+        (root / name).write_bytes((programs / name).read_bytes())
+    (root / "kernel").write_bytes(system.kernel.read_bytes())
+    (root / "initramfs").write_bytes(system.initramfs.read_bytes())
+    (root / "config.yaml").write_bytes(config)
+    (root / "boot.ipxe").write_bytes(_boot_script())
+    dnsmasq = network.namespace.start("dnsmasq", _dnsmasq(), network=station)
+    server = [sys.executable, "-u", "-m", "http.server", str(_HTTP_PORT), "--directory", str(_ROOT)]
+    http = network.namespace.start("http", server, network=station)
+    dnsmasq.wait_for("TFTP root is", _READY_SECONDS)
+    http.wait_for("Serving HTTP", _READY_SECONDS)
+
+
+def _boot_script() -> bytes:
+    """Return what iPXE runs: the least that boots the stand-in."""
+    return (
+        "#!ipxe\n"
+        f"kernel {_URL}/kernel initrd=initramfs console=ttyS0 talos.config={_URL}/config.yaml\n"
+        f"initrd {_URL}/initramfs\n"
+        "boot\n"
+    ).encode()
+
+
+def _dnsmasq() -> list[str]:
+    return [
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--user=root",
+        "--log-facility=-",
+        "--log-dhcp",
+        "--port=0",
+        f"--interface={INTERFACE}",
+        "--bind-interfaces",
+        f"--dhcp-range={SERVER_ADDRESS},proxy",
+        "--enable-tftp",
+        f"--tftp-root={_ROOT}",
+        "--dhcp-match=set:ipxe,175",
+        "--dhcp-match=set:http,option:client-arch,16",
+        "--dhcp-vendorclass=set:httpclient,HTTPClient",
+        "--dhcp-pxe-vendor=PXEClient,HTTPClient:Arch:00016",
+        "--dhcp-option-force=tag:http,60,HTTPClient",
+        f"--dhcp-boot=tag:http,{_URL}/snponly.efi",
+        f"--dhcp-boot=tag:ipxe,{_URL}/boot.ipxe,,{SERVER_ADDRESS}",
+        "--pxe-service=tag:!ipxe,x86PC,network boot,undionly.kpxe",
+        "--pxe-service=tag:!ipxe,x86-64_EFI,network boot,snponly.efi",
+        "--pxe-service=tag:!ipxe,BC_EFI,network boot,snponly.efi",
+    ]
 
 
 if __name__ == "__main__":

@@ -8,15 +8,49 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from iluvatar_pxe.errors import SettingsError
 
 ENV_PREFIX = "ILUVATAR_PXE_"
 DEFAULT_FILE = Path("/etc/iluvatar-pxe/config.toml")
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-PortOrAny = Annotated[int, Field(ge=0, le=65535)]
+_SHOWN = 80
+"""Characters of a wrong value that an error shows."""
+
+
+def _no_truth(value: Any) -> Any:
+    """Refuse true and false where a number belongs: Python would count them as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("input should be a whole number")  # noqa: TRY004 - pydantic's way to report
+    return value
+
+
+def _interface_name(value: str) -> str:
+    if not 0 < len(value.encode()) <= 15 or not value.isprintable() or set(value) & set("/ "):
+        raise ValueError("input should be an interface's name of 1 to 15 characters, or auto")
+    return value
+
+
+def _no_nul(value: Any) -> Any:
+    if "\0" in str(value):
+        raise ValueError("a path has no NUL in it")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth)]
+Port = Annotated[Whole, Field(ge=1, le=65535)]
+PortOrAny = Annotated[Whole, Field(ge=0, le=65535)]
+InterfaceName = Annotated[str, AfterValidator(_interface_name)]
+Directory = Annotated[Path, BeforeValidator(_no_nul)]
 
 
 class _Section(BaseModel):
@@ -26,7 +60,7 @@ class _Section(BaseModel):
 class NetworkSettings(_Section):
     """``[network]``."""
 
-    interfaces: tuple[str, ...] = ("auto",)
+    interfaces: tuple[InterfaceName, ...] = ("auto",)
     """Interface names to serve on; ``auto`` is the default route's, wired before wireless."""
     dhcp: Literal["proxy", "off"] = "proxy"
     """``proxy``: the router keeps handing out addresses; ``off``: no DHCP at all."""
@@ -46,9 +80,9 @@ class TftpSettings(_Section):
     port: Port = 69
     port_range: tuple[PortOrAny, PortOrAny] = (0, 0)
     """First and last UDP port of transfers, for firewalls; ``[0, 0]`` leaves the choice to the kernel."""
-    max_blksize: Annotated[int, Field(ge=8, le=65464)] = 1468
+    max_blksize: Annotated[Whole, Field(ge=8, le=65464)] = 1468
     """Largest block in bytes (RFC 2348); 1468 fills an Ethernet frame without fragments."""
-    max_windowsize: Annotated[int, Field(ge=1, le=65535)] = 64
+    max_windowsize: Annotated[Whole, Field(ge=1, le=65535)] = 64
     """Most blocks sent before an acknowledgement (RFC 7440)."""
 
     @field_validator("port_range")
@@ -71,28 +105,28 @@ class HttpSettings(_Section):
 class DatabaseSettings(_Section):
     """``[database]``."""
 
-    url: str | None = None
+    url: Annotated[str, AfterValidator(_no_nul)] | None = None
     """SQLAlchemy URL; the default is ``inventory.db`` in the state directory."""
 
 
 class FleetSettings(_Section):
     """``[fleet]``."""
 
-    source: str = "hosted"
+    source: Annotated[str, AfterValidator(_no_nul)] = "hosted"
     """``hosted``: the directory ``fleet`` in the state directory; else the path of a directory."""
 
 
 class AssetsSettings(_Section):
     """``[assets]``."""
 
-    directory: Path | None = None
+    directory: Directory | None = None
     """Boot files; the default is ``assets`` in the state directory."""
 
 
 class StateSettings(_Section):
     """``[state]``."""
 
-    directory: Path | None = None
+    directory: Directory | None = None
     """Default: ``/var/lib/iluvatar-pxe`` as root, else ``iluvatar-pxe`` in the XDG state directory."""
 
 
@@ -161,24 +195,25 @@ def parse_settings(text: str, name: str, environ: Mapping[str, str]) -> Settings
     """Turn the text of a settings file and the environment into Settings; raises SettingsError."""
     try:
         document: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{name}: not valid TOML: {error}; correct that line") from error
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
+        raise SettingsError(_one_line(f"{name}: not valid TOML: {error}; correct that line")) from error
     origin = _overlay(document, environ)
     try:
         return Settings.model_validate(document)
     except ValidationError as error:
-        raise SettingsError(_first_line(error, name, origin)) from error
+        raise SettingsError(_one_line(_first_fault(error, name, origin))) from error
 
 
 def _read(path: Path, *, required: bool) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         if required:
             raise SettingsError(f"{path}: no such file; create it or leave --config out") from error
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}; make it a readable UTF-8 file") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"{path}: cannot be read: {reason}; make it a readable UTF-8 file") from error
 
 
 def _overlay(document: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
@@ -193,6 +228,8 @@ def _overlay(document: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple
             continue  # the file's fault, reported by validation
         table[key] = _environment_value(value)
         origin[section, key] = variable
+        if section not in Settings.model_fields:
+            origin[section,] = variable
     return origin
 
 
@@ -201,18 +238,37 @@ def _environment_value(value: str) -> Any:
     if value.startswith("["):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 
 
-def _first_line(error: ValidationError, name: str, origin: Mapping[tuple[str, ...], str]) -> str:
+def _first_fault(error: ValidationError, name: str, origin: Mapping[tuple[str, ...], str]) -> str:
     first = error.errors(include_url=False, include_context=False)[0]
     location = tuple(str(part) for part in first["loc"])
     key = ".".join(location[:2])
     where = origin.get(location[:2], f"{name}: {key}")
     if first["type"] == "extra_forbidden":
         return f"{where}: no such setting; remove it or correct its name (see docs/settings.md)"
-    shown = json.dumps(first["input"], default=str)
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message[0].lower()}{message[1:]}, but it is {shown[:80]}; correct it"
+    return f"{where}: {_fault(first['type'], first['msg'])}, but it is {_shown(first['input'])}; correct it"
+
+
+def _fault(kind: str, message: str) -> str:
+    if kind == "tuple_type":
+        return 'input should be a list such as ["a", "b"]'
+    if kind == "model_type":
+        return "input should be a section with keys of its own"
+    text = message.removeprefix("Value error, ")
+    return f"{text[0].lower()}{text[1:]}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        return json.dumps(value, default=str)[:_SHOWN]
+    except RecursionError:
+        return "nested too deeply"
+
+
+def _one_line(text: str) -> str:
+    """Write out what would break the line: a key may hold any character."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

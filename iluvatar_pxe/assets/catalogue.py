@@ -80,21 +80,31 @@ def list_assets(directory: Path, system_programs: Path) -> Listing:
         for program in programs
         if (path := system_programs / program).is_file()
     }
-    problem = None
-    try:
-        root = directory.resolve(strict=True)
-        files |= _files_below(root)
-    except OSError as error:
-        problem = f"{directory}: {error.strerror}; create it, readable for the service"
+    found, problem = _files_below(directory)
+    files |= found
     return Listing(MappingProxyType(files), frozenset(files), problem)
 
 
-def _files_below(root: Path) -> dict[str, Path]:
+def _files_below(directory: Path) -> tuple[dict[str, Path], str | None]:
+    """Return what can be served, and what is wrong with the first folder that cannot be listed."""
     found: dict[str, Path] = {}
-    for folder, subfolders, names in os.walk(root):
+    errors: list[OSError] = []
+    root = Path(os.path.realpath(directory))
+    for folder, subfolders, names in os.walk(root, onerror=errors.append):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in names:
-            path = Path(folder, name)
-            if not name.startswith(".") and path.is_file() and path.resolve().is_relative_to(root):
+        for path in (Path(folder, name) for name in names if not name.startswith(".")):
+            if _is_served(path, root):
                 found[path.relative_to(root).as_posix()] = path
-    return found
+    lasting = (error for error in errors if Path(error.filename) == root or os.path.lexists(error.filename))
+    problems = [
+        f"{error.filename}: {error.strerror}; make it a directory that the service can read"
+        for error in lasting
+    ]
+    return found, next(iter(problems), None)
+
+
+def _is_served(path: Path, root: Path) -> bool:
+    try:
+        return path.is_file() and path.resolve().is_relative_to(root)
+    except OSError:  # a link into a place that is closed to the service
+        return False

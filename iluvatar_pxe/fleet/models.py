@@ -12,12 +12,16 @@ from iluvatar_pxe.machines.mac import parse_mac
 from iluvatar_pxe.wire.pxe import CpuArch
 
 _KERNEL_ARGUMENT = re.compile(r"[\x21-\x23\x25-\x7e]+")
+_SEPARATORS = frozenset({"&&", "||", ";"})
+"""Words at which iPXE splits a line into commands; one that begins with ``#`` starts a comment."""
 _RELATIVE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 
 def _kernel_argument(value: str) -> str:
-    if not _KERNEL_ARGUMENT.fullmatch(value):
-        raise ValueError("a kernel argument is printable ASCII without spaces and '$'")
+    if not _KERNEL_ARGUMENT.fullmatch(value) or value in _SEPARATORS or value.startswith("#"):
+        raise ValueError(
+            "a kernel argument is printable ASCII without spaces and '$', and nothing that ends iPXE's command"
+        )
     return value
 
 
@@ -27,10 +31,36 @@ def _relative_path(value: str) -> str:
     return value
 
 
-Mac = Annotated[str, AfterValidator(parse_mac)]
+def _mac_text(value: Any) -> Any:
+    """Undo what YAML makes of a MAC without colons or quotes that has digits only, or a single ``e``."""
+    if isinstance(value, float):
+        raise ValueError("input looks like a number: put the MAC address in quotes")  # noqa: TRY004 - pydantic's way
+    return f"{value:012d}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _shaped(pattern: str, what: str) -> AfterValidator:
+    shape = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not shape.fullmatch(value):
+            raise ValueError(f"write {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+Mac = Annotated[str, BeforeValidator(_mac_text), AfterValidator(parse_mac)]
 KernelArgument = Annotated[str, AfterValidator(_kernel_argument)]
 FleetPath = Annotated[str, AfterValidator(_relative_path)]
-PathComponent = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Schematic = Annotated[
+    str, _shaped(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the id of a schematic, as Image Factory gives it")
+]
+Version = Annotated[
+    str, _shaped(r"v\d{1,4}\.\d{1,4}\.\d{1,4}(-[a-z]+\.\d{1,4})?", "a version such as v1.13.9")
+]
+Domain = Annotated[
+    str, _shaped(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", "a domain in lower case such as lab.home.arpa")
+]
 
 
 class LocalMethod(StrEnum):
@@ -90,8 +120,8 @@ class MachineFile(Boot):
 class TalosLayer(_Model):
     """The ``talos:`` part of ``layers/arda.yaml``."""
 
-    version: Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+(-[a-z]+\.\d+)?$")]
-    schematic: PathComponent
+    version: Version
+    schematic: Schematic
     extra_kernel_args: tuple[KernelArgument, ...] = ()
 
     @property
@@ -117,7 +147,7 @@ UnlistedBoot = Annotated[Boot, BeforeValidator(_boot_of_name)]
 class FleetFile(_Model):
     """``fleet.yaml``."""
 
-    domain: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$")] = "lab.home.arpa"
+    domain: Domain = "lab.home.arpa"
     unlisted: Mapping[CpuArch, UnlistedBoot] = Field(default_factory=dict)
     """What machines boot that no file lists, by architecture; ``hold`` where nothing is said."""
 

@@ -10,6 +10,7 @@ from iluvatar_pxe.fleet.yamlfile import Findings, ModelT, build_model, line_of, 
 
 FLEET_FILE, ARDA_FILE = "fleet.yaml", "layers/arda.yaml"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_SCRIPT = re.compile(r"#!ipxe\s")
 _KNOWN_FOLDERS = ("layers", "machines")
 
 
@@ -73,7 +74,9 @@ class _Parser:
                 self._add(
                     path, (*location, key), f"{file} is not in the fleet; create it or correct the path"
                 )
-        if boot.script is not None and not self.files.get(boot.script, "#!ipxe").startswith("#!ipxe"):
+            elif file is not None and not _is_text(file):
+                self._add(path, (*location, key), f"{file} is read as part of the fleet; name another file")
+        if boot.script is not None and not _SCRIPT.match(self.files.get(boot.script, "#!ipxe\n")):
             self.findings.add(boot.script, 1, "is no iPXE script; its first line must be #!ipxe")
 
     def _unknown_files(self) -> None:

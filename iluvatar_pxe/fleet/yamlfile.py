@@ -1,14 +1,29 @@
 """YAML 1.2 with the line of every key, and models built from it with ``file:line`` errors."""
 
+import re
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Node = CommentedMap | CommentedSeq
+
+
+_OTHER_YAML = re.compile(r"^%YAML\s(?!\s*1\.2\s*$)", re.MULTILINE)
+_LOADER_BUGS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    AssertionError,
+    NotImplementedError,
+)
+"""What ruamel.yaml raises besides its own errors, for instance where a tag does not fit what it stands before."""
 
 
 class Findings:
@@ -19,20 +34,21 @@ class Findings:
 
     def add(self, file: str, line: int, text: str) -> None:
         """Note one fault; ``line`` counts from 1."""
-        self.lines.append(f"{file}:{line}: {text}")
+        fault = f"{file}:{line}: {text}"  # names and values may hold any character
+        self.lines.append("".join(char if char.isprintable() else ascii(char)[1:-1] for char in fault))
 
 
 def parse_yaml(file: str, text: str, findings: Findings) -> CommentedMap | None:
     """Return the mapping a file holds (an empty file is an empty one), or None after noting why not."""
-    try:
-        document = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        findings.add(file, line, f"not valid YAML: {error.problem or error.context}; correct it")
+    if directive := _OTHER_YAML.search(text):
+        line = text.count("\n", 0, directive.start()) + 1
+        findings.add(file, line, "is not YAML 1.2, in which 'off' is text; remove the %YAML line")
         return None
-    except (YAMLError, ValueError, RecursionError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        findings.add(file, 1, f"not valid YAML: {reason[:120]}; correct it")
+    try:
+        document = _loader().load(text)
+    except (YAMLError, RecursionError, *_LOADER_BUGS) as error:
+        line, reason = _fault_of(error, text)
+        findings.add(file, line, f"not valid YAML: {reason}; correct it")
         return None
     if document is None:
         return CommentedMap()
@@ -40,6 +56,24 @@ def parse_yaml(file: str, text: str, findings: Findings) -> CommentedMap | None:
         findings.add(file, 1, "holds no keys; write 'key: value' lines")
         return None
     return document
+
+
+def _fault_of(error: Exception, text: str) -> tuple[int, str]:
+    """Return the line that a YAML error is in, from 1, and what is wrong."""
+    if isinstance(error, MarkedYAMLError):
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return line, error.problem or error.context or "not understood"
+    if isinstance(error, ReaderError):
+        return text.count("\n", 0, error.position) + 1, error.reason
+    if isinstance(error, RecursionError):
+        return 1, "nested too deeply"
+    return 1, (str(error).partition("\n")[0] or type(error).__name__)[:120]
+
+
+def _loader() -> YAML:
+    loader = YAML(typ="rt")
+    loader.composer.warn_double_anchors = False  # YAML allows it, and the warning is no line of log
+    return loader
 
 
 def build_model(file: str, document: CommentedMap, model: type[ModelT], findings: Findings) -> ModelT | None:
@@ -62,7 +96,8 @@ def line_of(document: Node, location: tuple[int | str, ...]) -> int:
     for part in location:
         if not isinstance(node, CommentedMap | CommentedSeq) or not _has(node, part):
             break
-        line = node.lc.data[part][0] + 1
+        place = (node.lc.data or {}).get(part)  # a key that a merge (<<) brought in has none here
+        line = place[0] + 1 if place else line
         node = node[part]
     return line
 
@@ -79,5 +114,7 @@ def _explain(kind: str, message: str, location: tuple[int | str, ...]) -> str:
         return f"{key}: no such key; remove it or correct its name"
     if kind == "missing":
         return f"{key}: is missing; add it"
+    if kind == "model_type":
+        return f"{key}: holds no keys; write 'key: value' lines below it"
     text = message.removeprefix("Value error, ")
     return f"{key + ': ' if key else ''}{text[0].lower()}{text[1:]}"

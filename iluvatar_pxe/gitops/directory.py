@@ -1,11 +1,14 @@
 """A fleet that is a plain directory."""
 
+import os
 import shutil
+import stat
 from pathlib import Path
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.fleet.yamlfile import Findings
 from iluvatar_pxe.resources import data_directory
 
 MAX_FILE = 1 << 20
@@ -17,6 +20,8 @@ def read_fleet(directory: Path) -> Fleet:
 
     Raises FleetError.
     """
+    if not directory.is_dir():
+        raise FleetError([f"{directory}: is no directory; create it or correct [fleet] source"])
     try:
         return parse_fleet(_texts(directory))
     except FleetError as error:
@@ -36,31 +41,46 @@ def plant_starter_fleet(directory: Path) -> bool:
         shutil.copytree(data_directory("boot_assets") / "fleet", unfinished, copy_function=shutil.copyfile)
         unfinished.rename(directory)
     except OSError as error:
-        remedy = "make the state directory writable, or name another fleet in [fleet] source"
-        raise FleetError([f"{directory}: cannot be created: {error.strerror}; {remedy}"]) from error
+        remedy = "make the state directory writable, with room in it, or name another fleet in [fleet] source"
+        raise FleetError([f"{directory}: cannot be created: {_cause(error)}; {remedy}"]) from error
     return True
+
+
+def _cause(error: OSError) -> str:
+    """``shutil.Error`` has no cause of its own but a list of (from, to, cause)."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        return str(error.args[0][0][2])
+    return error.strerror or str(error)
 
 
 def _texts(directory: Path) -> dict[str, str]:
     """Read every file but hidden ones; faults are collected."""
     texts: dict[str, str] = {}
-    findings: list[str] = []
-    if not directory.is_dir():
-        raise FleetError([": is no directory; create it or correct [fleet] source"])
-    for path in sorted(directory.rglob("*")):
-        relative = path.relative_to(directory)
-        if any(part.startswith(".") for part in relative.parts) or path.is_dir():
-            continue
-        try:
-            texts[relative.as_posix()] = _text(path)
-        except (OSError, ValueError) as error:
-            findings.append(f"{relative.as_posix()}:1: cannot be read: {error}; correct or remove it")
-    if findings:
-        raise FleetError(findings)
+    findings = Findings()
+
+    def unreadable(error: OSError) -> None:
+        folder = Path(error.filename).relative_to(directory).as_posix()
+        findings.add(folder, 1, f"cannot be read: {error.strerror}; correct its rights")
+
+    for folder, subfolders, names in os.walk(directory, onerror=unreadable):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
+            name = path.relative_to(directory).as_posix()
+            try:
+                texts[name] = _text(path)
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                findings.add(name, 1, f"cannot be read: {reason}; correct or remove it")
+    if findings.lines:
+        raise FleetError(findings.lines)
     return texts
 
 
 def _text(path: Path) -> str:
-    if path.stat().st_size > MAX_FILE:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("not a regular file")
+    with path.open("rb") as file:
+        octets = file.read(MAX_FILE + 1)
+    if len(octets) > MAX_FILE:
         raise ValueError(f"larger than {MAX_FILE} octets")
-    return path.read_text(encoding="utf-8")
+    return octets.decode("utf-8")

@@ -1,6 +1,7 @@
 """How this project speaks to SQLite: a file, WAL, foreign keys, transactions that begin where we say."""
 
 from sqlite3 import Connection as SqliteConnection
+from sqlite3 import Error as SqliteError
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -33,9 +34,13 @@ def make_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: SqliteConnection, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except SqliteError:
+            connection.close()  # the pool does not know it yet
+            raise
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -7,9 +7,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.inventory.engine import writing
 from iluvatar_pxe.resources import data_directory
 
 _ALEMBIC = threading.Lock()
@@ -32,11 +33,11 @@ def is_current(connection: Connection, path: Path) -> bool:
     return set(present) == set(scripts.get_heads())
 
 
-def upgrade(connection: Connection) -> None:
-    """Run the revisions that the database lacks, in the connection's transaction."""
+def upgrade(engine: Engine) -> None:
+    """Run the revisions that the database lacks, in one transaction."""
     config = _config()
-    config.attributes["connection"] = connection
-    with _ALEMBIC:
+    with _ALEMBIC, writing(engine).begin() as connection:
+        config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 

@@ -52,8 +52,7 @@ class Store:
             with engine.connect() as connection:
                 current = migrate.is_current(connection, self.path)
             if not current:
-                with writing(engine).begin() as connection:
-                    migrate.upgrade(connection)
+                migrate.upgrade(engine)
             with engine.connect() as connection:
                 self._server_id = connection.scalars(select(tables.local_server.c.id)).one()
 

@@ -16,7 +16,7 @@ def default_cache() -> Path:
 def cached(cache: Path, key: str, build: Callable[[Path], None]) -> Path:
     """Return the directory ``key`` in ``cache``, filled by ``build(directory)`` when it is not there yet.
 
-    One builder at a time; others wait for it. What an interrupted build left is removed by the next.
+    One builder at a time; others wait for it. What a killed build left is removed by the next.
     """
     cache.mkdir(parents=True, exist_ok=True)
     ready = cache / key
@@ -26,6 +26,9 @@ def cached(cache: Path, key: str, build: Callable[[Path], None]) -> Path:
             part = cache / f"{key}.part"
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()
-            build(part)
-            part.rename(ready)
+            try:
+                build(part)
+                part.rename(ready)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
     return ready

@@ -1,14 +1,15 @@
 """What went over the lab's wire: a running capture, and its packets once it has ended."""
 
-import signal
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.lab.namespace import DIRECTORY, require_tools
+from iluvatar_pxe.lab import sniff
+from iluvatar_pxe.lab.namespace import DIRECTORY
 from iluvatar_pxe.lab.network import BRIDGE, Network
 
 _FILE = DIRECTORY / "capture.pcap"
@@ -38,15 +39,14 @@ class Capture:
 
     def __init__(self, network: Network) -> None:
         """Start capturing; returns when it really does, or raises LabError."""
-        require_tools("tcpdump")
         self._namespace = network.namespace
-        command = ["tcpdump", "--immediate-mode", "-U", "-Z", "root", "-i", BRIDGE, "-w", str(_FILE)]
-        self._tcpdump = self._namespace.start("capture", command)
-        self._tcpdump.wait_for("listening on", _READY_SECONDS)
+        command = [sys.executable, "-I", sniff.__file__, BRIDGE, str(_FILE)]
+        self._sniffer = self._namespace.start("capture", command)
+        self._sniffer.wait_for("listening", _READY_SECONDS)
 
     def stop(self) -> list[Packet]:
         """End the capture and return its packets in order."""
-        self._tcpdump.stop(how=signal.SIGINT)
+        self._sniffer.stop()
         return list(read_packets(self.file.read_bytes()))
 
     @property

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.lab.process import Process, await_child, start
+from iluvatar_pxe.lab.process import Process, await_child, run_command, start
 
 DIRECTORY = Path("/run/lab")
 """Where the lab's files lie, as programs inside see it."""
@@ -87,17 +87,7 @@ class Namespace:
 
     def run(self, argv: Sequence[str], *, network: str | None = None) -> str:
         """Run a short command inside and return what it printed; raises LabError when it fails."""
-        result = subprocess.run(  # noqa: S603 - argument lists made here
-            [*self._enter(network), *argv],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_RUN_TIMEOUT_SECONDS,
-        )
-        if result.returncode != 0:
-            raise LabError(f"{' '.join(argv)}: {(result.stderr or result.stdout).strip()}")
-        return result.stdout
+        return run_command([*self._enter(network), *argv], " ".join(argv), _RUN_TIMEOUT_SECONDS)
 
     def tails(self, but: Process) -> list[str]:
         """Return the end of the output of every program started here, except one."""

@@ -1,5 +1,6 @@
 """One Ethernet segment of the lab: a bridge, stations with an address of their own, taps for machines."""
 
+from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.namespace import Namespace
 
 BRIDGE = "lab0"
@@ -32,9 +33,12 @@ class Network:
         return name
 
     def add_tap(self) -> str:
-        """Attach a tap for one machine and return the interface's name."""
+        """Attach a tap for one machine and return the interface's name; raises LabError."""
         tap = f"tap{self._taps}"
         self._taps += 1
-        self.namespace.run(["ip", "tuntap", "add", tap, "mode", "tap"])
+        try:
+            self.namespace.run(["ip", "tuntap", "add", tap, "mode", "tap"])
+        except LabError as error:
+            raise LabError(f"{error}; run as root, or as a user who may open /dev/net/tun") from error
         self.namespace.run(["ip", "link", "set", tap, "master", BRIDGE, "up"])
         return tap

@@ -6,13 +6,13 @@ another one where that is asked for. So no mirror is named here, and proxies and
 
 import platform
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.cache import cached
 from iluvatar_pxe.lab.namespace import require_tools
+from iluvatar_pxe.lab.process import run_command
 
 _SOURCES = Path("/etc/apt/sources.list.d")
 _ONE_LINE_SOURCES = Path("/etc/apt/sources.list")
@@ -120,16 +120,7 @@ def _one_lines(own: str) -> Iterator[str]:
 
 
 def _run(argv: list[str], directory: Path) -> str:
-    result = subprocess.run(  # noqa: S603 - argument lists made here
-        argv,
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_TIMEOUT_SECONDS,
-    )
-    if result.returncode != 0:
-        last = (result.stderr or result.stdout).strip().splitlines()[-1:]
-        raise LabError(f"{argv[0]} failed: {' '.join(last)}; is the package source reachable?")
-    return result.stdout
+    try:
+        return run_command(argv, f"{argv[0]} … {argv[-1]}", _TIMEOUT_SECONDS, directory)
+    except LabError as error:
+        raise LabError(f"{error}; is the package source reachable?") from error

@@ -131,6 +131,29 @@ def start(
     return Process(name, popen, pid, started)
 
 
+def run_command(argv: Sequence[str], shown: str, timeout: float, directory: Path | None = None) -> str:
+    """Run a short command and return what it printed.
+
+    Raises LabError that calls the command ``shown`` when it fails or takes more than ``timeout`` seconds.
+    """
+    try:
+        result = subprocess.run(  # noqa: S603 - argument lists made here
+            argv,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"{shown}: no end after {timeout:.0f} s") from error
+    if result.returncode != 0:
+        last = (result.stderr or result.stdout).strip().splitlines()[-1:]
+        raise LabError(f"{shown}: {' '.join(last)}")
+    return result.stdout
+
+
 def await_child(popen: subprocess.Popen[bytes], name: str) -> int:
     """Return the process id of ``popen``'s child once it has printed ``started``; raises LabError."""
     assert popen.stdout is not None  # noqa: S101 - every caller makes the pipe

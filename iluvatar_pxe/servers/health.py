@@ -14,7 +14,7 @@ class Health:
     """Checks by part, and what else is worth telling."""
 
     parts: Mapping[str, Check]
-    programs: Callable[[], Mapping[str, str | None]] 
+    programs: Callable[[], Mapping[str, str | None]]
     """By kind of firmware, the iPXE program it gets; None for one that has none."""
 
     def report(self) -> tuple[bool, dict[str, Any]]:

@@ -4,10 +4,13 @@ import base64
 import binascii
 import hmac
 import os
+import re
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from uuid import UUID
 
 from iluvatar_pxe.errors import ServerError
@@ -18,6 +21,12 @@ KEY_OCTETS = 32
 
 _CLAIM = struct.Struct("!16sI")
 _MAC_OCTETS = 16
+_TICKET = re.compile(r"(?<![\w-])[\w-]{48}(?![\w-])", re.ASCII)
+
+
+def mask(text: str) -> str:
+    """Hide every ticket in a text that is going to be logged."""
+    return _TICKET.sub("TICKET", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +94,19 @@ def load_key(path: Path) -> bytes:
 
 
 def _make_key(path: Path) -> bytes:
-    key = os.urandom(KEY_OCTETS)
-    unfinished = path.with_name(f".{path.name}.new")
+    """Make the key under a name of its own and link it into place: of several daemons at it, one wins."""
     try:
-        unfinished.unlink(missing_ok=True)
-        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(key)
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as file:  # mode 0600
+            file.write(os.urandom(KEY_OCTETS))
             file.flush()
             os.fsync(file.fileno())
-        unfinished.rename(path)
+            with suppress(FileExistsError):
+                os.link(file.name, path)
+        return path.read_bytes()
     except OSError as error:
         raise ServerError(
             f"{path}: cannot be written: {error.strerror}; make room or correct its rights"
         ) from error
-    return key
 
 
 def _text(octets: bytes) -> str:

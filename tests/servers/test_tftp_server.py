@@ -341,7 +341,13 @@ async def test_a_silent_peer_hears_the_block_again(peer: MakePeer) -> None:
     async with serving() as (server, reports):
         first, tid = await client.ask(server, ReadRequest("nbp", "octet"))
         assert await client.receive() == (first, tid)
-        assert await client.finish(first, tid) == FILE
+        client.send(Ack(1), tid)
+        second = await client.data()
+        session = server._sessions[client.name]
+        assert session._timer is not None
+        assert session._transfer is not None
+        assert session._timer.when() == session._transfer.deadline()  # short again, not the doubled wait
+        assert await client.finish(second, tid) == FILE[512:]
         assert (await reports.next()).outcome is Outcome.DONE
 
 
@@ -520,6 +526,15 @@ async def test_drain_refuses_new_requests_at_once_and_lets_transfers_finish(peer
         assert await client.finish(data, tid) == FILE[512:]
         await draining
         assert (await reports.next()).outcome is Outcome.DONE
+
+
+async def test_drain_frees_what_was_bound_and_never_ran(peer: MakePeer) -> None:
+    server = TftpServer(TftpSettings().model_copy(update={"port": 0}), [ONE], open_file, print)
+    server.bind()
+    listener = server.listening[0]
+    await server.drain(0)
+    assert server.listening == []
+    peer(port=listener[1])
 
 
 async def test_drain_ends_what_outlasts_the_grace(peer: MakePeer) -> None:

@@ -180,6 +180,13 @@ def test_acks_outside_the_window_are_ignored(stray: int) -> None:
     assert peer.ack(8) == [9, 10, 11, 12]
 
 
+def test_acks_of_blocks_that_were_never_sent_are_ignored() -> None:
+    peer = served(5, windowsize=8)
+    assert peer.blocks() == [1, 2, 3, 4, 5, 6]
+    assert (peer.ack(7), peer.ack(8), peer.outcome) == ([], [], None)
+    assert (peer.ack(6), peer.outcome) == ([], Outcome.DONE)
+
+
 def test_acks_outside_the_window_are_ignored_around_the_rollover() -> None:
     peer = served(65600, windowsize=4)
     for block in range(0, 65540, 4):

@@ -1,0 +1,40 @@
+"""Writes every frame that crosses an interface to a pcap file: a program of its own, ``sniff.py INTERFACE FILE``.
+
+tcpdump would do, but gives up where it cannot change its user, as in a user namespace.
+"""
+
+import socket
+import struct
+import sys
+import time
+from pathlib import Path
+
+_ETHERTYPE_ALL = 0x0003
+_SOL_PACKET, _ADD_MEMBERSHIP, _PROMISCUOUS = 263, 1, 1
+_LONGEST_FRAME = 65535 + 14
+_BUFFER_BYTES = 16 * 2**20
+_NANOSECONDS = 10**9
+
+
+def sniff(interface: str, file: Path) -> None:
+    """Write frames until killed; prints ``listening`` when the first one can no longer be missed."""
+    with (
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETHERTYPE_ALL)) as packets,
+        file.open("wb", buffering=0) as pcap,
+    ):
+        packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+        packets.bind((interface, 0))
+        membership = struct.pack("iHH8x", socket.if_nametoindex(interface), _PROMISCUOUS, 0)
+        packets.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
+        pcap.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, _LONGEST_FRAME, 1))
+        sys.stdout.write("listening\n")
+        sys.stdout.flush()
+        while True:
+            frame = packets.recv(_LONGEST_FRAME)
+            seconds, nanoseconds = divmod(time.time_ns(), _NANOSECONDS)
+            header = struct.pack("<IIII", seconds, nanoseconds // 1000, len(frame), len(frame))
+            pcap.write(header + frame)
+
+
+if __name__ == "__main__":
+    sniff(sys.argv[1], Path(sys.argv[2]))
