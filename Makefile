@@ -1,22 +1,78 @@
-# make run: try it. make test: all tests. make setup: what both need.
+# make run: try it here.  make test: every test.  make test-long: longer campaigns.
 
 PYTHON ?= python3
-VENV := .venv
-STAMP := $(VENV)/.installed
-BIN := $(VENV)/bin
+BIN := .venv/bin
 
-SYSTEM_PACKAGES := python3-venv ipxe
-TEST_PACKAGES := git curl iproute2 util-linux dnsmasq-base qemu-system-x86 seabios ipxe-qemu ovmf \
+# What the daemon needs of Debian, Ubuntu or Raspberry Pi OS; and what its tests need besides.
+PACKAGES := python3-venv ipxe
+TEST_PACKAGES := git curl iproute2 util-linux sqlite3 dnsmasq-base qemu-system-x86 seabios ipxe-qemu ovmf \
 	busybox-static cpio tcpdump tftp-hpa atftp
 
-.PHONY: setup run test test-long check lock clean
+.PHONY: setup setup-test run test test-long check format lock clean
 
-setup: $(STAMP)
+define install_packages
+	@missing=$$(for package in $(1); do \
+		dpkg-query --show --showformat='$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || echo $$package; \
+	done); \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing system packages:" $$missing; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	else \
+		echo "Not installed, for that needs root: sudo apt-get install" $$missing; \
+	fi
+endef
 
-$(STAMP): pyproject.toml requirements.lock
-	@sh tools/system-packages $(SYSTEM_PACKAGES)
-	$(PYTHON) -m venv $(VENV)
+setup: .venv/.run
+
+setup-test: .venv/.test
+	$(call install_packages,$(TEST_PACKAGES))
+
+.venv/.run: requirements.lock pyproject.toml
+	$(call install_packages,$(PACKAGES))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "iluvatar-pxe needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv/.test: .venv/.run tests/requirements.lock
+	$(BIN)/pip install --quiet --require-hashes --requirement tests/requirements.lock
+	@touch $@
+
+# Ports below 1024 may be forbidden; binding one on loopback tells.
+LOW_PORT := import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).bind(("127.0.0.1", 69))
+
+run: setup
+	@export ILUVATAR_PXE_LOG__FORMAT=console; \
+	if $(BIN)/python -c '$(LOW_PORT)' 2>&1 | grep -q PermissionError; then \
+		echo "No right to bind the ports 67 and 69, so firmware cannot reach this daemon: it runs on 10067 and 10069."; \
+		echo "For the real thing: sudo make run"; \
+		export ILUVATAR_PXE_DHCP__PORT=10067 ILUVATAR_PXE_DHCP__CLIENT_PORT=10068 ILUVATAR_PXE_TFTP__PORT=10069; \
+	fi; \
+	exec $(BIN)/iluvatar-pxe serve
+
+test: setup-test check
+	$(BIN)/pytest -m "not long"
+
+test-long: setup-test
+	$(BIN)/pytest -m long
+
+check: setup-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format:
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Needs uv. The locks name no package index: whoever installs uses their own.
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+lock:
+	$(LOCK) --upgrade pyproject.toml --group build --output-file requirements.lock
+	$(LOCK) --upgrade --group test --constraint requirements.lock --output-file tests/requirements.lock
+
+clean:
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

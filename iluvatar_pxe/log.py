@@ -14,11 +14,12 @@ def configure_logging(level_name: str, style: str) -> None:
     console = is_console(style)
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _printable,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
     ]
     renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
         if console
         else structlog.processors.JSONRenderer()
     )
@@ -37,6 +38,17 @@ def configure_logging(level_name: str, style: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+
+
+def _printable(
+    _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Write out control characters: names come from the network, and a terminal obeys them."""
+    return {key: _written_out(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _written_out(text: str) -> str:
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def is_console(style: str) -> bool:

@@ -40,6 +40,16 @@ def _interface_name(value: str) -> str:
     return value
 
 
+def _network(value: Any) -> Any:
+    """Pydantic would take a number for an address, and false for 0.0.0.0."""
+    if value == "local":
+        return value
+    try:
+        return IPv4Network(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError('input should be "local" or a network such as 192.168.1.0/24') from None
+
+
 def _no_nul(value: Any) -> Any:
     if "\0" in str(value):
         raise ValueError("a path has no NUL in it")
@@ -50,6 +60,7 @@ Whole = Annotated[int, BeforeValidator(_no_truth)]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 PortOrAny = Annotated[Whole, Field(ge=0, le=65535)]
 InterfaceName = Annotated[str, AfterValidator(_interface_name)]
+Network = Annotated[IPv4Network | Literal["local"], BeforeValidator(_network)]
 Directory = Annotated[Path, BeforeValidator(_no_nul)]
 
 
@@ -98,7 +109,7 @@ class HttpSettings(_Section):
     """``[http]``."""
 
     port: Port = 8080
-    allow: tuple[IPv4Network | Literal["local"], ...] = ("local",)
+    allow: tuple[Network, ...] = ("local",)
     """Networks that may ask; ``local`` is those of the served interfaces, and loopback."""
 
 

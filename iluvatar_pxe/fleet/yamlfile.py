@@ -12,8 +12,11 @@ from ruamel.yaml.reader import ReaderError
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Node = CommentedMap | CommentedSeq
 
+MOST_BRACKETS = 100
+"""That may be open at once: ruamel.yaml's time grows with their square, and a reload is not to take minutes."""
 
 _OTHER_YAML = re.compile(r"^%YAML\s(?!\s*1\.2\s*$)", re.MULTILINE)
+_BRACKETS = re.compile(r"[\[\]{}]")
 _LOADER_BUGS = (
     ValueError,
     TypeError,
@@ -44,6 +47,9 @@ def parse_yaml(file: str, text: str, findings: Findings) -> CommentedMap | None:
         line = text.count("\n", 0, directive.start()) + 1
         findings.add(file, line, "is not YAML 1.2, in which 'off' is text; remove the %YAML line")
         return None
+    if line := _line_nested_too_deeply(text):
+        findings.add(file, line, f"more than {MOST_BRACKETS} brackets are open here; flatten it")
+        return None
     try:
         document = _loader().load(text)
     except (YAMLError, RecursionError, *_LOADER_BUGS) as error:
@@ -56,6 +62,16 @@ def parse_yaml(file: str, text: str, findings: Findings) -> CommentedMap | None:
         findings.add(file, 1, "holds no keys; write 'key: value' lines")
         return None
     return document
+
+
+def _line_nested_too_deeply(text: str) -> int | None:
+    """Return the line that opens one bracket too many; brackets in texts and comments count, too."""
+    depth = 0
+    for bracket in _BRACKETS.finditer(text):
+        depth = depth + 1 if bracket[0] in "[{" else max(0, depth - 1)
+        if depth > MOST_BRACKETS:
+            return text.count("\n", 0, bracket.start()) + 1
+    return None
 
 
 def _fault_of(error: Exception, text: str) -> tuple[int, str]:

@@ -59,10 +59,7 @@ class Inventory:
         ``detail`` says what was served, ``size`` how many bytes of it, ``milliseconds`` how long that took.
         """
         now = datetime.now(UTC)
-        known = self._snapshot.machine(sighting.mac)
-        machine = observed(known, sighting, stage, now=now, fresh_id=uuid4())
-        self._replace_snapshot(self._by_mac | dict.fromkeys(machine.macs, machine))
-        self.learn_address(sighting)
+        machine = self._see(sighting, stage, now)
         self._recorder.record(
             machine,
             BootEvent(
@@ -77,6 +74,12 @@ class Inventory:
         )
         return machine
 
+    def touch(self, sighting: Sighting, stage: Stage) -> Machine:
+        """Take in a sighting like ``observe``, but without an event: nothing new happened."""
+        machine = self._see(sighting, stage, datetime.now(UTC))
+        self._recorder.record(machine)
+        return machine
+
     async def open(self) -> None:
         """Open the database and load the machines, for 5 s at most; without it, boot machines all the same."""
         await self._recorder.open()
@@ -86,8 +89,15 @@ class Inventory:
         await self._recorder.run()
 
     async def close(self) -> None:
-        """Record what is left, for 3 s at most, and close the database. For when ``run`` has ended."""
+        """Record what is left, for 3.5 s at most, and close the database. For when ``run`` has ended."""
         await self._recorder.close()
+
+    def _see(self, sighting: Sighting, stage: Stage, now: datetime) -> Machine:
+        known = self._snapshot.machine(sighting.mac)
+        machine = observed(known, sighting, stage, now=now, fresh_id=uuid4())
+        self._replace_snapshot(self._by_mac | dict.fromkeys(machine.macs, machine))
+        self.learn_address(sighting)
+        return machine
 
     def _adopt(self, stored: Snapshot) -> Adoption:
         adoption = adopt(self._snapshot, stored)

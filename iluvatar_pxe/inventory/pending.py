@@ -31,10 +31,10 @@ class Pending:
     def __bool__(self) -> bool:
         return bool(self._machines or self._events)
 
-    def add(self, machine: Machine, event: BootEvent) -> None:
+    def add(self, machine: Machine, *events: BootEvent) -> None:
         """Queue a changed machine and what changed it."""
         self._machines[machine.id] = machine
-        self._extend([event])
+        self._extend(events)
 
     def take(self) -> Batch:
         """Return all of it, and keep nothing."""

@@ -12,7 +12,9 @@ from iluvatar_pxe.inventory.store import Store
 from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot
 
 BATCH_SECONDS = 0.2
-CLOSE_SECONDS = 3.0
+CLOSE_SECONDS = 2.0
+_GRACE_SECONDS = 1.5
+"""What an attempt under way then gets to end: a statement that waits for a lock does so in 1 s."""
 _SLOW_SECONDS = 5.0
 """An attempt that takes longer counts as failed; it goes on all the same, for a thread cannot be stopped."""
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -39,9 +41,9 @@ class Recorder:
         """How many events will never be recorded, because the database was away for too long."""
         return self._pending.dropped
 
-    def record(self, machine: Machine, event: BootEvent) -> None:
+    def record(self, machine: Machine, *events: BootEvent) -> None:
         """Queue a change; neither blocks nor fails."""
-        self._pending.add(machine, event)
+        self._pending.add(machine, *events)
         self._changed.set()
 
     async def open(self) -> None:
@@ -60,7 +62,7 @@ class Recorder:
             await asyncio.sleep(pause)
 
     async def close(self) -> None:
-        """Write what is pending, for 3 s at most, and close the database. Call it when ``run`` has ended."""
+        """Write what is pending, for 3.5 s at most, and close the database. Call it when ``run`` has ended."""
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 while self._attempt or self._pending:
@@ -121,6 +123,8 @@ class Recorder:
             _log.info("inventory-available-again", dropped_events=self.dropped_events)
 
     async def _give_up(self) -> None:
+        if self._attempt is not None:
+            await self._save_within(_GRACE_SECONDS)
         if self._attempt is None:
             await asyncio.to_thread(self._store.close)
         else:  # its thread is stuck in the kernel, with the file in its hands
@@ -128,6 +132,6 @@ class Recorder:
             await asyncio.wait({self._attempt})
             self._attempt = None
         left = self._pending.take()
-        _log.error(
-            "inventory-not-saved", problem=self.health, machines=len(left.machines), events=len(left.events)
-        )
+        if left.machines:
+            lost = {"machines": len(left.machines), "events": len(left.events)}
+            _log.error("inventory-not-saved", problem=self.health, **lost)

@@ -23,7 +23,6 @@ def _dnsmasq() -> list[str]:
         "--no-daemon",  # also: keep the user, which a user namespace cannot change
         "--conf-file=/dev/null",
         "--log-facility=-",
-        "--log-dhcp",
         "--port=0",  # leases only, no names
         f"--interface={INTERFACE}",
         "--bind-interfaces",

@@ -29,6 +29,11 @@ class Stage(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+QUESTIONS = frozenset(
+    {Stage.DISCOVER, Stage.BOOT_SERVER, Stage.IPXE_DISCOVER, Stage.FIRST_SCRIPT, Stage.SCRIPT}
+)
+"""Stages that ask what to do; the others fetch a file."""
+
 _ENTRIES = frozenset({Stage.DISCOVER, Stage.IPXE_DISCOVER})
 
 

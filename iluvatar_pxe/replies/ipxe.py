@@ -12,7 +12,8 @@ from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.resources import data_directory
 from iluvatar_pxe.wire.pxe import Platform
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9 .,:;/_()+@=\[\]{}\"'*-]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9 .,:/_()+@=\[\]{}\"'*-]")
+"""What may mean something to iPXE: ``$`` expands, ``;``, ``&&`` and ``||`` end a command, ``#`` all commands."""
 
 
 def first_script(links: Links, *, network: bool) -> str:
@@ -35,7 +36,7 @@ def machine_script(plan: RunScript | BootLocal | Hold, sighting: Sighting, links
 
 def on_screen(text: str) -> str:
     """Make text fit for an ``echo``: nothing that iPXE would expand, split or run."""
-    return _UNSAFE.sub("?", text).replace("${", "?{")
+    return _UNSAFE.sub("?", text)
 
 
 def _method(plan: BootLocal, sighting: Sighting) -> str:

@@ -1,6 +1,7 @@
 """What every server shares: the fleet in force, the inventory, the boot files, and the decision made of them."""
 
 from pathlib import Path
+from uuid import UUID
 
 import structlog
 
@@ -9,7 +10,7 @@ from iluvatar_pxe.boot.decide import Context, plan_for
 from iluvatar_pxe.boot.plan import Plan
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.boots import QUESTIONS, Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 
@@ -28,6 +29,7 @@ class Desk:
         """Why the last reload was refused, or None."""
         self.inventory = inventory
         self.catalogue = catalogue
+        self._asked: dict[UUID, tuple[int, set[tuple[Stage, str]]]] = {}
 
     def plan(self, sighting: Sighting) -> Plan:
         """Decide, with the state of this moment."""
@@ -43,8 +45,15 @@ class Desk:
         milliseconds: float = 0.0,
         why: str = "",
     ) -> Machine:
-        """Record that a boot reached a stage, and log it in one line."""
+        """Record that a boot reached a stage, and log it in one line.
+
+        Asking again and getting the same is neither: firmware repeats itself, and a machine that is held asks
+        every half minute, for weeks.
+        """
+        if self._asked_before(sighting, stage, detail):
+            return self.inventory.touch(sighting, stage)
         machine = self.inventory.observe(sighting, stage, detail=detail, size=size, milliseconds=milliseconds)
+        self._remember(machine, stage, detail)
         listed = self.fleet.machine(machine.macs)
         _log.info(
             "boot",
@@ -58,6 +67,22 @@ class Desk:
             **({"why": why} if why else {}),
         )
         return machine
+
+    def _asked_before(self, sighting: Sighting, stage: Stage, detail: str) -> bool:
+        machine = self.inventory.snapshot.machine(sighting.mac)
+        if machine is None or begins_boot(machine.reached, stage):
+            return False
+        generation, asked = self._asked.get(machine.id, (0, set()))
+        return generation == machine.generation and (stage, detail) in asked
+
+    def _remember(self, machine: Machine, stage: Stage, detail: str) -> None:
+        if stage not in QUESTIONS:
+            return
+        generation, asked = self._asked.get(machine.id, (0, set()))
+        if generation != machine.generation:
+            asked = set()
+        asked.add((stage, detail))
+        self._asked[machine.id] = machine.generation, asked
 
     def record_fetch(
         self, machine: Machine, stage: Stage, detail: str, *, size: int, milliseconds: float

@@ -6,7 +6,6 @@ from functools import partial
 
 import structlog
 
-from iluvatar_pxe.boot.plan import Chainload
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.sighting import Firmware
@@ -88,11 +87,15 @@ class DhcpServer:
         if not sock.send(reply.data, reply.to):
             self._log_limited("dhcp.not_sent", mac=reply.sighting.mac, to=reply.to[0])
             return
-        detail = reply.plan.program if isinstance(reply.plan, Chainload) else type(reply.plan).__name__
         milliseconds = (time.perf_counter() - started) * 1000
         stage = _stage(reply.sighting.firmware, pxe_port=pxe_port)
         self._desk.record(
-            reply.sighting, stage, detail, size=len(reply.data), milliseconds=milliseconds, why=reply.plan.why
+            reply.sighting,
+            stage,
+            reply.boot_file,
+            size=len(reply.data),
+            milliseconds=milliseconds,
+            why=reply.plan.why,
         )
 
     def _stay_silent(self, silence: Silence) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from iluvatar_pxe.boot.plan import Ignore, Plan
+from iluvatar_pxe.boot.plan import Answer, Ignore, Plan
 from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.replies.dhcp import destination, not_for_us, reply_to
@@ -24,12 +24,13 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A datagram to send."""
+    """A datagram to send; ``boot_file`` is what it names."""
 
     data: bytes
     to: tuple[str, int]
     sighting: Sighting
-    plan: Plan
+    plan: Answer
+    boot_file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Plan]) -
         to = arrival.source  # clients ask from 4011 or from 68, and listen where they asked from
     else:
         to = destination(request, arrival.source, arrival.server_port, arrival.client_port)
-    return Reply(encode(reply), to, sighting, plan)
+    return Reply(encode(reply), to, sighting, plan, reply.file.decode())
 
 
 def _overheard(request: DhcpMessage, arrival: Arrival) -> Lease | None:

@@ -1,29 +1,24 @@
 """The HTTP server: who may ask, one line for every fault, and the routes of the outside contract."""
 
-import logging
-import time
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from iluvatar_pxe.errors import AssetError, ServerError
+from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.servers import http_assets, http_config, http_health, http_scripts
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.http_context import DESK, HEALTH, TICKETS
+from iluvatar_pxe.servers.http_faults import OneLineRunner, one_line_for_faults, quiet_logger
 from iluvatar_pxe.servers.interfaces import Interface
-from iluvatar_pxe.servers.ratelimit import RateLimiter
 from iluvatar_pxe.servers.tickets import TicketOffice
 from iluvatar_pxe.settings import HttpSettings
 
 IDLE_SECONDS = 30.0
 """How long a connection may say nothing: firmware that was switched off leaves its connections open."""
 _LOOPBACK = IPv4Network("127.0.0.0/8")
-
-_log = structlog.get_logger()
 
 
 class HttpServer:
@@ -36,15 +31,17 @@ class HttpServer:
         desk: Desk,
         tickets: TicketOffice,
         health: Health,
+        *,
+        idle: float = IDLE_SECONDS,
     ) -> None:
         self._port = settings.port
         self._addresses = dict.fromkeys([*(str(one.address) for one in interfaces), "127.0.0.1"])
-        app = web.Application(middlewares=[_one_line_for_faults, _gate(_allowed(settings, interfaces))])
+        app = web.Application(middlewares=[one_line_for_faults, _gate(_allowed(settings, interfaces))])
         app[DESK], app[TICKETS], app[HEALTH] = desk, tickets, health
         for routes in (http_scripts.ROUTES, http_assets.ROUTES, http_config.ROUTES, http_health.ROUTES):
             app.add_routes(routes)
-        self._runner = web.AppRunner(
-            app, access_log=None, logger=_quiet_logger(), keepalive_timeout=IDLE_SECONDS, handle_signals=False
+        self._runner = OneLineRunner(
+            app, access_log=None, logger=quiet_logger(), keepalive_timeout=idle, handle_signals=False
         )
 
     async def bind(self) -> None:
@@ -60,7 +57,7 @@ class HttpServer:
 
     async def close(self, grace: float) -> None:
         """Accept nothing new, let running responses finish within ``grace`` seconds, and end."""
-        self._runner._shutdown_timeout = grace  # noqa: SLF001
+        self._runner._shutdown_timeout = grace / 2  # noqa: SLF001 - aiohttp waits for it twice
         await self._runner.cleanup()
 
 
@@ -98,49 +95,3 @@ def _names_an_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@web.middleware
-async def _one_line_for_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        return _fault(error.status, error.text or error.reason)
-    except AssetError as error:
-        _log.warning("http.asset", path=request.path, why=str(error))
-        return _fault(404, "that file cannot be read; see this server's log")
-    except ConnectionError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the last resort: one request must not stop the server
-        _log.error("http.failed", path=request.path, error=repr(error))
-        return _fault(500, "this server failed on that request; see its log")
-
-
-def _fault(status: int, text: str) -> web.Response:
-    line = " ".join(text.split())
-    if not line.startswith(str(status)):
-        line = f"{status}: {line}"
-    return web.Response(status=status, text=line + "\n")
-
-
-class _OneLine(logging.Filter):
-    """What aiohttp says of broken requests becomes one line, and not one for each of a flood."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._limit = RateLimiter(1.0)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if record.levelno >= logging.WARNING and self._limit.allow(time.monotonic()):
-            why = str(error).partition("\n")[0] if error else record.getMessage()
-            _log.warning("http.malformed", why=why[:200], suppressed=self._limit.suppressed)
-        return False
-
-
-def _quiet_logger() -> logging.Logger:
-    logger = logging.getLogger("iluvatar_pxe.http")
-    logger.addFilter(_OneLine())
-    return logger

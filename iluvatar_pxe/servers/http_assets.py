@@ -5,10 +5,27 @@ import time
 from aiohttp import web
 
 from iluvatar_pxe.boot.stages import stage_of_asset
+from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.servers.desk import sighting_of
 from iluvatar_pxe.servers.http_context import DESK, client_of
 
 ROUTES = web.RouteTableDef()
+
+
+class _BootFile(web.FileResponse):
+    """A file that is refused in words, where aiohttp's own refusals say nothing."""
+
+    def set_status(self, status: int, reason: str | None = None) -> None:
+        if status in {403, 404}:
+            raise AssetError(
+                f"{self._path}: cannot be read; make it a regular file that the service can read"
+            )
+        if status == 412:
+            raise web.HTTPPreconditionFailed(text="the file is another one than the request is for")
+        if status == 416:
+            size = {"Content-Range": self.headers["Content-Range"]}
+            raise web.HTTPRequestRangeNotSatisfiable(text="the file has no such range", headers=size)
+        super().set_status(status, reason)
 
 
 @ROUTES.get("/assets/{name:.+}")
@@ -19,7 +36,7 @@ async def asset(request: web.Request) -> web.StreamResponse:
     if path is None:
         raise web.HTTPNotFound(text=f"no asset {name[:200]}")
     started = time.perf_counter()
-    response = web.FileResponse(path)
+    response = _BootFile(path)
     await response.prepare(request)  # sends all of it
     machine, stage = desk.inventory.machine_at(client_of(request)), stage_of_asset(name)
     if machine and stage and request.method == "GET" and response.status < 300:

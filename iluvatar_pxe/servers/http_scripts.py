@@ -33,7 +33,7 @@ async def autoexec_script(request: web.Request) -> web.Response:
     return _first_script(request, Stage.NBP, network=True)
 
 
-@ROUTES.get("/ipxe")
+@ROUTES.get("/ipxe", allow_head=False)
 async def own_script(request: web.Request) -> web.Response:
     """Serve the script of the machine that the query names."""
     started = time.perf_counter()

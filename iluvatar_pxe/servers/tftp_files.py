@@ -13,6 +13,7 @@ from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.desk import Desk, sighting_of
 from iluvatar_pxe.servers.interfaces import Interface
 from iluvatar_pxe.servers.tftp import TransferReport
+from iluvatar_pxe.servers.tickets import mask
 from iluvatar_pxe.wire.tftp_transfer import Outcome
 
 AUTOEXEC = frozenset({"autoexec.ipxe", f"{PROGRAM_FOLDER}/autoexec.ipxe"})
@@ -53,7 +54,7 @@ class TftpFiles:
         log(
             "tftp",
             client=str(client),
-            file=name[:100],
+            file=mask(name)[:100],
             outcome=transfer.outcome.value,
             bytes=transfer.bytes,
             ms=transfer.milliseconds,

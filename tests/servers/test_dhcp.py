@@ -13,7 +13,7 @@ from support.proxy import boot_request, discover
 
 from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
 from iluvatar_pxe.lab.process import Process
-from iluvatar_pxe.wire.dhcp import DhcpMessage, MessageType, Option, decode, encode
+from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, DhcpMessage, MessageType, Option, decode, encode
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")
 
@@ -61,6 +61,8 @@ class Host:
             "dnsmasq",
             "--keep-in-foreground",
             "--port=0",
+            "--bind-interfaces",
+            "--interface=eth0",
             "--user=root",
             "--log-facility=-",
             "--conf-file=/dev/null",
@@ -140,7 +142,7 @@ def test_point_13_relayed_requests_are_answered_to_the_relay(host: Host) -> None
 def test_point_19_another_dhcp_server_on_the_same_host_can_stay(host: Host) -> None:
     host.start_dhcp_server()
     host.start_daemon()
-    offers = host.ask("a", discover(7), expected=2)
+    offers = host.ask("a", replace(discover(7), flags=BROADCAST_FLAG), expected=2)
     assert sorted(answer.message.yiaddr != IPv4Address(0) for answer in offers) == [False, True]
     ours = next(answer for answer in offers if answer.message.yiaddr == IPv4Address(0))
     assert ours.message.file == b"ipxe/snponly.efi"

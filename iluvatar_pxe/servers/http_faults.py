@@ -1,0 +1,98 @@
+"""One line for every request that is refused, also for what aiohttp refuses before any of our code sees it."""
+
+import logging
+import time
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+from aiohttp.web_protocol import RequestHandler
+
+from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.servers.ratelimit import RateLimiter
+from iluvatar_pxe.servers.tickets import mask
+
+LONGEST_LINE = 300
+"""Characters of a refusal; what a request says of itself may be repeated in it."""
+_KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE)
+
+_log = structlog.get_logger()
+
+
+@web.middleware
+async def one_line_for_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a request that cannot be served with one line; log what is this server's own failure."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        kept = {str(name): error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
+        return _refusal(error.status, error.text or error.reason, kept)
+    except AssetError as error:
+        _log.warning("http.asset", path=mask(request.path), why=str(error))
+        return _refusal(404, "that file cannot be read; see this server's log")
+    except ConnectionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last resort: one request must not stop the server
+        _log.error("http.failed", path=mask(request.path), error=mask(repr(error)))
+        return _refusal(500, "this server failed on that request; see its log")
+
+
+def one_line(status: int, text: str) -> str:
+    """Return a line of printable ASCII that begins with the status."""
+    line = " ".join("".join(char if " " <= char <= "~" else " " for char in text).split())
+    if not line.startswith(str(status)):
+        line = f"{status}: {line or HTTPStatus(status).phrase}"
+    return line[:LONGEST_LINE] + "\n"
+
+
+def _refusal(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, text=one_line(status, text), headers=headers)
+
+
+class OneLineRunner(web.AppRunner):
+    """An ``AppRunner`` whose connections answer broken requests with one line, too."""
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
+
+
+class _Server(web.Server):
+    def __call__(self) -> RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+class _Connection(RequestHandler):
+    def handle_error(self, *args: Any, **kwargs: Any) -> web.StreamResponse:
+        """Shorten what aiohttp answers a broken request, which points at its octets over several lines."""
+        response = super().handle_error(*args, **kwargs)
+        if isinstance(response, web.Response):
+            response.text = one_line(response.status, response.text or "")
+        return response
+
+
+class _OneLineOfLog(logging.Filter):
+    """What aiohttp says of broken requests becomes one line, and not one for each of a flood."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._limit = RateLimiter(1.0)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if record.levelno >= logging.WARNING and self._limit.allow(time.monotonic()):
+            why = " ".join(str(error or record.getMessage()).split())
+            _log.warning("http.malformed", why=mask(why)[:200], suppressed=self._limit.suppressed)
+        return False
+
+
+def quiet_logger() -> logging.Logger:
+    """Return the logger for aiohttp's server: one line for each kind of event, at most one a second."""
+    logger = logging.getLogger("iluvatar_pxe.http")
+    if not logger.filters:
+        logger.addFilter(_OneLineOfLog())
+    return logger

@@ -1,0 +1,181 @@
+"""The catalogue: what is listed by which name, what is left out, and files that come and go."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+from support.rights import directory_for_nobody, without_root
+
+from iluvatar_pxe.assets import catalogue as catalogue_module
+from iluvatar_pxe.assets.catalogue import Catalogue, list_assets
+
+PATIENCE = 20
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The system's folder of iPXE programs, with one that is served and one that is not."""
+    directory = tmp_path / "system"
+    directory.mkdir()
+    (directory / "undionly.kpxe").write_text("the system's")
+    (directory / "ipxe.iso").touch()
+    monkeypatch.setattr(catalogue_module, "SYSTEM_PROGRAMS", directory)
+    return directory
+
+
+@pytest.fixture
+def assets(tmp_path: Path) -> Path:
+    directory = tmp_path / "assets"
+    (directory / "talos" / "v1").mkdir(parents=True)
+    (directory / "talos" / "v1" / "kernel-amd64").write_text("kernel")
+    return directory
+
+
+def names(assets: Path, programs: Path) -> set[str]:
+    return set(list_assets(assets, programs).files)
+
+
+def test_files_are_named_by_their_path(assets: Path, programs: Path) -> None:
+    listing = list_assets(assets, programs)
+    assert listing.names == {"talos/v1/kernel-amd64", "ipxe/undionly.kpxe"}
+    assert listing.files["talos/v1/kernel-amd64"].read_text() == "kernel"
+    assert listing.problem is None
+
+
+def test_the_directorys_own_program_goes_before_the_systems(assets: Path, programs: Path) -> None:
+    (assets / "ipxe").mkdir()
+    (assets / "ipxe" / "undionly.kpxe").write_text("ours")
+    assert list_assets(assets, programs).files["ipxe/undionly.kpxe"].read_text() == "ours"
+
+
+def test_what_is_not_listed(assets: Path, programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("outside")
+    (tmp_path / "assets-too").mkdir()
+    (tmp_path / "assets-too" / "secret").touch()
+    (assets / ".hidden").touch()
+    (assets / ".folder").mkdir()
+    (assets / ".folder" / "file").touch()
+    (assets / "absolute").symlink_to(tmp_path / "secret")
+    (assets / "relative").symlink_to("../secret")
+    (assets / "sibling").symlink_to("../assets-too/secret")
+    (assets / "device").symlink_to("/dev/zero")
+    (assets / "gone").symlink_to("nowhere")
+    (assets / "loop").symlink_to("loop")
+    (assets / "root").symlink_to("/")
+    os.mkfifo(assets / "fifo")
+    assert names(assets, programs) == {"talos/v1/kernel-amd64", "ipxe/undionly.kpxe"}
+
+
+def test_links_inside_are_followed(assets: Path, programs: Path) -> None:
+    (assets / "latest").symlink_to("talos/v1/kernel-amd64")
+    assert list_assets(assets, programs).files["latest"].read_text() == "kernel"
+
+
+def test_the_directory_itself_may_be_a_link(assets: Path, programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(assets)
+    assert names(tmp_path / "link", programs) == {"talos/v1/kernel-amd64", "ipxe/undionly.kpxe"}
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda _path: None, "No such file or directory"),
+        (Path.touch, "Not a directory"),
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+    ],
+)
+def test_a_directory_that_is_none(tmp_path: Path, programs: Path, make: object, reason: str) -> None:
+    assert callable(make)
+    make(tmp_path / "none")
+    listing = list_assets(tmp_path / "none", programs)
+    assert listing.problem == f"{tmp_path}/none: {reason}; make it a directory that the service can read"
+    assert listing.names == {"ipxe/undionly.kpxe"}, "the system's programs boot machines all the same"
+
+
+def test_closed_folders_are_told_and_cost_only_their_own_files(programs: Path) -> None:
+    programs.parent.chmod(0o755)
+    with directory_for_nobody() as directory:
+        (directory / "open").touch()
+        (directory / "closed").mkdir()
+        (directory / "closed" / "file").touch()
+        (directory / "link").symlink_to("closed/file")
+        (directory / "closed").chmod(0o000)
+        with without_root():
+            listing = list_assets(directory, Path("/nowhere"))
+        (directory / "closed").chmod(0o755)
+    assert listing.names == {"open"}
+    assert listing.problem == (
+        f"{directory}/closed: Permission denied; make it a directory that the service can read"
+    )
+
+
+async def test_files_come_and_go(assets: Path, programs: Path) -> None:
+    del programs
+    catalogue = Catalogue(assets, interval=0.01)
+    await catalogue.refresh()
+    running = asyncio.create_task(catalogue.run())
+    async with asyncio.timeout(PATIENCE):
+        (assets / "new").touch()
+        while "new" not in catalogue.ready:
+            await asyncio.sleep(0.01)
+        (assets / "new").unlink()
+        while catalogue.path("new"):
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_problem_is_logged_once_and_goes_away(assets: Path, programs: Path) -> None:
+    del programs
+    assets.rename(assets.with_name("away"))
+    catalogue = Catalogue(assets)
+    with capture_logs() as logs:
+        await catalogue.refresh()
+        await catalogue.refresh()
+    assert [line["problem"] for line in logs] == [catalogue.problem]
+    assets.with_name("away").rename(assets)
+    await catalogue.refresh()
+    assert catalogue.problem is None
+
+
+async def test_open_reads_by_logical_name_only(assets: Path, programs: Path) -> None:
+    del programs
+    catalogue = Catalogue(assets)
+    await catalogue.refresh()
+    source = await catalogue.open("talos/v1/kernel-amd64")
+    assert source is not None
+    assert await source.read(0, 100) == b"kernel"
+    await source.close()
+    for name in ("", ".", "talos", "/talos/v1/kernel-amd64", "talos//v1/kernel-amd64", str(assets / "talos")):
+        assert await catalogue.open(name) is None
+
+
+SECRET = "outside-the-assets-directory"
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    root = tmp_path_factory.mktemp("root")
+    (root / "secret").write_text(SECRET)
+    (root / "assets" / "folder").mkdir(parents=True)
+    (root / "assets" / "file").write_text("inside")
+    (root / "assets" / "out").symlink_to("../secret")
+    catalogue = Catalogue(root / "assets")
+    asyncio.run(catalogue.refresh())
+    return catalogue
+
+
+PARTS = st.sampled_from(
+    ["..", ".", "", "secret", "assets", "file", "folder", "out", "etc", "passwd", "\0", "%2e%2e", "\\"]
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(PARTS | st.text(max_size=4), max_size=8).map("/".join))
+def test_no_name_reaches_outside(listed: Catalogue, name: str) -> None:
+    path = listed.path(name)
+    assert path is None or path.read_text() != SECRET

@@ -1,0 +1,160 @@
+"""A fleet in a directory: what is read of it, what is not, and the starter fleet that is planted once."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from support.rights import directory_for_nobody, without_root
+
+from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.gitops import directory as gitops_directory
+from iluvatar_pxe.gitops.directory import MAX_FILE, plant_starter_fleet, read_fleet
+
+MACHINE = "match: {macs: [52:54:00:00:00:01]}\nchain: local\n"
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    """A good fleet of one machine."""
+    directory = tmp_path / "fleet"
+    (directory / "machines").mkdir(parents=True)
+    (directory / "fleet.yaml").write_text("domain: home.example\n")
+    (directory / "machines" / "one.yaml").write_text(MACHINE)
+    return directory
+
+
+def findings(directory: Path) -> list[str]:
+    with pytest.raises(FleetError) as caught:
+        read_fleet(directory)
+    assert all(line.isprintable() for line in caught.value.findings)
+    return caught.value.findings
+
+
+def test_a_directory_is_read(fleet: Path) -> None:
+    (fleet / "docs").mkdir()
+    (fleet / "docs" / "notes.txt").write_text("ours")
+    read = read_fleet(fleet)
+    assert read.settings.domain == "home.example"
+    assert read.names == {"one"}
+    assert read.texts == {"docs/notes.txt": "ours"}
+
+
+def test_hidden_files_and_folders_are_not_read(fleet: Path) -> None:
+    (fleet / ".git").mkdir()
+    (fleet / ".git" / "index").write_bytes(b"\xff\xfe")
+    (fleet / "machines" / ".one.yaml.swp").write_bytes(b"\xff\xfe")
+    assert read_fleet(fleet).names == {"one"}
+
+
+def test_findings_name_the_file_on_this_host(fleet: Path) -> None:
+    (fleet / "machines" / "one.yaml").write_text("chain: never\n")
+    assert findings(fleet)[0].startswith(f"{fleet}/machines/one.yaml:1: chain: input should be ")
+
+
+@pytest.mark.parametrize("make", [lambda _path: None, Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_no_directory(tmp_path: Path, make: object) -> None:
+    directory = tmp_path / "fleet"
+    assert callable(make)
+    make(directory)
+    assert findings(directory) == [f"{directory}: is no directory; create it or correct [fleet] source"]
+
+
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def link_to_a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def link_to_nothing(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def write_octets(path: Path) -> None:
+    path.write_bytes(b"a: \xff\n")
+
+
+def write_too_much(path: Path) -> None:
+    path.write_bytes(b"#" * (MAX_FILE + 1))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (make_fifo, "not a regular file"),
+        (link_to_a_device, "not a regular file"),
+        (link_to_nothing, "No such file or directory"),
+        (write_octets, "'utf-8' codec can't decode byte 0xff in position 3: invalid start byte"),
+        (write_too_much, "larger than 1048576 octets"),
+    ],
+)
+def test_a_file_that_cannot_be_read(fleet: Path, make: object, reason: str) -> None:
+    assert callable(make)
+    make(fleet / "machines" / "two.yaml")
+    assert findings(fleet) == [f"{fleet}/machines/two.yaml:1: cannot be read: {reason}; correct or remove it"]
+
+
+def test_the_largest_file_is_read(fleet: Path) -> None:
+    (fleet / "large.txt").write_bytes(b"#" * MAX_FILE)
+    assert len(read_fleet(fleet).texts["large.txt"]) == MAX_FILE
+
+
+def test_a_name_with_a_line_break_keeps_its_finding_on_one_line(fleet: Path) -> None:
+    (fleet / "machines" / "a\nb.yaml").write_text(MACHINE)
+    assert any("/machines/a\\nb.yaml:1: its name is no host name" in line for line in findings(fleet))
+
+
+def test_a_folder_closed_to_the_service_is_a_fault_and_no_empty_fleet() -> None:
+    with directory_for_nobody() as directory:
+        (directory / "fleet.yaml").touch()
+        (directory / "machines").mkdir(mode=0o000)
+        (directory / "closed.txt").touch(mode=0o000)
+        with without_root():
+            found = findings(directory)
+        (directory / "machines").chmod(0o755)
+    assert sorted(found) == [
+        f"{directory}/closed.txt:1: cannot be read: Permission denied; correct or remove it",
+        f"{directory}/machines:1: cannot be read: Permission denied; correct its rights",
+    ]
+
+
+def test_the_starter_fleet_is_planted_once(tmp_path: Path) -> None:
+    directory = tmp_path / "fleet"
+    assert plant_starter_fleet(directory)
+    assert read_fleet(directory).names == frozenset()
+    (directory / "fleet.yaml").write_text("domain: mine.example\n")
+    assert not plant_starter_fleet(directory)
+    assert read_fleet(directory).settings.domain == "mine.example"
+    assert [path.name for path in tmp_path.iterdir()] == ["fleet"], "nothing is left beside it"
+
+
+def test_an_unfinished_planting_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / ".fleet.new").mkdir()
+    (tmp_path / ".fleet.new" / "half").touch()
+    assert plant_starter_fleet(tmp_path / "fleet")
+    assert not (tmp_path / "fleet" / "half").exists()
+
+
+def test_a_starter_fleet_that_cannot_be_planted(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        FleetError, match=r"/file/fleet: cannot be created: Not a directory; make the state .+$"
+    ):
+        plant_starter_fleet(tmp_path / "file" / "fleet")
+
+
+def test_a_starter_fleet_that_cannot_be_copied_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(gitops_directory.data_directory("boot_assets"), data)
+    (data / "fleet" / "fleet.yaml").unlink()
+    (data / "fleet" / "fleet.yaml").symlink_to("nowhere")
+    monkeypatch.setattr(gitops_directory, "data_directory", lambda _name: data)
+    with pytest.raises(
+        FleetError, match=r"/fleet: cannot be created: .*No such file or directory.*; make the"
+    ):
+        plant_starter_fleet(tmp_path / "fleet")
+    assert not (tmp_path / "fleet").exists()
