@@ -2,7 +2,9 @@
 
 import time
 
+import structlog
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.errors import AssetError
@@ -11,9 +13,15 @@ from iluvatar_pxe.servers.http_context import DESK, client_of
 
 ROUTES = web.RouteTableDef()
 
+_log = structlog.get_logger()
+
 
 class _BootFile(web.FileResponse):
-    """A file that is refused in words, where aiohttp's own refusals say nothing."""
+    """A file that is refused in words, where aiohttp's own refusals say nothing, and that is sent once."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send the file; aiohttp prepares every response again when the handler has returned it."""
+        return None if self.prepared else await super().prepare(request)
 
     def set_status(self, status: int, reason: str | None = None) -> None:
         if status in {403, 404}:
@@ -37,7 +45,11 @@ async def asset(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(text=f"no asset {name[:200]}")
     started = time.perf_counter()
     response = _BootFile(path)
-    await response.prepare(request)  # sends all of it
+    try:
+        await response.prepare(request)  # sends all of it
+    except ConnectionError as error:
+        _log.info("http.aborted", client=request.remote, asset=name, why=str(error))
+        return response
     machine, stage = desk.inventory.machine_at(client_of(request)), stage_of_asset(name)
     if machine and stage and request.method == "GET" and response.status < 300:
         milliseconds = (time.perf_counter() - started) * 1000

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from support.rights import directory_for_nobody, without_root
+from support.waiting import until
 
 from iluvatar_pxe.assets import catalogue as catalogue_module
 from iluvatar_pxe.assets.catalogue import Catalogue, list_assets
-
-PATIENCE = 20
 
 
 @pytest.fixture
@@ -96,8 +95,7 @@ def test_a_directory_that_is_none(tmp_path: Path, programs: Path, make: object, 
     assert listing.names == {"ipxe/undionly.kpxe"}, "the system's programs boot machines all the same"
 
 
-def test_closed_folders_are_told_and_cost_only_their_own_files(programs: Path) -> None:
-    programs.parent.chmod(0o755)
+def test_closed_folders_are_told_and_cost_only_their_own_files() -> None:
     with directory_for_nobody() as directory:
         (directory / "open").touch()
         (directory / "closed").mkdir()
@@ -118,26 +116,23 @@ async def test_files_come_and_go(assets: Path, programs: Path) -> None:
     catalogue = Catalogue(assets, interval=0.01)
     await catalogue.refresh()
     running = asyncio.create_task(catalogue.run())
-    async with asyncio.timeout(PATIENCE):
-        (assets / "new").touch()
-        while "new" not in catalogue.ready:
-            await asyncio.sleep(0.01)
-        (assets / "new").unlink()
-        while catalogue.path("new"):
-            await asyncio.sleep(0.01)
+    (assets / "new").touch()
+    await until(lambda: "new" in catalogue.ready)
+    (assets / "new").unlink()
+    await until(lambda: catalogue.path("new") is None)
     running.cancel()
     assert await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_problem_is_logged_once_and_goes_away(assets: Path, programs: Path) -> None:
     del programs
-    assets.rename(assets.with_name("away"))
-    catalogue = Catalogue(assets)
+    away = assets.with_name("away")
+    catalogue = Catalogue(away)
     with capture_logs() as logs:
         await catalogue.refresh()
         await catalogue.refresh()
     assert [line["problem"] for line in logs] == [catalogue.problem]
-    assets.with_name("away").rename(assets)
+    await asyncio.to_thread(assets.rename, away)
     await catalogue.refresh()
     assert catalogue.problem is None
 

@@ -1,0 +1,51 @@
+"""iPXE programs: which file each kind of firmware is given."""
+
+import pytest
+
+from iluvatar_pxe.boot.programs import PROGRAMS, architectures_ready, program_for
+from iluvatar_pxe.wire.pxe import CpuArch, Platform
+
+ALL = frozenset(f"ipxe/{program}" for programs in PROGRAMS.values() for program in programs)
+BIOS, UEFI = Platform.BIOS, Platform.UEFI
+
+
+@pytest.mark.parametrize(
+    ("platform", "arch", "wanted", "ready", "expected"),
+    [
+        (BIOS, CpuArch.X86_64, None, ALL, "ipxe/undionly.kpxe"),
+        (BIOS, CpuArch.X86_64, None, {"ipxe/ipxe.pxe"}, "ipxe/ipxe.pxe"),
+        (BIOS, CpuArch.X86_64, "ipxe.pxe", ALL, "ipxe/ipxe.pxe"),
+        (BIOS, CpuArch.X86_64, "ipxe.pxe", {"ipxe/undionly.kpxe"}, "ipxe/undionly.kpxe"),
+        (BIOS, CpuArch.X86_64, "snponly.efi", ALL, "ipxe/undionly.kpxe"),
+        (BIOS, CpuArch.X86_64, None, {"ipxe/snponly.efi"}, None),
+        (UEFI, CpuArch.X86_64, None, ALL, "ipxe/snponly.efi"),
+        (UEFI, CpuArch.X86_64, "ipxe.efi", ALL, "ipxe/ipxe.efi"),
+        (UEFI, CpuArch.X86_64, "undionly.kpxe", ALL, "ipxe/snponly.efi"),
+        (UEFI, CpuArch.X86_64, None, {"undionly.kpxe", "snponly.efi"}, None),
+        (UEFI, CpuArch.I386, None, ALL, "ipxe/snponly-i386.efi"),
+        (UEFI, CpuArch.I386, None, {"ipxe/ipxe32.efi"}, "ipxe/ipxe32.efi"),
+        (UEFI, CpuArch.ARM64, None, ALL, "ipxe/snponly-arm64.efi"),
+        (UEFI, CpuArch.ARM64, None, {"ipxe/snponly.efi"}, None),
+        (UEFI, CpuArch.ARM32, None, ALL, None),
+        (Platform.UBOOT, CpuArch.ARM64, None, ALL, None),
+    ],
+)
+def test_the_program_of_a_firmware(
+    platform: Platform, arch: CpuArch, wanted: str | None, ready: set[str], expected: str | None
+) -> None:
+    assert program_for(platform, arch, wanted, frozenset(ready)) == expected
+
+
+def test_every_kind_of_firmware_is_told_of() -> None:
+    assert architectures_ready(frozenset({"ipxe/undionly.kpxe", "ipxe/ipxe-arm64.efi"})) == {
+        "bios-x86_64": "ipxe/undionly.kpxe",
+        "uefi-x86_64": None,
+        "uefi-i386": None,
+        "uefi-arm64": "ipxe/ipxe-arm64.efi",
+    }
+
+
+def test_no_program_serves_two_kinds_of_firmware() -> None:
+    """So that the name says the architecture."""
+    programs = [program for fitting in PROGRAMS.values() for program in fitting]
+    assert len(programs) == len(set(programs))

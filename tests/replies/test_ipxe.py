@@ -1,0 +1,211 @@
+"""iPXE scripts: each as a whole, and no text of a machine that could become a command of its own.
+
+``UPDATE_GOLDEN=1`` writes the scripts that are compared with.
+"""
+
+import os
+import re
+from dataclasses import replace
+from functools import cache
+from ipaddress import IPv4Address
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.fleets import READY, fleet_of, talos
+
+from iluvatar_pxe.boot.decide import Context, plan_for
+from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript
+from iluvatar_pxe.fleet.models import Fleet, LocalMethod
+from iluvatar_pxe.machines.fingerprint import from_ipxe
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.replies.ipxe import first_script, machine_script, on_screen
+from iluvatar_pxe.replies.links import Links
+
+GOLDEN = Path(__file__).parent / "golden"
+CLIENT = IPv4Address("10.77.0.50")
+LINKS = Links(IPv4Address("10.77.0.2"), 8080)
+TICKET = "THE-TICKET"
+MAC = "52:54:00:77:00:01"
+QUERY = {
+    "mac": MAC,
+    "arch": "x86_64",
+    "platform": "efi",
+    "manufacturer": "QEMU",
+    "product": "Standard PC (Q35 + ICH9, 2009)",
+    "serial": "S-123",
+}
+
+
+def sighting(**changes: str) -> Sighting:
+    return from_ipxe(QUERY | changes, CLIENT)
+
+
+@cache
+def fleet_with(lines: str) -> Fleet:
+    """Return a fleet whose file for ``MAC`` holds ``lines``; with none it lists no machine."""
+    machines = (talos("arda-01", MAC) if lines == "talos" else ("arda-01", MAC, lines),) if lines else ()
+    return fleet_of(*machines, rescue_ipxe="#!ipxe\necho rescue\nshell\n")
+
+
+def script(lines: str, seen: Sighting, ready: frozenset[str] = READY) -> str:
+    """Return the script of a machine in that fleet."""
+    plan = plan_for(seen, Snapshot(), fleet_with(lines), Context(ready))
+    assert isinstance(plan, RunScript | BootLocal | Hold)
+    return machine_script(plan, seen, LINKS, TICKET)
+
+
+SCRIPTS = {
+    "boot": first_script(LINKS, network=False),
+    "autoexec": first_script(LINKS, network=True),
+    "talos": script("talos", sighting()),
+    "talos-missing": script("talos", sighting(), frozenset()),
+    "hold-listed": script("chain: hold\n", sighting()),
+    "hold-unlisted": script("", sighting()),
+    "hold-nameless": script("", sighting(manufacturer="", product="", serial="")),
+    "local-efi": script("chain: local\n", sighting()),
+    "local-bios": script("chain: local\n", sighting(platform="pcbios")),
+    "local-exit": script("chain: local\nlocal: exit\n", sighting(platform="pcbios")),
+    "local-404": script("chain: local\nlocal: 404\n", sighting(platform="pcbios")),
+    "ipxe": script("chain: ipxe\nscript: rescue.ipxe\n", sighting()),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_script_is_as_written_down(name: str) -> None:
+    file = GOLDEN / f"{name}.ipxe"
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.write_text(SCRIPTS[name], encoding="utf-8")
+    assert SCRIPTS[name] == file.read_text(encoding="utf-8")
+
+
+def test_nothing_is_written_down_that_no_plan_gives() -> None:
+    assert {file.stem for file in GOLDEN.iterdir()} == set(SCRIPTS)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_is_one_for_ipxe_and_ends_in_something_safe(name: str) -> None:
+    lines = SCRIPTS[name].splitlines()
+    assert lines[0] == "#!ipxe"
+    assert "{{" not in SCRIPTS[name]
+    assert "{%" not in SCRIPTS[name]
+    assert SCRIPTS[name].endswith("\n")
+    if name != "ipxe":  # the fleet's own
+        assert re.fullmatch(r"exit( 1)?|chain .* \|\| exit 1", lines[-1]), (
+            "firmware goes on, or it asks again"
+        )
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS.keys() - {"ipxe"}))
+def test_every_jump_has_a_place_to_go(name: str) -> None:
+    labels = set(re.findall(r"^:(\w+)$", SCRIPTS[name], re.MULTILINE))
+    assert set(re.findall(r"\bgoto (\w+)", SCRIPTS[name])) <= labels
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS.keys() - {"ipxe"}))
+def test_no_command_that_may_fail_ends_the_script(name: str) -> None:
+    """iPXE leaves a script at the first line that fails: what asks the network has an ``||``."""
+    for line in SCRIPTS[name].splitlines():
+        if line.split(" ")[0] in {"chain", "kernel", "initrd", "ifconf", "boot", "sanboot", "prompt", "iseq"}:
+            assert "||" in line, line
+
+
+@pytest.mark.parametrize("name", ["boot", "autoexec", "talos"])
+def test_what_fails_is_tried_again_and_not_for_ever(name: str) -> None:
+    assert "inc tries" in SCRIPTS[name]
+    assert re.search(r"iseq \$\{tries\} \d+ && goto (give_up|failed)", SCRIPTS[name])
+    assert re.search(r"^sleep \d+$", SCRIPTS[name], re.MULTILINE)
+
+
+def test_a_held_machine_asks_again_by_itself() -> None:
+    assert "--timeout 30000" in SCRIPTS["hold-unlisted"]
+    assert f"chain --autofree --replace {LINKS.first_script} || goto wait" in SCRIPTS["hold-unlisted"]
+
+
+def test_only_the_talos_chain_carries_the_ticket() -> None:
+    assert [name for name in SCRIPTS if TICKET in SCRIPTS[name]] == ["talos"]
+
+
+@pytest.mark.parametrize("method", [LocalMethod.SANBOOT, LocalMethod.EXIT, LocalMethod.NOT_FOUND])
+def test_the_method_of_the_file_beats_the_firmwares(method: LocalMethod) -> None:
+    plan = BootLocal(why="", name="one", method=method)
+    text = machine_script(plan, sighting(platform="efi"), LINKS, TICKET)
+    assert ("sanboot" in text) == (method is LocalMethod.SANBOOT)
+
+
+HOSTILE = [
+    "${net0/mac}",
+    "x && reboot",
+    "x || reboot",
+    "x ; reboot",
+    "x # reboot",
+    "a\nreboot",
+    "a\r\nreboot",
+    "a\\\nreboot",
+    "\x1b[2J\x00\x07",
+    "'\"`$(reboot)",
+    "--help",
+    "{{ links }}{% raw %}",
+    "A" * 4096,
+    "\u2028reboot\u0085reboot",
+    "${",
+    "$" * 100 + "{mac}",
+]
+
+
+def commands(text: str) -> list[str]:
+    """Return the words that iPXE would take for commands: the first of a line, and after each separator."""
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        found += words[:1]
+        found += [after for word, after in pairwise(words) if word in {"&&", "||", ";"}]
+    return found
+
+
+def assert_harmless(seen: Sighting, chain: str) -> None:
+    """Compare with the script of a machine that tells nothing of itself."""
+    silent = replace(seen, manufacturer="", product="", serial="", client="")
+    text, plain = script(chain, seen), script(chain, silent)
+    assert commands(text) == commands(plain)
+    assert re.findall(r"\$\{[^}]*\}?", text) == re.findall(r"\$\{[^}]*\}?", plain)
+    own = set(plain.splitlines())
+    for line in text.splitlines():
+        assert line in own or line.startswith("echo "), line
+        assert line.isascii()
+        assert line.isprintable()
+    assert "\\" not in text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("chain", ["", "talos", "chain: hold\n", "chain: local\n"])
+def test_hostile_text_stays_text(text: str, chain: str) -> None:
+    assert_harmless(sighting(manufacturer=text, product=text, serial=text, version=text), chain)
+
+
+PIECES = st.sampled_from(
+    ["&&", "||", ";", "#", "${", "}", "\n", "\r", " ", "reboot", "\\", "$", "\x00", "--x", "echo"]
+)
+TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=12).map("".join)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(TEXTS, TEXTS, TEXTS, st.sampled_from(["", "talos", "chain: hold\n", "chain: local\n"]))
+def test_no_text_of_a_machine_becomes_a_command(
+    manufacturer: str, product: str, serial: str, chain: str
+) -> None:
+    plain = sighting()
+    assert_harmless(sighting(manufacturer=manufacturer, product=product, serial=serial), chain)
+    # even unfiltered, as a later source of sightings might bring it
+    assert_harmless(replace(plain, manufacturer=manufacturer, product=product, serial=serial), chain)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.text())
+def test_what_is_shown_on_a_screen_means_nothing_to_ipxe(text: str) -> None:
+    shown = on_screen(text)
+    assert len(shown) == len(text)
+    assert not set(shown) & set("$;&|#\\\n\r\t\x00\x1b`<>")

@@ -1,0 +1,31 @@
+"""Waiting for a thing itself, never for a time: every wait ends when it is so, or fails at a bound."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+PATIENCE = 30.0
+"""Seconds after which a test is broken; nothing takes so long."""
+_PAUSE = 0.01
+
+T = TypeVar("T")
+
+
+async def until(condition: Callable[[], T]) -> T:
+    """Return what ``condition`` returns once that is true; lets the event loop run meanwhile."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if value := condition():
+                return value
+            await asyncio.sleep(_PAUSE)
+
+
+def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
+    """Return what ``condition`` returns once that is true; fails with ``what`` after ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, f"waited for {what}"
+        time.sleep(_PAUSE)
