@@ -18,6 +18,7 @@ from iluvatar_pxe.servers.dhcp import DhcpServer
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.http import HttpServer
 from iluvatar_pxe.servers.interfaces import Interface, choose_interfaces
+from iluvatar_pxe.servers.ndp import NdpServer
 from iluvatar_pxe.servers.tftp import TftpServer
 from iluvatar_pxe.servers.tftp_files import TftpFiles
 from iluvatar_pxe.servers.tickets import TicketOffice, load_key
@@ -44,7 +45,8 @@ class App:
         self.desk = desk
         http_port = settings.http.port
         files = TftpFiles(desk, interfaces, http_port)
-        self.dhcp = DhcpServer(settings.dhcp, interfaces, http_port, desk)
+        self.ndp = NdpServer(interfaces)
+        self.dhcp = DhcpServer(settings.dhcp, interfaces, http_port, desk, self.ndp.offered)
         self.tftp = TftpServer(settings.tftp, [one.address for one in interfaces], files.open, files.report)
         health = Health(
             parts={
@@ -118,6 +120,7 @@ class App:
             await self.http.bind()
             if self.settings.network.dhcp == "proxy":
                 self.dhcp.bind()
+                self.ndp.bind()
         except ServerError:
             self.dhcp.close()
             await self.http.close(0)
@@ -128,6 +131,7 @@ class App:
         """No new work, let running transfers finish, and only then the database."""
         _log.info("stopping", grace_seconds=TRANSFER_GRACE)
         self.dhcp.close()
+        self.ndp.close()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.tftp.drain(TRANSFER_GRACE))
             group.create_task(self.http.close(TRANSFER_GRACE))

@@ -45,7 +45,7 @@ def _network(value: Any) -> Any:
     if value == "local":
         return value
     try:
-        return IPv4Network(value if isinstance(value, str) else "")
+        return IPv4Network(value if isinstance(value, str | IPv4Network) else "")
     except ValueError:
         raise ValueError('input should be "local" or a network such as 192.168.1.0/24') from None
 

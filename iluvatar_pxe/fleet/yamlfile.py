@@ -47,8 +47,8 @@ def parse_yaml(file: str, text: str, findings: Findings) -> CommentedMap | None:
         line = text.count("\n", 0, directive.start()) + 1
         findings.add(file, line, "is not YAML 1.2, in which 'off' is text; remove the %YAML line")
         return None
-    if line := _line_nested_too_deeply(text):
-        findings.add(file, line, f"more than {MOST_BRACKETS} brackets are open here; flatten it")
+    if too_deep := _line_nested_too_deeply(text):
+        findings.add(file, too_deep, f"more than {MOST_BRACKETS} brackets are open here; flatten it")
         return None
     try:
         document = _loader().load(text)

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +28,76 @@ _SCHEMATIC = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The one machine that the lab's fleet lists."""
+    """A machine that the lab's fleet lists, to boot the stand-in."""
 
     mac: str
     config: bytes
     """Its machine config, served as it is."""
     name: str = "arda-01"
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files of the fleet that list it."""
+        config = f"configs/{self.name}.yaml"
+        text = f'match: {{macs: ["{self.mac}"]}}\nlayer: arda\nchain: talos\nconfig: {config}\n'
+        return {f"machines/{self.name}.yaml": text.encode(), config: self.config}
+
+
+class Server:
+    """The station that serves: its files, and our daemon, which may end and be started again."""
+
+    def __init__(self, network: Network, programs: Path | None = None) -> None:
+        """Attach it with a fleet that lists nothing.
+
+        ``programs`` is a directory of iPXE programs; None: those that this machine has installed.
+        """
+        self._namespace = network.namespace
+        self._station = network.add_station("server", SERVER_ADDRESS)
+        self._namespace.outside(_SETTINGS).write_text(_settings(), encoding="utf-8")
+        self._assets = self._namespace.outside(_ASSETS)
+        self._assets.mkdir()
+        self.write_fleet({"fleet.yaml": b"domain: lab.home.arpa\n"})
+        if programs is not None:
+            (self._assets / "ipxe").mkdir()
+            for name in PROGRAMS:
+                shutil.copyfile(programs / name, self._assets / "ipxe" / name)
+
+    def write_fleet(self, files: Mapping[str, bytes]) -> None:
+        """Write files of the fleet; a daemon that runs reads them at ``reload``."""
+        fleet = self._namespace.outside(_FLEET)
+        for name, content in files.items():
+            (fleet / name).parent.mkdir(parents=True, exist_ok=True)
+            (fleet / name).write_bytes(content)
+
+    def offer_system(self, system: StandIn) -> None:
+        """Let chain ``talos`` boot ``system``."""
+        folder = self._assets / "talos" / _SCHEMATIC / _VERSION
+        folder.mkdir(parents=True)
+        shutil.copyfile(system.kernel, folder / f"kernel-{system.architecture}")
+        shutil.copyfile(system.initramfs, folder / f"initramfs-{system.architecture}.xz")
+        layer = (
+            "talos:\n"
+            f"  version: {_VERSION}\n"
+            f"  schematic: {_SCHEMATIC}\n"
+            '  extra_kernel_args: ["console=ttyS0"]\n'
+        )
+        self.write_fleet({"layers/arda.yaml": layer.encode()})
+
+    def start(self) -> Process:
+        """Start the daemon and wait until it listens; raises LabError."""
+        package = Path(iluvatar_pxe.__file__).parent.parent
+        command = [sys.executable, "-m", "iluvatar_pxe", "serve", "--config", str(_SETTINGS)]
+        environment = {**os.environ, "PYTHONPATH": str(package), "PYTHONUNBUFFERED": "1"}
+        daemon = self._namespace.start("daemon", command, network=self._station, environment=environment)
+        daemon.wait_for(r'"event": "listening"', _READY_SECONDS)
+        return daemon
+
+
+def reload(daemon: Process) -> None:
+    """Have a daemon read its fleet again; returns when it has; raises LabError when it refuses."""
+    before = len(daemon.output)
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for(r'"event": "fleet\.loaded"', _READY_SECONDS, since=before)
 
 
 def start_daemon(network: Network, system: StandIn, machine: Listed, programs: Path | None = None) -> Process:
@@ -39,16 +105,10 @@ def start_daemon(network: Network, system: StandIn, machine: Listed, programs: P
 
     ``programs`` is a directory of iPXE programs; None: those that this machine has installed. Raises LabError.
     """
-    _write_fleet(network.namespace.outside(_FLEET), machine)
-    _write_assets(network.namespace.outside(_ASSETS), system, programs)
-    network.namespace.outside(_SETTINGS).write_text(_settings(), encoding="utf-8")
-    station = network.add_station("server", SERVER_ADDRESS)
-    package = Path(iluvatar_pxe.__file__).parent.parent
-    command = [sys.executable, "-m", "iluvatar_pxe", "serve", "--config", str(_SETTINGS)]
-    environment = {**os.environ, "PYTHONPATH": str(package), "PYTHONUNBUFFERED": "1"}
-    daemon = network.namespace.start("daemon", command, network=station, environment=environment)
-    daemon.wait_for(r'"event": "listening"', _READY_SECONDS)
-    return daemon
+    server = Server(network, programs)
+    server.offer_system(system)
+    server.write_fleet(machine.files)
+    return server.start()
 
 
 def _settings() -> str:
@@ -59,36 +119,3 @@ def _settings() -> str:
         f'[fleet]\nsource = "{_FLEET}"\n'
         '[log]\nformat = "json"\n'
     )
-
-
-def _write_fleet(fleet: Path, machine: Listed) -> None:
-    files = {
-        "fleet.yaml": b"domain: lab.home.arpa\n",
-        "layers/arda.yaml": (
-            "talos:\n"
-            f"  version: {_VERSION}\n"
-            f"  schematic: {_SCHEMATIC}\n"
-            '  extra_kernel_args: ["console=ttyS0"]\n'
-        ).encode(),
-        f"machines/{machine.name}.yaml": (
-            f'match: {{macs: ["{machine.mac}"]}}\n'
-            "layer: arda\n"
-            "chain: talos\n"
-            f"config: configs/{machine.name}.yaml\n"
-        ).encode(),
-        f"configs/{machine.name}.yaml": machine.config,
-    }
-    for name, content in files.items():
-        (fleet / name).parent.mkdir(parents=True, exist_ok=True)
-        (fleet / name).write_bytes(content)
-
-
-def _write_assets(assets: Path, system: StandIn, programs: Path | None) -> None:
-    folder = assets / "talos" / _SCHEMATIC / _VERSION
-    folder.mkdir(parents=True)
-    shutil.copyfile(system.kernel, folder / f"kernel-{system.architecture}")
-    shutil.copyfile(system.initramfs, folder / f"initramfs-{system.architecture}.xz")
-    if programs is not None:
-        (assets / "ipxe").mkdir()
-        for name in PROGRAMS:
-            shutil.copyfile(programs / name, assets / "ipxe" / name)

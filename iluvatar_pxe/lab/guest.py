@@ -1,9 +1,11 @@
-"""A machine of the lab: QEMU with real firmware, an empty disk bay and one network card."""
+"""A machine of the lab: QEMU with real firmware, one network card and, if asked for, a disk."""
 
 import shutil
 from uuid import UUID, uuid5
 
+from iluvatar_pxe.lab.disk import add_disk
 from iluvatar_pxe.lab.firmware import Firmware
+from iluvatar_pxe.lab.hands import CARD, monitor_arguments
 from iluvatar_pxe.lab.namespace import DIRECTORY, require_tools
 from iluvatar_pxe.lab.network import Network
 from iluvatar_pxe.lab.process import Process
@@ -13,8 +15,12 @@ _UUIDS = UUID("6f3b8a52-55b0-4d0e-9c58-0d6a1c1d7e10")
 """A machine's UUID is made from its MAC: the same machine at every boot, and no bogus value."""
 
 
-def start_guest(network: Network, firmware: Firmware, mac: str, name: str = "machine") -> Process:
-    """Switch a machine on; its output is its serial console, and it ends when it powers off.
+def start_guest(
+    network: Network, firmware: Firmware, mac: str, name: str = "machine", *, disk: bool = False
+) -> Process:
+    """Switch a machine on; its output is its serial console, and it ends when it powers off or reboots.
+
+    It boots from the network, then from its disk if it has one.
 
     Raises LabError when the emulator or a firmware file is missing.
     """
@@ -28,12 +34,14 @@ def start_guest(network: Network, firmware: Firmware, mac: str, name: str = "mac
         *("-machine", firmware.machine),
         *("-m", str(_MEMORY_MIB)),
         *("-uuid", str(uuid5(_UUIDS, mac))),
-        *("-smbios", f"type=1,serial=LAB-{mac.replace(':', '')}"),
+        *("-smbios", f"type=1,manufacturer=QEMU,product=Lab,serial=LAB-{mac.replace(':', '')}"),
         *("-display", "none"),
         *("-serial", "stdio"),
         *("-device", "virtio-rng-pci"),  # newer OVMF has no network without entropy
         *("-netdev", f"tap,id=lan,ifname={network.add_tap()},script=no,downscript=no"),
-        *("-device", f"{firmware.card},netdev=lan,mac={mac},bootindex=1"),
+        *("-device", f"{firmware.card},id={CARD},netdev=lan,mac={mac},bootindex=1"),
+        *(add_disk(network.namespace, firmware, name) if disk else ()),
+        *monitor_arguments(name),
         *_flash(network, firmware, name),
         *firmware.arguments,
     ]

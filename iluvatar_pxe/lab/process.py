@@ -50,14 +50,16 @@ class Process:
         shown = "\n".join(self.output.splitlines()[-lines:])
         return f"--- {self.name}, last {lines} lines ---\n{shown}"
 
-    def wait_for(self, pattern: str, timeout: float) -> re.Match[str]:
-        """Return the first match of ``pattern`` in the complete lines of the output.
+    def wait_for(
+        self, pattern: str, timeout: float, *, since: int = 0, whole_lines: bool = True
+    ) -> re.Match[str]:
+        """Return the first match of ``pattern`` in the output from character ``since`` on.
 
-        Raises LabError after ``timeout`` seconds, or when the program ended without printing it.
+        Only complete lines count, unless ``whole_lines`` is false (for a prompt). Raises LabError after ``timeout`` seconds, or when the program ended without printing it.
         """
         deadline = time.monotonic() + timeout
         with self._changed:
-            while not (match := re.search(pattern, self._lines(), re.MULTILINE)):
+            while not (match := re.search(pattern, self._text(whole_lines)[since:], re.MULTILINE)):
                 remaining = deadline - time.monotonic()
                 if self._ended or remaining <= 0:
                     why = "ended" if self._ended else f"ran {timeout:.0f} s"
@@ -76,18 +78,19 @@ class Process:
 
     def stop(self, timeout: float = _KILL_GRACE_SECONDS, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask the program to end, kill it after ``timeout`` seconds, and return its exit status."""
-        self._signal(how)
+        self.signal(how)
         try:
             return self.wait(timeout)
         except LabError:
-            self._signal(signal.SIGKILL)
+            self.signal(signal.SIGKILL)
             return self.wait(_KILL_GRACE_SECONDS)
 
-    def _lines(self) -> str:
-        head, newline, rest = self.output.rpartition("\n")
-        return head + newline + (rest if self._ended else "")
+    def _text(self, whole_lines: bool) -> str:  # noqa: FBT001 - wait_for's own argument
+        text = self.output
+        return text if self._ended or not whole_lines else text[: text.rfind("\n") + 1]
 
-    def _signal(self, how: signal.Signals) -> None:
+    def signal(self, how: signal.Signals) -> None:
+        """Send a signal to the program, if it still runs."""
         if self._popen.poll() is None:
             try:
                 os.kill(self.pid, how)

@@ -1,6 +1,8 @@
 """Plan to iPXE script, from the templates in ``boot_assets/ipxe``."""
 
 import re
+import textwrap
+from collections.abc import Iterable
 from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,6 +16,10 @@ from iluvatar_pxe.wire.pxe import Platform
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9 .,:/_()+@=\[\]{}\"'*-]")
 """What may mean something to iPXE: ``$`` expands, ``;``, ``&&`` and ``||`` end a command, ``#`` all commands."""
+
+
+_COLUMNS = 79
+"""Characters in a line of a text screen, less the last: a full line may leave an empty one below it."""
 
 
 def first_script(links: Links, *, network: bool) -> str:
@@ -39,6 +45,19 @@ def on_screen(text: str) -> str:
     return _UNSAFE.sub("?", text)
 
 
+def on_lines(lines: Iterable[str]) -> tuple[str, ...]:
+    """Break lines at spaces to the width of a text screen, where they can be broken; they keep their indent."""
+    return tuple(part for line in lines for part in _broken(line))
+
+
+def _broken(line: str) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip()))
+    parts = textwrap.wrap(
+        line, _COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return parts or [""]
+
+
 def _method(plan: BootLocal, sighting: Sighting) -> str:
     if plan.method is LocalMethod.NOT_FOUND:
         return LocalMethod.EXIT.value  # an iPXE that is running already cannot be told "not found" any more
@@ -61,4 +80,5 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["on_screen"] = on_screen
+    environment.filters["on_lines"] = on_lines
     return environment

@@ -1,7 +1,7 @@
 """The proxyDHCP server: ports 67 and 4011 on each interface that is served."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -24,12 +24,19 @@ class DhcpServer:
     """Moves bytes between sockets and ``respond``."""
 
     def __init__(
-        self, settings: DhcpSettings, interfaces: Sequence[Interface], http_port: int, desk: Desk
+        self,
+        settings: DhcpSettings,
+        interfaces: Sequence[Interface],
+        http_port: int,
+        desk: Desk,
+        on_ipxe_offer: Callable[[str], None],
     ) -> None:
+        """Call ``on_ipxe_offer(mac)`` whenever a machine's iPXE was offered a boot."""
         self._settings = settings
         self._interfaces = interfaces
         self._http_port = http_port
         self._desk = desk
+        self._on_ipxe_offer = on_ipxe_offer
         self._sockets: list[UdpSocket] = []
         self._log_limit = RateLimiter(1.0)
 
@@ -89,6 +96,8 @@ class DhcpServer:
             return
         milliseconds = (time.perf_counter() - started) * 1000
         stage = _stage(reply.sighting.firmware, pxe_port=pxe_port)
+        if stage is Stage.IPXE_DISCOVER and not pxe_port:
+            self._on_ipxe_offer(reply.sighting.mac)
         self._desk.record(
             reply.sighting,
             stage,

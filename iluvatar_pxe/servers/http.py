@@ -11,7 +11,7 @@ from iluvatar_pxe.servers import http_assets, http_config, http_health, http_scr
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.http_context import DESK, HEALTH, TICKETS
-from iluvatar_pxe.servers.http_faults import OneLineRunner, one_line_for_faults, quiet_logger
+from iluvatar_pxe.servers.http_faults import OneLineRunner, quiet_logger
 from iluvatar_pxe.servers.interfaces import Interface
 from iluvatar_pxe.servers.tickets import TicketOffice
 from iluvatar_pxe.settings import HttpSettings
@@ -36,7 +36,7 @@ class HttpServer:
     ) -> None:
         self._port = settings.port
         self._addresses = dict.fromkeys([*(str(one.address) for one in interfaces), "127.0.0.1"])
-        app = web.Application(middlewares=[one_line_for_faults, _gate(_allowed(settings, interfaces))])
+        app = web.Application(middlewares=[_gate(_allowed(settings, interfaces))])
         app[DESK], app[TICKETS], app[HEALTH] = desk, tickets, health
         for routes in (http_scripts.ROUTES, http_assets.ROUTES, http_config.ROUTES, http_health.ROUTES):
             app.add_routes(routes)

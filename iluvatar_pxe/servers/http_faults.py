@@ -2,12 +2,13 @@
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
 from iluvatar_pxe.errors import AssetError
@@ -18,11 +19,12 @@ LONGEST_LINE = 300
 """Characters of a refusal; what a request says of itself may be repeated in it."""
 _KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE)
 
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
 _log = structlog.get_logger()
 
 
-@web.middleware
-async def one_line_for_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _answer(handler: Handler, request: web.BaseRequest) -> web.StreamResponse:
     """Answer a request that cannot be served with one line; log what is this server's own failure."""
     try:
         return await handler(request)
@@ -54,11 +56,12 @@ def _refusal(status: int, text: str, headers: dict[str, str] | None = None) -> w
 
 
 class OneLineRunner(web.AppRunner):
-    """An ``AppRunner`` whose connections answer broken requests with one line, too."""
+    """An ``AppRunner`` whose connections answer with one line whatever they do not serve."""
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return _Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
+        handler = partial(_answer, made.request_handler)
+        return _Server(handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
 
 
 class _Server(web.Server):

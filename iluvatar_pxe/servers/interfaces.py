@@ -45,7 +45,8 @@ def read_interface(name: str) -> Interface:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             address, netmask = (_ioctl_address(sock, name, call) for call in (_SIOCGIFADDR, _SIOCGIFNETMASK))
     except OSError as error:
-        what = "there is no such interface" if not (_CLASS_NET / name).exists() else "it has no IPv4 address"
+        no_address = error.errno == errno.EADDRNOTAVAIL
+        what = "it has no IPv4 address" if no_address else "there is no such interface"
         raise ServerError(
             f"interface {name}: {what}; correct [network] interfaces or configure it"
         ) from error

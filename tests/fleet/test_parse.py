@@ -30,7 +30,7 @@ GOOD = {
 
 def findings(changes: Mapping[str, str | None]) -> list[str]:
     """Return what is wrong with the good fleet after ``changes`` (None: the file is not there)."""
-    files = {path: text for path, text in (GOOD | changes).items() if text is not None}
+    files = {path: text for path, text in {**GOOD, **changes}.items() if text is not None}
     with pytest.raises(FleetError) as caught:
         parse_fleet(files)
     assert all(line.isprintable() for line in caught.value.findings), "each fault is one line"

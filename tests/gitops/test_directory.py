@@ -8,8 +8,8 @@ import pytest
 from support.rights import directory_for_nobody, without_root
 
 from iluvatar_pxe.errors import FleetError
-from iluvatar_pxe.gitops import directory as gitops_directory
 from iluvatar_pxe.gitops.directory import MAX_FILE, plant_starter_fleet, read_fleet
+from iluvatar_pxe.resources import data_directory
 
 MACHINE = "match: {macs: [52:54:00:00:00:01]}\nchain: local\n"
 
@@ -149,10 +149,10 @@ def test_a_starter_fleet_that_cannot_be_copied_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data"
-    shutil.copytree(gitops_directory.data_directory("boot_assets"), data)
+    shutil.copytree(data_directory("boot_assets"), data)
     (data / "fleet" / "fleet.yaml").unlink()
     (data / "fleet" / "fleet.yaml").symlink_to("nowhere")
-    monkeypatch.setattr(gitops_directory, "data_directory", lambda _name: data)
+    monkeypatch.setattr("iluvatar_pxe.gitops.directory.data_directory", lambda _name: data)
     with pytest.raises(
         FleetError, match=r"/fleet: cannot be created: .*No such file or directory.*; make the"
     ):

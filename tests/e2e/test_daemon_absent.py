@@ -1,0 +1,70 @@
+"""The daemon ends in the middle of a boot: the machine goes on by itself when it is back, or else to its disk."""
+
+import hashlib
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+from e2e.side_by_side import at_the_same_time, boots_disk_after, mac_of, switch_on_all
+
+from iluvatar_pxe.lab.daemon import Listed, Server
+from iluvatar_pxe.lab.kernel import StandIn
+from iluvatar_pxe.lab.lab import BOOT_SECONDS, Lab
+
+pytestmark = pytest.mark.firmware
+
+CONFIG = b"version: v1alpha1\n"
+KERNEL_MISSED = r"That did not arrive\. Trying again in 5 seconds \( 2 of 10 \)"
+NO_ANSWER = r"No answer from http://10\.77\.0\.2:8080"
+LAST_WORDS = r"Giving up\. This machine goes on to the next entry of its boot order\."
+
+
+def test_killed_between_script_and_kernel_and_started_again(system: StandIn, current: Path) -> None:
+    with Lab() as lab:
+        server = Server(lab.network, current)
+        server.offer_system(system)
+        server.write_fleet(Listed(mac_of(1), CONFIG).files)
+        daemon = server.start()
+        (machine,) = switch_on_all(lab, ["uefi-x64-http"])
+        daemon.wait_for(r'"stage": "script"', BOOT_SECONDS)
+        daemon.stop(how=signal.SIGKILL)
+        machine.shows(KERNEL_MISSED, BOOT_SECONDS)
+        server.start()
+        fetched = machine.console.wait_for(r"^LAB (?:failed=|config-url=\S+ sha256=(\S+))", BOOT_SECONDS)
+        assert fetched[1] == hashlib.sha256(CONFIG).hexdigest(), machine.screen
+
+
+def test_held_machines_are_told_and_go_on_when_the_daemon_is_back(current: Path) -> None:
+    with Lab() as lab:
+        server = Server(lab.network, current)
+        daemon = server.start()
+        machines = switch_on_all(lab, ["bios", "uefi-x64"])
+        for machine in machines:
+            machine.shows("Asking again in", BOOT_SECONDS)
+        assert daemon.stop() == 0, daemon.tail()
+        for machine in machines:
+            machine.press("spc")
+            machine.shows(NO_ANSWER, BOOT_SECONDS)
+        for number in (1, 2):
+            file = f'match: {{macs: ["{mac_of(number)}"]}}\nchain: local\n'
+            server.write_fleet({f"machines/m{number}.yaml": file.encode()})
+        server.start()
+        at_the_same_time(*(partial(boots_disk_after, machine, "from its own disk") for machine in machines))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("own_programs", [False, True], ids=["current iPXE", "installed iPXE"])
+def test_daemon_that_never_comes_back(system: StandIn, current: Path, *, own_programs: bool) -> None:
+    kinds = ["bios", "uefi-x64", "uefi-x64-http"]
+    with Lab() as lab:
+        server = Server(lab.network, None if own_programs else current)
+        server.offer_system(system)
+        for number, _ in enumerate(kinds, start=1):
+            server.write_fleet(Listed(mac_of(number), CONFIG, f"arda-{number:02}").files)
+        daemon = server.start()
+        machines = switch_on_all(lab, kinds)
+        for machine in machines:
+            machine.shows("Next: kernel", BOOT_SECONDS)
+        daemon.stop(how=signal.SIGKILL)
+        at_the_same_time(*(partial(boots_disk_after, machine, LAST_WORDS) for machine in machines))

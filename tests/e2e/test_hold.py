@@ -1,0 +1,80 @@
+"""Chain ``hold`` on real firmware: a machine that the fleet does not list waits, and its screen says what to do."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from e2e.side_by_side import at_the_same_time, boots_disk_after, mac_of, switch_on_all
+
+from iluvatar_pxe.lab.daemon import Server, reload
+from iluvatar_pxe.lab.lab import BOOT_SECONDS, Lab
+from iluvatar_pxe.lab.machine import COLUMNS, Machine
+
+pytestmark = pytest.mark.firmware
+
+PROMPT = "Asking again in 30 seconds. Keys: d boots the disk, any other asks now."
+BEFORE = "iluvatar-pxe at 10.77.0.2"
+SCREEN = """\
+{mac} waits.
+Machine: QEMU Lab
+Serial number LAB-{serial}, MAC {mac}
+
+No file of the fleet lists this machine, so it waits.
+To boot it, add the file machines/NAME.yaml to the fleet, with these lines:
+
+  match: {{macs: ["{mac}"]}}
+  layer: arda
+  chain: talos
+  config: configs/NAME.yaml
+
+To boot its own disk instead, write 'chain: local' for the last two lines.
+"""
+
+
+def test_screen_says_what_to_do_and_the_key_d_boots_the_disk(current: Path) -> None:
+    with Lab() as lab:
+        Server(lab.network, current).start()
+        machines = switch_on_all(lab, ["bios", "uefi-x64"])
+        at_the_same_time(
+            *(partial(held, machine, number) for number, machine in enumerate(machines, start=1))
+        )
+        for machine in machines:
+            machine.press("d")
+        at_the_same_time(
+            *(partial(boots_disk_after, machine, "Going on to the next entry") for machine in machines)
+        )
+
+
+@pytest.mark.parametrize("own_programs", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_held_machine_boots_when_the_fleet_lists_it(current: Path, *, own_programs: bool) -> None:
+    with Lab() as lab:
+        server = Server(lab.network, None if own_programs else current)
+        daemon = server.start()
+        (machine,) = switch_on_all(lab, ["uefi-x64-http"])
+        held(machine, 1)
+        machine.press("spc")  # any other key: asks at once, and is held again
+        machine.shows(r"(?s)Asking again in.*Asking again in", BOOT_SECONDS)
+        listed = f'match: {{macs: ["{mac_of(1)}"]}}\nchain: local\n'
+        server.write_fleet({"machines/now-listed.yaml": listed.encode()})
+        reload(daemon)
+        boots_disk_after(machine, r"now-listed: booting from its own disk\.")
+
+
+def held(machine: Machine, number: int) -> None:
+    """Wait for the screen of a held machine, and compare it with what a person is to read."""
+    machine.shows("Asking again in", BOOT_SECONDS)
+    mac = mac_of(number)
+    expected = SCREEN.format(mac=mac, serial=mac.replace(":", ""))
+    machine.shows("asks now", BOOT_SECONDS)
+    assert shown_lines(expected) == own_part(machine.screen), machine.screen
+    assert max(len(line) for line in machine.screen.partition(BEFORE)[2].splitlines()) < COLUMNS
+
+
+def own_part(screen: str) -> list[str]:
+    """Return the lines between the last progress of iPXE and the prompt."""
+    text = screen.rpartition("/ipxe... ok")[2].partition("Asking again in")[0]
+    return shown_lines(text)
+
+
+def shown_lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip().splitlines()]

@@ -1,0 +1,211 @@
+"""HTTP: every route of the outside contract, over real connections."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from support.fleets import INITRAMFS, KERNEL, fleet_of, talos
+from support.web import Response, Web, web
+
+from iluvatar_pxe.machines.boots import Stage
+
+MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
+QUERY = f"mac={MAC}&uuid=&serial=S-1&manufacturer=QEMU&product=Q35&arch=x86_64&platform=efi&version=1.21.1"
+FLEET = fleet_of(talos("one", MAC), ("two", OTHER, "chain: local\n"))
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Web]:
+    with web(tmp_path, FLEET) as running:
+        running.put(KERNEL, b"kernel")
+        running.put(INITRAMFS, b"initramfs")
+        yield running
+
+
+def config_url(response: Response) -> str:
+    """Return the path of ``talos.config=`` in a script."""
+    (url,) = [word for word in response.text.split() if word.startswith("talos.config=")]
+    return "/talos/" + url.rpartition("/talos/")[2]
+
+
+def test_boot_ipxe_chains_to_the_machines_own_script(served: Web) -> None:
+    response = served.get("/boot.ipxe")
+    assert response.status == 200
+    assert response.text.startswith("#!ipxe\n")
+    assert (
+        f"chain --autofree --replace http://127.0.0.1:{served.port}/ipxe?mac=${{netX/mac}}" in response.text
+    )
+    assert "ifconf" not in response.text
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize("path", ["/autoexec.ipxe", "/assets/ipxe/autoexec.ipxe"])
+def test_autoexec_brings_up_the_network_first(served: Web, path: str) -> None:
+    assert "ifconf --configurator dhcp" in served.get(path).text
+
+
+def test_a_listed_machine_gets_its_chain_and_its_configuration(served: Web) -> None:
+    response = served.get(f"/ipxe?{QUERY}")
+    assert response.status == 200
+    assert f"kernel http://127.0.0.1:{served.port}/assets/{KERNEL} " in response.text
+    config = served.get(config_url(response))
+    assert (config.status, config.text) == (200, "machine: {}\n")
+    assert config.headers["content-type"].startswith("application/yaml")
+    assert config.headers["cache-control"] == "no-store"
+
+
+def test_an_unlisted_machine_is_told_what_to_do(served: Web) -> None:
+    response = served.get("/ipxe?mac=52:54:00:77:00:09")
+    assert response.status == 200
+    assert 'match: {macs: ["52:54:00:77:00:09"]}' in response.text
+
+
+def test_a_local_machine_boots_its_disk(served: Web) -> None:
+    assert "sanboot" in served.get(f"/ipxe?mac={OTHER}&platform=pcbios").text
+    assert "sanboot" not in served.get(f"/ipxe?mac={OTHER}&platform=efi").text
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?", "?mac=", "?mac=x", "?mac=ff:ff:ff:ff:ff:ff", "?uuid=1", "?mac=%00%ff"]
+)
+def test_a_request_without_a_usable_mac_is_refused(served: Web, query: str) -> None:
+    response = served.get(f"/ipxe{query}")
+    assert response.status == 400
+    assert response.is_one_line
+    assert "MAC address" in response.text or "group or null address" in response.text
+
+
+def test_health(served: Web) -> None:
+    assert served.get("/healthz").text == "ok\n"
+    response = served.get("/readyz")
+    assert response.status == 200
+    assert json.loads(response.body) == {
+        "ready": True,
+        "parts": {"database": "ok", "fleet": "ok"},
+        "programs": {"bios-x86_64": "none: see docs/firmware.md"},
+    }
+
+
+def test_readyz_says_what_is_wrong_while_boots_go_on(served: Web) -> None:
+    served.problems["database"] = "inventory.db: the disk is full"
+    response = served.get("/readyz")
+    assert response.status == 503
+    assert json.loads(response.body)["parts"] == {"database": "inventory.db: the disk is full", "fleet": "ok"}
+    assert served.get(f"/ipxe?{QUERY}").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/nothing",
+        "/boot.ipxe/",
+        "/ipxe/",
+        "/ipxe/confirm",
+        "/assets",
+        "/assets/",
+        "/assets/none",
+        "/talos/x",
+    ],
+)
+def test_what_is_not_there(served: Web, path: str) -> None:
+    response = served.get(path)
+    assert response.status == 404
+    assert response.is_one_line
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize(
+    "path", ["/boot.ipxe", "/ipxe", f"/assets/{KERNEL}", "/readyz", "/talos/x/config.yaml"]
+)
+def test_nothing_can_be_written(served: Web, method: str, path: str) -> None:
+    response = served.get(path, method)
+    assert response.status == 405
+    assert response.is_one_line
+    assert "GET" in response.headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/boot.ipxe", "/autoexec.ipxe", "/healthz", "/readyz", f"/assets/{KERNEL}"])
+def test_head_is_get_without_a_body(served: Web, path: str) -> None:
+    head, get = served.get(path, "HEAD"), served.get(path)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.body))
+
+
+@pytest.mark.parametrize("path", [f"/ipxe?{QUERY}", "/talos/x/config.yaml"])
+def test_what_has_an_effect_has_no_head(served: Web, path: str) -> None:
+    assert served.get(path, "HEAD").status == 405
+    assert not served.inventory.snapshot.by_mac
+
+
+def test_every_stage_of_a_boot_is_logged_in_one_line_each(served: Web) -> None:
+    served.boots(MAC)
+    with capture_logs() as logs:
+        served.get("/autoexec.ipxe")
+        served.get("/boot.ipxe")
+        config = config_url(served.get(f"/ipxe?{QUERY}"))
+        served.get(f"/assets/{KERNEL}")
+        served.get(f"/assets/{INITRAMFS}")
+        served.get(config)
+    boots = [line for line in logs if line["event"] == "boot"]
+    assert [(line["stage"], line["served"], line["bytes"] > 0) for line in boots] == [
+        ("nbp", "autoexec.ipxe", True),
+        ("first-script", "boot.ipxe", True),
+        ("script", "talos", True),
+        ("kernel", KERNEL, True),
+        ("initramfs", INITRAMFS, True),
+        ("config", "one/config.yaml", True),
+    ]
+    assert {(line["machine"], line["mac"], line["boot"]) for line in boots} == {("one", MAC, 1)}
+    machine = served.inventory.snapshot.machine(MAC)
+    assert machine is not None
+    assert machine.reached is Stage.CONFIG
+
+
+def test_looking_is_no_stage(served: Web) -> None:
+    served.boots(MAC)
+    with capture_logs() as logs:
+        for path in ("/boot.ipxe", f"/assets/{KERNEL}"):
+            served.get(path, "HEAD")
+        etag = served.get("/assets/none").status, served.get(f"/assets/{KERNEL}", "HEAD").headers["etag"]
+        assert served.get(f"/assets/{KERNEL}", If_None_Match=etag[1]).status == 304
+        served.get("/healthz")
+        served.get("/readyz")
+    assert logs == []
+
+
+def test_a_ticket_dies_with_the_next_boot(served: Web) -> None:
+    config = config_url(served.get(f"/ipxe?{QUERY}"))
+    assert served.get(config).status == 200
+    served.boots(MAC)
+    served.boots(MAC, Stage.SCRIPT)
+    served.boots(MAC)
+    response = served.get(config)
+    assert response.status == 404
+    assert response.text == "404: that ticket is not valid, or not any more: boot the machine again\n"
+
+
+def test_a_ticket_dies_of_age(served: Web) -> None:
+    config = config_url(served.get(f"/ipxe?{QUERY}"))
+    served.now += 4 * 3600 - 1
+    assert served.get(config).status == 200
+    served.now += 1
+    assert served.get(config).status == 404
+
+
+def test_a_ticket_of_a_machine_that_has_no_configuration_any_more(served: Web) -> None:
+    config = config_url(served.get(f"/ipxe?{QUERY}"))
+    served.desk.fleet = fleet_of(("one", MAC, "chain: local\n"))
+    response = served.get(config)
+    assert response.status == 404
+    assert response.text == "404: this machine has no configuration: machines/one.yaml says chain local\n"
+
+
+@pytest.mark.parametrize("ticket", ["x", "%00", "%2e%2e", "A" * 48, "=" * 48, "%C3%A9", "%FF", "~" * 2000])
+def test_a_forged_ticket(served: Web, ticket: str) -> None:
+    response = served.get(f"/talos/{ticket}/config.yaml")
+    assert response.status == 404
+    assert response.is_one_line

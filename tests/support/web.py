@@ -1,0 +1,157 @@
+"""The real HTTP server on loopback, in a thread of its own, and a client that sends any octets."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from support.ports import free_port
+from support.waiting import PATIENCE
+
+from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.servers.desk import Desk
+from iluvatar_pxe.servers.health import Health
+from iluvatar_pxe.servers.http import HttpServer
+from iluvatar_pxe.servers.interfaces import Interface
+from iluvatar_pxe.servers.tickets import TicketOffice
+from iluvatar_pxe.settings import HttpSettings
+from iluvatar_pxe.wire.pxe import CpuArch
+
+LOOPBACK = Interface("lo", IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"))
+CLIENT = IPv4Address("127.0.0.1")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Response:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def is_one_line(self) -> bool:
+        """Say whether the body is one line of plain text that begins with the status."""
+        line = self.body.decode("ascii").removesuffix("\n")
+        return line.isprintable() and line.startswith(str(self.status))
+
+
+class Web:
+    """One HTTP server with a fleet, boot files, an inventory and the time of its tickets."""
+
+    def __init__(self, directory: Path, fleet: Fleet, settings: HttpSettings, idle: float) -> None:
+        self.now = 0.0
+        self.port = settings.port
+        self.assets = directory / "assets"
+        self.problems: dict[str, str | None] = {"database": None, "fleet": None}
+        self.failures: list[dict[str, Any]] = []
+        """What reached the event loop's last resort: nothing may."""
+        self.catalogue = Catalogue(self.assets)
+        self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
+        self.desk = Desk(fleet, directory / "fleet", self.inventory, self.catalogue)
+        self.tickets = TicketOffice(b"k" * 32, lambda: self.now)
+        checks = {name: partial(self.problems.get, name) for name in self.problems}
+        health = Health(parts=checks, programs=lambda: {"bios-x86_64": None})
+        self._make = partial(HttpServer, settings, [LOOPBACK], self.desk, self.tickets, health, idle=idle)
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(self._note_failure)
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.call(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.call(self.server.close(PATIENCE))
+        self.call(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _note_failure(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.failures.append(context)
+
+    async def _start(self) -> None:
+        await self.catalogue.refresh()
+        self.server = self._make()
+        await self.server.bind()
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the server's event loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
+
+    def put(self, name: str, content: bytes) -> Path:
+        """Put a boot file into the assets directory, and let the catalogue see it."""
+        path = self.assets / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        self.call(self.catalogue.refresh())
+        return path
+
+    def boots(self, mac: str, stage: Stage = Stage.DISCOVER) -> Machine:
+        """Let a machine be seen at the client's address."""
+
+        async def observe() -> Machine:
+            sighting = Sighting(mac=mac, firmware=Firmware.UEFI_PXE, arch=CpuArch.X86_64, address=CLIENT)
+            return self.inventory.observe(sighting, stage)
+
+        return self.call(observe())
+
+    def get(self, target: str, method: str = "GET", **headers: str) -> Response:
+        """Ask for ``target``, which is sent as it is; ``Host`` names the server unless ``headers`` do."""
+        lines = {"Host": f"127.0.0.1:{self.port}", "Connection": "close"}
+        lines |= {name.replace("_", "-"): value for name, value in headers.items()}
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
+        return self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("utf-8", "surrogateescape"))
+
+    def send(self, octets: bytes, *, hang_up: bool = False) -> Response:
+        """Send ``octets``, and that there are no more if ``hang_up``; return what comes until the server closes."""
+        with self.connect() as sock:
+            answer = bytearray()
+            try:
+                sock.sendall(octets)
+                if hang_up:
+                    sock.shutdown(socket.SHUT_WR)
+                while chunk := sock.recv(1 << 20):
+                    answer += chunk
+            except ConnectionError:
+                pass  # the server need not listen to the end of nonsense
+        return response_of(bytes(answer))
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+
+
+def response_of(octets: bytes) -> Response:
+    """Take apart the first response of a connection that was closed after it; status 0: there was none."""
+    if not octets:
+        return Response(0, {}, b"")
+    head, _, body = octets.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    fields = (line.partition(": ") for line in lines)
+    return Response(int(status.split(" ")[1]), {name.lower(): value for name, _, value in fields}, body)
+
+
+@contextmanager
+def web(directory: Path, fleet: Fleet | None = None, *, idle: float = 30.0, **settings: Any) -> Iterator[Web]:
+    """Serve ``fleet`` from ``directory``, on a free port of loopback; fails when the event loop saw a failure."""
+    (directory / "assets").mkdir(exist_ok=True)
+    made = Web(directory, fleet or Fleet(), HttpSettings(port=free_port(), **settings), idle)
+    with made as running:
+        yield running
+    assert not made.failures
