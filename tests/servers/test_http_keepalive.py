@@ -16,7 +16,11 @@ def test_files_follow_each_other_on_one_connection(tmp_path: Path) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
         connection.connect()
         port = connection.sock.getsockname()[1]
-        for path, expected in (("/assets/kernel", CONTENT), ("/healthz", b"ok\n"), ("/assets/kernel", CONTENT)):
+        for path, expected in (
+            ("/assets/kernel", CONTENT),
+            ("/healthz", b"ok\n"),
+            ("/assets/kernel", CONTENT),
+        ):
             connection.request("GET", path)
             assert connection.getresponse().read() == expected
             assert connection.sock.getsockname()[1] == port, "the server closed the connection"

@@ -21,16 +21,8 @@ from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
 from iluvatar_pxe.lab.network import INTERFACE, Network
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.servers.interfaces import Interface
-from iluvatar_pxe.servers.ndp import (
-    MACHINES,
-    PATIENCE,
-    REPEAT,
-    ROUTER_SILENCE,
-    WAIT,
-    Expected,
-    NdpServer,
-    Segment,
-)
+from iluvatar_pxe.servers.ndp import NdpServer
+from iluvatar_pxe.servers.ndp_core import MACHINES, PATIENCE, REPEAT, ROUTER_SILENCE, WAIT, Expected, Segment
 from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, encode
 from iluvatar_pxe.wire.ndp import HOP_LIMIT, encode_empty_advertisement
 
