@@ -61,7 +61,11 @@ class App:
 
     @classmethod
     async def build(cls, settings: Settings) -> "App":
-        """Read everything that the daemon needs; raises SettingsError, FleetError or ServerError."""
+        """Read everything that the daemon needs; raises SettingsError, FleetError or ServerError.
+
+        A SIGHUP that comes meanwhile, which would end the process, waits until ``serve`` can act on it.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         await asyncio.to_thread(_make_directories, settings)
         interfaces = await asyncio.to_thread(choose_interfaces, settings.network.interfaces)
         if settings.fleet.source == "hosted":
@@ -83,6 +87,7 @@ class App:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         ready()
         async with asyncio.TaskGroup() as group:
             tasks = [

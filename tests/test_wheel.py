@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Iterator[Path]:
+def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
     """An environment that holds the wheel and what the lock names, and nothing of this one."""
     directory = tmp_path_factory.mktemp("environment")
     subprocess.run(

@@ -51,6 +51,7 @@ class Server:
 
         ``programs`` is a directory of iPXE programs; None: those that this machine has installed.
         """
+        self._network = network
         self._namespace = network.namespace
         self._station = network.add_station("server", SERVER_ADDRESS)
         self._namespace.outside(_SETTINGS).write_text(_settings(), encoding="utf-8")
@@ -82,6 +83,10 @@ class Server:
             '  extra_kernel_args: ["console=ttyS0"]\n'
         )
         self.write_fleet({"layers/arda.yaml": layer.encode()})
+
+    def unplug(self) -> None:
+        """Pull the server's network cable; raises LabError."""
+        self._network.unplug_station(self._station)
 
     def start(self) -> Process:
         """Start the daemon and wait until it listens; raises LabError."""

@@ -32,6 +32,10 @@ class Network:
         run(["ip", "link", "set", INTERFACE, "up"], network=name)
         return name
 
+    def unplug_station(self, name: str) -> None:
+        """Pull the cable of a station; raises LabError."""
+        self.namespace.run(["ip", "link", "set", name, "down"])
+
     def add_tap(self) -> str:
         """Attach a tap for one machine and return the interface's name; raises LabError."""
         tap = f"tap{self._taps}"

@@ -15,6 +15,7 @@ LAST_STAGE = "config fetched"
 
 BootRow = tuple[str, str, dict[str, float]]
 _ROWS = pytest.StashKey[list[BootRow]]()
+_DISKS = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,7 +43,17 @@ def boot_rows(pytestconfig: pytest.Config) -> list[BootRow]:
     return pytestconfig.stash.setdefault(_ROWS, [])
 
 
+@pytest.fixture
+def disk_lines(pytestconfig: pytest.Config) -> list[str]:
+    """Where a test puts a line about a machine that booted its disk."""
+    return pytestconfig.stash.setdefault(_DISKS, [])
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash.get(_DISKS, []):
+        terminalreporter.section("chain local: seconds since switching on")
+        for line in lines:
+            terminalreporter.write_line(line)
     rows = config.stash.get(_ROWS, [])
     if not rows:
         return

@@ -18,7 +18,7 @@ def switch_on_all(lab: Lab, kinds: Sequence[str]) -> list[Machine]:
     return [switch_on(lab.network, kind, mac_of(number), f"m{number}") for number, kind in numbered]
 
 
-def at_the_same_time(*steps: Callable[[], None]) -> None:
+def at_the_same_time(*steps: Callable[[], object]) -> None:
     """Do all steps, each in a thread, and raise what the first failed one raised."""
     with ThreadPoolExecutor(len(steps)) as pool:
         for future in [pool.submit(step) for step in steps]:

@@ -15,8 +15,11 @@ from iluvatar_pxe.lab.lab import BOOT_SECONDS, Lab
 pytestmark = pytest.mark.firmware
 
 CONFIG = b"version: v1alpha1\n"
-KERNEL_MISSED = r"That did not arrive\. Trying again in 5 seconds \( 2 of 10 \)"
+KERNEL_MISSED = r"That did not arrive\. Trying again in 5 seconds \( 1 of 10 \)"
 NO_ANSWER = r"No answer from http://10\.77\.0\.2:8080"
+SCRIPT_SERVED = r'"stage": "script"'
+AUTOEXEC_SERVED = r'"served": "autoexec\.ipxe"'
+TRIES_SECONDS = 600.0
 LAST_WORDS = r"Giving up\. This machine goes on to the next entry of its boot order\."
 
 
@@ -27,7 +30,7 @@ def test_killed_between_script_and_kernel_and_started_again(system: StandIn, cur
         server.write_fleet(Listed(mac_of(1), CONFIG).files)
         daemon = server.start()
         (machine,) = switch_on_all(lab, ["uefi-x64-http"])
-        daemon.wait_for(r'"stage": "script"', BOOT_SECONDS)
+        daemon.wait_for(SCRIPT_SERVED, BOOT_SECONDS)
         daemon.stop(how=signal.SIGKILL)
         machine.shows(KERNEL_MISSED, BOOT_SECONDS)
         server.start()
@@ -50,21 +53,35 @@ def test_held_machines_are_told_and_go_on_when_the_daemon_is_back(current: Path)
             file = f'match: {{macs: ["{mac_of(number)}"]}}\nchain: local\n'
             server.write_fleet({f"machines/m{number}.yaml": file.encode()})
         server.start()
+        for machine in machines:
+            machine.press("spc")
         at_the_same_time(*(partial(boots_disk_after, machine, "from its own disk") for machine in machines))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("own_programs", [False, True], ids=["current iPXE", "installed iPXE"])
-def test_daemon_that_never_comes_back(system: StandIn, current: Path, *, own_programs: bool) -> None:
-    kinds = ["bios", "uefi-x64", "uefi-x64-http"]
+@pytest.mark.parametrize("cut_off", [False, True], ids=["refusing", "cut off"])
+@pytest.mark.parametrize(
+    ("kind", "own_programs", "last_served"),
+    [
+        ("bios", False, SCRIPT_SERVED),
+        ("uefi-x64", True, SCRIPT_SERVED),
+        ("uefi-x64-http", False, SCRIPT_SERVED),
+        ("uefi-x64", False, AUTOEXEC_SERVED),
+    ],
+    ids=["bios", "uefi-x64, installed iPXE", "uefi-x64-http", "uefi-x64, no script"],
+)
+def test_daemon_that_never_comes_back(
+    system: StandIn, current: Path, kind: str, last_served: str, *, own_programs: bool, cut_off: bool
+) -> None:
     with Lab() as lab:
         server = Server(lab.network, None if own_programs else current)
         server.offer_system(system)
-        for number, _ in enumerate(kinds, start=1):
-            server.write_fleet(Listed(mac_of(number), CONFIG, f"arda-{number:02}").files)
+        server.write_fleet(Listed(mac_of(1), CONFIG).files)
         daemon = server.start()
-        machines = switch_on_all(lab, kinds)
-        for machine in machines:
-            machine.shows("Next: kernel", BOOT_SECONDS)
+        (machine,) = switch_on_all(lab, [kind])
+        daemon.wait_for(last_served, BOOT_SECONDS)
         daemon.stop(how=signal.SIGKILL)
-        at_the_same_time(*(partial(boots_disk_after, machine, LAST_WORDS) for machine in machines))
+        if cut_off:
+            server.unplug()
+        machine.shows(LAST_WORDS, TRIES_SECONDS)
+        boots_disk_after(machine, LAST_WORDS)

@@ -5,10 +5,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from e2e.side_by_side import at_the_same_time, boots_disk_after, mac_of, switch_on_all
+from e2e.side_by_side import at_the_same_time, mac_of, switch_on_all
 
 from iluvatar_pxe.lab.daemon import Server
-from iluvatar_pxe.lab.lab import Lab
+from iluvatar_pxe.lab.disk import GREETING
+from iluvatar_pxe.lab.lab import BOOT_SECONDS, Lab
 from iluvatar_pxe.lab.machine import Machine
 
 pytestmark = pytest.mark.firmware
@@ -34,35 +35,41 @@ REST: list[Case] = [
 ]
 
 
-def test_disk_boots(current: Path) -> None:
-    boot_disks(TELLING, current)
+def test_disk_boots(current: Path, disk_lines: list[str]) -> None:
+    disk_lines += boot_disks(TELLING, current)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("cases", [REST, TELLING], ids=["rest", "telling"])
 @pytest.mark.parametrize("own_programs", [False, True], ids=["current iPXE", "installed iPXE"])
-def test_disk_boots_by_every_method_and_ipxe(cases: list[Case], current: Path, *, own_programs: bool) -> None:
-    boot_disks(cases, None if own_programs else current)
+def test_disk_boots_by_every_method_and_ipxe(
+    cases: list[Case], current: Path, disk_lines: list[str], *, own_programs: bool
+) -> None:
+    disk_lines += boot_disks(cases, None if own_programs else current)
 
 
-def boot_disks(cases: list[Case], programs: Path | None) -> None:
+def boot_disks(cases: list[Case], programs: Path | None) -> list[str]:
+    """Boot a machine for each case, all at the same time, and say how long each took."""
     with Lab() as lab:
         server = Server(lab.network, programs)
         server.write_fleet(fleet_of(cases))
         daemon = server.start()
         machines = switch_on_all(lab, [kind for kind, _ in cases])
-        at_the_same_time(
-            *(partial(boot_disk, machine, case) for machine, case in zip(machines, cases, strict=True))
-        )
+        lines: list[str] = []
+        steps = zip(machines, cases, strict=True)
+        at_the_same_time(*(partial(boot_disk, machine, case, lines) for machine, case in steps))
         assert daemon.stop() == 0, daemon.tail()
+    return lines
 
 
-def boot_disk(machine: Machine, case: Case) -> None:
+def boot_disk(machine: Machine, case: Case, lines: list[str]) -> None:
     kind, method = case
-    words = BY_404 if method == "404" else BY_SCRIPT
-    boots_disk_after(machine, words)
-    seconds = time.time() - machine.console.started
-    print(f"{kind}, {method or 'default'}: disk booted {seconds:.1f} s after switching on")
+    machine.shows(BY_404 if method == "404" else BY_SCRIPT, BOOT_SECONDS)
+    told = time.time() - machine.console.started
+    machine.unplug()
+    machine.shows(GREETING, BOOT_SECONDS)
+    booted = time.time() - machine.console.started
+    lines.append(f"{kind:<14} {method or 'default':<8} told {told:5.1f} s   disk {booted:5.1f} s")
 
 
 def fleet_of(cases: list[Case]) -> dict[str, bytes]:

@@ -1,23 +1,31 @@
-"""Firmware for which there is no iPXE program gets no answer, one line in the log, and goes on to its disk."""
+"""Firmware for which there is no iPXE program gets no answer, the log says why, and it goes on to its disk."""
+
+import json
 
 import pytest
-from e2e.side_by_side import boots_disk_after, switch_on_all
+from e2e.side_by_side import boots_disk_after, mac_of, switch_on_all
 
 from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS
 from iluvatar_pxe.lab.daemon import Server
 from iluvatar_pxe.lab.lab import Lab
 
-pytestmark = pytest.mark.firmware
+pytestmark = [pytest.mark.firmware, pytest.mark.long]
 
-GAVE_UP = r"PXE-E\d\d|BdsDxe: failed to load"
+REASON = (
+    "no iPXE program for PXEClient:Arch:00007:UNDI:003000 (architecture 7): install the package ipxe, "
+    "or put snponly.efi or ipxe.efi into the folder ipxe of the assets directory"
+)
+NOTHING_OFFERED = r"PXE-E16: No valid offer received\."
 
 
-def test_no_program_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_program_no_answer() -> None:
     with Lab() as lab:
         lab.namespace.run(["mkdir", "-p", str(SYSTEM_PROGRAMS)])
         lab.namespace.run(["mount", "-t", "tmpfs", "none", str(SYSTEM_PROGRAMS)])
         daemon = Server(lab.network).start()
         (machine,) = switch_on_all(lab, ["uefi-x64"])
-        boots_disk_after(machine, GAVE_UP)
-        print(machine.screen)
-        print(daemon.output)
+        boots_disk_after(machine, NOTHING_OFFERED)
+        events = [json.loads(line) for line in daemon.output.splitlines()]
+    told = {(event["mac"], event["why"]) for event in events if event["event"] == "dhcp.no_answer"}
+    assert told == {(mac_of(1), REASON)}
+    assert not [event for event in events if event["event"] == "boot"]
