@@ -130,6 +130,7 @@ class App:
             self.dhcp.close()
             await self.http.close(0)
             await self.tftp.drain(0)
+            await self.desk.inventory.close()
             raise
 
     async def _stop_in_stages(self) -> None:

@@ -184,7 +184,7 @@ def test_other_variables_are_not_read() -> None:
         ('[log]\nlevel = "loud"\n', r"config\.toml: log\.level: .*'debug', 'info'.*, but it is \"loud\"; .*"),
         (
             "[log]\nlevel" + ".a" * 2000 + " = 1\n",
-            r"config\.toml: log\.level: .*nested too deeply; correct it",
+            r"config\.toml: log\.level: .*(nested too deeply|\{\"a\": .*); correct it",  # as Python's version has it
         ),
     ],
 )
