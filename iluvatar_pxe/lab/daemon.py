@@ -86,7 +86,11 @@ class Server:
 
     def unplug(self) -> None:
         """Pull the server's network cable; raises LabError."""
-        self._network.unplug_station(self._station)
+        self._network.set_link(self._station, "down")
+
+    def plug_in(self) -> None:
+        """Put the server's network cable in again; raises LabError."""
+        self._network.set_link(self._station, "up")
 
     def start(self) -> Process:
         """Start the daemon and wait until it listens; raises LabError."""

@@ -1,5 +1,7 @@
 """One Ethernet segment of the lab: a bridge, stations with an address of their own, taps for machines."""
 
+from typing import Literal
+
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.namespace import Namespace
 
@@ -32,9 +34,9 @@ class Network:
         run(["ip", "link", "set", INTERFACE, "up"], network=name)
         return name
 
-    def unplug_station(self, name: str) -> None:
-        """Pull the cable of a station; raises LabError."""
-        self.namespace.run(["ip", "link", "set", name, "down"])
+    def set_link(self, name: str, state: Literal["up", "down"]) -> None:
+        """Put in or pull the cable of a station; raises LabError."""
+        self.namespace.run(["ip", "link", "set", name, state])
 
     def add_tap(self) -> str:
         """Attach a tap for one machine and return the interface's name; raises LabError."""

@@ -7,6 +7,7 @@ another one where that is asked for. So no mirror is named here, and proxies and
 import platform
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from iluvatar_pxe.errors import LabError
@@ -67,7 +68,8 @@ class _Apt:
             "-oAcquire::Languages=none",
             "-q",
         ]
-        self._apt("apt-get", "update")
+        with suppress(LabError):  # a source that another key signed (Raspberry Pi OS has one) is left out
+            self._apt("apt-get", "update")
 
     def download(self, package: str) -> Path:
         """Fetch ``package``, or what it stands for, and return the file."""

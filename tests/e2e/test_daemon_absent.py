@@ -59,6 +59,21 @@ def test_held_machines_are_told_and_go_on_when_the_daemon_is_back(current: Path)
 
 
 @pytest.mark.long
+def test_cable_pulled_in_the_middle_of_the_kernel_and_put_in_again(system: StandIn) -> None:
+    with Lab() as lab:
+        server = Server(lab.network)
+        server.offer_system(system)
+        server.write_fleet(Listed(mac_of(1), CONFIG).files)
+        server.start()
+        (machine,) = switch_on_all(lab, ["bios"])
+        machine.shows(r"kernel-amd64\.\.\.", BOOT_SECONDS)
+        server.unplug()
+        machine.shows(KERNEL_MISSED, BOOT_SECONDS)
+        server.plug_in()
+        machine.console.wait_for(r"^LAB config-url=", BOOT_SECONDS)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("cut_off", [False, True], ids=["refusing", "cut off"])
 @pytest.mark.parametrize(
     ("kind", "own_programs", "last_seen"),

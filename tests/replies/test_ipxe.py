@@ -122,7 +122,7 @@ def test_what_fails_is_tried_again_and_not_for_ever(name: str) -> None:
 
 def test_a_held_machine_asks_again_by_itself() -> None:
     assert "--timeout 30000" in SCRIPTS["hold-unlisted"]
-    again = rf":wait\nprompt .*\nchain --autofree --replace {LINKS.first_script} \|\|\necho .*\ngoto wait\n"
+    again = rf":wait\nprompt .*\nchain .*--autofree --replace {LINKS.first_script} \|\|\necho .*\ngoto wait\n"
     assert re.search(again, SCRIPTS["hold-unlisted"])
 
 
