@@ -69,7 +69,7 @@ class LocalMethod(StrEnum):
     EXIT = "exit"
     """iPXE ends; firmware goes on to the next entry of its boot order."""
     SANBOOT = "sanboot"
-    """iPXE starts the first BIOS disk itself."""
+    """iPXE starts the first disk itself."""
     NOT_FOUND = "404"
     """Firmware is named a program that is not there, gives up at once and goes on by itself."""
 

