@@ -210,5 +210,5 @@ def test_a_forged_ticket(served: Web, ticket: str) -> None:
 
 
 def test_a_plus_in_a_product_name_is_a_plus(served: Web) -> None:
-    answer = served.get(f"/ipxe?mac=52:54:00:77:00:77&product=Q35%20+%20ICH9")
+    answer = served.get("/ipxe?mac=52:54:00:77:00:77&product=Q35%20+%20ICH9")
     assert "echo Machine: Q35 + ICH9\n" in answer.text
