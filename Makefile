@@ -8,7 +8,7 @@ PACKAGES := python3-venv ipxe
 TEST_PACKAGES := git curl iproute2 util-linux sqlite3 dnsmasq-base qemu-system-x86 seabios ipxe-qemu ovmf \
 	busybox-static cpio tcpdump tftp-hpa atftp
 
-.PHONY: setup setup-test run test test-long check format lock clean
+.PHONY: setup setup-test packages run test test-long check format lock clean
 
 define install_packages
 	@missing=$$(for package in $(1); do \
@@ -23,13 +23,15 @@ define install_packages
 	fi
 endef
 
-setup: .venv/.run
+setup: packages .venv/.run
 
-setup-test: .venv/.test
+setup-test: setup .venv/.test
 	$(call install_packages,$(TEST_PACKAGES))
 
-.venv/.run: requirements.lock pyproject.toml
+packages:
 	$(call install_packages,$(PACKAGES))
+
+.venv/.run: requirements.lock pyproject.toml | packages
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "iluvatar-pxe needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock

@@ -1,6 +1,8 @@
 """The composition root: builds the parts, runs them in one TaskGroup, and stops them in stages."""
 
 import asyncio
+import fcntl
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.dhcp import DhcpServer
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.http import HttpServer
+from iluvatar_pxe.servers.interface_watch import InterfaceWatch
 from iluvatar_pxe.servers.interfaces import Interface, choose_interfaces
 from iluvatar_pxe.servers.ndp import NdpServer
 from iluvatar_pxe.servers.tftp import TftpServer
@@ -24,8 +27,10 @@ from iluvatar_pxe.servers.tftp_files import TftpFiles
 from iluvatar_pxe.servers.tickets import TicketOffice, load_key
 from iluvatar_pxe.settings import Settings
 
-TRANSFER_GRACE = 5.0
-"""Seconds that running transfers get to finish after SIGTERM; with the rest, stopping stays below 10 s."""
+TRANSFER_GRACE = 4.0
+"""Seconds that running transfers get to finish after SIGTERM."""
+INVENTORY_GRACE = 3.5
+"""Seconds that the inventory then gets to record what is left; together, stopping stays below 10 s."""
 
 _log = structlog.get_logger()
 
@@ -45,6 +50,7 @@ class App:
         self.desk = desk
         http_port = settings.http.port
         files = TftpFiles(desk, interfaces, http_port)
+        self.watch = InterfaceWatch(interfaces)
         self.ndp = NdpServer(interfaces)
         self.dhcp = DhcpServer(settings.dhcp, interfaces, http_port, desk, self.ndp.offered)
         self.tftp = TftpServer(settings.tftp, [one.address for one in interfaces], files.open, files.report)
@@ -53,6 +59,7 @@ class App:
                 "assets": lambda: desk.catalogue.problem,
                 "database": lambda: desk.inventory.health,
                 "fleet": lambda: desk.fleet_problem,
+                "network": lambda: self.watch.problem,
             },
             programs=self.programs,
         )
@@ -67,6 +74,7 @@ class App:
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         await asyncio.to_thread(_make_directories, settings)
+        await asyncio.to_thread(lock_directory, settings.state_directory)
         interfaces = await asyncio.to_thread(choose_interfaces, settings.network.interfaces)
         if settings.fleet.source == "hosted":
             await asyncio.to_thread(plant_starter_fleet, settings.fleet_directory)
@@ -93,6 +101,7 @@ class App:
             tasks = [
                 group.create_task(self.desk.inventory.run()),
                 group.create_task(self.desk.catalogue.run()),
+                group.create_task(self.watch.run()),
                 group.create_task(self._reload_when(reload)),
             ]
             group.create_task(self.tftp.run())
@@ -100,7 +109,7 @@ class App:
             await self._stop_in_stages()
             for task in tasks:
                 task.cancel()
-        await self.desk.inventory.close()
+        await self._close_inventory()
         _log.info("stopped")
 
     def programs(self) -> dict[str, str | None]:
@@ -142,6 +151,13 @@ class App:
             group.create_task(self.tftp.drain(TRANSFER_GRACE))
             group.create_task(self.http.close(TRANSFER_GRACE))
 
+    async def _close_inventory(self) -> None:
+        try:
+            async with asyncio.timeout(INVENTORY_GRACE):
+                await self.desk.inventory.close()
+        except TimeoutError:
+            _log.error("inventory-not-saved", problem=self.desk.inventory.health)
+
     async def _reload_when(self, wanted: asyncio.Event) -> None:
         while True:
             await wanted.wait()
@@ -152,6 +168,21 @@ class App:
 def _make_directories(settings: Settings) -> None:
     for directory in (settings.state_directory, settings.assets_directory):
         _make_directory(directory)
+
+
+def lock_directory(directory: Path) -> None:
+    """Take the state directory for as long as this process lives; raises ServerError when another has it."""
+    path = directory / "lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ServerError(f"{path}: cannot be opened: {error.strerror}; make it writable") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        text = f"{directory}: another iluvatar-pxe uses it; stop that or set [state] directory"
+        raise ServerError(text) from error
 
 
 def _make_directory(directory: Path) -> None:

@@ -80,7 +80,10 @@ def list_assets(directory: Path, system_programs: Path) -> Listing:
         for program in programs
         if (path := system_programs / program).is_file()
     }
-    found, problem = _files_below(directory)
+    try:
+        found, problem = _files_below(directory)
+    except RecursionError:
+        found, problem = {}, f"{directory}: its folders are nested too deeply; flatten them"
     files |= found
     return Listing(MappingProxyType(files), frozenset(files), problem)
 

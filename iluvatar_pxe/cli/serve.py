@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +14,12 @@ from rich.table import Table
 
 from iluvatar_pxe.app import App
 from iluvatar_pxe.log import configure_logging, is_console
+from iluvatar_pxe.servers.health import NO_PROGRAM
 from iluvatar_pxe.servers.interfaces import Interface
 from iluvatar_pxe.settings import DEFAULT_FILE, Settings, load_settings
+
+THREAD_GRACE = 1.0
+"""Seconds that a thread gets to end its last read of a file."""
 
 _log = structlog.get_logger()
 
@@ -30,8 +36,21 @@ def serve(
 
 
 async def _serve(settings: Settings) -> None:
+    threads = ThreadPoolExecutor(thread_name_prefix="files")
+    asyncio.get_running_loop().set_default_executor(threads)
     app = await App.build(settings)
     await app.serve(lambda: announce(app))
+    leave(threads)
+
+
+def leave(threads: ThreadPoolExecutor) -> None:
+    """End the process at once where a thread does not end: everything is saved, and it may hang in a dead disk."""
+    waiting = threading.Thread(target=threads.shutdown, daemon=True)
+    waiting.start()
+    waiting.join(THREAD_GRACE)
+    if waiting.is_alive():
+        _log.warning("left", why="a file was still being read")
+        os._exit(0)
 
 
 def announce(app: App) -> None:
@@ -67,10 +86,7 @@ def _table(app: App) -> Table:
 
 def _next_step(app: App) -> str:
     programs = app.programs()
-    lines = [
-        f"iPXE for {kind}: {program or 'none (install the package ipxe)'}"
-        for kind, program in programs.items()
-    ]
+    lines = [f"iPXE for {kind}: {program or NO_PROGRAM}" for kind, program in programs.items()]
     lines += [
         f"Fleet: {app.settings.fleet_directory} ({len(app.desk.fleet.names)} machines listed)",
         f"Boot files: {app.settings.assets_directory}",

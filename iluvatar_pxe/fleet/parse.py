@@ -34,7 +34,10 @@ class _Parser:
         if self.findings.lines or settings is None:
             raise FleetError(self.findings.lines)
         return Fleet(
-            settings, arda, by_mac, {path: text for path, text in self.files.items() if _is_text(path)}
+            settings,
+            arda,
+            by_mac,
+            {path: text for path, text in self.files.items() if not is_declaration(path)},
         )
 
     def _model(self, path: str, model: type[ModelT]) -> ModelT | None:
@@ -72,9 +75,11 @@ class _Parser:
         for key, file in (("config", boot.config), ("script", boot.script)):
             if file is not None and file not in self.files:
                 self._add(
-                    path, (*location, key), f"{file} is not in the fleet; create it or correct the path"
+                    path,
+                    (*location, key),
+                    f"{file} is no text file of the fleet; create it or correct the path",
                 )
-            elif file is not None and not _is_text(file):
+            elif file is not None and is_declaration(file):
                 self._add(path, (*location, key), f"{file} is read as part of the fleet; name another file")
         if boot.script is not None and not _SCRIPT.match(self.files.get(boot.script, "#!ipxe\n")):
             self.findings.add(boot.script, 1, "is no iPXE script; its first line must be #!ipxe")
@@ -93,5 +98,6 @@ class _Parser:
         self.findings.add(path, line_of(document, location) if document is not None else 1, text)
 
 
-def _is_text(path: str) -> bool:
-    return path != FLEET_FILE and not path.startswith(tuple(f"{folder}/" for folder in _KNOWN_FOLDERS))
+def is_declaration(path: str) -> bool:
+    """Say whether a file of the fleet declares something itself; others are only named by those that do."""
+    return path == FLEET_FILE or path.startswith(tuple(f"{folder}/" for folder in _KNOWN_FOLDERS))

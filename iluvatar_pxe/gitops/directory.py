@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.fleet.parse import is_declaration, parse_fleet
 from iluvatar_pxe.fleet.yamlfile import Findings
 from iluvatar_pxe.resources import data_directory
 
@@ -23,9 +23,16 @@ def read_fleet(directory: Path) -> Fleet:
     if not directory.is_dir():
         raise FleetError([f"{directory}: is no directory; create it or correct [fleet] source"])
     try:
-        return parse_fleet(_texts(directory))
+        texts, unreadable = _texts(directory)
+    except RecursionError as error:
+        raise FleetError([f"{directory}: its folders are nested too deeply; flatten them"]) from error
+    try:
+        fleet = parse_fleet(texts)
     except FleetError as error:
-        raise FleetError([f"{directory}/{finding}" for finding in error.findings]) from error
+        raise FleetError([f"{directory}/{finding}" for finding in [*unreadable, *error.findings]]) from error
+    if unreadable:
+        raise FleetError([f"{directory}/{finding}" for finding in unreadable])
+    return fleet
 
 
 def plant_starter_fleet(directory: Path) -> bool:
@@ -53,8 +60,11 @@ def _cause(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _texts(directory: Path) -> dict[str, str]:
-    """Read every file but hidden ones; faults are collected."""
+def _texts(directory: Path) -> tuple[dict[str, str], list[str]]:
+    """Return the text of every file but hidden ones, and what is wrong with those that cannot be read.
+
+    What is no text, or large, may lie in a Git checkout beside the fleet's own files, and is passed over.
+    """
     texts: dict[str, str] = {}
     findings = Findings()
 
@@ -69,11 +79,10 @@ def _texts(directory: Path) -> dict[str, str]:
             try:
                 texts[name] = _text(path)
             except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else error
-                findings.add(name, 1, f"cannot be read: {reason}; correct or remove it")
-    if findings.lines:
-        raise FleetError(findings.lines)
-    return texts
+                if isinstance(error, OSError) or is_declaration(name):
+                    reason = error.strerror if isinstance(error, OSError) else error
+                    findings.add(name, 1, f"cannot be read: {reason}; correct or remove it")
+    return texts, findings.lines
 
 
 def _text(path: Path) -> str:

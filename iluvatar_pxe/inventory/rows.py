@@ -81,7 +81,7 @@ def machine_of(row: Mapping[str, Any], macs: Sequence[str]) -> Machine:
     return Machine(
         id=UUID(row["id"]),
         macs=tuple(macs),
-        generation=row["generation"],
+        generation=int(row["generation"]),
         reached=_stage(row["reached"]),
         firmware=Firmware(row["firmware"]),
         arch=CpuArch(row["arch"]) if row["arch"] else None,

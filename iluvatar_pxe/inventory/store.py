@@ -97,7 +97,7 @@ class Store:
     def _machine(self, row: Mapping[str, Any], macs: Sequence[str]) -> Machine:
         try:
             return machine_of(row, macs)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise InventoryError(
                 f"{self.path}: machines, id {row['id']}: {error}; correct that row"
             ) from error

@@ -1,5 +1,6 @@
 """What every server shares: the fleet in force, the inventory, the boot files, and the decision made of them."""
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -34,6 +35,16 @@ class Desk:
     def plan(self, sighting: Sighting) -> Plan:
         """Decide, with the state of this moment."""
         return plan_for(sighting, self.inventory.snapshot, self.fleet, Context(self.catalogue.ready))
+
+    def as_listed(self, sighting: Sighting) -> Sighting:
+        """Return the sighting under the MAC by which the fleet lists the machine, if it lists one of its NICs.
+
+        So a machine that boots by another NIC than the one listed is one machine from its script on.
+        """
+        listed = next(
+            (mac for mac in (sighting.mac, *sighting.macs) if mac in self.fleet.by_mac), sighting.mac
+        )
+        return replace(sighting, mac=listed)
 
     def record(
         self,
@@ -83,12 +94,6 @@ class Desk:
             asked = set()
         asked.add((stage, detail))
         self._asked[machine.id] = machine.generation, asked
-
-    def record_fetch(
-        self, machine: Machine, stage: Stage, detail: str, *, size: int, milliseconds: float
-    ) -> None:
-        """Record that a machine, known by its address, has fetched a file."""
-        self.record(sighting_of(machine), stage, detail, size=size, milliseconds=milliseconds)
 
 
 def sighting_of(machine: Machine, firmware: Firmware | None = None) -> Sighting:

@@ -1,6 +1,7 @@
 """The proxyDHCP server: ports 67 and 4011 on each interface that is served."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -38,7 +39,7 @@ class DhcpServer:
         self._desk = desk
         self._on_ipxe_offer = on_ipxe_offer
         self._sockets: list[UdpSocket] = []
-        self._log_limit = RateLimiter(1.0)
+        self._log_limits: defaultdict[str, RateLimiter] = defaultdict(lambda: RateLimiter(1.0))
 
     def bind(self) -> None:
         """Bind and start to answer; raises ServerError.
@@ -112,8 +113,10 @@ class DhcpServer:
             self._log_limited("dhcp.no_answer", mac=silence.sighting.mac, why=silence.why)
 
     def _log_limited(self, event: str, **details: object) -> None:
-        if self._log_limit.allow(time.monotonic()):
-            _log.warning(event, suppressed=self._log_limit.suppressed, **details)
+        """Each kind has a limit of its own, so that junk hides no reason."""
+        limit = self._log_limits[event]
+        if limit.allow(time.monotonic()):
+            _log.warning(event, suppressed=limit.suppressed, **details)
 
 
 def _stage(firmware: Firmware, *, pxe_port: bool) -> Stage:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 OK = "ok"
+NO_PROGRAM = "none: see docs/firmware.md"
 Check = Callable[[], str | None]
 """Returns what is wrong with a part, in one line, or None."""
 
@@ -22,7 +23,7 @@ class Health:
         problems = {name: check() for name, check in self.parts.items()}
         ready = not any(problems.values())
         programs = {
-            kind: program or "none: see docs/firmware.md" for kind, program in self.programs().items()
+            kind: program or NO_PROGRAM for kind, program in self.programs().items()
         }
         parts = {name: problem or OK for name, problem in problems.items()}
         return ready, {"ready": ready, "parts": parts, "programs": programs}

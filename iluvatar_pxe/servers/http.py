@@ -10,6 +10,7 @@ from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.servers import http_assets, http_config, http_health, http_scripts
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.health import Health
+from iluvatar_pxe.servers.http_connections import LIMITS, Limits
 from iluvatar_pxe.servers.http_context import DESK, HEALTH, TICKETS
 from iluvatar_pxe.servers.http_faults import OneLineRunner, quiet_logger
 from iluvatar_pxe.servers.interfaces import Interface
@@ -33,6 +34,7 @@ class HttpServer:
         health: Health,
         *,
         idle: float = IDLE_SECONDS,
+        limits: Limits = LIMITS,
     ) -> None:
         self._port = settings.port
         self._addresses = dict.fromkeys([*(str(one.address) for one in interfaces), "127.0.0.1"])
@@ -41,7 +43,7 @@ class HttpServer:
         for routes in (http_scripts.ROUTES, http_assets.ROUTES, http_config.ROUTES, http_health.ROUTES):
             app.add_routes(routes)
         self._runner = OneLineRunner(
-            app, access_log=None, logger=quiet_logger(), keepalive_timeout=idle, handle_signals=False
+            app, limits, access_log=None, logger=quiet_logger(), keepalive_timeout=idle, handle_signals=False
         )
 
     async def bind(self) -> None:

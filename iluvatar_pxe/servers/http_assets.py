@@ -1,8 +1,8 @@
 """Boot files: ``/assets/…`` with Range, ETag, HEAD and sendfile, all of it aiohttp's."""
 
+import logging
 import time
 
-import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
@@ -10,10 +10,9 @@ from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.servers.desk import sighting_of
 from iluvatar_pxe.servers.http_context import DESK, client_of
+from iluvatar_pxe.servers.ratelimit import complain
 
 ROUTES = web.RouteTableDef()
-
-_log = structlog.get_logger()
 
 
 class _BootFile(web.FileResponse):
@@ -48,10 +47,10 @@ async def asset(request: web.Request) -> web.StreamResponse:
     try:
         await response.prepare(request)  # sends all of it
     except ConnectionError as error:
-        _log.info("http.aborted", client=request.remote, asset=name, why=str(error))
+        complain("http.aborted", logging.INFO, client=request.remote, asset=name, why=str(error))
         return response
     machine, stage = desk.inventory.machine_at(client_of(request)), stage_of_asset(name)
-    if machine and stage and request.method == "GET" and response.status < 300:
+    if machine and stage and request.method == "GET" and response.status == 200:
         milliseconds = (time.perf_counter() - started) * 1000
         size = response.content_length or 0
         desk.record(sighting_of(machine), stage, name, size=size, milliseconds=milliseconds)

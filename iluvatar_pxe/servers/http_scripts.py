@@ -39,7 +39,7 @@ async def own_script(request: web.Request) -> web.Response:
     started = time.perf_counter()
     desk = request.app[DESK]
     try:
-        sighting = from_ipxe(query_of(request), client_of(request))
+        sighting = desk.as_listed(from_ipxe(query_of(request), client_of(request)))
     except WireError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     plan = desk.plan(sighting)

@@ -1,5 +1,15 @@
 """Log lines that the network can provoke are written at most every so often."""
 
+import logging
+import time
+from typing import Any
+
+import structlog
+
+_INTERVAL = 1.0
+
+_log = structlog.get_logger()
+
 
 class RateLimiter:
     """Allows one event per ``interval`` seconds and counts the rest.
@@ -22,3 +32,13 @@ class RateLimiter:
         self._next = now + self._interval
         self.suppressed, self._refused = self._refused, 0
         return True
+
+
+_limiters: dict[str, RateLimiter] = {}
+
+
+def complain(event: str, level: int = logging.WARNING, **facts: Any) -> None:
+    """Log what the network can provoke at will: of each kind of event at most one line in a second."""
+    limiter = _limiters.setdefault(event, RateLimiter(_INTERVAL))
+    if limiter.allow(time.monotonic()):
+        _log.log(level, event, **facts, suppressed=limiter.suppressed)

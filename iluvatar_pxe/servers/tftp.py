@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
@@ -19,6 +19,8 @@ from iluvatar_pxe.wire.tftp_options import Limits
 from iluvatar_pxe.wire.tftp_transfer import Outcome
 
 _MODES = ("octet", "netascii")
+_MAX_PER_ADDRESS = 32
+"""Transfers of one client address at once; a machine that boots needs one or two."""
 _COMPLAINT_INTERVAL = 10
 """Seconds between two log lines about the same kind of nuisance."""
 
@@ -47,8 +49,10 @@ class TftpServer:
 
     ``open_file`` gets the name as the client wrote it, and the client's address; which names there are is its
     business alone, no path is touched here. ``report`` is called once for every read request that was
-    admitted, and must not raise. Requests beyond ``max_transfers`` at once, or without a free port, are dropped: the client asks
-    again. Retransmitted requests are dropped too, for their transfer goes on.
+    admitted and not evicted, and must not raise. A request beyond ``max_transfers`` at once, beyond 32 of one
+    address, or without a free port evicts the oldest transfer (of that address, in the second case) that never
+    had an ACK. If there is none, the request is dropped: the client asks again. Retransmitted requests are
+    dropped too, for their transfer goes on.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class TftpServer:
         self._listeners: list[UdpSocket] = []
         self._draining = asyncio.Event()
         self._sessions: dict[Peer, Session] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[Session, asyncio.Task[None]] = {}  # the oldest first
         self._limiters: dict[str, RateLimiter] = {}
         self._ports_tried = 0
 
@@ -108,7 +112,7 @@ class TftpServer:
         self._draining.set()
         if not self._tasks:
             return
-        _, late = await asyncio.wait(self._tasks, timeout=grace)
+        _, late = await asyncio.wait(self._tasks.values(), timeout=grace)
         for task in late:
             task.cancel()
         if late:
@@ -145,17 +149,39 @@ class TftpServer:
         current = self._sessions.get(client)
         if current and not current.makes_way_for(request):
             return
-        if len(self._tasks) >= self._max_transfers:
-            self._complain("tftp.dropped", client, f"{self._max_transfers} transfers are running")
-            return
-        udp = self._transfer_socket(listener.local[0])
+        udp = self._slot(listener.local[0], client)
         if udp is None:
-            self._complain("tftp.dropped", client, "no port is free for another transfer")
             return
         session = self._sessions[client] = Session(udp, client, request)
         task = group.create_task(self._serve(session))
-        self._tasks.add(task)
+        self._tasks[session] = task
         task.add_done_callback(partial(self._ended, session, asyncio.get_running_loop().time()))
+
+    def _slot(self, address: str, client: Peer) -> UdpSocket | None:
+        """Return the socket for one more transfer, or None if none can be had, by eviction neither."""
+        running = [session for session in self._tasks if not session.evicted]
+        own = [session for session in running if session.client[0] == client[0]]
+        if len(own) >= _MAX_PER_ADDRESS:
+            free = self._evict_one(own, client, f"{_MAX_PER_ADDRESS} transfers of one address are running")
+        elif len(running) >= self._max_transfers:
+            free = self._evict_one(running, client, f"{self._max_transfers} transfers are running")
+        else:
+            free = True
+        if not free:
+            return None
+        udp = self._transfer_socket(address)
+        if udp is None and self._evict_one(running, client, "no port is free for another transfer"):
+            udp = self._transfer_socket(address)
+        return udp
+
+    def _evict_one(self, sessions: Iterable[Session], client: Peer, reason: str) -> bool:
+        """Make room for ``client`` by the first of ``sessions`` that can go; tell whether there was one."""
+        evicted = next((session for session in sessions if session.evict()), None)
+        if evicted is None:
+            self._complain("tftp.dropped", client, reason)
+        else:
+            self._complain("tftp.evicted", evicted.client, f"{reason}, and this one never had an ACK")
+        return evicted is not None
 
     def _transfer_socket(self, address: str) -> UdpSocket | None:
         """Bind a new transfer identifier; ports of a range take turns, so that late packets meet no new one."""
@@ -179,7 +205,7 @@ class TftpServer:
 
     def _ended(self, session: Session, started: float, task: asyncio.Task[None]) -> None:
         """Clean up in a callback, because a task that is cancelled before its first step runs no ``finally``."""
-        self._tasks.discard(task)
+        self._tasks.pop(session, None)
         session.close("the server is stopping" if task.cancelled() else "the server has an internal error")
         if self._sessions.get(session.client) is session:
             del self._sessions[session.client]
@@ -187,7 +213,7 @@ class TftpServer:
 
     def _report_ending(self, session: Session, started: float) -> None:
         ending = session.ending
-        if ending is None:
+        if ending is None or session.evicted:
             return
         elapsed = asyncio.get_running_loop().time() - started
         report = TransferReport(

@@ -32,6 +32,7 @@ class Session:
         self.client = client
         self.request = request
         self.terms = Terms()
+        self.evicted = False
         self._udp = udp
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
@@ -73,6 +74,24 @@ class Session:
             self._transfer.abandon("the client made a new request from the same port")
             self._wake.set()
         return self.ending is not None
+
+    def evict(self) -> bool:
+        """End silently and free the port, if the client never sent an ACK and nothing else is waited for.
+
+        No ERROR: it goes to an address that may be forged, and a client whose answers were merely lost would
+        take it for the end of its boot. Left alone, that client repeats its request and is let in again.
+        """
+        transfer = self._transfer
+        if transfer is None or transfer.acknowledged or transfer.wanted():
+            return False
+        self._udp.receive_pending()
+        if transfer.acknowledged or transfer.ending:
+            return False
+        transfer.abandon("evicted for another request")
+        self.evicted = True
+        self._wake.set()
+        self.close("evicted for another request")
+        return True
 
     async def _answer(self, open_file: OpenFile, limits: Limits) -> None:
         async with asyncio.timeout(_FILE_TIMEOUT):

@@ -23,7 +23,7 @@ class Terms:
     windowsize: int = 1
     """Blocks per acknowledgement."""
     timeout: int | None = None
-    """Seconds until the first retransmission, where the client chose them."""
+    """Seconds until the first retransmission, where the client chose them; they count from its first ACK on."""
     accepted: Options = ()
     """The options to acknowledge, in the client's order; empty means no OACK."""
 

@@ -9,15 +9,23 @@ Three of them say everything:
 
     event                               what happens                                        evidence
     ACK of base+1 .. high               base moves there; if less than high, what follows   RFC 7440 section 4
-                                        was lost and goes out again
+                                        was lost and goes out again, within the allowance
     ACK of base, windowsize 1           nothing: else every block is sent twice for ever    RFC 1123 4.2.3.1
     ACK of base, windowsize > 1         the first block of the window was lost: the         RFC 7440 section 4
                                         window goes out again, unless blocks up to base
                                         were themselves repeated, for then the ACK may be
-                                        the echo of our own repetition
+                                        the echo of our own repetition; within the allowance
     any other ACK                       nothing: old, or of a block never sent
     the deadline passes                 the window goes out again; the next wait is longer
     ERROR                               the end
+
+The allowance: blocks repeated because of ACKs are never more than base + windowsize, so a peer that acknowledges
+every block of a window (by error, or to have us flood somebody) gets the file twice, not ``windowsize`` times.
+Each acknowledged block pays for one repeated, which is enough for the losses of any usable link; where it is
+not, base still moves, blocks beyond high are sent, and the deadline repeats the rest.
+
+The client's ``timeout`` holds from its first ACK on: RFC 2349 negotiates it, and what is negotiated is agreed only
+with the ACK of the OACK (RFC 2347). Until then the default waits apply, or 255 s each would be had for one request.
 """
 
 from dataclasses import dataclass
@@ -28,7 +36,7 @@ from iluvatar_pxe.wire.tftp import Ack, Data, Error, ErrorCode, OptionAck, decod
 from iluvatar_pxe.wire.tftp_options import Terms
 
 FIRST_TIMEOUT = 1
-"""Seconds until the first retransmission, unless the client chose them (RFC 2349)."""
+"""Seconds until the first retransmission, unless the client chose them (RFC 2349) and has sent an ACK."""
 LONGEST_TIMEOUT = 8
 """Seconds at which the doubling of the wait ends."""
 RETRANSMISSIONS = 5
@@ -76,12 +84,20 @@ class ReadTransfer:
         self._last = size // terms.blksize + 1  # shorter than blksize, if need be empty
         self._base = self._high = 0
         self._next = 1
+        self._spent = 0  # blocks that went out again because of ACKs: the allowance used up
         self._repeated = -1  # the highest block that was sent more than once; the OACK counts as block 0
         self._oack_pending = self._negotiating = bool(terms.accepted)
         self._farewell: Error | None = None
+        self._acknowledged = False
         self._expired = 0  # deadlines since the client's last progress
+        self._progressed = False  # the deadline is to count anew, even if nothing is due
         self._deadline: float | None = None
         self._buffer = bytearray()  # the file from block base + 1 on
+
+    @property
+    def acknowledged(self) -> bool:
+        """The client has sent a valid ACK, if only of the options: it exists, and hears us."""
+        return self._acknowledged
 
     @property
     def stalled(self) -> bool:
@@ -108,9 +124,9 @@ class ReadTransfer:
             farewell, self._farewell = self._farewell, None
             return [encode(farewell)]
         datagrams = self._due() if self.ending is None else []
-        if datagrams:
-            wait = self.terms.timeout or FIRST_TIMEOUT
-            self._deadline = now + min(wait << self._expired, max(wait, LONGEST_TIMEOUT))
+        if datagrams or self._progressed:
+            self._deadline = now + self._wait()
+            self._progressed = False
         return datagrams
 
     def deadline(self) -> float | None:
@@ -168,27 +184,42 @@ class ReadTransfer:
         if self._negotiating:
             if number == 0:
                 self._negotiating, self._expired = False, 0
+                self._acknowledged = True
             return
         progress = (number - self._base) & 0xFFFF
         if progress == 0:
             if self.terms.windowsize > 1 and self._repeated < self._base < self._high:
-                self._rewind()
+                self._rewind_if_allowed()
         elif progress <= self._high - self._base:
             self._advance(progress)
 
     def _advance(self, blocks: int) -> None:
         before = self._offset
         self._base += blocks
+        self._next = max(self._next, self._base + 1)
         self._expired = 0
+        self._acknowledged = self._progressed = True
         del self._buffer[: self._offset - before]
         if self._base == self._last:
             self._end(Outcome.DONE, "complete")
         elif self._base < self._high:
+            self._rewind_if_allowed()
+
+    def _rewind_if_allowed(self) -> None:
+        cost = self._high - self._base
+        if self._spent + cost <= self._base + self.terms.windowsize:
+            self._spent += cost
             self._rewind()
 
     def _rewind(self) -> None:
         self._next = self._base + 1
         self._repeated = self._high
+
+    def _wait(self) -> int:
+        wait = FIRST_TIMEOUT
+        if self._acknowledged and self.terms.timeout:
+            wait = self.terms.timeout
+        return min(wait << self._expired, max(wait, LONGEST_TIMEOUT))
 
     def _due(self) -> list[bytes]:
         if self._oack_pending:

@@ -20,7 +20,8 @@ Machine: QEMU Lab
 Serial number LAB-{serial}, MAC {mac}
 
 No file of the fleet lists this machine, so it waits.
-To boot it, add the file machines/NAME.yaml to the fleet, with these lines:
+To boot it, add its machine configuration to the fleet as configs/NAME.yaml,
+and the file machines/NAME.yaml with these lines, and reload the daemon:
 
   match: {{macs: ["{mac}"]}}
   layer: arda

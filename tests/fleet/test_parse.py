@@ -53,7 +53,7 @@ def test_a_good_fleet() -> None:
 
 def test_the_starter_fleet_is_good_and_holds() -> None:
     fleet = parse_fleet(
-        {path.relative_to(STARTER).as_posix(): path.read_text() for path in STARTER.rglob("*.*")}
+        {path.relative_to(STARTER).as_posix(): path.read_text() for path in STARTER.rglob("[!.]*.*")}
     )
     assert fleet.names == frozenset()
     assert fleet.unlisted(CpuArch.X86_64).chain == fleet.unlisted(CpuArch.ARM64).chain == "hold"
@@ -157,7 +157,7 @@ def test_an_anchor_may_be_used_again() -> None:
         (
             "fleet.yaml",
             "unlisted:\n  arm64: hold\n  x86_64:\n    chain: talos\n    config: configs/none.yaml\n",
-            "fleet.yaml:5: configs/none.yaml is not in the fleet; ",
+            "fleet.yaml:5: configs/none.yaml is no text file of the fleet; ",
         ),
         ("layers/arda.yaml", "", "layers/arda.yaml:1: talos: is missing; add it"),
         (
@@ -247,7 +247,7 @@ def test_an_anchor_may_be_used_again() -> None:
         (
             "configs/one.yaml",
             None,
-            "machines/one.yaml:4: configs/one.yaml is not in the fleet; create it or ",
+            "machines/one.yaml:4: configs/one.yaml is no text file of the fleet; create it or ",
         ),
         (
             "configs/x.ipxe",

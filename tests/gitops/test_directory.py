@@ -158,3 +158,25 @@ def test_a_starter_fleet_that_cannot_be_copied_says_why(
     ):
         plant_starter_fleet(tmp_path / "fleet")
     assert not (tmp_path / "fleet").exists()
+
+
+def test_what_is_no_text_may_lie_beside_the_fleets_own_files(fleet: Path) -> None:
+    (fleet / "logo.png").write_bytes(b"\x89PNG\xff")
+    (fleet / "large.iso").write_bytes(b"x" * (MAX_FILE + 1))
+    assert read_fleet(fleet).texts == {}
+
+
+def test_a_file_that_cannot_be_read_hides_no_other_fault(fleet: Path) -> None:
+    (fleet / "machines" / "two.yaml").write_bytes(b"\xff")
+    (fleet / "machines" / "one.yaml").write_text(f"{MACHINE}colour: red\n")
+    two, one = findings(fleet)
+    assert two.startswith(f"{fleet}/machines/two.yaml:1: cannot be read: ")
+    assert one.startswith(f"{fleet}/machines/one.yaml:3: colour: no such key")
+
+
+def test_of_very_many_faults_the_first_hundred_are_told(fleet: Path) -> None:
+    keys = "".join(f"key{number}: 1\n" for number in range(250))
+    (fleet / "machines" / "one.yaml").write_text(MACHINE + keys)
+    told = findings(fleet)
+    assert len(told) == 101
+    assert told[-1].endswith("and 150 faults more")

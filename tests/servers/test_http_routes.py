@@ -212,3 +212,9 @@ def test_a_forged_ticket(served: Web, ticket: str) -> None:
 def test_a_plus_in_a_product_name_is_a_plus(served: Web) -> None:
     answer = served.get("/ipxe?mac=52:54:00:77:00:77&product=Q35%20+%20ICH9")
     assert "echo Machine: Q35 + ICH9\n" in answer.text
+
+
+def test_a_machine_that_boots_by_another_card_than_the_listed_one_gets_its_configuration(served: Web) -> None:
+    response = served.get(f"/ipxe?mac=52:54:00:77:00:88&net0={MAC}&net1=52:54:00:77:00:88")
+    assert "echo one: starting Talos" in response.text
+    assert served.get(config_url(response)).text == "machine: {}\n"

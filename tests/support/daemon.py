@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 from uuid import uuid4
 
 from support.ports import free_port
@@ -73,7 +73,7 @@ class Daemon:
     def __enter__(self) -> Self:
         self.start()
         try:
-            wait_until(self._listens, "the daemon to listen")
+            wait_until(self.listens, "the daemon to listen")
         except BaseException:
             self.__exit__()
             raise
@@ -91,10 +91,15 @@ class Daemon:
 
     def start(self) -> None:
         """Start it, and do not wait."""
+        with self._log.open("wb") as log:
+            self.start_with(log)
+
+    def start_with(self, log: IO[bytes]) -> None:
+        """Start it with another place for its log."""
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("ILUVATAR_PXE_")
         }
-        with self._output.open("wb") as output, self._log.open("wb") as log:
+        with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -151,7 +156,7 @@ class Daemon:
         status, body = self.get("/readyz")
         return status, json.loads(body)
 
-    def _listens(self) -> bool:
+    def listens(self) -> bool:
         status = self.process.poll()
         assert status is None, f"ended with {status}: {self.errors}"
         try:

@@ -23,6 +23,7 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.http import HttpServer
+from iluvatar_pxe.servers.http_connections import LIMITS, Limits
 from iluvatar_pxe.servers.interfaces import Interface
 from iluvatar_pxe.servers.tickets import TicketOffice
 from iluvatar_pxe.settings import HttpSettings
@@ -53,7 +54,7 @@ class Response:
 class Web:
     """One HTTP server with a fleet, boot files, an inventory and the time of its tickets."""
 
-    def __init__(self, directory: Path, fleet: Fleet, settings: HttpSettings, idle: float) -> None:
+    def __init__(self, directory: Path, fleet: Fleet, settings: HttpSettings, **options: Any) -> None:
         self.now = 0.0
         self.port = settings.port
         self.assets = directory / "assets"
@@ -66,7 +67,7 @@ class Web:
         self.tickets = TicketOffice(b"k" * 32, lambda: self.now)
         checks = {name: partial(self.problems.get, name) for name in self.problems}
         health = Health(parts=checks, programs=lambda: {"bios-x86_64": None})
-        self._make = partial(HttpServer, settings, [LOOPBACK], self.desk, self.tickets, health, idle=idle)
+        self._make = partial(HttpServer, settings, [LOOPBACK], self.desk, self.tickets, health, **options)
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._note_failure)
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -133,8 +134,14 @@ class Web:
                 pass  # the server need not listen to the end of nonsense
         return response_of(bytes(answer))
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+    def connect(self, source: str = "127.0.0.1", receive_buffer: int = 0) -> socket.socket:
+        sock = socket.socket()
+        sock.settimeout(PATIENCE)
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.bind((source, 0))
+        sock.connect(("127.0.0.1", self.port))
+        return sock
 
 
 def response_of(octets: bytes) -> Response:
@@ -148,10 +155,19 @@ def response_of(octets: bytes) -> Response:
 
 
 @contextmanager
-def web(directory: Path, fleet: Fleet | None = None, *, idle: float = 30.0, **settings: Any) -> Iterator[Web]:
+def web(
+    directory: Path,
+    fleet: Fleet | None = None,
+    *,
+    idle: float = 30.0,
+    limits: Limits = LIMITS,
+    **settings: Any,
+) -> Iterator[Web]:
     """Serve ``fleet`` from ``directory``, on a free port of loopback; fails when the event loop saw a failure."""
     (directory / "assets").mkdir(exist_ok=True)
-    made = Web(directory, fleet or Fleet(), HttpSettings(port=free_port(), **settings), idle)
+    made = Web(
+        directory, fleet or Fleet(), HttpSettings(port=free_port(), **settings), idle=idle, limits=limits
+    )
     with made as running:
         yield running
     assert not made.failures

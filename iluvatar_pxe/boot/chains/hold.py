@@ -26,7 +26,8 @@ def _listed(subject: Subject) -> tuple[str, ...]:
 def _unlisted(subject: Subject) -> tuple[str, ...]:
     return (
         "No file of the fleet lists this machine, so it waits.",
-        "To boot it, add the file machines/NAME.yaml to the fleet, with these lines:",
+        "To boot it, add its machine configuration to the fleet as configs/NAME.yaml,",
+        "and the file machines/NAME.yaml with these lines, and reload the daemon:",
         "",
         f'  match: {{macs: ["{subject.sighting.mac}"]}}',
         "  layer: arda",
