@@ -11,10 +11,6 @@ IluvatarError                 base; its text is one line that names the thing an
 """
 
 
-MOST_FINDINGS = 100
-"""Faults of a fleet that are told at once; who has more will see the rest next time."""
-
-
 class IluvatarError(Exception):
     """Base of all errors raised on purpose; ``str()`` is one line for people."""
 
@@ -30,14 +26,12 @@ class SettingsError(IluvatarError):
 class FleetError(IluvatarError):
     """The fleet's files contradict the schema or each other.
 
-    ``findings`` holds one line per fault, each ``file:line: what is wrong; what to do``,
-    and at most ``MOST_FINDINGS`` of them.
+    ``findings`` holds one line per fault, each ``file:line: what is wrong; what to do``.
     """
 
     def __init__(self, findings: list[str]) -> None:
-        more = len(findings) - MOST_FINDINGS
-        self.findings = [*findings[:MOST_FINDINGS], *([f"and {more} faults more"] if more > 0 else [])]
-        super().__init__("\n".join(self.findings))
+        super().__init__("\n".join(findings))
+        self.findings = findings
 
 
 class InventoryError(IluvatarError):

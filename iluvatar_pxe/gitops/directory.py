@@ -15,6 +15,10 @@ MAX_FILE = 1 << 20
 """Octets of the largest file that is read as part of a fleet."""
 
 
+MOST_FINDINGS = 100
+"""Faults that are told at once; who has more will see the rest next time."""
+
+
 def read_fleet(directory: Path) -> Fleet:
     """Read and validate the fleet in ``directory``; blocks, so call it in a thread.
 
@@ -29,10 +33,16 @@ def read_fleet(directory: Path) -> Fleet:
     try:
         fleet = parse_fleet(texts)
     except FleetError as error:
-        raise FleetError([f"{directory}/{finding}" for finding in [*unreadable, *error.findings]]) from error
+        raise FleetError(_told(directory, [*unreadable, *error.findings])) from error
     if unreadable:
-        raise FleetError([f"{directory}/{finding}" for finding in unreadable])
+        raise FleetError(_told(directory, unreadable))
     return fleet
+
+
+def _told(directory: Path, findings: list[str]) -> list[str]:
+    lines = [f"{directory}/{finding}" for finding in findings[:MOST_FINDINGS]]
+    more = len(findings) - len(lines)
+    return [*lines, f"{directory}: and {more} faults more"] if more else lines
 
 
 def plant_starter_fleet(directory: Path) -> bool:

@@ -81,17 +81,23 @@ class Session:
         No ERROR: it goes to an address that may be forged, and a client whose answers were merely lost would
         take it for the end of its boot. Left alone, that client repeats its request and is let in again.
         """
-        transfer = self._transfer
-        if transfer is None or transfer.acknowledged or transfer.wanted():
+        if self._unanswered() is None:
             return False
         self._udp.receive_pending()
-        if transfer.acknowledged or transfer.ending:
+        transfer = self._unanswered()
+        if transfer is None:
             return False
         transfer.abandon("evicted for another request")
         self.evicted = True
         self._wake.set()
         self.close("evicted for another request")
         return True
+
+    def _unanswered(self) -> ReadTransfer | None:
+        transfer = self._transfer
+        if transfer is None or transfer.ending or transfer.acknowledged or transfer.wanted():
+            return None
+        return transfer
 
     async def _answer(self, open_file: OpenFile, limits: Limits) -> None:
         async with asyncio.timeout(_FILE_TIMEOUT):

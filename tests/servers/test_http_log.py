@@ -13,6 +13,7 @@ from support.web import Web, web
 
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.servers import ratelimit
 from iluvatar_pxe.servers.http_faults import quiet_logger
 from iluvatar_pxe.servers.ratelimit import RateLimiter
@@ -84,11 +85,14 @@ def test_what_asyncio_says_without_an_exception_is_its_first_line() -> None:
     assert [line["why"] for line in logs] == ["Task was destroyed but it is pending!"]
 
 
-def test_only_a_whole_file_is_a_stage(served: Web) -> None:
-    machine = served.boots(MAC)
+def test_only_a_whole_file_is_a_stage(served: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.boots(MAC)
     noted: list[tuple[Stage, str]] = []
-    served.desk.record = lambda _sighting, stage, name, **_: noted.append((stage, name))  # type: ignore[assignment,method-assign,misc]
-    assert machine
+
+    def note(_sighting: Sighting, stage: Stage, name: str, **_: float) -> None:
+        noted.append((stage, name))
+
+    monkeypatch.setattr(served.desk, "record", note)
     assert served.get(f"/assets/{KERNEL}", Range="bytes=0-0").status == 206
     assert served.get(f"/assets/{KERNEL}", "HEAD").status == 200
     etag = served.get(f"/assets/{KERNEL}", "HEAD").headers["etag"]
@@ -96,4 +100,4 @@ def test_only_a_whole_file_is_a_stage(served: Web) -> None:
     assert noted == []
     assert served.get(f"/assets/{KERNEL}").status == 200
     wait_until(lambda: noted, "the stage")
-    assert [name for _, name in noted] == [KERNEL]
+    assert noted == [(Stage.KERNEL, KERNEL)]

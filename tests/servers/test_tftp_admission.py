@@ -6,10 +6,11 @@ from ipaddress import IPv4Address
 
 import pytest
 from structlog.testing import capture_logs
-from support.tftp_peer import FILE, FILES, MakePeer, peers, serving
+from support.tftp_peer import FILE, FILES, MakePeer, Peer, peers, serving
 
 from iluvatar_pxe.assets.source import BytesSource, Source
-from iluvatar_pxe.wire.tftp import Ack, Data, Error, OptionAck, ReadRequest
+from iluvatar_pxe.servers.tftp import TftpServer
+from iluvatar_pxe.wire.tftp import Ack, Data, Error, OptionAck, ReadRequest, WriteRequest
 from iluvatar_pxe.wire.tftp_transfer import Outcome
 
 
@@ -182,12 +183,114 @@ async def test_beyond_the_maximum_requests_are_dropped_with_one_line(peer: MakeP
     clients, late = [peer() for _ in range(2)], peer()
     with capture_logs() as logs:
         async with serving(max_transfers=2) as (server, reports):
-            begun = [await client.ask(server, ReadRequest("nbp", "octet")) for client in clients]
+            begun = [await begin(client, server) for client in clients]
             for _ in range(5):
                 late.send(ReadRequest("nbp", "octet"), server.listening[0])
-            assert await clients[0].finish(*begun[0]) == FILE
+            assert await clients[0].finish(*begun[0]) == FILE[512:]
             await reports.next()
             late.assert_silent()
             assert await late.fetch(server, "nbp") == FILE
-            assert await clients[1].finish(*begun[1]) == FILE
+            assert await clients[1].finish(*begun[1]) == FILE[512:]
     assert [(log["event"], log["reason"]) for log in logs] == [("tftp.dropped", "2 transfers are running")]
+
+
+async def begin(client: Peer, server: TftpServer) -> tuple[Data, tuple[str, int]]:
+    """Acknowledge the first block; return the second."""
+    _, tid = await client.ask(server, ReadRequest("nbp", "octet"))
+    client.send(Ack(1), tid)
+    return await client.data(), tid
+
+
+async def test_a_new_request_takes_the_place_of_the_oldest_that_never_had_an_ack(peer: MakePeer) -> None:
+    busy, first, second, late = (peer() for _ in range(4))
+    with capture_logs() as logs:
+        async with serving(max_transfers=3) as (server, reports):
+            begun = await begin(busy, server)
+            patient = ReadRequest("nbp", "octet", (("timeout", "255"),))
+            _, first_tid = await first.ask(server, patient)
+            oack, second_tid = await second.ask(server, patient)
+            assert await late.fetch(server, "nbp") == FILE
+            assert await second.finish(oack, second_tid) == FILE
+            assert await busy.finish(*begun) == FILE[512:]
+            first.send(Ack(0), first_tid)
+            assert {(await reports.next()).client for _ in range(3)} == {late.name, second.name, busy.name}
+            first.assert_silent()
+            assert await first.fetch(server, "nbp", ("timeout", "255")) == FILE
+            assert (await reports.next()).outcome is Outcome.DONE
+            assert reports.empty()
+    reason = "3 transfers are running, and this one never had an ACK"
+    assert [(log["event"], log["peer"], log["reason"]) for log in logs] == [
+        ("tftp.evicted", first.name, reason)
+    ]
+
+
+async def test_an_ack_that_has_arrived_protects_although_nobody_has_read_it(peer: MakePeer) -> None:
+    client, late = peer(), peer()
+    async with serving(max_transfers=1) as (server, _):
+        data, tid = await client.ask(server, ReadRequest("nbp", "octet"))
+        late.send(ReadRequest("nbp", "octet"), server.listening[0])
+        assert await client.finish(data, tid) == FILE
+        late.assert_silent()
+
+
+async def test_a_transfer_whose_file_is_not_yet_open_is_not_evicted(peer: MakePeer) -> None:
+    client, late, calls, go = peer(), peer(), asyncio.Queue[str](), asyncio.Event()
+
+    async def find(name: str, _client: IPv4Address) -> Source | None:
+        calls.put_nowait(name)
+        await go.wait()
+        return BytesSource(FILES[name])
+
+    with capture_logs() as logs:
+        async with serving(find, max_transfers=1) as (server, _):
+            client.send(ReadRequest("nbp", "octet"), server.listening[0])
+            await calls.get()
+            late.send(WriteRequest("nbp", "octet"), server.listening[0])
+            late.send(ReadRequest("nbp", "octet"), server.listening[0])
+            assert isinstance((await late.receive())[0], Error)
+            go.set()
+            assert await client.finish(*await client.receive()) == FILE
+    assert [log["event"] for log in logs] == ["tftp.refused", "tftp.dropped"]
+
+
+async def test_one_address_holds_32_transfers_and_others_are_served(peer: MakePeer) -> None:
+    hog = [peer(address="127.0.0.66") for _ in range(100)]
+    patient = ReadRequest("nbp", "octet", (("timeout", "255"),))
+    with capture_logs() as logs:
+        async with serving(max_transfers=40) as (server, reports):
+            for client in hog:
+                await client.ask(server, patient)
+            assert sum(not session.evicted for session in server._tasks) == 32
+            assert set(server._sessions) == {client.name for client in hog[-32:]}
+            assert await peer().fetch(server, "nbp") == FILE
+            assert (await reports.next()).outcome is Outcome.DONE
+            assert reports.empty()
+    assert [(log["event"], log["peer"]) for log in logs] == [("tftp.evicted", hog[0].name)]
+
+
+async def test_one_address_with_32_transfers_that_go_on_gets_no_other(peer: MakePeer) -> None:
+    busy, other = [peer(address="127.0.0.66") for _ in range(32)], peer()
+    late = peer(address="127.0.0.66")
+    with capture_logs() as logs:
+        async with serving() as (server, _):
+            begun = [await begin(client, server) for client in busy]
+            late.send(ReadRequest("nbp", "octet"), server.listening[0])
+            assert await other.fetch(server, "nbp") == FILE
+            late.assert_silent()
+            assert await busy[0].finish(*begun[0]) == FILE[512:]
+    assert [(log["event"], log["reason"]) for log in logs] == [
+        ("tftp.dropped", "32 transfers of one address are running")
+    ]
+
+
+async def test_a_port_that_is_held_without_an_ack_is_given_to_the_next(peer: MakePeer) -> None:
+    place = peer()
+    port = place.name[1]
+    place.socket.close()
+    silent, late = peer(), peer()
+    with capture_logs() as logs:
+        async with serving(port_range=(port, port)) as (server, _):
+            await silent.ask(server, ReadRequest("nbp", "octet"))
+            assert await late.fetch(server, "nbp") == FILE
+            silent.assert_silent()
+    assert [log["event"] for log in logs] == ["tftp.evicted"]

@@ -1,6 +1,8 @@
 """The read transfer, step by step: each rule of its state table, with a clock made of numbers."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iluvatar_pxe.wire.tftp import Ack, Data, Error, OptionAck, Packet, ReadRequest, decode, encode
 from iluvatar_pxe.wire.tftp_options import Terms
@@ -140,6 +142,71 @@ def test_an_ack_inside_the_window_resumes_after_it() -> None:
     assert peer.ack(6) == [7, 8, 9, 10]
 
 
+def test_a_peer_that_acknowledges_every_block_gets_the_file_twice_at_most() -> None:
+    peer = served(500, windowsize=64)
+    arrived, sent = peer.blocks(), 0
+    while arrived:
+        sent += 1
+        arrived += peer.ack(arrived.pop(0))
+    assert peer.outcome is Outcome.DONE
+    assert sent <= 2 * 501 + 64
+
+
+@pytest.mark.parametrize("windowsize", [2, 16, 64])
+@given(data=st.data())
+def test_no_pattern_of_acks_makes_us_send_more_than_twice(windowsize: int, data: st.DataObject) -> None:
+    peer = served(300, windowsize)
+    sent, base = len(peer.blocks()), 0
+    steps = data.draw(st.lists(st.one_of(st.integers(0, 3), st.integers(0, windowsize)), max_size=400))
+    for step in steps:
+        base = min(base + step, 301)
+        sent += len(peer.ack(base))
+        assert sent <= 2 * (base + windowsize)
+
+
+@pytest.mark.parametrize("windowsize", [2, 16, 64])
+def test_a_peer_that_acknowledges_windows_gets_each_block_once(windowsize: int) -> None:
+    peer = served(500, windowsize)
+    arrived = peer.blocks()
+    sent = list(arrived)
+    while arrived:
+        arrived = peer.ack(arrived[-1])
+        sent += arrived
+    assert sent == list(range(1, 502))
+    assert peer.outcome is Outcome.DONE
+
+
+def test_what_was_lost_and_may_not_be_repeated_yet_is_repeated_by_the_deadline() -> None:
+    peer = served(100, windowsize=4)
+    peer.blocks()
+    assert peer.ack(1) == [2, 3, 4, 5]
+    assert peer.ack(2) == [3, 4, 5, 6]
+    peer.now += 0.5
+    assert peer.ack(3) == [7]
+    assert peer.deadline() - peer.now == 1
+    assert peer.wait() == [4, 5, 6, 7]
+
+
+def test_progress_with_nothing_to_send_restarts_the_wait() -> None:
+    peer = served(3, windowsize=4)
+    assert peer.blocks() == [1, 2, 3, 4]
+    assert peer.wait() == [1, 2, 3, 4]
+    assert peer.ack(1) == [2, 3, 4]
+    assert peer.ack(2) == [3, 4]
+    peer.now += 0.5
+    assert peer.ack(3) == []
+    assert peer.deadline() - peer.now == 1
+    assert peer.wait() == [4]
+
+
+def test_acks_that_arrive_before_the_repetition_went_out() -> None:
+    peer = served(100, windowsize=4)
+    peer.blocks()
+    for block in (1, 4):
+        peer.transfer.receive(encode(Ack(block)))
+    assert peer.blocks() == [5, 6, 7, 8]
+
+
 def test_the_ack_of_the_last_position_resends_the_window_once() -> None:
     peer = served(100, windowsize=4)
     peer.blocks()
@@ -219,11 +286,45 @@ def test_waits_double_up_to_a_limit_and_end() -> None:
 
 @pytest.mark.parametrize(("timeout", "waits"), [(3, [3, 6, 8]), (1, [1, 2, 4]), (255, [255, 255, 255])])
 def test_the_client_chooses_the_first_wait(timeout: int, waits: list[int]) -> None:
-    peer = Served(bytes(5), Terms(timeout=timeout))
-    peer.blocks()
+    peer = Served(bytes(5), Terms(timeout=timeout, accepted=OPTIONS))
+    peer.sent()
+    assert peer.ack(0) == [1]
     for wait in waits:
         assert peer.deadline() - peer.now == wait <= max(timeout, LONGEST_TIMEOUT)
         assert peer.wait() == [1]
+
+
+@pytest.mark.parametrize("timeout", [None, 1, 3, 255])
+def test_until_the_first_ack_the_waits_are_ours_and_end_after_31_seconds(timeout: int | None) -> None:
+    peer = Served(bytes(5), Terms(timeout=timeout, accepted=OPTIONS))
+    start = peer.now
+    assert peer.sent() == [OptionAck(OPTIONS)]
+    waits = []
+    while peer.transfer.ending is None:
+        waits.append(peer.deadline() - peer.now)
+        peer.now = peer.deadline()
+        peer.transfer.expire(peer.now)
+        peer.sent()
+    assert waits == [1, 2, 4, 8, 8, 8]
+    assert peer.now - start == 31
+    assert peer.outcome is Outcome.TIMEOUT
+    assert not peer.transfer.acknowledged
+
+
+def test_only_a_valid_ack_counts_as_one() -> None:
+    peer = Served(bytes(5), Terms(timeout=255, accepted=OPTIONS))
+    peer.sent()
+    peer.ack(1)
+    assert not peer.transfer.acknowledged
+    peer.ack(0)
+    assert peer.transfer.acknowledged
+    without_options = served(5)
+    without_options.blocks()
+    for stray in (0, 2, 65535):
+        without_options.ack(stray)
+    assert not without_options.transfer.acknowledged
+    without_options.ack(1)
+    assert without_options.transfer.acknowledged
 
 
 def test_progress_makes_waits_short_again() -> None:
