@@ -222,9 +222,7 @@ async def test_many_clients_at_once_each_get_their_file(peer: MakePeer, tmp_path
 
     async with serving(find) as (server, reports):
         clients = [peer(address=f"127.0.0.{100 + number % 4}") for number in range(40)]
-        fetches = [
-            client.fetch(server, str(number), ("tsize", "0")) for number, client in enumerate(clients)
-        ]
+        fetches = [client.fetch(server, str(number), ("tsize", "0")) for number, client in enumerate(clients)]
         fetched = await asyncio.gather(*fetches)
         ended = [await reports.next() for _ in fetched]
     assert fetched == [(tmp_path / str(number)).read_bytes() for number in range(40)]

@@ -188,15 +188,14 @@ def test_what_was_lost_and_may_not_be_repeated_yet_is_repeated_by_the_deadline()
 
 
 def test_progress_with_nothing_to_send_restarts_the_wait() -> None:
-    peer = served(3, windowsize=4)
-    assert peer.blocks() == [1, 2, 3, 4]
-    assert peer.wait() == [1, 2, 3, 4]
-    assert peer.ack(1) == [2, 3, 4]
-    assert peer.ack(2) == [3, 4]
+    peer = served(7, windowsize=8)
+    assert peer.blocks() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert peer.wait() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert peer.ack(1) == [2, 3, 4, 5, 6, 7, 8]
     peer.now += 0.5
-    assert peer.ack(3) == []
+    assert peer.ack(2) == []
     assert peer.deadline() - peer.now == 1
-    assert peer.wait() == [4]
+    assert peer.wait() == [3, 4, 5, 6, 7, 8]
 
 
 def test_acks_that_arrive_before_the_repetition_went_out() -> None:
