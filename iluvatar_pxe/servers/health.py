@@ -22,8 +22,6 @@ class Health:
         """Say whether all parts are well, and give the report that ``/readyz`` shows."""
         problems = {name: check() for name, check in self.parts.items()}
         ready = not any(problems.values())
-        programs = {
-            kind: program or NO_PROGRAM for kind, program in self.programs().items()
-        }
+        programs = {kind: program or NO_PROGRAM for kind, program in self.programs().items()}
         parts = {name: problem or OK for name, problem in problems.items()}
         return ready, {"ready": ready, "parts": parts, "programs": programs}
