@@ -138,7 +138,7 @@ def test_a_ticket_appears_in_no_log(tmp_path: Path) -> None:
             assert b" 400 " in sock.recv(1000)
         with TftpClient(daemon.tftp_port, path.removeprefix("/")) as client:
             assert isinstance(client.receive(), Error)
-        daemon.wait_for_log("tftp")
+        daemon.wait_for_log("tftp.missing")
         os.kill(daemon.process.pid, signal.SIGHUP)
         daemon.wait_for_log("fleet.loaded")
         assert daemon.stop() == 0

@@ -1,11 +1,8 @@
 """The proxyDHCP server: ports 67 and 4011 on each interface that is served."""
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
-
-import structlog
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.boots import Stage
@@ -14,11 +11,9 @@ from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.dhcp_core import Arrival, Lease, Reply, Silence, respond
 from iluvatar_pxe.servers.interfaces import Interface
-from iluvatar_pxe.servers.ratelimit import RateLimiter
+from iluvatar_pxe.servers.ratelimit import complain
 from iluvatar_pxe.servers.udp import UdpSocket
 from iluvatar_pxe.settings import DhcpSettings
-
-_log = structlog.get_logger()
 
 
 class DhcpServer:
@@ -39,7 +34,6 @@ class DhcpServer:
         self._desk = desk
         self._on_ipxe_offer = on_ipxe_offer
         self._sockets: list[UdpSocket] = []
-        self._log_limits: defaultdict[str, RateLimiter] = defaultdict(lambda: RateLimiter(1.0))
 
     def bind(self) -> None:
         """Bind and start to answer; raises ServerError.
@@ -82,7 +76,7 @@ class DhcpServer:
         try:
             result = respond(data, arrival, self._desk.plan)
         except WireError as error:
-            self._log_limited("dhcp.malformed", source=source[0], why=str(error))
+            complain("dhcp.malformed", source=source[0], why=str(error))
             return
         if isinstance(result, Reply):
             self._answer(result, reply_socket, pxe_port=pxe_port, started=started)
@@ -93,7 +87,7 @@ class DhcpServer:
 
     def _answer(self, reply: Reply, sock: UdpSocket, *, pxe_port: bool, started: float) -> None:
         if not sock.send(reply.data, reply.to):
-            self._log_limited("dhcp.not_sent", mac=reply.sighting.mac, to=reply.to[0])
+            complain("dhcp.not_sent", mac=reply.sighting.mac, to=reply.to[0])
             return
         milliseconds = (time.perf_counter() - started) * 1000
         stage = _stage(reply.sighting.firmware, pxe_port=pxe_port)
@@ -110,13 +104,7 @@ class DhcpServer:
 
     def _stay_silent(self, silence: Silence) -> None:
         if silence.sighting:
-            self._log_limited("dhcp.no_answer", mac=silence.sighting.mac, why=silence.why)
-
-    def _log_limited(self, event: str, **details: object) -> None:
-        """Each kind has a limit of its own, so that junk hides no reason."""
-        limit = self._log_limits[event]
-        if limit.allow(time.monotonic()):
-            _log.warning(event, suppressed=limit.suppressed, **details)
+            complain("dhcp.no_answer", mac=silence.sighting.mac, why=silence.why)
 
 
 def _stage(firmware: Firmware, *, pxe_port: bool) -> Stage:

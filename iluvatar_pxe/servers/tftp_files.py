@@ -1,9 +1,8 @@
 """What TFTP serves: iPXE programs and the script beside them, and nothing else."""
 
+import logging
 from collections.abc import Sequence
 from ipaddress import IPv4Address
-
-import structlog
 
 from iluvatar_pxe.assets.source import BytesSource, Source
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
@@ -12,13 +11,12 @@ from iluvatar_pxe.replies.ipxe import first_script
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.desk import Desk, sighting_of
 from iluvatar_pxe.servers.interfaces import Interface
+from iluvatar_pxe.servers.ratelimit import complain
 from iluvatar_pxe.servers.tftp import TransferReport
 from iluvatar_pxe.servers.tickets import mask
 from iluvatar_pxe.wire.tftp_transfer import Outcome
 
 AUTOEXEC = frozenset({"autoexec.ipxe", f"{PROGRAM_FOLDER}/autoexec.ipxe"})
-
-_log = structlog.get_logger()
 
 
 class TftpFiles:
@@ -50,12 +48,11 @@ class TftpFiles:
             self._desk.record(sighting, Stage.NBP, name, size=size, milliseconds=milliseconds)
             return
         expected = {Outcome.DONE, Outcome.PROBE, Outcome.MISSING}
-        log = _log.info if transfer.outcome in expected else _log.warning
-        log(
-            "tftp",
+        complain(
+            f"tftp.{transfer.outcome}",
+            logging.INFO if transfer.outcome in expected else logging.WARNING,
             client=str(client),
             file=mask(name)[:100],
-            outcome=transfer.outcome.value,
             bytes=transfer.bytes,
             ms=transfer.milliseconds,
             why=transfer.reason,
