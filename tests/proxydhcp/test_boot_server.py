@@ -13,7 +13,7 @@ REQUEST_4011 = "uefi-x64-pxe.3-firmware-pxe-request-4011"
 
 
 @pytest.mark.parametrize("port", [4011, 68])
-def test_point_16_uefi_is_acknowledged_where_it_asked_from(port: int) -> None:
+def test_points_16_5_4_uefi_is_acknowledged_where_it_asked_from(port: int) -> None:
     result = Proxy().handle(encode(captured(REQUEST_4011)), pxe_port=True, source=("10.77.0.174", port))
     assert isinstance(result, Reply)
     assert result.to == ("10.77.0.174", port)

@@ -167,13 +167,13 @@ def test_point_21_ipxe_is_known_by_both_spellings_and_given_a_script(user_class:
     assert offer.file == b"http://10.77.0.2:8080/boot.ipxe"
 
 
-def test_point_22_ipxe_can_use_the_offer_without_asking_4011() -> None:
+def test_points_22_5_1_ipxe_can_use_the_offer_without_asking_4011() -> None:
     offer = Proxy().reply(captured("bios-virtio.0-ipxe-discover"))
     assert (offer.option(Option.VENDOR_CLASS), offer.siaddr) == (b"PXEClient", ME)
     assert offer.file
 
 
-def test_point_24_http_boot_gets_a_url_with_an_ip_literal_and_no_4011_round() -> None:
+def test_points_24_5_6_http_boot_gets_a_url_with_an_ip_literal_and_no_4011_round() -> None:
     offer = Proxy().reply(captured("uefi-x64-http.0-firmware-http-discover"))
     assert offer.file == b"http://10.77.0.2:8080/assets/ipxe/snponly.efi"
     assert offer.option(Option.VENDOR_CLASS) == b"HTTPClient"

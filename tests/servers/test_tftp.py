@@ -53,7 +53,7 @@ async def test_options_are_acknowledged_within_the_settings(peer: MakePeer) -> N
     assert (report.blksize, report.windowsize, report.outcome) == (1024, 2, Outcome.DONE)
 
 
-async def test_the_probe_of_uefi_firmware_and_the_request_that_follows(peer: MakePeer) -> None:
+async def test_points_30_5_4_the_probe_of_uefi_firmware_and_the_request_that_follows(peer: MakePeer) -> None:
     probing, fetching = peer(), peer()
     async with serving() as (server, reports):
         oack, tid = await probing.ask(server, ReadRequest("nbp", "octet", (("tsize", "0"),)))
