@@ -1,6 +1,6 @@
 """Boot stages, in the order a boot passes them, and when a new boot begins."""
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Stage(IntEnum):
@@ -18,6 +18,8 @@ class Stage(IntEnum):
     """iPXE fetched ``boot.ipxe``."""
     SCRIPT = 60
     """iPXE fetched the machine's own script."""
+    CONFIRM = 65
+    """The countdown on an unlisted machine's screen ran out, and nobody had pressed a key."""
     KERNEL = 70
     INITRAMFS = 80
     CONFIG = 90
@@ -29,8 +31,24 @@ class Stage(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+class Happening(StrEnum):
+    """What is recorded among a boot's stages without being one."""
+
+    ASSIGNED = "assigned"
+    REFUSED = "refused"
+    """Somebody at the machine did not want it to join."""
+    UNTRUSTED = "untrusted"
+    """Something asked in this machine's name that was not it."""
+    CONFLICT = "conflict"
+    MERGED = "merged"
+    SPLIT = "split"
+    FAILED = "failed"
+    CHANGED = "changed"
+    """A person changed what is wanted of it, or what is known."""
+
+
 QUESTIONS = frozenset(
-    {Stage.DISCOVER, Stage.BOOT_SERVER, Stage.IPXE_DISCOVER, Stage.FIRST_SCRIPT, Stage.SCRIPT}
+    {Stage.DISCOVER, Stage.BOOT_SERVER, Stage.IPXE_DISCOVER, Stage.FIRST_SCRIPT, Stage.SCRIPT, Stage.CONFIRM}
 )
 """Stages that ask what to do; the others fetch a file."""
 

@@ -70,13 +70,14 @@ def from_ipxe(query: Mapping[str, str], address: IPv4Address) -> Sighting:
         serial=plain_text(query.get("serial", "")),
         manufacturer=plain_text(query.get("manufacturer", "")),
         product=plain_text(query.get("product", "")),
+        board=plain_text(query.get("board", "")),
         address=address,
     )
 
 
 def plain_text(text: str) -> str:
     """Return printable ASCII of at most ``MAX_TEXT`` characters; anything else becomes ``?``."""
-    return _NOT_PLAIN.sub("?", text[: MAX_TEXT * 4]).strip()[:MAX_TEXT]
+    return _NOT_PLAIN.sub("?", text[: MAX_TEXT * 4]).strip()[:MAX_TEXT].rstrip()
 
 
 def _firmware(message: DhcpMessage, arch: ClientArch | None) -> Firmware:

@@ -1,24 +1,32 @@
 """What is known of machines: immutable values, replaced when something changes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import IPv4Address
+from typing import Self, TypeAlias
 from uuid import UUID
 
-from iluvatar_pxe.machines.boots import Stage
+from rpds import HashTrieMap
+
+from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.hardware import Hardware, hardware_of
 from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.machines.states import Assignment, Attempts, Phase, Wish
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One machine as observed. ``generation`` counts its boots, from 1."""
+    """One machine as observed and assigned. ``generation`` counts its boots, from 1."""
 
     id: UUID
     macs: tuple[str, ...]
     generation: int
     reached: Stage
+    """The latest stage of this boot."""
+    furthest: Stage
+    """The latest stage of any boot."""
     first_seen: datetime
     last_seen: datetime
     firmware: Firmware
@@ -27,32 +35,124 @@ class Machine:
     serial: str = ""
     manufacturer: str = ""
     product: str = ""
+    board: str = ""
     address: IPv4Address | None = None
+    phase: Phase = Phase.DISCOVERED
+    wish: Wish = field(default_factory=Wish)
+    assignment: Assignment | None = None
+    attempts: Attempts = field(default_factory=Attempts)
+    conflict: str = ""
+    """In words, why it is not clear which machine this is; empty when it is."""
+
+    @property
+    def title(self) -> str:
+        """Its name, or its first MAC while it has none."""
+        return self.assignment.name if self.assignment else self.macs[0]
+
+    @property
+    def described(self) -> bool:
+        """Say whether iPXE has told what hardware it is; firmware's DHCP tells a UUID at most."""
+        return bool(self.serial or self.product or self.manufacturer)
+
+    @property
+    def passing(self) -> bool:
+        """Say whether it never came further than DHCP, and nobody has decided anything about it."""
+        untouched = self.phase is Phase.DISCOVERED and self.wish == Wish() and not self.conflict
+        return self.furthest <= Stage.IPXE_DISCOVER and untouched and self.assignment is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootEvent:
-    """One stage of one boot: what was served (``detail``), how much of it and in which time."""
+    """One stage of one boot, or something that happened in it.
+
+    ``detail`` says what was served, ``cause`` why; then how much of it and in which time.
+    """
 
     at: datetime
     machine_id: UUID
     generation: int
-    stage: Stage
+    stage: Stage | Happening
     detail: str
-    bytes: int
-    milliseconds: float
+    cause: str = ""
+    bytes: int = 0
+    milliseconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All machines at one moment, by MAC."""
+    """All machines at one moment. A change makes a new one that shares nearly everything with the old."""
 
-    by_mac: Mapping[str, Machine] = field(default_factory=dict)
+    by_id: "HashTrieMap[UUID, Machine]" = field(default_factory=HashTrieMap)
+    owners: "HashTrieMap[str, UUID]" = field(default_factory=HashTrieMap)
+    """By MAC, the machine that it belongs to."""
+    twins: "HashTrieMap[Hardware, frozenset[UUID]]" = field(default_factory=HashTrieMap)
+    """By what tells hardware apart, the machines that have it."""
+
+    @classmethod
+    def of(cls, machines: Iterable[Machine]) -> Self:
+        """Return the snapshot of these machines."""
+        snapshot = cls()
+        for machine in machines:
+            snapshot = snapshot.with_machine(machine)
+        return snapshot
 
     def machine(self, mac: str) -> Machine | None:
         """Return the machine that a MAC belongs to, or None."""
-        return self.by_mac.get(mac)
+        owner = self.owners.get(mac)
+        return None if owner is None else self.by_id.get(owner)
 
     def machine_with_id(self, machine_id: UUID) -> Machine | None:
         """Return the machine with this id, or None."""
-        return next((machine for machine in self.by_mac.values() if machine.id == machine_id), None)
+        return self.by_id.get(machine_id)
+
+    def named(self, name: str) -> Machine | None:
+        """Return the machine that was assigned this name, or None."""
+        return next(
+            (one for one in self.by_id.values() if one.assignment and one.assignment.name == name), None
+        )
+
+    def with_hardware(self, hardware: Hardware | None) -> tuple[Machine, ...]:
+        """Return the machines that have this very hardware."""
+        ids = self.twins.get(hardware, frozenset()) if hardware else frozenset()
+        return tuple(self.by_id[one] for one in sorted(ids))
+
+    def with_machine(self, machine: Machine) -> Self:
+        """Return the snapshot with this machine as it is now; its MACs belong to no other any more."""
+        old = self.by_id.get(machine.id)
+        twins = self.twins
+        owners = self.owners
+        if old is None or old.macs != machine.macs:
+            for mac in set(old.macs if old else ()) - set(machine.macs):
+                owners = owners.discard(mac) if owners.get(mac) == machine.id else owners
+            owners = owners.update(dict.fromkeys(machine.macs, machine.id))
+        before, now = hardware_of(old) if old else None, hardware_of(machine)
+        if before != now:
+            twins = _joined(_left(twins, before, machine.id), now, machine.id)
+        return replace(self, by_id=self.by_id.insert(machine.id, machine), owners=owners, twins=twins)
+
+    def without(self, machine_id: UUID) -> Self:
+        """Return the snapshot without this machine."""
+        old = self.by_id.get(machine_id)
+        if old is None:
+            return self
+        owners = self.owners
+        for mac in old.macs:
+            owners = owners.discard(mac) if owners.get(mac) == machine_id else owners
+        twins = _left(self.twins, hardware_of(old), machine_id)
+        return replace(self, by_id=self.by_id.remove(machine_id), owners=owners, twins=twins)
+
+
+_Twins: TypeAlias = "HashTrieMap[Hardware, frozenset[UUID]]"
+
+
+def _joined(twins: _Twins, hardware: Hardware | None, machine_id: UUID) -> _Twins:
+    if hardware is None:
+        return twins
+    return twins.insert(hardware, twins.get(hardware, frozenset()) | {machine_id})
+
+
+def _left(twins: _Twins, hardware: Hardware | None, machine_id: UUID) -> _Twins:
+    if hardware is None:
+        return twins
+    others = twins.get(hardware, frozenset()) - {machine_id}
+    return twins.insert(hardware, others) if others else twins.discard(hardware)

@@ -1,41 +1,58 @@
 """One more sighting of a machine: what is known of it afterwards."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from iluvatar_pxe.machines.boots import Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Attempts, Intent, Phase, Wish
 
 _VAGUE = (Firmware.NOT_BOOTING, Firmware.TALOS, Firmware.UNSUPPORTED, Firmware.IPXE)
 """Those that do not tell which firmware the machine has, least telling first."""
+_SCRIPTS = frozenset({Stage.SCRIPT, Stage.CONFIRM})
 
 
-def observed(
-    known: Machine | None, sighting: Sighting, stage: Stage, *, now: datetime, fresh_id: UUID
-) -> Machine:
-    """Return the machine as known after ``sighting`` at ``stage``; ``fresh_id`` is for one not ``known`` yet.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage that a boot came to. ``chain`` names the boot chain when its script was served.
+
+    After ``most_attempts`` boots of one chain within an hour, none of them further than an earlier one, the next
+    one fails.
+    """
+
+    stage: Stage
+    now: datetime
+    chain: str = ""
+    most_attempts: int = 5
+
+
+def first_seen(sighting: Sighting, step: Step, fresh_id: UUID) -> Machine:
+    """Return a machine that nobody has seen before."""
+    nobody = Machine(
+        id=fresh_id,
+        macs=(sighting.mac,),
+        generation=0,
+        reached=step.stage,
+        furthest=step.stage,
+        first_seen=step.now,
+        last_seen=step.now,
+        firmware=sighting.firmware,
+    )
+    return _boot_went_on(replace(_told(nobody, sighting, step.stage), generation=1), step)
+
+
+def observed(known: Machine, sighting: Sighting, step: Step) -> Machine:
+    """Return the machine as known after ``sighting`` at ``step``.
 
     Within a boot ``reached`` never goes back; a new boot counts ``generation`` up by one. What the sighting
-    leaves empty stays as it was.
+    leaves empty stays as it was, and where its identity is in doubt nothing is learned.
     """
-    if known is None:
-        return _first_seen(sighting, stage, now, fresh_id)
-    begins = begins_boot(known.reached, stage)
-    return replace(
-        known,
-        generation=known.generation + begins,
-        reached=stage if begins else max(known.reached, stage),
-        last_seen=now,
-        firmware=sighting.firmware if _tells_firmware(known.firmware, sighting, stage) else known.firmware,
-        arch=sighting.arch or known.arch,
-        uuid=sighting.uuid or known.uuid,
-        serial=sighting.serial or known.serial,
-        manufacturer=sighting.manufacturer or known.manufacturer,
-        product=sighting.product or known.product,
-        address=sighting.address or known.address,
-    )
+    machine = known if known.conflict else _told(known, sighting, step.stage)
+    if begins_boot(known.reached, step.stage):
+        machine = _boot_began(machine, step)
+    return _boot_went_on(machine, step)
 
 
 def more_telling(firmware: Firmware, than: Firmware) -> bool:
@@ -43,22 +60,61 @@ def more_telling(firmware: Firmware, than: Firmware) -> bool:
     return _telling(firmware) > _telling(than)
 
 
-def _first_seen(sighting: Sighting, stage: Stage, now: datetime, fresh_id: UUID) -> Machine:
-    return Machine(
-        id=fresh_id,
-        macs=(sighting.mac,),
-        generation=1,
-        reached=stage,
-        first_seen=now,
-        last_seen=now,
-        firmware=sighting.firmware,
-        arch=sighting.arch,
-        uuid=sighting.uuid,
-        serial=sighting.serial,
-        manufacturer=sighting.manufacturer,
-        product=sighting.product,
-        address=sighting.address,
+def _told(known: Machine, sighting: Sighting, stage: Stage) -> Machine:
+    by_script = bool(sighting.macs)  # an iPXE script tells the mainboard's UUID, a card's option 97 its own
+    return replace(
+        known,
+        firmware=sighting.firmware if _tells_firmware(known.firmware, sighting, stage) else known.firmware,
+        arch=sighting.arch or known.arch,
+        uuid=(sighting.uuid or known.uuid) if by_script else (known.uuid or sighting.uuid),
+        serial=sighting.serial or known.serial,
+        manufacturer=sighting.manufacturer or known.manufacturer,
+        product=sighting.product or known.product,
+        board=sighting.board or known.board,
+        address=sighting.address or known.address,
     )
+
+
+def _boot_began(machine: Machine, step: Step) -> Machine:
+    """Count the boot; a machine that goes round and round has failed."""
+    tired = machine.attempts.lately(step.now) >= step.most_attempts and machine.phase is not Phase.JOINED
+    return replace(
+        machine,
+        generation=machine.generation + 1,
+        reached=step.stage,
+        phase=Phase.FAILED if tired else machine.phase,
+    )
+
+
+def _boot_went_on(machine: Machine, step: Step) -> Machine:
+    machine = replace(
+        machine,
+        reached=max(machine.reached, step.stage),
+        furthest=max(machine.furthest, step.stage),
+        last_seen=step.now,
+    )
+    if step.chain and step.stage in _SCRIPTS:
+        machine = replace(_attempted(machine, step), phase=Phase.BOOTING)
+    if step.stage > machine.attempts.best and machine.attempts.boot == machine.generation:
+        progress = replace(machine.attempts, best=step.stage, starts=machine.attempts.starts[-1:])
+        machine = replace(machine, attempts=progress)
+    return _installing(machine) if step.stage is Stage.CONFIG else machine
+
+
+def _attempted(machine: Machine, step: Step) -> Machine:
+    attempts = machine.attempts
+    if attempts.chain != step.chain:
+        attempts = Attempts(chain=step.chain, best=step.stage)
+    if attempts.boot != machine.generation:
+        starts = (*attempts.starts, step.now)[-step.most_attempts :]
+        attempts = replace(attempts, starts=starts, boot=machine.generation)
+    return replace(machine, attempts=attempts)
+
+
+def _installing(machine: Machine) -> Machine:
+    """The wish to install once more is granted."""
+    wish = Wish() if machine.wish.intent is Intent.REINSTALL else machine.wish
+    return replace(machine, phase=Phase.INSTALLING, wish=wish)
 
 
 def _tells_firmware(known: Firmware, sighting: Sighting, stage: Stage) -> bool:

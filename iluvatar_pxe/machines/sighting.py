@@ -30,7 +30,7 @@ class Sighting:
     mac: str
     firmware: Firmware
     macs: tuple[str, ...] = ()
-    """Every NIC that iPXE lists, when it does."""
+    """Every NIC that iPXE lists, the asking one first; empty where not iPXE's script speaks."""
     arch: CpuArch | None = None
     platform: Platform | None = None
     client: str = ""
@@ -39,4 +39,7 @@ class Sighting:
     serial: str = ""
     manufacturer: str = ""
     product: str = ""
+    board: str = ""
     address: IPv4Address | None = None
+    neighbour: str | None = None
+    """The MAC that the kernel's neighbour table has for ``address``."""

@@ -5,7 +5,7 @@ import pytest
 from iluvatar_pxe.machines.boots import Stage, begins_boot
 
 DISCOVER, BOOT_SERVER, NBP, IPXE = Stage.DISCOVER, Stage.BOOT_SERVER, Stage.NBP, Stage.IPXE_DISCOVER
-FIRST, SCRIPT, KERNEL = Stage.FIRST_SCRIPT, Stage.SCRIPT, Stage.KERNEL
+FIRST, SCRIPT, CONFIRM, KERNEL = Stage.FIRST_SCRIPT, Stage.SCRIPT, Stage.CONFIRM, Stage.KERNEL
 INITRAMFS, CONFIG = Stage.INITRAMFS, Stage.CONFIG
 
 SYSTEM = (FIRST, SCRIPT, KERNEL, INITRAMFS, CONFIG)
@@ -26,6 +26,10 @@ SEQUENCES = {
     ),
     "held for hours, asking again": ((DISCOVER, NBP, IPXE, FIRST, *(SCRIPT,) * 2000), 1),
     "held, then released": ((IPXE, FIRST, *(SCRIPT,) * 50, KERNEL, INITRAMFS, CONFIG), 1),
+    "counted down, confirmed, and asked for its script again": (
+        (DISCOVER, NBP, IPXE, FIRST, SCRIPT, CONFIRM, SCRIPT, KERNEL, INITRAMFS, CONFIG),
+        1,
+    ),
     "held, then power-cycled": ((DISCOVER, NBP, IPXE, FIRST, *(SCRIPT,) * 50, DISCOVER, NBP, IPXE, FIRST), 2),
     "Talos fetches its configuration again": ((*UEFI_PXE, CONFIG, CONFIG), 1),
     "firmware repeats an unanswered DISCOVER": ((DISCOVER,) * 5, 1),
@@ -72,6 +76,7 @@ def test_labels_are_words_for_people() -> None:
         "ipxe-discover",
         "first-script",
         "script",
+        "confirm",
         "kernel",
         "initramfs",
         "config",

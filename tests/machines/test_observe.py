@@ -1,6 +1,6 @@
 """What is known of a machine after one more sighting."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from uuid import UUID
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.observe import observed
+from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.wire.pxe import CpuArch
 
@@ -27,12 +27,14 @@ FULL = Sighting(
     serial="CZ1",
     manufacturer="HP",
     product="EliteDesk",
+    board="8054",
     address=IPv4Address("192.168.1.57"),
 )
 
 
 def see(known: Machine | None, sighting: Sighting, stage: Stage, now: datetime = NOW) -> Machine:
-    return observed(known, sighting, stage, now=now, fresh_id=ID if known is None else UUID(int=99))
+    step = Step(stage, now)
+    return first_seen(sighting, step, ID) if known is None else observed(known, sighting, step)
 
 
 def firmware_after(*seen: tuple[Firmware, Stage]) -> Firmware:
@@ -50,6 +52,7 @@ def test_an_unknown_machine_gets_the_fresh_id_and_its_first_boot() -> None:
         macs=(MAC,),
         generation=1,
         reached=Stage.DISCOVER,
+        furthest=Stage.DISCOVER,
         first_seen=NOW,
         last_seen=NOW,
         firmware=Firmware.UEFI_PXE,
@@ -58,6 +61,7 @@ def test_an_unknown_machine_gets_the_fresh_id_and_its_first_boot() -> None:
         serial="CZ1",
         manufacturer="HP",
         product="EliteDesk",
+        board="8054",
         address=IPv4Address("192.168.1.57"),
     )
 
@@ -67,32 +71,50 @@ def test_what_a_sighting_leaves_empty_stays() -> None:
     later = NOW + timedelta(seconds=2)
     after = see(before, Sighting(mac=MAC, firmware=Firmware.IPXE), Stage.IPXE_DISCOVER, later)
     changed = {f.name for f in fields(Machine) if getattr(before, f.name) != getattr(after, f.name)}
-    assert changed == {"reached", "last_seen"}
+    assert changed == {"reached", "furthest", "last_seen"}
     assert (after.reached, after.last_seen) == (Stage.IPXE_DISCOVER, later)
 
 
-def test_what_a_sighting_says_replaces() -> None:
+SAID = Sighting(
+    mac=MAC,
+    macs=(MAC,),
+    firmware=Firmware.IPXE,
+    arch=CpuArch.I386,
+    uuid=UUID(int=8),
+    serial="CZ2",
+    manufacturer="Hewlett",
+    product="ProDesk",
+    board="8055",
+    address=IPv4Address("192.168.1.58"),
+)
+
+
+def test_what_a_script_tells_replaces() -> None:
     before = see(None, FULL, Stage.IPXE_DISCOVER)
-    said = Sighting(
-        mac=MAC,
-        firmware=Firmware.IPXE,
-        arch=CpuArch.I386,
-        uuid=UUID(int=8),
-        serial="CZ2",
-        manufacturer="Hewlett",
-        product="ProDesk",
-        address=IPv4Address("192.168.1.58"),
-    )
-    after = see(before, said, Stage.SCRIPT)
-    assert (after.arch, after.uuid, after.serial) == (CpuArch.I386, UUID(int=8), "CZ2")
-    assert (after.manufacturer, after.product) == ("Hewlett", "ProDesk")
-    assert after.address == IPv4Address("192.168.1.58")
+    after = see(before, SAID, Stage.SCRIPT)
+    told = ("arch", "uuid", "serial", "manufacturer", "product", "board", "address")
+    assert [getattr(after, name) for name in told] == [getattr(SAID, name) for name in told]
+    assert after.macs == before.macs
+
+
+def test_dhcp_does_not_replace_the_uuid_that_a_script_told() -> None:
+    """Some cards' option 97 has another UUID than the mainboard's SMBIOS."""
+    after = see(see(None, SAID, Stage.SCRIPT), FULL, Stage.DISCOVER)
+    assert (after.uuid, after.serial) == (UUID(int=8), "CZ1")
+
+
+def test_of_a_machine_in_doubt_nothing_is_learned() -> None:
+    before = replace(see(None, FULL, Stage.FIRST_SCRIPT), conflict="in doubt")
+    later = NOW + timedelta(seconds=2)
+    after = see(before, SAID, Stage.SCRIPT, later)
+    assert after == replace(before, reached=Stage.SCRIPT, furthest=Stage.SCRIPT, last_seen=later)
 
 
 def test_a_reboot_is_a_new_generation_that_starts_over() -> None:
     machine = see(see(None, FULL, Stage.DISCOVER), FULL, Stage.CONFIG)
     again = see(machine, FULL, Stage.DISCOVER)
     assert (again.id, again.generation, again.reached) == (ID, 2, Stage.DISCOVER)
+    assert again.furthest is Stage.CONFIG
 
 
 def test_an_earlier_stage_that_is_no_discover_does_not_go_back() -> None:
@@ -149,3 +171,4 @@ def test_generations_and_stages_only_go_forward(seen: list[tuple[Firmware, Stage
         assert machine.id == before.id
         assert machine.generation - before.generation in {0, 1}
         assert machine.generation > before.generation or machine.reached >= before.reached
+        assert machine.furthest >= max(machine.reached, before.furthest)

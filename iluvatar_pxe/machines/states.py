@@ -1,0 +1,101 @@
+"""What may be said of a machine besides what it tells: where it belongs, how far it came, what is wanted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+from iluvatar_pxe.machines.boots import Stage
+
+
+class Phase(StrEnum):
+    """What was observed."""
+
+    DISCOVERED = "discovered"
+    ASSIGNED = "assigned"
+    BOOTING = "booting"
+    INSTALLING = "installing"
+    """It has fetched its configuration."""
+    JOINED = "joined"
+    FAILED = "failed"
+    """It booted the same chain again and again, and came no further."""
+
+
+class Intent(StrEnum):
+    """What is wanted."""
+
+    BOOT = "boot"
+    """What its layer, its file or its rule says."""
+    LOCAL = "local"
+    REINSTALL = "reinstall"
+    """Boot its chain although it has joined; once."""
+    HOLD = "hold"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An intent, and who set it and why."""
+
+    intent: Intent = Intent.BOOT
+    by: str = ""
+    why: str = ""
+
+
+class LayerName(StrEnum):
+    """The two layers."""
+
+    AINUR = "ainur"
+    ARDA = "arda"
+
+
+class Role(StrEnum):
+    """What a machine does in its layer's cluster: Talos' words for arda, k3s' for ainur."""
+
+    CONTROLPLANE = "controlplane"
+    WORKER = "worker"
+    SERVER = "server"
+    AGENT = "agent"
+
+    @property
+    def leads(self) -> bool:
+        """Say whether the cluster's state lives on machines of this role."""
+        return self in {Role.CONTROLPLANE, Role.SERVER}
+
+
+ROLES: Mapping[LayerName, tuple[Role, Role]] = MappingProxyType(
+    {LayerName.ARDA: (Role.CONTROLPLANE, Role.WORKER), LayerName.AINUR: (Role.SERVER, Role.AGENT)}
+)
+"""By layer, the role of the first few machines and that of the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """A name and a role, given once. ``rule`` says in words what gave them."""
+
+    name: str
+    layer: LayerName
+    role: Role
+    rule: str
+    at: datetime
+
+
+ATTEMPTS_WITHIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Boots of one chain that came no further than earlier ones: the beginnings of the last few, oldest first.
+
+    ``best`` is the latest stage that any boot of the chain has reached, ``boot`` the last one counted.
+    """
+
+    chain: str = ""
+    best: Stage = Stage.DISCOVER
+    starts: tuple[datetime, ...] = ()
+    boot: int = 0
+
+    def lately(self, now: datetime) -> int:
+        """Return how many began within the hour; a clock that jumped makes them none of this hour's."""
+        return sum(abs(now - start) < ATTEMPTS_WITHIN for start in self.starts)
