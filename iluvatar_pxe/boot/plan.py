@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.fleet.models import LocalMethod
 
 
@@ -48,14 +49,38 @@ class BootLocal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """The machine is to wait and ask again. ``screen`` are lines for the person in front of it."""
+    """The machine is to wait and ask again. ``screen`` are lines for the person in front of it.
+
+    ``unseen``: this server did not see that the request comes from this machine, so it is to ask the network for
+    its address again, which shows that, before it asks what to boot.
+    """
 
     why: str
     name: str
     screen: tuple[str, ...]
+    unseen: bool = False
 
 
-Answer = Chainload | RunScript | BootLocal | Hold
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountDown:
+    """The machine's screen is to say what is going to happen, in ``seconds``, unless somebody presses a key."""
+
+    why: str
+    name: str
+    screen: tuple[str, ...]
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignFirst:
+    """The machine is to be given its place, which is committed before anything else is decided about it."""
+
+    why: str
+    name: str
+    place: Place
+
+
+Answer = Chainload | RunScript | BootLocal | Hold | CountDown | AssignFirst
 """Every plan that is answered."""
 Plan = Ignore | Answer
 """Everything ``plan_for`` may return."""

@@ -1,65 +1,46 @@
-"""The fleet's files as immutable models; what they mean is decided in ``boot``."""
+"""The fleet's files as immutable models; what they mean is decided in ``boot``. Keys are written in camelCase."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Annotated, Literal, Self
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from iluvatar_pxe.machines.mac import parse_mac
-from iluvatar_pxe.wire.pxe import CpuArch
+from iluvatar_pxe.fleet.base import Model
+from iluvatar_pxe.fleet.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
+from iluvatar_pxe.fleet.layers import AinurLayer, ArdaLayer, Layer, TalosLayer
+from iluvatar_pxe.fleet.values import (
+    DeclaredIntent,
+    Domain,
+    FleetPath,
+    Mac,
+    MachineUuid,
+    RoleOrAuto,
+    RuleTitle,
+    Serial,
+)
+from iluvatar_pxe.machines.hardware import swapped
+from iluvatar_pxe.machines.states import Intent, LayerName
 
-_KERNEL_ARGUMENT = re.compile(r"[\x21-\x23\x25-\x7e]+")
-_SEPARATORS = frozenset({"&&", "||", ";"})
-"""Words at which iPXE splits a line into commands; one that begins with ``#`` starts a comment."""
-_RELATIVE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
-
-
-def _kernel_argument(value: str) -> str:
-    if not _KERNEL_ARGUMENT.fullmatch(value) or value in _SEPARATORS or value.startswith("#"):
-        raise ValueError(
-            "a kernel argument is printable ASCII without spaces and '$', and nothing that ends iPXE's command"
-        )
-    return value
-
-
-def _relative_path(value: str) -> str:
-    if not _RELATIVE_PATH.fullmatch(value):
-        raise ValueError("write a path inside the fleet such as configs/arda-01.yaml")
-    return value
-
-
-def _mac_text(value: Any) -> Any:
-    """Undo what YAML makes of a MAC without colons or quotes that has digits only, or a single ``e``."""
-    if isinstance(value, float):
-        raise ValueError("input looks like a number: put the MAC address in quotes")  # noqa: TRY004 - pydantic's way
-    return f"{value:012d}" if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _shaped(pattern: str, what: str) -> AfterValidator:
-    shape = re.compile(pattern, re.ASCII)
-
-    def check(value: str) -> str:
-        if not shape.fullmatch(value):
-            raise ValueError(f"write {what}")
-        return value
-
-    return AfterValidator(check)
-
-
-Mac = Annotated[str, BeforeValidator(_mac_text), AfterValidator(parse_mac)]
-KernelArgument = Annotated[str, AfterValidator(_kernel_argument)]
-FleetPath = Annotated[str, AfterValidator(_relative_path)]
-Schematic = Annotated[
-    str, _shaped(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the id of a schematic, as Image Factory gives it")
-]
-Version = Annotated[
-    str, _shaped(r"v\d{1,4}\.\d{1,4}\.\d{1,4}(-[a-z]+\.\d{1,4})?", "a version such as v1.13.9")
-]
-Domain = Annotated[
-    str, _shaped(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", "a domain in lower case such as lab.home.arpa")
+__all__ = [
+    "AinurLayer",
+    "ArdaLayer",
+    "Boot",
+    "Enrolment",
+    "EnrolmentMode",
+    "Fleet",
+    "FleetFile",
+    "Layer",
+    "ListedMachine",
+    "LocalMethod",
+    "MachineFile",
+    "Match",
+    "Rule",
+    "TalosLayer",
+    "Traits",
 ]
 
 
@@ -74,82 +55,135 @@ class LocalMethod(StrEnum):
     """Firmware is named a program that is not there, gives up at once and goes on by itself."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Boot(Model):
+    """How a machine boots: the options of a machine's file and of a rule."""
 
-
-class Boot(_Model):
-    """What a machine boots: a chain and the keys that chain needs."""
-
-    chain: Literal["talos", "local", "hold", "ipxe"]
+    chain: Literal["talos", "local", "hold", "ipxe"] | None = None
+    """None: the chain of its layer."""
     config: FleetPath | None = None
-    """talos: the machine configuration, a file of the fleet."""
+    """talos: the machine configuration, a file of the fleet, in place of the layer's."""
     script: FleetPath | None = None
     """ipxe: the script, a file of the fleet."""
     local: Annotated[
         LocalMethod | None, BeforeValidator(lambda value: str(value) if value == 404 else value)
     ] = None
-    """local: the method; without it, ``sanboot`` on BIOS and ``exit`` on UEFI."""
-
-    @model_validator(mode="after")
-    def _keys_of_the_chain(self) -> "Boot":
-        needed = {"talos": "config", "ipxe": "script"}.get(self.chain)
-        if needed and getattr(self, needed) is None:
-            raise ValueError(f"chain {self.chain} needs the key '{needed}', a file of the fleet")
-        for key, chain in (("config", "talos"), ("script", "ipxe"), ("local", "local")):
-            if getattr(self, key) is not None and self.chain != chain:
-                raise ValueError(f"the key '{key}' belongs to chain {chain}, not to {self.chain}")
-        return self
-
-
-class Match(_Model):
-    """Which machine a file speaks of."""
-
-    macs: Annotated[tuple[Mac, ...], Field(min_length=1)]
-
-
-class MachineFile(Boot):
-    """``machines/NAME.yaml``: one machine."""
-
-    match: Match
-    layer: Literal["arda"] = "arda"
+    """How it is sent to its disk, whenever it is; without it, ``sanboot`` on BIOS and ``exit`` on UEFI."""
     program: Literal["undionly.kpxe", "ipxe.pxe", "snponly.efi", "ipxe.efi"] | None = None
     """iPXE program for firmware on which the usual one fails (danderson/netboot#63)."""
 
+    @model_validator(mode="after")
+    def _keys_of_the_chain(self) -> Self:
+        needed = {"talos": "config", "ipxe": "script"}.get(self.chain or "")
+        if needed and getattr(self, needed) is None:
+            raise ValueError(f"chain {self.chain} needs the key '{needed}', a file of the fleet")
+        if self.config and self.chain not in {None, "talos"}:
+            raise ValueError(f"the key 'config' belongs to chain talos, not to {self.chain}")
+        if self.script and self.chain != "ipxe":
+            raise ValueError(f"the key 'script' belongs to chain ipxe, not to {self.chain or 'its layer'}")
+        return self
 
-class TalosLayer(_Model):
-    """The ``talos:`` part of ``layers/arda.yaml``."""
 
-    version: Version
-    schematic: Schematic
-    extra_kernel_args: tuple[KernelArgument, ...] = ()
+class _Placed(Boot):
+    layer: LayerName | None = None
+    role: RoleOrAuto = None
+    intent: DeclaredIntent = None
+
+    @model_validator(mode="after")
+    def _keys_of_the_layer(self) -> Self:
+        for key, given in (("config", self.config), ("chain talos", self.chain == "talos")):
+            if given and self.layer not in {None, LayerName.ARDA}:
+                raise ValueError(f"{key} belongs to layer arda, not to {self.layer}")
+        return self
+
+
+class Match(Model):
+    """Which machine a file speaks of: one with any of these MACs, or with this serial number and UUID."""
+
+    macs: tuple[Mac, ...] = ()
+    serial: Serial | None = None
+    uuid: MachineUuid | None = None
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if (self.serial is None) != (self.uuid is None):
+            raise ValueError("serial and uuid tell a machine only together; add the other, or match by macs")
+        if not self.macs and self.serial is None:
+            raise ValueError("names no machine; add macs, or serial and uuid")
+        return self
 
     @property
-    def minor(self) -> tuple[int, int]:
-        """Major and minor version, as numbers."""
-        major, minor, _ = self.version.removeprefix("v").split(".", 2)
-        return int(major), int(minor)
+    def hardware(self) -> tuple[str, UUID] | None:
+        """Serial number and UUID, in the lesser of its two byte orders."""
+        return _hardware(self.serial, self.uuid) if self.serial and self.uuid else None
 
 
-class ArdaLayer(_Model):
-    """``layers/arda.yaml``."""
+class MachineFile(_Placed):
+    """``machines/NAME.yaml``: one machine."""
 
-    talos: TalosLayer
-
-
-def _boot_of_name(value: Any) -> Any:
-    return {"chain": value} if isinstance(value, str) else value
+    match: Match
+    layer: LayerName = LayerName.ARDA
 
 
-UnlistedBoot = Annotated[Boot, BeforeValidator(_boot_of_name)]
+class Traits(Model):
+    """What a rule asks of a machine: every key that is given, by any of its patterns."""
+
+    mac: MacGlobs = ()
+    board: Globs = ()
+    arch: ArchGlobs = ()
+    manufacturer: Globs = ()
+    product: Globs = ()
+    serial: Globs = ()
+    firmware: FirmwareGlobs = ()
+    subnet: Subnets = ()
 
 
-class FleetFile(_Model):
+class Rule(_Placed):
+    """Where machines with these traits belong: into a layer, or what is wanted of them (local, hold, ignore)."""
+
+    name: RuleTitle | None = None
+    match: Traits = Traits()
+
+    @model_validator(mode="after")
+    def _layer_or_intent(self) -> Self:
+        if (self.layer is None) == (self.intent is None):
+            raise ValueError("a rule needs one of the keys 'layer' and 'intent', and not both")
+        if self.intent is Intent.BOOT:
+            raise ValueError("a rule's intent is local, hold or ignore; to boot machines, write 'layer'")
+        if self.intent and (self.chain or self.config or self.role):
+            raise ValueError("chain, config, script and role belong to a rule with 'layer'")
+        return self
+
+
+class EnrolmentMode(StrEnum):
+    """Whether machines that no file lists may join."""
+
+    WINDOW = "window"
+    """While a window is open."""
+    JOIN = "join"
+    """At any time; outside a window only in roles that do not lead."""
+    HOLD = "hold"
+    """They wait, and their screens say what to do."""
+    IGNORE = "ignore"
+    """They get no answer."""
+
+
+class Enrolment(Model):
+    """The ``enrolment:`` part of ``fleet.yaml``."""
+
+    mode: EnrolmentMode = EnrolmentMode.WINDOW
+    countdown: Annotated[int, Field(ge=1, le=300)] = 10
+    """Seconds in which somebody in front of an unlisted machine can press a key."""
+
+
+class FleetFile(Model):
     """``fleet.yaml``."""
 
     domain: Domain = "lab.home.arpa"
-    unlisted: Mapping[CpuArch, UnlistedBoot] = Field(default_factory=dict)
-    """What machines boot that no file lists, by architecture; ``hold`` where nothing is said."""
+    enrolment: Enrolment = Enrolment()
+    rules: tuple[Rule, ...] = ()
+    """Where machines belong that no file lists; the first that matches counts."""
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Boots of one chain within an hour, without progress, after which a machine is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,28 +194,43 @@ class ListedMachine:
     file: MachineFile
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fleet:
-    """The declared state."""
+    """The declared state. Every layer that a machine would boot by, or a rule names, is in ``layers``."""
 
     settings: FleetFile = field(default_factory=FleetFile)
-    arda: ArdaLayer | None = None
-    by_mac: Mapping[str, ListedMachine] = field(default_factory=dict)
+    layers: Mapping[LayerName, Layer] = field(default_factory=dict)
+    listed: tuple[ListedMachine, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     """Machine configurations and scripts, by their path in the fleet."""
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """Names of the machines listed."""
-        return frozenset(machine.name for machine in self.by_mac.values())
+        return frozenset(machine.name for machine in self.listed)
 
-    def machine(self, macs: tuple[str, ...]) -> ListedMachine | None:
-        """Return the machine listed under the first MAC that any file lists, or None."""
-        return next((self.by_mac[mac] for mac in macs if mac in self.by_mac), None)
+    @property
+    def arda(self) -> ArdaLayer | None:
+        """The layer arda, if the fleet has it."""
+        layer = self.layers.get(LayerName.ARDA)
+        return layer if isinstance(layer, ArdaLayer) else None
 
-    def unlisted(self, arch: CpuArch | None) -> Boot:
-        """Return what an unlisted machine of this architecture boots."""
-        return self.settings.unlisted.get(arch, HOLD) if arch else HOLD
+    def machines(self, macs: Iterable[str], serial: str, uuid: UUID | None) -> tuple[ListedMachine, ...]:
+        """Return every machine listed under one of these MACs, then those under the serial number and UUID."""
+        found = [self._by_mac.get(mac) for mac in macs]
+        if serial and uuid:
+            found.append(self._by_hardware.get(_hardware(serial, uuid)))
+        return tuple({one.name: one for one in found if one}.values())
+
+    @cached_property
+    def _by_mac(self) -> Mapping[str, ListedMachine]:
+        return {mac: machine for machine in self.listed for mac in machine.file.match.macs}
+
+    @cached_property
+    def _by_hardware(self) -> Mapping[tuple[str, UUID], ListedMachine]:
+        keys = ((machine.file.match.hardware, machine) for machine in self.listed)
+        return {key: machine for key, machine in keys if key}
 
 
-HOLD = Boot(chain="hold")
+def _hardware(serial: str, uuid: UUID) -> tuple[str, UUID]:
+    return serial, min(uuid, swapped(uuid))

@@ -1,9 +1,12 @@
 """YAML 1.2 with the line of every key, and models built from it with ``file:line`` errors."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -11,9 +14,14 @@ from ruamel.yaml.reader import ReaderError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Node = CommentedMap | CommentedSeq
+Location = tuple[int | str, ...]
+"""The keys and indexes that lead to a part of a document."""
 
 MOST_BRACKETS = 100
 """That may be open at once: ruamel.yaml's time grows with their square, and a reload is not to take minutes."""
+
+_GONE: Mapping[Location, str] = MappingProxyType({("unlisted",): "write rules instead; see docs/fleet.md"})
+"""Keys of earlier versions, and what replaces them."""
 
 _OTHER_YAML = re.compile(r"^%YAML\s(?!\s*1\.2\s*$)", re.MULTILINE)
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -33,12 +41,21 @@ class Findings:
     """Collects what is wrong with the fleet's files, one ``file:line: …`` line each."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self._faults: list[tuple[str, int, str]] = []
 
     def add(self, file: str, line: int, text: str) -> None:
         """Note one fault; ``line`` counts from 1."""
-        fault = f"{file}:{line}: {text}"  # names and values may hold any character
-        self.lines.append("".join(char if char.isprintable() else ascii(char)[1:-1] for char in fault))
+        self._faults.append((file, line, printable(f"{file}:{line}: {text}")))
+
+    @property
+    def lines(self) -> list[str]:
+        """The faults, by file and line."""
+        return list(dict.fromkeys(text for *_, text in sorted(self._faults)))
+
+
+def printable(text: str) -> str:
+    """Write out what would break a line: names and values may hold any character."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def parse_yaml(file: str, text: str, findings: Findings) -> CommentedMap | None:
@@ -98,14 +115,16 @@ def build_model(file: str, document: CommentedMap, model: type[ModelT], findings
         return model.model_validate(document)
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_context=False):
-            location = fault["loc"]
-            findings.add(file, line_of(document, location), _explain(fault["type"], fault["msg"], location))
+            location = tuple(
+                part for part in fault["loc"] if part != "[key]"
+            )  # pydantic's mark of a faulty key
+            findings.add(file, line_of(document, location), _explain(fault, location))
     except RecursionError:
         findings.add(file, 1, "is nested too deeply; flatten it")
     return None
 
 
-def line_of(document: Node, location: tuple[int | str, ...]) -> int:
+def line_of(document: Node, location: Location) -> int:
     """Return the line, from 1, of the deepest part of ``location`` that the document has."""
     node: Any = document
     line: int = node.lc.line + 1 if node.lc.line is not None else 1
@@ -124,13 +143,17 @@ def _has(node: Node, part: int | str) -> bool:
     return part in node
 
 
-def _explain(kind: str, message: str, location: tuple[int | str, ...]) -> str:
+def _explain(fault: ErrorDetails, location: Location) -> str:
     key = ".".join(str(part) for part in location)
-    if kind == "extra_forbidden":
+    if location in _GONE:
+        return f"{key}: {_GONE[location]}"
+    if fault["type"] == "extra_forbidden":
         return f"{key}: no such key; remove it or correct its name"
-    if kind == "missing":
+    if fault["type"] == "missing":
         return f"{key}: is missing; add it"
-    if kind == "model_type":
+    if fault["type"] == "model_type":
         return f"{key}: holds no keys; write 'key: value' lines below it"
-    text = message.removeprefix("Value error, ")
+    if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
+        return f"{key}: input should be a valid string; put it in quotes"
+    text = fault["msg"].removeprefix("Value error, ")
     return f"{key + ': ' if key else ''}{text[0].lower()}{text[1:]}"

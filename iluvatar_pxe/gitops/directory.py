@@ -7,8 +7,9 @@ from pathlib import Path
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.fleet.parse import is_declaration, parse_fleet
-from iluvatar_pxe.fleet.yamlfile import Findings
+from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.fleet.source import is_declaration
+from iluvatar_pxe.fleet.yamlfile import Findings, printable
 from iluvatar_pxe.resources import data_directory
 
 MAX_FILE = 1 << 20
@@ -24,8 +25,8 @@ def read_fleet(directory: Path) -> Fleet:
 
     Raises FleetError.
     """
-    if not directory.is_dir():
-        raise FleetError([f"{directory}: is no directory; create it or correct [fleet] source"])
+    if trouble := _no_directory(directory):
+        raise FleetError([f"{printable(str(directory))}: {trouble}"])
     try:
         texts, unreadable = _texts(directory)
     except RecursionError as error:
@@ -39,10 +40,24 @@ def read_fleet(directory: Path) -> Fleet:
     return fleet
 
 
+def _no_directory(path: Path) -> str:
+    """Return why a path cannot be read as a directory and what to do, or an empty string."""
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            return ""
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # ValueError: a NUL in it
+        reason = error.strerror if isinstance(error, OSError) else error
+        return f"cannot be read: {reason}; correct its rights or [fleet] source"
+    return "is no directory; create it or correct [fleet] source"
+
+
 def _told(directory: Path, findings: list[str]) -> list[str]:
-    lines = [f"{directory}/{finding}" for finding in findings[:MOST_FINDINGS]]
+    place = printable(str(directory))
+    lines = [f"{place}/{finding}" for finding in findings[:MOST_FINDINGS]]
     more = len(findings) - len(lines)
-    return [*lines, f"{directory}: and {more} faults more"] if more else lines
+    return [*lines, f"{place}: and {more} faults more"] if more else lines
 
 
 def plant_starter_fleet(directory: Path) -> bool:
@@ -50,10 +65,10 @@ def plant_starter_fleet(directory: Path) -> bool:
 
     Raises FleetError when it cannot be written.
     """
-    if directory.exists():
-        return False
     unfinished = directory.with_name(f".{directory.name}.new")
     try:
+        if directory.exists():
+            return False
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.copytree(data_directory("boot_assets") / "fleet", unfinished, copy_function=shutil.copyfile)
         unfinished.rename(directory)

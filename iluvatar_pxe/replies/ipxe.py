@@ -7,7 +7,7 @@ from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript
+from iluvatar_pxe.boot.plan import BootLocal, CountDown, Hold, RunScript
 from iluvatar_pxe.fleet.models import LocalMethod
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.links import Links
@@ -31,10 +31,24 @@ def first_script(links: Links, *, network: bool) -> str:
     return _render("boot.ipxe", links, network=network)
 
 
-def machine_script(plan: RunScript | BootLocal | Hold, sighting: Sighting, links: Links, ticket: str) -> str:
+Shown = RunScript | BootLocal | Hold | CountDown
+"""Plans that are an iPXE script."""
+
+
+def machine_script(plan: Shown, sighting: Sighting, links: Links, ticket: str) -> str:
     """Return a machine's own script. ``ticket`` is for its configuration, if its chain has one."""
     if isinstance(plan, Hold):
-        return _render("hold.ipxe", links, sighting=sighting, name=plan.name, screen=plan.screen)
+        template = "unseen.ipxe" if plan.unseen else "hold.ipxe"
+        return _render(template, links, sighting=sighting, name=plan.name, screen=plan.screen)
+    if isinstance(plan, CountDown):
+        return _render(
+            "countdown.ipxe",
+            links,
+            sighting=sighting,
+            name=plan.name,
+            screen=plan.screen,
+            seconds=plan.seconds,
+        )
     if isinstance(plan, BootLocal):
         return _render("local.ipxe", links, name=plan.name, method=_method(plan, sighting))
     return _render(plan.template, links, name=plan.name, config=links.config(ticket), **plan.values)

@@ -24,6 +24,14 @@ class Links:
         """URL of the script that any iPXE runs first."""
         return f"{self.base}/boot.ipxe"
 
+    def confirm(self, mac: str) -> str:
+        """URL asked when the countdown has run out."""
+        return f"{self.base}/ipxe/confirm?mac={mac}"
+
+    def refuse(self, mac: str) -> str:
+        """URL asked when a key was pressed during the countdown."""
+        return f"{self.base}/ipxe/refuse?mac={mac}"
+
     def asset(self, name: str) -> str:
         """URL of a boot file."""
         return f"{self.base}/assets/{name}"

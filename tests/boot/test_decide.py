@@ -21,7 +21,7 @@ FLEET = fleet_of(
     ("four", SCRIPT_MAC, "chain: ipxe\nscript: rescue.ipxe\n"),
     ("five", GONE_MAC, "chain: local\nlocal: 404\n"),
     ("six", NATIVE_MAC, "chain: hold\nprogram: ipxe.efi\n"),
-    fleet="unlisted: {x86_64: hold, arm64: local}\n",
+    fleet="rules: [{name: boards, match: {arch: arm64}, intent: local}]\n",
     rescue_ipxe="#!ipxe\n",
 )
 BIOS = (Firmware.BIOS_PXE, Platform.BIOS, CpuArch.X86_64)
@@ -53,11 +53,12 @@ def plan(
         client="PXEClient (architecture 7)",
         macs=macs,
     )
-    return plan_for(sighting, snapshot, fleet, Context(ready))
+    return plan_for(sighting, snapshot, fleet, Context(ready=ready, no_assignment="the database is away"))
 
 
 TALOS_WHY = "machines/one.yaml says chain talos, Talos v1.13.9"
-UNLISTED_WHY = f"no file of the fleet lists {UNLISTED_MAC}; unlisted x86_64 machines get hold"
+UNLISTED_WHY = f"no file of the fleet lists {UNLISTED_MAC}, and no rule matches it"
+BOARDS_WHY = 'rule 1 "boards" of fleet.yaml says intent local'
 
 
 @pytest.mark.parametrize(
@@ -88,10 +89,7 @@ UNLISTED_WHY = f"no file of the fleet lists {UNLISTED_MAC}; unlisted x86_64 mach
             UNLISTED_MAC,
             ARM64,
             "ipxe/ipxe-arm64.efi",
-            (
-                "uefi-pxe runs ipxe/ipxe-arm64.efi first; then: no file of "
-                f"the fleet lists {UNLISTED_MAC}; unlisted arm64 machines get local"
-            ),
+            f"uefi-pxe runs ipxe/ipxe-arm64.efi first; then: {BOARDS_WHY}",
         ),
     ],
 )
@@ -157,14 +155,14 @@ def test_ipxe_and_talos_get_the_chain_itself(kind: Kind) -> None:
             IPXE_ARM64,
             BootLocal,
             UNLISTED_MAC,
-            f"no file of the fleet lists {UNLISTED_MAC}; unlisted arm64 machines get local",
+            BOARDS_WHY,
         ),
         (
             UNLISTED_MAC,
             (Firmware.IPXE, Platform.BIOS, CpuArch.I386),
             Hold,
             UNLISTED_MAC,
-            f"no file of the fleet lists {UNLISTED_MAC}; unlisted i386 machines get hold",
+            UNLISTED_WHY,
         ),
     ],
 )
@@ -191,13 +189,18 @@ def test_local_404_tells_firmware_itself(kind: Kind, ready: frozenset[str]) -> N
 
 
 def test_a_machine_is_listed_under_any_of_its_nics() -> None:
-    assert isinstance(plan(UNLISTED_MAC, IPXE, macs=(UNLISTED_MAC, TALOS_MAC)), RunScript)
     snapshot = snapshot_of(machine_of(UNLISTED_MAC, LOCAL_MAC))
     assert isinstance(plan(UNLISTED_MAC, IPXE, snapshot=snapshot), BootLocal)
 
 
-def test_the_asking_nics_own_file_goes_first() -> None:
-    assert isinstance(plan(LOCAL_MAC, IPXE, macs=(LOCAL_MAC, TALOS_MAC)), BootLocal)
+def test_nics_that_a_request_only_claims_do_not_count() -> None:
+    assert isinstance(plan(UNLISTED_MAC, IPXE, macs=(UNLISTED_MAC, TALOS_MAC)), Hold)
+
+
+def test_a_machine_listed_twice_is_held() -> None:
+    decided = plan(TALOS_MAC, IPXE, snapshot=snapshot_of(machine_of(TALOS_MAC, LOCAL_MAC)))
+    assert isinstance(decided, Hold)
+    assert decided.why == "machines/one.yaml and machines/two.yaml list cards of one machine"
 
 
 def test_the_architecture_may_be_known_from_before() -> None:

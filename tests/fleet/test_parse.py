@@ -1,23 +1,40 @@
-"""The fleet's files: what a good fleet means, and file, line and reason for every fault, all at once."""
+"""What a good fleet means."""
 
-from collections.abc import Mapping
+from ipaddress import IPv4Network
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from support.fleets import ARDA
+from support.fleets import ARDA, CONFIGURED, fleet_of
 
-from iluvatar_pxe.errors import FleetError
-from iluvatar_pxe.fleet.models import LocalMethod
+from iluvatar_pxe.fleet.models import AinurLayer, EnrolmentMode, Fleet, LocalMethod
 from iluvatar_pxe.fleet.parse import parse_fleet
-from iluvatar_pxe.wire.pxe import CpuArch
+from iluvatar_pxe.machines.hardware import swapped
+from iluvatar_pxe.machines.states import Intent, LayerName, Role
 
 STARTER = Path(__file__).parents[2] / "boot_assets" / "fleet"
 TALOS = 'match: {macs: ["52:54:00:00:00:01"]}\nlayer: arda\nchain: talos\nconfig: configs/one.yaml\n'
 LOCAL = "match: {macs: [52:54:00:00:00:02]}\nchain: local\n"
-DEEP = "".join(f"{' ' * depth}a:\n" for depth in range(1500))
+UUID_TEXT = "4c4c4544-0031-3010-8056-b7c04f4a3232"
 GOOD = {
-    "fleet.yaml": "domain: home.example\nunlisted:\n  x86_64: local\n  arm64: {chain: ipxe, script: configs/x.ipxe}\n",
-    "layers/arda.yaml": ARDA,
+    "fleet.yaml": """
+domain: home.example
+enrolment: {mode: join, countdown: 30}
+maxAttempts: 7
+rules:
+  - name: small ones
+    match: {product: ["A*", B], mac: 52-54-00, subnet: 10.0.0.0/8}
+    layer: arda
+    role: worker
+  - match: {firmware: "uefi-*"}
+    layer: arda
+    chain: ipxe
+    script: configs/x.ipxe
+  - intent: local
+    local: exit
+""",
+    "layers/arda.yaml": f"{ARDA}names: node-###\nreuseNames: [node-001]\ncontrolPlanes: 3\nconfig:\n  worker: configs/one.yaml\n",
+    "layers/ainur.yaml": "servers: 3\n",
     "machines/one.yaml": TALOS,
     "machines/two.yaml": LOCAL,
     "configs/one.yaml": "machine: {}\n",
@@ -26,42 +43,84 @@ GOOD = {
 }
 
 
-def findings(changes: Mapping[str, str | None]) -> list[str]:
-    """Return what is wrong with the good fleet after ``changes`` (None: the file is not there)."""
-    files = {path: text for path, text in {**GOOD, **changes}.items() if text is not None}
-    with pytest.raises(FleetError) as caught:
-        parse_fleet(files)
-    assert all(line.isprintable() for line in caught.value.findings), "each fault is one line"
-    assert str(caught.value) == "\n".join(caught.value.findings)
-    return caught.value.findings
+def names(fleet: Fleet, *macs: str, serial: str = "", uuid: UUID | None = None) -> list[str]:
+    return [machine.name for machine in fleet.machines(macs, serial, uuid)]
 
 
 def test_a_good_fleet() -> None:
     fleet = parse_fleet(GOOD)
-    assert fleet.settings.domain == "home.example"
+    settings = fleet.settings
+    assert (settings.domain, settings.max_attempts) == ("home.example", 7)
+    assert (settings.enrolment.mode, settings.enrolment.countdown) == (EnrolmentMode.JOIN, 30)
     assert fleet.names == {"one", "two"}
-    assert fleet.arda is not None
-    assert fleet.arda.talos.version == "v1.13.9"
-    one = fleet.machine(("52:54:00:00:00:01",))
-    assert one is not None
+    (one,) = fleet.machines(["52:54:00:00:00:01"], "", None)
     assert (one.name, one.file.chain, one.file.config) == ("one", "talos", "configs/one.yaml")
-    assert fleet.unlisted(CpuArch.X86_64).chain == "local"
-    assert fleet.unlisted(CpuArch.ARM64).script == "configs/x.ipxe"
-    assert fleet.unlisted(CpuArch.I386).chain == "hold"
+    assert (one.file.layer, one.file.role, one.file.intent) == (LayerName.ARDA, None, None)
     assert set(fleet.texts) == {"configs/one.yaml", "configs/x.ipxe", "README.md"}
 
 
-def test_the_starter_fleet_is_good_and_holds() -> None:
-    fleet = parse_fleet(
-        {path.relative_to(STARTER).as_posix(): path.read_text() for path in STARTER.rglob("[!.]*.*")}
+def test_rules() -> None:
+    small, uefi, rest = parse_fleet(GOOD).settings.rules
+    assert (small.name, small.layer, small.role, small.intent) == (
+        "small ones",
+        LayerName.ARDA,
+        Role.WORKER,
+        None,
     )
+    assert (small.match.product, small.match.mac) == (("A*", "B"), ("52:54:00*",))
+    assert small.match.subnet == (IPv4Network("10.0.0.0/8"),)
+    assert (uefi.role, uefi.chain, uefi.script) == (None, "ipxe", "configs/x.ipxe")
+    assert (rest.layer, rest.intent, rest.local) == (None, Intent.LOCAL, LocalMethod.EXIT)
+
+
+def test_layers() -> None:
+    fleet = parse_fleet(GOOD)
+    assert fleet.arda is fleet.layers[LayerName.ARDA]
+    assert fleet.arda is not None
+    assert (fleet.arda.talos.version, fleet.arda.leaders, fleet.arda.names) == ("v1.13.9", 3, "node-###")
+    assert (fleet.arda.reuse_names, fleet.arda.config) == (("node-001",), {Role.WORKER: "configs/one.yaml"})
+    ainur = fleet.layers[LayerName.AINUR]
+    assert isinstance(ainur, AinurLayer)
+    assert (ainur.leaders, ainur.names, ainur.reuse_names) == (3, "ainur-##", ())
+
+
+def test_the_starter_fleet_is_good_and_takes_pcs_into_arda() -> None:
+    files = {path.relative_to(STARTER).as_posix(): path.read_text() for path in STARTER.rglob("[!.]*.*")}
+    fleet = parse_fleet(files)
     assert fleet.names == frozenset()
-    assert fleet.unlisted(CpuArch.X86_64).chain == fleet.unlisted(CpuArch.ARM64).chain == "hold"
+    assert fleet.settings.enrolment.mode is EnrolmentMode.WINDOW
+    (rule,) = fleet.settings.rules
+    assert (rule.match.arch, rule.layer, rule.role) == (("x86_64",), LayerName.ARDA, None)
+    assert {name: layer.names for name, layer in fleet.layers.items()} == {
+        LayerName.ARDA: "arda-##",
+        LayerName.AINUR: "ainur-##",
+    }
+
+
+def test_what_the_starter_fleet_has_commented_out_is_good_too() -> None:
+    files = {path.relative_to(STARTER).as_posix(): path.read_text() for path in STARTER.rglob("[!.]*.*")}
+    files["layers/arda.yaml"] = files["layers/arda.yaml"].replace("\n#config:\n#  c", "\nconfig:\n  c")
+    files["layers/arda.yaml"] = files["layers/arda.yaml"].replace("\n#  worker:", "\n  worker:")
+    rules, first, examples = files["fleet.yaml"].partition("# More rules, to put before that one:\n#\n")
+    files["fleet.yaml"] = rules + first + examples.replace("\n#", "\n").replace("#  -", "  -", 1)
+    files |= {f"configs/{role}.yaml": "machine: {}\n" for role in ("controlplane", "worker")}
+    files["fleet.yaml"] = files["fleet.yaml"].replace("match: {arch: x86_64}", "match: {arch: i386}")
+    fleet = parse_fleet(files)
+    assert len(fleet.settings.rules) == 4
+    assert fleet.arda is not None
+    assert set(fleet.arda.config) == {Role.CONTROLPLANE, Role.WORKER}
 
 
 def test_an_empty_file_is_the_smallest_fleet() -> None:
     fleet = parse_fleet({"fleet.yaml": ""})
     assert (fleet.settings.domain, fleet.arda, fleet.names) == ("lab.home.arpa", None, frozenset())
+    assert (fleet.settings.enrolment.mode, fleet.settings.rules) == (EnrolmentMode.WINDOW, ())
+    assert fleet.settings.max_attempts == 5
+
+
+def test_a_key_whose_lines_are_commented_out_is_as_if_it_were_not_there() -> None:
+    text = "rules:\n#  - intent: hold\nenrolment:\n#  mode: hold\ndomain:\n"
+    assert parse_fleet({"fleet.yaml": text}) == parse_fleet({"fleet.yaml": ""})
 
 
 @pytest.mark.parametrize(
@@ -76,22 +135,61 @@ def test_an_empty_file_is_the_smallest_fleet() -> None:
     ],
 )
 def test_macs_in_every_spelling(spelling: str) -> None:
-    fleet = parse_fleet(
-        {"fleet.yaml": "", "machines/a.yaml": f"match:\n  macs:\n    - {spelling}\nchain: hold\n"}
-    )
-    assert list(fleet.by_mac) == ["52:54:00:12:34:56"]
+    text = f"match:\n  macs:\n    - {spelling}\nchain: hold\n"
+    assert names(parse_fleet({"fleet.yaml": "", "machines/a.yaml": text}), "52:54:00:12:34:56") == ["a"]
 
 
 def test_a_mac_of_digits_keeps_its_leading_zeros() -> None:
     text = "match: {macs: [000102030405, 02-AB-CD-EF-00-01]}\nchain: hold\n"
-    fleet = parse_fleet({"fleet.yaml": "", "machines/a.yaml": text})
-    assert list(fleet.by_mac) == ["00:01:02:03:04:05", "02:ab:cd:ef:00:01"]
+    (machine,) = parse_fleet({"fleet.yaml": "", "machines/a.yaml": text}).listed
+    assert machine.file.match.macs == ("00:01:02:03:04:05", "02:ab:cd:ef:00:01")
+
+
+def test_a_machine_is_found_by_its_macs_then_by_its_hardware() -> None:
+    by_hardware = f"match: {{serial: JX31, uuid: {UUID_TEXT}}}\nchain: hold\n"
+    fleet = fleet_of(
+        ("one", "52:54:00:00:00:01", "chain: hold\n"),
+        ("two", "52:54:00:00:00:02", "chain: hold\n"),
+        **{"machines/three.yaml": by_hardware},
+    )
+    uuid = UUID(UUID_TEXT)
+    assert names(fleet, "52:54:00:00:00:02", "52:54:00:00:00:01") == ["two", "one"]
+    assert names(fleet, "52:54:00:00:00:02", serial="JX31", uuid=uuid) == ["two", "three"]
+    assert names(fleet, "52:54:00:00:00:09", serial="JX31", uuid=swapped(uuid)) == ["three"]
+    assert names(fleet, serial="JX31") == []
+    assert names(fleet, serial="JX32", uuid=uuid) == []
+    assert names(fleet, serial="", uuid=uuid) == []
+
+
+def test_macs_and_hardware_may_be_listed_together() -> None:
+    text = f"match: {{macs: [52:54:00:00:00:01], serial: JX31, uuid: {UUID_TEXT}}}\nchain: hold\n"
+    fleet = fleet_of(**{"machines/a.yaml": text})
+    assert names(fleet, "52:54:00:00:00:01", serial="JX31", uuid=UUID(UUID_TEXT)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "role"),
+    [("", None), ("role: auto\n", None), ("role: worker\n", Role.WORKER), ("role:\n", None)],
+)
+def test_a_machine_without_a_chain_boots_by_its_layer(lines: str, role: Role | None) -> None:
+    fleet = fleet_of(("a", "52:54:00:00:00:01", lines), arda=CONFIGURED)
+    assert (fleet.listed[0].file.chain, fleet.listed[0].file.role) == (None, role)
+
+
+def test_a_configuration_of_its_own_needs_no_chain() -> None:
+    fleet = fleet_of(("a", "52:54:00:00:00:01", "config: configs/one.yaml\n"))
+    assert fleet.listed[0].file.config == "configs/one.yaml"
+
+
+def test_a_machine_that_is_not_booted_needs_no_layer() -> None:
+    files = {"fleet.yaml": "", "machines/a.yaml": "match: {macs: [52:54:00:00:00:01]}\nintent: ignore\n"}
+    assert parse_fleet(files).listed[0].file.intent is Intent.IGNORE
 
 
 @pytest.mark.parametrize("spelling", ["404", '"404"', "'404'"])
 def test_local_404_as_number_and_as_text(spelling: str) -> None:
-    fleet = parse_fleet({"fleet.yaml": "", "machines/a.yaml": f"{LOCAL}local: {spelling}\n"})
-    assert fleet.by_mac["52:54:00:00:00:02"].file.local is LocalMethod.NOT_FOUND
+    (machine,) = parse_fleet({"fleet.yaml": "", "machines/a.yaml": f"{LOCAL}local: {spelling}\n"}).listed
+    assert machine.file.local is LocalMethod.NOT_FOUND
 
 
 def test_yaml_is_1_2_where_off_is_text() -> None:
@@ -102,181 +200,3 @@ def test_yaml_is_1_2_where_off_is_text() -> None:
 def test_an_anchor_may_be_used_again() -> None:
     text = "match: {macs: [52:54:00:00:00:02]}\nlocal: &method exit\nchain: &method local\n"
     assert parse_fleet({"fleet.yaml": "", "machines/a.yaml": text}).names == {"a"}
-
-
-@pytest.mark.parametrize(
-    ("path", "text", "expected"),
-    [
-        ("fleet.yaml", None, "fleet.yaml:1: is missing; create it, an empty file will do"),
-        ("fleet.yaml", "- a\n- b\n", "fleet.yaml:1: holds no keys; write 'key: value' lines"),
-        ("fleet.yaml", "just words\n", "fleet.yaml:1: holds no keys; write 'key: value' lines"),
-        ("fleet.yaml", "a: 1\nb: [1\nc: 2\n", "fleet.yaml:3: not valid YAML: "),
-        (
-            "fleet.yaml",
-            "domain: a\n\ndomain: b\n",
-            'fleet.yaml:3: not valid YAML: found duplicate key "domain"',
-        ),
-        ("fleet.yaml", "domain: a\n\tb: 1\n", "fleet.yaml:2: not valid YAML: "),
-        ("fleet.yaml", "domain: a\n# \x00\n", "fleet.yaml:2: not valid YAML: special characters"),
-        ("fleet.yaml", "[" * 5000, "fleet.yaml:1: more than 100 brackets are open here; flatten it"),
-        (
-            "fleet.yaml",
-            "#\n%YAML 1.1\n---\ndomain: a\n",
-            "fleet.yaml:2: is not YAML 1.2, in which 'off' is text",
-        ),
-        ("fleet.yaml", DEEP, "fleet.yaml:1: not valid YAML: nested too deeply; correct it"),
-        ("fleet.yaml", "domain: !!int x\n", "fleet.yaml:1: not valid YAML: "),
-        (
-            "fleet.yaml",
-            "domain: a\ncolour: red\n",
-            "fleet.yaml:2: colour: no such key; remove it or correct its name",
-        ),
-        ("fleet.yaml", 'domain: a\n"a\\nb": 1\n', "fleet.yaml:2: a\\nb: no such key; "),
-        (
-            "fleet.yaml",
-            "domain: Home.example\n",
-            "fleet.yaml:1: domain: write a domain in lower case such as ",
-        ),
-        ("fleet.yaml", "domain: 1\n", "fleet.yaml:1: domain: input should be a valid string"),
-        (
-            "fleet.yaml",
-            "unlisted:\n  vax: hold\n",
-            "fleet.yaml:2: unlisted.vax.[key]: input should be 'i386', ",
-        ),
-        ("fleet.yaml", "unlisted:\n  arm64: 3\n", "fleet.yaml:2: unlisted.arm64: holds no keys; "),
-        (
-            "fleet.yaml",
-            "unlisted:\n  arm64: boot\n",
-            "fleet.yaml:2: unlisted.arm64.chain: input should be 'talos', ",
-        ),
-        (
-            "fleet.yaml",
-            "x: &x {a: 1}\nunlisted: {arm64: {<<: *x, chain: hold}}\n",
-            "fleet.yaml:1: x: no such key",
-        ),
-        (
-            "fleet.yaml",
-            "unlisted:\n  arm64: hold\n  x86_64:\n    chain: talos\n    config: configs/none.yaml\n",
-            "fleet.yaml:5: configs/none.yaml is no text file of the fleet; ",
-        ),
-        ("layers/arda.yaml", "", "layers/arda.yaml:1: talos: is missing; add it"),
-        (
-            "layers/arda.yaml",
-            "talos:\n  schematic: x\n  version: 1.13\n",
-            "layers/arda.yaml:3: talos.version: input should be a valid string",
-        ),
-        (
-            "layers/arda.yaml",
-            f"talos: {{schematic: x, version: v{'9' * 5000}.1.1}}\n",
-            "layers/arda.yaml:1: talos.version: write a version such as v1.13.9",
-        ),
-        (
-            "layers/arda.yaml",
-            "talos:\n  version: v1.13.9\n  schematic: ../x\n",
-            "layers/arda.yaml:3: talos.schematic: write the id of a schematic",
-        ),
-        (
-            "layers/arda.yaml",
-            "talos:\n  version: v1.13.9\n  schematic: x\n  extra_kernel_args:\n  - a=1\n  - ';'\n",
-            "layers/arda.yaml:6: talos.extra_kernel_args.1: a kernel argument is printable ASCII without ",
-        ),
-        ("layers/ainur.yaml", "", "layers/ainur.yaml:1: is not read; machines are machines/NAME.yaml, "),
-        ("machines/two.yml", LOCAL, "machines/two.yml:1: is not read; "),
-        ("machines/a/two.yaml", LOCAL, "machines/a/two.yaml:1: is not read; "),
-        ("machines/two.yaml", "", "machines/two.yaml:1: chain: is missing; add it"),
-        ("machines/two.yaml", "- a\n", "machines/two.yaml:1: holds no keys; "),
-        ("machines/two.yaml", f"{LOCAL}colour: red\n", "machines/two.yaml:3: colour: no such key; "),
-        (
-            "machines/two.yaml",
-            "chain: hold\nmatch:\n  macs:\n    - 52:54:00:00:00:02\n    - 52:54:00:00:00\n",
-            "machines/two.yaml:5: match.macs.1: '52:54:00:00:00' is not a MAC address such as ",
-        ),
-        (
-            "machines/two.yaml",
-            "chain: hold\nmatch: {macs: [5254001e3456]}\n",
-            "machines/two.yaml:2: match.macs.0: input looks like a number: put the MAC address in quotes",
-        ),
-        (
-            "machines/two.yaml",
-            "chain: hold\nmatch: {macs: [01:00:5e:00:00:01]}\n",
-            "machines/two.yaml:2: match.macs.0: '01:00:5e:00:00:01' is a group or null address, ",
-        ),
-        ("machines/two.yaml", "chain: hold\nmatch: {macs: []}\n", "machines/two.yaml:2: match.macs: "),
-        (
-            "machines/two.yaml",
-            "chain: hold\nmatch:\n  macs:\n    - 52:54:00:00:00:02\n    - 52-54-00-00-00-01\n",
-            "machines/two.yaml:5: 52:54:00:00:00:01 is listed in machines/one.yaml already; ",
-        ),
-        ("machines/two.yaml", f"{LOCAL}local: 405\n", "machines/two.yaml:3: local: input should be 'exit', "),
-        (
-            "machines/two.yaml",
-            LOCAL.replace("local", "talos"),
-            "machines/two.yaml:1: chain talos needs the key 'config', a file of the fleet",
-        ),
-        (
-            "machines/two.yaml",
-            LOCAL.replace("local", "ipxe"),
-            "machines/two.yaml:1: chain ipxe needs the key 'script', a file of the fleet",
-        ),
-        (
-            "machines/two.yaml",
-            f"{LOCAL}config: configs/one.yaml\n",
-            "machines/two.yaml:1: the key 'config' belongs to chain talos, not to local",
-        ),
-        (
-            "machines/two.yaml",
-            f"{LOCAL.replace('local', 'ipxe')}script: configs/one.yaml\n",
-            "configs/one.yaml:1: is no iPXE script; its first line must be #!ipxe",
-        ),
-        (
-            "machines/one.yaml",
-            TALOS.replace("configs/one", "machines/two"),
-            "machines/one.yaml:4: machines/two.yaml is read as part of the fleet; name another file",
-        ),
-        (
-            "machines/one.yaml",
-            TALOS.replace("configs/one.yaml", "../../etc/shadow"),
-            "machines/one.yaml:4: config: write a path inside the fleet such as ",
-        ),
-        (
-            "machines/one.yaml",
-            f"{TALOS}program: evil.efi\n",
-            "machines/one.yaml:5: program: input should be ",
-        ),
-        ("layers/arda.yaml", None, "machines/one.yaml:3: chain talos needs layers/arda.yaml; create it"),
-        (
-            "configs/one.yaml",
-            None,
-            "machines/one.yaml:4: configs/one.yaml is no text file of the fleet; create it or ",
-        ),
-        (
-            "configs/x.ipxe",
-            "#!ipxeexit\n",
-            "configs/x.ipxe:1: is no iPXE script; its first line must be #!ipxe",
-        ),
-        ("machines/Two.yaml", LOCAL, "machines/Two.yaml:1: its name is no host name; use a-z, 0-9 and '-'"),
-        ("machines/a\nb.yaml", LOCAL, "machines/a\\nb.yaml:1: its name is no host name; "),
-    ],
-)
-def test_a_fault_has_file_line_and_remedy(path: str, text: str | None, expected: str) -> None:
-    lines = findings({path: text})
-    assert any(line.startswith(expected) for line in lines), lines
-
-
-def test_all_faults_are_listed_at_once() -> None:
-    lines = findings(
-        {
-            "fleet.yaml": "domain: 1\ncolour: red\n",
-            "machines/two.yaml": "chain: local\nlocal: never\nmatch: {}\n",
-            "machines/three.yaml": "a: [\n",
-            "layers/other.yaml": "",
-        }
-    )
-    assert [line.split(" ")[0] for line in lines] == [
-        "fleet.yaml:1:",
-        "fleet.yaml:2:",
-        "machines/three.yaml:2:",
-        "machines/two.yaml:2:",
-        "machines/two.yaml:3:",
-        "layers/other.yaml:1:",
-    ]

@@ -120,6 +120,31 @@ def test_a_folder_closed_to_the_service_is_a_fault_and_no_empty_fleet() -> None:
     ]
 
 
+def test_a_fleet_in_a_closed_folder_is_neither_read_nor_planted() -> None:
+    with directory_for_nobody() as directory:
+        place = directory / "closed" / "fleet"
+        (directory / "closed").mkdir(mode=0o000)
+        with without_root():
+            found = findings(place)
+            with pytest.raises(FleetError, match=r"/closed/fleet: cannot be created: Permission denied; "):
+                plant_starter_fleet(place)
+        (directory / "closed").chmod(0o755)
+    assert found == [f"{place}: cannot be read: Permission denied; correct its rights or [fleet] source"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a\nb", "/a\\nb: is no directory; create it or correct [fleet] source"),
+        ("x" * 300, ": cannot be read: File name too long; correct its rights or [fleet] source"),
+        ("\0", "/\\x00: cannot be read: embedded null byte; correct its rights or [fleet] source"),
+    ],
+)
+def test_no_name_of_a_directory(tmp_path: Path, name: str, expected: str) -> None:
+    (line,) = findings(tmp_path / name)
+    assert line.endswith(expected)
+
+
 def test_the_starter_fleet_is_planted_once(tmp_path: Path) -> None:
     directory = tmp_path / "fleet"
     assert plant_starter_fleet(directory)

@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fleets import READY, fleet_of, talos
+from support.fleets import ARDA, READY, fleet_of, talos
 
 from iluvatar_pxe.boot.decide import Context, plan_for
-from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript
+from iluvatar_pxe.boot.plan import BootLocal
 from iluvatar_pxe.fleet.models import Fleet, LocalMethod
 from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
-from iluvatar_pxe.replies.ipxe import first_script, machine_script, on_screen
+from iluvatar_pxe.replies.ipxe import Shown, first_script, machine_script, on_screen
 from iluvatar_pxe.replies.links import Links
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -46,18 +46,25 @@ def sighting(**changes: str) -> Sighting:
 
 @cache
 def fleet_with(lines: str) -> Fleet:
-    """Return a fleet whose file for ``MAC`` holds ``lines``; with none it lists no machine."""
+    """Return a fleet whose file for ``MAC`` holds ``lines``, or with that rule; with none it says nothing of it."""
+    if lines.startswith("rules:"):
+        return fleet_of(fleet=lines, arda=ARDA + ROLE_CONFIGS)
     machines = (talos("arda-01", MAC) if lines == "talos" else ("arda-01", MAC, lines),) if lines else ()
     return fleet_of(*machines, rescue_ipxe="#!ipxe\necho rescue\nshell\n")
 
 
-def script(lines: str, seen: Sighting, ready: frozenset[str] = READY) -> str:
+def script(lines: str, seen: Sighting, ready: frozenset[str] = READY, context: Context | None = None) -> str:
     """Return the script of a machine in that fleet."""
-    plan = plan_for(seen, Snapshot(), fleet_with(lines), Context(ready))
-    assert isinstance(plan, RunScript | BootLocal | Hold)
+    plan = plan_for(
+        seen, Snapshot(), fleet_with(lines), context or Context(ready=ready, no_assignment="none")
+    )
+    assert isinstance(plan, Shown)
     return machine_script(plan, seen, LINKS, TICKET)
 
 
+ROLE_CONFIGS = "config: {controlplane: configs/one.yaml, worker: configs/one.yaml}\n"
+RULE = "rules: [{name: PCs, match: {manufacturer: 'q*'}, layer: arda}]\n"
+DOUBT = "10.77.0.50 belongs to 52:54:00:77:00:02, which is no card of it"
 SCRIPTS = {
     "boot": first_script(LINKS, network=False),
     "autoexec": first_script(LINKS, network=True),
@@ -66,6 +73,9 @@ SCRIPTS = {
     "hold-listed": script("chain: hold\n", sighting()),
     "hold-unlisted": script("", sighting()),
     "hold-nameless": script("", sighting(manufacturer="", product="", serial="")),
+    "hold-window-closed": script(RULE, sighting()),
+    "hold-unseen": script("talos", sighting(), context=Context(ready=READY, doubt=DOUBT)),
+    "countdown": script(RULE, sighting(), context=Context(ready=READY, window_open=True)),
     "local-efi": script("chain: local\n", sighting()),
     "local-bios": script("chain: local\n", sighting(platform="pcbios")),
     "local-exit": script("chain: local\nlocal: exit\n", sighting(platform="pcbios")),

@@ -1,30 +1,32 @@
 """Machines as the inventory knows them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.wire.pxe import CpuArch
 
 _SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def machine_of(*macs: str, arch: CpuArch | None = None) -> Machine:
-    """Return a machine in its first boot."""
-    return Machine(
-        id=UUID(int=1),
+def machine_of(*macs: str, **fields: Any) -> Machine:
+    """Return a machine in its first boot, whose id is its first MAC's number; ``fields`` are further ones."""
+    known = Machine(
+        id=UUID(int=int(macs[0].replace(":", ""), 16)),
         macs=macs,
         generation=1,
         reached=Stage.DISCOVER,
+        furthest=Stage.DISCOVER,
         first_seen=_SEEN,
         last_seen=_SEEN,
         firmware=Firmware.UEFI_PXE,
-        arch=arch,
     )
+    return replace(known, **fields)
 
 
 def snapshot_of(*machines: Machine) -> Snapshot:
     """Return a snapshot of these machines."""
-    return Snapshot({mac: machine for machine in machines for mac in machine.macs})
+    return Snapshot.of(machines)

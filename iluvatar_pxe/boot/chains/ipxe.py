@@ -6,7 +6,7 @@ from iluvatar_pxe.boot.plan import RunScript
 
 def plan(subject: Subject) -> RunScript:
     """Run the fleet's script."""
-    path = subject.boot.script or ""  # the fleet's validation has seen that it is there
+    path = subject.options.script or ""  # the fleet's validation has seen that it is there
     return RunScript(
         why=f"{subject.why}, script {path}",
         chain="ipxe",

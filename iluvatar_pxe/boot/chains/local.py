@@ -6,4 +6,4 @@ from iluvatar_pxe.boot.plan import BootLocal
 
 def plan(subject: Subject) -> BootLocal:
     """Send a machine to its disk, by the method of its file."""
-    return BootLocal(why=subject.why, name=subject.title, method=subject.boot.local)
+    return BootLocal(why=subject.why, name=subject.title, method=subject.options.local)

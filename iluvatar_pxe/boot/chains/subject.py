@@ -2,32 +2,47 @@
 
 from dataclasses import dataclass
 
+from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.fleet.models import Boot, Fleet
-from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Subject:
-    """One machine, what the fleet wants it to boot, and what is there to boot it with."""
+    """A machine in a role, which may be one that it would only get."""
 
-    sighting: Sighting
-    boot: Boot
-    fleet: Fleet
-    ready: frozenset[str]
-    """Logical names of the assets that can be served."""
-    arch: CpuArch
-    name: str | None
-    """The name of a listed machine; None for one that the fleet does not list."""
+    case: Case
+    role: Role | None
 
     @property
     def title(self) -> str:
         """What the machine is called on screens and in logs."""
-        return self.name or self.sighting.mac
+        return self.case.title
+
+    @property
+    def fleet(self) -> Fleet:
+        """The declared state."""
+        return self.case.fleet
+
+    @property
+    def ready(self) -> frozenset[str]:
+        """Logical names of the assets that can be served."""
+        return self.case.context.ready
+
+    @property
+    def arch(self) -> CpuArch:
+        """The processor's architecture."""
+        return self.case.arch
+
+    @property
+    def options(self) -> Boot:
+        """What its file or its rule says of how it boots."""
+        return self.case.options
 
     @property
     def why(self) -> str:
         """Who wants it to boot this way."""
-        if self.name:
-            return f"machines/{self.name}.yaml says chain {self.boot.chain}"
-        return f"no file of the fleet lists {self.sighting.mac}; unlisted {self.arch} machines get {self.boot.chain}"
+        if self.options.chain:
+            return f"{self.case.source} says chain {self.options.chain}"
+        return f"{self.case.source} puts it into layer {self.case.layer}"

@@ -40,6 +40,10 @@ def plan(subject: Subject) -> RunScript | Hold:
     for name in (kernel, initramfs):
         if name not in subject.ready:
             return hold_for(subject, f"the file {name} is missing", "put it into the assets directory")
+    config = subject.options.config or (subject.fleet.arda.config.get(subject.role) if subject.role else None)
+    if config is None:
+        trouble = f"layers/arda.yaml names no configuration for the role {subject.role or 'it would get'}"
+        return hold_for(subject, trouble, "add it there below 'config:', or as 'config:' to its file or rule")
     return RunScript(
         why=f"{subject.why}, Talos {layer.version}",
         chain="talos",
@@ -51,7 +55,7 @@ def plan(subject: Subject) -> RunScript | Hold:
             "initramfs": initramfs,
             "kernel_args": " ".join(kernel_args(layer)),
         },
-        config=subject.fleet.texts[subject.boot.config or ""],
+        config=subject.fleet.texts[config],
     )
 
 

@@ -1,0 +1,152 @@
+"""Everything that is known of the one who asks, gathered once for the steps of the decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title
+from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Assignment, Intent, LayerName, Phase, Role
+from iluvatar_pxe.wire.pxe import CpuArch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The rest that a decision needs.
+
+    ``ready`` are logical names of the assets that can be served now. ``doubt`` says why the request may not come
+    from the machine that it names, ``no_assignment`` why nothing can be assigned now; both are empty when all is
+    well. ``confirmed``: the countdown on the machine's screen has run out.
+    """
+
+    ready: frozenset[str] = frozenset()
+    doubt: str = ""
+    window_open: bool = False
+    no_assignment: str = ""
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One machine that asks: what was seen of it, what the fleet says of it, and the state of this server."""
+
+    sighting: Sighting
+    machine: Machine | None
+    fleet: Fleet
+    context: Context
+    arch: CpuArch
+    files: tuple[ListedMachine, ...]
+    """Files of the fleet that list it: more than one is a fault."""
+    matched: tuple[int, Rule] | None
+    """The first rule that matches it, and its number."""
+    open_rule: tuple[int, Rule] | None
+    """The first rule before that one which would match if the machine told more of itself."""
+
+    @property
+    def listed(self) -> ListedMachine | None:
+        """The file that lists it."""
+        return self.files[0] if self.files else None
+
+    @property
+    def assignment(self) -> Assignment | None:
+        """The name and role that it was given."""
+        return self.machine.assignment if self.machine else None
+
+    @property
+    def title(self) -> str:
+        """What the machine is called on screens and in logs."""
+        if self.listed:
+            return self.listed.name
+        return self.assignment.name if self.assignment else self.sighting.mac
+
+    @property
+    def layer(self) -> LayerName | None:
+        """The layer that it belongs to: its file's, else its assignment's, else its rule's."""
+        if self.listed:
+            return self.listed.file.layer
+        if self.assignment:
+            return self.assignment.layer
+        return self.matched[1].layer if self.matched else None
+
+    @property
+    def role(self) -> Role | None:
+        """The role that it has, None while that is to be chosen. An installed machine keeps the one it has."""
+        given = self.assignment.role if self.assignment and self.assignment.layer == self.layer else None
+        if self.listed:
+            return given if given and self.is_installed else self.listed.file.role or given
+        return given or (self.rule.role if self.rule else None)
+
+    @property
+    def is_installed(self) -> bool:
+        """Say whether an operating system with its role in it is on its disk, and is to stay there."""
+        if self.machine is None or self.machine.wish.intent is Intent.REINSTALL:
+            return False
+        return self.machine.phase in {Phase.INSTALLING, Phase.JOINED}
+
+    @property
+    def rule(self) -> Rule | None:
+        """The rule that speaks for it: not of a listed machine, nor of one that was assigned to another layer."""
+        if self.listed or self.matched is None:
+            return None
+        rule = self.matched[1]
+        return None if self.assignment and rule.layer != self.assignment.layer else rule
+
+    @property
+    def options(self) -> Boot:
+        """What its file or its rule says of how it boots."""
+        return self.listed.file if self.listed else (self.rule or _NOTHING)
+
+    @property
+    def source(self) -> str:
+        """Who says what it is to boot, in words."""
+        if self.listed:
+            return f"machines/{self.listed.name}.yaml"
+        if self.assignment:
+            return f"{self.assignment.rule}, as {self.assignment.role} of {self.assignment.layer}"
+        return title(*self.matched) if self.matched else "no rule of fleet.yaml"
+
+
+_NOTHING = Boot()
+
+
+def case_of(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context) -> Case:
+    """Gather what is known. Without a word about its architecture a machine counts as x86-64."""
+    machine = snapshot.machine(sighting.mac)
+    arch = sighting.arch or (machine.arch if machine else None) or CpuArch.X86_64
+    macs = machine.macs if machine else (sighting.mac,)
+    serial = sighting.serial or (machine.serial if machine else "")
+    uuid = (machine.uuid if machine else None) or sighting.uuid
+    rules, asker = fleet.settings.rules, asker_of(sighting, machine, arch)
+    matched = matching_rule(rules, asker)
+    earlier = enumerate(rules[: matched[0] - 1] if matched else rules, 1)
+    return Case(
+        sighting=sighting,
+        machine=machine,
+        fleet=fleet,
+        context=context,
+        arch=arch,
+        files=fleet.machines(macs, serial, uuid),
+        matched=matched,
+        open_rule=next(((number, rule) for number, rule in earlier if may_match(rule, asker)), None),
+    )
+
+
+def asker_of(sighting: Sighting, machine: Machine | None, arch: CpuArch) -> Asker:
+    """Return the traits that rules look at: what this message tells, else what was told before."""
+    told: Mapping[str, str] = {
+        key: getattr(sighting, key) or (getattr(machine, key) if machine else "")
+        for key in ("board", "manufacturer", "product", "serial")
+    }
+    firmware = machine.firmware if machine and sighting.firmware in _LATER else sighting.firmware
+    return Asker(
+        macs=machine.macs if machine else (sighting.mac,),
+        arch=arch,
+        firmware=firmware,
+        address=sighting.address or (machine.address if machine else None),
+        **told,
+    )
+
+
+_LATER = frozenset({Firmware.IPXE, Firmware.TALOS})
+"""Those that run after the machine's own firmware, which is what a rule means."""

@@ -1,0 +1,59 @@
+"""Whether a machine that the fleet does not list may join, and what its screen says meanwhile."""
+
+from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.case import Case
+from iluvatar_pxe.boot.chains.subject import Subject
+from iluvatar_pxe.boot.final import chain_plan
+from iluvatar_pxe.boot.plan import AssignFirst, CountDown, Hold, Ignore, Plan
+from iluvatar_pxe.boot.rules import title
+from iluvatar_pxe.boot.screens import counting_down, enrolment_held, unseen, window_closed
+from iluvatar_pxe.fleet.models import EnrolmentMode, Rule
+from iluvatar_pxe.machines.states import ROLES, LayerName
+
+
+def enrol(case: Case, number: int, rule: Rule, layer: LayerName) -> Plan:
+    """Decide about a machine that ``rule`` would put into ``layer``, and that has no place yet."""
+    why = f"{title(number, rule)} would put it into layer {layer}"
+    mode = case.fleet.settings.enrolment.mode
+    if mode is EnrolmentMode.IGNORE:
+        return Ignore(f"{why}, but fleet.yaml ignores new machines")
+    if mode is EnrolmentMode.HOLD:
+        return Hold(
+            why=f"{why}, but fleet.yaml holds new machines",
+            name=case.title,
+            screen=enrolment_held(case, number, rule),
+        )
+    leads = rule.role is not None and rule.role.leads
+    if not case.context.window_open and (mode is EnrolmentMode.WINDOW or leads):
+        return Hold(
+            why=f"{why}, but the enrolment window is closed",
+            name=case.title,
+            screen=window_closed(number, rule),
+        )
+    return _without_a_place_to_boot_from(case, rule, layer) or _admit(case, why, number, rule, layer)
+
+
+def _without_a_place_to_boot_from(case: Case, rule: Rule, layer: LayerName) -> Hold | None:
+    """A name is not spent on a machine that could not boot then."""
+    for role in (rule.role,) if rule.role else ROLES[layer]:
+        plan = chain_plan(Subject(case, role))
+        if isinstance(plan, Hold):
+            return plan
+    return None
+
+
+def _admit(case: Case, why: str, number: int, rule: Rule, layer: LayerName) -> Plan:
+    context = case.context
+    if context.doubt:
+        return Hold(
+            why=f"{why}, but {context.doubt}", name=case.title, screen=unseen(context.doubt), unseen=True
+        )
+    if context.no_assignment:
+        screen = ("It cannot be given a name now:", f"{context.no_assignment}.")
+        return Hold(why=f"{why}, but {context.no_assignment}", name=case.title, screen=screen)
+    if not context.confirmed:
+        seconds = case.fleet.settings.enrolment.countdown
+        text = f"{why}, unless somebody presses a key within {seconds} s"
+        return CountDown(why=text, name=case.title, screen=counting_down(number, rule), seconds=seconds)
+    place = Place(layer=layer, role=rule.role, may_lead=context.window_open, rule=title(number, rule))
+    return AssignFirst(why=f"{why}, and nobody pressed a key", name=case.title, place=place)

@@ -1,0 +1,93 @@
+"""What the next boot of a machine would come to, from its firmware's first question to its last script."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from iluvatar_pxe.boot.assign import Taken, assignment_for
+from iluvatar_pxe.boot.chains.talos import asset_names
+from iluvatar_pxe.boot.decide import Context, Decision, decide
+from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.machines.observe import Step, first_seen
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Assignment
+
+_NOBODY = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """One decision of a boot; ``given`` is what an AssignFirst among them would probably assign."""
+
+    decision: Decision
+    given: Assignment | None = None
+
+
+def foresee(
+    sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context, now: datetime
+) -> tuple[Foreseen, ...]:
+    """Return every decision of a boot in which nobody presses a key, and all is granted that may be.
+
+    The last one has the plan that it comes to. ``sighting`` is what the firmware tells, or iPXE where that is the
+    machine's firmware; what names and roles are taken, other than by machines in ``snapshot``, is not known here.
+    """
+    if sighting.firmware is Firmware.IPXE:
+        return tuple(_of_ipxe(sighting, snapshot, fleet, context, now))
+    first = Foreseen(decide(sighting, snapshot, fleet, context))
+    if not isinstance(first.decision.plan, Chainload):
+        return (first,)
+    snapshot = _with_sighted(snapshot, sighting, now)
+    asking = replace(sighting, firmware=Firmware.IPXE)
+    return (first, *_of_ipxe(asking, snapshot, fleet, context, now))
+
+
+def with_boot_files(decision: Decision) -> Decision:
+    """Decide once more, as if every boot file of the layer arda were there."""
+    case = decision.case
+    if case.fleet.arda is None:
+        return decision
+    names = {name for arch in ("amd64", "arm64") for name in asset_names(case.fleet.arda.talos, arch)}
+    context = replace(case.context, ready=case.context.ready | names)
+    snapshot = Snapshot.of([case.machine] if case.machine else [])
+    return decide(case.sighting, snapshot, case.fleet, context)
+
+
+def _of_ipxe(
+    sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context, now: datetime
+) -> Iterator[Foreseen]:
+    while True:
+        decision = decide(sighting, snapshot, fleet, context)
+        if isinstance(decision.plan, CountDown):
+            yield Foreseen(decision)
+            context = replace(context, confirmed=True)
+        elif isinstance(decision.plan, AssignFirst):
+            given = assignment_for(decision.plan.place, fleet, _taken(snapshot, sighting), now)
+            yield Foreseen(decision, given)
+            snapshot = _with_sighted(snapshot, sighting, now, given)
+        else:
+            yield Foreseen(decision)
+            return
+
+
+def _with_sighted(
+    snapshot: Snapshot, sighting: Sighting, now: datetime, given: Assignment | None = None
+) -> Snapshot:
+    """Put the machine that was seen into the snapshot, with the firmware that it asks by and a place, if any."""
+    machine = snapshot.machine(sighting.mac) or first_seen(sighting, Step(Stage.DISCOVER, now), _NOBODY)
+    firmware = machine.firmware if sighting.firmware is Firmware.IPXE else sighting.firmware
+    arch = sighting.arch or machine.arch
+    given = given or machine.assignment
+    return snapshot.with_machine(replace(machine, firmware=firmware, arch=arch, assignment=given))
+
+
+def _taken(snapshot: Snapshot, sighting: Sighting) -> list[Taken]:
+    """Return the places of all other machines."""
+    return [
+        Taken(name=one.name, layer=one.layer, role=one.role, machine_id=machine.id)
+        for machine in snapshot.by_id.values()
+        if (one := machine.assignment) and sighting.mac not in machine.macs
+    ]

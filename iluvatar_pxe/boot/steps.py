@@ -1,0 +1,155 @@
+"""The steps of the decision, in their order. Each ends it with a plan, or says why it goes on."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.case import Case
+from iluvatar_pxe.boot.chains.subject import Subject
+from iluvatar_pxe.boot.enrolment import enrol
+from iluvatar_pxe.boot.final import chain_plan, guarded
+from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan
+from iluvatar_pxe.boot.rules import title
+from iluvatar_pxe.boot.screens import circle, conflict, failed, unlisted
+from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.machines.states import Intent, Phase
+
+
+def request(case: Case) -> Plan | str:
+    """Whether it asks for a boot that exists here."""
+    firmware = case.sighting.firmware
+    if firmware is Firmware.NOT_BOOTING:
+        return Ignore("does not ask for a boot")
+    if firmware is Firmware.RASPBERRY_PI:
+        return Ignore("a Raspberry Pi's own firmware, which this version does not serve", notable=True)
+    if firmware is Firmware.UNSUPPORTED:
+        return Ignore(f"no boot program exists here for {case.sighting.client}", notable=True)
+    return f"asks for a boot: {firmware} on {case.arch}"
+
+
+def identity(case: Case) -> Plan | str:
+    """Whether it is clear which machine it is."""
+    if case.machine is None:
+        return "never seen before"
+    if why := case.machine.conflict:
+        if case.machine.phase is Phase.JOINED:
+            return BootLocal(why=f"{why}; it has joined, so it boots its disk", name=case.title, method=None)
+        return Hold(why=why, name=case.title, screen=conflict(case, why))
+    if len(case.files) > 1:
+        names = " and ".join(f"machines/{one.name}.yaml" for one in case.files)
+        why = f"{names} list cards of one machine"
+        return Hold(why=why, name=case.title, screen=(f"{why}.", "Remove it from one of them."))
+    return f"known by {', '.join(case.machine.macs)}"
+
+
+def intent(case: Case) -> Plan | str:
+    """Whether somebody wants something else of it than to boot its chain."""
+    wanted, why = _wanted(case)
+    if wanted is Intent.IGNORE:
+        return Ignore(why)
+    if wanted is Intent.LOCAL:
+        return BootLocal(why=why, name=case.title, method=case.options.local)
+    if wanted is Intent.HOLD:
+        screen = (f"It is held: {why}.", f"To let it boot: iluvatar-pxe machines release {case.title}")
+        return Hold(why=why, name=case.title, screen=screen)
+    return why if wanted is Intent.REINSTALL else "nobody wants anything else than to boot it"
+
+
+def attempts(case: Case) -> Plan | str:
+    """Whether it goes round in circles."""
+    if case.machine is None or case.machine.phase is not Phase.FAILED:
+        return "does not go round in circles"
+    return Hold(why=circle(case), name=case.title, screen=failed(case))
+
+
+def joined(case: Case) -> Plan | str:
+    """Whether its operating system is on its disk."""
+    if case.machine is None or case.machine.phase is not Phase.JOINED:
+        return "has not joined yet"
+    if case.machine.wish.intent is Intent.REINSTALL or case.options.chain not in {None, "talos"}:
+        return "has joined, and is to boot its chain all the same"
+    why = "it has joined, so it boots its disk; to install it again: iluvatar-pxe machines reinstall"
+    return BootLocal(why=why, name=case.title, method=case.options.local)
+
+
+def place(case: Case) -> Plan | str:
+    """Whether it has a place in the fleet, or may get one."""
+    if case.listed:
+        return f"listed by machines/{case.listed.name}.yaml: layer {case.listed.file.layer}"
+    if case.assignment:
+        return f"{case.assignment.name}, {case.assignment.role} of {case.assignment.layer}: {case.assignment.rule}"
+    if case.open_rule and not case.sighting.macs:
+        why = f"whether {title(*case.open_rule)} matches it is known only when iPXE tells more of it"
+        return Hold(why=why, name=case.title, screen=(f"{why}.",))
+    if case.matched is None:
+        why = f"no file of the fleet lists {case.sighting.mac}, and no rule matches it"
+        return Hold(why=why, name=case.title, screen=unlisted(case))
+    number, rule = case.matched
+    if rule.layer is None:
+        return _of_rule(case, rule.intent, title(number, rule))
+    return enrol(case, number, rule, rule.layer)
+
+
+def assignment(case: Case) -> Plan | str:
+    """Whether what its file says of its place is on record."""
+    if case.listed is None or case.sighting.firmware is not Firmware.IPXE:
+        return "nothing to put on record"
+    file, role = case.listed.file, case.role
+    given = case.assignment
+    if given and (given.name, given.layer, given.role) == (case.listed.name, file.layer, role):
+        return f"on record as {given.name}, {given.role} of {given.layer}"
+    why = f"machines/{case.listed.name}.yaml lists it"
+    if trouble := case.context.doubt or case.context.no_assignment:
+        if role or case.options.chain:
+            return f"its place is not put on record now: {trouble}"
+        text = f"{why}, but its role cannot be chosen: {trouble}"
+        return Hold(why=text, name=case.title, screen=(f"{text}.",), unseen=bool(case.context.doubt))
+    wanted = Place(
+        layer=file.layer, name=case.listed.name, role=role, rule=f"machines/{case.listed.name}.yaml"
+    )
+    return AssignFirst(why=why, name=case.title, place=wanted)
+
+
+def chain(case: Case) -> Plan | str:
+    """What it boots."""
+    return guarded(chain_plan(Subject(case, case.role)), case.context.doubt)
+
+
+STEPS: Mapping[str, Callable[[Case], Plan | str]] = MappingProxyType(
+    {
+        "request": request,
+        "identity": identity,
+        "intent": intent,
+        "attempts": attempts,
+        "joined": joined,
+        "place": place,
+        "assignment": assignment,
+        "chain": chain,
+    }
+)
+
+
+def _wanted(case: Case) -> tuple[Intent, str]:
+    """What its file declares goes before what somebody set by hand."""
+    if case.listed and case.listed.file.intent not in {None, Intent.BOOT}:
+        return Intent(
+            case.listed.file.intent
+        ), f"machines/{case.listed.name}.yaml says intent {case.listed.file.intent}"
+    wish = case.machine.wish if case.machine else None
+    if wish is None or wish.intent is Intent.BOOT:
+        return Intent.BOOT, ""
+    return wish.intent, f"{wish.by} wants {wish.intent}" + (f": {wish.why}" if wish.why else "")
+
+
+def _of_rule(case: Case, wanted: Intent | None, source: str) -> Plan:
+    why = f"{source} says intent {wanted}"
+    if wanted is Intent.IGNORE:
+        return Ignore(why)
+    if wanted is Intent.LOCAL:
+        return BootLocal(why=why, name=case.title, method=case.options.local)
+    screen = (
+        "The fleet holds this machine:",
+        f"{why}.",
+        "Change that rule, or list the machine, to let it boot.",
+    )
+    return Hold(why=why, name=case.title, screen=screen)

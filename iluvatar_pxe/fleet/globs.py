@@ -1,0 +1,75 @@
+"""Patterns over what machines tell of themselves, and how they are written in a fleet."""
+
+import re
+from collections.abc import Collection
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Network
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.wire.pxe import CpuArch
+
+FIRMWARE = (Firmware.BIOS_PXE, Firmware.UEFI_PXE, Firmware.UEFI_HTTP, Firmware.IPXE)
+"""What a rule may ask for; the others are not served, or come later than any rule."""
+
+_MAC_BEGINNING = re.compile(r"[0-9a-f]{1,12}")
+_MAC_GLOB = re.compile(r"(?=.*[?*])[0-9a-f:?*]{1,17}")
+_SEPARATORS = re.compile(r"[:.\-]")
+
+
+def fits(text: str, glob: str) -> bool:
+    """Say whether a text fits a pattern: ``*`` is any text, ``?`` any character, ``[…]`` one of several.
+
+    Upper and lower case are the same.
+    """
+    return fnmatchcase(text.casefold(), glob.casefold())
+
+
+def _mac_glob(value: str) -> str:
+    """Return a pattern over MACs in their usual spelling, for one or for the beginning of one."""
+    text = value.strip().lower()
+    digits = _SEPARATORS.sub("", text.removesuffix("*"))
+    if _MAC_BEGINNING.fullmatch(digits):
+        octets = (digits[start : start + 2] for start in range(0, len(digits), 2))
+        return ":".join(octets) + ("*" if len(digits) < 12 else "")
+    glob = text.replace("-", ":")
+    if not _MAC_GLOB.fullmatch(glob):
+        raise ValueError(
+            f"{value[:40]!r} is not the beginning of a MAC address, such as 52:54:00, or a pattern"
+        )
+    return glob
+
+
+def _one_of(known: Collection[str], what: str) -> AfterValidator:
+    def check(glob: str) -> str:
+        if not any(fits(one, glob) for one in known):
+            raise ValueError(f"{glob[:40]!r} fits no {what}; there are {', '.join(known)}")
+        return glob
+
+    return AfterValidator(check)
+
+
+def _network(value: Any) -> IPv4Network:
+    """Pydantic would take a number for an address."""
+    try:
+        return IPv4Network(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError("write a network such as 192.168.1.0/24") from None
+
+
+_SEVERAL = BeforeValidator(lambda value: value if isinstance(value, list | tuple) else (value,))
+_SOME = Field(min_length=1)
+_Glob = Annotated[str, Field(min_length=1, max_length=100)]
+_MacGlob = Annotated[_Glob, AfterValidator(_mac_glob)]
+_ArchGlob = Annotated[_Glob, _one_of([arch.value for arch in CpuArch], "architecture")]
+_FirmwareGlob = Annotated[_Glob, _one_of([one.value for one in FIRMWARE], "firmware")]
+_Network = Annotated[IPv4Network, BeforeValidator(_network)]
+
+Globs = Annotated[tuple[_Glob, ...], _SEVERAL, _SOME]
+"""One pattern, or a list of them."""
+MacGlobs = Annotated[tuple[_MacGlob, ...], _SEVERAL, _SOME]
+ArchGlobs = Annotated[tuple[_ArchGlob, ...], _SEVERAL, _SOME]
+FirmwareGlobs = Annotated[tuple[_FirmwareGlob, ...], _SEVERAL, _SOME]
+Subnets = Annotated[tuple[_Network, ...], _SEVERAL, _SOME]

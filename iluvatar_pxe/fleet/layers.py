@@ -1,0 +1,80 @@
+"""``layers/NAME.yaml``: the two layers as immutable models."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from iluvatar_pxe.fleet.base import Model
+from iluvatar_pxe.fleet.values import (
+    FleetPath,
+    HostName,
+    KernelArgument,
+    NamePattern,
+    OddCount,
+    Schematic,
+    Version,
+    check_role,
+)
+from iluvatar_pxe.machines.states import LayerName, Role
+
+
+class Layer(Model, ABC):
+    """What all layers have."""
+
+    names: NamePattern
+    """What machines are called that no file names: ``#`` stands for a digit of their number."""
+    reuse_names: tuple[HostName, ...] = ()
+    """Names of forgotten machines that may be given again."""
+
+    @property
+    @abstractmethod
+    def leaders(self) -> int:
+        """How many machines hold the state of the layer's cluster."""
+
+
+class TalosLayer(Model):
+    """The ``talos:`` part of ``layers/arda.yaml``."""
+
+    version: Version
+    schematic: Schematic
+    extra_kernel_args: tuple[KernelArgument, ...] = ()
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """Major and minor version, as numbers."""
+        major, minor, _ = self.version.removeprefix("v").split(".", 2)
+        return int(major), int(minor)
+
+
+def _role_of_arda(role: Role) -> Role:
+    check_role(LayerName.ARDA, role)
+    return role
+
+
+class ArdaLayer(Layer):
+    """``layers/arda.yaml``."""
+
+    names: NamePattern = "arda-##"
+    talos: TalosLayer
+    control_planes: OddCount = 1
+    config: Mapping[Annotated[Role, AfterValidator(_role_of_arda)], FleetPath] = Field(default_factory=dict)
+    """By role, the machine configuration that its machines fetch."""
+
+    @property
+    def leaders(self) -> int:
+        """How many control planes there are."""
+        return self.control_planes
+
+
+class AinurLayer(Layer):
+    """``layers/ainur.yaml``."""
+
+    names: NamePattern = "ainur-##"
+    servers: OddCount = 1
+
+    @property
+    def leaders(self) -> int:
+        """How many servers there are."""
+        return self.servers

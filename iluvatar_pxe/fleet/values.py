@@ -1,0 +1,126 @@
+"""What single values of the fleet's files may be, as types that say what to write instead."""
+
+import re
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from iluvatar_pxe.fleet.names import is_host_name, is_pattern
+from iluvatar_pxe.machines.bogus import is_bogus_serial, is_bogus_uuid
+from iluvatar_pxe.machines.mac import parse_mac
+from iluvatar_pxe.machines.states import ROLES, Intent, LayerName, Role
+
+_KERNEL_ARGUMENT = re.compile(r"[\x21-\x23\x25-\x7e]+")
+_SEPARATORS = frozenset({"&&", "||", ";"})
+"""Words at which iPXE splits a line into commands; one that begins with ``#`` starts a comment."""
+_RELATIVE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+
+
+def _kernel_argument(value: str) -> str:
+    if not _KERNEL_ARGUMENT.fullmatch(value) or value in _SEPARATORS or value.startswith("#"):
+        raise ValueError(
+            "a kernel argument is printable ASCII without spaces and '$', and nothing that ends iPXE's command"
+        )
+    return value
+
+
+def _relative_path(value: str) -> str:
+    if not _RELATIVE_PATH.fullmatch(value):
+        raise ValueError("write a path inside the fleet such as configs/arda-01.yaml")
+    return value
+
+
+def _mac_text(value: Any) -> Any:
+    """Undo what YAML makes of a MAC without colons or quotes that has digits only, or a single ``e``."""
+    if isinstance(value, float):
+        raise ValueError("input looks like a number: put the MAC address in quotes")  # noqa: TRY004 - pydantic's way
+    return f"{value:012d}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _telling_serial(value: str) -> str:
+    if is_bogus_serial(value):
+        raise ValueError(f"{value[:40]!r} tells no machines apart; match by macs")
+    return value
+
+
+def _telling_uuid(value: UUID) -> UUID:
+    if is_bogus_uuid(value):
+        raise ValueError(f"{value} tells no machines apart; match by macs")
+    return value
+
+
+def _host_name(value: str) -> str:
+    if not is_host_name(value):
+        raise ValueError("is no host name; use a-z, 0-9 and '-'")
+    return value
+
+
+def _name_pattern(value: str) -> str:
+    if not is_pattern(value):
+        raise ValueError("write a host name with one run of # for its number, such as arda-##")
+    return value
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError(f"must be odd (got {value}); write {value - 1} or {value + 1}")
+    return value
+
+
+def check_role(layer: LayerName, role: Role) -> None:
+    """Raise ValueError when a layer has no such role."""
+    if role not in ROLES[layer]:
+        raise ValueError(f"{layer} has no role {role}; it has {' and '.join(ROLES[layer])}")
+
+
+def _role_of_its_layer(role: Role | None, info: ValidationInfo) -> Role | None:
+    layer = info.data.get("layer")  # missing when it has a fault of its own
+    if role and layer:
+        check_role(layer, role)
+    return role
+
+
+def _declared_intent(intent: Intent | None) -> Intent | None:
+    if intent is Intent.REINSTALL:
+        raise ValueError("reinstall is done once, not declared; run iluvatar-pxe machines reinstall")
+    return intent
+
+
+def _shaped(pattern: str, what: str) -> AfterValidator:
+    shape = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not shape.fullmatch(value):
+            raise ValueError(f"write {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+Mac = Annotated[str, BeforeValidator(_mac_text), AfterValidator(parse_mac)]
+Serial = Annotated[str, AfterValidator(_telling_serial)]
+MachineUuid = Annotated[UUID, AfterValidator(_telling_uuid)]
+KernelArgument = Annotated[str, AfterValidator(_kernel_argument)]
+FleetPath = Annotated[str, AfterValidator(_relative_path)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+NamePattern = Annotated[str, AfterValidator(_name_pattern)]
+OddCount = Annotated[int, Field(ge=1, le=99), AfterValidator(_odd)]
+"""How many machines hold a cluster's state: an even number survives no more failures than one less."""
+RoleOrAuto = Annotated[
+    Role | None,
+    BeforeValidator(lambda value: None if value == "auto" else value),
+    AfterValidator(_role_of_its_layer),
+]
+"""A role of the layer, which is a field before this one; None (``auto``) where it is to be chosen."""
+DeclaredIntent = Annotated[Intent | None, AfterValidator(_declared_intent)]
+RuleTitle = Annotated[str, _shaped(r"[ -~]{1,60}", "up to 60 letters, digits and signs of ASCII")]
+Schematic = Annotated[
+    str, _shaped(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the id of a schematic, as Image Factory gives it")
+]
+Version = Annotated[
+    str, _shaped(r"v\d{1,4}\.\d{1,4}\.\d{1,4}(-[a-z]+\.\d{1,4})?", "a version such as v1.13.9")
+]
+Domain = Annotated[
+    str, _shaped(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", "a domain in lower case such as lab.home.arpa")
+]

@@ -1,0 +1,169 @@
+"""Which name and role a machine gets: each once, whoever comes, goes and is forgotten."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import NAMESPACE_DNS, UUID, uuid5
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from support.fleets import ARDA, fleet_of
+
+from iluvatar_pxe.boot.assign import Place, Taken, assignment_for
+from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.machines.states import ROLES, Assignment, LayerName, Role
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ARDA_LAYER, AINUR_LAYER = LayerName.ARDA, LayerName.AINUR
+LOCAL = ("disk", "52:54:00:00:00:01", "chain: local\n")
+
+
+def place_in(
+    layer: LayerName = ARDA_LAYER,
+    name: str | None = None,
+    role: Role | None = None,
+    *,
+    may_lead: bool = True,
+) -> Place:
+    return Place(layer=layer, name=name, role=role, may_lead=may_lead, rule="rule 1 of fleet.yaml")
+
+
+def taken(name: str, role: Role, layer: LayerName = ARDA_LAYER, *, forgotten: bool = False) -> Taken:
+    machine_id = None if forgotten else uuid5(NAMESPACE_DNS, name)
+    return Taken(name=name, layer=layer, role=role, machine_id=machine_id)
+
+
+def given(place: Place, *held: Taken, arda: str = "", ainur: str | None = "", machines: str = "") -> str:
+    listed = [
+        (name, f"52:54:00:00:01:{number:02x}", f"chain: local\n{lines}\n")
+        for number, (name, _, lines) in enumerate(text.partition(" ") for text in machines.split(";") if text)
+    ]
+    fleet = fleet_of(*listed, arda=ARDA + arda, ainur=ainur)
+    assignment = assignment_for(place, fleet, held, NOW)
+    assert (assignment.layer, assignment.rule, assignment.at) == (place.layer, place.rule, NOW)
+    return f"{assignment.name} {assignment.role}"
+
+
+LEADER, FOLLOWER = taken("arda-01", Role.CONTROLPLANE), taken("arda-02", Role.WORKER)
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ([], "arda-01 controlplane"),
+        ([LEADER], "arda-02 worker"),
+        ([LEADER, FOLLOWER], "arda-03 worker"),
+        ([FOLLOWER], "arda-01 controlplane"),
+        ([taken("ainur-01", Role.SERVER, AINUR_LAYER)], "arda-01 controlplane"),
+        ([taken("arda-01", Role.SERVER, AINUR_LAYER)], "arda-02 controlplane"),
+        ([taken("old", Role.CONTROLPLANE)], "arda-01 worker"),
+        ([taken(f"arda-{number:02}", Role.WORKER) for number in range(1, 100)], "arda-100 controlplane"),
+    ],
+)
+def test_the_first_free_name_and_the_first_machines_lead(held: list[Taken], expected: str) -> None:
+    assert given(place_in(), *held) == expected
+
+
+def test_what_the_place_names_is_given() -> None:
+    assert given(place_in(name="nas", role=Role.WORKER)) == "nas worker"
+    assert given(place_in(name="nas"), LEADER) == "nas worker"
+    assert given(place_in(role=Role.CONTROLPLANE), LEADER) == "arda-02 controlplane"
+    assert given(place_in(may_lead=False)) == "arda-01 worker"
+
+
+@pytest.mark.parametrize(
+    ("layer", "keys", "expected"),
+    [
+        (ARDA_LAYER, {"arda": "controlPlanes: 3\n"}, "arda-02 controlplane"),
+        (ARDA_LAYER, {"arda": "names: n#-x\n"}, "n1-x worker"),
+        (AINUR_LAYER, {}, "ainur-01 server"),
+        (AINUR_LAYER, {"ainur": "names: pi####\n"}, "pi0001 server"),
+    ],
+)
+def test_each_layer_has_its_names_and_its_leaders(
+    layer: LayerName, keys: dict[str, str], expected: str
+) -> None:
+    assert given(place_in(layer), LEADER, **keys) == expected
+
+
+def test_listed_machines_count_before_they_are_seen() -> None:
+    assert given(place_in(), machines="arda-01;arda-03") == "arda-02 controlplane"
+    assert given(place_in(), machines="boss role: controlplane") == "arda-01 worker"
+    boss = taken("boss", Role.CONTROLPLANE)
+    both = given(place_in(), boss, arda="controlPlanes: 3\n", machines="boss role: controlplane")
+    assert both == "arda-01 controlplane", "one machine is counted once"
+    assert given(place_in(AINUR_LAYER), machines="boss role: controlplane") == "ainur-01 server"
+
+
+def test_a_forgotten_machines_name_and_role_are_free_when_its_layer_says_so() -> None:
+    gone = taken("arda-01", Role.CONTROLPLANE, forgotten=True)
+    assert given(place_in(), gone) == "arda-02 worker"
+    assert given(place_in(), gone, arda="reuseNames: [arda-01]\n") == "arda-01 controlplane"
+    assert given(place_in(), gone, ainur="reuseNames: [arda-01]\n") == "arda-02 worker"
+    assert given(place_in(), LEADER, arda="reuseNames: [arda-01]\n") == "arda-02 worker", "it is in use"
+    other = taken("arda-01", Role.SERVER, AINUR_LAYER, forgotten=True)
+    assert given(place_in(), other, arda="reuseNames: [arda-01]\n") == "arda-02 controlplane"
+    assert given(place_in(), other, ainur=None, arda="reuseNames: [arda-01]\n") == "arda-02 controlplane"
+
+
+def test_a_machine_that_only_boots_its_disk_needs_no_layer() -> None:
+    name, mac, lines = LOCAL
+    fleet = parse_fleet({"fleet.yaml": "", f"machines/{name}.yaml": f"match: {{macs: ['{mac}']}}\n{lines}"})
+    assignment = assignment_for(place_in(name=name), fleet, [], NOW)
+    assert (assignment.name, assignment.role) == ("disk", Role.WORKER)
+
+
+class ComingAndGoing(RuleBasedStateMachine):
+    """Machines are assigned, forgotten, and their names freed, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fleet = fleet_of(
+            ("arda-02", "52:54:00:00:00:02", "chain: local\n"),
+            ("boss", "52:54:00:00:00:03", "chain: local\nrole: controlplane\n"),
+            arda=f"{ARDA}controlPlanes: 3\n",
+            ainur="names: arda-x#\n",
+        )
+        self.table: dict[str, Taken] = {}
+        self.machines = 0
+
+    @rule(layer=st.sampled_from(LayerName), may_lead=st.booleans())
+    def a_machine_comes(self, layer: LayerName, may_lead: bool) -> None:  # noqa: FBT001 - Hypothesis calls it
+        self.machines += 1
+        place = place_in(layer, may_lead=may_lead)
+        new = assignment_for(place, self.fleet, list(self.table.values()), NOW)
+        old = self.table.get(new.name)
+        assert old is None or (old.machine_id is None and self.is_free_again(new)), "given twice"
+        assert new.name not in self.fleet.names
+        assert may_lead or not new.role.leads
+        self.table[new.name] = Taken(
+            name=new.name, layer=layer, role=new.role, machine_id=UUID(int=self.machines)
+        )
+
+    @precondition(lambda self: self.table)
+    @rule(data=st.data())
+    def a_machine_is_forgotten(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.table)))
+        self.table[name] = replace(self.table[name], machine_id=None)
+
+    @precondition(lambda self: self.table)
+    @rule(data=st.data())
+    def the_fleet_frees_a_name(self, data: st.DataObject) -> None:
+        freed = self.table[data.draw(st.sampled_from(sorted(self.table)))]
+        layer = self.fleet.layers[freed.layer]
+        freer = layer.model_copy(update={"reuse_names": (*layer.reuse_names, freed.name)})
+        self.fleet = replace(self.fleet, layers={**self.fleet.layers, freed.layer: freer})
+
+    def is_free_again(self, one: Assignment | Taken) -> bool:
+        return one.name in self.fleet.layers[one.layer].reuse_names
+
+    @invariant()
+    def no_layer_has_too_many_leaders(self) -> None:
+        for layer, allowed in ((ARDA_LAYER, 2), (AINUR_LAYER, 1)):  # boss, listed, is the third of arda
+            leading = [one for one in self.table.values() if one.role is ROLES[layer][0]]
+            assert len([one for one in leading if one.machine_id]) <= allowed
+
+
+ComingAndGoing.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestComingAndGoing = ComingAndGoing.TestCase

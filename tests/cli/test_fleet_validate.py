@@ -1,0 +1,95 @@
+"""``iluvatar-pxe fleet validate`` as a process: what it says of good and of broken fleets."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.daemon import HERE, write_settings
+from support.waiting import PATIENCE
+
+from iluvatar_pxe.resources import data_directory
+
+STARTER = data_directory("boot_assets") / "fleet"
+MACHINE = "match: {macs: [52:54:00:77:00:01]}\nchain: local\n"
+
+
+def validate(*arguments: str, **environment: str) -> tuple[int, list[str], list[str]]:
+    """Return exit status, and the lines of output and errors."""
+    result = subprocess.run(
+        [*HERE, "fleet", "validate", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        env={**os.environ, **environment},
+    )
+    assert "Traceback" not in result.stderr
+    return result.returncode, result.stdout.splitlines(), result.stderr.splitlines()
+
+
+def fleet_in(directory: Path, **files: str) -> Path:
+    for name, text in {"fleet.yaml": "", **files}.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    return directory
+
+
+def test_the_starter_fleet_is_valid() -> None:
+    expected = f"{STARTER}: valid: 0 machines, 1 rule, layers arda and ainur"
+    assert validate(str(STARTER)) == (0, [expected], [])
+
+
+def test_an_empty_fleet_is_valid(tmp_path: Path) -> None:
+    fleet = fleet_in(tmp_path, **{"machines/one.yaml": MACHINE})
+    assert validate(str(fleet)) == (0, [f"{fleet}: valid: 1 machine, 0 rules, no layers"], [])
+
+
+def test_every_fault_is_a_line(tmp_path: Path) -> None:
+    fleet = fleet_in(
+        tmp_path,
+        **{
+            "fleet.yaml": "unlisted: {arm64: hold}\nrules:\n  - layer: ainur\n",
+            "layers/arda.yaml": "talos: {version: v1.13.9, schematic: x}\ncontrolPlanes: 2\n",
+            "machines/one.yaml": MACHINE,
+            "machines/two.yaml": MACHINE,
+        },
+    )
+    again = "52:54:00:77:00:01 is listed in machines/one.yaml already; remove it from one of them"
+    assert validate(str(fleet)) == (
+        1,
+        [],
+        [
+            f"{fleet}/fleet.yaml:1: unlisted: write rules instead; see docs/fleet.md",
+            f"{fleet}/layers/arda.yaml:2: controlPlanes: must be odd (got 2); write 1 or 3",
+            f"{fleet}/machines/two.yaml:1: {again}",
+        ],
+    )
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file", "a\nb", "x" * 300])
+def test_what_is_no_directory(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    status, output, errors = validate(str(tmp_path / name))
+    assert (status, output, len(errors)) == (1, [], 1)
+    assert errors[0].endswith("[fleet] source")
+
+
+def test_the_settings_name_the_fleet(tmp_path: Path) -> None:
+    fleet = fleet_in(tmp_path / "ours")
+    write_settings(tmp_path / "config.toml", {"fleet": {"source": str(fleet)}})
+    summary = f"{fleet}: valid: 0 machines, 0 rules, no layers"
+    assert validate("--config", str(tmp_path / "config.toml")) == (0, [summary], [])
+    assert validate(ILUVATAR_PXE_FLEET__SOURCE=str(fleet)) == (0, [summary], [])
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    fleet = fleet_in(tmp_path / os.fsdecode(b"\xff"))
+    expected = f"{tmp_path}/\\udcff: valid: 0 machines, 0 rules, no layers"
+    assert validate(str(fleet)) == (0, [expected], [])
+
+
+def test_wrong_usage_and_wrong_settings(tmp_path: Path) -> None:
+    assert validate("a", "b")[0] == 2
+    status, _, errors = validate("--config", str(tmp_path / "none.toml"))
+    assert (status, len(errors)) == (2, 1)

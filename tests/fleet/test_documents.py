@@ -1,0 +1,51 @@
+"""What the documentation shows of a fleet is a fleet."""
+
+import re
+from pathlib import Path
+
+import pytest
+from support.fleets import CONFIGURED
+
+from iluvatar_pxe.fleet.layers import AinurLayer, ArdaLayer
+from iluvatar_pxe.fleet.models import Boot, Enrolment, FleetFile, MachineFile, Rule, Traits
+from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.fleet.source import is_declaration
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
+README = (ROOT / "boot_assets" / "fleet" / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("path", "text"), EXAMPLES, ids=[path for path, _ in EXAMPLES])
+def test_an_example_is_valid(path: str, text: str) -> None:
+    named = dict.fromkeys(re.findall(r"configs/[\w.-]+", text + CONFIGURED), "machine: {}\n")
+    assert is_declaration(path)
+    fleet = parse_fleet({"fleet.yaml": "", "layers/arda.yaml": CONFIGURED, **named, path: text})
+    assert set(fleet.texts) == set(named)
+
+
+def test_every_example_is_tested() -> None:
+    assert len(EXAMPLES) == GUIDE.count("```") / 2 == 5
+
+
+def test_all_examples_are_one_fleet() -> None:
+    configs = dict.fromkeys(re.findall(r"configs/[\w.-]+", GUIDE), "machine: {}\n")
+    assert parse_fleet({**dict(EXAMPLES), **configs}).names == {"arda-01", "nas"}
+
+
+def test_the_starter_fleets_machine_is_valid() -> None:
+    lines = "".join(line[4:] + "\n" for line in README.splitlines() if line.startswith("    "))
+    path = re.findall(r"`(machines/[a-z0-9-]+\.yaml)`", README)[0]
+    configs = dict.fromkeys(re.findall(r"configs/[\w.-]+", lines + CONFIGURED), "machine: {}\n")
+    files = {"fleet.yaml": "", "layers/arda.yaml": CONFIGURED, **configs}
+    assert parse_fleet({**files, path: lines}).names == {"arda-01"}
+    assert parse_fleet({**files, path: lines.replace("# intent", "intent")}).listed[0].file.intent
+
+
+@pytest.mark.parametrize(
+    "model", [Boot, MachineFile, Rule, Traits, Enrolment, FleetFile, ArdaLayer, AinurLayer]
+)
+def test_every_key_is_documented(model: type[FleetFile]) -> None:
+    keys = {info.alias for info in model.model_fields.values()}
+    assert {key for key in keys if f"`{key}`" not in GUIDE} == set()

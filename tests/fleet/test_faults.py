@@ -1,0 +1,424 @@
+"""File, line and reason for every fault of a fleet, all at once."""
+
+from collections.abc import Mapping
+
+import pytest
+from support.fleets import ARDA
+
+from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.fleet.parse import parse_fleet
+
+TALOS = 'match: {macs: ["52:54:00:00:00:01"]}\nlayer: arda\nchain: talos\nconfig: configs/one.yaml\n'
+LOCAL = "match: {macs: [52:54:00:00:00:02]}\nchain: local\n"
+BOTH = "match: {serial: JX31, uuid: 4c4c4544-0031-3010-8056-b7c04f4a3232}\nchain: hold\n"
+SWAPPED = BOTH.replace("4c4c4544-0031-3010", "44454c4c-3100-1030")
+DEEP = "".join(f"{' ' * depth}a:\n" for depth in range(1500))
+RULE = "rules:\n  - layer: arda\n    chain: ipxe\n    script: configs/x.ipxe\n"
+GOOD = {
+    "fleet.yaml": f"domain: home.example\n{RULE}",
+    "layers/arda.yaml": ARDA,
+    "machines/one.yaml": TALOS,
+    "machines/two.yaml": LOCAL,
+    "configs/one.yaml": "machine: {}\n",
+    "configs/x.ipxe": "#!ipxe\nexit\n",
+}
+
+
+def findings(changes: Mapping[str, str | None]) -> list[str]:
+    """Return what is wrong with the good fleet after ``changes`` (None: the file is not there)."""
+    files = {path: text for path, text in {**GOOD, **changes}.items() if text is not None}
+    with pytest.raises(FleetError) as caught:
+        parse_fleet(files)
+    assert all(line.isprintable() for line in caught.value.findings), "each fault is one line"
+    assert str(caught.value) == "\n".join(caught.value.findings)
+    return caught.value.findings
+
+
+def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
+    assert parse_fleet(GOOD).names == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("fleet.yaml", None, "fleet.yaml:1: is missing; create it, an empty file will do"),
+        ("fleet.yaml", "- a\n- b\n", "fleet.yaml:1: holds no keys; write 'key: value' lines"),
+        ("fleet.yaml", "just words\n", "fleet.yaml:1: holds no keys; write 'key: value' lines"),
+        ("fleet.yaml", "a: 1\nb: [1\nc: 2\n", "fleet.yaml:3: not valid YAML: "),
+        (
+            "fleet.yaml",
+            "domain: a\n\ndomain: b\n",
+            'fleet.yaml:3: not valid YAML: found duplicate key "domain"',
+        ),
+        ("fleet.yaml", "domain: a\n\tb: 1\n", "fleet.yaml:2: not valid YAML: "),
+        ("fleet.yaml", "domain: a\n# \x00\n", "fleet.yaml:2: not valid YAML: special characters"),
+        ("fleet.yaml", "[" * 5000, "fleet.yaml:1: more than 100 brackets are open here; flatten it"),
+        (
+            "fleet.yaml",
+            "#\n%YAML 1.1\n---\ndomain: a\n",
+            "fleet.yaml:2: is not YAML 1.2, in which 'off' is text",
+        ),
+        ("fleet.yaml", DEEP, "fleet.yaml:1: not valid YAML: nested too deeply; correct it"),
+        ("fleet.yaml", "domain: !!int x\n", "fleet.yaml:1: not valid YAML: "),
+        (
+            "fleet.yaml",
+            "domain: a\ncolour: red\n",
+            "fleet.yaml:2: colour: no such key; remove it or correct its name",
+        ),
+        ("fleet.yaml", 'domain: a\n"a\\nb": 1\n', "fleet.yaml:2: a\\nb: no such key; "),
+        (
+            "fleet.yaml",
+            "domain: Home.example\n",
+            "fleet.yaml:1: domain: write a domain in lower case such as ",
+        ),
+        ("fleet.yaml", "domain: 1\n", "fleet.yaml:1: domain: input should be a valid string"),
+        (
+            "fleet.yaml",
+            "domain: a\nunlisted:\n  vax: hold\n",
+            "fleet.yaml:2: unlisted: write rules instead; see docs/fleet.md",
+        ),
+        (
+            "fleet.yaml",
+            "x: &x {a: 1}\nenrolment: {<<: *x, mode: hold}\n",
+            "fleet.yaml:1: x: no such key",
+        ),
+        (
+            "fleet.yaml",
+            "enrolment:\n  mode: open\n",
+            "fleet.yaml:2: enrolment.mode: input should be 'window', 'join', 'hold' or 'ignore'",
+        ),
+        ("fleet.yaml", "enrolment: window\n", "fleet.yaml:1: enrolment: holds no keys; write 'key: value' "),
+        (
+            "fleet.yaml",
+            "enrolment:\n  mode: window\n  countdown: 0\n",
+            "fleet.yaml:3: enrolment.countdown: input should be greater than or equal to 1",
+        ),
+        ("fleet.yaml", "enrolment: {countdown: 301}\n", "fleet.yaml:1: enrolment.countdown: "),
+        ("fleet.yaml", "maxAttempts: 0\n", "fleet.yaml:1: maxAttempts: input should be greater than "),
+        ("fleet.yaml", "max_attempts: 3\n", "fleet.yaml:1: max_attempts: no such key; "),
+        (
+            "fleet.yaml",
+            "rules:\n  - match: {arch: x86_64}\n",
+            "fleet.yaml:2: rules.0: a rule needs one of the keys 'layer' and 'intent', and not both",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - layer: arda\n    intent: hold\n",
+            "fleet.yaml:2: rules.0: a rule needs one of the keys ",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - intent: boot\n",
+            "fleet.yaml:2: rules.0: a rule's intent is local, hold or ignore; ",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - intent: reinstall\n",
+            "fleet.yaml:2: rules.0.intent: reinstall is done once, not declared; ",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - intent: hold\n    role: worker\n",
+            "fleet.yaml:2: rules.0: chain, config, script and role belong to a rule with 'layer'",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - match:\n      arch: x86\n    layer: arda\n",
+            "fleet.yaml:3: rules.0.match.arch.0: 'x86' fits no architecture; there are i386, x86_64, ",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - match:\n      firmware:\n        - uefi-*\n        - bios\n    layer: arda\n",
+            "fleet.yaml:5: rules.0.match.firmware.1: 'bios' fits no firmware; there are bios-pxe, uefi-pxe, ",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - match: {mac: Dell}\n    layer: arda\n",
+            "fleet.yaml:2: rules.0.match.mac.0: 'Dell' is not the beginning of a MAC address, such as ",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - match: {serial: 0042}\n    layer: arda\n",
+            "fleet.yaml:2: rules.0.match.serial.0: input should be a valid string; put it in quotes",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - match: {subnet: 192.168.1.7/24}\n    layer: arda\n",
+            "fleet.yaml:2: rules.0.match.subnet.0: write a network such as 192.168.1.0/24",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - match: {vendor: x}\n",
+            "fleet.yaml:2: rules.0.match.vendor: no such key; ",
+        ),
+        ("fleet.yaml", "rules:\n  - match: {product: []}\n", "fleet.yaml:2: rules.0.match.product: "),
+        ("fleet.yaml", "rules:\n  - name: Küche\n", "fleet.yaml:2: rules.0.name: write up to 60 "),
+        ("fleet.yaml", "rules: {layer: arda}\n", "fleet.yaml:1: rules: "),
+        (
+            "fleet.yaml",
+            f"{RULE}  - intent: hold\n    match: {{arch: arm64}}\n",
+            "fleet.yaml:5: rule 2 is never reached, since rule 1 matches every machine; move it up",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - layer: arda\n  - name: x\n    layer: ainur\n    role: worker\n",
+            "fleet.yaml:5: rules.1.role: ainur has no role worker; it has server and agent",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - match: {arch: arm64}\n    layer: ainur\n",
+            "fleet.yaml:3: layer ainur needs layers/ainur.yaml; create it",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - layer: arda\n    config: configs/none.yaml\n",
+            "fleet.yaml:3: configs/none.yaml is no text file of the fleet; ",
+        ),
+        (
+            "layers/arda.yaml",
+            f"{ARDA}controlPlanes: 2\n",
+            "layers/arda.yaml:2: controlPlanes: must be odd (got 2); write 1 or 3",
+        ),
+        ("layers/arda.yaml", f"{ARDA}controlPlanes: 0\n", "layers/arda.yaml:2: controlPlanes: "),
+        (
+            "layers/arda.yaml",
+            f"{ARDA}names: arda\n",
+            "layers/arda.yaml:2: names: write a host name with one run of # for its number, such as arda-##",
+        ),
+        (
+            "layers/arda.yaml",
+            f"{ARDA}reuseNames:\n  - arda-01\n  - Arda-02\n",
+            "layers/arda.yaml:4: reuseNames.1: is no host name; use a-z, 0-9 and '-'",
+        ),
+        (
+            "layers/arda.yaml",
+            f"{ARDA}config:\n  server: configs/one.yaml\n",
+            "layers/arda.yaml:3: config.server: arda has no role server; it has controlplane and worker",
+        ),
+        (
+            "layers/arda.yaml",
+            f"{ARDA}config:\n  worker: configs/none.yaml\n",
+            "layers/arda.yaml:3: configs/none.yaml is no text file of the fleet; ",
+        ),
+        (
+            "layers/ainur.yaml",
+            "servers: 3\nnames: arda-#\n",
+            "layers/ainur.yaml:2: names: arda-# can give the names of layers/arda.yaml, too; ",
+        ),
+        (
+            "layers/ainur.yaml",
+            "servers: 4\n",
+            "layers/ainur.yaml:1: servers: must be odd (got 4); write 3 or 5",
+        ),
+        ("layers/ainur.yaml", "talos: {}\n", "layers/ainur.yaml:1: talos: no such key; "),
+        ("layers/arda.yaml", "", "layers/arda.yaml:1: talos: is missing; add it"),
+        (
+            "layers/arda.yaml",
+            "talos:\n  schematic: x\n  version: 1.13\n",
+            "layers/arda.yaml:3: talos.version: input should be a valid string",
+        ),
+        (
+            "layers/arda.yaml",
+            f"talos: {{schematic: x, version: v{'9' * 5000}.1.1}}\n",
+            "layers/arda.yaml:1: talos.version: write a version such as v1.13.9",
+        ),
+        (
+            "layers/arda.yaml",
+            "talos:\n  version: v1.13.9\n  schematic: ../x\n",
+            "layers/arda.yaml:3: talos.schematic: write the id of a schematic",
+        ),
+        (
+            "layers/arda.yaml",
+            "talos:\n  version: v1.13.9\n  schematic: x\n  extraKernelArgs:\n  - a=1\n  - ';'\n",
+            "layers/arda.yaml:6: talos.extraKernelArgs.1: a kernel argument is printable ASCII without ",
+        ),
+        ("layers/other.yaml", "", "layers/other.yaml:1: is not read; machines are machines/NAME.yaml, "),
+        ("machines/two.yml", LOCAL, "machines/two.yml:1: is not read; "),
+        ("machines/a/two.yaml", LOCAL, "machines/a/two.yaml:1: is not read; "),
+        ("machines/two.yaml", "", "machines/two.yaml:1: match: is missing; add it"),
+        ("machines/two.yaml", "- a\n", "machines/two.yaml:1: holds no keys; "),
+        (
+            "machines/two.yaml",
+            "chain: hold\nmatch: {serial: JX31}\n",
+            "machines/two.yaml:2: match: serial and uuid tell a machine only together; ",
+        ),
+        (
+            "machines/two.yaml",
+            "chain: hold\nmatch: {}\n",
+            "machines/two.yaml:2: match: names no machine; add macs, or serial and uuid",
+        ),
+        (
+            "machines/two.yaml",
+            f"{BOTH.replace('JX31', 'Default string')}",
+            "machines/two.yaml:1: match.serial: 'Default string' tells no machines apart; match by macs",
+        ),
+        (
+            "machines/two.yaml",
+            "chain: hold\nmatch:\n  serial: JX31\n  uuid: 03000200-0400-0500-0006-000700080009\n",
+            "machines/two.yaml:4: match.uuid: 03000200-0400-0500-0006-000700080009 tells no machines apart; ",
+        ),
+        (
+            "machines/two.yaml",
+            "chain: hold\nmatch:\n  serial: JX31\n  uuid: JX31\n",
+            "machines/two.yaml:4: match.uuid: input should be a valid UUID",
+        ),
+        (
+            "machines/two.yaml",
+            f"{LOCAL}role: boss\n",
+            "machines/two.yaml:3: role: input should be 'controlplane', ",
+        ),
+        (
+            "machines/two.yaml",
+            f"{LOCAL}role: agent\n",
+            "machines/two.yaml:3: role: arda has no role agent; it has controlplane and worker",
+        ),
+        (
+            "machines/two.yaml",
+            f"{LOCAL}layer: ainur\n",
+            "machines/two.yaml:3: layer ainur needs layers/ainur.yaml; create it",
+        ),
+        ("machines/two.yaml", f"{LOCAL}layer: numenor\n", "machines/two.yaml:3: layer: input should be "),
+        (
+            "machines/two.yaml",
+            f"{LOCAL}intent: reinstall\n",
+            "machines/two.yaml:3: intent: reinstall is done once, not declared; run iluvatar-pxe ",
+        ),
+        (
+            "machines/two.yaml",
+            "match: {macs: [52:54:00:00:00:02]}\nrole: worker\n",
+            "machines/two.yaml:2: layers/arda.yaml: config has no worker; add it there, or 'config' here",
+        ),
+        (
+            "machines/two.yaml",
+            "match: {macs: [52:54:00:00:00:02]}\n",
+            "machines/two.yaml:1: layers/arda.yaml: config has no controlplane and no worker; add it there, ",
+        ),
+        (
+            "machines/two.yaml",
+            "match: {macs: [52:54:00:00:00:02]}\nscript: configs/x.ipxe\n",
+            "machines/two.yaml:1: the key 'script' belongs to chain ipxe, not to its layer",
+        ),
+        (
+            "machines/one.yaml",
+            TALOS.replace("arda", "ainur"),
+            "machines/one.yaml:1: config belongs to layer arda, not to ainur",
+        ),
+        ("machines/two.yaml", f"{LOCAL}colour: red\n", "machines/two.yaml:3: colour: no such key; "),
+        (
+            "machines/two.yaml",
+            "chain: hold\nmatch:\n  macs:\n    - 52:54:00:00:00:02\n    - 52:54:00:00:00\n",
+            "machines/two.yaml:5: match.macs.1: '52:54:00:00:00' is not a MAC address such as ",
+        ),
+        (
+            "machines/two.yaml",
+            "chain: hold\nmatch: {macs: [5254001e3456]}\n",
+            "machines/two.yaml:2: match.macs.0: input looks like a number: put the MAC address in quotes",
+        ),
+        (
+            "machines/two.yaml",
+            "chain: hold\nmatch: {macs: [01:00:5e:00:00:01]}\n",
+            "machines/two.yaml:2: match.macs.0: '01:00:5e:00:00:01' is a group or null address, ",
+        ),
+        (
+            "machines/two.yaml",
+            "chain: hold\nmatch: {macs: []}\n",
+            "machines/two.yaml:2: match: names no machine; ",
+        ),
+        (
+            "machines/two.yaml",
+            "chain: hold\nmatch:\n  macs:\n    - 52:54:00:00:00:02\n    - 52-54-00-00-00-01\n",
+            "machines/two.yaml:5: 52:54:00:00:00:01 is listed in machines/one.yaml already; ",
+        ),
+        (
+            "machines/two.yaml",
+            "chain: hold\nmatch: {macs: [52:54:00:00:00:02, 52:54:00:00:00:02]}\n",
+            "machines/two.yaml:2: 52:54:00:00:00:02 is listed in machines/two.yaml already; ",
+        ),
+        ("machines/two.yaml", f"{LOCAL}local: 405\n", "machines/two.yaml:3: local: input should be 'exit', "),
+        (
+            "machines/two.yaml",
+            LOCAL.replace("local", "talos"),
+            "machines/two.yaml:1: chain talos needs the key 'config', a file of the fleet",
+        ),
+        (
+            "machines/two.yaml",
+            LOCAL.replace("local", "ipxe"),
+            "machines/two.yaml:1: chain ipxe needs the key 'script', a file of the fleet",
+        ),
+        (
+            "machines/two.yaml",
+            f"{LOCAL}config: configs/one.yaml\n",
+            "machines/two.yaml:1: the key 'config' belongs to chain talos, not to local",
+        ),
+        (
+            "machines/two.yaml",
+            f"{LOCAL.replace('local', 'ipxe')}script: configs/one.yaml\n",
+            "configs/one.yaml:1: is no iPXE script; its first line must be #!ipxe",
+        ),
+        (
+            "machines/one.yaml",
+            TALOS.replace("configs/one", "machines/two"),
+            "machines/one.yaml:4: machines/two.yaml is read as part of the fleet; name another file",
+        ),
+        (
+            "machines/one.yaml",
+            TALOS.replace("configs/one.yaml", "../../etc/shadow"),
+            "machines/one.yaml:4: config: write a path inside the fleet such as ",
+        ),
+        (
+            "machines/one.yaml",
+            f"{TALOS}program: evil.efi\n",
+            "machines/one.yaml:5: program: input should be ",
+        ),
+        ("layers/arda.yaml", None, "machines/one.yaml:3: chain talos needs layers/arda.yaml; create it"),
+        (
+            "configs/one.yaml",
+            None,
+            "machines/one.yaml:4: configs/one.yaml is no text file of the fleet; create it or ",
+        ),
+        (
+            "configs/x.ipxe",
+            "#!ipxeexit\n",
+            "configs/x.ipxe:1: is no iPXE script; its first line must be #!ipxe",
+        ),
+        ("machines/Two.yaml", LOCAL, "machines/Two.yaml:1: its name is no host name; use a-z, 0-9 and '-'"),
+        ("machines/a\nb.yaml", LOCAL, "machines/a\\nb.yaml:1: its name is no host name; "),
+    ],
+)
+def test_a_fault_has_file_line_and_remedy(path: str, text: str | None, expected: str) -> None:
+    lines = findings({path: text})
+    assert any(line.startswith(expected) for line in lines), lines
+
+
+def test_a_rule_may_lack_a_configuration_for_its_machines_wait_and_say_so() -> None:
+    assert parse_fleet({**GOOD, "fleet.yaml": "rules: [{layer: arda, role: worker}]\n"}).settings.rules
+
+
+def test_one_serial_number_and_uuid_in_two_files() -> None:
+    for other in (BOTH, SWAPPED):
+        (line,) = findings({"machines/three.yaml": BOTH, "machines/two.yaml": other})
+        assert line.startswith("machines/two.yaml:1: JX31 with UUID ")
+        assert line.endswith(" is listed in machines/three.yaml already; remove it from one of them")
+
+
+def test_all_faults_are_listed_at_once_by_file_and_line() -> None:
+    lines = findings(
+        {
+            "fleet.yaml": "rules:\n  - {intent: hold, match: {arch: vax}}\n  - 7\ndomain: 1\ncolour: red\n",
+            "machines/two.yaml": "chain: local\nlocal: never\nmatch: {}\n",
+            "machines/three.yaml": "a: [\n",
+            "machines/four.yaml": "match: {macs: [52:54:00:00:00:01]}\nconfig: no.yaml\nlayer: ainur\n",
+            "layers/other.yaml": "",
+        }
+    )
+    assert [line.split(" ")[0] for line in lines] == [
+        "fleet.yaml:2:",
+        "fleet.yaml:3:",
+        "fleet.yaml:4:",
+        "fleet.yaml:5:",
+        "layers/other.yaml:1:",
+        "machines/four.yaml:1:",
+        "machines/three.yaml:2:",
+        "machines/two.yaml:2:",
+        "machines/two.yaml:3:",
+    ]
