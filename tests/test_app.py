@@ -1,11 +1,8 @@
 """The daemon as a whole: it stops in stages, goes on without its database, and keeps its secrets."""
 
-import os
 import random
-import re
 import signal
 import socket
-import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -111,59 +108,6 @@ def accepts(port: int) -> bool:
     except ConnectionError:
         return False
     return True
-
-
-def config_path(daemon: Daemon) -> str:
-    """Boot the machine as far as its Talos script, and return the path of its configuration."""
-    script = daemon.get(f"/ipxe?mac={MAC}&arch=x86_64&platform=efi")[1].decode()
-    found = re.search(r"talos\.config=http://[^/]+(/talos/\S+)", script)
-    assert found, script
-    return found[1]
-
-
-def test_a_ticket_appears_in_no_log(tmp_path: Path) -> None:
-    with prepared(tmp_path, log={"level": "debug"}) as daemon:
-        path = config_path(daemon)
-        ticket = path.split("/")[2]
-        assert daemon.get(path) == (200, b"machine: {}\n")
-        for wrong in (
-            f"/talos/{ticket}/none",
-            f"/assets/{ticket}",
-            f"/assets/ipxe{path}",
-            f"/ipxe?mac={ticket}",
-        ):
-            assert daemon.get(wrong)[0] in {400, 404}
-        with socket.create_connection(("127.0.0.1", daemon.http_port), timeout=PATIENCE) as sock:
-            sock.sendall(f"GET {path}\x01 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-            assert b" 400 " in sock.recv(1000)
-        with TftpClient(daemon.tftp_port, path.removeprefix("/")) as client:
-            assert isinstance(client.receive(), Error)
-        daemon.wait_for_log("tftp.missing")
-        os.kill(daemon.process.pid, signal.SIGHUP)
-        daemon.wait_for_log("fleet.loaded")
-        assert daemon.stop() == 0
-        assert "TICKET" in daemon.logged("http.malformed")[0]["why"]
-        assert ticket not in "\n".join(daemon.errors)
-        assert daemon.logged("boot")[-1]["served"] == "one/config.yaml"
-
-
-def test_a_locked_database_stops_no_boot(tmp_path: Path) -> None:
-    daemon = prepared(tmp_path)
-    file = daemon.state / "inventory.db"
-    other = sqlite3.connect(file)
-    other.execute("BEGIN EXCLUSIVE")
-    with daemon:
-        assert daemon.get(config_path(daemon))[0] == 200
-        status, report = daemon.ready()
-        assert (status, report["ready"]) == (503, False)
-        assert report["parts"]["database"].startswith(f"{file}: it is locked by another program ")
-        other.rollback()
-        other.close()
-        wait_until(lambda: daemon.ready()[0] == 200, "the database to be well again")
-        assert daemon.stop() == 0
-    with sqlite3.connect(file) as database:
-        assert database.execute("SELECT reached FROM machines").fetchall()
-    database.close()
 
 
 def may_mount(directory: Path) -> bool:

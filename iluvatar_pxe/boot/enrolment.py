@@ -23,6 +23,9 @@ def enrol(case: Case, number: int, rule: Rule, layer: LayerName) -> Plan:
             name=case.title,
             screen=enrolment_held(case, number, rule),
         )
+    if trouble := case.context.no_assignment:
+        screen = ("It cannot be given a name now:", f"{trouble}.")
+        return Hold(why=f"{why}, but {trouble}", name=case.title, screen=screen)
     leads = rule.role is not None and rule.role.leads
     if not case.context.window_open and (mode is EnrolmentMode.WINDOW or leads):
         return Hold(
@@ -48,9 +51,6 @@ def _admit(case: Case, why: str, number: int, rule: Rule, layer: LayerName) -> P
         return Hold(
             why=f"{why}, but {context.doubt}", name=case.title, screen=unseen(context.doubt), unseen=True
         )
-    if context.no_assignment:
-        screen = ("It cannot be given a name now:", f"{context.no_assignment}.")
-        return Hold(why=f"{why}, but {context.no_assignment}", name=case.title, screen=screen)
     if not context.confirmed:
         seconds = case.fleet.settings.enrolment.countdown
         text = f"{why}, unless somebody presses a key within {seconds} s"

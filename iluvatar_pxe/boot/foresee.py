@@ -32,16 +32,17 @@ def foresee(
 ) -> tuple[Foreseen, ...]:
     """Return every decision of a boot in which nobody presses a key, and all is granted that may be.
 
-    The last one has the plan that it comes to. ``sighting`` is what the firmware tells, or iPXE where that is the
-    machine's firmware; what names and roles are taken, other than by machines in ``snapshot``, is not known here.
+    The last one has the plan that it comes to. ``sighting`` is of the machine's own firmware, but with everything
+    that its iPXE tells, as far as that is known. Names of machines that were forgotten are not known here.
     """
+    known = snapshot.machine(sighting.mac)
+    asking = replace(sighting, firmware=Firmware.IPXE, macs=known.macs if known else (sighting.mac,))
     if sighting.firmware is Firmware.IPXE:
-        return tuple(_of_ipxe(sighting, snapshot, fleet, context, now))
+        return tuple(_of_ipxe(asking, snapshot, fleet, context, now))
     first = Foreseen(decide(sighting, snapshot, fleet, context))
     if not isinstance(first.decision.plan, Chainload):
         return (first,)
     snapshot = _with_sighted(snapshot, sighting, now)
-    asking = replace(sighting, firmware=Firmware.IPXE)
     return (first, *_of_ipxe(asking, snapshot, fleet, context, now))
 
 

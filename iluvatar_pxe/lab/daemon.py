@@ -55,6 +55,9 @@ class Server:
         self._namespace = network.namespace
         self._station = network.add_station("server", SERVER_ADDRESS)
         self._namespace.outside(_SETTINGS).write_text(_settings(), encoding="utf-8")
+        self.assets = _ASSETS
+        """Where boot files lie, as programs inside the lab see it."""
+        self.fleet = _FLEET
         self._assets = self._namespace.outside(_ASSETS)
         self._assets.mkdir()
         self.write_fleet({"fleet.yaml": b"domain: lab.home.arpa\n"})
@@ -80,7 +83,7 @@ class Server:
             "talos:\n"
             f"  version: {_VERSION}\n"
             f"  schematic: {_SCHEMATIC}\n"
-            '  extra_kernel_args: ["console=ttyS0"]\n'
+            '  extraKernelArgs: ["console=ttyS0"]\n'
         )
         self.write_fleet({"layers/arda.yaml": layer.encode()})
 

@@ -50,8 +50,10 @@ def from_dhcp(message: DhcpMessage) -> Sighting:
     )
 
 
-def from_ipxe(query: Mapping[str, str], address: IPv4Address) -> Sighting:
+def from_ipxe(query: Mapping[str, str], address: IPv4Address, neighbour: str | None = None) -> Sighting:
     """Tell who asks for ``/ipxe?mac=…``; raises WireError when it names no usable MAC.
+
+    ``neighbour`` is the MAC that the kernel has for ``address``.
 
     ``arch`` is iPXE's ``${buildarch}``, corrected to x86_64 where the processor has long mode.
     """
@@ -72,6 +74,7 @@ def from_ipxe(query: Mapping[str, str], address: IPv4Address) -> Sighting:
         product=plain_text(query.get("product", "")),
         board=plain_text(query.get("board", "")),
         address=address,
+        neighbour=neighbour,
     )
 
 

@@ -25,12 +25,12 @@ class Links:
         return f"{self.base}/boot.ipxe"
 
     def confirm(self, mac: str) -> str:
-        """URL asked when the countdown has run out."""
-        return f"{self.base}/ipxe/confirm?mac={mac}"
+        """URL asked when the countdown has run out; iPXE fills in its platform."""
+        return f"{self.base}/ipxe/confirm?mac={mac}&platform=${{platform}}"
 
     def refuse(self, mac: str) -> str:
-        """URL asked when a key was pressed during the countdown."""
-        return f"{self.base}/ipxe/refuse?mac={mac}"
+        """URL asked when a key was pressed during the countdown; iPXE fills in its platform."""
+        return f"{self.base}/ipxe/refuse?mac={mac}&platform=${{platform}}"
 
     def asset(self, name: str) -> str:
         """URL of a boot file."""

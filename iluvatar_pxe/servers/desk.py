@@ -1,19 +1,30 @@
 """What every server shares: the fleet in force, the inventory, the boot files, and the decision made of them."""
 
-from dataclasses import replace
+import asyncio
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address
 from pathlib import Path
-from uuid import UUID
 
 import structlog
 
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.decide import Context, plan_for
-from iluvatar_pxe.boot.plan import Plan
+from iluvatar_pxe.boot.plan import AssignFirst, Plan
+from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.machines.boots import QUESTIONS, Stage, begins_boot
+from iluvatar_pxe.machines.boots import QUESTIONS, Happening, Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.servers.ratelimit import RateLimiter, complain
+from iluvatar_pxe.servers.repeats import Repeats
+from iluvatar_pxe.servers.standing import Standing, standing_of
+
+MOST_PASSERS_BY = 20
+"""Machines that have only asked for a boot by DHCP and are logged within a second: anybody can invent such."""
+ASSIGN_SECONDS = 5.0
+"""How long an iPXE waits for its machine's name; then it is told to wait and asks again."""
 
 _log = structlog.get_logger()
 
@@ -22,29 +33,70 @@ class Desk:
     """Decides by ``plan_for``, and records and logs every stage of every boot."""
 
     def __init__(
-        self, fleet: Fleet, fleet_directory: Path, inventory: Inventory, catalogue: Catalogue
+        self,
+        fleet: Fleet,
+        fleet_directory: Path,
+        inventory: Inventory,
+        catalogue: Catalogue,
+        mac_of: Callable[[IPv4Address], str | None],
     ) -> None:
+        """``mac_of`` looks an address up in the kernel's neighbour table."""
         self.fleet = fleet
         self.fleet_directory = fleet_directory
         self.fleet_problem: str | None = None
         """Why the last reload was refused, or None."""
         self.inventory = inventory
         self.catalogue = catalogue
-        self._asked: dict[UUID, tuple[int, set[tuple[Stage, str]]]] = {}
+        self.mac_of = mac_of
+        self._said = Repeats()
+        self._passers_by = RateLimiter(1.0, burst=MOST_PASSERS_BY)
 
-    def plan(self, sighting: Sighting) -> Plan:
+    def plan(
+        self, sighting: Sighting, doubt: str = "", *, confirmed: bool = False, no_assignment: str = ""
+    ) -> Plan:
         """Decide, with the state of this moment."""
-        return plan_for(sighting, self.inventory.snapshot, self.fleet, Context(self.catalogue.ready))
-
-    def as_listed(self, sighting: Sighting) -> Sighting:
-        """Return the sighting under the MAC by which the fleet lists the machine, if it lists one of its NICs.
-
-        So a machine that boots by another NIC than the one listed is one machine from its script on.
-        """
-        listed = next(
-            (mac for mac in (sighting.mac, *sighting.macs) if mac in self.fleet.by_mac), sighting.mac
+        context = Context(
+            ready=self.catalogue.ready,
+            doubt=doubt,
+            window_open=self.inventory.window.is_open,
+            no_assignment=no_assignment or self.inventory.health or "",
+            confirmed=confirmed,
         )
-        return replace(sighting, mac=listed)
+        return plan_for(sighting, self.inventory.snapshot, self.fleet, context)
+
+    async def settle(self, sighting: Sighting, doubt: str, *, confirmed: bool = False) -> Plan:
+        """Decide, and give the machine its place first where that is due; takes ``ASSIGN_SECONDS`` at most."""
+        plan = self.plan(sighting, doubt, confirmed=confirmed)
+        machine = self.inventory.snapshot.machine(sighting.mac)
+        if not isinstance(plan, AssignFirst) or machine is None:
+            return plan
+        trouble = ""
+        try:
+            async with asyncio.timeout(ASSIGN_SECONDS):
+                await self.inventory.assign(machine.id, plan.place, self.fleet)
+        except InventoryError as error:
+            trouble = str(error)
+        except TimeoutError:
+            trouble = f"the inventory did not answer within {ASSIGN_SECONDS:g} s"
+        if trouble:
+            complain("assign.failed", mac=sighting.mac, why=trouble)
+        return self.plan(sighting, doubt, confirmed=confirmed, no_assignment=trouble)
+
+    def standing(self, sighting: Sighting) -> Standing:
+        """Say whether a request comes from the machine that ``sighting`` names."""
+        return standing_of(sighting, self.inventory.snapshot.machine(sighting.mac), self.inventory)
+
+    def machine_at(self, address: IPv4Address) -> Machine | None:
+        """Return the machine that has an address: by the neighbour table, else by what DHCP told."""
+        mac = self.mac_of(address)
+        return self.inventory.snapshot.machine(mac) if mac else self.inventory.machine_at(address)
+
+    def distrust(self, machine: Machine, address: IPv4Address, asked: str, doubt: str) -> None:
+        """Record that something asked in this machine's name that was not it; once for each in a boot."""
+        complain("untrusted", machine=machine.title, asked=asked, client=str(address), why=doubt)
+        detail = f"{asked} from {address}"
+        if self._said.first(machine.id, machine.generation, (Happening.UNTRUSTED, detail)):
+            self.inventory.note(machine.id, Happening.UNTRUSTED, detail, doubt)
 
     def record(
         self,
@@ -55,45 +107,56 @@ class Desk:
         size: int = 0,
         milliseconds: float = 0.0,
         why: str = "",
+        chain: str = "",
+        vouched: bool = False,
     ) -> Machine:
-        """Record that a boot reached a stage, and log it in one line.
+        """Record that a boot reached a stage, and log it in one line; ``chain`` when its script was served.
 
         Asking again and getting the same is neither: firmware repeats itself, and a machine that is held asks
         every half minute, for weeks.
         """
         if self._asked_before(sighting, stage, detail):
-            return self.inventory.touch(sighting, stage)
-        machine = self.inventory.observe(sighting, stage, detail=detail, size=size, milliseconds=milliseconds)
-        self._remember(machine, stage, detail)
-        listed = self.fleet.machine(machine.macs)
-        _log.info(
-            "boot",
-            stage=stage.label,
-            machine=listed.name if listed else None,
-            mac=sighting.mac,
-            boot=machine.generation,
-            served=detail,
-            bytes=size,
-            ms=round(milliseconds, 1),
-            **({"why": why} if why else {}),
+            return self.inventory.touch(sighting, stage, vouched=vouched)
+        machine = self.inventory.observe(
+            sighting,
+            stage,
+            vouched=vouched,
+            detail=detail,
+            cause=why,
+            size=size,
+            milliseconds=milliseconds,
+            chain=chain,
+            most_attempts=self.fleet.settings.max_attempts,
         )
+        if stage in QUESTIONS:
+            self._said.first(machine.id, machine.generation, (stage, detail))
+        facts = {"served": detail, "bytes": size, "ms": round(milliseconds, 1)} | (
+            {"why": why} if why else {}
+        )
+        self._report(machine, sighting, stage, facts)
         return machine
+
+    def _report(self, machine: Machine, sighting: Sighting, stage: Stage, facts: dict[str, object]) -> None:
+        if machine.passing:
+            if not self._passers_by.allow(time.monotonic()):
+                return
+            if unreported := self._passers_by.suppressed:
+                facts |= {"suppressed": unreported}
+        name, boot = self.name_of(machine), machine.generation
+        _log.info("boot", stage=stage.label, machine=name, mac=sighting.mac, boot=boot, **facts)
+
+    def name_of(self, machine: Machine) -> str | None:
+        """Return the name by which the fleet lists a machine, else the one it was given, if any."""
+        listed = self.fleet.machines(machine.macs, machine.serial, machine.uuid)
+        if listed:
+            return listed[0].name
+        return machine.assignment.name if machine.assignment else None
 
     def _asked_before(self, sighting: Sighting, stage: Stage, detail: str) -> bool:
         machine = self.inventory.snapshot.machine(sighting.mac)
         if machine is None or begins_boot(machine.reached, stage):
             return False
-        generation, asked = self._asked.get(machine.id, (0, set()))
-        return generation == machine.generation and (stage, detail) in asked
-
-    def _remember(self, machine: Machine, stage: Stage, detail: str) -> None:
-        if stage not in QUESTIONS:
-            return
-        generation, asked = self._asked.get(machine.id, (0, set()))
-        if generation != machine.generation:
-            asked = set()
-        asked.add((stage, detail))
-        self._asked[machine.id] = machine.generation, asked
+        return (machine.id, machine.generation, (stage, detail)) in self._said
 
 
 def sighting_of(machine: Machine, firmware: Firmware | None = None) -> Sighting:
@@ -102,5 +165,10 @@ def sighting_of(machine: Machine, firmware: Firmware | None = None) -> Sighting:
         mac=machine.macs[0],
         firmware=firmware or machine.firmware,
         arch=machine.arch,
+        uuid=machine.uuid,
+        serial=machine.serial,
+        manufacturer=machine.manufacturer,
+        product=machine.product,
+        board=machine.board,
         address=machine.address,
     )

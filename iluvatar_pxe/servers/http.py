@@ -1,5 +1,6 @@
 """The HTTP server: who may ask, one line for every fault, and the routes of the outside contract."""
 
+import time
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
@@ -7,11 +8,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from iluvatar_pxe.errors import ServerError
-from iluvatar_pxe.servers import http_assets, http_config, http_health, http_scripts
+from iluvatar_pxe.servers import http_assets, http_config, http_enrolment, http_health, http_scripts
+from iluvatar_pxe.servers.countdowns import Countdowns
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.http_connections import LIMITS, Limits
-from iluvatar_pxe.servers.http_context import DESK, HEALTH, TICKETS
+from iluvatar_pxe.servers.http_context import COUNTDOWNS, DESK, HEALTH, TICKETS
 from iluvatar_pxe.servers.http_faults import OneLineRunner, quiet_logger
 from iluvatar_pxe.servers.interfaces import Interface
 from iluvatar_pxe.servers.tickets import TicketOffice
@@ -40,8 +42,9 @@ class HttpServer:
         self._addresses = dict.fromkeys([*(str(one.address) for one in interfaces), "127.0.0.1"])
         app = web.Application(middlewares=[_gate(_allowed(settings, interfaces))])
         app[DESK], app[TICKETS], app[HEALTH] = desk, tickets, health
-        for routes in (http_scripts.ROUTES, http_assets.ROUTES, http_config.ROUTES, http_health.ROUTES):
-            app.add_routes(routes)
+        app[COUNTDOWNS] = Countdowns(time.monotonic)
+        for part in (http_scripts, http_enrolment, http_assets, http_config, http_health):
+            app.add_routes(part.ROUTES)
         self._runner = OneLineRunner(
             app, limits, access_log=None, logger=quiet_logger(), keepalive_timeout=idle, handle_signals=False
         )

@@ -49,7 +49,7 @@ async def asset(request: web.Request) -> web.StreamResponse:
     except ConnectionError as error:
         complain("http.aborted", logging.INFO, client=request.remote, asset=name, why=str(error))
         return response
-    machine, stage = desk.inventory.machine_at(client_of(request)), stage_of_asset(name)
+    machine, stage = desk.machine_at(client_of(request)), stage_of_asset(name)
     if machine and stage and request.method == "GET" and response.status == 200:
         milliseconds = (time.perf_counter() - started) * 1000
         size = response.content_length or 0

@@ -1,14 +1,17 @@
 """Machine configurations: ``/talos/TICKET/config.yaml``."""
 
 import time
+from ipaddress import IPv4Address
 
 from aiohttp import web
 
 from iluvatar_pxe.boot.plan import RunScript
 from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.servers.desk import Desk, sighting_of
-from iluvatar_pxe.servers.http_context import DESK, TICKETS
+from iluvatar_pxe.servers.http_context import DESK, TICKETS, client_of
 from iluvatar_pxe.servers.http_scripts import TALOS_CONFIG
 from iluvatar_pxe.servers.tickets import TicketOffice
 
@@ -20,15 +23,28 @@ async def talos_config(request: web.Request) -> web.Response:
     """Redeem a ticket for the configuration of the machine it was made out to."""
     started = time.perf_counter()
     desk = request.app[DESK]
-    text = _redeem(desk, request.app[TICKETS], request.match_info["ticket"], started)
+    machine = _holder(desk, request.app[TICKETS], request.match_info["ticket"])
+    text = _redeem(desk, machine, client_of(request), started)
     return web.Response(text=text, content_type="application/yaml", headers={"Cache-Control": "no-store"})
 
 
-def _redeem(desk: Desk, tickets: TicketOffice, ticket: str, started: float) -> str:
+def _holder(desk: Desk, tickets: TicketOffice, ticket: str) -> Machine:
     claim = tickets.check(ticket, TALOS_CONFIG)
     machine = desk.inventory.snapshot.machine_with_id(claim.machine_id) if claim else None
-    if claim is None or machine is None or machine.generation != claim.generation:
+    outdated = not claim or not machine or machine.generation != claim.generation
+    if machine is None or outdated or machine.phase is Phase.JOINED:
         raise web.HTTPNotFound(text="that ticket is not valid, or not any more: boot the machine again")
+    return machine
+
+
+def _redeem(desk: Desk, machine: Machine, client: IPv4Address, started: float) -> str:
+    neighbour = desk.mac_of(client)
+    if neighbour not in machine.macs:
+        doubt = (
+            f"{client} belongs to {neighbour or 'no card in this network'}, which is none of the machine's"
+        )
+        desk.distrust(machine, client, "config.yaml", doubt)
+        raise web.HTTPForbidden(text=f"that ticket is another machine's: {doubt}")
     sighting = sighting_of(machine, Firmware.TALOS)
     plan = desk.plan(sighting)
     if not isinstance(plan, RunScript) or plan.config is None:

@@ -6,12 +6,14 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.servers.countdowns import Countdowns
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.tickets import TicketOffice
 
 DESK = web.AppKey("desk", Desk)
 TICKETS = web.AppKey("tickets", TicketOffice)
+COUNTDOWNS = web.AppKey("countdowns", Countdowns)
 HEALTH = web.AppKey("health", Health)
 
 

@@ -1,17 +1,19 @@
-"""iPXE scripts: ``/boot.ipxe``, ``autoexec.ipxe`` beside every NBP, and ``/ipxe``."""
+"""iPXE scripts: ``/boot.ipxe``, ``autoexec.ipxe`` beside every NBP, and a machine's own, ``/ipxe``."""
 
 import time
 
 from aiohttp import web
 
-from iluvatar_pxe.boot.plan import BootLocal, Chainload, Ignore, RunScript
+from iluvatar_pxe.boot.plan import CountDown, Plan, RunScript
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.fingerprint import from_ipxe
-from iluvatar_pxe.replies.ipxe import first_script, machine_script
+from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.replies.ipxe import Shown, first_script, machine_script
 from iluvatar_pxe.servers.desk import sighting_of
-from iluvatar_pxe.servers.http_context import DESK, TICKETS, client_of, links_of, query_of, script
+from iluvatar_pxe.servers.http_context import COUNTDOWNS, DESK, TICKETS, client_of, links_of, query_of, script
+from iluvatar_pxe.servers.standing import Standing
 from iluvatar_pxe.servers.tickets import Claim
 
 TALOS_CONFIG = "talos-config"
@@ -38,29 +40,66 @@ async def own_script(request: web.Request) -> web.Response:
     """Serve the script of the machine that the query names."""
     started = time.perf_counter()
     desk = request.app[DESK]
+    sighting = sighting_in(request)
+    standing = desk.standing(sighting)
+    if standing.itself:
+        desk.inventory.touch(sighting, Stage.FIRST_SCRIPT, vouched=not standing.doubt)
+    plan = await desk.settle(sighting, standing.doubt)
+    return answer(request, sighting, standing, plan, Stage.SCRIPT, started)
+
+
+def sighting_in(request: web.Request) -> Sighting:
+    """Return what query and neighbour table tell of who asks; raises HTTPBadRequest when it names no machine."""
+    address = client_of(request)
     try:
-        sighting = desk.as_listed(from_ipxe(query_of(request), client_of(request)))
+        return from_ipxe(query_of(request), address, request.app[DESK].mac_of(address))
     except WireError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
-    plan = desk.plan(sighting)
-    if isinstance(plan, Ignore | Chainload):
+
+
+def answer(
+    request: web.Request, sighting: Sighting, standing: Standing, plan: Plan, stage: Stage, started: float
+) -> web.Response:
+    """Return the script that a plan is, with a ticket if it needs one, and record it."""
+    desk = request.app[DESK]
+    if not isinstance(plan, Shown):
         raise web.HTTPNotFound(text=plan.why)
-    machine = desk.inventory.snapshot.machine(sighting.mac) or desk.inventory.observe(
-        sighting, Stage.FIRST_SCRIPT
-    )
-    ticket = request.app[TICKETS].mint(Claim(machine.id, machine.generation), TALOS_CONFIG)
+    machine = desk.inventory.snapshot.machine(sighting.mac)
+    if machine and not standing.itself:
+        desk.distrust(machine, client_of(request), request.path, standing.doubt)
+    ticket = ""
+    if isinstance(plan, RunScript) and plan.config is not None and machine and not standing.doubt:
+        ticket = request.app[TICKETS].mint(Claim(machine.id, machine.generation), TALOS_CONFIG)
     text = machine_script(plan, sighting, links_of(request), ticket)
-    detail = plan.chain if isinstance(plan, RunScript) else "local" if isinstance(plan, BootLocal) else "hold"
-    milliseconds = (time.perf_counter() - started) * 1000
-    desk.record(sighting, Stage.SCRIPT, detail, size=len(text), milliseconds=milliseconds, why=plan.why)
+    if machine and standing.itself:
+        milliseconds = (time.perf_counter() - started) * 1000
+        chain = plan.chain if isinstance(plan, RunScript) else ""
+        machine = desk.record(
+            sighting,
+            stage,
+            _what(plan),
+            size=len(text),
+            milliseconds=milliseconds,
+            why=plan.why,
+            chain=chain,
+            vouched=not standing.doubt,
+        )
+        if isinstance(plan, CountDown):
+            request.app[COUNTDOWNS].start(machine.id, machine.generation, plan.seconds)
     return script(text)
+
+
+def _what(plan: Shown) -> str:
+    if isinstance(plan, RunScript):
+        return plan.chain
+    return {"BootLocal": "local", "Hold": "hold", "CountDown": "countdown"}[type(plan).__name__]
 
 
 def _first_script(request: web.Request, stage: Stage, *, network: bool) -> web.Response:
     started = time.perf_counter()
     text = first_script(links_of(request), network=network)
     desk = request.app[DESK]
-    machine = desk.inventory.machine_at(client_of(request))
+    machine = desk.machine_at(client_of(request))
     if machine and request.method == "GET":
         milliseconds = (time.perf_counter() - started) * 1000
         name = request.path.rpartition("/")[2]

@@ -12,24 +12,29 @@ _log = structlog.get_logger()
 
 
 class RateLimiter:
-    """Allows one event per ``interval`` seconds and counts the rest.
+    """Allows ``burst`` events in ``interval`` seconds and counts the rest.
 
     After an ``allow`` that returned True, ``suppressed`` is the number of events refused since the one
     before it, so that one log line can speak for all of them.
     """
 
-    def __init__(self, interval: float) -> None:
+    def __init__(self, interval: float, burst: int = 1) -> None:
         self.suppressed = 0
         self._interval = interval
+        self._burst = burst
         self._refused = 0
+        self._left = burst
         self._next: float | None = None
 
     def allow(self, now: float) -> bool:
         """Tell whether an event at ``now`` (seconds of a clock that does not go back) may pass."""
-        if self._next is not None and now < self._next:
+        if self._next is None or now >= self._next:
+            self._next = now + self._interval
+            self._left = self._burst
+        if not self._left:
             self._refused += 1
             return False
-        self._next = now + self._interval
+        self._left -= 1
         self.suppressed, self._refused = self._refused, 0
         return True
 

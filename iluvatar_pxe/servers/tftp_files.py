@@ -40,7 +40,7 @@ class TftpFiles:
     def report(self, transfer: TransferReport) -> None:
         """Record a fetched program; log what went wrong."""
         client = IPv4Address(transfer.client[0])
-        machine = self._desk.inventory.machine_at(client)
+        machine = self._desk.machine_at(client)
         name = normalise(transfer.filename)
         if transfer.outcome is Outcome.DONE and machine:
             sighting = sighting_of(machine)

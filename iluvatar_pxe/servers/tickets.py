@@ -6,6 +6,7 @@ import hmac
 import os
 import re
 import struct
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from iluvatar_pxe.errors import ServerError
 LIFETIME = 4 * 3600.0
 """Seconds, by the monotonic clock: a Pi has no other to trust."""
 KEY_OCTETS = 32
+MOST_MACHINES = 65536
+"""Machines whose tickets' age is known; one that is forgotten counts from the daemon's start."""
 
 _CLAIM = struct.Struct("!16sI")
 _MAC_OCTETS = 16
@@ -44,13 +47,16 @@ class TicketOffice:
         self._key = key
         self._clock = clock
         self._opened = clock()
-        self._first_minted: dict[UUID, tuple[int, float]] = {}
+        self._first_minted: OrderedDict[UUID, tuple[int, float]] = OrderedDict()
 
     def mint(self, claim: Claim, purpose: str) -> str:
         """Return a ticket; all tickets of one boot are the same and die together."""
         generation, _ = self._first_minted.get(claim.machine_id, (None, 0.0))
         if generation != claim.generation:
             self._first_minted[claim.machine_id] = claim.generation, self._clock()
+            self._first_minted.move_to_end(claim.machine_id)
+            if len(self._first_minted) > MOST_MACHINES:
+                self._first_minted.popitem(last=False)
         return _text(self._sign(claim, purpose))
 
     def check(self, ticket: str, purpose: str) -> Claim | None:

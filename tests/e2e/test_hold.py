@@ -19,16 +19,15 @@ SCREEN = """\
 Machine: QEMU Lab
 Serial number LAB-{serial}, MAC {mac}
 
-No file of the fleet lists this machine, so it waits.
-To boot it, add its machine configuration to the fleet as configs/NAME.yaml,
-and the file machines/NAME.yaml with these lines, and reload the daemon:
+No file of the fleet lists this machine, and no rule matches it, so it waits.
+To let it in, write the file machines/NAME.yaml into the fleet with this line,
+or a rule that matches it into fleet.yaml:
 
   match: {{macs: ["{mac}"]}}
-  layer: arda
-  chain: talos
-  config: configs/NAME.yaml
 
-To boot its own disk instead, write 'chain: local' for the last two lines.
+To boot its own disk now, press d.
+To boot its own disk from now on, on the boot server:
+  iluvatar-pxe machines set {mac} --intent local
 """
 
 

@@ -73,7 +73,7 @@ SCRIPTS = {
     "hold-listed": script("chain: hold\n", sighting()),
     "hold-unlisted": script("", sighting()),
     "hold-nameless": script("", sighting(manufacturer="", product="", serial="")),
-    "hold-window-closed": script(RULE, sighting()),
+    "hold-window-closed": script(RULE, sighting(), context=Context(ready=READY)),
     "hold-unseen": script("talos", sighting(), context=Context(ready=READY, doubt=DOUBT)),
     "countdown": script(RULE, sighting(), context=Context(ready=READY, window_open=True)),
     "local-efi": script("chain: local\n", sighting()),

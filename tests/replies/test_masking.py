@@ -86,6 +86,8 @@ def test_what_is_not_secret_stays() -> None:
         f"kind: WireguardConfig\nprivateKey: {HIDDEN}\npeers: [{{presharedKey: {HIDDEN}}}]\n",
         f"machine: {{systemDiskEncryption: {{state: {{keys: [{{static: {{passphrase: {HIDDEN}}}}}]}}}}}}",
         f"keys: [{HIDDEN}]",
+        f"tunnel: {{private: {HIDDEN}, preshared: {HIDDEN}, psk: {HIDDEN}, salt: {HIDDEN}}}",
+        f"aws_credentials: {HIDDEN}\nsession-cookie: {HIDDEN}\npwd: {HIDDEN}\npassphrase: {HIDDEN}",
         f"environment: [TS_AUTHKEY={HIDDEN}, 'a=b']",
         f"args: [--password={HIDDEN}, '--client-secret {HIDDEN[:0]}= {HIDDEN}']",
         f"apiUrl: https://omni.example:8090?grpc_tunnel=true&jointoken={HIDDEN}",

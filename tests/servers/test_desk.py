@@ -1,6 +1,7 @@
 """Stages are recorded and logged once; asking again is not news, fetching again is."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 from uuid import UUID
 
@@ -11,10 +12,13 @@ from support.fleets import fleet_of
 
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.inventory.reading import last_boots
+from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.servers.desk import Desk
 
+NOBODY: dict[IPv4Address, str] = {}
+"""A neighbour table."""
 MAC = "52:54:00:77:00:01"
 FIRMWARE = Sighting(mac=MAC, firmware=Firmware.UEFI_PXE)
 IPXE = Sighting(mac=MAC, firmware=Firmware.IPXE)
@@ -23,7 +27,9 @@ IPXE = Sighting(mac=MAC, firmware=Firmware.IPXE)
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     inventory = Inventory(f"sqlite:///{tmp_path / 'inventory.db'}")
-    return Desk(fleet_of(("named", MAC, "chain: hold\n")), tmp_path, inventory, Catalogue(tmp_path))
+    return Desk(
+        fleet_of(("named", MAC, "chain: hold\n")), tmp_path, inventory, Catalogue(tmp_path), NOBODY.get
+    )
 
 
 @pytest.fixture
@@ -65,3 +71,25 @@ def test_a_file_that_is_fetched_again_is_news(desk: Desk, log: list[EventDict]) 
     for _ in range(2):
         desk.record(IPXE, Stage.KERNEL, "kernel", size=5, milliseconds=1.25)
     assert [(line["bytes"], line["ms"]) for line in log] == [(5, 1.2), (5, 1.2)]
+
+
+async def test_what_is_asked_in_anothers_name_is_on_record_once_a_boot(
+    desk: Desk, log: list[EventDict], tmp_path: Path
+) -> None:
+    await desk.inventory.open()
+    machine = desk.record(IPXE, Stage.IPXE_DISCOVER, "boot.ipxe")
+    for _ in range(100):
+        desk.distrust(machine, IPv4Address("10.0.0.9"), "/ipxe", "it is another's")
+    await desk.inventory.close()
+    (boot,) = last_boots(f"sqlite:///{tmp_path / 'inventory.db'}", machine.id)
+    assert [event.detail for event in boot.events if event.stage is Happening.UNTRUSTED] == [
+        "/ipxe from 10.0.0.9"
+    ]
+    assert [line["event"] for line in log].count("untrusted") == 1
+
+
+def test_a_flood_of_invented_machines_is_no_flood_of_log(desk: Desk, log: list[EventDict]) -> None:
+    for number in range(500):
+        mac = f"52:54:01:00:{number // 256:02x}:{number % 256:02x}"
+        desk.record(Sighting(mac=mac, firmware=Firmware.UEFI_PXE), Stage.DISCOVER, "ipxe/snponly.efi")
+    assert len(log) < 100

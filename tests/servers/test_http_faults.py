@@ -15,7 +15,6 @@ from support.waiting import PATIENCE
 from support.web import Response, Web, web
 
 from iluvatar_pxe.boot.plan import Plan
-from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.servers import http_faults
 from iluvatar_pxe.servers.ratelimit import RateLimiter
 
@@ -140,10 +139,11 @@ def first_answer(served: Web, octets: bytes) -> Response:
 def test_an_unexpected_failure_is_one_line_of_log_without_the_ticket(
     served: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    served.boots(MAC)
     ticket = served.get(f"/ipxe?mac={MAC}").text  # the machine is known from now on
     path = re.search(r"/talos/\S+/config\.yaml", served_talos(served))
 
-    def broken(_sighting: Sighting) -> Plan:
+    def broken(*_: object) -> Plan:
         raise RuntimeError(f"broken\n{path}")
 
     assert ticket

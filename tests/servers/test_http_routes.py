@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from structlog.testing import capture_logs
 from support.fleets import INITRAMFS, KERNEL, fleet_of, talos
 from support.web import Response, Web, web
 
-from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.states import Phase
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
 QUERY = f"mac={MAC}&uuid=&serial=S-1&manufacturer=QEMU&product=Q35&arch=x86_64&platform=efi&version=1.21.1"
@@ -22,6 +24,13 @@ def served(tmp_path: Path) -> Iterator[Web]:
         running.put(KERNEL, b"kernel")
         running.put(INITRAMFS, b"initramfs")
         yield running
+
+
+@pytest.fixture
+def booting(served: Web) -> Web:
+    """Serve with ``MAC`` just seen in DHCP."""
+    served.boots(MAC)
+    return served
 
 
 def config_url(response: Response) -> str:
@@ -45,7 +54,8 @@ def test_autoexec_brings_up_the_network_first(served: Web, path: str) -> None:
     assert "ifconf --configurator dhcp" in served.get(path).text
 
 
-def test_a_listed_machine_gets_its_chain_and_its_configuration(served: Web) -> None:
+def test_a_listed_machine_gets_its_chain_and_its_configuration(booting: Web) -> None:
+    served = booting
     response = served.get(f"/ipxe?{QUERY}")
     assert response.status == 200
     assert f" http://127.0.0.1:{served.port}/assets/{KERNEL} " in response.text
@@ -102,7 +112,6 @@ def test_readyz_says_what_is_wrong_while_boots_go_on(served: Web) -> None:
         "/nothing",
         "/boot.ipxe/",
         "/ipxe/",
-        "/ipxe/confirm",
         "/assets",
         "/assets/",
         "/assets/none",
@@ -136,7 +145,7 @@ def test_head_is_get_without_a_body(served: Web, path: str) -> None:
 @pytest.mark.parametrize("path", [f"/ipxe?{QUERY}", "/talos/x/config.yaml"])
 def test_what_has_an_effect_has_no_head(served: Web, path: str) -> None:
     assert served.get(path, "HEAD").status == 405
-    assert not served.inventory.snapshot.by_mac
+    assert not served.inventory.snapshot.by_id
 
 
 def test_every_stage_of_a_boot_is_logged_in_one_line_each(served: Web) -> None:
@@ -175,7 +184,8 @@ def test_looking_is_no_stage(served: Web) -> None:
     assert logs == []
 
 
-def test_a_ticket_dies_with_the_next_boot(served: Web) -> None:
+def test_a_ticket_dies_with_the_next_boot(booting: Web) -> None:
+    served = booting
     config = config_url(served.get(f"/ipxe?{QUERY}"))
     assert served.get(config).status == 200
     served.boots(MAC)
@@ -186,7 +196,8 @@ def test_a_ticket_dies_with_the_next_boot(served: Web) -> None:
     assert response.text == "404: that ticket is not valid, or not any more: boot the machine again\n"
 
 
-def test_a_ticket_dies_of_age(served: Web) -> None:
+def test_a_ticket_dies_of_age(booting: Web) -> None:
+    served = booting
     config = config_url(served.get(f"/ipxe?{QUERY}"))
     served.now += 4 * 3600 - 1
     assert served.get(config).status == 200
@@ -194,7 +205,8 @@ def test_a_ticket_dies_of_age(served: Web) -> None:
     assert served.get(config).status == 404
 
 
-def test_a_ticket_of_a_machine_that_has_no_configuration_any_more(served: Web) -> None:
+def test_a_ticket_of_a_machine_that_has_no_configuration_any_more(booting: Web) -> None:
+    served = booting
     config = config_url(served.get(f"/ipxe?{QUERY}"))
     served.desk.fleet = fleet_of(("one", MAC, "chain: local\n"))
     response = served.get(config)
@@ -215,6 +227,28 @@ def test_a_plus_in_a_product_name_is_a_plus(served: Web) -> None:
 
 
 def test_a_machine_that_boots_by_another_card_than_the_listed_one_gets_its_configuration(served: Web) -> None:
+    served.boots("52:54:00:77:00:88")
     response = served.get(f"/ipxe?mac=52:54:00:77:00:88&net0={MAC}&net1=52:54:00:77:00:88")
     assert "echo one: starting Talos" in response.text
     assert served.get(config_url(response)).text == "machine: {}\n"
+
+
+def test_a_ticket_dies_when_the_machine_has_joined(booting: Web) -> None:
+    config = config_url(booting.get(f"/ipxe?{QUERY}"))
+    machine = booting.inventory.snapshot.machine(MAC)
+    assert machine
+
+    async def join() -> None:
+        await booting.inventory.change(
+            machine.id, lambda one: replace(one, phase=Phase.JOINED), Happening.CHANGED, "joined", "test"
+        )
+
+    booting.call(join())
+    assert booting.get(config).status == 404
+
+
+@pytest.mark.parametrize("path", ["/ipxe/confirm", "/ipxe/refuse"])
+def test_an_answer_of_nobodys_screen_is_refused(served: Web, path: str) -> None:
+    response = served.get(f"{path}?mac={OTHER}")
+    assert (response.status, response.is_one_line) == (404, True)
+    assert served.get(path).status == 400

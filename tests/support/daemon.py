@@ -28,6 +28,7 @@ def loopback_settings(state: Path) -> dict[str, dict[str, Any]]:
         "tftp": {"port": free_port()},
         "http": {"port": free_port()},
         "state": {"directory": str(state)},
+        "control": {"socket": str(state / "control.sock")},
         "log": {"format": "json"},
     }
 

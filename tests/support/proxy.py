@@ -28,7 +28,7 @@ class Proxy:
         self.ready = ready
 
     def decide(self, sighting: Sighting) -> Plan:
-        return plan_for(sighting, Snapshot(), self.fleet, Context(self.ready))
+        return plan_for(sighting, Snapshot(), self.fleet, Context(ready=self.ready))
 
     def handle(
         self, data: bytes, *, pxe_port: bool = False, source: tuple[str, int] = NOBODY

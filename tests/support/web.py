@@ -63,7 +63,9 @@ class Web:
         """What reached the event loop's last resort: nothing may."""
         self.catalogue = Catalogue(self.assets)
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
-        self.desk = Desk(fleet, directory / "fleet", self.inventory, self.catalogue)
+        self.neighbours: dict[IPv4Address, str] = {}
+        """Stands in for the kernel's neighbour table, which has no loopback in it."""
+        self.desk = Desk(fleet, directory / "fleet", self.inventory, self.catalogue, self.neighbours.get)
         self.tickets = TicketOffice(b"k" * 32, lambda: self.now)
         checks = {name: partial(self.problems.get, name) for name in self.problems}
         health = Health(parts=checks, programs=lambda: {"bios-x86_64": None})
@@ -105,7 +107,8 @@ class Web:
         return path
 
     def boots(self, mac: str, stage: Stage = Stage.DISCOVER) -> Machine:
-        """Let a machine be seen at the client's address."""
+        """Let a machine be seen at the client's address, by DHCP and by the kernel."""
+        self.neighbours[CLIENT] = mac
 
         async def observe() -> Machine:
             sighting = Sighting(mac=mac, firmware=Firmware.UEFI_PXE, arch=CpuArch.X86_64, address=CLIENT)

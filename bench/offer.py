@@ -1,0 +1,137 @@
+"""What an OFFER costs with 10 machines in the inventory, and with 10,000: it should be the same.
+
+Usage: python bench/offer.py [OFFERS]     (default: 20000)
+
+From the datagram to the reply's bytes and the recorded stage, with a real fleet and a real database behind it;
+without the kernel's share, which is the same for both. The two take turns, so that a busy moment hits both.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.inventory.batch import Batch
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.store import Store
+from iluvatar_pxe.log import configure_logging
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.servers.desk import Desk
+from iluvatar_pxe.servers.dhcp_core import Arrival, Reply, respond
+from iluvatar_pxe.wire.dhcp import BOOTREQUEST, DhcpMessage, MessageType, Option, encode
+
+FEW, MANY = 10, 10_000
+ROUNDS = 20
+FLEET = {
+    "fleet.yaml": "rules: [{match: {arch: x86_64}, layer: arda}]\n",
+    "layers/arda.yaml": "talos: {version: v1.13.9, schematic: none}\n",
+}
+NEIGHBOURS: dict[IPv4Address, str] = {}
+ARRIVAL = Arrival(
+    links=Links(IPv4Address("10.77.0.2"), 8080),
+    source=("0.0.0.0", 68),
+    pxe_port=False,
+    server_port=67,
+    client_port=68,
+)
+
+
+def main() -> None:
+    configure_logging("warning", "console")
+    offers = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    costs = asyncio.run(measure(offers))
+    for count, microseconds in costs.items():
+        print(f"{count:6} machines: {microseconds:6.1f} µs per OFFER")
+    print(f"ratio: {costs[MANY] / costs[FEW]:.2f}")
+
+
+async def measure(offers: int) -> dict[int, float]:
+    """Return by number of machines the median cost of an OFFER in microseconds."""
+    with TemporaryDirectory() as directory:
+        desks = {count: await desk_with(count, Path(directory, str(count))) for count in (FEW, MANY)}
+        costs: dict[int, list[float]] = {count: [] for count in desks}
+        messages = {count: cycle(discovers(count)) for count in desks}
+        for _ in range(ROUNDS):
+            for count, desk in desks.items():
+                costs[count].append(cost(desk, messages[count], offers // ROUNDS))
+                await asyncio.sleep(0)
+        for desk in desks.values():
+            await desk.inventory.close()
+    return {count: median(values) for count, values in costs.items()}
+
+
+def cost(desk: Desk, messages: Iterator[bytes], offers: int) -> float:
+    """Return what an OFFER costs, in microseconds."""
+    batch = list(islice(messages, offers))
+    started = time.perf_counter()
+    for message in batch:
+        reply = respond(message, ARRIVAL, desk.plan)
+        assert isinstance(reply, Reply)
+        desk.record(reply.sighting, Stage.DISCOVER, reply.boot_file, why=reply.plan.why)
+    return (time.perf_counter() - started) / offers * 1e6
+
+
+async def desk_with(count: int, directory: Path) -> Desk:
+    """Return a desk whose inventory has so many machines, all of which have booted before."""
+    (directory / "assets" / "ipxe").mkdir(parents=True)
+    (directory / "assets" / "ipxe" / "snponly.efi").write_bytes(b"program")
+    url = f"sqlite:///{directory / 'inventory.db'}"
+    store = Store(url)
+    store.open()
+    machines = [machine(number) for number in range(count)]
+    store.write(Batch(machines={one.id: one for one in machines}))
+    store.close()
+    inventory, catalogue = Inventory(url), Catalogue(directory / "assets")
+    await inventory.open()
+    await catalogue.refresh()
+    assert len(inventory.snapshot.by_id) == count
+    return Desk(parse_fleet(FLEET), directory, inventory, catalogue, NEIGHBOURS.get)
+
+
+def mac(number: int) -> bytes:
+    return bytes.fromhex("525400") + number.to_bytes(3)
+
+
+def machine(number: int) -> Machine:
+    now = datetime.now(UTC)
+    return Machine(
+        id=uuid4(),
+        macs=(mac(number).hex(":"),),
+        generation=1,
+        reached=Stage.CONFIG,
+        furthest=Stage.CONFIG,
+        first_seen=now,
+        last_seen=now,
+        firmware=Firmware.UEFI_PXE,
+        uuid=uuid4(),
+        serial=str(number),
+        product="Bench",
+    )
+
+
+def discovers(count: int) -> Iterator[bytes]:
+    """Return a DISCOVER of every machine of few, and of every tenth of many."""
+    for number in range(0, count, 10 if count > FEW else 1):
+        options = {
+            Option.MESSAGE_TYPE: bytes((MessageType.DISCOVER,)),
+            Option.CLIENT_ARCH: (7).to_bytes(2),
+            Option.VENDOR_CLASS: b"PXEClient:Arch:00007:UNDI:003000",
+        }
+        pairs = tuple((int(code), value) for code, value in options.items())
+        yield encode(DhcpMessage(op=BOOTREQUEST, xid=number, chaddr=mac(number), options=pairs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Enrolment on real firmware: a machine that no file lists counts down and joins, or a key sends it to its disk."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e.side_by_side import boots_disk_after, switch_on_all
+from support.rows import inventory_rows
+
+from iluvatar_pxe.lab.daemon import Server
+from iluvatar_pxe.lab.kernel import StandIn
+from iluvatar_pxe.lab.lab import BOOT_SECONDS, Lab
+
+pytestmark = pytest.mark.firmware
+
+CONFIGS = {
+    "fleet.yaml": b"rules: [{name: PCs, match: {manufacturer: QEMU, serial: 'LAB-*'}, layer: arda}]\n",
+    "configs/controlplane.yaml": b"machine: {type: controlplane}\n",
+    "configs/worker.yaml": b"machine: {type: worker}\n",
+}
+ROLES = b"config: {controlplane: configs/controlplane.yaml, worker: configs/worker.yaml}\n"
+COUNTING = "Press any key within 10 seconds to boot its own disk instead"
+
+
+@pytest.mark.parametrize("kind", ["bios", pytest.param("uefi-x64", marks=pytest.mark.long)])
+def test_unlisted_machine_counts_down_confirms_and_boots(kind: str, system: StandIn, current: Path) -> None:
+    with Lab() as lab:
+        daemon = serve(lab, system, current).start()
+        boot = lab.boot(kind)
+        assert COUNTING in boot.console
+        assert "ERASE ITS DISK" in boot.console
+        assert "config.yaml" in boot.config_url
+        assert daemon.stop() == 0, daemon.tail()
+        assert assigned(lab) == [
+            ("arda-01", "arda", "controlplane", "installing", 'rule 1 "PCs" of fleet.yaml')
+        ]
+        assert {"countdown", "talos", "arda-01/config.yaml"} <= {detail for (detail,) in events(lab)}
+
+
+def test_key_pressed_during_the_countdown_boots_the_disk(system: StandIn, current: Path) -> None:
+    with Lab() as lab:
+        daemon = serve(lab, system, current).start()
+        (machine,) = switch_on_all(lab, ["bios"])
+        machine.shows(COUNTING, BOOT_SECONDS)
+        machine.press("spc")
+        boots_disk_after(machine, r"booting from its own disk\.")
+        assert daemon.stop() == 0, daemon.tail()
+        assert assigned(lab) == []
+        wish = inventory_rows(lab.namespace, "SELECT intent, intent_by FROM machines")
+        assert wish == [("local", "somebody at its screen")]
+
+
+def serve(lab: Lab, system: StandIn, current: Path) -> Server:
+    server = Server(lab.network, current)
+    server.offer_system(system)
+    layer = lab.namespace.outside(server.fleet) / "layers" / "arda.yaml"
+    server.write_fleet(CONFIGS | {"layers/arda.yaml": layer.read_bytes() + ROLES})
+    return server
+
+
+def assigned(lab: Lab) -> list[tuple[Any, ...]]:
+    columns = "a.name, a.layer, a.role, m.phase, a.rule"
+    return inventory_rows(
+        lab.namespace, f"SELECT {columns} FROM assignments AS a JOIN machines AS m ON m.id = a.machine_id"
+    )
+
+
+def events(lab: Lab) -> list[tuple[Any, ...]]:
+    return inventory_rows(lab.namespace, "SELECT detail FROM boot_events")
