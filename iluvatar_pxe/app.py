@@ -15,6 +15,7 @@ from iluvatar_pxe.boot.programs import architectures_ready
 from iluvatar_pxe.errors import FleetError, ServerError
 from iluvatar_pxe.gitops.directory import plant_starter_fleet, read_fleet
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.servers.control import ControlServer
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.dhcp import DhcpServer
 from iluvatar_pxe.servers.health import Health
@@ -22,6 +23,8 @@ from iluvatar_pxe.servers.http import HttpServer
 from iluvatar_pxe.servers.interface_watch import InterfaceWatch
 from iluvatar_pxe.servers.interfaces import Interface, choose_interfaces
 from iluvatar_pxe.servers.ndp import NdpServer
+from iluvatar_pxe.servers.neighbours import Neighbours
+from iluvatar_pxe.servers.operations import Operations
 from iluvatar_pxe.servers.tftp import TftpServer
 from iluvatar_pxe.servers.tftp_files import TftpFiles
 from iluvatar_pxe.servers.tickets import TicketOffice, load_key
@@ -42,11 +45,13 @@ class App:
         self,
         settings: Settings,
         interfaces: tuple[Interface, ...],
+        neighbours: Neighbours,
         desk: Desk,
         tickets: TicketOffice,
     ) -> None:
         self.settings = settings
         self.interfaces = interfaces
+        self.neighbours = neighbours
         self.desk = desk
         http_port = settings.http.port
         files = TftpFiles(desk, interfaces, http_port)
@@ -63,6 +68,8 @@ class App:
             },
             programs=self.programs,
         )
+        operations = Operations(desk.inventory, lambda: desk.fleet)
+        self.control = ControlServer(settings.control_socket, settings.state_directory, operations)
         self.http = HttpServer(settings.http, interfaces, desk, tickets, health)
         self._stop = asyncio.Event()
 
@@ -84,8 +91,9 @@ class App:
         await catalogue.refresh()
         inventory = Inventory(settings.database_url)
         await inventory.open()
-        desk = Desk(fleet, settings.fleet_directory, inventory, catalogue)
-        return cls(settings, interfaces, desk, TicketOffice(key, time.monotonic))
+        neighbours = Neighbours(interfaces)
+        desk = Desk(fleet, settings.fleet_directory, inventory, catalogue, neighbours.mac_of)
+        return cls(settings, interfaces, neighbours, desk, TicketOffice(key, time.monotonic))
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads the fleet. Raises ServerError when a port is taken."""
@@ -109,6 +117,7 @@ class App:
             await self._stop_in_stages()
             for task in tasks:
                 task.cancel()
+        self.neighbours.close()
         await self._close_inventory()
         _log.info("stopped")
 
@@ -132,11 +141,13 @@ class App:
         try:
             self.tftp.bind()
             await self.http.bind()
+            await self.control.bind()
             if self.settings.network.dhcp == "proxy":
                 self.dhcp.bind()
                 self.ndp.bind()
         except ServerError:
             self.dhcp.close()
+            await self.control.close()
             await self.http.close(0)
             await self.tftp.drain(0)
             await self.desk.inventory.close()
@@ -148,6 +159,7 @@ class App:
         self.dhcp.close()
         self.ndp.close()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.control.close())
             group.create_task(self.tftp.drain(TRANSFER_GRACE))
             group.create_task(self.http.close(TRANSFER_GRACE))
 

@@ -2,10 +2,14 @@
 
 IluvatarError                 base; its text is one line that names the thing and the remedy
 ├── WireError                 bytes from the network that are not a message (their fault)
+├── UsageError                what a command was given makes no sense (exit 2)
 ├── SettingsError             config.toml or an ILUVATAR_PXE_* variable (exit 2)
 ├── FleetError                one or more findings in the fleet's files (exit 2)
 ├── InventoryError            the database cannot be opened, read or written
 ├── AssetError                a boot file that cannot be served
+├── OperationError            what a person asked for cannot be done to that machine
+│   └── UnknownMachineError   no machine, or more than one, goes by what was given
+├── ControlError              the running daemon cannot be asked
 ├── ServerError               a socket that cannot be bound, an interface that is not there
 └── LabError                  the private virtual network cannot be built or driven
 """
@@ -17,6 +21,10 @@ class IluvatarError(Exception):
 
 class WireError(IluvatarError):
     """A datagram or field that does not decode; the only error a decoder raises."""
+
+
+class UsageError(IluvatarError):
+    """A command's arguments are none that it can do anything with."""
 
 
 class SettingsError(IluvatarError):
@@ -40,6 +48,18 @@ class InventoryError(IluvatarError):
 
 class AssetError(IluvatarError):
     """A boot file that is missing, unreadable or outside its directory."""
+
+
+class OperationError(IluvatarError):
+    """What a person asked for cannot be done: a name that is taken, a machine that a file lists."""
+
+
+class UnknownMachineError(OperationError):
+    """No machine, or more than one, goes by this name, MAC or id."""
+
+
+class ControlError(IluvatarError):
+    """The running daemon's control socket is closed to this user, or silent, or answers nonsense."""
 
 
 class ServerError(IluvatarError):

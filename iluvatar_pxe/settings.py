@@ -61,7 +61,7 @@ Port = Annotated[Whole, Field(ge=1, le=65535)]
 PortOrAny = Annotated[Whole, Field(ge=0, le=65535)]
 InterfaceName = Annotated[str, AfterValidator(_interface_name)]
 Network = Annotated[IPv4Network | Literal["local"], BeforeValidator(_network)]
-Directory = Annotated[Path, BeforeValidator(_no_nul)]
+AnyPath = Annotated[Path, BeforeValidator(_no_nul)]
 
 
 class _Section(BaseModel):
@@ -130,15 +130,22 @@ class FleetSettings(_Section):
 class AssetsSettings(_Section):
     """``[assets]``."""
 
-    directory: Directory | None = None
+    directory: AnyPath | None = None
     """Boot files; the default is ``assets`` in the state directory."""
 
 
 class StateSettings(_Section):
     """``[state]``."""
 
-    directory: Directory | None = None
+    directory: AnyPath | None = None
     """Default: ``/var/lib/iluvatar-pxe`` as root, else ``iluvatar-pxe`` in the XDG state directory."""
+
+
+class ControlSettings(_Section):
+    """``[control]``: where commands that change something reach the daemon."""
+
+    socket: AnyPath | None = None
+    """Default: ``/run/iluvatar-pxe/control.sock`` as root, else ``control.sock`` in the state directory."""
 
 
 class LogSettings(_Section):
@@ -160,6 +167,7 @@ class Settings(_Section):
     fleet: FleetSettings = FleetSettings()
     assets: AssetsSettings = AssetsSettings()
     state: StateSettings = StateSettings()
+    control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
 
     @property
@@ -180,6 +188,11 @@ class Settings(_Section):
         return Path(self.fleet.source)
 
     @property
+    def control_socket(self) -> Path:
+        """Where the daemon listens for commands."""
+        return self.control.socket or default_control_socket(self.state_directory, is_root=os.geteuid() == 0)
+
+    @property
     def database_url(self) -> str:
         """The inventory's SQLAlchemy URL."""
         return self.database.url or f"sqlite:///{self.state_directory / 'inventory.db'}"
@@ -191,6 +204,11 @@ def default_state_directory(environ: Mapping[str, str], *, is_root: bool) -> Pat
         return Path("/var/lib/iluvatar-pxe")
     base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/")) / ".local/state")
     return Path(base) / "iluvatar-pxe"
+
+
+def default_control_socket(state_directory: Path, *, is_root: bool) -> Path:
+    """Return the control socket that nobody configured."""
+    return Path("/run/iluvatar-pxe/control.sock") if is_root else state_directory / "control.sock"
 
 
 def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:

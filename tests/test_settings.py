@@ -14,7 +14,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import SettingsError
-from iluvatar_pxe.settings import Settings, default_state_directory, load_settings, parse_settings
+from iluvatar_pxe.settings import (
+    Settings,
+    default_control_socket,
+    default_state_directory,
+    load_settings,
+    parse_settings,
+)
 
 EVERY_KEY = """
 [network]
@@ -40,6 +46,8 @@ source = "/srv/fleet"
 directory = "/srv/assets"
 [state]
 directory = "/srv/state"
+[control]
+socket = "/srv/control.sock"
 [log]
 level = "debug"
 format = "json"
@@ -71,6 +79,7 @@ def test_every_key_has_the_documented_default() -> None:
         "fleet": {"source": "hosted"},
         "assets": {"directory": None},
         "state": {"directory": None},
+        "control": {"socket": None},
         "log": {"level": "info", "format": "auto"},
     }
 
@@ -85,6 +94,7 @@ def test_the_file_sets_every_key() -> None:
     assert settings.fleet_directory == Path("/srv/fleet")
     assert settings.assets_directory == Path("/srv/assets")
     assert settings.state_directory == Path("/srv/state")
+    assert settings.control_socket == Path("/srv/control.sock")
     assert settings.log.level == "debug"
 
 
@@ -107,6 +117,12 @@ def test_directories_follow_the_state_directory() -> None:
 )
 def test_the_default_state_directory(environ: Mapping[str, str], *, is_root: bool, expected: str) -> None:
     assert default_state_directory(environ, is_root=is_root) == Path(expected)
+
+
+def test_the_default_control_socket() -> None:
+    state = Path("/srv/state")
+    assert default_control_socket(state, is_root=True) == Path("/run/iluvatar-pxe/control.sock")
+    assert default_control_socket(state, is_root=False) == Path("/srv/state/control.sock")
 
 
 def test_the_environment_beats_the_file() -> None:

@@ -4,11 +4,17 @@ import sys
 
 import typer
 
-from iluvatar_pxe.cli import serve
-from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError
+from iluvatar_pxe.cli import db, enrol, fleet, machines, plan, serve
+from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError, UsageError
+from iluvatar_pxe.fleet.yamlfile import printable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("serve")(serve.serve)
+app.command("plan")(plan.plan)
+app.add_typer(machines.app, name="machines")
+app.add_typer(enrol.app, name="enrol")
+app.add_typer(fleet.app, name="fleet")
+app.add_typer(db.app, name="db")
 
 
 @app.callback()
@@ -21,5 +27,6 @@ def main() -> None:
     try:
         app(prog_name="iluvatar-pxe")
     except IluvatarError as error:
-        print(f"iluvatar-pxe: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(2 if isinstance(error, SettingsError | FleetError) else 1)
+        for line in f"iluvatar-pxe: {error}".splitlines():
+            print(printable(line), file=sys.stderr)  # noqa: T201
+        sys.exit(2 if isinstance(error, UsageError | SettingsError | FleetError) else 1)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,9 @@ def announce(app: App) -> None:
     """Say what listens where: a line of log for each interface, and a table for people."""
     for interface in app.interfaces:
         _log.info("listening", **listeners(app.settings, interface))
+    window = app.desk.inventory.window
+    if window.is_open:
+        _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
     if is_console(app.settings.log.format):
         console = Console(highlight=False)
         console.print(_table(app))
@@ -90,8 +94,16 @@ def _next_step(app: App) -> str:
     lines += [
         f"Fleet: {app.settings.fleet_directory} ({len(app.desk.fleet.names)} machines listed)",
         f"Boot files: {app.settings.assets_directory}",
+        f"New machines may join: {_enrolment(app)}",
         "",
         "Next: let a machine boot from the network (PXE or UEFI HTTP Boot); its screen says what to do.",
         f"Or ask: curl http://{app.interfaces[0].address}:{app.settings.http.port}/readyz",
     ]
     return "\n".join(lines)
+
+
+def _enrolment(app: App) -> str:
+    remaining = app.desk.inventory.window.remaining
+    if remaining:
+        return f"for {timedelta(seconds=round(remaining))} more; to end that: iluvatar-pxe enrol close"
+    return "not now; to let them in: iluvatar-pxe enrol open 30m"

@@ -1,40 +1,67 @@
-"""The observed state: one immutable snapshot, replaced at every sighting and recorded a moment later."""
+"""The observed and assigned state: one immutable snapshot, replaced at every change and recorded a moment later."""
 
-from collections import OrderedDict
-from datetime import UTC, datetime
+import asyncio
+import time
+from collections.abc import Callable
 from ipaddress import IPv4Address
-from types import MappingProxyType
-from uuid import uuid4
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID, uuid4
 
-from iluvatar_pxe.inventory.adopt import Adoption, adopt
+import structlog
+
+from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.inventory import files
+from iluvatar_pxe.inventory.assigner import Request, assign
+from iluvatar_pxe.inventory.memory import Memory, wall_clock
+from iluvatar_pxe.inventory.pending import Pending
+from iluvatar_pxe.inventory.queries import Stored
+from iluvatar_pxe.inventory.recognise import merge_text
 from iluvatar_pxe.inventory.recorder import Recorder
 from iluvatar_pxe.inventory.store import Store
-from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot
-from iluvatar_pxe.machines.observe import observed
+from iluvatar_pxe.inventory.window import Window
+from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.merge import merge, split
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.observe import Step
 from iluvatar_pxe.machines.sighting import Sighting
 
-MOST_ADDRESSES = 4096
-"""Addresses remembered: more than the leases of any home network, and the least recently seen goes first."""
+TICK_SECONDS = 60.0
+"""How often the enrolment window is written down and machines that passed by are dropped."""
+FILE_SECONDS = 50.0
+"""How long a backup may take, or putting another file in the database's place: SD cards are slow."""
+
+T = TypeVar("T")
+_log = structlog.get_logger()
 
 
 class Inventory:
-    """What was seen. Answers from memory alone; the database lags by a fraction of a second, or is away for days.
+    """What was seen, and who was assigned what. Answers from memory alone; the database follows.
+
+    What was observed lags by a fraction of a second, or is queued for days where the database is away; what is
+    assigned or changed by people is written before it is in force. Those methods, which are awaited, raise
+    InventoryError within 5 s where they cannot be carried out, and go on to the end when their caller gives up.
 
     Belongs to one event loop. ``await open()``, then ``run()`` in a task group, ``await close()`` after it ended.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """``url`` is SQLAlchemy's, of a SQLite file not opened yet; raises SettingsError for any other."""
-        self._by_mac: dict[str, Machine] = {}
-        self._snapshot = Snapshot()
-        self._macs: OrderedDict[IPv4Address, str] = OrderedDict()
-        self._recorder = Recorder(Store(url), self._adopt)
+        self.window = Window(clock)
+        """Whether machines that the fleet does not list may join; closed while there is no database."""
+        self._store = Store(url)
+        self._pending = Pending()
+        self._memory = Memory(self._pending, clock)
+        self._recorder = Recorder(self._store, self._pending, self._adopt)
+        self._window_known = False
+        self._window_saved_open = False
 
     @property
     def snapshot(self) -> Snapshot:
         """All machines as known now."""
-        return self._snapshot
+        return self._memory.snapshot
 
     @property
     def health(self) -> str | None:
@@ -44,41 +71,174 @@ class Inventory:
     @property
     def dropped_events(self) -> int:
         """How many boot events will never be recorded, because the database was away for too long."""
-        return self._recorder.dropped_events
+        return self._pending.dropped
 
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine last seen at ``address`` since the start, or None; addresses change hands."""
-        mac = self._macs.get(address)
-        return None if mac is None else self._snapshot.machine(mac)
+        return self._memory.machine_at(address)
+
+    def asked_within(self, machine_id: UUID, seconds: float) -> bool:
+        """Say whether the machine asked for a boot by DHCP so lately, and since the start."""
+        return self._memory.asked_within(machine_id, seconds)
+
+    def learn_address(self, sighting: Sighting) -> None:
+        """Remember which machine has an address, when a sighting tells one."""
+        self._memory.learn_address(sighting)
 
     def observe(
-        self, sighting: Sighting, stage: Stage, *, detail: str = "", size: int = 0, milliseconds: float = 0.0
+        self,
+        sighting: Sighting,
+        stage: Stage,
+        *,
+        vouched: bool = False,
+        detail: str = "",
+        cause: str = "",
+        size: int = 0,
+        milliseconds: float = 0.0,
+        chain: str = "",
+        most_attempts: int = 5,
     ) -> Machine:
         """Take in that a machine came to ``stage`` and return it as now known; neither blocks nor raises.
 
-        ``detail`` says what was served, ``size`` how many bytes of it, ``milliseconds`` how long that took.
+        ``vouched``: it is certain who spoke, so what an iPXE script tells of cards and hardware is believed.
+        ``detail`` says what was served and ``cause`` why, ``size`` how many bytes of it, ``milliseconds`` how long
+        that took; ``chain`` names the boot chain when its script was served, see ``machines.observe.Step``.
         """
-        now = datetime.now(UTC)
-        machine = self._see(sighting, stage, now)
-        self._recorder.record(
-            machine,
-            BootEvent(
-                at=now,
-                machine_id=machine.id,
-                generation=machine.generation,
-                stage=stage,
-                detail=detail,
-                bytes=size,
-                milliseconds=milliseconds,
-            ),
-        )
+        step = Step(stage, wall_clock(), chain, most_attempts)
+        machine = self._memory.see(sighting, step, vouched=vouched)
+        self._memory.record(machine, stage, detail, cause, size, milliseconds)
+        self._recorder.wake()
         return machine
 
-    def touch(self, sighting: Sighting, stage: Stage) -> Machine:
-        """Take in a sighting like ``observe``, but without an event: nothing new happened."""
-        machine = self._see(sighting, stage, datetime.now(UTC))
-        self._recorder.record(machine)
+    def touch(self, sighting: Sighting, stage: Stage, *, vouched: bool = False) -> Machine:
+        """Take in a sighting like ``observe``, but without the stage's event: nothing new happened."""
+        machine = self._memory.see(sighting, Step(stage, wall_clock()), vouched=vouched)
+        self._recorder.wake()
         return machine
+
+    def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None:
+        """Record what happened in a machine's boot besides a stage; raises InventoryError when it is no more."""
+        self._memory.note(machine_id, happening, detail, cause)
+        self._recorder.wake()
+
+    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
+        """Give a machine its name and role, unless it has what ``place`` says; return it. See ``assigner.assign``."""
+        known = self._memory.machine(machine_id)
+
+        async def work() -> Machine:
+            machine = self._memory.current(known)
+            request = Request(
+                machine_id=machine.id,
+                generation=machine.generation,
+                place=place,
+                fleet=fleet,
+                now=wall_clock(),
+            )
+            given = await self._recorder.save_with(
+                lambda connection: assign(connection, request, self._store.path, self._store.server_id)
+            )
+            return self._memory.assigned(machine, given)
+
+        return await self._recorder.perform(work)
+
+    async def change(
+        self,
+        machine_id: UUID,
+        edit: Callable[[Machine], Machine],
+        happening: Happening,
+        detail: str,
+        by: str,
+    ) -> Machine:
+        """Change what is wanted or known of a machine, as a person asked for; return it."""
+
+        def work() -> Machine:
+            machine = edit(self._memory.machine(machine_id))
+            self._memory.put(machine)
+            self._memory.record(machine, happening, detail, by)
+            return machine
+
+        return await self._command(work)
+
+    async def forget(self, machine_id: UUID, by: str) -> None:
+        """Remove a machine and its boots; the name that it was assigned stays taken."""
+
+        def work() -> None:
+            machine = self._memory.machine(machine_id)
+            self._memory.remove(machine.id)
+            _log.info("machine-forgotten", machine=machine.title, macs=machine.macs, by=by)
+
+        await self._command(work)
+
+    async def merge(self, one_id: UUID, other_id: UUID, by: str) -> Machine:
+        """Make one machine of two, as a person said that they are; return it."""
+
+        def work() -> Machine:
+            one, other = self._memory.machine(one_id), self._memory.machine(other_id)
+            if one.id == other.id:
+                raise InventoryError(f"{one.title}: is one machine already; name two")
+            latest = max(one, other, key=lambda machine: machine.last_seen)
+            machine, done = merge(one, other, latest.id)
+            self._memory.absorb(done)
+            self._memory.put(machine)
+            absorbed = one if done.absorbed == one.id else other
+            self._memory.record(machine, Happening.MERGED, merge_text(absorbed), by)
+            return machine
+
+        return await self._command(work)
+
+    async def split(self, machine_id: UUID, mac: str, by: str) -> tuple[Machine, Machine]:
+        """Make a machine of its own of one card; return what remains, and the new machine."""
+
+        def work() -> tuple[Machine, Machine]:
+            whole = self._memory.machine(machine_id)
+            try:
+                rest, card = split(whole, mac, uuid4())
+            except ValueError as error:
+                raise InventoryError(str(error)) from error
+            self._memory.put(rest)
+            self._memory.put(card)
+            self._memory.record(rest, Happening.SPLIT, f"{mac} is a machine of its own", by)
+            self._memory.record(card, Happening.SPLIT, f"{mac} was a card of {rest.title}", by)
+            return rest, card
+
+        return await self._command(work)
+
+    async def open_window(self, seconds: float, by: str) -> None:
+        """Let machines that the fleet does not list join, for so many seconds from now."""
+        await self._command(lambda: self._set_window(seconds, by))
+
+    async def close_window(self, by: str) -> None:
+        """Let no more machines join."""
+        await self._command(lambda: self._set_window(0, by))
+
+    async def backup(self, path: Path) -> None:
+        """Write a copy of the database; see ``files.backup``. The recording goes on meanwhile."""
+
+        async def written() -> None:
+            return
+
+        await self._recorder.perform(written)
+        await asyncio.to_thread(files.backup, self._store.path, path)
+
+    async def restore(self, path: Path) -> Path | None:
+        """Put a backup in the database's place; see ``files.restore``. What is known then is what the backup tells."""
+
+        async def work() -> Path | None:
+            kept = await asyncio.to_thread(files.restore, self._store.path, path)
+            self._memory.forget_everything()
+            return kept
+
+        return await self._recorder.replace(work, FILE_SECONDS)
+
+    async def set_aside(self) -> Path:
+        """Move a damaged file away and begin a new one, with what memory knows; see ``files.set_aside``."""
+
+        async def work() -> Path:
+            kept = await asyncio.to_thread(files.set_aside, self._store.path)
+            self._window_known = True  # a new file is no first start
+            return kept
+
+        return await self._recorder.replace(work, FILE_SECONDS)
 
     async def open(self) -> None:
         """Open the database and load the machines, for 5 s at most; without it, boot machines all the same."""
@@ -86,34 +246,54 @@ class Inventory:
 
     async def run(self) -> None:
         """Record what is observed, until cancelled; opens the database when it is not open."""
-        await self._recorder.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._recorder.run())
+            group.create_task(self._tick())
 
     async def close(self) -> None:
         """Record what is left, for 3.5 s at most, and close the database. For when ``run`` has ended."""
+        self._save_window()
         await self._recorder.close()
 
-    def _see(self, sighting: Sighting, stage: Stage, now: datetime) -> Machine:
-        known = self._snapshot.machine(sighting.mac)
-        machine = observed(known, sighting, stage, now=now, fresh_id=uuid4())
-        self._replace_snapshot(self._by_mac | dict.fromkeys(machine.macs, machine))
-        self.learn_address(sighting)
-        return machine
+    async def _command(self, work: Callable[[], T]) -> T:
+        """Do what a person asked for once the database answers, and write it before returning."""
 
-    def _adopt(self, stored: Snapshot) -> Adoption:
-        adoption = adopt(self._snapshot, stored)
-        self._replace_snapshot(dict(adoption.snapshot.by_mac))
-        return adoption
+        async def done_and_written() -> T:
+            result = work()
+            try:
+                await self._recorder.save(durably=True)
+            except InventoryError as error:
+                raise InventoryError(
+                    f"{error}; what was asked is in force, and recorded when that works"
+                ) from error
+            return result
 
-    def _replace_snapshot(self, by_mac: dict[str, Machine]) -> None:
-        """``by_mac`` is never changed from now on; copying it is quick because it is a plain dict."""
-        self._by_mac = by_mac
-        self._snapshot = Snapshot(MappingProxyType(by_mac))
+        return await self._recorder.perform(done_and_written)
 
-    def learn_address(self, sighting: Sighting) -> None:
-        """Remember which machine has an address, when a sighting tells one."""
-        if sighting.address is None:
-            return
-        self._macs[sighting.address] = sighting.mac
-        self._macs.move_to_end(sighting.address)
-        if len(self._macs) > MOST_ADDRESSES:
-            self._macs.popitem(last=False)
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._memory.drop_expired()
+            self._save_window()
+            if self._pending:
+                self._recorder.wake()
+
+    def _adopt(self, stored: Stored) -> None:
+        self._memory.adopt(stored.snapshot)
+        if not self._window_known:
+            self._window_known = True
+            self.window.resume(stored.window, wall_clock())
+        self._queue_window()
+
+    def _set_window(self, seconds: float, by: str) -> None:
+        self.window.open(seconds, by)
+        self._queue_window()
+
+    def _save_window(self) -> None:
+        """Queue the window while it is open, and once after that."""
+        if self.window.is_open or self._window_saved_open:
+            self._queue_window()
+
+    def _queue_window(self) -> None:
+        self._window_saved_open = self.window.is_open
+        self._pending.save_window(self.window.saved(wall_clock()))

@@ -17,6 +17,11 @@ _ALEMBIC = threading.Lock()
 """Alembic's ``op`` and ``context`` are one per process, whichever thread they are used in."""
 
 
+def is_inventory(connection: Connection) -> bool:
+    """Say whether the database was made by this program, in any version."""
+    return bool(MigrationContext.configure(connection).get_current_heads())
+
+
 def is_current(connection: Connection, path: Path) -> bool:
     """Say whether the database has this program's newest revision.
 

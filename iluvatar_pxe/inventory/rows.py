@@ -6,9 +6,11 @@ from ipaddress import IPv4Address
 from typing import Any
 from uuid import UUID
 
-from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.inventory.window import SavedWindow
+from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.machines.states import Assignment, Attempts, Intent, LayerName, Phase, Role, Wish
 from iluvatar_pxe.wire.pxe import CpuArch
 
 Row = dict[str, Any]
@@ -29,6 +31,24 @@ def machine_row(machine: Machine) -> Row:
         "address": machine.address and str(machine.address),
         "first_seen": _utc(machine.first_seen),
         "last_seen": _utc(machine.last_seen),
+        "furthest": machine.furthest.label,
+        "board": _storable(machine.board),
+        "phase": machine.phase.value,
+        "intent": machine.wish.intent.value,
+        "intent_by": _storable(machine.wish.by),
+        "intent_why": _storable(machine.wish.why),
+        "conflict": _storable(machine.conflict),
+        "apart": " ".join(machine.apart),
+        **_attempts_columns(machine.attempts),
+    }
+
+
+def _attempts_columns(attempts: Attempts) -> Row:
+    return {
+        "attempt_chain": _storable(attempts.chain),
+        "attempt_best": attempts.best.label,
+        "attempt_starts": " ".join(_utc(start) for start in attempts.starts),
+        "attempt_boot": attempts.boot,
     }
 
 
@@ -46,10 +66,33 @@ def event_row(event: BootEvent) -> Row:
         "at": _utc(event.at),
         "machine_id": str(event.machine_id),
         "generation": event.generation,
-        "stage": event.stage.label,
+        "stage": event.stage.label if isinstance(event.stage, Stage) else event.stage.value,
         "detail": _storable(event.detail),
         "bytes": event.bytes,
         "milliseconds": event.milliseconds,
+        "cause": _storable(event.cause),
+    }
+
+
+def assignment_row(machine_id: UUID, assignment: Assignment) -> Row:
+    """Return the row of ``assignments``."""
+    return {
+        "name": _storable(assignment.name),
+        "layer": assignment.layer.value,
+        "role": assignment.role.value,
+        "machine_id": str(machine_id),
+        "rule": _storable(assignment.rule),
+        "assigned_at": _utc(assignment.at),
+    }
+
+
+def window_row(window: SavedWindow) -> Row:
+    """Return the row of ``enrolment_window``."""
+    return {
+        "id": 1,
+        "remaining": window.remaining,
+        "ends_at": _utc(window.ends_at),
+        "opened_by": _storable(window.opened_by),
     }
 
 
@@ -59,8 +102,8 @@ def boot_rows(machines: Iterable[Machine], events: Iterable[BootEvent]) -> list[
     Every event gets its boot here. A machine's own boot is among them even when its events were dropped.
     """
     boots: dict[tuple[UUID, int], tuple[datetime, datetime, Stage]] = {}
-    told = [(event.machine_id, event.generation, event.at, event.stage) for event in events]
-    told += [(machine.id, machine.generation, machine.last_seen, machine.reached) for machine in machines]
+    told = [(one.machine_id, one.generation, one.at, _reached(one)) for one in events]
+    told += [(one.id, one.generation, one.last_seen, one.reached) for one in machines]
     for machine_id, generation, at, stage in told:
         start, _, reached = boots.get((machine_id, generation), (at, at, stage))
         boots[machine_id, generation] = (start, at, max(reached, stage))
@@ -76,26 +119,85 @@ def boot_rows(machines: Iterable[Machine], events: Iterable[BootEvent]) -> list[
     ]
 
 
-def machine_of(row: Mapping[str, Any], macs: Sequence[str]) -> Machine:
+def _reached(event: BootEvent) -> Stage:
+    """What happens in a boot besides its stages does not bring it further."""
+    return event.stage if isinstance(event.stage, Stage) else min(Stage)
+
+
+def machine_of(row: Mapping[str, Any], macs: Sequence[str], assignment: Assignment | None) -> Machine:
     """Return the machine in a row of ``machines``; raises ValueError for what was never written from here."""
     return Machine(
         id=UUID(row["id"]),
         macs=tuple(macs),
         generation=int(row["generation"]),
-        reached=_stage(row["reached"]),
+        reached=stage_of(row["reached"]),
+        furthest=stage_of(row["furthest"]),
         firmware=Firmware(row["firmware"]),
         arch=CpuArch(row["arch"]) if row["arch"] else None,
         uuid=UUID(row["uuid"]) if row["uuid"] else None,
         serial=row["serial"],
         manufacturer=row["manufacturer"],
         product=row["product"],
+        board=row["board"],
         address=IPv4Address(row["address"]) if row["address"] else None,
-        first_seen=datetime.fromisoformat(row["first_seen"]).replace(tzinfo=UTC),
-        last_seen=datetime.fromisoformat(row["last_seen"]).replace(tzinfo=UTC),
+        first_seen=moment_of(row["first_seen"]),
+        last_seen=moment_of(row["last_seen"]),
+        phase=Phase(row["phase"]),
+        wish=Wish(Intent(row["intent"]), row["intent_by"], row["intent_why"]),
+        assignment=assignment,
+        attempts=_attempts_of(row),
+        conflict=row["conflict"],
+        apart=tuple(row["apart"].split()),
     )
 
 
-def _stage(label: str) -> Stage:
+def _attempts_of(row: Mapping[str, Any]) -> Attempts:
+    return Attempts(
+        chain=row["attempt_chain"],
+        best=stage_of(row["attempt_best"]),
+        starts=tuple(moment_of(start) for start in row["attempt_starts"].split()),
+        boot=int(row["attempt_boot"]),
+    )
+
+
+def assignment_of(row: Mapping[str, Any]) -> Assignment:
+    """Return the assignment in a row of ``assignments``; raises ValueError as ``machine_of`` does."""
+    return Assignment(
+        name=row["name"],
+        layer=LayerName(row["layer"]),
+        role=Role(row["role"]),
+        rule=row["rule"],
+        at=moment_of(row["assigned_at"]),
+    )
+
+
+def window_of(row: Mapping[str, Any]) -> SavedWindow:
+    """Return the window in a row of ``enrolment_window``; raises ValueError as ``machine_of`` does."""
+    return SavedWindow(float(row["remaining"]), moment_of(row["ends_at"]), row["opened_by"])
+
+
+def event_of(row: Mapping[str, Any]) -> BootEvent:
+    """Return the event in a row of ``boot_events``; raises ValueError as ``machine_of`` does."""
+    happenings = {happening.value for happening in Happening}
+    return BootEvent(
+        at=moment_of(row["at"]),
+        machine_id=UUID(row["machine_id"]),
+        generation=int(row["generation"]),
+        stage=Happening(row["stage"]) if row["stage"] in happenings else stage_of(row["stage"]),
+        detail=row["detail"],
+        cause=row["cause"],
+        bytes=int(row["bytes"]),
+        milliseconds=float(row["milliseconds"]),
+    )
+
+
+def moment_of(text: str) -> datetime:
+    """Return a time as it is written in the database; one without a zone is UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def stage_of(label: str) -> Stage:
+    """Return the stage of this label; raises ValueError when there is none."""
     for stage in Stage:
         if stage.label == label:
             return stage

@@ -1,23 +1,20 @@
 """The inventory's SQLite file."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, case, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Engine, select
 
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory import migrate, tables
+from iluvatar_pxe.inventory.batch import Batch
 from iluvatar_pxe.inventory.engine import file_url, make_engine, writing
 from iluvatar_pxe.inventory.failures import reported
-from iluvatar_pxe.inventory.rows import Row, boot_rows, event_row, interface_rows, machine_of, machine_row
-from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot
+from iluvatar_pxe.inventory.queries import Stored, read_stored
+from iluvatar_pxe.inventory.writes import write_batch
 
-_STAGE_ORDER = {stage.label: int(stage) for stage in Stage}
+T = TypeVar("T")
 
 
 class Store:
@@ -56,32 +53,20 @@ class Store:
             with engine.connect() as connection:
                 self._server_id = connection.scalars(select(tables.local_server.c.id)).one()
 
-    def load(self) -> Snapshot:
-        """Return all machines by MAC."""
-        macs: defaultdict[str, list[str]] = defaultdict(list)
+    def load(self) -> Stored:
+        """Return all machines, and the enrolment window."""
         with reported(self.path), self._opened().connect() as connection:
-            for mac, machine_id in connection.execute(
-                select(tables.interfaces.c.mac, tables.interfaces.c.machine_id).order_by(
-                    tables.interfaces.c.position
-                )
-            ):
-                macs[machine_id].append(mac)
-            rows = [row._asdict() for row in connection.execute(select(tables.machines))]
-        found = [self._machine(row, macs[row["id"]]) for row in rows]
-        return Snapshot(MappingProxyType({mac: machine for machine in found for mac in machine.macs}))
+            return read_stored(connection, self.path)
 
-    def write(self, machines: Collection[Machine], events: Sequence[BootEvent]) -> None:
-        """Insert or update the machines and add the events, all or nothing.
+    def write(self, batch: Batch, *, durably: bool = False) -> None:
+        """Write a batch, all or nothing; ``durably``: so that no loss of power undoes it."""
+        self.write_with(batch, lambda _: None, durably=durably)
 
-        The machine of every event is among ``machines`` or in the database already.
-        """
-        with reported(self.path), writing(self._opened()).begin() as connection:
-            self._upsert(connection, tables.machines, [machine_row(machine) for machine in machines])
-            self._upsert(connection, tables.interfaces, [row for m in machines for row in interface_rows(m)])
-            self._upsert(connection, tables.boots, boot_rows(machines, events))
-            if events:
-                rows = [event_row(event) | {"server_id": self._server_id} for event in events]
-                connection.execute(tables.boot_events.insert(), rows)
+    def write_with(self, batch: Batch, work: Callable[[Connection], T], *, durably: bool = True) -> T:
+        """Write a batch and then run ``work``, in one transaction that has the write lock from its beginning."""
+        with reported(self.path), writing(self._opened(), durably=durably).begin() as connection:
+            write_batch(connection, batch, self._server_id)
+            return work(connection)
 
     def close(self) -> None:
         """Close the file; harmless when it is not open."""
@@ -93,29 +78,3 @@ class Store:
         if self._engine is None:
             raise InventoryError(f"{self.path}: not open; open it first")
         return self._engine
-
-    def _machine(self, row: Mapping[str, Any], macs: Sequence[str]) -> Machine:
-        try:
-            return machine_of(row, macs)
-        except (TypeError, ValueError) as error:
-            raise InventoryError(
-                f"{self.path}: machines, id {row['id']}: {error}; correct that row"
-            ) from error
-
-    def _upsert(self, connection: Connection, table: Table, rows: list[Row]) -> None:
-        if not rows:
-            return
-        statement = insert(table)
-        keys = [column.name for column in table.primary_key]
-        new: dict[str, ColumnElement[Any]] = {
-            name: statement.excluded[name] for name in [*rows[0], "server_id"] if name not in keys
-        }
-        if table is tables.boots:
-            del new["started_at"]  # the first to tell is right: a Pi's clock may have been set back since
-            new["reached"] = _later_stage(table.c.reached, statement.excluded.reached)
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=new)
-        connection.execute(statement, [row | {"server_id": self._server_id} for row in rows])
-
-
-def _later_stage(old: ColumnElement[str], new: ColumnElement[str]) -> ColumnElement[str]:
-    return case((case(_STAGE_ORDER, value=new) > case(_STAGE_ORDER, value=old), new), else_=old)

@@ -1,10 +1,12 @@
 """The database's tables. Named for people with ``sqlite3``; the views made for them are in the migrations.
 
 Times are UTC ISO 8601 text with milliseconds (``2026-11-22T18:30:00.123Z``), so that they sort as text.
-Ids are UUIDs as text. ``server_id`` is the server that wrote the row last.
+Ids are UUIDs as text. ``server_id`` is the server that wrote the row last. What may be missing is NULL; text that is
+empty says nothing.
 """
 
 from sqlalchemy import (
+    CheckConstraint,
     Column,
     Float,
     ForeignKey,
@@ -15,6 +17,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 metadata = MetaData()
@@ -43,8 +46,25 @@ machines = Table(
     Column("first_seen", Text, nullable=False),
     Column("last_seen", Text, nullable=False),
     Column("server_id", Text, nullable=False),
+    Column("furthest", Text, nullable=False, server_default="discover"),
+    Column("board", Text, nullable=False, server_default=""),
+    Column("phase", Text, nullable=False, server_default="discovered"),
+    Column("intent", Text, nullable=False, server_default="boot"),
+    Column("intent_by", Text, nullable=False, server_default=""),
+    Column("intent_why", Text, nullable=False, server_default=""),
+    Column("conflict", Text, nullable=False, server_default=""),
+    Column("apart", Text, nullable=False, server_default=""),
+    Column("attempt_chain", Text, nullable=False, server_default=""),
+    Column("attempt_best", Text, nullable=False, server_default="discover"),
+    Column("attempt_starts", Text, nullable=False, server_default=""),
+    Column("attempt_boot", Integer, nullable=False, server_default="0"),
 )
-"""Each machine as last seen; ``generation`` counts its boots, ``reached`` is the stage of the last one."""
+"""Each machine as last seen.
+
+``generation`` counts its boots; ``reached`` is the stage of the last one, ``furthest`` the latest stage of any.
+``phase`` is what was observed, ``intent`` what is wanted, by whom and why; ``conflict`` says why it is not clear which
+machine this is. ``apart`` are MACs that somebody split off, with a space between them. ``attempt_…`` is ``machines.states.Attempts``, the starts as times with a space between them.
+"""
 
 interfaces = Table(
     "interfaces",
@@ -57,6 +77,35 @@ interfaces = Table(
 )
 """Each MAC belongs to one machine; ``position`` counts that machine's MACs from 0, in the order of their being seen."""
 
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("layer", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("machine_id", Text, ForeignKey("machines.id", ondelete="SET NULL")),
+    Column("rule", Text, nullable=False),
+    Column("assigned_at", Text, nullable=False),
+    Column("server_id", Text, nullable=False),
+    PrimaryKeyConstraint("layer", "name"),
+    UniqueConstraint("machine_id"),
+)
+"""Each name that was ever given, and what gave it (``rule``).
+
+A name without ``machine_id`` was that of a machine that was forgotten, renamed or merged: it stays taken.
+"""
+
+enrolment_window = Table(
+    "enrolment_window",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_window"), primary_key=True),
+    Column("remaining", Float, nullable=False),
+    Column("ends_at", Text, nullable=False),
+    Column("opened_by", Text, nullable=False),
+    Column("server_id", Text, nullable=False),
+)
+"""One row, none before the first start: seconds that were left when it was written, and when that would end."""
+
 boots = Table(
     "boots",
     metadata,
@@ -68,7 +117,7 @@ boots = Table(
     Column("server_id", Text, nullable=False),
     PrimaryKeyConstraint("machine_id", "generation"),
 )
-"""Each boot of each machine and how far it came."""
+"""Each boot of each machine and how far it came; the last 100 of each machine."""
 
 boot_events = Table(
     "boot_events",
@@ -82,9 +131,11 @@ boot_events = Table(
     Column("bytes", Integer, nullable=False),
     Column("milliseconds", Float, nullable=False),
     Column("server_id", Text, nullable=False),
+    Column("cause", Text, nullable=False, server_default=""),
     ForeignKeyConstraint(
         ["machine_id", "generation"], ["boots.machine_id", "boots.generation"], ondelete="CASCADE"
     ),
     Index("boot_events_of_boot", "machine_id", "generation"),
 )
-"""Each stage of each boot: what was served (``detail``), its size and how long it took."""
+"""Each stage of each boot, and what happened in it besides: what was served (``detail``), its size, how long it
+took, and why (``cause``)."""

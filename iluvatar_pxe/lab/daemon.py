@@ -127,6 +127,7 @@ def _settings() -> str:
     return (
         f'[network]\ninterfaces = ["{INTERFACE}"]\n'
         f'[state]\ndirectory = "{STATE}"\n'
+        f'[control]\nsocket = "{DIRECTORY}/control.sock"\n'
         f'[assets]\ndirectory = "{_ASSETS}"\n'
         f'[fleet]\nsource = "{_FLEET}"\n'
         '[log]\nformat = "json"\n'

@@ -47,6 +47,9 @@ class Happening(StrEnum):
     """A person changed what is wanted of it, or what is known."""
 
 
+DHCP = frozenset({Stage.DISCOVER, Stage.BOOT_SERVER, Stage.IPXE_DISCOVER})
+"""Stages that are a question by DHCP, which anybody can ask in any name."""
+
 QUESTIONS = frozenset(
     {Stage.DISCOVER, Stage.BOOT_SERVER, Stage.IPXE_DISCOVER, Stage.FIRST_SCRIPT, Stage.SCRIPT, Stage.CONFIRM}
 )

@@ -35,17 +35,25 @@ def identify(sighting: Sighting, snapshot: Snapshot, *, vouched: bool) -> Identi
     own = snapshot.machine(sighting.mac)
     if not vouched or not sighting.macs:
         return Identity(own, macs=(sighting.mac,))
-    listed = (snapshot.machine(mac) for mac in sighting.macs)
+    macs = [mac for mac in sighting.macs if own is None or mac not in own.apart]
+    listed = (snapshot.machine(mac) for mac in macs)
     others = _without(own, (*listed, *snapshot.with_hardware(hardware_of(sighting))))
     conflicts = _moved(own, others, sighting) or _disputes(own, others, sighting)
     if conflicts:
         return Identity(own, macs=(sighting.mac,), conflicts=conflicts)
-    return Identity(own, others, tuple(dict.fromkeys((sighting.mac, *sighting.macs))))
+    return Identity(own, others, tuple(dict.fromkeys((sighting.mac, *macs))))
 
 
 def _without(own: Machine | None, found: Iterable[Machine | None]) -> tuple[Machine, ...]:
-    others = {one.id: one for one in found if one and (own is None or one.id != own.id)}
-    return tuple(others.values())
+    """Return the machines found, each once, but for ``own`` and those that somebody said are not the same."""
+    others = {one.id: one for one in found if one}
+    if own is None:
+        return tuple(others.values())
+    return tuple(one for one in others.values() if one.id != own.id and not _parted(own, one))
+
+
+def _parted(one: Machine, other: Machine) -> bool:
+    return not set(one.apart).isdisjoint(other.macs) or not set(other.apart).isdisjoint(one.macs)
 
 
 def _moved(own: Machine | None, others: Iterable[Machine], sighting: Sighting) -> dict[UUID, str]:

@@ -54,13 +54,16 @@ def merge(one: Machine, other: Machine, speaking: UUID) -> tuple[Machine, Merge]
 def split(machine: Machine, mac: str, fresh_id: UUID) -> tuple[Machine, Machine]:
     """Return the machine without the card ``mac``, and a new machine that has this card and nothing else.
 
+    They stay apart, whatever firmware says, until somebody merges them.
+
     Raises ValueError when the machine has not this card, or no other.
     """
     if mac not in machine.macs:
         raise ValueError(f"{machine.title} has no card {mac}; it has {', '.join(machine.macs)}")
     if len(machine.macs) == 1:
         raise ValueError(f"{mac} is the only card of {machine.title}; to start over, forget it")
-    rest = replace(machine, macs=tuple(one for one in machine.macs if one != mac), conflict="")
+    macs = tuple(one for one in machine.macs if one != mac)
+    rest = replace(machine, macs=macs, conflict="", apart=(*machine.apart, mac))
     card = Machine(
         id=fresh_id,
         macs=(mac,),
@@ -71,6 +74,7 @@ def split(machine: Machine, mac: str, fresh_id: UUID) -> tuple[Machine, Machine]
         last_seen=machine.last_seen,
         firmware=machine.firmware,
         arch=machine.arch,
+        apart=macs,
     )
     return rest, card
 
@@ -87,9 +91,11 @@ def _seniority(machine: Machine) -> tuple[bool, bool, object, UUID]:
 def _united(survivor: Machine, absorbed: Machine, speaks: Machine, done: Merge) -> Machine:
     _, generation = done.renamed(speaks.id, speaks.generation)
     _, counted = done.renamed(survivor.id, survivor.attempts.boot)
+    macs = tuple(dict.fromkeys(survivor.macs + absorbed.macs))
     return replace(
         survivor,
-        macs=tuple(dict.fromkeys(survivor.macs + absorbed.macs)),
+        macs=macs,
+        apart=tuple(mac for mac in dict.fromkeys(survivor.apart + absorbed.apart) if mac not in macs),
         generation=generation,
         reached=speaks.reached,
         furthest=max(survivor.furthest, absorbed.furthest),

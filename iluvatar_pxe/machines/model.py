@@ -9,7 +9,7 @@ from uuid import UUID
 
 from rpds import HashTrieMap
 
-from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.hardware import Hardware, hardware_of
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Attempts, Phase, Wish
@@ -43,6 +43,8 @@ class Machine:
     attempts: Attempts = field(default_factory=Attempts)
     conflict: str = ""
     """In words, why it is not clear which machine this is; empty when it is."""
+    apart: tuple[str, ...] = ()
+    """MACs that somebody said are not this machine's, whatever firmware lists."""
 
     @property
     def title(self) -> str:
@@ -57,8 +59,10 @@ class Machine:
     @property
     def passing(self) -> bool:
         """Say whether it never came further than DHCP, and nobody has decided anything about it."""
-        untouched = self.phase is Phase.DISCOVERED and self.wish == Wish() and not self.conflict
-        return self.furthest <= Stage.IPXE_DISCOVER and untouched and self.assignment is None
+        untouched = (
+            self.phase is Phase.DISCOVERED and self.wish == Wish() and not (self.conflict or self.apart)
+        )
+        return self.furthest in DHCP and untouched and self.assignment is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

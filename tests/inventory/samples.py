@@ -2,14 +2,16 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from iluvatar_pxe.inventory.batch import Batch
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.reading import read_only
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -17,6 +19,16 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 MAC = "52:54:00:00:00:01"
 NOW = datetime(2026, 11, 22, 18, 30, 0, 123000, tzinfo=UTC)
 DEADLINE_SECONDS = 40
+
+
+class Clock:
+    """A monotonic clock that goes forward when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def machine(number: int = 1, **changes: Any) -> Machine:
@@ -29,7 +41,8 @@ def machine(number: int = 1, **changes: Any) -> Machine:
         "last_seen": NOW,
         "firmware": Firmware.UEFI_PXE,
     }
-    return Machine(**known | changes)
+    known |= changes
+    return Machine(**{"furthest": known["reached"]} | known)
 
 
 def event(number: int = 1, **changes: Any) -> BootEvent:
@@ -48,6 +61,21 @@ def event(number: int = 1, **changes: Any) -> BootEvent:
 def sighting(mac: str = MAC, **changes: Any) -> Sighting:
     known: dict[str, Any] = {"firmware": Firmware.UEFI_PXE}
     return Sighting(mac=mac, **known | changes)
+
+
+def script(*macs: str, **changes: Any) -> Sighting:
+    """Return what an iPXE script tells, whose card is the first of ``macs``."""
+    return sighting(macs[0], macs=macs, **{"firmware": Firmware.IPXE} | changes)
+
+
+def batch(machines: Iterable[Machine] = (), events: Iterable[BootEvent] = (), **more: Any) -> Batch:
+    return Batch(machines={one.id: one for one in machines}, events=tuple(events), **more)
+
+
+def known(file: Path) -> dict[str, Machine]:
+    """Return the machines in a database by MAC."""
+    snapshot = read_only(url_of(file)).snapshot
+    return {mac: snapshot.by_id[owner] for mac, owner in snapshot.owners.items()}
 
 
 def url_of(file: Path) -> str:

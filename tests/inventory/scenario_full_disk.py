@@ -46,7 +46,7 @@ async def fills_up_while_running(directory: Path) -> None:
         fill(filler)
         observe(inventory, range(1, 100))
         await until(lambda: inventory.health)
-        sys.stdout.write(f"{inventory.health}\n{len(inventory.snapshot.by_mac)} machines known\n")
+        sys.stdout.write(f"{inventory.health}\n{len(inventory.snapshot.by_id)} machines known\n")
         filler.unlink()
         await until(lambda: inventory.health is None)
     sys.stdout.write(f"{rows(file, 'SELECT count(*) FROM boot_events')[0][0]} events recorded\n")
@@ -59,7 +59,7 @@ async def full_from_the_start(directory: Path) -> None:
     await inventory.open()
     async with running(inventory):
         observe(inventory, range(10))
-        sys.stdout.write(f"{inventory.health}\n{len(inventory.snapshot.by_mac)} machines known\n")
+        sys.stdout.write(f"{inventory.health}\n{len(inventory.snapshot.by_id)} machines known\n")
         filler.unlink()
         await until(lambda: inventory.health is None)
     sys.stdout.write(f"{rows(file, 'SELECT count(*) FROM boot_events')[0][0]} events recorded\n")
@@ -76,7 +76,7 @@ async def read_only_at_the_start(directory: Path) -> None:
     async with running(inventory):
         observe(inventory, range(10))
         await until(lambda: inventory.health)
-        sys.stdout.write(f"{inventory.health}\n{len(inventory.snapshot.by_mac)} machines known\n")
+        sys.stdout.write(f"{inventory.health}\n{len(inventory.snapshot.by_id)} machines known\n")
         remount(directory, "rw")
         await until(lambda: inventory.health is None)
     sys.stdout.write(f"{rows(file, 'SELECT count(*) FROM boot_events')[0][0]} events recorded\n")

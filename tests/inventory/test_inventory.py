@@ -13,11 +13,22 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inventory.samples import DEADLINE_SECONDS, MAC, event, machine, rows, running, sighting, until, url_of
+from inventory.samples import (
+    DEADLINE_SECONDS,
+    MAC,
+    batch,
+    event,
+    known,
+    machine,
+    rows,
+    running,
+    sighting,
+    until,
+    url_of,
+)
 from structlog.testing import capture_logs
 
-from iluvatar_pxe.inventory import inventory as inventory_module
-from iluvatar_pxe.inventory import recorder
+from iluvatar_pxe.inventory import memory, recorder
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.store import Store
 from iluvatar_pxe.machines.boots import Stage
@@ -48,7 +59,7 @@ def stored(file: Path, *machines_and_events: tuple[int, int]) -> None:
     store = Store(url_of(file))
     store.open()
     for number, generation in machines_and_events:
-        store.write([machine(number, generation=generation)], [event(number, generation=generation)])
+        store.write(batch([machine(number, generation=generation)], [event(number, generation=generation)]))
     store.close()
 
 
@@ -97,7 +108,7 @@ def test_a_machine_is_known_at_once(inventory: Inventory) -> None:
 def test_a_snapshot_cannot_be_changed(inventory: Inventory) -> None:
     inventory.observe(sighting(), Stage.DISCOVER)
     with pytest.raises(TypeError):
-        del inventory.snapshot.by_mac[MAC]  # type: ignore[attr-defined]
+        del inventory.snapshot.owners[MAC]  # type: ignore[attr-defined]
 
 
 def test_a_machine_is_found_by_the_address_it_was_last_seen_at(inventory: Inventory) -> None:
@@ -110,7 +121,7 @@ def test_a_machine_is_found_by_the_address_it_was_last_seen_at(inventory: Invent
 
 
 def test_addresses_are_bounded(inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventory_module, "MOST_ADDRESSES", 2)
+    monkeypatch.setattr(memory, "MOST_ADDRESSES", 2)
     for last in (1, 2, 1, 3):
         inventory.observe(sighting(address=IPv4Address(last)), Stage.NBP)
     assert [inventory.machine_at(IPv4Address(last)) is not None for last in (1, 2, 3)] == [True, False, True]
@@ -173,20 +184,16 @@ def test_a_clean_stop_loses_nothing(steps: list[tuple[int, Stage, int]], opened:
             assert not steps
             return
         assert recorded_stages(file) == [stage.label for _, stage, _ in steps]
-        store = Store(url_of(file))
-        store.open()
-        kept = {mac: (m.id, m.generation, m.reached) for mac, m in store.load().by_mac.items()}
-        store.close()
-    assert kept == {mac: (m.id, m.generation, m.reached) for mac, m in inventory.snapshot.by_mac.items()}
+        kept = {mac: (m.id, m.generation, m.reached) for mac, m in known(file).items()}
+    there = inventory.snapshot
+    found = {mac: there.by_id[owner] for mac, owner in there.owners.items()}
+    assert kept == {mac: (m.id, m.generation, m.reached) for mac, m in found.items()}
 
 
 async def test_kill_9_after_the_batch_keeps_it(file: Path) -> None:
     with killed_at_the_end("scenario_observe", file):
         await until(lambda: written(file) == ["discover", "nbp"])
-    store = Store(url_of(file))
-    store.open()
-    assert store.load().by_mac[MAC].serial == "CZ1"
-    store.close()
+    assert known(file)[MAC].serial == "CZ1"
     assert recorded_stages(file) == ["discover", "nbp"]
     assert rows(file, "PRAGMA integrity_check") == [("ok",)]
 
@@ -241,7 +248,7 @@ async def test_a_stop_while_a_write_waits_for_a_lock_writes_it_once(inventory: I
         async with asyncio.TaskGroup() as group:
             run = group.create_task(inventory.run())
             inventory.observe(sighting(), Stage.DISCOVER)
-            await until(lambda: not inventory._recorder._pending)  # it is being written
+            await until(lambda: not inventory._pending)  # it is being written
             run.cancel()
         inventory.observe(sighting(), Stage.NBP)
     await inventory.close()
@@ -263,7 +270,7 @@ async def test_a_disk_that_does_not_answer_is_a_fault_too(
     inventory: Inventory, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await inventory.open()
-    monkeypatch.setattr(recorder, "_SLOW_SECONDS", 0.01)
+    monkeypatch.setattr(recorder, "SLOW_SECONDS", 0.01)
     async with running(inventory):
         with locked(file):
             inventory.observe(sighting(), Stage.DISCOVER)
@@ -300,7 +307,7 @@ async def test_boots_seen_without_the_database_are_counted_on(inventory: Invento
         await until(lambda: inventory.health is None)
         seen = inventory.observe(sighting(), Stage.NBP)
     assert (seen.id, seen.generation) == (machine(1).id, 8)
-    assert len(inventory.snapshot.by_mac) == 3
+    assert len(inventory.snapshot.owners) == 3
     assert rows(file, "SELECT macs, boots FROM machine_overview ORDER BY macs") == [
         ("52:54:00:00:00:01", 8),
         ("52:54:00:00:00:02", 4),

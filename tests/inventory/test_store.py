@@ -9,13 +9,19 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from inventory.samples import NOW, event, machine, rows, url_of
+from inventory.samples import NOW, batch, event, machine, rows, url_of
 
 from iluvatar_pxe.errors import InventoryError, SettingsError
+from iluvatar_pxe.inventory.batch import Batch
+from iluvatar_pxe.inventory.queries import Stored
 from iluvatar_pxe.inventory.store import Store
 from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.machines.states import Assignment, Attempts, Intent, LayerName, Phase, Role, Wish
 from iluvatar_pxe.wire.pxe import CpuArch
+
+GIVEN = Assignment(name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=NOW)
 
 
 @pytest.fixture
@@ -45,49 +51,58 @@ def test_machines_come_back_as_they_were(store: Store) -> None:
         2,
         macs=("52:54:00:00:00:0b", "52:54:00:00:00:0a"),
         arch=CpuArch.ARM64,
+        furthest=Stage.CONFIG,
         uuid=UUID(int=2**127 + 5),
         serial="CZ123",
         manufacturer="Großhändler",
         product="Thing 2",
+        board="0A1B",
         address=IPv4Address("192.168.1.7"),
         last_seen=NOW + timedelta(hours=1),
+        phase=Phase.FAILED,
+        wish=Wish(Intent.HOLD, "anna", "broken"),
+        attempts=Attempts("talos", Stage.KERNEL, (NOW, NOW + timedelta(minutes=1)), 7),
+        conflict="two machines in one",
+        assignment=GIVEN,
     )
-    store.write([bare, full], [])
-    assert store.load().by_mac == {bare.macs[0]: bare, full.macs[0]: full, full.macs[1]: full}
+    store.write(batch([bare, full]))
+    assert store.load().snapshot == Snapshot.of([bare, full])
 
 
 def test_an_empty_database_is_an_empty_snapshot(store: Store) -> None:
-    assert store.load().by_mac == {}
+    assert store.load() == Stored(Snapshot(), None)
 
 
 def test_writing_nothing_is_nothing(store: Store) -> None:
-    store.write([], [])
-    assert store.load().by_mac == {}
+    store.write(Batch())
+    assert store.load() == Stored(Snapshot(), None)
 
 
 def test_a_machine_is_updated_not_doubled(store: Store) -> None:
-    store.write([machine()], [])
+    store.write(batch([machine()]))
     later = machine(generation=2, reached=Stage.DISCOVER, serial="now known")
-    store.write([later], [])
-    assert list(store.load().by_mac.values()) == [later]
+    store.write(batch([later]))
+    assert list(store.load().snapshot.by_id.values()) == [later]
 
 
 def test_a_mac_belongs_to_the_machine_that_had_it_last(store: Store) -> None:
-    store.write([machine(1)], [])
+    store.write(batch([machine(1)]))
     other = machine(2, macs=machine(1).macs)
-    store.write([other], [])
-    assert list(store.load().by_mac.values()) == [other]
+    store.write(batch([other]))
+    assert list(store.load().snapshot.by_id.values()) == [other]
 
 
 def test_events_are_kept_in_order_with_their_boots(store: Store, file: Path) -> None:
     second = NOW + timedelta(seconds=1)
     store.write(
-        [machine(generation=2, reached=Stage.DISCOVER, last_seen=second)],
-        [
-            event(stage=Stage.KERNEL),
-            event(stage=Stage.NBP, detail="read again"),
-            event(stage=Stage.DISCOVER, generation=2, at=second),
-        ],
+        batch(
+            [machine(generation=2, reached=Stage.DISCOVER, last_seen=second)],
+            [
+                event(stage=Stage.KERNEL),
+                event(stage=Stage.NBP, detail="read again"),
+                event(stage=Stage.DISCOVER, generation=2, at=second),
+            ],
+        )
     )
     assert rows(
         file, "SELECT generation, stage, detail, bytes, milliseconds FROM boot_events ORDER BY id"
@@ -103,39 +118,39 @@ def test_events_are_kept_in_order_with_their_boots(store: Store, file: Path) -> 
 
 
 def test_a_boot_keeps_its_start_and_its_furthest_stage(store: Store, file: Path) -> None:
-    store.write([machine(reached=Stage.KERNEL)], [event(stage=Stage.KERNEL)])
-    store.write([], [event(stage=Stage.NBP, at=NOW + timedelta(minutes=1))])
+    store.write(batch([machine(reached=Stage.KERNEL)], [event(stage=Stage.KERNEL)]))
+    store.write(batch(events=[event(stage=Stage.NBP, at=NOW + timedelta(minutes=1))]))
     assert rows(file, "SELECT started_at, last_event_at, reached FROM boots") == [
         ("2026-11-22T18:30:00.123Z", "2026-11-22T18:31:00.123Z", "kernel")
     ]
-    store.write([], [event(stage=Stage.CONFIG, at=NOW + timedelta(minutes=2))])
+    store.write(batch(events=[event(stage=Stage.CONFIG, at=NOW + timedelta(minutes=2))]))
     assert rows(file, "SELECT reached FROM boots") == [("config",)]
 
 
 def test_a_boot_whose_events_were_dropped_is_still_there(store: Store, file: Path) -> None:
-    store.write([machine(generation=9)], [])
+    store.write(batch([machine(generation=9)]))
     assert rows(file, "SELECT generation, reached FROM boots") == [(9, "nbp")]
 
 
 def test_a_batch_is_written_whole_or_not_at_all(store: Store, file: Path) -> None:
     with pytest.raises(InventoryError):
-        store.write([machine(1)], [event(1), event(1, milliseconds=float("nan"))])
+        store.write(batch([machine(1)], [event(1), event(1, milliseconds=float("nan"))]))
     assert rows(file, "SELECT * FROM machines") == []
 
 
 def test_times_are_utc_text(store: Store, file: Path) -> None:
     local = NOW.astimezone(timezone(timedelta(hours=5)))
-    store.write([machine(first_seen=local)], [])
+    store.write(batch([machine(first_seen=local)]))
     assert rows(file, "SELECT first_seen FROM machines") == [("2026-11-22T18:30:00.123Z",)]
 
 
 def test_text_that_is_no_utf8_does_not_stop_a_batch(store: Store, file: Path) -> None:
-    store.write([machine()], [event(detail="a\udcffb")])
+    store.write(batch([machine()], [event(detail="a\udcffb")]))
     assert rows(file, "SELECT detail FROM boot_events") == [("a?b",)]
 
 
 def test_rows_carry_the_server_that_wrote_them(store: Store, file: Path) -> None:
-    store.write([machine()], [event()])
+    store.write(batch([machine()], [event()]))
     for table in ("machines", "interfaces", "boots", "boot_events"):
         assert rows(file, f"SELECT server_id FROM {table}") == [(store.server_id,)]
     first = UUID(store.server_id)
@@ -143,47 +158,27 @@ def test_rows_carry_the_server_that_wrote_them(store: Store, file: Path) -> None
     assert UUID(store.server_id) == first
 
 
-def test_the_overview_has_one_row_for_each_machine(store: Store, file: Path) -> None:
-    two = machine(2, macs=("52:54:00:00:00:0b", "52:54:00:00:00:0a"), product="Thing", generation=3)
-    store.write([machine(1), two], [event(1), event(2, generation=3)])
-    shown = rows(
-        file, "SELECT macs, product, firmware, boots, reached, last_boot FROM machine_overview ORDER BY id"
-    )
-    assert shown == [
-        ("52:54:00:00:00:01", "", "uefi-pxe", 1, "nbp", "2026-11-22T18:30:00Z"),
-        ("52:54:00:00:00:0b 52:54:00:00:00:0a", "Thing", "uefi-pxe", 3, "nbp", "2026-11-22T18:30:00Z"),
-    ]
-
-
-def test_the_timeline_counts_seconds_from_the_boot_s_start(store: Store, file: Path) -> None:
-    store.write([machine()], [event(stage=Stage.DISCOVER), event(at=NOW + timedelta(seconds=2.5))])
-    assert rows(file, "SELECT mac, boot, seconds, stage FROM boot_timeline") == [
-        ("52:54:00:00:00:01", 1, 0.0, "discover"),
-        ("52:54:00:00:00:01", 1, 2.5, "nbp"),
-    ]
-
-
 def test_the_file_is_in_wal_mode_with_foreign_keys(store: Store, file: Path) -> None:
     assert rows(file, "PRAGMA journal_mode") == [("wal",)]
     with pytest.raises(InventoryError, match="FOREIGN KEY"):
-        store.write([], [event(5)])
+        store.write(batch(events=[event(5)]))
 
 
 def test_a_reader_is_not_in_the_way(store: Store, file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM machines").fetchall()
-        store.write([machine()], [event()])
+        store.write(batch([machine()], [event()]))
 
 
 def test_a_lock_is_named(store: Store, file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(InventoryError) as caught:
-            store.write([machine()], [])
+            store.write(batch([machine()]))
     assert str(caught.value).startswith(f"{file}: it is locked by another program (")
     assert f"`fuser -v {file}`" in str(caught.value)
-    store.write([machine()], [])
+    store.write(batch([machine()]))
 
 
 def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> None:
@@ -196,7 +191,7 @@ def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> N
 
 
 def test_a_damaged_page_is_named(store: Store, file: Path) -> None:
-    store.write([machine(number) for number in range(1, 200)], [])
+    store.write(batch([machine(number) for number in range(1, 200)]))
     store.close()
     with file.open("r+b") as handle:
         handle.seek(4096)
@@ -205,12 +200,12 @@ def test_a_damaged_page_is_named(store: Store, file: Path) -> None:
 
 
 def test_a_database_opened_for_reading_only_loads_and_says_so_when_writing(store: Store, file: Path) -> None:
-    store.write([machine()], [])
+    store.write(batch([machine()]))
     reader = Store(f"sqlite:///file:{file}?mode=ro&uri=true")
     reader.open()
-    assert list(reader.load().by_mac.values()) == [machine()]
+    assert list(reader.load().snapshot.by_id.values()) == [machine()]
     with pytest.raises(InventoryError) as caught:
-        reader.write([machine()], [])
+        reader.write(batch([machine()]))
     reader.close()
     assert str(caught.value).startswith(f"{file}: it cannot be written (")
 
@@ -227,7 +222,7 @@ def test_a_directory_in_place_of_the_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_row_changed_by_hand_is_named(store: Store, file: Path) -> None:
-    store.write([machine()], [])
+    store.write(batch([machine()]))
     with closing(sqlite3.connect(file)) as other:
         other.execute("UPDATE machines SET reached = 'heaven'")
         other.commit()
@@ -239,11 +234,11 @@ def test_a_row_changed_by_hand_is_named(store: Store, file: Path) -> None:
 
 
 def test_a_time_written_by_hand_without_a_zone_is_utc(store: Store, file: Path) -> None:
-    store.write([machine()], [])
+    store.write(batch([machine()]))
     with closing(sqlite3.connect(file)) as other:
         other.execute("UPDATE machines SET last_seen = '2026-11-22 18:30:00.123'")
         other.commit()
-    assert list(store.load().by_mac.values()) == [machine()]
+    assert list(store.load().snapshot.by_id.values()) == [machine()]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from support.records import record_of
 from iluvatar_pxe.machines.bogus import BOGUS_SERIALS, BOGUS_UUIDS
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.identity import Identity, identify
+from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
@@ -250,3 +251,20 @@ def test_in_doubt_nothing_is_believed_and_nobody_settled_is_joined(
     if not identity.conflicts:
         assert sum(one.phase is not Phase.DISCOVERED for one in together) <= 1
     assert len({one.id for one in together}) == len(together)
+
+
+@pytest.mark.parametrize("speaking", [A, B])
+def test_what_somebody_split_stays_apart_whatever_firmware_lists(speaking: str) -> None:
+    rest, card = split(record_of(A, B, **HARDWARE_1), B, UUID(int=5))
+    told = script(speaking, A, B, **HARDWARE_1)
+    snapshot = Snapshot.of([rest, card])
+    identity = identify(told, snapshot, vouched=True)
+    assert identity.machine == (rest if speaking == A else card)
+    assert (identity.same, identity.macs, identity.conflicts) == ((), (speaking,), {})
+
+
+def test_what_somebody_merged_again_is_one_machine() -> None:
+    rest, card = split(record_of(A, B), B, UUID(int=5))
+    whole, _ = merge(rest, card, rest.id)
+    assert set(whole.macs) == {A, B}
+    assert whole.apart == ()

@@ -168,7 +168,7 @@ def test_a_split_card_starts_over() -> None:
         conflict="in doubt",
     )
     rest, card = split(machine, B, TWO)
-    assert rest == replace(machine, macs=(A, C), conflict="")
+    assert rest == replace(machine, macs=(A, C), conflict="", apart=(B,))
     assert card == record_of(
         B,
         id=TWO,
@@ -177,6 +177,7 @@ def test_a_split_card_starts_over() -> None:
         arch=CpuArch.X86_64,
         first_seen=LATER,
         last_seen=LATER,
+        apart=(A, C),
     )
 
 

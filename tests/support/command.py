@@ -62,12 +62,12 @@ class Host:
         store.write(Batch(machines=by_id, new=ids, events=tuple(events)))
         store.close()
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command, and do not wait for it."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ILUVATAR_PXE_")}
         return subprocess.Popen(
             [*HERE, *arguments, "--config", str(self.config)],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from support.fleets import INITRAMFS, KERNEL
 from support.proxy import discover
@@ -67,7 +67,7 @@ class Station:
     def asks_what_to_boot(self, **told: str) -> Answer:
         """Ask for ``/ipxe`` as the first script does; ``told`` replaces what it says of itself."""
         own = {"mac": self.mac, "arch": "x86_64", "platform": "efi", "product": "Lab", "net0": self.mac}
-        return self.get("/ipxe?" + urlencode(own | told))
+        return self.get("/ipxe?" + urlencode(own | told, quote_via=quote))
 
     def boots(self, **told: str) -> Answer:
         """Ask by DHCP, then for a script."""

@@ -1,0 +1,81 @@
+"""``iluvatar-pxe enrol``: whether machines that no file of the fleet lists may join."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from iluvatar_pxe.cli.control import change
+from iluvatar_pxe.cli.machine_list import machine_lines
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.tables import say, say_json, span, terminal_width
+from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.servers.operations import Answer
+from iluvatar_pxe.servers.requests import LONGEST_WINDOW, CloseWindow, OpenWindow, ShowEnrolment
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
+
+app = typer.Typer(no_args_is_help=True, help="Let new machines join, for a while.")
+
+
+def duration(text: str) -> int:
+    """Return the seconds that ``90s``, ``30m``, ``2h`` or ``1d`` mean, at most 7 days; raises UsageError."""
+    match = _DURATION.fullmatch(text)
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not 0 < seconds <= LONGEST_WINDOW:
+        raise UsageError(f"{text!r} is no time of at most 7 days; write 90s, 30m, 2h or 1d")
+    return seconds
+
+
+@app.command("open")
+def open_window(
+    how_long: Annotated[str, typer.Argument(metavar="DURATION", help="For how long: 90s, 30m, 2h, 1d.")],
+    *,
+    config: ConfigOption = None,
+) -> None:
+    """Let new machines join from now on, for a while."""
+    answer = change(settings_for(config), OpenWindow, seconds=duration(how_long))
+    say([f"{answer['message']} for {span(answer['remaining'])}.", *_modes(answer)])
+
+
+@app.command()
+def close(*, config: ConfigOption = None) -> None:
+    """Let no more new machines join."""
+    answer = change(settings_for(config), CloseWindow)
+    say([f"{answer['message']}.", *_modes(answer)])
+
+
+@app.command()
+def status(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Say whether new machines may join, and which ones wait for it or were refused."""
+    answer = change(settings_for(config), ShowEnrolment)
+    if as_json:
+        say_json(answer)
+    else:
+        say(_status(answer, datetime.now(UTC), terminal_width()))
+
+
+def _status(answer: Answer, now: datetime, width: int | None) -> Iterator[str]:
+    opened = (
+        f"open for {span(answer['remaining'])} more, by {answer['opened_by']}" if answer["open"] else "closed"
+    )
+    yield f"Enrolment mode {answer['mode']}; the window is {opened}."
+    yield from _modes(answer)
+    for heading, key in (("Waiting to be let in", "waiting"), ("Refused at their screens", "refused")):
+        if answer[key]:
+            yield ""
+            yield f"{heading}, seen within a day:"
+            yield from machine_lines(answer[key], now, width, every=True)
+
+
+def _modes(answer: Answer) -> list[str]:
+    """Say what the fleet makes of a window, where that is not what its name says."""
+    meanings = {
+        "join": "fleet.yaml says mode join: new machines join at any time, and as leaders while a window is open.",
+        "hold": "fleet.yaml says mode hold: new machines wait all the same.",
+        "ignore": "fleet.yaml says mode ignore: new machines get no answer all the same.",
+    }
+    return [meanings[answer["mode"]]] if answer["mode"] in meanings else []

@@ -1,0 +1,33 @@
+"""What every command takes."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.log import configure_logging
+from iluvatar_pxe.settings import DEFAULT_FILE, Settings, load_settings
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help=f"Settings of this host. Default: {DEFAULT_FILE}, if it exists."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def settings_for(config: Path | None) -> Settings:
+    """Read the settings of a command whose errors are one line of its own, and no log; raises SettingsError."""
+    configure_logging("critical", "console")
+    return load_settings(config, os.environ)
+
+
+def make_sure(question: str, *, yes: bool) -> None:
+    """Ask, and end the command unless the answer is yes; where nobody can be asked, ``--yes`` is needed; raises UsageError."""
+    if yes:
+        return
+    if not os.isatty(0):
+        raise UsageError("nobody can be asked here; add --yes to go on")
+    typer.confirm(question, abort=True)

@@ -1,0 +1,61 @@
+"""What there is to look at, read without asking the daemon: the inventory, the fleet and the boot files."""
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, list_assets
+from iluvatar_pxe.boot.decide import Context, Decision, decide
+from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.inventory.history import BootRecord
+from iluvatar_pxe.inventory.queries import Stored
+from iluvatar_pxe.inventory.reading import last_boots, read_only
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.servers.desk import sighting_of
+from iluvatar_pxe.servers.lookup import find_machine
+from iluvatar_pxe.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The state of one moment, as recorded and declared."""
+
+    settings: Settings
+    stored: Stored
+    fleet: Fleet
+
+    @classmethod
+    def read(cls, settings: Settings) -> "View":
+        """Read it; a fleet that is not valid counts as empty, with a line to standard error. Raises InventoryError."""
+        stored = read_only(settings.database_url)
+        try:
+            fleet = read_fleet(settings.fleet_directory)
+        except FleetError as error:
+            print(f"iluvatar-pxe: {error.findings[0]}; what the fleet declares is left out", file=sys.stderr)  # noqa: T201
+            fleet = Fleet()
+        return cls(settings, stored, fleet)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """All machines."""
+        return self.stored.snapshot
+
+    def find(self, text: str) -> Machine:
+        """Return the machine that goes by ``text``; raises UnknownMachineError."""
+        return find_machine(text, self.snapshot, self.fleet)
+
+    def boots(self, machine: Machine, most: int) -> tuple[BootRecord, ...]:
+        """Return a machine's last boots, the latest last."""
+        return tuple(reversed(last_boots(self.settings.database_url, machine.id, most)))
+
+    def decide(self, machine: Machine) -> Decision:
+        """Decide what a machine's iPXE would be told now, if it asks itself."""
+        window = self.stored.window
+        context = Context(
+            ready=list_assets(self.settings.assets_directory, SYSTEM_PROGRAMS).names,
+            window_open=window is not None and window.remaining_at(datetime.now(UTC)) > 0,
+        )
+        return decide(sighting_of(machine, Firmware.IPXE), self.snapshot, self.fleet, context)

@@ -1,0 +1,177 @@
+"""What is known now, in memory, and queued for the database at the moment it changes."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from uuid import UUID, uuid4
+
+from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.inventory.adopt import adopt
+from iluvatar_pxe.inventory.passing import PassersBy
+from iluvatar_pxe.inventory.pending import Pending
+from iluvatar_pxe.inventory.recognise import recognise
+from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
+from iluvatar_pxe.machines.merge import Merge
+from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot
+from iluvatar_pxe.machines.observe import Step
+from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.states import Assignment, Phase
+
+MOST_ADDRESSES = 4096
+"""Addresses remembered: more than the leases of any home network, and the least recently seen goes first."""
+
+
+def wall_clock() -> datetime:
+    """Return the time as the database keeps it: in UTC, and in milliseconds."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class Memory:
+    """One snapshot, replaced at every change; every change is queued in ``pending`` too. Belongs to one event loop."""
+
+    def __init__(self, pending: Pending, clock: Callable[[], float]) -> None:
+        """``clock`` is a monotonic one, in seconds."""
+        self.snapshot = Snapshot()
+        self._pending = pending
+        self._clock = clock
+        self._passers = PassersBy()
+        self._macs: OrderedDict[IPv4Address, str] = OrderedDict()
+        self._asked: dict[UUID, float] = {}
+
+    def machine(self, machine_id: UUID) -> Machine:
+        """Return a machine; raises InventoryError when it is no more."""
+        found = self.snapshot.machine_with_id(machine_id)
+        if found is None:
+            raise InventoryError(
+                f"machine {machine_id}: not known any more, forgotten or merged; look again which there are"
+            )
+        return found
+
+    def current(self, known: Machine) -> Machine:
+        """Return a machine, or the one that has turned out since to be it; raises InventoryError when it is no more."""
+        found = self.snapshot.machine_with_id(known.id) or self.snapshot.machine(known.macs[0])
+        return found or self.machine(known.id)
+
+    def machine_at(self, address: IPv4Address) -> Machine | None:
+        """Return the machine last seen at ``address`` since the start, or None; addresses change hands."""
+        mac = self._macs.get(address)
+        return None if mac is None else self.snapshot.machine(mac)
+
+    def asked_within(self, machine_id: UUID, seconds: float) -> bool:
+        """Say whether the machine asked for a boot by DHCP so lately."""
+        asked = self._asked.get(machine_id)
+        return asked is not None and self._clock() - asked <= seconds
+
+    def see(self, sighting: Sighting, step: Step, *, vouched: bool) -> Machine:
+        """Take in a sighting, and record what happened besides the stage; return the machine as now known."""
+        seen = recognise(sighting, step, self.snapshot, uuid4(), vouched=vouched)
+        for merge in seen.merges:
+            self.absorb(merge)
+        for other in seen.disputed:
+            self.put(other)
+        self.put(seen.machine)
+        if step.stage in DHCP:
+            self._asked[seen.machine.id] = self._clock()
+        for machine, happening, detail in seen.happened:
+            self.note(machine.id, happening, detail)
+        if vouched or not sighting.macs:
+            self.learn_address(sighting)
+        return seen.machine
+
+    def put(self, machine: Machine) -> None:
+        """Take in what a machine is now, and drop those that pass by and find no room."""
+        new = self.snapshot.machine_with_id(machine.id) is None
+        self.snapshot = self.snapshot.with_machine(machine)
+        self._pending.add(machine, new=new)
+        for machine_id in self._passers.note(machine, self._clock()):
+            self.remove(machine_id)
+
+    def absorb(self, merge: Merge) -> None:
+        """Take in a merge, whose survivor is put next."""
+        self.snapshot = self.snapshot.without(merge.absorbed)
+        self._pending.merge(merge)
+        self._passers.leave(merge.absorbed)
+        asked = self._asked.pop(merge.absorbed, None)
+        if asked is not None:
+            self._asked[merge.survivor] = max(asked, self._asked.get(merge.survivor, asked))
+
+    def remove(self, machine_id: UUID) -> None:
+        """Take in that a machine is no more."""
+        self.snapshot = self.snapshot.without(machine_id)
+        self._pending.remove(machine_id)
+        self._passers.leave(machine_id)
+        self._asked.pop(machine_id, None)
+
+    def assigned(self, known: Machine, assignment: Assignment) -> Machine:
+        """Take in what the database says that a machine is assigned; return the machine.
+
+        ``known`` is how the machine was before. If it has turned out since to be another one, it is that one's,
+        unless that has its own. If it was forgotten since, its name stays taken.
+        """
+        machine = self.current(known)
+        if machine.id == known.id or machine.assignment is None:
+            phase = Phase.ASSIGNED if machine.phase is Phase.DISCOVERED else machine.phase
+            machine = replace(machine, assignment=assignment, phase=phase)
+            self.put(machine)
+        return machine
+
+    def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None:
+        """Record what happened in a machine's boot besides a stage; raises InventoryError when it is no more."""
+        self.record(self.machine(machine_id), happening, detail, cause)
+
+    def record(
+        self,
+        machine: Machine,
+        stage: Stage | Happening,
+        detail: str,
+        cause: str = "",
+        size: int = 0,
+        milliseconds: float = 0.0,
+    ) -> None:
+        """Queue an event of a machine's boot under way."""
+        event = BootEvent(
+            at=wall_clock(),
+            machine_id=machine.id,
+            generation=machine.generation,
+            stage=stage,
+            detail=detail,
+            cause=cause,
+            bytes=size,
+            milliseconds=milliseconds,
+        )
+        self._pending.add(machine, event)
+
+    def learn_address(self, sighting: Sighting) -> None:
+        """Remember which machine has an address, when a sighting tells one."""
+        if sighting.address is None:
+            return
+        self._macs[sighting.address] = sighting.mac
+        self._macs.move_to_end(sighting.address)
+        if len(self._macs) > MOST_ADDRESSES:
+            self._macs.popitem(last=False)
+
+    def drop_expired(self) -> None:
+        """Drop machines that passed by a day ago."""
+        for machine_id in self._passers.expired(self._clock()):
+            self.remove(machine_id)
+
+    def adopt(self, stored: Snapshot) -> None:
+        """Unite what is known with what the database holds."""
+        adoption = adopt(self.snapshot, stored, self._pending.gone)
+        for merge in adoption.merges:
+            self.absorb(merge)
+        self.snapshot = adoption.snapshot
+        for machine in adoption.unwritten:
+            self._pending.add(machine)
+        for machine_id in self._passers.resume(
+            self.snapshot.by_id.values(), self._clock(), datetime.now(UTC)
+        ):
+            self.remove(machine_id)
+
+    def forget_everything(self) -> None:
+        """Take in that another database is to be in force, with nothing of what is known."""
+        self.snapshot = Snapshot()
+        self._pending.clear()

@@ -1,0 +1,72 @@
+"""The enrolment window: the time in which machines that the fleet does not list may join.
+
+A Raspberry Pi has no clock of its own. It starts somewhere in the past, and jumps forward when it has reached a
+time server. So an open window is measured by the monotonic clock, which does not jump, and over a restart by both
+clocks: the wall clock may shorten what remained, and never lengthens it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+FIRST_WINDOW_SECONDS = 24 * 3600.0
+"""How long it is open after the very first start."""
+FIRST_START = "first start"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedWindow:
+    """A window as written down: the seconds that then remained (0 when closed), and their end by the wall clock."""
+
+    remaining: float
+    ends_at: datetime
+    opened_by: str
+
+    def remaining_at(self, now: datetime) -> float:
+        """Return how many seconds of it a start at ``now`` has left; never more than had remained."""
+        return max(0.0, min(self.remaining, (self.ends_at - now).total_seconds()))
+
+
+class Window:
+    """Open until a moment of the monotonic ``clock``, or closed."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """``clock`` returns seconds that only ever go forward."""
+        self._clock = clock
+        self._closes = clock()
+        self._opened_by = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether unlisted machines may join."""
+        return self.remaining > 0
+
+    @property
+    def remaining(self) -> float:
+        """Return the seconds for which it stays open."""
+        return max(0.0, self._closes - self._clock())
+
+    @property
+    def opened_by(self) -> str:
+        """Return who opened, or closed, it last."""
+        return self._opened_by
+
+    def open(self, seconds: float, by: str) -> None:
+        """Open it for so many seconds from now, whatever it was before."""
+        self._closes = self._clock() + seconds
+        self._opened_by = by
+
+    def close(self, by: str) -> None:
+        """Close it."""
+        self.open(0, by)
+
+    def resume(self, saved: SavedWindow | None, now: datetime) -> None:
+        """Go on where the last run ended; None is a first start. ``now`` is the wall clock's."""
+        if saved is None:
+            self.open(FIRST_WINDOW_SECONDS, FIRST_START)
+        else:
+            self.open(saved.remaining_at(now), saved.opened_by)
+
+    def saved(self, now: datetime) -> SavedWindow:
+        """Return what is to be written down at ``now``, by the wall clock."""
+        return SavedWindow(self.remaining, now + timedelta(seconds=self.remaining), self._opened_by)

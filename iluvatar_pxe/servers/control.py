@@ -1,0 +1,171 @@
+"""The control socket: the HTTP API for root and the daemon's own user, on a unix socket and nowhere else."""
+
+import asyncio
+import errno
+import os
+import pwd
+import socket
+import stat
+import struct
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from aiohttp.web_protocol import RequestHandler
+
+from iluvatar_pxe.errors import ServerError
+from iluvatar_pxe.machines.fingerprint import plain_text
+from iluvatar_pxe.servers.http_api import BY, LARGEST_BODY, OPERATIONS, json_faults, routes
+from iluvatar_pxe.servers.http_faults import quiet_logger
+from iluvatar_pxe.servers.operations import Operations
+from iluvatar_pxe.servers.ratelimit import complain
+
+MOST_CONNECTIONS = 32
+IDLE_SECONDS = 30.0
+"""How long a connection may say nothing."""
+CLAIM = "X-Sudo-User"
+"""Header: who a caller says stands behind the user that the kernel vouches for."""
+STATE = "X-State-Directory"
+"""Header: the state directory that a caller means, URL-encoded; a daemon with another one does nothing for it."""
+
+_DIRECTORY = web.AppKey("state_directory", str)
+_PEER = struct.Struct("3i")
+"""``struct ucred`` of unix(7): process, user and group of the peer when it connected."""
+
+
+class ControlServer:
+    """Listens on the control socket."""
+
+    def __init__(self, path: Path, state_directory: Path, operations: Operations) -> None:
+        self._path = path
+        self._ours: tuple[int, int] | None = None
+        app = web.Application(middlewares=[json_faults, _admit], client_max_size=LARGEST_BODY)
+        app[OPERATIONS], app[_DIRECTORY] = operations, directory_mark(state_directory)
+        app.add_routes(routes())
+        self._runner = _Runner(
+            app,
+            access_log=None,
+            logger=quiet_logger(),
+            keepalive_timeout=IDLE_SECONDS,
+            handle_signals=False,
+            shutdown_timeout=1.0,
+        )
+
+    async def bind(self) -> None:
+        """Listen; raises ServerError. What a dead daemon left is replaced; a live daemon's socket never."""
+        sock = await asyncio.to_thread(_bound, self._path)
+        self._ours = _inode(self._path)
+        await self._runner.setup()
+        await web.SockSite(self._runner, sock).start()
+
+    async def close(self) -> None:
+        """Accept nothing new, let running requests end, and remove the socket."""
+        if self._ours and _inode(self._path) == self._ours:
+            self._path.unlink(missing_ok=True)
+        self._ours = None
+        await self._runner.cleanup()
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
+
+
+class _Server(web.Server):
+    """Keeps no more than ``MOST_CONNECTIONS``."""
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            complain("control.crowded", connections=MOST_CONNECTIONS)
+            transport.abort()
+
+
+@web.middleware
+async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let root in and the daemon's own user, as the kernel knows them."""
+    user = _peer_of(request)
+    if user not in {0, os.geteuid()}:
+        complain("control.forbidden", user=user, asked=request.path)
+        raise web.HTTPForbidden(text="only root and the daemon's own user may ask; try it with sudo")
+    if request.headers.get(STATE, request.app[_DIRECTORY]) != request.app[_DIRECTORY]:
+        raise web.HTTPConflict(
+            text=f"this daemon's state directory is {unquote(request.app[_DIRECTORY])}; name its settings with --config"
+        )
+    request[BY] = await asyncio.to_thread(caller, user, request.headers.get(CLAIM, ""))
+    return await handler(request)
+
+
+def directory_mark(directory: Path) -> str:
+    """Return what a state directory is known by in ``STATE``."""
+    return quote(os.fsencode(os.path.realpath(directory)))
+
+
+def caller(user: int, claim: str) -> str:
+    """Return in words who asks: a user's name, and who says to stand behind it. Blocks: it looks the name up."""
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:
+        name = f"user {user}"
+    return f"{name} (sudo: {plain_text(claim)})" if claim else name
+
+
+def _peer_of(request: web.Request) -> int:
+    """Return the user id of the process that connected."""
+    if request.transport is None:
+        raise web.HTTPServiceUnavailable(text="the connection is gone")
+    sock: socket.socket = request.transport.get_extra_info("socket")
+    _, user, _ = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    return int(user)
+
+
+def _bound(path: Path) -> socket.socket:
+    """Return a socket bound to ``path`` that only its owner and group may open."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _clear(path)
+        return _bind(path)
+    except OSError as error:
+        reason = error.strerror or str(error)  # a path of more than 107 octets has no errno
+        text = f"{path}: cannot listen there: {reason}; set another [control] socket"
+        raise ServerError(text) from error
+
+
+def _bind(path: Path) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.bind(str(path))
+        path.chmod(0o660)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _clear(path: Path) -> None:
+    """Remove the socket of a daemon that has died; raises ServerError where something else is in the way."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise ServerError(f"{path}: is no socket; remove it or set another [control] socket")
+        if _is_live(path):
+            raise ServerError(
+                f"{path}: another daemon listens there; stop it or set another [control] socket"
+            )
+        path.unlink()
+
+
+def _is_live(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(0)  # a daemon too busy to accept is a live one
+        return probe.connect_ex(str(path)) != errno.ECONNREFUSED
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,88 @@
+"""What becomes of a machine that a person changes; pure, so nothing here touches the inventory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.states import ROLES, Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.servers.lookup import listed_as
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What somebody wants of a machine's place; None: as it is, or as the layer has it."""
+
+    name: str | None = None
+    layer: LayerName | None = None
+    role: Role | None = None
+
+
+def place_for(machine: Machine, wanted: Wanted, snapshot: Snapshot, fleet: Fleet, by: str) -> Place:
+    """Return the place that ``by`` wants for a machine; raises OperationError where it cannot have it."""
+    if listed := listed_as(machine, fleet):
+        why = "lists it, and the fleet beats what is set here; change that file"
+        raise OperationError(f"{listed.name}: machines/{listed.name}.yaml {why}")
+    layer = wanted.layer or (machine.assignment.layer if machine.assignment else None)
+    if layer is None:
+        raise OperationError(f"{machine.title}: it has no layer yet; add --layer ainur or --layer arda")
+    if layer not in fleet.layers:
+        raise OperationError(f"{layer}: the fleet has no layers/{layer}.yaml; create it")
+    if wanted.role and wanted.role not in ROLES[layer]:
+        roles = " or ".join(ROLES[layer])
+        raise OperationError(
+            f"{wanted.role}: no role of layer {layer}, whose machines are {roles}; give one of these"
+        )
+    _check_free(machine, wanted.name, snapshot, fleet)
+    return Place(layer=layer, name=wanted.name, role=wanted.role, rule=f"set by {by}")
+
+
+def _check_free(machine: Machine, name: str | None, snapshot: Snapshot, fleet: Fleet) -> None:
+    other = snapshot.named(name) if name else None
+    if name in fleet.names:
+        raise OperationError(f"{name}: machines/{name}.yaml has this name; choose another")
+    if other and other.id != machine.id:
+        raise OperationError(f"{name}: the machine {other.macs[0]} has this name; choose another")
+
+
+def declared_intent(machine: Machine, fleet: Fleet) -> str:
+    """Return in words what the file that lists a machine wants of it, where that is not to boot."""
+    listed = listed_as(machine, fleet)
+    if listed is None or listed.file.intent in {None, Intent.BOOT}:
+        return ""
+    return f"machines/{listed.name}.yaml says intent {listed.file.intent}"
+
+
+def check_undeclared(machine: Machine, fleet: Fleet) -> None:
+    """Raise OperationError where a file of the fleet says what is wanted of a machine."""
+    if why := declared_intent(machine, fleet):
+        raise OperationError(
+            f"{machine.title}: {why}, and the fleet beats what is set here; change that file"
+        )
+
+
+def with_phase(phase: Phase) -> Callable[[Machine], Machine]:
+    """Return the edit that says how far a machine has come, after which its attempts count anew."""
+    return lambda machine: replace(machine, phase=phase, attempts=Attempts())
+
+
+def with_wish(wish: Wish) -> Callable[[Machine], Machine]:
+    """Return the edit that says what is wanted of a machine."""
+    return lambda machine: replace(machine, wish=wish)
+
+
+def released(machine: Machine) -> Machine:
+    """Return the machine with nothing in its way that was put there here; a wish to install it again stays.
+
+    Where it was in doubt which hardware it is, what was told of that is forgotten, to be told anew.
+    """
+    if machine.wish.intent is not Intent.REINSTALL:
+        machine = replace(machine, wish=Wish())
+    if machine.phase is Phase.FAILED:
+        phase = Phase.ASSIGNED if machine.assignment else Phase.DISCOVERED
+        machine = replace(machine, phase=phase, attempts=Attempts())
+    if machine.conflict:
+        machine = replace(machine, conflict="", uuid=None, serial="", manufacturer="", product="")
+    return machine

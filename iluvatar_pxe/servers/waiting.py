@@ -1,0 +1,45 @@
+"""Which machines stand before the door."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.states import Intent
+from iluvatar_pxe.servers.http_enrolment import AT_THE_SCREEN
+from iluvatar_pxe.servers.lookup import listed_as
+
+LATELY = timedelta(days=1)
+"""How long a machine that was switched off since is still told of."""
+
+
+def waiting_machines(snapshot: Snapshot, fleet: Fleet, now: datetime) -> list[Machine]:
+    """Return those seen within a day that have no place and wait for one, the one seen last first.
+
+    They came as far as their own script, which holds them.
+    """
+    return _latest(
+        one
+        for one in snapshot.by_id.values()
+        if one.assignment is None
+        and one.furthest >= Stage.SCRIPT
+        and one.wish.intent is Intent.BOOT
+        and not one.conflict
+        and _lately(one, now)
+        and listed_as(one, fleet) is None
+    )
+
+
+def refused_machines(snapshot: Snapshot, now: datetime) -> list[Machine]:
+    """Return those seen within a day where somebody pressed a key so that they do not join, the latest first."""
+    found = (one for one in snapshot.by_id.values() if one.wish.by == AT_THE_SCREEN and _lately(one, now))
+    return _latest(found)
+
+
+def _lately(machine: Machine, now: datetime) -> bool:
+    return abs(now - machine.last_seen) < LATELY
+
+
+def _latest(machines: Iterable[Machine]) -> list[Machine]:
+    return sorted(machines, key=lambda one: one.last_seen, reverse=True)

@@ -1,0 +1,338 @@
+"""``machines list`` and ``machines show`` as processes, on real databases."""
+
+import os
+import pty
+import subprocess
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from support.command import Host
+from support.daemon import HERE
+
+from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.model import BootEvent, Machine
+from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.machines.states import Assignment, Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.wire.pxe import CpuArch
+
+SEEN = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+FLEET = "rules: [{match: {arch: x86_64}, layer: arda}]\n"
+ARDA = "talos: {version: v1.13.9, schematic: abc}\nconfig: {controlplane: c.yaml, worker: c.yaml}\n"
+
+
+def machine(number: int, **changes: Any) -> Machine:
+    known: dict[str, Any] = {
+        "id": UUID(int=number << 112),
+        "macs": (f"52:54:00:00:00:{number:02x}",),
+        "generation": 1,
+        "reached": Stage.SCRIPT,
+        "furthest": Stage.CONFIG,
+        "first_seen": SEEN,
+        "last_seen": SEEN,
+        "firmware": Firmware.UEFI_PXE,
+        "arch": CpuArch.X86_64,
+    }
+    return Machine(**known | changes)
+
+
+GIVEN = Assignment(
+    name="arda-01", layer=LayerName.ARDA, role=Role.CONTROLPLANE, rule="rule 1 of fleet.yaml", at=SEEN
+)
+JOINED = machine(
+    0x1111,
+    macs=("52:54:00:00:00:01", "52:54:00:00:00:0a"),
+    generation=2,
+    assignment=GIVEN,
+    phase=Phase.JOINED,
+    address=IPv4Address("192.168.1.21"),
+    manufacturer="Dell Inc.",
+    product="OptiPlex 7050",
+    serial="To be filled by O.E.M.",
+    uuid=UUID("4c4c4544-0042-3510-8052-b4c04f4e3232"),
+)
+LISTED = machine(0x1222, macs=("52:54:00:00:00:02",), wish=Wish(Intent.HOLD, "root", "fan"))
+DISPUTED = machine(0x3333, macs=("52:54:00:00:00:03",), conflict="two at once", product="\x1b[2J\n")
+FAILED = machine(
+    0x4444,
+    macs=("52:54:00:00:00:04",),
+    phase=Phase.FAILED,
+    attempts=Attempts("talos", Stage.CONFIG, (SEEN,), 1),
+)
+PASSING = machine(
+    0x5555, macs=("52:54:00:00:00:05",), reached=Stage.DISCOVER, furthest=Stage.DISCOVER, arch=None
+)
+
+
+def event(generation: int, second: int, stage: Stage | Happening, detail: str, **more: Any) -> BootEvent:
+    at = SEEN.replace(second=second)
+    return BootEvent(at=at, machine_id=JOINED.id, generation=generation, stage=stage, detail=detail, **more)
+
+
+EVENTS = (
+    event(1, 1, Stage.DISCOVER, "ipxe/snponly.efi", cause="first"),
+    event(2, 2, Stage.DISCOVER, "ipxe/snponly.efi"),
+    event(2, 3, Stage.NBP, "ipxe/snponly.efi", bytes=123_456, milliseconds=12.3),
+    event(2, 4, Happening.CHANGED, "phase joined", cause="root"),
+)
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
+    made = Host(tmp_path_factory.mktemp("host"))
+    made.write("fleet.yaml", FLEET)
+    made.write("layers/arda.yaml", ARDA)
+    made.write("c.yaml", "machine: {}\n")
+    made.write("machines/big.yaml", 'match: {macs: ["52:54:00:00:00:02"]}\nrole: worker\n')
+    made.know(JOINED, LISTED, DISPUTED, FAILED, PASSING, events=EVENTS)
+    return made
+
+
+def test_the_list_of_a_pipe_is_a_line_for_each_in_full(host: Host) -> None:
+    answer = host.run("machines", "list")
+    days = (datetime.now(UTC) - SEEN).days
+    seen = f"{days} days ago"
+    gap, dots = "  ", r"\x1b[2J\n"
+    assert (answer.status, answer.error) == (0, "")
+    macs = "52:54:00:00:00:01, 52:54:00:00:00:0a"
+    rows = [
+        (
+            "name",
+            "layer",
+            "role",
+            "phase",
+            "intent",
+            "address",
+            "MACs",
+            "make and product",
+            "last seen",
+            "reached",
+        ),
+        (
+            "arda-01",
+            "arda",
+            "controlplane",
+            "joined",
+            "",
+            "192.168.1.21",
+            macs,
+            "Dell Inc. OptiPlex 7050",
+            seen,
+            "script",
+        ),
+        ("big", "arda", "worker", "discovered", "hold", "", "52:54:00:00:00:02", "", seen, "script"),
+        ("-", "", "", "discovered", "conflict", "", "52:54:00:00:00:03", dots, seen, "script"),
+        ("-", "", "", "failed", "", "", "52:54:00:00:00:04", "", seen, "script"),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(10)]
+    table = [
+        gap.join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    assert answer.lines == [*table, "and 1 MAC that only asked for a boot by DHCP: --all lists them"]
+    everything = host.run("machines", "list", "--all")
+    assert [line.split()[0] for line in everything.lines] == ["name", "arda-01", "big", "-", "-", "-"]
+
+
+def test_the_list_of_a_terminal_fits_it(host: Host) -> None:
+    leader, follower = pty.openpty()
+    try:
+        process = subprocess.run(
+            [*HERE, "machines", "list", "--config", str(host.config)],
+            stdout=follower,
+            check=True,
+            env=os.environ | {"COLUMNS": "80"},
+        )
+        os.close(follower)
+        lines = os.read(leader, 100_000).decode().split("\r\n")
+    finally:
+        os.close(leader)
+    assert process.returncode == 0
+    assert all(len(line) <= 80 and line.isprintable() for line in lines)
+    assert lines[0].split() == ["name", "layer", "phase", "address", "make", "and", "last", "seen"]
+
+
+def test_the_list_as_json(host: Host) -> None:
+    machines = host.run("machines", "list", "--json").json
+    assert [one["macs"][0][-2:] for one in machines] == ["01", "02", "03", "04"]
+    assert machines[0] == {
+        "id": "11110000-0000-0000-0000-000000000000",
+        "name": "arda-01",
+        "layer": "arda",
+        "role": "controlplane",
+        "rule": "rule 1 of fleet.yaml",
+        "assigned_at": "2026-01-02T03:04:05.678Z",
+        "listed": False,
+        "phase": "joined",
+        "intent": "boot",
+        "intent_by": None,
+        "intent_why": None,
+        "conflict": None,
+        "address": "192.168.1.21",
+        "macs": ["52:54:00:00:00:01", "52:54:00:00:00:0a"],
+        "manufacturer": "Dell Inc.",
+        "product": "OptiPlex 7050",
+        "board": None,
+        "serial": "To be filled by O.E.M.",
+        "serial_is_bogus": True,
+        "uuid": "4c4c4544-0042-3510-8052-b4c04f4e3232",
+        "uuid_is_bogus": False,
+        "arch": "x86_64",
+        "firmware": "uefi-pxe",
+        "boots": 2,
+        "reached": "script",
+        "furthest": "config",
+        "first_seen": "2026-01-02T03:04:05.678Z",
+        "last_seen": "2026-01-02T03:04:05.678Z",
+        "passing": False,
+    }
+    big = machines[1]
+    assert (big["name"], big["listed"], big["role"], big["rule"]) == (
+        "big",
+        True,
+        "worker",
+        "machines/big.yaml",
+    )
+    assert (big["intent"], big["intent_by"], big["intent_why"]) == ("hold", "root", "fan")
+    assert len(host.run("machines", "list", "--json", "--all").json) == 5
+
+
+def test_everything_about_a_machine(host: Host) -> None:
+    answer = host.run("machines", "show", "arda-01")
+    assert answer.status == 0
+    days = (datetime.now(UTC) - SEEN).days
+    assert answer.lines == [
+        "arda-01",
+        "",
+        "Identity",
+        "  id          11110000-0000-0000-0000-000000000000",
+        "  MACs        52:54:00:00:00:01, 52:54:00:00:00:0a",
+        "  UUID        4c4c4544-0042-3510-8052-b4c04f4e3232",
+        "  serial      To be filled by O.E.M. (many machines have this one: tells nothing)",
+        "  make        Dell Inc.",
+        "  product     OptiPlex 7050",
+        "  firmware    uefi-pxe, x86_64",
+        "  address     192.168.1.21",
+        "",
+        "Place",
+        "  place       controlplane of arda",
+        "  given by    rule 1 of fleet.yaml, on 2026-01-02 03:04 UTC",
+        "  phase       joined",
+        "  intent      boot",
+        f"  seen        first 2026-01-02 03:04 UTC, last {days} days ago",
+        "  reached     script; in any boot: config",
+        "",
+        "Next boot",
+        "  plan        boots its own disk",
+        "  why         it has joined, so it boots its disk; to install it again: iluvatar-pxe machines reinstall",
+        "",
+        "What was considered before",
+        "  request     asks for a boot: ipxe on x86_64",
+        "  identity    known by 52:54:00:00:00:01, 52:54:00:00:00:0a",
+        "  intent      nobody wants anything else than to boot it",
+        "  attempts    does not go round in circles",
+        "",
+        "Boot 1 of 2, 2026-01-02 03:04 UTC: reached discover",
+        "at (UTC)        stage     what              size  why",
+        "01-02 03:04:01  discover  ipxe/snponly.efi        first",
+        "",
+        "Boot 2 of 2, 2026-01-02 03:04 UTC: reached script",
+        "at (UTC)        stage     what              size                why",
+        "01-02 03:04:02  discover  ipxe/snponly.efi",
+        "01-02 03:04:03  nbp       ipxe/snponly.efi  123,456 B in 12 ms",
+        "01-02 03:04:04  changed   phase joined                          root",
+    ]
+
+
+def test_a_machine_as_json(host: Host) -> None:
+    page = host.run("machines", "show", "1111-0000", "--boots", "1", "--json").json
+    assert page["name"] == "arda-01"
+    assert page["plan"]["what"] == "boots its own disk"
+    assert page["plan"]["steps"][-1] == {"step": "joined", "found": page["plan"]["why"]}
+    (boot,) = page["last_boots"]
+    assert (boot["boot"], boot["reached"], boot["started_at"]) == (2, "script", "2026-01-02T03:04:02.678Z")
+    assert boot["events"][1] == {
+        "at": "2026-01-02T03:04:03.678Z",
+        "stage": "nbp",
+        "detail": "ipxe/snponly.efi",
+        "cause": None,
+        "bytes": 123_456,
+        "milliseconds": 12.3,
+    }
+    assert host.run("machines", "show", "arda-01", "--boots", "0", "--json").json["last_boots"] == []
+
+
+def test_a_conflict_is_told_with_ways_to_settle_it(host: Host) -> None:
+    answer = host.run("machines", "show", "5254.0000.0003")
+    name = "52:54:00:00:00:03"
+    lines = answer.lines
+    assert r"  product     \x1b[2J\n" in lines
+    assert "  conflict    two at once" in lines
+    (settle,) = [line for line in lines if line.startswith("  to settle")]
+    for command in (f"release {name};", f"split {name} MAC;", f"merge {name} OTHER"):
+        assert f"iluvatar-pxe machines {command}" in settle
+    assert "  plan        waits" in lines
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        (
+            "nobody",
+            "nobody: no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them",
+        ),
+        ("", ": no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them"),
+        (
+            "52:54:00:00:00:ff",
+            "52:54:00:00:00:ff: no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them",
+        ),
+    ],
+)
+def test_a_machine_that_is_not_there(host: Host, name: str, error: str) -> None:
+    answer = host.run("machines", "show", name)
+    assert (answer.status, answer.output, answer.error) == (1, "", f"iluvatar-pxe: {error}\n")
+
+
+def test_an_empty_inventory(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.know()
+    answer = host.run("machines", "list")
+    assert (answer.status, answer.lines) == (0, ["No machines yet: let one boot from the network."])
+    assert host.run("machines", "list", "--json").json == []
+
+
+def test_no_inventory(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    answer = host.run("machines", "list")
+    text = f"iluvatar-pxe: {host.database}: there is no inventory yet; start the daemon, which makes it\n"
+    assert (answer.status, answer.error) == (1, text)
+    assert not host.database.exists()
+
+
+def test_a_damaged_inventory(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.database.write_bytes(b"nonsense" * 1000)
+    answer = host.run("machines", "list")
+    assert answer.status == 1
+    assert "it is damaged or not a database" in answer.error
+
+
+def test_a_fleet_with_a_fault_is_left_out(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.know(JOINED)
+    host.write("fleet.yaml", "colour: red\n")
+    answer = host.run("machines", "list")
+    fault = f"{host.fleet}/fleet.yaml:1: colour: no such key; remove it or correct its name"
+    assert answer.error == f"iluvatar-pxe: {fault}; what the fleet declares is left out\n"
+    assert answer.status == 0
+    assert answer.lines[1].startswith("arda-01 ")
+
+
+def test_settings_that_are_not_there(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.config.unlink()
+    answer = host.run("machines", "list")
+    text = f"iluvatar-pxe: {host.config}: no such file; create it or leave --config out\n"
+    assert (answer.status, answer.error) == (2, text)
