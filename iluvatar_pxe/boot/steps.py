@@ -92,7 +92,7 @@ def place(case: Case) -> Plan | str:
 
 def assignment(case: Case) -> Plan | str:
     """Whether what its file says of its place is on record."""
-    if case.listed is None or case.sighting.firmware is not Firmware.IPXE:
+    if case.listed is None or not case.sighting.macs:
         return "nothing to put on record"
     file, role = case.listed.file, case.role
     given = case.assignment

@@ -1,7 +1,7 @@
 """What there is to look at, read without asking the daemon: the inventory, the fleet and the boot files."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, list_assets
@@ -58,4 +58,5 @@ class View:
             ready=list_assets(self.settings.assets_directory, SYSTEM_PROGRAMS).names,
             window_open=window is not None and window.remaining_at(datetime.now(UTC)) > 0,
         )
-        return decide(sighting_of(machine, Firmware.IPXE), self.snapshot, self.fleet, context)
+        asking = replace(sighting_of(machine, Firmware.IPXE), macs=machine.macs)
+        return decide(asking, self.snapshot, self.fleet, context)

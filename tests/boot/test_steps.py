@@ -24,7 +24,7 @@ CONFIGS = "config: {controlplane: configs/one.yaml, worker: configs/one.yaml}\n"
 def decided(machine: Machine, lines: str = "", **context: str) -> Decision:
     file = talos("one", MAC) if lines == "talos" else ("one", MAC, lines)
     fleet = fleet_of(file, arda=ARDA + CONFIGS)
-    sighting = Sighting(mac=MAC, firmware=Firmware.IPXE, arch=CpuArch.X86_64)
+    sighting = Sighting(mac=MAC, macs=(MAC,), firmware=Firmware.IPXE, arch=CpuArch.X86_64)
     return decide(sighting, snapshot_of(machine), fleet, Context(ready=READY, **context))  # type: ignore[arg-type]
 
 

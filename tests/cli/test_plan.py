@@ -13,6 +13,7 @@ import pytest
 from support.daemon import HERE, Settings, loopback_settings, write_settings
 from support.fleets import SCHEMATIC
 from support.waiting import PATIENCE
+from support.warm import run_warm
 
 from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.gitops.directory import read_fleet
@@ -90,7 +91,11 @@ class State:
             await inventory.close()
 
     def plan(self, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-        command = [*prefix, *HERE, "plan", *arguments, "--config", str(self.config)]
+        words = ["plan", *arguments, "--config", str(self.config)]
+        command = [*prefix, *HERE, *words]
+        if not prefix:
+            ended = run_warm(*words)
+            return subprocess.CompletedProcess(command, ended.status, ended.output, ended.error)
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
     def pages(self) -> dict[str, tuple[int, int, bytes]]:

@@ -1,5 +1,7 @@
 """docs/proxydhcp.md, "iPXE, TFTP and HTTP": the points that are about scripts and chained iPXE."""
 
+from dataclasses import replace
+
 from support.fleets import fleet_of, talos
 from support.proxy import MAC, ME, Proxy, captured
 
@@ -34,7 +36,7 @@ def test_point_5_5_a_chained_ipxe_with_a_bare_class_keeps_its_architecture() -> 
 
 def test_point_5_10_the_kernels_command_line_names_the_initramfs() -> None:
     sighting = from_ipxe({"mac": MAC, "arch": "x86_64", "platform": "efi"}, ME)
-    plan = Proxy(fleet_of(talos("one", MAC))).decide(sighting)
+    plan = Proxy(fleet_of(talos("one", MAC))).decide(replace(sighting, macs=()))  # as if it were on record
     assert isinstance(plan, RunScript)
     (kernel,) = (
         line for line in machine_script(plan, sighting, LINKS, "T").splitlines() if line.startswith("kernel ")

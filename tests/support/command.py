@@ -10,6 +10,7 @@ from typing import Any
 
 from support.daemon import HERE, loopback_settings, write_settings
 from support.waiting import PATIENCE
+from support.warm import run_warm
 
 from iluvatar_pxe.inventory.batch import Batch
 from iluvatar_pxe.inventory.store import Store
@@ -76,7 +77,9 @@ class Host:
 
     def run(self, *arguments: str) -> Answer:
         """Run a command to its end."""
-        return finished(self.start(*arguments))
+        ended = run_warm(*arguments, "--config", str(self.config))
+        assert "Traceback" not in ended.error, ended.error
+        return Answer(ended.status, ended.output, ended.error)
 
 
 def finished(process: subprocess.Popen[str]) -> Answer:
