@@ -79,7 +79,7 @@ def place(case: Case) -> Plan | str:
     if case.assignment:
         return f"{case.assignment.name}, {case.assignment.role} of {case.assignment.layer}: {case.assignment.rule}"
     if case.open_rule and not case.sighting.macs:
-        why = f"whether {title(*case.open_rule)} matches it is known only when iPXE tells more of it"
+        why = f"iPXE has to tell first whether {title(*case.open_rule)} matches"
         return Hold(why=why, name=case.title, screen=(f"{why}.",))
     if case.matched is None:
         why = f"no file of the fleet lists {case.sighting.mac}, and no rule matches it"
