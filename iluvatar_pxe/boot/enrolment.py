@@ -4,7 +4,7 @@ from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.final import chain_plan
-from iluvatar_pxe.boot.plan import AssignFirst, CountDown, Hold, Ignore, Plan
+from iluvatar_pxe.boot.plan import AssignFirst, CountDown, Hold, Plan
 from iluvatar_pxe.boot.rules import title
 from iluvatar_pxe.boot.screens import counting_down, enrolment_held, unseen, window_closed
 from iluvatar_pxe.fleet.models import EnrolmentMode, Rule
@@ -15,8 +15,6 @@ def enrol(case: Case, number: int, rule: Rule, layer: LayerName) -> Plan:
     """Decide about a machine that ``rule`` would put into ``layer``, and that has no place yet."""
     why = f"{title(number, rule)} would put it into layer {layer}"
     mode = case.fleet.settings.enrolment.mode
-    if mode is EnrolmentMode.IGNORE:
-        return Ignore(f"{why}, but fleet.yaml ignores new machines")
     if mode is EnrolmentMode.HOLD:
         return Hold(
             why=f"{why}, but fleet.yaml holds new machines",

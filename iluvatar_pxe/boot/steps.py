@@ -11,6 +11,7 @@ from iluvatar_pxe.boot.final import chain_plan, guarded
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan
 from iluvatar_pxe.boot.rules import title
 from iluvatar_pxe.boot.screens import circle, conflict, failed, unlisted
+from iluvatar_pxe.fleet.models import EnrolmentMode
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Intent, Phase
 
@@ -78,6 +79,24 @@ def place(case: Case) -> Plan | str:
         return f"listed by machines/{case.listed.name}.yaml: layer {case.listed.file.layer}"
     if case.assignment:
         return f"{case.assignment.name}, {case.assignment.role} of {case.assignment.layer}: {case.assignment.rule}"
+    return _unheard(case) or _by_rule(case)
+
+
+def _unheard(case: Case) -> Plan | None:
+    """Hold a machine whose firmware lists a card that a file names: its word alone does not make it that machine."""
+    claimed = case.machine.claimed if case.machine else ()
+    for one in case.fleet.machines(claimed, "", None):
+        why = (
+            f"its firmware lists a card of machines/{one.name}.yaml, but nothing was heard from that card yet"
+        )
+        remedy = f"Boot it by that card once, or add {case.sighting.mac} to that file."
+        return Hold(why=why, name=case.title, screen=(f"{why[0].upper()}{why[1:]}.", remedy))
+    return None
+
+
+def _by_rule(case: Case) -> Plan:
+    if _is_ignored(case):
+        return Ignore(f"no file of the fleet lists {case.sighting.mac}, and fleet.yaml ignores new machines")
     if case.open_rule and not case.sighting.macs:
         why = f"iPXE has to tell first whether {title(*case.open_rule)} matches"
         return Hold(why=why, name=case.title, screen=(f"{why}.",))
@@ -139,6 +158,12 @@ def _wanted(case: Case) -> tuple[Intent, str]:
     if wish is None or wish.intent is Intent.BOOT:
         return Intent.BOOT, ""
     return wish.intent, f"{wish.by} wants {wish.intent}" + (f": {wish.why}" if wish.why else "")
+
+
+def _is_ignored(case: Case) -> bool:
+    """Say whether new machines get no answer, and no rule wants something else of this one."""
+    answered = case.matched is not None and case.matched[1].intent in {Intent.LOCAL, Intent.HOLD}
+    return case.fleet.settings.enrolment.mode is EnrolmentMode.IGNORE and not answered
 
 
 def _of_rule(case: Case, wanted: Intent | None, source: str) -> Plan:

@@ -8,12 +8,16 @@ import typer
 from iluvatar_pxe.cli.control import change
 from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure, settings_for
 from iluvatar_pxe.cli.tables import say
+from iluvatar_pxe.inventory.files import is_healthy
+from iluvatar_pxe.inventory.store import Store
 from iluvatar_pxe.servers.requests import Backup, Restore, SetAside, Upgrade
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A copy of the database.")]
 
-_LOST = (
-    "What only the database knows is lost: the names and roles of machines that no file lists, and all boots."
+_HEALTHY = "the database is healthy; its machines and names are kept, and only the boots on record stay in the old file"
+_DOUBTFUL = (
+    "what a running daemon knows is kept, and every name that can be read in the old file; "
+    "names are lost only where that cannot be read and no daemon knows them; all boots on record stay in it"
 )
 
 app = typer.Typer(no_args_is_help=True, help="Look after the inventory's database.")
@@ -40,5 +44,7 @@ def restore(file: File, *, config: ConfigOption = None) -> None:
 @app.command()
 def set_aside(*, yes: YesOption = False, config: ConfigOption = None) -> None:
     """Move a damaged database away and begin with an empty one."""
-    make_sure(f"Begin with an empty database? {_LOST}", yes=yes)
-    say([change(settings_for(config), SetAside)["message"], _LOST])
+    settings = settings_for(config)
+    kept = _HEALTHY if is_healthy(Store(settings.database_url).path) else _DOUBTFUL
+    make_sure(f"Begin with an empty database? ({kept})", yes=yes)
+    say([change(settings, SetAside)["message"], kept])

@@ -3,94 +3,132 @@
 import re
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 from uuid import UUID
 
-from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, MachineFile, Rule, Traits
+from pydantic import TypeAdapter
+
+from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match, Rule, Traits
 from iluvatar_pxe.fleet.names import overlap
 from iluvatar_pxe.fleet.source import FLEET_FILE, Source, is_declaration, layer_file
+from iluvatar_pxe.fleet.values import FleetPath, NamePattern
 from iluvatar_pxe.fleet.yamlfile import Location
 from iluvatar_pxe.machines.states import ROLES, Intent, LayerName
 
 _SCRIPT = re.compile(r"#!ipxe\s")
+_LIST = TypeAdapter[list[Any]](list[Any])
+_LAYER = TypeAdapter(LayerName)
+_MATCH = TypeAdapter(Match)
+_RULE = TypeAdapter(Rule)
+_MACHINE = TypeAdapter(MachineFile)
+_PATTERN = TypeAdapter[str](NamePattern)
+_PATH = TypeAdapter[str](FleetPath)
 
 
 def check_fleet(fleet: Fleet, source: Source) -> None:
-    """Note in ``source`` every contradiction between the parts of a fleet."""
-    _check_listed_once(fleet, source)
-    _check_layers(fleet, source)
-    _check_rules(fleet, source)
-    for path, location, boot in _boots(fleet):
-        _check_layer_of(path, location, boot, source)
-        _check_files(path, location, boot, source)
+    """Note in ``source`` every contradiction between the parts of a fleet, those in faulty files included."""
+    _check_listed_once(source)
+    _check_names(fleet, source)
+    _check_rules(source)
+    for path, location in _boots(source):
+        _check_layer_of(path, location, source)
+    for path, location in _files(source):
+        _check_file(path, location, source)
     for machine in fleet.listed:
         _check_configured(machine, fleet, source)
 
 
-def _boots(fleet: Fleet) -> Iterator[tuple[str, Location, MachineFile | Rule]]:
+def _rules(source: Source) -> range:
+    """Return the indexes of the rules."""
+    rules = source.part(FLEET_FILE, ("rules",), _LIST)
+    return range(len(rules or ()))
+
+
+def _boots(source: Source) -> Iterator[tuple[str, Location]]:
     """Every place that says how machines boot."""
-    for index, rule in enumerate(fleet.settings.rules):
-        yield FLEET_FILE, ("rules", index), rule
-    for machine in fleet.listed:
-        yield _path(machine), (), machine.file
+    for index in _rules(source):
+        yield FLEET_FILE, ("rules", index)
+    for path in source.machines:
+        yield path, ()
 
 
-def _check_listed_once(fleet: Fleet, source: Source) -> None:
-    seen: dict[str | tuple[str, UUID], ListedMachine] = {}
-    for machine in fleet.listed:
-        match = machine.file.match
-        keys: dict[Location, str | tuple[str, UUID]] = {
-            ("match", "macs", index): mac for index, mac in enumerate(match.macs)
-        }
-        if match.hardware:
-            keys["match", "serial"] = match.hardware
-        for location, key in keys.items():
+def _files(source: Source) -> Iterator[tuple[str, Location]]:
+    """Every place that may name a file."""
+    for path, location in _boots(source):
+        yield path, (*location, "config")
+        yield path, (*location, "script")
+    for role in ROLES[LayerName.ARDA]:
+        yield layer_file(LayerName.ARDA), ("config", role.value)
+
+
+def _check_listed_once(source: Source) -> None:
+    seen: dict[str | tuple[str, UUID], str] = {}
+    for path in source.machines:
+        match = source.part(path, ("match",), _MATCH)
+        for location, key, what in _keys(match) if match else ():
             if other := seen.get(key):
-                what = key if isinstance(key, str) else f"{match.serial} with UUID {match.uuid}"
-                text = f"{what} is listed in {_path(other)} already; remove it from one of them"
-                source.fault(_path(machine), location, text)
-            seen[key] = machine
+                text = f"{what} is listed in {other} already; remove it from one of them"
+                source.fault(path, location, text)
+            seen[key] = path
 
 
-def _check_layers(fleet: Fleet, source: Source) -> None:
-    for one, other in combinations(fleet.layers, 2):
-        if overlap(fleet.layers[one].names, fleet.layers[other].names):
-            text = f"{fleet.layers[other].names} can give the names of {layer_file(one)}, too; change one of them"
+def _keys(match: Match) -> Iterator[tuple[Location, str | tuple[str, UUID], str]]:
+    """Everything that one file alone may list: where it is written, and how."""
+    for index, mac in enumerate(match.macs):
+        yield ("match", "macs", index), mac, mac
+    if match.hardware:
+        yield ("match", "serial"), match.hardware, f"{match.serial} with UUID {match.uuid}"
+
+
+def _check_names(fleet: Fleet, source: Source) -> None:
+    patterns = {
+        name: fleet.layers[name].names
+        if name in fleet.layers
+        else source.part(layer_file(name), ("names",), _PATTERN)
+        for name in (LayerName.ARDA, LayerName.AINUR)
+    }
+    for (one, its), (other, names) in combinations(patterns.items(), 2):
+        if its and names and overlap(its, names):
+            text = f"{names} can give the names of {layer_file(one)}, too; change one of them"
             source.fault(layer_file(other), ("names",), f"names: {text}")
-    for role, file in fleet.arda.config.items() if fleet.arda else ():
-        _check_file(layer_file(LayerName.ARDA), ("config", role.value), file, source)
 
 
-def _check_rules(fleet: Fleet, source: Source) -> None:
-    rules = fleet.settings.rules
-    for_all = next((number for number, rule in enumerate(rules, 1) if rule.match == Traits()), len(rules))
-    for number in range(for_all + 1, len(rules) + 1):
+def _check_rules(source: Source) -> None:
+    parts = [source.part(FLEET_FILE, ("rules", index), _RULE) for index in _rules(source)]
+    for_all = next(
+        (number for number, rule in enumerate(parts, 1) if rule and rule.match == Traits()), len(parts)
+    )
+    for number in range(for_all + 1, len(parts) + 1):
         text = f"rule {number} is never reached, since rule {for_all} matches every machine; move it up"
         source.fault(FLEET_FILE, ("rules", number - 1), text)
 
 
-def _check_layer_of(path: str, location: Location, boot: MachineFile | Rule, source: Source) -> None:
+def _check_layer_of(path: str, location: Location, source: Source) -> None:
     """A machine that only boots its disk, waits or runs a script needs no layer, unless it names one."""
-    boots_by_layer = boot.chain in {None, "talos"} and boot.intent in {None, Intent.BOOT}
-    if boot.layer is None or layer_file(boot.layer) in source.files:
+    boot = source.part(path, location, _RULE) if location else source.part(path, location, _MACHINE)
+    layer = boot.layer if boot else source.part(path, (*location, "layer"), _LAYER)
+    if layer is None or layer_file(layer) in source.files:
         return
-    if boots_by_layer or "layer" in boot.model_fields_set:
-        key, what = ("chain", "chain talos") if boot.chain == "talos" else ("layer", f"layer {boot.layer}")
-        source.fault(path, (*location, key), f"{what} needs {layer_file(boot.layer)}; create it")
+    if boot is None or "layer" in boot.model_fields_set or _boots_by_layer(boot):
+        talos = boot is not None and boot.chain == "talos"
+        key, what = ("chain", "chain talos") if talos else ("layer", f"layer {layer}")
+        source.fault(path, (*location, key), f"{what} needs {layer_file(layer)}; create it")
 
 
-def _check_files(path: str, location: Location, boot: Boot, source: Source) -> None:
-    for key, file in (("config", boot.config), ("script", boot.script)):
-        if file is not None:
-            _check_file(path, (*location, key), file, source)
-    if boot.script is not None and not _SCRIPT.match(source.files.get(boot.script, "#!ipxe\n")):
-        source.findings.add(boot.script, 1, "is no iPXE script; its first line must be #!ipxe")
+def _boots_by_layer(boot: MachineFile | Rule) -> bool:
+    return boot.chain in {None, "talos"} and boot.intent in {None, Intent.BOOT}
 
 
-def _check_file(path: str, location: Location, file: str, source: Source) -> None:
+def _check_file(path: str, location: Location, source: Source) -> None:
+    file = source.part(path, location, _PATH)
+    if file is None:
+        return
     if file not in source.files:
         source.fault(path, location, f"{file} is no text file of the fleet; create it or correct the path")
     elif is_declaration(file):
         source.fault(path, location, f"{file} is read as part of the fleet; name another file")
+    if location[-1] == "script" and not _SCRIPT.match(source.files.get(file, "#!ipxe\n")):
+        source.findings.add(file, 1, "is no iPXE script; its first line must be #!ipxe")
 
 
 def _check_configured(machine: ListedMachine, fleet: Fleet, source: Source) -> None:
@@ -104,8 +142,4 @@ def _check_configured(machine: ListedMachine, fleet: Fleet, source: Source) -> N
     missing = [role for role in roles if role not in fleet.arda.config]
     if missing:
         text = f"{layer_file(file.layer)}: config has no {' and no '.join(missing)}; add it there, or 'config' here"
-        source.fault(_path(machine), ("role",), text)
-
-
-def _path(machine: ListedMachine) -> str:
-    return f"machines/{machine.name}.yaml"
+        source.fault(f"machines/{machine.name}.yaml", ("role",), text)

@@ -118,7 +118,8 @@ def build_model(file: str, document: CommentedMap, model: type[ModelT], findings
             location = tuple(
                 part for part in fault["loc"] if part != "[key]"
             )  # pydantic's mark of a faulty key
-            findings.add(file, line_of(document, location), _explain(fault, location))
+            text = _explain(fault, location, _spelled(document, location))
+            findings.add(file, line_of(document, location), text)
     except RecursionError:
         findings.add(file, 1, "is nested too deeply; flatten it")
     return None
@@ -129,7 +130,7 @@ def line_of(document: Node, location: Location) -> int:
     node: Any = document
     line: int = node.lc.line + 1 if node.lc.line is not None else 1
     for part in location:
-        if not isinstance(node, CommentedMap | CommentedSeq) or not _has(node, part):
+        if not _has(node, part):
             break
         place = (node.lc.data or {}).get(part)  # a key that a merge (<<) brought in has none here
         line = place[0] + 1 if place else line
@@ -137,14 +138,35 @@ def line_of(document: Node, location: Location) -> int:
     return line
 
 
-def _has(node: Node, part: int | str) -> bool:
+def part_of(document: Node, location: Location) -> Any:
+    """Return the part of a document that ``location`` leads to, or None."""
+    node: Any = document
+    for part in location:
+        if not _has(node, part):
+            return None
+        node = node[part]
+    return node
+
+
+def _has(node: Any, part: int | str) -> bool:
     if isinstance(node, CommentedSeq):
         return isinstance(part, int) and part < len(node)
-    return part in node
+    return isinstance(node, CommentedMap) and part in node
 
 
-def _explain(fault: ErrorDetails, location: Location) -> str:
-    key = ".".join(str(part) for part in location)
+def _spelled(document: Node, location: Location) -> str:
+    """Return a location in words: items are counted from 1, and a single value in place of a list has no number."""
+    words = []
+    for depth, part in enumerate(location):
+        node = part_of(document, location[:depth])
+        if isinstance(part, int) and isinstance(node, CommentedSeq):
+            words.append(str(part + 1))
+        elif isinstance(part, str) or isinstance(node, CommentedMap):
+            words.append(str(part))
+    return ".".join(words)
+
+
+def _explain(fault: ErrorDetails, location: Location, key: str) -> str:
     if location in _GONE:
         return f"{key}: {_GONE[location]}"
     if fault["type"] == "extra_forbidden":

@@ -10,10 +10,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from iluvatar_pxe.errors import InventoryError
 
-_DAMAGED = (
-    "it is damaged or not a database",
-    "stop the daemon and put a backup in its place, or move it away to begin with an empty inventory",
-)
+_REPLACE = "put a backup in its place: iluvatar-pxe db restore FILE, or begin anew: iluvatar-pxe db set-aside"
+_DAMAGED = ("it is damaged or not a database", "{if_damaged}")
 _LOCKED = ("it is locked by another program", "end that program (`fuser -v {path}` names it)")
 
 _SQLITE: Mapping[int, tuple[str, str]] = MappingProxyType(
@@ -38,21 +36,25 @@ _SQLITE: Mapping[int, tuple[str, str]] = MappingProxyType(
 
 
 @contextmanager
-def reported(path: Path) -> Iterator[None]:
-    """Turn every error of the database at ``path``, or of the directory it is in, into InventoryError."""
+def reported(path: Path, *, if_damaged: str = _REPLACE) -> Iterator[None]:
+    """Turn every error of the database at ``path``, or of the directory it is in, into InventoryError.
+
+    ``if_damaged`` is the remedy for a damaged file.
+    """
     try:
         yield
     except DBAPIError as error:
-        raise InventoryError(_line(path, error.orig)) from error
+        raise InventoryError(_line(path, error.orig, if_damaged)) from error
     except (SQLAlchemyError, sqlite3.Error) as error:
-        raise InventoryError(_line(path, error)) from error
+        raise InventoryError(_line(path, error, if_damaged)) from error
     except OSError as error:
         remedy = f"make {path.parent} a directory that the daemon's user can write"
         raise InventoryError(f"{path}: {error.strerror}; {remedy}") from error
 
 
-def _line(path: Path, error: BaseException | None) -> str:
+def _line(path: Path, error: BaseException | None, if_damaged: str) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     text = " ".join(str(error).split())
     cause, remedy = _SQLITE.get(code, ("it is not as expected", "check it with `sqlite3 {path} .schema`"))
-    return f"{path}: {cause} ({text}); {remedy.format(path=path, directory=path.parent)}"
+    remedy = remedy.format(path=path, directory=path.parent, if_damaged=if_damaged)
+    return f"{path}: {cause} ({text}); {remedy}"

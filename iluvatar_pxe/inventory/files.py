@@ -7,18 +7,63 @@
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import URL, Connection
+from sqlalchemy.exc import SQLAlchemyError
+
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory import migrate
-from iluvatar_pxe.inventory.engine import make_reading_engine
+from iluvatar_pxe.inventory.engine import make_engine, make_reading_engine, writing
 from iluvatar_pxe.inventory.failures import reported
+from iluvatar_pxe.inventory.queries import read_names, read_stored
+from iluvatar_pxe.inventory.rows import Row
+from iluvatar_pxe.inventory.writes import carry_over
 
 _COMPANIONS = ("", "-wal", "-shm")
 """The file, and those that SQLite keeps beside it; what is in ``-wal`` belongs to the file of its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Where the file is kept that was replaced, if there was one, and the names that were carried over from it."""
+
+    kept: Path | None
+    carried: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return it as the end of a sentence that begins with "the old one is"."""
+        names = f"; names carried over: {', '.join(self.carried)}" if self.carried else ""
+        return f"{self.kept or 'gone'}{names}"
+
+
+def create(database: Path) -> None:
+    """Make an empty file, and its directory, where there is none: readable by its owner alone.
+
+    What SQLite keeps beside it gets the same mode. Root makes it for the daemon's user, who has the directory.
+    """
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        handle = os.open(database, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _own_like(handle, database.parent)
+        finally:
+            os.close(handle)
+
+
+def is_healthy(database: Path) -> bool:
+    """Say whether the file is an inventory that can be read to its last row; also beside a daemon that writes."""
+    try:
+        _check(database)
+        with reported(database), _reading(database) as connection:
+            read_stored(connection, database)
+    except InventoryError:
+        return False
+    return True
 
 
 def backup(database: Path, target: Path) -> None:
@@ -36,8 +81,11 @@ def backup(database: Path, target: Path) -> None:
         _into_place(copy, target)
 
 
-def restore(database: Path, source: Path) -> Path | None:
-    """Put a copy of the backup ``source`` in the database's place; return where the present file is kept.
+def restore(database: Path, source: Path, known: Sequence[Row] = ()) -> Replaced | None:
+    """Put a copy of the backup ``source`` in the database's place; None where there was nothing to replace.
+
+    Names are never given twice: those that the present file has, or ``known`` (rows of ``assignments``), and the backup
+    has not, are carried over, see ``writes.carry_over``.
 
     Raises InventoryError when ``source`` is damaged, no inventory, or a newer program's; then nothing has changed.
     """
@@ -46,30 +94,77 @@ def restore(database: Path, source: Path) -> Path | None:
         database.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(database.parent) as copy:
             _copy(source, copy)
-            _owned_like(copy, database if database.exists() else database.parent)
-            kept = _move_away(database, "before-restore") if database.exists() else None
-            _into_place(copy, database)
+            carried = _carry_over(copy, [*_names(database), *known])
+            kept = _replace(database, copy, "before-restore")
+    return Replaced(kept, carried) if kept or carried else None
+
+
+def set_aside(database: Path, known: Sequence[Row] = ()) -> Replaced:
+    """Move the database away, whatever state it is in, and put one in its place that has no machines.
+
+    Names that the present file has are carried over where it can be read, but for those of ``known`` (rows of
+    ``assignments``), whose machines are yet to be written.
+    """
+    own = {(row["layer"], row["name"]) for row in known}
+    with reported(database), _temporary(database.parent) as fresh:
+        names = [row for row in _names(database) if (row["layer"], row["name"]) not in own]
+        carried = _carry_over(fresh, names)
+        return Replaced(_replace(database, fresh, "damaged"), carried)
+
+
+def _names(database: Path) -> list[Row]:
+    """Return the rows of ``assignments``; none where the file cannot be read."""
+    if not database.exists():
+        return []
+    try:
+        with _reading(database) as connection:
+            return read_names(connection)
+    except SQLAlchemyError:
+        return []
+
+
+def _carry_over(copy: Path, names: Iterable[Row]) -> tuple[str, ...]:
+    """Bring a file to this program's tables, which may be an empty one, and write the names that it lacks."""
+    engine = make_engine(URL.create("sqlite", database=str(copy)))
+    try:
+        migrate.upgrade(engine)
+        with writing(engine, durably=True).begin() as connection:
+            return carry_over(connection, names)
+    finally:
+        engine.dispose()  # the last one to close the file takes what is in -wal into it
+
+
+def _replace(database: Path, copy: Path, why: str) -> Path | None:
+    """Put ``copy`` in the database's place, and return where the present file is kept."""
+    there = database.exists()
+    handle = os.open(copy, os.O_RDONLY)
+    try:
+        _own_like(handle, database if there else database.parent)
+    finally:
+        os.close(handle)
+    kept = _move_away(database, why) if there else None
+    _into_place(copy, database)
     return kept
-
-
-def set_aside(database: Path) -> Path:
-    """Move the database away, whatever state it is in; return where it is now. The next start makes a new one."""
-    with reported(database):
-        return _move_away(database, "damaged")
 
 
 def _check(source: Path) -> None:
     if not source.is_file():
         raise InventoryError(f"{source}: there is no such file; name a backup")
-    engine = make_reading_engine(source)
+    with reported(source, if_damaged="name another backup"), _reading(source) as connection:
+        verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+        if verdict != "ok":
+            raise InventoryError(f"{source}: it is damaged ({verdict}); name another backup")
+        if not migrate.is_inventory(connection):
+            raise InventoryError(f"{source}: it is a database, but no inventory; name a backup")
+        migrate.is_current(connection, source)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Connection]:
+    engine = make_reading_engine(file)
     try:
-        with reported(source), engine.connect() as connection:
-            verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
-            if verdict != "ok":
-                raise InventoryError(f"{source}: it is damaged ({verdict}); name another backup")
-            if not migrate.is_inventory(connection):
-                raise InventoryError(f"{source}: it is a database, but no inventory; name a backup")
-            migrate.is_current(connection, source)
+        with engine.connect() as connection:
+            yield connection
     finally:
         engine.dispose()
 
@@ -109,7 +204,8 @@ def _temporary(directory: Path) -> Iterator[Path]:
     try:
         yield copy
     finally:
-        copy.unlink(missing_ok=True)
+        for companion in _COMPANIONS:
+            copy.with_name(copy.name + companion).unlink(missing_ok=True)
 
 
 def _into_place(copy: Path, target: Path) -> None:
@@ -126,11 +222,11 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _owned_like(copy: Path, other: Path) -> None:
-    """Root restores for the daemon's user, who must be able to write it."""
+def _own_like(handle: int, other: Path) -> None:
+    """What root makes is for the daemon's user, who must be able to write it."""
     if os.geteuid() == 0:
         status = other.stat()
-        os.chown(copy, status.st_uid, status.st_gid)
+        os.fchown(handle, status.st_uid, status.st_gid)
 
 
 def _move_away(database: Path, why: str) -> Path:

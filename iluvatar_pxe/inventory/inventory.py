@@ -20,6 +20,7 @@ from iluvatar_pxe.inventory.pending import Pending
 from iluvatar_pxe.inventory.queries import Stored
 from iluvatar_pxe.inventory.recognise import merge_text
 from iluvatar_pxe.inventory.recorder import Recorder
+from iluvatar_pxe.inventory.rows import Row, assignment_row
 from iluvatar_pxe.inventory.store import Store
 from iluvatar_pxe.inventory.window import Window
 from iluvatar_pxe.machines.boots import Happening, Stage
@@ -220,23 +221,26 @@ class Inventory:
         await self._recorder.perform(written)
         await asyncio.to_thread(files.backup, self._store.path, path)
 
-    async def restore(self, path: Path) -> Path | None:
-        """Put a backup in the database's place; see ``files.restore``. What is known then is what the backup tells."""
+    async def restore(self, path: Path) -> files.Replaced | None:
+        """Put a backup in the database's place; see ``files.restore``.
 
-        async def work() -> Path | None:
-            kept = await asyncio.to_thread(files.restore, self._store.path, path)
+        What is known then is what the backup tells, and the names that were given since.
+        """
+
+        async def work() -> files.Replaced | None:
+            replaced = await asyncio.to_thread(files.restore, self._store.path, path, self._names())
             self._memory.forget_everything()
-            return kept
+            return replaced
 
         return await self._recorder.replace(work, FILE_SECONDS)
 
-    async def set_aside(self) -> Path:
+    async def set_aside(self) -> files.Replaced:
         """Move a damaged file away and begin a new one, with what memory knows; see ``files.set_aside``."""
 
-        async def work() -> Path:
-            kept = await asyncio.to_thread(files.set_aside, self._store.path)
+        async def work() -> files.Replaced:
+            replaced = await asyncio.to_thread(files.set_aside, self._store.path, self._names())
             self._window_known = True  # a new file is no first start
-            return kept
+            return replaced
 
         return await self._recorder.replace(work, FILE_SECONDS)
 
@@ -254,6 +258,10 @@ class Inventory:
         """Record what is left, for 3.5 s at most, and close the database. For when ``run`` has ended."""
         self._save_window()
         await self._recorder.close()
+
+    def _names(self) -> list[Row]:
+        machines = self.snapshot.by_id.values()
+        return [assignment_row(one.id, one.assignment) for one in machines if one.assignment]
 
     async def _command(self, work: Callable[[], T]) -> T:
         """Do what a person asked for once the database answers, and write it before returning."""

@@ -73,7 +73,7 @@ class Memory:
         for other in seen.disputed:
             self.put(other)
         self.put(seen.machine)
-        if step.stage in DHCP:
+        if step.stage in DHCP and sighting.from_nowhere:
             self._asked[seen.machine.id] = self._clock()
         for machine, happening, detail in seen.happened:
             self.note(machine.id, happening, detail)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, Table, select
 
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory import tables
-from iluvatar_pxe.inventory.rows import assignment_of, machine_of, window_of
+from iluvatar_pxe.inventory.rows import Row, assignment_of, machine_of, window_of
 from iluvatar_pxe.inventory.window import SavedWindow
 from iluvatar_pxe.machines.model import Machine, Snapshot
 
@@ -49,6 +49,19 @@ def read_stored(connection: Connection, path: Path) -> Stored:
         for row in _rows(connection, select(tables.enrolment_window))
     ]
     return Stored(Snapshot.of(found), windows[0] if windows else None)
+
+
+def read_names(connection: Connection) -> list[Row]:
+    """Return the rows of ``assignments``, but none that is not understood: the file may be a damaged one."""
+    return [dict(row) for row in _rows(connection, select(tables.assignments)) if _is_assignment(row)]
+
+
+def _is_assignment(row: Mapping[str, Any]) -> bool:
+    try:
+        assignment_of(row)
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return isinstance(row["name"], str)
 
 
 def _rows(connection: Connection, query: Select[Any]) -> Sequence[Mapping[str, Any]]:

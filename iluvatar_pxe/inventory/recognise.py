@@ -12,9 +12,6 @@ from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Phase
 
-MOST_MACS = 16
-"""Cards of one machine: twice as many as an iPXE script lists. What is told beyond that is not taken in."""
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -32,7 +29,7 @@ class Seen:
 def recognise(sighting: Sighting, step: Step, snapshot: Snapshot, fresh_id: UUID, *, vouched: bool) -> Seen:
     """Take in a sighting; changes nothing. ``fresh_id`` is for a machine that nobody has seen before.
 
-    A machine whose identity is in doubt neither absorbs others nor learns of cards; people settle that. What an iPXE
+    A machine whose identity is in doubt does not absorb others; people settle that. What an iPXE
     script tells of a machine is believed only where it is ``vouched`` for: nobody changes what is known of another's.
     """
     identity = identify(sighting, snapshot, vouched=vouched)
@@ -43,10 +40,9 @@ def recognise(sighting: Sighting, step: Step, snapshot: Snapshot, fresh_id: UUID
         return _stepped(identity.machine, identity.machine, believed, step)
     clear = [one for one in (identity.machine, *identity.same) if one and not one.conflict]
     if not clear:
-        known = first_seen(believed, step, fresh_id)
-        return Seen(_with_macs(known, identity.macs, snapshot, {fresh_id}))
+        return Seen(_claiming(first_seen(believed, step, fresh_id), believed))
     united, merges = _united(clear)
-    united = _with_macs(united, identity.macs, snapshot, {one.id for one in clear})
+    united = _claiming(united, believed)
     seen = _stepped(clear[0], united, believed, step)
     merged = tuple((seen.machine, Happening.MERGED, _absorbed(clear, one)) for one in merges)
     return Seen(seen.machine, merges, happened=merged + seen.happened)
@@ -77,10 +73,11 @@ def _absorbed(machines: Iterable[Machine], done: Merge) -> str:
     return next(merge_text(one) for one in machines if one.id == done.absorbed)
 
 
-def _with_macs(machine: Machine, macs: Iterable[str], snapshot: Snapshot, own: set[UUID]) -> Machine:
-    free = [mac for mac in macs if snapshot.owners.get(mac) in {None, *own}]
-    joined = tuple(dict.fromkeys((*machine.macs, *free)))
-    return replace(machine, macs=joined[: max(MOST_MACS, len(machine.macs))])
+def _claiming(machine: Machine, sighting: Sighting) -> Machine:
+    """The card that speaks is the machine's; the others that it lists are only its word."""
+    macs = tuple(dict.fromkeys((*machine.macs, sighting.mac)))
+    told = sighting.macs or machine.claimed
+    return replace(machine, macs=macs, claimed=tuple(mac for mac in told if mac not in macs))
 
 
 def _in_conflict(

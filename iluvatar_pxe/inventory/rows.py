@@ -38,6 +38,7 @@ def machine_row(machine: Machine) -> Row:
         "intent_by": _storable(machine.wish.by),
         "intent_why": _storable(machine.wish.why),
         "conflict": _storable(machine.conflict),
+        "claimed": " ".join(machine.claimed),
         "apart": " ".join(machine.apart),
         **_attempts_columns(machine.attempts),
     }
@@ -147,6 +148,7 @@ def machine_of(row: Mapping[str, Any], macs: Sequence[str], assignment: Assignme
         assignment=assignment,
         attempts=_attempts_of(row),
         conflict=row["conflict"],
+        claimed=tuple(row["claimed"].split()),
         apart=tuple(row["apart"].split()),
     )
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, select
 
 from iluvatar_pxe.errors import InventoryError
-from iluvatar_pxe.inventory import migrate, tables
+from iluvatar_pxe.inventory import files, migrate, tables
 from iluvatar_pxe.inventory.batch import Batch
 from iluvatar_pxe.inventory.engine import file_url, make_engine, writing
 from iluvatar_pxe.inventory.failures import reported
@@ -44,7 +44,7 @@ class Store:
         """Create the directory and the file if need be, and bring the tables up to date."""
         self.close()
         with reported(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            files.create(self.path)
             self._engine = engine = make_engine(self._url)
             with engine.connect() as connection:
                 current = migrate.is_current(connection, self.path)

@@ -53,6 +53,7 @@ machines = Table(
     Column("intent_by", Text, nullable=False, server_default=""),
     Column("intent_why", Text, nullable=False, server_default=""),
     Column("conflict", Text, nullable=False, server_default=""),
+    Column("claimed", Text, nullable=False, server_default=""),
     Column("apart", Text, nullable=False, server_default=""),
     Column("attempt_chain", Text, nullable=False, server_default=""),
     Column("attempt_best", Text, nullable=False, server_default="discover"),
@@ -63,7 +64,8 @@ machines = Table(
 
 ``generation`` counts its boots; ``reached`` is the stage of the last one, ``furthest`` the latest stage of any.
 ``phase`` is what was observed, ``intent`` what is wanted, by whom and why; ``conflict`` says why it is not clear which
-machine this is. ``apart`` are MACs that somebody split off, with a space between them. ``attempt_…`` is ``machines.states.Attempts``, the starts as times with a space between them.
+machine this is. ``claimed`` are further MACs that firmware lists, ``apart`` those
+that somebody split off, with a space between them. ``attempt_…`` is ``machines.states.Attempts``, the starts as times with a space between them.
 """
 
 interfaces = Table(

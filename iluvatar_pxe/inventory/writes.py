@@ -21,6 +21,7 @@ from iluvatar_pxe.inventory.rows import (
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import BootEvent, Machine
+from iluvatar_pxe.machines.states import Phase
 
 MOST_BOOTS = 100
 """Boots kept of each machine: a machine that is started daily tells of three months, in about 150 KB."""
@@ -68,6 +69,26 @@ def upsert(connection: Connection, table: Table, rows: list[Row], server_id: str
         new["reached"] = _later_stage(table.c.reached, statement.excluded.reached)
     statement = statement.on_conflict_do_update(index_elements=keys, set_=new)
     connection.execute(statement, [row | {"server_id": server_id} for row in rows])
+
+
+def carry_over(connection: Connection, names: Iterable[Row]) -> tuple[str, ...]:
+    """Write those rows of another file's ``assignments`` whose names this file lacks; return these names, sorted.
+
+    A name is its machine's again where this file has that machine and no name for it, else nobody's, and taken.
+    """
+    given, machines = tables.assignments, tables.machines
+    present = {(row.layer, row.name) for row in connection.execute(select(given.c.layer, given.c.name))}
+    lacking = {key: row for row in names if (key := (row["layer"], row["name"])) not in present}
+    named = select(given.c.machine_id).where(given.c.machine_id.is_not(None))
+    nameless = set(connection.scalars(select(machines.c.id).where(machines.c.id.not_in(named))))
+    server_id = connection.scalars(select(tables.local_server.c.id)).one()
+    for row in lacking.values():
+        owner = row["machine_id"] if row["machine_id"] in nameless else None
+        nameless.discard(owner)
+        connection.execute(insert(given).values(row | {"machine_id": owner, "server_id": server_id}))
+        fresh = (machines.c.id == owner) & (machines.c.phase == Phase.DISCOVERED.value)
+        connection.execute(update(machines).where(fresh).values(phase=Phase.ASSIGNED.value))
+    return tuple(sorted(row["name"] for row in lacking.values()))
 
 
 def _later_stage(old: ColumnElement[str], new: ColumnElement[str]) -> ColumnElement[str]:

@@ -96,6 +96,7 @@ def _united(survivor: Machine, absorbed: Machine, speaks: Machine, done: Merge) 
         survivor,
         macs=macs,
         apart=tuple(mac for mac in dict.fromkeys(survivor.apart + absorbed.apart) if mac not in macs),
+        claimed=tuple(mac for mac in dict.fromkeys(survivor.claimed + absorbed.claimed) if mac not in macs),
         generation=generation,
         reached=speaks.reached,
         furthest=max(survivor.furthest, absorbed.furthest),

@@ -22,6 +22,7 @@ class Machine:
 
     id: UUID
     macs: tuple[str, ...]
+    """Cards that it was heard by."""
     generation: int
     reached: Stage
     """The latest stage of this boot."""
@@ -43,6 +44,8 @@ class Machine:
     attempts: Attempts = field(default_factory=Attempts)
     conflict: str = ""
     """In words, why it is not clear which machine this is; empty when it is."""
+    claimed: tuple[str, ...] = ()
+    """Further cards that its firmware lists. They are only its word: a card is a machine's once it was heard."""
     apart: tuple[str, ...] = ()
     """MACs that somebody said are not this machine's, whatever firmware lists."""
 

@@ -41,5 +41,7 @@ class Sighting:
     product: str = ""
     board: str = ""
     address: IPv4Address | None = None
+    from_nowhere: bool = False
+    """Sent from 0.0.0.0, port 68: by firmware without an address, not by a program of a running system."""
     neighbour: str | None = None
     """The MAC that the kernel's neighbour table has for ``address``."""

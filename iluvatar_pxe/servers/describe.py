@@ -26,6 +26,7 @@ def describe(machine: Machine, fleet: Fleet) -> Data:
         "conflict": machine.conflict or None,
         "address": machine.address and str(machine.address),
         "macs": list(machine.macs),
+        "claimed": list(machine.claimed),
         "manufacturer": machine.manufacturer or None,
         "product": machine.product or None,
         "board": machine.board or None,

@@ -86,6 +86,20 @@ class Desk:
         """Say whether a request comes from the machine that ``sighting`` names."""
         return standing_of(sighting, self.inventory.snapshot.machine(sighting.mac), self.inventory)
 
+    def may_be_itself(self, sighting: Sighting, address: IPv4Address, stage: Stage) -> bool:
+        """Say whether a DHCP message from ``address`` may be of the machine that it names.
+
+        From nowhere it may: only its firmware sends so. Else the address has to be the machine's; what merely lies in
+        the message is not to end the boot of another, nor to be recorded of it. A machine that came no further than
+        DHCP has nothing to lose, and may be behind a relay.
+        """
+        machine = self.inventory.snapshot.machine(sighting.mac)
+        if sighting.from_nowhere or machine is None or machine.passing:
+            return True
+        if stage is Stage.BOOT_SERVER:  # the kernel may not have had to ask yet who has that address
+            return self.machine_at(address) == machine
+        return self.mac_of(address) in machine.macs
+
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine that has an address: by the neighbour table, else by what DHCP told."""
         mac = self.mac_of(address)

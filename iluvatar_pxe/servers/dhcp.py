@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.boots import Stage
@@ -14,6 +15,8 @@ from iluvatar_pxe.servers.interfaces import Interface
 from iluvatar_pxe.servers.ratelimit import complain
 from iluvatar_pxe.servers.udp import UdpSocket
 from iluvatar_pxe.settings import DhcpSettings
+
+NOT_ITSELF = "sent from an address that is not known to be that machine's"
 
 
 class DhcpServer:
@@ -91,6 +94,9 @@ class DhcpServer:
             return
         milliseconds = (time.perf_counter() - started) * 1000
         stage = _stage(reply.sighting.firmware, pxe_port=pxe_port)
+        if not self._desk.may_be_itself(reply.sighting, IPv4Address(reply.to[0]), stage):
+            complain("dhcp.not_recorded", mac=reply.sighting.mac, client=reply.to[0], why=NOT_ITSELF)
+            return
         if stage is Stage.IPXE_DISCOVER and not pxe_port:
             self._on_ipxe_offer(reply.sighting.mac)
         self._desk.record(

@@ -1,14 +1,14 @@
 """One DHCP datagram to what is done about it, without sockets or clocks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iluvatar_pxe.boot.plan import Answer, Ignore, Plan
 from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.replies.dhcp import destination, not_for_us, reply_to
 from iluvatar_pxe.replies.links import Links
-from iluvatar_pxe.wire.dhcp import DhcpMessage, MessageType, decode, encode
+from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, MessageType, decode, encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Plan]) -
     refusal = not_for_us(request, pxe_port=arrival.pxe_port)
     if refusal:
         return _overheard(request, arrival) or Silence(refusal)
-    sighting = from_dhcp(request)
+    sighting = _seen(request, arrival)
     plan = decide(sighting)
     if isinstance(plan, Ignore):
         return Silence(plan.why, sighting if plan.notable else None)
@@ -67,12 +67,17 @@ def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Plan]) -
     return Reply(encode(reply), to, sighting, plan, reply.file.decode())
 
 
+def _seen(request: DhcpMessage, arrival: Arrival) -> Sighting:
+    nowhere = arrival.source == (str(ANY), arrival.client_port)
+    return replace(from_dhcp(request), from_nowhere=nowhere)
+
+
 def _overheard(request: DhcpMessage, arrival: Arrival) -> Lease | None:
     """Read the address out of a booting client's REQUEST to the router; it is not answered."""
     is_request = not_for_us(request, pxe_port=True) is None
     if arrival.pxe_port or not is_request:
         return None
-    sighting = from_dhcp(request)
-    if sighting.firmware is Firmware.NOT_BOOTING or sighting.address is None:
+    sighting = _seen(request, arrival)
+    if sighting.firmware is Firmware.NOT_BOOTING or sighting.address is None or not sighting.from_nowhere:
         return None
     return Lease(sighting)

@@ -4,11 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.case import Context, case_of
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import ROLES, Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.servers.desk import sighting_of
 from iluvatar_pxe.servers.lookup import listed_as
+
+_LEADERS = {LayerName.ARDA: ("controlPlanes", "control plane"), LayerName.AINUR: ("servers", "server")}
+"""By layer, the key of its file that says how many machines lead, and what one is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +35,42 @@ def place_for(machine: Machine, wanted: Wanted, snapshot: Snapshot, fleet: Fleet
         raise OperationError(f"{machine.title}: it has no layer yet; add --layer ainur or --layer arda")
     if layer not in fleet.layers:
         raise OperationError(f"{layer}: the fleet has no layers/{layer}.yaml; create it")
-    if wanted.role and wanted.role not in ROLES[layer]:
-        roles = " or ".join(ROLES[layer])
-        raise OperationError(
-            f"{wanted.role}: no role of layer {layer}, whose machines are {roles}; give one of these"
-        )
+    _check_role(machine, layer, wanted.role, snapshot, fleet)
     _check_free(machine, wanted.name, snapshot, fleet)
     return Place(layer=layer, name=wanted.name, role=wanted.role, rule=f"set by {by}")
+
+
+def _check_role(
+    machine: Machine, layer: LayerName, role: Role | None, snapshot: Snapshot, fleet: Fleet
+) -> None:
+    """An installed machine keeps its layer and role, and a layer has no more leaders than it declares."""
+    if role and role not in ROLES[layer]:
+        roles = " or ".join(ROLES[layer])
+        raise OperationError(
+            f"{role}: no role of layer {layer}, whose machines are {roles}; give one of these"
+        )
+    given = machine.assignment
+    if given and given.layer is layer and role in {None, given.role}:
+        return
+    if given and case_of(sighting_of(machine), snapshot, fleet, Context()).is_installed:
+        remedy = f"first: iluvatar-pxe machines reinstall {machine.title}"
+        raise OperationError(f"{machine.title}: its role is installed on its disk; {remedy}")
+    if role and role.leads:
+        _check_leaders(machine, layer, snapshot, fleet)
+
+
+def _check_leaders(machine: Machine, layer: LayerName, snapshot: Snapshot, fleet: Fleet) -> None:
+    leading, _ = ROLES[layer]
+    others = [one.assignment for one in snapshot.by_id.values() if one.assignment and one.id != machine.id]
+    names = {one.name for one in others if (one.layer, one.role) == (layer, leading)}
+    names |= {one.name for one in fleet.listed if (one.file.layer, one.file.role) == (layer, leading)}
+    if len(names) >= fleet.layers[layer].leaders:
+        key, what = _LEADERS[layer]
+        have = f"{len(names)} {what}{'' if len(names) == 1 else 's'}"
+        says = f"and layers/{layer}.yaml says {key}: {fleet.layers[layer].leaders}"
+        raise OperationError(
+            f"{layer} has {have} already, {says}; raise that, or set another machine's role first"
+        )
 
 
 def _check_free(machine: Machine, name: str | None, snapshot: Snapshot, fleet: Fleet) -> None:

@@ -21,6 +21,8 @@ from iluvatar_pxe.settings import HttpSettings
 
 IDLE_SECONDS = 30.0
 """How long a connection may say nothing: firmware that was switched off leaves its connections open."""
+LONGEST_LINE = 64 << 10
+"""Octets of a request's first line: what SMBIOS says may be 4 KB in each of its texts, and thrice that as a URL."""
 _LOOPBACK = IPv4Network("127.0.0.0/8")
 
 
@@ -46,7 +48,13 @@ class HttpServer:
         for part in (http_scripts, http_enrolment, http_assets, http_config, http_health):
             app.add_routes(part.ROUTES)
         self._runner = OneLineRunner(
-            app, limits, access_log=None, logger=quiet_logger(), keepalive_timeout=idle, handle_signals=False
+            app,
+            limits,
+            access_log=None,
+            logger=quiet_logger(),
+            keepalive_timeout=idle,
+            handle_signals=False,
+            max_line_size=LONGEST_LINE,
         )
 
     async def bind(self) -> None:

@@ -9,8 +9,9 @@ from aiohttp import web
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Intent, Wish
+from iluvatar_pxe.servers.desk import sighting_of
 from iluvatar_pxe.servers.http_context import COUNTDOWNS, DESK, client_of
 from iluvatar_pxe.servers.http_scripts import answer, sighting_in
 
@@ -55,14 +56,12 @@ def _asking(request: web.Request) -> tuple[Machine, Sighting]:
     if machine is None:
         raise web.HTTPNotFound(text=f"{told.mac} has not asked what to boot; boot it again")
     sighting = replace(
-        told,
+        sighting_of(machine, Firmware.IPXE),
+        mac=told.mac,
         macs=machine.macs,
-        arch=machine.arch,
-        uuid=machine.uuid,
-        serial=machine.serial,
-        manufacturer=machine.manufacturer,
-        product=machine.product,
-        board=machine.board,
+        platform=told.platform,
+        address=told.address,
+        neighbour=told.neighbour,
     )
     return machine, sighting
 

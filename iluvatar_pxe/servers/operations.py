@@ -103,7 +103,14 @@ class Operations:
         if one.id == two.id:
             raise OperationError(f"{text} and {other} are one machine already, with {', '.join(one.macs)}")
         machine = await self._inventory.merge(one.id, two.id, by)
-        return self._answer(machine, f"{self._title(machine)} has {', '.join(machine.macs)} now")
+        given = (known.assignment for known in (one, two))
+        retired = [
+            f"; {was.name} stays taken, until reuseNames lists it"
+            for was in given
+            if was and was != machine.assignment
+        ]
+        cards = ", ".join(machine.macs)
+        return self._answer(machine, f"{self._title(machine)} has {cards} now{''.join(retired)}")
 
     async def split(self, text: str, mac: str, by: str) -> Answer:
         """Make a machine of its own of one card."""

@@ -100,6 +100,7 @@ def _add_columns() -> None:
         ("intent_by", ""),
         ("intent_why", ""),
         ("conflict", ""),
+        ("claimed", ""),
         ("apart", ""),
         ("attempt_chain", ""),
         ("attempt_best", "discover"),

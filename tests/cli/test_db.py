@@ -1,6 +1,7 @@
 """``db upgrade|backup|restore|set-aside``, through a daemon and without one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +14,7 @@ from iluvatar_pxe.inventory.reading import read_only
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.machines.states import Assignment, LayerName, Role
 
 MAC = "52:54:00:00:00:01"
 SEEN = datetime(2026, 1, 2, tzinfo=UTC)
@@ -92,7 +94,7 @@ def test_what_is_no_backup_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_damaged_database_is_set_aside_only_when_told_to(host: Host) -> None:
-    lost = "What only the database knows is lost: the names and roles of machines that no file lists, and all boots."
+    healthy = "the database is healthy; its machines and names are kept, and only the boots on record stay in the old file"
     kept = host.database.read_bytes()
     refused = host.run("db", "set-aside")
     assert (refused.status, refused.output) == (2, "")
@@ -101,10 +103,9 @@ def test_a_damaged_database_is_set_aside_only_when_told_to(host: Host) -> None:
     answer = host.run("db", "set-aside", "--yes")
     assert answer.status == 0
     assert answer.lines[0].startswith(f"a new database is in use; the old one is {host.state}/inventory.db.")
-    assert answer.lines[1:] == [lost]
+    assert answer.lines[1:] == [healthy]
     aside = Path(answer.lines[0].rpartition(" ")[2])
-    assert macs(aside) == {MAC}
-    assert host.database.exists()
+    assert macs(aside) == macs(host.database) == {MAC}
 
 
 def test_a_damaged_database_without_a_daemon(tmp_path: Path) -> None:
@@ -112,6 +113,18 @@ def test_a_damaged_database_without_a_daemon(tmp_path: Path) -> None:
     host.database.write_bytes(b"nonsense" * 1000)
     refused = host.run("machines", "hold", MAC)
     assert (refused.status, "it is damaged or not a database" in refused.error) == (1, True)
-    assert host.run("db", "set-aside", "--yes").status == 0
+    answer = host.run("db", "set-aside", "--yes")
+    assert answer.status == 0
+    assert answer.lines[1].startswith("what a running daemon knows is kept, and every name that can be read")
     assert macs(host.database) == set()
     assert host.run("machines", "list").lines == ["No machines yet: let one boot from the network."]
+
+
+def test_a_restore_tells_which_names_it_carried_over(tmp_path: Path) -> None:
+    host = prepared(tmp_path)
+    assert host.run("db", "backup", str(tmp_path / "copy.db")).status == 0
+    given = Assignment(name="arda-07", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=SEEN)
+    host.know(replace(MACHINE, id=UUID(int=2), macs=("52:54:00:00:00:02",), assignment=given))
+    answer = host.run("db", "restore", str(tmp_path / "copy.db"))
+    assert len(answer.lines) == 1
+    assert answer.lines[0].endswith(".before-restore; names carried over: arda-07")

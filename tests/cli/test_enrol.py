@@ -19,7 +19,8 @@ from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Intent, Wish
 from iluvatar_pxe.servers.http_enrolment import AT_THE_SCREEN
 
-WAITING, REFUSED = "52:54:00:00:00:01", "52:54:00:00:00:02"
+WAITING, REFUSED, SENT_AWAY = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
+RULES = f'rules: [{{match: {{mac: "{SENT_AWAY}"}}, intent: local}}, {{layer: arda}}]\n'
 
 
 def machine(number: int, mac: str, **changes: Any) -> Machine:
@@ -38,10 +39,12 @@ def machine(number: int, mac: str, **changes: Any) -> Machine:
 
 
 def prepared(directory: Path) -> Host:
-    """Return a host before which one machine waits, and where another was refused."""
+    """Return a host before which one machine waits; another was refused, and a rule sends the third to its disk."""
     host = Host(directory)
+    host.write("layers/arda.yaml", "talos: {version: v1.13.9, schematic: abc}\n")
+    host.write("fleet.yaml", RULES)
     refusal = Wish(Intent.LOCAL, AT_THE_SCREEN, "a key was pressed during its countdown")
-    host.know(machine(1, WAITING), machine(2, REFUSED, wish=refusal))
+    host.know(machine(1, WAITING), machine(2, REFUSED, wish=refusal), machine(3, SENT_AWAY))
     return host
 
 

@@ -99,60 +99,60 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "fleet.yaml",
             "rules:\n  - match: {arch: x86_64}\n",
-            "fleet.yaml:2: rules.0: a rule needs one of the keys 'layer' and 'intent', and not both",
+            "fleet.yaml:2: rules.1: a rule needs one of the keys 'layer' and 'intent', and not both",
         ),
         (
             "fleet.yaml",
             "rules:\n  - layer: arda\n    intent: hold\n",
-            "fleet.yaml:2: rules.0: a rule needs one of the keys ",
+            "fleet.yaml:2: rules.1: a rule needs one of the keys ",
         ),
         (
             "fleet.yaml",
             "rules:\n  - intent: boot\n",
-            "fleet.yaml:2: rules.0: a rule's intent is local, hold or ignore; ",
+            "fleet.yaml:2: rules.1: a rule's intent is local, hold or ignore; ",
         ),
         (
             "fleet.yaml",
             "rules:\n  - intent: reinstall\n",
-            "fleet.yaml:2: rules.0.intent: reinstall is done once, not declared; ",
+            "fleet.yaml:2: rules.1.intent: reinstall is done once, not declared; ",
         ),
         (
             "fleet.yaml",
             "rules:\n  - intent: hold\n    role: worker\n",
-            "fleet.yaml:2: rules.0: chain, config, script and role belong to a rule with 'layer'",
+            "fleet.yaml:2: rules.1: chain, config, script and role belong to a rule with 'layer'",
         ),
         (
             "fleet.yaml",
             "rules:\n  - match:\n      arch: x86\n    layer: arda\n",
-            "fleet.yaml:3: rules.0.match.arch.0: 'x86' fits no architecture; there are i386, x86_64, ",
+            "fleet.yaml:3: rules.1.match.arch: 'x86' fits no architecture; there are i386, x86_64, ",
         ),
         (
             "fleet.yaml",
             "rules:\n  - match:\n      firmware:\n        - uefi-*\n        - bios\n    layer: arda\n",
-            "fleet.yaml:5: rules.0.match.firmware.1: 'bios' fits no firmware; there are bios-pxe, uefi-pxe, ",
+            "fleet.yaml:5: rules.1.match.firmware.2: 'bios' fits no firmware; there are bios-pxe, uefi-pxe, ",
         ),
         (
             "fleet.yaml",
             "rules:\n  - match: {mac: Dell}\n    layer: arda\n",
-            "fleet.yaml:2: rules.0.match.mac.0: 'Dell' is not the beginning of a MAC address, such as ",
+            "fleet.yaml:2: rules.1.match.mac: 'Dell' is not the beginning of a MAC address, such as ",
         ),
         (
             "fleet.yaml",
             "rules:\n  - match: {serial: 0042}\n    layer: arda\n",
-            "fleet.yaml:2: rules.0.match.serial.0: input should be a valid string; put it in quotes",
+            "fleet.yaml:2: rules.1.match.serial: input should be a valid string; put it in quotes",
         ),
         (
             "fleet.yaml",
             "rules:\n  - match: {subnet: 192.168.1.7/24}\n    layer: arda\n",
-            "fleet.yaml:2: rules.0.match.subnet.0: write a network such as 192.168.1.0/24",
+            "fleet.yaml:2: rules.1.match.subnet: write a network such as 192.168.1.0/24",
         ),
         (
             "fleet.yaml",
             "rules:\n  - match: {vendor: x}\n",
-            "fleet.yaml:2: rules.0.match.vendor: no such key; ",
+            "fleet.yaml:2: rules.1.match.vendor: no such key; ",
         ),
-        ("fleet.yaml", "rules:\n  - match: {product: []}\n", "fleet.yaml:2: rules.0.match.product: "),
-        ("fleet.yaml", "rules:\n  - name: Küche\n", "fleet.yaml:2: rules.0.name: write up to 60 "),
+        ("fleet.yaml", "rules:\n  - match: {product: []}\n", "fleet.yaml:2: rules.1.match.product: "),
+        ("fleet.yaml", "rules:\n  - name: Küche\n", "fleet.yaml:2: rules.1.name: write up to 60 "),
         ("fleet.yaml", "rules: {layer: arda}\n", "fleet.yaml:1: rules: "),
         (
             "fleet.yaml",
@@ -162,7 +162,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "fleet.yaml",
             "rules:\n  - layer: arda\n  - name: x\n    layer: ainur\n    role: worker\n",
-            "fleet.yaml:5: rules.1.role: ainur has no role worker; it has server and agent",
+            "fleet.yaml:5: rules.2.role: ainur has no role worker; it has server and agent",
         ),
         (
             "fleet.yaml",
@@ -188,7 +188,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "layers/arda.yaml",
             f"{ARDA}reuseNames:\n  - arda-01\n  - Arda-02\n",
-            "layers/arda.yaml:4: reuseNames.1: is no host name; use a-z, 0-9 and '-'",
+            "layers/arda.yaml:4: reuseNames.2: is no host name; use a-z, 0-9 and '-'",
         ),
         (
             "layers/arda.yaml",
@@ -230,7 +230,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "layers/arda.yaml",
             "talos:\n  version: v1.13.9\n  schematic: x\n  extraKernelArgs:\n  - a=1\n  - ';'\n",
-            "layers/arda.yaml:6: talos.extraKernelArgs.1: a kernel argument is printable ASCII without ",
+            "layers/arda.yaml:6: talos.extraKernelArgs.2: a kernel argument is printable ASCII without ",
         ),
         ("layers/other.yaml", "", "layers/other.yaml:1: is not read; machines are machines/NAME.yaml, "),
         ("machines/two.yml", LOCAL, "machines/two.yml:1: is not read; "),
@@ -307,17 +307,17 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "machines/two.yaml",
             "chain: hold\nmatch:\n  macs:\n    - 52:54:00:00:00:02\n    - 52:54:00:00:00\n",
-            "machines/two.yaml:5: match.macs.1: '52:54:00:00:00' is not a MAC address such as ",
+            "machines/two.yaml:5: match.macs.2: '52:54:00:00:00' is not a MAC address such as ",
         ),
         (
             "machines/two.yaml",
             "chain: hold\nmatch: {macs: [5254001e3456]}\n",
-            "machines/two.yaml:2: match.macs.0: input looks like a number: put the MAC address in quotes",
+            "machines/two.yaml:2: match.macs.1: input looks like a number: put the MAC address in quotes",
         ),
         (
             "machines/two.yaml",
             "chain: hold\nmatch: {macs: [01:00:5e:00:00:01]}\n",
-            "machines/two.yaml:2: match.macs.0: '01:00:5e:00:00:01' is a group or null address, ",
+            "machines/two.yaml:2: match.macs.1: '01:00:5e:00:00:01' is a group or null address, ",
         ),
         (
             "machines/two.yaml",
@@ -418,6 +418,9 @@ def test_all_faults_are_listed_at_once_by_file_and_line() -> None:
         "fleet.yaml:5:",
         "layers/other.yaml:1:",
         "machines/four.yaml:1:",
+        "machines/four.yaml:2:",
+        "machines/four.yaml:3:",
+        "machines/one.yaml:1:",
         "machines/three.yaml:2:",
         "machines/two.yaml:2:",
         "machines/two.yaml:3:",

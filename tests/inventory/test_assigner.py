@@ -190,6 +190,7 @@ async def test_a_machine_merged_meanwhile_brings_its_name(
 ) -> None:
     one, two = seen(inventory, 1), seen(inventory, 2)
     inventory.observe(sighting(one.macs[0]), Stage.NBP)  # it came further, so it absorbs the other
+    inventory.touch(script(*two.macs, *one.macs), Stage.DISCOVER, vouched=True)
     if flushed:
         await inventory.close_window("anna")
     with closing(sqlite3.connect(file, isolation_level=None)) as other:

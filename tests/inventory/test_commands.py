@@ -21,6 +21,7 @@ from iluvatar_pxe.inventory.reading import last_boots, read_only
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Intent, LayerName, Wish
+from iluvatar_pxe.servers.operations import Operations
 
 ONE, TWO, THREE = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
 FLEET = fleet_of()
@@ -126,8 +127,26 @@ async def test_merging_what_was_assigned_twice_keeps_both_names_taken(
     }
 
 
+async def test_merging_tells_which_name_is_nobody_s_now(inventory: Inventory) -> None:
+    for mac in (ONE, TWO):
+        machine = inventory.observe(sighting(mac), Stage.DISCOVER)
+        await inventory.assign(machine.id, PLACE, FLEET)
+    inventory.observe(sighting(THREE), Stage.DISCOVER)
+    operations = Operations(inventory, lambda: FLEET)
+    assert (await operations.merge(ONE, THREE, "anna"))["message"] == f"arda-01 has {ONE}, {THREE} now"
+    message = (await operations.merge(ONE, TWO, "anna"))["message"]
+    left = inventory.snapshot.machine(ONE)
+    assert left is not None
+    retired = "arda-02" if left.title == "arda-01" else "arda-01"
+    assert (
+        message
+        == f"{left.title} has {', '.join(left.macs)} now; {retired} stays taken, until reuseNames lists it"
+    )
+
+
 async def test_a_card_becomes_a_machine_of_its_own(inventory: Inventory, file: Path) -> None:
-    whole = inventory.observe(script(ONE, TWO), Stage.SCRIPT, vouched=True)
+    inventory.observe(script(ONE, TWO), Stage.SCRIPT, vouched=True)
+    whole = inventory.observe(script(TWO, ONE), Stage.SCRIPT, vouched=True)
     rest, card = await inventory.split(whole.id, TWO, "anna")
     assert (rest.id, rest.macs, card.macs) == (whole.id, (ONE,), (TWO,))
     assert known(file) == {ONE: rest, TWO: card}
@@ -165,6 +184,7 @@ async def test_merges_and_conflicts_by_sightings_are_recorded(inventory: Invento
         for mac in (ONE, TWO):
             inventory.observe(sighting(mac), Stage.DISCOVER)
         await until(lambda: len(known(file)) == 2)
+        inventory.touch(script(TWO, ONE), Stage.IPXE_DISCOVER, vouched=True)
         inventory.observe(script(ONE, TWO, serial="PC0001"), Stage.SCRIPT, vouched=True)
         await until(lambda: len({one.id for one in known(file).values()}) == 1)
         inventory.observe(script(ONE, serial="PC0002"), Stage.SCRIPT, vouched=True)
@@ -198,7 +218,9 @@ def test_a_merged_machine_asked_when_either_did(file: Path, clock: Clock) -> Non
     for mac in (ONE, TWO):
         inventory.observe(sighting(mac), Stage.DISCOVER)
         clock.now += 100
-    merged = inventory.observe(script(ONE, TWO), Stage.SCRIPT, vouched=True)
+    inventory.touch(script(ONE, TWO), Stage.SCRIPT, vouched=True)
+    merged = inventory.observe(script(TWO, ONE), Stage.SCRIPT, vouched=True)
+    assert len(inventory.snapshot.by_id) == 1
     assert inventory.asked_within(merged.id, 100)
     assert not inventory.asked_within(merged.id, 99)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,16 @@ from iluvatar_pxe.servers.lookup import find_machine
 from iluvatar_pxe.servers.operations import Operations
 
 LISTED, FREE, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
-FLEET = fleet_of(("listed-01", LISTED, "layer: arda\nchain: hold\nintent: hold\n"))
+RULES = """
+rules:
+  - {match: {board: [tv, printer]}, intent: local}
+  - {match: {board: "[x-z]"}, intent: hold}
+  - {match: {board: camera}, intent: ignore}
+  - {match: {board: b*}, layer: arda}
+"""
+FLEET = fleet_of(
+    ("listed-01", LISTED, "layer: arda\nchain: hold\nintent: hold\n"), fleet=RULES, ainur="servers: 3\n"
+)
 ARDA = Wanted(layer=LayerName.ARDA)
 
 
@@ -31,7 +40,8 @@ class Counter:
 
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
-        self.operations = Operations(inventory, lambda: FLEET)
+        self.fleet = FLEET
+        self.operations = Operations(inventory, lambda: self.fleet)
 
     def machine(self, mac: str) -> Machine:
         machine = self.inventory.snapshot.machine(mac)
@@ -88,7 +98,6 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
             None,
             "52:54:00:00:00:02: it has no layer yet; add --layer ainur or --layer arda",
         ),
-        (FREE, Wanted(layer=LayerName.AINUR), None, "ainur: the fleet has no layers/ainur.yaml; create it"),
         (
             FREE,
             Wanted(layer=LayerName.ARDA, role=Role.AGENT),
@@ -107,6 +116,12 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
             None,
             "taken: the machine 52:54:00:00:00:03 has this name; choose another",
         ),
+        (
+            FREE,
+            Wanted(layer=LayerName.ARDA, role=Role.CONTROLPLANE),
+            None,
+            "arda has 1 control plane already, and layers/arda.yaml says controlPlanes: 1; raise that, or set another machine's role first",
+        ),
     ],
 )
 async def test_a_place_that_it_cannot_have(
@@ -118,6 +133,51 @@ async def test_a_place_that_it_cannot_have(
         await counter.operations.set(mac, "root", wanted, None, intent)
     assert str(caught.value) == error
     assert counter.machine(mac) == before
+
+
+async def test_a_layer_that_the_fleet_does_not_have(counter: Counter) -> None:
+    counter.fleet = fleet_of()
+    with pytest.raises(OperationError) as caught:
+        await counter.operations.set(FREE, "root", Wanted(layer=LayerName.AINUR), None, None)
+    assert str(caught.value) == "ainur: the fleet has no layers/ainur.yaml; create it"
+
+
+async def test_no_more_leaders_than_the_layer_declares(counter: Counter) -> None:
+    lines = "layer: ainur\nrole: server\nchain: hold\n"
+    cards = ("52:54:00:00:00:08", "52:54:00:00:00:09")
+    listed = [(f"listed-{number}", mac, lines) for number, mac in enumerate(cards)]
+    counter.fleet = fleet_of(*listed, ainur="servers: 3\n")
+    leading, following = (Wanted(layer=LayerName.AINUR, role=role) for role in (Role.SERVER, Role.AGENT))
+    for _ in range(2):
+        answer = await counter.operations.set(FREE, "root", leading, None, None)
+        assert answer["machine"]["role"] == "server", "it may stay what it is"
+    await counter.operations.set(OTHER, "root", following, None, None)
+    with pytest.raises(OperationError) as caught:
+        await counter.operations.set(OTHER, "root", Wanted(role=Role.SERVER), None, None)
+    assert str(caught.value) == (
+        "ainur has 3 servers already, and layers/ainur.yaml says servers: 3; "
+        "raise that, or set another machine's role first"
+    )
+    await counter.operations.set(FREE, "root", following, None, None)
+    await counter.operations.set(OTHER, "root", leading, None, None)
+
+
+@pytest.mark.parametrize("phase", [Phase.INSTALLING, Phase.JOINED])
+@pytest.mark.parametrize("wanted", [Wanted(role=Role.WORKER), Wanted(layer=LayerName.AINUR)])
+async def test_an_installed_machine_keeps_its_role(counter: Counter, phase: Phase, wanted: Wanted) -> None:
+    await counter.operations.set(FREE, "root", ARDA, phase, None)
+    before = counter.machine(FREE)
+    with pytest.raises(OperationError) as caught:
+        await counter.operations.set("arda-01", "root", wanted, None, None)
+    remedy = "first: iluvatar-pxe machines reinstall arda-01"
+    assert str(caught.value) == f"arda-01: its role is installed on its disk; {remedy}"
+    assert counter.machine(FREE) == before
+
+    same = Wanted(name="big", layer=LayerName.ARDA, role=Role.CONTROLPLANE)
+    assert (await counter.operations.set("arda-01", "root", same, None, None))["machine"]["name"] == "big"
+    await counter.operations.reinstall("big", "root")
+    answer = await counter.operations.set("big", "root", wanted, None, None)
+    assert answer["machine"]["role"] != "controlplane"
 
 
 async def test_the_phase_of_a_listed_machine_is_not_the_fleets(counter: Counter) -> None:
@@ -220,6 +280,9 @@ async def test_merge_split_and_forget(counter: Counter) -> None:
 
 
 async def test_the_window_and_who_stands_before_it(counter: Counter) -> None:
+    seen = counter.machine(OTHER).last_seen
+    await counter.edit(FREE, board="box", last_seen=seen - timedelta(hours=1))
+    await counter.edit(OTHER, board="box")
     answer = await counter.operations.open_window(60, "root")
     assert answer["message"] == "the enrolment window is open"
     assert (answer["open"], answer["opened_by"], answer["mode"]) == (True, "root", "window")
@@ -230,6 +293,16 @@ async def test_the_window_and_who_stands_before_it(counter: Counter) -> None:
     answer = await counter.operations.close_window("root")
     assert (answer["open"], answer["remaining"], answer["opened_by"]) == (False, 0, None)
     assert (answer["waiting"], [one["macs"] for one in answer["refused"]]) == ([], [[FREE]])
+
+
+@pytest.mark.parametrize(
+    ("board", "waits"), [("box", True), ("TV", False), ("y", False), ("camera", False), ("", False)]
+)
+async def test_only_those_wait_whom_a_rule_gives_a_layer(
+    counter: Counter, board: str, *, waits: bool
+) -> None:
+    await counter.edit(FREE, board=board)
+    assert [one["macs"] for one in counter.operations.enrolment()["waiting"]] == [[FREE]] * waits
 
 
 async def test_nothing_is_changed_while_the_database_is_away(tmp_path: Path) -> None:

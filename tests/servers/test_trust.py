@@ -174,3 +174,53 @@ def test_a_ticket_appears_in_no_log(lan: Site, victim: Station) -> None:
     assert lan.logged("boot")[-1]["served"] == "victim/config.yaml"
     assert lan.logged("tftp.missing")
     assert ticket not in daemon.output
+
+
+@pytest.mark.parametrize("port", [50000, 68])
+def test_dhcp_of_a_program_on_the_machine_is_not_its_firmware(lan: Site, victim: Station, port: int) -> None:
+    lan.start(FILES)
+    assert victim.asks_as_a_program(victim.mac, port)
+    assert not victim.asks_what_to_boot().ticket
+
+
+def test_a_discover_in_the_victims_name_ends_no_boot_of_it(
+    lan: Site, victim: Station, attacker: Station
+) -> None:
+    lan.start(FILES)
+    ticket = victim.boots().ticket
+    for port in (50000, 68):
+        assert attacker.asks_as_a_program(victim.mac, port)
+    assert victim.get(ticket).text == SECRET
+    wait_until(lambda: lan.logged("dhcp.not_recorded"), "the lie in the log")
+    assert lan.rows("SELECT DISTINCT boots, address FROM machine_overview") == [(1, victim.address)]
+
+
+def test_who_claims_a_card_that_a_file_lists_is_not_that_machine(
+    lan: Site, victim: Station, attacker: Station
+) -> None:
+    """Before its owner was ever heard."""
+    lan.start(FILES)
+    script = attacker.boots(net1=victim.mac)
+    assert not script.ticket
+    assert "its firmware lists a card of machines/victim.yaml" in script.text.lower().replace("\necho ", " ")
+    assert victim.get(victim.boots().ticket).text == SECRET
+    assert lan.rows("SELECT macs FROM machine_overview ORDER BY macs") == [(victim.mac,), (attacker.mac,)]
+
+
+def test_who_claims_the_card_of_a_machine_in_its_firmware_does_not_absorb_it(
+    lan: Site, attacker: Station
+) -> None:
+    newcomer = lan.add("newcomer", 3)
+    lan.start(FILES)
+    assert newcomer.asks_for_a_boot()
+    assert attacker.boots(net1=newcomer.mac).status == 200
+    assert "Press any key" in newcomer.asks_what_to_boot(product="Newcomer").text
+    wait_until(lambda: len(lan.rows("SELECT id FROM machines")) == 2, "both on record")
+    assert lan.rows("SELECT conflict FROM machines WHERE conflict <> ''") == []
+
+
+def test_what_smbios_says_may_be_long(lan: Site, victim: Station) -> None:
+    lan.start(FILES)
+    long = "\u00e9" * 2048  # 4 KB
+    script = victim.boots(product=long, serial=long, manufacturer=long)
+    assert victim.get(script.ticket).text == SECRET

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from support.firmware_dhcp import answer_to, listening, send_from_nowhere
 from support.proxy import discover
 
 from iluvatar_pxe.wire.dhcp import encode
@@ -58,21 +59,10 @@ def boot(server: str, port: int, number: int, mac: str) -> Iterator[dict[str, st
 
 
 def is_offered_a_boot(interface: str, mac: str) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
-        sock.bind(("", 68))
-        sock.sendto(encode(discover(7, mac=mac)), ("255.255.255.255", 67))
-        sock.settimeout(OFFER_SECONDS)
-        deadline = time.monotonic() + OFFER_SECONDS
-        while time.monotonic() < deadline:  # broadcasts for the others come here, too
-            try:
-                offer = sock.recv(4096)
-            except TimeoutError:
-                return False
-            if offer[28:34].hex(":") == mac:
-                return True
-    return False
+    request = encode(discover(7, mac=mac))
+    with listening(interface) as sock:
+        send_from_nowhere(interface, request)
+        return answer_to(request, sock, OFFER_SECONDS) is not None
 
 
 def get(server: str, port: int, number: int, path: str) -> str:

@@ -19,7 +19,7 @@ from iluvatar_pxe.lab.network import INTERFACE, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.wire.dhcp import encode
 
-_DHCP_CLIENT = Path(__file__).parent / "dhcp_client.py"
+SUPPORT = Path(__file__).parent
 _PORT = 8080
 
 
@@ -53,9 +53,17 @@ class Station:
     def asks_for_a_boot(self, mac: str = "", *options: tuple[int, bytes]) -> int:
         """Send a DISCOVER as UEFI sends it, and return how many answers came."""
         request = encode(discover(7, *options, mac=mac or self.mac)).hex()
-        arguments = [request, INTERFACE, "68", "255.255.255.255", "67", "1", "5"]
-        output = self._namespace.run([sys.executable, str(_DHCP_CLIENT), *arguments], network=self.name)
+        output = self._run(str(SUPPORT / "firmware_dhcp.py"), request, INTERFACE, "5")
         return len(output.splitlines())
+
+    def asks_as_a_program(self, mac: str, port: int = 50000) -> int:
+        """Send a DISCOVER as any program of a running system can, and return how many answers came."""
+        request = encode(discover(7, mac=mac)).hex()
+        arguments = [request, INTERFACE, str(port), SERVER_ADDRESS, "67", "1", "5"]
+        return len(self._run(str(SUPPORT / "dhcp_client.py"), *arguments).splitlines())
+
+    def _run(self, *words: str) -> str:
+        return self._namespace.run([sys.executable, *words], network=self.name)
 
     def get(self, path: str) -> Answer:
         """Fetch a path of the daemon."""

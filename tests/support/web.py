@@ -111,7 +111,9 @@ class Web:
         self.neighbours[CLIENT] = mac
 
         async def observe() -> Machine:
-            sighting = Sighting(mac=mac, firmware=Firmware.UEFI_PXE, arch=CpuArch.X86_64, address=CLIENT)
+            sighting = Sighting(
+                mac=mac, firmware=Firmware.UEFI_PXE, arch=CpuArch.X86_64, address=CLIENT, from_nowhere=True
+            )
             return self.inventory.observe(sighting, stage)
 
         return self.call(observe())
