@@ -97,7 +97,7 @@ def unseen(doubt: str) -> Screen:
     return (
         "This server is not sure that it is this machine that asks:",
         f"{doubt}.",
-        "It asks the network for its address again, which shows it, and then what to boot.",
+        "It asks for its address again, which shows it, and then what to boot.",
     )
 
 

@@ -63,7 +63,7 @@ def test_who_is_let_in_and_who_waits(mode: str, window: bool, role: str, admitte
 
 @pytest.mark.parametrize("window", [OPEN, CLOSED])
 def test_a_fleet_that_ignores_new_machines_does_not_answer_them(window: bool) -> None:  # noqa: FBT001
-    why = 'rule 1 "PCs" of fleet.yaml would put it into layer arda, but fleet.yaml ignores new machines'
+    why = f"no file of the fleet lists {MAC}, and fleet.yaml ignores new machines"
     assert plan("ignore", window=window) == Ignore(why)
 
 

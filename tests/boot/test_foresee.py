@@ -124,7 +124,7 @@ def test_what_ipxe_does_not_tell_no_rule_matches() -> None:
     """The firmware has to load iPXE first, where a rule asks for what only that can tell."""
     dells = RULES.replace("[{", "[{match: {manufacturer: 'Dell*'}, intent: hold}, {")
     first, second, *_ = foresee(ASKS, Snapshot(), fleet_of(fleet=dells), OPEN, NOW)
-    assert "is known only when iPXE tells more" in first.decision.plan.why
+    assert "iPXE has to tell first whether" in first.decision.plan.why
     assert plans((first, second)) == ["Chainload", "CountDown"]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.side_by_side import boots_disk_after, switch_on_all
+from e2e.side_by_side import boots_disk_after, mac_of, switch_on_all
 from support.rows import inventory_rows
 
 from iluvatar_pxe.lab.daemon import Server
@@ -48,6 +48,24 @@ def test_key_pressed_during_the_countdown_boots_the_disk(system: StandIn, curren
         assert assigned(lab) == []
         wish = inventory_rows(lab.namespace, "SELECT intent, intent_by FROM machines")
         assert wish == [("local", "somebody at its screen")]
+
+
+def test_machine_that_a_new_daemon_has_not_seen_shows_itself_and_boots(system: StandIn, current: Path) -> None:
+    """It waited when the daemon ended; the next one knows nothing of its DHCP, and gives no ticket before."""
+    with Lab() as lab:
+        server = serve(lab, system, current)
+        server.write_fleet({"fleet.yaml": b"domain: lab.home.arpa\n"})
+        daemon = server.start()
+        (machine,) = switch_on_all(lab, ["bios"])
+        machine.shows("Asking again in 30 seconds", BOOT_SECONDS)
+        assert daemon.stop() == 0, daemon.tail()
+        listed = f'match: {{macs: ["{mac_of(1)}"]}}\nrole: worker\n'
+        server.write_fleet({"machines/one.yaml": listed.encode()})
+        server.start()
+        machine.press("spc")
+        machine.shows("is not known for sure", BOOT_SECONDS)
+        machine.shows(r"one: starting Talos", BOOT_SECONDS)
+        machine.console.wait_for(r"^LAB config-url=", BOOT_SECONDS)
 
 
 def serve(lab: Lab, system: StandIn, current: Path) -> Server:

@@ -44,7 +44,7 @@ def answer_to(request: bytes, sock: socket.socket, seconds: float) -> bytes | No
     while (left := deadline - time.monotonic()) > 0:
         sock.settimeout(left)
         try:
-            reply: bytes = sock.recv(4096)
+            reply = sock.recv(4096)
         except TimeoutError:
             return None
         if reply[4:8] == request[4:8] and reply[28:34] == request[28:34]:
@@ -55,7 +55,7 @@ def answer_to(request: bytes, sock: socket.socket, seconds: float) -> bytes | No
 def _ip_header(length: int) -> bytes:
     fields = (0x45, 0, 20 + length, 0, 0, 64, socket.IPPROTO_UDP)
     header = struct.pack("!BBHHHBBH4s4s", *fields, 0, bytes(4), b"\xff" * 4)
-    total = sum(struct.unpack("!10H", header))
+    total: int = sum(struct.unpack("!10H", header))
     total = (total & 0xFFFF) + (total >> 16)
     checksum = ~(total + (total >> 16)) & 0xFFFF
     return header[:10] + checksum.to_bytes(2) + header[12:]
