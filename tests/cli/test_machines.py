@@ -171,6 +171,7 @@ def test_the_list_as_json(host: Host) -> None:
         "intent_why": None,
         "conflict": None,
         "address": "192.168.1.21",
+        "claimed": [],
         "macs": ["52:54:00:00:00:01", "52:54:00:00:00:0a"],
         "manufacturer": "Dell Inc.",
         "product": "OptiPlex 7050",
@@ -336,3 +337,11 @@ def test_settings_that_are_not_there(tmp_path: Path) -> None:
     answer = host.run("machines", "list")
     text = f"iluvatar-pxe: {host.config}: no such file; create it or leave --config out\n"
     assert (answer.status, answer.error) == (2, text)
+
+
+def test_cards_that_are_only_its_word_are_told_apart(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.know(machine(7, claimed=("52:54:00:00:00:99",)))
+    lines = host.run("machines", "show", "52:54:00:00:00:07").lines
+    assert "  MACs        52:54:00:00:00:07" in lines
+    assert "  lists too   52:54:00:00:00:99" in lines

@@ -50,7 +50,9 @@ def test_key_pressed_during_the_countdown_boots_the_disk(system: StandIn, curren
         assert wish == [("local", "somebody at its screen")]
 
 
-def test_machine_that_a_new_daemon_has_not_seen_shows_itself_and_boots(system: StandIn, current: Path) -> None:
+def test_machine_that_a_new_daemon_has_not_seen_shows_itself_and_boots(
+    system: StandIn, current: Path
+) -> None:
     """It waited when the daemon ended; the next one knows nothing of its DHCP, and gives no ticket before."""
     with Lab() as lab:
         server = serve(lab, system, current)

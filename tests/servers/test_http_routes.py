@@ -229,7 +229,9 @@ def test_a_plus_in_a_product_name_is_a_plus(served: Web) -> None:
 def test_a_machine_that_boots_by_another_card_than_the_listed_one(served: Web) -> None:
     """Its word is not enough; once the listed card was heard on the same hardware, either card will do."""
     other = "52:54:00:77:00:88"
-    told = f"net0={MAC}&net1={other}&uuid=4c4c4544-0042-3510-8052-b4c04f4e3432&serial=S-9&product=P&arch=x86_64"
+    told = (
+        f"net0={MAC}&net1={other}&uuid=4c4c4544-0042-3510-8052-b4c04f4e3432&serial=S-9&product=P&arch=x86_64"
+    )
     served.boots(other)
     text = served.get(f"/ipxe?mac={other}&{told}").text
     assert "machines/one.yaml, but nothing was heard" in text.replace("\necho ", " ")
