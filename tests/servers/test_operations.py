@@ -267,6 +267,7 @@ async def test_what_cannot_be_installed_again(
 
 
 async def test_merge_split_and_forget(counter: Counter) -> None:
+    await counter.edit(FREE, first_seen=counter.machine(OTHER).first_seen - timedelta(hours=1))
     answer = await counter.operations.merge(FREE, OTHER, "root")
     assert answer["message"] == f"{FREE} has {FREE}, {OTHER} now"
     with pytest.raises(OperationError, match="are one machine already, with"):
