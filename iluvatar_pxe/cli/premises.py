@@ -8,7 +8,7 @@ from pathlib import Path
 from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.cli.tables import span
-from iluvatar_pxe.errors import InventoryError, ServerError
+from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.inventory.queries import Stored
@@ -108,11 +108,7 @@ def _fleet_directory(settings: Settings) -> Path:
 
 
 def _stored(url: str) -> Stored | None:
-    path = Store(url).path
-    try:
-        return None if _is_missing(path) else read_only(url)
-    except PermissionError as error:
-        raise InventoryError(f"{path}: cannot be read: {error.strerror}; try it with sudo") from error
+    return None if _is_missing(Store(url).path) else read_only(url)
 
 
 def _is_missing(path: Path) -> bool:

@@ -33,8 +33,13 @@ def last_boots(url: str, machine_id: UUID, most: int = 10) -> tuple[BootRecord, 
 @contextmanager
 def _reading(url: str) -> Iterator[tuple[Connection, Path]]:
     path = Path((file_url(url).database or "").removeprefix("file:"))
-    if not path.exists():
-        raise InventoryError(f"{path}: there is no inventory yet; start the daemon, which makes it")
+    try:
+        path.stat()
+    except FileNotFoundError as error:
+        text = f"{path}: there is no inventory yet; start the daemon, which makes it"
+        raise InventoryError(text) from error
+    except OSError as error:
+        raise InventoryError(f"{path}: cannot be read: {error.strerror}; try it with sudo") from error
     engine = make_reading_engine(path)
     try:
         with reported(path), engine.connect() as connection:
