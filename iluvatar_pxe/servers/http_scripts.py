@@ -4,7 +4,7 @@ import time
 
 from aiohttp import web
 
-from iluvatar_pxe.boot.plan import CountDown, Plan, RunScript
+from iluvatar_pxe.boot.plan import BootLocal, CountDown, Hold, Plan, RunScript
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.boots import Stage
@@ -18,6 +18,8 @@ from iluvatar_pxe.servers.tickets import Claim
 
 TALOS_CONFIG = "talos-config"
 """The purpose of a ticket for a machine configuration."""
+
+_WORDS: dict[type[Shown], str] = {BootLocal: "local", Hold: "hold", CountDown: "countdown"}
 
 ROUTES = web.RouteTableDef()
 
@@ -90,9 +92,8 @@ def answer(
 
 
 def _what(plan: Shown) -> str:
-    if isinstance(plan, RunScript):
-        return plan.chain
-    return {"BootLocal": "local", "Hold": "hold", "CountDown": "countdown"}[type(plan).__name__]
+    """Return what was served, in a word."""
+    return plan.chain if isinstance(plan, RunScript) else _WORDS[type(plan)]
 
 
 def _first_script(request: web.Request, stage: Stage, *, network: bool) -> web.Response:

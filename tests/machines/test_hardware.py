@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.records import record_of
+from support.machines import machine_of
 
 from iluvatar_pxe.machines.bogus import BOGUS_SERIALS, BOGUS_UUIDS
 from iluvatar_pxe.machines.hardware import agreement, contradiction, hardware_of, same_uuid, swapped
@@ -19,7 +19,7 @@ BOGUS_UUID, BOGUS_SERIAL = UUID(BOGUS_UUIDS[0].value), BOGUS_SERIALS[0].value
 
 
 def told(uuid: UUID | None = REAL, serial: str = "CZ1", product: str = "EliteDesk") -> Machine:
-    return record_of(MAC, uuid=uuid, serial=serial, product=product)
+    return machine_of(MAC, uuid=uuid, serial=serial, product=product)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.records import record_of
+from support.machines import machine_of
 
 from iluvatar_pxe.machines.bogus import BOGUS_SERIALS, BOGUS_UUIDS
 from iluvatar_pxe.machines.hardware import swapped
@@ -56,27 +56,27 @@ def test_a_card_that_nobody_knows_is_a_new_machine() -> None:
 
 
 def test_cards_of_one_machine_speak_in_turn() -> None:
-    machine = record_of(A, B, id=ONE, **HARDWARE_1)
+    machine = machine_of(A, B, id=ONE, **HARDWARE_1)
     for sighting in (dhcp(A), script(A, B, **HARDWARE_1), dhcp(B), script(B, A, **HARDWARE_1)):
         identity = identified(sighting, machine)
         assert (identity.machine, identity.same, identity.conflicts) == (machine, (), {})
 
 
 def test_two_cards_of_which_each_lists_the_other_are_one_machine() -> None:
-    one, two = record_of(A, id=ONE), record_of(B, id=TWO, claimed=(A,))
+    one, two = machine_of(A, id=ONE), machine_of(B, id=TWO, claimed=(A,))
     assert identified(script(A, B), one, two) == Identity(one, (two,))
     assert identified(script(A), one, two) == Identity(one), "the other's word alone is not enough"
 
 
 def test_a_card_is_not_anothers_because_that_one_says_so() -> None:
-    one, two = record_of(A, id=ONE), record_of(B, id=TWO)
+    one, two = machine_of(A, id=ONE), machine_of(B, id=TWO)
     assert identified(script(A, B), one, two) == Identity(one)
-    assert identified(script(A, B), one, record_of(B, id=TWO, **BOOTED)) == Identity(one)
-    assert identified(script(A, B, C, D), record_of(B, C, D, id=TWO, **HARDWARE_1)) == Identity(None)
+    assert identified(script(A, B), one, machine_of(B, id=TWO, **BOOTED)) == Identity(one)
+    assert identified(script(A, B, C, D), machine_of(B, C, D, id=TWO, **HARDWARE_1)) == Identity(None)
 
 
 def test_hardware_that_agrees_confirms_a_card_that_is_listed() -> None:
-    one, two = record_of(A, id=ONE), record_of(B, id=TWO, uuid=UUID_1)
+    one, two = machine_of(A, id=ONE), machine_of(B, id=TWO, uuid=UUID_1)
     assert identified(script(A, B, uuid=UUID_1), one, two) == Identity(one, (two,))
 
 
@@ -91,7 +91,7 @@ def test_hardware_that_agrees_confirms_a_card_that_is_listed() -> None:
 def test_a_new_card_joins_the_machine_that_has_the_same_hardware(
     told: dict[str, Any], state: dict[str, Any]
 ) -> None:
-    machine = record_of(A, id=ONE, **HARDWARE_1, **state)
+    machine = machine_of(A, id=ONE, **HARDWARE_1, **state)
     assert identified(script(B, **told), machine) == Identity(None, (machine,))
 
 
@@ -110,21 +110,21 @@ def test_a_new_card_joins_the_machine_that_has_the_same_hardware(
     ],
 )
 def test_two_machines_stay_two(known: dict[str, Any], told: dict[str, Any]) -> None:
-    one, two = record_of(A, id=ONE, **known), record_of(B, id=TWO, **told)
+    one, two = machine_of(A, id=ONE, **known), machine_of(B, id=TWO, **told)
     assert identified(script(B, **told), one) == Identity(None)
     assert identified(script(B, **told), one, two) == Identity(two)
 
 
 def test_a_cards_own_uuid_in_option_97_does_not_keep_it_from_joining() -> None:
-    one, two = record_of(A, id=ONE, **HARDWARE_1), record_of(B, id=TWO, uuid=UUID_2)
+    one, two = machine_of(A, id=ONE, **HARDWARE_1), machine_of(B, id=TWO, uuid=UUID_2)
     assert identified(script(B, A, **HARDWARE_1), one, two) == Identity(two, (one,))
 
 
 def test_option_97_alone_neither_joins_nor_parts() -> None:
-    machine = record_of(A, id=ONE, **HARDWARE_1)
+    machine = machine_of(A, id=ONE, **HARDWARE_1)
     assert identified(dhcp(B, uuid=UUID_1), machine) == Identity(None)
     assert identified(dhcp(A, uuid=UUID_2), machine) == Identity(machine)
-    undescribed = record_of(A, id=ONE, uuid=UUID_2)
+    undescribed = machine_of(A, id=ONE, uuid=UUID_2)
     assert identified(script(A, B, **HARDWARE_1), undescribed) == Identity(undescribed)
 
 
@@ -132,13 +132,13 @@ def test_option_97_alone_neither_joins_nor_parts() -> None:
     "sighting", [script(A, B, **HARDWARE_1), script(A, C, **HARDWARE_2), script(D, A, B)]
 )
 def test_claims_that_nobody_vouches_for_change_nothing(sighting: Sighting) -> None:
-    one, two = record_of(A, id=ONE, **HARDWARE_1), record_of(B, id=TWO, **HARDWARE_2)
+    one, two = machine_of(A, id=ONE, **HARDWARE_1), machine_of(B, id=TWO, **HARDWARE_2)
     own = one if sighting.mac == A else None
     assert identified(sighting, one, two, vouched=False) == Identity(own)
 
 
 def test_a_card_that_moved_puts_both_machines_in_doubt() -> None:
-    one, two = record_of(A, C, id=ONE, **HARDWARE_1), record_of(B, id=TWO, **HARDWARE_2)
+    one, two = machine_of(A, C, id=ONE, **HARDWARE_1), machine_of(B, id=TWO, **HARDWARE_2)
     identity = identified(script(C, B, **HARDWARE_2), one, two)
     assert (identity.machine, identity.same) == (one, ())
     text = f"{C} was seen with UUID {UUID_2} instead of {UUID_1}"
@@ -147,29 +147,29 @@ def test_a_card_that_moved_puts_both_machines_in_doubt() -> None:
 
 def test_a_card_that_moved_to_hardware_known_by_its_other_card_only() -> None:
     told = BOGUS | {"serial": "CZ2"}
-    one, two = record_of(A, C, id=ONE, **HARDWARE_1), record_of(B, id=TWO, **told)
+    one, two = machine_of(A, C, id=ONE, **HARDWARE_1), machine_of(B, id=TWO, **told)
     assert identified(script(C, B, **told), one, two).conflicts.keys() == {ONE, TWO}
 
 
 def test_a_card_that_moved_does_not_accuse_a_third_machine() -> None:
-    one, two = record_of(A, id=ONE, **HARDWARE_1), record_of(B, id=TWO, **HARDWARE_2)
-    third = record_of(D, id=THREE, **HARDWARE_2 | {"serial": "CZ3"})
+    one, two = machine_of(A, id=ONE, **HARDWARE_1), machine_of(B, id=TWO, **HARDWARE_2)
+    third = machine_of(D, id=THREE, **HARDWARE_2 | {"serial": "CZ3"})
     assert identified(script(A, B, D, **HARDWARE_2), one, two, third).conflicts.keys() == {ONE, TWO}
 
 
 def test_a_card_that_moved_to_hardware_nobody_knows() -> None:
-    one = record_of(A, C, id=ONE, **HARDWARE_1)
+    one = machine_of(A, C, id=ONE, **HARDWARE_1)
     assert identified(script(C, B, **HARDWARE_2), one).conflicts.keys() == {ONE}
 
 
 def test_a_machine_that_lists_the_card_of_other_hardware_is_not_believed() -> None:
-    one, two = record_of(A, C, id=ONE, **HARDWARE_1), record_of(B, id=TWO, **HARDWARE_2)
+    one, two = machine_of(A, C, id=ONE, **HARDWARE_1), machine_of(B, id=TWO, **HARDWARE_2)
     assert identified(script(B, C, **HARDWARE_2), one, two) == Identity(two)
 
 
 def test_two_that_were_booted_as_machines_of_their_own_are_not_joined() -> None:
-    one = record_of(A, id=ONE, claimed=(B,), **BOGUS, **BOOTED)
-    two = record_of(B, id=TWO, **BOGUS, phase=Phase.JOINED)
+    one = machine_of(A, id=ONE, claimed=(B,), **BOGUS, **BOOTED)
+    two = machine_of(B, id=TWO, **BOGUS, phase=Phase.JOINED)
     conflicts = identified(script(B, A, **BOGUS), one, two).conflicts
     why = "both were booted as machines of their own"
     assert conflicts == {
@@ -179,8 +179,8 @@ def test_two_that_were_booted_as_machines_of_their_own_are_not_joined() -> None:
 
 
 def test_the_same_hardware_twice_is_said_as_such() -> None:
-    one = record_of(A, id=ONE, **HARDWARE_1, **BOOTED)
-    two = record_of(B, id=TWO, **HARDWARE_1, phase=Phase.JOINED)
+    one = machine_of(A, id=ONE, **HARDWARE_1, **BOOTED)
+    two = machine_of(B, id=TWO, **HARDWARE_1, phase=Phase.JOINED)
     conflicts = identified(script(B, **HARDWARE_1), one, two).conflicts
     why = "both were booted as machines of their own"
     assert conflicts == {
@@ -189,11 +189,11 @@ def test_the_same_hardware_twice_is_said_as_such() -> None:
     }
 
 
-@pytest.mark.parametrize("own", [(), (record_of(C, id=THREE),)], ids=["unknown", "discovered"])
+@pytest.mark.parametrize("own", [(), (machine_of(C, id=THREE),)], ids=["unknown", "discovered"])
 def test_a_newcomer_does_not_join_two_that_were_booted(own: tuple[Machine, ...]) -> None:
     one, two = (
-        record_of(A, id=ONE, **HARDWARE_1, **BOOTED),
-        record_of(B, id=TWO, **HARDWARE_1, phase=Phase.JOINED),
+        machine_of(A, id=ONE, **HARDWARE_1, **BOOTED),
+        machine_of(B, id=TWO, **HARDWARE_1, phase=Phase.JOINED),
     )
     identity = identified(script(C, A, B, **HARDWARE_1), one, two, *own)
     assert not identity.same
@@ -202,13 +202,13 @@ def test_a_newcomer_does_not_join_two_that_were_booted(own: tuple[Machine, ...])
 
 @pytest.mark.parametrize("known", [NO_HARDWARE, BOGUS, HARDWARE_1], ids=["nothing", "bogus", "real"])
 def test_naming_an_assigned_machines_card_does_not_join_it(known: dict[str, Any]) -> None:
-    victim = record_of(A, id=ONE, **known, **BOOTED)
+    victim = machine_of(A, id=ONE, **known, **BOOTED)
     assert identified(script(C, A, **BOGUS), victim) == Identity(None)
-    assert identified(script(C, A), victim, record_of(C, id=THREE)) == Identity(record_of(C, id=THREE))
+    assert identified(script(C, A), victim, machine_of(C, id=THREE)) == Identity(machine_of(C, id=THREE))
 
 
 def test_an_assigned_machines_own_uuid_is_enough_to_list_its_card() -> None:
-    machine = record_of(A, id=ONE, uuid=UUID_1, **BOOTED)
+    machine = machine_of(A, id=ONE, uuid=UUID_1, **BOOTED)
     assert identified(script(C, A, uuid=swapped(UUID_1)), machine) == Identity(None, (machine,))
 
 
@@ -221,7 +221,7 @@ def fleets(draw: st.DrawFn) -> list[Machine]:
     groups = draw(st.sampled_from([[], [[A]], [[A], [B]], [[A, B], [C]], [[A], [B], [C]]]))
     states = st.sampled_from([NO_HARDWARE, BOOTED, {"phase": Phase.JOINED}])
     return [
-        record_of(*macs, id=UUID(int=number), **draw(TOLD), **draw(states))
+        machine_of(*macs, id=UUID(int=number), **draw(TOLD), **draw(states))
         for number, macs in enumerate(groups, start=1)
     ]
 
@@ -247,7 +247,7 @@ def test_in_doubt_nothing_is_believed_and_nobody_settled_is_joined(
 
 @pytest.mark.parametrize("speaking", [A, B])
 def test_what_somebody_split_stays_apart_whatever_firmware_lists(speaking: str) -> None:
-    rest, card = split(record_of(A, B, **HARDWARE_1), B, UUID(int=5))
+    rest, card = split(machine_of(A, B, **HARDWARE_1), B, UUID(int=5))
     told = script(speaking, A, B, **HARDWARE_1)
     snapshot = Snapshot.of([rest, card])
     identity = identify(told, snapshot, vouched=True)
@@ -256,7 +256,7 @@ def test_what_somebody_split_stays_apart_whatever_firmware_lists(speaking: str) 
 
 
 def test_what_somebody_merged_again_is_one_machine() -> None:
-    rest, card = split(record_of(A, B), B, UUID(int=5))
+    rest, card = split(machine_of(A, B), B, UUID(int=5))
     whole, _ = merge(rest, card, rest.id)
     assert set(whole.macs) == {A, B}
     assert whole.apart == ()

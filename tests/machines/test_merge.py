@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.records import record_of
+from support.machines import machine_of
 
 from iluvatar_pxe.machines.bogus import BOGUS_SERIALS, BOGUS_UUIDS
 from iluvatar_pxe.machines.boots import Stage
@@ -41,7 +41,7 @@ LATER = NOW + timedelta(minutes=1)
     ],
 )
 def test_who_lives_on(senior: dict[str, Any], junior: dict[str, Any], speaking: UUID) -> None:
-    one, two = record_of(A, id=ONE, **senior), record_of(B, id=TWO, **junior)
+    one, two = machine_of(A, id=ONE, **senior), machine_of(B, id=TWO, **junior)
     for first, second in permutations((one, two)):
         united, done = merge(first, second, speaking)
         assert (united.id, done.survivor, done.absorbed) == (ONE, ONE, TWO)
@@ -50,7 +50,7 @@ def test_who_lives_on(senior: dict[str, Any], junior: dict[str, Any], speaking: 
 
 
 def test_what_one_has_not_told_the_other_did() -> None:
-    one = record_of(
+    one = machine_of(
         A,
         id=ONE,
         assignment=PLACE,
@@ -62,7 +62,7 @@ def test_what_one_has_not_told_the_other_did() -> None:
         last_seen=LATER,
         conflict="in doubt",
     )
-    two = record_of(
+    two = machine_of(
         B,
         id=TWO,
         uuid=REAL,
@@ -84,8 +84,8 @@ def test_what_one_has_not_told_the_other_did() -> None:
 
 def test_what_the_survivor_has_told_stays() -> None:
     hardware: dict[str, Any] = {"uuid": REAL, "serial": "CZ1", "product": "EliteDesk", "board": "8054"}
-    one = record_of(A, id=ONE, assignment=PLACE, wish=Wish(Intent.LOCAL), arch=CpuArch.X86_64, **hardware)
-    two = record_of(
+    one = machine_of(A, id=ONE, assignment=PLACE, wish=Wish(Intent.LOCAL), arch=CpuArch.X86_64, **hardware)
+    two = machine_of(
         B, id=TWO, uuid=UUID(int=9), serial="x", product="y", arch=CpuArch.I386, wish=Wish(Intent.HOLD)
     )
     united, _ = merge(one, two, ONE)
@@ -102,8 +102,8 @@ MACHINES = st.tuples(*(st.integers(1, 6) for _ in range(2)), st.booleans())
 @given(MACHINES, st.sampled_from([ONE, TWO]))
 def test_boots_are_renumbered_without_collisions(drawn: tuple[int, int, bool], speaking: UUID) -> None:
     boots_one, boots_two, first_is_senior = drawn
-    one = record_of(A, id=ONE, generation=boots_one, assignment=PLACE if first_is_senior else None)
-    two = record_of(B, id=TWO, generation=boots_two, assignment=None if first_is_senior else PLACE)
+    one = machine_of(A, id=ONE, generation=boots_one, assignment=PLACE if first_is_senior else None)
+    two = machine_of(B, id=TWO, generation=boots_two, assignment=None if first_is_senior else PLACE)
     united, done = merge(one, two, speaking)
     renamed = {old: done.renamed(*old) for old in boots_of(one) + boots_of(two)}
     assert len(set(renamed.values())) == len(renamed)
@@ -119,7 +119,7 @@ def test_boots_are_renumbered_without_collisions(drawn: tuple[int, int, bool], s
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.data())
 def test_any_number_of_records_become_one(boots: list[int], data: st.DataObject) -> None:
-    records = [record_of(A, id=UUID(int=n), generation=count) for n, count in enumerate(boots, start=1)]
+    records = [machine_of(A, id=UUID(int=n), generation=count) for n, count in enumerate(boots, start=1)]
     speaking, *others = data.draw(st.permutations(records))
     names = {boot: boot for one in records for boot in boots_of(one)}
     current = (speaking.id, speaking.generation)
@@ -131,7 +131,7 @@ def test_any_number_of_records_become_one(boots: list[int], data: st.DataObject)
 
 
 def test_the_boot_under_way_is_not_counted_as_another_attempt() -> None:
-    one = record_of(
+    one = machine_of(
         A,
         id=ONE,
         generation=3,
@@ -139,7 +139,7 @@ def test_the_boot_under_way_is_not_counted_as_another_attempt() -> None:
         phase=Phase.BOOTING,
         attempts=Attempts("talos", Stage.SCRIPT, (NOW,), boot=3),
     )
-    united, _ = merge(one, record_of(B, id=TWO, generation=2), ONE)
+    united, _ = merge(one, machine_of(B, id=TWO, generation=2), ONE)
     again = observed(united, Sighting(mac=A, firmware=Firmware.IPXE), Step(Stage.SCRIPT, LATER, "talos"))
     assert (united.generation, again.attempts) == (6, Attempts("talos", Stage.SCRIPT, (NOW,), boot=6))
     further = observed(again, Sighting(mac=A, firmware=Firmware.IPXE), Step(Stage.KERNEL, LATER))
@@ -147,13 +147,13 @@ def test_the_boot_under_way_is_not_counted_as_another_attempt() -> None:
 
 
 def test_an_earlier_attempt_keeps_its_boot() -> None:
-    one = record_of(A, id=ONE, generation=3, phase=Phase.BOOTING, attempts=Attempts("talos", boot=2))
+    one = machine_of(A, id=ONE, generation=3, phase=Phase.BOOTING, attempts=Attempts("talos", boot=2))
     for speaking in (ONE, TWO):
-        assert merge(one, record_of(B, id=TWO), speaking)[0].attempts == one.attempts
+        assert merge(one, machine_of(B, id=TWO), speaking)[0].attempts == one.attempts
 
 
 def test_a_split_card_starts_over() -> None:
-    machine = record_of(
+    machine = machine_of(
         A,
         B,
         C,
@@ -169,7 +169,7 @@ def test_a_split_card_starts_over() -> None:
     )
     rest, card = split(machine, B, TWO)
     assert rest == replace(machine, macs=(A, C), conflict="", apart=(B,))
-    assert card == record_of(
+    assert card == machine_of(
         B,
         id=TWO,
         reached=Stage.SCRIPT,
@@ -190,5 +190,5 @@ def test_a_split_card_starts_over() -> None:
 )
 def test_what_cannot_be_split(macs: tuple[str, ...], card: str, why: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - its whole text is compared
-        split(record_of(*macs), card, TWO)
+        split(machine_of(*macs), card, TWO)
     assert str(caught.value) == why

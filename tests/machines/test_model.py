@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from support.records import record_of
+from support.machines import machine_of
 
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.hardware import hardware_of, swapped
@@ -23,16 +23,16 @@ PLACE = Assignment(
 
 
 def test_a_change_leaves_the_old_snapshot_as_it_was() -> None:
-    before = Snapshot.of([record_of(A, id=UUID(int=1))])
-    after = before.with_machine(record_of(B, id=UUID(int=1))).without(UUID(int=1))
-    assert before.machine(A) == record_of(A, id=UUID(int=1))
+    before = Snapshot.of([machine_of(A, id=UUID(int=1))])
+    after = before.with_machine(machine_of(B, id=UUID(int=1))).without(UUID(int=1))
+    assert before.machine(A) == machine_of(A, id=UUID(int=1))
     assert after == Snapshot()
     assert before.without(UUID(int=2)) is before
 
 
 def test_a_machine_is_found_by_any_card_its_id_and_its_name() -> None:
-    machine = record_of(A, B, id=UUID(int=1), assignment=PLACE)
-    snapshot = Snapshot.of((machine, record_of("52:54:00:00:00:03", id=UUID(int=2))))
+    machine = machine_of(A, B, id=UUID(int=1), assignment=PLACE)
+    snapshot = Snapshot.of((machine, machine_of("52:54:00:00:00:03", id=UUID(int=2))))
     assert snapshot.machine(A) is snapshot.machine(B) is machine
     assert snapshot.machine_with_id(UUID(int=1)) is machine
     assert snapshot.named("arda-01") is machine
@@ -43,26 +43,26 @@ def test_a_machine_is_found_by_any_card_its_id_and_its_name() -> None:
 
 @pytest.mark.parametrize("uuid", [REAL, swapped(REAL)])
 def test_the_same_hardware_is_found_in_either_byte_order(uuid: UUID) -> None:
-    machine = record_of(A, uuid=REAL, serial="CZ1", product="EliteDesk")
+    machine = machine_of(A, uuid=REAL, serial="CZ1", product="EliteDesk")
     assert Snapshot.of([machine]).with_hardware(hardware_of(replace(machine, uuid=uuid))) == (machine,)
     assert Snapshot.of([machine]).with_hardware(None) == ()
 
 
 def test_a_title_is_the_name_or_the_first_card() -> None:
-    assert record_of(A, B).title == A
-    assert record_of(A, B, assignment=PLACE).title == "arda-01"
+    assert machine_of(A, B).title == A
+    assert machine_of(A, B, assignment=PLACE).title == "arda-01"
 
 
 @pytest.mark.parametrize(
     ("machine", "passing"),
     [
-        pytest.param(record_of(A), True, id="asked by DHCP once"),
-        pytest.param(record_of(A, furthest=Stage.IPXE_DISCOVER), True, id="iPXE asked by DHCP"),
-        pytest.param(record_of(A, furthest=Stage.FIRST_SCRIPT), False, id="came further, some time"),
-        pytest.param(record_of(A, phase=Phase.ASSIGNED), False, id="assigned"),
-        pytest.param(record_of(A, assignment=PLACE), False, id="has a name"),
-        pytest.param(record_of(A, wish=Wish(Intent.HOLD)), False, id="somebody wants something of it"),
-        pytest.param(record_of(A, conflict="in doubt"), False, id="in doubt"),
+        pytest.param(machine_of(A), True, id="asked by DHCP once"),
+        pytest.param(machine_of(A, furthest=Stage.IPXE_DISCOVER), True, id="iPXE asked by DHCP"),
+        pytest.param(machine_of(A, furthest=Stage.FIRST_SCRIPT), False, id="came further, some time"),
+        pytest.param(machine_of(A, phase=Phase.ASSIGNED), False, id="assigned"),
+        pytest.param(machine_of(A, assignment=PLACE), False, id="has a name"),
+        pytest.param(machine_of(A, wish=Wish(Intent.HOLD)), False, id="somebody wants something of it"),
+        pytest.param(machine_of(A, conflict="in doubt"), False, id="in doubt"),
     ],
 )
 def test_who_merely_passed_by(machine: Machine, passing: bool) -> None:  # noqa: FBT001
@@ -106,7 +106,7 @@ class SnapshotAgainstModel(RuleBasedStateMachine):
 
     @rule(id_=IDS, macs=CARDS, uuid=UUIDS, serial=st.sampled_from(["", "CZ1", "None"]), data=st.data())
     def put(self, id_: UUID, macs: list[str], uuid: UUID | None, serial: str, data: st.DataObject) -> None:
-        machine = record_of(*macs, id=id_, uuid=uuid, serial=serial, product="EliteDesk")
+        machine = machine_of(*macs, id=id_, uuid=uuid, serial=serial, product="EliteDesk")
         for change in data.draw(st.permutations(self.model.put(machine))):
             if isinstance(change, UUID):
                 self.snapshot = self.snapshot.without(change)
