@@ -59,7 +59,7 @@ def event(number: int = 1, **changes: Any) -> BootEvent:
 
 
 def sighting(mac: str = MAC, **changes: Any) -> Sighting:
-    known: dict[str, Any] = {"firmware": Firmware.UEFI_PXE}
+    known: dict[str, Any] = {"firmware": Firmware.UEFI_PXE, "from_nowhere": True}
     return Sighting(mac=mac, **known | changes)
 
 
