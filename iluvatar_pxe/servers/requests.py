@@ -1,5 +1,6 @@
 """Every change that may be asked for, as a value: sent to the daemon as JSON, or carried out on the spot."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -44,16 +45,16 @@ Words = Annotated[str, BeforeValidator(lambda value: plain_text(value) if isinst
 File = Annotated[Path, AfterValidator(_absolute)]
 
 
-class Request(BaseModel):
+class Request(BaseModel, ABC):
     """``method`` and ``route`` are HTTP's; the fields that ``route`` does not name are the JSON body's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     method: ClassVar[str] = "POST"
     route: ClassVar[str]
 
+    @abstractmethod
     async def carry_out(self, operations: Operations, by: str) -> Answer:
         """Do it; raises OperationError or InventoryError."""
-        raise NotImplementedError
 
 
 def request_of(kind: type[Request], fields: Mapping[str, Any]) -> Request:
