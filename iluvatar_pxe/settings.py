@@ -148,6 +148,13 @@ class ControlSettings(_Section):
     """Default: ``/run/iluvatar-pxe/control.sock`` as root, else ``control.sock`` in the state directory."""
 
 
+class SimulateSettings(_Section):
+    """``[simulate]``."""
+
+    as_real: bool = False
+    """Treat the clients of ``iluvatar-pxe simulate`` as machines: they get names, roles and secrets."""
+
+
 class LogSettings(_Section):
     """``[log]``."""
 
@@ -168,6 +175,7 @@ class Settings(_Section):
     assets: AssetsSettings = AssetsSettings()
     state: StateSettings = StateSettings()
     control: ControlSettings = ControlSettings()
+    simulate: SimulateSettings = SimulateSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -12,6 +12,7 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, Option
 from iluvatar_pxe.wire.pxe import (
     HTTP_CLIENT,
+    SIMULATED,
     ClientArch,
     CpuArch,
     Platform,
@@ -47,6 +48,7 @@ def from_dhcp(message: DhcpMessage) -> Sighting:
         client=_client_words(message),
         uuid=None if firmware is Firmware.RASPBERRY_PI else machine_uuid(machine_id),
         address=address,
+        simulated=SIMULATED in user_classes(message),
     )
 
 

@@ -43,5 +43,7 @@ class Sighting:
     address: IPv4Address | None = None
     from_nowhere: bool = False
     """Sent from 0.0.0.0, port 68: by firmware without an address, not by a program of a running system."""
+    simulated: bool = False
+    """A client of ``iluvatar-pxe simulate``, by its own word."""
     neighbour: str | None = None
     """The MAC that the kernel's neighbour table has for ``address``."""

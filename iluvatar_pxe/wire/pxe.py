@@ -12,6 +12,9 @@ from iluvatar_pxe.wire.dhcp import DhcpMessage, Option, tagged_values
 PXE_CLIENT = b"PXEClient"
 HTTP_CLIENT = b"HTTPClient"
 
+SIMULATED = b"iluvatar-simulate"
+"""User class (option 77) by which ``iluvatar-pxe simulate`` marks its clients; its iPXE says it beside ``iPXE``."""
+
 DISCOVERY_CONTROL_BOOT_FILE = b"\x06\x01\x08\xff"
 """Option 43 for BIOS ROMs: sub-option 6 (discovery control) with bit 3: use the boot file of this offer.
 
