@@ -60,15 +60,19 @@ def main() -> None:
 async def measure(offers: int) -> dict[int, float]:
     """Return by number of machines the median cost of an OFFER in microseconds."""
     with TemporaryDirectory() as directory:
-        desks = {count: await desk_with(count, Path(directory, str(count))) for count in (FEW, MANY)}
+        inventories = {
+            count: await inventory_with(count, Path(directory, f"{count}.db")) for count in (FEW, MANY)
+        }
+        catalogue = await boot_files(Path(directory))
+        desks = {count: desk_with(one, catalogue) for count, one in inventories.items()}
         costs: dict[int, list[float]] = {count: [] for count in desks}
         messages = {count: cycle(discovers(count)) for count in desks}
         for _ in range(ROUNDS):
             for count, desk in desks.items():
                 costs[count].append(cost(desk, messages[count], offers // ROUNDS))
                 await asyncio.sleep(0)
-        for desk in desks.values():
-            await desk.inventory.close()
+        for inventory in inventories.values():
+            await inventory.close()
     return {count: median(values) for count, values in costs.items()}
 
 
@@ -83,21 +87,32 @@ def cost(desk: Desk, messages: Iterator[bytes], offers: int) -> float:
     return (time.perf_counter() - started) / offers * 1e6
 
 
-async def desk_with(count: int, directory: Path) -> Desk:
-    """Return a desk whose inventory has so many machines, all of which have booted before."""
+async def boot_files(directory: Path) -> Catalogue:
+    """Return a catalogue of one program."""
     (directory / "assets" / "ipxe").mkdir(parents=True)
     (directory / "assets" / "ipxe" / "snponly.efi").write_bytes(b"program")
-    url = f"sqlite:///{directory / 'inventory.db'}"
+    catalogue = Catalogue(directory / "assets")
+    await catalogue.refresh()
+    return catalogue
+
+
+def desk_with(inventory: Inventory, catalogue: Catalogue) -> Desk:
+    """Return a desk with a fleet."""
+    return Desk(parse_fleet(FLEET), Path(), inventory, catalogue, NEIGHBOURS.get)
+
+
+async def inventory_with(count: int, file: Path) -> Inventory:
+    """Return an inventory that has so many machines, all of which have booted before."""
+    url = f"sqlite:///{file}"
     store = Store(url)
     store.open()
     machines = [machine(number) for number in range(count)]
     store.write(Batch(machines={one.id: one for one in machines}))
     store.close()
-    inventory, catalogue = Inventory(url), Catalogue(directory / "assets")
+    inventory = Inventory(url)
     await inventory.open()
-    await catalogue.refresh()
     assert len(inventory.snapshot.by_id) == count
-    return Desk(parse_fleet(FLEET), directory, inventory, catalogue, NEIGHBOURS.get)
+    return inventory
 
 
 def mac(number: int) -> bytes:

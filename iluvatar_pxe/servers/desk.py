@@ -13,7 +13,7 @@ from iluvatar_pxe.boot.decide import Context, plan_for
 from iluvatar_pxe.boot.plan import AssignFirst, Plan
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.records import Records
 from iluvatar_pxe.machines.boots import QUESTIONS, Happening, Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -32,11 +32,14 @@ _log = structlog.get_logger()
 class Desk:
     """Decides by ``plan_for``, and records and logs every stage of every boot."""
 
+    config_ticket = "talos-config"
+    """The purpose of its tickets for machine configurations."""
+
     def __init__(
         self,
         fleet: Fleet,
         fleet_directory: Path,
-        inventory: Inventory,
+        inventory: Records,
         catalogue: Catalogue,
         mac_of: Callable[[IPv4Address], str | None],
     ) -> None:
@@ -48,8 +51,20 @@ class Desk:
         self.inventory = inventory
         self.catalogue = catalogue
         self.mac_of = mac_of
+        self.rehearsal: Desk | None = None
+        """Where simulated clients are served; None: here, as machines."""
         self._said = Repeats()
         self._passers_by = RateLimiter(1.0, burst=MOST_PASSERS_BY)
+
+    def facing(self, *, simulated: bool) -> "Desk":
+        """Return the desk for a client that says, or does not, that it is simulated."""
+        return self.rehearsal if simulated and self.rehearsal else self
+
+    def adopt(self, fleet: Fleet) -> None:
+        """Put a fleet in force."""
+        self.fleet, self.fleet_problem = fleet, None
+        if self.rehearsal:
+            self.rehearsal.adopt(fleet)
 
     def plan(
         self, sighting: Sighting, doubt: str = "", *, confirmed: bool = False, no_assignment: str = ""
@@ -99,6 +114,21 @@ class Desk:
         if stage is Stage.BOOT_SERVER:  # the kernel may not have had to ask yet who has that address
             return self.machine_at(address) == machine
         return self.mac_of(address) in machine.macs
+
+    def doubt_of_holder(self, machine: Machine, client: IPv4Address) -> str:
+        """Say why whoever shows this machine's ticket from an address is not that machine; empty when it is."""
+        neighbour = self.mac_of(client)
+        if neighbour in (*machine.macs, *machine.claimed):  # Talos may come up by another of its cards
+            return ""
+        return f"{client} belongs to {neighbour or 'no card in this network'}, which is none of the machine's"
+
+    def hand_out_script(self, text: str) -> str:
+        """Return a script as its asker may have it."""
+        return text
+
+    async def hand_out_config(self, text: str) -> str:
+        """Return a machine configuration as its asker may have it."""
+        return text
 
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine that has an address: by the neighbour table, else by what DHCP told."""

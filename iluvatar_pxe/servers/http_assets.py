@@ -9,7 +9,7 @@ from aiohttp.abc import AbstractStreamWriter
 from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.servers.desk import sighting_of
-from iluvatar_pxe.servers.http_context import DESK, client_of
+from iluvatar_pxe.servers.http_context import client_of, desk_of
 from iluvatar_pxe.servers.ratelimit import complain
 
 ROUTES = web.RouteTableDef()
@@ -38,7 +38,7 @@ class _BootFile(web.FileResponse):
 @ROUTES.get("/assets/{name:.+}")
 async def asset(request: web.Request) -> web.StreamResponse:
     """Serve a file of the catalogue by its logical name."""
-    desk, name = request.app[DESK], request.match_info["name"]
+    desk, name = desk_of(request), request.match_info["name"]
     path = desk.catalogue.path(name)
     if path is None:
         raise web.HTTPNotFound(text=f"no asset {name[:200]}")

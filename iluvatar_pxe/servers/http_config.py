@@ -11,8 +11,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.servers.desk import Desk, sighting_of
-from iluvatar_pxe.servers.http_context import DESK, TICKETS, client_of
-from iluvatar_pxe.servers.http_scripts import TALOS_CONFIG
+from iluvatar_pxe.servers.http_context import TICKETS, client_of, desk_of
 from iluvatar_pxe.servers.tickets import TicketOffice
 
 ROUTES = web.RouteTableDef()
@@ -22,14 +21,14 @@ ROUTES = web.RouteTableDef()
 async def talos_config(request: web.Request) -> web.Response:
     """Redeem a ticket for the configuration of the machine it was made out to."""
     started = time.perf_counter()
-    desk = request.app[DESK]
+    desk = desk_of(request)
     machine = _holder(desk, request.app[TICKETS], request.match_info["ticket"])
-    text = _redeem(desk, machine, client_of(request), started)
+    text = await _redeem(desk, machine, client_of(request), started)
     return web.Response(text=text, content_type="application/yaml", headers={"Cache-Control": "no-store"})
 
 
 def _holder(desk: Desk, tickets: TicketOffice, ticket: str) -> Machine:
-    claim = tickets.check(ticket, TALOS_CONFIG)
+    claim = tickets.check(ticket, desk.config_ticket)
     machine = desk.inventory.snapshot.machine_with_id(claim.machine_id) if claim else None
     outdated = not claim or not machine or machine.generation != claim.generation
     if machine is None or outdated or machine.phase is Phase.JOINED:
@@ -37,19 +36,16 @@ def _holder(desk: Desk, tickets: TicketOffice, ticket: str) -> Machine:
     return machine
 
 
-def _redeem(desk: Desk, machine: Machine, client: IPv4Address, started: float) -> str:
-    neighbour = desk.mac_of(client)
-    if neighbour not in (*machine.macs, *machine.claimed):  # Talos may come up by another of its cards
-        doubt = (
-            f"{client} belongs to {neighbour or 'no card in this network'}, which is none of the machine's"
-        )
+async def _redeem(desk: Desk, machine: Machine, client: IPv4Address, started: float) -> str:
+    if doubt := desk.doubt_of_holder(machine, client):
         desk.distrust(machine, client, "config.yaml", doubt)
         raise web.HTTPForbidden(text=f"that ticket is another machine's: {doubt}")
     sighting = sighting_of(machine, Firmware.TALOS)
     plan = desk.plan(sighting)
     if not isinstance(plan, RunScript) or plan.config is None:
         raise web.HTTPNotFound(text=f"this machine has no configuration: {plan.why}")
+    config = await desk.hand_out_config(plan.config)
     milliseconds = (time.perf_counter() - started) * 1000
-    size = len(plan.config.encode())
+    size = len(config.encode())
     desk.record(sighting, Stage.CONFIG, f"{plan.name}/config.yaml", size=size, milliseconds=milliseconds)
-    return plan.config
+    return config

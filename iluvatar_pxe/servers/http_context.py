@@ -10,11 +10,19 @@ from iluvatar_pxe.servers.countdowns import Countdowns
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.tickets import TicketOffice
+from iluvatar_pxe.wire.pxe import SIMULATED
 
 DESK = web.AppKey("desk", Desk)
 TICKETS = web.AppKey("tickets", TicketOffice)
 COUNTDOWNS = web.AppKey("countdowns", Countdowns)
 HEALTH = web.AppKey("health", Health)
+
+_MARK = SIMULATED.decode()
+
+
+def desk_of(request: web.Request) -> Desk:
+    """Return the desk that serves the one who asks; a simulated client says so in its User-Agent."""
+    return request.app[DESK].facing(simulated=_MARK in request.headers.get("User-Agent", ""))
 
 
 def links_of(request: web.Request) -> Links:

@@ -12,7 +12,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Intent, Wish
 from iluvatar_pxe.servers.desk import sighting_of
-from iluvatar_pxe.servers.http_context import COUNTDOWNS, DESK, client_of
+from iluvatar_pxe.servers.http_context import COUNTDOWNS, client_of, desk_of
 from iluvatar_pxe.servers.http_scripts import answer, sighting_in
 
 AT_THE_SCREEN = "somebody at its screen"
@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 async def confirm(request: web.Request) -> web.Response:
     """Let the machine join whose countdown has run out; any other counts down first."""
     started = time.perf_counter()
-    desk = request.app[DESK]
+    desk = desk_of(request)
     machine, sighting = _asking(request)
     standing = desk.standing(sighting)
     confirmed = request.app[COUNTDOWNS].has_run_out(machine.id, machine.generation)
@@ -38,7 +38,7 @@ async def confirm(request: web.Request) -> web.Response:
 async def refuse(request: web.Request) -> web.Response:
     """Record that a machine is not to join, and send it to its disk, now and from now on."""
     started = time.perf_counter()
-    desk = request.app[DESK]
+    desk = desk_of(request)
     machine, sighting = _asking(request)
     standing = desk.standing(sighting)
     if not standing.itself:
@@ -52,7 +52,7 @@ async def refuse(request: web.Request) -> web.Response:
 def _asking(request: web.Request) -> tuple[Machine, Sighting]:
     """Return the machine that the query names, and what it said of itself when it asked what to boot."""
     told = sighting_in(request)
-    machine = request.app[DESK].inventory.snapshot.machine(told.mac)
+    machine = desk_of(request).inventory.snapshot.machine(told.mac)
     if machine is None:
         raise web.HTTPNotFound(text=f"{told.mac} has not asked what to boot; boot it again")
     sighting = replace(
@@ -69,7 +69,7 @@ def _asking(request: web.Request) -> tuple[Machine, Sighting]:
 async def _refuse(request: web.Request, machine: Machine) -> None:
     """Record the refusal; where that fails the machine boots its disk all the same, and asks again next time."""
     wish = Wish(Intent.LOCAL, AT_THE_SCREEN, "a key was pressed during its countdown")
-    desk = request.app[DESK]
+    desk = desk_of(request)
     try:
         await desk.inventory.change(
             machine.id, lambda one: replace(one, wish=wish), Happening.REFUSED, wish.why, AT_THE_SCREEN

@@ -12,12 +12,17 @@ from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.ipxe import Shown, first_script, machine_script
 from iluvatar_pxe.servers.desk import sighting_of
-from iluvatar_pxe.servers.http_context import COUNTDOWNS, DESK, TICKETS, client_of, links_of, query_of, script
+from iluvatar_pxe.servers.http_context import (
+    COUNTDOWNS,
+    TICKETS,
+    client_of,
+    desk_of,
+    links_of,
+    query_of,
+    script,
+)
 from iluvatar_pxe.servers.standing import Standing
 from iluvatar_pxe.servers.tickets import Claim
-
-TALOS_CONFIG = "talos-config"
-"""The purpose of a ticket for a machine configuration."""
 
 _WORDS: dict[type[Shown], str] = {BootLocal: "local", Hold: "hold", CountDown: "countdown"}
 
@@ -41,7 +46,7 @@ async def autoexec_script(request: web.Request) -> web.Response:
 async def own_script(request: web.Request) -> web.Response:
     """Serve the script of the machine that the query names."""
     started = time.perf_counter()
-    desk = request.app[DESK]
+    desk = desk_of(request)
     sighting = sighting_in(request)
     standing = desk.standing(sighting)
     if standing.itself:
@@ -54,7 +59,7 @@ def sighting_in(request: web.Request) -> Sighting:
     """Return what query and neighbour table tell of who asks; raises HTTPBadRequest when it names no machine."""
     address = client_of(request)
     try:
-        return from_ipxe(query_of(request), address, request.app[DESK].mac_of(address))
+        return from_ipxe(query_of(request), address, desk_of(request).mac_of(address))
     except WireError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
 
@@ -63,7 +68,7 @@ def answer(
     request: web.Request, sighting: Sighting, standing: Standing, plan: Plan, stage: Stage, started: float
 ) -> web.Response:
     """Return the script that a plan is, with a ticket if it needs one, and record it."""
-    desk = request.app[DESK]
+    desk = desk_of(request)
     if not isinstance(plan, Shown):
         raise web.HTTPNotFound(text=plan.why)
     machine = desk.inventory.snapshot.machine(sighting.mac)
@@ -71,8 +76,8 @@ def answer(
         desk.distrust(machine, client_of(request), request.path, standing.doubt)
     ticket = ""
     if isinstance(plan, RunScript) and plan.config is not None and machine and not standing.doubt:
-        ticket = request.app[TICKETS].mint(Claim(machine.id, machine.generation), TALOS_CONFIG)
-    text = machine_script(plan, sighting, links_of(request), ticket)
+        ticket = request.app[TICKETS].mint(Claim(machine.id, machine.generation), desk.config_ticket)
+    text = desk.hand_out_script(machine_script(plan, sighting, links_of(request), ticket))
     if machine and standing.itself:
         milliseconds = (time.perf_counter() - started) * 1000
         chain = plan.chain if isinstance(plan, RunScript) else ""
@@ -99,7 +104,7 @@ def _what(plan: Shown) -> str:
 def _first_script(request: web.Request, stage: Stage, *, network: bool) -> web.Response:
     started = time.perf_counter()
     text = first_script(links_of(request), network=network)
-    desk = request.app[DESK]
+    desk = desk_of(request)
     machine = desk.machine_at(client_of(request))
     if machine and request.method == "GET":
         milliseconds = (time.perf_counter() - started) * 1000

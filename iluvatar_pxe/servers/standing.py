@@ -7,7 +7,7 @@ machine that was booted long ago. Who forges Ethernet addresses, or listens, is 
 
 from dataclasses import dataclass
 
-from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.records import Records
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
 
@@ -23,7 +23,7 @@ class Standing:
     doubt: str = ""
 
 
-def standing_of(sighting: Sighting, machine: Machine | None, inventory: Inventory) -> Standing:
+def standing_of(sighting: Sighting, machine: Machine | None, inventory: Records) -> Standing:
     """Weigh a request in the name of ``sighting.mac``, which is ``machine``'s if anybody's."""
     address, neighbour = sighting.address, sighting.neighbour
     if neighbour is None:

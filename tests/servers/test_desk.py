@@ -25,8 +25,12 @@ IPXE = Sighting(mac=MAC, firmware=Firmware.IPXE)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    inventory = Inventory(f"sqlite:///{tmp_path / 'inventory.db'}")
+def inventory(tmp_path: Path) -> Inventory:
+    return Inventory(f"sqlite:///{tmp_path / 'inventory.db'}")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, inventory: Inventory) -> Desk:
     return Desk(
         fleet_of(("named", MAC, "chain: hold\n")), tmp_path, inventory, Catalogue(tmp_path), NOBODY.get
     )
@@ -74,13 +78,13 @@ def test_a_file_that_is_fetched_again_is_news(desk: Desk, log: list[EventDict]) 
 
 
 async def test_what_is_asked_in_anothers_name_is_on_record_once_a_boot(
-    desk: Desk, log: list[EventDict], tmp_path: Path
+    desk: Desk, inventory: Inventory, log: list[EventDict], tmp_path: Path
 ) -> None:
-    await desk.inventory.open()
+    await inventory.open()
     machine = desk.record(IPXE, Stage.IPXE_DISCOVER, "boot.ipxe")
     for _ in range(100):
         desk.distrust(machine, IPv4Address("10.0.0.9"), "/ipxe", "it is another's")
-    await desk.inventory.close()
+    await inventory.close()
     (boot,) = last_boots(f"sqlite:///{tmp_path / 'inventory.db'}", machine.id)
     assert [event.detail for event in boot.events if event.stage is Happening.UNTRUSTED] == [
         "/ipxe from 10.0.0.9"

@@ -1,0 +1,61 @@
+"""What deciding and serving need of an inventory, of the real one or of a rehearsal."""
+
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from typing import Protocol
+from uuid import UUID
+
+from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.inventory.window import Window
+from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.sighting import Sighting
+
+
+class Records(Protocol):
+    """See ``Inventory`` for what each does, and raises."""
+
+    @property
+    def window(self) -> Window: ...
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    @property
+    def health(self) -> str | None: ...
+
+    def machine_at(self, address: IPv4Address) -> Machine | None: ...
+
+    def asked_within(self, machine_id: UUID, seconds: float) -> bool: ...
+
+    def learn_address(self, sighting: Sighting) -> None: ...
+
+    def observe(
+        self,
+        sighting: Sighting,
+        stage: Stage,
+        *,
+        vouched: bool = False,
+        detail: str = "",
+        cause: str = "",
+        size: int = 0,
+        milliseconds: float = 0.0,
+        chain: str = "",
+        most_attempts: int = 5,
+    ) -> Machine: ...
+
+    def touch(self, sighting: Sighting, stage: Stage, *, vouched: bool = False) -> Machine: ...
+
+    def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None: ...
+
+    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine: ...
+
+    async def change(
+        self,
+        machine_id: UUID,
+        edit: Callable[[Machine], Machine],
+        happening: Happening,
+        detail: str,
+        by: str,
+    ) -> Machine: ...

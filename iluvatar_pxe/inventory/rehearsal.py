@@ -1,0 +1,159 @@
+"""The machines that ``iluvatar-pxe simulate`` plays: in memory, beside the inventory, and never written into it."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv4Address
+from uuid import UUID, uuid4
+
+from iluvatar_pxe.boot.assign import Place, Taken, assignment_for
+from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.memory import wall_clock
+from iluvatar_pxe.inventory.window import Window
+from iluvatar_pxe.machines.boots import Happening, Stage, begins_boot
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.observe import Step, first_seen, observed
+from iluvatar_pxe.machines.sighting import Sighting
+
+MOST_MACHINES = 1024
+"""Simulated machines remembered at once; the one that was heard of least lately goes first."""
+
+
+class Rehearsal:
+    """Behaves like an ``Inventory``, on top of what the real one knows; its ``snapshot`` has both.
+
+    One with the MAC of a real machine begins each boot as that machine is then.
+    """
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._played: OrderedDict[UUID, Machine] = OrderedDict()
+        self._at: OrderedDict[IPv4Address, UUID] = OrderedDict()
+        self._stage: tuple[Snapshot, Snapshot] | None = None
+        """The snapshot, and the real one that it was made of."""
+
+    @property
+    def window(self) -> Window:
+        """The real window."""
+        return self._inventory.window
+
+    @property
+    def health(self) -> str | None:
+        """The real inventory's."""
+        return self._inventory.health
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The real machines, and those that are played in the place of some."""
+        real = self._inventory.snapshot
+        if self._stage is None or self._stage[1] is not real:
+            made = real
+            for machine in self._played.values():
+                made = made.with_machine(machine)
+            self._stage = made, real
+        return self._stage[0]
+
+    def machine_at(self, address: IPv4Address) -> Machine | None:
+        """Return the machine that was played from this address last, or None."""
+        machine_id = self._at.get(address)
+        return self._played.get(machine_id) if machine_id else None
+
+    def asked_within(self, machine_id: UUID, seconds: float) -> bool:  # noqa: ARG002 - Records' signature
+        """Say whether it is played here."""
+        return machine_id in self._played
+
+    def learn_address(self, sighting: Sighting) -> None:
+        """Remember which machine is played from an address."""
+        machine = self.snapshot.machine(sighting.mac)
+        if machine and sighting.address and machine.id in self._played:
+            self._at[sighting.address] = machine.id
+            self._at.move_to_end(sighting.address)
+            _shorten(self._at)
+
+    def observe(
+        self,
+        sighting: Sighting,
+        stage: Stage,
+        *,
+        vouched: bool = False,
+        detail: str = "",  # noqa: ARG002
+        cause: str = "",  # noqa: ARG002
+        size: int = 0,  # noqa: ARG002
+        milliseconds: float = 0.0,  # noqa: ARG002
+        chain: str = "",
+        most_attempts: int = 5,
+    ) -> Machine:
+        """Take in that a machine came to ``stage``; nothing is recorded."""
+        return self._see(sighting, Step(stage, wall_clock(), chain, most_attempts), vouched=vouched)
+
+    def touch(self, sighting: Sighting, stage: Stage, *, vouched: bool = False) -> Machine:
+        """Take in a sighting."""
+        return self._see(sighting, Step(stage, wall_clock()), vouched=vouched)
+
+    def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None:
+        """Nothing is recorded of what is played."""
+
+    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
+        """Give a machine the place that it would probably get now."""
+        machine = self._machine(machine_id)
+        others = (one for one in self.snapshot.by_id.values() if one.id != machine_id)
+        taken = [
+            Taken(
+                name=one.assignment.name,
+                layer=one.assignment.layer,
+                role=one.assignment.role,
+                machine_id=one.id,
+            )
+            for one in others
+            if one.assignment
+        ]
+        return self._put(replace(machine, assignment=assignment_for(place, fleet, taken, wall_clock())))
+
+    async def change(
+        self,
+        machine_id: UUID,
+        edit: Callable[[Machine], Machine],
+        happening: Happening,  # noqa: ARG002
+        detail: str,  # noqa: ARG002
+        by: str,  # noqa: ARG002
+    ) -> Machine:
+        """Change a machine for as long as it is played."""
+        return self._put(edit(self._machine(machine_id)))
+
+    def _see(self, sighting: Sighting, step: Step, *, vouched: bool) -> Machine:
+        known = self.snapshot.machine(sighting.mac)
+        if known is None:
+            machine = first_seen(sighting, step, uuid4())
+        else:
+            if begins_boot(known.reached, step.stage):
+                known = self._inventory.snapshot.machine(sighting.mac) or known
+            machine = observed(known, sighting, step)
+        if vouched and sighting.macs:
+            machine = replace(machine, claimed=sighting.macs[1:])
+        machine = self._put(machine)
+        self.learn_address(sighting)
+        return machine
+
+    def _machine(self, machine_id: UUID) -> Machine:
+        if machine_id not in self._played:
+            raise InventoryError("that simulated machine is forgotten; boot it again")
+        return self._played[machine_id]
+
+    def _put(self, machine: Machine) -> Machine:
+        self._played[machine.id] = machine
+        self._played.move_to_end(machine.id)
+        made, real = self.snapshot, self._inventory.snapshot
+        self._stage = made.with_machine(machine), real
+        if _shorten(self._played):
+            self._stage = None
+        return machine
+
+
+def _shorten(table: "OrderedDict[IPv4Address, UUID] | OrderedDict[UUID, Machine]") -> bool:
+    """Drop the oldest entry where there are too many; say whether one was dropped."""
+    if len(table) <= MOST_MACHINES:
+        return False
+    table.popitem(last=False)
+    return True
