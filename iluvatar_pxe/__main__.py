@@ -1,6 +1,17 @@
 """Entry of ``iluvatar-pxe`` and ``python -m iluvatar_pxe``."""
 
-from iluvatar_pxe.cli.main import main
+import signal
+import sys
+
+
+def main() -> None:
+    """Run the command line. A SIGHUP that comes before the daemon can act on it, and would end it, waits."""
+    if sys.argv[1:2] == ["serve"]:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    from iluvatar_pxe.cli.main import main as run  # noqa: PLC0415 - takes a second
+
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -11,6 +11,11 @@ IluvatarError                 base; its text is one line that names the thing an
 │   └── UnknownMachineError   no machine, or more than one, goes by what was given
 ├── ControlError              the running daemon cannot be asked
 ├── ServerError               a socket that cannot be bound, an interface that is not there
+├── SimulateError             a simulated machine does not boot
+│   ├── NoAnswerError         nobody answered it in time
+│   │   └── LeaseRefusedError the router takes back what it offered
+│   └── NoFileError           the server says that it has no such file
+├── InstallError              the systemd service cannot be put in place or taken away
 └── LabError                  the private virtual network cannot be built or driven
 """
 
@@ -66,5 +71,25 @@ class ServerError(IluvatarError):
     """A socket that cannot be bound or an interface that cannot be used."""
 
 
+class InstallError(IluvatarError):
+    """The systemd service cannot be put in place or taken away."""
+
+
 class LabError(IluvatarError):
     """The private virtual network cannot be built, or something in it failed."""
+
+
+class SimulateError(IluvatarError):
+    """A simulated machine does not boot: what its firmware has against what it was sent."""
+
+
+class NoAnswerError(SimulateError):
+    """Nobody answered a simulated machine in the time that its firmware waits."""
+
+
+class LeaseRefusedError(NoAnswerError):
+    """The router answers NAK: it had offered the same address to another machine."""
+
+
+class NoFileError(SimulateError):
+    """The server says that it has no such file; often a firmware goes on without it."""

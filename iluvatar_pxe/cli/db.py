@@ -8,9 +8,9 @@ import typer
 from iluvatar_pxe.cli.control import change
 from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure, settings_for
 from iluvatar_pxe.cli.tables import say
-from iluvatar_pxe.inventory.files import is_healthy
+from iluvatar_pxe.inventory import files
 from iluvatar_pxe.inventory.store import Store
-from iluvatar_pxe.servers.requests import Backup, Restore, SetAside, Upgrade
+from iluvatar_pxe.servers.requests import Restore, SetAside, Upgrade
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A copy of the database.")]
 
@@ -32,7 +32,10 @@ def upgrade(*, config: ConfigOption = None) -> None:
 @app.command()
 def backup(file: File, *, config: ConfigOption = None) -> None:
     """Write a copy, also while the daemon runs."""
-    say([change(settings_for(config), Backup, file=file.absolute())["message"]])
+    files.backup(
+        Store(settings_for(config).database_url).path, file
+    )  # the daemon may write only its own directory
+    say([f"{file} is a copy of the database"])
 
 
 @app.command()
@@ -45,6 +48,6 @@ def restore(file: File, *, config: ConfigOption = None) -> None:
 def set_aside(*, yes: YesOption = False, config: ConfigOption = None) -> None:
     """Move a damaged database away and begin with an empty one."""
     settings = settings_for(config)
-    kept = _HEALTHY if is_healthy(Store(settings.database_url).path) else _DOUBTFUL
+    kept = _HEALTHY if files.is_healthy(Store(settings.database_url).path) else _DOUBTFUL
     make_sure(f"Begin with an empty database? ({kept})", yes=yes)
     say([change(settings, SetAside)["message"], kept])

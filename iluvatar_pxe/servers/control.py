@@ -21,6 +21,7 @@ from iluvatar_pxe.servers.http_api import BY, LARGEST_BODY, OPERATIONS, json_fau
 from iluvatar_pxe.servers.http_faults import quiet_logger
 from iluvatar_pxe.servers.operations import Operations
 from iluvatar_pxe.servers.ratelimit import complain
+from iluvatar_pxe.servers.service_manager import passed_socket
 
 MOST_CONNECTIONS = 32
 IDLE_SECONDS = 30.0
@@ -54,9 +55,14 @@ class ControlServer:
         )
 
     async def bind(self) -> None:
-        """Listen; raises ServerError. What a dead daemon left is replaced; a live daemon's socket never."""
-        sock = await asyncio.to_thread(_bound, self._path)
-        self._ours = _inode(self._path)
+        """Listen; raises ServerError. What a dead daemon left is replaced; a live daemon's socket never.
+
+        A socket that systemd has opened there stays systemd's: it is used, and not removed.
+        """
+        sock = passed_socket(self._path, os.environ)
+        if sock is None:
+            sock = await asyncio.to_thread(_bound, self._path)
+            self._ours = _inode(self._path)
         await self._runner.setup()
         await web.SockSite(self._runner, sock).start()
 

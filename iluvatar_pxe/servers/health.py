@@ -18,6 +18,11 @@ class Health:
     programs: Callable[[], Mapping[str, str | None]]
     """By kind of firmware, the iPXE program it gets; None for one that has none."""
 
+    @property
+    def first_problem(self) -> str | None:
+        """The first part that is not well, and why."""
+        return next((f"{name}: {why}" for name, check in self.parts.items() if (why := check())), None)
+
     def report(self) -> tuple[bool, dict[str, Any]]:
         """Say whether all parts are well, and give the report that ``/readyz`` shows."""
         problems = {name: check() for name, check in self.parts.items()}

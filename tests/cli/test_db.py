@@ -72,10 +72,8 @@ def test_a_backup_is_restored(host: Host, tmp_path: Path) -> None:
     assert host.run("machines", "hold", MAC).status == 0
 
 
-@pytest.mark.parametrize("host", ["daemon"], indirect=True)
-def test_a_relative_path_is_the_commands_own(
-    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relative_path_is_the_commands_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = prepared(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     assert host.run("db", "backup", "here.db").status == 0

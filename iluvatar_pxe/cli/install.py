@@ -1,0 +1,41 @@
+"""``iluvatar-pxe install`` and ``uninstall``: the systemd service of this host."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iluvatar_pxe.cli.tables import say
+from iluvatar_pxe.errors import InstallError
+from iluvatar_pxe.service.installation import Installation, Step
+
+Root = Annotated[
+    Path, typer.Option(help="The system to work on: / or a mounted image, where nothing is started.")
+]
+Purge = Annotated[bool, typer.Option("--purge", help="Remove state and settings too.")]
+
+
+def install(root: Root = Path("/")) -> None:
+    """Put the systemd service in place and start it; may be repeated, as after an upgrade."""
+    _carry_out(Installation(_checked(root)).install())
+
+
+def uninstall(*, purge: Purge = False, root: Root = Path("/")) -> None:
+    """Stop the service and take it away; state and settings stay."""
+    _carry_out(Installation(_checked(root)).uninstall(purge=purge))
+
+
+def _checked(root: Path) -> Path:
+    if os.geteuid() != 0:
+        raise InstallError("only root can do that; try it with sudo")
+    if not root.is_dir():
+        raise InstallError(f"{root}: is no directory; mount the image there")
+    return root.resolve()
+
+
+def _carry_out(steps: Iterable[Step]) -> None:
+    """Tell each step when it is done: where one fails, what was done before it is known."""
+    for what, done in steps:
+        say([f"{what}: {done}"])

@@ -1,0 +1,38 @@
+"""Programs of the system, run to their end."""
+
+import subprocess
+from collections.abc import Sequence
+
+from iluvatar_pxe.errors import InstallError
+
+_SECONDS = 180.0
+"""Longer than systemd waits for a service to be ready, or to stop."""
+
+
+def run(*command: str) -> None:
+    """Run a command; raises InstallError with what it said when it fails."""
+    done = _ended(command)
+    if done.returncode != 0:
+        said = " ".join(done.stdout.split()) or f"exit status {done.returncode}"
+        raise InstallError(f"{' '.join(command)}: {said}")
+
+
+def succeeds(*command: str) -> bool:
+    """Run a command, and say whether it succeeds; raises InstallError where it cannot be run."""
+    return _ended(command).returncode == 0
+
+
+def _ended(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603 - argument lists made here
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InstallError(f"{' '.join(command)}: {error}; run it by hand") from error

@@ -1,0 +1,90 @@
+"""Files put in place whole or not at all, and directories."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from iluvatar_pxe.errors import InstallError
+
+UNCHANGED = "unchanged"
+_REMEDIES = "make room, or let root write there"
+
+
+def put(path: Path, text: str, mode: int = 0o644) -> str:
+    """Make ``path`` hold ``text``; return what was done. Until that is complete, the old file stays; raises InstallError."""
+    with reported(path):
+        new = _unfinished(path)
+        new.unlink(missing_ok=True)
+        if path.is_file() and path.read_bytes() == text.encode():
+            return UNCHANGED
+        there = path.exists()
+        make_directory(path.parent)
+        try:
+            _write(new, text.encode(), mode)
+            new.replace(path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+    return "updated" if there else "installed"
+
+
+def make_directory(path: Path, mode: int = 0o755) -> str:
+    """Make a directory and what it lies in, where it is not there; return what was done; raises InstallError."""
+    with reported(path):
+        if path.is_dir():
+            return UNCHANGED
+        path.mkdir(mode=mode, parents=True)
+    return "made"
+
+
+def remove(path: Path) -> str:
+    """Remove a file or a directory with all that is in it; return what was done; raises InstallError."""
+    with reported(path):
+        _unfinished(path).unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.exists() or path.is_symlink():
+            path.unlink()
+        else:
+            return "not there"
+    return "removed"
+
+
+def give(directory: Path, user: int, group: int) -> str:
+    """Make a directory and all that is in it a user's, links themselves and not what they lead to; raises InstallError.
+
+    A file with another name elsewhere is left alone: whoever may write here could have linked it.
+    """
+    given = 0
+    with reported(directory):
+        for _, folders, files, here in os.fwalk(directory, follow_symlinks=False):
+            for name in (".", *folders, *files):
+                status = os.stat(name, dir_fd=here, follow_symlinks=False)
+                is_other = (status.st_uid, status.st_gid) != (user, group)
+                if is_other and (name in {".", *folders} or status.st_nlink == 1):
+                    os.chown(name, user, group, dir_fd=here, follow_symlinks=False)
+                    given += 1
+    return f"{given} given to the service's user" if given else UNCHANGED
+
+
+@contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into InstallError."""
+    try:
+        yield
+    except OSError as error:
+        raise InstallError(f"{path}: {error.strerror or error}; {_REMEDIES}, and try again") from error
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())

@@ -1,0 +1,101 @@
+"""Files put in place whole or not at all."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from iluvatar_pxe.errors import InstallError
+from iluvatar_pxe.service.placing import give, make_directory, put, remove
+from iluvatar_pxe.service.program import check_readable
+
+KILLED_BEFORE_THE_RENAME = """
+import os, pathlib, signal, sys
+from iluvatar_pxe.service.placing import put
+pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+put(pathlib.Path(sys.argv[1]), "new")
+"""
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_a_file_is_put_once(tmp_path: Path) -> None:
+    file = tmp_path / "etc" / "unit"
+    assert [put(file, "a"), put(file, "a"), put(file, "b")] == ["installed", "unchanged", "updated"]
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("b", 0o644)
+    assert names(file.parent) == ["unit"]
+
+
+def test_one_that_is_killed_leaves_the_old_file_and_the_next_one_clears_up(tmp_path: Path) -> None:
+    file = tmp_path / "unit"
+    put(file, "old")
+    ended = subprocess.run([sys.executable, "-c", KILLED_BEFORE_THE_RENAME, str(file)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert (file.read_text(), len(names(tmp_path))) == ("old", 2)
+    assert put(file, "old") == "unchanged"
+    assert names(tmp_path) == ["unit"]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "unit"
+    put(file, "old")
+    script = 'mount -t tmpfs -o size=16k full "$1" && cd "$1" && shift && exec "$@"'
+    code = (
+        "import pathlib; from iluvatar_pxe.service.placing import put; file = pathlib.Path('unit').absolute()\n"
+        "put(file, 'old')\ntry: put(file, 'x' * 100000)\n"
+        "except Exception as error: print(repr(error), file.read_text(), *file.parent.iterdir())"
+    )
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", str(tmp_path)]
+    done = subprocess.run([*command, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "No space left on device; make room" in done.stdout, done.stderr
+    assert done.stdout.endswith(f" old {tmp_path}/unit\n")
+
+
+def test_what_is_in_the_way_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for act in (make_directory, lambda path: put(path, "x")):
+        with pytest.raises(InstallError, match=r"^/.*/file/x: Not a directory; make room"):
+            act(tmp_path / "file" / "x")
+
+
+def test_removing_follows_no_link(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    assert [remove(tmp_path / name) for name in ("link", "link", "kept")] == [
+        "removed",
+        "not there",
+        "removed",
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
+def test_giving_follows_no_link_and_leaves_what_is_linked_elsewhere(tmp_path: Path) -> None:
+    state, other = tmp_path / "state", tmp_path / "other"
+    (state / "below").mkdir(parents=True)
+    for path in (other, state / "below" / "own"):
+        path.touch()
+    (state / "soft").symlink_to(other)
+    (state / "hard").hardlink_to(other)
+    assert give(state, 1234, 1234) == "4 given to the service's user"
+    assert give(state, 1234, 1234) == "unchanged"
+    assert (other.stat().st_uid, (state / "below" / "own").stat().st_uid) == (0, 1234)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("/root/x", "lies in /root, which"), ("/home/pi/.venv/bin/x", "lies in /home, which")],
+)
+def test_a_program_in_a_home_directory_is_refused(path: str, why: str) -> None:
+    with pytest.raises(InstallError, match=why):
+        check_readable([Path(path)])
+
+
+def test_a_program_in_a_closed_directory_is_refused() -> None:
+    check_readable([Path("/bin/sh")])
+    with pytest.raises(InstallError, match="is closed to the service's user"):
+        check_readable([Path("/etc/shadow")])

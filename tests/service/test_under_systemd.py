@@ -1,0 +1,140 @@
+"""The service as systemd runs it: put in place, started, watched, asked as root, and taken away."""
+
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+from support.booted import ADDRESS, LOG, PROGRAM, Booted, booted
+from support.waiting import wait_until
+
+STATE = "/var/lib/iluvatar-pxe"
+SOCKET = "/run/iluvatar-pxe/control.sock"
+DROP_IN = (
+    f"[Service]\nWatchdogSec=10\nRestartSec=0\nStandardOutput=append:{LOG}\nStandardError=append:{LOG}\n"
+)
+CAPABILITIES = 1 << 10 | 1 << 13
+"""linux/capability.h: CAP_NET_BIND_SERVICE, CAP_NET_RAW."""
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Booted]:
+    with booted() as running:
+        drop_in = running.outside("/etc/systemd/system/iluvatar-pxe.service.d/test.conf")
+        drop_in.parent.mkdir()
+        drop_in.write_text(DROP_IN)
+        before = running.outside(f"{STATE}/fleet/fleet.yaml")
+        before.parent.mkdir(parents=True)
+        before.write_text("domain: mine.example\n")
+        installed = running.command("install")
+        assert installed.count("installed") == 5, installed
+        assert f"{STATE}: 3 given to the service's user" in installed
+        assert "iluvatar-pxe.service: started" in installed
+        yield running
+
+
+def log_of(host: Booted) -> str:
+    return host.outside(LOG).read_text()
+
+
+def main_process(host: Booted) -> str:
+    return host.shown("MainPID")
+
+
+def get(host: Booted, path: str) -> str:
+    return host.run("curl", "--silent", "--max-time", "10", f"http://{ADDRESS}:8080{path}")
+
+
+def test_it_serves_and_says_so(host: Booted) -> None:
+    assert get(host, "/boot.ipxe").startswith("#!ipxe")
+    assert f'"tftp": "{ADDRESS}:69"' in log_of(host)
+    assert "ndp.off" not in log_of(host), "the raw socket works"
+    status = wait_until(lambda: host.shown("StatusText"), "a status")
+    assert re.fullmatch(r"0 machines, 0 booting, window open 23 h 5\d min", status)
+    assert host.shown("UnitFileState") == "enabled"
+
+
+def test_it_has_no_more_rights_than_it_needs(host: Booted) -> None:
+    status = host.run("cat", f"/proc/{main_process(host)}/status")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines())
+    assert fields["Uid"].split()[0] != "0"
+    for kind in ("CapEff", "CapBnd", "CapAmb"):
+        assert int(fields[kind], 16) == CAPABILITIES, kind
+    assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+
+
+def test_a_second_install_changes_nothing(host: Booted) -> None:
+    before = main_process(host)
+    lines = host.command("install").splitlines()
+    assert len(lines) == 8
+    assert {line.rpartition(": ")[2] for line in lines} == {"unchanged"}, lines
+    assert main_process(host) == before
+
+
+def test_an_image_gets_the_files_and_nothing_is_started(host: Booted) -> None:
+    image = host.outside("/run/image")
+    (image / "etc").mkdir(parents=True)
+    told = host.command("install", "--root", "/run/image")
+    assert "/run/image/var/lib/iluvatar-pxe: made" in told
+    assert told.endswith("iluvatar-pxe.service: not started, for systemd does not run here\n")
+    unit = (image / "etc/systemd/system/iluvatar-pxe.service").read_text()
+    assert f"\nExecStart={PROGRAM} serve\n" in unit
+    assert (image / "etc/systemd/system/multi-user.target.wants/iluvatar-pxe.service").is_symlink()
+    assert "\niluvatar-pxe:" in "\n" + (image / "etc/passwd").read_text()
+    host.command("uninstall", "--purge", "--root", "/run/image")
+    left = {path.name for path in image.rglob("*") if not path.is_dir() or path.is_symlink()}
+    assert not {name for name in left if name.startswith("iluvatar-pxe") or name == "config.toml"}
+
+
+def test_root_commands_it_and_leaves_nothing_of_its_own(host: Booted) -> None:
+    assert "open for 2 h" in host.command("enrol", "open", "2h")
+    wait_until(lambda: "window open 1 h 59 min" in host.shown("StatusText"), "the new status")
+    host.command("db", "backup", "/tmp/copy.db")
+    assert "No machines yet" in host.command("machines", "list")
+    host.run("systemctl", "stop", "iluvatar-pxe")
+    wait_until(lambda: not host.outside(SOCKET).exists(), "its socket to go: a command would start it again")
+    for words in (("enrol", "close"), ("db", "backup", "/tmp/second.db")):
+        host.command(*words)
+    assert host.shown("ActiveState") == "inactive"
+    host.run("systemctl", "start", "iluvatar-pxe")
+    wait_until(lambda: host.shown("StatusText").endswith("window closed"), "what was asked meanwhile")
+    others = host.run("find", STATE, "!", "-user", "iluvatar-pxe")
+    assert others == "", "the service can write all of it"
+
+
+def test_a_reload_is_seen_and_a_fault_is_the_status(host: Booted) -> None:
+    before = main_process(host)
+    fleet = host.outside(f"{STATE}/fleet/fleet.yaml")
+    fleet.write_text("colour: red\n")
+    host.run("systemctl", "reload", "iluvatar-pxe")
+    wait_until(
+        lambda: host.shown("StatusText").startswith(f"fleet: {STATE}/fleet/fleet.yaml:1: colour"), "it"
+    )
+    fleet.write_text("domain: mine.example\n")
+    host.run("systemctl", "reload", "iluvatar-pxe")
+    wait_until(lambda: host.shown("StatusText").startswith("0 machines"), "it to be well again")
+    assert main_process(host) == before
+    assert host.shown("ActiveState") == "active"
+
+
+def test_one_that_hangs_is_started_again(host: Booted) -> None:
+    before = main_process(host)
+    host.run("kill", f"-{signal.SIGSTOP}", before)
+    wait_until(lambda: host.shown("NRestarts") == "1", "the watchdog to bite")
+    wait_until(lambda: host.shown("ActiveState") == "active", "the next one")
+    assert main_process(host) != before
+
+
+def test_uninstalling_keeps_state_and_settings_unless_told_otherwise(host: Booted) -> None:
+    settings = host.outside("/etc/iluvatar-pxe/config.toml")
+    settings.write_text("# mine\n")
+    assert f"{STATE}: kept" in host.command("uninstall")
+    assert host.outside(f"{STATE}/inventory.db").exists()
+    assert host.shown("LoadState") == "not-found"
+    host.command("install")
+    assert settings.read_text() == "# mine\n"
+    assert host.shown("ActiveState") == "active"
+
+    assert f"{STATE}: removed" in host.command("uninstall", "--purge")
+    for path in (STATE, settings.parent, SOCKET, "/etc/systemd/system/iluvatar-pxe.socket"):
+        assert not host.outside(str(path)).exists(), path

@@ -1,0 +1,31 @@
+"""The service's user where systemd-sysusers is not installed."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from iluvatar_pxe.errors import InstallError
+from iluvatar_pxe.service import user
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("useradd"), reason="needs root and useradd")
+def test_useradd_makes_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    for name in ("passwd", "group", "shadow", "gshadow"):
+        (etc / name).touch()
+    assert user.ids_of(tmp_path) is None
+    assert user.create(tmp_path, tmp_path / "none", "/var/lib/iluvatar-pxe") == "made"
+    assert user.create(tmp_path, tmp_path / "none", "/var/lib/iluvatar-pxe") == "unchanged"
+    (line,) = (etc / "passwd").read_text().splitlines()
+    assert line.endswith(":/var/lib/iluvatar-pxe:/usr/sbin/nologin")
+    assert user.ids_of(tmp_path) != (0, 0)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-sysusers"), reason="needs systemd-sysusers")
+def test_a_command_that_fails_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InstallError, match=r"^systemd-sysusers --root=.*none: "):
+        user.create(tmp_path, tmp_path / "none", "/")
