@@ -1,7 +1,6 @@
 """The composition root: builds the parts, runs them in one TaskGroup, and stops them in stages."""
 
 import asyncio
-import fcntl
 import os
 import signal
 import time
@@ -15,16 +14,23 @@ from iluvatar_pxe.boot.programs import architectures_ready
 from iluvatar_pxe.errors import FleetError, ServerError
 from iluvatar_pxe.gitops.directory import plant_starter_fleet, read_fleet
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.lock import lock_directory
 from iluvatar_pxe.servers.control import ControlServer
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.dhcp import DhcpServer
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.http import HttpServer
 from iluvatar_pxe.servers.interface_watch import InterfaceWatch
-from iluvatar_pxe.servers.interfaces import Interface, choose_interfaces
+from iluvatar_pxe.servers.listeners import Listeners
 from iluvatar_pxe.servers.ndp import NdpServer
 from iluvatar_pxe.servers.neighbours import Neighbours
 from iluvatar_pxe.servers.operations import Operations
+from iluvatar_pxe.servers.pace import Pace
+from iluvatar_pxe.servers.pi_files import PiFiles
+from iluvatar_pxe.servers.rehearsal_desk import RehearsalDesk
+from iluvatar_pxe.servers.self_check import SelfCheck
+from iluvatar_pxe.servers.service_manager import ServiceManager
+from iluvatar_pxe.servers.supervision import Supervision
 from iluvatar_pxe.servers.tftp import TftpServer
 from iluvatar_pxe.servers.tftp_files import TftpFiles
 from iluvatar_pxe.servers.tickets import TicketOffice, load_key
@@ -44,45 +50,45 @@ class App:
     def __init__(
         self,
         settings: Settings,
-        interfaces: tuple[Interface, ...],
         neighbours: Neighbours,
+        inventory: Inventory,
         desk: Desk,
         tickets: TicketOffice,
     ) -> None:
         self.settings = settings
-        self.interfaces = interfaces
         self.neighbours = neighbours
+        self.inventory = inventory
         self.desk = desk
         http_port = settings.http.port
-        files = TftpFiles(desk, interfaces, http_port)
-        self.watch = InterfaceWatch(interfaces)
-        self.ndp = NdpServer(interfaces)
-        self.dhcp = DhcpServer(settings.dhcp, interfaces, http_port, desk, self.ndp.offered)
-        self.tftp = TftpServer(settings.tftp, [one.address for one in interfaces], files.open, files.report)
+        pace = Pace()
+        files = TftpFiles(desk, http_port, PiFiles(desk, pace.came_on))
+        self.ndp = NdpServer()
+        self.dhcp = DhcpServer(settings.dhcp, http_port, desk, self.ndp.offered, pace)
+        self.tftp = TftpServer(settings.tftp, files.open, files.report)
         health = Health(
             parts={
                 "assets": lambda: desk.catalogue.problem,
-                "database": lambda: desk.inventory.health,
+                "database": lambda: inventory.health,
                 "fleet": lambda: desk.fleet_problem,
                 "network": lambda: self.watch.problem,
             },
             programs=self.programs,
         )
-        operations = Operations(desk.inventory, lambda: desk.fleet)
+        operations = Operations(inventory, lambda: desk.fleet)
         self.control = ControlServer(settings.control_socket, settings.state_directory, operations)
-        self.http = HttpServer(settings.http, interfaces, desk, tickets, health)
+        self.http = HttpServer(settings.http, desk, tickets, health)
+        listeners = Listeners(settings, self.dhcp, self.http, self.ndp, neighbours, self.tftp)
+        self.watch = InterfaceWatch(settings.network.interfaces, listeners.serve)
+        self.manager = ServiceManager.of(os.environ)
+        check = SelfCheck(settings, self.tftp, self.watch)
+        self.supervision = Supervision(self.manager, check, health, inventory)
         self._stop = asyncio.Event()
 
     @classmethod
     async def build(cls, settings: Settings) -> "App":
-        """Read everything that the daemon needs; raises SettingsError, FleetError or ServerError.
-
-        A SIGHUP that comes meanwhile, which would end the process, waits until ``serve`` can act on it.
-        """
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        """Read everything that the daemon needs; raises SettingsError, FleetError or ServerError."""
         await asyncio.to_thread(_make_directories, settings)
         await asyncio.to_thread(lock_directory, settings.state_directory)
-        interfaces = await asyncio.to_thread(choose_interfaces, settings.network.interfaces)
         if settings.fleet.source == "hosted":
             await asyncio.to_thread(plant_starter_fleet, settings.fleet_directory)
         fleet = await asyncio.to_thread(read_fleet, settings.fleet_directory)
@@ -91,29 +97,36 @@ class App:
         await catalogue.refresh()
         inventory = Inventory(settings.database_url)
         await inventory.open()
-        neighbours = Neighbours(interfaces)
+        neighbours = Neighbours()
         desk = Desk(fleet, settings.fleet_directory, inventory, catalogue, neighbours.mac_of)
-        return cls(settings, interfaces, neighbours, desk, TicketOffice(key, time.monotonic))
+        if not settings.simulate.as_real:
+            desk.rehearsal = RehearsalDesk(desk, inventory)
+        return cls(settings, neighbours, inventory, desk, TicketOffice(key, time.monotonic))
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads the fleet. Raises ServerError when a port is taken."""
-        await self._bind()
         loop = asyncio.get_running_loop()
         reload = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        await self._bind()
+        self.manager.ready()
         ready()
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self.desk.inventory.run()),
+                group.create_task(self.inventory.run()),
                 group.create_task(self.desk.catalogue.run()),
-                group.create_task(self.watch.run()),
                 group.create_task(self._reload_when(reload)),
             ]
             group.create_task(self.tftp.run())
+            following = group.create_task(self.watch.run())
+            supervising = group.create_task(self.supervision.run())
             await self._stop.wait()
+            supervising.cancel()
+            following.cancel()
+            await asyncio.wait([following])
             await self._stop_in_stages()
             for task in tasks:
                 task.cancel()
@@ -134,28 +147,28 @@ class App:
             for finding in error.findings:
                 _log.error("fleet.rejected", why=finding)
             return
-        self.desk.fleet, self.desk.fleet_problem = fleet, None
+        self.desk.adopt(fleet)
         _log.info("fleet.loaded", machines=len(fleet.names))
 
     async def _bind(self) -> None:
         try:
-            self.tftp.bind()
-            await self.http.bind()
             await self.control.bind()
-            if self.settings.network.dhcp == "proxy":
-                self.dhcp.bind()
-                self.ndp.bind()
+            await self.watch.start()
         except ServerError:
+            self.watch.close()
             self.dhcp.close()
+            self.ndp.close()
             await self.control.close()
             await self.http.close(0)
             await self.tftp.drain(0)
-            await self.desk.inventory.close()
+            await self.inventory.close()
             raise
 
     async def _stop_in_stages(self) -> None:
         """No new work, let running transfers finish, and only then the database."""
+        self.manager.stopping()
         _log.info("stopping", grace_seconds=TRANSFER_GRACE)
+        self.watch.close()
         self.dhcp.close()
         self.ndp.close()
         async with asyncio.TaskGroup() as group:
@@ -166,35 +179,22 @@ class App:
     async def _close_inventory(self) -> None:
         try:
             async with asyncio.timeout(INVENTORY_GRACE):
-                await self.desk.inventory.close()
+                await self.inventory.close()
         except TimeoutError:
-            _log.error("inventory-not-saved", problem=self.desk.inventory.health)
+            _log.error("inventory-not-saved", problem=self.inventory.health)
 
     async def _reload_when(self, wanted: asyncio.Event) -> None:
         while True:
             await wanted.wait()
             wanted.clear()
+            self.manager.reloading()
             await self.reload_fleet()
+            self.manager.ready()
 
 
 def _make_directories(settings: Settings) -> None:
     for directory in (settings.state_directory, settings.assets_directory):
         _make_directory(directory)
-
-
-def lock_directory(directory: Path) -> None:
-    """Take the state directory for as long as this process lives; raises ServerError when another has it."""
-    path = directory / "lock"
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ServerError(f"{path}: cannot be opened: {error.strerror}; make it writable") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        text = f"{directory}: another iluvatar-pxe uses it; stop that or set [state] directory"
-        raise ServerError(text) from error
 
 
 def _make_directory(directory: Path) -> None:

@@ -40,6 +40,12 @@ def _interface_name(value: str) -> str:
     return value
 
 
+def _some(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("input should name an interface, or auto")
+    return value
+
+
 def _network(value: Any) -> Any:
     """Pydantic would take a number for an address, and false for 0.0.0.0."""
     if value == "local":
@@ -71,7 +77,7 @@ class _Section(BaseModel):
 class NetworkSettings(_Section):
     """``[network]``."""
 
-    interfaces: tuple[InterfaceName, ...] = ("auto",)
+    interfaces: Annotated[tuple[InterfaceName, ...], AfterValidator(_some)] = ("auto",)
     """Interface names to serve on; ``auto`` is the default route's, wired before wireless."""
     dhcp: Literal["proxy", "off"] = "proxy"
     """``proxy``: the router keeps handing out addresses; ``off``: no DHCP at all."""
@@ -138,14 +144,14 @@ class StateSettings(_Section):
     """``[state]``."""
 
     directory: AnyPath | None = None
-    """Default: ``/var/lib/iluvatar-pxe`` as root, else ``iluvatar-pxe`` in the XDG state directory."""
+    """Default: ``/var/lib/iluvatar-pxe`` as root and as the service, else ``iluvatar-pxe`` in the XDG state directory."""
 
 
 class ControlSettings(_Section):
     """``[control]``: where commands that change something reach the daemon."""
 
     socket: AnyPath | None = None
-    """Default: ``/run/iluvatar-pxe/control.sock`` as root, else ``control.sock`` in the state directory."""
+    """Default: ``/run/iluvatar-pxe/control.sock`` as root and as the service, else ``control.sock`` in the state directory."""
 
 
 class SimulateSettings(_Section):
@@ -198,7 +204,9 @@ class Settings(_Section):
     @property
     def control_socket(self) -> Path:
         """Where the daemon listens for commands."""
-        return self.control.socket or default_control_socket(self.state_directory, is_root=os.geteuid() == 0)
+        if self.control.socket:
+            return self.control.socket
+        return default_control_socket(os.environ, self.state_directory, is_root=os.geteuid() == 0)
 
     @property
     def database_url(self) -> str:
@@ -207,16 +215,19 @@ class Settings(_Section):
 
 
 def default_state_directory(environ: Mapping[str, str], *, is_root: bool) -> Path:
-    """Return the state directory that nobody configured."""
+    """Return the state directory that nobody configured; for a service, systemd tells it (``StateDirectory=``)."""
+    if given := environ.get("STATE_DIRECTORY"):
+        return Path(given)
     if is_root:
         return Path("/var/lib/iluvatar-pxe")
     base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/")) / ".local/state")
     return Path(base) / "iluvatar-pxe"
 
 
-def default_control_socket(state_directory: Path, *, is_root: bool) -> Path:
-    """Return the control socket that nobody configured."""
-    return Path("/run/iluvatar-pxe/control.sock") if is_root else state_directory / "control.sock"
+def default_control_socket(environ: Mapping[str, str], state_directory: Path, *, is_root: bool) -> Path:
+    """Return the control socket that nobody configured; for a service, systemd tells where (``RuntimeDirectory=``)."""
+    root = "/run/iluvatar-pxe" if is_root else state_directory
+    return Path(environ.get("RUNTIME_DIRECTORY") or root) / "control.sock"
 
 
 def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:

@@ -80,6 +80,7 @@ def test_every_key_has_the_documented_default() -> None:
         "assets": {"directory": None},
         "state": {"directory": None},
         "control": {"socket": None},
+        "simulate": {"as_real": False},
         "log": {"level": "info", "format": "auto"},
     }
 
@@ -113,6 +114,7 @@ def test_directories_follow_the_state_directory() -> None:
         ({"XDG_STATE_HOME": "/x", "HOME": "/home/a"}, False, "/x/iluvatar-pxe"),
         ({"HOME": "/home/a"}, False, "/home/a/.local/state/iluvatar-pxe"),
         ({}, False, "/.local/state/iluvatar-pxe"),
+        ({"STATE_DIRECTORY": "/srv/x", "HOME": "/home/a"}, False, "/srv/x"),
     ],
 )
 def test_the_default_state_directory(environ: Mapping[str, str], *, is_root: bool, expected: str) -> None:
@@ -121,8 +123,10 @@ def test_the_default_state_directory(environ: Mapping[str, str], *, is_root: boo
 
 def test_the_default_control_socket() -> None:
     state = Path("/srv/state")
-    assert default_control_socket(state, is_root=True) == Path("/run/iluvatar-pxe/control.sock")
-    assert default_control_socket(state, is_root=False) == Path("/srv/state/control.sock")
+    assert default_control_socket({}, state, is_root=True) == Path("/run/iluvatar-pxe/control.sock")
+    assert default_control_socket({}, state, is_root=False) == Path("/srv/state/control.sock")
+    given = {"RUNTIME_DIRECTORY": "/run/x"}
+    assert default_control_socket(given, state, is_root=False) == Path("/run/x/control.sock")
 
 
 def test_the_environment_beats_the_file() -> None:
@@ -176,6 +180,7 @@ def test_other_variables_are_not_read() -> None:
         ),
         ("[tftp]\nmax_blksize = 7\n", r"config\.toml: tftp\.max_blksize: .*8, but it is 7; correct it"),
         ('[network]\ninterfaces = "eth0"\n', r'config\.toml: network\.interfaces: .*list such as \["a", .*'),
+        ("[network]\ninterfaces = []\n", r"config\.toml: network\.interfaces: .*name an interface, or auto, but .*"),
         ("[network]\ninterfaces = [1]\n", r"config\.toml: network\.interfaces: .*string, but it is 1; .*"),
         ('[network]\ninterfaces = ["a/b"]\n', r"config\.toml: network\.interfaces: .*interface's name .*"),
         ('[network]\ninterfaces = ["abcdefghijklmnop"]\n', r"config\.toml: network\.interfaces: .*15 char.*"),
@@ -289,13 +294,13 @@ VALUES = st.recursive(
 )
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(st.text())
 def test_any_text_is_settings_or_a_settings_error(text: str) -> None:
     settings_or_one_line(text, {})
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(st.sampled_from(SECTIONS), st.data(), VALUES)
 def test_any_value_of_any_key_is_settings_or_a_settings_error(
     section: str, data: st.DataObject, value: Any
@@ -305,7 +310,7 @@ def test_any_value_of_any_key_is_settings_or_a_settings_error(
     settings_or_one_line(f"[{section}]\n{json.dumps(key)} = {json.dumps(value)}\n", {})
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(
     st.sampled_from(SECTIONS) | st.text(),
     st.sampled_from(["PORT", "INTERFACES", "ALLOW"]) | st.text(),

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from iluvatar_pxe.app import lock_directory
 from iluvatar_pxe.errors import ControlError, OperationError, ServerError, UsageError
 from iluvatar_pxe.fleet.yamlfile import printable
 from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.lock import lock_directory
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.servers.control import CLAIM, STATE, caller, directory_mark
 from iluvatar_pxe.servers.http_api import REQUEST_SECONDS

@@ -16,7 +16,7 @@ from rich.table import Table
 from iluvatar_pxe.app import App
 from iluvatar_pxe.log import configure_logging, is_console
 from iluvatar_pxe.servers.health import NO_PROGRAM
-from iluvatar_pxe.servers.interfaces import Interface
+from iluvatar_pxe.servers.listeners import sockets_of
 from iluvatar_pxe.settings import DEFAULT_FILE, Settings, load_settings
 
 THREAD_GRACE = 1.0
@@ -55,9 +55,7 @@ def leave(threads: ThreadPoolExecutor) -> None:
 
 
 def announce(app: App) -> None:
-    """Say what listens where: a line of log for each interface, and a table for people."""
-    for interface in app.interfaces:
-        _log.info("listening", **listeners(app.settings, interface))
+    """Say who may join, and to people what listens where."""
     window = app.desk.inventory.window
     if window.is_open:
         _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
@@ -67,24 +65,12 @@ def announce(app: App) -> None:
         console.print(_next_step(app))
 
 
-def listeners(settings: Settings, interface: Interface) -> dict[str, str]:
-    """Return by protocol the socket addresses of one interface."""
-    address = interface.address
-    dhcp = f"{address}:{settings.dhcp.port} and :{settings.dhcp.pxe_port}"
-    return {
-        "interface": interface.name,
-        "dhcp": dhcp if settings.network.dhcp == "proxy" else "off",
-        "tftp": f"{address}:{settings.tftp.port}",
-        "http": f"{address}:{settings.http.port}",
-    }
-
-
 def _table(app: App) -> Table:
     table = Table(title="iluvatar-pxe listens", title_justify="left")
     for heading in ("interface", "proxyDHCP", "TFTP", "HTTP"):
         table.add_column(heading)
-    for interface in app.interfaces:
-        table.add_row(*listeners(app.settings, interface).values())
+    for interface in app.watch.interfaces:
+        table.add_row(*sockets_of(app.settings, interface).values())
     return table
 
 
@@ -97,9 +83,13 @@ def _next_step(app: App) -> str:
         f"New machines may join: {_enrolment(app)}",
         "",
         "Next: let a machine boot from the network (PXE or UEFI HTTP Boot); its screen says what to do.",
-        f"Or ask: curl http://{app.interfaces[0].address}:{app.settings.http.port}/readyz",
+        f"Or ask: curl http://{_address(app)}:{app.settings.http.port}/readyz",
     ]
     return "\n".join(lines)
+
+
+def _address(app: App) -> str:
+    return next((str(one.address) for one in app.watch.interfaces), "127.0.0.1")
 
 
 def _enrolment(app: App) -> str:

@@ -24,34 +24,61 @@ _WIRELESS = ("wireless", "phy80211")
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """An interface that is served, with its first IPv4 address."""
+    """An interface that can be served: the kernel's number for it, and its first IPv4 address."""
 
     name: str
+    index: int
+    """Another one when an interface is made anew under the same name: sockets are bound to the number."""
     address: IPv4Address
     network: IPv4Network
 
 
-def choose_interfaces(wanted: Sequence[str]) -> tuple[Interface, ...]:
-    """Resolve ``[network] interfaces``; raises ServerError for one that is missing or has no address."""
-    names = dict.fromkeys(_default_interface() if name == "auto" else name for name in wanted)
-    if not names:
-        raise ServerError("[network] interfaces is empty: name an interface, or write auto")
-    return tuple(read_interface(name) for name in names)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of the interfaces that are wanted; ``waits_for`` has a line for each that cannot be served."""
+
+    interfaces: tuple[Interface, ...] = ()
+    waits_for: tuple[str, ...] = ()
+    default: str | None = None
+    """What ``auto`` stood for, if it was among them."""
+
+
+def find_interfaces(wanted: Sequence[str], before: str | None = None) -> Found:
+    """Look for ``[network] interfaces``. May block.
+
+    ``before`` is what ``auto`` stood for until now. It goes on while nothing has a default route: a link that flaps
+    or a router that restarts takes the route away for a while, and machines boot without it.
+    """
+    default = (_default_interface() or before) if "auto" in wanted else None
+    interfaces: dict[str, Interface] = {}
+    waits_for: list[str] = []
+    for name in wanted:
+        try:
+            found = read_interface(_resolve(name, default))
+        except ServerError as error:
+            waits_for.append(str(error))
+        else:
+            interfaces[found.name] = found
+    return Found(tuple(interfaces.values()), tuple(waits_for), default)
 
 
 def read_interface(name: str) -> Interface:
     """Return an interface with its primary address; raises ServerError."""
     try:
+        index = socket.if_nametoindex(name)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             address, netmask = (_ioctl_address(sock, name, call) for call in (_SIOCGIFADDR, _SIOCGIFNETMASK))
     except OSError as error:
-        no_address = error.errno == errno.EADDRNOTAVAIL
-        what = "it has no IPv4 address" if no_address else "there is no such interface"
-        raise ServerError(
-            f"interface {name}: {what}; correct [network] interfaces or configure it"
-        ) from error
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ServerError(
+                f"interface {name} has no IPv4 address yet; it is served once it has"
+            ) from error
+        text = (
+            f"there is no interface {name} yet; it is served once there is, or correct [network] interfaces"
+        )
+        raise ServerError(text) from error
     interface = IPv4Interface(f"{address}/{netmask}")
-    return Interface(name, interface.ip, interface.network)
+    return Interface(name, index, interface.ip, interface.network)
 
 
 def parse_default_interfaces(routes: str) -> list[str]:
@@ -64,15 +91,18 @@ def parse_default_interfaces(routes: str) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
-def _default_interface() -> str:
-    try:
-        names = parse_default_interfaces(_ROUTES.read_text(encoding="ascii"))
-    except OSError as error:
-        text = f"{_ROUTES} cannot be read: {error.strerror}; name an interface in [network] interfaces"
-        raise ServerError(text) from error
-    if not names:
-        raise ServerError("no interface has a default route: name one in [network] interfaces")
-    return min(names, key=lambda name: (_is_wireless(name), names.index(name)))
+def _resolve(name: str, default: str | None) -> str:
+    if name != "auto":
+        return name
+    if default is None:
+        text = "no interface has a default route yet; auto waits for one, or name one in [network] interfaces"
+        raise ServerError(text)
+    return default
+
+
+def _default_interface() -> str | None:
+    names = parse_default_interfaces(_ROUTES.read_text(encoding="ascii"))
+    return min(names, key=lambda name: (_is_wireless(name), names.index(name)), default=None)
 
 
 def _is_wireless(name: str) -> bool:

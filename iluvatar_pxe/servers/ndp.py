@@ -8,7 +8,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from ipaddress import IPv6Address
@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.interfaces import Interface
 from iluvatar_pxe.servers.ndp_core import WAIT, Expected, Segment
 from iluvatar_pxe.wire.ndp import HOP_LIMIT, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION
@@ -38,20 +39,14 @@ _log = structlog.get_logger()
 class NdpServer:
     """Moves bytes between raw sockets and ``Segment``; does without where the host cannot."""
 
-    def __init__(self, interfaces: Sequence[Interface], clock: Callable[[], float] = time.monotonic) -> None:
-        self._interfaces = interfaces
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._expected = Expected()
-        self._sockets: list[socket.socket] = []
+        self._bound = Bound(self._listen)
 
-    def bind(self) -> None:
-        """Listen on each interface; one where that is impossible costs a line of log, and boots some time."""
-        for interface in self._interfaces:
-            try:
-                self._listen(interface.name)
-            except OSError as error:
-                why = f"{error.strerror}; some boots take up to {WAIT:.0f} s longer"
-                _log.info("ndp.off", interface=interface.name, why=why)
+    def serve(self, interfaces: Iterable[Interface]) -> None:
+        """Listen on these interfaces; one where that is impossible costs a line of log, and boots some time."""
+        self._bound.follow((one.name, one.index) for one in interfaces)
 
     def offered(self, mac: str) -> None:
         """Expect router solicitations of a machine whose iPXE was just offered a boot."""
@@ -59,16 +54,23 @@ class NdpServer:
 
     def close(self) -> None:
         """Answer nothing any more."""
-        for sock in self._sockets:
-            asyncio.get_running_loop().remove_reader(sock)
-            sock.close()
-        self._sockets.clear()
+        self._bound.close()
 
-    def _listen(self, device: str) -> None:
-        sock, link_address = _open(device)
-        segment = Segment(link_address, self._expected)
-        self._sockets.append(sock)
-        asyncio.get_running_loop().add_reader(sock, partial(self._receive_pending, sock, segment))
+    def _listen(self, device: tuple[str, int]) -> ExitStack:
+        """Return what closes the socket on an interface, which is nothing where there can be none."""
+        name, _index = device
+        listening = ExitStack()
+        try:
+            sock, link_address = _open(name)
+        except OSError as error:
+            why = f"{error.strerror}; some boots take up to {WAIT:.0f} s longer"
+            _log.info("ndp.off", interface=name, why=why)
+            return listening
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sock, partial(self._receive_pending, sock, Segment(link_address, self._expected)))
+        listening.callback(sock.close)
+        listening.callback(loop.remove_reader, sock)
+        return listening
 
     def _receive_pending(self, sock: socket.socket, segment: Segment) -> None:
         for _ in range(_MESSAGES_PER_WAKEUP):

@@ -21,12 +21,14 @@ _NOT_THERE = {errno.ENOENT, errno.ENODEV}
 class Neighbours:
     """Asks the kernel, which answers within ``send``: nothing here waits."""
 
-    def __init__(self, interfaces: Sequence[Interface]) -> None:
-        """Only what was heard on these ``interfaces``, the served ones, counts; raises OSError where one is gone."""
-        self._served = [(socket.if_nametoindex(one.name), one) for one in interfaces]
-        self._own = {one.address for one in interfaces}
+    def __init__(self) -> None:
+        self._served: Sequence[Interface] = ()
         self._socket: socket.socket | None = None
         self._sequence = 0
+
+    def serve(self, interfaces: Sequence[Interface]) -> None:
+        """Count only what is heard on these interfaces, from now on."""
+        self._served = interfaces
 
     def mac_of(self, address: IPv4Address) -> str | None:
         """Return the MAC of the card that has ``address`` on a served segment, or None where the kernel has none.
@@ -34,12 +36,11 @@ class Neighbours:
         None too for what is no other machine's address: this server's own, loopback, groups.
         Where several interfaces know the address, the one in whose network it lies counts.
         """
-        if address in self._own or address.is_loopback or address.is_multicast:
+        own = any(address == one.address for one in self._served)
+        if own or address.is_loopback or address.is_multicast:
             return None
-        nearest_first = sorted(self._served, key=lambda served: address not in served[1].network)
-        return next(
-            (mac for index, one in nearest_first if (mac := self._mac_on(index, one.name, address))), None
-        )
+        nearest_first = sorted(self._served, key=lambda one: address not in one.network)
+        return next((mac for one in nearest_first if (mac := self._mac_on(one, address))), None)
 
     def close(self) -> None:
         """Close the socket; the next question opens another."""
@@ -47,12 +48,12 @@ class Neighbours:
             self._socket.close()
             self._socket = None
 
-    def _mac_on(self, index: int, name: str, address: IPv4Address) -> str | None:
+    def _mac_on(self, interface: Interface, address: IPv4Address) -> str | None:
         try:
-            neighbour = self._ask_twice(address, index)
+            neighbour = self._ask_twice(address, interface.index)
         except (OSError, WireError) as error:
             self.close()
-            complain("neighbours.failed", interface=name, address=str(address), why=str(error))
+            complain("neighbours.failed", interface=interface.name, address=str(address), why=str(error))
             return None
         return _usable_mac(neighbour) if neighbour else None
 

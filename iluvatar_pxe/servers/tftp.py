@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 import structlog
 
 from iluvatar_pxe.errors import ServerError, WireError
+from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.ratelimit import RateLimiter
 from iluvatar_pxe.servers.tftp_session import OpenFile, Session
 from iluvatar_pxe.servers.udp import Peer, UdpSocket
@@ -18,6 +19,8 @@ from iluvatar_pxe.wire.tftp import Error, ErrorCode, ReadRequest, WriteRequest, 
 from iluvatar_pxe.wire.tftp_options import Limits
 from iluvatar_pxe.wire.tftp_transfer import Outcome
 
+SELF_CHECK = WriteRequest("self-check", "octet")
+"""Refused like every other, but without a line of log: the daemon asks itself so, see ``self_check``."""
 _MODES = ("octet", "netascii")
 _MAX_PER_ADDRESS = 32
 """Transfers of one client address at once; a machine that boots needs one or two."""
@@ -45,9 +48,9 @@ class TransferReport:
 
 
 class TftpServer:
-    """Serves files on the TFTP port of each of ``addresses``.
+    """Serves files on the TFTP port of the addresses that ``serve`` is told.
 
-    ``open_file`` gets the name as the client wrote it, and the client's address; which names there are is its
+    ``open_file`` gets the name as the client wrote it, the client's address and the one it asked; which names there are is its
     business alone, no path is touched here. ``report`` is called once for every read request that was
     admitted and not evicted, and must not raise. A request beyond ``max_transfers`` at once, beyond 32 of one
     address, or without a free port evicts the oldest transfer (of that address, in the second case) that never
@@ -58,19 +61,18 @@ class TftpServer:
     def __init__(
         self,
         settings: TftpSettings,
-        addresses: Sequence[IPv4Address],
         open_file: OpenFile,
         report: Callable[[TransferReport], None],
         *,
         max_transfers: int = 256,
     ) -> None:
         self._settings = settings
-        self._addresses = addresses
         self._open_file = open_file
         self._report = report
         self._max_transfers = max_transfers
         self._limits = Limits(settings.max_blksize, settings.max_windowsize)
-        self._listeners: list[UdpSocket] = []
+        self._listeners = Bound(self._listen)
+        self._group: asyncio.TaskGroup | None = None
         self._draining = asyncio.Event()
         self._sessions: dict[Peer, Session] = {}
         self._tasks: dict[Session, asyncio.Task[None]] = {}  # the oldest first
@@ -82,33 +84,26 @@ class TftpServer:
         """The addresses and ports that are bound."""
         return [listener.local for listener in self._listeners]
 
-    def bind(self) -> None:
-        """Bind every listener, or none: raises ServerError (one line) at the first that cannot be bound."""
-        try:
-            for address in self._addresses:
-                self._listeners.append(UdpSocket.open(str(address), self._settings.port))
-        except ServerError:
-            self._close_listeners()
-            raise
+    def serve(self, addresses: Iterable[IPv4Address]) -> list[ServerError]:
+        """Take requests at these addresses and at no others; return an error for each that cannot be bound.
+
+        Transfers that run go on; requests that come before ``run`` wait.
+        """
+        return self._listeners.follow(addresses)
 
     async def run(self) -> None:
-        """Serve until ``drain`` or cancellation, which ends running transfers with an ERROR.
-
-        Binds first, unless ``bind`` has been called. Raises ServerError.
-        """
-        if not self._listeners:
-            self.bind()
-        async with asyncio.TaskGroup() as group:
+        """Serve until ``drain`` or cancellation, which ends running transfers with an ERROR."""
+        async with asyncio.TaskGroup() as self._group:
             try:
                 for listener in self._listeners:
-                    listener.start(partial(self._on_datagram, group, listener))
+                    listener.start(partial(self._on_datagram, self._group, listener))
                 await self._draining.wait()
             finally:
-                self._close_listeners()
+                self._listeners.close()
 
     async def drain(self, grace: float) -> None:
         """Take no more requests, give running transfers ``grace`` seconds, then end them; may be repeated."""
-        self._close_listeners()
+        self._listeners.close()
         self._draining.set()
         if not self._tasks:
             return
@@ -118,10 +113,11 @@ class TftpServer:
         if late:
             await asyncio.wait(late)
 
-    def _close_listeners(self) -> None:
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
+    def _listen(self, address: IPv4Address) -> UdpSocket:
+        listener = UdpSocket.open(str(address), self._settings.port)
+        if self._group:
+            listener.start(partial(self._on_datagram, self._group, listener))
+        return listener
 
     def _on_datagram(self, group: asyncio.TaskGroup, listener: UdpSocket, data: bytes, peer: Peer) -> None:
         try:
@@ -129,7 +125,9 @@ class TftpServer:
         except WireError as error:
             self._complain("tftp.malformed", peer, str(error))
             return
-        if isinstance(packet, WriteRequest):
+        if packet == SELF_CHECK:
+            listener.send(encode(Error(ErrorCode.FILE_EXISTS, "this server is well")), peer)
+        elif isinstance(packet, WriteRequest):
             self._refuse(listener, peer, ErrorCode.ACCESS_VIOLATION, "this server only sends files")
         elif not isinstance(packet, ReadRequest):
             self._complain("tftp.unexpected", peer, type(packet).__name__)

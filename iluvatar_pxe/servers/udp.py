@@ -88,15 +88,17 @@ class UdpSocket:
                 return
             self._deliver(data, peer)
 
-    def send(self, data: bytes, peer: Peer) -> bool:
+    def send(self, data: bytes, peer: Peer, *, heard: bool = False) -> bool:
         """Send one datagram; return whether the kernel took it, or will when its send buffer has room.
 
+        ``heard``: the peer has just answered, so the kernel need not ask by ARP whether it is still there
+        (MSG_CONFIRM). The boot ROM of a Raspberry Pi 3B answers no ARP in the middle of a transfer.
         False means lost, as on the wire: no route, forbidden by a firewall, too long, an impossible port.
         """
         if self._backlog:
             return self._postpone(data, peer)
         try:
-            self._socket.sendto(data, peer)
+            self._socket.sendto(data, socket.MSG_CONFIRM if heard else 0, peer)
         except BlockingIOError:
             return self._postpone(data, peer)
         except OSError:
@@ -133,7 +135,7 @@ class UdpSocket:
         while self._backlog:
             data, peer = self._backlog[0]
             try:
-                self._socket.sendto(data, peer)
+                self._socket.sendto(data, 0, peer)
             except BlockingIOError:
                 return
             except OSError:

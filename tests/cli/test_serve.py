@@ -3,13 +3,13 @@
 import re
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.daemon import HERE, Daemon
+from support.daemon import Daemon
 from support.waiting import PATIENCE, wait_until
+from support.warm import Ended, run_warm
 
 MAC = "52:54:00:77:00:01"
 MACHINE = f"match: {{macs: [{MAC}]}}\nchain: local\n"
@@ -36,17 +36,18 @@ def fault(directory: Path, settings: dict[str, dict[str, object]], status: int) 
     return line
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [*HERE, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
-
-
 def test_it_is_ready_and_serves(daemon: Daemon) -> None:
     status, report = daemon.ready()
     assert status == 200
     assert report["ready"] is True
     assert report["parts"] == dict.fromkeys(("assets", "database", "fleet", "network"), "ok")
-    assert set(report["programs"]) == {"bios-x86_64", "uefi-x86_64", "uefi-i386", "uefi-arm64"}
+    assert set(report["programs"]) == {
+        "bios-x86_64",
+        "uefi-x86_64",
+        "uefi-i386",
+        "uefi-arm64",
+        "u-boot-arm64",
+    }
     assert daemon.get("/boot.ipxe")[1].startswith(b"#!ipxe\n")
 
 
@@ -145,19 +146,16 @@ def test_a_database_of_another_kind(tmp_path: Path) -> None:
 
 
 def test_settings_that_are_not_there(tmp_path: Path) -> None:
-    result = run("serve", "--config", str(tmp_path / "none.toml"))
-    assert (result.returncode, result.stdout) == (2, "")
-    assert (
-        result.stderr
-        == f"iluvatar-pxe: {tmp_path}/none.toml: no such file; create it or leave --config out\n"
-    )
+    missing = tmp_path / "none.toml"
+    line = f"iluvatar-pxe: {missing}: no such file; create it or leave --config out\n"
+    assert run_warm("serve", "--config", str(missing)) == Ended(2, "", line)
 
 
 def test_wrong_usage() -> None:
-    result = run("serve", "--colour")
-    assert result.returncode == 2
-    assert "No such option" in result.stderr
-    assert "Traceback" not in result.stderr
+    ended = run_warm("serve", "--colour")
+    assert ended.status == 2
+    assert "No such option" in ended.error
+    assert "Traceback" not in ended.error
 
 
 def test_a_broken_fleet_is_one_line_a_fault(tmp_path: Path) -> None:
@@ -188,8 +186,12 @@ def test_a_port_that_is_taken(tmp_path: Path, section: str) -> None:
 
 
 def test_an_interface_that_is_not_there(tmp_path: Path) -> None:
-    line = fault(tmp_path, {"network": {"interfaces": ["none0"]}}, 1)
-    assert line.startswith("interface none0: there is no such interface; ")
+    """A name that was mistyped, or one that comes later: it cannot be known, so the daemon says so and waits."""
+    why = "there is no interface none0 yet; it is served once there is, or correct [network] interfaces"
+    with Daemon(tmp_path, {"network": {"interfaces": ["none0", "lo"]}}) as daemon:
+        assert daemon.wait_for_log("network").items() >= {"level": "warning", "problem": why}.items()
+        assert [line["interface"] for line in daemon.logged("listening")] == ["lo"]
+        assert daemon.ready()[1]["parts"]["network"] == why
 
 
 def test_a_state_directory_that_cannot_be_made(tmp_path: Path) -> None:

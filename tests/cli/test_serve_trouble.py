@@ -2,11 +2,11 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
-from support.daemon import HERE, Daemon
+from support.daemon import Daemon
 from support.waiting import wait_until
+from support.warm import run_warm
 
 STOP_GUARD = 15.0
 """Seconds after which a stop has failed; it is to take less than 10."""
@@ -59,8 +59,6 @@ def test_sigterm_ends_it_while_a_fleet_is_still_being_read(tmp_path: Path) -> No
 
 
 def test_a_misspelt_option_is_usage(tmp_path: Path) -> None:
-    result = subprocess.run(
-        [*HERE, "serve", "--confg", str(tmp_path)], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 2
-    assert "Traceback" not in result.stderr
+    ended = run_warm("serve", "--confg", str(tmp_path))
+    assert ended.status == 2
+    assert "Traceback" not in ended.error

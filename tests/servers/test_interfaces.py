@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.lab.namespace import Namespace
 from iluvatar_pxe.servers import interfaces
 from iluvatar_pxe.servers.interfaces import (
+    Found,
     Interface,
-    choose_interfaces,
+    find_interfaces,
     parse_default_interfaces,
     read_interface,
 )
 
+LOOPBACK = Interface("lo", 1, IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"))
 HEADING = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
 ETH = "eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
 WLAN = "wlan0\t00000000\t0100A8C0\t0003\t0\t0\t50\t00000000\t0\t0\t0\n"
@@ -57,57 +58,40 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("routes", "expected"),
+    ("routes", "before", "expected"),
     [
-        (WLAN + ETH, "eth0"),
-        (WLAN.replace("wlan0", "wlan1") + ETH, "eth0"),
-        (WLAN, "wlan0"),
-        (ETH + ETH.replace("eth0", "eth1").replace("100", "99"), "eth1"),
+        (WLAN + ETH, None, "eth0"),
+        (WLAN.replace("wlan0", "wlan1") + ETH, "wlan1", "eth0"),
+        (WLAN, None, "wlan0"),
+        (ETH + ETH.replace("eth0", "eth1").replace("100", "99"), None, "eth1"),
+        (WLAN, "eth0", "wlan0"),
+        (LAN, "eth0", "eth0"),
     ],
 )
-def test_auto_is_wired_before_wireless(
-    host: Path, monkeypatch: pytest.MonkeyPatch, routes: str, expected: str
+def test_auto_is_wired_before_wireless_and_stays_while_there_is_no_default_route(
+    host: Path, monkeypatch: pytest.MonkeyPatch, routes: str, before: str | None, expected: str
 ) -> None:
     (host / "route").write_text(HEADING + routes)
-    found = Interface(expected, IPv4Address("192.0.2.1"), IPv4Network("192.0.2.0/24"))
+    found = Interface(expected, 7, IPv4Address("192.0.2.1"), IPv4Network("192.0.2.0/24"))
     monkeypatch.setattr(interfaces, "read_interface", {expected: found}.__getitem__)
-    assert choose_interfaces(["auto"]) == (found,)
+    assert find_interfaces(["auto"], before) == Found((found,), (), expected)
 
 
-@pytest.mark.parametrize(
-    ("routes", "message"),
-    [
-        (HEADING, r"^no interface has a default route: name one in \[network\] interfaces$"),
-        (
-            None,
-            r"/route cannot be read: No such file or directory; name an interface in \[network\] interfaces$",
-        ),
-    ],
-)
-def test_auto_without_a_default_route(host: Path, routes: str | None, message: str) -> None:
-    if routes is not None:
-        (host / "route").write_text(routes)
-    with pytest.raises(ServerError, match=message):
-        choose_interfaces(["auto"])
+def test_auto_waits_for_a_default_route(host: Path) -> None:
+    (host / "route").write_text(HEADING)
+    why = "no interface has a default route yet; auto waits for one, or name one in [network] interfaces"
+    assert find_interfaces(["auto", "lo"]) == Found((LOOPBACK,), (why,), None)
 
 
 def test_loopback() -> None:
-    loopback = Interface("lo", IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"))
-    assert read_interface("lo") == loopback
-    assert choose_interfaces(["lo", "lo"]) == (loopback,)
+    assert read_interface("lo") == LOOPBACK
+    assert find_interfaces(["lo", "lo"]) == Found((LOOPBACK,))
 
 
-@pytest.mark.parametrize("name", ["none0", "abcdefghijklmnopqrstuvwxyz", "lo" + "x" * 20, ""])
+@pytest.mark.parametrize("name", ["none0", "abcdefghijklmnopqrstuvwxyz", "lo" + "x" * 20, "", "a" * 15])
 def test_an_interface_that_is_not_there(name: str) -> None:
-    with pytest.raises(ServerError) as caught:
-        choose_interfaces([name])
-    assert str(caught.value).startswith(f"interface {name}: ")
-    assert "\n" not in str(caught.value)
-
-
-def test_no_interface_at_all() -> None:
-    with pytest.raises(ServerError, match="is empty: name an interface, or write auto"):
-        choose_interfaces([])
+    why = f"there is no interface {name} yet; it is served once there is, or correct [network] interfaces"
+    assert find_interfaces([name]) == Found((), (why,))
 
 
 @pytest.fixture(scope="module")
@@ -135,37 +119,32 @@ def two_interfaces() -> Iterator[Namespace]:
         yield namespace
 
 
-def chosen(namespace: Namespace, *names: str) -> list[str]:
-    """Return what ``choose_interfaces`` answers there, or its complaint."""
+def found(namespace: Namespace, *names: str) -> list[str]:
+    """Return what ``find_interfaces`` finds there, and what it waits for."""
     script = (
-        "import sys\nfrom iluvatar_pxe.errors import ServerError\n"
-        "from iluvatar_pxe.servers.interfaces import choose_interfaces\n"
-        "try:\n    for one in choose_interfaces(sys.argv[1:]): print(one.name, one.address, one.network)\n"
-        "except ServerError as error: print(error)\n"
+        "import sys\nfrom iluvatar_pxe.servers.interfaces import find_interfaces\n"
+        "found = find_interfaces(sys.argv[1:])\n"
+        "for one in found.interfaces: print(one.name, one.address, one.network)\n"
+        "for why in found.waits_for: print(why)\n"
     )
     return namespace.run([sys.executable, "-c", script, *names]).splitlines()
 
 
 def test_a_host_with_several_interfaces_and_addresses(two_interfaces: Namespace) -> None:
-    assert chosen(two_interfaces, "one", "two") == [
-        "one 10.77.1.2 10.77.1.0/24",
-        "two 10.99.0.5 10.99.0.4/30",
-    ]
-    assert chosen(two_interfaces, "auto") == ["two 10.99.0.5 10.99.0.4/30"]
-    assert chosen(two_interfaces, "auto", "one", "two") == [
-        "two 10.99.0.5 10.99.0.4/30",
-        "one 10.77.1.2 10.77.1.0/24",
-    ]
+    one, two = "one 10.77.1.2 10.77.1.0/24", "two 10.99.0.5 10.99.0.4/30"
+    assert found(two_interfaces, "one", "two") == [one, two]
+    assert found(two_interfaces, "auto") == [two]
+    assert found(two_interfaces, "auto", "one", "two") == [two, one]
 
 
-def test_an_interface_without_an_address(two_interfaces: Namespace) -> None:
-    assert chosen(two_interfaces, "bare") == [
-        "interface bare: it has no IPv4 address; correct [network] interfaces or configure it"
+def test_an_interface_without_an_address_is_waited_for(two_interfaces: Namespace) -> None:
+    assert found(two_interfaces, "bare", "one") == [
+        "one 10.77.1.2 10.77.1.0/24",
+        "interface bare has no IPv4 address yet; it is served once it has",
     ]
 
 
 def test_a_longer_name_is_not_taken_for_its_beginning(two_interfaces: Namespace) -> None:
-    assert chosen(two_interfaces, "abcdefghijklmno") == ["abcdefghijklmno 10.66.0.1 10.66.0.0/24"]
-    assert chosen(two_interfaces, "abcdefghijklmnop") == [
-        "interface abcdefghijklmnop: there is no such interface; correct [network] interfaces or configure it"
-    ]
+    assert found(two_interfaces, "abcdefghijklmno") == ["abcdefghijklmno 10.66.0.1 10.66.0.0/24"]
+    (line,) = found(two_interfaces, "abcdefghijklmnop")
+    assert line.startswith("there is no interface abcdefghijklmnop yet; ")

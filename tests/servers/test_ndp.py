@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from support.waiting import wait_until
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.lab import sniff
 from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
-from iluvatar_pxe.lab.network import INTERFACE, Network
+from iluvatar_pxe.lab.network import BRIDGE, INTERFACE, Network
 from iluvatar_pxe.lab.process import Process
-from iluvatar_pxe.servers.interfaces import Interface
+from iluvatar_pxe.servers.interfaces import read_interface
 from iluvatar_pxe.servers.ndp import NdpServer
 from iluvatar_pxe.servers.ndp_core import MACHINES, PATIENCE, REPEAT, ROUTER_SILENCE, WAIT, Expected, Segment
 from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, encode
@@ -133,9 +132,9 @@ def test_the_machine_offered_longest_ago_is_forgotten_first(segment: Segment, ex
 
 @needs_root
 async def test_without_the_right_to_it_a_line_of_log_is_all() -> None:
-    server = NdpServer([Interface("lo", IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"))])
+    server = NdpServer()
     with capture_logs() as log, without_root():
-        server.bind()
+        server.serve([read_interface("lo")])
     server.offered(MAC)
     server.close()
     why = "Operation not permitted; some boots take up to 16 s longer"
@@ -291,3 +290,21 @@ def test_an_interface_without_ipv6_is_served_without_it(site: Site) -> None:
     assert '"event": "ndp.off"' in daemon.output
     site.add("client", "10.77.0.3", GOOD, BAD).discover_as_ipxe()
     assert daemon.stop() == 0
+
+
+ANEW = (
+    f"ip link del server; ip link add server type veth peer name {INTERFACE} netns server;"
+    f"ip link set server master {BRIDGE} up; ip -n server address add 10.77.0.2/24 dev {INTERFACE};"
+    f"ip -n server link set {INTERFACE} up"
+)
+
+
+@needs_root
+def test_on_an_interface_made_anew_it_is_answered_as_before(site: Site) -> None:
+    daemon = site.start_daemon()
+    client = site.add("client", "10.77.0.3", GOOD)
+    since = len(daemon.output)
+    site.namespace.run(["sh", "-ec", ANEW])
+    daemon.wait_for('"event": "listening"', WAIT_SECONDS, since=since)
+    client.discover_as_ipxe()
+    assert client.solicit()

@@ -24,11 +24,15 @@ ETH0, ETH1 = (
 PRELUDE = """
 import os, resource, socket, subprocess
 from ipaddress import IPv4Address
-from iluvatar_pxe.servers.interfaces import choose_interfaces
+from iluvatar_pxe.servers.interfaces import read_interface
 from iluvatar_pxe.servers.neighbours import Neighbours
 from iluvatar_pxe.wire.netlink import encode_question
 def sh(command):
     subprocess.run(command, shell=True, check=True)
+def serving(*names):
+    neighbours = Neighbours()
+    neighbours.serve([read_interface(name) for name in names])
+    return neighbours
 def say(address):
     print("SAID", neighbours.mac_of(IPv4Address(address)))
 """
@@ -38,7 +42,7 @@ def said_by(script: str) -> list[str]:
     """Run ``script`` on a host with two segments, of which it serves eth0, and return what it said."""
     with Namespace() as namespace:
         namespace.run(["sh", "-c", f"{ETH0} && {ETH1}"])
-        start = f'{PRELUDE}neighbours = Neighbours(choose_interfaces(["eth0"]))\n'
+        start = f'{PRELUDE}neighbours = serving("eth0")\n'
         command = [
             "env",
             f"PYTHONPATH={ROOT}",
@@ -102,7 +106,7 @@ def test_changes_are_seen_at_once() -> None:
 def test_the_interface_counts_in_whose_network_the_address_lies() -> None:
     elsewhere = PERMANENT.replace("eth0", "eth1").replace(MAC, OTHER)
     script = f"""
-neighbours = Neighbours(choose_interfaces(["eth1", "eth0"]))
+neighbours = serving("eth1", "eth0")
 sh({elsewhere!r}); say("10.9.0.2")
 sh({PERMANENT!r}); say("10.9.0.2")
 """
@@ -158,7 +162,7 @@ print("SAID", os.get_blocking(neighbours._socket.fileno()))
 
 LISTEN = f"""
 {PRELUDE}
-neighbours = Neighbours(choose_interfaces(["{INTERFACE}"]))
+neighbours = serving("{INTERFACE}")
 listener = socket.create_server(("10.77.0.2", 8080))
 say("10.77.0.3")
 print("LISTENING", flush=True)

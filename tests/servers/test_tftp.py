@@ -76,18 +76,18 @@ async def test_answers_come_from_the_address_that_was_asked_and_a_new_port(peer:
             await reports.next()
 
 
-async def test_the_name_and_the_address_reach_open_file_as_they_came(peer: MakePeer) -> None:
-    asked: list[tuple[str, IPv4Address]] = []
+async def test_the_name_and_the_addresses_reach_open_file_as_they_came(peer: MakePeer) -> None:
+    asked: list[tuple[str, IPv4Address, IPv4Address]] = []
 
-    async def find(name: str, client: IPv4Address) -> None:
-        asked.append((name, client))
+    async def find(name: str, client: IPv4Address, server: IPv4Address) -> None:
+        asked.append((name, client, server))
 
     client = peer(address="127.0.0.9")
-    async with serving(find) as (server, _):
+    async with serving(find, addresses=[TWO]) as (server, _):
         for raw in (b"../../etc/passwd", b"C:\\f\xe9", b"", b"/a//b "):
             await client.ask(server, b"\0\1" + raw + b"\0octet\0")
     nine = IPv4Address("127.0.0.9")
-    assert asked == [(name, nine) for name in ("../../etc/passwd", "C:\\fé", "", "/a//b ")]
+    assert asked == [(name, nine, TWO) for name in ("../../etc/passwd", "C:\\fé", "", "/a//b ")]
 
 
 async def test_a_missing_file_is_error_1_from_a_new_port(peer: MakePeer) -> None:
@@ -164,10 +164,10 @@ async def test_netascii_of_a_large_file_is_refused(peer: MakePeer) -> None:
 async def test_a_file_that_cannot_be_opened_is_told_and_stops_nothing(
     peer: MakePeer, failure: Exception, message: str
 ) -> None:
-    async def find(name: str, client: IPv4Address) -> Source | None:
+    async def find(name: str, client: IPv4Address, server: IPv4Address) -> Source | None:
         if name == "bad":
             raise failure
-        return await open_file(name, client)
+        return await open_file(name, client, server)
 
     client = peer()
     with capture_logs() as logs:
@@ -183,7 +183,7 @@ async def test_a_file_that_cannot_be_opened_is_told_and_stops_nothing(
 async def test_a_disk_that_hangs_ends_in_an_error(peer: MakePeer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tftp_session, "_FILE_TIMEOUT", 0.01)
 
-    async def find(_name: str, _client: IPv4Address) -> None:
+    async def find(_name: str, _client: IPv4Address, _server: IPv4Address) -> None:
         await asyncio.Event().wait()
 
     client = peer()
@@ -197,7 +197,7 @@ async def test_a_file_that_shrinks_while_it_is_sent(peer: MakePeer, tmp_path: Pa
     path = tmp_path / "nbp"
     path.write_bytes(bytes(512 * 1000))
 
-    async def find(_name: str, _client: IPv4Address) -> Source | None:
+    async def find(_name: str, _client: IPv4Address, _server: IPv4Address) -> Source | None:
         return await FileSource.open(path)
 
     client = peer()
@@ -217,7 +217,7 @@ async def test_many_clients_at_once_each_get_their_file(peer: MakePeer, tmp_path
     for number in range(40):
         (tmp_path / str(number)).write_bytes(os.urandom(20_000 + number))
 
-    async def find(name: str, _client: IPv4Address) -> Source | None:
+    async def find(name: str, _client: IPv4Address, _server: IPv4Address) -> Source | None:
         return await FileSource.open(tmp_path / name)
 
     async with serving(find) as (server, reports):

@@ -52,7 +52,7 @@ async def test_a_retransmitted_request_while_the_file_is_opened_starts_no_second
 ) -> None:
     client, other, calls, go = peer(), peer(), asyncio.Queue[str](), asyncio.Event()
 
-    async def find(name: str, _client: IPv4Address) -> Source | None:
+    async def find(name: str, _client: IPv4Address, _server: IPv4Address) -> Source | None:
         calls.put_nowait(name)
         await go.wait()
         return BytesSource(FILES[name])
@@ -236,7 +236,7 @@ async def test_an_ack_that_has_arrived_protects_although_nobody_has_read_it(peer
 async def test_a_transfer_whose_file_is_not_yet_open_is_not_evicted(peer: MakePeer) -> None:
     client, late, calls, go = peer(), peer(), asyncio.Queue[str](), asyncio.Event()
 
-    async def find(name: str, _client: IPv4Address) -> Source | None:
+    async def find(name: str, _client: IPv4Address, _server: IPv4Address) -> Source | None:
         calls.put_nowait(name)
         await go.wait()
         return BytesSource(FILES[name])

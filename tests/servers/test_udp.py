@@ -149,7 +149,7 @@ class FullBuffer:
         udp._socket = full  # type: ignore[assignment]  # it has what UdpSocket uses
         return full
 
-    def sendto(self, data: bytes, _peer: Peer) -> None:
+    def sendto(self, data: bytes, _flags: int, _peer: Peer) -> None:
         if self.full:
             raise BlockingIOError
         self.sent.append(data)

@@ -1,0 +1,62 @@
+"""All that listens on the interfaces that are served, as one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from iluvatar_pxe.errors import ServerError
+from iluvatar_pxe.servers.dhcp import DhcpServer
+from iluvatar_pxe.servers.http import HttpServer
+from iluvatar_pxe.servers.interfaces import Interface
+from iluvatar_pxe.servers.ndp import NdpServer
+from iluvatar_pxe.servers.neighbours import Neighbours
+from iluvatar_pxe.servers.tftp import TftpServer
+from iluvatar_pxe.settings import Settings
+
+_log = structlog.get_logger()
+
+
+@dataclass
+class Listeners:
+    """The servers, which follow the interfaces together; ``announced`` are those that the log has told of."""
+
+    settings: Settings
+    dhcp: DhcpServer
+    http: HttpServer
+    ndp: NdpServer
+    neighbours: Neighbours
+    tftp: TftpServer
+    announced: dict[Interface, None] = field(default_factory=dict)
+
+    async def serve(self, interfaces: Sequence[Interface]) -> list[ServerError]:
+        """Serve these interfaces and no others; return an error for each socket that cannot be bound."""
+        self.neighbours.serve(interfaces)
+        errors = self.tftp.serve(one.address for one in interfaces)
+        errors += await self.http.serve(interfaces)
+        if self.settings.network.dhcp == "proxy":
+            errors += self.dhcp.serve(interfaces)
+            self.ndp.serve(interfaces)
+        if not errors:
+            self._announce(interfaces)
+        return errors
+
+    def _announce(self, interfaces: Sequence[Interface]) -> None:
+        for gone in self.announced.keys() - set(interfaces):
+            _log.info("listening.ended", interface=gone.name, address=str(gone.address))
+        for new in interfaces:
+            if new not in self.announced:
+                _log.info("listening", **sockets_of(self.settings, new))
+        self.announced = dict.fromkeys(interfaces)
+
+
+def sockets_of(settings: Settings, interface: Interface) -> dict[str, str]:
+    """Return by protocol the socket addresses of one interface."""
+    address = interface.address
+    dhcp = f"{address}:{settings.dhcp.port} and :{settings.dhcp.pxe_port}"
+    return {
+        "interface": interface.name,
+        "dhcp": dhcp if settings.network.dhcp == "proxy" else "off",
+        "tftp": f"{address}:{settings.tftp.port}",
+        "http": f"{address}:{settings.http.port}",
+    }
