@@ -6,13 +6,15 @@ from types import MappingProxyType
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 PROGRAM_FOLDER = "ipxe"
+_EFI_ARM64 = ("snponly-arm64.efi", "ipxe-arm64.efi")
 
 PROGRAMS: Mapping[tuple[Platform, CpuArch], tuple[str, ...]] = MappingProxyType(
     {
         (Platform.BIOS, CpuArch.X86_64): ("undionly.kpxe", "ipxe.pxe"),
         (Platform.UEFI, CpuArch.X86_64): ("snponly.efi", "ipxe.efi"),
         (Platform.UEFI, CpuArch.I386): ("snponly-i386.efi", "ipxe-i386.efi", "ipxe32.efi"),
-        (Platform.UEFI, CpuArch.ARM64): ("snponly-arm64.efi", "ipxe-arm64.efi"),
+        (Platform.UEFI, CpuArch.ARM64): _EFI_ARM64,
+        (Platform.UBOOT, CpuArch.ARM64): _EFI_ARM64,  # by its EFI loader
     }
 )
 """By platform and processor, the programs that fit, best first.

@@ -27,18 +27,24 @@ class Option(IntEnum):
     """The options this project reads or writes (IANA bootp-dhcp-parameters)."""
 
     PAD = 0
+    SUBNET_MASK = 1
     VENDOR_SPECIFIC = 43
     REQUESTED_ADDRESS = 50
     OVERLOAD = 52
     MESSAGE_TYPE = 53
     SERVER_ID = 54
+    PARAMETER_LIST = 55
     MAX_MESSAGE = 57
     VENDOR_CLASS = 60
+    CLIENT_ID = 61
+    SERVER_NAME = 66
     BOOT_FILE = 67
     USER_CLASS = 77
     RELAY_AGENT = 82
     CLIENT_ARCH = 93
+    CLIENT_NDI = 94
     CLIENT_MACHINE_ID = 97
+    IPXE = 175
     END = 255
 
 

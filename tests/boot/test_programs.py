@@ -27,7 +27,8 @@ BIOS, UEFI = Platform.BIOS, Platform.UEFI
         (UEFI, CpuArch.ARM64, None, ALL, "ipxe/snponly-arm64.efi"),
         (UEFI, CpuArch.ARM64, None, {"ipxe/snponly.efi"}, None),
         (UEFI, CpuArch.ARM32, None, ALL, None),
-        (Platform.UBOOT, CpuArch.ARM64, None, ALL, None),
+        (Platform.UBOOT, CpuArch.ARM64, None, ALL, "ipxe/snponly-arm64.efi"),
+        (Platform.UBOOT, CpuArch.ARM32, None, ALL, None),
     ],
 )
 def test_the_program_of_a_firmware(
@@ -42,10 +43,14 @@ def test_every_kind_of_firmware_is_told_of() -> None:
         "uefi-x86_64": None,
         "uefi-i386": None,
         "uefi-arm64": "ipxe/ipxe-arm64.efi",
+        "u-boot-arm64": "ipxe/ipxe-arm64.efi",
     }
 
 
-def test_no_program_serves_two_kinds_of_firmware() -> None:
+def test_no_program_serves_two_processors_nor_a_bios_and_another() -> None:
     """So that the name says the architecture."""
-    programs = [program for fitting in PROGRAMS.values() for program in fitting]
+    kinds = {
+        (platform is BIOS, arch, program) for (platform, arch), all_ in PROGRAMS.items() for program in all_
+    }
+    programs = [program for _, _, program in kinds]
     assert len(programs) == len(set(programs))

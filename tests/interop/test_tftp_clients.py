@@ -57,13 +57,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @asynccontextmanager
 async def serving(files: Path) -> AsyncIterator[Running]:
-    async def open_file(name: str, _client: IPv4Address) -> Source | None:
+    async def open_file(name: str, _client: IPv4Address, _server: IPv4Address) -> Source | None:
         return await FileSource.open(files / name) if (files / name).is_file() else None
 
     running = Running(0, files)
     settings = TftpSettings().model_copy(update={"port": 0})
-    server = TftpServer(settings, [ADDRESS], open_file, running.reports.append)
-    server.bind()
+    server = TftpServer(settings, open_file, running.reports.append)
+    assert not server.serve([ADDRESS])
     running.port = server.listening[0][1]
     task = asyncio.create_task(server.run())
     try:
@@ -112,6 +112,14 @@ def tftp_hpa(mode: str) -> Fetch:
     return fetch
 
 
+def busybox(*options: str) -> Fetch:
+    async def fetch(running: Running, name: str, to: Path) -> Result:
+        command = ("busybox", "tftp", "-g", *options, "-r", name, "-l", str(to))
+        return await call(*command, str(ADDRESS), str(running.port))
+
+    return fetch
+
+
 def python_tftpy(**options: int) -> Fetch:
     async def fetch(running: Running, name: str, to: Path) -> Result:
         client = tftpy.TftpClient(str(ADDRESS), running.port, options)
@@ -130,6 +138,8 @@ CLIENTS = {
     "atftp-tsize": (atftp("tsize", "timeout 3"), 512, 1),
     "atftp-window": (atftp("tsize", "blksize 1468", "windowsize 16"), 1468, 16),
     "atftp-wider-than-allowed": (atftp("tsize", "blksize 8192", "windowsize 128"), 1468, 64),
+    "busybox": (busybox(), 512, 1),
+    "busybox-1428": (busybox("-b", "1428"), 1428, 1),
     "tftpy": (python_tftpy(), 512, 1),
     "tftpy-1468": (python_tftpy(blksize=1468, tsize=0), 1468, 1),
 }
@@ -157,19 +167,38 @@ async def test_clients_get_the_same_bytes(client: str, name: str, files: Path, t
     assert (report.blksize, report.windowsize) == (blksize, windowsize)
 
 
-async def test_netascii_comes_back_as_the_text_it_was(files: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fetch", [tftp_hpa("netascii"), atftp("mode netascii")], ids=["tftp-hpa", "atftp"])
+async def test_netascii_comes_back_as_the_text_it_was(fetch: Fetch, files: Path, tmp_path: Path) -> None:
     async with serving(files) as running:
-        status, output = await tftp_hpa("netascii")(running, "text", tmp_path / "got")
+        status, output = await fetch(running, "text", tmp_path / "got")
     assert status == 0, output
     assert (tmp_path / "got").read_bytes() == TEXT
     (report,) = running.reports
     assert report.bytes > len(TEXT)
 
 
-async def test_a_missing_file_is_reported_by_the_client(files: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fetch", "expected"),
+    [
+        pytest.param(curl(), 68, id="curl"),  # CURLE_TFTP_NOTFOUND
+        pytest.param(tftp_hpa("binary"), "Error code 1: ", id="tftp-hpa"),
+        pytest.param(atftp("windowsize 8"), "no such file", id="atftp"),
+        pytest.param(busybox(), "server error: (1)", id="busybox"),
+    ],
+)
+async def test_a_missing_file_is_reported_by_the_client(
+    fetch: Fetch, expected: int | str, files: Path, tmp_path: Path
+) -> None:
     async with serving(files) as running:
-        status, output = await curl()(running, "nothing", tmp_path / "got")
-    assert status == 68, output  # curl's CURLE_TFTP_NOTFOUND
+        status, output = await fetch(running, "nothing", tmp_path / "got")
+    assert status == expected or str(expected) in output, (status, output)
+    assert [report.outcome for report in running.reports] == [Outcome.MISSING]
+
+
+async def test_tftpy_reports_a_missing_file(files: Path, tmp_path: Path) -> None:
+    async with serving(files) as running:
+        with pytest.raises(tftpy.TftpFileNotFoundError):
+            await python_tftpy(blksize=1468)(running, "nothing", tmp_path / "got")
     assert [report.outcome for report in running.reports] == [Outcome.MISSING]
 
 

@@ -35,6 +35,8 @@ def _message(*options: tuple[int, bytes]) -> DhcpMessage:
         ("uefi-arm64-http.0-firmware-http-discover", 19),
         ("uefi-arm64-pxe.5-ipxe-discover", 11),
         ("uefi-arm64-http.3-ipxe-discover", 11),
+        ("u-boot-arm64.0-firmware-discover", 22),
+        ("u-boot-arm64.1-firmware-pxe-discover", 11),
     ],
 )
 def test_architecture_of_real_clients(name: str, code: int) -> None:

@@ -158,7 +158,7 @@ FATES = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     size=st.integers(0, 600),
     windowsize=st.sampled_from([1, 1, 2, 3, 8, 64]),
@@ -192,7 +192,7 @@ def losing(share: float, seed: int) -> Fates:
     return [() if chance.random() < share else (0.001,) for _ in range(997)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     size=st.integers(0, 600),
     windowsize=st.sampled_from([1, 2, 8, 64]),
