@@ -1,14 +1,16 @@
-# make run: try it here.  make test: every test.  make test-long: longer campaigns.
+# make run: try it here.  make demo: two machines boot.  make test: every test.  make test-long: longer campaigns.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 # What the daemon needs of Debian, Ubuntu or Raspberry Pi OS; and what its tests need besides.
 PACKAGES := python3-venv ipxe
-TEST_PACKAGES := git curl iproute2 util-linux sqlite3 dnsmasq-base qemu-system-x86 seabios ipxe-qemu ovmf \
-	busybox-static cpio tcpdump tftp-hpa atftp
+LAB_PACKAGES := iproute2 util-linux dnsmasq-base \
+	qemu-system-x86 seabios ipxe-qemu ovmf qemu-system-arm qemu-efi-aarch64
+TEST_PACKAGES := $(LAB_PACKAGES) git curl sqlite3 \
+	busybox-static cpio tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu
 
-.PHONY: setup setup-test packages run test test-long check format lock clean
+.PHONY: setup setup-test packages run demo stand-ins test test-long check format lock clean
 
 define install_packages
 	@missing=$$(for package in $(1); do \
@@ -54,8 +56,28 @@ run: setup
 	fi; \
 	exec $(BIN)/iluvatar-pxe serve
 
+# Boot files and a fleet to try things with, where Talos and Raspberry Pi images are not at hand.
+STAND_INS_DIRECTORY := $(CURDIR)/.cache/stand-ins
+demo stand-ins: export XDG_CACHE_HOME := $(CURDIR)/.cache
+
+stand-ins: setup
+	@$(BIN)/iluvatar-pxe lab stand-ins $(STAND_INS_DIRECTORY)
+
+demo: stand-ins
+	$(call install_packages,$(LAB_PACKAGES))
+	@$(BIN)/iluvatar-pxe lab demo $(STAND_INS_DIRECTORY)
+
+ifdef STAND_INS
+run: stand-ins
+run: export ILUVATAR_PXE_FLEET__SOURCE := $(STAND_INS_DIRECTORY)/fleet
+run: export ILUVATAR_PXE_ASSETS__DIRECTORY := $(STAND_INS_DIRECTORY)/assets
+run: export ILUVATAR_PXE_STATE__DIRECTORY := $(STAND_INS_DIRECTORY)/state
+run: export ILUVATAR_PXE_CONTROL__SOCKET := $(STAND_INS_DIRECTORY)/state/control.sock
+endif
+
+# A process per processor, and not so many that emulated firmware starves.
 test: setup-test check
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long" --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 test-long: setup-test
 	$(BIN)/pytest -m long

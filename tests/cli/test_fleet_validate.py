@@ -1,12 +1,11 @@
 """``iluvatar-pxe fleet validate`` as a process: what it says of good and of broken fleets."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
-from support.daemon import HERE, write_settings
-from support.waiting import PATIENCE
+from support.daemon import write_settings
+from support.warm import run_warm
 
 from iluvatar_pxe.resources import data_directory
 
@@ -16,16 +15,9 @@ MACHINE = "match: {macs: [52:54:00:77:00:01]}\nchain: local\n"
 
 def validate(*arguments: str, **environment: str) -> tuple[int, list[str], list[str]]:
     """Return exit status, and the lines of output and errors."""
-    result = subprocess.run(
-        [*HERE, "fleet", "validate", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-        env={**os.environ, **environment},
-    )
-    assert "Traceback" not in result.stderr
-    return result.returncode, result.stdout.splitlines(), result.stderr.splitlines()
+    ended = run_warm("fleet", "validate", *arguments, **environment)
+    assert "Traceback" not in ended.error
+    return ended.status, ended.output.splitlines(), ended.error.splitlines()
 
 
 def fleet_in(directory: Path, **files: str) -> Path:
@@ -36,7 +28,7 @@ def fleet_in(directory: Path, **files: str) -> Path:
 
 
 def test_the_starter_fleet_is_valid() -> None:
-    expected = f"{STARTER}: valid: 0 machines, 1 rule, layers arda and ainur"
+    expected = f"{STARTER}: valid: 0 machines, 2 rules, layers arda and ainur"
     assert validate(str(STARTER)) == (0, [expected], [])
 
 

@@ -104,52 +104,63 @@ class Host:
         self.namespace.run(["ip", *arguments])
 
 
-@pytest.fixture
-def host() -> Iterator[Host]:
+@pytest.fixture(scope="module")
+def serving() -> Iterator[tuple[Host, Process]]:
+    """One daemon for all tests that need nothing else on its host."""
     with Namespace() as namespace:
-        yield Host(namespace)
+        host = Host(namespace)
+        daemon = host.start_daemon()
+        yield host, daemon
+        assert daemon.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def host(serving: tuple[Host, Process]) -> Host:
+    return serving[0]
+
+
+@pytest.fixture(scope="module")
+def daemon(serving: tuple[Host, Process]) -> Process:
+    return serving[1]
 
 
 @pytest.mark.parametrize(("client", "address"), [("a", "10.77.1.2"), ("b", "10.77.2.2")])
 def test_point_13_answers_leave_by_the_interface_and_address_of_the_question(
     host: Host, client: str, address: str
 ) -> None:
-    host.start_daemon()
     (answer,) = host.ask(client, discover(7), expected=1)
     assert answer.source == (address, 67)
     assert answer.message.siaddr == answer.message.address(Option.SERVER_ID) == IPv4Address(address)
 
 
 def test_points_16_20_requests_are_for_4011_alone(host: Host) -> None:
-    daemon = host.start_daemon()
     request = boot_request(7)
     assert host.ask("a", request, expected=1, seconds=QUIET_SECONDS) == []
     for port in (4011, 68):
         (answer,) = host.ask("a", request, to=("10.77.1.2", 4011), port=port)
         assert answer.source == ("10.77.1.2", 4011)
         assert answer.message.message_type is MessageType.ACK
-    assert daemon.stop() == 0
 
 
 def test_point_13_relayed_requests_are_answered_to_the_relay(host: Host) -> None:
-    host.start_daemon()
     relayed = replace(discover(7), giaddr=IPv4Address("10.77.1.50"), hops=1)
     (answer,) = host.ask("a", relayed, to=("10.77.1.2", 67), port=67)
     assert answer.source == ("10.77.1.2", 67)
     assert answer.message.giaddr == IPv4Address("10.77.1.50")
 
 
-def test_point_19_another_dhcp_server_on_the_same_host_can_stay(host: Host) -> None:
-    host.start_dhcp_server()
-    host.start_daemon()
-    offers = host.ask("a", replace(discover(7), flags=BROADCAST_FLAG), expected=2)
+def test_point_19_another_dhcp_server_on_the_same_host_can_stay() -> None:
+    with Namespace() as namespace:
+        host = Host(namespace)
+        host.start_dhcp_server()
+        host.start_daemon()
+        offers = host.ask("a", replace(discover(7), flags=BROADCAST_FLAG), expected=2)
     assert sorted(answer.message.yiaddr != IPv4Address(0) for answer in offers) == [False, True]
     ours = next(answer for answer in offers if answer.message.yiaddr == IPv4Address(0))
     assert ours.message.file == b"ipxe/snponly.efi"
 
 
-def test_what_cannot_be_served_is_logged_with_its_reason(host: Host) -> None:
-    daemon = host.start_daemon()
+def test_what_cannot_be_served_is_logged_with_its_reason(host: Host, daemon: Process) -> None:
     assert host.ask("a", discover(6), seconds=QUIET_SECONDS) == []
     daemon.wait_for(
         r'"why": "no iPXE program for PXEClient:Arch:00006.*"event": "dhcp.no_answer"', READY_SECONDS

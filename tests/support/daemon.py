@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from support.ports import free_port
 from support.waiting import PATIENCE, wait_until
+from support.warm import WarmProcess
 
 HERE = [sys.executable, "-W", "error", "-m", "iluvatar_pxe"]
 """This checkout's daemon, for which every warning is an error."""
@@ -50,11 +51,14 @@ class Daemon:
         directory: Path,
         settings: Settings | None = None,
         *,
-        command: Sequence[str] = HERE,
+        command: Sequence[str] = (),
         prefix: Sequence[str] = (),
         working_directory: Path | None = None,
     ) -> None:
-        """Prepare to run in ``directory``; ``settings`` replace single keys of ``loopback_settings``."""
+        """Prepare to run in ``directory``; ``settings`` replace single keys of ``loopback_settings``.
+
+        With a ``command`` of another installation, or a ``prefix`` before it, it begins from nothing.
+        """
         self.state = directory / "state"
         self.fleet = self.state / "fleet"
         self.assets = self.state / "assets"
@@ -65,11 +69,13 @@ class Daemon:
         self.tftp_port: int = self.settings["tftp"]["port"]
         self._file = directory / "config.toml"
         write_settings(self._file, self.settings)
-        self._command = [*prefix, *command, "serve", "--config", str(self._file)]
+        self._arguments = ("serve", "--config", str(self._file))
+        self._command = [*prefix, *(command or HERE), *self._arguments]
+        self._warm = not (command or prefix)
         self._working_directory = working_directory
         self._log = directory / f"{uuid4()}.log"
         self._output = directory / f"{uuid4()}.out"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | WarmProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -86,17 +92,22 @@ class Daemon:
             self.process.wait()
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | WarmProcess:
         assert self._process, "not started"
         return self._process
 
     def start(self) -> None:
         """Start it, and do not wait."""
+        if self._warm:
+            self._log.write_bytes(b"")
+            self._output.write_bytes(b"")
+            self._process = WarmProcess(self._arguments, self._output, self._log)
+            return
         with self._log.open("wb") as log:
             self.start_with(log)
 
     def start_with(self, log: IO[bytes]) -> None:
-        """Start it with another place for its log."""
+        """Start it from nothing, with another place for its log."""
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("ILUVATAR_PXE_")
         }

@@ -1,0 +1,49 @@
+"""What holds for every test, and the tables of boots at the end of a run.
+
+The tables are printed here, not in e2e: tests may run in workers, and the process that prints loads only this file.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from iluvatar_pxe.lab.stages import REFERENCE, stage_table
+
+LAST_STAGE = "config fetched"
+
+# Other workers need the processor, too: a slow example is no fault.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if lines := list(_recorded(terminalreporter, "disk_lines")):
+        terminalreporter.section("chain local: seconds since switching on")
+        for line in lines:
+            terminalreporter.write_line(line)
+    if rows := list(_recorded(terminalreporter, "boot_rows")):
+        terminalreporter.section("boots: seconds since switching on, beside dnsmasq with iPXE of 2019")
+        for row in rows:
+            _write_boot(terminalreporter, *row)
+
+
+def _recorded(terminalreporter: pytest.TerminalReporter, name: str) -> Iterator[Any]:
+    """Yield what tests have put into the list that they recorded as the property ``name``."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for key, found in report.user_properties:
+                    if key == name:
+                        yield from found
+
+
+def _write_boot(
+    terminalreporter: pytest.TerminalReporter, label: str, kind: str, times: dict[str, float]
+) -> None:
+    reference = REFERENCE[kind]
+    for line in stage_table([(label, times), ("  reference", reference)]):
+        terminalreporter.write_line(line)
+    ratio = times[LAST_STAGE] / reference[LAST_STAGE]
+    terminalreporter.write_line(f"  {LAST_STAGE}: {ratio:.2f} of the reference")
