@@ -54,6 +54,21 @@ class Case:
         return self.machine.assignment if self.machine else None
 
     @property
+    def is_pi(self) -> bool:
+        """Say whether a Raspberry Pi's own firmware asks, which runs no iPXE."""
+        return self.sighting.firmware is Firmware.RASPBERRY_PI
+
+    @property
+    def has_told(self) -> bool:
+        """Say whether it has told all that it will: iPXE by its script, a Pi from the first."""
+        return bool(self.sighting.macs) or self.is_pi
+
+    @property
+    def product(self) -> str:
+        """Which product it says that it is, now or before."""
+        return self.sighting.product or (self.machine.product if self.machine else "")
+
+    @property
     def title(self) -> str:
         """What the machine is called on screens and in logs."""
         if self.listed:

@@ -49,9 +49,11 @@ def _admit(case: Case, why: str, number: int, rule: Rule, layer: LayerName) -> P
         return Hold(
             why=f"{why}, but {context.doubt}", name=case.title, screen=unseen(context.doubt), unseen=True
         )
+    place = Place(layer=layer, role=rule.role, may_lead=context.window_open, rule=title(number, rule))
+    if case.is_pi:  # it has no screen for a countdown: it is let in when it asks for its files
+        return AssignFirst(why=why, name=case.title, place=place)
     if not context.confirmed:
         seconds = case.fleet.settings.enrolment.countdown
         text = f"{why}, unless somebody presses a key within {seconds} s"
         return CountDown(why=text, name=case.title, screen=counting_down(number, rule), seconds=seconds)
-    place = Place(layer=layer, role=rule.role, may_lead=context.window_open, rule=title(number, rule))
     return AssignFirst(why=f"{why}, and nobody pressed a key", name=case.title, place=place)

@@ -1,26 +1,27 @@
 """What a machine that has its place boots: its chain."""
 
-from iluvatar_pxe.boot.chains import CHAINS
+from iluvatar_pxe.boot.chains import CHAINS, Final
 from iluvatar_pxe.boot.chains.hold import hold_for
 from iluvatar_pxe.boot.chains.subject import Subject
-from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript
+from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.screens import unseen
 from iluvatar_pxe.machines.states import LayerName
 
-_CHAIN_OF_LAYER = {LayerName.ARDA: "talos"}
+_CHAIN_OF_LAYER = {LayerName.ARDA: "talos", LayerName.AINUR: "raspberry-pi"}
+_RUN_BY_IPXE = frozenset({"talos", "ipxe"})
 
 
-def chain_plan(subject: Subject) -> RunScript | BootLocal | Hold:
+def chain_plan(subject: Subject) -> Final:
     """Plan the chain that the machine's file or rule names, else its layer's."""
-    layer = subject.case.layer
-    chain = subject.options.chain or (_CHAIN_OF_LAYER.get(layer) if layer else None)
-    if chain is None:
-        trouble = f"this version has no boot chain for layer {layer}"
-        return hold_for(subject, trouble, "name another chain in its file or its rule")
+    case = subject.case
+    chain = subject.options.chain or _CHAIN_OF_LAYER[case.layer or LayerName.ARDA]
+    if case.is_pi and chain in _RUN_BY_IPXE:
+        trouble = f"a Raspberry Pi's own firmware cannot run chain {chain}"
+        return hold_for(subject, trouble, "put it into layer ainur by its file or its rule")
     return CHAINS[chain](subject)
 
 
-def guarded(plan: RunScript | BootLocal | Hold, doubt: str) -> RunScript | BootLocal | Hold:
+def guarded(plan: Final, doubt: str) -> Final:
     """Return the plan, or a wait in its place where it carries secrets and the asker is in doubt."""
     if not doubt or not isinstance(plan, RunScript) or plan.config is None:
         return plan

@@ -35,15 +35,17 @@ def foresee(
     The last one has the plan that it comes to. ``sighting`` is of the machine's own firmware, but with everything
     that its iPXE tells, as far as that is known. Names of machines that were forgotten are not known here.
     """
+    if sighting.firmware is Firmware.RASPBERRY_PI:
+        return tuple(_to_the_end(sighting, snapshot, fleet, context, now))
     known = snapshot.machine(sighting.mac)
     asking = replace(sighting, firmware=Firmware.IPXE, macs=known.macs if known else (sighting.mac,))
     if sighting.firmware is Firmware.IPXE:
-        return tuple(_of_ipxe(asking, snapshot, fleet, context, now))
+        return tuple(_to_the_end(asking, snapshot, fleet, context, now))
     first = Foreseen(decide(sighting, snapshot, fleet, context))
     if not isinstance(first.decision.plan, Chainload):
         return (first,)
     snapshot = _with_sighted(snapshot, sighting, now)
-    return (first, *_of_ipxe(asking, snapshot, fleet, context, now))
+    return (first, *_to_the_end(asking, snapshot, fleet, context, now))
 
 
 def with_boot_files(decision: Decision) -> Decision:
@@ -57,7 +59,7 @@ def with_boot_files(decision: Decision) -> Decision:
     return decide(case.sighting, snapshot, case.fleet, context)
 
 
-def _of_ipxe(
+def _to_the_end(
     sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context, now: datetime
 ) -> Iterator[Foreseen]:
     while True:

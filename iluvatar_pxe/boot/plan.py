@@ -39,6 +39,27 @@ class RunScript:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServePiFiles:
+    """A Raspberry Pi is to fetch its boot files by TFTP.
+
+    ``files`` of the assets' ``folder`` are all that it may have, besides ``config.txt`` and ``cmdline.txt``, which
+    are made for it: with ``config_lines``, and with ``kernel_args`` behind those that the image has. With
+    ``ramdisk`` everything else is in one ``boot.img``. ``initramfs`` may be empty.
+    """
+
+    why: str
+    chain: str
+    name: str
+    folder: str
+    files: frozenset[str]
+    kernel: str
+    initramfs: str
+    ramdisk: bool
+    config_lines: tuple[str, ...]
+    kernel_args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BootLocal:
     """The machine is to boot its own disk."""
 
@@ -80,7 +101,7 @@ class AssignFirst:
     place: Place
 
 
-Answer = Chainload | RunScript | BootLocal | Hold | CountDown | AssignFirst
+Answer = Chainload | RunScript | ServePiFiles | BootLocal | Hold | CountDown | AssignFirst
 """Every plan that is answered."""
 Plan = Ignore | Answer
 """Everything ``plan_for`` may return."""

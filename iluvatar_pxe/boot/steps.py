@@ -21,8 +21,6 @@ def request(case: Case) -> Plan | str:
     firmware = case.sighting.firmware
     if firmware is Firmware.NOT_BOOTING:
         return Ignore("does not ask for a boot")
-    if firmware is Firmware.RASPBERRY_PI:
-        return Ignore("a Raspberry Pi's own firmware, which this version does not serve", notable=True)
     if firmware is Firmware.UNSUPPORTED:
         return Ignore(f"no boot program exists here for {case.sighting.client}", notable=True)
     return f"asks for a boot: {firmware} on {case.arch}"
@@ -97,7 +95,7 @@ def _unheard(case: Case) -> Plan | None:
 def _by_rule(case: Case) -> Plan:
     if _is_ignored(case):
         return Ignore(f"no file of the fleet lists {case.sighting.mac}, and fleet.yaml ignores new machines")
-    if case.open_rule and not case.sighting.macs:
+    if case.open_rule and not case.has_told:
         why = f"iPXE has to tell first whether {title(*case.open_rule)} matches"
         return Hold(why=why, name=case.title, screen=(f"{why}.",))
     if case.matched is None:
@@ -111,7 +109,7 @@ def _by_rule(case: Case) -> Plan:
 
 def assignment(case: Case) -> Plan | str:
     """Whether what its file says of its place is on record."""
-    if case.listed is None or not case.sighting.macs:
+    if case.listed is None or not case.has_told:
         return "nothing to put on record"
     file, role = case.listed.file, case.role
     given = case.assignment

@@ -6,7 +6,17 @@ from types import MappingProxyType
 from typing import Any
 
 from iluvatar_pxe.boot.decide import Decision
-from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, CountDown, Hold, Ignore, Plan, RunScript
+from iluvatar_pxe.boot.plan import (
+    AssignFirst,
+    BootLocal,
+    Chainload,
+    CountDown,
+    Hold,
+    Ignore,
+    Plan,
+    RunScript,
+    ServePiFiles,
+)
 from iluvatar_pxe.cli.tables import Cell, ago, fields, table
 from iluvatar_pxe.inventory.history import BootRecord
 from iluvatar_pxe.machines.boots import Stage
@@ -35,7 +45,7 @@ def plan_words(plan: Plan) -> str:
     """Say in a few words what a plan comes to."""
     if isinstance(plan, Chainload):
         return f"runs {plan.program}"
-    if isinstance(plan, RunScript):
+    if isinstance(plan, RunScript | ServePiFiles):
         return f"boots chain {plan.chain}"
     if isinstance(plan, CountDown):
         return f"counts down {plan.seconds} s, and joins unless a key is pressed"

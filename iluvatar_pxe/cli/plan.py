@@ -107,7 +107,7 @@ def _told(known: Sighting, arch: CpuArch | None, firmware: BootFirmware | None) 
     chosen = Firmware(firmware.value) if firmware else known.firmware
     if chosen is Firmware.TALOS:  # all that was seen of it; every boot begins with a firmware
         chosen = Firmware.UEFI_PXE
-    cpu = arch or known.arch or CpuArch.X86_64
+    cpu = arch or known.arch or (CpuArch.ARM64 if chosen is Firmware.RASPBERRY_PI else CpuArch.X86_64)
     return replace(
         known, firmware=chosen, arch=cpu, platform=_PLATFORMS.get(chosen), client=f"{chosen} on {cpu}"
     )

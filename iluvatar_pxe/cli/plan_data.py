@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from iluvatar_pxe.boot.case import Case, asker_of
+from iluvatar_pxe.boot.chains.raspberry_pi import LARGEST_FILE
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.boot.foresee import Foreseen, with_boot_files
-from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Plan, RunScript
+from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Plan, RunScript, ServePiFiles
 from iluvatar_pxe.boot.rules import Asker, title, why_not
 from iluvatar_pxe.cli.machine_page import plan_words
 from iluvatar_pxe.machines.sighting import Firmware
@@ -15,6 +16,7 @@ from iluvatar_pxe.machines.states import Assignment
 from iluvatar_pxe.replies.ipxe import Shown, machine_script
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.replies.masking import mask_arguments, mask_secrets
+from iluvatar_pxe.replies.raspberry_pi import config_txt
 
 Data = dict[str, Any]
 SizeOf = Callable[[str], int | None]
@@ -29,9 +31,9 @@ def plan_data(foreseen: Sequence[Foreseen], links: Links, size_of: SizeOf) -> Da
         "machine": _machine(first.case, asker),
         "rules": _rules(first.case, asker),
         "stages": [_stage(one, links, size_of) for one in foreseen],
-        "files": [{"name": name, "bytes": size_of(name)} for name in _boot_files(last, links)],
+        "files": [_file(name, size_of(name), last.plan) for name in _boot_files(last, links)],
         "config": _config(last),
-        "boots": isinstance(last.plan, RunScript | BootLocal),
+        "boots": isinstance(last.plan, RunScript | ServePiFiles | BootLocal),
     }
 
 
@@ -54,6 +56,11 @@ def _machine(case: Case, asker: Asker) -> Data:
         "firmware": case.sighting.firmware.value,
         "arch": case.arch.value,
     }
+
+
+def _file(name: str, octets: int | None, plan: Plan) -> Data:
+    too_large = isinstance(plan, ServePiFiles) and (octets or 0) > LARGEST_FILE
+    return {"name": name, "bytes": octets, "too_large": too_large}
 
 
 def _rules(case: Case, asker: Asker) -> list[Data]:
@@ -88,15 +95,20 @@ def _given(plan: Plan, given: Assignment | None) -> Data | None:
 
 
 def _script(decision: Decision, links: Links) -> str:
-    """Return the script that iPXE would be served, with ``TICKET`` for the ticket; firmware gets none."""
+    """Return the script that iPXE would be served, with ``TICKET`` for the ticket, or a Pi's ``config.txt``."""
     plan, sighting = decision.plan, decision.case.sighting
+    if isinstance(plan, ServePiFiles):
+        return config_txt(plan)
     if sighting.firmware is not Firmware.IPXE or not isinstance(plan, Shown):
         return ""
     return machine_script(plan, sighting, links, "TICKET")
 
 
 def _boot_files(last: Decision, links: Links) -> list[str]:
-    """Return the boot files that the last script fetches, or would fetch if they were there."""
+    """Return the boot files that the last script fetches, or would fetch if they were there; a Pi's but for overlays."""
+    if isinstance(last.plan, ServePiFiles):
+        folder = last.plan.folder
+        return [f"{folder}/{file}" for file in sorted(last.plan.files) if not file.startswith("overlays/")]
     wanted = last if isinstance(last.plan, RunScript) else with_boot_files(last)
     if not isinstance(wanted.plan, RunScript):
         return []

@@ -21,7 +21,7 @@ def page_lines(page: Data) -> Iterator[str]:
     yield from _stages(page["stages"])
     if page["files"]:
         yield from ("", "Boot files")
-        yield from (f"  {_size(file['bytes']):>10}  {file['name']}" for file in page["files"])
+        yield from map(_file, page["files"])
     if config := page["config"]:
         yield from ("", f"Configuration: {config['file']}, {config['bytes']:,} bytes, without its secrets")
         yield from _indented(config["text"])
@@ -73,7 +73,8 @@ def _heading(stages: Sequence[Data], number: int) -> str:
     if before == "CountDown":
         return "iPXE asks again when the countdown has run out"
     if before == "AssignFirst":
-        return "its place is on record, and iPXE gets its answer"
+        asker = "iPXE" if stage["asks"] == "ipxe" else "the firmware"
+        return f"its place is on record, and {asker} gets its answer"
     return "iPXE asks" if stage["asks"] == "ipxe" else f"the firmware asks ({stage['asks']})"
 
 
@@ -94,6 +95,11 @@ def _served(stage: Data) -> Iterator[str]:
 
 def _given(given: Data) -> str:
     return f"{'' if given['certain'] else 'probably '}{given['name']}, {given['role']} of {given['layer']}"
+
+
+def _file(file: Data) -> str:
+    warning = ": more than a Raspberry Pi may manage by TFTP" * file["too_large"]
+    return f"  {_size(file['bytes']):>10}  {file['name']}{warning}"
 
 
 def _size(octets: int | None) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.cli.tables import span
-from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.inventory.queries import Stored
@@ -18,7 +17,7 @@ from iluvatar_pxe.inventory.window import FIRST_WINDOW_SECONDS
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.resources import data_directory
-from iluvatar_pxe.servers.interfaces import choose_interfaces
+from iluvatar_pxe.servers.interfaces import find_interfaces
 from iluvatar_pxe.settings import Settings
 
 NO_ADDRESS = IPv4Address("192.0.2.1")
@@ -61,12 +60,10 @@ class Premises:
 
     def links(self, address: IPv4Address | None) -> Links:
         """Return this server as a machine with ``address`` would reach it."""
-        try:
-            interfaces = choose_interfaces(self.settings.network.interfaces)
-        except ServerError:
-            return Links(NO_ADDRESS, self.settings.http.port)
-        near = (one for one in interfaces if address and address in one.network)
-        return Links(next(near, interfaces[0]).address, self.settings.http.port)
+        interfaces = find_interfaces(self.settings.network.interfaces).interfaces
+        near = (one.address for one in interfaces if address and address in one.network)
+        first = next((one.address for one in interfaces), NO_ADDRESS)
+        return Links(next(near, first), self.settings.http.port)
 
     def size_of(self, name: str) -> int | None:
         """Return the octets of a boot file, or None when it is not there."""

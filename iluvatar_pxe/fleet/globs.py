@@ -11,7 +11,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.wire.pxe import CpuArch
 
-FIRMWARE = (Firmware.BIOS_PXE, Firmware.UEFI_PXE, Firmware.UEFI_HTTP, Firmware.IPXE)
+FIRMWARE = (
+    Firmware.BIOS_PXE,
+    Firmware.UEFI_PXE,
+    Firmware.UEFI_HTTP,
+    Firmware.IPXE,
+    Firmware.RASPBERRY_PI,
+)
 """What a rule may ask for; the others are not served, or come later than any rule."""
 
 _MAC_BEGINNING = re.compile(r"[0-9a-f]{1,12}")

@@ -4,12 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictBool
 
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.values import (
+    CmdlineArgument,
+    ConfigTxtLine,
     FleetPath,
     HostName,
+    ImageName,
     KernelArgument,
     NamePattern,
     OddCount,
@@ -73,6 +76,14 @@ class AinurLayer(Layer):
 
     names: NamePattern = "ainur-##"
     servers: OddCount = 1
+    image: ImageName | None = None
+    """The folder of the assets' ``raspberry-pi`` with the boot files."""
+    kernel_args: tuple[CmdlineArgument, ...] = ()
+    """Added to the image's ``cmdline.txt``."""
+    config_txt: tuple[ConfigTxtLine, ...] = ()
+    """Added to ``config.txt``."""
+    eeprom_update: StrictBool = False
+    """Whether the bootloader's update files are served, if the image has them: they are written to the EEPROM."""
 
     @property
     def leaders(self) -> int:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
@@ -16,6 +16,7 @@ from iluvatar_pxe.fleet.values import (
     DeclaredIntent,
     Domain,
     FleetPath,
+    ImageName,
     Mac,
     MachineUuid,
     RoleOrAuto,
@@ -70,6 +71,10 @@ class Boot(Model):
     """How it is sent to its disk, whenever it is; without it, ``sanboot`` on BIOS and ``exit`` on UEFI."""
     program: Literal["undionly.kpxe", "ipxe.pxe", "snponly.efi", "ipxe.efi"] | None = None
     """iPXE program for firmware on which the usual one fails (danderson/netboot#63)."""
+    image: ImageName | None = None
+    """Raspberry Pis: the image, in place of the layer's."""
+    eeprom_update: StrictBool | None = None
+    """Raspberry Pis: in place of the layer's."""
 
     @model_validator(mode="after")
     def _keys_of_the_chain(self) -> Self:
@@ -93,6 +98,9 @@ class _Placed(Boot):
         for key, given in (("config", self.config), ("chain talos", self.chain == "talos")):
             if given and self.layer not in {None, LayerName.ARDA}:
                 raise ValueError(f"{key} belongs to layer arda, not to {self.layer}")
+        for key, given in (("image", self.image), ("eepromUpdate", self.eeprom_update is not None)):
+            if given and self.layer is not LayerName.AINUR:
+                raise ValueError(f"{key} belongs to machines with 'layer: ainur'")
         return self
 
 
@@ -214,6 +222,12 @@ class Fleet:
         """The layer arda, if the fleet has it."""
         layer = self.layers.get(LayerName.ARDA)
         return layer if isinstance(layer, ArdaLayer) else None
+
+    @property
+    def ainur(self) -> AinurLayer | None:
+        """The layer ainur, if the fleet has it."""
+        layer = self.layers.get(LayerName.AINUR)
+        return layer if isinstance(layer, AinurLayer) else None
 
     def machines(self, macs: Iterable[str], serial: str, uuid: UUID | None) -> tuple[ListedMachine, ...]:
         """Return every machine listed under one of these MACs, then those under the serial number and UUID."""

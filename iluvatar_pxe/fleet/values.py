@@ -14,6 +14,10 @@ from iluvatar_pxe.machines.states import ROLES, Intent, LayerName, Role
 _KERNEL_ARGUMENT = re.compile(r"[\x21-\x23\x25-\x7e]+")
 _SEPARATORS = frozenset({"&&", "||", ";"})
 """Words at which iPXE splits a line into commands; one that begins with ``#`` starts a comment."""
+_OURS = re.compile(
+    r"\s*(kernel|initramfs|auto_initramfs|cmdline|include|boot_ramdisk|os_prefix|overlay_prefix|start_file|fixup_file)\b"
+)
+"""Settings of config.txt that say which files a Raspberry Pi fetches."""
 _RELATIVE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 
@@ -87,6 +91,12 @@ def _declared_intent(intent: Intent | None) -> Intent | None:
     return intent
 
 
+def _not_ours(line: str) -> str:
+    if found := _OURS.match(line):
+        raise ValueError(f"{found[1]} is written by the daemon, or names a file that it does not serve")
+    return line
+
+
 def _shaped(pattern: str, what: str) -> AfterValidator:
     shape = re.compile(pattern, re.ASCII)
 
@@ -114,6 +124,18 @@ RoleOrAuto = Annotated[
 ]
 """A role of the layer, which is a field before this one; None (``auto``) where it is to be chosen."""
 DeclaredIntent = Annotated[Intent | None, AfterValidator(_declared_intent)]
+CmdlineArgument = Annotated[
+    str, _shaped(r"[!-~]{1,500}", "one kernel argument: printable ASCII without spaces")
+]
+ImageName = Annotated[
+    str,
+    _shaped(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", "the name of a folder below raspberry-pi/ of the assets"),
+]
+ConfigTxtLine = Annotated[
+    str,
+    _shaped(r"[ -~]{1,98}", "a line of config.txt: printable ASCII, at most 98 characters"),
+    AfterValidator(_not_ours),
+]
 RuleTitle = Annotated[str, _shaped(r"[ -~]{1,60}", "up to 60 letters, digits and signs of ASCII")]
 Schematic = Annotated[
     str, _shaped(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the id of a schematic, as Image Factory gives it")

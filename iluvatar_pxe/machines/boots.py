@@ -42,6 +42,8 @@ class Happening(StrEnum):
     CONFLICT = "conflict"
     MERGED = "merged"
     SPLIT = "split"
+    DECLINED = "declined"
+    """A Raspberry Pi asked for its boot files, and is to have none now."""
     FAILED = "failed"
     CHANGED = "changed"
     """A person changed what is wanted of it, or what is known."""

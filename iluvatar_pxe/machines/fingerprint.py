@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.mac import format_mac, parse_mac
-from iluvatar_pxe.machines.quirks import boot_vendor_class, quirk_of
+from iluvatar_pxe.machines.quirks import boot_vendor_class, quirks_of
+from iluvatar_pxe.machines.raspberry_pi import MAKER, RaspberryPi, raspberry_pi
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, Option
 from iluvatar_pxe.wire.pxe import (
@@ -30,6 +32,8 @@ _FIRMWARE = {
     (Platform.BIOS, False): Firmware.BIOS_PXE,
     (Platform.UEFI, False): Firmware.UEFI_PXE,
     (Platform.UEFI, True): Firmware.UEFI_HTTP,
+    (Platform.UBOOT, False): Firmware.UEFI_PXE,  # its EFI loader runs the same programs
+    (Platform.UBOOT, True): Firmware.UEFI_HTTP,
 }
 _IPXE_PLATFORMS = {"pcbios": Platform.BIOS, "efi": Platform.UEFI}
 
@@ -38,18 +42,18 @@ def from_dhcp(message: DhcpMessage) -> Sighting:
     """Tell who sent a DHCP message; ``chaddr`` must hold six octets."""
     arch = client_arch(message)
     firmware = _firmware(message, arch)
-    machine_id = message.option(Option.CLIENT_MACHINE_ID)
     address = message.ciaddr if message.ciaddr != ANY else message.address(Option.REQUESTED_ADDRESS)
-    return Sighting(
+    sighting = Sighting(
         mac=format_mac(message.chaddr),
         firmware=firmware,
-        arch=None if arch is None or firmware is Firmware.RASPBERRY_PI else arch.cpu,
+        arch=arch.cpu if arch else None,
         platform=arch.platform if arch else None,
         client=_client_words(message),
-        uuid=None if firmware is Firmware.RASPBERRY_PI else machine_uuid(machine_id),
+        uuid=machine_uuid(message.option(Option.CLIENT_MACHINE_ID)),
         address=address,
         simulated=SIMULATED in user_classes(message),
     )
+    return _as_pi(sighting, message) if firmware is Firmware.RASPBERRY_PI else sighting
 
 
 def from_ipxe(query: Mapping[str, str], address: IPv4Address, neighbour: str | None = None) -> Sighting:
@@ -91,12 +95,27 @@ def _firmware(message: DhcpMessage, arch: ClientArch | None) -> Firmware:
     vendor_class = boot_vendor_class(message)
     if vendor_class is None:
         return Firmware.NOT_BOOTING
-    if quirk := quirk_of(message):
-        return quirk.firmware
+    if real := next((quirk.firmware for quirk in quirks_of(message) if quirk.firmware), None):
+        return real
     if arch is None:
         return Firmware.UNSUPPORTED
     http = arch.http or vendor_class == HTTP_CLIENT
     return _FIRMWARE.get((arch.platform, http), Firmware.UNSUPPORTED)
+
+
+def _as_pi(sighting: Sighting, message: DhcpMessage) -> Sighting:
+    """Put right what a Pi says of itself, and add what its option 97 tells, which is no UUID."""
+    pi = raspberry_pi(message) or RaspberryPi()
+    return replace(
+        sighting,
+        arch=CpuArch.ARM64,
+        platform=None,
+        uuid=None,
+        manufacturer=MAKER,
+        product=pi.model,
+        board="" if pi.revision is None else f"{pi.revision:06x}",
+        serial=pi.serial,
+    )
 
 
 def _client_words(message: DhcpMessage) -> str:

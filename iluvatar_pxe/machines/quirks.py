@@ -1,60 +1,124 @@
-"""Firmware that does not do what the standards say: one row each, with symptom and evidence."""
+"""The one table of misbehaving firmware: who it is, what it does wrong, how that is known, and what is done.
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.wire.dhcp import DhcpMessage, Option
-from iluvatar_pxe.wire.pxe import HTTP_CLIENT, PXE_CLIENT, client_arch_codes
-
-BOOT_VENDOR_CLASSES = (PXE_CLIENT, HTTP_CLIENT, b"HW-Client")
-"""Beginnings of option 60 that ask for a boot, each answered in kind.
-
-``HW-Client``: some vendors' PXE ROMs send it in place of ``PXEClient`` (dnsmasq manual, --dhcp-pxe-vendor).
+``QUIRKS`` says what is done as data, which ``fingerprint`` and ``replies`` go by; a message may match several rows.
 """
 
-RASPBERRY_PI_FOURCCS = (b"RPi4", b"4iPR", b"5iPR")
-"""First four octets of a Pi's option 97 after the type, as three EEPROM generations write them."""
-RASPBERRY_PI_OUIS = tuple(
-    bytes.fromhex(prefix) for prefix in ("b827eb", "dca632", "e45f01", "28cdc1", "d83add", "2ccf67", "88a29e")
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from iluvatar_pxe.machines.raspberry_pi import Generation, raspberry_pi
+from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.wire.dhcp import DhcpMessage, Option
+from iluvatar_pxe.wire.pxe import HTTP_CLIENT, PXE_CLIENT
+
+HW_CLIENT = b"HW-Client"
+
+RASPBERRY_PI_ITEM = "Raspberry Pi Boot"
+"""What a Pi looks for in a boot menu."""
+RASPBERRY_PI_MENU = (
+    bytes.fromhex("060103")  # discovery control: no broadcast, no multicast
+    + bytes.fromhex("0a0400")
+    + b"PXE"  # menu prompt: at once
+    + bytes.fromhex("0917000014")
+    + f"{RASPBERRY_PI_ITEM}   ".encode()  # the menu: type 0, 20 characters
+    + b"\xff"
 )
+"""Option 43 for a Pi, the 3B's way: it counts three characters too few, and later models ignore what follows."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quirk:
-    """A client that must be told apart from what it says it is."""
+    """One row: a message that ``matches`` comes from firmware with this ``symptom``. The rest is what is done."""
 
     name: str
     symptom: str
     evidence: str
     matches: Callable[[DhcpMessage], bool]
-    firmware: Firmware
+    firmware: Firmware | None = None
+    """Who it is, whatever else it says."""
+    vendor_options: bytes | None = None
+    """Option 43 of the reply."""
+    server_name: bool = False
+    """Option 66 of the reply carries this server's address, as text."""
+    delay: float = 0.0
+    """Seconds that the reply waits."""
+    vendor_class: bytes | None = None
+    """How its option 60 begins, in place of ``PXEClient``: option 60 of the reply."""
+    one_at_a_time: bool = False
+    """While one of them has not come further than the reply, others get none, and ask again."""
+
+
+def _is_hw_client(message: DhcpMessage) -> bool:
+    return (message.option(Option.VENDOR_CLASS) or b"").startswith(HW_CLIENT)
 
 
 def _is_raspberry_pi(message: DhcpMessage) -> bool:
-    if client_arch_codes(message)[:1] != (0,):
-        return False  # a UEFI or U-Boot build on the same board (garybowers/bootimus#118)
-    machine_id = message.option(Option.CLIENT_MACHINE_ID) or b""
-    return machine_id[1:5] in RASPBERRY_PI_FOURCCS or message.chaddr[:3] in RASPBERRY_PI_OUIS
+    return raspberry_pi(message) is not None
+
+
+def _is_generation(message: DhcpMessage, generation: Generation) -> bool:
+    pi = raspberry_pi(message)
+    return pi is not None and pi.generation is generation
 
 
 QUIRKS = (
     Quirk(
-        name="raspberry-pi",
+        name="hw-client",
+        symptom="the PXE firmware of some vendors says HW-Client in option 60, and wants that back",
+        evidence="dnsmasq's manual, --dhcp-pxe-vendor",
+        matches=_is_hw_client,
+        vendor_class=HW_CLIENT,
+    ),
+    Quirk(
+        name="raspberry-pi-says-bios",
         symptom="a Pi's boot ROM or EEPROM says architecture 0, x86 BIOS, and cannot run a BIOS program",
-        evidence="raspberrypi/firmware#1928; R eeprom-bootloader.adoc (option 97); rpi-eeprom#720 (2c:cf:67)",
+        evidence="rpi-eeprom#182, raspberrypi/firmware#1928, cmprovision#16 and #61 (the fourcc's spellings)",
         matches=_is_raspberry_pi,
         firmware=Firmware.RASPBERRY_PI,
+    ),
+    Quirk(
+        name="raspberry-pi-menu",
+        symptom=(
+            "a Pi takes no offer but one with a boot menu of the single item 'Raspberry Pi Boot'; the 3B reads its"
+            " length wrong, and early Pi 4s fail at a second item"
+        ),
+        evidence="raspberrypi/firmware#764, #859, #862, #894; rpi-eeprom#60, #376; dnsmasq's reply shape",
+        matches=_is_raspberry_pi,
+        vendor_options=RASPBERRY_PI_MENU,
+    ),
+    Quirk(
+        name="raspberry-pi-server",
+        symptom="Pis differ in which of options 54 and 66, siaddr and the source address names the TFTP server",
+        evidence="rpi-eeprom#72 (66 misread), #376 (menu before the router's siaddr)",
+        matches=_is_raspberry_pi,
+        server_name=True,
+    ),
+    Quirk(
+        name="raspberry-pi-3-takes-its-time",
+        symptom="a Pi 3's boot ROM misses a proxy's offer that comes before the router's",
+        evidence="raspberrypi/firmware#859, #862: a delay of 1 to 2 s cures it",
+        matches=partial(_is_generation, generation=Generation.PI3),
+        delay=1.5,
+    ),
+    Quirk(
+        name="raspberry-pi-3-constant-xid",
+        symptom="all Pi 3s use the transaction 0x26f30339, and take offers that are meant for another",
+        evidence="raspberrypi/firmware#1067",
+        matches=partial(_is_generation, generation=Generation.PI3),
+        one_at_a_time=True,
     ),
 )
 
 
-def quirk_of(message: DhcpMessage) -> Quirk | None:
-    """Return the first row that matches a message, or None."""
-    return next((quirk for quirk in QUIRKS if quirk.matches(message)), None)
+def quirks_of(message: DhcpMessage) -> Iterator[Quirk]:
+    """Give the rows that match a message, in the table's order."""
+    return (quirk for quirk in QUIRKS if quirk.matches(message))
 
 
 def boot_vendor_class(message: DhcpMessage) -> bytes | None:
     """Return the class with which to answer a client that asks for a boot by option 60, else None."""
     sent = message.option(Option.VENDOR_CLASS) or b""
-    return next((known for known in BOOT_VENDOR_CLASSES if sent.startswith(known)), None)
+    if standard := next((one for one in (PXE_CLIENT, HTTP_CLIENT) if sent.startswith(one)), None):
+        return standard
+    return next((quirk.vendor_class for quirk in quirks_of(message) if quirk.vendor_class), None)

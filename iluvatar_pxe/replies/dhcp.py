@@ -4,7 +4,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.boot.plan import Answer, BootLocal, Chainload
-from iluvatar_pxe.machines.quirks import boot_vendor_class
+from iluvatar_pxe.machines.quirks import boot_vendor_class, quirks_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.replies.links import ABSENT_FILE, Links
 from iluvatar_pxe.wire.dhcp import (
@@ -43,7 +43,8 @@ def reply_to(
     request: DhcpMessage, sighting: Sighting, plan: Answer, links: Links, kind: MessageType
 ) -> DhcpMessage:
     """Build the OFFER (from 67) or ACK (from 4011) that carries a plan; it never gives an address."""
-    boot_file = _boot_file(sighting, plan, links).encode()
+    is_pi = sighting.firmware is Firmware.RASPBERRY_PI  # asks for files by names of its own
+    boot_file = b"" if is_pi else _boot_file(sighting, plan, links).encode()
     message = DhcpMessage(
         op=BOOTREPLY,
         xid=request.xid,
@@ -54,7 +55,7 @@ def reply_to(
         siaddr=links.address,  # [5]: iPXE and EDK2 disagree about the server when siaddr and 54 differ
         giaddr=request.giaddr,
         chaddr=request.chaddr,
-        sname=str(links.address).encode(),
+        sname=b"" if is_pi else str(links.address).encode(),
         file=boot_file,  # [9]: U-Boot and iPXE read this, EDK2 option 67
         options=_options(request, sighting, links, kind, boot_file),
     )
@@ -92,11 +93,12 @@ def _options(
         Option.MESSAGE_TYPE: bytes((kind,)),
         Option.SERVER_ID: links.address.packed,  # [4]: EDK2 drops an offer without it
         Option.VENDOR_CLASS: _vendor_class(request, sighting),  # [6]
-        Option.VENDOR_SPECIFIC: _vendor_options(sighting, boot_item(request)),
         Option.CLIENT_MACHINE_ID: request.option(
             Option.CLIENT_MACHINE_ID
         ),  # [11]: ROMs want it back as it was
-        Option.BOOT_FILE: boot_file + b"\0",  # [10]: EDK2 writes a NUL behind an unterminated one
+        Option.VENDOR_SPECIFIC: _vendor_options(request, sighting),
+        Option.SERVER_NAME: str(links.address).encode() if _wants_server_name(request) else None,
+        Option.BOOT_FILE: boot_file + b"\0" if boot_file else None,  # [10]: EDK2 writes a NUL behind it
         Option.RELAY_AGENT: request.option(Option.RELAY_AGENT),  # [13]
     }
     return tuple((int(code), value) for code, value in options.items() if value is not None)
@@ -108,8 +110,16 @@ def _vendor_class(request: DhcpMessage, sighting: Sighting) -> bytes:
     return boot_vendor_class(request) or PXE_CLIENT
 
 
-def _vendor_options(sighting: Sighting, item: bytes | None) -> bytes | None:
+def _wants_server_name(request: DhcpMessage) -> bool:
+    return any(quirk.server_name for quirk in quirks_of(request))
+
+
+def _vendor_options(request: DhcpMessage, sighting: Sighting) -> bytes | None:
     """BIOS is told to take the boot file offered [7]; UEFI and iPXE get no such thing [8]."""
+    for quirk in quirks_of(request):
+        if quirk.vendor_options is not None:
+            return quirk.vendor_options
+    item = boot_item(request)
     echo = bytes((BOOT_ITEM, len(item))) + item if item else b""  # [18]
     if sighting.firmware is Firmware.BIOS_PXE:
         return echo + DISCOVERY_CONTROL_BOOT_FILE

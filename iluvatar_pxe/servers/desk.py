@@ -79,20 +79,22 @@ class Desk:
         )
         return plan_for(sighting, self.inventory.snapshot, self.fleet, context)
 
-    async def settle(self, sighting: Sighting, doubt: str, *, confirmed: bool = False) -> Plan:
-        """Decide, and give the machine its place first where that is due; takes ``ASSIGN_SECONDS`` at most."""
+    async def settle(
+        self, sighting: Sighting, doubt: str, *, confirmed: bool = False, seconds: float = ASSIGN_SECONDS
+    ) -> Plan:
+        """Decide, and give the machine its place first where that is due, which takes ``seconds`` at most."""
         plan = self.plan(sighting, doubt, confirmed=confirmed)
         machine = self.inventory.snapshot.machine(sighting.mac)
         if not isinstance(plan, AssignFirst) or machine is None:
             return plan
         trouble = ""
         try:
-            async with asyncio.timeout(ASSIGN_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self.inventory.assign(machine.id, plan.place, self.fleet)
         except InventoryError as error:
             trouble = str(error)
         except TimeoutError:
-            trouble = f"the inventory did not answer within {ASSIGN_SECONDS:g} s"
+            trouble = f"the inventory did not answer within {seconds:g} s"
         if trouble:
             complain("assign.failed", mac=sighting.mac, why=trouble)
         return self.plan(sighting, doubt, confirmed=confirmed, no_assignment=trouble)

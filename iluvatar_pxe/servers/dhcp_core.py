@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 
 from iluvatar_pxe.boot.plan import Answer, Ignore, Plan
 from iluvatar_pxe.machines.fingerprint import from_dhcp
+from iluvatar_pxe.machines.quirks import RASPBERRY_PI_ITEM, quirks_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.replies.dhcp import destination, not_for_us, reply_to
+from iluvatar_pxe.replies.dhcp import BROADCAST, destination, not_for_us, reply_to
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, MessageType, decode, encode
 
@@ -24,13 +26,18 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A datagram to send; ``boot_file`` is what it names."""
+    """A datagram to send; ``boot_file`` is what it names, ``delay`` how many seconds it waits.
+
+    ``one_at_a_time``: other firmware of its kind hears it too, and would take it for its own.
+    """
 
     data: bytes
     to: tuple[str, int]
     sighting: Sighting
     plan: Answer
     boot_file: str
+    delay: float
+    one_at_a_time: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +71,24 @@ def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Plan]) -
         to = arrival.source  # clients ask from 4011 or from 68, and listen where they asked from
     else:
         to = destination(request, arrival.source, arrival.server_port, arrival.client_port)
-    return Reply(encode(reply), to, sighting, plan, reply.file.decode())
+    quirks = tuple(quirks_of(request))
+    return Reply(
+        data=encode(reply),
+        to=to,
+        sighting=sighting,
+        plan=plan,
+        boot_file=reply.file.decode() or RASPBERRY_PI_ITEM,
+        delay=max((quirk.delay for quirk in quirks), default=0.0),
+        one_at_a_time=to[0] == str(BROADCAST) and any(quirk.one_at_a_time for quirk in quirks),
+    )
 
 
 def _seen(request: DhcpMessage, arrival: Arrival) -> Sighting:
     nowhere = arrival.source == (str(ANY), arrival.client_port)
-    return replace(from_dhcp(request), from_nowhere=nowhere)
+    seen = replace(from_dhcp(request), from_nowhere=nowhere)
+    if seen.simulated and not nowhere:  # it asks from its own address, and takes no other
+        return replace(seen, address=IPv4Address(arrival.source[0]))
+    return seen
 
 
 def _overheard(request: DhcpMessage, arrival: Arrival) -> Lease | None:

@@ -1,16 +1,16 @@
-"""What TFTP serves: iPXE programs and the script beside them, and nothing else."""
+"""What TFTP serves: iPXE programs, the script beside them, the boot files of Raspberry Pis, and nothing else."""
 
 import logging
-from collections.abc import Sequence
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.assets.source import BytesSource, Source
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.raspberry_pi import parse_file_name
 from iluvatar_pxe.replies.ipxe import first_script
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.desk import Desk, sighting_of
-from iluvatar_pxe.servers.interfaces import Interface
+from iluvatar_pxe.servers.pi_files import PiFiles
 from iluvatar_pxe.servers.ratelimit import complain
 from iluvatar_pxe.servers.tftp import TransferReport
 from iluvatar_pxe.servers.tickets import mask
@@ -22,30 +22,28 @@ AUTOEXEC = frozenset({"autoexec.ipxe", f"{PROGRAM_FOLDER}/autoexec.ipxe"})
 class TftpFiles:
     """Opens files by the names that plans give, and records what was fetched."""
 
-    def __init__(self, desk: Desk, interfaces: Sequence[Interface], http_port: int) -> None:
+    def __init__(self, desk: Desk, http_port: int, pis: PiFiles) -> None:
         self._desk = desk
-        self._interfaces = interfaces
         self._http_port = http_port
+        self._pis = pis
 
-    async def open(self, name: str, client: IPv4Address) -> Source | None:
+    async def open(self, name: str, client: IPv4Address, server: IPv4Address) -> Source | None:
         """Return the file of that name, or None: names are looked up, never followed on a disk."""
         name = normalise(name)
         if name in AUTOEXEC:
-            links = Links(self._address_facing(client), self._http_port)
+            links = Links(server, self._http_port)
             return BytesSource(first_script(links, network=True).encode())
-        if not name.startswith(f"{PROGRAM_FOLDER}/"):
-            return None
-        return await self._desk.catalogue.open(name)
+        if name.startswith(f"{PROGRAM_FOLDER}/"):
+            return await self._desk.catalogue.open(name)
+        asked = parse_file_name(name)
+        found = self._pis.asker(asked, client)
+        return await self._pis.open(*found, asked, client) if found else None
 
     def report(self, transfer: TransferReport) -> None:
-        """Record a fetched program; log what went wrong."""
+        """Record a fetched file; log what went wrong."""
         client = IPv4Address(transfer.client[0])
-        machine = self._desk.machine_at(client)
         name = normalise(transfer.filename)
-        if transfer.outcome is Outcome.DONE and machine:
-            sighting = sighting_of(machine)
-            size, milliseconds = transfer.bytes, float(transfer.milliseconds)
-            self._desk.record(sighting, Stage.NBP, name, size=size, milliseconds=milliseconds)
+        if transfer.outcome is Outcome.DONE and self._record(transfer, name, client):
             return
         expected = {Outcome.DONE, Outcome.PROBE, Outcome.MISSING}
         complain(
@@ -58,9 +56,17 @@ class TftpFiles:
             why=transfer.reason,
         )
 
-    def _address_facing(self, client: IPv4Address) -> IPv4Address:
-        facing = (one.address for one in self._interfaces if client in one.network)
-        return next(facing, self._interfaces[0].address)
+    def _record(self, transfer: TransferReport, name: str, client: IPv4Address) -> bool:
+        """Record a file that was fetched in whole; say whether it is known by which machine."""
+        size, milliseconds = transfer.bytes, float(transfer.milliseconds)
+        asked = parse_file_name(name)
+        if not name.startswith(f"{PROGRAM_FOLDER}/") and (found := self._pis.asker(asked, client)):
+            self._pis.record(*found, asked.file, size, milliseconds)
+            return True
+        machine = self._desk.machine_at(client)
+        if machine:
+            self._desk.record(sighting_of(machine), Stage.NBP, name, size=size, milliseconds=milliseconds)
+        return machine is not None
 
 
 def normalise(name: str) -> str:

@@ -12,8 +12,11 @@ from iluvatar_pxe.wire.tftp import Error, ErrorCode, ReadRequest, decode, encode
 from iluvatar_pxe.wire.tftp_options import Limits, Terms, negotiate
 from iluvatar_pxe.wire.tftp_transfer import Ending, Outcome, ReadTransfer
 
-OpenFile = Callable[[str, IPv4Address], Awaitable[Source | None]]
-"""Finds a file by the name that the client wrote, for the client's address; None: there is no such file."""
+OpenFile = Callable[[str, IPv4Address, IPv4Address], Awaitable[Source | None]]
+"""Finds a file by the name that the client wrote, for the client's address and the one of this server that it asked.
+
+None: there is no such file.
+"""
 
 _FILE_TIMEOUT = 10
 """Seconds for opening or for one read; a disk that needs more is broken, and the client has gone by then."""
@@ -101,7 +104,8 @@ class Session:
 
     async def _answer(self, open_file: OpenFile, limits: Limits) -> None:
         async with asyncio.timeout(_FILE_TIMEOUT):
-            source = await open_file(self.request.filename, IPv4Address(self.client[0]))
+            client, server = (IPv4Address(address) for address, _port in (self.client, self._udp.local))
+            source = await open_file(self.request.filename, client, server)
         if source is None:
             self._refuse("no such file", ErrorCode.FILE_NOT_FOUND, Outcome.MISSING)
             return
@@ -143,7 +147,7 @@ class Session:
             self._turn_away(data, peer)
         elif self._transfer:
             self._transfer.receive(data)
-            self._pump(self._transfer)
+            self._pump(self._transfer, heard=self._transfer.acknowledged)
 
     def _turn_away(self, data: bytes, peer: Peer) -> None:
         """Answer a stray peer, but never an ERROR with an ERROR: two servers would go on for ever."""
@@ -154,9 +158,9 @@ class Session:
         if not is_error:
             self._udp.send(encode(Error(ErrorCode.UNKNOWN_TRANSFER_ID, "unknown transfer")), peer)
 
-    def _pump(self, transfer: ReadTransfer) -> None:
+    def _pump(self, transfer: ReadTransfer, *, heard: bool = False) -> None:
         for datagram in transfer.datagrams_to_send(self._loop.time()):
-            self._udp.send(datagram, self.client)
+            self._udp.send(datagram, self.client, heard=heard)
         if transfer.ending or transfer.wanted():
             self._wake.set()
         deadline = transfer.deadline()

@@ -169,7 +169,7 @@ PARTS = st.sampled_from(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(PARTS | st.text(max_size=4), max_size=8).map("/".join))
 def test_no_name_reaches_outside(listed: Catalogue, name: str) -> None:
     path = listed.path(name)

@@ -165,5 +165,5 @@ class ComingAndGoing(RuleBasedStateMachine):
             assert len([one for one in leading if one.machine_id]) <= allowed
 
 
-ComingAndGoing.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+ComingAndGoing.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
 TestComingAndGoing = ComingAndGoing.TestCase

@@ -120,10 +120,6 @@ def test_firmware_is_given_an_ipxe_program(mac: str, kind: Kind, program: str, w
         ),
         ((Firmware.UEFI_PXE, None, None), "no boot program exists here for PXEClient (architecture 7)"),
         ((Firmware.UNSUPPORTED, None, None), "no boot program exists here for PXEClient (architecture 7)"),
-        (
-            (Firmware.RASPBERRY_PI, Platform.BIOS, None),
-            "a Raspberry Pi's own firmware, which this version does not serve",
-        ),
     ],
 )
 def test_what_cannot_be_booted_is_ignored_with_a_reason(kind: Kind, why: str) -> None:

@@ -58,7 +58,7 @@ NEW = ["Chainload", "CountDown", "AssignFirst", "RunScript"]
         (fleet_of(fleet=RULES), Snapshot(), ASKS, replace(OPEN, window_open=False), ["Chainload", "Hold"]),
         (fleet_of(fleet=RULES), Snapshot(), ASKS, replace(OPEN, ready=frozenset()), ["Ignore"]),
         (fleet_of(fleet=RULES), Snapshot(), ASKS, replace(OPEN, ready=PROGRAMS), ["Chainload", "Hold"]),
-        (fleet_of(fleet=RULES), Snapshot(), replace(ASKS, firmware=Firmware.RASPBERRY_PI), OPEN, ["Ignore"]),
+        (fleet_of(fleet=RULES), Snapshot(), replace(ASKS, firmware=Firmware.RASPBERRY_PI), OPEN, ["Hold"]),
         (
             fleet_of(("one", MAC, "chain: local\nlocal: 404\n")),
             Snapshot(),

@@ -227,7 +227,7 @@ CASES = {
         ),
     ),
     "another processor": ((NEW, "--arch", "riscv64"), 1, ("no iPXE program exists for uefi-pxe on riscv64",)),
-    "a Raspberry Pi": ((NEW, "--firmware", "raspberry-pi"), 1, ("gets no answer",)),
+    "a Raspberry Pi": ((NEW, "--firmware", "raspberry-pi"), 1, ("In the end it waits.",)),
     "held by its file": (("held",), 1, ("machines/held.yaml says intent hold", "In the end it waits.")),
     "held by hand": ((HELD_BY_HAND,), 1, ("intent      anna wants hold: a new disk comes", "intent hold")),
 }
@@ -272,7 +272,7 @@ def test_json_tells_the_same(state: State) -> None:
         "certain": False,
     }
     assert page["stages"][3]["script"].startswith("#!ipxe\n")
-    assert page["files"][0] == {"name": f"{FOLDER}/kernel-amd64", "bytes": 5 << 20}
+    assert page["files"][0] == {"name": f"{FOLDER}/kernel-amd64", "bytes": 5 << 20, "too_large": False}
     assert (page["config"]["file"], page["config"]["bytes"]) == ("configs/worker.yaml", 2638)
     assert not json.loads(state.plan("held", "--json").stdout)["boots"]
 
@@ -284,6 +284,30 @@ def test_boot_files_that_are_missing_are_said_so(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert f"     5.0 MiB  {FOLDER}/kernel-amd64\n     missing  {FOLDER}/initramfs-amd64.xz" in result.stdout
     assert "In the end it waits." in result.stdout
+
+
+def test_a_raspberry_pi_is_told_its_files_and_those_too_large_for_it(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    fleet = {
+        "fleet.yaml": "rules: [{match: {firmware: raspberry-pi}, layer: ainur}]\n",
+        "layers/ainur.yaml": "image: ubuntu\nconfigTxt: [gpu_mem=16]\n",
+    }
+    files = {"vmlinuz": 5 << 20, "initrd.img": 50 << 20, "start4.elf": 1 << 20, "overlays/x.dtbo": 1}
+    state.plant(fleet, {f"raspberry-pi/ubuntu/{name}": size for name, size in files.items()})
+    result = state.plan("dc:a6:32:00:00:01", "--firmware", "raspberry-pi")
+    assert (result.returncode, result.stderr) == (0, "")
+    for text in (
+        "asks as     raspberry-pi on arm64",
+        "gets        probably ainur-01, server of ainur",
+        "its place is on record, and the firmware gets its answer",
+        "      initramfs initrd.img followkernel\n",
+        "      gpu_mem=16\n",
+        "    50.0 MiB  raspberry-pi/ubuntu/initrd.img: more than a Raspberry Pi may manage by TFTP\n",
+        "     5.0 MiB  raspberry-pi/ubuntu/vmlinuz\n",
+        "In the end it boots chain raspberry-pi.",
+    ):
+        assert text in result.stdout
+    assert "overlays" not in result.stdout
 
 
 def test_before_the_first_start_it_goes_by_what_that_would_make(tmp_path: Path) -> None:

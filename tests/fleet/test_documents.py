@@ -21,7 +21,9 @@ EXAMPLES = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re
 def test_an_example_is_valid(path: str, text: str) -> None:
     named = dict.fromkeys(re.findall(r"configs/[\w.-]+", text + CONFIGURED), "machine: {}\n")
     assert is_declaration(path)
-    fleet = parse_fleet({"fleet.yaml": "", "layers/arda.yaml": CONFIGURED, **named, path: text})
+    fleet = parse_fleet(
+        {"fleet.yaml": "", "layers/arda.yaml": CONFIGURED, "layers/ainur.yaml": "", **named, path: text}
+    )
     assert set(fleet.texts) == set(named)
 
 

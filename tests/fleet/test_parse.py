@@ -84,13 +84,16 @@ def test_layers() -> None:
     assert (ainur.leaders, ainur.names, ainur.reuse_names) == (3, "ainur-##", ())
 
 
-def test_the_starter_fleet_is_good_and_takes_pcs_into_arda() -> None:
+def test_the_starter_fleet_is_good_and_takes_pcs_into_arda_and_pis_into_ainur() -> None:
     files = {path.relative_to(STARTER).as_posix(): path.read_text() for path in STARTER.rglob("[!.]*.*")}
     fleet = parse_fleet(files)
     assert fleet.names == frozenset()
     assert fleet.settings.enrolment.mode is EnrolmentMode.WINDOW
-    (rule,) = fleet.settings.rules
-    assert (rule.match.arch, rule.layer, rule.role) == (("x86_64",), LayerName.ARDA, None)
+    pcs, pis = fleet.settings.rules
+    assert (pcs.match.arch, pcs.layer, pcs.role) == (("x86_64",), LayerName.ARDA, None)
+    assert (pis.match.firmware, pis.layer, pis.role) == (("raspberry-pi",), LayerName.AINUR, None)
+    assert fleet.ainur
+    assert fleet.ainur.image == "ubuntu-24.04"
     assert {name: layer.names for name, layer in fleet.layers.items()} == {
         LayerName.ARDA: "arda-##",
         LayerName.AINUR: "ainur-##",
@@ -101,12 +104,12 @@ def test_what_the_starter_fleet_has_commented_out_is_good_too() -> None:
     files = {path.relative_to(STARTER).as_posix(): path.read_text() for path in STARTER.rglob("[!.]*.*")}
     files["layers/arda.yaml"] = files["layers/arda.yaml"].replace("\n#config:\n#  c", "\nconfig:\n  c")
     files["layers/arda.yaml"] = files["layers/arda.yaml"].replace("\n#  worker:", "\n  worker:")
-    rules, first, examples = files["fleet.yaml"].partition("# More rules, to put before that one:\n#\n")
+    rules, first, examples = files["fleet.yaml"].partition("# More rules, to put before those:\n#\n")
     files["fleet.yaml"] = rules + first + examples.replace("\n#", "\n").replace("#  -", "  -", 1)
     files |= {f"configs/{role}.yaml": "machine: {}\n" for role in ("controlplane", "worker")}
     files["fleet.yaml"] = files["fleet.yaml"].replace("match: {arch: x86_64}", "match: {arch: i386}")
     fleet = parse_fleet(files)
-    assert len(fleet.settings.rules) == 4
+    assert len(fleet.settings.rules) == 5
     assert fleet.arda is not None
     assert set(fleet.arda.config) == {Role.CONTROLPLANE, Role.WORKER}
 

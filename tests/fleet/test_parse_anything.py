@@ -42,13 +42,13 @@ LIKE_YAML = st.lists(st.tuples(WORDS, st.sampled_from([" ", "\n", ": ", "\n  ", 
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(PATHS, st.text() | LIKE_YAML)
 def test_any_text_in_any_file_is_a_fleet_or_a_fleet_error(path: str, text: str) -> None:
     fleet_or_findings({"fleet.yaml": "", path: text})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(PATHS | st.text(min_size=1), st.text() | LIKE_YAML, max_size=4))
 def test_any_files_are_a_fleet_or_a_fleet_error(files: dict[str, str]) -> None:
     fleet_or_findings(files)

@@ -160,7 +160,7 @@ async def test_closing_twice_or_unopened_is_harmless(inventory: Inventory, file:
 STEPS = st.lists(st.tuples(st.integers(1, 3), st.sampled_from(Stage), st.integers(0, 3)), max_size=30)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(STEPS, st.booleans())
 def test_a_clean_stop_loses_nothing(steps: list[tuple[int, Stage, int]], opened: bool) -> None:  # noqa: FBT001
     """Wherever the stop finds the recorder: idle, collecting, opening or writing."""

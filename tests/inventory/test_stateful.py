@@ -174,7 +174,7 @@ class Lab(RuleBasedStateMachine):
 
 
 Lab.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=25, stateful_step_count=30, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -183,7 +183,7 @@ class LongLab(Lab):
 
 
 LongLab.TestCase.settings = settings(
-    max_examples=1000, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=1000, stateful_step_count=60, suppress_health_check=list(HealthCheck)
 )
 TestAnyOrder = Lab.TestCase
 TestAnyOrderForLong = pytest.mark.long(LongLab.TestCase)

@@ -136,4 +136,4 @@ class SnapshotAgainstModel(RuleBasedStateMachine):
 
 
 TestSnapshotAgainstModel = SnapshotAgainstModel.TestCase
-TestSnapshotAgainstModel.settings = settings(max_examples=100, deadline=None)
+TestSnapshotAgainstModel.settings = settings(max_examples=100)

@@ -203,7 +203,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=12).map("".join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(TEXTS, TEXTS, TEXTS, st.sampled_from(["", "talos", "chain: hold\n", "chain: local\n"]))
 def test_no_text_of_a_machine_becomes_a_command(
     manufacturer: str, product: str, serial: str, chain: str
@@ -214,7 +214,7 @@ def test_no_text_of_a_machine_becomes_a_command(
     assert_harmless(replace(plain, manufacturer=manufacturer, product=product, serial=serial), chain)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.text())
 def test_what_is_shown_on_a_screen_means_nothing_to_ipxe(text: str) -> None:
     shown = on_screen(text)

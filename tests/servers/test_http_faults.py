@@ -202,7 +202,7 @@ HEADERS = st.dictionaries(
 TARGETS = st.tuples(PATH, TEXT | ENCODED, QUERIES).map(lambda parts: f"{parts[0]}{parts[1]}?{parts[2]}")
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TARGETS, HEADERS, st.sampled_from(["GET", "HEAD", "POST"]))
 def test_any_request_is_answered_and_refused_in_one_line(
     served: Web, target: str, headers: dict[str, str], method: str
@@ -213,7 +213,7 @@ def test_any_request_is_answered_and_refused_in_one_line(
         assert response.is_one_line
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_any_octets_are_answered_in_one_line_or_not_at_all(served: Web, octets: bytes) -> None:
     response = served.send(octets, hang_up=True)

@@ -182,7 +182,7 @@ PARTS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PARTS, max_size=7).map("/".join))
 def test_no_path_reaches_outside(served: Web, path: str) -> None:
     response = served.get(f"/assets/{path}")

@@ -11,12 +11,12 @@ BLOCK = 512
 
 
 class TftpClient:
-    """One transfer without options, from loopback."""
+    """One transfer without options."""
 
-    def __init__(self, port: int, name: str) -> None:
+    def __init__(self, port: int, name: str, server: str = "127.0.0.1") -> None:
         self._socket = socket.socket(type=socket.SOCK_DGRAM)
         self._socket.settimeout(PATIENCE)
-        self._peer = ("127.0.0.1", port)
+        self._peer = (server, port)
         self.received = b""
         self._send(ReadRequest(name, "octet"))
 

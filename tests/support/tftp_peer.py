@@ -99,7 +99,7 @@ class Reports(asyncio.Queue[TransferReport]):
             return await self.get()
 
 
-async def open_file(name: str, _client: IPv4Address) -> Source | None:
+async def open_file(name: str, _client: IPv4Address, _server: IPv4Address) -> Source | None:
     return BytesSource(FILES[name]) if name in FILES else None
 
 
@@ -114,8 +114,8 @@ async def serving(
     """A running server on ports that the kernel chose, and the queue of its reports."""
     reports = Reports()
     chosen = TftpSettings(**settings).model_copy(update={"port": 0})
-    server = TftpServer(chosen, addresses, find, reports.put_nowait, max_transfers=max_transfers)
-    server.bind()
+    server = TftpServer(chosen, find, reports.put_nowait, max_transfers=max_transfers)
+    assert not server.serve(addresses)
     task = asyncio.create_task(server.run())
     try:
         yield server, reports

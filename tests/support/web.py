@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -24,12 +24,11 @@ from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.http import HttpServer
 from iluvatar_pxe.servers.http_connections import LIMITS, Limits
-from iluvatar_pxe.servers.interfaces import Interface
+from iluvatar_pxe.servers.interfaces import read_interface
 from iluvatar_pxe.servers.tickets import TicketOffice
 from iluvatar_pxe.settings import HttpSettings
 from iluvatar_pxe.wire.pxe import CpuArch
 
-LOOPBACK = Interface("lo", IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"))
 CLIENT = IPv4Address("127.0.0.1")
 T = TypeVar("T")
 
@@ -69,7 +68,7 @@ class Web:
         self.tickets = TicketOffice(b"k" * 32, lambda: self.now)
         checks = {name: partial(self.problems.get, name) for name in self.problems}
         health = Health(parts=checks, programs=lambda: {"bios-x86_64": None})
-        self._make = partial(HttpServer, settings, [LOOPBACK], self.desk, self.tickets, health, **options)
+        self._make = partial(HttpServer, settings, self.desk, self.tickets, health, **options)
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._note_failure)
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -92,7 +91,7 @@ class Web:
     async def _start(self) -> None:
         await self.catalogue.refresh()
         self.server = self._make()
-        await self.server.bind()
+        assert not await self.server.serve([read_interface("lo")])
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the server's event loop."""

@@ -1,0 +1,124 @@
+"""raspberry-pi: a Pi's own firmware fetches an image's boot files by TFTP, and starts its kernel."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+from iluvatar_pxe.boot.chains.hold import hold_for
+from iluvatar_pxe.boot.chains.subject import Subject
+from iluvatar_pxe.boot.plan import Hold, ServePiFiles
+from iluvatar_pxe.fleet.models import AinurLayer
+from iluvatar_pxe.machines.raspberry_pi import Generation, generation_of
+
+FOLDER = "raspberry-pi"
+"""Folder of the assets directory with a folder for each image."""
+BOOT_IMG = "boot.img"
+LARGEST_FILE = 30_000_000
+"""Octets that a Pi can surely take in one file.
+
+It gives a file 30 s, one block at a time, and firmware before 2025-09-23 counts no further than 65,535 blocks: 33 MB
+of 512 octets (rpi-eeprom#720, #687).
+"""
+
+
+class _Loaded(NamedTuple):
+    kernel: str
+    initramfs: str
+
+
+_UBUNTU = _Loaded("vmlinuz", "initrd.img")
+_RASPBERRY_PI_OS = _Loaded("kernel8.img", "initramfs8")
+_RASPBERRY_PI_OS_5 = _Loaded("kernel_2712.img", "initramfs_2712")
+_ALL_LOADED = (_UBUNTU, _RASPBERRY_PI_OS_5, _RASPBERRY_PI_OS)
+KERNELS = frozenset(one.kernel for one in _ALL_LOADED) | {BOOT_IMG}
+INITRAMFSES = frozenset(one.initramfs for one in _ALL_LOADED)
+
+_FIRMWARE: Mapping[Generation, tuple[str, ...]] = MappingProxyType(
+    {
+        Generation.PI3: ("bootcode.bin", "start.elf", "fixup.dat"),
+        Generation.PI4: ("start4.elf", "fixup4.dat"),
+        Generation.PI5: (),
+    }
+)
+"""Without these it does not start; a Pi 5 has them in its EEPROM."""
+_FILES: Mapping[Generation, re.Pattern[str]] = MappingProxyType(
+    {
+        Generation.PI3: re.compile(
+            r"bootcode\.bin|start(_cd|_x|_db)?\.elf|fixup(_cd|_x|_db)?\.dat|bcm(2709|2710|2837)[\w.+-]*\.dtb"
+        ),
+        Generation.PI4: re.compile(r"start4(cd|x|db)?\.elf|fixup4(cd|x|db)?\.dat|bcm2711[\w.+-]*\.dtb"),
+        Generation.PI5: re.compile(r"bcm2712[\w.+-]*\.dtb"),
+    }
+)
+_OVERLAYS = re.compile(r"overlays/([\w.+-]+\.dtbo|(overlay|hat)_map\.dtb)")
+_EEPROM = re.compile(r"pieeprom\.(bin|upd|sig)|recovery\.bin|vl805\.(bin|sig)")
+
+
+def plan(subject: Subject) -> ServePiFiles | Hold:
+    """Serve the image's files that this generation of Pi needs; hold while one of them is not there."""
+    layer = subject.fleet.ainur
+    if not subject.case.is_pi:
+        trouble = f"only a Raspberry Pi's own firmware boots this way, not {subject.case.sighting.firmware}"
+        return hold_for(subject, trouble, "put it into layer arda")
+    if layer is None:
+        return hold_for(subject, "the fleet has no layers/ainur.yaml", "create it")
+    image = subject.options.image or layer.image
+    if image is None:
+        return hold_for(subject, "layers/ainur.yaml names no image", "add 'image:' to it")
+    return _serve(subject, layer, f"{FOLDER}/{image}")
+
+
+def _serve(subject: Subject, layer: AinurLayer, folder: str) -> ServePiFiles | Hold:
+    generation = generation_of(subject.case.product)
+    image = _image(subject.ready, f"{folder}/")
+    ramdisk = BOOT_IMG in image and generation is not Generation.PI3
+    loaded = _loaded(generation, image)
+    for name in () if ramdisk else _needed(generation, loaded):
+        if name not in image:
+            return hold_for(
+                subject, f"the file {folder}/{name} is missing", "put it into the assets directory"
+            )
+    update = layer.eeprom_update if subject.options.eeprom_update is None else subject.options.eeprom_update
+    files = _fitting(image, generation, update=update) | image.intersection(loaded)
+    return ServePiFiles(
+        why=f"{subject.why}, image {folder.removeprefix(f'{FOLDER}/')}",
+        chain="raspberry-pi",
+        name=subject.title,
+        folder=folder,
+        files=files | {BOOT_IMG} if ramdisk else files,
+        kernel=loaded.kernel,
+        initramfs=loaded.initramfs if loaded.initramfs in image else "",
+        ramdisk=ramdisk,
+        config_lines=layer.config_txt,
+        kernel_args=layer.kernel_args,
+    )
+
+
+@lru_cache(maxsize=16)
+def _image(ready: frozenset[str], folder: str) -> frozenset[str]:
+    """Return the files of an image by their names in it. A Pi asks some forty times in a boot."""
+    return frozenset(name.removeprefix(folder) for name in ready if name.startswith(folder))
+
+
+@lru_cache(maxsize=64)
+def _fitting(image: frozenset[str], generation: Generation | None, *, update: bool) -> frozenset[str]:
+    """Return those that a Pi of this generation, or of any where that is not known, may have."""
+    patterns = [_OVERLAYS, *(_FILES[one] for one in ([generation] if generation else Generation))]
+    if update and generation is not Generation.PI3:
+        patterns.append(_EEPROM)
+    return frozenset(name for name in image if any(pattern.fullmatch(name) for pattern in patterns))
+
+
+def _loaded(generation: Generation | None, image: frozenset[str]) -> _Loaded:
+    """Return the kernel of the image that this Pi is to start; Ubuntu's, for the message, where it has none."""
+    for one in _ALL_LOADED:
+        if one.kernel in image and (one is not _RASPBERRY_PI_OS_5 or generation is Generation.PI5):
+            return one
+    return _UBUNTU
+
+
+def _needed(generation: Generation | None, loaded: _Loaded) -> tuple[str, ...]:
+    """Of a Pi that does not tell its generation only the kernel is certain."""
+    return (*(_FIRMWARE[generation] if generation else ()), loaded.kernel)

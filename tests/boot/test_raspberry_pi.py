@@ -1,0 +1,262 @@
+"""What a Raspberry Pi is served: its model's files of its image, or nothing, and then why."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from support.fleets import ARDA, fleet_of
+from support.machines import machine_of
+from support.pi import LAYER, MACS, READY, RULE, pi, pi_discover
+
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.decide import plan_for
+from iluvatar_pxe.boot.foresee import foresee
+from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, ServePiFiles
+from iluvatar_pxe.boot.stages import stage_of_pi_file
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.fingerprint import from_dhcp
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.raspberry_pi import Generation
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
+from iluvatar_pxe.wire.pxe import CpuArch, Platform
+
+PI3, PI4, PI5 = Generation
+MAC = MACS[PI4]
+OPEN = Context(ready=READY, window_open=True)
+GIVEN = Assignment(
+    name="ainur-01",
+    layer=LayerName.AINUR,
+    role=Role.AGENT,
+    rule="rule 1",
+    at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+COMMON = {"vmlinuz", "initrd.img", "overlays/overlay_map.dtb", "overlays/bcm2712d0.dtbo"}
+
+
+def listed(mac: str = MAC, lines: str = "", layer: str = LAYER) -> Fleet:
+    return fleet_of(("varda", mac, f"layer: ainur\nrole: agent\n{lines}"), ainur=layer)
+
+
+def on_record(mac: str = MAC, **fields: object) -> Machine:
+    return machine_of(mac, firmware=Firmware.RASPBERRY_PI, assignment=replace(GIVEN, name="varda"), **fields)
+
+
+def plan(
+    fleet: Fleet,
+    sighting: Sighting | None = None,
+    machine: Machine | None = None,
+    context: Context = OPEN,
+) -> Plan:
+    return plan_for(sighting or from_dhcp(pi(PI4)), Snapshot.of([machine] if machine else []), fleet, context)
+
+
+def served(
+    generation: Generation, lines: str = "", *, layer: str = LAYER, more: frozenset[str] = frozenset()
+) -> ServePiFiles:
+    mac = MACS[generation]
+    context = replace(OPEN, ready=READY | more)
+    found = plan(listed(mac, lines, layer), from_dhcp(pi(generation)), on_record(mac), context)
+    assert isinstance(found, ServePiFiles), found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("generation", "expected"),
+    [
+        (PI3, {"bootcode.bin", "start.elf", "fixup.dat", "bcm2710-rpi-3-b.dtb"}),
+        (PI4, {"start4.elf", "fixup4.dat", "bcm2711-rpi-4-b.dtb"}),
+        (PI5, {"bcm2712-rpi-5-b.dtb"}),
+    ],
+)
+def test_each_generation_gets_its_own_files_and_no_others(generation: Generation, expected: set[str]) -> None:
+    assert served(generation).files == COMMON | expected
+
+
+def test_a_pi_that_does_not_tell_its_generation_gets_what_any_would_need() -> None:
+    found = plan(listed(), from_dhcp(pi_discover(MAC, None)), on_record())
+    assert isinstance(found, ServePiFiles)
+    assert found.files >= COMMON | {"bootcode.bin", "start4.elf", "bcm2712-rpi-5-b.dtb"}
+    assert "kernel7.img" not in found.files
+
+
+def test_the_generation_that_it_told_before_counts() -> None:
+    known = on_record(product="Raspberry Pi 5")
+    found = plan(listed(), replace(from_dhcp(pi(PI4)), product=""), known)
+    assert isinstance(found, ServePiFiles)
+    assert "start4.elf" not in found.files
+
+
+UPDATE = {"pieeprom.upd", "pieeprom.sig", "recovery.bin", "vl805.bin"}
+
+
+@pytest.mark.parametrize(
+    ("generation", "lines", "layer", "updates"),
+    [
+        (PI4, "", LAYER, False),
+        (PI5, "", LAYER, False),
+        (PI4, "eepromUpdate: true\n", LAYER, True),
+        (PI4, "", LAYER + "eepromUpdate: true\n", True),
+        (PI4, "eepromUpdate: false\n", LAYER + "eepromUpdate: true\n", False),
+        (PI3, "eepromUpdate: true\n", LAYER, False),
+    ],
+)
+def test_rpi_eeprom_417_and_2712_of_2023_an_eeprom_is_updated_only_where_the_fleet_asks_for_it(
+    generation: Generation, lines: str, layer: str, *, updates: bool
+) -> None:
+    assert (served(generation, lines, layer=layer).files & UPDATE) == (UPDATE if updates else set())
+
+
+@pytest.mark.parametrize(
+    ("generation", "kernel", "initramfs"),
+    [(PI3, "kernel8.img", ""), (PI4, "kernel8.img", ""), (PI5, "kernel_2712.img", "initramfs_2712")],
+)
+def test_the_kernels_of_raspberry_pi_os(generation: Generation, kernel: str, initramfs: str) -> None:
+    files = (
+        "bootcode.bin",
+        "start.elf",
+        "fixup.dat",
+        "start4.elf",
+        "fixup4.dat",
+        "kernel8.img",
+        "kernel_2712.img",
+    )
+    image = frozenset(f"raspberry-pi/os/{file}" for file in (*files, "initramfs_2712"))
+    found = served(generation, layer="image: os\n", more=image)
+    assert (found.kernel, found.initramfs, found.ramdisk) == (kernel, initramfs, False)
+
+
+def test_rpi_eeprom_857_boot_img_is_served_unsigned() -> None:
+    image = frozenset(f"raspberry-pi/one/{file}" for file in ("boot.img", "boot.sig"))
+    found = served(PI5, layer="image: one\n", more=image)
+    assert found.ramdisk
+    assert found.files == {"boot.img"}
+
+
+def test_a_machine_and_a_rule_may_name_another_image() -> None:
+    more = frozenset(name.replace("/ubuntu/", "/other/") for name in READY)
+    assert served(PI4, "image: other\n", more=more).folder == "raspberry-pi/other"
+    fleet = fleet_of(fleet=RULE.replace("role:", "image: other, role:"), ainur=LAYER)
+    found = plan(fleet, machine=on_record(), context=replace(OPEN, ready=more))
+    assert isinstance(found, ServePiFiles)
+    assert found.folder == "raspberry-pi/other"
+
+
+@pytest.mark.parametrize(
+    ("fleet", "ready", "why"),
+    [
+        (listed(layer="{}"), READY, "layers/ainur.yaml names no image"),
+        (
+            listed(),
+            READY - {"raspberry-pi/ubuntu/start4.elf"},
+            "the file raspberry-pi/ubuntu/start4.elf is missing",
+        ),
+        (
+            listed(),
+            READY - {"raspberry-pi/ubuntu/vmlinuz"},
+            "the file raspberry-pi/ubuntu/vmlinuz is missing",
+        ),
+        (
+            fleet_of(("varda", MAC, "role: worker\nconfig: configs/one.yaml\n")),
+            READY,
+            "cannot run chain talos",
+        ),
+        (listed(lines="chain: hold\n"), READY, "machines/varda.yaml says chain hold"),
+        (listed(lines="intent: hold\n"), READY, "machines/varda.yaml says intent hold"),
+    ],
+)
+def test_why_it_waits(fleet: Fleet, ready: frozenset[str], why: str) -> None:
+    place = replace(
+        GIVEN, name="varda", layer=fleet.listed[0].file.layer, role=fleet.listed[0].file.role or Role.AGENT
+    )
+    found = plan(fleet, machine=replace(on_record(), assignment=place), context=Context(ready=ready))
+    assert isinstance(found, Hold)
+    assert why in found.why
+
+
+def test_what_is_no_pi_does_not_boot_a_pis_layer() -> None:
+    sighting = Sighting(mac=MAC, firmware=Firmware.IPXE, arch=CpuArch.ARM64, platform=Platform.UEFI)
+    found = plan(listed(), sighting, on_record())
+    assert isinstance(found, Hold)
+    assert "only a Raspberry Pi's own firmware boots this way" in found.why
+
+
+@pytest.mark.parametrize(
+    ("machine", "lines"), [(on_record(phase=Phase.JOINED), ""), (on_record(), "intent: local\n")]
+)
+def test_a_provisioned_pi_boots_its_disk(machine: Machine, lines: str) -> None:
+    assert isinstance(plan(listed(lines=lines), machine=machine), BootLocal)
+
+
+ENROLLING = fleet_of(fleet=RULE, ainur=LAYER)
+
+
+@pytest.mark.parametrize(
+    ("context", "mode", "expected"),
+    [
+        (OPEN, "window", AssignFirst),
+        (replace(OPEN, window_open=False), "window", Hold),
+        (replace(OPEN, window_open=False), "join", AssignFirst),
+        (OPEN, "hold", Hold),
+        (OPEN, "ignore", Ignore),
+        (replace(OPEN, doubt="it is another"), "window", Hold),
+        (replace(OPEN, no_assignment="the database is away"), "window", Hold),
+        (replace(OPEN, ready=frozenset()), "window", Hold),
+    ],
+)
+def test_it_joins_without_a_countdown_by_the_same_rules_of_trust(
+    context: Context, mode: str, expected: type[Plan]
+) -> None:
+    fleet = fleet_of(fleet=f"enrolment: {{mode: {mode}}}\n{RULE}", ainur=LAYER)
+    assert isinstance(plan(fleet, context=context), expected)
+
+
+def test_a_rule_that_asks_for_more_than_a_pi_tells_does_not_match() -> None:
+    """Nothing will ever tell it: a Pi runs no iPXE."""
+    rules = RULE.replace("[{", "[{match: {board: 'x*'}, intent: hold}, {")
+    unknown = from_dhcp(pi_discover(MAC, None))
+    assert isinstance(plan(fleet_of(fleet=rules, ainur=LAYER), unknown), AssignFirst)
+
+
+@pytest.mark.parametrize("trait", ["product: '*Pi 4*'", "serial: b66c4c16", "board: '?03111'", "arch: arm64"])
+def test_rules_may_ask_for_what_option_97_tells(trait: str) -> None:
+    fleet = fleet_of(fleet=f"rules: [{{match: {{{trait}}}, layer: ainur}}]\n", ainur=LAYER)
+    assert isinstance(plan(fleet), AssignFirst)
+
+
+@pytest.mark.parametrize(("fleet", "last"), [(ENROLLING, "ainur-01"), (listed(), "varda")])
+def test_a_whole_boot_is_foreseen(fleet: Fleet, last: str) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    first, second = foresee(from_dhcp(pi(PI4)), Snapshot(), fleet, OPEN, now)
+    assert isinstance(first.decision.plan, AssignFirst)
+    assert first.given
+    assert first.given.name == last
+    assert isinstance(second.decision.plan, ServePiFiles)
+    assert second.decision.plan.name == last
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [
+        ("bootcode.bin", Stage.NBP),
+        ("start4.elf", Stage.NBP),
+        ("config.txt", Stage.SCRIPT),
+        ("vmlinuz", Stage.KERNEL),
+        ("kernel_2712.img", Stage.KERNEL),
+        ("boot.img", Stage.KERNEL),
+        ("initrd.img", Stage.INITRAMFS),
+        ("overlays/overlay_map.dtb", None),
+        ("cmdline.txt", None),
+    ],
+)
+def test_the_stages_of_a_boot(file: str, stage: Stage | None) -> None:
+    assert stage_of_pi_file(file) is stage
+
+
+def test_a_rule_for_arm64_does_not_send_a_pi_to_talos() -> None:
+    fleet = fleet_of(
+        fleet="rules: [{match: {arch: arm64}, layer: arda, role: worker}]\n",
+        arda=ARDA + "config: {worker: configs/one.yaml}\n",
+    )
+    assert isinstance(plan(fleet, context=replace(OPEN, ready=READY)), Hold)

@@ -1,0 +1,57 @@
+"""The files that are made for a Pi, as a whole."""
+
+from dataclasses import replace
+
+import pytest
+
+from iluvatar_pxe.boot.plan import ServePiFiles
+from iluvatar_pxe.replies.raspberry_pi import cmdline_txt, config_txt
+
+PLAN = ServePiFiles(
+    why="",
+    chain="raspberry-pi",
+    name="ainur-01",
+    folder="raspberry-pi/ubuntu",
+    files=frozenset(),
+    kernel="vmlinuz",
+    initramfs="initrd.img",
+    ramdisk=False,
+    config_lines=("dtoverlay=disable-wifi", "gpu_mem=16"),
+    kernel_args=("ds=nocloud;s=http://x/", "quiet"),
+)
+CGROUPS = "cgroup_enable=memory cgroup_memory=1"
+
+
+def test_config_txt() -> None:
+    assert config_txt(PLAN) == (
+        "# ainur-01: raspberry-pi/ubuntu\n"
+        "arm_64bit=1\n"
+        "kernel=vmlinuz\n"
+        "initramfs initrd.img followkernel\n"
+        "cmdline=cmdline.txt\n"
+        "enable_uart=1\n"
+        "dtoverlay=disable-wifi\n"
+        "gpu_mem=16\n"
+    )
+
+
+def test_config_txt_without_initramfs_or_lines() -> None:
+    text = config_txt(replace(PLAN, initramfs="", config_lines=()))
+    assert text.endswith("kernel=vmlinuz\ncmdline=cmdline.txt\nenable_uart=1\n")
+
+
+def test_config_txt_of_a_ramdisk() -> None:
+    text = config_txt(replace(PLAN, ramdisk=True, config_lines=()))
+    assert text.splitlines()[1:] == ["boot_ramdisk=1", "enable_uart=1"]
+
+
+@pytest.mark.parametrize(
+    ("of_image", "expected"),
+    [
+        ("", f"console=serial0,115200 console=tty1 rootwait {CGROUPS}"),
+        ("root=LABEL=writable\n  rootwait\r\n\n", f"root=LABEL=writable rootwait {CGROUPS}"),
+        ("a cgroup_memory=1", "a cgroup_memory=1 cgroup_enable=memory"),
+    ],
+)
+def test_cmdline_txt_is_one_line(of_image: str, expected: str) -> None:
+    assert cmdline_txt(PLAN, of_image) == f"{expected} ds=nocloud;s=http://x/ quiet\n"
