@@ -20,7 +20,7 @@ from iluvatar_pxe.lab.namespace import DIRECTORY
 from iluvatar_pxe.lab.network import INTERFACE, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.stages import STAGES, stage_table
 
-CACHE = Path(__file__).parents[1] / ".cache" / "lab"
+CACHE = Path(__file__).parents[1] / ".cache" / "iluvatar-pxe" / "lab"
 CONFIG = b"# a machine config\n" * 200
 LAST_STAGE = STAGES[-1]
 INSTALLED = Path("/usr/lib/ipxe")
@@ -47,8 +47,10 @@ def main() -> None:
 
 def _contestants(architecture: str) -> dict[str, Callable[[Network], object]]:
     system, current = stand_in(CACHE, architecture), current_ipxe(CACHE)
-    return {
-        "peer, installed iPXE": lambda network: start_peer(network, INSTALLED, system, CONFIG),
+    installed: dict[str, Callable[[Network], object]] = {
+        "peer, installed iPXE": lambda network: start_peer(network, INSTALLED, system, CONFIG)
+    }
+    return (installed if architecture == "amd64" else {}) | {  # Debian 12 has no iPXE for arm64
         "peer, current iPXE": lambda network: start_peer(network, current, system, CONFIG),
         "ours, current iPXE": lambda network: start_daemon(network, system, Listed(MAC, CONFIG), current),
     }
@@ -76,8 +78,9 @@ def start_peer(network: Network, programs: Path, system: StandIn, config: bytes)
     station = network.add_station("server", SERVER_ADDRESS)
     root = network.namespace.outside(_ROOT)
     root.mkdir()
-    for name in ("snponly.efi", "undionly.kpxe"):
-        (root / name).write_bytes((programs / name).read_bytes())
+    for name in ("snponly.efi", "undionly.kpxe", "ipxe-arm64.efi"):
+        if (programs / name).is_file():
+            (root / name).write_bytes((programs / name).read_bytes())
     (root / "kernel").write_bytes(system.kernel.read_bytes())
     (root / "initramfs").write_bytes(system.initramfs.read_bytes())
     (root / "config.yaml").write_bytes(config)
@@ -93,7 +96,7 @@ def _boot_script() -> bytes:
     """Return what iPXE runs: the least that boots the stand-in."""
     return (
         "#!ipxe\n"
-        f"kernel {_URL}/kernel initrd=initramfs console=ttyS0 talos.config={_URL}/config.yaml\n"
+        f"kernel {_URL}/kernel initrd=initramfs talos.config={_URL}/config.yaml\n"
         f"initrd {_URL}/initramfs\n"
         "boot\n"
     ).encode()
@@ -115,14 +118,18 @@ def _dnsmasq() -> list[str]:
         f"--tftp-root={_ROOT}",
         "--dhcp-match=set:ipxe,175",
         "--dhcp-match=set:http,option:client-arch,16",
+        "--dhcp-match=set:http,option:client-arch,19",
+        "--dhcp-match=set:arm64,option:client-arch,19",
         "--dhcp-vendorclass=set:httpclient,HTTPClient",
-        "--dhcp-pxe-vendor=PXEClient,HTTPClient:Arch:00016",
+        "--dhcp-pxe-vendor=PXEClient,HTTPClient:Arch:00016,HTTPClient:Arch:00019",
         "--dhcp-option-force=tag:http,60,HTTPClient",
-        f"--dhcp-boot=tag:http,{_URL}/snponly.efi",
+        f"--dhcp-boot=tag:http,tag:!arm64,{_URL}/snponly.efi",
+        f"--dhcp-boot=tag:http,tag:arm64,{_URL}/ipxe-arm64.efi",
         f"--dhcp-boot=tag:ipxe,{_URL}/boot.ipxe,,{SERVER_ADDRESS}",
         "--pxe-service=tag:!ipxe,x86PC,network boot,undionly.kpxe",
         "--pxe-service=tag:!ipxe,x86-64_EFI,network boot,snponly.efi",
         "--pxe-service=tag:!ipxe,BC_EFI,network boot,snponly.efi",
+        "--pxe-service=tag:!ipxe,ARM64_EFI,network boot,ipxe-arm64.efi",
     ]
 
 

@@ -4,17 +4,21 @@ import sys
 
 import typer
 
-from iluvatar_pxe.cli import db, enrol, fleet, machines, plan, serve
+from iluvatar_pxe.cli import db, enrol, fleet, install, lab, machines, plan, serve, simulate
 from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError, UsageError
 from iluvatar_pxe.fleet.yamlfile import printable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("serve")(serve.serve)
 app.command("plan")(plan.plan)
+app.command("simulate")(simulate.simulate)
+app.command("install")(install.install)
+app.command("uninstall")(install.uninstall)
 app.add_typer(machines.app, name="machines")
 app.add_typer(enrol.app, name="enrol")
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(db.app, name="db")
+app.add_typer(lab.app, name="lab")
 
 
 @app.callback()

@@ -5,14 +5,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from pathlib import Path
 
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab import sniff
 from iluvatar_pxe.lab.namespace import DIRECTORY
 from iluvatar_pxe.lab.network import BRIDGE, Network
 
-_FILE = DIRECTORY / "capture.pcap"
 _READY_SECONDS = 10.0
 _GLOBAL_HEADER = struct.Struct("<IHHiIII")
 _RECORD_HEADER = struct.Struct("<IIII")
@@ -26,6 +24,8 @@ class Packet:
 
     time: float
     """Seconds since the epoch."""
+    source_mac: str
+    target_mac: str
     protocol: int
     source: IPv4Address
     source_port: int
@@ -37,22 +37,19 @@ class Packet:
 class Capture:
     """Everything that crosses the segment from now on."""
 
-    def __init__(self, network: Network) -> None:
-        """Start capturing; returns when it really does, or raises LabError."""
-        self._namespace = network.namespace
-        command = [sys.executable, "-I", sniff.__file__, BRIDGE, str(_FILE)]
-        self._sniffer = self._namespace.start("capture", command)
+    def __init__(self, network: Network, name: str) -> None:
+        """Start capturing; returns when it really does, or raises LabError. Each that runs has a name of its own."""
+        file = DIRECTORY / f"{name}.pcap"
+        command = [sys.executable, "-I", sniff.__file__, BRIDGE, str(file)]
+        self.file = network.namespace.outside(file)
+        """The pcap file, as the driver reaches it while the namespace exists."""
+        self._sniffer = network.namespace.start(f"{name}.capture", command)
         self._sniffer.wait_for("listening", _READY_SECONDS)
 
     def stop(self) -> list[Packet]:
         """End the capture and return its packets in order."""
         self._sniffer.stop()
         return list(read_packets(self.file.read_bytes()))
-
-    @property
-    def file(self) -> Path:
-        """The pcap file, as the driver reaches it while the namespace exists."""
-        return self._namespace.outside(_FILE)
 
 
 def read_packets(pcap: bytes) -> Iterator[Packet]:
@@ -81,4 +78,7 @@ def _packet(time: float, frame: bytes) -> Packet | None:
     header = 8 if protocol == UDP else (segment[12] >> 4) * 4
     source_port, target_port = struct.unpack_from("!HH", segment)
     source, target = IPv4Address(ip[12:16]), IPv4Address(ip[16:20])
-    return Packet(time, protocol, source, source_port, target, target_port, segment[header:])
+    target_mac, source_mac = frame[:6].hex(":"), frame[6:12].hex(":")
+    return Packet(
+        time, source_mac, target_mac, protocol, source, source_port, target, target_port, segment[header:]
+    )

@@ -1,7 +1,6 @@
 """Our daemon as the lab's server, and the files that it serves there."""
 
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -9,21 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import iluvatar_pxe
+from iluvatar_pxe.fleet.models import TalosLayer
 from iluvatar_pxe.lab.ipxe import PROGRAMS
 from iluvatar_pxe.lab.kernel import StandIn
-from iluvatar_pxe.lab.namespace import DIRECTORY
+from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
 from iluvatar_pxe.lab.network import INTERFACE, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.process import Process
+from iluvatar_pxe.lab.stand_ins import add_programs, add_talos
+from iluvatar_pxe.settings import ENV_PREFIX
 
 STATE = DIRECTORY / "state"
 """The daemon's state directory, as programs inside the lab see it."""
+SETTINGS = DIRECTORY / "config.toml"
+"""The daemon's settings, as programs inside the lab see them."""
+LOG = DIRECTORY / "daemon.log"
+"""What the daemon prints: JSON, one object in a line."""
 
-_SETTINGS = DIRECTORY / "config.toml"
+_STATION = "server"
 _FLEET = DIRECTORY / "fleet"
 _ASSETS = DIRECTORY / "assets"
 _READY_SECONDS = 30.0
-_VERSION = "v1.13.9"
-_SCHEMATIC = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
+_TALOS = TalosLayer(
+    version="v1.13.9", schematic="376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,8 @@ class Server:
         """
         self._network = network
         self._namespace = network.namespace
-        self._station = network.add_station("server", SERVER_ADDRESS)
-        self._namespace.outside(_SETTINGS).write_text(_settings(), encoding="utf-8")
+        self._station = network.add_station(_STATION, SERVER_ADDRESS)
+        self._namespace.outside(SETTINGS).write_text(_settings(), encoding="utf-8")
         self.assets = _ASSETS
         """Where boot files lie, as programs inside the lab see it."""
         self.fleet = _FLEET
@@ -62,9 +69,7 @@ class Server:
         self._assets.mkdir()
         self.write_fleet({"fleet.yaml": b"domain: lab.home.arpa\n"})
         if programs is not None:
-            (self._assets / "ipxe").mkdir()
-            for name in PROGRAMS:
-                shutil.copyfile(programs / name, self._assets / "ipxe" / name)
+            add_programs(self._assets, programs, PROGRAMS)
 
     def write_fleet(self, files: Mapping[str, bytes]) -> None:
         """Write files of the fleet; a daemon that runs reads them at ``reload``."""
@@ -75,17 +80,22 @@ class Server:
 
     def offer_system(self, system: StandIn) -> None:
         """Let chain ``talos`` boot ``system``."""
-        folder = self._assets / "talos" / _SCHEMATIC / _VERSION
-        folder.mkdir(parents=True)
-        shutil.copyfile(system.kernel, folder / f"kernel-{system.architecture}")
-        shutil.copyfile(system.initramfs, folder / f"initramfs-{system.architecture}.xz")
-        layer = (
-            "talos:\n"
-            f"  version: {_VERSION}\n"
-            f"  schematic: {_SCHEMATIC}\n"
-            '  extraKernelArgs: ["console=ttyS0"]\n'
-        )
+        add_talos(self._assets, _TALOS, system)
+        layer = f"talos: {{version: {_TALOS.version}, schematic: {_TALOS.schematic}}}\n"
         self.write_fleet({"layers/arda.yaml": layer.encode()})
+
+    def mount(self, fleet: Path, assets: Path, stand_ins: Path) -> None:
+        """Serve a fleet and boot files of the host, read only; raises LabError.
+
+        ``stand_ins`` is a directory of boot files that come before those in ``assets``.
+        """
+        layers = ":".join(str(one).replace("\\", "\\\\").replace(":", "\\:") for one in (stand_ins, assets))
+        for command in (
+            ["mount", "--bind", str(fleet), str(_FLEET)],
+            ["mount", "-o", "remount,bind,ro", str(_FLEET)],
+            ["mount", "-t", "overlay", "-o", f"lowerdir={layers}", "assets", str(_ASSETS)],
+        ):
+            self._namespace.run(command)
 
     def unplug(self) -> None:
         """Pull the server's network cable; raises LabError."""
@@ -97,10 +107,9 @@ class Server:
 
     def start(self) -> Process:
         """Start the daemon and wait until it listens; raises LabError."""
-        package = Path(iluvatar_pxe.__file__).parent.parent
-        command = [sys.executable, "-m", "iluvatar_pxe", "serve", "--config", str(_SETTINGS)]
-        environment = {**os.environ, "PYTHONPATH": str(package), "PYTHONUNBUFFERED": "1"}
-        daemon = self._namespace.start("daemon", command, network=self._station, environment=environment)
+        daemon = self._namespace.start(
+            LOG.stem, _command("serve"), network=self._station, environment=_environment()
+        )
         daemon.wait_for(r'"event": "listening"', _READY_SECONDS)
         return daemon
 
@@ -123,6 +132,22 @@ def start_daemon(network: Network, system: StandIn, machine: Listed, programs: P
     return server.start()
 
 
+def ask(namespace: Namespace, *arguments: str) -> str:
+    """Run a command of ours beside the daemon, and return what it printed; raises LabError."""
+    return namespace.run(_command(*arguments), network=_STATION, environment=_environment())
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "iluvatar_pxe", *arguments, "--config", str(SETTINGS)]
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment for our own programs, without this host's settings."""
+    package = Path(iluvatar_pxe.__file__).parent.parent
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+    return {**rest, "PYTHONPATH": str(package), "PYTHONUNBUFFERED": "1"}
+
+
 def _settings() -> str:
     return (
         f'[network]\ninterfaces = ["{INTERFACE}"]\n'
@@ -130,5 +155,6 @@ def _settings() -> str:
         f'[control]\nsocket = "{DIRECTORY}/control.sock"\n'
         f'[assets]\ndirectory = "{_ASSETS}"\n'
         f'[fleet]\nsource = "{_FLEET}"\n'
+        "[simulate]\nas_real = true\n"
         '[log]\nformat = "json"\n'
     )

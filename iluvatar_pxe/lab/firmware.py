@@ -7,6 +7,9 @@ from typing import Literal
 from iluvatar_pxe.errors import LabError
 
 _OVMF = Path("/usr/share/OVMF")
+_AAVMF = Path("/usr/share/AAVMF")
+_ARM64_CPU = ("-cpu", "max,pauth=off,sve=off,sme=off")
+"""AAVMF 2025.02 offers no network boot on older models; without these extensions emulation takes a fifth less time."""
 _NO_PXE = tuple(
     argument
     for protocol in ("IPv4", "IPv6")
@@ -28,6 +31,8 @@ class Firmware:
     variables: Path | None = None
     """The firmware's code and a template of its variables; None: QEMU's built-in SeaBIOS."""
     arguments: tuple[str, ...] = ()
+    package: str = "ovmf"
+    """Debian's package of its files."""
 
     @property
     def card(self) -> str:
@@ -39,7 +44,7 @@ class Firmware:
         """Raise LabError when a file of this firmware is not on this machine."""
         for file in (self.option_rom, self.code, self.variables):
             if file is not None and not file.is_file():
-                raise LabError(f"{file} is missing; install the packages ovmf and ipxe-qemu")
+                raise LabError(f"{file} is missing; install the package {self.package}")
 
 
 FIRMWARE = {
@@ -51,6 +56,7 @@ FIRMWARE = {
             emulator="qemu-system-x86_64",
             machine="pc,graphics=off",  # SeaBIOS then writes to the serial port
             option_rom=Path("/usr/lib/ipxe/qemu/pxe-virtio.rom"),
+            package="ipxe-qemu",
         ),
         Firmware(
             kind="uefi-x64",
@@ -68,6 +74,26 @@ FIRMWARE = {
             code=_OVMF / "OVMF_CODE_4M.fd",
             variables=_OVMF / "OVMF_VARS_4M.fd",
             arguments=_NO_PXE,
+        ),
+        Firmware(
+            kind="uefi-arm64",
+            architecture="arm64",
+            emulator="qemu-system-aarch64",
+            machine="virt",
+            code=_AAVMF / "AAVMF_CODE.fd",
+            variables=_AAVMF / "AAVMF_VARS.fd",
+            arguments=_ARM64_CPU,
+            package="qemu-efi-aarch64",
+        ),
+        Firmware(
+            kind="uefi-arm64-http",
+            architecture="arm64",
+            emulator="qemu-system-aarch64",
+            machine="virt",
+            code=_AAVMF / "AAVMF_CODE.fd",
+            variables=_AAVMF / "AAVMF_VARS.fd",
+            arguments=(*_ARM64_CPU, *_NO_PXE),
+            package="qemu-efi-aarch64",
         ),
     )
 }

@@ -1,16 +1,20 @@
 """A machine of the lab: QEMU with real firmware, one network card and, if asked for, a disk."""
 
+import os
 import shutil
+from pathlib import Path
 from uuid import UUID, uuid5
 
+from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.disk import add_disk
 from iluvatar_pxe.lab.firmware import Firmware
 from iluvatar_pxe.lab.hands import CARD, monitor_arguments
 from iluvatar_pxe.lab.namespace import DIRECTORY, require_tools
-from iluvatar_pxe.lab.network import Network
+from iluvatar_pxe.lab.network import PLUG, Network
 from iluvatar_pxe.lab.process import Process
 
 _MEMORY_MIB = 1024
+_TUN = Path("/dev/net/tun")
 _UUIDS = UUID("6f3b8a52-55b0-4d0e-9c58-0d6a1c1d7e10")
 """A machine's UUID is made from its MAC: the same machine at every boot, and no bogus value."""
 
@@ -22,10 +26,12 @@ def start_guest(
 
     It boots from the network, then from its disk if it has one.
 
-    Raises LabError when the emulator or a firmware file is missing.
+    Raises LabError when the emulator, a firmware file or the right to plug in a machine is missing.
     """
     firmware.check()
     require_tools(firmware.emulator)
+    if not os.access(_TUN, os.R_OK | os.W_OK):
+        raise LabError(f"{_TUN} cannot be opened, so no machine can be plugged in; run this as root")
     argv = [
         firmware.emulator,
         "-nodefaults",
@@ -38,7 +44,7 @@ def start_guest(
         *("-display", "none"),
         *("-serial", "stdio"),
         *("-device", "virtio-rng-pci"),  # newer OVMF has no network without entropy
-        *("-netdev", f"tap,id=lan,ifname={network.add_tap()},script=no,downscript=no"),
+        *("-netdev", f"tap,id=lan,script={PLUG},downscript=no"),
         *("-device", f"{firmware.card},id={CARD},netdev=lan,mac={mac},bootindex=1"),
         *(add_disk(network.namespace, firmware, name) if disk else ()),
         *monitor_arguments(name),

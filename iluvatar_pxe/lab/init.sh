@@ -4,6 +4,10 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 dmesg -n 1
+for console in /dev/ttyAMA0 /dev/ttyS0; do
+    [ -c "$console" ] && exec >"$console" 2>&1 && break
+done
+echo
 for module in /modules/*; do insmod "$module"; done
 ip link set lo up
 ip link set eth0 up

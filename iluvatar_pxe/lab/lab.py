@@ -1,19 +1,15 @@
 """The private virtual network as a whole: a router, and machines that boot from whatever serves there."""
 
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.lab.capture import Capture
-from iluvatar_pxe.lab.firmware import firmware_named
-from iluvatar_pxe.lab.guest import start_guest
+from iluvatar_pxe.lab.attempt import watched
 from iluvatar_pxe.lab.namespace import Namespace
 from iluvatar_pxe.lab.network import Network
 from iluvatar_pxe.lab.router import start_router
-from iluvatar_pxe.lab.stages import stage_times
 
 MAC = "52:54:00:77:00:01"
 BOOT_SECONDS = 180.0
@@ -37,16 +33,17 @@ class Boot:
 class Lab:
     """The network and its router while the ``with`` block runs; raises LabError where it cannot be built."""
 
-    def __init__(self) -> None:
-        """Make nothing yet: entering the block does."""
-        self.namespace = Namespace()
+    def __init__(self, joined: int = 0) -> None:
+        """Make nothing yet: entering the block does. ``joined``: a process in the lab of another driver, to use that."""
+        self.namespace = Namespace(joined)
 
     def __enter__(self) -> Self:
-        """Build the segment and start the router."""
+        """Build the segment and start the router, where they are not there yet."""
         self.namespace.__enter__()
         try:
             self.network = Network(self.namespace)
-            self.router = start_router(self.network)
+            if not self.namespace.is_joined:
+                self.router = start_router(self.network)
         except BaseException:
             self.namespace.__exit__(None, None, None)
             raise
@@ -64,19 +61,12 @@ class Lab:
         ``pcap`` keeps what went over the wire. Raises LabError, after ``timeout`` seconds at the latest,
         with the end of the serial console and of the log of everything that served it.
         """
-        capture = Capture(self.network)
-        guest = start_guest(self.network, firmware_named(kind), MAC)
-        try:
-            last = guest.wait_for(r"^LAB (?:failed=|config-url=(\S+) sha256=(\S+))", timeout)
-            guest.wait(_POWER_OFF_SECONDS)
-        except LabError as error:
-            raise LabError("\n".join([str(error), *self.namespace.tails(but=guest)])) from error
-        finally:
-            guest.stop(how=signal.SIGKILL)
-            packets = capture.stop()
-            if pcap is not None:
-                pcap.write_bytes(capture.file.read_bytes())
+        with watched(self.network, kind, MAC, pcap) as machine:
+            guest = machine.console
+            try:
+                last = guest.wait_for(r"^LAB (?:failed=|config-url=(\S+) sha256=(\S+))", timeout)
+                guest.wait(_POWER_OFF_SECONDS)
+            except LabError as error:
+                raise LabError("\n".join([str(error), *self.namespace.tails(but=guest)])) from error
         command_line = guest.wait_for(r"^LAB cmdline=(.*)$", 0)[1]
-        return Boot(
-            stage_times(packets, guest.started), command_line, last[1] or "", last[2] or "", guest.output
-        )
+        return Boot(machine.stages, command_line, last[1] or "", last[2] or "", guest.output)

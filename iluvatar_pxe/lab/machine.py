@@ -9,11 +9,10 @@ from iluvatar_pxe.lab.guest import start_guest
 from iluvatar_pxe.lab.namespace import Namespace
 from iluvatar_pxe.lab.network import Network
 from iluvatar_pxe.lab.process import Process
+from iluvatar_pxe.lab.screen import without_escapes
 
 COLUMNS = 80
 """Characters in a line of a text screen."""
-
-_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?=]*[A-Za-z]|.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Machine:
     @property
     def screen(self) -> str:
         """What it has written until now, without colours and cursor movements."""
-        return _ESCAPE.sub("", self.console.output)
+        return without_escapes(self.console.output)
 
     def shows(self, pattern: str, timeout: float, *, since: int = 0) -> re.Match[str]:
         """Wait until ``pattern`` is on the screen, also in a line not ended yet; raises LabError."""

@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.lab.namespace import Namespace
+from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
 
 BRIDGE = "lab0"
 ROUTER_ADDRESS = "10.77.0.1"
@@ -11,15 +10,21 @@ SERVER_ADDRESS = "10.77.0.2"
 PREFIX_LENGTH = 24
 INTERFACE = "eth0"
 """The interface name that every station has."""
+PLUG = DIRECTORY / "plug"
+"""A script that puts the cable of a machine, a tap that QEMU has made, into the segment."""
 
 
 class Network:
     """The segment inside ``namespace``; it ends with the namespace."""
 
     def __init__(self, namespace: Namespace) -> None:
-        """Make the bridge; raises LabError when the kernel refuses."""
+        """Make the bridge, which joined namespaces have already; raises LabError when the kernel refuses."""
         self.namespace = namespace
-        self._taps = 0
+        if namespace.is_joined:
+            return
+        plug = namespace.outside(PLUG)
+        plug.write_text(f'#!/bin/sh\nexec ip link set "$1" master {BRIDGE} up\n', encoding="ascii")
+        plug.chmod(0o755)
         namespace.run(["ip", "link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"])
         namespace.run(["ip", "link", "set", BRIDGE, "up"])
 
@@ -37,14 +42,3 @@ class Network:
     def set_link(self, name: str, state: Literal["up", "down"]) -> None:
         """Put in or pull the cable of a station; raises LabError."""
         self.namespace.run(["ip", "link", "set", name, state])
-
-    def add_tap(self) -> str:
-        """Attach a tap for one machine and return the interface's name; raises LabError."""
-        tap = f"tap{self._taps}"
-        self._taps += 1
-        try:
-            self.namespace.run(["ip", "tuntap", "add", tap, "mode", "tap"])
-        except LabError as error:
-            raise LabError(f"{error}; run as root, or as a user who may open /dev/net/tun") from error
-        self.namespace.run(["ip", "link", "set", tap, "master", BRIDGE, "up"])
-        return tap

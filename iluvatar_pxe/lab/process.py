@@ -6,7 +6,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from iluvatar_pxe.errors import LabError
@@ -25,8 +27,10 @@ class Process:
     fork once: signals go to the program itself.
     """
 
-    def __init__(self, name: str, popen: subprocess.Popen[bytes], pid: int, started: float) -> None:
-        """Take over ``popen``, whose program has the process id ``pid``."""
+    def __init__(
+        self, name: str, popen: subprocess.Popen[bytes], pid: int, started: float, log: Path | None
+    ) -> None:
+        """Take over ``popen``, whose program has the process id ``pid``; ``log`` gets a copy of its output."""
         self.name = name
         self.pid = pid
         self.started = started
@@ -35,7 +39,8 @@ class Process:
         self._output = bytearray()
         self._changed = threading.Condition()
         self._ended = False
-        self._reader = threading.Thread(target=self._read, name=f"lab-{name}", daemon=True)
+        copy = (log or Path(os.devnull)).open("wb", buffering=0)
+        self._reader = threading.Thread(target=self._read, args=(copy,), name=f"lab-{name}", daemon=True)
         self._reader.start()
 
     @property
@@ -67,6 +72,31 @@ class Process:
                 self._changed.wait(remaining)
         return match
 
+    def lines(self) -> Iterator[str]:
+        """Yield every line when it is complete, until the program has ended."""
+        shown = 0
+        while True:
+            with self._changed:
+                ended, text = self._ended, self._text(whole_lines=True)
+                if not ended and len(text) <= shown:
+                    self._changed.wait()
+                    continue
+            yield from text[shown:].splitlines()
+            shown = len(text)
+            if ended:
+                return
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self._popen.poll() is not None
+
+    def ends_within(self, timeout: float) -> bool:
+        """Say whether it has ended after ``timeout`` seconds at most."""
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(timeout)
+        return self.has_ended
+
     def wait(self, timeout: float) -> int:
         """Return the exit status; raises LabError when it still runs after ``timeout`` seconds."""
         try:
@@ -97,11 +127,12 @@ class Process:
             except ProcessLookupError:
                 return  # it ended by itself in this moment
 
-    def _read(self) -> None:
+    def _read(self, copy: FileIO) -> None:
         stream = self._popen.stdout
         assert stream is not None  # noqa: S101 - start() always makes the pipe
-        with stream:
+        with stream, copy:
             while chunk := os.read(stream.fileno(), 65536):
+                copy.write(chunk)
                 with self._changed:
                     self._output += chunk
                     self._changed.notify_all()
@@ -111,11 +142,15 @@ class Process:
 
 
 def start(
-    name: str, prefix: Sequence[str], argv: Sequence[str], environment: Mapping[str, str] | None = None
+    name: str,
+    prefix: Sequence[str],
+    argv: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> Process:
     """Start ``argv`` behind ``prefix`` (a command that forks once, then runs it) in a session of its own.
 
-    Returns when the program itself runs; raises LabError when it cannot be started.
+    ``log`` is a file that gets a copy of what it prints. Returns when the program itself runs; raises LabError when it cannot be started.
     """
     popen = subprocess.Popen(  # noqa: S603 - argument lists made here
         [*prefix, "sh", "-c", _ANNOUNCE, name, *argv],
@@ -131,10 +166,16 @@ def start(
         pid = await_child(popen, name)
         started = time.time()
         go.write(b"\n")
-    return Process(name, popen, pid, started)
+    return Process(name, popen, pid, started, log)
 
 
-def run_command(argv: Sequence[str], shown: str, timeout: float, directory: Path | None = None) -> str:
+def run_command(
+    argv: Sequence[str],
+    shown: str,
+    timeout: float,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """Run a short command and return what it printed.
 
     Raises LabError that calls the command ``shown`` when it fails or takes more than ``timeout`` seconds.
@@ -143,6 +184,7 @@ def run_command(argv: Sequence[str], shown: str, timeout: float, directory: Path
         result = subprocess.run(  # noqa: S603 - argument lists made here
             argv,
             cwd=directory,
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -15,12 +15,18 @@ REFERENCE: Mapping[str, Mapping[str, float]] = {
     ),
     "uefi-x64": dict(zip(STAGES, (5.2, 8.9, 10.0, 12.1, 27.9, 36.4), strict=True)),
     "uefi-x64-http": dict(zip(STAGES, (5.5, 9.3, 9.4, 11.5, 27.2, 36.0), strict=True)),
+    "uefi-arm64": dict(zip(STAGES, (6.7, 10.3, 11.6, 21.1, 25.0, 30.8), strict=True)),
+    "uefi-arm64-http": dict(zip(STAGES, (7.1, 10.8, 11.1, 20.5, 24.4, 30.9), strict=True)),
 }
-"""Seconds after switching on, with dnsmasq in place of the daemon and iPXE of 2019, by kind of firmware."""
+"""Seconds after switching on, with dnsmasq in place of the daemon, by kind of firmware.
+
+iPXE is of 2019, but for arm64, where Debian first had it in 2025.
+"""
 
 _DISCOVER, _ACK = 1, 5
 _MESSAGE_TYPE, _USER_CLASS = 53, 77
 _DHCP_SERVER_PORT, _TFTP_PORT = 67, 69
+_CHADDR = slice(28, 34)
 _OPTIONS_START = 240
 _RRQ = b"\x00\x01"
 _NBP_SUFFIXES = (".efi", ".kpxe")
@@ -41,6 +47,22 @@ def stage_times(packets: Sequence[Packet], started: float) -> dict[str, float]:
         "config fetched": [packet for packet, path in requests[kernel:] if path.endswith("config.yaml")][:1],
     }
     return {stage: packets[0].time - started for stage, packets in found.items() if packets}
+
+
+def packets_of(mac: str, packets: Iterable[Packet]) -> list[Packet]:
+    """Return the packets from and to one machine, DHCP answers to everybody among them."""
+    return [
+        packet
+        for packet in packets
+        if mac in {packet.source_mac, packet.target_mac}
+        or (_is_dhcp(packet) and packet.payload[_CHADDR] == bytes.fromhex(mac.replace(":", "")))
+    ]
+
+
+def next_stage(times: Mapping[str, float]) -> str | None:
+    """Return the stage after the last that was reached, or None after the last of all."""
+    reached = max((STAGES.index(stage) for stage in times), default=-1)
+    return None if reached == len(STAGES) - 1 else STAGES[reached + 1]
 
 
 def stage_table(rows: Iterable[tuple[str, Mapping[str, float]]]) -> list[str]:
@@ -95,9 +117,13 @@ def _message_type(packet: Packet) -> int:
     return int.from_bytes(_option(packet, _MESSAGE_TYPE))
 
 
+def _is_dhcp(packet: Packet) -> bool:
+    return packet.protocol == UDP and _DHCP_SERVER_PORT in {packet.source_port, packet.target_port}
+
+
 def _option(packet: Packet, wanted: int) -> bytes:
     """Return a DHCP option's value, empty when the packet has none (or is no DHCP)."""
-    if packet.protocol != UDP or _DHCP_SERVER_PORT not in {packet.source_port, packet.target_port}:
+    if not _is_dhcp(packet):
         return b""
     options = packet.payload[_OPTIONS_START:]
     while options and options[0] != 255:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_pxe.lab.daemon import STATE, Listed, start_daemon
+from iluvatar_pxe.lab.firmware import firmware_named
 from iluvatar_pxe.lab.kernel import StandIn
 from iluvatar_pxe.lab.lab import MAC, Lab
 
@@ -34,6 +35,8 @@ CASES = [
     Case("uefi-x64 PXE, current iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}),
     Case("uefi-x64 PXE, Debian 12's iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}, own_programs=True),
     Case("uefi-x64 HTTP Boot, current iPXE", "uefi-x64-http", {"discover", "nbp"}),
+    Case("uefi-arm64 PXE, current iPXE", "uefi-arm64", {"discover", "boot-server", "nbp"}),
+    Case("uefi-arm64 HTTP Boot, current iPXE", "uefi-arm64-http", {"discover", "nbp"}),
 ]
 
 
@@ -41,6 +44,7 @@ CASES = [
 def test_machine_fetches_its_config(
     case: Case,
     system: StandIn,
+    system_arm64: StandIn,
     current: Path,
     boot_rows: list[tuple[str, str, dict[str, float]]],
     tmp_path: Path,
@@ -48,8 +52,9 @@ def test_machine_fetches_its_config(
     programs = None if case.own_programs else current
     if case.own_programs and current == OWN_PROGRAMS:
         pytest.skip("this host's own iPXE is a current one")
+    booted = system_arm64 if firmware_named(case.firmware).architecture == "arm64" else system
     with Lab() as lab:
-        daemon = start_daemon(lab.network, system, Listed(MAC, CONFIG), programs)
+        daemon = start_daemon(lab.network, booted, Listed(MAC, CONFIG), programs)
         boot = lab.boot(case.firmware)
         stopped = daemon.stop()
         shutil.copytree(lab.namespace.outside(STATE), tmp_path / "state")

@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,16 @@ def test_a_deadline_is_kept() -> None:
             process.wait_for("ready", 0.05)
     finally:
         process.stop()
+
+
+def test_lines_come_when_they_are_complete_and_end_with_the_program(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = start("program", FORK, ["sh", "-c", "echo one; printf two; read -r end; echo three"], log=log)
+    lines = process.lines()
+    assert next(lines) == "one"
+    assert list(lines) == ["twothree"]  # its standard input is empty, so it went on
+    assert process.wait(10) == 0
+    assert log.read_text() == process.output
 
 
 def test_stop_signals_the_program_itself_and_returns_its_status() -> None:

@@ -1,14 +1,29 @@
 import struct
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.capture import TCP, UDP, Packet, read_packets
-from iluvatar_pxe.lab.stages import REFERENCE, STAGES, stage_table, stage_times
+from iluvatar_pxe.lab.stages import REFERENCE, STAGES, next_stage, packets_of, stage_table, stage_times
 
 GUEST, ROUTER, SERVER = (IPv4Address(address) for address in ("10.77.0.150", "10.77.0.1", "10.77.0.2"))
 NOBODY, EVERYBODY = IPv4Address("0.0.0.0"), IPv4Address("255.255.255.255")
+MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
+MACS = {GUEST: MAC, NOBODY: MAC, EVERYBODY: "ff:ff:ff:ff:ff:ff", ROUTER: OTHER, SERVER: OTHER}
+
+
+def packet(
+    time: float,
+    protocol: int,
+    source: IPv4Address,
+    sport: int,
+    target: IPv4Address,
+    port: int,
+    payload: bytes,
+) -> Packet:
+    return Packet(time, MACS[source], MACS[target], protocol, source, sport, target, port, payload)
 
 
 def dhcp(time: float, kind: int, source: IPv4Address = NOBODY, user_class: bytes = b"") -> Packet:
@@ -16,19 +31,20 @@ def dhcp(time: float, kind: int, source: IPv4Address = NOBODY, user_class: bytes
         b"\0" + bytes([53, 1, kind]) + (bytes([77, len(user_class)]) + user_class if user_class else b"")
     )
     ports = (67, 68) if source != NOBODY else (68, 67)
-    return Packet(time, UDP, source, ports[0], EVERYBODY, ports[1], bytes(240) + options + b"\xff")
+    head = bytes(28) + bytes.fromhex(MAC.replace(":", "")) + bytes(240 - 34)
+    return packet(time, UDP, source, ports[0], EVERYBODY, ports[1], head + options + b"\xff")
 
 
 def get(time: float, path: str, port: int = 40000) -> Packet:
-    return Packet(time, TCP, GUEST, port, SERVER, 8080, f"GET {path} HTTP/1.1\r\n\r\n".encode())
+    return packet(time, TCP, GUEST, port, SERVER, 8080, f"GET {path} HTTP/1.1\r\n\r\n".encode())
 
 
 def rrq(time: float, name: str, port: int) -> Packet:
-    return Packet(time, UDP, GUEST, port, SERVER, 69, b"\0\1" + name.encode() + b"\0octet\0")
+    return packet(time, UDP, GUEST, port, SERVER, 69, b"\0\1" + name.encode() + b"\0octet\0")
 
 
 def data(time: float, port: int, protocol: int = UDP) -> Packet:
-    return Packet(time, protocol, SERVER, 50000, GUEST, port, b"data")
+    return packet(time, protocol, SERVER, 50000, GUEST, port, b"data")
 
 
 SYSTEM = [
@@ -88,6 +104,22 @@ def test_a_boot_that_ends_early_has_only_the_stages_it_reached() -> None:
     assert stage_times([], 100.0) == {}
 
 
+def test_of_two_machines_each_has_its_own_packets() -> None:
+    own = [dhcp(105.0, 1), dhcp(105.1, 2, SERVER), get(106.0, "/boot.ipxe"), data(107.0, 1001)]
+    others = [replace(get(106.5, "/boot.ipxe"), source_mac=OTHER), replace(own[1], payload=bytes(300))]
+    assert packets_of(MAC, [*own, *others]) == own
+
+
+@pytest.mark.parametrize(
+    ("reached", "expected"),
+    [((), "DISCOVER"), (("DISCOVER", "script"), "config fetched"), (STAGES, None)],
+)
+def test_what_comes_after_the_last_stage_is_what_was_not_reached(
+    reached: tuple[str, ...], expected: str | None
+) -> None:
+    assert next_stage(dict.fromkeys(reached, 1.0)) == expected
+
+
 def test_the_table_has_a_column_for_every_stage() -> None:
     heading, row = stage_table([("bios", REFERENCE["bios"])])
     assert [heading.find(stage) > 0 for stage in STAGES] == [True] * len(STAGES)
@@ -103,12 +135,13 @@ def frame(payload: bytes, *, protocol: int = UDP, fragment: int = 0) -> bytes:
     header = bytes(8) if protocol == UDP else bytes(12) + b"\x60" + bytes(11)
     segment = struct.pack("!HH", 68, 67) + header[4:] + payload
     ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 0, fragment, 64, protocol, 0)
-    return bytes(12) + b"\x08\x00" + ip + GUEST.packed + SERVER.packed + segment + b"padding"
+    macs = bytes.fromhex((OTHER + MAC).replace(":", ""))
+    return macs + b"\x08\x00" + ip + GUEST.packed + SERVER.packed + segment + b"padding"
 
 
 def test_packets_are_read_without_padding_and_headers() -> None:
     udp, tcp = read_packets(pcap(frame(b"hello"), frame(b"GET", protocol=TCP)))
-    assert udp == Packet(7.5, UDP, GUEST, 68, SERVER, 67, b"hello")
+    assert udp == Packet(7.5, MAC, OTHER, UDP, GUEST, 68, SERVER, 67, b"hello")
     assert tcp.payload == b"GET"
 
 

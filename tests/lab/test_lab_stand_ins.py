@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from iluvatar_pxe.assets.catalogue import list_assets
+from iluvatar_pxe.boot.chains.raspberry_pi import FOLDER
+from iluvatar_pxe.boot.chains.talos import asset_names
+from iluvatar_pxe.errors import LabError
+from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.lab.kernel import StandIn
+from iluvatar_pxe.lab.stand_ins import IMAGE, add_raspberry_pi, add_talos, talos_of, write_fleet
+from iluvatar_pxe.machines.states import Role
+
+
+def test_the_fleet_has_a_place_and_a_config_for_every_kind_of_machine(tmp_path: Path) -> None:
+    write_fleet(tmp_path / "new" / "fleet", countdown=2)
+    fleet = read_fleet(tmp_path / "new" / "fleet")
+    assert fleet.settings.enrolment.countdown == 2
+    assert fleet.arda
+    assert set(fleet.arda.config) == {Role.CONTROLPLANE, Role.WORKER}
+    assert fleet.ainur
+    assert fleet.ainur.image == IMAGE
+    assert {rule.layer for rule in fleet.settings.rules} == {"arda", "ainur"}
+
+
+def test_stand_ins_have_the_names_that_the_fleet_asks_for(tmp_path: Path) -> None:
+    write_fleet(tmp_path / "fleet")
+    (tmp_path / "kernel").write_bytes(b"kernel")
+    (tmp_path / "initramfs").write_bytes(b"initramfs")
+    talos, assets = talos_of(tmp_path / "fleet"), tmp_path / "assets"
+    add_talos(assets, talos, StandIn("arm64", tmp_path / "kernel", tmp_path / "initramfs"))
+    add_raspberry_pi(assets)
+    assert talos
+    ready = list_assets(assets, tmp_path / "none").names
+    assert ready >= {
+        *asset_names(talos, "arm64"),
+        *(f"{FOLDER}/{IMAGE}/{name}" for name in ("start4.elf", "vmlinuz")),
+    }
+    assert (assets / FOLDER / IMAGE / "start4.elf").read_bytes().startswith(b"stand-in for start4.elf")
+
+
+def test_a_fleet_without_talos_is_named(tmp_path: Path) -> None:
+    (tmp_path / "fleet.yaml").write_text("domain: lab.home.arpa\n")
+    assert talos_of(tmp_path) is None
+    with pytest.raises(LabError, match=r"no layers/arda\.yaml"):
+        add_talos(tmp_path, None, StandIn("amd64", tmp_path, tmp_path))
