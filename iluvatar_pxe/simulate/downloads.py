@@ -1,0 +1,121 @@
+"""Downloads as firmware makes them, by TFTP and by HTTP; bodies are counted and hashed, not kept."""
+
+import asyncio
+from ipaddress import IPv4Address
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from iluvatar_pxe.errors import NoAnswerError, NoFileError, SimulateError
+from iluvatar_pxe.simulate.attachment import Attachment
+from iluvatar_pxe.simulate.content import Content
+from iluvatar_pxe.simulate.tftp_download import Download, Manner, Outcome
+
+MARK = "iluvatar-simulate"
+"""At the end of every User-Agent."""
+_PIECE = 256 * 1024
+_ERRORS = {Outcome.MISSING: NoFileError, Outcome.SILENCE: NoAnswerError, Outcome.REFUSED: SimulateError}
+
+
+async def by_tftp(attachment: Attachment, server: IPv4Address, name: str, manner: Manner) -> Content:
+    """Fetch a file, or find out that it is there; raises NoFileError, NoAnswerError or SimulateError."""
+    loop = asyncio.get_running_loop()
+    channel = attachment.udp()
+    try:
+        download = Download(name, (str(server), attachment.ports.tftp), manner, loop.time())
+        while True:
+            for datagram, peer in download.datagrams_to_send():
+                channel.send(datagram, peer)
+            if (deadline := download.deadline()) is None:
+                break
+            heard = await channel.receive(deadline - loop.time())
+            if heard:
+                download.receive(*heard, loop.time())
+            else:
+                download.expire(loop.time())
+    finally:
+        channel.close()
+    if error := _ERRORS.get(download.outcome or Outcome.DONE):
+        raise error(f"{name}: {download.reason}")
+    return download.content
+
+
+class HttpClient:
+    """One machine's HTTP connections; ``close`` ends them."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self._session:
+            await self._session.close()
+
+    async def get(self, url: str, agent: str, seconds: float) -> Content:
+        """Fetch a file; ``seconds`` without a byte are too many. Raises NoFileError, NoAnswerError or SimulateError."""
+        content = Content()
+        try:
+            async with self._request("GET", url, agent, seconds) as response:
+                _check(response)
+                async for piece in response.content.iter_chunked(_PIECE):
+                    content.add(piece)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoAnswerError(f"HTTP: {_words(error)}") from error
+        return content
+
+    async def head(self, url: str, agent: str, seconds: float) -> int:
+        """Ask how long a file is, as HTTP Boot does first; raises as ``get``."""
+        try:
+            async with self._request("HEAD", url, agent, seconds) as response:
+                _check(response)
+                size = response.headers.get("Content-Length", "")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoAnswerError(f"HTTP: {_words(error)}") from error
+        if not size.isdecimal():
+            raise SimulateError("the HTTP server does not say how long the file is")
+        return int(size)
+
+    def _request(
+        self, method: str, url: str, agent: str, seconds: float
+    ) -> "aiohttp.client._RequestContextManager":
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not _is_literal(parts.hostname or ""):
+            raise SimulateError(
+                f"{url} is no http:// address with an IPv4 address as host: firmware may have no DNS"
+            )
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=self._attachment.connector(),
+                skip_auto_headers=("Accept", "Accept-Encoding"),
+                auto_decompress=False,
+            )
+        return self._session.request(
+            method,
+            URL(url, encoded=True),
+            headers={"User-Agent": f"{agent} {MARK}"},
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds),
+        )
+
+
+def _check(response: aiohttp.ClientResponse) -> None:
+    if 300 <= response.status < 400:
+        raise SimulateError(f"the HTTP server redirects ({response.status}), which firmware does not follow")
+    if response.status == 404:
+        raise NoFileError("the HTTP server has no such file (404)")
+    if response.status != 200:
+        raise SimulateError(f"the HTTP server answers {response.status}")
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        IPv4Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,57 @@
+"""The stages of a boot, with the time that each took."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from iluvatar_pxe.errors import SimulateError
+
+
+@dataclass(slots=True)
+class Stage:
+    """One stage. ``detail`` says what came of it; a stage that failed has no end."""
+
+    name: str
+    detail: str = ""
+    milliseconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Stages:
+    """The stages until now; ``clock`` counts seconds."""
+
+    clock: Callable[[], float]
+    done: list[Stage] = field(default_factory=list)
+    failed: str = ""
+    """The stage that did not come to its end."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Stage]:
+        """Time a stage; the block may set its ``detail``."""
+        stage, began = Stage(name), self.clock()
+        self.failed = ""
+        try:
+            yield stage
+        except SimulateError:
+            self.failed = self.failed or name
+            raise
+        stage.milliseconds = (self.clock() - began) * 1000
+        self.done.append(stage)
+
+    @property
+    def milliseconds(self) -> float:
+        """How long all of them took."""
+        return sum(stage.milliseconds for stage in self.done)
+
+    def by_name(self) -> dict[str, float]:
+        """Return the milliseconds of each name, in order; what was done twice is added up."""
+        sums: dict[str, float] = {}
+        for stage in self.done:
+            sums[stage.name] = sums.get(stage.name, 0.0) + stage.milliseconds
+        return sums
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the smallest value that ``percent`` of ``values``, of which there is at least one, do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

@@ -1,0 +1,47 @@
+"""A network with our daemon, everything that any simulated kind fetches, and a station that they have their cards on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from support.pi import IMAGE
+from support.stations import Site, site
+
+from iluvatar_pxe.boot.chains.raspberry_pi import FOLDER
+from iluvatar_pxe.lab.router import start_router
+
+PCS = "pcs"
+FLEET = """domain: lab.home.arpa
+enrolment: {mode: join, countdown: 3}
+rules:
+  - {name: Pis, match: {firmware: raspberry-pi}, layer: ainur, role: agent}
+  - {name: PCs, match: {manufacturer: iluvatar-pxe}, layer: arda, role: worker}
+"""
+SCHEMATIC = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
+HELD, LOCAL = "02:00:00:00:00:0f", "02:00:00:00:00:0e"
+FILES = {
+    "fleet.yaml": FLEET,
+    "layers/ainur.yaml": "image: ubuntu\n",
+    "layers/arda.yaml": f"talos: {{version: v1.13.9, schematic: {SCHEMATIC}}}\nconfig: {{controlplane: configs/one.yaml, worker: configs/one.yaml}}\n",
+    "machines/held.yaml": f'match: {{macs: ["{HELD}"]}}\nchain: hold\n',
+    "machines/local.yaml": f'match: {{macs: ["{LOCAL}"]}}\nintent: local\n',
+    "configs/one.yaml": "machine: {type: worker}\n",
+}
+ASSETS = (
+    *(f"ipxe/{name}" for name in ("undionly.kpxe", "snponly.efi", "ipxe-arm64.efi")),
+    *(f"talos/{SCHEMATIC}/v1.13.9/{name}" for name in ("kernel-arm64", "initramfs-arm64.xz")),
+    *(f"{FOLDER}/ubuntu/{name}" for name in IMAGE),
+)
+
+
+@contextmanager
+def simulated_site() -> Iterator[Site]:
+    """Build it, with a router, and start the daemon."""
+    with site() as built:
+        assets = built.namespace.outside(built.server.assets)
+        for name in ASSETS:
+            (assets / name).parent.mkdir(parents=True, exist_ok=True)
+            (assets / name).write_bytes(bytes(1501))
+        start_router(built.network)
+        built.network.add_station(PCS, "10.77.0.50")
+        built.start(FILES)
+        yield built
