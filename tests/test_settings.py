@@ -180,7 +180,10 @@ def test_other_variables_are_not_read() -> None:
         ),
         ("[tftp]\nmax_blksize = 7\n", r"config\.toml: tftp\.max_blksize: .*8, but it is 7; correct it"),
         ('[network]\ninterfaces = "eth0"\n', r'config\.toml: network\.interfaces: .*list such as \["a", .*'),
-        ("[network]\ninterfaces = []\n", r"config\.toml: network\.interfaces: .*name an interface, or auto, but .*"),
+        (
+            "[network]\ninterfaces = []\n",
+            r"config\.toml: network\.interfaces: .*name an interface, or auto, but .*",
+        ),
         ("[network]\ninterfaces = [1]\n", r"config\.toml: network\.interfaces: .*string, but it is 1; .*"),
         ('[network]\ninterfaces = ["a/b"]\n', r"config\.toml: network\.interfaces: .*interface's name .*"),
         ('[network]\ninterfaces = ["abcdefghijklmnop"]\n', r"config\.toml: network\.interfaces: .*15 char.*"),

@@ -193,7 +193,9 @@ def _show_many(page: Data) -> None:
 
 def _print(shown: Table | str) -> None:
     width = None if os.isatty(1) else 160
-    Console(highlight=False, markup=False, width=width, soft_wrap=isinstance(shown, str)).print(shown)
+    Console(highlight=False, markup=False, emoji=False, width=width, soft_wrap=isinstance(shown, str)).print(
+        shown
+    )
 
 
 def _reason(report: Report) -> str:

@@ -4,6 +4,9 @@ from iluvatar_pxe.lab.namespace import DIRECTORY, require_tools
 from iluvatar_pxe.lab.network import INTERFACE, ROUTER_ADDRESS, Network
 from iluvatar_pxe.lab.process import Process
 
+LEASES = 51, 253
+"""The first and the last address that it hands out; stations have others."""
+
 _READY_SECONDS = 10.0
 
 
@@ -17,7 +20,7 @@ def start_router(network: Network) -> Process:
 
 
 def _dnsmasq() -> list[str]:
-    first, last = (f"{ROUTER_ADDRESS.rpartition('.')[0]}.{host}" for host in (100, 199))
+    first, last = (f"{ROUTER_ADDRESS.rpartition('.')[0]}.{host}" for host in LEASES)
     return [
         "dnsmasq",
         "--no-daemon",  # also: keep the user, which a user namespace cannot change
