@@ -6,8 +6,9 @@ follow: a new start would help against neither.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -23,8 +24,8 @@ _BROADCAST = "255.255.255.255"
 _AGAIN = 1.0
 """Seconds until a TFTP request is sent again: a datagram may be lost in a flood."""
 
-Question = tuple[str, Awaitable[object]]
-"""Who is asked, and what ends when there was an answer."""
+Question = tuple[str, Callable[[], Awaitable[object]]]
+"""Who is asked, and what asks, which ends when there was an answer."""
 
 
 class SelfCheck:
@@ -37,7 +38,7 @@ class SelfCheck:
 
     async def problem(self, patience: float) -> str | None:
         """Return in one line what gave no answer for ``patience`` seconds, or None."""
-        asked = [_silence(who, answer, patience) for who, answer in self._questions()]
+        asked = [_silence(who, ask, patience) for who, ask in self._questions()]
         silent = [who for who in await asyncio.gather(*asked) if who]
         silent += [f"DHCP at {address}:{port}" for address, port in self._unbound()]
         return f"no answer from {', '.join(silent)}" if silent else None
@@ -50,11 +51,11 @@ class SelfCheck:
     def _questions(self) -> Iterator[Question]:
         port, control = self._settings.http.port, self._settings.control_socket
         for address in ("127.0.0.1", *self._addresses):
-            yield f"HTTP at {address}:{port}", _ask_http(address, port)
+            yield f"HTTP at {address}:{port}", partial(_ask_http, address, port)
         for address, port in self._tftp.listening:
-            yield f"TFTP at {address}:{port}", _ask_tftp((address, port))
-        yield str(control), _ask_control(control)
-        yield "the threads that read files", asyncio.to_thread(_nothing)
+            yield f"TFTP at {address}:{port}", partial(_ask_tftp, (address, port))
+        yield str(control), partial(_ask_control, control)
+        yield "the threads that read files", partial(asyncio.to_thread, _nothing)
 
     def _unbound(self) -> set[Peer]:
         """Return DHCP's sockets that the kernel does not know.
@@ -78,11 +79,11 @@ def parse_udp_sockets(table: str) -> set[Peer]:
     return found
 
 
-async def _silence(who: str, answer: Awaitable[object], patience: float) -> str | None:
+async def _silence(who: str, ask: Callable[[], Awaitable[object]], patience: float) -> str | None:
     """Return ``who`` when it is not there, or says nothing for so many seconds."""
     try:
         async with asyncio.timeout(patience):
-            await answer
+            await ask()
     except (TimeoutError, ConnectionRefusedError):
         return who
     except (OSError, ServerError):  # hung up, or the address is gone
