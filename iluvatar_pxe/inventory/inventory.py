@@ -14,7 +14,7 @@ from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory import files
-from iluvatar_pxe.inventory.assigner import Request, assign
+from iluvatar_pxe.inventory.assignments import Assignments
 from iluvatar_pxe.inventory.memory import Memory, wall_clock
 from iluvatar_pxe.inventory.pending import Pending
 from iluvatar_pxe.inventory.queries import Stored
@@ -56,6 +56,7 @@ class Inventory:
         self._pending = Pending()
         self._memory = Memory(self._pending, clock)
         self._recorder = Recorder(self._store, self._pending, self._adopt)
+        self._assignments = Assignments(self._memory, self._store, self._recorder)
         self._window_known = False
         self._window_saved_open = False
 
@@ -124,23 +125,7 @@ class Inventory:
 
     async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
         """Give a machine its name and role, unless it has what ``place`` says; return it. See ``assigner.assign``."""
-        known = self._memory.machine(machine_id)
-
-        async def work() -> Machine:
-            machine = self._memory.current(known)
-            request = Request(
-                machine_id=machine.id,
-                generation=machine.generation,
-                place=place,
-                fleet=fleet,
-                now=wall_clock(),
-            )
-            given = await self._recorder.save_with(
-                lambda connection: assign(connection, request, self._store.path, self._store.server_id)
-            )
-            return self._memory.assigned(machine, given)
-
-        return await self._recorder.perform(work)
+        return await self._assignments.assign(self._memory.machine(machine_id), place, fleet)
 
     async def change(
         self,

@@ -58,14 +58,18 @@ class Recorder:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
 
-    async def perform(self, work: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
+    async def perform(
+        self, work: Callable[[], Awaitable[T]], seconds: float | None = None, *, save_first: bool = True
+    ) -> T:
         """Write what is queued, then run ``work``, while nobody else uses the store; return what it returns.
+
+        ``save_first`` is false where ``work`` itself writes what is queued, by ``save_with``.
 
         Raises InventoryError, also when that takes longer than ``seconds`` (5 s when None). Work that has begun then
         goes on, and what it does is taken in; work that has not never begins.
         """
         limit = SLOW_SECONDS if seconds is None else seconds
-        return await self._exclusively(lambda: self._after_saving(work), limit)
+        return await self._exclusively(lambda: self._after_saving(work, always=save_first), limit)
 
     async def replace(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
         """Run ``work`` while the file is closed, if possible after writing what is queued, and open it again."""
@@ -116,8 +120,9 @@ class Recorder:
             self._opened = False  # the file may be another one when it works again
             raise
 
-    async def _after_saving(self, work: Callable[[], Awaitable[T]]) -> T:
-        await self.save()
+    async def _after_saving(self, work: Callable[[], Awaitable[T]], *, always: bool) -> T:
+        if always or not self._opened:
+            await self.save()
         return await work()
 
     async def _exclusively(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
