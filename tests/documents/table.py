@@ -1,0 +1,199 @@
+"""How every command of the documents is tried: where, and what it has to say. Those of one place run in this order."""
+
+import re
+import signal
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Where(Enum):
+    """A place that a command is tried in."""
+
+    INSTALLED = auto()
+    """A host with systemd and nothing of ours, on which the README's installation begins: test_installed.py."""
+    CHECKOUT = auto()
+    """A checkout: test_checkout.py, as the next ones."""
+    DAEMON = auto()
+    """A checkout on a host of its own; what is typed begins a daemon that runs until it is ended."""
+    RUN = auto()
+    """The same, beside ``sudo make run``."""
+    OTHER_HOST = auto()
+    """Another host, while ``sudo make run STAND_INS=1`` runs on the first."""
+    NAMED = auto()
+    """Nowhere: a command of ours is only spoken of. Its help has to know it, and its options."""
+    TEST = auto()
+    """A test that there is anyway: ``says`` names it."""
+    NOT_HERE = auto()
+    """Nowhere: ``says`` is the reason."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How one command is tried."""
+
+    where: Where
+    says: str = ""
+    """What its output must match, as a regular expression."""
+    status: int = 0
+    typed: str = ""
+    """What is typed in its place, where the thing itself would not end or cannot be had."""
+
+
+PLACEHOLDERS = {
+    "NAME": "arda-01",
+    "OTHER": "arda-02",
+    "NAME_OR_MAC": "arda-01",
+    "MAC": "52:54:00:00:00:02",
+    "simMAC": "sim020000000009",
+    "TEXT": "why",
+    "FILE": "/var/lib/iluvatar-pxe/copy.db",
+    "DIRECTORY": "/var/lib/iluvatar-pxe/fleet",
+    "A": "x86_64",
+    "F": "uefi-pxe",
+    "N": "2",
+}
+"""What is typed for a word in capitals."""
+
+_ON_PI = How(Where.NOT_HERE, "Raspberry Pi OS has it, for the EEPROM of the Pi that it runs on")
+_TALOSCTL = How(Where.NOT_HERE, "a tool of Talos")
+_MINUTES = How(Where.NOT_HERE, "measures for minutes")
+_LAB = How(Where.TEST, "tests/cli/test_lab.py::test_a_lab_that_is_up_boots_machines_until_it_is_taken_down")
+_DAEMON = How(Where.DAEMON, "iluvatar-pxe listens", status=-signal.SIGTERM)
+_WAITS = How(Where.INSTALLED, "In the end it waits", status=1)  # its boot files are missing
+_OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\narda-01"
+
+DEMONSTRATION = "tests/cli/test_lab.py::test_two_unlisted_machines_join_in_the_demonstration"
+
+COMMANDS = {
+    # the installation
+    "sudo python3 -m venv /opt/iluvatar-pxe": How(Where.INSTALLED),
+    "sudo /opt/iluvatar-pxe/bin/pip install --require-hashes --requirement requirements.lock": How(
+        Where.INSTALLED, "Successfully installed"
+    ),
+    "sudo /opt/iluvatar-pxe/bin/pip install --no-deps --no-build-isolation .": How(
+        Where.INSTALLED, "Successfully installed iluvatar-pxe"
+    ),
+    "sudo /opt/iluvatar-pxe/bin/iluvatar-pxe install": How(Where.INSTALLED, "iluvatar-pxe.service: started"),
+    "sudo ln -s /opt/iluvatar-pxe/bin/iluvatar-pxe /usr/local/bin/iluvatar-pxe": How(Where.INSTALLED),
+    # the service
+    "systemctl status iluvatar-pxe": How(Where.INSTALLED, "Active: active"),
+    "sudo journalctl --unit iluvatar-pxe --follow": How(
+        Where.INSTALLED, status=124, typed="timeout 1 journalctl --unit iluvatar-pxe --follow"
+    ),
+    "systemd-analyze security iluvatar-pxe": How(Where.INSTALLED, r"exposure level .*: [01]\.\d|: 2\.0"),
+    "systemctl edit iluvatar-pxe": How(
+        Where.INSTALLED,
+        typed="SYSTEMD_EDITOR=true script --quiet --return --command 'systemctl edit iluvatar-pxe' /dev/null",
+    ),
+    "sudo iluvatar-pxe fleet validate": How(
+        Where.INSTALLED, typed="/usr/local/bin/iluvatar-pxe fleet validate"
+    ),
+    "iluvatar-pxe fleet validate [DIRECTORY]": How(Where.INSTALLED),
+    "sudo systemctl reload iluvatar-pxe": How(Where.INSTALLED),
+    "systemctl reload iluvatar-pxe": How(Where.INSTALLED),
+    "systemctl restart iluvatar-pxe": How(Where.INSTALLED),
+    # its inventory, to look at
+    "sudo iluvatar-pxe machines list": How(Where.INSTALLED, r"name +layer +role +phase +intent +address"),
+    "sudo iluvatar-pxe machines list --all": How(Where.INSTALLED, "52:54:00:00:00:03"),
+    "iluvatar-pxe machines list --all": How(Where.INSTALLED, "52:54:00:00:00:03"),
+    "iluvatar-pxe machines list [--all] [--json]": How(Where.INSTALLED, '"arda-01"'),
+    "sudo iluvatar-pxe machines show arda-01": How(Where.INSTALLED, "52:54:00:00:00:01"),
+    "iluvatar-pxe machines show NAME [--boots N] [--json]": How(Where.INSTALLED, '"arda-01"'),
+    "sudo iluvatar-pxe plan arda-01": _WAITS,
+    "iluvatar-pxe plan MAC": _WAITS,
+    "iluvatar-pxe plan NAME_OR_MAC [--arch A] [--firmware F]": _WAITS,
+    "sudo sqlite3 -header -column /var/lib/iluvatar-pxe/inventory.db 'SELECT * FROM machine_overview'": How(
+        Where.INSTALLED, _OVERVIEW
+    ),
+    "sudo sqlite3 -header -column /var/lib/iluvatar-pxe/inventory.db"
+    " \"SELECT * FROM boot_timeline WHERE machine = 'arda-01'\"": How(
+        Where.INSTALLED, r"machine +boot +seconds +stage +detail"
+    ),
+    # and to change
+    "sudo iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),
+    "iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),
+    "iluvatar-pxe enrol status": How(Where.INSTALLED, "open"),
+    "iluvatar-pxe enrol close": How(Where.INSTALLED, "closed"),
+    "iluvatar-pxe machines hold NAME --why TEXT": How(Where.INSTALLED, "is held"),
+    "iluvatar-pxe machines release NAME": How(Where.INSTALLED),
+    "iluvatar-pxe machines set arda-01 --phase joined": How(Where.INSTALLED, "joined"),
+    "iluvatar-pxe machines reinstall NAME": How(Where.INSTALLED),
+    "iluvatar-pxe machines merge NAME OTHER": How(Where.INSTALLED),
+    "iluvatar-pxe machines split NAME MAC": How(Where.INSTALLED),
+    "iluvatar-pxe machines forget NAME": How(
+        Where.INSTALLED, typed="iluvatar-pxe machines forget NAME --yes"
+    ),
+    "iluvatar-pxe db backup FILE": How(Where.INSTALLED),
+    "iluvatar-pxe db restore FILE": How(
+        Where.INSTALLED, typed="chown iluvatar-pxe: FILE && iluvatar-pxe db restore FILE"
+    ),
+    "iluvatar-pxe db upgrade": How(Where.INSTALLED),
+    "iluvatar-pxe db set-aside": How(Where.INSTALLED, typed="iluvatar-pxe db set-aside --yes"),
+    "sudo iluvatar-pxe uninstall": How(Where.INSTALLED, "/var/lib/iluvatar-pxe: kept"),
+    "sudo iluvatar-pxe uninstall --purge": How(Where.INSTALLED, "/var/lib/iluvatar-pxe: removed"),
+    # a checkout
+    "sudo apt-get install python3-venv ipxe": How(
+        Where.CHECKOUT, "python3-venv", typed="sudo apt-get --simulate install python3-venv ipxe"
+    ),
+    "make stand-ins": How(Where.CHECKOUT, "Stand-ins are in .*/.cache/stand-ins"),
+    "make check": How(
+        Where.CHECKOUT, "ruff check", typed="make --dry-run check"
+    ),  # `make test` begins with it
+    "make test": How(Where.CHECKOUT, "pytest -m", typed="make --dry-run test"),  # this is a part of it
+    # What it begins is in DEMONSTRATION.
+    "make demo": How(Where.CHECKOUT, "lab demo", typed="make --dry-run demo"),
+    "make run": _DAEMON,
+    "sudo make run": _DAEMON,
+    "curl http://127.0.0.1:8080/readyz": How(Where.RUN, '"ready": true'),
+    ".venv/bin/iluvatar-pxe simulate uefi-x64": How(Where.RUN, "kernel-amd64", status=1),
+    "sudo make run STAND_INS=1": _DAEMON,
+    "sudo iluvatar-pxe simulate uefi-x64 --interface eth0 --count 5": How(Where.OTHER_HOST, "5 of 5 boot"),
+    "ip link delete simMAC": How(Where.OTHER_HOST),
+    # the lab
+    "iluvatar-pxe lab boot uefi-x64": _LAB,
+    "iluvatar-pxe lab up": _LAB,
+    "iluvatar-pxe lab boot uefi-arm64": _LAB,
+    "iluvatar-pxe lab down": _LAB,
+    # what is spoken of
+    "iluvatar-pxe db restore": How(Where.NAMED),
+    "iluvatar-pxe lab": How(Where.NAMED),
+    "iluvatar-pxe machines": How(Where.NAMED),
+    "iluvatar-pxe machines forget": How(Where.NAMED),
+    "iluvatar-pxe machines reinstall": How(Where.NAMED),
+    "iluvatar-pxe machines release": How(Where.NAMED),
+    "iluvatar-pxe machines set --role": How(Where.NAMED),
+    "iluvatar-pxe machines set NAME [--name NEW] [--layer L] [--role R] [--phase P] [--intent I]": How(
+        Where.NAMED
+    ),
+    "iluvatar-pxe machines show": How(Where.NAMED),
+    "iluvatar-pxe plan": How(Where.NAMED),
+    "iluvatar-pxe serve --config": How(Where.NAMED),
+    "iluvatar-pxe simulate": How(Where.NAMED),
+    "iluvatar-pxe simulate KIND [--server ADDR] [--mac MAC] [--interface IF] [--count N] [--json]"
+    " [--config FILE]": How(Where.NAMED),
+    # what cannot be tried here
+    "talosctl gen config": _TALOSCTL,
+    "sudo rpi-eeprom-config --edit": _ON_PI,
+    "make bin-arm64-efi/snponly.efi": How(Where.NOT_HERE, "builds iPXE from its own source"),
+    "sudo iluvatar-pxe simulate uefi-x64 --interface eth0 --count 200": _MINUTES,
+    ".venv/bin/python bench/offer.py": _MINUTES,
+    "sudo .venv/bin/python bench/reference_boot.py uefi-x64 2": _MINUTES,
+}
+
+
+def commands_for(where: Where) -> list[str]:
+    """Return the commands that are tried in a place, in their order."""
+    return [command for command, how in COMMANDS.items() if how.where is where]
+
+
+def typed(command: str) -> str:
+    """Return what is typed: every option that may be given, and something for every word in capitals."""
+    words = (COMMANDS[command].typed or command).translate(str.maketrans("", "", "[]"))
+    return re.sub(r"(?<=[ ])\w+", lambda word: PLACEHOLDERS.get(word[0], word[0]), words)
+
+
+def judge(command: str, status: int, output: str) -> None:
+    """Fail unless a command ended as it should, and said what it should."""
+    how = COMMANDS[command]
+    assert status == how.status, f"{command}: exit status {status}, and not {how.status}\n{output}"
+    assert re.search(how.says, output), f"{command}: does not say {how.says!r}\n{output}"

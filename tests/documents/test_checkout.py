@@ -1,0 +1,161 @@
+"""``make`` in a checkout, with stand-ins and without, and what the documents have typed beside ``make run``.
+
+The daemon's host is the server of a private network, where the router is its default route. ``sudo`` is a stand-in, as
+everything is typed by root, and the checkout a copy that shares its ``.venv/bin`` and its downloads with this one.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from documents.markdown import ROOT
+from documents.table import PLACEHOLDERS, Where, commands_for, judge, typed
+from support.waiting import wait_until
+
+from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
+from iluvatar_pxe.lab.network import ROUTER_ADDRESS, SERVER_ADDRESS, Network
+from iluvatar_pxe.lab.process import Process
+from iluvatar_pxe.lab.router import start_router
+from iluvatar_pxe.simulate.machine import Kind
+
+SERVER, OTHER = "server", "other"
+SECONDS = 120.0
+LAST_LINE = r"Or ask: curl http://10\.77\.0\.2:8080/readyz"
+CARD = PLACEHOLDERS["simMAC"]
+WHAT_MAKE_READS = ("Makefile", "pyproject.toml", "requirements.lock", "tests/requirements.lock")
+PRIVATE_STATE = f"""
+mkdir {DIRECTORY}/changed {DIRECTORY}/work
+mount -t overlay -o lowerdir=/var/lib,upperdir={DIRECTORY}/changed,workdir={DIRECTORY}/work lib /var/lib
+"""
+NO_FLUX = "echo 1 >/proc/sys/net/ipv4/conf/eth0/arp_ignore"
+"""Else the other host answers ARP for its simulated cards, too, with its own MAC: the daemon does not trust that."""
+NO_LOW_PORTS = "setpriv --bounding-set=-net_bind_service --inh-caps=-net_bind_service "
+
+
+class Checkout:
+    """A copy of this checkout."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        own = {key: text for key, text in os.environ.items() if not key.startswith(("ILUVATAR_PXE_", "MAKE"))}
+        path = f"{directory}/bin:{ROOT}/.venv/bin:{own['PATH']}"
+        self._environment = own | {"PATH": path, "PYTHONUNBUFFERED": "1", "COLUMNS": "160"}
+        for name in WHAT_MAKE_READS:
+            (directory / name).parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / name, directory / name)
+        self._share(".venv/bin")
+        self._share(".cache/iluvatar-pxe")
+        for stamp in (".run", ".test"):
+            (directory / ".venv" / stamp).touch()
+        sudo = directory / "bin" / "sudo"
+        sudo.parent.mkdir()
+        sudo.write_text('#!/bin/sh\nexec "$@"\n')
+        sudo.chmod(0o755)
+
+    def _share(self, name: str) -> None:
+        (ROOT / name).mkdir(parents=True, exist_ok=True)
+        (self._directory / name).parent.mkdir()
+        (self._directory / name).symlink_to(ROOT / name)
+
+    def tries(self, command: str) -> None:
+        """Type a command where this test runs."""
+        done = subprocess.run(
+            typed(command),
+            shell=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+            cwd=self._directory,
+            env=self._environment,
+        )
+        judge(command, done.returncode, done.stdout)
+
+    def start(self, namespace: Namespace, line: str, network: str) -> Process:
+        """Type a line in a private network."""
+        words = ["sh", "-c", f"cd {self._directory} && exec {line}"]
+        return namespace.start("typed", words, network=network, environment=self._environment)
+
+
+class Site:
+    """A private network with the checkout's host, and another one."""
+
+    def __init__(self, namespace: Namespace, checkout: Checkout) -> None:
+        self.namespace = namespace
+        self._checkout = checkout
+        network = Network(namespace)
+        start_router(network)
+        for name, address in ((SERVER, SERVER_ADDRESS), (OTHER, "10.77.0.50")):
+            network.add_station(name, address)
+            namespace.run(["ip", "route", "add", "default", "via", ROUTER_ADDRESS], network=name)
+        namespace.run(["sh", "-c", NO_FLUX], network=OTHER)
+        namespace.run(["sh", "-ec", PRIVATE_STATE])
+
+    def start(self, line: str, host: str = SERVER) -> Process:
+        return self._checkout.start(self.namespace, line, host)
+
+    def tries(self, command: str, host: str = SERVER) -> None:
+        process = self.start(typed(command), host)
+        judge(command, process.wait(SECONDS), process.output)
+
+    @contextmanager
+    def daemon(self, command: str, prefix: str = "") -> Iterator[Process]:
+        """Have a daemon run, and end it."""
+        process = self.start(prefix + typed(command))
+        process.wait_for(LAST_LINE, SECONDS)
+        yield process
+        judge(command, process.stop(), process.output)
+
+    def has_card(self) -> bool:
+        return CARD in self.namespace.run(["ip", "-brief", "link"], network=OTHER)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return Checkout(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="module")
+def site(checkout: Checkout) -> Iterator[Site]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root: network namespaces, and the ports 67 and 69")
+    with Namespace() as namespace:
+        yield Site(namespace, checkout)
+
+
+@pytest.mark.parametrize("command", commands_for(Where.CHECKOUT))
+def test_a_command_in_a_checkout(checkout: Checkout, command: str) -> None:
+    checkout.tries(command)
+
+
+def test_a_daemon_of_a_checkout_and_what_is_typed_beside_it(site: Site) -> None:
+    with site.daemon("sudo make run") as daemon:
+        for command in commands_for(Where.RUN):
+            site.tries(command)
+    assert "No right to bind" not in daemon.output
+
+
+def test_a_daemon_that_may_not_have_low_ports_says_so(site: Site) -> None:
+    with site.daemon("make run", NO_LOW_PORTS) as daemon:
+        assert "For the real thing: sudo make run" in daemon.output
+
+
+def test_all_kinds_boot_at_once_from_stand_ins(checkout: Checkout, site: Site) -> None:
+    checkout.tries("make stand-ins")
+    with site.daemon("sudo make run STAND_INS=1"):
+        boots = {kind: site.start(f".venv/bin/iluvatar-pxe simulate {kind}") for kind in Kind}
+        statuses = {kind: boot.wait(SECONDS) for kind, boot in boots.items()}
+        assert statuses == dict.fromkeys(Kind, 0), [boot.tail(3) for boot in boots.values()]
+
+        killed = site.start(f"iluvatar-pxe simulate uefi-x64 --interface eth0 --mac {CARD[3:]}", OTHER)
+        wait_until(site.has_card, "a card")
+        killed.stop(how=signal.SIGKILL)
+        for command in commands_for(Where.OTHER_HOST):
+            site.tries(command, OTHER)
+        assert not site.has_card()
