@@ -11,10 +11,8 @@ from iluvatar_pxe.errors import SimulateError
 _NLMSGHDR, _IFADDRMSG, _RTATTR = struct.Struct("=IHHII"), struct.Struct("=BBBBI"), struct.Struct("=HH")
 _NLMSG_ERROR, _RTM_NEWADDR, _RTM_DELADDR = 2, 20, 21
 _REQUEST, _ACK, _CREATE, _REPLACE = 0x01, 0x04, 0x400, 0x100
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_RT_PRIORITY = 1, 2, 4, 9
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
 _LONGEST_ANSWER = 8192
-METRIC = 4000
-"""Of the cards' routes to their network: the host's own stay first."""
 
 
 def set_address(card: str, address: IPv4Interface, before: IPv4Interface | None) -> None:
@@ -35,7 +33,6 @@ def message(kind: int, index: int, address: IPv4Interface, flags: int) -> bytes:
         (_IFA_LOCAL, address.ip.packed),
         (_IFA_ADDRESS, address.ip.packed),
         (_IFA_BROADCAST, IPv4Address(address.network.broadcast_address).packed),
-        (_IFA_RT_PRIORITY, struct.pack("=I", METRIC)),
     ):
         body += _RTATTR.pack(_RTATTR.size + len(value), attribute) + value
     return _NLMSGHDR.pack(_NLMSGHDR.size + len(body), kind, flags, 1, 0) + body

@@ -24,24 +24,26 @@ class Stages:
     done: list[Stage] = field(default_factory=list)
     failed: str = ""
     """The stage that did not come to its end."""
+    milliseconds: float = 0.0
+    """From the first stage's beginning to the last one's end, with those that failed and were tried again."""
+    _began: float | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """Time a stage; the block may set its ``detail``."""
         stage, began = Stage(name), self.clock()
+        self._began = began if self._began is None else self._began
         self.failed = ""
         try:
             yield stage
         except SimulateError:
             self.failed = self.failed or name
             raise
-        stage.milliseconds = (self.clock() - began) * 1000
+        finally:
+            ended = self.clock()
+            self.milliseconds = (ended - self._began) * 1000
+        stage.milliseconds = (ended - began) * 1000
         self.done.append(stage)
-
-    @property
-    def milliseconds(self) -> float:
-        """How long all of them took."""
-        return sum(stage.milliseconds for stage in self.done)
 
     def by_name(self) -> dict[str, float]:
         """Return the milliseconds of each name, in order; what was done twice is added up."""

@@ -44,7 +44,6 @@ PLACEHOLDERS = {
     "OTHER": "arda-02",
     "NAME_OR_MAC": "arda-01",
     "MAC": "52:54:00:00:00:02",
-    "simMAC": "sim020000000009",
     "TEXT": "why",
     "FILE": "/var/lib/iluvatar-pxe/copy.db",
     "DIRECTORY": "/var/lib/iluvatar-pxe/fleet",
@@ -148,7 +147,6 @@ COMMANDS = {
     ".venv/bin/iluvatar-pxe simulate uefi-x64": How(Where.RUN, "kernel-amd64", status=1),
     "sudo make run STAND_INS=1": _DAEMON,
     "sudo iluvatar-pxe simulate uefi-x64 --interface eth0 --count 5": How(Where.OTHER_HOST, "5 of 5 boot"),
-    "ip link delete simMAC": How(Where.OTHER_HOST),
     # the lab
     "iluvatar-pxe lab boot uefi-x64": _LAB,
     "iluvatar-pxe lab up": _LAB,

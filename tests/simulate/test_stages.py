@@ -13,7 +13,7 @@ def test_stages_are_timed_and_those_of_one_name_added_up() -> None:
         with stages.stage(name) as stage:
             stage.detail = "x"
     assert stages.by_name() == {"offer": 3000.0, "script": 500.0}
-    assert stages.milliseconds == 3500.0
+    assert stages.milliseconds == 4000.0, "what is between two stages counts"
     assert [stage.detail for stage in stages.done] == ["x"] * 3
 
 
@@ -25,6 +25,16 @@ def test_a_stage_that_fails_is_remembered_until_the_next() -> None:
     with stages.stage("lease"):
         pass
     assert stages.failed == ""
+
+
+def test_what_failed_and_was_tried_again_took_its_time() -> None:
+    now = iter([0.0, 5.0, 5.0, 6.0])
+    stages = Stages(lambda: next(now))
+    with pytest.raises(SimulateError), stages.stage("offer"):
+        raise SimulateError("no")
+    with stages.stage("offer"):
+        pass
+    assert (stages.milliseconds, stages.by_name()) == (6000.0, {"offer": 1000.0})
 
 
 @pytest.mark.parametrize(
