@@ -10,6 +10,7 @@ from pathlib import Path
 
 from iluvatar_pxe.lab.daemon import Server
 from iluvatar_pxe.lab.lab import Lab
+from iluvatar_pxe.lab.namespace import Namespace
 from iluvatar_pxe.lab.network import INTERFACE
 from iluvatar_pxe.lab.stand_ins import write_stand_ins
 
@@ -32,12 +33,16 @@ def boot(count: str, kind: str) -> int:
         write_stand_ins(lab.namespace.outside(server.fleet.parent), CACHE)
         server.start()
         lab.network.add_station(STATION, "10.77.0.3")
-        command = ["simulate", kind, "--interface", INTERFACE, "--count", count]
-        argv = [sys.executable, "-m", "iluvatar_pxe", *command]
-        machines = lab.namespace.start(STATION, argv, network=STATION)
-        status = machines.wait(PATIENCE)
-        print(machines.output)
-        return status
+        return play(lab.namespace, STATION, kind, "--count", count, "--interface", INTERFACE)
+
+
+def play(namespace: Namespace, station: str, *words: str) -> int:
+    """Run ``iluvatar-pxe simulate`` on a station, print what it prints, and return its exit status."""
+    argv = [sys.executable, "-m", "iluvatar_pxe", "simulate", *words]
+    machines = namespace.start("machines", argv, network=station)
+    status = machines.wait(PATIENCE)
+    print(machines.output)
+    return status
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ class Packet:
 
 
 class Capture:
-    """Everything that crosses the segment from now on."""
+    """Everything that crosses the segment, or one interface of the switch, from now on."""
 
-    def __init__(self, network: Network, name: str) -> None:
+    def __init__(self, network: Network, name: str, interface: str = BRIDGE) -> None:
         """Start capturing; returns when it really does, or raises LabError. Each that runs has a name of its own."""
         file = DIRECTORY / f"{name}.pcap"
-        command = [sys.executable, "-I", sniff.__file__, BRIDGE, str(file)]
+        command = [sys.executable, "-I", sniff.__file__, interface, str(file)]
         self.file = network.namespace.outside(file)
         """The pcap file, as the driver reaches it while the namespace exists."""
         self._sniffer = network.namespace.start(f"{name}.capture", command)

@@ -6,14 +6,13 @@ tcpdump would do, but gives up where it cannot change its user, as in a user nam
 import socket
 import struct
 import sys
-import time
 from pathlib import Path
 
 _ETHERTYPE_ALL = 0x0003
 _SOL_PACKET, _ADD_MEMBERSHIP, _PROMISCUOUS = 263, 1, 1
 _LONGEST_FRAME = 65535 + 14
 _BUFFER_BYTES = 16 * 2**20
-_NANOSECONDS = 10**9
+_SO_TIMESTAMPNS, _TIMESPEC = 35, struct.Struct("@ll")
 
 
 def sniff(interface: str, file: Path) -> None:
@@ -23,6 +22,7 @@ def sniff(interface: str, file: Path) -> None:
         file.open("wb", buffering=0) as pcap,
     ):
         packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+        packets.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)  # when it came, not when it was read
         packets.bind((interface, 0))
         membership = struct.pack("iHH8x", socket.if_nametoindex(interface), _PROMISCUOUS, 0)
         packets.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
@@ -30,8 +30,8 @@ def sniff(interface: str, file: Path) -> None:
         sys.stdout.write("listening\n")
         sys.stdout.flush()
         while True:
-            frame = packets.recv(_LONGEST_FRAME)
-            seconds, nanoseconds = divmod(time.time_ns(), _NANOSECONDS)
+            frame, ancillary, *_ = packets.recvmsg(_LONGEST_FRAME, socket.CMSG_SPACE(_TIMESPEC.size))
+            seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
             header = struct.pack("<IIII", seconds, nanoseconds // 1000, len(frame), len(frame))
             pcap.write(header + frame)
 

@@ -173,7 +173,7 @@ COMMANDS = {
     "talosctl gen config": _TALOSCTL,
     "sudo rpi-eeprom-config --edit": _ON_PI,
     "make bin-arm64-efi/snponly.efi": How(Where.NOT_HERE, "builds iPXE from its own source"),
-    "sudo iluvatar-pxe simulate uefi-x64 --interface eth0 --count 200": _MINUTES,
+    "sudo .venv/bin/python bench/simulated_machines.py": _MINUTES,
     ".venv/bin/python bench/offer.py": _MINUTES,
     "sudo .venv/bin/python bench/reference_boot.py uefi-x64 2": _MINUTES,
 }

@@ -1,7 +1,8 @@
 """A cable that loses, delays and duplicates: ``python bad_link.py ONE OTHER LOSS DELAY DUPLICATES SEED``.
 
 Carries frames between two interfaces; LOSS and DUPLICATES are shares of 1, DELAY is seconds of which each frame takes
-half to all, so they also overtake each other. Stands in for netem, which not every kernel has.
+half to all, so they also overtake each other. ARP is spared: what waits for a lost answer is sent all at once by the
+kernel, and would look as if it had been asked too often. Stands in for netem, which not every kernel has.
 """
 
 import heapq
@@ -17,6 +18,7 @@ from iluvatar_pxe.lab.network import BRIDGE
 
 _ALL, _SOL_PACKET, _ADD_MEMBERSHIP, _PROMISCUOUS, _VNET_HEADER = 0x0003, 263, 1, 1, 15
 _LONGEST = 65535 + 14 + 10
+_ETHERTYPE, _ARP = slice(22, 24), b"\x08\x06"  # behind 10 octets of that header and two MACs
 _HERE, _THERE = "bad0", "bad1"
 
 
@@ -56,10 +58,13 @@ def main() -> None:
         patience = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
         for sock in select.select(ends, [], [], patience)[0]:
             frame, address = sock.recvfrom(_LONGEST)
+            if address[2] == socket.PACKET_OUTGOING:
+                continue
             copies = 0 if chance.random() < loss else 1 + (chance.random() < duplicates)
-            for _ in range(copies if address[2] != socket.PACKET_OUTGOING else 0):
+            spared = frame[_ETHERTYPE] == _ARP
+            for _ in range(1 if spared else copies):
                 number += 1
-                due = time.monotonic() + delay * (1 + chance.random()) / 2
+                due = time.monotonic() + (0 if spared else delay * (1 + chance.random()) / 2)
                 heapq.heappush(waiting, (due, number, other[sock], frame))
         while waiting and waiting[0][0] <= time.monotonic():
             _, _, sock, frame = heapq.heappop(waiting)

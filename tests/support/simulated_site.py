@@ -7,6 +7,7 @@ from support.pi import IMAGE
 from support.stations import Site, site
 
 from iluvatar_pxe.boot.chains.raspberry_pi import FOLDER
+from iluvatar_pxe.lab.daemon import SETTINGS
 from iluvatar_pxe.lab.router import start_router
 
 PCS = "pcs"
@@ -34,9 +35,12 @@ ASSETS = (
 
 
 @contextmanager
-def simulated_site() -> Iterator[Site]:
-    """Build it, with a router, and start the daemon."""
+def simulated_site(*, as_real: bool = True) -> Iterator[Site]:
+    """Build it, with a router, and start the daemon, which takes simulated machines for real ones unless told not to."""
     with site() as built:
+        if not as_real:
+            settings = built.namespace.outside(SETTINGS)
+            settings.write_text(settings.read_text().replace("as_real = true", "as_real = false"))
         assets = built.namespace.outside(built.server.assets)
         for name in ASSETS:
             (assets / name).parent.mkdir(parents=True, exist_ok=True)
