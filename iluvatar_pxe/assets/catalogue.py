@@ -11,6 +11,7 @@ import structlog
 
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER, PROGRAMS
+from iluvatar_pxe.errors import AssetError
 
 SYSTEM_PROGRAMS = Path("/usr/lib/ipxe")
 """Where Debian's and Ubuntu's package ``ipxe`` puts its programs."""
@@ -53,7 +54,12 @@ class Catalogue:
     async def open(self, name: str) -> FileSource | None:
         """Open the file behind a logical name, or return None; raises AssetError when it cannot be read."""
         path = self.path(name)
-        return None if path is None else await FileSource.open(path)
+        try:
+            return None if path is None else await FileSource.open(path)
+        except AssetError as error:
+            if isinstance(error.__cause__, FileNotFoundError):  # gone since the last look
+                return None
+            raise
 
     async def refresh(self) -> None:
         """Look at the directory again."""

@@ -52,11 +52,13 @@ class View:
         return tuple(reversed(last_boots(self.settings.database_url, machine.id, most)))
 
     def decide(self, machine: Machine) -> Decision:
-        """Decide what a machine's iPXE would be told now, if it asks itself."""
+        """Decide what a machine's iPXE, or a Pi's firmware, would be told now, if it asks itself."""
         window = self.stored.window
         context = Context(
             ready=list_assets(self.settings.assets_directory, SYSTEM_PROGRAMS).names,
             window_open=window is not None and window.remaining_at(datetime.now(UTC)) > 0,
         )
-        asking = replace(sighting_of(machine, Firmware.IPXE), macs=machine.macs)
+        asking = sighting_of(machine)
+        if machine.firmware is not Firmware.RASPBERRY_PI:
+            asking = replace(sighting_of(machine, Firmware.IPXE), macs=machine.macs)
         return decide(asking, self.snapshot, self.fleet, context)

@@ -4,6 +4,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from iluvatar_pxe.machines.bogus import is_bogus_serial, is_bogus_uuid
+from iluvatar_pxe.machines.raspberry_pi import same_serial
 
 
 class Described(Protocol):
@@ -39,7 +40,7 @@ def contradiction(known: Described, told: Described) -> str:
     if known_uuid and told_uuid and not same_uuid(known_uuid, told_uuid):
         return f"UUID {told_uuid} instead of {known_uuid}"
     known_serial, told_serial = telling_serial(known.serial), telling_serial(told.serial)
-    if known_serial and told_serial and known_serial != told_serial:
+    if known_serial and told_serial and not same_serial(known_serial, told_serial):
         return f"serial number {told_serial} instead of {known_serial}"
     return ""
 
@@ -49,7 +50,7 @@ def agreement(known: Described, told: Described) -> bool:
     known_uuid, told_uuid = telling_uuid(known.uuid), telling_uuid(told.uuid)
     if known_uuid and told_uuid and same_uuid(known_uuid, told_uuid):
         return True
-    return bool(telling_serial(known.serial)) and known.serial == told.serial
+    return bool(telling_serial(known.serial)) and same_serial(known.serial, told.serial)
 
 
 def swapped(uuid: UUID) -> UUID:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from iluvatar_pxe.machines.boots import Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.raspberry_pi import MAKER
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Attempts, Intent, Phase, Wish
 
@@ -62,6 +63,11 @@ def more_telling(firmware: Firmware, than: Firmware) -> bool:
 
 def _told(known: Machine, sighting: Sighting, stage: Stage) -> Machine:
     by_script = bool(sighting.macs)  # an iPXE script tells the mainboard's UUID, a card's option 97 its own
+    if not by_script and known.manufacturer not in {
+        "",
+        MAKER,
+    }:  # DHCP in its name makes no Pi of another machine
+        sighting = replace(sighting, serial="", manufacturer="", product="", board="")
     return replace(
         known,
         firmware=sighting.firmware if _tells_firmware(known.firmware, sighting, stage) else known.firmware,

@@ -46,7 +46,7 @@ class Quirk:
     vendor_class: bytes | None = None
     """How its option 60 begins, in place of ``PXEClient``: option 60 of the reply."""
     one_at_a_time: bool = False
-    """While one of them has not come further than the reply, others get none, and ask again."""
+    """While one of them has not come further than the reply, the replies of others wait in a queue."""
 
 
 def _is_hw_client(message: DhcpMessage) -> bool:

@@ -28,6 +28,7 @@ OUIS = tuple(
 MAKER = "Raspberry Pi"
 
 _OUI_OF_THE_3 = OUIS[0]
+_OWN_ARCHS = ((0,), (41,))
 _ROM_OF_THE_3B = b"\x44" * 16
 
 
@@ -81,24 +82,27 @@ _FAMILIES: Mapping[Generation, str] = MappingProxyType(
 _BY_NAME: Mapping[str, Generation] = MappingProxyType(
     dict(_MODELS.values()) | {name: generation for generation, name in _FAMILIES.items()}
 )
+_SHORT_SERIAL = re.compile(r"[0-9a-f]{8}")
+_ANY_SERIAL = re.compile(r"(?:[0-9a-f]{8})?[0-9a-f]{8}")
 _PREFIX = re.compile(r"(?:(?P<serial>[0-9a-f]{8})|(?P<mac>[0-9a-f]{2}(?:-[0-9a-f]{2}){5}))/(?P<file>.+)")
 
 
 def raspberry_pi(message: DhcpMessage) -> RaspberryPi | None:
     """Return the Pi whose own firmware sends this, or None.
 
-    Architecture 0 is what that says. A Pi that runs UEFI or U-Boot has the same MAC, and says another.
+    Architecture 0 is what that says, and 41 what IANA has for it. A Pi that runs UEFI or U-Boot has the same MAC, and
+    says another.
     """
-    if client_arch_codes(message)[:1] != (0,):
+    if client_arch_codes(message)[:1] not in _OWN_ARCHS:
         return None
     machine_id = message.option(Option.CLIENT_MACHINE_ID) or b""
     oui, guid = message.chaddr[:3], machine_id[1:]
     if len(guid) == 16 and guid[:4] in FOURCCS:
         return _by_revision(int.from_bytes(guid[4:8], "little"), _serial(guid[12:]))
-    if guid == _ROM_OF_THE_3B:
-        return _of_generation(Generation.PI3)
     if oui not in OUIS:
         return None
+    if guid == _ROM_OF_THE_3B:
+        return _of_generation(Generation.PI3)
     serial = _serial(guid[:4]) if len(guid) == 16 and guid == guid[:4] * 4 else ""
     return _of_generation(Generation.PI3 if oui == _OUI_OF_THE_3 else None, serial)
 
@@ -109,8 +113,17 @@ def generation_of(product: str) -> Generation | None:
 
 
 def same_serial(one: str, other: str) -> bool:
-    """Say whether two serial numbers are equal, in either byte order: option 97's is inferred, not documented."""
-    return one == other or (len(one) == 8 and bytes.fromhex(one)[::-1].hex() == other)
+    """Say whether two serial numbers are equal, or those of one Pi in two forms.
+
+    Its EEPROM tells eight digits, in a byte order that is inferred, not documented; Linux and UEFI tell sixteen, of which
+    those eight are the last.
+    """
+    if one == other:
+        return True
+    short, long = sorted((one, other), key=len)
+    if not _SHORT_SERIAL.fullmatch(short) or not _ANY_SERIAL.fullmatch(long):
+        return False
+    return long[-8:] in {short, bytes.fromhex(short)[::-1].hex()}
 
 
 @dataclass(frozen=True, slots=True)

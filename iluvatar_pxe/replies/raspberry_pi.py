@@ -20,7 +20,7 @@ def config_txt(plan: ServePiFiles) -> str:
 
 def cmdline_txt(plan: ServePiFiles, of_image: str) -> str:
     """Return ``cmdline.txt``, whose first line alone counts; ``of_image`` is the image's own, or empty."""
-    words = (of_image or _PLAIN_CMDLINE).split()
+    words = (of_image.replace("\0", " ").strip() or _PLAIN_CMDLINE).split()
     return " ".join((*words, *(one for one in _CGROUPS if one not in words), *plan.kernel_args)) + "\n"
 
 

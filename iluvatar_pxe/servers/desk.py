@@ -26,6 +26,9 @@ MOST_PASSERS_BY = 20
 ASSIGN_SECONDS = 5.0
 """How long an iPXE waits for its machine's name; then it is told to wait and asks again."""
 
+FIRMWARE_SECONDS = 300.0
+"""From a DISCOVER to the last file that the same firmware fetches, at most."""
+
 _log = structlog.get_logger()
 
 
@@ -59,6 +62,16 @@ class Desk:
     def facing(self, *, simulated: bool) -> "Desk":
         """Return the desk for a client that says, or does not, that it is simulated."""
         return self.rehearsal if simulated and self.rehearsal else self
+
+    def facing_address(self, address: IPv4Address) -> "Desk":
+        """Return the desk for a client that cannot say that it is simulated, as by TFTP.
+
+        It is, where a simulated one asked from this address, and no machine's firmware did while it could still boot.
+        """
+        machine = self.machine_at(address)
+        boots = machine is not None and self.inventory.asked_within(machine.id, FIRMWARE_SECONDS)
+        is_played = self.rehearsal is not None and self.rehearsal.machine_at(address) is not None
+        return self.facing(simulated=is_played and not boots)
 
     def adopt(self, fleet: Fleet) -> None:
         """Put a fleet in force."""

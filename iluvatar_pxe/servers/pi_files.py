@@ -37,7 +37,8 @@ class PiFiles:
     def asker(self, asked: PiFile, client: IPv4Address) -> tuple[Desk, Machine] | None:
         """Return the Pi that asks for a file, and the desk where it is served; None when it is no Pi that is known."""
         machine = self._desk.machine_at(client)
-        if machine and machine.firmware is Firmware.RASPBERRY_PI:
+        is_played = self._desk.facing_address(client) is not self._desk
+        if machine and machine.firmware is Firmware.RASPBERRY_PI and not is_played:
             return self._desk, machine
         if self._desk.rehearsal is None:
             return None
@@ -122,9 +123,10 @@ def _is_its_own(asked: PiFile, machine: Machine, desk: Desk) -> bool:
 
 async def _source(desk: Desk, plan: ServePiFiles, file: str) -> Source | None:
     if file == "config.txt":
-        return BytesSource(config_txt(plan).encode())
+        return BytesSource(desk.hand_out_script(config_txt(plan)).encode())
     if file == "cmdline.txt":
-        return BytesSource(cmdline_txt(plan, await _own_cmdline(desk, plan)).encode())
+        text = cmdline_txt(plan, await _own_cmdline(desk, plan))
+        return BytesSource(desk.hand_out_script(text).encode())
     if file not in plan.files:
         return None
     source = await desk.catalogue.open(f"{plan.folder}/{file}")

@@ -177,7 +177,7 @@ class TftpServer:
         evicted = next((session for session in sessions if session.evict()), None)
         if evicted is None:
             self._complain("tftp.dropped", client, reason)
-        else:
+        elif evicted.evicted:
             self._complain("tftp.evicted", evicted.client, f"{reason}, and this one never had an ACK")
         return evicted is not None
 

@@ -63,9 +63,10 @@ class TftpFiles:
         if not name.startswith(f"{PROGRAM_FOLDER}/") and (found := self._pis.asker(asked, client)):
             self._pis.record(*found, asked.file, size, milliseconds)
             return True
-        machine = self._desk.machine_at(client)
+        desk = self._desk.facing_address(client)
+        machine = desk.machine_at(client)
         if machine:
-            self._desk.record(sighting_of(machine), Stage.NBP, name, size=size, milliseconds=milliseconds)
+            desk.record(sighting_of(machine), Stage.NBP, name, size=size, milliseconds=milliseconds)
         return machine is not None
 
 

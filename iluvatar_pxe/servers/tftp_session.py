@@ -81,6 +81,8 @@ class Session:
     def evict(self) -> bool:
         """End silently and free the port, if the client never sent an ACK and nothing else is waited for.
 
+        One that the client has just ended itself makes room as well, and is not ``evicted``.
+
         No ERROR: it goes to an address that may be forged, and a client whose answers were merely lost would
         take it for the end of its boot. Left alone, that client repeats its request and is let in again.
         """
@@ -89,7 +91,8 @@ class Session:
         self._udp.receive_pending()
         transfer = self._unanswered()
         if transfer is None:
-            return False
+            self._wake.set()
+            return self.ending is not None
         transfer.abandon("evicted for another request")
         self.evicted = True
         self._wake.set()

@@ -149,6 +149,14 @@ async def test_open_reads_by_logical_name_only(assets: Path, programs: Path) -> 
         assert await catalogue.open(name) is None
 
 
+async def test_a_file_that_is_gone_since_the_last_look_is_not_there(assets: Path, programs: Path) -> None:
+    del programs
+    catalogue = Catalogue(assets)
+    await catalogue.refresh()
+    (assets / "talos/v1/kernel-amd64").unlink()
+    assert await catalogue.open("talos/v1/kernel-amd64") is None
+
+
 SECRET = "outside-the-assets-directory"
 
 

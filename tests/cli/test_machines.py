@@ -345,3 +345,15 @@ def test_cards_that_are_only_its_word_are_told_apart(tmp_path: Path) -> None:
     lines = host.run("machines", "show", "52:54:00:00:00:07").lines
     assert "  MACs        52:54:00:00:00:07" in lines
     assert "  lists too   52:54:00:00:00:99" in lines
+
+
+def test_what_a_raspberry_pi_boots_next_is_what_its_own_firmware_gets(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.write("fleet.yaml", "domain: lab.home.arpa\n")
+    host.write("layers/ainur.yaml", "image: ubuntu\n")
+    mac = "dc:a6:32:00:00:04"
+    host.write("machines/varda.yaml", f'match: {{macs: ["{mac}"]}}\nlayer: ainur\nrole: agent\n')
+    host.know(machine(0x6666, macs=(mac,), firmware=Firmware.RASPBERRY_PI, arch=CpuArch.ARM64))
+    done = host.run("machines", "show", "varda")
+    assert "the file raspberry-pi/ubuntu/vmlinuz is missing" in done.output
+    assert "not ipxe" not in done.output

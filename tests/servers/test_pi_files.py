@@ -20,7 +20,7 @@ from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.raspberry_pi import Generation
 from iluvatar_pxe.machines.states import Phase
-from iluvatar_pxe.servers import pi_files, ratelimit
+from iluvatar_pxe.servers import desk, pi_files, ratelimit
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.pi_files import PiFiles
 from iluvatar_pxe.servers.rehearsal_desk import RehearsalDesk
@@ -33,6 +33,7 @@ from iluvatar_pxe.wire.tftp_transfer import Outcome
 PI3, PI4, PI5 = Generation
 HERE, THERE, SERVER = IPv4Address("10.77.0.50"), IPv4Address("10.77.0.51"), IPv4Address("10.77.0.2")
 MAC = MACS[PI4]
+OTHER_SERIAL = "0badcafe"
 OPEN = fleet_of(fleet=RULE, ainur=LAYER)
 LISTED = fleet_of(("varda", MAC, "layer: ainur\nrole: agent\n"), ainur=LAYER)
 
@@ -246,6 +247,26 @@ async def test_a_simulated_pi_is_served_without_a_name_and_without_a_trace(bench
     assert await bench.get(f"{SERIAL}/start4.elf") == b"start4.elf"
     assert await bench.get("start4.elf") is None  # who that is cannot be told
     assert len(bench.inventory.snapshot.by_id) == 0
+
+
+async def test_a_simulated_pi_is_not_the_real_one_whose_host_it_runs_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secretive = fleet_of(fleet=RULE, ainur=f"{LAYER}kernelArgs: [k3s.token=HUSH]\n")
+    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory)
+    bench.desk.adopt(secretive)
+    bench.boots(pi(PI4))
+    played = pi_discover(MACS[PI5], b"\0" + bytes.fromhex(OTHER_SERIAL)[::-1] * 4)
+    bench.desk.rehearsal.record(replace(from_dhcp(played), address=HERE), Stage.DISCOVER, "")
+    monkeypatch.setattr(desk, "FIRMWARE_SECONDS", -1.0)  # long ago
+    cmdline = await bench.get(f"{OTHER_SERIAL}/cmdline.txt")
+    assert cmdline
+    assert b"k3s.token=(masked)" in cmdline
+    assert b"HUSH" not in cmdline
+    assert bench.machine.assignment is None
+    assert bench.machine.reached is Stage.DISCOVER
+    monkeypatch.undo()
+    assert b"k3s.token=HUSH" in (await bench.get(f"{SERIAL}/cmdline.txt") or b"")
 
 
 def declining(intent: str) -> Fleet:

@@ -10,7 +10,7 @@ from support.tftp_peer import FILE, FILES, MakePeer, Peer, peers, serving
 
 from iluvatar_pxe.assets.source import BytesSource, Source
 from iluvatar_pxe.servers.tftp import TftpServer
-from iluvatar_pxe.wire.tftp import Ack, Data, Error, OptionAck, ReadRequest, WriteRequest
+from iluvatar_pxe.wire.tftp import Ack, Data, Error, ErrorCode, OptionAck, ReadRequest, WriteRequest
 from iluvatar_pxe.wire.tftp_transfer import Outcome
 
 
@@ -231,6 +231,19 @@ async def test_an_ack_that_has_arrived_protects_although_nobody_has_read_it(peer
         late.send(ReadRequest("nbp", "octet"), server.listening[0])
         assert await client.finish(data, tid) == FILE
         late.assert_silent()
+
+
+async def test_one_that_its_client_has_just_ended_makes_room(peer: MakePeer) -> None:
+    """Firmware asks for the size, ends that by an ERROR, and asks for the file at once."""
+    probe, late = peer(), peer()
+    with capture_logs() as logs:
+        async with serving(max_transfers=1) as (server, reports):
+            _, tid = await probe.ask(server, ReadRequest("nbp", "octet", (("tsize", "0"),)))
+            late.send(ReadRequest("nbp", "octet"), server.listening[0])
+            probe.send(Error(ErrorCode.NOT_DEFINED, "Early terminate"), tid)
+            assert await late.finish(*await late.receive()) == FILE
+            assert {(await reports.next()).outcome for _ in range(2)} == {Outcome.PROBE, Outcome.DONE}
+    assert logs == []
 
 
 async def test_a_transfer_whose_file_is_not_yet_open_is_not_evicted(peer: MakePeer) -> None:
