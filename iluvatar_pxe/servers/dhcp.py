@@ -88,7 +88,8 @@ class DhcpServer:
             return
         if isinstance(result, Reply):
             answer = partial(self._answer, result, reply_socket, pxe_port=pxe_port, started=started)
-            self._pace.send(result, answer)
+            is_machine = self._desk_of(result.sighting) is self._desk
+            self._pace.send(result, answer, in_turn=result.one_at_a_time and is_machine)
         elif isinstance(result, Lease):
             self._desk_of(result.sighting).inventory.learn_address(result.sighting)
         else:

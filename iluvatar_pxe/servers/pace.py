@@ -1,54 +1,60 @@
-"""When a DHCP reply goes out: some firmware wants it late, and some boots only one machine at a time."""
+"""When a DHCP reply goes out: some firmware wants it late, and some is answered one machine at a time."""
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from iluvatar_pxe.servers.dhcp_core import Reply
 from iluvatar_pxe.servers.ratelimit import complain
+from iluvatar_pxe.servers.turns import Turns
 
 MOST_WAITING = 256
-"""Replies that wait at once; anybody can ask in any name, and who gets none asks again."""
-TURN_SECONDS = 8.0
-"""How long others wait for a machine that got its reply: a Pi 3 asks five times, 5 s apart, and then no more."""
+"""Replies that wait for nothing but their delay; anybody can ask in any name, and who gets none asks again."""
 
 
 class Pace:
     """Sends replies when it is time for them. Belongs to one event loop."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._waiting: dict[str, asyncio.TimerHandle] = {}
-        self._turn: tuple[str, float] | None = None
-        """Whose turn it is, and until when."""
+        self._turns = Turns()
+        self._turn_timer: asyncio.TimerHandle | None = None
 
-    def send(self, reply: Reply, send: Callable[[], None]) -> None:
-        """Call ``send`` at once or when the reply's delay is over; not at all while it is another's turn."""
+    def send(self, reply: Reply, send: Callable[[], None], *, in_turn: bool) -> None:
+        """Call ``send`` when the reply's delay is over, and if ``in_turn``, not before it is this machine's turn."""
         mac = reply.sighting.mac
-        if reply.one_at_a_time and not self._takes_turn(mac):
-            complain("dhcp.not_its_turn", mac=mac, why="another Pi 3 is being answered; it asks again")
+        loop = asyncio.get_running_loop()
+        if in_turn:
+            if not self._turns.join(mac, send, now=loop.time(), delay=reply.delay):
+                complain("dhcp.no_place", mac=mac, why="too many wait for their turn; it asks again")
+            self._next_turn()
         elif not reply.delay:
             send()
         elif mac not in self._waiting and len(self._waiting) < MOST_WAITING:
-            loop = asyncio.get_running_loop()
             self._waiting[mac] = loop.call_later(reply.delay, self._due, mac, send)
 
     def came_on(self, mac: str) -> None:
         """Take in that a machine has begun to fetch its files: it is the next one's turn."""
-        if self._turn and self._turn[0] == mac:
-            self._turn = None
+        self._turns.leave(mac)
+        self._next_turn()
 
     def close(self) -> None:
         """Drop what waits."""
         for timer in self._waiting.values():
             timer.cancel()
         self._waiting.clear()
+        self._turns = Turns()
+        if self._turn_timer:
+            self._turn_timer.cancel()
 
-    def _takes_turn(self, mac: str) -> bool:
-        now = self._clock()
-        if self._turn is None or now >= self._turn[1]:
-            self._turn = mac, now + TURN_SECONDS
-        return self._turn[0] == mac
+    def _next_turn(self) -> None:
+        """Send what is due, and come back when the next one is."""
+        loop = asyncio.get_running_loop()
+        if self._turn_timer:
+            self._turn_timer.cancel()
+        if send := self._turns.take(loop.time()):
+            send()
+        if (at := self._turns.next_at()) is not None:
+            self._turn_timer = loop.call_at(at, self._next_turn)
 
     def _due(self, mac: str, send: Callable[[], None]) -> None:
         del self._waiting[mac]

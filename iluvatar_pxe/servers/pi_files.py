@@ -47,7 +47,7 @@ class PiFiles:
 
     async def open(self, desk: Desk, machine: Machine, asked: PiFile, client: IPv4Address) -> Source | None:
         """Return the file that a Pi may have by this name, or None; gives the Pi its place first if that is due."""
-        for mac in machine.macs:
+        for mac in machine.macs if desk is self._desk else ():
             self._on_request(mac)
         sighting = _sighting(desk, machine, client)
         standing = desk.standing(sighting)

@@ -355,5 +355,5 @@ def test_what_a_raspberry_pi_boots_next_is_what_its_own_firmware_gets(tmp_path: 
     host.write("machines/varda.yaml", f'match: {{macs: ["{mac}"]}}\nlayer: ainur\nrole: agent\n')
     host.know(machine(0x6666, macs=(mac,), firmware=Firmware.RASPBERRY_PI, arch=CpuArch.ARM64))
     done = host.run("machines", "show", "varda")
-    assert "the file raspberry-pi/ubuntu/vmlinuz is missing" in done.output
+    assert "asks for a boot: raspberry-pi on arm64" in done.output
     assert "not ipxe" not in done.output

@@ -9,11 +9,14 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
+from support.firmware_room import answered
+from support.pi import ROM_ID, ROM_XID, pi_discover
 from support.proxy import boot_request, discover
 
 from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, DhcpMessage, MessageType, Option, decode, encode
+from iluvatar_pxe.wire.pxe import SIMULATED
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")
 
@@ -140,6 +143,15 @@ def test_points_16_20_requests_are_for_4011_alone(host: Host) -> None:
         (answer,) = host.ask("a", request, to=("10.77.1.2", 4011), port=port)
         assert answer.source == ("10.77.1.2", 4011)
         assert answer.message.message_type is MessageType.ACK
+
+
+def test_a_simulated_pi_3_takes_no_turn_of_a_real_one(host: Host) -> None:
+    simulated = (Option.USER_CLASS, SIMULATED)
+    real = [pi_discover(f"b8:27:eb:00:00:0{number}", ROM_ID, xid=ROM_XID) for number in (1, 2)]
+    asks = pi_discover("b8:27:eb:00:00:03", ROM_ID, xid=ROM_XID)
+    played = replace(asks, options=(*asks.options, simulated))
+    macs = answered(host.namespace, "a", "eth0", (*real, played))
+    assert [mac[-1] for mac in macs] == ["1", "3", "2"]
 
 
 def test_point_13_relayed_requests_are_answered_to_the_relay(host: Host) -> None:

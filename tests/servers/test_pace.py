@@ -1,4 +1,4 @@
-"""Replies that wait, and Pi 3s that take turns."""
+"""Replies that wait for their delay or for their turn, in a running loop."""
 
 import asyncio
 from ipaddress import IPv4Address
@@ -8,22 +8,21 @@ from support.waiting import until
 
 from iluvatar_pxe.boot.plan import Hold
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.servers import pace
+from iluvatar_pxe.servers import pace, turns
 from iluvatar_pxe.servers.dhcp_core import Reply
-from iluvatar_pxe.servers.pace import TURN_SECONDS, Pace
+from iluvatar_pxe.servers.pace import Pace
 
-ONE, OTHER = "b8:27:eb:00:00:01", "b8:27:eb:00:00:02"
+ONE, OTHER, THIRD = "b8:27:eb:00:00:01", "b8:27:eb:00:00:02", "b8:27:eb:00:00:03"
 
 
-class Times:
-    """A clock of the test's, and what was sent."""
+class Asked:
+    """What was asked for, and what was sent."""
 
     def __init__(self) -> None:
-        self.now = 0.0
         self.sent: list[str] = []
-        self.pace = Pace(lambda: self.now)
+        self.pace = Pace()
 
-    def ask(self, mac: str, *, delay: float = 0.0, turns: bool = True) -> None:
+    def ask(self, mac: str, *, delay: float = 0.0, in_turn: bool = True) -> None:
         reply = Reply(
             data=b"",
             to=(str(IPv4Address("255.255.255.255")), 68),
@@ -31,57 +30,62 @@ class Times:
             plan=Hold(why="", name="", screen=()),
             boot_file="",
             delay=delay,
-            one_at_a_time=turns,
+            one_at_a_time=in_turn,
         )
-        self.pace.send(reply, lambda: self.sent.append(mac))
+        self.pace.send(reply, lambda: self.sent.append(mac), in_turn=in_turn)
 
 
-def test_firmware_1067_while_one_is_answered_the_other_gets_nothing() -> None:
-    times = Times()
-    times.ask(ONE)
-    times.ask(OTHER)
-    times.ask(ONE)
-    assert times.sent == [ONE, ONE]
-    times.pace.came_on(OTHER)
-    times.ask(OTHER)
-    assert times.sent == [ONE, ONE]
-    times.pace.came_on(ONE)
-    times.ask(OTHER)
-    assert times.sent == [ONE, ONE, OTHER]
+async def test_the_next_is_answered_when_the_one_before_fetches_its_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 1000.0)
+    asked = Asked()
+    for mac in (ONE, OTHER, THIRD):
+        asked.ask(mac, delay=0.01)
+    await until(lambda: asked.sent)
+    asked.pace.came_on(OTHER)
+    assert asked.sent == [ONE]
+    asked.pace.came_on(ONE)
+    await until(lambda: len(asked.sent) == 2)
+    asked.pace.came_on(OTHER)
+    await until(lambda: len(asked.sent) == 3)
+    assert asked.sent == [ONE, OTHER, THIRD]
 
 
-def test_firmware_1067_who_does_not_go_on_keeps_the_others_waiting_for_a_bounded_time() -> None:
-    times = Times()
-    for now in range(9):
-        times.now = now
-        times.ask(ONE)
-        times.ask(OTHER)
-    assert times.sent == [ONE] * int(TURN_SECONDS) + [ONE]
-    times.now += TURN_SECONDS
-    times.ask(OTHER)
-    assert times.sent[-1] == OTHER
+async def test_the_next_is_answered_when_the_one_before_does_not_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.02)
+    asked = Asked()
+    for mac in (ONE, OTHER, THIRD):
+        asked.ask(mac)
+    assert asked.sent == [ONE]
+    await until(lambda: len(asked.sent) == 3)
+    assert asked.sent == [ONE, OTHER, THIRD]
 
 
-def test_those_that_need_no_turn_pass() -> None:
-    times = Times()
-    times.ask(ONE)
-    times.ask(OTHER, turns=False)
-    assert times.sent == [ONE, OTHER]
+async def test_those_that_need_no_turn_pass_and_hold_none() -> None:
+    asked = Asked()
+    asked.ask(OTHER, in_turn=False)
+    asked.ask(ONE)
+    asked.ask(OTHER, in_turn=False)
+    assert asked.sent == [OTHER, ONE, OTHER]
 
 
 async def test_a_reply_waits_and_nothing_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "MOST_WAITING", 2)
-    times = Times()
-    for mac in (ONE, ONE, OTHER, "b8:27:eb:00:00:03"):
-        times.ask(mac, delay=0.01, turns=False)
-    assert times.sent == []
-    await until(lambda: len(times.sent) == 2)
-    assert times.sent == [ONE, OTHER]
+    asked = Asked()
+    for mac in (ONE, ONE, OTHER, THIRD):
+        asked.ask(mac, delay=0.01, in_turn=False)
+    assert asked.sent == []
+    await until(lambda: len(asked.sent) == 2)
+    assert asked.sent == [ONE, OTHER]
 
 
 async def test_what_waits_is_dropped_at_the_end() -> None:
-    times = Times()
-    times.ask(ONE, delay=0.01)
-    times.pace.close()
+    asked = Asked()
+    asked.ask(ONE, delay=0.01)
+    asked.ask(OTHER, delay=0.01, in_turn=False)
+    asked.pace.close()
     await asyncio.sleep(0.05)
-    assert times.sent == []
+    assert asked.sent == []

@@ -5,15 +5,16 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from support.firmware_room import answered
 from support.fleets import ARDA
-from support.pi import IMAGE, LAYER, MACS, RULE, SERIAL, eeprom_id, pi, pi_discover
+from support.pi import IMAGE, LAYER, MACS, ROM_ID, ROM_XID, RULE, SERIAL, eeprom_id, pi, pi_discover
 from support.stations import SUPPORT, Site, Station, site
 from support.waiting import wait_until
 
 from iluvatar_pxe.lab.namespace import Namespace
 from iluvatar_pxe.lab.network import INTERFACE, SERVER_ADDRESS
 from iluvatar_pxe.machines.raspberry_pi import Generation
-from iluvatar_pxe.wire.dhcp import DhcpMessage, Option, decode, encode
+from iluvatar_pxe.wire.dhcp import DhcpMessage, decode, encode
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")
 
@@ -114,17 +115,11 @@ def test_rpi_eeprom_475_assets_come_without_redirects(lan: Site) -> None:
     assert (answer.status, answer.text) == (200, "vmlinuz")
 
 
-def test_firmware_1067_a_second_pi_3_is_answered_when_the_first_fetches_its_files(lan: Site) -> None:
-    first, second = Pi(lan, "three", 3, MACS[PI3]), Pi(lan, "other", 2, SECOND_3)
-    asks = pi_discover(SECOND_3, b"\0" + b"\x44" * 16, xid=pi(PI3).xid)
-    assert first.asks(pi(PI3))
-    assert second.asks(asks, seconds=2) is None
-    assert first.gets("start.elf") == "start.elf"
-    offer = second.asks(asks)
-    assert offer
-    assert offer.chaddr.hex(":") == SECOND_3
-    assert offer.option(Option.VENDOR_SPECIFIC)
-    assert second.gets("bootcode.bin") == "bootcode.bin"
+def test_firmware_1067_pi_3s_that_ask_at_once_are_all_answered_in_their_order(lan: Site) -> None:
+    macs = [MACS[PI3], SECOND_3, "b8:27:eb:00:00:03"]
+    room = Pi(lan, "room", 3, MACS[PI3]).station.name
+    discovers = [pi_discover(mac, ROM_ID, xid=ROM_XID) for mac in macs]
+    assert answered(lan.namespace, room, INTERFACE, discovers) == macs
 
 
 def test_a_boot_rom_that_answers_no_arp_in_mid_transfer_gets_the_whole_file(lan: Site) -> None:

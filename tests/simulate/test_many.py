@@ -15,6 +15,9 @@ FEW = "30"
 FEW_OF_ONE_ADDRESS = "15"
 """The daemon makes 32 transfers of one address at once, and a Pi begins the next before the end of its last is read."""
 
+PI3S = "8"
+"""They take turns, and each asks for 25 s only."""
+
 
 @pytest.fixture(scope="module")
 def rehearsing() -> Iterator[Site]:
@@ -28,6 +31,8 @@ def test_a_rackful_by_cards() -> None:
         status = play(network.namespace, PCS, Kind.IPXE, "--count", FEW, "--interface", INTERFACE)
         assert status == 0
         assert len(json.loads(network.command("machines", "list", "--json"))) == int(FEW)
+        status = play(network.namespace, PCS, Kind.PI3, "--count", PI3S, "--interface", INTERFACE)
+        assert status == 0
 
 
 @pytest.mark.parametrize(
