@@ -8,9 +8,12 @@ def main() -> None:
     """Run the command line. A SIGHUP that comes before the daemon can act on it, and would end it, waits."""
     if sys.argv[1:2] == ["serve"]:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    from iluvatar_pxe.cli.main import main as run  # noqa: PLC0415 - takes a second
+    try:
+        from iluvatar_pxe.cli.main import main as run  # noqa: PLC0415 - takes a second
 
-    run()
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,9 +13,10 @@ from iluvatar_pxe.cli.lab_page import attempt_lines, console_line, stage_lines
 from iluvatar_pxe.cli.options import ConfigOption, settings_for
 from iluvatar_pxe.cli.tables import plain
 from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.lab.attempt import Attempt, attempt_boot
 from iluvatar_pxe.lab.cache import default_cache
-from iluvatar_pxe.lab.daemon import ask
+from iluvatar_pxe.lab.daemon import ask, reload
 from iluvatar_pxe.lab.demo import demonstrate
 from iluvatar_pxe.lab.firmware import firmware_named
 from iluvatar_pxe.lab.holder import end, hold, start_holder
@@ -71,8 +71,12 @@ def boot(
     firmware_named(kind)
     address = _mac(mac)
     if there := running(_file()):
-        os.kill(there.daemon, signal.SIGHUP)  # the fleet may have been edited since
+        if (
+            there.fleet
+        ):  # it may have been edited since; read here, its faults have the paths that its owner knows
+            read_fleet(Path(there.fleet))
         with Lab(there.inside) as lab:
+            reload(lab.namespace, there.daemon)
             attempt = _boot(lab, kind, address)
     else:
         with user_lab(_sources(None, None, config), _say) as user:
@@ -124,6 +128,8 @@ def _sources(fleet: Path | None, assets: Path | None, config: Path | None) -> So
     settings = settings_for(config)
     for directory in (fleet, assets):
         if directory and not directory.is_dir():
+            if directory.exists():
+                raise UsageError(f"{directory}: not a directory; name one")
             raise UsageError(f"{directory}: no such directory; create it or name another")
     if fleet is None and settings.fleet_directory.is_dir():
         fleet = settings.fleet_directory

@@ -1,13 +1,16 @@
 """Our daemon as the lab's server, and the files that it serves there."""
 
 import os
+import re
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import iluvatar_pxe
+from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.fleet.models import TalosLayer
 from iluvatar_pxe.lab.ipxe import PROGRAMS
 from iluvatar_pxe.lab.kernel import StandIn
@@ -27,7 +30,11 @@ LOG = DIRECTORY / "daemon.log"
 _STATION = "server"
 _FLEET = DIRECTORY / "fleet"
 _ASSETS = DIRECTORY / "assets"
+_HOST_ASSETS = DIRECTORY / "host-assets"
+"""The host's boot files, by a name without the commas and colons that separate mount's options."""
 _READY_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+_ANSWER = re.compile(rb'"event": "fleet\.(loaded|rejected)"')
 _TALOS = TalosLayer(
     version="v1.13.9", schematic="376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 )
@@ -89,11 +96,12 @@ class Server:
 
         ``stand_ins`` is a directory of boot files that come before those in ``assets``.
         """
-        layers = ":".join(str(one).replace("\\", "\\\\").replace(":", "\\:") for one in (stand_ins, assets))
+        self._namespace.outside(_HOST_ASSETS).mkdir()
         for command in (
             ["mount", "--bind", str(fleet), str(_FLEET)],
             ["mount", "-o", "remount,bind,ro", str(_FLEET)],
-            ["mount", "-t", "overlay", "-o", f"lowerdir={layers}", "assets", str(_ASSETS)],
+            ["mount", "--bind", str(assets), str(_HOST_ASSETS)],
+            ["mount", "-t", "overlay", "-o", f"lowerdir={stand_ins}:{_HOST_ASSETS}", "assets", str(_ASSETS)],
         ):
             self._namespace.run(command)
 
@@ -114,11 +122,21 @@ class Server:
         return daemon
 
 
-def reload(daemon: Process) -> None:
-    """Have a daemon read its fleet again; returns when it has; raises LabError when it refuses."""
-    before = len(daemon.output)
-    daemon.signal(signal.SIGHUP)
-    daemon.wait_for(r'"event": "fleet\.loaded"', _READY_SECONDS, since=before)
+def reload(namespace: Namespace, daemon: int) -> None:
+    """Have the daemon, a process id, read its fleet again; returns when it has; raises LabError when it refuses."""
+    log = namespace.outside(LOG)
+    deadline = time.monotonic() + _READY_SECONDS
+    try:
+        before = log.stat().st_size
+        os.kill(daemon, signal.SIGHUP)
+        while not (answer := _ANSWER.search(log.read_bytes(), before)):
+            if time.monotonic() > deadline:
+                raise LabError("the lab's daemon does not read its fleet; begin again: iluvatar-pxe lab down")
+            time.sleep(_POLL_SECONDS)
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise LabError("the lab has ended; to have one again: iluvatar-pxe lab up") from error
+    if answer[1] == b"rejected":
+        raise LabError("the fleet has a fault; to see it: iluvatar-pxe fleet validate")
 
 
 def start_daemon(network: Network, system: StandIn, machine: Listed, programs: Path | None = None) -> Process:

@@ -24,7 +24,7 @@ def start_holder(command: list[str], say: Say) -> bool:
     Return False when it ended before that, having said why. Whatever ends this process before that ends it too.
     """
     with subprocess.Popen(  # noqa: S603 - argument list made here
-        ["sh", "-c", '"$@" &', "lab", *command],  # noqa: S607 - by way of a shell the holder is nobody's child
+        ["/bin/sh", "-c", '"$@" &', "lab", *command],  # by way of a shell the holder is nobody's child
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,12 +1,13 @@
 """Which lab is up: a file that its holder keeps locked, so that what a killed one left tells itself.
 
-The lock is the kernel's, and goes with the process; the file's text says where the lab is.
+The lock is the kernel's, and goes with the process; the file's text says where the lab is. Its processes are sent
+signals and its namespaces entered, so a file that another user could have written is refused.
 """
 
 import fcntl
 import json
 import os
-import tempfile
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -29,16 +30,22 @@ class Running:
 
 
 def state_file(environ: Mapping[str, str], *, is_root: bool) -> Path:
-    """Return the file's place: in the user's runtime directory (XDG), or one that serves as such."""
-    base, own = environ.get("XDG_RUNTIME_DIR") or ("/run" if is_root else ""), "iluvatar-pxe-lab"
-    place = Path(base, own) if base else Path(tempfile.gettempdir(), f"{own}-{os.getuid()}")
-    return place / "lab.json"
+    """Return the file's place; raises LabError for a user without a runtime directory.
+
+    Root's own is fixed: su and sudo -E hand on the variable of the user who called them.
+    """
+    base = "/run" if is_root else environ.get("XDG_RUNTIME_DIR")
+    if not base:
+        raise LabError(
+            "XDG_RUNTIME_DIR is not set, and the lab's state lies there; set it, or run this as root"
+        )
+    return Path(base, "iluvatar-pxe-lab", "lab.json")
 
 
 def running(file: Path) -> Running | None:
-    """Return the lab that is up, or None; raises LabError while one is being built."""
+    """Return the lab that is up, or None; raises LabError while one is being built or ends."""
     try:
-        with file.open("rb") as state:
+        with os.fdopen(_open(file, os.O_RDONLY), "rb") as state:
             if _lock(state.fileno(), fcntl.LOCK_SH):
                 return None
             text = state.read()
@@ -46,14 +53,16 @@ def running(file: Path) -> Running | None:
         return None
     if not text:
         raise LabError("the lab is being built at this moment; wait until it is up")
-    return Running(**json.loads(text))
+    lab = Running(**json.loads(text))
+    if not _is_whole(lab):
+        raise LabError(f"the lab is ending at this moment; if it does not end, kill process {lab.holder}")
+    return lab
 
 
 @contextmanager
 def claimed(file: Path) -> Iterator[int]:
     """Be the one holder while the block runs, and give what ``publish`` needs; raises LabError when there is one."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    state = _open(file, os.O_RDWR | os.O_CREAT)
     try:
         if not _lock(state, fcntl.LOCK_EX) or not _is_still(state, file):
             raise LabError("a lab is up, or being built; to end it: iluvatar-pxe lab down")
@@ -76,6 +85,50 @@ def forget(file: Path) -> None:
     if file.exists():
         with claimed(file):
             pass
+
+
+def _open(file: Path, how: int) -> int:
+    """Open the state file; raises LabError where others could have put it, FileNotFoundError where nobody has."""
+    try:
+        if how & os.O_CREAT:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = os.open(file.parent, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _require_own(file.parent, os.fstat(place), stat.S_IFDIR)
+            state = os.open(
+                file.name, how | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600, dir_fd=place
+            )
+        finally:
+            os.close(place)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise LabError(
+            f"the lab's state cannot be kept in {file}: {error.strerror}; remove what is there"
+        ) from error
+    try:
+        _require_own(file, os.fstat(state), stat.S_IFREG)
+    except LabError:
+        os.close(state)
+        raise
+    return state
+
+
+def _require_own(path: Path, found: os.stat_result, kind: int) -> None:
+    is_open = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if stat.S_IFMT(found.st_mode) != kind or found.st_uid != os.geteuid() or is_open:
+        raise LabError(f"{path}: another user may have made or changed it; remove it, and run this again")
+
+
+def _is_whole(lab: Running) -> bool:
+    """Say whether its processes are this user's, and the daemon in the process namespace that is the lab's own."""
+    pids = (lab.holder, lab.inside, lab.daemon)
+    try:
+        owners = {Path(f"/proc/{pid}").stat().st_uid for pid in pids}
+        outside, inside, daemon = (Path(f"/proc/{pid}/ns/pid").stat().st_ino for pid in pids)
+    except OSError:  # it has ended
+        return False
+    return owners == {os.geteuid()} and outside != inside == daemon
 
 
 def _lock(state: int, how: int) -> bool:

@@ -42,7 +42,13 @@ class Home:
     def environment(self) -> dict[str, str]:
         own = {key: value for key, value in os.environ.items() if not key.startswith("ILUVATAR_PXE_")}
         state = {"ILUVATAR_PXE_STATE__DIRECTORY": str(self.directory / "state")}
-        return own | state | {"XDG_RUNTIME_DIR": str(self.directory / "run"), "XDG_CACHE_HOME": str(CACHE)}
+        return own | state | {"XDG_CACHE_HOME": str(CACHE)}
+
+    @property
+    def with_own_run(self) -> tuple[str, ...]:
+        """What a command begins with that has ``run`` in this home for ``/run``, where root's lab keeps its state."""
+        script = 'mount --bind "$0" /run && exec "$@"'
+        return ("unshare", "--mount", "sh", "-c", script, str(self.directory / "run"))
 
     @property
     def state(self) -> Path:
@@ -54,7 +60,7 @@ class Home:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*HERE, "lab", *arguments],
+            [*self.with_own_run, *HERE, "lab", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -76,6 +82,7 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
 def home(tmp_path: Path) -> Iterator[Home]:
     if os.geteuid() != 0:
         pytest.skip("needs root: network namespaces and taps")
+    (tmp_path / "run").mkdir()
     write_fleet(tmp_path / "state" / "fleet")
     held = f'match: {{macs: ["{HELD}"]}}\nintent: hold\n'
     (tmp_path / "state" / "fleet" / "machines" / "held.yaml").write_text(held)
@@ -111,6 +118,12 @@ def test_a_lab_that_is_up_boots_machines_until_it_is_taken_down(home: Home) -> N
     assert f"bios ({HELD}) did not reach the stage: config fetched" in output
     assert "Because the machine is told to wait" in output
     assert f'"mac": "{HELD}"' in output
+
+    file = home.directory / "state" / "fleet" / "fleet.yaml"
+    file.write_text("colour: red\n")
+    status, output = home.run("boot", "bios")
+    assert (status, output.count("\n")) == (2, 1)
+    assert f"{file}:1: colour: no such key" in output
 
     assert home.run("down") == (0, "The lab is down.\n")
     assert wait_for_ends(watches) == []
@@ -163,7 +176,7 @@ def test_up_that_is_interrupted_leaves_nothing(home: Home) -> None:
 def is_of(home: Home, pid: int) -> bool:
     """Say whether a process was started by one of this user's commands."""
     try:
-        return str(home.directory / "run") in Path(f"/proc/{pid}/environ").read_text()
+        return str(home.directory) in Path(f"/proc/{pid}/environ").read_text()
     except OSError:
         return False
 
@@ -175,6 +188,20 @@ def test_a_kind_that_is_none_is_answered_with_the_known_ones(home: Home) -> None
         "pi4: no such firmware; choose one of bios, uefi-x64, uefi-x64-http, uefi-arm64, uefi-arm64-http"
         in output
     )
+
+
+def test_what_cannot_be_a_lab_is_told_in_one_line(home: Home) -> None:
+    file = home.directory / "file"
+    file.touch()
+    assert home.run("up", "--fleet", str(file)) == (
+        2,
+        f"iluvatar-pxe: {file}: not a directory; name one\n",
+    )
+    home.state.mkdir(parents=True)
+    for command in (["up"], ["boot", "bios"], ["down"]):
+        status, output = home.run(*command)
+        assert (status, output.count("\n")) == (1, 1)
+        assert "/run/iluvatar-pxe-lab/lab.json" in output
 
 
 def test_two_unlisted_machines_join_in_the_demonstration(home: Home) -> None:

@@ -56,7 +56,7 @@ def test_held_machine_boots_when_the_fleet_lists_it(current: Path, *, own_progra
         machine.shows(r"(?s)Asking again in.*Asking again in", BOOT_SECONDS)
         listed = f'match: {{macs: ["{mac_of(1)}"]}}\nchain: local\n'
         server.write_fleet({"machines/now-listed.yaml": listed.encode()})
-        reload(daemon)
+        reload(lab.namespace, daemon.pid)
         boots_disk_after(machine, r"now-listed: booting from its own disk\.")
 
 

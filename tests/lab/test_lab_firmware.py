@@ -24,5 +24,5 @@ def test_missing_firmware_is_named_with_its_package() -> None:
 
 
 def test_a_missing_program_is_named() -> None:
-    with pytest.raises(LabError, match=r"no-such-tool is not installed.*package no-such-tool"):
+    with pytest.raises(LabError, match=r"no-such-tool is not in PATH.*package no-such-tool"):
         require_tools("sh", "no-such-tool")

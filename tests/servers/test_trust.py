@@ -169,7 +169,7 @@ def test_a_ticket_appears_in_no_log(lan: Site, victim: Station) -> None:
     tftp = ["curl", "--silent", "--max-time", "20", f"tftp://{SERVER_ADDRESS}{path}"]
     with pytest.raises(LabError):
         lan.namespace.run(tftp, network=victim.name)
-    reload(daemon)
+    reload(lan.namespace, daemon.pid)
     assert daemon.stop() == 0
     assert lan.logged("boot")[-1]["served"] == "victim/config.yaml"
     assert lan.logged("tftp.missing")
