@@ -20,7 +20,7 @@ from iluvatar_pxe.servers.interfaces import find_interfaces
 from iluvatar_pxe.settings import Settings
 from iluvatar_pxe.simulate.attachment import Ports
 from iluvatar_pxe.simulate.boot import Report, boot_by_cards, boot_by_host
-from iluvatar_pxe.simulate.machine import Kind, Machine, random_mac
+from iluvatar_pxe.simulate.machine import Kind, Machine, random_macs
 from iluvatar_pxe.simulate.stages import percentile
 
 MOST_AT_ONCE = 1000
@@ -74,7 +74,7 @@ def simulate(
 
 def _machines(kind: Kind, mac: str | None, count: int) -> list[Machine]:
     if mac is None:
-        return [Machine(kind, random_mac(kind)) for _ in range(count)]
+        return [Machine(kind, octets) for octets in random_macs(kind, count)]
     if count > 1:
         raise UsageError("--mac is one machine's: leave it or --count out")
     try:

@@ -74,6 +74,8 @@ async def boot(machine: Machine, attachment: Attachment) -> Report:
         return Report(machine, stages, reason=str(error))
     except TimeoutError:
         return Report(machine, stages, reason=f"the boot has no end after {BOOT_SECONDS:.0f} s")
+    except OSError as error:
+        return Report(machine, stages, reason=f"this host: {error.strerror}")
     finally:
         await http.close()
     return Report(machine, stages, result)

@@ -1,8 +1,9 @@
 """Downloads as firmware makes them, by TFTP and by HTTP; bodies are counted and hashed, not kept."""
 
 import asyncio
+import re
 from ipaddress import IPv4Address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -15,6 +16,7 @@ from iluvatar_pxe.simulate.tftp_download import Download, Manner, Outcome
 MARK = "iluvatar-simulate"
 """At the end of every User-Agent."""
 _PIECE = 256 * 1024
+_SIZE = re.compile(r"[0-9]{1,18}")
 _ERRORS = {Outcome.MISSING: NoFileError, Outcome.SILENCE: NoAnswerError, Outcome.REFUSED: SimulateError}
 
 
@@ -73,18 +75,16 @@ class HttpClient:
                 size = response.headers.get("Content-Length", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswerError(f"HTTP: {_words(error)}") from error
-        if not size.isdecimal():
+        if not _SIZE.fullmatch(size):
             raise SimulateError("the HTTP server does not say how long the file is")
         return int(size)
 
     def _request(
         self, method: str, url: str, agent: str, seconds: float
     ) -> "aiohttp.client._RequestContextManager":
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not _is_literal(parts.hostname or ""):
-            raise SimulateError(
-                f"{url} is no http:// address with an IPv4 address as host: firmware may have no DNS"
-            )
+        parts = split_url(url)
+        if parts.scheme != "http":
+            raise SimulateError(f"{url} is no http:// address")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=self._attachment.connector(),
@@ -93,7 +93,7 @@ class HttpClient:
             )
         return self._session.request(
             method,
-            URL(url, encoded=True),
+            URL(parts.geturl(), encoded=True),
             headers={"User-Agent": f"{agent} {MARK}"},
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds),
@@ -109,13 +109,18 @@ def _check(response: aiohttp.ClientResponse) -> None:
         raise SimulateError(f"the HTTP server answers {response.status}")
 
 
-def _is_literal(host: str) -> bool:
+def split_url(url: str) -> SplitResult:
+    """Take an address apart; raises SimulateError unless its host is an IPv4 address and its port, if any, a port."""
     try:
-        IPv4Address(host)
-    except ValueError:
-        return False
-    return True
+        parts = urlsplit(url)
+        _ = IPv4Address(parts.hostname or ""), parts.port
+    except ValueError as error:
+        raise SimulateError(
+            f"{url} is no address with an IPv4 address as host: firmware may have no DNS ({error})"
+        ) from error
+    return parts
 
 
 def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    """Return what an error says, on one line: aiohttp shows bad bytes below its message."""
+    return " ".join(str(error).split()) or type(error).__name__

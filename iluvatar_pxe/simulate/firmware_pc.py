@@ -4,10 +4,12 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import NoAnswerError, SimulateError
 from iluvatar_pxe.simulate import manners, messages, offers
+from iluvatar_pxe.simulate.content import Content
 from iluvatar_pxe.simulate.conversation import ask_boot_server, collect, despite_naks, take_lease
 from iluvatar_pxe.simulate.downloads import by_tftp
 from iluvatar_pxe.simulate.offers import Heard, Offers
 from iluvatar_pxe.simulate.play import Play, new_xid
+from iluvatar_pxe.simulate.programs import format_error
 from iluvatar_pxe.simulate.tftp_download import Manner
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, Option
 
@@ -48,6 +50,7 @@ async def boot_uefi_http(play: Play) -> str:
         content = await play.http.get(url, UEFI_HTTP_AGENT, _HTTP_SECONDS)
         if content.size != size:
             raise SimulateError(f"{url}: HEAD says {size} bytes, and {content.size} come")
+        _check_program(play, url, content)
         stage.detail = f"{url}, {size} bytes"
     return url
 
@@ -98,8 +101,15 @@ async def _program_by_tftp(play: Play, heard: Heard, name: str, size: Manner, fi
             raise SimulateError(f"the offer from {heard.server} names no boot file")
         await by_tftp(play.attachment, server, name, size)
         content = await by_tftp(play.attachment, server, name, file)
+        _check_program(play, name, content)
         stage.detail = f"tftp://{server}/{name}, {content.size} bytes"
     return f"tftp://{server}/{name.lstrip('/')}"
+
+
+def _check_program(play: Play, name: str, content: Content) -> None:
+    """Raise SimulateError for what the platform does not run."""
+    if fault := format_error(content.text, play.machine.kind.client.platform):
+        raise SimulateError(f"{name}: {fault}")
 
 
 def server_of(heard: Heard) -> IPv4Address:

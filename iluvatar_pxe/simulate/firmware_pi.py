@@ -24,7 +24,7 @@ async def boot_pi(play: Play) -> str:
         await _fetch_all(play, server, rom_files(machine))
     server = await despite_naks(lambda: _find_server(play, rom=False))
     await _fetch_all(play, server, FILES[machine.kind](machine))
-    return "the kernel is started with all its files"
+    return f"the {play.stages.done[-1].name} is started with all its files"
 
 
 async def _find_server(play: Play, *, rom: bool) -> IPv4Address:

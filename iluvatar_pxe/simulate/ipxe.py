@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from iluvatar_pxe.simulate.content import Content
 from iluvatar_pxe.simulate.ipxe_script import Command, Script, is_script, parse
 from iluvatar_pxe.simulate.ipxe_settings import Settings
+from iluvatar_pxe.simulate.programs import format_error
+from iluvatar_pxe.wire.pxe import Platform
 
 MOST_COMMANDS = 10_000
 """After which a boot counts as one that never ends."""
@@ -128,8 +130,7 @@ class Ipxe:
         if self._nested >= MOST_NESTED:
             return self.fail(f"{url}: scripts within scripts, without an end")
         if not is_script(text):
-            self.ending = Program(url)
-            return OK
+            return self._start(text, url)
         self._nested += 1
         outer = self._base, self._script
         following: tuple[str, str] | None = (text, url)
@@ -164,6 +165,13 @@ class Ipxe:
         """Return the line that a label of this script stands before."""
         return self._script.labels.get(label)
 
+    def _start(self, text: str, url: str) -> int:
+        platform = Platform.UEFI if self.settings.show("platform") == "efi" else Platform.BIOS
+        if fault := format_error(text, platform):
+            return self.fail(f"{url}: {fault}")
+        self.ending = Program(url)
+        return OK
+
     def _run(self, script: Script) -> Steps:
         position, status = 0, OK
         while position < len(script.lines) and not self.ended:
@@ -193,7 +201,7 @@ class Ipxe:
             self.ending = Stuck(f"the scripts do not end: {MOST_COMMANDS} commands were run")
             return FAILED
         try:
-            words = [self.settings.expand(word) for word in command.words]
+            words = self.settings.expand(command.words)
         except ValueError as error:
             return self.fail(str(error))
         if not words:

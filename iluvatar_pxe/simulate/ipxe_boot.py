@@ -1,13 +1,12 @@
 """iPXE on the network: its DHCP, autoexec.ipxe, the scripts it is given, and what they make it fetch."""
 
 from ipaddress import IPv4Address
-from urllib.parse import urlsplit
 
 from iluvatar_pxe.errors import NoAnswerError, NoFileError, SimulateError
 from iluvatar_pxe.simulate import manners, messages, offers
 from iluvatar_pxe.simulate.content import Content
 from iluvatar_pxe.simulate.conversation import ask_boot_server, collect, despite_naks, take_lease
-from iluvatar_pxe.simulate.downloads import by_tftp
+from iluvatar_pxe.simulate.downloads import by_tftp, split_url
 from iluvatar_pxe.simulate.ipxe import Action, Configure, Ending, Fetch, Ipxe, Result, Sleep, beside
 from iluvatar_pxe.simulate.ipxe_commands import COMMANDS, FETCH_SECONDS
 from iluvatar_pxe.simulate.ipxe_script import is_script
@@ -77,10 +76,10 @@ class IpxeOnNetwork:
         return content if is_script(content.text) else None
 
     async def _fetch(self, url: str, what: str, seconds: float) -> Content:
-        parts = urlsplit(url)
         with self._play.stages.stage(what) as stage:
+            parts = split_url(url)
             if parts.scheme == "tftp":
-                server = IPv4Address(parts.hostname or "0.0.0.0")  # noqa: S104 - nowhere
+                server = IPv4Address(parts.hostname or "")
                 content = await by_tftp(self._play.attachment, server, parts.path[1:], manners.IPXE_FILE)
             else:
                 content = await self._play.http.get(url, AGENT, seconds)

@@ -19,11 +19,14 @@ from iluvatar_pxe.simulate.ipxe import (
     Steps,
     Stuck,
 )
+from iluvatar_pxe.simulate.ipxe_script import is_script
+from iluvatar_pxe.simulate.programs import EMPTY
 
 FETCH_SECONDS = 60.0
 HOLD_SECONDS = 10.0
 """A screen that asks again within this time is followed; one that waits longer is where the machine stays."""
 MOST_HOLDS = 2
+_LARGEST = 0xFFFFFFFF
 LONG_MODE = 29
 """Bit of ``cpuid --ext`` that every simulated PC has."""
 
@@ -60,9 +63,12 @@ def _options(words: Sequence[str], *known: str) -> tuple[Options, list[str]]:
 
 def _number(text: str) -> int:
     try:
-        return int(text, 0)
+        number = int(text, 0)
     except ValueError:
         raise ValueError(f"{text!r} is no number") from None
+    if abs(number) > _LARGEST:
+        raise ValueError(f"{text} is too large a number")
+    return number
 
 
 def _seconds(options: Options, default: float) -> float:
@@ -189,7 +195,7 @@ def _chain(ipxe: Ipxe, words: Sequence[str]) -> Steps:
     if content is None:
         return FAILED
     url = ipxe.address(rest[0])
-    if "--replace" in options:
+    if "--replace" in options and is_script(content.text):
         ipxe.replacement, ipxe.stopping = (content.text, url), True
         return OK
     return (yield from ipxe.execute(content.text, url))
@@ -199,8 +205,11 @@ def _kernel(ipxe: Ipxe, words: Sequence[str]) -> Steps:
     options, rest = _options(words, "--timeout", "--autofree", "--name")
     if not rest:
         raise ValueError("no kernel is named")
-    if (yield from _fetched(ipxe, rest[0], "kernel", options)) is None:
+    content = yield from _fetched(ipxe, rest[0], "kernel", options)
+    if content is None:
         return FAILED
+    if not content.size:
+        return ipxe.fail(f"{ipxe.address(rest[0])}: {EMPTY}")
     ipxe.kernel = Image(options.get("--name") or _base_name(rest[0]), " ".join(rest[1:]))
     return OK
 

@@ -1,12 +1,14 @@
 """iPXE's settings: ``${netX/mac}``, ``${serial:uristring}``, and what ``set`` makes (ipxe.org/cfg)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import quote
 from uuid import UUID
 
 _INNERMOST = re.compile(r"\$\{((?:(?!\$\{)[^}])*)\}")
+LONGEST_LINE = 4096
+"""Characters of an expanded command. iPXE's bound is its heap; of a command line, Linux for PCs takes 2,048."""
 MOST_EXPANSIONS = 1000
 """In one word; a setting that names itself would be expanded for ever."""
 _URI_SAFE = "-._~!$&'()*+,;=:@/"
@@ -106,9 +108,19 @@ class Settings:
         value, _ = self._values.get(_canonical(_split(name)[0]), (b"", ""))
         return int.from_bytes(value, signed=True) if len(value) <= 4 else 0
 
-    def expand(self, word: str) -> str:
-        """Replace every ``${…}``, innermost first, until none is left; raises ValueError if that has no end."""
+    def expand(self, words: Sequence[str]) -> list[str]:
+        """Replace every ``${…}``, innermost first, until none is left; raises ValueError if that is too much."""
+        expanded: list[str] = []
+        left = LONGEST_LINE
+        for word in words:
+            expanded.append(self._expand(word, left))
+            left -= len(expanded[-1]) + 1
+        return expanded
+
+    def _expand(self, word: str, longest: int) -> str:
         for _ in range(MOST_EXPANSIONS):
+            if len(word) > longest:
+                raise ValueError(f"a command is longer than {LONGEST_LINE} characters")
             found = _INNERMOST.search(word)
             if not found:
                 return word

@@ -82,6 +82,14 @@ class Machine:
         return hashlib.sha256(self.mac).digest()
 
 
+def random_macs(kind: Kind, count: int) -> list[bytes]:
+    """Return so many different MACs."""
+    found: set[bytes] = set()
+    while len(found) < count:
+        found.add(random_mac(kind))
+    return list(found)
+
+
 def random_mac(kind: Kind) -> bytes:
     """Return a MAC that nobody has: locally administered, but a Pi's with the prefix by which it is known."""
     prefix = _PI_PREFIXES.get(kind)

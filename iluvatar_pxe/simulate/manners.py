@@ -51,12 +51,16 @@ _PI_REQUEST_WAITS = (2.0,) * 15
 EARLY_TERMINATE = Error(ErrorCode.NOT_DEFINED, "Early terminate")
 
 
-def pi_manner(*options: tuple[str, str], probe: bool = False) -> Manner:
-    """Return how a Pi asks: the request every 2 s, 30 s for a file; it leaves repeating DATA to the server."""
+def pi_manner(*options: tuple[str, str], probe: bool = False, rolls_over: bool = True) -> Manner:
+    """Return how a Pi asks: the request every 2 s, 30 s for a file; it leaves repeating DATA to the server.
+
+    Blocks roll over from the EEPROM of 2025-09-23 on, and on a Pi 3 never (raspberrypi/rpi-eeprom#720).
+    """
     return Manner(
         options=options,
         request_waits=_PI_REQUEST_WAITS,
         ack_waits=(_PI_SECONDS,),
         file_seconds=_PI_SECONDS,
         abort=EARLY_TERMINATE if probe else None,
+        rolls_over=rolls_over,
     )

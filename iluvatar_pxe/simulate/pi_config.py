@@ -20,6 +20,7 @@ class PiConfig:
     device_tree: str = ""
     overlays: tuple[str, ...] = ()
     os_prefix: str = ""
+    boot_ramdisk: bool = False
 
     def initramfs_for(self, kernel: str) -> str:
         """Return the initramfs that goes with a kernel; empty: none."""
@@ -52,4 +53,5 @@ def read_config(text: str, kind: Kind) -> PiConfig:
         auto_initramfs=values.get("auto_initramfs") == "1",
         overlays=tuple(overlays),
         os_prefix=prefix,
+        boot_ramdisk=values.get("boot_ramdisk") == "1",
     )

@@ -39,6 +39,8 @@ _DEVICE_TREES = MappingProxyType(
         Kind.PI5: "bcm2712-rpi-5-b.dtb",
     }
 )
+_BOOT_IMG = "boot.img"
+"""In place of everything else: a disk with all files, where config.txt says boot_ramdisk=1 (documentation, config.txt)."""
 _PI3_RECOVERIES = ("recovery8.img", "recovery8-32.img", "recovery7.img", "recovery.img")
 
 
@@ -68,7 +70,7 @@ class _Asking:
         return f"{self.machine.pi_serial:08x}/"
 
     def file(self, name: str, stage: str) -> Answer:
-        return (yield Ask(self.prefix + name, stage, pi_manner(*self.options)))
+        return (yield Ask(self.prefix + name, stage, self._manner()))
 
     def needed(self, name: str, stage: str) -> Generator[Ask, Content | None, Content]:
         content = yield from self.file(name, stage)
@@ -80,11 +82,14 @@ class _Asking:
 
     def is_there(self, name: str, stage: str) -> Generator[Ask, Content | None, bool]:
         """Ask whether there is a file, and end the transfer early."""
-        return (yield Ask(self.prefix + name, stage, pi_manner(*self.options, probe=True))) is not None
+        return (yield Ask(self.prefix + name, stage, self._manner(probe=True))) is not None
 
     def optional(self, stage: str, *names: str) -> Files:
         for name in names:
             yield from self.file(name, stage)
+
+    def _manner(self, *, probe: bool = False) -> Manner:
+        return pi_manner(*self.options, probe=probe, rolls_over=self.machine.kind is not Kind.PI3)
 
     def config(self, stage: str = "config.txt") -> Generator[Ask, Content | None, PiConfig]:
         content = yield from self.file("config.txt", stage)
@@ -93,10 +98,11 @@ class _Asking:
 
 def rom_files(_machine: Machine) -> Files:
     """Ask as a Pi 3's ROM: without prefix and options, blocks of 512."""
-    content = yield Ask("bootcode.bin", "bootcode.bin", pi_manner())
+    manner = pi_manner(rolls_over=False)
+    content = yield Ask("bootcode.bin", "bootcode.bin", manner)
     if content is None:
         raise SimulateError("the TFTP server has no file bootcode.bin, without which it does not start")
-    yield Ask("bootsig.bin", "bootcode.bin", pi_manner())
+    yield Ask("bootsig.bin", "bootcode.bin", manner)
 
 
 def pi3_files(machine: Machine) -> Files:
@@ -131,8 +137,11 @@ def pi4_files(machine: Machine) -> Files:
     found = yield from ask.is_there("start4.elf", "prefix")
     if not found and not (yield from ask.is_there("start.elf", "prefix")):
         ask.prefix = ""
-    yield from ask.config()
+    config = yield from ask.config()
     yield from _self_update(ask)
+    if config.boot_ramdisk:
+        yield from ask.needed(_BOOT_IMG, _BOOT_IMG)
+        return
     yield from ask.optional("firmware", "recover4.elf", "recovery.elf")
     yield from ask.needed("start4.elf", "firmware")
     yield from ask.needed("fixup4.dat", "firmware")
@@ -151,10 +160,14 @@ def pi5_files(machine: Machine) -> Files:
     """Ask as the EEPROM of a Pi 5, which needs no start.elf."""
     ask = _Asking(machine, _EEPROM)
     ask.prefix = ask.serial_prefix
-    if (yield from ask.file("config.txt", "prefix")) is None:
+    found = yield from ask.file("config.txt", "prefix")
+    if found is None:
         ask.prefix = ""
-        yield from ask.config()
+    config = read_config(found.text, machine.kind) if found else (yield from ask.config())
     yield from _self_update(ask)
+    if config.boot_ramdisk:
+        yield from ask.needed(_BOOT_IMG, _BOOT_IMG)
+        return
     yield from ask.optional("device tree", _DEVICE_TREES[Kind.PI5])
     config = yield from ask.config()
     yield from _initramfs(ask, config, config.kernel or "kernel_2712.img")

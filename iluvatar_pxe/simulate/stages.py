@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from iluvatar_pxe.errors import SimulateError
-
 
 @dataclass(slots=True)
 class Stage:
@@ -33,15 +31,13 @@ class Stages:
         """Time a stage; the block may set its ``detail``."""
         stage, began = Stage(name), self.clock()
         self._began = began if self._began is None else self._began
-        self.failed = ""
+        self.failed = name
         try:
             yield stage
-        except SimulateError:
-            self.failed = self.failed or name
-            raise
         finally:
             ended = self.clock()
             self.milliseconds = (ended - self._began) * 1000
+        self.failed = ""
         stage.milliseconds = (ended - began) * 1000
         self.done.append(stage)
 

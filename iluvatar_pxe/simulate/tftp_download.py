@@ -4,6 +4,7 @@ The receiver of RFC 1350 and RFC 7440: it acknowledges whole windows, and at onc
 request, and then its last ACK, after the waits of its firmware; when the last of those has passed it gives up.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,6 +25,9 @@ from iluvatar_pxe.wire.tftp import (
 
 Peer = tuple[str, int]
 _HALF = 0x8000
+_LAST_NUMBER = 0xFFFF
+_VALUE = re.compile(r"[0-9]{1,18}")
+_NAMED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Manner:
     """How long one file may take."""
     abort: Error | None = None
     """A probe: the firmware ends it with this ERROR once it knows that the file is there."""
+    rolls_over: bool = True
+    """Block 0 follows block 65,535; otherwise the firmware can take no more."""
 
 
 class Outcome(StrEnum):
@@ -130,12 +136,14 @@ class Download:
         """Take over what the server grants; return what is wrong with it."""
         asked = dict(self._manner.options)
         for name, value in options:
-            if name not in asked or not value.isdecimal():
-                return f"the TFTP server's OACK has {name}={value}, which was not asked for"
+            if name not in asked or not _VALUE.fullmatch(value):
+                return f"the TFTP server's OACK has {f'{name}={value}'[:_NAMED]!r}, which was not asked for"
         granted = {name: int(value) for name, value in options}
         for name in ("blksize", "windowsize"):
             if granted.get(name, 0) > int(asked.get(name, 0)):
                 return f"the TFTP server's OACK has {name} {granted[name]}, more than was asked for"
+        if granted.get("blksize") == 0:
+            return "the TFTP server's OACK has blksize 0"
         self._blksize = granted.get("blksize", self._blksize)
         self._windowsize = max(granted.get("windowsize", 1), 1)
         return ""
@@ -149,6 +157,9 @@ class Download:
             if len(packet.payload) < self._blksize:
                 self._outgoing.append((Ack(self._block & 0xFFFF), self._peer or self._server))
                 self._finish(Outcome.DONE, "")
+            elif self._block == _LAST_NUMBER and not self._manner.rolls_over:
+                text = f"the file has more than {_LAST_NUMBER:,} blocks, and this firmware counts no further"
+                self._finish(Outcome.REFUSED, text)
             elif self._block - self._acknowledged >= self._windowsize:
                 self._acknowledge(now)
         elif ahead == 0 or (ahead < _HALF and not self._gap):

@@ -84,7 +84,7 @@ def write_files(directory: Path) -> None:
     for name, text in SMALL.items():
         (directory / name).write_text(text)
     for name in LARGE:
-        (directory / name).write_bytes(bytes(100_001))
+        (directory / name).write_bytes(b"MZ" + bytes(99_999))
 
 
 @pytest.mark.parametrize("kind", Kind)

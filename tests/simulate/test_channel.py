@@ -2,12 +2,13 @@
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.simulate.cards import card_name
 from iluvatar_pxe.simulate.channel import ip_header, udp_payload
-from iluvatar_pxe.simulate.machine import Kind, random_mac
+from iluvatar_pxe.simulate.machine import Kind, random_mac, random_macs
 
 
 def packet(payload: bytes, port: int, *, protocol: int = 17) -> bytes:
@@ -46,3 +47,9 @@ def test_cards_have_addresses_and_names_of_their_own() -> None:
     assert len({card_name(mac) for mac in macs}) == len(macs)
     assert max(len(card_name(mac)) for mac in macs) <= 15
     assert random_mac(Kind.PI3)[:3] == bytes.fromhex("b827eb")
+
+
+def test_no_two_of_many_have_the_same_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter((bytes(3), bytes(3), b"\0\0\1"))
+    monkeypatch.setattr("secrets.token_bytes", lambda _count: next(drawn))
+    assert {mac[3:] for mac in random_macs(Kind.PI4, 2)} == {bytes(3), b"\0\0\1"}

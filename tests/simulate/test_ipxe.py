@@ -25,6 +25,7 @@ from iluvatar_pxe.simulate.ipxe import (
 )
 from iluvatar_pxe.simulate.ipxe_commands import COMMANDS, HOLD_SECONDS, MOST_HOLDS
 from iluvatar_pxe.simulate.ipxe_script import is_script
+from iluvatar_pxe.simulate.ipxe_settings import LONGEST_LINE
 
 GOLDEN = Path(__file__).parents[1] / "replies" / "golden"
 URL = "http://10.77.0.2:8080/boot.ipxe"
@@ -211,6 +212,35 @@ def test_holds_are_counted_over_scripts() -> None:
 
 def test_a_chained_file_that_is_no_script_is_started() -> None:
     assert Run("#!ipxe\nchain other.efi\n", there("MZ")).ending == Program("http://10.77.0.2:8080/other.efi")
+
+
+@pytest.mark.parametrize("command", ["chain", "chain --replace", "kernel"])
+def test_an_empty_file_is_not_started(command: str) -> None:
+    stuck = Run(f"#!ipxe\n{command} x\nboot\n", there(""), "pcbios").ending
+    assert stuck == Stuck("http://10.77.0.2:8080/x: Exec format error: it is empty")
+
+
+@pytest.mark.parametrize("command", ["chain", "chain --replace"])
+def test_what_a_platform_can_start(command: str) -> None:
+    script, page = f"#!ipxe\n{command} x\n", there("<html>")
+    assert isinstance(Run(script, page, "pcbios").ending, Program)
+    stuck = Run(script, page).ending
+    assert isinstance(stuck, Stuck)
+    assert "Exec format error: it does not begin with MZ" in stuck.why
+
+
+def test_a_setting_cannot_grow_without_bounds() -> None:
+    run = Run("#!ipxe\nset b bbbb\n:l\nset b ${b}${b}\ngoto l\n")
+    assert run.ending == Stuck(f"a command is longer than {LONGEST_LINE} characters")
+    assert len(run.ipxe.settings.show("b")) <= LONGEST_LINE
+    many = Run(f"#!ipxe\nset b {'b' * 100}\nset c {'${b} ' * 100}\n")
+    assert isinstance(many.ending, Stuck)
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 5000])
+def test_no_number_is_too_large(number: str) -> None:
+    for line in ("sleep {}", "prompt --timeout {}", "inc n {}", "exit {}"):
+        assert isinstance(Run(f"#!ipxe\n{line.format(number)}\n").ending, Stuck)
 
 
 def test_a_script_goes_on_behind_one_it_does_not_replace() -> None:

@@ -79,6 +79,29 @@ def test_without_a_config_the_models_own_kernel_is_found(kind: Kind) -> None:
     assert names(asked(FILES[kind](MACHINES[kind]), there))[-1] == KERNELS[kind]
 
 
+@pytest.mark.parametrize("kind", [Kind.PI4, Kind.PI5])
+@pytest.mark.parametrize("under", ["", "own"])
+def test_a_disk_is_fetched_in_place_of_everything_else(kind: Kind, under: str) -> None:
+    under = under and prefix(kind)
+    there = {under + name: "x" for name in ("start4.elf", "boot.img", *OWN[kind])}
+    asks = asked(FILES[kind](MACHINES[kind]), there | {under + "config.txt": "boot_ramdisk=1\n"})
+    assert (asks[-1].name, asks[-1].stage) == (under + "boot.img", "boot.img")
+    assert not any(name.endswith((".dtb", "cmdline.txt")) for name in names(asks))
+
+
+def test_a_disk_that_is_not_there_is_named() -> None:
+    with pytest.raises(SimulateError, match=r"boot\.img"):
+        asked(FILES[Kind.PI5](MACHINES[Kind.PI5]), {"config.txt": "boot_ramdisk=1\n"})
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_pi_3_counts_no_further_than_65535_blocks(kind: Kind) -> None:
+    asks = asked(FILES[kind](MACHINES[kind]), files_of(kind))
+    assert {ask.manner.rolls_over for ask in asks} == {kind is not Kind.PI3}
+    rom = asked(rom_files(MACHINES[Kind.PI3]), {"bootcode.bin": "b"})
+    assert not any(ask.manner.rolls_over for ask in rom)
+
+
 MISSING = [(kind, name) for kind in FILES for name in (*OWN[kind], "vmlinuz", "initrd.img")]
 
 

@@ -153,7 +153,11 @@ def test_errors_end_it_and_a_missing_file_is_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [("blksize", "1469"), ("windowsize", "5"), ("timeout", "1"), ("blksize", "x")]
+    "option",
+    [
+        *(("blksize", "1469"), ("windowsize", "5"), ("timeout", "1"), ("blksize", "x")),
+        *(("blksize", "0"), ("blksize", "9" * 5000), ("tsize", "9" * 5000), ("blksize", "\u0663")),
+    ],
 )
 def test_an_oack_beyond_what_was_asked_for_is_refused(option: tuple[str, str]) -> None:
     download = asked(UEFI_FILE)
@@ -161,6 +165,19 @@ def test_an_oack_beyond_what_was_asked_for_is_refused(option: tuple[str, str]) -
     assert isinstance(answer, Error)
     assert answer.code == 8
     assert download.outcome is Outcome.REFUSED
+    assert option[0] in download.reason
+    assert len(download.reason) < 100
+
+
+@pytest.mark.parametrize("rolls_over", [True, False])
+def test_more_than_65535_blocks_need_a_counter_that_rolls_over(rolls_over: bool) -> None:  # noqa: FBT001
+    download = asked(Manner(options=(("blksize", "8"),), rolls_over=rolls_over))
+    told(download, OptionAck((("blksize", "8"),)))
+    for number in range(1, 0x10000):
+        told(download, Data(number, bytes(8)))
+    told(download, Data(0, b"end"))
+    assert download.outcome is (Outcome.DONE if rolls_over else Outcome.REFUSED)
+    assert rolls_over or "more than 65,535 blocks" in download.reason
 
 
 def test_a_window_is_acknowledged_at_its_end_and_a_gap_once() -> None:

@@ -44,7 +44,7 @@ def simulated_site(*, as_real: bool = True) -> Iterator[Site]:
         assets = built.namespace.outside(built.server.assets)
         for name in ASSETS:
             (assets / name).parent.mkdir(parents=True, exist_ok=True)
-            (assets / name).write_bytes(bytes(1501))
+            (assets / name).write_bytes(b"MZ" + bytes(1499))
         start_router(built.network)
         built.network.add_station(PCS, "10.77.0.50")
         built.start(FILES)
