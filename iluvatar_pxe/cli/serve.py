@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +24,9 @@ from iluvatar_pxe.settings import DEFAULT_FILE, Settings, load_settings
 THREAD_GRACE = 1.0
 """Seconds that a thread gets to end its last read of a file."""
 
+DESCRIPTORS = 8192
+"""Open at once: a connection or a transfer each. Many systems allow a process 1024 unless it asks for more."""
+
 _log = structlog.get_logger()
 
 
@@ -33,6 +38,7 @@ def serve(
     """Serve proxyDHCP, TFTP and HTTP until stopped. SIGHUP reloads the fleet."""
     settings = load_settings(config, os.environ)
     configure_logging(settings.log.level, settings.log.format)
+    allow_descriptors()
     asyncio.run(_serve(settings))
 
 
@@ -42,6 +48,15 @@ async def _serve(settings: Settings) -> None:
     app = await App.build(settings)
     await app.serve(lambda: announce(app))
     leave(threads)
+
+
+def allow_descriptors() -> None:
+    """Have up to ``DESCRIPTORS`` open, or as many as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < DESCRIPTORS:  # -1: no limit
+        wanted = DESCRIPTORS if hard < 0 else min(hard, DESCRIPTORS)
+        with suppress(OSError):  # forbidden, as under the unit, which has set the limit itself
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def leave(threads: ThreadPoolExecutor) -> None:

@@ -17,7 +17,7 @@ _NON_BLOCKING_RAW = socket.SOCK_RAW | socket.SOCK_NONBLOCK
 _SETTLE = 0.1
 """Seconds from the news to the look: they come in bursts, and some come before what they tell of."""
 _RETRY = 5.0
-"""Seconds until what could not be bound is tried again: the kernel does not say that a port was freed."""
+"""Seconds until what could not be bound or looked for is tried again: the kernel does not say that a port was freed."""
 
 _log = structlog.get_logger()
 
@@ -90,7 +90,13 @@ class InterfaceWatch:
         self._news.set()
 
     async def _look(self) -> None:
-        self._found = await asyncio.to_thread(find_interfaces, self._wanted, self._found.default)
+        """Serve what is found; what is served stays where nothing can be found out, as without a free descriptor."""
+        try:
+            self._found = await asyncio.to_thread(find_interfaces, self._wanted, self._found.default)
+        except OSError as error:
+            text = f"interfaces cannot be looked for: {error.strerror}; this is tried again every few seconds"
+            self._errors = [ServerError(text)]
+            return
         self._errors = await self._serve(self.interfaces)
 
     def _tell(self) -> None:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import socket
 import struct
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -12,12 +13,16 @@ from pathlib import Path
 
 from iluvatar_pxe.errors import ServerError
 
-_SIOCGIFADDR, _SIOCGIFNETMASK = 0x8915, 0x891B
+_SIOCGIFADDR, _SIOCGIFNETMASK, _SIOCGIFINDEX = 0x8915, 0x891B, 0x8933
 _ROUTES = Path("/proc/net/route")
 _CLASS_NET = Path("/sys/class/net")
 _RTF_UP, _RTF_REJECT = 0x1, 0x200
 _LONGEST_NAME = 15
 """Octets; the kernel's IFNAMSIZ is one more, for the NUL."""
+_NOT_THERE = {
+    errno.ENODEV: "there is no interface {} yet; it is served once there is, or correct [network] interfaces",
+    errno.EADDRNOTAVAIL: "interface {} has no IPv4 address yet; it is served once it has",
+}
 _WIRELESS = ("wireless", "phy80211")
 """What a wireless interface has in sysfs, by the kernel's older and newer interface."""
 
@@ -44,7 +49,7 @@ class Found:
 
 
 def find_interfaces(wanted: Sequence[str], before: str | None = None) -> Found:
-    """Look for ``[network] interfaces``. May block.
+    """Look for ``[network] interfaces``; raises OSError where that cannot be done now. May block.
 
     ``before`` is what ``auto`` stood for until now. It goes on while nothing has a default route: a link that flaps
     or a router that restarts takes the route away for a while, and machines boot without it.
@@ -63,20 +68,20 @@ def find_interfaces(wanted: Sequence[str], before: str | None = None) -> Found:
 
 
 def read_interface(name: str) -> Interface:
-    """Return an interface with its primary address; raises ServerError."""
+    """Return an interface with its primary address.
+
+    Raises ServerError where there is none, and OSError where nobody can know, as without a free descriptor.
+    """
     try:
-        index = socket.if_nametoindex(name)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            address, netmask = (_ioctl_address(sock, name, call) for call in (_SIOCGIFADDR, _SIOCGIFNETMASK))
+            index = int.from_bytes(_ioctl(sock, name, _SIOCGIFINDEX)[:4], sys.byteorder)
+            address, netmask = (
+                IPv4Address(_ioctl(sock, name, call)[4:]) for call in (_SIOCGIFADDR, _SIOCGIFNETMASK)
+            )
     except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL:
-            raise ServerError(
-                f"interface {name} has no IPv4 address yet; it is served once it has"
-            ) from error
-        text = (
-            f"there is no interface {name} yet; it is served once there is, or correct [network] interfaces"
-        )
-        raise ServerError(text) from error
+        if error.errno not in _NOT_THERE:
+            raise
+        raise ServerError(_NOT_THERE[error.errno].format(name)) from error
     interface = IPv4Interface(f"{address}/{netmask}")
     return Interface(name, index, interface.ip, interface.network)
 
@@ -84,8 +89,8 @@ def read_interface(name: str) -> Interface:
 def parse_default_interfaces(routes: str) -> list[str]:
     """Return the interfaces of the default routes in ``/proc/net/route``, lowest metric first."""
     found = []
-    for line in routes.splitlines()[1:]:
-        name, destination, _gateway, flags, _refs, _use, metric, mask = line.split()[:8]
+    for line in filter(None, routes.split("\n")[1:]):
+        name, destination, _gateway, flags, _refs, _use, metric, mask = line.split("\t")[:8]
         if destination == mask == "00000000" and int(flags, 16) & (_RTF_UP | _RTF_REJECT) == _RTF_UP:
             found.append((int(metric), name))
     return [name for _, name in sorted(found)]
@@ -101,7 +106,7 @@ def _resolve(name: str, default: str | None) -> str:
 
 
 def _default_interface() -> str | None:
-    names = parse_default_interfaces(_ROUTES.read_text(encoding="ascii"))
+    names = parse_default_interfaces(_ROUTES.read_text(encoding="utf-8", errors="replace"))
     return min(names, key=lambda name: (_is_wireless(name), names.index(name)), default=None)
 
 
@@ -109,8 +114,8 @@ def _is_wireless(name: str) -> bool:
     return any((_CLASS_NET / name / mark).exists() for mark in _WIRELESS)
 
 
-def _ioctl_address(sock: socket.socket, name: str, call: int) -> IPv4Address:
+def _ioctl(sock: socket.socket, name: str, call: int) -> bytes:
+    """Return the first 8 octets of what the kernel says: a number, or family, port and address."""
     if len(name.encode()) > _LONGEST_NAME:
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))  # the kernel would take the name's beginning
-    answer = fcntl.ioctl(sock, call, struct.pack("256s", name.encode()))
-    return IPv4Address(answer[20:24])
+    return fcntl.ioctl(sock, call, struct.pack("256s", name.encode()))[16:24]

@@ -1,16 +1,19 @@
 """The daemon asks itself on its own sockets, as a client would.
 
-What hangs up is crowded, not dead, and an address that has just gone from the host is for ``InterfaceWatch`` to
-follow: a new start would help against neither.
+What hangs up is crowded, not dead, as is a process without a free descriptor; an address that has just gone from the
+host is for ``InterfaceWatch`` to follow, and where loopback carries nothing, nobody can be asked there: a new start
+would help against none of these.
 """
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
+
+import structlog
 
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.servers.interface_watch import InterfaceWatch
@@ -24,6 +27,8 @@ _BROADCAST = "255.255.255.255"
 _AGAIN = 1.0
 """Seconds until a TFTP request is sent again: a datagram may be lost in a flood."""
 
+_log = structlog.get_logger()
+
 Question = tuple[str, Callable[[], Awaitable[object]]]
 """Who is asked, and what asks, which ends when there was an answer."""
 
@@ -35,11 +40,16 @@ class SelfCheck:
         self._settings = settings
         self._tftp = tftp
         self._watch = watch
+        self.hindrance: str | None = None
+        """Why the servers could not be asked the last time, in one line, or None."""
 
     async def problem(self, patience: float) -> str | None:
         """Return in one line what gave no answer for ``patience`` seconds, or None."""
-        asked = [_silence(who, ask, patience) for who, ask in self._questions()]
-        silent = [who for who in await asyncio.gather(*asked) if who]
+        deaf, servers, silent = await asyncio.gather(
+            *(_silent(ask, patience) for ask in (self._echoes(), self._of_servers(), self._of_the_process()))
+        )
+        self._hinder(deaf)
+        silent += [] if deaf else servers
         silent += [f"DHCP at {address}:{port}" for address, port in self._unbound()]
         return f"no answer from {', '.join(silent)}" if silent else None
 
@@ -48,12 +58,25 @@ class SelfCheck:
         """The addresses at which everything is bound; none while something cannot be, which the watch has said."""
         return [] if self._watch.problem else [str(one.address) for one in self._watch.interfaces]
 
-    def _questions(self) -> Iterator[Question]:
-        port, control = self._settings.http.port, self._settings.control_socket
+    def _hinder(self, deaf: Sequence[str]) -> None:
+        text = f"loopback carries nothing at {', '.join(deaf)}: HTTP and TFTP cannot be checked; see ip link, nft"
+        if deaf and self.hindrance is None:
+            _log.warning("self-check", problem=text)
+        self.hindrance = text if deaf else None
+
+    def _echoes(self) -> Iterator[Question]:
+        for address in sorted({"127.0.0.1", *self._addresses, *(one for one, _ in self._tftp.listening)}):
+            yield address, partial(_ask_by_udp, address, None)
+
+    def _of_servers(self) -> Iterator[Question]:
+        port = self._settings.http.port
         for address in ("127.0.0.1", *self._addresses):
             yield f"HTTP at {address}:{port}", partial(_ask_http, address, port)
         for address, port in self._tftp.listening:
-            yield f"TFTP at {address}:{port}", partial(_ask_tftp, (address, port))
+            yield f"TFTP at {address}:{port}", partial(_ask_by_udp, address, port)
+
+    def _of_the_process(self) -> Iterator[Question]:
+        control = self._settings.control_socket
         yield str(control), partial(_ask_control, control)
         yield "the threads that read files", partial(asyncio.to_thread, _nothing)
 
@@ -66,7 +89,11 @@ class SelfCheck:
             return set()
         dhcp = self._settings.dhcp
         wanted = {(address, port) for address in self._addresses for port in (dhcp.port, dhcp.pxe_port)}
-        return {*wanted, (_BROADCAST, dhcp.port)} - parse_udp_sockets(_UDP_SOCKETS.read_text("ascii"))
+        try:
+            there = parse_udp_sockets(_UDP_SOCKETS.read_text("ascii"))
+        except OSError:  # no descriptor is free
+            return set()
+        return {*wanted, (_BROADCAST, dhcp.port)} - there
 
 
 def parse_udp_sockets(table: str) -> set[Peer]:
@@ -79,14 +106,20 @@ def parse_udp_sockets(table: str) -> set[Peer]:
     return found
 
 
+async def _silent(questions: Iterable[Question], patience: float) -> list[str]:
+    """Ask all of these at once, and return who is silent."""
+    asked = [_silence(who, ask, patience) for who, ask in questions]
+    return [who for who in await asyncio.gather(*asked) if who]
+
+
 async def _silence(who: str, ask: Callable[[], Awaitable[object]], patience: float) -> str | None:
     """Return ``who`` when it is not there, or says nothing for so many seconds."""
     try:
         async with asyncio.timeout(patience):
             await ask()
-    except (TimeoutError, ConnectionRefusedError):
+    except (TimeoutError, ConnectionRefusedError, FileNotFoundError):
         return who
-    except (OSError, ServerError):  # hung up, or the address is gone
+    except (OSError, ServerError):  # hung up, no descriptor is free, or the address is gone
         return None
     return None
 
@@ -110,10 +143,14 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         writer.close()
 
 
-async def _ask_tftp(server: Peer) -> None:
-    """Ask to write, which is refused before anything else: also where no more transfers are taken."""
+async def _ask_by_udp(address: str, port: int | None) -> None:
+    """Ask TFTP to write, which is refused before anything else: also where no more transfers are taken.
+
+    Without a port this asks itself.
+    """
     answered = asyncio.Event()
-    udp = UdpSocket.open(server[0], 0)
+    udp = UdpSocket.open(address, 0)
+    server = udp.local if port is None else (address, port)
     try:
         udp.start(lambda _data, _peer: answered.set())
         while not answered.is_set():

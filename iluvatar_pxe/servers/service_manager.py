@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _FIRST_DESCRIPTOR = 3
@@ -14,14 +14,19 @@ _LONGEST_STATUS = 1000
 """Characters."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServiceManager:
-    """The service manager that started this process, if one did: telling it something never fails and never waits."""
+    """The service manager that started this process, if one did: telling it something never fails and never waits.
+
+    What finds its socket full is lost, but for READY=1, which then goes out with the next message.
+    """
 
     address: str = ""
     """The name of its socket, an abstract one beginning with NUL; empty where nobody listens."""
     watchdog: float | None = None
     """Seconds within which it wants to be told that all is well, or None."""
+    owed: str = field(default="", init=False)
+    """What did not go out and must."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "ServiceManager":
@@ -35,32 +40,39 @@ class ServiceManager:
 
     def ready(self) -> None:
         """Tell that everything listens, after the start or a reload."""
-        self._tell("READY=1")
+        self.owed = "READY=1"
+        self._tell()
 
     def reloading(self) -> None:
         """Tell that the fleet is being read again, until ``ready``."""
+        self.owed = ""
         self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """Tell that the end has begun."""
+        self.owed = ""
         self._tell("STOPPING=1")
 
     def alive(self) -> None:
         """Feed the watchdog."""
         self._tell("WATCHDOG=1")
 
-    def status(self, text: str) -> None:
-        """Tell in one line what is going on, for ``systemctl status``."""
-        self._tell(f"STATUS={' '.join(text.split())[:_LONGEST_STATUS]}")
+    def status(self, text: str) -> bool:
+        """Tell in one line what is going on, for ``systemctl status``; return whether that went out."""
+        return self._tell(f"STATUS={' '.join(text.split())[:_LONGEST_STATUS]}")
 
-    def _tell(self, message: str) -> None:
+    def _tell(self, *messages: str) -> bool:
         if not self.address:
-            return
+            return False
+        text = "\n".join(filter(None, (self.owed, *messages)))
         with (
             suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock,
         ):
-            sock.sendto(message.encode(errors="replace"), self.address)
+            sock.sendto(text.encode(errors="replace"), self.address)
+            self.owed = ""
+            return True
+        return False
 
 
 def passed_socket(path: Path, environ: Mapping[str, str]) -> socket.socket | None:

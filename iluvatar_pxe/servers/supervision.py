@@ -41,9 +41,8 @@ class Supervision:
         told = ""
         while True:
             snapshot, remaining = self._inventory.snapshot, self._inventory.window.remaining
-            text = self._health.first_problem or status_line(snapshot, remaining)
-            if text != told:
-                self._manager.status(text)
+            text = self._health.first_problem or self._check.hindrance or status_line(snapshot, remaining)
+            if (text != told or self._manager.owed) and self._manager.status(text):
                 told = text
             await asyncio.sleep(_STATUS_SECONDS)
 

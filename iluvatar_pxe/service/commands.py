@@ -9,12 +9,13 @@ _SECONDS = 180.0
 """Longer than systemd waits for a service to be ready, or to stop."""
 
 
-def run(*command: str) -> None:
-    """Run a command; raises InstallError with what it said when it fails."""
+def run(*command: str) -> str:
+    """Run a command, and return what it said; raises InstallError with that when it fails."""
     done = _ended(command)
     if done.returncode != 0:
         said = " ".join(done.stdout.split()) or f"exit status {done.returncode}"
         raise InstallError(f"{' '.join(command)}: {said}")
+    return done.stdout.strip()
 
 
 def succeeds(*command: str) -> bool:

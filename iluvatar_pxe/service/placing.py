@@ -1,5 +1,6 @@
 """Files put in place whole or not at all, and directories."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,18 +10,26 @@ from pathlib import Path
 from iluvatar_pxe.errors import InstallError
 
 UNCHANGED = "unchanged"
-_REMEDIES = "make room, or let root write there"
+_IN_THE_WAY = "move away what stands in its place"
+_REMEDIES = {
+    errno.EBUSY: "unmount it",
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EROFS: "mount it for writing",
+}
+_REMEDY = "make room, or let root write there"
 
 
 def put(path: Path, text: str, mode: int = 0o644) -> str:
     """Make ``path`` hold ``text``; return what was done. Until that is complete, the old file stays; raises InstallError."""
     with reported(path):
-        new = _unfinished(path)
-        new.unlink(missing_ok=True)
+        _clear_up(path)
         if path.is_file() and path.read_bytes() == text.encode():
             return UNCHANGED
         there = path.exists()
         make_directory(path.parent)
+        new = path.with_name(f".{path.name}.{os.getpid()}.new")
         try:
             _write(new, text.encode(), mode)
             new.replace(path)
@@ -31,18 +40,35 @@ def put(path: Path, text: str, mode: int = 0o644) -> str:
 
 
 def make_directory(path: Path, mode: int = 0o755) -> str:
-    """Make a directory and what it lies in, where it is not there; return what was done; raises InstallError."""
+    """Make a directory and what it lies in, where it is not there; return what was done; raises InstallError.
+
+    The modes are exact, whatever the umask: 0755 for what it lies in.
+    """
+    if path.is_dir():
+        return UNCHANGED
     with reported(path):
-        if path.is_dir():
-            return UNCHANGED
-        path.mkdir(mode=mode, parents=True)
+        if not path.parent.exists():
+            make_directory(path.parent)
+        path.mkdir(exist_ok=True)
+        path.chmod(mode)
     return "made"
+
+
+def open_to(directory: Path, user: int, group: int, mode: int) -> str:
+    """Give a directory its mode where that user has fewer rights than by that; return what was done; raises InstallError."""
+    with reported(directory):
+        status = directory.stat()
+        shift = 6 if status.st_uid == user else 3 if status.st_gid == group else 0
+        missing = (mode & ~status.st_mode) >> shift & 0o7
+        if missing:
+            directory.chmod(mode)
+    return "opened to the service's user" if missing else UNCHANGED
 
 
 def remove(path: Path) -> str:
     """Remove a file or a directory with all that is in it; return what was done; raises InstallError."""
     with reported(path):
-        _unfinished(path).unlink(missing_ok=True)
+        _clear_up(path)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.exists() or path.is_symlink():
@@ -75,11 +101,16 @@ def reported(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InstallError(f"{path}: {error.strerror or error}; {_REMEDIES}, and try again") from error
+        remedy = _REMEDIES.get(error.errno or 0, _REMEDY)
+        raise InstallError(f"{path}: {error.strerror or error}; {remedy}, and try again") from error
 
 
-def _unfinished(path: Path) -> Path:
-    return path.with_name(f".{path.name}.new")
+def _clear_up(path: Path) -> None:
+    """Remove what a ``put`` that was killed has left; the file of another one that runs is its own."""
+    for left in path.parent.glob(f".{path.name}.*.new"):
+        pid = left.suffixes[-2].removeprefix(".")
+        if pid == str(os.getpid()) or not Path("/proc", pid).exists():
+            left.unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

@@ -1,5 +1,7 @@
 """The unprivileged user that the service runs as."""
 
+import pwd
+import re
 import shutil
 from pathlib import Path
 
@@ -11,13 +13,16 @@ NAME = "iluvatar-pxe"
 
 
 def ids_of(root: Path) -> tuple[int, int] | None:
-    """Return the user's number and its group's, as the system below ``root`` knows them, or None."""
-    try:
-        lines = (root / "etc/passwd").read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return None
-    entry = next((line.split(":") for line in lines if line.startswith(f"{NAME}:")), None)
-    return (int(entry[2]), int(entry[3])) if entry else None
+    """Return the user's number and its group's, as the system below ``root`` knows them, or None.
+
+    Raises InstallError where that user is root.
+    """
+    ids = _host_ids() if root == Path("/") else _image_ids(root / "etc/passwd")
+    if ids and ids[0] == 0:
+        raise InstallError(
+            f"user {NAME}: has the number 0, as root has; remove it from {root / 'etc/passwd'}"
+        )
+    return ids
 
 
 def create(root: Path, sysusers: Path, home: str) -> str:
@@ -32,3 +37,20 @@ def create(root: Path, sysusers: Path, home: str) -> str:
     if not ids_of(root):
         raise InstallError(f"user {NAME}: was not made; make it (useradd --system {NAME}) and try again")
     return "made"
+
+
+def _host_ids() -> tuple[int, int] | None:
+    try:
+        entry = pwd.getpwnam(NAME)
+    except KeyError:
+        return None
+    return entry.pw_uid, entry.pw_gid
+
+
+def _image_ids(passwd: Path) -> tuple[int, int] | None:
+    try:
+        text = passwd.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    entry = re.search(rf"^{NAME}:[^:]*:(\d+):(\d+):", text, re.MULTILINE)
+    return (int(entry[1]), int(entry[2])) if entry else None

@@ -90,7 +90,6 @@ COMMANDS = {
     "iluvatar-pxe fleet validate [DIRECTORY]": How(Where.INSTALLED),
     "sudo systemctl reload iluvatar-pxe": How(Where.INSTALLED),
     "systemctl reload iluvatar-pxe": How(Where.INSTALLED),
-    "systemctl restart iluvatar-pxe": How(Where.INSTALLED),
     # its inventory, to look at
     "sudo iluvatar-pxe machines list": How(Where.INSTALLED, r"name +layer +role +phase +intent +address"),
     "sudo iluvatar-pxe machines list --all": How(Where.INSTALLED, "52:54:00:00:00:03"),

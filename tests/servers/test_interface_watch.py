@@ -84,3 +84,19 @@ def test_what_cannot_be_bound_is_tried_again() -> None:
     errors.clear()
     await until(lambda: watch.problem is None)
 """)
+
+
+def test_without_a_free_descriptor_what_is_served_stays() -> None:
+    run(f"""
+    import resource
+    interface_watch._RETRY = 0.01
+    sh({ADD!r})
+    await until(lambda: served == ["eth0 10.77.3.2"])
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    watch._news.set()
+    await until(lambda: (watch.problem or "").startswith("interfaces cannot be looked for: Too many open files; "))
+    assert served == ["eth0 10.77.3.2"] and watch.interfaces
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    await until(lambda: watch.problem is None)
+""")

@@ -39,6 +39,7 @@ HALF = "tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n"
         (HEADING + UNREACHABLE + ETH, ["eth0"]),
         (HEADING + HALF, []),
         (HEADING + LAN, []),
+        (HEADING + ETH.replace("eth0", "\N{EM SPACE}é\x85"), ["\N{EM SPACE}é\x85"]),
     ],
 )
 def test_default_routes_by_metric(routes: str, expected: list[str]) -> None:
@@ -96,7 +97,7 @@ def test_an_interface_that_is_not_there(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def two_interfaces() -> Iterator[Namespace]:
-    """A host of our own with ``one``, of two addresses, ``two``, and ``bare`` without any."""
+    """A host of our own with ``one``, of two addresses, ``zwölf``, and ``bare`` without any."""
     if os.geteuid() != 0:
         pytest.skip("needs root: network namespaces")
     with Namespace() as namespace:
@@ -104,7 +105,7 @@ def two_interfaces() -> Iterator[Namespace]:
         for number, (name, addresses) in enumerate(
             (
                 ("one", ["10.77.1.2/24", "10.77.1.99/24", "10.88.0.2/16"]),
-                ("two", ["10.99.0.5/30"]),
+                ("zwölf", ["10.99.0.5/30"]),
                 ("bare", []),
                 ("abcdefghijklmno", ["10.66.0.1/24"]),
             )
@@ -131,10 +132,10 @@ def found(namespace: Namespace, *names: str) -> list[str]:
 
 
 def test_a_host_with_several_interfaces_and_addresses(two_interfaces: Namespace) -> None:
-    one, two = "one 10.77.1.2 10.77.1.0/24", "two 10.99.0.5 10.99.0.4/30"
-    assert found(two_interfaces, "one", "two") == [one, two]
+    one, two = "one 10.77.1.2 10.77.1.0/24", "zwölf 10.99.0.5 10.99.0.4/30"
+    assert found(two_interfaces, "one", "zwölf") == [one, two]
     assert found(two_interfaces, "auto") == [two]
-    assert found(two_interfaces, "auto", "one", "two") == [two, one]
+    assert found(two_interfaces, "auto", "one", "zwölf") == [two, one]
 
 
 def test_an_interface_without_an_address_is_waited_for(two_interfaces: Namespace) -> None:

@@ -39,6 +39,14 @@ def test_one_that_does_not_listen_is_not_waited_for(tmp_path: Path) -> None:
         manager = ServiceManager.of({"NOTIFY_SOCKET": str(tmp_path / "notify")})
         for _ in range(10_000):
             manager.alive()
+        manager.ready()
+        assert not manager.status("lost")
+        systemd.recv(100)  # there is room again
+        manager.alive()
+        systemd.settimeout(5)
+        while (told := systemd.recv(100)) == b"WATCHDOG=1":
+            pass
+    assert told == b"READY=1\nWATCHDOG=1"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import resource
 import signal
 import socket
 import sys
@@ -100,6 +101,12 @@ def test_a_socket_that_systemd_opened_is_used_and_stays(tmp_path: Path) -> None:
     assert path.stat().st_ino == before
 
 
+def test_it_asks_for_more_descriptors_than_a_process_is_given(tmp_path: Path) -> None:
+    with Daemon(tmp_path, prefix=["prlimit", "--nofile=256:4096"]) as daemon:
+        limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
+    assert re.search(r"Max open files +4096 +4096 ", limits)
+
+
 @asynccontextmanager
 async def running(directory: Path) -> AsyncIterator[App]:
     """Run the parts that can be asked."""
@@ -138,6 +145,10 @@ async def _stop_control(app: App) -> None:
     sock.close()
 
 
+async def _remove_control_socket(app: App) -> None:
+    app.settings.control_socket.unlink()
+
+
 async def _hold_threads(_: App) -> None:
     release = threading.Event()
     loop = asyncio.get_running_loop()
@@ -154,6 +165,7 @@ async def _hold_threads(_: App) -> None:
         (_stop_tftp_reading, r"TFTP at 127\.0\.0\.1:\d+"),
         (_stop_dhcp, r"DHCP at \S+, DHCP at \S+, DHCP at \S+"),
         (_stop_control, r"/\S+/control\.sock"),
+        (_remove_control_socket, r"/\S+/control\.sock"),
         (_hold_threads, r"/\S+/control\.sock, the threads that read files"),
     ],
 )
@@ -164,6 +176,19 @@ async def test_what_does_not_answer_is_found(
         await harm(app)
         found = await SelfCheck(app.settings, app.tftp, app.watch).problem(PATIENCE)
     assert found is None if problem is None else re.fullmatch(f"no answer from {problem}", found or "")
+
+
+async def test_without_a_free_descriptor_it_is_crowded(tmp_path: Path) -> None:
+    """As when clients of the LAN have used them up."""
+    async with running(tmp_path) as app:
+        check = SelfCheck(app.settings, app.tftp, app.watch)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        try:
+            assert await check.problem(PATIENCE) is None
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert check.hindrance is None
 
 
 async def test_a_dead_part_starves_the_watchdog(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_pxe.errors import InstallError
-from iluvatar_pxe.service.placing import give, make_directory, put, remove
+from iluvatar_pxe.service.placing import give, make_directory, open_to, put, remove
 from iluvatar_pxe.service.program import check_readable
 
 KILLED_BEFORE_THE_RENAME = """
@@ -41,6 +41,39 @@ def test_one_that_is_killed_leaves_the_old_file_and_the_next_one_clears_up(tmp_p
     assert names(tmp_path) == ["unit"]
 
 
+def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    code = "import pathlib, sys; from iluvatar_pxe.service.placing import put\nfor n in range(200): put(pathlib.Path(sys.argv[1]), str(n))"
+    command = [sys.executable, "-c", code, str(tmp_path / "etc" / "unit")]
+    both = [subprocess.Popen(command) for _ in range(2)]
+    assert [one.wait() for one in both] == [0, 0]
+    assert names(tmp_path / "etc") == ["unit"]
+
+
+def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        make_directory(tmp_path / "var" / "lib" / "state", 0o750)
+    finally:
+        os.umask(before)
+    found = [path.stat().st_mode & 0o777 for path in sorted(tmp_path.rglob("*"))]
+    assert found == [0o755, 0o755, 0o750]
+
+
+@pytest.mark.parametrize(
+    ("before", "user", "done"),
+    [
+        (0o700, 1234, "opened to the service's user"),
+        (0o755, 1234, "unchanged"),
+        (0o700, os.geteuid(), "unchanged"),
+        (0o500, os.geteuid(), "opened to the service's user"),
+    ],
+)
+def test_a_closed_directory_is_opened(tmp_path: Path, before: int, user: int, done: str) -> None:
+    tmp_path.chmod(before)
+    assert open_to(tmp_path, user, 1234, 0o755) == done
+    assert tmp_path.stat().st_mode & 0o777 == (before if done == "unchanged" else 0o755)
+
+
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     file = tmp_path / "unit"
     put(file, "old")
@@ -58,9 +91,15 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_what_is_in_the_way_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for act in (make_directory, lambda path: put(path, "x")):
-        with pytest.raises(InstallError, match=r"^/.*/file/x: Not a directory; make room"):
-            act(tmp_path / "file" / "x")
+    for act in (make_directory, lambda path: put(path / "unit", "x")):
+        with pytest.raises(InstallError, match=r"^/.*/file: File exists; move away what stands in its place"):
+            act(tmp_path / "file")
+        with pytest.raises(InstallError, match=r"^/.*/file/x: Not a directory; move away what stands"):
+            act(tmp_path / "file" / "x" / "y")
+    (tmp_path / "unit").mkdir()
+    with pytest.raises(InstallError, match=r"^/.*/unit: Is a directory; move away what stands"):
+        put(tmp_path / "unit", "x")
+    assert names(tmp_path) == ["file", "unit"]
 
 
 def test_removing_follows_no_link(tmp_path: Path) -> None:

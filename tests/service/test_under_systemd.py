@@ -66,9 +66,21 @@ def test_it_has_no_more_rights_than_it_needs(host: Booted) -> None:
 def test_a_second_install_changes_nothing(host: Booted) -> None:
     before = main_process(host)
     lines = host.command("install").splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 9
     assert {line.rpartition(": ")[2] for line in lines} == {"unchanged"}, lines
     assert main_process(host) == before
+
+
+def test_one_that_was_interrupted_is_made_up_for(host: Booted) -> None:
+    before = main_process(host)
+    host.outside("/etc/systemd/system/iluvatar-pxe.service").touch()
+    settings = host.outside("/etc/iluvatar-pxe")
+    settings.chmod(0o700)
+    told = host.command("install")
+    assert "/etc/iluvatar-pxe: opened to the service's user" in told
+    assert "iluvatar-pxe.service: started" in told
+    assert main_process(host) != before
+    assert settings.stat().st_mode & 0o777 == 0o755
 
 
 def test_an_image_gets_the_files_and_nothing_is_started(host: Booted) -> None:
@@ -123,6 +135,38 @@ def test_one_that_hangs_is_started_again(host: Booted) -> None:
     wait_until(lambda: host.shown("NRestarts") == "1", "the watchdog to bite")
     wait_until(lambda: host.shown("ActiveState") == "active", "the next one")
     assert main_process(host) != before
+
+
+def test_a_deaf_loopback_is_told_and_no_reason_to_start_again(host: Booted) -> None:
+    before = main_process(host)
+    host.run("ip", "link", "set", "lo", "down")
+    try:
+        wait_until(
+            lambda: host.shown("StatusText").startswith("loopback carries nothing at "), "it to be told"
+        )
+        fed = host.shown("WatchdogTimestampMonotonic")
+        wait_until(lambda: host.shown("WatchdogTimestampMonotonic") != fed, "the watchdog to be fed")
+    finally:
+        host.run("ip", "link", "set", "lo", "up")
+    wait_until(lambda: host.shown("StatusText").startswith("0 machines"), "it to be well again")
+    assert main_process(host) == before
+
+
+def test_a_control_socket_that_somebody_removed_comes_back(host: Booted) -> None:
+    host.outside(SOCKET).unlink()
+    wait_until(host.outside(SOCKET).exists, "the watchdog to bite")
+    wait_until(lambda: host.shown("ActiveState") == "active", "the next one")
+    host.command("enrol", "close")
+
+
+def test_a_service_without_its_unit_is_stopped(host: Booted) -> None:
+    host.outside("/etc/systemd/system/iluvatar-pxe.service").unlink()
+    host.run("systemctl", "daemon-reload")
+    assert host.shown("LoadState") == "not-found"
+    assert "iluvatar-pxe.service: stopped" in host.command("uninstall")
+    assert host.shown("ActiveState") == "inactive"
+    assert not host.outside("/etc/systemd/system/multi-user.target.wants/iluvatar-pxe.service").is_symlink()
+    host.command("install")
 
 
 def test_uninstalling_keeps_state_and_settings_unless_told_otherwise(host: Booted) -> None:

@@ -29,3 +29,17 @@ def test_useradd_makes_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_command_that_fails_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InstallError, match=r"^systemd-sysusers --root=.*none: "):
         user.create(tmp_path, tmp_path / "none", "/")
+
+
+@pytest.mark.parametrize("line", ["iluvatar-pxe:x:", "iluvatar-pxe:x:one:two:::", "iluvatar-pxe", ""])
+def test_a_malformed_line_is_no_user(tmp_path: Path, line: str) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text(f"root:x:0:0::/root:/bin/sh\n{line}\n")
+    assert user.ids_of(tmp_path) is None
+
+
+def test_root_under_its_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("iluvatar-pxe:x:0:0::/root:/bin/sh\n")
+    with pytest.raises(InstallError, match=r"^user iluvatar-pxe: has the number 0, as root has; remove it"):
+        user.create(tmp_path, tmp_path / "none", "/")
