@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
-from documents.markdown import OURS, ROOT
+from documents.markdown import OURS
 from documents.table import Where, commands_for, judge, typed
 from support.booted import HOME, Booted, booted
 from support.command import Host
@@ -31,7 +31,10 @@ ENVIRONMENT = os.environ | {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "COLUMNS": "200",
 }
+CHECKOUT = "/run/checkout"
+"""Where the host has it: what lies in /tmp or /opt here is hidden there."""
 EMPTY = f"""
+mkdir {CHECKOUT} && mount --bind {HOME}/checkout {CHECKOUT}
 umount {HOME}/python {HOME}/checkout {HOME}/packages && rm -rf {HOME}
 mount -t tmpfs -o mode=755 bin /usr/local/bin
 printf '%s\\n' '#!/bin/sh' 'exec "$@"' >/usr/local/bin/sudo && chmod 755 /usr/local/bin/sudo
@@ -59,7 +62,7 @@ class Typist:
 
     def _shell(self, line: str) -> tuple[int, str]:
         done = subprocess.run(
-            [*self._enter(network="/bin/pip " not in line), "sh", "-c", f"cd {ROOT} && {line}"],
+            [*self._enter(network="/bin/pip " not in line), "sh", "-c", f"cd {CHECKOUT} && {line}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -86,7 +89,7 @@ class Typist:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=ENVIRONMENT | {"PYTHONPATH": str(ROOT / "tests")},
+            env=ENVIRONMENT | {"PYTHONPATH": f"{CHECKOUT}/tests"},
         )
 
     def leaves(self) -> None:
