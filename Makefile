@@ -8,7 +8,7 @@ PACKAGES := python3-venv ipxe
 LAB_PACKAGES := iproute2 util-linux dnsmasq-base \
 	qemu-system-x86 seabios ipxe-qemu ovmf qemu-system-arm qemu-efi-aarch64
 TEST_PACKAGES := $(LAB_PACKAGES) git curl sqlite3 \
-	busybox-static cpio tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu
+	busybox-static cpio systemd tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu
 
 .PHONY: setup setup-test packages run demo stand-ins test test-long check format lock clean
 
