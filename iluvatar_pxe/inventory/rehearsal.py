@@ -60,8 +60,9 @@ class Rehearsal:
         machine_id = self._at.get(address)
         return self._played.get(machine_id) if machine_id else None
 
-    def asked_within(self, machine_id: UUID, seconds: float) -> bool:  # noqa: ARG002 - Records' signature
-        """Say whether it is played here."""
+    def asked_within(self, machine_id: UUID, seconds: float) -> bool:
+        """Say whether it is played here, at any time."""
+        del seconds
         return machine_id in self._played
 
     def learn_address(self, sighting: Sighting) -> None:
@@ -78,14 +79,12 @@ class Rehearsal:
         stage: Stage,
         *,
         vouched: bool = False,
-        detail: str = "",  # noqa: ARG002
-        cause: str = "",  # noqa: ARG002
-        size: int = 0,  # noqa: ARG002
-        milliseconds: float = 0.0,  # noqa: ARG002
         chain: str = "",
         most_attempts: int = 5,
+        **event: object,
     ) -> Machine:
-        """Take in that a machine came to ``stage``; nothing is recorded."""
+        """Take in that a machine came to ``stage``; the ``event`` is not recorded."""
+        del event
         return self._see(sighting, Step(stage, wall_clock(), chain, most_attempts), vouched=vouched)
 
     def touch(self, sighting: Sighting, stage: Stage, *, vouched: bool = False) -> Machine:
@@ -115,11 +114,12 @@ class Rehearsal:
         self,
         machine_id: UUID,
         edit: Callable[[Machine], Machine],
-        happening: Happening,  # noqa: ARG002
-        detail: str,  # noqa: ARG002
-        by: str,  # noqa: ARG002
+        happening: Happening,
+        detail: str,
+        by: str,
     ) -> Machine:
-        """Change a machine for as long as it is played."""
+        """Change a machine for as long as it is played; who changed what is not recorded."""
+        del happening, detail, by
         return self._put(edit(self._machine(machine_id)))
 
     def _see(self, sighting: Sighting, step: Step, *, vouched: bool) -> Machine:

@@ -3,11 +3,10 @@
 ``QUIRKS`` says what is done as data, which ``fingerprint`` and ``replies`` go by; a message may match several rows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
-from iluvatar_pxe.machines.raspberry_pi import Generation, raspberry_pi
+from iluvatar_pxe.machines.raspberry_pi import Generation, RaspberryPi, raspberry_pi
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.wire.dhcp import DhcpMessage, Option
 from iluvatar_pxe.wire.pxe import HTTP_CLIENT, PXE_CLIENT
@@ -34,7 +33,8 @@ class Quirk:
     name: str
     symptom: str
     evidence: str
-    matches: Callable[[DhcpMessage], bool]
+    matches: Callable[[DhcpMessage, RaspberryPi | None], bool]
+    """Goes by the message, and by the Pi that it is of, if any."""
     firmware: Firmware | None = None
     """Who it is, whatever else it says."""
     vendor_options: bytes | None = None
@@ -49,17 +49,16 @@ class Quirk:
     """While one of them has not come further than the reply, the replies of others wait in a queue."""
 
 
-def _is_hw_client(message: DhcpMessage) -> bool:
+def _is_hw_client(message: DhcpMessage, _pi: RaspberryPi | None) -> bool:
     return (message.option(Option.VENDOR_CLASS) or b"").startswith(HW_CLIENT)
 
 
-def _is_raspberry_pi(message: DhcpMessage) -> bool:
-    return raspberry_pi(message) is not None
+def _is_raspberry_pi(_message: DhcpMessage, pi: RaspberryPi | None) -> bool:
+    return pi is not None
 
 
-def _is_generation(message: DhcpMessage, generation: Generation) -> bool:
-    pi = raspberry_pi(message)
-    return pi is not None and pi.generation is generation
+def _is_pi_3(_message: DhcpMessage, pi: RaspberryPi | None) -> bool:
+    return pi is not None and pi.generation is Generation.PI3
 
 
 QUIRKS = (
@@ -98,22 +97,23 @@ QUIRKS = (
         name="raspberry-pi-3-takes-its-time",
         symptom="a Pi 3's boot ROM misses a proxy's offer that comes before the router's",
         evidence="raspberrypi/firmware#859, #862: a delay of 1 to 2 s cures it",
-        matches=partial(_is_generation, generation=Generation.PI3),
+        matches=_is_pi_3,
         delay=1.5,
     ),
     Quirk(
         name="raspberry-pi-3-constant-xid",
         symptom="all Pi 3s use the transaction 0x26f30339, and take offers that are meant for another",
         evidence="raspberrypi/firmware#1067",
-        matches=partial(_is_generation, generation=Generation.PI3),
+        matches=_is_pi_3,
         one_at_a_time=True,
     ),
 )
 
 
-def quirks_of(message: DhcpMessage) -> Iterator[Quirk]:
-    """Give the rows that match a message, in the table's order."""
-    return (quirk for quirk in QUIRKS if quirk.matches(message))
+def quirks_of(message: DhcpMessage) -> tuple[Quirk, ...]:
+    """Return the rows that match a message, in the table's order."""
+    pi = raspberry_pi(message)
+    return tuple(quirk for quirk in QUIRKS if quirk.matches(message, pi))
 
 
 def boot_vendor_class(message: DhcpMessage) -> bytes | None:

@@ -1,10 +1,11 @@
 """Plan to proxyDHCP reply. Numbers in brackets are those of docs/proxydhcp.md."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.boot.plan import Answer, BootLocal, Chainload
-from iluvatar_pxe.machines.quirks import boot_vendor_class, quirks_of
+from iluvatar_pxe.machines.quirks import Quirk, boot_vendor_class
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.replies.links import ABSENT_FILE, Links
 from iluvatar_pxe.wire.dhcp import (
@@ -40,9 +41,17 @@ def not_for_us(request: DhcpMessage, *, pxe_port: bool) -> str | None:
 
 
 def reply_to(
-    request: DhcpMessage, sighting: Sighting, plan: Answer, links: Links, kind: MessageType
+    request: DhcpMessage,
+    sighting: Sighting,
+    plan: Answer,
+    links: Links,
+    kind: MessageType,
+    quirks: Sequence[Quirk],
 ) -> DhcpMessage:
-    """Build the OFFER (from 67) or ACK (from 4011) that carries a plan; it never gives an address."""
+    """Build the OFFER (from 67) or ACK (from 4011) that carries a plan; it never gives an address.
+
+    ``quirks`` are the rows that match the request.
+    """
     is_pi = sighting.firmware is Firmware.RASPBERRY_PI  # asks for files by names of its own
     boot_file = b"" if is_pi else _boot_file(sighting, plan, links).encode()
     message = DhcpMessage(
@@ -57,7 +66,7 @@ def reply_to(
         chaddr=request.chaddr,
         sname=b"" if is_pi else str(links.address).encode(),
         file=boot_file,  # [9]: U-Boot and iPXE read this, EDK2 option 67
-        options=_options(request, sighting, links, kind, boot_file),
+        options=_options(request, sighting, links, kind, boot_file, quirks),
     )
     return _fit(message, request.max_message)
 
@@ -87,7 +96,12 @@ def _boot_file(sighting: Sighting, plan: Answer, links: Links) -> str:
 
 
 def _options(
-    request: DhcpMessage, sighting: Sighting, links: Links, kind: MessageType, boot_file: bytes
+    request: DhcpMessage,
+    sighting: Sighting,
+    links: Links,
+    kind: MessageType,
+    boot_file: bytes,
+    quirks: Sequence[Quirk],
 ) -> tuple[tuple[int, bytes], ...]:
     options: dict[int, bytes | None] = {
         Option.MESSAGE_TYPE: bytes((kind,)),
@@ -96,8 +110,8 @@ def _options(
         Option.CLIENT_MACHINE_ID: request.option(
             Option.CLIENT_MACHINE_ID
         ),  # [11]: ROMs want it back as it was
-        Option.VENDOR_SPECIFIC: _vendor_options(request, sighting),
-        Option.SERVER_NAME: str(links.address).encode() if _wants_server_name(request) else None,
+        Option.VENDOR_SPECIFIC: _vendor_options(request, sighting, quirks),
+        Option.SERVER_NAME: str(links.address).encode() if any(one.server_name for one in quirks) else None,
         Option.BOOT_FILE: boot_file + b"\0" if boot_file else None,  # [10]: EDK2 writes a NUL behind it
         Option.RELAY_AGENT: request.option(Option.RELAY_AGENT),  # [13]
     }
@@ -110,13 +124,9 @@ def _vendor_class(request: DhcpMessage, sighting: Sighting) -> bytes:
     return boot_vendor_class(request) or PXE_CLIENT
 
 
-def _wants_server_name(request: DhcpMessage) -> bool:
-    return any(quirk.server_name for quirk in quirks_of(request))
-
-
-def _vendor_options(request: DhcpMessage, sighting: Sighting) -> bytes | None:
+def _vendor_options(request: DhcpMessage, sighting: Sighting, quirks: Sequence[Quirk]) -> bytes | None:
     """BIOS is told to take the boot file offered [7]; UEFI and iPXE get no such thing [8]."""
-    for quirk in quirks_of(request):
+    for quirk in quirks:
         if quirk.vendor_options is not None:
             return quirk.vendor_options
     item = boot_item(request)

@@ -66,12 +66,12 @@ def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Plan]) -
     if isinstance(plan, Ignore):
         return Silence(plan.why, sighting if plan.notable else None)
     kind = MessageType.ACK if arrival.pxe_port else MessageType.OFFER
-    reply = reply_to(request, sighting, plan, arrival.links, kind)
+    quirks = quirks_of(request)
+    reply = reply_to(request, sighting, plan, arrival.links, kind, quirks)
     if arrival.pxe_port:
         to = arrival.source  # clients ask from 4011 or from 68, and listen where they asked from
     else:
         to = destination(request, arrival.source, arrival.server_port, arrival.client_port)
-    quirks = tuple(quirks_of(request))
     return Reply(
         data=encode(reply),
         to=to,
