@@ -1,5 +1,6 @@
 """The machines that ``iluvatar-pxe simulate`` plays: in memory, beside the inventory, and never written into it."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,8 @@ from iluvatar_pxe.machines.sighting import Sighting
 
 MOST_MACHINES = 1024
 """Simulated machines remembered at once; the one that was heard of least lately goes first."""
+FRESH_SECONDS = 1.0
+"""Making a snapshot of as many costs some 10 ms, which anybody could ask for with each message."""
 
 
 class Rehearsal:
@@ -31,8 +34,9 @@ class Rehearsal:
         self._inventory = inventory
         self._played: OrderedDict[UUID, Machine] = OrderedDict()
         self._at: OrderedDict[IPv4Address, UUID] = OrderedDict()
-        self._stage: tuple[Snapshot, Snapshot] | None = None
-        """The snapshot, and the real one that it was made of."""
+        self._stage = Snapshot()
+        self._stale_at = 0.0
+        """When ``_stage`` is to be made of the real snapshot again, by the monotonic clock."""
 
     @property
     def window(self) -> Window:
@@ -46,14 +50,13 @@ class Rehearsal:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The real machines, and those that are played in the place of some."""
-        real = self._inventory.snapshot
-        if self._stage is None or self._stage[1] is not real:
-            made = real
+        """The real machines of ``FRESH_SECONDS`` ago at most, and those that are played in the place of some."""
+        if time.monotonic() >= self._stale_at:
+            self._stage = self._inventory.snapshot
             for machine in self._played.values():
-                made = made.with_machine(machine)
-            self._stage = made, real
-        return self._stage[0]
+                self._stage = self._stage.with_machine(machine)
+            self._stale_at = time.monotonic() + FRESH_SECONDS
+        return self._stage
 
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine that was played from this address last, or None."""
@@ -71,7 +74,8 @@ class Rehearsal:
         if machine and sighting.address and machine.id in self._played:
             self._at[sighting.address] = machine.id
             self._at.move_to_end(sighting.address)
-            _shorten(self._at)
+            if len(self._at) > MOST_MACHINES:
+                self._at.popitem(last=False)
 
     def observe(
         self,
@@ -144,16 +148,8 @@ class Rehearsal:
     def _put(self, machine: Machine) -> Machine:
         self._played[machine.id] = machine
         self._played.move_to_end(machine.id)
-        made, real = self.snapshot, self._inventory.snapshot
-        self._stage = made.with_machine(machine), real
-        if _shorten(self._played):
-            self._stage = None
+        self._stage = self.snapshot.with_machine(machine)
+        if len(self._played) > MOST_MACHINES:
+            dropped, _ = self._played.popitem(last=False)
+            self._stage = self._stage.without(dropped)
         return machine
-
-
-def _shorten(table: "OrderedDict[IPv4Address, UUID] | OrderedDict[UUID, Machine]") -> bool:
-    """Drop the oldest entry where there are too many; say whether one was dropped."""
-    if len(table) <= MOST_MACHINES:
-        return False
-    table.popitem(last=False)
-    return True

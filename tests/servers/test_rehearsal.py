@@ -6,7 +6,10 @@ import pytest
 from support.fleets import CONFIGURED, INITRAMFS, KERNEL, fleet_of
 from support.web import Response, Web, web
 
+from iluvatar_pxe.inventory.rehearsal import MOST_MACHINES
+from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.servers.rehearsal_desk import RehearsalDesk
 
 AGENT = "iPXE/1.21.1 iluvatar-simulate"
@@ -74,4 +77,16 @@ def test_a_key_during_the_countdown_changes_nothing(served: Web) -> None:
     mac = "02:00:00:00:00:03"
     asks(served, "/ipxe", mac)
     assert "booting from its own disk" in asks(served, "/ipxe/refuse", mac).text
+    assert not known(served)
+
+
+def test_who_invents_more_machines_than_are_remembered_pushes_out_their_oldest(served: Web) -> None:
+    rehearsal = served.desk.rehearsal
+    assert rehearsal
+    for number in range(MOST_MACHINES + 5):
+        mac = f"02:00:01:00:{number // 256:02x}:{number % 256:02x}"
+        rehearsal.record(Sighting(mac=mac, firmware=Firmware.UEFI_PXE), Stage.DISCOVER, "")
+    assert len(rehearsal.inventory.snapshot.by_id) == MOST_MACHINES
+    assert rehearsal.inventory.snapshot.machine("02:00:01:00:00:00") is None
+    assert rehearsal.inventory.snapshot.machine(mac)
     assert not known(served)
