@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # What the daemon needs of Debian, Ubuntu or Raspberry Pi OS; and what its tests need besides.
-PACKAGES := python3-venv ipxe
+PACKAGES := python3-venv ipxe git
 LAB_PACKAGES := iproute2 util-linux dnsmasq-base \
 	qemu-system-x86 seabios ipxe-qemu ovmf qemu-system-arm qemu-efi-aarch64
-TEST_PACKAGES := $(LAB_PACKAGES) git curl sqlite3 \
+TEST_PACKAGES := $(LAB_PACKAGES) curl sqlite3 openssh-client openssh-server \
 	busybox-static cpio systemd tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu
 
 .PHONY: setup setup-test packages run demo stand-ins test test-long check format lock clean
