@@ -98,7 +98,7 @@ async def boot_files(directory: Path) -> Catalogue:
 
 def desk_with(inventory: Inventory, catalogue: Catalogue) -> Desk:
     """Return a desk with a fleet."""
-    return Desk(parse_fleet(FLEET), Path(), inventory, catalogue, NEIGHBOURS.get)
+    return Desk(parse_fleet(FLEET), inventory, catalogue, NEIGHBOURS.get)
 
 
 async def inventory_with(count: int, file: Path) -> Inventory:

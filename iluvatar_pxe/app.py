@@ -3,23 +3,32 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
+from aiohttp import web
 
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.programs import architectures_ready
-from iluvatar_pxe.errors import FleetError, ServerError
-from iluvatar_pxe.gitops.directory import plant_starter_fleet, read_fleet
+from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.first_keys import FirstKeys, make_first_keys
+from iluvatar_pxe.gitops.home import Home
+from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.lock import lock_directory
+from iluvatar_pxe.servers.certificates import Certificates
 from iluvatar_pxe.servers.control import ControlServer
+from iluvatar_pxe.servers.declared import Declared
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.dhcp import DhcpServer
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.http import HttpServer
+from iluvatar_pxe.servers.http_git import GitSite
+from iluvatar_pxe.servers.http_refresh import Webhook
 from iluvatar_pxe.servers.interface_watch import InterfaceWatch
 from iluvatar_pxe.servers.listeners import Listeners
 from iluvatar_pxe.servers.ndp import NdpServer
@@ -54,11 +63,14 @@ class App:
         inventory: Inventory,
         desk: Desk,
         tickets: TicketOffice,
+        home: Home | None,
+        certificates: Certificates,
     ) -> None:
         self.settings = settings
         self.neighbours = neighbours
         self.inventory = inventory
         self.desk = desk
+        self.declared = Declared(settings, home, desk, inventory)
         http_port = settings.http.port
         pace = Pace()
         files = TftpFiles(desk, http_port, PiFiles(desk, pace.came_on))
@@ -69,39 +81,49 @@ class App:
             parts={
                 "assets": lambda: desk.catalogue.problem,
                 "database": lambda: inventory.health,
-                "fleet": lambda: desk.fleet_problem,
+                "fleet": lambda: self.declared.problem,
                 "network": lambda: self.watch.problem,
             },
             programs=self.programs,
         )
-        operations = Operations(inventory, lambda: desk.fleet)
+        operations = Operations(inventory, lambda: desk.fleet, desk.assigner)
+        operations.report = lambda: health.report()[1]
         self.control = ControlServer(settings.control_socket, settings.state_directory, operations)
-        self.http = HttpServer(settings.http, desk, tickets, health)
+        self.http = HttpServer(settings.http, desk, tickets, health, certificates, routes=self._routes())
         listeners = Listeners(settings, self.dhcp, self.http, self.ndp, neighbours, self.tftp)
         self.watch = InterfaceWatch(settings.network.interfaces, listeners.serve)
         self.manager = ServiceManager.of(os.environ)
         check = SelfCheck(settings, self.tftp, self.watch)
         self.supervision = Supervision(self.manager, check, health, inventory)
+        self.first_keys = FirstKeys()
+        """What the owner is to see now, and never again."""
         self._stop = asyncio.Event()
 
     @classmethod
     async def build(cls, settings: Settings) -> "App":
-        """Read everything that the daemon needs; raises SettingsError, FleetError or ServerError."""
+        """Read everything that the daemon needs; raises SettingsError, FleetError, RepositoryError or ServerError."""
         await asyncio.to_thread(_make_directories, settings)
         await asyncio.to_thread(lock_directory, settings.state_directory)
-        if settings.fleet.source == "hosted":
-            await asyncio.to_thread(plant_starter_fleet, settings.fleet_directory)
-        fleet = await asyncio.to_thread(read_fleet, settings.fleet_directory)
+        home = await prepare(settings)
         key = await asyncio.to_thread(load_key, settings.state_directory / "ticket.key")
+        certificates = await asyncio.to_thread(
+            Certificates.load, settings.http, settings.state_directory / "tls"
+        )
         catalogue = Catalogue(settings.assets_directory)
         await catalogue.refresh()
         inventory = Inventory(settings.database_url)
         await inventory.open()
         neighbours = Neighbours()
-        desk = Desk(fleet, settings.fleet_directory, inventory, catalogue, neighbours.mac_of)
+        desk = Desk(Fleet(), inventory, catalogue, neighbours.mac_of)
         if not settings.simulate.as_real:
             desk.rehearsal = RehearsalDesk(desk, inventory)
-        return cls(settings, neighbours, inventory, desk, TicketOffice(key, time.monotonic))
+        tickets = TicketOffice(key, time.monotonic)
+        app = cls(settings, neighbours, inventory, desk, tickets, home, certificates)
+        await app.declared.start()
+        if home and shown_once():
+            app.first_keys = await _first_keys(settings, home)
+            await app.declared.refresh()
+        return app
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads the fleet. Raises ServerError when a port is taken."""
@@ -119,6 +141,8 @@ class App:
                 group.create_task(self.inventory.run()),
                 group.create_task(self.desk.catalogue.run()),
                 group.create_task(self._reload_when(reload)),
+                group.create_task(self.declared.run()),
+                group.create_task(self.http.run()),
             ]
             group.create_task(self.tftp.run())
             following = group.create_task(self.watch.run())
@@ -138,17 +162,12 @@ class App:
         """Tell for every kind of firmware the iPXE program it gets, or None."""
         return architectures_ready(self.desk.catalogue.ready)
 
-    async def reload_fleet(self) -> None:
-        """Read the fleet again; a faulty one changes nothing."""
-        try:
-            fleet = await asyncio.to_thread(read_fleet, self.desk.fleet_directory)
-        except FleetError as error:
-            self.desk.fleet_problem = error.findings[0]
-            for finding in error.findings:
-                _log.error("fleet.rejected", why=finding)
-            return
-        self.desk.adopt(fleet)
-        _log.info("fleet.loaded", machines=len(fleet.names))
+    def _routes(self) -> list[web.RouteDef]:
+        """Return what HTTP serves of the repositories."""
+        settings = self.settings
+        site = GitSite(settings.repositories, settings.git, settings.http.tls_port)
+        webhook = Webhook(settings.fleet.webhook_secret_file, self.declared.wake)
+        return [*site.routes(), webhook.route]
 
     async def _bind(self) -> None:
         try:
@@ -188,7 +207,7 @@ class App:
             await wanted.wait()
             wanted.clear()
             self.manager.reloading()
-            await self.reload_fleet()
+            await self.declared.refresh()
             self.manager.ready()
 
 
@@ -203,3 +222,24 @@ def _make_directory(directory: Path) -> None:
     except OSError as error:
         remedy = "make it writable or set [state] directory"
         raise ServerError(f"{directory}: cannot be created: {error.strerror}; {remedy}") from error
+
+
+def shown_once() -> bool:
+    """Say whether standard output is read by a person now, and not kept: the journal keeps all it gets.
+
+    systemd tells by JOURNAL_STREAM which file the journal is (systemd.exec(5)).
+    """
+    try:
+        status = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") != f"{status.st_dev}:{status.st_ino}"
+
+
+async def _first_keys(settings: Settings, home: Home) -> FirstKeys:
+    """Make the keys that the owner lacks; where that cannot be done now, ``fleet init`` does it later."""
+    try:
+        return await make_first_keys(settings, home)
+    except (FleetError, RepositoryError, SealError) as error:
+        _log.warning("fleet.keys", why=str(error).partition("\n")[0], later="iluvatar-pxe fleet init")
+        return FirstKeys()

@@ -5,12 +5,17 @@ IluvatarError                 base; its text is one line that names the thing an
 ├── UsageError                what a command was given makes no sense (exit 2)
 ├── SettingsError             config.toml or an ILUVATAR_PXE_* variable (exit 2)
 ├── FleetError                one or more findings in the fleet's files (exit 2)
+├── RepositoryError           a Git repository cannot be read, written or reached
+│   ├── LostRaceError         somebody else's push came first
+│   └── RefusedPushError      the repository's home does not take what is pushed
+├── SealError                 a sealed file cannot be opened, or there is nobody to seal it to
 ├── InventoryError            the database cannot be opened, read or written
 ├── AssetError                a boot file that cannot be served
 ├── OperationError            what a person asked for cannot be done to that machine
 │   └── UnknownMachineError   no machine, or more than one, goes by what was given
 ├── ControlError              the running daemon cannot be asked
 ├── ServerError               a socket that cannot be bound, an interface that is not there
+├── TlsError                  the CA, a certificate or its key cannot be read, stored or used
 ├── SimulateError             a simulated machine does not boot
 │   ├── NoAnswerError         nobody answered it in time
 │   │   └── LeaseRefusedError the router takes back what it offered
@@ -47,6 +52,22 @@ class FleetError(IluvatarError):
         self.findings = findings
 
 
+class RepositoryError(IluvatarError):
+    """A Git repository cannot be read, written or reached, or holds what cannot be read."""
+
+
+class LostRaceError(RepositoryError):
+    """The branch has moved since it was read: fetch it and decide again."""
+
+
+class RefusedPushError(RepositoryError):
+    """The home of the repository refuses a push: no right to write, or a hook."""
+
+
+class SealError(IluvatarError):
+    """A sealed file cannot be opened with the keys at hand, or there is nobody to seal it to."""
+
+
 class InventoryError(IluvatarError):
     """The inventory database cannot be opened, migrated, read or written."""
 
@@ -69,6 +90,10 @@ class ControlError(IluvatarError):
 
 class ServerError(IluvatarError):
     """A socket that cannot be bound or an interface that cannot be used."""
+
+
+class TlsError(IluvatarError):
+    """The daemon's own CA, a certificate that was given, or a key cannot be read, stored or used."""
 
 
 class InstallError(IluvatarError):

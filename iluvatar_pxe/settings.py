@@ -4,70 +4,41 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from iluvatar_pxe.errors import SettingsError
+from iluvatar_pxe.setting_values import (
+    AnyPath,
+    BranchName,
+    GitUrl,
+    Interfaces,
+    Network,
+    Port,
+    PortOrAny,
+    Seconds,
+    Text,
+    Whole,
+    is_git_url,
+)
 
 ENV_PREFIX = "ILUVATAR_PXE_"
 DEFAULT_FILE = Path("/etc/iluvatar-pxe/config.toml")
 
+HOSTED = "hosted"
+"""The source of a fleet whose repository lies here."""
+
 _SHOWN = 80
 """Characters of a wrong value that an error shows."""
-
-
-def _no_truth(value: Any) -> Any:
-    """Refuse true and false where a number belongs: Python would count them as 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError("input should be a whole number")  # noqa: TRY004 - pydantic's way to report
-    return value
-
-
-def _interface_name(value: str) -> str:
-    if not 0 < len(value.encode()) <= 15 or not value.isprintable() or set(value) & set("/ "):
-        raise ValueError("input should be an interface's name of 1 to 15 characters, or auto")
-    return value
-
-
-def _some(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not value:
-        raise ValueError("input should name an interface, or auto")
-    return value
-
-
-def _network(value: Any) -> Any:
-    """Pydantic would take a number for an address, and false for 0.0.0.0."""
-    if value == "local":
-        return value
-    try:
-        return IPv4Network(value if isinstance(value, str | IPv4Network) else "")
-    except ValueError:
-        raise ValueError('input should be "local" or a network such as 192.168.1.0/24') from None
-
-
-def _no_nul(value: Any) -> Any:
-    if "\0" in str(value):
-        raise ValueError("a path has no NUL in it")
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(_no_truth)]
-Port = Annotated[Whole, Field(ge=1, le=65535)]
-PortOrAny = Annotated[Whole, Field(ge=0, le=65535)]
-InterfaceName = Annotated[str, AfterValidator(_interface_name)]
-Network = Annotated[IPv4Network | Literal["local"], BeforeValidator(_network)]
-AnyPath = Annotated[Path, BeforeValidator(_no_nul)]
 
 
 class _Section(BaseModel):
@@ -77,7 +48,7 @@ class _Section(BaseModel):
 class NetworkSettings(_Section):
     """``[network]``."""
 
-    interfaces: Annotated[tuple[InterfaceName, ...], AfterValidator(_some)] = ("auto",)
+    interfaces: Interfaces = ("auto",)
     """Interface names to serve on; ``auto`` is the default route's, wired before wireless."""
     dhcp: Literal["proxy", "off"] = "proxy"
     """``proxy``: the router keeps handing out addresses; ``off``: no DHCP at all."""
@@ -117,20 +88,59 @@ class HttpSettings(_Section):
     port: Port = 8080
     allow: tuple[Network, ...] = ("local",)
     """Networks that may ask; ``local`` is those of the served interfaces, and loopback."""
+    tls_port: Port = 8443
+    """TLS, for Git and the API; firmware needs the plain port."""
+    tls_certificate: AnyPath | None = None
+    """PEM file with the certificate and its chain; the default is one of the daemon's own CA, renewed by itself."""
+    tls_key: AnyPath | None = None
+    """PEM file with the key of ``tls_certificate``."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together; set both, or none")
+        if self.port == self.tls_port:
+            raise ValueError("port and tls_port are the same; change one of them")
+        return self
 
 
 class DatabaseSettings(_Section):
     """``[database]``."""
 
-    url: Annotated[str, AfterValidator(_no_nul)] | None = None
+    url: Text | None = None
     """SQLAlchemy URL; the default is ``inventory.db`` in the state directory."""
 
 
 class FleetSettings(_Section):
     """``[fleet]``."""
 
-    source: Annotated[str, AfterValidator(_no_nul)] = "hosted"
-    """``hosted``: the directory ``fleet`` in the state directory; else the path of a directory."""
+    source: GitUrl = "hosted"
+    """``hosted``: the Git repository in the state directory; else a Git URL, or the path of a directory."""
+    branch: BranchName = "main"
+    """The branch that is the fleet."""
+    poll: Seconds = 30.0
+    """Seconds between two looks at a repository elsewhere."""
+    read_only: bool = False
+    """A repository elsewhere that this daemon may not write: names and roles are decided by the database alone."""
+    token_file: AnyPath | None = None
+    """File with the token for an https source or mirror."""
+    ssh_key: AnyPath | None = None
+    """File with the private key for an ssh source or mirror."""
+    ca_file: AnyPath | None = None
+    """PEM file with the CA of an https source or mirror that no public CA has signed."""
+    webhook_secret_file: AnyPath | None = None
+    """File with the secret that signs what a forge posts to ``/api/v1/fleet/refresh``; without it nobody may."""
+    mirror: GitUrl | None = None
+    """Git URL that the hosted repository is pushed to after every change."""
+
+
+class GitSettings(_Section):
+    """``[git]``: the repositories hosted here."""
+
+    anonymous_read: bool = False
+    """Let everybody in the allowed networks read them, without a token."""
+    max_push: Annotated[Whole, Field(ge=1)] = 512
+    """Largest push, in MiB."""
 
 
 class AssetsSettings(_Section):
@@ -178,6 +188,7 @@ class Settings(_Section):
     http: HttpSettings = HttpSettings()
     database: DatabaseSettings = DatabaseSettings()
     fleet: FleetSettings = FleetSettings()
+    git: GitSettings = GitSettings()
     assets: AssetsSettings = AssetsSettings()
     state: StateSettings = StateSettings()
     control: ControlSettings = ControlSettings()
@@ -195,11 +206,32 @@ class Settings(_Section):
         return self.assets.directory or self.state_directory / "assets"
 
     @property
+    def repositories(self) -> Path:
+        """Where the repositories hosted here lie."""
+        return self.state_directory / "git"
+
+    @property
+    def fleet_repository(self) -> Path | None:
+        """The bare repository that the fleet is read from; None where it is a plain directory."""
+        if self.fleet.source == HOSTED:
+            return self.repositories / "fleet.git"
+        return self.state_directory / "followed.git" if is_git_url(self.fleet.source) else None
+
+    @property
     def fleet_directory(self) -> Path:
-        """Where the fleet's files lie."""
-        if self.fleet.source == "hosted":
+        """The plain directory with the fleet's files; where it is hosted, the one that versions before Git had."""
+        if self.fleet.source == HOSTED:
             return self.state_directory / "fleet"
         return Path(self.fleet.source)
+
+    @property
+    def fleet_place(self) -> str:
+        """Where the fleet comes from, in words."""
+        if self.fleet.source == HOSTED:
+            return f"branch {self.fleet.branch} of {self.fleet_repository}"
+        if self.fleet_repository:
+            return f"branch {self.fleet.branch} of {self.fleet.source}"
+        return self.fleet.source
 
     @property
     def control_socket(self) -> Path:

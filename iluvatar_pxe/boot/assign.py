@@ -1,11 +1,11 @@
 """Which name and role a machine gets, given those that are taken."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.models import Boot, Fleet
 from iluvatar_pxe.machines.states import ROLES, Assignment, LayerName, Role
 
 
@@ -13,7 +13,8 @@ from iluvatar_pxe.machines.states import ROLES, Assignment, LayerName, Role
 class Place:
     """What the fleet says of a machine's place. ``name`` and ``role`` are None where they are to be chosen.
 
-    ``may_lead``: the role that is chosen may be the leading one; ``rule`` says in words who says all this.
+    ``may_lead``: the role that is chosen may be the leading one; ``rule`` says in words who says all this, and
+    ``options`` are what it says of how the machine boots.
     """
 
     layer: LayerName
@@ -21,6 +22,7 @@ class Place:
     role: Role | None = None
     may_lead: bool = True
     rule: str
+    options: Boot = field(default_factory=Boot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,9 @@ def _admit(case: Case, why: str, number: int, rule: Rule, layer: LayerName) -> P
         return Hold(
             why=f"{why}, but {context.doubt}", name=case.title, screen=unseen(context.doubt), unseen=True
         )
-    place = Place(layer=layer, role=rule.role, may_lead=context.window_open, rule=title(number, rule))
+    place = Place(
+        layer=layer, role=rule.role, may_lead=context.window_open, rule=title(number, rule), options=rule
+    )
     if case.is_pi:  # it has no screen for a countdown: it is let in when it asks for its files
         return AssignFirst(why=why, name=case.title, place=place)
     if not context.confirmed:

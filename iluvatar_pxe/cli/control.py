@@ -6,17 +6,29 @@ import json
 import os
 import socket
 import time
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
-from iluvatar_pxe.errors import ControlError, OperationError, ServerError, UsageError
+from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.errors import (
+    ControlError,
+    FleetError,
+    OperationError,
+    RepositoryError,
+    ServerError,
+    UsageError,
+)
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.yamlfile import printable
-from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.lock import lock_directory
 from iluvatar_pxe.machines.fingerprint import plain_text
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.servers.assigner import Assigner, DatabaseAssigner
 from iluvatar_pxe.servers.control import CLAIM, STATE, caller, directory_mark
 from iluvatar_pxe.servers.http_api import REQUEST_SECONDS
 from iluvatar_pxe.servers.operations import Answer, Operations
@@ -124,11 +136,43 @@ def _lock(settings: Settings, deadline: float) -> bool:
 
 
 async def _directly(settings: Settings, request: Request) -> Answer:
-    fleet = cache(lambda: read_fleet(settings.fleet_directory))
+    fleet = await _fleet(settings)
     by = caller(os.geteuid(), os.environ.get("SUDO_USER", ""))
     inventory = Inventory(settings.database_url)
     await inventory.open()
     try:
-        return await request.carry_out(Operations(inventory, fleet), by)
+        return await request.carry_out(Operations(inventory, fleet, _assigner(settings, inventory)), by)
     finally:
         await inventory.close()
+
+
+async def _fleet(settings: Settings) -> Callable[[], Fleet]:
+    """Return what gives the fleet in force, or raises why there is none: not everything asks for it."""
+    try:
+        fleet = await fleet_in_force(settings)
+    except (FleetError, RepositoryError) as caught:
+        error = caught
+
+        def refuse() -> Fleet:
+            raise error
+
+        return refuse
+    return lambda: fleet
+
+
+def _assigner(settings: Settings, inventory: Inventory) -> Assigner:
+    decided_here = settings.fleet_repository is None or settings.fleet.read_only
+    return DatabaseAssigner(inventory) if decided_here else _DaemonsBusiness()
+
+
+class _DaemonsBusiness:
+    """Names and roles are given by commits, which nobody makes while no daemon runs."""
+
+    hindrance = ""
+
+    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
+        """Refuse it."""
+        del machine_id, place, fleet
+        raise OperationError(
+            "names and roles are committed to the fleet's repository by the daemon; start it first"
+        )

@@ -4,12 +4,13 @@ import sys
 
 import typer
 
-from iluvatar_pxe.cli import db, enrol, fleet, install, lab, machines, plan, serve, simulate
+from iluvatar_pxe.cli import check, db, enrol, fleet, install, lab, machines, plan, serve, simulate
 from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError, UsageError
 from iluvatar_pxe.fleet.yamlfile import printable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("serve")(serve.serve)
+app.command("check")(check.check)
 app.command("plan")(plan.plan)
 app.command("simulate")(simulate.simulate)
 app.command("install")(install.install)

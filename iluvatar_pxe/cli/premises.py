@@ -1,5 +1,6 @@
 """What ``plan`` goes by: the fleet, the inventory and the boot files as they are now. Nothing is written."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -9,14 +10,13 @@ from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.cli.tables import span
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.inventory.queries import Stored
 from iluvatar_pxe.inventory.reading import read_only
 from iluvatar_pxe.inventory.store import Store
 from iluvatar_pxe.inventory.window import FIRST_WINDOW_SECONDS
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.replies.links import Links
-from iluvatar_pxe.resources import data_directory
 from iluvatar_pxe.servers.interfaces import find_interfaces
 from iluvatar_pxe.settings import Settings
 
@@ -29,7 +29,6 @@ class Premises:
     """The state of one moment; ``stored`` is None where no daemon has run yet."""
 
     settings: Settings
-    fleet_directory: Path
     fleet: Fleet
     stored: Stored | None
     assets: Listing
@@ -37,12 +36,10 @@ class Premises:
 
     @classmethod
     def read(cls, settings: Settings) -> "Premises":
-        """Read everything; raises FleetError and InventoryError."""
-        directory = _fleet_directory(settings)
+        """Read everything; raises FleetError, RepositoryError and InventoryError."""
         return cls(
             settings=settings,
-            fleet_directory=directory,
-            fleet=read_fleet(directory),
+            fleet=asyncio.run(fleet_in_force(settings)),
             stored=_stored(settings.database_url),
             assets=list_assets(settings.assets_directory, SYSTEM_PROGRAMS),
             now=datetime.now(UTC),
@@ -82,7 +79,7 @@ class Premises:
         return {
             "trust": "it is the machine itself that asks, and this server sees it ask by DHCP",
             "enrolment": f"mode {mode}; the window is {window}",
-            "fleet": f"{self.fleet_directory}",
+            "fleet": self.settings.fleet_place,
             "inventory": f"{place}" if self.stored else f"{place} is not there yet, so nothing was seen",
             "boot files": self.assets.problem or ready,
             "this server": links.base
@@ -95,13 +92,6 @@ class Premises:
         if self.stored is None or self.stored.window is None:
             return FIRST_WINDOW_SECONDS
         return self.stored.window.remaining_at(self.now)
-
-
-def _fleet_directory(settings: Settings) -> Path:
-    """Return where the fleet's files lie; those that the first start would plant, while they are not."""
-    directory = settings.fleet_directory
-    planted = settings.fleet.source != "hosted" or not _is_missing(directory)
-    return directory if planted else data_directory("boot_assets") / "fleet"
 
 
 def _stored(url: str) -> Stored | None:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from iluvatar_pxe.app import App
+from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.log import configure_logging, is_console
 from iluvatar_pxe.servers.health import NO_PROGRAM
 from iluvatar_pxe.servers.listeners import sockets_of
@@ -74,6 +75,8 @@ def announce(app: App) -> None:
     window = app.desk.inventory.window
     if window.is_open:
         _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
+    if keys := app.first_keys.lines():
+        say(keys)
     if is_console(app.settings.log.format):
         console = Console(highlight=False)
         console.print(_table(app))
@@ -93,7 +96,8 @@ def _next_step(app: App) -> str:
     programs = app.programs()
     lines = [f"iPXE for {kind}: {program or NO_PROGRAM}" for kind, program in programs.items()]
     lines += [
-        f"Fleet: {app.settings.fleet_directory} ({len(app.desk.fleet.names)} machines listed)",
+        f"Git and API by TLS: {_secure(app)}",
+        f"Fleet: {app.settings.fleet_place} ({len(app.desk.fleet.names)} machines listed)",
         f"Boot files: {app.settings.assets_directory}",
         f"New machines may join: {_enrolment(app)}",
         "",
@@ -105,6 +109,14 @@ def _next_step(app: App) -> str:
 
 def _address(app: App) -> str:
     return next((str(one.address) for one in app.watch.interfaces), "127.0.0.1")
+
+
+def _secure(app: App) -> str:
+    base = f"https://{_address(app)}:{app.settings.http.tls_port}"
+    authority = app.http.certificates.authority
+    if authority is None:
+        return f"{base}, with the certificate of [http] tls_certificate"
+    return f"{base}; its CA: http://{_address(app)}:{app.settings.http.port}/ca.crt, SHA-256 {authority.fingerprint}"
 
 
 def _enrolment(app: App) -> str:

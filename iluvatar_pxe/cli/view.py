@@ -1,14 +1,15 @@
 """What there is to look at, read without asking the daemon: the inventory, the fleet and the boot files."""
 
+import asyncio
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, list_assets
 from iluvatar_pxe.boot.decide import Context, Decision, decide
-from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.inventory.history import BootRecord
 from iluvatar_pxe.inventory.queries import Stored
 from iluvatar_pxe.inventory.reading import last_boots, read_only
@@ -32,9 +33,10 @@ class View:
         """Read it; a fleet that is not valid counts as empty, with a line to standard error. Raises InventoryError."""
         stored = read_only(settings.database_url)
         try:
-            fleet = read_fleet(settings.fleet_directory)
-        except FleetError as error:
-            print(f"iluvatar-pxe: {error.findings[0]}; what the fleet declares is left out", file=sys.stderr)  # noqa: T201
+            fleet = asyncio.run(fleet_in_force(settings))
+        except (FleetError, RepositoryError) as error:
+            line = str(error).partition("\n")[0]
+            print(f"iluvatar-pxe: {line}; what the fleet declares is left out", file=sys.stderr)  # noqa: T201
             fleet = Fleet()
         return cls(settings, stored, fleet)
 

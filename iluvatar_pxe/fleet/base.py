@@ -10,7 +10,9 @@ from pydantic.alias_generators import to_camel
 class Model(BaseModel):
     """Immutable; knows its keys, in camelCase, and no others."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -2,45 +2,55 @@
 
 import re
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from itertools import combinations
 from typing import Any
-from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match, Rule, Traits
 from iluvatar_pxe.fleet.names import overlap
+from iluvatar_pxe.fleet.records import Seen
 from iluvatar_pxe.fleet.source import FLEET_FILE, Source, is_declaration, layer_file
-from iluvatar_pxe.fleet.values import FleetPath, NamePattern
+from iluvatar_pxe.fleet.values import Address, FleetPath, NamePattern
 from iluvatar_pxe.fleet.yamlfile import Location
+from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.states import ROLES, Intent, LayerName
 
+PATCHES = "patches/"
+"""The folder of the fleet's patches."""
 _SCRIPT = re.compile(r"#!ipxe\s")
-_LIST = TypeAdapter[list[Any]](list[Any])
+_RULES = TypeAdapter[tuple[Any, ...]](tuple[Any, ...])
 _LAYER = TypeAdapter(LayerName)
 _MATCH = TypeAdapter(Match)
 _RULE = TypeAdapter(Rule)
 _MACHINE = TypeAdapter(MachineFile)
 _PATTERN = TypeAdapter[str](NamePattern)
 _PATH = TypeAdapter[str](FleetPath)
+_PATCHES = TypeAdapter[tuple[str, ...]](tuple[str, ...])
+_ADDRESS = TypeAdapter[IPv4Address](Address)
+_SEEN = TypeAdapter(Seen)
 
 
 def check_fleet(fleet: Fleet, source: Source) -> None:
     """Note in ``source`` every contradiction between the parts of a fleet, those in faulty files included."""
     _check_listed_once(source)
-    _check_names(fleet, source)
+    _check_names(source)
     _check_rules(source)
     for path, location in _boots(source):
         _check_layer_of(path, location, source)
     for path, location in _files(source):
         _check_file(path, location, source)
+    for path in (*source.machines, *map(layer_file, LayerName)):
+        _check_patches(path, source)
     for machine in fleet.listed:
         _check_configured(machine, fleet, source)
+        _check_name(machine, source)
 
 
 def _rules(source: Source) -> range:
     """Return the indexes of the rules."""
-    rules = source.part(FLEET_FILE, ("rules",), _LIST)
+    rules = source.part(FLEET_FILE, ("rules",), _RULES)
     return range(len(rules or ()))
 
 
@@ -62,29 +72,41 @@ def _files(source: Source) -> Iterator[tuple[str, Location]]:
 
 
 def _check_listed_once(source: Source) -> None:
-    seen: dict[str | tuple[str, UUID], str] = {}
+    """What two files say of one machine, or one thing that only one machine can have, is a fault."""
+    seen: dict[tuple[str, object], str] = {}
     for path in source.machines:
-        match = source.part(path, ("match",), _MATCH)
-        for location, key, what in _keys(match) if match else ():
+        for location, key, what in _keys(path, source):
             if other := seen.get(key):
                 text = f"{what} is listed in {other} already; remove it from one of them"
                 source.fault(path, location, text)
             seen[key] = path
+    for path in source.machines:
+        known = source.part(path, ("seen",), _SEEN)
+        other = seen.get(("serial", known.serial)) if known and known.uuid else None
+        if known and other and other != path and _is_of(other, known, source):
+            text = f"{other} lists this machine, too, by its serial number and UUID; remove one of the two"
+            source.fault(path, ("seen", "serial"), text)
 
 
-def _keys(match: Match) -> Iterator[tuple[Location, str | tuple[str, UUID], str]]:
+def _keys(path: str, source: Source) -> Iterator[tuple[Location, tuple[str, object], str]]:
     """Everything that one file alone may list: where it is written, and how."""
-    for index, mac in enumerate(match.macs):
-        yield ("match", "macs", index), mac, mac
-    if match.hardware:
-        yield ("match", "serial"), match.hardware, f"{match.serial} with UUID {match.uuid}"
+    match = source.part(path, ("match",), _MATCH)
+    for index, mac in enumerate(match.macs if match else ()):
+        yield ("match", "macs", index), ("mac", mac), mac
+    if match and match.serial:
+        yield ("match", "serial"), ("serial", match.serial), f"serial number {match.serial}"
+    if address := source.part(path, ("address",), _ADDRESS):
+        yield ("address",), ("address", address), f"address {address}"
 
 
-def _check_names(fleet: Fleet, source: Source) -> None:
+def _is_of(path: str, known: Seen, source: Source) -> bool:
+    match = source.part(path, ("match",), _MATCH)
+    return match is not None and match.uuid is not None and known.uuid in {match.uuid, swapped(match.uuid)}
+
+
+def _check_names(source: Source) -> None:
     patterns = {
-        name: fleet.layers[name].names
-        if name in fleet.layers
-        else source.part(layer_file(name), ("names",), _PATTERN)
+        name: source.part(layer_file(name), ("names",), _PATTERN)
         for name in (LayerName.ARDA, LayerName.AINUR)
     }
     for (one, its), (other, names) in combinations(patterns.items(), 2):
@@ -143,3 +165,17 @@ def _check_configured(machine: ListedMachine, fleet: Fleet, source: Source) -> N
     if missing:
         text = f"{layer_file(file.layer)}: config has no {' and no '.join(missing)}; add it there, or 'config' here"
         source.fault(f"machines/{machine.name}.yaml", ("role",), text)
+
+
+def _check_patches(path: str, source: Source) -> None:
+    files = source.part(path, ("patches",), _PATCHES)
+    for index, file in enumerate(files or ()):
+        if not file.startswith(PATCHES) or file not in source.files:
+            text = f"{file} is no file in {PATCHES}; create it or correct the path"
+            source.fault(path, ("patches", index), f"patches: {text}")
+
+
+def _check_name(machine: ListedMachine, source: Source) -> None:
+    if machine.file.name not in {None, machine.name}:
+        text = f"name: the file says {machine.name} by its own name; rename it, or remove this key"
+        source.fault(f"machines/{machine.name}.yaml", ("name",), text)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StrictBool
+from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema
 
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.values import (
@@ -20,16 +20,18 @@ from iluvatar_pxe.fleet.values import (
     Version,
     check_role,
 )
-from iluvatar_pxe.machines.states import LayerName, Role
+from iluvatar_pxe.machines.states import ROLES, LayerName, Role
 
 
 class Layer(Model, ABC):
     """What all layers have."""
 
     names: NamePattern
-    """What machines are called that no file names: ``#`` stands for a digit of their number."""
+    """What machines are called that no file names."""
     reuse_names: tuple[HostName, ...] = ()
     """Names of forgotten machines that may be given again."""
+    patches: tuple[FleetPath, ...] = ()
+    """Files of the fleet that change what is configured on its machines."""
 
     @property
     @abstractmethod
@@ -41,8 +43,11 @@ class TalosLayer(Model):
     """The ``talos:`` part of ``layers/arda.yaml``."""
 
     version: Version
+    """Talos' version, such as ``v1.13.9``."""
     schematic: Schematic
+    """The id that Image Factory gives for a choice of extensions."""
     extra_kernel_args: tuple[KernelArgument, ...] = ()
+    """Added to the kernel arguments that Talos requires."""
 
     @property
     def minor(self) -> tuple[int, int]:
@@ -56,13 +61,21 @@ def _role_of_arda(role: Role) -> Role:
     return role
 
 
+_RoleOfArda = Annotated[
+    Role, AfterValidator(_role_of_arda), WithJsonSchema({"enum": [*ROLES[LayerName.ARDA]]})
+]
+
+
 class ArdaLayer(Layer):
-    """``layers/arda.yaml``."""
+    """``layers/arda.yaml``: machines that run Talos."""
 
     names: NamePattern = "arda-##"
+    """What machines are called that no file names: ``#`` stands for a digit of their number."""
     talos: TalosLayer
+    """What they run."""
     control_planes: OddCount = 1
-    config: Mapping[Annotated[Role, AfterValidator(_role_of_arda)], FleetPath] = Field(default_factory=dict)
+    """How many machines get the role ``controlplane``; odd."""
+    config: Mapping[_RoleOfArda, FleetPath] = Field(default_factory=dict)
     """By role, the machine configuration that its machines fetch."""
 
     @property
@@ -72,16 +85,18 @@ class ArdaLayer(Layer):
 
 
 class AinurLayer(Layer):
-    """``layers/ainur.yaml``."""
+    """``layers/ainur.yaml``: Raspberry Pis that run k3s."""
 
     names: NamePattern = "ainur-##"
+    """What machines are called that no file names: ``#`` stands for a digit of their number."""
     servers: OddCount = 1
+    """How many machines get the role ``server``; odd."""
     image: ImageName | None = None
     """The folder of the assets' ``raspberry-pi`` with the boot files."""
     kernel_args: tuple[CmdlineArgument, ...] = ()
     """Added to the image's ``cmdline.txt``."""
     config_txt: tuple[ConfigTxtLine, ...] = ()
-    """Added to ``config.txt``."""
+    """Lines added to ``config.txt``."""
     eeprom_update: StrictBool = False
     """Whether the bootloader's update files are served, if the image has them: they are written to the EEPROM."""
 

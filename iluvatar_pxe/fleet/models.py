@@ -7,15 +7,18 @@ from functools import cached_property
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, StrictBool, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema, model_validator
 
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
 from iluvatar_pxe.fleet.layers import AinurLayer, ArdaLayer, Layer, TalosLayer
+from iluvatar_pxe.fleet.records import ClusterFile, RecipientsFile, Seen
 from iluvatar_pxe.fleet.values import (
+    Address,
     DeclaredIntent,
     Domain,
     FleetPath,
+    HostName,
     ImageName,
     Mac,
     MachineUuid,
@@ -60,13 +63,15 @@ class Boot(Model):
     """How a machine boots: the options of a machine's file and of a rule."""
 
     chain: Literal["talos", "local", "hold", "ipxe"] | None = None
-    """None: the chain of its layer."""
+    """What it runs; without it, the chain of its layer."""
     config: FleetPath | None = None
-    """talos: the machine configuration, a file of the fleet, in place of the layer's."""
+    """Chain talos: the machine configuration, a file of the fleet, in place of the layer's."""
     script: FleetPath | None = None
-    """ipxe: the script, a file of the fleet."""
+    """Chain ipxe: the script, a file of the fleet."""
     local: Annotated[
-        LocalMethod | None, BeforeValidator(lambda value: str(value) if value == 404 else value)
+        LocalMethod | None,
+        BeforeValidator(lambda value: str(value) if value == 404 else value),
+        WithJsonSchema({"enum": [*LocalMethod, 404]}),
     ] = None
     """How it is sent to its disk, whenever it is; without it, ``sanboot`` on BIOS and ``exit`` on UEFI."""
     program: Literal["undionly.kpxe", "ipxe.pxe", "snponly.efi", "ipxe.efi"] | None = None
@@ -74,7 +79,7 @@ class Boot(Model):
     image: ImageName | None = None
     """Raspberry Pis: the image, in place of the layer's."""
     eeprom_update: StrictBool | None = None
-    """Raspberry Pis: in place of the layer's."""
+    """Raspberry Pis: whether the EEPROM is updated, in place of the layer's."""
 
     @model_validator(mode="after")
     def _keys_of_the_chain(self) -> Self:
@@ -90,8 +95,11 @@ class Boot(Model):
 
 class _Placed(Boot):
     layer: LayerName | None = None
+    """Where it belongs; the layer's own file says what runs there."""
     role: RoleOrAuto = None
+    """What it does in the layer's cluster; ``auto``: whatever is needed."""
     intent: DeclaredIntent = None
+    """What is wanted of it: ``local`` is its own disk, ``hold`` lets it wait, ``ignore`` gives no answer."""
 
     @model_validator(mode="after")
     def _keys_of_the_layer(self) -> Self:
@@ -108,8 +116,11 @@ class Match(Model):
     """Which machine a file speaks of: one with any of these MACs, or with this serial number and UUID."""
 
     macs: tuple[Mac, ...] = ()
+    """Addresses of its NICs, in any usual spelling; one of them is enough."""
     serial: Serial | None = None
+    """As ``iluvatar-pxe machines show`` prints it; tells a machine together with ``uuid``."""
     uuid: MachineUuid | None = None
+    """As ``iluvatar-pxe machines show`` prints it; tells a machine together with ``serial``."""
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
@@ -129,27 +140,47 @@ class MachineFile(_Placed):
     """``machines/NAME.yaml``: one machine."""
 
     match: Match
+    """How it is recognised."""
+    name: HostName | None = None
+    """What the file's name says already; a file that says something else is refused."""
     layer: LayerName = LayerName.ARDA
+    """Where it belongs; the layer's own file says what runs there."""
+    address: Address | None = None
+    """Its fixed address: told by DNS, and handed out where this daemon gives addresses."""
+    patches: tuple[FleetPath, ...] = ()
+    """Files of the fleet that change what the layer configures."""
+    seen: Seen = Seen()
+    """What was known of it when it joined; nothing is decided by it."""
 
 
 class Traits(Model):
     """What a rule asks of a machine: every key that is given, by any of its patterns."""
 
     mac: MacGlobs = ()
+    """Any NIC: the beginning of its address, in any usual spelling, or a pattern."""
     board: Globs = ()
+    """What SMBIOS says, or a Pi's revision code; ``*`` is any text, ``?`` any character."""
     arch: ArchGlobs = ()
+    """Its processor."""
     manufacturer: Globs = ()
+    """What SMBIOS says, or ``Raspberry Pi``; ``*`` is any text, ``?`` any character."""
     product: Globs = ()
+    """What SMBIOS says, or a Pi's model; ``*`` is any text, ``?`` any character."""
     serial: Globs = ()
+    """What SMBIOS says, or a Pi's serial number; ``*`` is any text, ``?`` any character."""
     firmware: FirmwareGlobs = ()
+    """How it asks to be booted."""
     subnet: Subnets = ()
+    """The networks that its address is of."""
 
 
 class Rule(_Placed):
     """Where machines with these traits belong: into a layer, or what is wanted of them (local, hold, ignore)."""
 
     name: RuleTitle | None = None
+    """For people."""
     match: Traits = Traits()
+    """What is asked of a machine; without keys, a rule matches every machine."""
 
     @model_validator(mode="after")
     def _layer_or_intent(self) -> Self:
@@ -179,18 +210,22 @@ class Enrolment(Model):
     """The ``enrolment:`` part of ``fleet.yaml``."""
 
     mode: EnrolmentMode = EnrolmentMode.WINDOW
-    countdown: Annotated[int, Field(ge=1, le=300)] = 10
+    """``window``: while one is open (``iluvatar-pxe enrol open 30m``); ``join``: at any time; ``hold``: they wait until
+    a file lists them; ``ignore``: they get no answer."""
+    countdown: Annotated[StrictInt, Field(ge=1, le=300)] = 10
     """Seconds in which somebody in front of an unlisted machine can press a key."""
 
 
 class FleetFile(Model):
-    """``fleet.yaml``."""
+    """``fleet.yaml``: the domain, whether new machines may join, and where they belong."""
 
     domain: Domain = "lab.home.arpa"
+    """Where the machines' names are."""
     enrolment: Enrolment = Enrolment()
+    """Whether machines may join that no file lists."""
     rules: tuple[Rule, ...] = ()
     """Where machines belong that no file lists; the first that matches counts."""
-    max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
+    max_attempts: Annotated[StrictInt, Field(ge=1, le=1000)] = 5
     """Boots of one chain within an hour, without progress, after which a machine is held."""
 
 
@@ -211,6 +246,9 @@ class Fleet:
     listed: tuple[ListedMachine, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     """Machine configurations and scripts, by their path in the fleet."""
+    clusters: Mapping[str, ClusterFile] = field(default_factory=dict)
+    """By name, the clusters that were founded."""
+    recipients: RecipientsFile = field(default_factory=RecipientsFile)
 
     @cached_property
     def names(self) -> frozenset[str]:

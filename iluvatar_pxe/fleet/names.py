@@ -2,9 +2,9 @@
 
 import re
 
-_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_PATTERN = re.compile(r"([a-z0-9][a-z0-9-]*)?#+([a-z0-9-]*[a-z0-9])?")
-_MOST = 50
+HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+PATTERN = re.compile(r"([a-z0-9][a-z0-9-]*)?#+([a-z0-9-]*[a-z0-9])?")
+MOST = 50
 """Characters of a pattern, so that large numbers still give host names."""
 _DIGITS = frozenset("0123456789#*")
 """What may stand for digits where patterns are compared."""
@@ -12,12 +12,12 @@ _DIGITS = frozenset("0123456789#*")
 
 def is_host_name(text: str) -> bool:
     """Say whether a text is one label of a host name, in lower case (RFC 1123)."""
-    return _HOST_NAME.fullmatch(text) is not None
+    return HOST_NAME.fullmatch(text) is not None
 
 
 def is_pattern(text: str) -> bool:
     """Say whether a text is a pattern such as ``arda-##``: a host name with one run of ``#`` for its number."""
-    return len(text) <= _MOST and _PATTERN.fullmatch(text) is not None
+    return len(text) <= MOST and PATTERN.fullmatch(text) is not None
 
 
 def overlap(one: str, other: str) -> bool:

@@ -1,8 +1,10 @@
 """The fleet's files to a Fleet, purely: everything wrong is found and named at once."""
 
 import re
-from collections.abc import Mapping
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.checks import check_fleet
@@ -16,11 +18,19 @@ from iluvatar_pxe.fleet.models import (
     MachineFile,
 )
 from iluvatar_pxe.fleet.names import is_host_name
-from iluvatar_pxe.fleet.source import FLEET_FILE, Source, is_declaration, layer_file
+from iluvatar_pxe.fleet.records import ClusterFile, RecipientsFile
+from iluvatar_pxe.fleet.source import FLEET_FILE, RECIPIENTS_FILE, Source, is_declaration, layer_file
 from iluvatar_pxe.machines.states import LayerName
 
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
 _LAYERS: Mapping[LayerName, type[Layer]] = {LayerName.ARDA: ArdaLayer, LayerName.AINUR: AinurLayer}
-_READ = re.compile(rf"machines/[^/]+\.yaml|layers/({'|'.join(_LAYERS)})\.yaml|{FLEET_FILE}")
+_MACHINE = re.compile(r"machines/([^/]+)\.yaml")
+_CLUSTER = re.compile(r"clusters/([^/]+)\.yaml")
+_SEALED = r"clusters/[^/]+\.secrets\.age"
+_LAYER_FILES = rf"layers/({'|'.join(_LAYERS)})\.yaml"
+_READ = re.compile(
+    rf"{_MACHINE.pattern}|{_CLUSTER.pattern}|{_SEALED}|{_LAYER_FILES}|{FLEET_FILE}|{RECIPIENTS_FILE}"
+)
 
 
 def parse_fleet(files: Mapping[str, str]) -> Fleet:
@@ -30,8 +40,10 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
     fleet = Fleet(
         settings=settings or FleetFile(),
         layers=_layers(source),
-        listed=_listed(source),
+        listed=tuple(ListedMachine(name, file) for name, file in _named(source, _MACHINE, MachineFile)),
         texts={path: text for path, text in files.items() if not is_declaration(path)},
+        clusters=dict(_named(source, _CLUSTER, ClusterFile)),
+        recipients=source.optional(RECIPIENTS_FILE, RecipientsFile) or RecipientsFile(),
     )
     _refuse_unknown_files(source)
     check_fleet(fleet, source)
@@ -41,29 +53,24 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
 
 
 def _layers(source: Source) -> dict[LayerName, Layer]:
-    found: dict[LayerName, Layer] = {}
-    for name, model in _LAYERS.items():
-        layer = source.model(layer_file(name), model) if layer_file(name) in source.files else None
-        if layer:
-            found[name] = layer
-    return found
+    found = {name: source.optional(layer_file(name), model) for name, model in _LAYERS.items()}
+    return {name: layer for name, layer in found.items() if layer}
 
 
-def _listed(source: Source) -> tuple[ListedMachine, ...]:
-    found = []
+def _named(source: Source, pattern: re.Pattern[str], model: type[_ModelT]) -> Iterator[tuple[str, _ModelT]]:
+    """Return what the files of a folder hold, by the name that each has."""
     for path in sorted(source.files):
-        name = PurePosixPath(path).stem
-        if path != f"machines/{name}.yaml":
+        if not (named := pattern.fullmatch(path)):
             continue
-        if not is_host_name(name):
+        if not is_host_name(named[1]):
             source.findings.add(path, 1, "its name is no host name; use a-z, 0-9 and '-'")
-        if file := source.model(path, MachineFile):
-            found.append(ListedMachine(name, file))
-    return tuple(found)
+        if file := source.model(path, model):
+            yield named[1], file
 
 
 def _refuse_unknown_files(source: Source) -> None:
     for path in source.files:
         if is_declaration(path) and not _READ.fullmatch(path):
             layers = " and ".join(layer_file(name) for name in _LAYERS)
-            source.findings.add(path, 1, f"is not read; machines are machines/NAME.yaml, layers {layers}")
+            known = f"machines are machines/NAME.yaml, layers {layers}, clusters clusters/NAME.yaml"
+            source.findings.add(path, 1, f"is not read; {known}")

@@ -1,17 +1,19 @@
-"""The fleet's files while they are read: texts, the lines of their keys, and what is wrong with them."""
+"""The fleet's files while they are read: what each holds by itself, and what is wrong with them."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-from ruamel.yaml.comments import CommentedMap
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from iluvatar_pxe.fleet.yamlfile import Findings, Location, ModelT, build_model, line_of, parse_yaml, part_of
+from iluvatar_pxe.fleet.reading import read_text
+from iluvatar_pxe.fleet.yamlfile import Document, Findings, Location
 from iluvatar_pxe.machines.states import LayerName
 
 FLEET_FILE = "fleet.yaml"
+RECIPIENTS_FILE = "recipients.yaml"
 _MACHINES = "machines/"
-_FOLDERS = ("layers/", _MACHINES)
+_FOLDERS = ("layers/", _MACHINES, "clusters/")
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
 _PartT = TypeVar("_PartT")
 
 
@@ -22,7 +24,7 @@ def layer_file(layer: LayerName) -> str:
 
 def is_declaration(path: str) -> bool:
     """Say whether a file of the fleet declares something itself; others are only named by those that do."""
-    return path == FLEET_FILE or path.startswith(_FOLDERS)
+    return path in {FLEET_FILE, RECIPIENTS_FILE} or path.startswith(_FOLDERS)
 
 
 class Source:
@@ -31,18 +33,26 @@ class Source:
     def __init__(self, files: Mapping[str, str]) -> None:
         self.files = files
         self.findings = Findings()
-        self._documents: dict[str, CommentedMap] = {}
+        self._documents: dict[str, Document] = {}
+        self._models: dict[str, BaseModel] = {}
 
-    def model(self, path: str, model: type[ModelT]) -> ModelT | None:
+    def model(self, path: str, model: type[_ModelT]) -> _ModelT | None:
         """Return the model that a file holds, or None after noting why not."""
         if path not in self.files:
             self.findings.add(path, 1, "is missing; create it, an empty file will do")
             return None
-        document = parse_yaml(path, self.files[path], self.findings)
-        if document is None:
-            return None
-        self._documents[path] = document
-        return build_model(path, document, model, self.findings)
+        reading = read_text(self.files[path], model)
+        for line, text in reading.faults:
+            self.findings.add(path, line, text)
+        if reading.document is not None:
+            self._documents[path] = reading.document
+        if reading.model is not None:
+            self._models[path] = reading.model
+        return reading.model if isinstance(reading.model, model) else None
+
+    def optional(self, path: str, model: type[_ModelT]) -> _ModelT | None:
+        """Return the model that a file holds, or None where there is no such file, or after noting why not."""
+        return self.model(path, model) if path in self.files else None
 
     @property
     def machines(self) -> list[str]:
@@ -52,15 +62,33 @@ class Source:
     def part(self, path: str, location: Location, kind: TypeAdapter[_PartT]) -> _PartT | None:
         """Return what a file holds at ``location``, or None where that is not there or wrong by itself.
 
-        Faults elsewhere in the file do not matter. ``model`` notes those of the part.
+        Faults elsewhere in the file do not matter. ``model`` notes those of the part. In a file without faults,
+        what is not there has its default.
         """
+        if path in self._models:
+            found: _PartT | None = _part_of(self._models[path], location)
+            return found
         if path not in self._documents:
             return None
         try:
-            return kind.validate_python(part_of(self._documents[path], location))
-        except (ValidationError, RecursionError):
+            return kind.validate_python(self._documents[path].part_of(location))
+        except ValidationError:
             return None
 
     def fault(self, path: str, location: Location, text: str) -> None:
         """Note a fault at a key of a file that is YAML."""
-        self.findings.add(path, line_of(self._documents[path], location), text)
+        self.findings.add(path, self._documents[path].line_of(location), text)
+
+
+def _part_of(model: BaseModel, location: Location) -> Any:
+    """Return the part of a model that ``location`` leads to, or None; the keys are called as the fields are."""
+    part: Any = model
+    for key in location:
+        if isinstance(part, BaseModel):
+            part = getattr(part, str(key), None)
+        elif isinstance(part, Mapping):
+            part = part.get(key)
+        else:
+            is_item = isinstance(part, tuple) and isinstance(key, int) and key < len(part)
+            part = part[key] if is_item else None
+    return part

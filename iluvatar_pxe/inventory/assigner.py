@@ -5,7 +5,7 @@ was ever given, chooses, and writes. So there is nothing between two statements 
 process could give the same name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -56,6 +56,20 @@ def assign(connection: Connection, request: Request, path: Path, server_id: str)
     _refuse_double(connection, assignment, others, path)
     _write(connection, request, assignment, server_id)
     return assignment
+
+
+def read_retired(connection: Connection, path: Path) -> list[Taken]:
+    """Return the assignments that are nobody's; raises InventoryError."""
+    given = tables.assignments
+    rows = connection.execute(select(given).where(given.c.machine_id.is_(None))).mappings()
+    return [decoded(path, given, dict(row), _taken) for row in rows]
+
+
+def retire(connection: Connection, machine_ids: Collection[UUID]) -> None:
+    """Make the names of machines nobody's."""
+    given = tables.assignments
+    for machine_id in machine_ids:
+        connection.execute(update(given).where(given.c.machine_id == str(machine_id)).values(machine_id=None))
 
 
 def told(assignment: Assignment) -> str:

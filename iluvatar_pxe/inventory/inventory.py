@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TypeVar
@@ -10,11 +11,13 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import Place, Taken
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory import files
+from iluvatar_pxe.inventory.assigner import read_retired, retire
 from iluvatar_pxe.inventory.assignments import Assignments
+from iluvatar_pxe.inventory.commits import CommitRecord, write_commit
 from iluvatar_pxe.inventory.memory import Memory, wall_clock
 from iluvatar_pxe.inventory.pending import Pending
 from iluvatar_pxe.inventory.queries import Stored
@@ -126,6 +129,35 @@ class Inventory:
     async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
         """Give a machine its name and role, unless it has what ``place`` says; return it. See ``assigner.assign``."""
         return await self._assignments.assign(self._memory.machine(machine_id), place, fleet)
+
+    async def retired_names(self) -> list[Taken]:
+        """Return the names that were given and are nobody's now, and that stay taken."""
+
+        async def work() -> list[Taken]:
+            return await self._recorder.save_with(partial(read_retired, path=self._store.path))
+
+        return await self._recorder.perform(work, save_first=False)
+
+    async def release(self, machine_ids: Collection[UUID], why: str) -> None:
+        """Take the names and roles of machines away; the names stay taken. For what the fleet has taken back."""
+
+        async def work() -> None:
+            await self._recorder.save_with(partial(retire, machine_ids=machine_ids))
+            for machine_id in machine_ids:
+                self._memory.released(machine_id, why)
+            await self._recorder.save(durably=True)
+
+        await self._recorder.perform(work, save_first=False)
+
+    async def record_commit(self, record: CommitRecord) -> None:
+        """Record that a commit of the fleet came into force, or did not."""
+
+        async def work() -> None:
+            await self._recorder.save_with(
+                lambda connection: write_commit(connection, record, self._store.server_id)
+            )
+
+        await self._recorder.perform(work, save_first=False)
 
     async def change(
         self,

@@ -118,6 +118,17 @@ class Memory:
             self.put(machine)
         return machine
 
+    def released(self, machine_id: UUID, why: str) -> None:
+        """Take in that a machine has no name and no role any more."""
+        machine = self.snapshot.machine_with_id(machine_id)
+        if machine is None or machine.assignment is None:
+            return
+        phase = Phase.DISCOVERED if machine.phase is Phase.ASSIGNED else machine.phase
+        name = machine.assignment.name
+        machine = replace(machine, assignment=None, phase=phase)
+        self.put(machine)
+        self.record(machine, Happening.CHANGED, f"{name} is not its name any more", why)
+
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None:
         """Record what happened in a machine's boot besides a stage; raises InventoryError when it is no more."""
         self.record(self.machine(machine_id), happening, detail, cause)

@@ -25,19 +25,19 @@ def machine_row(machine: Machine) -> Row:
         "firmware": machine.firmware.value,
         "arch": machine.arch and machine.arch.value,
         "uuid": machine.uuid and str(machine.uuid),
-        "serial": _storable(machine.serial),
-        "manufacturer": _storable(machine.manufacturer),
-        "product": _storable(machine.product),
+        "serial": storable(machine.serial),
+        "manufacturer": storable(machine.manufacturer),
+        "product": storable(machine.product),
         "address": machine.address and str(machine.address),
-        "first_seen": _utc(machine.first_seen),
-        "last_seen": _utc(machine.last_seen),
+        "first_seen": utc(machine.first_seen),
+        "last_seen": utc(machine.last_seen),
         "furthest": machine.furthest.label,
-        "board": _storable(machine.board),
+        "board": storable(machine.board),
         "phase": machine.phase.value,
         "intent": machine.wish.intent.value,
-        "intent_by": _storable(machine.wish.by),
-        "intent_why": _storable(machine.wish.why),
-        "conflict": _storable(machine.conflict),
+        "intent_by": storable(machine.wish.by),
+        "intent_why": storable(machine.wish.why),
+        "conflict": storable(machine.conflict),
         "claimed": " ".join(machine.claimed),
         "apart": " ".join(machine.apart),
         **_attempts_columns(machine.attempts),
@@ -46,9 +46,9 @@ def machine_row(machine: Machine) -> Row:
 
 def _attempts_columns(attempts: Attempts) -> Row:
     return {
-        "attempt_chain": _storable(attempts.chain),
+        "attempt_chain": storable(attempts.chain),
         "attempt_best": attempts.best.label,
-        "attempt_starts": " ".join(_utc(start) for start in attempts.starts),
+        "attempt_starts": " ".join(utc(start) for start in attempts.starts),
         "attempt_boot": attempts.boot,
     }
 
@@ -64,26 +64,26 @@ def interface_rows(machine: Machine) -> list[Row]:
 def event_row(event: BootEvent) -> Row:
     """Return the row of ``boot_events``."""
     return {
-        "at": _utc(event.at),
+        "at": utc(event.at),
         "machine_id": str(event.machine_id),
         "generation": event.generation,
         "stage": event.stage.label if isinstance(event.stage, Stage) else event.stage.value,
-        "detail": _storable(event.detail),
+        "detail": storable(event.detail),
         "bytes": event.bytes,
         "milliseconds": event.milliseconds,
-        "cause": _storable(event.cause),
+        "cause": storable(event.cause),
     }
 
 
 def assignment_row(machine_id: UUID, assignment: Assignment) -> Row:
     """Return the row of ``assignments``."""
     return {
-        "name": _storable(assignment.name),
+        "name": storable(assignment.name),
         "layer": assignment.layer.value,
         "role": assignment.role.value,
         "machine_id": str(machine_id),
-        "rule": _storable(assignment.rule),
-        "assigned_at": _utc(assignment.at),
+        "rule": storable(assignment.rule),
+        "assigned_at": utc(assignment.at),
     }
 
 
@@ -92,8 +92,8 @@ def window_row(window: SavedWindow) -> Row:
     return {
         "id": 1,
         "remaining": window.remaining,
-        "ends_at": _utc(window.ends_at),
-        "opened_by": _storable(window.opened_by),
+        "ends_at": utc(window.ends_at),
+        "opened_by": storable(window.opened_by),
     }
 
 
@@ -112,8 +112,8 @@ def boot_rows(machines: Iterable[Machine], events: Iterable[BootEvent]) -> list[
         {
             "machine_id": str(machine_id),
             "generation": generation,
-            "started_at": _utc(start),
-            "last_event_at": _utc(last),
+            "started_at": utc(start),
+            "last_event_at": utc(last),
             "reached": reached.label,
         }
         for (machine_id, generation), (start, last, reached) in boots.items()
@@ -206,10 +206,11 @@ def stage_of(label: str) -> Stage:
     raise ValueError(f"{label!r} is not a boot stage")
 
 
-def _utc(moment: datetime) -> str:
+def utc(moment: datetime) -> str:
+    """Return a time as it is written in the database."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _storable(text: str) -> str:
-    """SQLite takes UTF-8 only; a lone surrogate must not keep a whole batch from being written."""
+def storable(text: str) -> str:
+    """Return a text that can be written: SQLite takes UTF-8 only; a lone surrogate must not keep a whole batch from being written."""
     return text.encode("utf-8", "replace").decode()

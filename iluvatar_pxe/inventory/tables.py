@@ -141,3 +141,31 @@ boot_events = Table(
 )
 """Each stage of each boot, and what happened in it besides: what was served (``detail``), its size, how long it
 took, and why (``cause``)."""
+
+commits = Table(
+    "commits",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("commit_id", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("committed_at", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("rewritten", Integer, nullable=False),
+    Column("server_id", Text, nullable=False),
+)
+"""Each commit of the fleet that came into force (``outcome``: in force) or did not (refused, and ``problem`` says why)."""
+
+commit_changes = Table(
+    "commit_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("commit_row", Integer, ForeignKey("commits.id", ondelete="CASCADE"), nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("change", Text, nullable=False),
+    Column("server_id", Text, nullable=False),
+    Index("commit_changes_of_commit", "commit_row"),
+)
+"""What a commit changed for which machine, in words."""

@@ -34,7 +34,7 @@ _HOST_ASSETS = DIRECTORY / "host-assets"
 """The host's boot files, by a name without the commas and colons that separate mount's options."""
 _READY_SECONDS = 30.0
 _POLL_SECONDS = 0.05
-_ANSWER = re.compile(rb'"event": "fleet\.(loaded|rejected)"')
+_ANSWER = re.compile(rb'"event": "fleet\.(in-force|rejected)"')
 _TALOS = TalosLayer(
     version="v1.13.9", schematic="376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 )

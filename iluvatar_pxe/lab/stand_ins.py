@@ -14,7 +14,8 @@ from iluvatar_pxe.boot.chains.talos import asset_names
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.fleet.models import TalosLayer
-from iluvatar_pxe.gitops.directory import plant_starter_fleet, read_fleet
+from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.gitops.starter import plant_starter_fleet
 from iluvatar_pxe.lab.ipxe import PROGRAMS, current_ipxe
 from iluvatar_pxe.lab.kernel import StandIn, stand_in
 

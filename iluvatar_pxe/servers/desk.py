@@ -4,19 +4,19 @@ import asyncio
 import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
-from pathlib import Path
 
 import structlog
 
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.decide import Context, plan_for
 from iluvatar_pxe.boot.plan import AssignFirst, Plan
-from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.errors import InventoryError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.records import Records
 from iluvatar_pxe.machines.boots import QUESTIONS, Happening, Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.servers.assigner import Assigner, DatabaseAssigner
 from iluvatar_pxe.servers.ratelimit import RateLimiter, complain
 from iluvatar_pxe.servers.repeats import Repeats
 from iluvatar_pxe.servers.standing import Standing, standing_of
@@ -41,17 +41,14 @@ class Desk:
     def __init__(
         self,
         fleet: Fleet,
-        fleet_directory: Path,
         inventory: Records,
         catalogue: Catalogue,
         mac_of: Callable[[IPv4Address], str | None],
     ) -> None:
         """``mac_of`` looks an address up in the kernel's neighbour table."""
         self.fleet = fleet
-        self.fleet_directory = fleet_directory
-        self.fleet_problem: str | None = None
-        """Why the last reload was refused, or None."""
         self.inventory = inventory
+        self.assigner: Assigner = DatabaseAssigner(inventory)
         self.catalogue = catalogue
         self.mac_of = mac_of
         self.rehearsal: Desk | None = None
@@ -75,7 +72,7 @@ class Desk:
 
     def adopt(self, fleet: Fleet) -> None:
         """Put a fleet in force."""
-        self.fleet, self.fleet_problem = fleet, None
+        self.fleet = fleet
         if self.rehearsal:
             self.rehearsal.adopt(fleet)
 
@@ -87,7 +84,7 @@ class Desk:
             ready=self.catalogue.ready,
             doubt=doubt,
             window_open=self.inventory.window.is_open,
-            no_assignment=no_assignment or self.inventory.health or "",
+            no_assignment=no_assignment or self.inventory.health or self.assigner.hindrance,
             confirmed=confirmed,
         )
         return plan_for(sighting, self.inventory.snapshot, self.fleet, context)
@@ -103,11 +100,11 @@ class Desk:
         trouble = ""
         try:
             async with asyncio.timeout(seconds):
-                await self.inventory.assign(machine.id, plan.place, self.fleet)
-        except InventoryError as error:
+                await self.assigner.assign(machine.id, plan.place, self.fleet)
+        except (InventoryError, OperationError, RepositoryError) as error:
             trouble = str(error)
         except TimeoutError:
-            trouble = f"the inventory did not answer within {seconds:g} s"
+            trouble = f"it was not decided within {seconds:g} s"
         if trouble:
             complain("assign.failed", mac=sighting.mac, why=trouble)
         return self.plan(sighting, doubt, confirmed=confirmed, no_assignment=trouble)

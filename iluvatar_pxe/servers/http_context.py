@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.servers.certificates import Certificates
 from iluvatar_pxe.servers.countdowns import Countdowns
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.health import Health
@@ -16,6 +17,8 @@ DESK = web.AppKey("desk", Desk)
 TICKETS = web.AppKey("tickets", TicketOffice)
 COUNTDOWNS = web.AppKey("countdowns", Countdowns)
 HEALTH = web.AppKey("health", Health)
+CERTIFICATES = web.AppKey("certificates", Certificates)
+PLAIN_PORT = web.AppKey("plain_port", int)
 
 _MARK = SIMULATED.decode()
 
@@ -26,12 +29,11 @@ def desk_of(request: web.Request) -> Desk:
 
 
 def links_of(request: web.Request) -> Links:
-    """Return this server as the client reached it."""
+    """Return this server at the address by which the client reached it, without TLS: iPXE does not know the CA."""
     transport = request.transport
     if transport is None:
         raise web.HTTPServiceUnavailable(text="the connection is gone")
-    address, port = transport.get_extra_info("sockname")[:2]
-    return Links(IPv4Address(address), port)
+    return Links(IPv4Address(transport.get_extra_info("sockname")[0]), request.app[PLAIN_PORT])
 
 
 def client_of(request: web.Request) -> IPv4Address:

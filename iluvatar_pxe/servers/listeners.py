@@ -59,4 +59,5 @@ def sockets_of(settings: Settings, interface: Interface) -> dict[str, str]:
         "dhcp": dhcp if settings.network.dhcp == "proxy" else "off",
         "tftp": f"{address}:{settings.tftp.port}",
         "http": f"{address}:{settings.http.port}",
+        "https": f"{address}:{settings.http.tls_port}",
     }

@@ -12,6 +12,7 @@ from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.merge import split
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Intent, Phase, Wish
+from iluvatar_pxe.servers.assigner import Assigner, DatabaseAssigner
 from iluvatar_pxe.servers.describe import describe
 from iluvatar_pxe.servers.edits import (
     Wanted,
@@ -35,10 +36,15 @@ class Operations:
     Methods raise OperationError for what cannot be done, and InventoryError for what cannot be recorded.
     """
 
-    def __init__(self, inventory: Inventory, fleet: Callable[[], Fleet]) -> None:
-        """``fleet`` returns the fleet in force."""
+    def __init__(
+        self, inventory: Inventory, fleet: Callable[[], Fleet], assigner: Assigner | None = None
+    ) -> None:
+        """``fleet`` returns the fleet in force; without an ``assigner`` the inventory decides."""
         self._inventory = inventory
         self._fleet = fleet
+        self._assigner = assigner or DatabaseAssigner(inventory)
+        self.report: Callable[[], Answer] = dict
+        """How the daemon's parts are; nothing where none runs."""
 
     async def set(
         self, text: str, by: str, wanted: Wanted, phase: Phase | None, intent: Intent | None
@@ -49,7 +55,7 @@ class Operations:
             check_undeclared(machine, self._fleet())
         if wanted != Wanted():
             place = place_for(machine, wanted, self._inventory.snapshot, self._fleet(), by)
-            machine = await self._inventory.assign(machine.id, place, self._fleet())
+            machine = await self._assigner.assign(machine.id, place, self._fleet())
         if phase:
             machine = await self._change(machine, with_phase(phase), f"phase {phase}", by)
         if intent:
@@ -148,6 +154,10 @@ class Operations:
             "waiting": [describe(one, fleet) for one in waiting_machines(snapshot, fleet, now)],
             "refused": [describe(one, fleet) for one in refused_machines(snapshot, now)],
         }
+
+    def health(self) -> Answer:
+        """Tell how the parts of the daemon are."""
+        return self.report()
 
     def upgrade(self) -> Answer:
         """Tell whether the database has this program's tables: whoever opened it has seen to that."""

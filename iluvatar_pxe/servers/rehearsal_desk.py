@@ -24,7 +24,7 @@ class RehearsalDesk(Desk):
 
     def __init__(self, desk: Desk, inventory: Inventory) -> None:
         """Rehearse on top of what ``desk`` has in force and ``inventory`` knows."""
-        super().__init__(desk.fleet, desk.fleet_directory, Rehearsal(inventory), desk.catalogue, _no_card)
+        super().__init__(desk.fleet, Rehearsal(inventory), desk.catalogue, _no_card)
 
     def standing(self, sighting: Sighting) -> Standing:  # noqa: ARG002 - Desk's signature
         """Believe it."""

@@ -153,6 +153,16 @@ class ShowEnrolment(Request):
         return operations.enrolment()
 
 
+class ShowHealth(Request):
+    """``check``."""
+
+    method = "GET"
+    route = "/api/v1/health"
+
+    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+        return operations.health()
+
+
 class OpenWindow(Request):
     """``enrol open``."""
 
@@ -214,6 +224,6 @@ class SetAside(Request):
 
 REQUESTS: tuple[type[Request], ...] = (
     *(SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
-    *(ShowEnrolment, OpenWindow, CloseWindow),
+    *(ShowHealth, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
 )

@@ -70,7 +70,7 @@ def test_a_fleet_is_reloaded_and_a_broken_one_changes_nothing(daemon: Daemon) ->
     machine = daemon.fleet / "machines" / "one.yaml"
     machine.write_text(MACHINE)
     daemon.process.send_signal(signal.SIGHUP)
-    assert daemon.wait_for_log("fleet.loaded")["machines"] == 1
+    assert daemon.wait_for_log("fleet.in-force")["machines"] == 1
     assert b"one: booting from its own disk" in daemon.get(f"/ipxe?mac={MAC}")[1]
 
     machine.write_text("chain: local\ncolour: red\n")

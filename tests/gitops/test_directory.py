@@ -1,15 +1,13 @@
-"""A fleet in a directory: what is read of it, what is not, and the starter fleet that is planted once."""
+"""A fleet in a directory: what is read of it, and what is not."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 from support.rights import directory_for_nobody, without_root
 
 from iluvatar_pxe.errors import FleetError
-from iluvatar_pxe.gitops.directory import MAX_FILE, plant_starter_fleet, read_fleet
-from iluvatar_pxe.resources import data_directory
+from iluvatar_pxe.gitops.directory import MAX_FILE, read_fleet
 
 MACHINE = "match: {macs: [52:54:00:00:00:01]}\nchain: local\n"
 
@@ -120,14 +118,12 @@ def test_a_folder_closed_to_the_service_is_a_fault_and_no_empty_fleet() -> None:
     ]
 
 
-def test_a_fleet_in_a_closed_folder_is_neither_read_nor_planted() -> None:
+def test_a_fleet_in_a_closed_folder_is_not_read() -> None:
     with directory_for_nobody() as directory:
         place = directory / "closed" / "fleet"
         (directory / "closed").mkdir(mode=0o000)
         with without_root():
             found = findings(place)
-            with pytest.raises(FleetError, match=r"/closed/fleet: cannot be created: Permission denied; "):
-                plant_starter_fleet(place)
         (directory / "closed").chmod(0o755)
     assert found == [f"{place}: cannot be read: Permission denied; correct its rights or [fleet] source"]
 
@@ -143,46 +139,6 @@ def test_a_fleet_in_a_closed_folder_is_neither_read_nor_planted() -> None:
 def test_no_name_of_a_directory(tmp_path: Path, name: str, expected: str) -> None:
     (line,) = findings(tmp_path / name)
     assert line.endswith(expected)
-
-
-def test_the_starter_fleet_is_planted_once(tmp_path: Path) -> None:
-    directory = tmp_path / "fleet"
-    assert plant_starter_fleet(directory)
-    assert read_fleet(directory).names == frozenset()
-    (directory / "fleet.yaml").write_text("domain: mine.example\n")
-    assert not plant_starter_fleet(directory)
-    assert read_fleet(directory).settings.domain == "mine.example"
-    assert [path.name for path in tmp_path.iterdir()] == ["fleet"], "nothing is left beside it"
-
-
-def test_an_unfinished_planting_is_begun_again(tmp_path: Path) -> None:
-    (tmp_path / ".fleet.new").mkdir()
-    (tmp_path / ".fleet.new" / "half").touch()
-    assert plant_starter_fleet(tmp_path / "fleet")
-    assert not (tmp_path / "fleet" / "half").exists()
-
-
-def test_a_starter_fleet_that_cannot_be_planted(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(
-        FleetError, match=r"/file/fleet: cannot be created: Not a directory; make the state .+$"
-    ):
-        plant_starter_fleet(tmp_path / "file" / "fleet")
-
-
-def test_a_starter_fleet_that_cannot_be_copied_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(data_directory("boot_assets"), data)
-    (data / "fleet" / "fleet.yaml").unlink()
-    (data / "fleet" / "fleet.yaml").symlink_to("nowhere")
-    monkeypatch.setattr("iluvatar_pxe.gitops.directory.data_directory", lambda _name: data)
-    with pytest.raises(
-        FleetError, match=r"/fleet: cannot be created: .*No such file or directory.*; make the"
-    ):
-        plant_starter_fleet(tmp_path / "fleet")
-    assert not (tmp_path / "fleet").exists()
 
 
 def test_what_is_no_text_may_lie_beside_the_fleets_own_files(fleet: Path) -> None:

@@ -31,9 +31,7 @@ def inventory(tmp_path: Path) -> Inventory:
 
 @pytest.fixture
 def desk(tmp_path: Path, inventory: Inventory) -> Desk:
-    return Desk(
-        fleet_of(("named", MAC, "chain: hold\n")), tmp_path, inventory, Catalogue(tmp_path), NOBODY.get
-    )
+    return Desk(fleet_of(("named", MAC, "chain: hold\n")), inventory, Catalogue(tmp_path), NOBODY.get)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ class Bench:
     async def events(self) -> list[tuple[str, str]]:
         """Return stage and detail of everything on record of the machine's last boot."""
         await self.inventory.close()
-        url = f"sqlite:///{self.desk.fleet_directory / 'inventory.db'}"
+        url = f"sqlite:///{self.desk.catalogue.directory.parent / 'inventory.db'}"
         (boot, *_) = last_boots(url, self.machine.id, 1)
         return [
             (one.stage.label if isinstance(one.stage, Stage) else one.stage.value, one.detail)
@@ -94,7 +94,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     await inventory.open()
     neighbours: dict[IPv4Address, str] = {}
     asked: list[str] = []
-    desk = Desk(LISTED, tmp_path, inventory, catalogue, neighbours.get)
+    desk = Desk(LISTED, inventory, catalogue, neighbours.get)
     yield Bench(desk, inventory, neighbours, asked, TftpFiles(desk, 8080, PiFiles(desk, asked.append)))
     await inventory.close()
 

@@ -15,6 +15,8 @@ from support.ports import free_port
 from support.waiting import PATIENCE, wait_until
 from support.warm import WarmProcess
 
+from iluvatar_pxe.gitops.starter import plant_starter_fleet
+
 HERE = [sys.executable, "-W", "error", "-m", "iluvatar_pxe"]
 """This checkout's daemon, for which every warning is an error."""
 
@@ -27,8 +29,9 @@ def loopback_settings(state: Path) -> dict[str, dict[str, Any]]:
         "network": {"interfaces": ["lo"]},
         "dhcp": {"port": free_port(), "pxe_port": free_port(), "client_port": free_port()},
         "tftp": {"port": free_port()},
-        "http": {"port": free_port()},
+        "http": {"port": free_port(), "tls_port": free_port()},
         "state": {"directory": str(state)},
+        "fleet": {"source": str(state / "fleet")},
         "control": {"socket": str(state / "control.sock")},
         "log": {"format": "json"},
     }
@@ -66,6 +69,7 @@ class Daemon:
         for section, keys in (settings or {}).items():
             self.settings.setdefault(section, {}).update(keys)
         self.http_port: int = self.settings["http"]["port"]
+        self.tls_port: int = self.settings["http"]["tls_port"]
         self.tftp_port: int = self.settings["tftp"]["port"]
         self._file = directory / "config.toml"
         write_settings(self._file, self.settings)
@@ -97,7 +101,9 @@ class Daemon:
         return self._process
 
     def start(self) -> None:
-        """Start it, and do not wait."""
+        """Start it, and do not wait; a fleet that is a directory, and is not there, is the starter fleet."""
+        if self.settings["fleet"]["source"] == str(self.fleet):
+            plant_starter_fleet(self.fleet)
         if self._warm:
             self._log.write_bytes(b"")
             self._output.write_bytes(b"")

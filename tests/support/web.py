@@ -20,6 +20,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.servers.certificates import Certificates
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.http import HttpServer
@@ -56,6 +57,7 @@ class Web:
     def __init__(self, directory: Path, fleet: Fleet, settings: HttpSettings, **options: Any) -> None:
         self.now = 0.0
         self.port = settings.port
+        self.tls_port = settings.tls_port
         self.assets = directory / "assets"
         self.problems: dict[str, str | None] = {"database": None, "fleet": None}
         self.failures: list[dict[str, Any]] = []
@@ -64,11 +66,14 @@ class Web:
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
         self.neighbours: dict[IPv4Address, str] = {}
         """Stands in for the kernel's neighbour table, which has no loopback in it."""
-        self.desk = Desk(fleet, directory / "fleet", self.inventory, self.catalogue, self.neighbours.get)
+        self.desk = Desk(fleet, self.inventory, self.catalogue, self.neighbours.get)
         self.tickets = TicketOffice(b"k" * 32, lambda: self.now)
         checks = {name: partial(self.problems.get, name) for name in self.problems}
         health = Health(parts=checks, programs=lambda: {"bios-x86_64": None})
-        self._make = partial(HttpServer, settings, self.desk, self.tickets, health, **options)
+        self.certificates = Certificates.load(settings, directory / "tls")
+        self._make = partial(
+            HttpServer, settings, self.desk, self.tickets, health, self.certificates, **options
+        )
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._note_failure)
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -138,13 +143,16 @@ class Web:
                 pass  # the server need not listen to the end of nonsense
         return response_of(bytes(answer))
 
-    def connect(self, source: str = "127.0.0.1", receive_buffer: int = 0) -> socket.socket:
+    def connect(
+        self, source: str = "127.0.0.1", receive_buffer: int = 0, *, tls: bool = False
+    ) -> socket.socket:
+        """Return a connection to the plain port, or one to the port with TLS before its handshake."""
         sock = socket.socket()
         sock.settimeout(PATIENCE)
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.bind((source, 0))
-        sock.connect(("127.0.0.1", self.port))
+        sock.connect(("127.0.0.1", self.tls_port if tls else self.port))
         return sock
 
 
@@ -169,9 +177,8 @@ def web(
 ) -> Iterator[Web]:
     """Serve ``fleet`` from ``directory``, on a free port of loopback; fails when the event loop saw a failure."""
     (directory / "assets").mkdir(exist_ok=True)
-    made = Web(
-        directory, fleet or Fleet(), HttpSettings(port=free_port(), **settings), idle=idle, limits=limits
-    )
+    ports = {"port": free_port(), "tls_port": free_port()}
+    made = Web(directory, fleet or Fleet(), HttpSettings(**ports, **settings), idle=idle, limits=limits)
     with made as running:
         yield running
     assert not made.failures

@@ -1,0 +1,67 @@
+"""One file of the fleet by itself: its document, the model built from that, and every fault with its line.
+
+A fleet is read again and again with few files changed, so what texts hold is remembered.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from iluvatar_pxe.fleet.composer import DocumentError
+from iluvatar_pxe.fleet.yamlfile import Document, Location, parse_yaml
+
+Fault = tuple[int, str]
+"""A line, from 1, and what is wrong with it; what to do."""
+
+MOST_READINGS = 16_384
+
+_GONE: Mapping[Location, str] = MappingProxyType({("unlisted",): "write rules instead; see docs/fleet.md"})
+"""Keys of earlier versions, and what replaces them."""
+
+
+class Reading(NamedTuple):
+    """What a file's text is by itself; immutable, since every fleet that has this text shares it."""
+
+    document: Document | None
+    """None where the text is no YAML of keys and values."""
+    model: BaseModel | None
+    """None where there are faults."""
+    faults: tuple[Fault, ...]
+
+
+@lru_cache(maxsize=MOST_READINGS)
+def read_text(text: str, model: type[BaseModel]) -> Reading:
+    """Return what a text holds as a model. Depends on nothing else, so an unchanged file is not read again."""
+    try:
+        document = parse_yaml(text)
+    except DocumentError as error:
+        return Reading(None, None, ((error.line, error.text),))
+    try:
+        return Reading(document, model.model_validate(document.value), ())
+    except ValidationError as error:
+        return Reading(document, None, tuple(_faults(error, document)))
+
+
+def _faults(error: ValidationError, document: Document) -> Iterator[Fault]:
+    for fault in error.errors(include_url=False, include_context=False):
+        location = tuple(part for part in fault["loc"] if part != "[key]")  # pydantic's mark of a faulty key
+        yield document.line_of(location), _explain(fault, location, document.spelled(location))
+
+
+def _explain(fault: ErrorDetails, location: Location, key: str) -> str:
+    if location in _GONE:
+        return f"{key}: {_GONE[location]}"
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: no such key; remove it or correct its name"
+    if fault["type"] == "missing":
+        return f"{key}: is missing; add it"
+    if fault["type"] == "model_type":
+        return f"{key}: holds no keys; write 'key: value' lines below it"
+    if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
+        return f"{key}: input should be a valid string; put it in quotes"
+    text = fault["msg"].removeprefix("Value error, ")
+    return f"{key + ': ' if key else ''}{text[0].lower()}{text[1:]}"

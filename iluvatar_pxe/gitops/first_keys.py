@@ -1,0 +1,77 @@
+"""What is shown to the owner once, and kept by nobody else: the right to push, and the key that opens every secret."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+
+from iluvatar_pxe.gitops.home import Home
+from iluvatar_pxe.gitops.recipients import Enlisting
+from iluvatar_pxe.gitops.revision import Revision, read_revision
+from iluvatar_pxe.gitops.sealing import daemon_key, new_key
+from iluvatar_pxe.gitops.tokens import Right, Tokens
+from iluvatar_pxe.settings import HOSTED, Settings
+
+OWNER = "owner"
+"""The first token's name."""
+KEY_FILE = "age.key"
+"""The daemon's own age key, in the state directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstKeys:
+    """Those that did not exist before; None for one that did."""
+
+    token: str | None = None
+    recovery: str | None = None
+
+    def lines(self) -> list[str]:
+        """Return what the owner has to read now, or never."""
+        lines = []
+        if self.token:
+            lines += ["Write token of the fleet's repository, shown only now:", "", f"  {self.token}", ""]
+        if self.recovery:
+            lines += [
+                "Recovery key, shown only now: with it and the repository, a new Pi opens every secret of the fleet.",
+                "Keep it on paper:",
+                "",
+                f"  {self.recovery}",
+                "",
+            ]
+        return lines
+
+
+async def make_first_keys(settings: Settings, home: Home) -> FirstKeys:
+    """Make the keys that the owner lacks, and have this daemon among those who open sealed files.
+
+    Raises RepositoryError and SealError; then no key was made that nobody has seen, but perhaps a token.
+    """
+    recovery = None if home.read_only else await _recovery_key(settings, home)
+    token = await asyncio.to_thread(_owner_token, settings) if settings.fleet.source == HOSTED else None
+    return FirstKeys(token, recovery)
+
+
+async def enlisting_of(settings: Settings, recovery: str | None = None) -> Enlisting:
+    """Return this daemon as a recipient of what is sealed; raises SealError."""
+    key = await asyncio.to_thread(daemon_key, settings.state_directory / KEY_FILE)
+    return Enlisting(os.uname().nodename, str(key.to_public()), recovery)
+
+
+async def newest_revision(home: Home) -> Revision:
+    """Return the newest commit; raises RepositoryError and FleetError."""
+    return await read_revision(home.repository, await home.newest())
+
+
+async def _recovery_key(settings: Settings, home: Home) -> str | None:
+    revision = await newest_revision(home)
+    known = revision.fleet.recipients
+    key = None if known.recovery else new_key()
+    enlisting = await enlisting_of(settings, str(key.to_public()) if key else None)
+    if changes := enlisting.changes(known):
+        draft = await home.repository.draft(revision.commit.id, changes)
+        await home.push(revision.commit.id, draft)
+    return str(key) if key else None
+
+
+def _owner_token(settings: Settings) -> str | None:
+    tokens = Tokens(settings.repositories)
+    return None if any(one.right is Right.WRITE for one in tokens.all()) else tokens.add(OWNER, Right.WRITE)

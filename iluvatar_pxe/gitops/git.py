@@ -1,0 +1,139 @@
+"""The real ``git`` program: one call, as the owner of the repository, with nobody's configuration but ours."""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iluvatar_pxe.errors import RepositoryError
+from iluvatar_pxe.owner import Owner
+
+LOCAL_SECONDS = 60.0
+"""How long a command may take that asks nobody else; SD cards are slow."""
+_HOST = re.sub(r"[^A-Za-z0-9._-]", "", os.uname().nodename) or "localhost"
+IDENTITY: Mapping[str, str] = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", f"iluvatar-pxe on {_HOST}"), ("EMAIL", f"iluvatar-pxe@{_HOST}"))
+}
+_CONFIGURATION: Mapping[str, str] = {
+    "safe.directory": "*",  # the service's user has it, and root looks at it
+    "core.hooksPath": "/dev/null",
+    "gc.autoDetach": "false",
+    "transfer.fsckObjects": "true",
+    "http.lowSpeedLimit": "1",
+    "http.lowSpeedTime": "20",
+    "protocol.version": "2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """Commands for one repository; ``configuration`` and ``environment`` are what its remote needs besides.
+
+    Secrets are in neither: they name the files that hold them.
+    """
+
+    directory: Path
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    async def run(self, *arguments: str, data: bytes = b"", seconds: float = LOCAL_SECONDS) -> bytes:
+        """Return what ``git ARGUMENTS`` prints; raises RepositoryError, one line that names the command.
+
+        Cancelled or late, it is killed with all that it began.
+        """
+        status, output, complaint = await self.attempt(*arguments, data=data, seconds=seconds)
+        if status:
+            raise RepositoryError(f"{self.directory}: git {arguments[0]}: {last_line(complaint, status)}")
+        return output
+
+    async def attempt(
+        self, *arguments: str, data: bytes = b"", seconds: float = LOCAL_SECONDS
+    ) -> tuple[int, bytes, str]:
+        """Return status, output and what it complains of; raises RepositoryError when it does not run or end."""
+        process = await self._start(arguments)
+        try:
+            async with asyncio.timeout(seconds):
+                output, complaint = await process.communicate(data)
+        except TimeoutError as error:
+            text = f"{self.directory}: git {arguments[0]}: did not end within {seconds:g} s; is the disk or network slow?"
+            raise RepositoryError(text) from error
+        finally:
+            await end_group(process)
+        return process.returncode or 0, output, complaint.decode("utf-8", "replace")
+
+    async def _start(self, arguments: tuple[str, ...]) -> asyncio.subprocess.Process:
+        try:
+            owner = Owner.of(self.directory)
+            return await asyncio.create_subprocess_exec(
+                "git",
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=self.directory,
+                env={**surroundings(self.directory, self.configuration), **self.environment},
+                start_new_session=True,
+                **owner.identity,
+            )
+        except FileNotFoundError as error:
+            missing = "git is not installed; sudo apt-get install git"
+            text = missing if self.directory.is_dir() else f"{self.directory}: there is no repository"
+            raise RepositoryError(text) from error
+        except OSError as error:
+            raise RepositoryError(f"{self.directory}: git cannot be run: {error.strerror}") from error
+
+
+async def end_group(process: asyncio.subprocess.Process) -> None:
+    """Kill a process that still runs, with its children, and wait for its end.
+
+    What it has written is read to the end and dropped: asyncio takes no process for ended whose pipes are full.
+    """
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
+
+
+def surroundings(directory: Path, configuration: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the whole environment of a ``git`` in a repository: nothing of this process's but its PATH.
+
+    A push's hook is run with the objects of that push in a place of their own, which is kept.
+    """
+    settings = {**_CONFIGURATION, **(configuration or {})}
+    numbered = {
+        f"GIT_CONFIG_{part}_{number}": text
+        for number, pair in enumerate(settings.items())
+        for part, text in zip(("KEY", "VALUE"), pair, strict=True)
+    }
+    quarantine = {name: os.environ[name] for name in _QUARANTINE if name in os.environ}
+    return {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "HOME": str(directory),
+        "LC_ALL": "C.UTF-8",
+        "GIT_DIR": str(directory),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_COUNT": str(len(settings)),
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": "file:http:https:ssh",
+        **IDENTITY,
+        **quarantine,
+        **numbered,
+    }
+
+
+_QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+
+
+def last_line(complaint: str, status: int) -> str:
+    """Return the line in which git says what is wrong; the rest are hints."""
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote: ", "!"))]
+    chosen = (telling or lines or [f"ended with status {status}"])[-1]
+    return "".join(char if char.isprintable() else " " for char in chosen)[:300]

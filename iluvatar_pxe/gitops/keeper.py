@@ -1,0 +1,179 @@
+"""Which commit of the fleet is in force, and new ones: the push to the repository's home decides."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import structlog
+
+from iluvatar_pxe.errors import FleetError, LostRaceError, RepositoryError
+from iluvatar_pxe.gitops.audience import Audience
+from iluvatar_pxe.gitops.home import Home
+from iluvatar_pxe.gitops.repository import IN_FORCE, Changes
+from iluvatar_pxe.gitops.revision import Revision, read_revision
+
+MOST_TRIES = 8
+"""Races that are lost before it is given up: everybody who wins one has come further."""
+
+Draw = Callable[[Revision], Changes | None]
+"""Returns what is to be committed on top of a revision, or None where it has all that is wanted."""
+
+_log = structlog.get_logger()
+
+
+class Keeper:
+    """Follows one branch. The last good state stays in force, whatever comes, and ``problem`` says why it is not the newest."""
+
+    def __init__(self, home: Home, audience: Audience) -> None:
+        self._home = home
+        self._audience = audience
+        self._changing = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._rejected = ""
+        self.in_force: Revision | None = None
+        self.problem: str | None = None
+
+    @property
+    def decides(self) -> bool:
+        """Say whether names and roles are decided by commits."""
+        return not self._home.read_only
+
+    async def start(self) -> None:
+        """Put the newest commit in force; where that cannot be had, the one that was the last time.
+
+        Raises FleetError when there is neither and the newest is not valid.
+        """
+        last = await self._home.repository.resolve(IN_FORCE)
+        self.in_force = await self._read_quietly(last) if last else None
+        if self.in_force:
+            await self._audience.adopt(self.in_force.fleet, self.in_force.commit)
+        try:
+            await self._follow()
+        except RepositoryError as error:
+            self._tell(str(error))
+        except FleetError as error:
+            if self.in_force is None:
+                raise
+            self._tell(self._refusal(error))
+
+    async def run(self) -> None:
+        """Look whenever it is worth it, until cancelled."""
+        while True:
+            await self._wait()
+            await self.refresh()
+
+    def wake(self) -> None:
+        """Have it look now."""
+        self._woken.set()
+
+    async def refresh(self) -> None:
+        """Put the newest commit in force, if it is valid and another one."""
+        async with self._changing:
+            try:
+                await self._follow()
+            except RepositoryError as error:
+                self._tell(str(error))
+            except FleetError as error:
+                self._tell(self._refusal(error))
+
+    async def commit(self, draw: Draw) -> Revision:
+        """Commit what ``draw`` makes of the newest revision, and return the one that then is in force.
+
+        Raises RepositoryError where the home cannot be reached or written, where its newest commit is not valid, or what
+        would be committed is not; LostRaceError when others were quicker each time. ``draw`` may be called again and
+        again, and raises what it likes.
+        """
+        async with self._changing:
+            for _ in range(MOST_TRIES):
+                base = await self._base()
+                changes = draw(base)
+                if changes is None:
+                    return base
+                try:
+                    return await self._push(base, changes)
+                except LostRaceError:
+                    await asyncio.sleep(random.uniform(0, 0.2))  # noqa: S311 - no secret
+                    await self._follow_or_fail()
+        raise LostRaceError(
+            f"{self._home.repository.path}: others committed first {MOST_TRIES} times; try it again"
+        )
+
+    async def _base(self) -> Revision:
+        """Return what is in force, where that is the newest as far as it is known."""
+        if self.problem or self.in_force is None:
+            await self._follow_or_fail()
+        if self.in_force is None:
+            raise RepositoryError(f"{self._home.repository.path}: nothing of it could be read yet")
+        return self.in_force
+
+    async def _follow_or_fail(self) -> None:
+        try:
+            await self._follow()
+        except FleetError as error:
+            raise RepositoryError(self._refusal(error)) from error
+
+    async def _push(self, base: Revision, changes: Changes) -> Revision:
+        repository = self._home.repository
+        draft = await repository.draft(base.commit.id, changes)
+        try:
+            revision = await read_revision(repository, draft, base.tree)
+        except FleetError as error:
+            raise RepositoryError(f"what was to be committed is not valid: {error.findings[0]}") from error
+        await self._home.push(base.commit.id, draft)
+        await self._put_in_force(revision)
+        return revision
+
+    async def _follow(self) -> None:
+        """Raises RepositoryError, and FleetError once for each commit that is not valid and again when asked again."""
+        newest = await self._home.newest()
+        old = self.in_force
+        if old and old.commit.id == newest:
+            self._tell(None)
+            return
+        try:
+            revision = await read_revision(self._home.repository, newest, old.tree if old else None)
+        except FleetError as error:
+            if newest != self._rejected:
+                self._rejected = newest
+                await self._audience.reject(await self._home.repository.describe(newest), error)
+            raise
+        goes_on = old is None or await self._home.repository.is_ancestor(old.commit.id, newest)
+        await self._put_in_force(revision, rewritten=not goes_on)
+
+    async def _put_in_force(self, revision: Revision, *, rewritten: bool = False) -> None:
+        self.in_force = revision
+        self._rejected = ""
+        self._tell(None)
+        await self._audience.adopt(revision.fleet, revision.commit, rewritten=rewritten)
+        await self._home.repository.put_in_force(revision.commit.id)
+
+    async def _read_quietly(self, commit: str) -> Revision | None:
+        """Return the last good state; None where this program takes it for faulty, or it is damaged."""
+        try:
+            return await read_revision(self._home.repository, commit)
+        except (FleetError, RepositoryError) as error:
+            _log.warning("fleet.last", commit=commit, why=str(error).partition("\n")[0])
+            return None
+
+    def _refusal(self, error: FleetError) -> str:
+        return f"commit {self._rejected[:12]} is not in force: {error.findings[0]}"
+
+    def _tell(self, problem: str | None) -> None:
+        if problem != self.problem:
+            if problem:
+                _log.error("fleet.problem", why=problem)
+            else:
+                _log.info("fleet.well")
+        self.problem = problem
+
+    async def _wait(self) -> None:
+        """Wait until the home stirs, or somebody wakes this."""
+        async with asyncio.TaskGroup() as group:
+            stirring = group.create_task(self._stir())
+            await self._woken.wait()
+            stirring.cancel()
+        self._woken.clear()
+
+    async def _stir(self) -> None:
+        await self._home.stirred()
+        self._woken.set()

@@ -1,0 +1,87 @@
+"""The fleet's repository on this host: made where it is not there yet, with a first commit where it is hosted."""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from iluvatar_pxe.errors import LostRaceError
+from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.gitops.git import Git
+from iluvatar_pxe.gitops.home import FollowedHome, Home, HostedHome
+from iluvatar_pxe.gitops.hosting import host
+from iluvatar_pxe.gitops.remote import Remote
+from iluvatar_pxe.gitops.repository import Changes, Repository
+from iluvatar_pxe.gitops.starter import directory_files, starter_files
+from iluvatar_pxe.settings import HOSTED, Settings
+
+_log = structlog.get_logger()
+
+
+def repository_of(settings: Settings) -> Repository | None:
+    """Return the repository that the fleet is read from, whether it is there or not; None for a plain directory."""
+    path = settings.fleet_repository
+    return Repository(Git(path), settings.fleet.branch) if path else None
+
+
+async def prepare(settings: Settings) -> Home | None:
+    """Return the home of the fleet's repository; None where the fleet is a plain directory.
+
+    Raises RepositoryError, and FleetError where a plain directory of an earlier version cannot be taken over.
+    """
+    path = settings.fleet_repository
+    if path is None:
+        return None
+    if settings.fleet.source == HOSTED:
+        repository = await host(path, settings.fleet.branch, checked=True, max_push=settings.git.max_push)
+        await plant(repository, settings.fleet_directory)
+        return HostedHome(repository)
+    repository = await host(path, settings.fleet.branch, checked=False, max_push=settings.git.max_push)
+    remote = Remote.of(settings.fleet.source, settings.fleet, settings.state_directory)
+    return FollowedHome(repository, remote, settings.fleet.poll, read_only=settings.fleet.read_only)
+
+
+async def plant(repository: Repository, directory: Path) -> bool:
+    """Make the first commit, unless there is one: of ``directory``, where that has a fleet, else of the starter.
+
+    That directory is moved aside then, since nobody reads it any more. Raises FleetError and RepositoryError.
+    """
+    if await repository.tip():
+        return False
+    files = await asyncio.to_thread(_files_of, directory)
+    changes = Changes(
+        f"The fleet of {directory}\n" if files else "A fleet to begin with\n", starter_files() | files
+    )
+    draft = await repository.draft(None, changes)
+    try:
+        await repository.advance(None, draft)
+    except LostRaceError:
+        return False
+    if files:
+        await asyncio.to_thread(_move_aside, directory)
+    return True
+
+
+def _files_of(directory: Path) -> dict[str, bytes]:
+    """Return a plain fleet's files, none where there is none; a faulty one is told of while it still lies in its place."""
+    if not directory.is_dir():
+        return {}
+    read_fleet(directory)
+    return directory_files(directory)
+
+
+def _move_aside(directory: Path) -> None:
+    kept = directory.with_name(f"{directory.name}.before-git")
+    try:
+        directory.rename(kept)
+    except OSError as error:
+        _log.warning("fleet.left", directory=str(directory), why=error.strerror)
+    else:
+        _log.info("fleet.taken-over", now="it is in Git", kept=str(kept))
+
+
+async def publish(home: Home, changes: Changes) -> None:
+    """Commit and push what a command changes, on top of the newest commit; raises RepositoryError."""
+    newest = await home.newest()
+    draft = await home.repository.draft(newest, changes)
+    await home.push(newest, draft)

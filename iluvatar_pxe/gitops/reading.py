@@ -1,0 +1,49 @@
+"""The fleet as commands see it that do not ask the daemon: what that goes by, or what is newest."""
+
+import asyncio
+from pathlib import Path
+
+from iluvatar_pxe.errors import FleetError, RepositoryError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.gitops.prepare import repository_of
+from iluvatar_pxe.gitops.repository import IN_FORCE, Repository
+from iluvatar_pxe.gitops.revision import Revision, read_revision
+from iluvatar_pxe.resources import data_directory
+from iluvatar_pxe.settings import HOSTED, Settings
+
+
+async def fleet_in_force(settings: Settings) -> Fleet:
+    """Return what the daemon goes by, or will from its first start on; raises FleetError and RepositoryError."""
+    repository = repository_of(settings)
+    if repository is None:
+        return read_fleet(settings.fleet_directory)
+    if settings.fleet.source == HOSTED and not repository.path.exists():
+        old = settings.fleet_directory
+        return read_fleet(old if old.is_dir() else data_directory("boot_assets") / "fleet")
+    return (await revision_in_force(repository)).fleet
+
+
+async def revision_in_force(repository: Repository) -> Revision:
+    """Return the commit that the daemon goes by, else the newest; raises FleetError and RepositoryError."""
+    commit = await repository.resolve(IN_FORCE) or await repository.tip()
+    if commit is None:
+        raise RepositoryError(
+            f"{repository.path}: has no fleet yet; start the daemon, or: iluvatar-pxe fleet init"
+        )
+    return await read_revision(repository, commit)
+
+
+async def fleet_at(repository: Repository | None, revision: str) -> Fleet:
+    """Return the fleet of a commit, or of a directory; raises FleetError and RepositoryError."""
+    if repository is None or await asyncio.to_thread(Path(revision).is_dir):
+        return await asyncio.to_thread(read_fleet, Path(revision))
+    commit = await repository.resolve(revision)
+    if commit is None:
+        raise RepositoryError(
+            f"{revision}: no commit of {repository.path}, and no directory; push it to a branch there"
+        )
+    try:
+        return (await read_revision(repository, commit)).fleet
+    except FleetError as error:
+        raise FleetError([f"{revision}:{finding}" for finding in error.findings]) from error

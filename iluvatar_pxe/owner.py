@@ -1,0 +1,75 @@
+"""Whose a directory is: what root does in the service's directories is done as the service's user, or given to it."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+
+class Identity(TypedDict, total=False):
+    """Arguments of ``subprocess`` that say as whom to run."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """User and group of a directory."""
+
+    user: int
+    group: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Owner":
+        """Return the owner of a path; raises OSError."""
+        status = path.stat()
+        return cls(status.st_uid, status.st_gid)
+
+    @property
+    def identity(self) -> Identity:
+        """As whom to run a process: as the owner where root asks, else as who asks."""
+        if os.geteuid() != 0 or self.user == 0:
+            return {}
+        return {"user": self.user, "group": self.group, "extra_groups": []}
+
+    def take(self, handle: int) -> None:
+        """Give the owner what root has made."""
+        if os.geteuid() == 0:
+            os.fchown(handle, self.user, self.group)
+
+
+def write_file(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Put a whole file in the place of ``path``, for the directory's owner, so that no loss of power undoes half of it.
+
+    Raises OSError; then ``path`` is what it was.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            Owner.of(path.parent).take(handle)
+            os.fchmod(handle, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def make_directory(path: Path, mode: int = 0o700) -> None:
+    """Make a directory where there is none, for the owner of the one above it; raises OSError."""
+    if path.is_dir():
+        return
+    path.mkdir(mode=mode)
+    owner = Owner.of(path.parent)
+    if os.geteuid() == 0:
+        os.chown(path, owner.user, owner.group)

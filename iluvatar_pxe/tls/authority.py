@@ -1,0 +1,150 @@
+"""The daemon's own CA: made once, and never replaced by itself, because clients trust it. These functions block."""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from iluvatar_pxe.errors import TlsError
+from iluvatar_pxe.owner import make_directory, write_file
+from iluvatar_pxe.tls.pem import fingerprint, read_certificates, read_key, write_key
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""From when every certificate is valid: a Raspberry Pi has no clock, and begins there or at some date of the past.
+
+Where notBefore is after July 1, 2019, Apple's systems refuse more than 825 days (support.apple.com/103769).
+"""
+_EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+"""Before this program was written it is never: a clock that says so is wrong, and its certificates outlive it."""
+_LIFE = timedelta(days=20 * 365)
+_LONGEST_NAME = 64
+"""Characters of a common name: RFC 5280, appendix A.1, ub-common-name."""
+_UNUSUAL = re.compile("[^!-~]")
+_CERTIFICATE, _KEY = "ca.crt", "ca.key"
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A CA that can sign."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def name(self) -> str:
+        """Whose CA it is."""
+        return self.certificate.subject.rfc4514_string().removeprefix("CN=")
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 fingerprint of its certificate."""
+        return fingerprint(self.certificate)
+
+    @property
+    def document(self) -> bytes:
+        """Its certificate for clients, in PEM, which readers of PEM find below what is said of it to people."""
+        lines = (
+            f"{self.name}: signs what this daemon shows on its TLS port.",
+            f"SHA-256 {self.fingerprint}",
+            "Trust it only if the daemon's log says the same fingerprint.",
+        )
+        words = "".join(f"# {line}\n" for line in lines)
+        return words.encode() + self.certificate.public_bytes(Encoding.PEM)
+
+
+def open_authority(directory: Path, host: str, now: datetime) -> Authority:
+    """Return the CA in ``directory``, made and stored for the host of that name where there is none yet.
+
+    Raises TlsError where one half of it is missing, or anything cannot be read or written.
+    """
+    if not _is_there(directory):
+        _store(_make(host, now), directory)
+    remedy = (
+        "make it readable, or put it back from a backup; "
+        f"without {directory} a new CA is made, which every client has to trust anew"
+    )
+    certificate = read_certificates(directory / _CERTIFICATE, remedy)[0]
+    key = read_key(directory / _KEY, certificate, remedy)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TlsError(f"{directory / _KEY}: is not on an elliptic curve, as keys made here are; {remedy}")
+    return Authority(certificate, key)
+
+
+def valid_until(now: datetime, life: timedelta) -> datetime:
+    """Return the end of a validity that begins now, whatever the clock thinks when that is."""
+    return max(now, _EARLIEST) + life
+
+
+def _is_there(directory: Path) -> bool:
+    """Say whether there is a CA, or half of one."""
+    try:
+        return any(path.name in {_CERTIFICATE, _KEY} for path in directory.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        remedy = "make it a directory of the user that the service runs as"
+        raise TlsError(f"{directory}: cannot be read: {error.strerror}; {remedy}") from error
+
+
+def _make(host: str, now: datetime) -> Authority:
+    """Make a CA by RFC 5280: basic constraints (4.2.1.9), key usage (4.2.1.3) and key identifiers (4.2.1.1, 4.2.1.2)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key()
+    text = f"iluvatar-pxe CA of {_UNUSUAL.sub('?', host)}"
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:_LONGEST_NAME])])
+    builder = (
+        x509.CertificateBuilder(name, name, public, x509.random_serial_number())
+        .not_valid_before(BEGINNING)
+        .not_valid_after(valid_until(now, _LIFE))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage(signs_certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+    )
+    return Authority(builder.sign(key, hashes.SHA256()), key)
+
+
+def usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """Return what a key is for: a CA's, or a server's."""
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _store(authority: Authority, directory: Path) -> None:
+    """Put both files in place at once, as one directory: no loss of power leaves one of them alone."""
+    whole = directory.with_name(f".{directory.name}.new")
+    try:
+        shutil.rmtree(whole, ignore_errors=True)
+        make_directory(whole)
+        write_file(whole / _KEY, write_key(authority.key))
+        write_file(whole / _CERTIFICATE, authority.document, 0o644)
+        whole.rename(directory)
+        _sync(directory.parent)
+    except OSError as error:
+        remedy = "make room, correct the rights, or remove what is there"
+        raise TlsError(f"{directory}: the CA cannot be stored: {error.strerror}; {remedy}") from error
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,26 @@
+"""By which names a server is asked, as a certificate has them (RFC 5280, 4.2.1.6)."""
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+
+from cryptography import x509
+
+Names = tuple[x509.GeneralName, ...]
+
+LOOPBACK: Names = (x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")))
+"""What every server is called by its own host."""
+_HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*", re.ASCII)
+_SERVICES = ("git", "pxe")
+"""Names of this daemon in the fleet's domain."""
+
+
+def names_of(host: str, domain: str, addresses: Iterable[IPv4Address]) -> Names:
+    """Return the names of a server: loopback, its addresses, its host's name (also by mDNS), and those in the domain.
+
+    A host's name that no client can ask for, which the kernel takes as well, is left out.
+    """
+    hosts = [f"{service}.{domain}" for service in _SERVICES]
+    if _HOST.fullmatch(host):
+        hosts += [host, f"{host.partition('.')[0]}.local"]
+    return tuple(dict.fromkeys([*LOOPBACK, *map(x509.DNSName, hosts), *map(x509.IPAddress, addresses)]))

@@ -1,0 +1,99 @@
+"""Where the TLS port's certificate comes from: the own CA, or files that ``[http]`` names. These functions block."""
+
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from iluvatar_pxe.errors import TlsError
+from iluvatar_pxe.settings import HttpSettings
+from iluvatar_pxe.tls.authority import Authority, open_authority
+from iluvatar_pxe.tls.credential import Credential, issue, server_context
+from iluvatar_pxe.tls.names import Names
+from iluvatar_pxe.tls.pem import read_certificates, read_key, write_key
+
+
+class Source(Protocol):
+    """Makes what is shown, and says when that has to be done again."""
+
+    @property
+    def authority(self) -> Authority | None:
+        """The own CA, or None where a certificate is given."""
+
+    def is_good(self, shown: Credential, names: Names, now: datetime) -> bool:
+        """Say whether ``shown`` may go on; raises TlsError."""
+
+    def make(self, names: Names, now: datetime) -> Credential:
+        """Return what is to be shown from now on; raises TlsError."""
+
+
+@dataclass(frozen=True)
+class OwnSource:
+    """Signs a certificate whenever the last one ends soon, is not valid now, or lacks a name."""
+
+    authority: Authority
+
+    def is_good(self, shown: Credential, names: Names, now: datetime) -> bool:
+        """See Source."""
+        return shown.is_good(names, now)
+
+    def make(self, names: Names, now: datetime) -> Credential:
+        """See Source."""
+        return issue(self.authority, names, now)
+
+
+@dataclass(frozen=True)
+class GivenSource:
+    """Reads a certificate, its chain and its key, and again when the files have changed.
+
+    Which names are in it, and for how long it is valid, is its owner's business.
+    """
+
+    certificate: Path
+    key: Path
+
+    @property
+    def authority(self) -> None:
+        """There is none that is known here."""
+
+    def is_good(self, shown: Credential, _names: Names, _now: datetime) -> bool:
+        """See Source."""
+        return shown.mark == self._mark()
+
+    def make(self, _names: Names, _now: datetime) -> Credential:
+        """See Source."""
+        mark = self._mark()  # before the files are read, so that no change is missed
+        wanted = "a readable PEM file without a passphrase"
+        chain = read_certificates(self.certificate, f"give [http] tls_certificate {wanted}")
+        key = read_key(self.key, chain[0], f"give [http] tls_key {wanted}, of tls_certificate")
+        pem = b"".join(one.public_bytes(Encoding.PEM) for one in chain) + write_key(key)
+        try:
+            return Credential(chain[0], chain[0], server_context(pem), mark)
+        except OSError as error:
+            reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+            text = (
+                f"{self.certificate}: cannot be used for TLS: {reason}; give [http] tls_certificate another"
+            )
+            raise TlsError(text) from error
+
+    def _mark(self) -> object:
+        """Return what changes when a file does."""
+        marks = []
+        for path in (self.certificate, self.key):
+            try:
+                status = path.stat()
+            except OSError as error:
+                text = f"{path}: cannot be read: {error.strerror}; correct [http] tls_certificate and tls_key"
+                raise TlsError(text) from error
+            marks.append((status.st_mtime_ns, status.st_size, status.st_ino))
+        return marks
+
+
+def open_source(settings: HttpSettings, directory: Path, host: str, now: datetime) -> Source:
+    """Return where the certificate comes from; the own CA is kept in ``directory``. Raises TlsError."""
+    if settings.tls_certificate and settings.tls_key:
+        return GivenSource(settings.tls_certificate, settings.tls_key)
+    return OwnSource(open_authority(directory, host, now))

@@ -1,0 +1,326 @@
+"""The schemas that editors check by: what the daemon takes is valid, and what is typed wrong is marked."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, FormatChecker
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from iluvatar_pxe.fleet.models import Enrolment, MachineFile, Match, Rule, TalosLayer, Traits
+from iluvatar_pxe.fleet.records import Seen
+from iluvatar_pxe.fleet.schemas import DESCRIBED, DIALECT, schemas
+from iluvatar_pxe.fleet.source import is_declaration
+from iluvatar_pxe.fleet.values import Mac
+from iluvatar_pxe.fleet.yamlfile import parse_yaml
+
+ROOT = Path(__file__).parents[2]
+STARTER = ROOT / "boot_assets" / "fleet"
+GUIDE = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+SCHEMAS = {name: json.loads(text) for name, text in schemas().items()}
+VALIDATORS = {
+    described.files: Draft202012Validator(SCHEMAS[name], format_checker=FormatChecker(["ipv4"]))
+    for name, described in DESCRIBED.items()
+}
+MODELS = {described.files: described.model for described in DESCRIBED.values()}
+
+AGE = "age1" + "q" * 58
+FINGERPRINT = ":".join(["AB"] * 32)
+UUID = "4c4c4544-0031-3010-8056-cac04f503258"
+MATCH = {"macs": ["52:54:00:12:34:56"]}
+TALOS = {"version": "v1.13.9", "schematic": "376567988ad3"}
+MAC = "match: {macs: [52:54:00:12:34:56]}\n"
+ARDA = "talos: {version: v1.13.9, schematic: x}\n"
+
+
+def files_of(path: str) -> str:
+    """Return the pattern of the files that a path is one of."""
+    (found,) = [files for files in VALIDATORS if fnmatchcase(path, files)]
+    return found
+
+
+def marks(path: str, text: str) -> list[str]:
+    """Return the keys that an editor marks in a file, a missing one by the key above it."""
+    document = json.loads(json.dumps(parse_yaml(text).value))
+    faults = VALIDATORS[files_of(path)].iter_errors(document)
+    return [".".join(str(key) for key in fault.absolute_path) for fault in faults]
+
+
+def takes(path: str, text: str) -> bool:
+    """Say whether the daemon takes a file, as far as it can be told by itself."""
+    try:
+        MODELS[files_of(path)].model_validate(parse_yaml(text).value)
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_one(name: str) -> None:
+    schema = SCHEMAS[name]
+    Draft202012Validator.check_schema(schema)
+    assert list(schema)[:3] == ["$schema", "$id", "title"]
+    assert (schema["$schema"], schema["$id"], schema["title"]) == (DIALECT, name, DESCRIBED[name].files)
+    assert schemas()[name].endswith("\n}\n")
+
+
+def test_they_are_the_same_wherever_they_are_made() -> None:
+    script = "from iluvatar_pxe.fleet.schemas import schemas; print(end=''.join(schemas().values()))"
+    for seed in ("1", "2"):
+        made = subprocess.run(
+            [sys.executable, "-c", script],
+            env={"PYTHONHASHSEED": seed, "PYTHONUTF8": "1"},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=True,
+        )
+        assert made.stdout == "".join(schemas().values())
+
+
+def objects(part: Any) -> list[dict[str, Any]]:
+    """Return every part of a schema that describes keys."""
+    inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    here = [part] if isinstance(part, dict) and "properties" in part and "type" in part else []
+    return [*here, *(one for value in inside for one in objects(value))]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_keys_that_are_not_known_are_refused_everywhere(name: str) -> None:
+    described = objects(SCHEMAS[name])
+    assert described
+    assert all(one["additionalProperties"] is False for one in described)
+
+
+@pytest.mark.parametrize("model", [*MODELS.values(), Enrolment, Rule, Traits, Match, TalosLayer])
+def test_every_key_that_people_write_is_described(model: type[BaseModel]) -> None:
+    assert {name for name, info in model.model_fields.items() if not info.description} == set()
+
+
+def test_descriptions_are_for_people() -> None:
+    text = schemas()["fleet.schema.json"]
+    assert text.count('"title"') == 1, "no class's name"
+    assert "``" not in text
+    told = SCHEMAS["fleet.schema.json"]["$defs"]["Enrolment"]["properties"]["mode"]["description"]
+    assert "they wait until a file lists them" in told
+    assert told.isprintable()
+
+
+@pytest.mark.parametrize(("path", "text"), EXAMPLES, ids=[path for path, _ in EXAMPLES])
+def test_what_the_documentation_shows_is_valid(path: str, text: str) -> None:
+    assert marks(path, text) == []
+
+
+@pytest.mark.parametrize("path", ["fleet.yaml", "layers/arda.yaml", "layers/ainur.yaml"])
+def test_the_starter_fleet_is_valid(path: str) -> None:
+    assert is_declaration(path)
+    assert marks(path, (STARTER / path).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("fleet.yaml", ""),
+        ("fleet.yaml", "domain:\nrules:\n#  - layer: arda\nenrolment:\n#  mode: hold\n"),
+        ("fleet.yaml", "rules: [{layer: arda, role: auto, name: , match: }]\n"),
+        ("fleet.yaml", 'rules: [{layer: arda, match: {arch: "ARM*", firmware: [ipxe, "uefi-*"]}}]\n'),
+        ("fleet.yaml", 'rules: [{intent: hold, match: {mac: [52-54-00, "*:5e"], serial: "0042"}}]\n'),
+        ("fleet.yaml", "rules: [{intent: local, local: 404, match: {subnet: 10.0.0.0/255.0.0.0}}]\n"),
+        ("layers/ainur.yaml", "# nothing\n"),
+        ("layers/arda.yaml", f"{ARDA}config: {{worker: configs/worker.yaml}}\ncontrolPlanes: 99\n"),
+        ("machines/a.yaml", "match: {macs: [000102030405, 5254.0012.3456, ' 52-54-00-12-34-56 ']}\n"),
+        ("machines/a.yaml", f"match: {{macs: , serial: JX31, uuid: '{{{UUID.upper()}}}'}}\nrole: auto\n"),
+        ("machines/a.yaml", f"{MAC}local: '404'\naddress: 192.168.1.20\npatches: [patches/a.yaml]\nseen:\n"),
+        ("clusters/a.yaml", f"layer: arda\ncaFingerprint: {FINGERPRINT}\nfounder: arda-01\n"),
+        ("recipients.yaml", f"recovery: {AGE}\ndaemons: {{pi: {AGE}}}\n"),
+        ("recipients.yaml", "daemons: {}\n"),
+    ],
+)
+def test_every_way_to_write_a_value_is_valid(path: str, text: str) -> None:
+    assert takes(path, text)
+    assert marks(path, text) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "marked"),
+    [
+        ("fleet.yaml", "colour: red\n", ""),
+        ("fleet.yaml", "max_attempts: 3\n", ""),
+        ("fleet.yaml", "domain: Home\n", "domain"),
+        ("fleet.yaml", "domain: 1\n", "domain"),
+        ("fleet.yaml", "enrolment: window\n", "enrolment"),
+        ("fleet.yaml", "enrolment: {mode: open}\n", "enrolment"),
+        ("fleet.yaml", "enrolment: {countdown: 301}\n", "enrolment"),
+        ("fleet.yaml", 'enrolment: {countdown: "10"}\n', "enrolment"),
+        ("fleet.yaml", "maxAttempts: true\n", "maxAttempts"),
+        ("fleet.yaml", "rules: {layer: arda}\n", "rules"),
+        ("fleet.yaml", "rules: [hold]\n", "rules"),
+        ("fleet.yaml", "rules: [{layer: numenor}]\n", "rules"),
+        ("fleet.yaml", "rules: [{layer: arda, role: boss}]\n", "rules"),
+        ("fleet.yaml", "rules: [{intent: reinstall}]\n", "rules"),
+        ("fleet.yaml", "rules: [{layer: arda, match: {vendor: x}}]\n", "rules"),
+        ("fleet.yaml", "rules: [{layer: arda, match: {arch: x86}}]\n", "rules"),
+        ("fleet.yaml", "rules: [{layer: arda, match: {firmware: [ipxe, bios]}}]\n", "rules"),
+        ("fleet.yaml", "rules: [{layer: arda, match: {mac: Dell}}]\n", "rules"),
+        ("fleet.yaml", "rules: [{layer: arda, match: {serial: 0042}}]\n", "rules"),
+        ("fleet.yaml", "rules: [{layer: arda, match: {product: []}}]\n", "rules"),
+        ("fleet.yaml", "rules: [{layer: arda, match: {subnet: lan}}]\n", "rules"),
+        ("fleet.yaml", "rules: [{layer: arda, name: Küche}]\n", "rules"),
+        ("layers/arda.yaml", "names: arda-##\n", ""),
+        ("layers/arda.yaml", "talos: {version: 1.13, schematic: x}\n", "talos.version"),
+        ("layers/arda.yaml", "talos: {version: v1.13, schematic: x}\n", "talos.version"),
+        ("layers/arda.yaml", "talos: {version: v1.13.9, schematic: ../x}\n", "talos.schematic"),
+        ("layers/arda.yaml", f"{ARDA}controlPlanes: 2\n", "controlPlanes"),
+        ("layers/arda.yaml", f"{ARDA}names: arda\n", "names"),
+        ("layers/arda.yaml", f"{ARDA}names: {'a' * 49}##\n", "names"),
+        ("layers/arda.yaml", f"{ARDA}reuseNames: [Arda-02]\n", "reuseNames"),
+        ("layers/arda.yaml", f"{ARDA}reuseNames: arda-02\n", "reuseNames"),
+        ("layers/arda.yaml", f"{ARDA}config: {{server: a.yaml}}\n", "config"),
+        ("layers/arda.yaml", f"{ARDA}config: {{worker: }}\n", "config"),
+        ("layers/arda.yaml", f"{ARDA}patches: [/etc/passwd]\n", "patches"),
+        ("layers/ainur.yaml", "servers: 4\n", "servers"),
+        ("layers/ainur.yaml", "talos: {}\n", ""),
+        ("layers/ainur.yaml", "kernelArgs: [a b]\n", "kernelArgs"),
+        ("layers/ainur.yaml", "configTxt: [kernel=x]\n", "configTxt"),
+        ("layers/ainur.yaml", "eepromUpdate: on\n", "eepromUpdate"),
+        ("machines/a.yaml", "", ""),
+        ("machines/a.yaml", "match: [52:54:00:12:34:56]\n", "match"),
+        ("machines/a.yaml", "match: {macs: 52:54:00:12:34:56}\n", "match.macs"),
+        ("machines/a.yaml", "match: {macs: [52:54:00:12:34]}\n", "match.macs"),
+        ("machines/a.yaml", "match: {macs: [01:00:5e:00:00:01]}\n", "match.macs"),
+        ("machines/a.yaml", "match: {macs: [5254001e3456]}\n", "match.macs"),
+        ("machines/a.yaml", f"match: {{serial: 42, uuid: {UUID}}}\n", "match.serial"),
+        ("machines/a.yaml", "match: {serial: JX31, uuid: JX31}\n", "match.uuid"),
+        ("machines/a.yaml", f"{MAC}layer: numenor\n", "layer"),
+        ("machines/a.yaml", f"{MAC}intent: reinstall\n", "intent"),
+        ("machines/a.yaml", f"{MAC}local: 405\n", "local"),
+        ("machines/a.yaml", f"{MAC}chain: grub\n", "chain"),
+        ("machines/a.yaml", f"{MAC}program: evil.efi\n", "program"),
+        ("machines/a.yaml", f"{MAC}config: ../../etc/shadow\n", "config"),
+        ("machines/a.yaml", f"{MAC}address: 192.168.1\n", "address"),
+        ("machines/a.yaml", f"{MAC}address: 20\n", "address"),
+        ("machines/a.yaml", f"{MAC}seen: {{colour: red}}\n", "seen"),
+        ("clusters/a.yaml", "layer: arda\ncaFingerprint: AB\nfounder: a\n", "caFingerprint"),
+        ("clusters/a.yaml", f"layer: arda\ncaFingerprint: {FINGERPRINT}\n", ""),
+        ("recipients.yaml", "recovery: AGE-SECRET-KEY-1\n", "recovery"),
+        ("recipients.yaml", f"daemons: {{Pi: {AGE}}}\n", "daemons"),
+        ("recipients.yaml", "daemons: {pi: age1}\n", "daemons"),
+    ],
+)
+def test_what_is_typed_wrong_is_marked(path: str, text: str, marked: str) -> None:
+    assert not takes(path, text)
+    assert marked in marks(path, text)
+
+
+TEXTS = (
+    *("", "a", "auto", "worker", "controlplane", "server", "boot", "local", "reinstall", "hold", "window"),
+    *("arda", "talos", "ipxe", "exit", "404", "undionly.kpxe", "x86_64", "X86_64", "arm*", "[ax]*", "vax"),
+    *("52:54:00:12:34:56", "52-54-00", "525400123456", " 52:54:00:12:34:56 ", "53:54:00:12:34:56", "*:5e"),
+    *("uefi-*", "bios", "raspberry-pi", "192.168.1.0/24", "192.168.1.20", "192.168.1", "10.0.0.0/255.0.0.0"),
+    *("v1.13.9", "v1.14.0-alpha.1", "arda-##", "arda-#-#", "Lab", "configs/a.yaml", "../x", "a b", "Küche"),
+    *("$x", "&&", ";", "#x", "kernel=x", " include x", "x" * 100, "x" * 101, "x" * 600, "Default string"),
+    *(UUID, UUID.upper(), UUID.replace("-", ""), f"urn:uuid:{UUID}", f"{{{UUID}}}", f"{UUID}}}"),
+    *(AGE, AGE.upper(), FINGERPRINT, FINGERPRINT.lower()),
+)
+SCALARS = (*TEXTS, 0, 1, 2, 99, 100, 301, 404, 1001, 525400123456, 10**12, -1, 1.5, True, False)
+VALUES: Sequence[Any] = (
+    *SCALARS,
+    *([one] for one in SCALARS),
+    *(None, [], [None], [["a"]], {}, ["a", "a"]),
+    *({"worker": "a.yaml"}, {"server": "a.yaml"}, {"worker": None}, {"pi": AGE}, {"Pi": AGE}, {"pi": "a"}),
+)
+PLACES: Mapping[str, tuple[str, tuple[str | int, ...], type[BaseModel], Mapping[str, Any]]] = {
+    "fleet": ("fleet.yaml", (), MODELS["fleet.yaml"], {}),
+    "enrolment": ("fleet.yaml", ("enrolment",), Enrolment, {}),
+    "rule of arda": ("fleet.yaml", ("rules", 0), Rule, {"layer": "arda"}),
+    "rule of ainur": ("fleet.yaml", ("rules", 0), Rule, {"layer": "ainur"}),
+    "rule of intent": ("fleet.yaml", ("rules", 0), Rule, {"intent": "hold"}),
+    "traits": ("fleet.yaml", ("rules", 0, "match"), Traits, {}),
+    "arda": ("layers/arda.yaml", (), MODELS["layers/arda.yaml"], {"talos": TALOS}),
+    "talos": ("layers/arda.yaml", ("talos",), TalosLayer, TALOS),
+    "ainur": ("layers/ainur.yaml", (), MODELS["layers/ainur.yaml"], {}),
+    "machine of arda": ("machines/*.yaml", (), MachineFile, {"match": MATCH}),
+    "machine of ainur": ("machines/*.yaml", (), MachineFile, {"match": MATCH, "layer": "ainur"}),
+    "match by macs": ("machines/*.yaml", ("match",), Match, MATCH),
+    "match by hardware": ("machines/*.yaml", ("match",), Match, {"serial": "JX31", "uuid": UUID}),
+    "seen": ("machines/*.yaml", ("seen",), Seen, {}),
+    "cluster": (
+        "clusters/*.yaml",
+        (),
+        MODELS["clusters/*.yaml"],
+        {"layer": "arda", "caFingerprint": FINGERPRINT, "founder": "a"},
+    ),
+    "recipients": ("recipients.yaml", (), MODELS["recipients.yaml"], {}),
+}
+"""By what it is: the file, where in it, the model there, and what is there besides."""
+AROUND: Mapping[str, Mapping[str, Any]] = {"fleet.yaml": {}, "machines/*.yaml": {"match": MATCH}}
+
+
+def within(files: str, place: tuple[str | int, ...], part: Any) -> Any:
+    """Return a document with ``part`` at a place."""
+    if not place:
+        return part
+    for key in reversed(place[1:]):
+        part = [part] if key == 0 else {"layer": "arda", key: part}
+    return {**AROUND.get(files, {}), place[0]: part}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_whatever_the_daemon_takes_is_valid(place: str) -> None:
+    files, where, model, base = PLACES[place]
+    taken = 0
+    for key in (*(info.alias for info in model.model_fields.values()), "colour"):
+        for value in VALUES:
+            document = within(files, where, {**base, key: value})
+            try:
+                MODELS[files].model_validate(document)
+            except ValidationError:
+                continue
+            taken += 1
+            assert VALIDATORS[files].is_valid(document), document
+    assert taken > len(model.model_fields)
+
+
+LEFT_TO_THE_DAEMON: Mapping[tuple[str, str], tuple[Any, ...]] = {
+    ("rule of arda", "role"): ("server",),
+    ("rule of ainur", "role"): ("worker", "controlplane"),
+    ("machine of arda", "role"): ("server",),
+    ("machine of ainur", "role"): ("worker", "controlplane"),
+    ("match by macs", "macs"): (0, -1),
+    ("match by macs", "serial"): ("&&", "#x", "Default string"),
+}
+"""Values whose faults an editor does not mark: what it would have to compare with other keys, or with a list."""
+
+
+@pytest.mark.parametrize(("place", "key"), LEFT_TO_THE_DAEMON)
+def test_some_faults_are_left_to_the_daemon(place: str, key: str) -> None:
+    files, where, _model, base = PLACES[place]
+    for value in LEFT_TO_THE_DAEMON[place, key]:
+        document = within(files, where, {**base, key: [value] if key == "macs" else value})
+        assert VALIDATORS[files].is_valid(document)
+        with pytest.raises(ValidationError):
+            MODELS[files].model_validate(document)
+
+
+@given(
+    st.text(st.sampled_from("0123456789abcdefABCDEF"), min_size=12, max_size=12),
+    st.lists(st.sampled_from(["", "", ":", "-", ".", "::"]), min_size=14, max_size=14),
+)
+def test_a_mac_is_valid_in_every_spelling_that_the_daemon_takes(digits: str, between: list[str]) -> None:
+    spelling = "".join(part for pair in zip(between, f" {digits} ", strict=True) for part in pair)
+    document = {"match": {"macs": [spelling]}}
+    try:
+        TypeAdapter(Mac).validate_python(spelling)
+    except ValidationError:
+        return
+    assert VALIDATORS["machines/*.yaml"].is_valid(document), spelling

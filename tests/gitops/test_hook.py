@@ -1,0 +1,142 @@
+"""The pre-receive hook, as git runs it: what is pushed is checked before it is there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.git_site import GOOD, hosted
+from support.repositories import Person, git
+
+HEAVY = {"aiohttp", "sqlalchemy", "typer", "rich", "jinja2", "structlog", "cryptography"}
+LAST = "nothing was accepted; correct it and push again"
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    return hosted(tmp_path / "fleet.git", checked=True)
+
+
+@pytest.fixture
+def ada(fleet: Path, tmp_path: Path) -> Person:
+    return Person(tmp_path / "ada", str(fleet))
+
+
+def told(terminal: str) -> list[str]:
+    """Return what the terminal shows of the hook's words."""
+    lines = (line.strip() for line in terminal.splitlines())
+    return [line.removeprefix("remote: ") for line in lines if line.startswith("remote: ")]
+
+
+def tip(fleet: Path) -> str:
+    return git(fleet, "for-each-ref", "--format=%(objectname)", "refs/heads/main").strip()
+
+
+def test_a_valid_fleet_is_accepted_without_a_word(fleet: Path, ada: Person) -> None:
+    commit = ada.commit(GOOD)
+    assert told(ada.push()) == []
+    assert tip(fleet) == commit
+
+
+def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_kept(fleet: Path, ada: Person) -> None:
+    first = ada.commit(GOOD)
+    ada.push()
+    machine = 'match: {macs: ["52:54:00:00:00:01"]}\nchain: local\n'
+    ada.commit({"fleet.yaml": "domain: 7\n", "machines/a.yaml": machine, "machines/b.yaml": machine})
+    refused = told(ada.push(check=False))
+    assert [line.partition(": ")[0] for line in refused[:-1]] == ["fleet.yaml:1", "machines/b.yaml:1"]
+    assert "52:54:00:00:00:01" in refused[1]
+    assert refused[-1] == LAST
+    assert tip(fleet) == first
+    assert [path.name for path in fleet.glob("objects/tmp_*")] == []
+
+
+def test_what_a_path_holds_does_nothing_to_the_terminal(fleet: Path, ada: Person) -> None:
+    ada.commit({**GOOD, "machines/\x1b[31mred\n.yaml": "x\n"})
+    refused = told(ada.push(check=False))
+    assert refused[0].startswith("machines/\\x1b[31mred\\n.yaml:1: ")
+
+
+def test_links_and_submodules_are_told(fleet: Path, ada: Person) -> None:
+    ada.commit(GOOD)
+    (ada.directory / "machines").mkdir()
+    (ada.directory / "machines/a.yaml").symlink_to("/etc/passwd")
+    ada.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},machines/b.yaml")
+    ada.git("add", "machines/a.yaml")
+    ada.git("commit", "--quiet", "--message", "x")
+    refused = told(ada.push(check=False))
+    assert refused == [
+        "machines/a.yaml:1: is a symbolic link, which is not followed; put the file itself here",
+        "machines/b.yaml:1: is a submodule, which is not followed; put the file itself here",
+        LAST,
+    ]
+
+
+def test_the_branch_is_not_deleted_and_others_are_not_looked_at(fleet: Path, ada: Person) -> None:
+    first = ada.commit(GOOD)
+    ada.push()
+    assert told(ada.push("origin", ":main", check=False)) == ["main: is the fleet, and is not deleted", LAST]
+    ada.commit({"fleet.yaml": "no: thing\n"})
+    assert told(ada.push("origin", "HEAD:refs/heads/draft", "HEAD:refs/tags/v1")) == []
+    both = told(ada.push("origin", "HEAD:main", "HEAD:refs/heads/other", check=False))
+    assert both[-1] == LAST
+    assert git(fleet, "for-each-ref", "--format=%(refname)").split() == [
+        "refs/heads/draft",
+        "refs/heads/main",
+        "refs/tags/v1",
+    ]
+    assert tip(fleet) == first
+
+
+def test_history_is_not_rewritten(fleet: Path, ada: Person) -> None:
+    ada.commit(GOOD)
+    second = ada.commit({"README.md": "More\n"})
+    ada.push()
+    ada.git("reset", "--hard", "--quiet", "HEAD~1")
+    ada.commit({"README.md": "Other\n"})
+    assert "non-fast-forward" in ada.push("--force", "origin", "HEAD:main", check=False)
+    assert tip(fleet) == second
+
+
+def test_the_daemons_own_refs_are_nobodys_business(fleet: Path, ada: Person) -> None:
+    commit = ada.commit(GOOD)
+    ada.push()
+    git(fleet, "update-ref", "refs/iluvatar/in-force", commit)
+    assert "refs/iluvatar" not in ada.git("ls-remote", "origin")
+    assert "deny updating a hidden ref" in ada.push("origin", "HEAD:refs/iluvatar/in-force", check=False)
+
+
+def test_a_check_that_does_not_end_is_told(fleet: Path, ada: Person) -> None:
+    hook = fleet / "hooks/pre-receive"
+    text = hook.read_text().replace(" 60 ", " 0.2 ").replace(sys.executable, "sleep 1000 #")
+    hook.write_text(text)
+    ada.commit(GOOD)
+    assert told(ada.push(check=False)) == ["the check did not end within 0.2 s; nothing was accepted"]
+    assert tip(fleet) == ""
+
+
+def test_a_check_that_fails_itself_accepts_nothing(fleet: Path, ada: Person, tmp_path: Path) -> None:
+    update = f"{'0' * 40} {'1' * 40} refs/heads/main\n"
+    for directory, place in ((fleet, "fleet.git"), (tmp_path, str(tmp_path))):
+        status, lines = run(directory, update)
+        assert status == 1
+        assert place in lines[0]
+        assert lines[1:] == [LAST]
+    status, lines = run(fleet, "nonsense\n")
+    assert status == 1
+    assert lines[0].startswith("the check itself failed: ValueError(")
+    assert lines[1:] == [LAST]
+
+
+def run(directory: Path, updates: str) -> tuple[int, list[str]]:
+    """Run the hook as its script does."""
+    command = [sys.executable, "-W", "error", "-P", "-m", "iluvatar_pxe.gitops.hook", "main"]
+    done = subprocess.run(command, cwd=directory, input=updates, capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_it_starts_with_little() -> None:
+    script = f"import sys, iluvatar_pxe.gitops.hook; print({HEAVY!r} & set(sys.modules))"
+    output = subprocess.check_output([sys.executable, "-c", script], text=True)
+    assert output == "set()\n"
