@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,7 @@ DEFAULT_FILE = Path("/etc/iluvatar-pxe/config.toml")
 HOSTED = "hosted"
 """The source of a fleet whose repository lies here."""
 
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*@")
 _SHOWN = 80
 """Characters of a wrong value that an error shows."""
 
@@ -344,7 +346,7 @@ def _fault(kind: str, message: str) -> str:
 
 def _shown(value: Any) -> str:
     try:
-        return json.dumps(value, default=str)[:_SHOWN]
+        return _PASSWORD.sub(r"\1…@", json.dumps(value, default=str))[:_SHOWN]
     except RecursionError:
         return "nested too deeply"
 

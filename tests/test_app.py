@@ -4,6 +4,7 @@ import random
 import signal
 import socket
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from support.fleets import ARDA, INITRAMFS, KERNEL
 from support.tftp_client import TftpClient
 from support.waiting import PATIENCE, wait_until
 
+from iluvatar_pxe.tls.authority import open_authority
 from iluvatar_pxe.wire.tftp import Data, Error
 
 MAC = "52:54:00:77:00:01"
@@ -119,14 +121,15 @@ def may_mount(directory: Path) -> bool:
 
 
 def test_a_full_disk_stops_no_boot(tmp_path: Path) -> None:
-    """A disk that is full before the daemon starts; fleet and key are there from before."""
+    """A disk that is full before the daemon starts; fleet, key and CA are there from before."""
     if not may_mount(tmp_path):
         pytest.skip("needs root and unshare, to mount a small filesystem")
     state = tmp_path / "state"
     state.mkdir()
+    open_authority(tmp_path / "tls", "host", datetime.now(UTC))
     fill = (
         f"mount -t tmpfs -o size=1m small {state} && cd {state} && mkdir assets fleet && : > fleet/fleet.yaml && "
-        "head -c 32 /dev/urandom > ticket.key; dd if=/dev/zero of=filler bs=4096 2>/dev/null; "
+        f"cp -a {tmp_path}/tls . && head -c 32 /dev/urandom > ticket.key; dd if=/dev/zero of=filler bs=4096 2>/dev/null; "
         'cd /; exec "$@"'
     )
     with Daemon(tmp_path, prefix=[*PRIVATE, "sh", "-c", fill, "sh"]) as daemon:

@@ -74,9 +74,26 @@ def test_every_key_has_the_documented_default() -> None:
         "network": {"interfaces": ("auto",), "dhcp": "proxy"},
         "dhcp": {"port": 67, "pxe_port": 4011, "client_port": 68},
         "tftp": {"port": 69, "port_range": (0, 0), "max_blksize": 1468, "max_windowsize": 64},
-        "http": {"port": 8080, "allow": ("local",)},
+        "http": {
+            "port": 8080,
+            "allow": ("local",),
+            "tls_port": 8443,
+            "tls_certificate": None,
+            "tls_key": None,
+        },
         "database": {"url": None},
-        "fleet": {"source": "hosted"},
+        "fleet": {
+            "source": "hosted",
+            "branch": "main",
+            "poll": 30.0,
+            "read_only": False,
+            "token_file": None,
+            "ssh_key": None,
+            "ca_file": None,
+            "webhook_secret_file": None,
+            "mirror": None,
+        },
+        "git": {"anonymous_read": False, "max_push": 512},
         "assets": {"directory": None},
         "state": {"directory": None},
         "control": {"socket": None},
@@ -322,3 +339,51 @@ def test_any_value_of_any_key_is_settings_or_a_settings_error(
 def test_any_variable_is_settings_or_a_settings_error(section: str, key: str, value: bytes) -> None:
     variable = f"ILUVATAR_PXE_{section.upper()}__{key}"
     settings_or_one_line("", {variable: os.fsdecode(value)})
+
+
+@pytest.mark.parametrize(
+    ("source", "repository"),
+    [
+        ("hosted", "/srv/git/fleet.git"),
+        ("https://git.example.org/lab/fleet.git", "/srv/followed.git"),
+        ("ssh://git@forge:2222/lab/fleet.git", "/srv/followed.git"),
+        ("git@forge:lab/fleet.git", "/srv/followed.git"),
+        ("file:///srv/fleet.git", "/srv/followed.git"),
+        ("/srv/fleet", None),
+        ("fleets/home", None),
+        ("./git@forge:x", None),
+    ],
+)
+def test_where_the_fleet_comes_from(source: str, repository: str | None) -> None:
+    settings = parse(f'[state]\ndirectory = "/srv"\n[fleet]\nsource = "{source}"')
+    assert settings.fleet_repository == (Path(repository) if repository else None)
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ('source = "https://me:secret@git.example.org/x"', "fleet.source: a URL has no password in it; "),
+        ('mirror = "https://me:secret@git.example.org/x"', "fleet.mirror: a URL has no password in it; "),
+        ('branch = "../x"', "fleet.branch: input should be a branch's name such as main"),
+        ('branch = "-x"', "fleet.branch: input should be a branch's name such as main"),
+        ('branch = "x.lock"', "fleet.branch: input should be a branch's name such as main"),
+        ('poll = "often"', 'fleet.poll: input should be a length of time such as "30s" or "5m"'),
+        ('poll = "0s"', 'fleet.poll: input should be a length of time such as "30s" or "5m"'),
+    ],
+)
+def test_what_is_wrong_about_a_repository(line: str, remedy: str) -> None:
+    assert remedy in fault(f"[fleet]\n{line}")
+
+
+def test_a_password_in_a_url_is_not_repeated() -> None:
+    assert "secret" not in fault('[fleet]\nsource = "https://me:secret@git.example.org/x"')
+
+
+@pytest.mark.parametrize(("written", "seconds"), [('"30s"', 30), ('"5m"', 300), ('"2h"', 7200), ("45", 45)])
+def test_lengths_of_time(written: str, seconds: float) -> None:
+    assert parse(f"[fleet]\npoll = {written}").fleet.poll == seconds
+
+
+def test_two_ports_and_two_files_belong_together() -> None:
+    assert "port and tls_port are the same" in fault("[http]\nport = 8443")
+    assert "tls_certificate and tls_key belong together" in fault('[http]\ntls_key = "/x"')

@@ -51,7 +51,7 @@ def _subjects(old: Fleet, new: Fleet, snapshot: Snapshot) -> list[_Subject]:
         names = {name for name in names if _own(was.get(name), old) != _own(now.get(name), new)}
         machines = _seen_as([files[name] for files in (was, now) for name in names & files.keys()], snapshot)
     seen = [
-        _Subject(one, _file_of(one, old), _file_of(one, new), _is_released(one, old, new))
+        _Subject(one, _file_of(one, old), _file_of(one, new), is_released(one, old, new))
         for one in sorted(machines, key=lambda one: one.macs)
     ]
     gone = {name: was[name] for name in names & was.keys() - {one.old.name for one in seen if one.old}}
@@ -105,7 +105,7 @@ def _file_of(machine: Machine, fleet: Fleet) -> ListedMachine | None:
     return next(iter(fleet.machines(machine.macs, machine.serial, machine.uuid)), None)
 
 
-def _is_released(machine: Machine, old: Fleet, new: Fleet) -> bool:
+def is_released(machine: Machine, old: Fleet, new: Fleet) -> bool:
     """Say whether a machine loses its place: its file is gone, or a new one gives its name to another."""
     given, was = machine.assignment, _file_of(machine, old)
     if given is None or _file_of(machine, new):

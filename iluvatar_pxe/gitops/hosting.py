@@ -173,14 +173,22 @@ async def _asked(git: Git, *arguments: str) -> list[str]:
 
 def _write(path: Path, traits: _Traits) -> None:
     configuration = _CONFIGURATION_TEXT.format(max_push=traits.max_push)
-    write_file(path / _CONFIGURATION, configuration.encode(), 0o644)
+    _keep(path / _CONFIGURATION, configuration, 0o644)
     if traits.checked:
         make_directory(path / "hooks", 0o755)
         words = {"python": shlex.quote(sys.executable), "branch": shlex.quote(traits.branch)}
         hook = _HOOK.format(seconds=CHECK_SECONDS, **words)
-        write_file(path / "hooks" / "pre-receive", hook.encode(), 0o755)
+        _keep(path / "hooks" / "pre-receive", hook, 0o755)
     for pattern in _QUARANTINES:
         _remove_leftovers(path / "objects", pattern)
+
+
+def _keep(path: Path, text: str, mode: int) -> None:
+    """Write a file that is not so already: a start with a full disk is one, too."""
+    with suppress(FileNotFoundError):
+        if path.read_bytes() == text.encode() and path.stat().st_mode & 0o777 == mode:
+            return
+    write_file(path, text.encode(), mode)
 
 
 def _remove_leftovers(directory: Path, pattern: str) -> None:

@@ -3,21 +3,19 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from uuid import UUID
 
 import structlog
 
 from iluvatar_pxe.boot.case import Context
-from iluvatar_pxe.boot.differences import differences
+from iluvatar_pxe.boot.differences import differences, is_released
 from iluvatar_pxe.errors import FleetError, InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.repository import Commit
 from iluvatar_pxe.inventory.commits import CommitRecord
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
-from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.servers.desk import Desk
-from iluvatar_pxe.servers.lookup import listed_as
 
 MOST_UNTOLD = 64
 """Commits whose changes are yet to be told: who pushes more within a moment gets them told together."""
@@ -108,23 +106,14 @@ class FleetOffice:
             _log.error("fleet.unrecorded", commit=record.commit_id[:12], why=str(error))
 
     async def _take_back(self, old: Fleet, new: Fleet) -> None:
-        lost = list(_lost(self._inventory.snapshot.by_id.values(), old, new))
+        machines = self._inventory.snapshot.by_id.values()
+        lost = [machine.id for machine in machines if is_released(machine, old, new)]
         if not lost:
             return
         try:
             await self._inventory.release(lost, "the fleet's repository")
         except InventoryError as error:
             _log.error("fleet.release", why=str(error))
-
-
-def _lost(machines: Iterable[Machine], old: Fleet, new: Fleet) -> Iterable[UUID]:
-    """Return the machines whose name the new fleet gives to another, or whose file is gone."""
-    for machine in machines:
-        if machine.assignment is None or listed_as(machine, new):
-            continue
-        was = listed_as(machine, old)
-        if machine.assignment.name in new.names or (was and was.name == machine.assignment.name):
-            yield machine.id
 
 
 def _record(

@@ -15,8 +15,6 @@ from iluvatar_pxe.servers.quarantine import quarantines_of, remove
 
 CHUNK = 64 << 10
 """Octets that are read at once."""
-CLEAN_UP_SECONDS = 3.0
-"""For git to remove all of a push of which no more comes."""
 GIVE_UP_SECONDS = 1.0
 """For git to end when it is told to, before it is killed."""
 _MOST_COMPLAINTS = 4 << 10
@@ -87,9 +85,9 @@ class Head:
 class Backend:
     """The process, in a session of its own. Whoever has started it closes it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, call: Call) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, repository: Path) -> None:
         self._process = process
-        self._call = call
+        self._repository = repository
         self._input, self._output, errors = _pipes(process)
         self._complaints = bytearray()
         self._listening = asyncio.create_task(self._listen(errors))
@@ -112,7 +110,7 @@ class Backend:
             )
         except OSError as error:
             raise RepositoryError(f"{call.repository}: git cannot be run: {error.strerror}") from error
-        return cls(process, call)
+        return cls(process, call.repository)
 
     async def take(self, octets: bytes) -> None:
         """Give git a part of the request; raises ConnectionError when it does not want any more of it."""
@@ -128,9 +126,9 @@ class Backend:
         try:
             text = await self._output.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError as error:
-            ended = await self._process.wait()
-            await asyncio.wait([self._listening], timeout=GIVE_UP_SECONDS)
-            raise RepositoryError(f"git http-backend: {last_line(self.complaints, ended)}") from error
+            await self._ends(GIVE_UP_SECONDS)
+            why = last_line(self.complaints, self._process.returncode or 0)
+            raise RepositoryError(f"git http-backend: {why}") from error
         lines = text.decode("latin-1").split("\r\n")
         headers = {name: value for name, _, value in (line.partition(": ") for line in lines) if value}
         status = headers.pop("Status", "200").partition(" ")[0]
@@ -145,24 +143,27 @@ class Backend:
         """What it wrote to standard error, or the beginning of that."""
         return self._complaints.decode("utf-8", "replace")
 
-    async def close(self) -> None:
-        """See it end: with all that it has begun, where it has not yet, so that nothing is left of a push."""
-        self._listening.cancel()
+    async def close(self, patience: float) -> None:
+        """See it end, with all that it has begun, so that nothing is left of a push.
+
+        Git has ``patience`` seconds to find out by itself that no more comes, and to remove what has come.
+        """
         self._input.close()
         left: list[Path] = []
         is_over = self._output.at_eof()
         try:
-            if self._call.pushes and not is_over:
-                is_over = await self._ends(CLEAN_UP_SECONDS)
+            is_over = is_over or (patience > 0 and await self._ends(patience))
             if not is_over:
-                left = await asyncio.to_thread(quarantines_of, self._process.pid, self._call.repository)
+                left = await asyncio.to_thread(quarantines_of, self._process.pid, self._repository)
                 self._signal(signal.SIGTERM)  # git removes its locks; killed, it could not
             is_over = await self._ends(GIVE_UP_SECONDS) and is_over
         finally:
             if not is_over:
                 self._signal(signal.SIGKILL)
-            # A child that a hook has left behind may hold the other ends of our pipes.
-            self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+        await self._ends(GIVE_UP_SECONDS)
+        # A child that a hook has left behind may hold the other ends of our pipes.
+        self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+        await asyncio.wait([self._listening])
         await asyncio.to_thread(remove, left)
 
     async def _ends(self, seconds: float) -> bool:

@@ -16,7 +16,7 @@ from iluvatar_pxe.servers.git_backend import Call
 from iluvatar_pxe.servers.http_context import client_of
 from iluvatar_pxe.servers.http_faults import one_line
 from iluvatar_pxe.servers.http_git_access import Access
-from iluvatar_pxe.servers.http_git_relay import GitLimits, Relay
+from iluvatar_pxe.servers.http_git_relay import LIMITS, GitLimits, Relay
 from iluvatar_pxe.settings import GitSettings
 
 READ, WRITE = "git-upload-pack", "git-receive-pack"
@@ -42,13 +42,13 @@ class GitSite:
         settings: GitSettings,
         tls_port: int,
         *,
-        limits: GitLimits | None = None,
+        limits: GitLimits = LIMITS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._max_push = settings.max_push << 20
-        self._limits = limits or GitLimits()
-        self._turns = asyncio.Semaphore(self._limits.backends)
+        self._limits = limits
+        self._turns = asyncio.Semaphore(limits.backends)
         self._access = Access(
             Tokens(directory), clock, anonymous_read=settings.anonymous_read, tls_port=tls_port
         )

@@ -1,19 +1,24 @@
 """A request for a repository and git's answer, passed on both ways at the pace of whoever is slower, and never kept."""
 
 import asyncio
+import logging
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.http_exceptions import PayloadEncodingError
 
 from iluvatar_pxe.errors import RepositoryError
+from iluvatar_pxe.gitops.git import last_line
 from iluvatar_pxe.servers.git_backend import Backend, Call
 from iluvatar_pxe.servers.ratelimit import complain
 
 _LOOK_OCTETS = 16 << 20
 """Octets of a push between two looks at the space that is left."""
+_CLEAN_UP_SECONDS = 3.0
+"""For git to remove all of a push of which no more comes."""
 _KEPT_HEADERS = ("Content-Type", "Cache-Control", "Expires", "Pragma")
 _FATAL_BAND = b"\3"
 """Of the side-band (gitprotocol-pack(5)): what the client shows before it gives up."""
@@ -41,6 +46,9 @@ class GitLimits:
     """What a client may say when it fetches; git keeps that in memory, and no more of it (http.maxRequestBuffer)."""
 
 
+LIMITS = GitLimits()
+
+
 class Relay:
     """Serves one request. ``octets`` counts what has come of its body."""
 
@@ -52,7 +60,10 @@ class Relay:
         self._limits = limits
         self._most = max_push if call.pushes else limits.negotiation
         self._response: web.StreamResponse | None = None
+        self._is_whole = False
+        """All of the request has come."""
         self._is_fed = asyncio.Event()
+        """No more comes, for whatever reason."""
 
     async def run(self) -> web.StreamResponse:
         """Have git answer the request; raises what says why not, as long as nothing is answered yet."""
@@ -60,22 +71,30 @@ class Relay:
         self._check_size(announced)
         if self._call.pushes:
             await self._check_room(announced)
-        backend = await Backend.start(self._call, self._limits.memory)
+        try:
+            backend = await Backend.start(self._call, self._limits.memory)
+        except RepositoryError as error:
+            raise self._own_fault(error) from error
+        try:
+            return await self._answer_or_break_off(backend)
+        finally:
+            is_broken_off = self._call.pushes and not self._is_whole
+            await backend.close(_CLEAN_UP_SECONDS if is_broken_off else 0.0)
+            if backend.complaints:
+                complain("git.complaint", repository=self._call.name, why=last_line(backend.complaints, 0))
+
+    async def _answer_or_break_off(self, backend: Backend) -> web.StreamResponse:
         try:
             return await self._pass_on(backend)
         except ConnectionError:
             return self._response or web.Response(status=400, text="the client is gone\n")
         except TimeoutError:
-            told = f"git did not end within {self._limits.git:g} s; was a push accepted? fetch, and see"
-            return await self._break_off(web.HTTPGatewayTimeout(text=told))
+            remedy = "; fetch, to see whether the push was accepted" if self._call.pushes else ""
+            return await self._break_off(web.HTTPGatewayTimeout(text=f"git did not end in time{remedy}"))
         except web.HTTPException as error:
             return await self._break_off(error)
         except RepositoryError as error:
-            complain("git.failed", repository=self._call.name, why=str(error))
-            told = "git failed on that request; see this server's log"
-            return await self._break_off(web.HTTPInternalServerError(text=told))
-        finally:
-            await backend.close()
+            return await self._break_off(self._own_fault(error))
 
     async def _pass_on(self, backend: Backend) -> web.StreamResponse:
         try:
@@ -94,6 +113,7 @@ class Relay:
             is_wanted = True
             async for octets in self._body():
                 is_wanted = is_wanted and await self._give(backend, octets)
+            self._is_whole = True
         finally:
             backend.end_of_request()
             self._is_fed.set()
@@ -163,13 +183,18 @@ class Relay:
             told = f"this server's disk is full: {free >> 20} MiB are free; free some in {self._call.root}"
             raise web.HTTPInsufficientStorage(text=told)
 
+    def _own_fault(self, error: RepositoryError) -> web.HTTPException:
+        complain("git.failed", logging.ERROR, repository=self._call.name, why=str(error))
+        return web.HTTPInternalServerError(text="git failed on that request; see this server's log")
+
     async def _break_off(self, error: web.HTTPException) -> web.StreamResponse:
         """Refuse the request where it is not answered yet; else let the client see that the answer is not whole."""
         if self._response is None:
             raise error
         if self._call.pushes:
             told = _FATAL_BAND + f"iluvatar-pxe: {error.text}\n".encode()
-            await self._response.write(f"{len(told) + 4:04x}".encode() + told)
+            with suppress(ConnectionError):
+                await self._response.write(f"{len(told) + 4:04x}".encode() + told)
         elif self._request.transport:
             self._request.transport.abort()
         return self._response

@@ -10,6 +10,7 @@ from support.machines import machine_of, snapshot_of
 from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.boot.decide import Context, plan_for
 from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown, Hold, Ignore, Plan, RunScript
+from iluvatar_pxe.fleet.models import Boot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, LayerName, Role
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
@@ -85,7 +86,8 @@ def test_a_closed_window_tells_how_to_open_it() -> None:
 def test_outside_the_window_a_role_that_is_chosen_does_not_lead() -> None:
     decided = plan("join", window=CLOSED, confirmed=True)
     assert isinstance(decided, AssignFirst)
-    assert decided.place == Place(layer=LayerName.ARDA, may_lead=False, rule='rule 1 "PCs" of fleet.yaml')
+    place = replace(decided.place, options=Boot())
+    assert place == Place(layer=LayerName.ARDA, may_lead=False, rule='rule 1 "PCs" of fleet.yaml')
 
 
 @pytest.mark.parametrize("confirmed", [True, False])

@@ -311,12 +311,13 @@ def test_a_raspberry_pi_is_told_its_files_and_those_too_large_for_it(tmp_path: P
 
 
 def test_before_the_first_start_it_goes_by_what_that_would_make(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = State(tmp_path, {"fleet": {"source": "hosted"}})
     before = state.pages()
     result = state.plan(NEW)
     assert result.stderr == ""
     assert "inventory.db is not there yet, so nothing was seen" in " ".join(result.stdout.split())
-    assert "boot_assets/fleet" in result.stdout
+    assert "git/fleet.git" in result.stdout
+    assert "PCs and servers" in result.stdout, "the starter fleet's rule"
     assert "mode window; the window is open for 1 day" in result.stdout
     assert state.pages() == before
 

@@ -28,7 +28,7 @@ def faults(daemon: Daemon, status: int) -> list[str]:
     assert daemon.ends() == status
     assert daemon.output == ""
     assert not any("Traceback" in line for line in daemon.errors)
-    return [line.removeprefix("iluvatar-pxe: ") for line in daemon.errors]
+    return [line.removeprefix("iluvatar-pxe: ") for line in daemon.errors if not line.startswith("{")]
 
 
 def fault(directory: Path, settings: dict[str, dict[str, object]], status: int) -> str:
@@ -55,6 +55,7 @@ def test_it_says_what_listens_where(daemon: Daemon) -> None:
     line = daemon.wait_for_log("listening")
     dhcp = daemon.settings["dhcp"]
     assert line["interface"] == "lo"
+    assert line["https"] == f"127.0.0.1:{daemon.settings['http']['tls_port']}"
     assert line["http"] == f"127.0.0.1:{daemon.http_port}"
     assert line["tftp"] == f"127.0.0.1:{daemon.tftp_port}"
     assert line["dhcp"] == f"127.0.0.1:{dhcp['port']} and :{dhcp['pxe_port']}"
@@ -70,7 +71,7 @@ def test_a_fleet_is_reloaded_and_a_broken_one_changes_nothing(daemon: Daemon) ->
     machine = daemon.fleet / "machines" / "one.yaml"
     machine.write_text(MACHINE)
     daemon.process.send_signal(signal.SIGHUP)
-    assert daemon.wait_for_log("fleet.in-force")["machines"] == 1
+    assert daemon.wait_for_log("fleet.in-force", 2)["machines"] == 1
     assert b"one: booting from its own disk" in daemon.get(f"/ipxe?mac={MAC}")[1]
 
     machine.write_text("chain: local\ncolour: red\n")
@@ -107,7 +108,7 @@ def test_every_line_of_log_is_json(tmp_path: Path) -> None:
         assert daemon.stop() == 0
         assert all({"event", "level", "timestamp"} <= set(line) for line in daemon.log)
         events = [line["event"] for line in daemon.log]
-        assert (events[:2], events[-2:]) == (["listening", "enrolment.open"], ["stopping", "stopped"])
+        assert (events[0], events[-2:]) == ("fleet.in-force", ["stopping", "stopped"])
         assert daemon.output == "", "no table where nobody reads it"
 
 

@@ -401,7 +401,7 @@ def test_a_rule_may_lack_a_configuration_for_its_machines_wait_and_say_so() -> N
 def test_one_serial_number_and_uuid_in_two_files() -> None:
     for other in (BOTH, SWAPPED):
         (line,) = findings({"machines/three.yaml": BOTH, "machines/two.yaml": other})
-        assert line.startswith("machines/two.yaml:1: JX31 with UUID ")
+        assert line.startswith("machines/two.yaml:1: serial number JX31 ")
         assert line.endswith(" is listed in machines/three.yaml already; remove it from one of them")
 
 

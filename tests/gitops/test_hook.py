@@ -51,13 +51,13 @@ def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_kept(fleet: Pat
     assert [path.name for path in fleet.glob("objects/tmp_*")] == []
 
 
-def test_what_a_path_holds_does_nothing_to_the_terminal(fleet: Path, ada: Person) -> None:
+def test_what_a_path_holds_does_nothing_to_the_terminal(ada: Person) -> None:
     ada.commit({**GOOD, "machines/\x1b[31mred\n.yaml": "x\n"})
     refused = told(ada.push(check=False))
     assert refused[0].startswith("machines/\\x1b[31mred\\n.yaml:1: ")
 
 
-def test_links_and_submodules_are_told(fleet: Path, ada: Person) -> None:
+def test_links_and_submodules_are_told(ada: Person) -> None:
     ada.commit(GOOD)
     (ada.directory / "machines").mkdir()
     (ada.directory / "machines/a.yaml").symlink_to("/etc/passwd")
@@ -115,7 +115,7 @@ def test_a_check_that_does_not_end_is_told(fleet: Path, ada: Person) -> None:
     assert tip(fleet) == ""
 
 
-def test_a_check_that_fails_itself_accepts_nothing(fleet: Path, ada: Person, tmp_path: Path) -> None:
+def test_a_check_that_fails_itself_accepts_nothing(fleet: Path, tmp_path: Path) -> None:
     update = f"{'0' * 40} {'1' * 40} refs/heads/main\n"
     for directory, place in ((fleet, "fleet.git"), (tmp_path, str(tmp_path))):
         status, lines = run(directory, update)

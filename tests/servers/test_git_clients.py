@@ -23,6 +23,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
         assert running.is_sound()
 
 
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Site]:
+    """Have what is pushed checked."""
+    with serving(tmp_path, checked=True) as running:
+        yield running
+        assert running.is_sound()
+
+
 def lines_of(terminal: str) -> list[str]:
     return [line.rstrip() for line in terminal.splitlines()]
 
@@ -49,7 +57,7 @@ def test_what_is_pushed_can_be_cloned(site: Site) -> None:
 
 
 def test_protocol_version_2_is_spoken(site: Site) -> None:
-    told = git(site.directory, "ls-remote", site.url(site.reader), GIT_TRACE_PACKET="1")
+    told = git(site.directory, "ls-remote", site.url(site.reader), environment={"GIT_TRACE_PACKET": "1"})
     assert re.search(r"ls-remote< version 2", told)
 
 
@@ -85,8 +93,8 @@ def test_shallow_and_partial_clones_have_only_what_they_ask_for(site: Site) -> N
     assert git(partial, "show", "HEAD~1:README.md") == "Hello\n", "what is old comes when it is asked for"
 
 
-def test_a_faulty_fleet_is_refused_in_the_words_of_the_check(site: Site) -> None:
-    ada = site.person()
+def test_a_faulty_fleet_is_refused_in_the_words_of_the_check(fleet: Site) -> None:
+    ada = fleet.person()
     first = ada.commit(GOOD)
     ada.push()
     ada.commit({"fleet.yaml": "# The lab\ndomain: lab\nrulez: []\n", "layers/arda.yaml": "talos: {}\n"})
@@ -99,17 +107,17 @@ def test_a_faulty_fleet_is_refused_in_the_words_of_the_check(site: Site) -> None
     ]
     assert "remote: fleet.yaml:3: rulez: no such key; remove it or correct its name" in findings
     assert " ! [remote rejected] HEAD -> main (pre-receive hook declined)" in shown
-    assert site.tip() == first
+    assert fleet.tip() == first
 
 
-def test_another_repository_takes_anything(site: Site) -> None:
-    site.host("my-apps")
-    ada = site.person(name="my-apps")
+def test_another_repository_takes_anything(fleet: Site) -> None:
+    fleet.host("my-apps")
+    ada = fleet.person(name="my-apps")
     commit = ada.commit({"fleet.yaml": "no: fleet\n"})
     ada.push()
-    assert site.tip("my-apps") == commit
-    assert site.tip() == ""
-    assert site.is_sound("my-apps")
+    assert fleet.tip("my-apps") == commit
+    assert fleet.tip() == ""
+    assert fleet.is_sound("my-apps")
 
 
 def test_a_gzipped_request_is_understood(site: Site) -> None:
@@ -125,7 +133,7 @@ def test_a_gzipped_request_is_understood(site: Site) -> None:
     subprocess.run(["git", "fast-import", "--quiet"], cwd=bob.directory, input=stream.encode(), check=True)
     newest = ada.commit({"README.md": "News\n"})
     ada.push()
-    told = git(bob.directory, "fetch", "origin", GIT_TRACE_CURL="1")
+    told = git(bob.directory, "fetch", "origin", environment={"GIT_TRACE_CURL": "1"})
     assert "content-encoding: gzip" in told.lower()
     assert git(bob.directory, "rev-parse", "origin/main").strip() == newest
 

@@ -99,16 +99,16 @@ def test_an_object_that_says_to_be_enormous_takes_no_memory(serve: Serve, kind: 
 
 
 def test_what_inflates_takes_no_more_of_the_disk_than_was_sent(serve: Serve) -> None:
-    site = serve(max_push=16)
+    site = serve(max_push=4)
     ada, first = pushed(site)
     before = disk(site)
     with (ada.directory / "zeros").open("wb") as file:
-        file.truncate(200 * MIB)
+        file.truncate(64 * MIB)
     ada.git("-c", "core.bigFileThreshold=1m", "-c", "core.compression=1", "add", "zeros")
     ada.git("commit", "--quiet", "--message", "a bomb")
     ada.push()
     assert site.tip() != first, "a file that declares nothing may lie beside the fleet"
-    assert disk(site) - before < 4 * MIB
+    assert disk(site) - before < MIB
 
 
 def test_a_push_that_is_too_large_is_refused_before_it_is_sent(serve: Serve) -> None:
@@ -195,16 +195,16 @@ def test_a_hook_that_hangs_is_killed(serve: Serve, script: str) -> None:
 
 
 def test_a_hook_that_hangs_when_it_has_said_something_is_told_on_the_terminal(serve: Serve) -> None:
-    site = serve(git=1.5)
+    site = serve(git=1.0)
     shown = [line.rstrip() for line in hooked(site, "pre-receive", CHATTY).push(check=False).splitlines()]
-    told = "git did not end within 1.5 s; was a push accepted? fetch, and see"
+    told = "git did not end in time; fetch, to see whether the push was accepted"
     assert shown[:2] == ["remote: looking", f"remote: iluvatar-pxe: {told}"]
     assert site.tip("apps") == ""
 
 
 def test_what_a_hook_has_left_behind_ends_with_the_request(serve: Serve) -> None:
     """It has our pipes, so that git and the client would wait for it."""
-    site = serve(git=1.5)
+    site = serve(git=1.0)
     ada = hooked(site, "post-receive", "sleep 1000 & exit 0")
     ada.push(check=False)
     assert site.tip("apps"), "the push itself was through"

@@ -42,6 +42,7 @@ LISTED = fleet_of(("varda", MAC, "layer: ainur\nrole: agent\n"), ainur=LAYER)
 class Bench:
     """A desk with an image, and a neighbour table of the test's."""
 
+    directory: Path
     desk: Desk
     inventory: Inventory
     neighbours: dict[IPv4Address, str]
@@ -74,7 +75,7 @@ class Bench:
     async def events(self) -> list[tuple[str, str]]:
         """Return stage and detail of everything on record of the machine's last boot."""
         await self.inventory.close()
-        url = f"sqlite:///{self.desk.catalogue.directory.parent / 'inventory.db'}"
+        url = f"sqlite:///{self.directory / 'inventory.db'}"
         (boot, *_) = last_boots(url, self.machine.id, 1)
         return [
             (one.stage.label if isinstance(one.stage, Stage) else one.stage.value, one.detail)
@@ -95,7 +96,9 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     neighbours: dict[IPv4Address, str] = {}
     asked: list[str] = []
     desk = Desk(LISTED, inventory, catalogue, neighbours.get)
-    yield Bench(desk, inventory, neighbours, asked, TftpFiles(desk, 8080, PiFiles(desk, asked.append)))
+    yield Bench(
+        tmp_path, desk, inventory, neighbours, asked, TftpFiles(desk, 8080, PiFiles(desk, asked.append))
+    )
     await inventory.close()
 
 

@@ -102,8 +102,7 @@ class Daemon:
 
     def start(self) -> None:
         """Start it, and do not wait; a fleet that is a directory, and is not there, is the starter fleet."""
-        if self.settings["fleet"]["source"] == str(self.fleet):
-            plant_starter_fleet(self.fleet)
+        self._plant()
         if self._warm:
             self._log.write_bytes(b"")
             self._output.write_bytes(b"")
@@ -114,6 +113,7 @@ class Daemon:
 
     def start_with(self, log: IO[bytes]) -> None:
         """Start it from nothing, with another place for its log."""
+        self._plant()
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("ILUVATAR_PXE_")
         }
@@ -126,6 +126,11 @@ class Daemon:
                 cwd=self._working_directory,
                 env=environment,
             )
+
+    def _plant(self) -> None:
+        if self.settings["fleet"]["source"] == str(self.fleet):
+            self.state.mkdir(mode=0o750, exist_ok=True)
+            plant_starter_fleet(self.fleet)
 
     def ends(self, patience: float = PATIENCE) -> int:
         """Wait for the end of the process, and return its exit status."""

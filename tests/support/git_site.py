@@ -20,7 +20,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.hosting import host
 from iluvatar_pxe.gitops.tokens import Right, Tokens
 from iluvatar_pxe.servers.http_git import GitSite
-from iluvatar_pxe.servers.http_git_relay import GitLimits
+from iluvatar_pxe.servers.http_git_relay import LIMITS, GitLimits
 from iluvatar_pxe.settings import GitSettings, HttpSettings
 
 GOOD = {"fleet.yaml": "domain: lab.home.arpa\n", "README.md": "Hello\n"}
@@ -140,11 +140,16 @@ def hosted(path: Path, *, checked: bool, max_push: int = 128) -> Path:
 
 @contextmanager
 def serving(
-    directory: Path, limits: GitLimits | None = None, *, max_push: int = 128, anonymous_read: bool = False
+    directory: Path,
+    limits: GitLimits = LIMITS,
+    *,
+    checked: bool = False,
+    max_push: int = 128,
+    anonymous_read: bool = False,
 ) -> Iterator[Site]:
-    """Serve the empty repository of a fleet; fails when the event loop saw a failure."""
+    """Serve an empty repository, that of a fleet if it is ``checked``; fails when the event loop saw a failure."""
     repositories = directory / "git"
-    hosted(repositories / "fleet.git", checked=True, max_push=max_push)
+    hosted(repositories / "fleet.git", checked=checked, max_push=max_push)
     (directory / "assets").mkdir()
     tokens = Tokens(repositories)
     reader, writer = (tokens.add(f"ada-{right}", right) for right in Right)

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
@@ -22,12 +23,17 @@ PERSON = {
 }
 
 
-def git(directory: Path, *arguments: str, check: bool = True, **environment: str) -> str:
+def git(
+    directory: Path,
+    *arguments: str,
+    check: bool = True,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Run the real git as a person does, and return what it prints, on both outputs."""
     done = subprocess.run(
         ["git", *arguments],
         cwd=directory,
-        env=os.environ | PERSON | environment,
+        env={**os.environ, **PERSON, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -48,13 +54,15 @@ def bare(directory: Path) -> Repository:
 class Person:
     """Somebody with a clone."""
 
-    def __init__(self, directory: Path, url: str, **environment: str) -> None:
+    def __init__(
+        self, directory: Path, url: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.directory = directory
         self._environment = environment
-        git(directory.parent, "clone", "--quiet", url, str(directory), **environment)
+        git(directory.parent, "clone", "--quiet", url, str(directory), environment=environment)
 
     def git(self, *arguments: str, check: bool = True) -> str:
-        return git(self.directory, *arguments, check=check, **self._environment)
+        return git(self.directory, *arguments, check=check, environment=self._environment)
 
     def commit(self, files: Mapping[str, str | None], message: str = "A change") -> str:
         """Commit files, None for one that goes; return the commit."""
