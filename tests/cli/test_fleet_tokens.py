@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Host
+from support.daemon import loopback_settings, write_settings
 from support.repositories import git
 
 from iluvatar_pxe.gitops.tokens import Right, Tokens
@@ -31,7 +32,7 @@ def token(host: Host, *words: str) -> str:
 def test_a_token_is_shown_once_with_how_to_use_it(host: Host) -> None:
     answer = host.run("fleet", "token", "add", "ada", "--write")
     assert "Token ada, which may read and write. It is shown only now:" in answer.lines
-    assert re.search(r"^ {2}git clone https://127\.0\.0\.1:8443/git/fleet\.git$", answer.output, re.MULTILINE)
+    assert re.search(r"^ {2}git clone https://127\.0\.0\.1:\d+/git/fleet\.git$", answer.output, re.MULTILINE)
     found = SECRET.search(answer.output)
     assert found
     held = Tokens(host.state / "git").holder(found[1])
@@ -100,13 +101,13 @@ def test_repositories_of_ones_own_are_made_and_listed(host: Host) -> None:
     assert host.run("fleet", "repository", "list").lines[0].startswith("No repositories are hosted here. ")
     answer = host.run("fleet", "repository", "add", "my-apps", "--branch", "trunk")
     path = host.state / "git/my-apps.git"
-    assert answer.lines == [f"{path} is hosted as https://127.0.0.1:8443/git/my-apps.git"]
+    url = answer.lines[0].rpartition(" ")[2]
+    assert re.fullmatch(r"https://127\.0\.0\.1:\d+/git/my-apps\.git", url)
+    assert answer.lines == [f"{path} is hosted as {url}"]
     assert git(path, "symbolic-ref", "HEAD").strip() == "refs/heads/trunk"
     assert not (path / "hooks").exists()
     listed = host.run("fleet", "repository", "list", "--json").json
-    assert listed == [
-        {"name": "my-apps", "directory": str(path), "url": "https://127.0.0.1:8443/git/my-apps.git"}
-    ]
+    assert listed == [{"name": "my-apps", "directory": str(path), "url": url}]
     lines = host.run("fleet", "repository", "list").lines
     assert [line.split()[0] for line in lines] == ["REPOSITORY", "my-apps"]
     git(path, "config", "gc.auto", "0")
@@ -122,6 +123,8 @@ def test_repositories_of_ones_own_are_made_and_listed(host: Host) -> None:
     ],
 )
 def test_what_is_no_repository_of_ones_own_is_refused(host: Host, name: str, error: str) -> None:
+    settings = loopback_settings(host.state)
+    write_settings(host.config, settings | {"fleet": {"source": "hosted"}})
     answer = host.run("fleet", "repository", "add", name)
     assert (answer.status, answer.error) == (2, f"iluvatar-pxe: {error}\n")
     assert not (host.state / "git").exists()

@@ -176,7 +176,7 @@ def test_tls_carries_it_all(site: Site) -> None:
         "GIT_CONFIG_KEY_0": "http.extraHeader",
         "GIT_CONFIG_VALUE_0": f"Authorization: {basic(site.writer)}",
     }
-    ada = Person(site.directory / "ada", url, **options)
+    ada = Person(site.directory / "ada", url, options)
     commit = ada.commit(GOOD)
     ada.push()
     assert site.tip() == commit

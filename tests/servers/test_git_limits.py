@@ -1,16 +1,15 @@
 """What a push or a client may cost: each limit ends it with a clear refusal, and the repository is as it was."""
 
-import socket
 import threading
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.git_site import (
     GOOD,
     NOTHING,
+    ServeGit,
     Site,
     answer_of,
     basic,
@@ -18,35 +17,21 @@ from support.git_site import (
     pack,
     pack_of,
     pkt,
-    serving,
+    serve_git,
     update,
 )
 from support.repositories import Person
 from support.waiting import PATIENCE, wait_until
 from support.web import Response
 
-from iluvatar_pxe.servers.http_git_relay import GitLimits
-
 MIB = 1 << 20
 COMMIT, TREE, BLOB = 1, 2, 3
-Serve = Callable[..., Site]
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Return a function that serves with limits; at the end nothing runs any more, and nothing is broken."""
-    with ExitStack() as stack:
-        sites: list[Site] = []
-
-        def start(max_push: int = 128, **limits: float) -> Site:
-            found = stack.enter_context(serving(tmp_path, GitLimits(**limits), max_push=max_push))  # type: ignore[arg-type]
-            sites.append(found)
-            return found
-
+def serve(tmp_path: Path) -> Iterator[ServeGit]:
+    with serve_git(tmp_path) as start:
         yield start
-        for site in sites:
-            site.wait_until_idle()
-            assert site.is_sound()
 
 
 def pushed(site: Site) -> tuple[Person, str]:
@@ -62,7 +47,7 @@ def disk(site: Site) -> int:
 
 
 @pytest.mark.parametrize("part", ["head", "middle", "checksum", "end", "all"])
-def test_a_corrupt_pack_is_refused(serve: Serve, part: str) -> None:
+def test_a_corrupt_pack_is_refused(serve: ServeGit, part: str) -> None:
     site = serve()
     ada = site.person()
     commit = ada.commit(GOOD)
@@ -80,7 +65,7 @@ def test_a_corrupt_pack_is_refused(serve: Serve, part: str) -> None:
     assert site.tip() == ""
 
 
-def test_an_object_that_is_missing_is_told(serve: Serve) -> None:
+def test_an_object_that_is_missing_is_told(serve: ServeGit) -> None:
     site = serve()
     _, commit = pushed(site)
     answer = site.push_by_hand(update("1" * 40, old=commit) + pack())
@@ -89,7 +74,7 @@ def test_an_object_that_is_missing_is_told(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("kind", [COMMIT, TREE])
-def test_an_object_that_says_to_be_enormous_takes_no_memory(serve: Serve, kind: int) -> None:
+def test_an_object_that_says_to_be_enormous_takes_no_memory(serve: ServeGit, kind: int) -> None:
     """Git would allocate what it says, 64 GiB, before it reads one octet."""
     site = serve()
     bomb = object_head(kind, 64 << 30) + zlib.compress(bytes(MIB))
@@ -98,7 +83,7 @@ def test_an_object_that_says_to_be_enormous_takes_no_memory(serve: Serve, kind: 
     assert site.tip() == ""
 
 
-def test_what_inflates_takes_no_more_of_the_disk_than_was_sent(serve: Serve) -> None:
+def test_what_inflates_takes_no_more_of_the_disk_than_was_sent(serve: ServeGit) -> None:
     site = serve(max_push=4)
     ada, first = pushed(site)
     before = disk(site)
@@ -111,7 +96,7 @@ def test_what_inflates_takes_no_more_of_the_disk_than_was_sent(serve: Serve) -> 
     assert disk(site) - before < MIB
 
 
-def test_a_push_that_is_too_large_is_refused_before_it_is_sent(serve: Serve) -> None:
+def test_a_push_that_is_too_large_is_refused_before_it_is_sent(serve: ServeGit) -> None:
     site = serve(max_push=1)
     with site.pushing(update("1" * 40), length=2 * MIB) as sock:
         answer = answer_of(sock)
@@ -119,7 +104,7 @@ def test_a_push_that_is_too_large_is_refused_before_it_is_sent(serve: Serve) -> 
     assert answer.text == "413: more than 1 MiB at a time are not taken; see [git] max_push\n"
 
 
-def test_a_push_that_becomes_too_large_is_stopped(serve: Serve) -> None:
+def test_a_push_that_becomes_too_large_is_stopped(serve: ServeGit) -> None:
     """As chunks and compressed, as the real git sends it, so that nobody knows before."""
     site = serve(max_push=1)
     ada, commit = pushed(site)
@@ -131,7 +116,7 @@ def test_a_push_that_becomes_too_large_is_stopped(serve: Serve) -> None:
     assert site.tip() == commit
 
 
-def test_a_gzipped_bomb_is_counted_as_what_it_becomes(serve: Serve) -> None:
+def test_a_gzipped_bomb_is_counted_as_what_it_becomes(serve: ServeGit) -> None:
     site = serve(max_push=1)
     deflated = zlib.compressobj(wbits=31)
     image = object_head(BLOB, 40 * MIB) + zlib.compress(bytes(40 * MIB), level=0)
@@ -145,7 +130,7 @@ def test_a_gzipped_bomb_is_counted_as_what_it_becomes(serve: Serve) -> None:
     assert site.web.send(head.encode() + body).status == 413
 
 
-def test_a_fetch_that_says_too_much_is_refused(serve: Serve) -> None:
+def test_a_fetch_that_says_too_much_is_refused(serve: ServeGit) -> None:
     site = serve(negotiation=1000)
     pushed(site)
     wants = pkt(b"command=fetch") + b"0001" + pkt(b"have " + b"1" * 40) * 100
@@ -157,7 +142,7 @@ def test_a_fetch_that_says_too_much_is_refused(serve: Serve) -> None:
     assert site.web.send(head.encode() + wants).status == 413
 
 
-def test_a_disk_that_is_full_is_told_before_anything_is_written(serve: Serve) -> None:
+def test_a_disk_that_is_full_is_told_before_anything_is_written(serve: ServeGit) -> None:
     site = serve(reserve=1 << 60)
     ada = site.person()
     ada.commit(GOOD)
@@ -169,90 +154,7 @@ def test_a_disk_that_is_full_is_told_before_anything_is_written(serve: Serve) ->
     assert site.tip() == ""
 
 
-HANG = "exec sleep 1000"
-DEAF = 'trap "" TERM; while :; do sleep 1000; done'
-CHATTY = "echo looking >&2; exec sleep 1000"
-
-
-def hooked(site: Site, name: str, script: str) -> Person:
-    """Return somebody who is about to push to a repository with a hook of its own."""
-    hooks = site.host("apps") / "hooks"
-    hooks.mkdir()
-    (hooks / name).write_text(f"#!/bin/sh\n{script}\n")
-    (hooks / name).chmod(0o755)
-    ada = site.person(name="apps")
-    ada.commit(GOOD)
-    return ada
-
-
-@pytest.mark.parametrize("script", [HANG, DEAF])
-def test_a_hook_that_hangs_is_killed(serve: Serve, script: str) -> None:
-    site = serve(git=0.2)
-    assert "HTTP 504" in hooked(site, "pre-receive", script).push(check=False)
-    assert site.tip("apps") == ""
-    site.wait_until_idle()
-    assert site.is_sound("apps")
-
-
-def test_a_hook_that_hangs_when_it_has_said_something_is_told_on_the_terminal(serve: Serve) -> None:
-    site = serve(git=1.0)
-    shown = [line.rstrip() for line in hooked(site, "pre-receive", CHATTY).push(check=False).splitlines()]
-    told = "git did not end in time; fetch, to see whether the push was accepted"
-    assert shown[:2] == ["remote: looking", f"remote: iluvatar-pxe: {told}"]
-    assert site.tip("apps") == ""
-
-
-def test_what_a_hook_has_left_behind_ends_with_the_request(serve: Serve) -> None:
-    """It has our pipes, so that git and the client would wait for it."""
-    site = serve(git=1.0)
-    ada = hooked(site, "post-receive", "sleep 1000 & exit 0")
-    ada.push(check=False)
-    assert site.tip("apps"), "the push itself was through"
-
-
-def test_a_client_that_sends_no_more_is_given_up(serve: Serve) -> None:
-    site = serve(body=0.2)
-    with site.pushing(update("1" * 40) + b"PACK", length=1000) as sock:
-        answer = answer_of(sock)
-    assert answer.status == 408
-    assert site.tip() == ""
-
-
-@pytest.mark.parametrize("how", [socket.SHUT_RDWR, None])
-def test_a_client_that_goes_away_takes_its_push_with_it(serve: Serve, how: int | None) -> None:
-    site = serve()
-    ada = site.person()
-    commit = ada.commit({**GOOD, "image": "".join(map(str, range(100_000)))})
-    body = update(commit) + pack_of(ada.directory)
-    with site.pushing(body[: len(body) // 2], length=len(body)) as sock:
-        wait_until(lambda: [*site.fleet.glob("objects/tmp_objdir-*/pack/tmp_pack_*")], "git to take it")
-        if how is not None:
-            sock.shutdown(how)
-    site.wait_until_idle()
-    assert site.tip() == ""
-
-
-def test_a_client_that_goes_away_takes_its_fetch_with_it(serve: Serve) -> None:
-    site = serve()
-    site.host("big")
-    ada = site.person(name="big")
-    ada.git("config", "core.compression", "0")
-    ada.commit({"image": "0123456789abcdef" * (2 * MIB)})
-    ada.push()
-    wants = pkt(b"command=fetch") + b"0001" + pkt(f"want {site.tip('big')}".encode()) + pkt(b"done") + b"0000"
-    head = (
-        "POST /git/big.git/git-upload-pack HTTP/1.1\r\nHost: 127.0.0.1\r\nGit-Protocol: version=2\r\n"
-        f"Authorization: {basic(site.reader)}\r\nContent-Type: application/x-git-upload-pack-request\r\n"
-        f"Content-Length: {len(wants)}\r\n\r\n"
-    )
-    with site.web.connect(receive_buffer=4096) as sock:
-        sock.sendall(head.encode() + wants)
-        assert sock.recv(1000).startswith(b"HTTP/1.1 200")
-        assert site.processes(), "it is not through"
-    site.wait_until_idle()
-
-
-def test_only_so_many_are_served_at_a_time(serve: Serve) -> None:
+def test_only_so_many_are_served_at_a_time(serve: ServeGit) -> None:
     site = serve(backends=1, turn=0.2)
     with site.pushing(update("1" * 40), length=1000):
         wait_until(site.processes, "it to be served")
@@ -267,7 +169,7 @@ def test_only_so_many_are_served_at_a_time(serve: Serve) -> None:
     pushed(site)
 
 
-def test_those_who_wait_get_their_turn(serve: Serve) -> None:
+def test_those_who_wait_get_their_turn(serve: ServeGit) -> None:
     site = serve(backends=1)
     answers: list[Response] = []
     first = site.pushing(update("1" * 40), length=1000)
@@ -284,19 +186,9 @@ def test_those_who_wait_get_their_turn(serve: Serve) -> None:
     assert [answer.status for answer in answers] == [200]
 
 
-def test_a_stop_of_the_daemon_ends_what_runs(serve: Serve) -> None:
-    site = serve()
-    ada = site.person()
-    commit = ada.commit(GOOD)
-    body = update(commit) + pack_of(ada.directory)
-    with site.pushing(body[:-10], length=len(body)):
-        wait_until(site.processes, "it to be served")
-        site.web.call(site.web.server.close(0.2))
-        site.wait_until_idle()
-    assert site.tip() == ""
-
-
-def test_a_daemon_without_git_says_so(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_daemon_without_git_says_so(
+    serve: ServeGit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     site = serve()
     monkeypatch.setenv("PATH", str(tmp_path))
     answer = site.push_by_hand(update(NOTHING))

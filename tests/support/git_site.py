@@ -7,9 +7,10 @@ import socket
 import struct
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from support.ports import free_port
 from support.repositories import Person, git
@@ -95,9 +96,9 @@ class Site:
         sock.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         return sock
 
-    def push_by_hand(self, body: bytes, **options: str | int) -> Response:
+    def push_by_hand(self, body: bytes, token: str | None = None) -> Response:
         """Post a push by hand, and return what comes."""
-        with self.pushing(body, **options) as sock:  # type: ignore[arg-type]
+        with self.pushing(body, token=token) as sock:
             return answer_of(sock)
 
     def processes(self) -> list[int]:
@@ -160,6 +161,28 @@ def serving(
     with Web(directory, Fleet(), settings, routes=routes) as web:
         yield Site(directory, web, clock, repositories, reader, writer)
     assert not web.failures
+
+
+class ServeGit(Protocol):
+    """Serves with other limits than usual."""
+
+    def __call__(self, max_push: int = 128, **limits: float) -> Site: ...
+
+
+@contextmanager
+def serve_git(directory: Path) -> Iterator[ServeGit]:
+    """Yield what serves; at the end nothing runs any more for anybody, and nothing is broken."""
+    with ExitStack() as stack:
+        sites: list[Site] = []
+
+        def start(max_push: int = 128, **limits: Any) -> Site:
+            sites.append(stack.enter_context(serving(directory, GitLimits(**limits), max_push=max_push)))
+            return sites[-1]
+
+        yield start
+        for site in sites:
+            site.wait_until_idle()
+            assert site.is_sound()
 
 
 def pkt(line: bytes) -> bytes:

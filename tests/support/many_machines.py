@@ -1,6 +1,6 @@
-"""Many machines that netboot again and again: ``python many_machines.py SERVER_ADDRESS HTTP_PORT MAC…``.
+"""Many machines that netboot again and again: ``python many_machines.py SERVER_ADDRESS HTTP_PORT FIRST MAC…``.
 
-The card of the N-th MAC, from 0, is the interface ``mN`` with the address 10.77.0.(100 + N). Each machine does what
+The card of the N-th MAC, from FIRST, is the interface ``mN`` with the address 10.77.0.(100 + N). Each machine does what
 firmware, iPXE and Talos do, in a thread of its own: asks for a boot by DHCP, for its script, waits out the countdown
 it is told and confirms, fetches its configuration, and begins anew; what fails is tried again. Prints a JSON line
 for each boot that came to its end. Stands in for real firmware, of which two cores cannot run so many.
@@ -28,8 +28,8 @@ _printing = threading.Lock()
 
 
 def main() -> None:
-    server, port, *macs = sys.argv[1:]
-    for number, mac in enumerate(macs):
+    server, port, first, *macs = sys.argv[1:]
+    for number, mac in enumerate(macs, int(first)):
         threading.Thread(target=boot_for_ever, args=(server, int(port), number, mac), daemon=True).start()
     threading.Event().wait()
 
