@@ -20,6 +20,7 @@ Purge = Annotated[bool, typer.Option("--purge", help="Remove state and settings 
 def install(root: Root = Path("/")) -> None:
     """Put the systemd service in place and start it; may be repeated, as after an upgrade."""
     _carry_out(Installation(_checked(root)).install())
+    say(["", "The keys to your fleet's repository are shown once, by: sudo iluvatar-pxe fleet init"])
 
 
 def uninstall(*, purge: Purge = False, root: Root = Path("/")) -> None:

@@ -134,6 +134,11 @@ _QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJ
 def last_line(complaint: str, status: int) -> str:
     """Return the line in which git says what is wrong; the rest are hints."""
     lines = [line.strip() for line in complaint.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote: ", "!"))]
-    chosen = (telling or lines or [f"ended with status {status}"])[-1]
-    return "".join(char if char.isprintable() else " " for char in chosen)[:300]
+    own = [line for line in lines if not line.startswith(_OF_SSH)]
+    telling = [line for line in own if line.startswith(("fatal:", "error:", "remote: ", "!"))]
+    chosen = (telling or own or lines or [f"ended with status {status}"])[-1]
+    return "".join(char if char.isprintable() else " " for char in chosen)[:300].rstrip(".")
+
+
+_OF_SSH = ("fatal: Could not read from remote repository", "Please make sure you have", "and the repository exists")
+"""What git says where ssh has said why in the line before."""

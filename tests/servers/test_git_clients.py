@@ -12,7 +12,7 @@ from support.repositories import Person, git
 
 LAST = "remote: nothing was accepted; correct it and push again"
 MIB = 1 << 20
-MOST_GROWTH = 48 * MIB
+MOST_GROWTH = 24 * MIB
 """Of this process, which serves here as well as it tests."""
 
 

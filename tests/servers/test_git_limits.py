@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.git_site import (
     GOOD,
     NOTHING,
@@ -23,6 +24,8 @@ from support.git_site import (
 from support.repositories import Person
 from support.waiting import PATIENCE, wait_until
 from support.web import Response
+
+from iluvatar_pxe.servers import ratelimit
 
 MIB = 1 << 20
 COMMIT, TREE, BLOB = 1, 2, 3
@@ -74,11 +77,17 @@ def test_an_object_that_is_missing_is_told(serve: ServeGit) -> None:
 
 
 @pytest.mark.parametrize("kind", [COMMIT, TREE])
-def test_an_object_that_says_to_be_enormous_takes_no_memory(serve: ServeGit, kind: int) -> None:
-    """Git would allocate what it says, 64 GiB, before it reads one octet."""
+def test_an_object_that_says_to_be_enormous_takes_no_memory(
+    serve: ServeGit, kind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git allocates what it says, before it reads one octet."""
+    monkeypatch.setattr(ratelimit, "_limiters", {})
     site = serve()
-    bomb = object_head(kind, 64 << 30) + zlib.compress(bytes(MIB))
-    answer = site.push_by_hand(update("1" * 40) + pack(bomb))
+    bomb = object_head(kind, 4 << 30) + zlib.compress(bytes(MIB))
+    with capture_logs() as logs:
+        answer = site.push_by_hand(update("1" * 40) + pack(bomb))
+        wait_until(lambda: [line for line in logs if line["event"] == "git.complaint"], "git to complain")
+    assert "Out of memory" in str(logs)
     assert b"unpack index-pack" in answer.body
     assert site.tip() == ""
 

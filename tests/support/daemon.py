@@ -174,6 +174,17 @@ class Daemon:
             with error:
                 return error.code, error.read()
 
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Post ``body``, and return the status."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", body, dict(headers))
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                status: int = answer.status
+                return status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
     def ready(self) -> tuple[int, dict[str, Any]]:
         """Return status and report of ``/readyz``."""
         status, body = self.get("/readyz")

@@ -25,10 +25,9 @@ class Hosted(Daemon):
     """On loopback, where nobody can boot in earnest: what is to be served is asked for by HTTP."""
 
     def __init__(self, directory: Path, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        source = {"fleet": {"source": "hosted"}} | {
-            section: dict(keys) for section, keys in (settings or {}).items()
-        }
-        super().__init__(directory, source)
+        own = {section: dict(keys) for section, keys in (settings or {}).items()}
+        own["fleet"] = {"source": "hosted", **own.get("fleet", {})}
+        super().__init__(directory, own)
         for name in (KERNEL, INITRAMFS, "ipxe/snponly.efi"):
             (self.assets / name).parent.mkdir(parents=True, exist_ok=True)
             (self.assets / name).write_bytes(b"boot file")
