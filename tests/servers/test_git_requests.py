@@ -17,6 +17,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with serving(directory) as running:
         (running.repositories / ".hidden.git").mkdir()
         (running.repositories / "file.git").write_text("")
+        (running.repositories / "empty.git").mkdir()
         yield running
         assert running.is_sound()
 
@@ -167,6 +168,13 @@ def test_a_body_that_is_not_what_it_says_is_refused(site: Site, header: str, bod
     )
     answer = site.web.send(head.encode() + body)
     assert answer.status == 400
+    assert answer.is_one_line
+    site.wait_until_idle()
+
+
+def test_a_directory_that_is_no_repository_is_told(site: Site) -> None:
+    answer = get(site, "/git/empty.git/info/refs?service=git-upload-pack")
+    assert answer.status == 502
     assert answer.is_one_line
     site.wait_until_idle()
 

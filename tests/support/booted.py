@@ -39,6 +39,9 @@ printf '%s\\n' '#!{HOME}/bin/python' 'from iluvatar_pxe.__main__ import main' 'm
 chmod 755 {PROGRAM}
 mount -t tmpfs -o mode=755 run /run
 mkdir /run/etc /run/units && cp -a /etc/. /run/etc && mount --bind /run/etc /etc
+# The service may not look where the Python of this checkout says that its library is.
+mkdir -p /var/cache/ldconfig && mount -t tmpfs ldconfig /var/cache/ldconfig
+echo {HOME}/python/lib >/etc/ld.so.conf.d/000-python.conf && ldconfig
 rm -rf /etc/systemd/system /etc/systemd/network && mkdir /etc/systemd/system
 cp {_UNITS}/*.target {_UNITS}/*.slice /run/units && mount --bind /run/units {_UNITS}
 mount -t tmpfs generators /usr/lib/systemd/system-generators
