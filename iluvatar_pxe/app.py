@@ -225,15 +225,11 @@ def _make_directory(directory: Path) -> None:
 
 
 def shown_once() -> bool:
-    """Say whether standard output is read by a person now, and not kept: the journal keeps all it gets.
+    """Say whether a person reads standard output now, and nobody keeps it: what a service prints stays in a log.
 
-    systemd tells by JOURNAL_STREAM which file the journal is (systemd.exec(5)).
+    systemd gives every process of a unit an INVOCATION_ID (systemd.exec(5)), terminals in a desktop session among them.
     """
-    try:
-        status = os.fstat(sys.stdout.fileno())
-    except (OSError, ValueError):
-        return False
-    return os.environ.get("JOURNAL_STREAM") != f"{status.st_dev}:{status.st_ino}"
+    return sys.stdout.isatty() or "INVOCATION_ID" not in os.environ
 
 
 async def _first_keys(settings: Settings, home: Home) -> FirstKeys:

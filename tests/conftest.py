@@ -3,6 +3,7 @@
 The tables are printed here, not in e2e: tests may run in workers, and the process that prints loads only this file.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from hypothesis import HealthCheck, settings
 from iluvatar_pxe.lab.stages import REFERENCE, stage_table
 
 LAST_STAGE = "config fetched"
+
+os.environ.pop("INVOCATION_ID", None)  # whoever runs the tests may be a service; what they start is none
 
 # Other workers need the processor, too: a slow example is no fault.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -140,5 +140,9 @@ def last_line(complaint: str, status: int) -> str:
     return "".join(char if char.isprintable() else " " for char in chosen)[:300].rstrip(".")
 
 
-_OF_SSH = ("fatal: Could not read from remote repository", "Please make sure you have", "and the repository exists")
+_OF_SSH = (
+    "fatal: Could not read from remote repository",
+    "Please make sure you have",
+    "and the repository exists",
+)
 """What git says where ssh has said why in the line before."""

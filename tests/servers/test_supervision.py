@@ -16,6 +16,7 @@ from support.daemon import HERE, Daemon, loopback_settings
 from support.waiting import wait_until
 
 from iluvatar_pxe.app import App
+from iluvatar_pxe.gitops.starter import plant_starter_fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.servers.self_check import SelfCheck, parse_udp_sockets
 from iluvatar_pxe.servers.service_manager import ServiceManager
@@ -110,6 +111,7 @@ def test_it_asks_for_more_descriptors_than_a_process_is_given(tmp_path: Path) ->
 @asynccontextmanager
 async def running(directory: Path) -> AsyncIterator[App]:
     """Run the parts that can be asked."""
+    plant_starter_fleet(directory / "fleet")
     app = await App.build(Settings.model_validate(loopback_settings(directory)))
     await app._bind()
     serving = asyncio.create_task(app.tftp.run())

@@ -65,7 +65,8 @@ def test_it_has_no_more_rights_than_it_needs(host: Booted) -> None:
 
 def test_a_second_install_changes_nothing(host: Booted) -> None:
     before = main_process(host)
-    lines = host.command("install").splitlines()
+    *lines, _, keys = host.command("install").splitlines()
+    assert keys.endswith("sudo iluvatar-pxe fleet init")
     assert len(lines) == 9
     assert {line.rpartition(": ")[2] for line in lines} == {"unchanged"}, lines
     assert main_process(host) == before
@@ -88,7 +89,7 @@ def test_an_image_gets_the_files_and_nothing_is_started(host: Booted) -> None:
     (image / "etc").mkdir(parents=True)
     told = host.command("install", "--root", "/run/image")
     assert "/run/image/var/lib/iluvatar-pxe: made" in told
-    assert told.endswith("iluvatar-pxe.service: not started, for systemd does not run here\n")
+    assert "iluvatar-pxe.service: not started, for systemd does not run here\n" in told
     unit = (image / "etc/systemd/system/iluvatar-pxe.service").read_text()
     assert f"\nExecStart={PROGRAM} serve\n" in unit
     assert (image / "etc/systemd/system/multi-user.target.wants/iluvatar-pxe.service").is_symlink()
@@ -114,15 +115,43 @@ def test_root_commands_it_and_leaves_nothing_of_its_own(host: Booted) -> None:
     assert others == "", "the service can write all of it"
 
 
-def test_a_reload_is_seen_and_a_fault_is_the_status(host: Booted) -> None:
-    before = main_process(host)
-    fleet = host.outside(f"{STATE}/fleet/fleet.yaml")
-    fleet.write_text("colour: red\n")
-    host.run("systemctl", "reload", "iluvatar-pxe")
-    wait_until(
-        lambda: host.shown("StatusText").startswith(f"fleet: {STATE}/fleet/fleet.yaml:1: colour"), "it"
+def test_the_fleet_is_hosted_and_its_keys_are_in_no_journal(host: Booted) -> None:
+    """What was a plain directory before is in Git; root looks at it and pushes to it, and the service can write all of it."""
+    told = host.command("fleet", "init")
+    token, key = re.search(r"ilu_\S+", told), re.search(r"AGE-SECRET-KEY-1\S+", told)
+    assert token
+    assert key
+    assert host.run("cat", f"{STATE}/fleet.before-git/fleet.yaml") == "domain: mine.example\n"
+    url = f"https://owner:{token[0]}@{ADDRESS}:8443/git/fleet.git"
+    host.run(
+        *("sh", "-ec"),
+        f"cd /tmp && export GIT_SSL_CAINFO={STATE}/tls/ca.crt HOME=/tmp"
+        f" && git clone --quiet {url} clone && cd clone"
+        " && git config user.name Ada && git config user.email ada@example.org"
+        " && echo 'domain: other.example' >fleet.yaml && git commit --quiet --all --message other && git push --quiet",
     )
-    fleet.write_text("domain: mine.example\n")
+    wait_until(lambda: '"subject": "other"' in log_of(host), "the push to be in force")
+    assert host.command("fleet", "diff") == "Nothing changes for any machine.\n"
+    assert host.command("check").count(" ok\n") == 4
+    assert token[0] not in log_of(host)
+    assert key[0] not in log_of(host)
+    assert host.run("find", STATE, "!", "-user", "iluvatar-pxe") == ""
+
+
+def test_a_reload_is_seen_and_a_fault_is_the_status(host: Booted) -> None:
+    """Somebody with the disk in hand puts a faulty commit on the branch, and takes it back."""
+    before = main_process(host)
+    git = f"git -c safe.directory=* -C {STATE}/git/fleet.git"
+    user = "-c user.name=x -c user.email=x@x"
+    host.run(
+        *("sh", "-ec"),
+        f"tree=$(printf '100644 blob %s\\tfleet.yaml\\n' $(echo 'colour: red' | {git} hash-object -w --stdin) | {git} mktree)"
+        f" && {git} tag good main && {git} update-ref refs/heads/main $({git} {user} commit-tree $tree -p main -m x)"
+        f" && chown -R iluvatar-pxe: {STATE}/git",
+    )
+    host.run("systemctl", "reload", "iluvatar-pxe")
+    wait_until(lambda: "fleet.yaml:1: colour: no such key" in host.shown("StatusText"), "it")
+    host.run("sh", "-ec", f"{git} update-ref refs/heads/main good && chown -R iluvatar-pxe: {STATE}/git")
     host.run("systemctl", "reload", "iluvatar-pxe")
     wait_until(lambda: host.shown("StatusText").startswith("0 machines"), "it to be well again")
     assert main_process(host) == before

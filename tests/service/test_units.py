@@ -65,4 +65,11 @@ def test_the_settings_file_has_every_key_with_its_default(monkeypatch: pytest.Mo
         section: {key: places.get((section, key), value) for key, value in keys.items()}
         for section, keys in defaults.model_dump(mode="json").items()
     }
-    assert uncommented() == expected
+    assert Settings.model_validate(uncommented()).model_dump(mode="json") == expected
+
+
+def test_the_settings_file_names_every_key() -> None:
+    text = (UNITS / "config.toml").read_text()
+    for section, keys in Settings().model_dump().items():
+        part = text.partition(f"[{section}]\n")[2].partition("\n[")[0]
+        assert {key for key in keys if not re.search(rf"^# ?{key} = ", part, re.MULTILINE)} == set(), section
