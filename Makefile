@@ -7,10 +7,10 @@ BIN := .venv/bin
 PACKAGES := python3-venv ipxe git
 LAB_PACKAGES := iproute2 util-linux dnsmasq-base \
 	qemu-system-x86 seabios ipxe-qemu ovmf qemu-system-arm qemu-efi-aarch64
-TEST_PACKAGES := $(LAB_PACKAGES) curl sqlite3 openssh-client openssh-server \
+TEST_PACKAGES := $(LAB_PACKAGES) curl openssl sqlite3 openssh-client openssh-server \
 	busybox-static cpio systemd tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu
 
-.PHONY: setup setup-test packages run demo stand-ins test test-long check format lock clean
+.PHONY: setup setup-test packages run demo stand-ins stand-in-fleet test test-long check format lock clean
 
 define install_packages
 	@missing=$$(for package in $(1); do \
@@ -69,11 +69,20 @@ demo: stand-ins
 
 ifdef STAND_INS
 run: stand-ins
-run: export ILUVATAR_PXE_FLEET__SOURCE := $(STAND_INS_DIRECTORY)/fleet
+run: stand-in-fleet
 run: export ILUVATAR_PXE_ASSETS__DIRECTORY := $(STAND_INS_DIRECTORY)/assets
 run: export ILUVATAR_PXE_STATE__DIRECTORY := $(STAND_INS_DIRECTORY)/state
 run: export ILUVATAR_PXE_CONTROL__SOCKET := $(STAND_INS_DIRECTORY)/state/control.sock
 endif
+
+ifdef AS_REAL
+run: export ILUVATAR_PXE_SIMULATE__AS_REAL := true
+endif
+
+# What the daemon takes into its repository at its first start.
+stand-in-fleet: stand-ins
+	@test -d $(STAND_INS_DIRECTORY)/state/git || { mkdir -p $(STAND_INS_DIRECTORY)/state && \
+		rm -rf $(STAND_INS_DIRECTORY)/state/fleet && cp -r $(STAND_INS_DIRECTORY)/fleet $(STAND_INS_DIRECTORY)/state/fleet; }
 
 # A process per processor, and not so many that emulated firmware starves.
 test: setup-test check

@@ -36,6 +36,7 @@ from iluvatar_pxe.servers.neighbours import Neighbours
 from iluvatar_pxe.servers.operations import Operations
 from iluvatar_pxe.servers.pace import Pace
 from iluvatar_pxe.servers.pi_files import PiFiles
+from iluvatar_pxe.servers.played_desk import PlayedDesk
 from iluvatar_pxe.servers.rehearsal_desk import RehearsalDesk
 from iluvatar_pxe.servers.self_check import SelfCheck
 from iluvatar_pxe.servers.service_manager import ServiceManager
@@ -83,6 +84,7 @@ class App:
                 "database": lambda: inventory.health,
                 "fleet": lambda: self.declared.problem,
                 "network": lambda: self.watch.problem,
+                "tls": lambda: certificates.problem,
             },
             programs=self.programs,
         )
@@ -115,8 +117,11 @@ class App:
         await inventory.open()
         neighbours = Neighbours()
         desk = Desk(Fleet(), inventory, catalogue, neighbours.mac_of)
-        if not settings.simulate.as_real:
-            desk.rehearsal = RehearsalDesk(desk, inventory)
+        desk.rehearsal = (
+            PlayedDesk(desk, inventory, neighbours.is_own)
+            if settings.simulate.as_real
+            else RehearsalDesk(desk, inventory)
+        )
         tickets = TicketOffice(key, time.monotonic)
         app = cls(settings, neighbours, inventory, desk, tickets, home, certificates)
         await app.declared.start()

@@ -63,5 +63,7 @@ def _explain(fault: ErrorDetails, location: Location, key: str) -> str:
         return f"{key}: holds no keys; write 'key: value' lines below it"
     if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
         return f"{key}: input should be a valid string; put it in quotes"
+    if fault["type"] == "tuple_type":
+        return f"{key}: input should be a list; write '- item' lines below it, or [item, item]"
     text = fault["msg"].removeprefix("Value error, ")
     return f"{key + ': ' if key else ''}{text[0].lower()}{text[1:]}"

@@ -71,7 +71,7 @@ class GitAssigner:
         """Commit what the fleet's files do not say yet, and record it."""
         listed = listed_as(self._machine(machine_id), fleet)
         if listed is None or listed.file.role is None:
-            await self._enqueue(machine_id, place)
+            await asyncio.shield(self._enqueue(machine_id, place))
             fleet = self._keeper.in_force.fleet if self._keeper.in_force else fleet
             listed = listed_as(self._machine(machine_id), fleet)
         if listed is None:
@@ -81,13 +81,13 @@ class GitAssigner:
         return await self._inventory.assign(machine_id, decided, fleet)
 
     async def run(self) -> None:
-        """Commit what is waited for, until cancelled."""
+        """Commit what was asked for, until cancelled; also for those who have given up: they ask again."""
         while True:
             batch = [await self._waiting.get()]
             await asyncio.sleep(GATHER_SECONDS)
             while not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            await self._commit([one for one in batch if not one.outcome.done()])
+            await self._commit(batch)
 
     def bring_in(self, fleet: Fleet) -> None:
         """Have committed what the database decided and this fleet's files do not say."""
@@ -110,8 +110,6 @@ class GitAssigner:
         return outcome
 
     async def _commit(self, batch: list[_Waiting]) -> None:
-        if not batch:
-            return
         refused: dict[UUID, str] = {}
         try:
             retired = await self._inventory.retired_names()
@@ -142,8 +140,6 @@ class GitAssigner:
 
 def _settle(batch: list[_Waiting], errors: dict[UUID, IluvatarError]) -> None:
     for one in batch:
-        if one.outcome.done():  # given up meanwhile
-            continue
         if error := errors.get(one.machine_id):
             one.outcome.set_exception(error)
         else:

@@ -26,7 +26,8 @@ class Declared:
             return
         self._keeper = keeper = Keeper(home, self._office)
         if not home.read_only:
-            desk.assigner = self._assigner = GitAssigner(inventory, keeper)
+            self._assigner = GitAssigner(inventory, keeper)
+            desk.decide_by(self._assigner)
             self._office.bring_in = self._assigner.bring_in
         if settings.fleet.mirror and settings.fleet.source == HOSTED:
             remote = Remote.of(settings.fleet.mirror, settings.fleet, settings.state_directory)

@@ -52,7 +52,7 @@ class Desk:
         self.catalogue = catalogue
         self.mac_of = mac_of
         self.rehearsal: Desk | None = None
-        """Where simulated clients are served; None: here, as machines."""
+        """Where simulated clients are served."""
         self._said = Repeats()
         self._passers_by = RateLimiter(1.0, burst=MOST_PASSERS_BY)
 
@@ -69,6 +69,12 @@ class Desk:
         boots = machine is not None and self.inventory.asked_within(machine.id, FIRMWARE_SECONDS)
         is_played = self.rehearsal is not None and self.rehearsal.machine_at(address) is not None
         return self.facing(simulated=is_played and not boots)
+
+    def decide_by(self, assigner: Assigner) -> None:
+        """Have names and roles given by this assigner from now on."""
+        self.assigner = assigner
+        if self.rehearsal:
+            self.rehearsal.decide_by(assigner)
 
     def adopt(self, fleet: Fleet) -> None:
         """Put a fleet in force."""

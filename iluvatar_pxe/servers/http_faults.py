@@ -16,7 +16,7 @@ from iluvatar_pxe.servers.tickets import mask
 
 LONGEST_LINE = 300
 """Characters of a refusal; what a request says of itself may be repeated in it."""
-_KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE)
+_KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

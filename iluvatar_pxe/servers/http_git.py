@@ -14,7 +14,6 @@ from iluvatar_pxe.gitops.hosting import NAME, SUFFIX
 from iluvatar_pxe.gitops.tokens import Right, Tokens
 from iluvatar_pxe.servers.git_backend import Call
 from iluvatar_pxe.servers.http_context import client_of
-from iluvatar_pxe.servers.http_faults import one_line
 from iluvatar_pxe.servers.http_git_access import Access
 from iluvatar_pxe.servers.http_git_relay import LIMITS, GitLimits, Relay
 from iluvatar_pxe.settings import GitSettings
@@ -28,8 +27,6 @@ _PROTOCOL = re.compile(r"[a-z0-9=:.-]{1,100}")
 """The header Git-Protocol, such as ``version=2``; what else it says goes to no program."""
 _PROBE_OCTETS = 4
 """A client that is going to push more than fits in one request first sends an empty one."""
-_KEPT_HEADERS = (hdrs.WWW_AUTHENTICATE, hdrs.RETRY_AFTER)
-
 _log = structlog.get_logger()
 
 
@@ -75,28 +72,22 @@ class GitSite:
         return await self._respond(request, service, service)
 
     async def _respond(self, request: web.Request, tail: str, service: str) -> web.StreamResponse:
-        """Answer, or refuse with the headers that a client needs for its next attempt."""
-        try:
-            user = await self._access.check(request, _RIGHTS[service])
-            protocol = _PROTOCOL.fullmatch(request.headers.get("Git-Protocol", ""))
-            call = Call(
-                self._directory,
-                request.match_info["name"],
-                tail,
-                request.method,
-                service,
-                str(client_of(request)),
-                user,
-                protocol[0] if protocol else "",
-            )
-            if not await asyncio.to_thread(call.repository.is_dir):
-                raise web.HTTPNotFound(text=f"there is no repository {call.name}")
-            async with self._turn():
-                return await self._relay(request, call)
-        except web.HTTPException as error:
-            kept = {name: error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
-            text = one_line(error.status, error.text or error.reason)
-            return web.Response(status=error.status, text=text, headers=kept)
+        user = await self._access.check(request, _RIGHTS[service])
+        protocol = _PROTOCOL.fullmatch(request.headers.get("Git-Protocol", ""))
+        call = Call(
+            self._directory,
+            request.match_info["name"],
+            tail,
+            request.method,
+            service,
+            str(client_of(request)),
+            user,
+            protocol[0] if protocol else "",
+        )
+        if not await asyncio.to_thread(call.repository.is_dir):
+            raise web.HTTPNotFound(text=f"there is no repository {call.name}")
+        async with self._turn():
+            return await self._relay(request, call)
 
     async def _relay(self, request: web.Request, call: Call) -> web.StreamResponse:
         relay = Relay(request, call, self._limits, self._max_push)

@@ -42,6 +42,10 @@ class Neighbours:
         nearest_first = sorted(self._served, key=lambda one: address not in one.network)
         return next((mac for one in nearest_first if (mac := self._mac_on(one, address))), None)
 
+    def is_own(self, address: IPv4Address) -> bool:
+        """Say whether an address is this host's, who is nobody's neighbour."""
+        return address.is_loopback or any(one.address == address for one in self._served)
+
     def close(self) -> None:
         """Close the socket; the next question opens another."""
         if self._socket is not None:

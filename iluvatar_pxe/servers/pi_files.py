@@ -21,8 +21,8 @@ from iluvatar_pxe.servers.desk import Desk, sighting_of
 from iluvatar_pxe.servers.ratelimit import complain
 from iluvatar_pxe.servers.repeats import Repeats
 
-ASSIGN_SECONDS = 1.0
-"""How long a Pi waits for its name: it repeats a request after 2 s, and a refused file it asks for at its next try."""
+ASSIGN_SECONDS = 3.0
+"""How long a Pi waits for its name: a commit takes more than a second, and a file that is refused it asks for at its next boot."""
 _LONGEST_CMDLINE = 4096
 
 

@@ -9,6 +9,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.masking import mask_arguments, mask_secrets
+from iluvatar_pxe.servers.assigner import Assigner
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.standing import Standing
 
@@ -25,6 +26,9 @@ class RehearsalDesk(Desk):
     def __init__(self, desk: Desk, inventory: Inventory) -> None:
         """Rehearse on top of what ``desk`` has in force and ``inventory`` knows."""
         super().__init__(desk.fleet, Rehearsal(inventory), desk.catalogue, _no_card)
+
+    def decide_by(self, assigner: Assigner) -> None:
+        """Give names in memory all the same."""
 
     def standing(self, sighting: Sighting) -> Standing:  # noqa: ARG002 - Desk's signature
         """Believe it."""

@@ -40,7 +40,7 @@ def test_it_is_ready_and_serves(daemon: Daemon) -> None:
     status, report = daemon.ready()
     assert status == 200
     assert report["ready"] is True
-    assert report["parts"] == dict.fromkeys(("assets", "database", "fleet", "network"), "ok")
+    assert report["parts"] == dict.fromkeys(("assets", "database", "fleet", "network", "tls"), "ok")
     assert set(report["programs"]) == {
         "bios-x86_64",
         "uefi-x86_64",

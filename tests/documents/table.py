@@ -17,6 +17,8 @@ class Where(Enum):
     """A checkout on a host of its own; what is typed begins a daemon that runs until it is ended."""
     RUN = auto()
     """The same, beside ``sudo make run``."""
+    GIT = auto()
+    """The same, beside ``sudo make run STAND_INS=1 AS_REAL=1``; git's questions are answered with the token it printed."""
     OTHER_HOST = auto()
     """Another host, while ``sudo make run STAND_INS=1`` runs on the first."""
     NAMED = auto()
@@ -84,11 +86,54 @@ COMMANDS = {
         Where.INSTALLED,
         typed="SYSTEMD_EDITOR=true script --quiet --return --command 'systemctl edit iluvatar-pxe' /dev/null",
     ),
-    "sudo iluvatar-pxe fleet validate": How(
-        Where.INSTALLED, typed="/usr/local/bin/iluvatar-pxe fleet validate"
+    # its fleet in Git
+    "sudo iluvatar-pxe fleet init": How(Where.INSTALLED, r"(?s)ilu_\S{43}.*AGE-SECRET-KEY-1"),
+    "sudo iluvatar-pxe check": How(Where.INSTALLED, "fleet: +ok"),
+    "iluvatar-pxe check": How(Where.NAMED),
+    "iluvatar-pxe fleet validate": How(Where.INSTALLED, "valid: 0 machines, 2 rules"),
+    "sudo iluvatar-pxe fleet token add ada --write": How(
+        Where.INSTALLED, "Token ada, which may read and write"
     ),
-    "iluvatar-pxe fleet validate [DIRECTORY]": How(Where.INSTALLED),
-    "sudo systemctl reload iluvatar-pxe": How(Where.INSTALLED),
+    "sudo iluvatar-pxe fleet token add backup": How(Where.INSTALLED, "Token backup, which may read"),
+    "sudo iluvatar-pxe fleet token list": How(Where.INSTALLED, r"(?s)ada +write.*backup +read"),
+    "sudo iluvatar-pxe fleet token revoke backup": How(Where.INSTALLED, "worth nothing"),
+    "sudo iluvatar-pxe fleet repository add apps": How(Where.INSTALLED, r"/git/apps\.git"),
+    "sudo iluvatar-pxe fleet repository list": How(Where.INSTALLED, r"(?s)apps .*fleet "),
+    "iluvatar-pxe fleet diff": How(Where.INSTALLED, "Nothing changes for any machine"),
+    "sudo iluvatar-pxe fleet diff try": How(
+        Where.INSTALLED, "Nothing changes", typed="iluvatar-pxe fleet diff main"
+    ),
+    "sudo iluvatar-pxe fleet argocd arda": How(
+        Where.INSTALLED, '"argocd.argoproj.io/secret-type": "repository"'
+    ),
+    "sudo iluvatar-pxe fleet recover --key FILE": How(
+        Where.TEST, "tests/servers/test_fleet_in_git.py::test_a_new_host_opens_what_is_sealed"
+    ),
+    "sudo sqlite3 -header -column /var/lib/iluvatar-pxe/inventory.db 'SELECT * FROM fleet_history'": How(
+        Where.INSTALLED, r"at +commit +outcome +author +subject +machine +change"
+    ),
+    "curl --output ca.crt http://127.0.0.1:8080/ca.crt": How(Where.GIT),
+    "git -c http.sslCAInfo=ca.crt clone https://127.0.0.1:8443/git/fleet.git": How(
+        Where.GIT, typed="git -c http.sslCAInfo=ca.crt clone https://127.0.0.1:8443/git/fleet.git by-tls"
+    ),
+    "git push origin HEAD:try": How(
+        Where.GIT, typed="git -C by-tls -c http.sslCAInfo=../ca.crt push origin HEAD:try"
+    ),
+    "git config receive.denyNonFastForwards false": How(Where.NOT_HERE, "a setting of git's own"),
+    "sudo make run STAND_INS=1 AS_REAL=1": _DAEMON,
+    "git clone http://127.0.0.1:8080/git/fleet.git": How(Where.GIT),
+    "git -C fleet pull": How(Where.GIT, r"machines/arda-01\.yaml"),
+    "cat fleet/machines/arda-01.yaml": How(Where.GIT, "role: controlplane"),
+    r"""printf 'match:\n macs:\n - "52:54:00:12:34:56"\nintent: local\n' >fleet/machines/tower.yaml""": How(
+        Where.GIT
+    ),
+    "git -C fleet add machines/tower.yaml": How(Where.GIT),
+    'git -C fleet commit --message "The tower boots its own disk"': How(Where.GIT, "1 file changed"),
+    "git -C fleet push": How(Where.GIT, "main -> main"),
+    ".venv/bin/iluvatar-pxe simulate uefi-x64 --mac 52:54:00:12:34:56": How(Where.GIT, "disk"),
+    "sed --in-place 's/^controlPlanes: 1/controlPlanes: 2/' fleet/layers/arda.yaml": How(Where.GIT),
+    'git -C fleet commit --all --message "Two control planes"': How(Where.GIT, "1 file changed"),
+    "iluvatar-pxe fleet validate [DIRECTORY]": How(Where.INSTALLED, typed="iluvatar-pxe fleet validate"),
     "systemctl reload iluvatar-pxe": How(Where.INSTALLED),
     # its inventory, to look at
     "sudo iluvatar-pxe machines list": How(Where.INSTALLED, r"name +layer +role +phase +intent +address"),
@@ -130,8 +175,8 @@ COMMANDS = {
     "sudo iluvatar-pxe uninstall": How(Where.INSTALLED, "/var/lib/iluvatar-pxe: kept"),
     "sudo iluvatar-pxe uninstall --purge": How(Where.INSTALLED, "/var/lib/iluvatar-pxe: removed"),
     # a checkout
-    "sudo apt-get install python3-venv ipxe": How(
-        Where.CHECKOUT, "python3-venv", typed="sudo apt-get --simulate install python3-venv ipxe"
+    "sudo apt-get install python3-venv ipxe git": How(
+        Where.CHECKOUT, "python3-venv", typed="sudo apt-get --simulate install python3-venv ipxe git"
     ),
     "make stand-ins": How(Where.CHECKOUT, "Stand-ins are in .*/.cache/stand-ins"),
     "make check": How(
@@ -174,6 +219,7 @@ COMMANDS = {
     "make bin-arm64-efi/snponly.efi": How(Where.NOT_HERE, "builds iPXE from its own source"),
     "sudo .venv/bin/python bench/simulated_machines.py": _MINUTES,
     ".venv/bin/python bench/offer.py": _MINUTES,
+    ".venv/bin/python bench/large_fleet.py": _MINUTES,
     "sudo .venv/bin/python bench/reference_boot.py uefi-x64 2": _MINUTES,
 }
 

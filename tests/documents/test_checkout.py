@@ -5,6 +5,7 @@ everything is typed by root, and the checkout a copy that shares its ``.venv/bin
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -32,12 +33,20 @@ mount -t overlay -o lowerdir=/var/lib,upperdir={DIRECTORY}/changed,workdir={DIRE
 NO_LOW_PORTS = "setpriv --bounding-set=-net_bind_service --inh-caps=-net_bind_service "
 
 
+README_REFUSAL = [
+    line.strip()
+    for line in (ROOT / "README.md").read_text().splitlines()
+    if line.startswith(("remote: ", " ! ["))
+]
+"""What the README says that a refused push shows."""
+
+
 class Checkout:
     """A copy of this checkout."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        own = {key: text for key, text in os.environ.items() if not key.startswith(("ILUVATAR_PXE_", "MAKE"))}
+        own = {key: text for key, text in os.environ.items() if not key.startswith(("ILUVATAR_PXE_", "MAKE", "GIT_"))}
         path = f"{directory}/bin:{ROOT}/.venv/bin:{own['PATH']}"
         self._environment = own | {"PATH": path, "PYTHONUNBUFFERED": "1", "COLUMNS": "160"}
         for name in WHAT_MAKE_READS:
@@ -72,6 +81,18 @@ class Checkout:
         )
         judge(command, done.returncode, done.stdout)
 
+    def answers_git(self, token: str) -> None:
+        """Have git's questions answered as by a person who has this token, and a name."""
+        answer = self._directory / "bin" / "answer"
+        answer.write_text(f'#!/bin/sh\ncase "$1" in User*) echo me ;; *) echo {token} ;; esac\n')
+        answer.chmod(0o755)
+        names = {
+            f"GIT_{who}_{what}": "ada@localhost"
+            for who in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        }
+        self._environment |= {"GIT_ASKPASS": str(answer), **names}
+
     def start(self, namespace: Namespace, line: str, network: str) -> Process:
         """Type a line in a private network."""
         words = ["sh", "-c", f"cd {self._directory} && exec {line}"]
@@ -94,9 +115,13 @@ class Site:
     def start(self, line: str, host: str = SERVER) -> Process:
         return self._checkout.start(self.namespace, line, host)
 
-    def tries(self, command: str, host: str = SERVER) -> None:
-        process = self.start(typed(command), host)
-        judge(command, process.wait(SECONDS), process.output)
+    def tries(self, command: str, host: str = SERVER, *, joins: bool = False) -> None:
+        process = self.start(f"sh -c {shlex.quote(typed(command))}", host)
+        status = process.wait(SECONDS)
+        if joins:  # with all that it needs, unlike where the table has it
+            assert (status, "has its configuration" in process.output) == (0, True), process.output
+        else:
+            judge(command, status, process.output)
 
     @contextmanager
     def daemon(self, command: str, prefix: str = "") -> Iterator[Process]:
@@ -135,6 +160,23 @@ def test_a_daemon_of_a_checkout_and_what_is_typed_beside_it(site: Site) -> None:
 def test_a_daemon_that_may_not_have_low_ports_says_so(site: Site) -> None:
     with site.daemon("make run", NO_LOW_PORTS) as daemon:
         assert "For the real thing: sudo make run" in daemon.output
+
+
+def test_the_fleet_in_git_as_a_newcomer_follows_it(checkout: Checkout, site: Site) -> None:
+    with site.daemon("sudo make run STAND_INS=1 AS_REAL=1") as daemon:
+        token = daemon.wait_for(r"ilu_\S{43}", SECONDS)[0]
+        checkout.answers_git(token)
+        commands = commands_for(Where.GIT)
+        for command in commands[commands.index("git clone http://127.0.0.1:8080/git/fleet.git") :]:
+            site.tries(command)
+            if command.startswith("git clone"):
+                site.tries(".venv/bin/iluvatar-pxe simulate uefi-x64", joins=True)
+        refused = site.start("git -C fleet push")
+        assert refused.wait(SECONDS) != 0
+        for line in README_REFUSAL:
+            assert line in refused.output
+        for command in commands[: commands.index("git clone http://127.0.0.1:8080/git/fleet.git")]:
+            site.tries(command)
 
 
 def test_all_kinds_boot_at_once_from_stand_ins(checkout: Checkout, site: Site) -> None:

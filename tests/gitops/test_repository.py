@@ -124,8 +124,10 @@ async def test_nothing_of_this_process_or_its_user_reaches_git(
         ("warning: x\nfatal: it is so\nhint: do\n", "fatal: it is so"),
         ("remote: layers/arda.yaml:1: no\nerror: failed to push\n", "error: failed to push"),
         (
-            "git@forge: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\n"
-            "Please make sure you have the correct access rights\nand the repository exists.\n",
+            (
+                "git@forge: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\n"
+                "Please make sure you have the correct access rights\nand the repository exists.\n"
+            ),
             "git@forge: Permission denied (publickey)",
         ),
         ("", "ended with status 3"),

@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 from support.hosted import FILES, Hosted
-from support.repositories import Person, git
+from support.repositories import Person, bare, git
 from support.waiting import wait_until
-from support.warm import run_warm
+from support.warm import Ended, run_warm
+
+from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.gitops.sealing import daemon_key, seal, unseal
 
 MAC = "52:54:00:77:00:01"
 LISTED = f'match: {{macs: ["{MAC}"]}}\nrole: worker\nchain: hold\n'
@@ -54,7 +57,7 @@ def rows(daemon: Hosted, query: str) -> list[tuple[Any, ...]]:
         return database.execute(query).fetchall()
 
 
-def command(daemon: Hosted, *words: str) -> Any:
+def command(daemon: Hosted, *words: str) -> Ended:
     return run_warm(*words, "--config", str(daemon._file))
 
 
@@ -78,7 +81,7 @@ def test_what_a_service_prints_has_no_key_in_it(tmp_path: Path) -> None:
     daemon = Hosted(tmp_path)
     journal = tmp_path / "journal"
     with journal.open("wb") as output:
-        environment = os.environ | {"INVOCATION_ID": "0" * 32}
+        environment = {**os.environ, "INVOCATION_ID": "0" * 32}
         with subprocess.Popen(daemon._command, stdout=output, stderr=output, env=environment) as process:
             try:
                 wait_until(lambda: b'"listening"' in journal.read_bytes(), "the daemon to listen")
@@ -94,7 +97,7 @@ def test_what_a_service_prints_has_no_key_in_it(tmp_path: Path) -> None:
 
 def test_a_fleet_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
     daemon = Hosted(tmp_path)
-    for name, text in (FILES | {"machines/nas.yaml": LISTED}).items():
+    for name, text in {**FILES, "machines/nas.yaml": LISTED}.items():
         (daemon.fleet / name).parent.mkdir(parents=True, exist_ok=True)
         (daemon.fleet / name).write_text(text or "")
     with daemon:
@@ -235,3 +238,33 @@ def test_argo_cd_reads_it(pi: Hosted, tmp_path: Path) -> None:
     second = command(pi, "fleet", "argocd", "arda")
     assert data["password"] not in second.output
     assert "Authentication failed" in git(tmp_path, "ls-remote", url, check=False, environment=environment)
+
+
+def test_a_new_host_opens_what_is_sealed(tmp_path: Path) -> None:
+    """The first Pi is lost. A clone, and the recovery key on paper, are all that is left."""
+    (tmp_path / "old").mkdir()
+    with Hosted(tmp_path / "old") as old:
+        key = old.recovery_key
+        clone = old.owner(tmp_path / "clone")
+        recipients = parse_fleet(
+            {"fleet.yaml": "", "recipients.yaml": (clone.directory / "recipients.yaml").read_text()}
+        )
+        sealed = seal(b"cluster secrets", recipients.recipients.keys)
+        clone.commit({"clusters/arda.secrets.age": sealed.decode()})
+        clone.push()
+        assert old.stop() == 0
+    central = bare(tmp_path / "central.git")
+    clone.push(str(central.path), "main")
+    (tmp_path / "new").mkdir()
+    new = Hosted(tmp_path / "new", {"fleet": {"source": f"file://{central.path}"}})
+    (tmp_path / "paper").write_text(f"{key}\n")
+    with new:
+        told = command(new, "fleet", "recover", "--key", str(tmp_path / "paper"))
+        assert (told.status, told.output) == (
+            0,
+            "This host opens every sealed file of the fleet now: clusters/arda.secrets.age\n",
+        )
+        assert command(new, "fleet", "recover", "--key", str(tmp_path / "clone" / "README.md")).status == 1
+    text = git(central.path, "show", "main:clusters/arda.secrets.age")
+    own = daemon_key(new.state / "age.key")
+    assert unseal("x", text.encode(), [own]) == b"cluster secrets"
