@@ -1,5 +1,6 @@
 """``iluvatar-pxe lab``: a private virtual network, in which real firmware boots from the fleet."""
 
+import asyncio
 import os
 import secrets
 import sys
@@ -12,8 +13,11 @@ import typer
 from iluvatar_pxe.cli.lab_page import attempt_lines, console_line, stage_lines
 from iluvatar_pxe.cli.options import ConfigOption, settings_for
 from iluvatar_pxe.cli.tables import plain
-from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.errors import LabError, UsageError
 from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.gitops.export import export
+from iluvatar_pxe.gitops.prepare import repository_of
+from iluvatar_pxe.gitops.reading import revision_in_force
 from iluvatar_pxe.lab.attempt import Attempt, attempt_boot
 from iluvatar_pxe.lab.cache import default_cache
 from iluvatar_pxe.lab.daemon import ask, reload
@@ -25,6 +29,7 @@ from iluvatar_pxe.lab.running import Running, forget, running, state_file
 from iluvatar_pxe.lab.stand_ins import write_stand_ins
 from iluvatar_pxe.lab.user_lab import Sources, user_lab
 from iluvatar_pxe.machines.mac import parse_mac
+from iluvatar_pxe.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True, help="See it all work without hardware, in a private virtual network."
@@ -71,6 +76,8 @@ def boot(
     firmware_named(kind)
     address = _mac(mac)
     if there := running(_file()):
+        if there.fleet == str(default_cache() / "fleet"):
+            _own_fleet(settings_for(config))
         if (
             there.fleet
         ):  # it may have been edited since; read here, its faults have the paths that its owner knows
@@ -131,10 +138,23 @@ def _sources(fleet: Path | None, assets: Path | None, config: Path | None) -> So
             if directory.exists():
                 raise UsageError(f"{directory}: not a directory; name one")
             raise UsageError(f"{directory}: no such directory; create it or name another")
-    if fleet is None and settings.fleet_directory.is_dir():
-        fleet = settings.fleet_directory
+    fleet = fleet or _own_fleet(settings)
     boot_files = assets or settings.assets_directory
     return Sources(fleet.absolute() if fleet else None, boot_files.absolute(), default_cache())
+
+
+def _own_fleet(settings: Settings) -> Path | None:
+    """Return this host's fleet as a directory, None where there is none; what is in force in its repository, exported."""
+    repository = repository_of(settings)
+    if repository is None or not repository.path.exists():
+        return settings.fleet_directory if settings.fleet_directory.is_dir() else None
+    tree = asyncio.run(revision_in_force(repository)).tree
+    directory = default_cache() / "fleet"
+    try:
+        export(tree, directory)
+    except OSError as error:
+        raise LabError(f"{directory}: cannot be written: {error.strerror}; make room there") from error
+    return directory
 
 
 def _same(there: Running, sources: Sources) -> bool:

@@ -52,18 +52,23 @@ def _faults(error: ValidationError, document: Document) -> Iterator[Fault]:
         yield document.line_of(location), _explain(fault, location, document.spelled(location))
 
 
+_TEXTS: Mapping[str, str] = MappingProxyType(
+    {
+        "extra_forbidden": "no such key; remove it or correct its name",
+        "missing": "is missing; add it",
+        "model_type": "holds no keys; write 'key: value' lines below it",
+        "tuple_type": "input should be a list; write '- item' lines below it, or [item, item]",
+    }
+)
+"""By pydantic's name of a fault, what is said of it here."""
+
+
 def _explain(fault: ErrorDetails, location: Location, key: str) -> str:
     if location in _GONE:
         return f"{key}: {_GONE[location]}"
-    if fault["type"] == "extra_forbidden":
-        return f"{key}: no such key; remove it or correct its name"
-    if fault["type"] == "missing":
-        return f"{key}: is missing; add it"
-    if fault["type"] == "model_type":
-        return f"{key}: holds no keys; write 'key: value' lines below it"
+    if text := _TEXTS.get(fault["type"]):
+        return f"{key}: {text}"
     if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
         return f"{key}: input should be a valid string; put it in quotes"
-    if fault["type"] == "tuple_type":
-        return f"{key}: input should be a list; write '- item' lines below it, or [item, item]"
     text = fault["msg"].removeprefix("Value error, ")
     return f"{key + ': ' if key else ''}{text[0].lower()}{text[1:]}"

@@ -23,6 +23,7 @@ from iluvatar_pxe.inventory.failures import reported
 from iluvatar_pxe.inventory.queries import read_names, read_stored
 from iluvatar_pxe.inventory.rows import Row
 from iluvatar_pxe.inventory.writes import carry_over
+from iluvatar_pxe.owner import Owner
 
 _COMPANIONS = ("", "-wal", "-shm")
 """The file, and those that SQLite keeps beside it; what is in ``-wal`` belongs to the file of its name."""
@@ -50,7 +51,7 @@ def create(database: Path) -> None:
     with suppress(FileExistsError):
         handle = os.open(database, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            _own_like(handle, database.parent)
+            Owner.of(database.parent).take(handle)
         finally:
             os.close(handle)
 
@@ -139,7 +140,7 @@ def _replace(database: Path, copy: Path, why: str) -> Path | None:
     there = database.exists()
     handle = os.open(copy, os.O_RDONLY)
     try:
-        _own_like(handle, database if there else database.parent)
+        Owner.of(database if there else database.parent).take(handle)
     finally:
         os.close(handle)
     kept = _move_away(database, why) if there else None
@@ -220,13 +221,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _own_like(handle: int, other: Path) -> None:
-    """What root makes is for the daemon's user, who must be able to write it."""
-    if os.geteuid() == 0:
-        status = other.stat()
-        os.fchown(handle, status.st_uid, status.st_gid)
 
 
 def _move_away(database: Path, why: str) -> Path:

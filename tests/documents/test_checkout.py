@@ -46,7 +46,11 @@ class Checkout:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        own = {key: text for key, text in os.environ.items() if not key.startswith(("ILUVATAR_PXE_", "MAKE", "GIT_"))}
+        own = {
+            key: text
+            for key, text in os.environ.items()
+            if not key.startswith(("ILUVATAR_PXE_", "MAKE", "GIT_"))
+        }
         path = f"{directory}/bin:{ROOT}/.venv/bin:{own['PATH']}"
         self._environment = own | {"PATH": path, "PYTHONUNBUFFERED": "1", "COLUMNS": "160"}
         for name in WHAT_MAKE_READS:

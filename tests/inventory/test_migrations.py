@@ -31,7 +31,11 @@ def migrated(file: Path) -> Path:
 
 def test_an_empty_file_gets_tables_and_views(file: Path) -> None:
     names = rows(migrated(file), "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
-    assert {name for kind, name in names if kind == "view"} == {"machine_overview", "boot_timeline"}
+    assert {name for kind, name in names if kind == "view"} == {
+        "machine_overview",
+        "boot_timeline",
+        "fleet_history",
+    }
     assert {name for kind, name in names if kind == "table"} == {*metadata.tables, "alembic_version"}
 
 
