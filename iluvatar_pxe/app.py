@@ -16,7 +16,7 @@ from iluvatar_pxe.boot.programs import architectures_ready
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.first_keys import FirstKeys, make_first_keys
-from iluvatar_pxe.gitops.home import Home
+from iluvatar_pxe.gitops.home import FollowedHome, Home, HostedHome
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.lock import lock_directory
@@ -50,6 +50,8 @@ TRANSFER_GRACE = 4.0
 """Seconds that running transfers get to finish after SIGTERM."""
 INVENTORY_GRACE = 3.5
 """Seconds that the inventory then gets to record what is left; together, stopping stays below 10 s."""
+KEYS_SECONDS = 300.0
+"""Until the owner's keys are tried again, for a repository that could not be reached."""
 
 _log = structlog.get_logger()
 
@@ -68,6 +70,7 @@ class App:
         certificates: Certificates,
     ) -> None:
         self.settings = settings
+        self._home = home
         self.neighbours = neighbours
         self.inventory = inventory
         self.desk = desk
@@ -125,13 +128,16 @@ class App:
         tickets = TicketOffice(key, time.monotonic)
         app = cls(settings, neighbours, inventory, desk, tickets, home, certificates)
         await app.declared.start()
-        if home and shown_once():
-            app.first_keys = await _first_keys(settings, home)
+        if isinstance(home, HostedHome):
+            app.first_keys = await _first_keys(settings, home) or FirstKeys()
             await app.declared.refresh()
         return app
 
-    async def serve(self, ready: Callable[[], None]) -> None:
-        """Serve until SIGTERM or SIGINT; SIGHUP reloads the fleet. Raises ServerError when a port is taken."""
+    async def serve(self, ready: Callable[[], None], show: Callable[[FirstKeys], None]) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads the fleet. Raises ServerError when a port is taken.
+
+        ``ready`` is called once when everything listens, ``show`` with keys that the owner has to see now.
+        """
         loop = asyncio.get_running_loop()
         reload = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
@@ -148,6 +154,7 @@ class App:
                 group.create_task(self._reload_when(reload)),
                 group.create_task(self.declared.run()),
                 group.create_task(self.http.run()),
+                group.create_task(self._show_keys(show)),
             ]
             group.create_task(self.tftp.run())
             following = group.create_task(self.watch.run())
@@ -166,6 +173,16 @@ class App:
     def programs(self) -> dict[str, str | None]:
         """Tell for every kind of firmware the iPXE program it gets, or None."""
         return architectures_ready(self.desk.catalogue.ready)
+
+    async def _show_keys(self, show: Callable[[FirstKeys], None]) -> None:
+        """Show what was made at the start; for a repository elsewhere, make it once that can be reached."""
+        if isinstance(self._home, FollowedHome) and not self._home.read_only:
+            while True:
+                if keys := await _first_keys(self.settings, self._home):
+                    self.first_keys = keys
+                    break
+                await asyncio.sleep(KEYS_SECONDS)
+        show(self.first_keys)
 
     def _routes(self) -> list[web.RouteDef]:
         """Return what HTTP serves of the repositories."""
@@ -237,10 +254,10 @@ def shown_once() -> bool:
     return sys.stdout.isatty() or "INVOCATION_ID" not in os.environ
 
 
-async def _first_keys(settings: Settings, home: Home) -> FirstKeys:
-    """Make the keys that the owner lacks; where that cannot be done now, ``fleet init`` does it later."""
+async def _first_keys(settings: Settings, home: Home) -> FirstKeys | None:
+    """Make the keys that the owner lacks; None where that cannot be done now."""
     try:
-        return await make_first_keys(settings, home)
+        return await make_first_keys(settings, home, shown=shown_once())
     except (FleetError, RepositoryError, SealError) as error:
         _log.warning("fleet.keys", why=str(error).partition("\n")[0], later="iluvatar-pxe fleet init")
-        return FirstKeys()
+        return None

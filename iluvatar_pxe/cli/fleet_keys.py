@@ -90,7 +90,7 @@ def argocd(
 
 async def _init(settings: Settings) -> FirstKeys:
     home = await _home(settings)
-    return await make_first_keys(settings, home)
+    return await make_first_keys(settings, home, shown=True)
 
 
 async def _recover(settings: Settings, text: str, name: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from iluvatar_pxe.app import App
 from iluvatar_pxe.cli.tables import say
+from iluvatar_pxe.gitops.first_keys import FirstKeys
 from iluvatar_pxe.log import configure_logging, is_console
 from iluvatar_pxe.servers.health import NO_PROGRAM
 from iluvatar_pxe.servers.listeners import sockets_of
@@ -47,7 +49,7 @@ async def _serve(settings: Settings) -> None:
     threads = ThreadPoolExecutor(thread_name_prefix="files")
     asyncio.get_running_loop().set_default_executor(threads)
     app = await App.build(settings)
-    await app.serve(lambda: announce(app))
+    await app.serve(lambda: announce(app), show)
     leave(threads)
 
 
@@ -70,13 +72,18 @@ def leave(threads: ThreadPoolExecutor) -> None:
         os._exit(0)
 
 
+def show(keys: FirstKeys) -> None:
+    """Print what is never to be seen again."""
+    if lines := keys.lines():
+        say(lines)
+        sys.stdout.flush()
+
+
 def announce(app: App) -> None:
     """Say who may join, and to people what listens where."""
     window = app.desk.inventory.window
     if window.is_open:
         _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
-    if keys := app.first_keys.lines():
-        say(keys)
     if is_console(app.settings.log.format):
         console = Console(highlight=False)
         console.print(_table(app))

@@ -40,13 +40,14 @@ class FirstKeys:
         return lines
 
 
-async def make_first_keys(settings: Settings, home: Home) -> FirstKeys:
-    """Make the keys that the owner lacks, and have this daemon among those who open sealed files.
+async def make_first_keys(settings: Settings, home: Home, *, shown: bool) -> FirstKeys:
+    """Have this daemon among those who open sealed files, and make the keys that the owner lacks if they are ``shown``.
 
-    Raises RepositoryError and SealError; then no key was made that nobody has seen, but perhaps a token.
+    Raises RepositoryError, SealError and FleetError; then no key was made that nobody has seen, but perhaps a token.
     """
-    recovery = None if home.read_only else await _recovery_key(settings, home)
-    token = await asyncio.to_thread(_owner_token, settings) if settings.fleet.source == HOSTED else None
+    recovery = None if home.read_only else await _enlist(settings, home, shown=shown)
+    is_owners = shown and settings.fleet.source == HOSTED
+    token = await asyncio.to_thread(_owner_token, settings) if is_owners else None
     return FirstKeys(token, recovery)
 
 
@@ -61,10 +62,11 @@ async def newest_revision(home: Home) -> Revision:
     return await read_revision(home.repository, await home.newest())
 
 
-async def _recovery_key(settings: Settings, home: Home) -> str | None:
+async def _enlist(settings: Settings, home: Home, *, shown: bool) -> str | None:
+    """Return the recovery key, where that was made now."""
     revision = await newest_revision(home)
     known = revision.fleet.recipients
-    key = None if known.recovery else new_key()
+    key = new_key() if shown and not known.recovery else None
     enlisting = await enlisting_of(settings, str(key.to_public()) if key else None)
     if changes := enlisting.changes(known):
         draft = await home.repository.draft(revision.commit.id, changes)

@@ -15,6 +15,9 @@ from iluvatar_pxe.gitops.revision import Revision, read_revision
 MOST_TRIES = 8
 """Races that are lost before it is given up: everybody who wins one has come further."""
 
+FIRST_SECONDS = 15.0
+"""How long the very first start waits for a fleet; then machines are served without one."""
+
 Draw = Callable[[Revision], Changes | None]
 """Returns what is to be committed on top of a revision, or None where it has all that is wanted."""
 
@@ -39,22 +42,25 @@ class Keeper:
         return not self._home.read_only
 
     async def start(self) -> None:
-        """Put the newest commit in force; where that cannot be had, the one that was the last time.
+        """Put in force what was so the last time; the newest commit follows when this runs. The first time, put that in force.
 
-        Raises FleetError when there is neither and the newest is not valid.
+        A home that does not answer holds nothing up for long. Raises FleetError when there is no valid state at all.
         """
         last = await self._home.repository.resolve(IN_FORCE)
         self.in_force = await self._read_quietly(last) if last else None
+        self._woken.set()
         if self.in_force:
             await self._audience.adopt(self.in_force.fleet, self.in_force.commit)
+            return
         try:
-            await self._follow()
+            async with asyncio.timeout(FIRST_SECONDS):
+                await self._follow()
         except RepositoryError as error:
             self._tell(str(error))
-        except FleetError as error:
-            if self.in_force is None:
-                raise
-            self._tell(self._refusal(error))
+        except TimeoutError:
+            self._tell(
+                f"{self._home.repository.path}: nothing came within {FIRST_SECONDS:g} s; is its home there?"
+            )
 
     async def run(self) -> None:
         """Look whenever it is worth it, until cancelled."""

@@ -1,6 +1,7 @@
 """Which commit is in force: of a repository here, and of one elsewhere that may be away, faulty, rewritten or lost."""
 
 import asyncio
+import socket
 from functools import partial
 from pathlib import Path
 
@@ -193,7 +194,24 @@ async def test_the_last_good_state_is_in_force_after_a_start_without_a_newer_one
     again = Keeper(place.keeper._home, later)
     await again.start()
     assert [fleet.names for fleet, _, _ in later.adopted] == [{"m1"}]
+    await again.refresh()
     assert again.problem
+    assert len(later.adopted) == 1
+
+
+async def test_a_start_waits_for_no_home_where_a_good_state_is_known(tmp_path: Path) -> None:
+    """After a power cut the network comes up last; the home here would not answer for a minute."""
+    place = Place(tmp_path, followed=True)
+    await place.keeper.start()
+    mute = socket.create_server(("127.0.0.1", 0))
+    silent = Remote(f"ssh://localhost:{mute.getsockname()[1]}/x", tmp_path / "hosts")
+    repository = place.keeper._home.repository
+    later = Listener()
+    keeper = Keeper(FollowedHome(repository, silent, poll=1, read_only=False), later)
+    async with asyncio.timeout(30):
+        await keeper.start()
+    mute.close()
+    assert len(later.adopted) == 1
 
 
 async def test_a_first_start_with_a_faulty_commit_says_all_that_is_wrong(place: Place) -> None:

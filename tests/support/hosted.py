@@ -8,6 +8,7 @@ from typing import Any
 from support.daemon import Daemon
 from support.fleets import CONFIGURED, INITRAMFS, KERNEL
 from support.repositories import Person, git
+from support.waiting import wait_until
 
 from iluvatar_pxe.gitops.git import Git
 from iluvatar_pxe.gitops.repository import Repository
@@ -39,14 +40,15 @@ class Hosted(Daemon):
     @property
     def token(self) -> str:
         """The owner's write token, as it was printed once."""
-        found = re.search(r"ilu_\S+", self.output)
-        assert found, self.output
-        return found[0]
+        return self._printed(r"ilu_\S+")
 
     @property
     def recovery_key(self) -> str:
-        found = re.search(r"AGE-SECRET-KEY-1\S+", self.output)
-        assert found, self.output
+        return self._printed(r"AGE-SECRET-KEY-1\S+")
+
+    def _printed(self, pattern: str) -> str:
+        found = wait_until(lambda: re.search(pattern, self.output), "the keys to be shown")
+        assert found
         return found[0]
 
     @property
