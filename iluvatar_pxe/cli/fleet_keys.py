@@ -15,11 +15,12 @@ from iluvatar_pxe.cli.fleet_repositories import secure_url
 from iluvatar_pxe.cli.options import ConfigOption, settings_for
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import RepositoryError, SealError, UsageError
-from iluvatar_pxe.gitops.first_keys import KEY_FILE, FirstKeys, enlisting_of, make_first_keys, newest_revision
+from iluvatar_pxe.gitops.first_keys import KEY_FILE, FirstKeys, enlisting_of, make_first_keys
 from iluvatar_pxe.gitops.home import Home
 from iluvatar_pxe.gitops.prepare import prepare
+from iluvatar_pxe.gitops.publish import publish
 from iluvatar_pxe.gitops.recover import recovery
-from iluvatar_pxe.gitops.sealing import daemon_key, key_of
+from iluvatar_pxe.gitops.sealing import SEALED, daemon_key, key_of
 from iluvatar_pxe.gitops.tokens import Right, Tokens
 from iluvatar_pxe.settings import HOSTED, Settings
 from iluvatar_pxe.tls.authority import open_authority
@@ -98,11 +99,8 @@ async def _recover(settings: Settings, text: str, name: str) -> tuple[str, ...]:
     home = await _home(settings)
     own = await asyncio.to_thread(daemon_key, settings.state_directory / KEY_FILE)
     enlisting = await enlisting_of(settings)
-    revision = await newest_revision(home)
-    if changes := recovery(revision, enlisting, own, owner):
-        draft = await home.repository.draft(revision.commit.id, changes)
-        await home.push(revision.commit.id, draft)
-    return tuple(path for path in revision.tree.texts if path.endswith(".secrets.age"))
+    revision = await publish(home, lambda newest: recovery(newest, enlisting, own, owner))
+    return tuple(path for path in revision.tree.texts if path.endswith(SEALED))
 
 
 async def _home(settings: Settings) -> Home:

@@ -5,8 +5,8 @@ import os
 from dataclasses import dataclass
 
 from iluvatar_pxe.gitops.home import Home
+from iluvatar_pxe.gitops.publish import publish
 from iluvatar_pxe.gitops.recipients import Enlisting
-from iluvatar_pxe.gitops.revision import Revision, read_revision
 from iluvatar_pxe.gitops.sealing import daemon_key, new_key
 from iluvatar_pxe.gitops.tokens import Right, Tokens
 from iluvatar_pxe.settings import HOSTED, Settings
@@ -57,21 +57,13 @@ async def enlisting_of(settings: Settings, recovery: str | None = None) -> Enlis
     return Enlisting(os.uname().nodename, str(key.to_public()), recovery)
 
 
-async def newest_revision(home: Home) -> Revision:
-    """Return the newest commit; raises RepositoryError and FleetError."""
-    return await read_revision(home.repository, await home.newest())
-
-
 async def _enlist(settings: Settings, home: Home, *, shown: bool) -> str | None:
     """Return the recovery key, where that was made now."""
-    revision = await newest_revision(home)
-    known = revision.fleet.recipients
-    key = new_key() if shown and not known.recovery else None
-    enlisting = await enlisting_of(settings, str(key.to_public()) if key else None)
-    if changes := enlisting.changes(known):
-        draft = await home.repository.draft(revision.commit.id, changes)
-        await home.push(revision.commit.id, draft)
-    return str(key) if key else None
+    key = new_key() if shown else None
+    recovery = str(key.to_public()) if key else None
+    enlisting = await enlisting_of(settings, recovery)
+    revision = await publish(home, lambda newest: enlisting.changes(newest.fleet.recipients))
+    return str(key) if key and not revision.fleet.recipients.recovery else None
 
 
 def _owner_token(settings: Settings) -> str | None:

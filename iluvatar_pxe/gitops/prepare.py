@@ -78,10 +78,3 @@ def _move_aside(directory: Path) -> None:
         _log.warning("fleet.left", directory=str(directory), why=error.strerror)
     else:
         _log.info("fleet.taken-over", now="it is in Git", kept=str(kept))
-
-
-async def publish(home: Home, changes: Changes) -> None:
-    """Commit and push what a command changes, on top of the newest commit; raises RepositoryError."""
-    newest = await home.newest()
-    draft = await home.repository.draft(newest, changes)
-    await home.push(newest, draft)

@@ -1,0 +1,29 @@
+"""A commit by a command, beside a daemon that may commit, too."""
+
+import asyncio
+import random
+
+from iluvatar_pxe.errors import LostRaceError
+from iluvatar_pxe.gitops.home import Home
+from iluvatar_pxe.gitops.keeper import MOST_TRIES, Draw
+from iluvatar_pxe.gitops.revision import Revision, read_revision
+
+
+async def publish(home: Home, draw: Draw) -> Revision:
+    """Commit what ``draw`` makes of the newest commit, and return the commit that it was made of.
+
+    ``draw`` is called again for each race that is lost. Raises RepositoryError, FleetError, and what ``draw`` raises.
+    """
+    for _ in range(MOST_TRIES):
+        newest = await home.newest()
+        revision = await read_revision(home.repository, newest)
+        changes = draw(revision)
+        if changes is None:
+            return revision
+        try:
+            await home.push(newest, await home.repository.draft(newest, changes))
+        except LostRaceError:
+            await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311 - no secret
+        else:
+            return revision
+    raise LostRaceError(f"{home.repository.path}: others committed first {MOST_TRIES} times; try it again")
