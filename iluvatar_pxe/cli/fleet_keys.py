@@ -16,12 +16,15 @@ from iluvatar_pxe.cli.options import ConfigOption, settings_for
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import RepositoryError, SealError, UsageError
 from iluvatar_pxe.gitops.first_keys import KEY_FILE, FirstKeys, enlisting_of, make_first_keys
-from iluvatar_pxe.gitops.home import Home
+from iluvatar_pxe.gitops.home import Home, HostedHome
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.publish import publish
 from iluvatar_pxe.gitops.recover import recovery
+from iluvatar_pxe.gitops.remote import Remote
 from iluvatar_pxe.gitops.sealing import SEALED, daemon_key, key_of
+from iluvatar_pxe.gitops.take_over import take_over
 from iluvatar_pxe.gitops.tokens import Right, Tokens
+from iluvatar_pxe.setting_values import is_git_url
 from iluvatar_pxe.settings import HOSTED, Settings
 from iluvatar_pxe.tls.authority import open_authority
 
@@ -33,10 +36,19 @@ class Layer(StrEnum):
     ARDA = "arda"
 
 
-def init(config: ConfigOption = None) -> None:
+def init(
+    *,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="REPOSITORY", help="Begin with another's history: a lost Pi's clone or mirror."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
     """Make the fleet's repository where there is none, and the owner's keys, which are shown only this once."""
     settings = settings_for(config)
-    keys = asyncio.run(_init(settings))
+    keys = asyncio.run(_init(settings, source))
     say([f"The fleet is {settings.fleet_place}", ""])
     if settings.fleet.source == HOSTED:
         url = secure_url(settings, "fleet")
@@ -89,8 +101,15 @@ def argocd(
     say(argocd_manifests(layer, secure_url(settings, "fleet"), settings.fleet.branch, token, authority))
 
 
-async def _init(settings: Settings) -> FirstKeys:
+async def _init(settings: Settings, source: str | None) -> FirstKeys:
     home = await _home(settings)
+    if source is not None:
+        if not isinstance(home, HostedHome):
+            raise UsageError(
+                "[fleet] source: is a repository elsewhere already; --from is for one that is hosted here"
+            )
+        place = source if is_git_url(source) else str(Path(source).absolute())  # noqa: ASYNC240 - asks no disk
+        await take_over(home.repository, Remote.of(place, settings.fleet, settings.state_directory))
     return await make_first_keys(settings, home, shown=True)
 
 

@@ -15,10 +15,12 @@ from iluvatar_pxe.owner import Owner
 LOCAL_SECONDS = 60.0
 """How long a command may take that asks nobody else; SD cards are slow."""
 _HOST = re.sub(r"[^A-Za-z0-9._-]", "", os.uname().nodename) or "localhost"
+OURS = "iluvatar-pxe on "
+"""Begins the name of every daemon that commits."""
 IDENTITY: Mapping[str, str] = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", f"iluvatar-pxe on {_HOST}"), ("EMAIL", f"iluvatar-pxe@{_HOST}"))
+    for what, value in (("NAME", f"{OURS}{_HOST}"), ("EMAIL", f"iluvatar-pxe@{_HOST}"))
 }
 _CONFIGURATION: Mapping[str, str] = {
     "safe.directory": "*",  # the service's user has it, and root looks at it

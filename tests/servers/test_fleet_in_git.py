@@ -268,3 +268,22 @@ def test_a_new_host_opens_what_is_sealed(tmp_path: Path) -> None:
     text = git(central.path, "show", "main:clusters/arda.secrets.age")
     own = daemon_key(new.state / "age.key")
     assert unseal("x", text.encode(), [own]) == b"cluster secrets"
+
+
+def test_a_lost_pi_is_made_again_of_a_clone(tmp_path: Path) -> None:
+    """The new one has started with a fleet of its own already; once somebody has worked there, nothing is replaced."""
+    (tmp_path / "old").mkdir()
+    with Hosted(tmp_path / "old") as old:
+        clone = old.owner(tmp_path / "clone")
+        commit = clone.commit({"machines/nas.yaml": LISTED})
+        clone.push()
+    (tmp_path / "new").mkdir()
+    with Hosted(tmp_path / "new") as new:
+        assert new.token
+        told = command(new, "fleet", "init", "--from", str(clone.directory))
+        assert told.status == 0, told.error
+        wait_until(lambda: b"nas" in new.get(f"/ipxe?mac={MAC}")[1], "the old fleet to be in force")
+        assert commit in git(new.repository.path, "rev-list", "main")
+        again = command(new, "fleet", "init", "--from", str(clone.directory))
+        assert (again.status, "has commits of its own, which nothing replaces" in again.error) == (1, True)
+        new.fsck()

@@ -1,0 +1,38 @@
+"""A hosted repository that begins with the history of another: a lost Pi's, from a clone or its mirror."""
+
+from iluvatar_pxe.errors import RepositoryError
+from iluvatar_pxe.gitops.git import OURS
+from iluvatar_pxe.gitops.remote import NETWORK_SECONDS, Remote
+from iluvatar_pxe.gitops.repository import Repository
+from iluvatar_pxe.gitops.revision import read_revision
+
+_TAKEN = "refs/iluvatar/taken"
+
+
+async def take_over(repository: Repository, remote: Remote) -> None:
+    """Put the branch on what the remote's has, if nobody has done anything here yet.
+
+    Raises RepositoryError, and FleetError where the remote's fleet is not valid.
+    """
+    tip = await repository.tip()
+    if tip and not await _is_untouched(repository, tip):
+        raise RepositoryError(
+            f"{repository.path}: has commits of its own, which nothing replaces; push to it, or move it away first"
+        )
+    git = remote.git(repository.path)
+    refspec = f"+{repository.ref}:{_TAKEN}"
+    await git.run("fetch", "--quiet", "--no-write-fetch-head", remote.url, refspec, seconds=NETWORK_SECONDS)
+    new = await repository.resolve(_TAKEN)
+    if new is None:
+        raise RepositoryError(f"{remote.url}: has no branch {repository.branch}; set [fleet] branch")
+    await read_revision(repository, new)
+    await repository.advance(tip, new)
+
+
+async def _is_untouched(repository: Repository, tip: str) -> bool:
+    """Say whether only daemons have committed, and no machine has joined."""
+    authors = (
+        (await repository.git.run("log", "--format=%an", tip, "--")).decode("utf-8", "replace").splitlines()
+    )
+    revision = await read_revision(repository, tip)
+    return not revision.fleet.listed and all(author.startswith(OURS) for author in authors)
