@@ -7,6 +7,7 @@ IluvatarError                 base; its text is one line that names the thing an
 ├── FleetError                one or more findings in the fleet's files (exit 2)
 ├── RepositoryError           a Git repository cannot be read, written or reached
 │   ├── LostRaceError         somebody else's push came first
+│   ├── InvalidDraftError     what a daemon would commit is not valid
 │   └── RefusedPushError      the repository's home does not take what is pushed
 ├── SealError                 a sealed file cannot be opened, or there is nobody to seal it to
 ├── InventoryError            the database cannot be opened, read or written
@@ -58,6 +59,10 @@ class RepositoryError(IluvatarError):
 
 class LostRaceError(RepositoryError):
     """The branch has moved since it was read: fetch it and decide again."""
+
+
+class InvalidDraftError(RepositoryError):
+    """What a daemon was going to commit would not be a valid fleet."""
 
 
 class RefusedPushError(RepositoryError):

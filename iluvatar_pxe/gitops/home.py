@@ -11,8 +11,8 @@ from iluvatar_pxe.gitops.repository import Repository
 
 LOOK_SECONDS = 0.25
 """How often a repository here is looked at: what is pushed is in force within a second, whoever pushed it, and how."""
-LONGEST_PAUSE = 600.0
-"""Seconds between two looks at a home that cannot be reached, at most."""
+LONGEST_PAUSE = 120.0
+"""Seconds between two looks at a home that cannot be reached, at most: new machines wait for it."""
 
 
 class Home(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from iluvatar_pxe.errors import FleetError, LostRaceError, RepositoryError
+from iluvatar_pxe.errors import FleetError, InvalidDraftError, LostRaceError, RepositoryError
 from iluvatar_pxe.gitops.audience import Audience
 from iluvatar_pxe.gitops.home import Home
 from iluvatar_pxe.gitops.repository import IN_FORCE, Changes
@@ -85,8 +85,8 @@ class Keeper:
     async def commit(self, draw: Draw) -> Revision:
         """Commit what ``draw`` makes of the newest revision, and return the one that then is in force.
 
-        Raises RepositoryError where the home cannot be reached or written, where its newest commit is not valid, or what
-        would be committed is not; LostRaceError when others were quicker each time. ``draw`` may be called again and
+        Raises RepositoryError where the home cannot be reached or written, or its newest commit is not valid;
+        InvalidDraftError where what would be committed is not; LostRaceError when others were quicker each time. ``draw`` may be called again and
         again, and raises what it likes.
         """
         async with self._changing:
@@ -124,7 +124,7 @@ class Keeper:
         try:
             revision = await read_revision(repository, draft, base.tree)
         except FleetError as error:
-            raise RepositoryError(f"what was to be committed is not valid: {error.findings[0]}") from error
+            raise InvalidDraftError(f"what was to be committed is not valid: {error.findings[0]}") from error
         await self._home.push(base.commit.id, draft)
         await self._put_in_force(revision)
         return revision
@@ -151,7 +151,10 @@ class Keeper:
         self._rejected = ""
         self._tell(None)
         await self._audience.adopt(revision.fleet, revision.commit, rewritten=rewritten)
-        await self._home.repository.put_in_force(revision.commit.id)
+        try:
+            await self._home.repository.put_in_force(revision.commit.id)
+        except RepositoryError as error:  # it is in force all the same
+            _log.warning("fleet.unnoted", commit=revision.commit.id, why=str(error))
 
     async def _read_quietly(self, commit: str) -> Revision | None:
         """Return the last good state; None where this program takes it for faulty, or it is damaged."""

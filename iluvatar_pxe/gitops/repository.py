@@ -99,7 +99,7 @@ class Changes:
 
 def _fast_import(parent: str | None, changes: Changes) -> bytes:
     """Return the script of ``git fast-import`` (its manual, INPUT FORMAT) that makes one commit and prints its id."""
-    message = changes.message.encode()
+    message = changes.message.encode("utf-8", "replace")
     draft = f"refs/iluvatar/draft-{uuid4().hex}"  # fast-import knows no commit without a branch; it takes it away again
     name, email = IDENTITY["GIT_COMMITTER_NAME"], IDENTITY["GIT_COMMITTER_EMAIL"]
     lines = [

@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from iluvatar_pxe.boot.assign import Place
-from iluvatar_pxe.errors import IluvatarError, InventoryError, OperationError
+from iluvatar_pxe.errors import IluvatarError, InvalidDraftError, InventoryError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.joining import Draft, Joining, taken_names
 from iluvatar_pxe.gitops.keeper import Keeper
@@ -17,9 +17,12 @@ from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.inventory.records import Records
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.servers.lookup import listed_as
+from iluvatar_pxe.servers.ratelimit import complain
 
 GATHER_SECONDS = 1.0
 """Machines that are found within it join by one commit: a rack is switched on at once, and an SD card is slow."""
+AGAIN_SECONDS = 60.0
+"""Until what the database decided is brought in again, after that failed."""
 MOST_WAITING = 1024
 
 
@@ -61,6 +64,7 @@ class GitAssigner:
         self._inventory = inventory
         self._keeper = keeper
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
+        self._is_owing = False
 
     @property
     def hindrance(self) -> str:
@@ -83,7 +87,7 @@ class GitAssigner:
     async def run(self) -> None:
         """Commit what was asked for, until cancelled; also for those who have given up: they ask again."""
         while True:
-            batch = [await self._waiting.get()]
+            batch = [await self._next()]
             await asyncio.sleep(GATHER_SECONDS)
             while not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
@@ -91,12 +95,23 @@ class GitAssigner:
 
     def bring_in(self, fleet: Fleet) -> None:
         """Have committed what the database decided and this fleet's files do not say."""
+        self._is_owing = False
         for machine in self._inventory.snapshot.by_id.values():
             if given := machine.assignment:
                 listed = listed_as(machine, fleet)
                 if listed is None or listed.file.role is None:
                     place = Place(layer=given.layer, name=given.name, role=given.role, rule=given.rule)
                     self._enqueue(machine.id, place)
+
+    async def _next(self) -> _Waiting:
+        """Return who waits; where a commit has failed, see now and then what is still owed."""
+        while True:
+            try:
+                async with asyncio.timeout(AGAIN_SECONDS):
+                    return await self._waiting.get()
+            except TimeoutError:
+                if self._is_owing and not self.hindrance and self._keeper.in_force:
+                    self.bring_in(self._keeper.in_force.fleet)
 
     def _enqueue(self, machine_id: UUID, place: Place) -> "asyncio.Future[None]":
         outcome = asyncio.get_running_loop().create_future()
@@ -110,26 +125,39 @@ class GitAssigner:
         return outcome
 
     async def _commit(self, batch: list[_Waiting]) -> None:
-        refused: dict[UUID, str] = {}
+        """Commit for all of them; where one would spoil it, for each alone."""
         try:
-            retired = await self._inventory.retired_names()
-
-            def draw(revision: Revision) -> Changes | None:
-                machines = self._inventory.snapshot.by_id
-                names = taken_names(machines.values(), revision.fleet, retired)
-                draft = Draft(revision, names, wall_clock())
-                for one in batch:
-                    if (machine := machines.get(one.machine_id)) is not None:
-                        draft.add(Joining(machine, one.place))
-                refused.clear()
-                refused.update(draft.refused)
-                return draft.changes
-
-            await self._keeper.commit(draw)
+            refused = await self._drawn(batch)
+        except InvalidDraftError as error:
+            if len(batch) == 1:
+                _settle(batch, {batch[0].machine_id: error})
+                return
+            for one in batch:
+                await self._commit([one])
         except IluvatarError as error:
+            self._is_owing = True
+            complain("assign.uncommitted", machines=len(batch), why=str(error))
             _settle(batch, {one.machine_id: error for one in batch})
         else:
             _settle(batch, {machine_id: OperationError(why) for machine_id, why in refused.items()})
+
+    async def _drawn(self, batch: list[_Waiting]) -> dict[UUID, str]:
+        """Commit, and return by machine why it got no place."""
+        retired = await self._inventory.retired_names()
+        refused: dict[UUID, str] = {}
+
+        def draw(revision: Revision) -> Changes | None:
+            machines = self._inventory.snapshot.by_id
+            draft = Draft(revision, taken_names(machines.values(), revision.fleet, retired), wall_clock())
+            for one in batch:
+                if (machine := machines.get(one.machine_id)) is not None:
+                    draft.add(Joining(machine, one.place))
+            refused.clear()
+            refused.update(draft.refused)
+            return draft.changes
+
+        await self._keeper.commit(draw)
+        return refused
 
     def _machine(self, machine_id: UUID) -> Machine:
         found = self._inventory.snapshot.machine_with_id(machine_id)

@@ -54,8 +54,7 @@ class FleetOffice:
         snapshot = self._inventory.snapshot
         self._desk.adopt(fleet)
         if self.bring_in:
-            if old:
-                await self._take_back(old, fleet)
+            await self._take_back(old or Fleet(), fleet)
             self.bring_in(fleet)
         _log.info("fleet.in-force", machines=len(fleet.names), **_facts(commit, rewritten=rewritten))
         if self.mirror:
