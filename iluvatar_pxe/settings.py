@@ -38,6 +38,7 @@ DEFAULT_FILE = Path("/etc/iluvatar-pxe/config.toml")
 HOSTED = "hosted"
 """The source of a fleet whose repository lies here."""
 
+_IN_CLEAR = re.compile(r"http://(?!(localhost|127\.[\d.]+)[:/])")
 _PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*@")
 _SHOWN = 80
 """Characters of a wrong value that an error shows."""
@@ -134,6 +135,13 @@ class FleetSettings(_Section):
     """File with the secret that signs what a forge posts to ``/api/v1/fleet/refresh``; without it nobody may."""
     mirror: GitUrl | None = None
     """Git URL that the hosted repository is pushed to after every change."""
+
+    @model_validator(mode="after")
+    def _token_by_tls(self) -> Self:
+        for url in (self.source, self.mirror or ""):
+            if self.token_file and _IN_CLEAR.match(url):
+                raise ValueError(f"the token of token_file would go to {url} in clear; use https")
+        return self
 
 
 class GitSettings(_Section):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.fleet.globs import fits
-from iluvatar_pxe.fleet.models import Rule
+from iluvatar_pxe.fleet.models import Boot, Rule
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.wire.pxe import CpuArch
 
@@ -70,6 +70,11 @@ def title(number: int, rule: Rule) -> str:
     """Return what a rule is called: ``rule 2 "x86 machines" of fleet.yaml``."""
     name = f' "{rule.name}"' if rule.name else ""
     return f"rule {number}{name} of fleet.yaml"
+
+
+def options_of(told: str, rules: Iterable[Rule]) -> Boot:
+    """Return what the rule of that title says of how machines boot; nothing where it is not there any more."""
+    return next((rule for number, rule in enumerate(rules, 1) if title(number, rule) == told), Boot())
 
 
 def _differs(key: str, told: Iterable[str], asked: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from iluvatar_pxe.boot.final import chain_plan, guarded
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan
 from iluvatar_pxe.boot.rules import title
 from iluvatar_pxe.boot.screens import circle, conflict, failed, unlisted
-from iluvatar_pxe.fleet.models import EnrolmentMode
+from iluvatar_pxe.fleet.models import EnrolmentMode, Fleet
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Intent, Phase
 
@@ -100,6 +100,10 @@ def _by_rule(case: Case) -> Plan:
         return Hold(why=why, name=case.title, screen=(f"{why}.",))
     if case.matched is None:
         why = f"no file of the fleet lists {case.sighting.mac}, and no rule matches it"
+        if (trouble := case.context.no_assignment) and case.fleet == _NONE:  # nothing of it could be read yet
+            return Hold(
+                why=f"the fleet is not known here yet: {trouble}", name=case.title, screen=(f"{trouble}.",)
+            )
         return Hold(why=why, name=case.title, screen=unlisted(case))
     number, rule = case.matched
     if rule.layer is None:
@@ -132,6 +136,7 @@ def chain(case: Case) -> Plan | str:
     return guarded(chain_plan(Subject(case, case.role)), case.context.doubt)
 
 
+_NONE = Fleet()
 STEPS: Mapping[str, Callable[[Case], Plan | str]] = MappingProxyType(
     {
         "request": request,

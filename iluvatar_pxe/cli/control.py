@@ -170,6 +170,9 @@ class _DaemonsBusiness:
 
     hindrance = ""
 
+    def urge(self) -> None:
+        """Nobody waits."""
+
     async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
         """Refuse it."""
         del machine_id, place, fleet

@@ -8,10 +8,10 @@ import typer
 from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, list_assets
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.differences import differences
-from iluvatar_pxe.boot.rules import title
+from iluvatar_pxe.boot.rules import options_of
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.tables import say, say_json
-from iluvatar_pxe.fleet.models import Boot, Fleet
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.machine_file import machine_path, new_machine_file
 from iluvatar_pxe.gitops.prepare import repository_of
 from iluvatar_pxe.gitops.reading import fleet_at, fleet_in_force
@@ -72,17 +72,13 @@ def _files_to_add(settings: Settings, snapshot: Snapshot, fleet: Fleet) -> dict[
     if settings.fleet_repository and not settings.fleet.read_only:
         return {}
     return {
-        machine_path(given.name): new_machine_file(machine, given, _rule(fleet, given.rule)).decode()
+        machine_path(given.name): new_machine_file(
+            machine, given, options_of(given.rule, fleet.settings.rules)
+        ).decode()
         for machine in sorted(snapshot.by_id.values(), key=_name)
-        if (given := machine.assignment) and not listed_as(machine, fleet)
+        if (given := machine.assignment) and not listed_as(machine, fleet) and given.name not in fleet.names
     }
 
 
 def _name(machine: Machine) -> str:
     return machine.title
-
-
-def _rule(fleet: Fleet, told: str) -> Boot:
-    """Return the options of the rule that gave a place, by its title, where that is still there."""
-    rules = enumerate(fleet.settings.rules, 1)
-    return next((rule for number, rule in rules if title(number, rule) == told), Boot())

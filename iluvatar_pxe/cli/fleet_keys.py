@@ -69,7 +69,14 @@ def recover(
     """On a new host: let its daemon open what is sealed in the repository, by the owner's recovery key."""
     settings = settings_for(config)
     opened = asyncio.run(_recover(settings, _text(key), str(key)))
-    say([f"This host opens every sealed file of the fleet now: {', '.join(opened) or 'there is none yet'}"])
+    if opened:
+        say([f"This host opens every sealed file of the fleet now: {', '.join(opened)}"])
+    else:
+        say(
+            [
+                "Nothing is sealed in this fleet. A lost Pi's is brought back by: iluvatar-pxe fleet init --from REPOSITORY"
+            ]
+        )
 
 
 def argocd(

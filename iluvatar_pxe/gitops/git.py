@@ -22,6 +22,7 @@ IDENTITY: Mapping[str, str] = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", f"{OURS}{_HOST}"), ("EMAIL", f"iluvatar-pxe@{_HOST}"))
 }
+_MOST_COMPLAINT = 1 << 16
 _CONFIGURATION: Mapping[str, str] = {
     "safe.directory": "*",  # the service's user has it, and root looks at it
     "core.hooksPath": "/dev/null",
@@ -43,6 +44,8 @@ class Git:
     directory: Path
     configuration: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    memory: int = 0
+    """Octets of address space for each process; 0: as many as it likes."""
 
     async def run(self, *arguments: str, data: bytes = b"", seconds: float = LOCAL_SECONDS) -> bytes:
         """Return what ``git ARGUMENTS`` prints; raises RepositoryError, one line that names the command.
@@ -61,7 +64,7 @@ class Git:
         process = await self._start(arguments)
         try:
             async with asyncio.timeout(seconds):
-                output, complaint = await process.communicate(data)
+                output, complaint = await _conversation(process, data)
         except TimeoutError as error:
             text = f"{self.directory}: git {arguments[0]}: did not end within {seconds:g} s; is the disk or network slow?"
             raise RepositoryError(text) from error
@@ -69,11 +72,18 @@ class Git:
             await end_group(process)
         return process.returncode or 0, output, complaint.decode("utf-8", "replace")
 
+    @property
+    def _command(self) -> tuple[str, ...]:
+        """A service may be forbidden to limit anything; then its unit does."""
+        if not self.memory:
+            return ("git",)
+        return ("sh", "-c", f'ulimit -v {self.memory >> 10} 2>/dev/null; exec git "$@"', "git")
+
     async def _start(self, arguments: tuple[str, ...]) -> asyncio.subprocess.Process:
         try:
             owner = Owner.of(self.directory)
             return await asyncio.create_subprocess_exec(
-                "git",
+                *self._command,
                 *arguments,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -89,6 +99,29 @@ class Git:
             raise RepositoryError(text) from error
         except OSError as error:
             raise RepositoryError(f"{self.directory}: git cannot be run: {error.strerror}") from error
+
+
+async def _conversation(process: asyncio.subprocess.Process, data: bytes) -> tuple[bytes, bytes]:
+    """Feed a process, and return its output, and the end of what it complains of: a remote may talk without end."""
+    assert process.stdin  # noqa: S101 - all three are pipes
+    assert process.stdout  # noqa: S101
+    assert process.stderr  # noqa: S101
+    async with asyncio.TaskGroup() as group:
+        output = group.create_task(process.stdout.read())
+        complaint = group.create_task(_end_of(process.stderr))
+        with suppress(ConnectionError):  # it knows enough
+            process.stdin.write(data)
+            await process.stdin.drain()
+        process.stdin.close()
+    await process.wait()
+    return output.result(), complaint.result()
+
+
+async def _end_of(stream: asyncio.StreamReader) -> bytes:
+    kept = b""
+    while octets := await stream.read(_MOST_COMPLAINT):
+        kept = (kept + octets)[-_MOST_COMPLAINT:]
+    return kept
 
 
 async def end_group(process: asyncio.subprocess.Process) -> None:

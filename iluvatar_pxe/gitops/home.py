@@ -2,15 +2,20 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from iluvatar_pxe.errors import RepositoryError
-from iluvatar_pxe.gitops.remote import Remote
+from iluvatar_pxe.gitops.remote import NETWORK_SECONDS, Remote
 from iluvatar_pxe.gitops.repository import Repository
 
+FETCH_SECONDS = 20.0
+"""How long it may take to fetch what is new, before it counts as away."""
 LOOK_SECONDS = 0.25
 """How often a repository here is looked at: what is pushed is in force within a second, whoever pushed it, and how."""
+ANYWAY_SECONDS = 10.0
+"""After which it is looked at in any case."""
 LONGEST_PAUSE = 120.0
 """Seconds between two looks at a home that cannot be reached, at most: new machines wait for it."""
 
@@ -62,9 +67,11 @@ class HostedHome:
         await self.repository.advance(old, new)
 
     async def stirred(self) -> None:
-        """Wait until a ref has been written."""
-        while await asyncio.to_thread(self._marks) == self._seen:  # noqa: ASYNC110 - a file tells nobody
-            await asyncio.sleep(LOOK_SECONDS)
+        """Wait until a ref has been written, and not for ever: what could not be read then may be read now."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANYWAY_SECONDS):
+                while await asyncio.to_thread(self._marks) == self._seen:  # noqa: ASYNC110 - a file tells nobody
+                    await asyncio.sleep(LOOK_SECONDS)
 
     def _marks(self) -> object:
         """Return what changes whenever the branch does: Git writes refs by renaming a new file into place."""
@@ -93,7 +100,9 @@ class FollowedHome:
     async def newest(self) -> str:
         """Fetch it."""
         self._failures += 1
-        await self._remote.fetch(self.repository.path, self.repository.branch)
+        known = await self.repository.tip()
+        seconds = FETCH_SECONDS if known else NETWORK_SECONDS
+        await self._remote.fetch(self.repository.path, self.repository.branch, seconds)
         tip = await self.repository.tip()
         if tip is None:
             raise RepositoryError(f"{self._remote.url}: its branch is empty")

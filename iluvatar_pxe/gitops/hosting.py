@@ -16,6 +16,7 @@ from pathlib import Path
 from iluvatar_pxe.errors import RepositoryError, UsageError
 from iluvatar_pxe.gitops.git import Git
 from iluvatar_pxe.gitops.repository import Repository
+from iluvatar_pxe.gitops.stale_locks import remove_stale_locks
 from iluvatar_pxe.owner import Owner, make_directory, write_file
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -179,6 +180,7 @@ def _write(path: Path, traits: _Traits) -> None:
         words = {"python": shlex.quote(sys.executable), "branch": shlex.quote(traits.branch)}
         hook = _HOOK.format(seconds=CHECK_SECONDS, **words)
         _keep(path / "hooks" / "pre-receive", hook, 0o755)
+    remove_stale_locks(path, 10.0)  # as long as a git lives on that a daemon left behind
     for pattern in _QUARANTINES:
         _remove_leftovers(path / "objects", pattern)
 

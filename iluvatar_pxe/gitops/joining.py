@@ -10,6 +10,7 @@ from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match
 from iluvatar_pxe.gitops.machine_file import machine_path, new_machine_file, with_role
 from iluvatar_pxe.gitops.repository import Changes
 from iluvatar_pxe.gitops.revision import Revision
+from iluvatar_pxe.machines.hardware import telling_serial, telling_uuid
 from iluvatar_pxe.machines.model import Machine
 
 
@@ -73,7 +74,11 @@ class Draft:
         given = assignment_for(wanted, self.fleet, self._others(machine), self.now)
         path = machine_path(listed.name)
         text = self.files.get(path) or self.revision.tree.texts[path].encode()
-        self.files[path] = with_role(text.decode(), given.role)
+        try:
+            self.files[path] = with_role(text.decode(), given.role)
+        except ValueError as error:
+            self.refused[machine.id] = f"{path}: {error}"
+            return
         self._told.append(f"{listed.name}: {given.role} of {given.layer}")
         file = listed.file.model_copy(update={"role": given.role})
         others = tuple(one for one in self.fleet.listed if one.name != listed.name)
@@ -81,12 +86,26 @@ class Draft:
 
     def _write_file(self, machine: Machine, place: Place) -> None:
         given = assignment_for(place, self.fleet, self._others(machine), self.now)
-        self.files[machine_path(given.name)] = new_machine_file(machine, given, place.options)
+        by_hardware = self._is_told_apart(machine)
+        self.files[machine_path(given.name)] = new_machine_file(
+            machine, given, place.options, by_hardware=by_hardware
+        )
         what = " ".join(filter(None, (machine.manufacturer, machine.product)))
         known = ", ".join(filter(None, (machine.macs[0], what, machine.serial)))
         self._told.append(f"{given.name}: {given.role} of {given.layer}; {known}; {given.rule}")
-        file = MachineFile(match=Match(macs=machine.macs), layer=given.layer, role=given.role)
+        hardware = {"serial": machine.serial, "uuid": machine.uuid} if by_hardware else {}
+        match = Match.model_validate({"macs": machine.macs, **hardware})
+        file = MachineFile(match=match, layer=given.layer, role=given.role)
         self.fleet = replace(self.fleet, listed=(*self.fleet.listed, ListedMachine(given.name, file)))
+
+    def _is_told_apart(self, machine: Machine) -> bool:
+        """Say whether serial number and UUID are this machine's alone, as far as files tell."""
+        if not (telling_serial(machine.serial) and telling_uuid(machine.uuid)):
+            return False
+        serials = {
+            serial for one in self.fleet.listed for serial in (one.file.match.serial, one.file.seen.serial)
+        }
+        return machine.serial not in serials
 
     def _others(self, machine: Machine) -> list[Taken]:
         return [one for one in self.taken if one.machine_id != machine.id]

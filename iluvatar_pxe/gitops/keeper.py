@@ -11,6 +11,7 @@ from iluvatar_pxe.gitops.audience import Audience
 from iluvatar_pxe.gitops.home import Home
 from iluvatar_pxe.gitops.repository import IN_FORCE, Changes
 from iluvatar_pxe.gitops.revision import Revision, read_revision
+from iluvatar_pxe.gitops.stale_locks import remove_stale_locks
 
 MOST_TRIES = 8
 """Races that are lost before it is given up: everybody who wins one has come further."""
@@ -33,6 +34,7 @@ class Keeper:
         self._changing = asyncio.Lock()
         self._woken = asyncio.Event()
         self._rejected = ""
+        self._noted = ""
         self.in_force: Revision | None = None
         self.problem: str | None = None
 
@@ -46,8 +48,7 @@ class Keeper:
 
         A home that does not answer holds nothing up for long. Raises FleetError when there is no valid state at all.
         """
-        last = await self._home.repository.resolve(IN_FORCE)
-        self.in_force = await self._read_quietly(last) if last else None
+        self.in_force = await self._last()
         self._woken.set()
         if self.in_force:
             await self._audience.adopt(self.in_force.fleet, self.in_force.commit)
@@ -75,6 +76,7 @@ class Keeper:
     async def refresh(self) -> None:
         """Put the newest commit in force, if it is valid and another one."""
         async with self._changing:
+            await asyncio.to_thread(remove_stale_locks, self._home.repository.path)
             try:
                 await self._follow()
             except RepositoryError as error:
@@ -125,7 +127,13 @@ class Keeper:
             revision = await read_revision(repository, draft, base.tree)
         except FleetError as error:
             raise InvalidDraftError(f"what was to be committed is not valid: {error.findings[0]}") from error
-        await self._home.push(base.commit.id, draft)
+        try:
+            await self._home.push(base.commit.id, draft)
+        except LostRaceError:
+            raise
+        except RepositoryError:
+            await asyncio.to_thread(remove_stale_locks, repository.path)
+            raise
         await self._put_in_force(revision)
         return revision
 
@@ -135,6 +143,7 @@ class Keeper:
         old = self.in_force
         if old and old.commit.id == newest:
             self._tell(None)
+            await self._note(newest)
             return
         try:
             revision = await read_revision(self._home.repository, newest, old.tree if old else None)
@@ -151,17 +160,25 @@ class Keeper:
         self._rejected = ""
         self._tell(None)
         await self._audience.adopt(revision.fleet, revision.commit, rewritten=rewritten)
-        try:
-            await self._home.repository.put_in_force(revision.commit.id)
-        except RepositoryError as error:  # it is in force all the same
-            _log.warning("fleet.unnoted", commit=revision.commit.id, why=str(error))
+        await self._note(revision.commit.id)
 
-    async def _read_quietly(self, commit: str) -> Revision | None:
-        """Return the last good state; None where this program takes it for faulty, or it is damaged."""
+    async def _note(self, commit: str) -> None:
+        """Have commands know what is in force; where that cannot be written now, it is in force all the same."""
+        if commit == self._noted:
+            return
         try:
-            return await read_revision(self._home.repository, commit)
+            await self._home.repository.put_in_force(commit)
+            self._noted = commit
+        except RepositoryError as error:
+            _log.warning("fleet.unnoted", commit=commit, why=str(error))
+
+    async def _last(self) -> Revision | None:
+        """Return the last good state; None where there is none, this program takes it for faulty, or it is damaged."""
+        try:
+            commit = await self._home.repository.resolve(IN_FORCE)
+            return await read_revision(self._home.repository, commit) if commit else None
         except (FleetError, RepositoryError) as error:
-            _log.warning("fleet.last", commit=commit, why=str(error).partition("\n")[0])
+            _log.warning("fleet.last", why=str(error).partition("\n")[0])
             return None
 
     def _refusal(self, error: FleetError) -> str:

@@ -2,19 +2,24 @@
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
+from iluvatar_pxe.fleet.composer import DocumentError
 from iluvatar_pxe.fleet.models import Boot
+from iluvatar_pxe.fleet.yamlfile import parse_yaml
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Role
 
 _HEAD = "# Written by iluvatar-pxe when this machine joined. It is yours now: change what you like but its cards.\n"
+_AUTO = re.compile(r"""\brole["']?[ \t]*:\s+("auto"|'auto'|auto)(?![^\s,}#])""")
+_EMPTY = re.compile(r"^([ \t]*role[ \t]*:)(?=[ \t]*(?:#.*)?$)", re.MULTILINE)
+_FIRST_KEY = re.compile(r"^([ ]*)[^\s#%-]", re.MULTILINE)
+_END = re.compile(r"^\.\.\.", re.MULTILINE)
 _WIDE = 4096
 """Columns: nothing is folded."""
 
@@ -24,10 +29,18 @@ def machine_path(name: str) -> str:
     return f"machines/{name}.yaml"
 
 
-def new_machine_file(machine: Machine, given: Assignment, options: Boot) -> bytes:
-    """Return the file of a machine that joins; ``options`` are its rule's, which speaks of it no longer."""
+def new_machine_file(
+    machine: Machine, given: Assignment, options: Boot, *, by_hardware: bool = False
+) -> bytes:
+    """Return the file of a machine that joins; ``options`` are its rule's, which speaks of it no longer.
+
+    ``by_hardware``: it is known by serial number and UUID, too, whichever card it boots by.
+    """
+    match: dict[str, Any] = {"macs": [DoubleQuotedScalarString(mac) for mac in machine.macs]}
+    if by_hardware:
+        match |= {"serial": DoubleQuotedScalarString(machine.serial), "uuid": str(machine.uuid)}
     document: dict[str, Any] = {
-        "match": {"macs": [DoubleQuotedScalarString(mac) for mac in machine.macs]},
+        "match": match,
         "layer": given.layer.value,
         "role": given.role.value,
         **_options(options),
@@ -39,35 +52,53 @@ def new_machine_file(machine: Machine, given: Assignment, options: Boot) -> byte
 def with_role(text: str, role: Role) -> bytes:
     """Return a machine's file with its role in it, and all else as it was, to the letter: a person may have written it.
 
-    The role is put where ``role: auto`` stands, else in a line of its own at the end; ruamel's round trip finds the
-    place, looks whether that came out right, and writes files of rarer shapes, which may move some blanks.
+    Each way to write it is tried, and the first counts after which the file says what it said, and the role: by the
+    parser that reads the fleet. Files of rare shapes go through ruamel's round trip, which may move blanks.
+    Raises ValueError where none does.
     """
-    document = _yaml().load(text)
-    edited = _replaced(text, document, role) if "role" in document else _appended(text, role)
-    wanted = {**document, "role": role.value}
-    if _loaded(edited) == wanted:
-        return edited.encode()
-    document["role"] = role.value
-    return _dumped(document).encode()
+    wanted = {**parse_yaml(text).value, "role": role.value}
+    for edited in _edits(text, role.value):
+        if _says(edited) == wanted:
+            return edited.encode()
+    raise ValueError(f"its role cannot be written there; write it yourself: role: {role}")
 
 
-def _replaced(text: str, document: CommentedMap, role: Role) -> str:
-    line, column = document.lc.value("role")
-    lines = text.splitlines(keepends=True)
-    old = lines[line]
-    lines[line] = old[:column] + re.sub(r"^(auto|\"auto\"|'auto')", role.value, old[column:])
-    return "".join(lines)
-
-
-def _appended(text: str, role: Role) -> str:
+def _edits(text: str, role: str) -> Iterator[str]:
     newline = "\r\n" if "\r\n" in text else "\n"
-    return f"{text}{'' if text.endswith(newline) else newline}role: {role.value}{newline}"
+    for found in _AUTO.finditer(text):
+        yield text[: found.start(1)] + role + text[found.end(1) :]
+    for found in _EMPTY.finditer(text):
+        yield f"{text[: found.end(1)]} {role}{text[found.end(1) :]}"
+    indent = next((line[1] for line in _FIRST_KEY.finditer(text)), "")
+    line = f"{indent}role: {role}{newline}"
+    yield f"{text}{'' if text.endswith(newline) else newline}{line}"
+    for end in _END.finditer(text):
+        yield text[: end.start()] + line + text[end.start() :]
+    brace = text.rfind("}")
+    while brace >= 0:
+        inside = text[:brace].rstrip(" ")
+        yield from (f"{inside}{comma} role: {role}{text[len(inside) :]}" for comma in (",", ""))
+        brace = text.rfind("}", 0, brace)
+    yield from _round_trip(text, role)
 
 
-def _loaded(text: str) -> object:
+def _round_trip(text: str, role: str) -> Iterator[str]:
     try:
-        return _yaml().load(text)
-    except YAMLError:
+        document = _yaml().load(text)
+        document["role"] = role
+        yield _dumped(document)
+    except (
+        YAMLError,
+        ValueError,
+        TypeError,
+    ):  # ruamel refuses some of what libyaml reads, as tabs between words
+        return
+
+
+def _says(text: str) -> object:
+    try:
+        return parse_yaml(text).value
+    except DocumentError:
         return None
 
 

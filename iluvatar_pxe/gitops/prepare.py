@@ -1,13 +1,14 @@
 """The fleet's repository on this host: made where it is not there yet, with a first commit where it is hosted."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import structlog
 
 from iluvatar_pxe.errors import LostRaceError
 from iluvatar_pxe.gitops.directory import read_fleet
-from iluvatar_pxe.gitops.git import Git
+from iluvatar_pxe.gitops.git import Git, last_line
 from iluvatar_pxe.gitops.home import FollowedHome, Home, HostedHome
 from iluvatar_pxe.gitops.hosting import host
 from iluvatar_pxe.gitops.remote import Remote
@@ -36,9 +37,22 @@ async def prepare(settings: Settings) -> Home | None:
         repository = await host(path, settings.fleet.branch, checked=True, max_push=settings.git.max_push)
         await plant(repository, settings.fleet_directory)
         return HostedHome(repository)
+    await _drop_damaged(path)
     repository = await host(path, settings.fleet.branch, checked=False, max_push=settings.git.max_push)
     remote = Remote.of(settings.fleet.source, settings.fleet, settings.state_directory)
     return FollowedHome(repository, remote, settings.fleet.poll, read_only=settings.fleet.read_only)
+
+
+async def _drop_damaged(path: Path) -> None:
+    """Remove a copy of a repository elsewhere that git finds fault with: it is fetched again."""
+    if not await asyncio.to_thread(path.exists):
+        return
+    status, _, complaint = await Git(path).attempt("fsck", "--no-dangling", "--no-progress")
+    if status:
+        _log.warning(
+            "fleet.damaged", copy=str(path), why=last_line(complaint, status), now="it is fetched again"
+        )
+        await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
 
 async def plant(repository: Repository, directory: Path) -> bool:

@@ -12,9 +12,14 @@ from iluvatar_pxe.gitops.sealing import SEALED, seal, unseal
 def recovery(revision: Revision, enlisting: Enlisting, own: Identity, key: Identity) -> Changes | None:
     """Return what lets this host, by its ``own`` key, open every sealed file; None where it can already.
 
-    ``key`` is the recovery key; raises SealError where neither opens a file. What this host can open stays as it is:
+    ``key`` is the recovery key; raises SealError where it is another fleet's, or neither opens a file. What this host can open stays as it is:
     sealing is never twice the same.
     """
+    known = revision.fleet.recipients
+    if known.recovery and str(key.to_public()) not in known.keys:
+        raise SealError(
+            "that is no key of this fleet: recipients.yaml does not name it; is it the right paper?"
+        )
     recipients = enlisting.recipients(revision.fleet.recipients)
     files: dict[str, bytes | None] = {
         path: seal(unseal(path, text.encode(), [key]), recipients.keys)

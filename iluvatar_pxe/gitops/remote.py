@@ -11,6 +11,10 @@ from iluvatar_pxe.settings import FleetSettings
 
 NETWORK_SECONDS = 120.0
 """How long a fetch or push may take; one that moves nothing for 20 s ends by itself."""
+MEMORY = 1 << 30
+"""Address space of each process that talks to a remote, which may lie without end."""
+PUSH_SECONDS = 60.0
+"""How long one commit may take to arrive, with the check at its home."""
 _FILE_VARIABLE = "ILUVATAR_CREDENTIAL_FILE"
 _HELPER = f"""!f() {{ test "$1" = get && printf 'username=iluvatar\\npassword=%s\\n' "$(cat "${_FILE_VARIABLE}")"; }}; f"""
 """A credential helper (gitcredentials(7)): the token goes from its file to git by a pipe, and into no argument."""
@@ -22,6 +26,8 @@ _RACE = (
     "failed to update ref",
     "incorrect old value",
 )
+_LOCKED = "File exists"
+"""A lock of a git that was killed is in the way, and nobody has moved the branch."""
 _FORBIDDEN = (
     "Authentication failed",
     "403",
@@ -52,7 +58,8 @@ class Remote:
     @property
     def configuration(self) -> Mapping[str, str]:
         """What git is told besides its usual configuration."""
-        told = {"credential.helper": _HELPER} if self.token_file else {}
+        told = {"http.followRedirects": "false"}  # or the token went to wherever the server says
+        told |= {"credential.helper": _HELPER} if self.token_file else {}
         return told | ({"http.sslCAInfo": str(self.ca_file)} if self.ca_file else {})
 
     @property
@@ -68,13 +75,13 @@ class Remote:
 
     def git(self, directory: Path) -> Git:
         """Return the git that reaches this remote from a repository."""
-        return Git(directory, self.configuration, self.environment)
+        return Git(directory, self.configuration, self.environment, MEMORY)
 
-    async def fetch(self, directory: Path, branch: str) -> None:
+    async def fetch(self, directory: Path, branch: str, seconds: float = NETWORK_SECONDS) -> None:
         """Put the branch of the repository in ``directory`` where the remote's is; raises RepositoryError."""
         ref = f"refs/heads/{branch}"
         arguments = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.url, f"+{ref}:{ref}")
-        status, _, complaint = await self.git(directory).attempt(*arguments, seconds=NETWORK_SECONDS)
+        status, _, complaint = await self.git(directory).attempt(*arguments, seconds=seconds)
         if status:
             raise RepositoryError(
                 f"{self.url}: cannot be fetched: {self._explain(complaint, status, branch)}"
@@ -88,11 +95,11 @@ class Remote:
         """
         ref = f"refs/heads/{branch}"
         arguments = ("push", "--porcelain", f"--force-with-lease={ref}:{old}", self.url, f"{new}:{ref}")
-        status, output, complaint = await self.git(directory).attempt(*arguments, seconds=NETWORK_SECONDS)
+        status, output, complaint = await self.git(directory).attempt(*arguments, seconds=PUSH_SECONDS)
         if not status:
             return
         told = output.decode("utf-8", "replace") + complaint
-        if any(sign in told for sign in _RACE):
+        if any(sign in told for sign in _RACE) and _LOCKED not in told:
             raise LostRaceError(f"{self.url}: {branch} has moved")
         why = self._explain(complaint, status, branch)
         if "[remote rejected]" in told or any(sign in told for sign in _FORBIDDEN):

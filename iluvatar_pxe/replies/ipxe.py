@@ -56,7 +56,7 @@ def machine_script(plan: Shown, sighting: Sighting, links: Links, ticket: str) -
 
 def on_screen(text: str) -> str:
     """Make text fit for an ``echo``: nothing that iPXE would expand, split or run."""
-    return _UNSAFE.sub("?", text)
+    return _UNSAFE.sub("?", text.replace(";", ","))
 
 
 def on_lines(lines: Iterable[str]) -> tuple[str, ...]:

@@ -1,11 +1,14 @@
 """The one seam for names and roles: who asks waits until it is decided, by the database or by a commit."""
 
 import asyncio
+import logging
+import time
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.rules import options_of
 from iluvatar_pxe.errors import IluvatarError, InvalidDraftError, InventoryError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.joining import Draft, Joining, taken_names
@@ -23,6 +26,8 @@ GATHER_SECONDS = 1.0
 """Machines that are found within it join by one commit: a rack is switched on at once, and an SD card is slow."""
 AGAIN_SECONDS = 60.0
 """Until what the database decided is brought in again, after that failed."""
+URGE_SECONDS = 5.0
+"""Between two looks at a home that machines wait for."""
 MOST_WAITING = 1024
 
 
@@ -31,6 +36,9 @@ class Assigner(Protocol):
 
     @property
     def hindrance(self) -> str: ...
+
+    def urge(self) -> None:
+        """Have what hinders looked at: somebody waits."""
 
     async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
         """Give a machine its name and role, and return it; raises InventoryError, OperationError or RepositoryError."""
@@ -44,6 +52,9 @@ class DatabaseAssigner:
 
     def __init__(self, inventory: Records) -> None:
         self._inventory = inventory
+
+    def urge(self) -> None:
+        """Nothing hinders."""
 
     async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
         """Give a machine its name and role by one transaction."""
@@ -65,11 +76,19 @@ class GitAssigner:
         self._keeper = keeper
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
         self._is_owing = False
+        self._urged = -URGE_SECONDS
 
     @property
     def hindrance(self) -> str:
         """What is wrong with the repository's home."""
         return self._keeper.problem or ""
+
+    def urge(self) -> None:
+        """Look at the home again, though not for each that asks."""
+        now = time.monotonic()
+        if now >= self._urged + URGE_SECONDS:
+            self._urged = now
+            self._keeper.wake()
 
     async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
         """Commit what the fleet's files do not say yet, and record it."""
@@ -100,7 +119,13 @@ class GitAssigner:
             if given := machine.assignment:
                 listed = listed_as(machine, fleet)
                 if listed is None or listed.file.role is None:
-                    place = Place(layer=given.layer, name=given.name, role=given.role, rule=given.rule)
+                    place = Place(
+                        layer=given.layer,
+                        name=given.name,
+                        role=given.role,
+                        rule=given.rule,
+                        options=options_of(given.rule, fleet.settings.rules),
+                    )
                     self._enqueue(machine.id, place)
 
     async def _next(self) -> _Waiting:
@@ -138,7 +163,13 @@ class GitAssigner:
             self._is_owing = True
             complain("assign.uncommitted", machines=len(batch), why=str(error))
             _settle(batch, {one.machine_id: error for one in batch})
+        except Exception as error:  # noqa: BLE001 - the last resort: one machine must not end the daemon
+            complain("assign.failed", logging.ERROR, error=repr(error))
+            failed = OperationError("this server failed on that; see its log")
+            _settle(batch, {one.machine_id: failed for one in batch})
         else:
+            for why in refused.values():
+                complain("assign.refused", why=why)
             _settle(batch, {machine_id: OperationError(why) for machine_id, why in refused.items()})
 
     async def _drawn(self, batch: list[_Waiting]) -> dict[UUID, str]:

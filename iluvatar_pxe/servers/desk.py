@@ -9,7 +9,7 @@ import structlog
 
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.decide import Context, plan_for
-from iluvatar_pxe.boot.plan import AssignFirst, Plan
+from iluvatar_pxe.boot.plan import AssignFirst, Hold, Plan
 from iluvatar_pxe.errors import InventoryError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.records import Records
@@ -102,6 +102,8 @@ class Desk:
         plan = self.plan(sighting, doubt, confirmed=confirmed)
         machine = self.inventory.snapshot.machine(sighting.mac)
         if not isinstance(plan, AssignFirst) or machine is None:
+            if isinstance(plan, Hold) and self.assigner.hindrance:
+                self.assigner.urge()
             return plan
         trouble = ""
         try:

@@ -53,8 +53,8 @@ class FleetOffice:
         old, self._in_force = self._in_force, fleet
         snapshot = self._inventory.snapshot
         self._desk.adopt(fleet)
+        await self._take_back(old or Fleet(), fleet)
         if self.bring_in:
-            await self._take_back(old or Fleet(), fleet)
             self.bring_in(fleet)
         _log.info("fleet.in-force", machines=len(fleet.names), **_facts(commit, rewritten=rewritten))
         if self.mirror:
@@ -106,7 +106,9 @@ class FleetOffice:
 
     async def _take_back(self, old: Fleet, new: Fleet) -> None:
         machines = self._inventory.snapshot.by_id.values()
-        lost = [machine.id for machine in machines if is_released(machine, old, new)]
+        lost = [
+            machine.id for machine in machines if is_released(machine, old if self.bring_in else Fleet(), new)
+        ]
         if not lost:
             return
         try:

@@ -67,6 +67,14 @@ class Relay:
 
     async def run(self) -> web.StreamResponse:
         """Have git answer the request; raises what says why not, as long as nothing is answered yet."""
+        try:
+            return await self._run()
+        except (web.HTTPRequestEntityTooLarge, web.HTTPInsufficientStorage) as error:
+            if not (self._call.pushes and self._request.headers.get("User-Agent", "").startswith("git/")):
+                raise
+            return await self._tell_git(error)
+
+    async def _run(self) -> web.StreamResponse:
         announced = self._request.content_length or 0
         self._check_size(announced)
         if self._call.pushes:
@@ -187,14 +195,30 @@ class Relay:
         complain("git.failed", logging.ERROR, repository=self._call.name, why=str(error))
         return web.HTTPInternalServerError(text="git failed on that request; see this server's log")
 
+    async def _tell_git(self, error: web.HTTPException) -> web.StreamResponse:
+        """Refuse a push so that the person reads why: of an HTTP error git shows the number only.
+
+        What still comes of the request is dropped, for a client that cannot send it does not look at the answer.
+        """
+        with suppress(web.HTTPException, ConnectionError):
+            while await self._next_octets():
+                pass
+        headers = {"Content-Type": "application/x-git-receive-pack-result", "Cache-Control": "no-cache"}
+        return web.Response(body=_fatal(error) + b"0000", headers=headers)
+
     async def _break_off(self, error: web.HTTPException) -> web.StreamResponse:
         """Refuse the request where it is not answered yet; else let the client see that the answer is not whole."""
         if self._response is None:
             raise error
         if self._call.pushes:
-            told = _FATAL_BAND + f"iluvatar-pxe: {error.text}\n".encode()
             with suppress(ConnectionError):
-                await self._response.write(f"{len(told) + 4:04x}".encode() + told)
+                await self._response.write(_fatal(error))
         elif self._request.transport:
             self._request.transport.abort()
         return self._response
+
+
+def _fatal(error: web.HTTPException) -> bytes:
+    """Return a packet that ends a push, with words for the person (gitprotocol-pack(5), side-band)."""
+    told = _FATAL_BAND + f"iluvatar-pxe: {error.text}\n".encode()
+    return f"{len(told) + 4:04x}".encode() + told
