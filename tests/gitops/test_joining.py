@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
+import pytest
 from support.fleets import CONFIGURED
 from support.machines import machine_of
 
@@ -122,6 +124,33 @@ def test_what_its_rule_says_of_how_it_boots_goes_into_its_file() -> None:
     place = Place(layer=LayerName.ARDA, rule="rule 1", options=rule)
     (listed,) = committed(draft_of(revision_of(), [], joining(1, place))).listed
     assert (listed.file.local, listed.file.program) == ("exit", "ipxe.efi")
+
+
+def test_one_with_telling_hardware_is_known_by_any_of_its_cards() -> None:
+    """The database is lost, and it boots by a card that it got after it had joined."""
+    uuid = UUID("4c4c4544-0031-3010-8056-cac04f503258")
+    fleet = committed(draft_of(revision_of(), [], joining(1, serial="JX31PX2", uuid=uuid)))
+    assert [one.name for one in fleet.machines((mac(9),), "JX31PX2", uuid)] == ["arda-01"]
+
+
+@pytest.mark.parametrize(
+    ("serial", "uuid"),
+    [
+        ("To be filled by O.E.M.", "4c4c4544-0031-3010-8056-cac04f503258"),
+        ("JX31PX2", "0" * 32),
+        ("", "0" * 32),
+    ],
+)
+def test_hardware_that_many_have_tells_nothing(serial: str, uuid: str) -> None:
+    (listed,) = committed(draft_of(revision_of(), [], joining(1, serial=serial, uuid=UUID(uuid)))).listed
+    assert listed.file.match.serial is None
+
+
+def test_a_serial_number_that_another_file_has_is_left_out() -> None:
+    """Two boards with one number: the second one joins all the same."""
+    uuids = [UUID(int=number << 64 | 0x8056CAC04F503258) for number in (0x4C4C4544, 0x4C4C4545)]
+    joinings = [joining(number, serial="JX31PX2", uuid=uuid) for number, uuid in enumerate(uuids, 1)]
+    assert len(committed(draft_of(revision_of(), [], *joinings)).listed) == 2
 
 
 def test_names_in_use_are_those_that_no_file_shows() -> None:

@@ -3,8 +3,11 @@
 import getpass
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from support.hosted import Hosted
@@ -14,6 +17,7 @@ from support.waiting import wait_until
 from support.warm import run_warm
 
 from iluvatar_pxe.errors import LostRaceError, RefusedPushError, RepositoryError
+from iluvatar_pxe.gitops.git import Git
 from iluvatar_pxe.gitops.remote import Remote
 from iluvatar_pxe.gitops.repository import Changes, Repository
 
@@ -160,3 +164,53 @@ def test_a_mirror_gets_every_branch_and_what_is_gone_goes(tmp_path: Path) -> Non
         ada.push()
         wait_until(mirrored, "the mirror to be up to date again")
         wait_until(lambda: daemon.ready()[1]["parts"]["fleet"] == "ok", "all to be well")
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """Sends everybody on to ``target``, or asks for a password, and remembers what came."""
+
+    target = ""
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        type(self).asked.append(self.headers.get("Authorization", ""))
+        self.send_response(302 if self.target else 401)
+        self.send_header(
+            *(
+                ("Location", f"{self.target}{self.path}")
+                if self.target
+                else ("WWW-Authenticate", "Basic realm=x")
+            )
+        )
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+async def test_a_token_does_not_go_where_a_server_sends_it(tmp_path: Path) -> None:
+    asked: list[str] = []
+    thief = type("Thief", (_Elsewhere,), {"asked": asked})
+    with HTTPServer(("127.0.0.1", 0), thief) as other:
+        forwards = type("Forwards", (_Elsewhere,), {"target": f"http://127.0.0.1:{other.server_port}"})
+        with HTTPServer(("127.0.0.1", 0), forwards) as server:
+            for one in (server, other):
+                threading.Thread(target=one.serve_forever, daemon=True).start()
+            (tmp_path / "token").write_text("s3cret")
+            remote = Remote(
+                f"http://127.0.0.1:{server.server_port}/x.git", tmp_path / "h", tmp_path / "token"
+            )
+            with pytest.raises(RepositoryError, match="cannot be fetched"):
+                await remote.fetch(bare(tmp_path / "copy.git").path, "main")
+            server.shutdown()
+            other.shutdown()
+    assert asked == []
+
+
+async def test_what_talks_to_a_remote_has_limits(tmp_path: Path) -> None:
+    repository = bare(tmp_path / "copy.git")
+    limited = Git(repository.path, {"alias.limit": "!ulimit -v"}, memory=1 << 30)
+    assert await limited.run("limit") == b"1048576\n"
+    assert Remote("file:///x", tmp_path).git(repository.path).memory == 1 << 30
+    chatty = Git(repository.path, {"alias.chat": "!yes remote: x | head -c 50000000 >&2; false"})
+    status, _, complaint = await chatty.attempt("chat")
+    assert (status, len(complaint) <= 1 << 16) == (1, True)
