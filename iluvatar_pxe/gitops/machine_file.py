@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -20,6 +21,8 @@ _AUTO = re.compile(r"""\brole["']?[ \t]*:\s+("auto"|'auto'|auto)(?![^\s,}#])""")
 _EMPTY = re.compile(r"^([ \t]*role[ \t]*:)(?=[ \t]*(?:#.*)?$)", re.MULTILINE)
 _FIRST_KEY = re.compile(r"^([ ]*)[^\s#%-]", re.MULTILINE)
 _END = re.compile(r"^\.\.\.", re.MULTILINE)
+_MOST_PLACES = 4
+"""That are tried of each kind: reading a large file takes its time."""
 _WIDE = 4096
 """Columns: nothing is folded."""
 
@@ -65,21 +68,27 @@ def with_role(text: str, role: Role) -> bytes:
 
 def _edits(text: str, role: str) -> Iterator[str]:
     newline = "\r\n" if "\r\n" in text else "\n"
-    for found in _AUTO.finditer(text):
+    for found in islice(_AUTO.finditer(text), _MOST_PLACES):
         yield text[: found.start(1)] + role + text[found.end(1) :]
-    for found in _EMPTY.finditer(text):
+    for found in islice(_EMPTY.finditer(text), _MOST_PLACES):
         yield f"{text[: found.end(1)]} {role}{text[found.end(1) :]}"
     indent = next((line[1] for line in _FIRST_KEY.finditer(text)), "")
     line = f"{indent}role: {role}{newline}"
     yield f"{text}{'' if text.endswith(newline) else newline}{line}"
-    for end in _END.finditer(text):
+    for end in islice(_END.finditer(text), _MOST_PLACES):
         yield text[: end.start()] + line + text[end.start() :]
-    brace = text.rfind("}")
-    while brace >= 0:
+    yield from _in_braces(text, role)
+    yield from _round_trip(text, role)
+
+
+def _in_braces(text: str, role: str) -> Iterator[str]:
+    brace = len(text)
+    for _ in range(_MOST_PLACES):
+        brace = text.rfind("}", 0, brace)
+        if brace < 0:
+            return
         inside = text[:brace].rstrip(" ")
         yield from (f"{inside}{comma} role: {role}{text[len(inside) :]}" for comma in (",", ""))
-        brace = text.rfind("}", 0, brace)
-    yield from _round_trip(text, role)
 
 
 def _round_trip(text: str, role: str) -> Iterator[str]:
@@ -87,11 +96,7 @@ def _round_trip(text: str, role: str) -> Iterator[str]:
         document = _yaml().load(text)
         document["role"] = role
         yield _dumped(document)
-    except (
-        YAMLError,
-        ValueError,
-        TypeError,
-    ):  # ruamel refuses some of what libyaml reads, as tabs between words
+    except (YAMLError, ValueError, TypeError):  # it refuses some of what libyaml reads, as tabs between words
         return
 
 
