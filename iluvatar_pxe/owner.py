@@ -67,9 +67,12 @@ def write_file(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 def make_directory(path: Path, mode: int = 0o700) -> None:
     """Make a directory where there is none, for the owner of the one above it; raises OSError."""
-    if path.is_dir():
-        return
-    path.mkdir(mode=mode)
+    try:
+        path.mkdir(mode=mode)
+    except FileExistsError:
+        if path.is_dir():
+            return
+        raise
     owner = Owner.of(path.parent)
     if os.geteuid() == 0:
         os.chown(path, owner.user, owner.group)
