@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def mac(number: int) -> str:
 class Bench:
     """A person with a clone, and what of a daemon decides and puts in force."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, poll: float = 0.1) -> None:
         self.central = bare(directory / "central.git")
         self.person = Person(directory / "clone", str(self.central.path))
         self.person.commit(FILES)
@@ -53,7 +54,7 @@ class Bench:
         self.desk = Desk(Fleet(), self.inventory, Catalogue(directory), lambda _: None)
         self.office = FleetOffice(self.desk, self.inventory)
         remote = Remote(f"file://{self.central.path}", directory / "hosts")
-        home = FollowedHome(bare(directory / "followed.git"), remote, poll=0.1, read_only=False)
+        home = FollowedHome(bare(directory / "followed.git"), remote, poll=poll, read_only=False)
         self.keeper = Keeper(home, self.office)
         self.assigner = GitAssigner(self.inventory, self.keeper)
         self.office.bring_in = self.assigner.bring_in
@@ -114,6 +115,32 @@ async def test_what_the_database_decided_before_is_brought_in(bench: Bench) -> N
     async with bench.running():
         await until(lambda: bench.roles)
     assert bench.roles == {"arda-07": Role.WORKER}
+
+
+async def test_what_its_rule_says_of_how_it_boots_is_brought_in_with_it(bench: Bench) -> None:
+    """Else a machine that booted its own disk until now would be installed."""
+    bench.person.commit({"fleet.yaml": "rules: [{layer: arda, chain: local, local: exit}]\n"})
+    bench.person.push()
+    place = replace(WORKER, rule="rule 1 of fleet.yaml")
+    await bench.inventory.assign(bench.sees(1).id, place, Fleet())
+    async with bench.running():
+        await until(lambda: bench.roles)
+    (listed,) = bench.desk.fleet.listed
+    assert (listed.file.chain, listed.file.local) == ("local", "exit")
+
+
+async def test_a_home_that_is_back_is_noticed_when_a_machine_asks(tmp_path: Path) -> None:
+    """Left alone it would be looked at again after an hour."""
+    bench = Bench(tmp_path, poll=3600)
+    await bench.inventory.open()
+    async with bench.running():
+        away = bench.central.path.rename(tmp_path / "away.git")
+        bench.keeper.wake()
+        await until(lambda: bench.assigner.hindrance)
+        away.rename(bench.central.path)
+        bench.assigner.urge()
+        await until(lambda: not bench.assigner.hindrance)
+    await bench.inventory.close()
 
 
 async def test_what_could_not_be_brought_in_is_tried_again(
