@@ -38,11 +38,6 @@ class Keeper:
         self.in_force: Revision | None = None
         self.problem: str | None = None
 
-    @property
-    def decides(self) -> bool:
-        """Say whether names and roles are decided by commits."""
-        return not self._home.read_only
-
     async def start(self) -> None:
         """Put in force what was so the last time; the newest commit follows when this runs. The first time, put that in force.
 

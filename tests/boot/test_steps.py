@@ -9,6 +9,7 @@ from support.machines import machine_of, snapshot_of
 from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.boot.decide import Context, Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, RunScript
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -132,3 +133,12 @@ def test_every_step_says_what_it_found() -> None:
         "assignment": "on record as one, worker of arda",
         "chain": "machines/one.yaml puts it into layer arda, Talos v1.13.9",
     }
+
+
+def test_while_nothing_of_the_fleet_is_known_the_screen_says_why() -> None:
+    """A first start whose repository cannot be reached."""
+    snapshot = snapshot_of(machine_of(MAC))
+    context = Context(ready=READY, no_assignment="https://forge/x.git: cannot be fetched")
+    held = decide(Sighting(mac=MAC, firmware=Firmware.IPXE, macs=(MAC,)), snapshot, Fleet(), context).plan
+    assert isinstance(held, Hold)
+    assert held.screen == ("https://forge/x.git: cannot be fetched.",)

@@ -1,0 +1,93 @@
+"""What files of one commit may not say together, and what the daemon itself writes into them."""
+
+from collections.abc import Mapping
+
+import pytest
+from support.fleets import CONFIGURED
+
+from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.fleet.parse import parse_fleet
+
+UUID = "4c4c4544-0031-3010-8056-b7c04f4a3232"
+GOOD: Mapping[str, str] = {
+    "fleet.yaml": "",
+    "layers/arda.yaml": CONFIGURED,
+    "configs/controlplane.yaml": "a: 1\n",
+    "configs/worker.yaml": "a: 1\n",
+    "patches/disk.yaml": "machine: {}\n",
+    "machines/a.yaml": 'match: {macs: ["52:54:00:00:00:01"]}\naddress: 10.0.0.7\n',
+}
+B = 'match: {macs: ["52:54:00:00:00:02"]}\n'
+
+
+def findings(changes: Mapping[str, str]) -> list[str]:
+    with pytest.raises(FleetError) as caught:
+        parse_fleet({**GOOD, **changes})
+    return caught.value.findings
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        (
+            "machines/b.yaml",
+            f"{B}patches: [patches/none.yaml]\n",
+            "2: patches: patches/none.yaml is no file in patches/; ",
+        ),
+        (
+            "machines/b.yaml",
+            f"{B}patches: [configs/worker.yaml]\n",
+            "2: patches: configs/worker.yaml is no file in ",
+        ),
+        (
+            "layers/arda.yaml",
+            f"{CONFIGURED}patches:\n  - patches/no.yaml\n",
+            "4: patches: patches/no.yaml is no file in ",
+        ),
+        (
+            "machines/b.yaml",
+            f"{B}name: c\n",
+            "2: name: the file says b by its own name; rename it, or remove this key",
+        ),
+        (
+            "machines/b.yaml",
+            f"{B}address: 10.0.0.7\n",
+            "2: address 10.0.0.7 is listed in machines/a.yaml already; ",
+        ),
+        ("machines/b.yaml", f"{B}layer: mordor\n", "2: layer: "),
+        (
+            "machines/b.yaml",
+            f"{B}role: agent\n",
+            "2: role: arda has no role agent; it has controlplane and worker",
+        ),
+        ("clusters/arda.yaml", "layer: arda\nfounder: a\n", "1: caFingerprint: is missing; add it"),
+        ("clusters/notes.txt", "x", "1: is not read; "),
+        (
+            "recipients.yaml",
+            "recovery: AGE-SECRET-KEY-1X\n",
+            "1: recovery: write an age public key, which begins with age1",
+        ),
+    ],
+)
+def test_a_contradiction_has_file_line_and_remedy(path: str, text: str, expected: str) -> None:
+    lines = findings({path: text})
+    assert any(line.startswith(f"{path}:{expected}") for line in lines), lines
+
+
+def test_one_machine_in_two_files_is_found_by_what_was_seen_of_it() -> None:
+    """By its card in one, by serial number and UUID in the other."""
+    by_card = f"{B}seen: {{serial: JX31, uuid: {UUID}}}\n"
+    by_hardware = f"match: {{serial: JX31, uuid: {UUID}}}\n"
+    (line,) = findings({"machines/b.yaml": by_card, "machines/c.yaml": by_hardware})
+    assert line.startswith(
+        "machines/b.yaml:2: machines/c.yaml lists this machine, too, by its serial number and UUID"
+    )
+
+
+def test_what_the_daemon_writes_is_read() -> None:
+    record = f"layer: arda\ncaFingerprint: '{':'.join(['AB'] * 32)}'\ngeneration: 2\nfounder: a\n"
+    sealed = "-----BEGIN AGE ENCRYPTED FILE-----\n"
+    fleet = parse_fleet({**GOOD, "clusters/arda.yaml": record, "clusters/arda.secrets.age": sealed})
+    assert (fleet.clusters["arda"].founder, fleet.clusters["arda"].generation) == ("a", 2)
+    assert "clusters/arda.secrets.age" not in fleet.texts
+    assert str(fleet.listed[0].file.address) == "10.0.0.7"
