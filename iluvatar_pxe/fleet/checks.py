@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from iluvatar_pxe.fleet.dns_checks import check_dns
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match, Rule, Traits
 from iluvatar_pxe.fleet.names import overlap
 from iluvatar_pxe.fleet.records import Seen
@@ -36,6 +37,7 @@ def check_fleet(fleet: Fleet, source: Source) -> None:
     """Note in ``source`` every contradiction between the parts of a fleet, those in faulty files included."""
     _check_listed_once(source)
     _check_names(source)
+    check_dns(source)
     _check_rules(source)
     for path, location in _boots(source):
         _check_layer_of(path, location, source)

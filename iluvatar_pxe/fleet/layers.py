@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema
 
 from iluvatar_pxe.fleet.base import Model
+from iluvatar_pxe.fleet.dns import AnyAddress, Several
 from iluvatar_pxe.fleet.values import (
     CmdlineArgument,
     ConfigTxtLine,
@@ -32,6 +33,8 @@ class Layer(Model, ABC):
     """Names of forgotten machines that may be given again."""
     patches: tuple[FleetPath, ...] = ()
     """Files of the fleet that change what is configured on its machines."""
+    ingress: Several[AnyAddress] = ()
+    """Where its cluster's applications come in: the addresses, one or a list, of ``*.apps.LAYER`` in the domain."""
 
     @property
     @abstractmethod

@@ -10,13 +10,13 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema, model_validator
 
 from iluvatar_pxe.fleet.base import Model
+from iluvatar_pxe.fleet.dns import Domain, RecordName, Records
 from iluvatar_pxe.fleet.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
 from iluvatar_pxe.fleet.layers import AinurLayer, ArdaLayer, Layer, TalosLayer
 from iluvatar_pxe.fleet.records import ClusterFile, RecipientsFile, Seen
 from iluvatar_pxe.fleet.values import (
     Address,
     DeclaredIntent,
-    Domain,
     FleetPath,
     HostName,
     ImageName,
@@ -217,10 +217,12 @@ class Enrolment(Model):
 
 
 class FleetFile(Model):
-    """``fleet.yaml``: the domain, whether new machines may join, and where they belong."""
+    """``fleet.yaml``: the domain and its records, whether new machines may join, and where they belong."""
 
     domain: Domain = "lab.home.arpa"
-    """Where the machines' names are."""
+    """Where the machines' names are: two labels or more, and not of ``.local``."""
+    records: Mapping[RecordName, Records] = Field(default_factory=dict)
+    """What else DNS tells of the domain: by the name below it (``@`` for itself), the records of that name."""
     enrolment: Enrolment = Enrolment()
     """Whether machines may join that no file lists."""
     rules: tuple[Rule, ...] = ()

@@ -176,6 +176,3 @@ Schematic = Annotated[
 Version = Annotated[
     str, Shape(r"v\d{1,4}\.\d{1,4}\.\d{1,4}(-[a-z]+\.\d{1,4})?", "write a version such as v1.13.9")
 ]
-Domain = Annotated[
-    str, Shape(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", "write a domain in lower case such as lab.home.arpa")
-]

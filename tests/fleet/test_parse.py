@@ -1,5 +1,6 @@
 """What a good fleet means."""
 
+import re
 from ipaddress import IPv4Network
 from pathlib import Path
 from uuid import UUID
@@ -105,11 +106,16 @@ def test_what_the_starter_fleet_has_commented_out_is_good_too() -> None:
     files["layers/arda.yaml"] = files["layers/arda.yaml"].replace("\n#config:\n#  c", "\nconfig:\n  c")
     files["layers/arda.yaml"] = files["layers/arda.yaml"].replace("\n#  worker:", "\n  worker:")
     rules, first, examples = files["fleet.yaml"].partition("# More rules, to put before those:\n#\n")
+    rules = re.sub(r"#records:\n(?:#  .+\n)+", lambda found: found[0][1:].replace("\n#", "\n"), rules)
+    for name in ("layers/arda.yaml", "layers/ainur.yaml"):
+        files[name] = files[name].replace("\n#ingress", "\ningress")
     files["fleet.yaml"] = rules + first + examples.replace("\n#", "\n").replace("#  -", "  -", 1)
     files |= {f"configs/{role}.yaml": "machine: {}\n" for role in ("controlplane", "worker")}
     files["fleet.yaml"] = files["fleet.yaml"].replace("match: {arch: x86_64}", "match: {arch: i386}")
     fleet = parse_fleet(files)
     assert len(fleet.settings.rules) == 5
+    assert set(fleet.settings.records) == {"router", "nas", "wiki", "media", "*.dev", "@", "_ldap._tcp"}
+    assert all(layer.ingress for layer in fleet.layers.values())
     assert fleet.arda is not None
     assert set(fleet.arda.config) == {Role.CONTROLPLANE, Role.WORKER}
 
@@ -196,8 +202,11 @@ def test_local_404_as_number_and_as_text(spelling: str) -> None:
 
 
 def test_yaml_is_1_2_where_off_is_text() -> None:
-    assert parse_fleet({"fleet.yaml": "domain: off\n"}).settings.domain == "off"
-    assert parse_fleet({"fleet.yaml": "%YAML 1.2\n---\ndomain: no\n"}).settings.domain == "no"
+    for text, name in (("", "off"), ("%YAML 1.2\n---\n", "no")):
+        (rule,) = parse_fleet(
+            {"fleet.yaml": f"{text}rules: [{{name: {name}, intent: hold}}]\n"}
+        ).settings.rules
+        assert rule.name == name
 
 
 def test_an_anchor_may_be_used_again() -> None:

@@ -32,6 +32,7 @@ PATHS = st.sampled_from(
 WORDS = st.from_regex(
     r"match|macs|chain|talos|local|hold|ipxe|config|script|rules|enrolment|mode|window|layer|arda|role|auto|"
     r"intent|names|servers|reuseNames|serial|uuid|product|subnet|mac|"
+    r"records|ingress|aaaa|cname|srv|target|port|@|nas|"
     r"x86_64|domain|version|schematic|404|off|~|1\.5|"
     r"\.inf|2001-01-01|0x10|!!(omap|set|binary|int|timestamp|map|str)|&a|\*a|<<|---|[][?|>{},:#%@`\"'\\-]|"
     r"52:54:00:00:00:03|configs/one\.yaml",

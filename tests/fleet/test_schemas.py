@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from iluvatar_pxe.fleet.dns import Records, Srv
 from iluvatar_pxe.fleet.models import Enrolment, MachineFile, Match, Rule, TalosLayer, Traits
 from iluvatar_pxe.fleet.records import Seen
 from iluvatar_pxe.fleet.schemas import DESCRIBED, DIALECT, schemas
@@ -28,7 +29,7 @@ GUIDE = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 SCHEMAS = {name: json.loads(text) for name, text in schemas().items()}
 VALIDATORS = {
-    described.files: Draft202012Validator(SCHEMAS[name], format_checker=FormatChecker(["ipv4"]))
+    described.files: Draft202012Validator(SCHEMAS[name], format_checker=FormatChecker(["ipv4", "ipv6"]))
     for name, described in DESCRIBED.items()
 }
 MODELS = {described.files: described.model for described in DESCRIBED.values()}
@@ -40,6 +41,16 @@ MATCH = {"macs": ["52:54:00:12:34:56"]}
 TALOS = {"version": "v1.13.9", "schematic": "376567988ad3"}
 MAC = "match: {macs: [52:54:00:12:34:56]}\n"
 ARDA = "talos: {version: v1.13.9, schematic: x}\n"
+DOMAINS_OF_OTHERS = (
+    "lab",
+    "local",
+    "a.local",
+    "x.localhost",
+    "a.onion",
+    "a.invalid",
+    "1.in-addr.arpa",
+    "ip6.arpa",
+)
 
 
 def files_of(path: str) -> str:
@@ -102,7 +113,9 @@ def test_keys_that_are_not_known_are_refused_everywhere(name: str) -> None:
     assert all(one["additionalProperties"] is False for one in described)
 
 
-@pytest.mark.parametrize("model", [*MODELS.values(), Enrolment, Rule, Traits, Match, TalosLayer])
+@pytest.mark.parametrize(
+    "model", [*MODELS.values(), Enrolment, Rule, Traits, Match, Records, Srv, TalosLayer]
+)
 def test_every_key_that_people_write_is_described(model: type[BaseModel]) -> None:
     assert {name for name, info in model.model_fields.items() if not info.description} == set()
 
@@ -132,11 +145,19 @@ def test_the_starter_fleet_is_valid(path: str) -> None:
     [
         ("fleet.yaml", ""),
         ("fleet.yaml", "domain:\nrules:\n#  - layer: arda\nenrolment:\n#  mode: hold\n"),
+        ("fleet.yaml", "domain: home.arpa\nrecords:\n#  a: {a: 10.0.0.1}\n"),
+        ("fleet.yaml", 'records: {"@": {a: 10.0.0.1, aaaa: [fd00::1], txt: [a, Ü]}, "*.x": {cname: A.b.}}\n'),
+        (
+            "fleet.yaml",
+            "records: {_a._tcp: {cname: , srv: {port: 1, weight: , target: _b}}, 404: {txt: ''}}\n",
+        ),
         ("fleet.yaml", "rules: [{layer: arda, role: auto, name: , match: }]\n"),
         ("fleet.yaml", 'rules: [{layer: arda, match: {arch: "ARM*", firmware: [ipxe, "uefi-*"]}}]\n'),
         ("fleet.yaml", 'rules: [{intent: hold, match: {mac: [52-54-00, "*:5e"], serial: "0042"}}]\n'),
         ("fleet.yaml", "rules: [{intent: local, local: 404, match: {subnet: 10.0.0.0/255.0.0.0}}]\n"),
         ("layers/ainur.yaml", "# nothing\n"),
+        ("layers/ainur.yaml", "ingress: fd00::80\n"),
+        ("layers/arda.yaml", f"{ARDA}ingress: [10.0.0.1, fd00::80]\n"),
         ("layers/arda.yaml", f"{ARDA}config: {{worker: configs/worker.yaml}}\ncontrolPlanes: 99\n"),
         ("machines/a.yaml", "match: {macs: [000102030405, 5254.0012.3456, ' 52-54-00-12-34-56 ']}\n"),
         ("machines/a.yaml", f"match: {{macs: , serial: JX31, uuid: '{{{UUID.upper()}}}'}}\nrole: auto\n"),
@@ -158,6 +179,22 @@ def test_every_way_to_write_a_value_is_valid(path: str, text: str) -> None:
         ("fleet.yaml", "max_attempts: 3\n", ""),
         ("fleet.yaml", "domain: Home\n", "domain"),
         ("fleet.yaml", "domain: 1\n", "domain"),
+        *(("fleet.yaml", f"domain: {domain}\n", "domain") for domain in DOMAINS_OF_OTHERS),
+        ("fleet.yaml", f"domain: {'a.' * 90}a\n", "domain"),
+        ("fleet.yaml", "records: [nas]\n", "records"),
+        ("fleet.yaml", "records: {Nas: {a: 10.0.0.1}}\n", "records"),
+        ("fleet.yaml", "records: {nas.: {a: 10.0.0.1}}\n", "records"),
+        ("fleet.yaml", "records: {nas.*: {a: 10.0.0.1}}\n", "records"),
+        ("fleet.yaml", "records: {nas: {mx: a}}\n", "records"),
+        ("fleet.yaml", "records: {nas: {a: fd00::1}}\n", "records"),
+        ("fleet.yaml", "records: {nas: {a: []}}\n", "records"),
+        ("fleet.yaml", f"records: {{nas: {{txt: [{'a,' * 101}]}}}}\n", "records"),
+        ("fleet.yaml", "records: {nas: {aaaa: 10.0.0.1}}\n", "records"),
+        ("fleet.yaml", "records: {nas: {aaaa: fe80::1%eth0}}\n", "records"),
+        ("fleet.yaml", "records: {nas: {cname: a_b}}\n", "records"),
+        ("fleet.yaml", f"records: {{nas: {{txt: {'a' * 256}}}}}\n", "records"),
+        ("fleet.yaml", "records: {nas: {srv: {port: 0, target: a}}}\n", "records"),
+        ("fleet.yaml", "records: {nas: {srv: [{port: 1}]}}\n", "records"),
         ("fleet.yaml", "enrolment: window\n", "enrolment"),
         ("fleet.yaml", "enrolment: {mode: open}\n", "enrolment"),
         ("fleet.yaml", "enrolment: {countdown: 301}\n", "enrolment"),
@@ -188,6 +225,8 @@ def test_every_way_to_write_a_value_is_valid(path: str, text: str) -> None:
         ("layers/arda.yaml", f"{ARDA}config: {{server: a.yaml}}\n", "config"),
         ("layers/arda.yaml", f"{ARDA}config: {{worker: }}\n", "config"),
         ("layers/arda.yaml", f"{ARDA}patches: [/etc/passwd]\n", "patches"),
+        ("layers/arda.yaml", f"{ARDA}ingress: [lan]\n", "ingress"),
+        ("layers/ainur.yaml", "ingress: 10\n", "ingress"),
         ("layers/ainur.yaml", "servers: 4\n", "servers"),
         ("layers/ainur.yaml", "talos: {}\n", ""),
         ("layers/ainur.yaml", "kernelArgs: [a b]\n", "kernelArgs"),
@@ -231,6 +270,17 @@ TEXTS = (
     *("$x", "&&", ";", "#x", "kernel=x", " include x", "x" * 100, "x" * 101, "x" * 600, "Default string"),
     *(UUID, UUID.upper(), UUID.replace("-", ""), f"urn:uuid:{UUID}", f"{{{UUID}}}", f"{UUID}}}"),
     *(AGE, AGE.upper(), FINGERPRINT, FINGERPRINT.lower()),
+    *(
+        "lab.home.arpa",
+        "home.local",
+        "local.lan",
+        "WWW.example.",
+        "_a",
+        "*.a",
+        "@",
+        "fd00::5",
+        "fe80::1%eth0",
+    ),
 )
 SCALARS = (*TEXTS, 0, 1, 2, 99, 100, 301, 404, 1001, 525400123456, 10**12, -1, 1.5, True, False)
 VALUES: Sequence[Any] = (
@@ -238,6 +288,8 @@ VALUES: Sequence[Any] = (
     *([one] for one in SCALARS),
     *(None, [], [None], [["a"]], {}, ["a", "a"]),
     *({"worker": "a.yaml"}, {"server": "a.yaml"}, {"worker": None}, {"pi": AGE}, {"Pi": AGE}, {"pi": "a"}),
+    *({"nas": {"a": "10.0.0.1"}}, {"@": {"txt": ["a", "b"]}}, {"*.a": {"cname": "B."}}, {"nas": {}}),
+    *({"port": 389, "target": "nas"}, [{"port": 389, "target": "nas"}] * 2, {"port": 65536, "target": "nas"}),
 )
 PLACES: Mapping[str, tuple[str, tuple[str | int, ...], type[BaseModel], Mapping[str, Any]]] = {
     "fleet": ("fleet.yaml", (), MODELS["fleet.yaml"], {}),
@@ -246,6 +298,9 @@ PLACES: Mapping[str, tuple[str, tuple[str | int, ...], type[BaseModel], Mapping[
     "rule of ainur": ("fleet.yaml", ("rules", 0), Rule, {"layer": "ainur"}),
     "rule of intent": ("fleet.yaml", ("rules", 0), Rule, {"intent": "hold"}),
     "traits": ("fleet.yaml", ("rules", 0, "match"), Traits, {}),
+    "records": ("fleet.yaml", ("records", "nas"), Records, {}),
+    "records beside a text": ("fleet.yaml", ("records", "nas"), Records, {"txt": "a"}),
+    "srv": ("fleet.yaml", ("records", "nas", "srv"), Srv, {"port": 1, "target": "a"}),
     "arda": ("layers/arda.yaml", (), MODELS["layers/arda.yaml"], {"talos": TALOS}),
     "talos": ("layers/arda.yaml", ("talos",), TalosLayer, TALOS),
     "ainur": ("layers/ainur.yaml", (), MODELS["layers/ainur.yaml"], {}),
@@ -271,7 +326,7 @@ def within(files: str, place: tuple[str | int, ...], part: Any) -> Any:
     if not place:
         return part
     for key in reversed(place[1:]):
-        part = [part] if key == 0 else {"layer": "arda", key: part}
+        part = [part] if key == 0 else {**({"layer": "arda"} if key == "match" else {}), key: part}
     return {**AROUND.get(files, {}), place[0]: part}
 
 

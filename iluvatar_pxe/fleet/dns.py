@@ -1,0 +1,183 @@
+"""What the fleet says for DNS: its domain, and the records beside those of its machines, as immutable models."""
+
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from types import MappingProxyType
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    StrictInt,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from iluvatar_pxe.fleet.base import Model
+from iluvatar_pxe.fleet.names import HOST_NAME
+from iluvatar_pxe.fleet.shapes import Shape, hint
+from iluvatar_pxe.fleet.values import Address
+from iluvatar_pxe.machines.states import LayerName
+
+APEX = "@"
+"""What the domain itself is called among its records."""
+SERVICES = ("git", "pxe")
+"""The daemon's own names in the domain."""
+NOT_OF_MACHINES = frozenset({*SERVICES, *LayerName})
+"""Names that no machine may have: the daemon's own, and those that ``api.LAYER`` lies below."""
+_LONGEST_DOMAIN = 180
+"""Characters, so that whatever the daemon puts before it is still a name (RFC 1035, 2.3.4: 255 octets)."""
+_LONGEST_TEXT = 255
+"""Octets of a character-string (RFC 1035, 3.3)."""
+_MOST = 100
+"""Records of one kind at one name: all of them have to fit into one message."""
+_NOT_ASKED: Mapping[str, str] = MappingProxyType(
+    {
+        "local": "belongs to multicast DNS (RFC 6762), resolvers such as systemd-resolved never ask a server for it",
+        "localhost": "is this host itself for every resolver (RFC 6761)",
+        "invalid": "is never asked for (RFC 6761)",
+        "onion": "is never asked for (RFC 7686)",
+        "in-addr.arpa": "has the names of addresses (RFC 1035, 3.5)",
+        "ip6.arpa": "has the names of addresses (RFC 3596)",
+    }
+)
+"""Ends of a domain, and why nobody would find it there."""
+_ENDS = "|".join(_NOT_ASKED).replace(".", r"\.")
+_DOMAIN = rf"{HOST_NAME.pattern}(\.{HOST_NAME.pattern})*"
+_FOUND = rf"(?!.{{{_LONGEST_DOMAIN + 1}}})(?!(?:.*\.)?(?:{_ENDS})$){_DOMAIN[:-1]}+"
+"""A domain that resolvers ask for."""
+_NO_DOMAIN = f"write a domain in lower case such as lab.home.arpa, of at most {_LONGEST_DOMAIN} characters"
+_LABEL = r"(?![^.]{64})_?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_NO_RECORD_NAME = "write a name below the domain in lower case such as nas or _ldap._tcp, @ for the domain itself, or begin it with *."
+_NO_TARGET = "write a name of the domain such as nas, or a whole name with a dot at its end"
+_NO_IPV6_ADDRESS = "write an IPv6 address such as fd00::5"
+_NO_ADDRESS = "write an address such as 192.168.1.80 or fd00::80"
+_T = TypeVar("_T")
+
+
+def _domain(value: str) -> str:
+    if len(value) > _LONGEST_DOMAIN or not re.fullmatch(_DOMAIN, value):
+        raise ValueError(_NO_DOMAIN)
+    for end, why in _NOT_ASKED.items():
+        if f".{value}".endswith(f".{end}"):
+            raise ValueError(f".{end} {why}; write a domain such as lab.home.arpa (RFC 8375)")
+    if "." not in value:
+        why = "resolvers such as systemd-resolved ask no server for names of one label"
+        raise ValueError(f"{why}; write two or more, such as lab.home.arpa")
+    return value
+
+
+def _ipv6_address(value: Any) -> IPv6Address:
+    """Pydantic would take a number for an address; an interface of this host tells others nothing."""
+    try:
+        address = IPv6Address(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError(_NO_IPV6_ADDRESS) from None
+    if address.scope_id:
+        raise ValueError(_NO_IPV6_ADDRESS)
+    return address
+
+
+def _any_address(value: Any) -> IPv4Address | IPv6Address:
+    """Return the address that a text is, of either kind."""
+    try:
+        address = ip_address(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError(_NO_ADDRESS) from None
+    return _ipv6_address(value) if address.version == 6 else address
+
+
+def _text(value: str) -> str:
+    if len(value.encode()) > _LONGEST_TEXT:
+        raise ValueError(
+            f"must not be longer than {_LONGEST_TEXT} octets; split it into several, as a list of texts"
+        )
+    return value
+
+
+def _set(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    """Records of one kind are a set (RFC 2181, 5)."""
+    if not 1 <= len(values) <= _MOST:
+        raise ValueError(f"write one value, or a list of up to {_MOST}")
+    return tuple(dict.fromkeys(values))
+
+
+class _OrOne:
+    """Tells editors that a single value may stand in place of the list."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        several = handler(schema) | {"minItems": 1, "maxItems": _MOST}
+        item = several["items"]
+        return {"anyOf": [*item.get("anyOf", [item]), several]}
+
+
+Domain = Annotated[str, AfterValidator(_domain), hint(_FOUND, _NO_DOMAIN)]
+RecordName = Annotated[str, Shape(rf"{APEX}|(?:\*|{_LABEL})(?:\.{_LABEL})*", _NO_RECORD_NAME)]
+"""Without the domain."""
+Target = Annotated[
+    str,
+    Shape(rf"{_LABEL}(?:\.{_LABEL})*\.?".replace("a-z", "A-Za-z"), _NO_TARGET),
+    AfterValidator(str.lower),
+]
+"""Below the domain, or a whole name, which a dot ends; in lower case."""
+Several = Annotated[
+    tuple[_T, ...],
+    BeforeValidator(lambda value: value if isinstance(value, list | tuple) else (value,)),
+    AfterValidator(_set),
+    _OrOne(),
+]
+"""One value, or a list of them."""
+AnyAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(_any_address)]
+_Ipv6Address = Annotated[IPv6Address, BeforeValidator(_ipv6_address)]
+_Text = Annotated[str, AfterValidator(_text), WithJsonSchema({"type": "string", "maxLength": _LONGEST_TEXT})]
+_Number = Annotated[StrictInt, Field(ge=0, le=0xFFFF)]
+
+
+class Srv(Model):
+    """Where a service is (RFC 2782)."""
+
+    priority: _Number = 0
+    """Servers with the lowest are asked first."""
+    weight: _Number = 0
+    """Of servers with one priority, those with more are asked more often."""
+    port: Annotated[StrictInt, Field(ge=1, le=0xFFFF)]
+    """Of TCP or UDP, as the record's name says."""
+    target: Target
+    """The server: a name of the domain, or a whole name with a dot at its end."""
+
+
+class Records(Model):
+    """What one name of the domain has: at least one kind of record."""
+
+    a: Several[Address] = ()
+    """Its IPv4 addresses, one or a list."""
+    aaaa: Several[_Ipv6Address] = ()
+    """Its IPv6 addresses, one or a list."""
+    cname: Target | None = None
+    """The name that it stands for: one of the domain, or a whole name with a dot at its end. It has nothing else then."""
+    txt: Several[_Text] = ()
+    """Texts of up to 255 octets, one or a list."""
+    srv: Several[Srv] = ()
+    """Where a service is, one or a list; the record's name is ``_SERVICE._tcp`` or ``_SERVICE._udp``."""
+
+    @model_validator(mode="after")
+    def _kinds(self) -> Self:
+        others = self.a or self.aaaa or self.txt or self.srv
+        if self.cname and others:
+            raise ValueError("a cname stands alone (RFC 1034, 3.6.2); remove it, or what is beside it")
+        if not self.cname and not others:
+            raise ValueError("has no record; add a, aaaa, cname, txt or srv")
+        return self
+
+    @property
+    def targets(self) -> Mapping[tuple[str | int, ...], str]:
+        """The names that it points to, by their place in it."""
+        found: dict[tuple[str | int, ...], str] = {("cname",): self.cname} if self.cname else {}
+        return found | {("srv", index, "target"): one.target for index, one in enumerate(self.srv)}

@@ -1,0 +1,87 @@
+"""The machines that have names, and by which address each is reached."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.states import LayerName, Phase
+
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One machine as DNS sees it."""
+
+    name: str
+    address: IPv4Address | None
+    layer: LayerName
+    leads: bool = False
+    """It has joined as a control plane or server."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    member: Member
+    fixed: bool
+    last_seen: datetime
+
+
+def members_of(snapshot: Snapshot, fleet: Fleet) -> tuple[Member, ...]:
+    """Return the machines that were given names, by name; what the fleet says goes before what the inventory says.
+
+    Of two that were last seen at one address, the later one has it: the router has given it away since.
+    """
+    known = _by_file(snapshot, fleet)
+    seen = [*_listed(fleet, known), *_assigned(snapshot, fleet, known)]
+    holders: dict[IPv4Address, _Seen] = {}
+    for one in sorted(seen, key=lambda one: (one.fixed, one.last_seen)):
+        if one.member.address:
+            holders[one.member.address] = one
+    members = (_held(one, holders) for one in seen)
+    return tuple(sorted(members, key=lambda member: member.name))
+
+
+def _held(one: _Seen, holders: dict[IPv4Address, _Seen]) -> Member:
+    address = one.member.address
+    return one.member if address is None or holders[address] is one else replace(one.member, address=None)
+
+
+def _by_file(snapshot: Snapshot, fleet: Fleet) -> Mapping[str, Sequence[Machine]]:
+    """Return by the name of a machine's file the machines that were seen of it."""
+    known: dict[str, list[Machine]] = {}
+    for machine in snapshot.by_id.values():
+        for listed in fleet.machines(machine.macs, machine.serial, machine.uuid):
+            known.setdefault(listed.name, []).append(machine)
+    return known
+
+
+def _listed(fleet: Fleet, known: Mapping[str, Sequence[Machine]]) -> Iterator[_Seen]:
+    for listed in fleet.listed:
+        file = listed.file
+        machine = max(known.get(listed.name, ()), key=lambda one: one.last_seen, default=None)
+        address = file.address or (machine.address if machine else None) or file.seen.address
+        role = file.role or (machine.assignment.role if machine and machine.assignment else None)
+        joined = machine is not None and machine.phase is Phase.JOINED
+        member = Member(listed.name, address, file.layer, leads=joined and role is not None and role.leads)
+        yield _Seen(member, file.address is not None, machine.last_seen if machine else _NEVER)
+
+
+def _assigned(snapshot: Snapshot, fleet: Fleet, known: Mapping[str, Sequence[Machine]]) -> Iterator[_Seen]:
+    listed = {machine.id for machines in known.values() for machine in machines}
+    for machine in snapshot.by_id.values():
+        given = machine.assignment
+        if given is None or given.name in fleet.names or machine.id in listed:
+            continue
+        leads = machine.phase is Phase.JOINED and given.role.leads
+        yield _Seen(
+            Member(given.name, machine.address, given.layer, leads), fixed=False, last_seen=machine.last_seen
+        )
+
+
+def leaders(members: Iterable[Member], layer: LayerName) -> tuple[Member, ...]:
+    """Return the machines that hold the state of a layer's cluster, and can be reached."""
+    return tuple(one for one in members if one.layer is layer and one.leads and one.address)

@@ -1,0 +1,69 @@
+"""Which upstream is asked first, and for how long it is waited for alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from iluvatar_pxe.upstream import Upstream
+
+_WEIGHT = 0.3
+"""Of the latest time in the smoothed one."""
+_FADING = 0.98
+"""What is not asked seems a little faster each time, until it is asked again: it may be faster now (as BIND does)."""
+_LEAST, _MOST, _UNKNOWN = 0.05, 0.4, 0.2
+"""Seconds of patience."""
+_LONGEST_PENALTY = 60.0
+
+
+@dataclass(slots=True)
+class _Record:
+    seconds: float | None = None
+    """Smoothed time of an answer; None before the first one."""
+    failures: int = 0
+    """In a row."""
+    until: float = 0.0
+    """Until then it is asked last."""
+
+
+class Ranking:
+    """``now`` is the seconds of a clock that does not go back."""
+
+    def __init__(self) -> None:
+        self._records: dict[Upstream, _Record] = {}
+
+    def order(self, upstreams: Iterable[Upstream], now: float) -> list[Upstream]:
+        """Return upstreams, the best first: those that failed lately are the last, unknown ones the first."""
+
+        def key(upstream: Upstream) -> tuple[float, float]:
+            record = self._record(upstream)
+            return max(record.until - now, 0.0), record.seconds or 0.0
+
+        ordered = sorted(upstreams, key=key)
+        for record in map(self._record, ordered[1:]):
+            if record.seconds is not None:
+                record.seconds *= _FADING
+        return ordered
+
+    def patience(self, upstream: Upstream) -> float:
+        """Return the seconds after which the next upstream is asked as well."""
+        seconds = self._record(upstream).seconds
+        return _UNKNOWN if seconds is None else min(max(2 * seconds, _LEAST), _MOST)
+
+    def answered(self, upstream: Upstream, seconds: float) -> None:
+        """Take note of an answer, and of how long it took."""
+        record = self._record(upstream)
+        old = record.seconds
+        record.seconds = seconds if old is None else old + _WEIGHT * (seconds - old)
+        record.failures, record.until = 0, 0.0
+
+    def failed(self, upstream: Upstream, now: float) -> None:
+        """Take note that there was no answer: it is asked last for 1, 2, 4 … seconds."""
+        record = self._record(upstream)
+        record.failures += 1
+        record.until = now + min(2.0 ** (record.failures - 1), _LONGEST_PENALTY)
+
+    def seconds(self, upstream: Upstream) -> float | None:
+        """Return the smoothed time of its answers; None before the first one."""
+        return self._record(upstream).seconds
+
+    def _record(self, upstream: Upstream) -> _Record:
+        return self._records.setdefault(upstream, _Record())
