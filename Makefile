@@ -8,7 +8,8 @@ PACKAGES := python3-venv ipxe git
 LAB_PACKAGES := iproute2 util-linux dnsmasq-base \
 	qemu-system-x86 seabios ipxe-qemu ovmf qemu-system-arm qemu-efi-aarch64
 TEST_PACKAGES := $(LAB_PACKAGES) curl openssl sqlite3 openssh-client openssh-server \
-	busybox-static cpio systemd tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu
+	busybox-static cpio systemd tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu \
+	bind9-dnsutils knot-dnsutils unbound dnsperf
 
 .PHONY: setup setup-test packages run demo stand-ins stand-in-fleet test test-long check format lock clean
 
@@ -50,9 +51,10 @@ LOW_PORT := import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).bind
 run: setup
 	@export ILUVATAR_PXE_LOG__FORMAT=console; \
 	if $(BIN)/python -c '$(LOW_PORT)' 2>&1 | grep -q PermissionError; then \
-		echo "No right to bind the ports 67 and 69, so firmware cannot reach this daemon: it runs on 10067 and 10069."; \
+		echo "No right to bind the ports 53, 67 and 69, so firmware cannot reach this daemon: it runs on 10053, 10067 and 10069."; \
 		echo "For the real thing: sudo make run"; \
-		export ILUVATAR_PXE_DHCP__PORT=10067 ILUVATAR_PXE_DHCP__CLIENT_PORT=10068 ILUVATAR_PXE_TFTP__PORT=10069; \
+		export ILUVATAR_PXE_DHCP__PORT=10067 ILUVATAR_PXE_DHCP__CLIENT_PORT=10068 ILUVATAR_PXE_TFTP__PORT=10069 \
+			ILUVATAR_PXE_DNS__PORT=10053; \
 	fi; \
 	exec $(BIN)/iluvatar-pxe serve
 

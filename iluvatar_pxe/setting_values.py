@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from iluvatar_pxe.upstream import Upstream, parse_upstream
+
 _GIT_URL = re.compile(r"(https?|ssh|git\+ssh|file)://|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!/{2})")
 _SECRET_IN_URL = re.compile(r"[a-z+]+://[^/@]*:[^/@]+@")
 
@@ -38,6 +40,12 @@ def _network(value: Any) -> Any:
         return IPv4Network(value if isinstance(value, str | IPv4Network) else "")
     except ValueError:
         raise ValueError('input should be "local" or a network such as 192.168.1.0/24') from None
+
+
+def _upstream(value: Any) -> Any:
+    if value == "auto" or isinstance(value, Upstream):
+        return value
+    return parse_upstream(value if isinstance(value, str) else "")
 
 
 def _no_nul(value: Any) -> Any:
@@ -78,6 +86,7 @@ Port = Annotated[Whole, Field(ge=1, le=65535)]
 PortOrAny = Annotated[Whole, Field(ge=0, le=65535)]
 InterfaceName = Annotated[str, AfterValidator(_interface_name)]
 Network = Annotated[IPv4Network | Literal["local"], BeforeValidator(_network)]
+UpstreamOrAuto = Annotated[Upstream | Literal["auto"], BeforeValidator(_upstream)]
 AnyPath = Annotated[Path, BeforeValidator(_no_nul)]
 Interfaces = Annotated[tuple[InterfaceName, ...], AfterValidator(_some)]
 Text = Annotated[str, AfterValidator(_no_nul)]

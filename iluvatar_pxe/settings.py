@@ -28,6 +28,7 @@ from iluvatar_pxe.setting_values import (
     PortOrAny,
     Seconds,
     Text,
+    UpstreamOrAuto,
     Whole,
     is_git_url,
 )
@@ -105,6 +106,18 @@ class HttpSettings(_Section):
         if self.port == self.tls_port:
             raise ValueError("port and tls_port are the same; change one of them")
         return self
+
+
+class DnsSettings(_Section):
+    """``[dns]``."""
+
+    port: Port = 53
+    enabled: bool = True
+    """False: no DNS at all."""
+    upstream: tuple[UpstreamOrAuto, ...] = ("auto",)
+    """Resolvers that the other questions go to; ``auto`` is what this host asks itself, none: nothing is forwarded."""
+    allow: tuple[Network, ...] = ("local",)
+    """Networks whose questions are forwarded; ``local`` is those of the served interfaces, and loopback."""
 
 
 class DatabaseSettings(_Section):
@@ -196,6 +209,7 @@ class Settings(_Section):
     dhcp: DhcpSettings = DhcpSettings()
     tftp: TftpSettings = TftpSettings()
     http: HttpSettings = HttpSettings()
+    dns: DnsSettings = DnsSettings()
     database: DatabaseSettings = DatabaseSettings()
     fleet: FleetSettings = FleetSettings()
     git: GitSettings = GitSettings()

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from iluvatar_pxe.settings import (
     load_settings,
     parse_settings,
 )
+from iluvatar_pxe.upstream import Upstream
 
 EVERY_KEY = """
 [network]
@@ -38,6 +39,11 @@ max_windowsize = 8
 [http]
 port = 8081
 allow = ["local", "10.0.0.0/8"]
+[dns]
+port = 5353
+enabled = false
+upstream = ["tls://1.1.1.1#one.one.one.one", "auto"]
+allow = ["10.0.0.0/8"]
 [database]
 url = "sqlite:////srv/inventory.db"
 [fleet]
@@ -81,6 +87,7 @@ def test_every_key_has_the_documented_default() -> None:
             "tls_certificate": None,
             "tls_key": None,
         },
+        "dns": {"port": 53, "enabled": True, "upstream": ("auto",), "allow": ("local",)},
         "database": {"url": None},
         "fleet": {
             "source": "hosted",
@@ -108,6 +115,12 @@ def test_the_file_sets_every_key() -> None:
     assert settings.dhcp.model_dump() == {"port": 6767, "pxe_port": 4012, "client_port": 6868}
     assert settings.tftp.port_range == (50000, 50010)
     assert settings.http.allow == ("local", IPv4Network("10.0.0.0/8"))
+    assert (settings.dns.port, settings.dns.enabled) == (5353, False)
+    assert settings.dns.upstream == (
+        Upstream(IPv4Address("1.1.1.1"), 853, tls=True, name="one.one.one.one"),
+        "auto",
+    )
+    assert settings.dns.allow == (IPv4Network("10.0.0.0/8"),)
     assert settings.database_url == "sqlite:////srv/inventory.db"
     assert settings.fleet_directory == Path("/srv/fleet")
     assert settings.assets_directory == Path("/srv/assets")
@@ -154,12 +167,16 @@ def test_the_environment_beats_the_file() -> None:
         TFTP__PORT_RANGE="[6000, 6001]",
         LOG__LEVEL="error",
         HTTP__ALLOW='["192.168.0.0/16"]',
+        DNS__PORT="10053",
+        DNS__ENABLED="true",
+        DNS__UPSTREAM="[]",
     )
     assert settings.http.port == 8888
     assert settings.network.interfaces == ("lo",)
     assert settings.tftp.port_range == (6000, 6001)
     assert settings.log.level == "error"
     assert settings.http.allow == (IPv4Network("192.168.0.0/16"),)
+    assert (settings.dns.port, settings.dns.enabled, settings.dns.upstream) == (10053, True, ())
     assert settings.tftp.port == 6969, "what the environment leaves alone stays"
 
 
@@ -217,6 +234,19 @@ def test_other_variables_are_not_read() -> None:
             '[http]\nallow = ["10.0.0.1/8"]\n',
             r"config\.toml: http\.allow: .*network such as .*, but it is .*",
         ),
+        (
+            '[dns]\nupstream = "1.1.1.1"\n',
+            r'config\.toml: dns\.upstream: .*list such as .*, but it is "1.1.1.1"; .*',
+        ),
+        (
+            '[dns]\nupstream = ["auto", "dns.google"]\n',
+            r'config\.toml: dns\.upstream: .* resolved first .*, but it is "dns.google"; .*',
+        ),
+        (
+            "[dns]\nupstream = [{address = 1}]\n",
+            r"config\.toml: dns\.upstream: a resolver is an address such as .*; .*",
+        ),
+        ("[dns]\nenabled = 3\n", r"config\.toml: dns\.enabled: .*boolean.*, but it is 3; correct it"),
         (
             '[state]\ndirectory = "a\\u0000b"\n',
             r"config\.toml: state\.directory: a path has no NUL in it, .*",

@@ -30,6 +30,7 @@ def loopback_settings(state: Path) -> dict[str, dict[str, Any]]:
         "dhcp": {"port": free_port(), "pxe_port": free_port(), "client_port": free_port()},
         "tftp": {"port": free_port()},
         "http": {"port": free_port(), "tls_port": free_port()},
+        "dns": {"port": free_port()},
         "state": {"directory": str(state)},
         "fleet": {"source": str(state / "fleet")},
         "control": {"socket": str(state / "control.sock")},
