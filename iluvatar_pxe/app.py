@@ -31,6 +31,7 @@ from iluvatar_pxe.servers.http_git import GitSite
 from iluvatar_pxe.servers.http_refresh import Webhook
 from iluvatar_pxe.servers.interface_watch import InterfaceWatch
 from iluvatar_pxe.servers.listeners import Listeners
+from iluvatar_pxe.servers.name_service import NameService
 from iluvatar_pxe.servers.ndp import NdpServer
 from iluvatar_pxe.servers.neighbours import Neighbours
 from iluvatar_pxe.servers.operations import Operations
@@ -80,25 +81,31 @@ class App:
         files = TftpFiles(desk, http_port, PiFiles(desk, pace.came_on))
         self.ndp = NdpServer()
         self.dhcp = DhcpServer(settings.dhcp, http_port, desk, self.ndp.offered, pace)
+        self.names = NameService(settings, lambda: inventory.snapshot, lambda: desk.fleet)
         self.tftp = TftpServer(settings.tftp, files.open, files.report)
         health = Health(
             parts={
                 "assets": lambda: desk.catalogue.problem,
                 "database": lambda: inventory.health,
+                "dns": lambda: self.names.problem,
                 "fleet": lambda: self.declared.problem,
                 "network": lambda: self.watch.problem,
                 "tls": lambda: certificates.problem,
             },
             programs=self.programs,
+            dns=self.names.server.statistics,
         )
         operations = Operations(inventory, lambda: desk.fleet, desk.assigner)
+        operations.dns = self.names.server
         operations.report = lambda: health.report()[1]
         self.control = ControlServer(settings.control_socket, settings.state_directory, operations)
         self.http = HttpServer(settings.http, desk, tickets, health, certificates, routes=self._routes())
-        listeners = Listeners(settings, self.dhcp, self.http, self.ndp, neighbours, self.tftp)
+        listeners = Listeners(
+            settings, self.dhcp, self.names.server, self.http, self.ndp, neighbours, self.tftp
+        )
         self.watch = InterfaceWatch(settings.network.interfaces, listeners.serve)
         self.manager = ServiceManager.of(os.environ)
-        check = SelfCheck(settings, self.tftp, self.watch)
+        check = SelfCheck(settings, self.tftp, self.names.server, self.watch)
         self.supervision = Supervision(self.manager, check, health, inventory)
         self.first_keys = FirstKeys()
         """What the owner is to see now, and never again."""
@@ -155,6 +162,7 @@ class App:
                 group.create_task(self.declared.run()),
                 group.create_task(self.http.run()),
                 group.create_task(self._show_keys(show)),
+                group.create_task(self.names.run()),
             ]
             group.create_task(self.tftp.run())
             following = group.create_task(self.watch.run())
@@ -198,6 +206,7 @@ class App:
         except ServerError:
             self.watch.close()
             self.dhcp.close()
+            self.names.server.close()
             self.ndp.close()
             await self.control.close()
             await self.http.close(0)
@@ -211,6 +220,7 @@ class App:
         _log.info("stopping", grace_seconds=TRANSFER_GRACE)
         self.watch.close()
         self.dhcp.close()
+        self.names.server.close()
         self.ndp.close()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.control.close())

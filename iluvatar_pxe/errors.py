@@ -16,6 +16,7 @@ IluvatarError                 base; its text is one line that names the thing an
 │   └── UnknownMachineError   no machine, or more than one, goes by what was given
 ├── ControlError              the running daemon cannot be asked
 ├── ServerError               a socket that cannot be bound, an interface that is not there
+├── ResolveError              no upstream resolver gave a usable answer
 ├── TlsError                  the CA, a certificate or its key cannot be read, stored or used
 ├── SimulateError             a simulated machine does not boot
 │   ├── NoAnswerError         nobody answered it in time
@@ -95,6 +96,10 @@ class ControlError(IluvatarError):
 
 class ServerError(IluvatarError):
     """A socket that cannot be bound or an interface that cannot be used."""
+
+
+class ResolveError(IluvatarError):
+    """No upstream resolver gave a usable answer."""
 
 
 class TlsError(IluvatarError):

@@ -2,20 +2,15 @@
 
 import typer
 
-from iluvatar_pxe.cli.control import ask_daemon
+from iluvatar_pxe.cli.control import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.tables import say, say_json
-from iluvatar_pxe.errors import ControlError
 from iluvatar_pxe.servers.requests import ShowHealth
 
 
 def check(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Ask the daemon how its parts are; exits 1 when one is not well, or no daemon runs."""
-    settings = settings_for(config)
-    report = ask_daemon(settings.control_socket, settings.state_directory, ShowHealth())
-    if report is None:
-        remedy = "start it: sudo systemctl start iluvatar-pxe, or iluvatar-pxe serve"
-        raise ControlError(f"{settings.control_socket}: no daemon listens there; {remedy}")
+    report = ask_running(settings_for(config), ShowHealth())
     if as_json:
         say_json(report)
     else:

@@ -87,6 +87,15 @@ def ask_daemon(
         connection.close()
 
 
+def ask_running(settings: Settings, request: Request) -> Answer:
+    """Ask the daemon for what only one that runs knows; raises ControlError where none does, else as ``ask_daemon``."""
+    answer = ask_daemon(settings.control_socket, settings.state_directory, request)
+    if answer is None:
+        remedy = "start it: sudo systemctl start iluvatar-pxe, or iluvatar-pxe serve"
+        raise ControlError(f"{settings.control_socket}: no daemon listens there; {remedy}")
+    return answer
+
+
 class _Connection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from iluvatar_pxe.cli import check, db, enrol, fleet, install, lab, machines, plan, serve, simulate
+from iluvatar_pxe.cli import check, db, dns, enrol, fleet, install, lab, machines, plan, serve, simulate
 from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError, UsageError
 from iluvatar_pxe.fleet.yamlfile import printable
 
@@ -17,6 +17,7 @@ app.command("install")(install.install)
 app.command("uninstall")(install.uninstall)
 app.add_typer(machines.app, name="machines")
 app.add_typer(enrol.app, name="enrol")
+app.add_typer(dns.app, name="dns")
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(db.app, name="db")
 app.add_typer(lab.app, name="lab")

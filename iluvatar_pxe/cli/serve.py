@@ -92,7 +92,7 @@ def announce(app: App) -> None:
 
 def _table(app: App) -> Table:
     table = Table(title="iluvatar-pxe listens", title_justify="left")
-    for heading in ("interface", "proxyDHCP", "TFTP", "HTTP", "HTTPS"):
+    for heading in ("interface", "proxyDHCP", "DNS", "TFTP", "HTTP", "HTTPS"):
         table.add_column(heading)
     for interface in app.watch.interfaces:
         table.add_row(*sockets_of(app.settings, interface).values())

@@ -17,6 +17,8 @@ class Health:
     parts: Mapping[str, Check]
     programs: Callable[[], Mapping[str, str | None]]
     """By kind of firmware, the iPXE program it gets; None for one that has none."""
+    dns: Callable[[], Mapping[str, Any]] = dict
+    """What the DNS server has answered, and what of others it remembers."""
 
     @property
     def first_problem(self) -> str | None:
@@ -29,4 +31,4 @@ class Health:
         ready = not any(problems.values())
         programs = {kind: program or NO_PROGRAM for kind, program in self.programs().items()}
         parts = {name: problem or OK for name, problem in problems.items()}
-        return ready, {"ready": ready, "parts": parts, "programs": programs}
+        return ready, {"ready": ready, "parts": parts, "programs": programs, "dns": dict(self.dns())}

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, ip_address
+from ipaddress import IPv4Address, ip_address
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -18,6 +18,7 @@ from iluvatar_pxe.servers import (
     http_schemas,
     http_scripts,
 )
+from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.certificates import Certificates
 from iluvatar_pxe.servers.countdowns import Countdowns
 from iluvatar_pxe.servers.desk import Desk
@@ -36,13 +37,13 @@ from iluvatar_pxe.servers.http_tls import Porch, TlsSite
 from iluvatar_pxe.servers.interfaces import Interface
 from iluvatar_pxe.servers.tickets import TicketOffice
 from iluvatar_pxe.settings import HttpSettings
-from iluvatar_pxe.tls.names import Names, names_of
+from iluvatar_pxe.tls.names import Names, names_of, services_of
 
 IDLE_SECONDS = 30.0
 """How long a connection may say nothing: firmware that was switched off leaves its connections open."""
 LONGEST_LINE = 64 << 10
 """Octets of a request's first line: what SMBIOS says may be 4 KB in each of its texts, and thrice that as a URL."""
-_LOOPBACK, _LOCALHOST = IPv4Network("127.0.0.0/8"), IPv4Address("127.0.0.1")
+_LOCALHOST = IPv4Address("127.0.0.1")
 
 
 class HttpServer:
@@ -69,7 +70,7 @@ class HttpServer:
         self._desk = desk
         self._porch = Porch(lambda: certificates.shown.context)
         self._sites: dict[tuple[str, int], web.BaseSite] = {}
-        self._allowed: tuple[IPv4Network, ...] = ()
+        self._allowed = Allowed(settings.allow)
         self._addresses: tuple[IPv4Address, ...] = ()
         app = web.Application(middlewares=[self._gate])
         app[DESK], app[TICKETS], app[HEALTH] = desk, tickets, health
@@ -96,7 +97,7 @@ class HttpServer:
         """
         if self._runner.server is None:
             await self._runner.setup()
-        self._allowed = _allowed(self._settings, interfaces)
+        self._allowed.follow(interfaces)
         self._addresses = tuple(dict.fromkeys([*(one.address for one in interfaces), _LOCALHOST]))
         await self.certificates.renew(self._names())
         ports = (self._settings.port, self._settings.tls_port)
@@ -117,7 +118,7 @@ class HttpServer:
         self._porch.close()
 
     def _names(self) -> Names:
-        return names_of(os.uname().nodename, self._desk.fleet.settings.domain, self._addresses)
+        return names_of(os.uname().nodename, self._domain, self._addresses)
 
     async def _listen(self, address: str, port: int) -> ServerError | None:
         site: web.BaseSite = web.TCPSite(self._runner, address, port)
@@ -137,30 +138,31 @@ class HttpServer:
 
     @web.middleware
     async def _gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let in only allowed networks, and without TLS only requests that name this server by its address.
+        """Let in only allowed networks, and without TLS only requests that name this server by its address, or as DNS does.
 
         A browser that was lured to a hostile name that resolves to this server sends that name as Host; with TLS it
         finds that the certificate is not for that name.
         """
-        if not any(IPv4Address(request.remote or "0.0.0.0") in network for network in self._allowed):  # noqa: S104
+        if not self._allowed.permits(request.remote or "0.0.0.0"):  # noqa: S104
             raise web.HTTPForbidden(text=f"{request.remote} is in no network of [http] allow")
-        if not request.secure and not _names_an_address(request.headers.get("Host", "")):
-            raise web.HTTPForbidden(text="ask by this server's IP address, not by a name")
+        if not request.secure and not self._is_named(request.headers.get("Host", "")):
+            names = " or ".join(services_of(self._domain))
+            raise web.HTTPForbidden(
+                text=f"ask by this server's IP address, or as {names}, not by another name"
+            )
         return await handler(request)
 
+    @property
+    def _domain(self) -> str:
+        return self._desk.fleet.settings.domain
 
-def _allowed(settings: HttpSettings, interfaces: Iterable[Interface]) -> tuple[IPv4Network, ...]:
-    local = (*(interface.network for interface in interfaces), _LOOPBACK)
-    named = tuple(network for network in settings.allow if isinstance(network, IPv4Network))
-    return (*named, *local) if "local" in settings.allow else named
-
-
-def _names_an_address(host: str) -> bool:
-    name = host.rpartition(":")[0] if host.count(":") == 1 else host
-    if not name or name == "localhost":
+    def _is_named(self, host: str) -> bool:
+        """Say whether a Host header names this server by an address, or by a name that only its own DNS gives."""
+        name = host.rpartition(":")[0] if host.count(":") == 1 else host
+        if not name or name == "localhost" or name.lower().rstrip(".") in services_of(self._domain):
+            return True
+        try:
+            ip_address(name.strip("[]"))
+        except ValueError:
+            return False
         return True
-    try:
-        ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True

@@ -7,6 +7,7 @@ import structlog
 
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.servers.dhcp import DhcpServer
+from iluvatar_pxe.servers.dns import DnsServer
 from iluvatar_pxe.servers.http import HttpServer
 from iluvatar_pxe.servers.interfaces import Interface
 from iluvatar_pxe.servers.ndp import NdpServer
@@ -23,6 +24,7 @@ class Listeners:
 
     settings: Settings
     dhcp: DhcpServer
+    dns: DnsServer
     http: HttpServer
     ndp: NdpServer
     neighbours: Neighbours
@@ -34,6 +36,7 @@ class Listeners:
         self.neighbours.serve(interfaces)
         errors = self.tftp.serve(one.address for one in interfaces)
         errors += await self.http.serve(interfaces)
+        errors += await self.dns.serve(interfaces)
         if self.settings.network.dhcp == "proxy":
             errors += self.dhcp.serve(interfaces)
             self.ndp.serve(interfaces)
@@ -57,6 +60,7 @@ def sockets_of(settings: Settings, interface: Interface) -> dict[str, str]:
     return {
         "interface": interface.name,
         "dhcp": dhcp if settings.network.dhcp == "proxy" else "off",
+        "dns": f"{address}:{settings.dns.port}" if settings.dns.enabled else "off",
         "tftp": f"{address}:{settings.tftp.port}",
         "http": f"{address}:{settings.http.port}",
         "https": f"{address}:{settings.http.tls_port}",

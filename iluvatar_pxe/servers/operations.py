@@ -14,6 +14,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Intent, Phase, Wish
 from iluvatar_pxe.servers.assigner import Assigner, DatabaseAssigner
 from iluvatar_pxe.servers.describe import describe
+from iluvatar_pxe.servers.dns import DnsServer
 from iluvatar_pxe.servers.edits import (
     Wanted,
     check_undeclared,
@@ -25,6 +26,7 @@ from iluvatar_pxe.servers.edits import (
 )
 from iluvatar_pxe.servers.lookup import find_machine, listed_as
 from iluvatar_pxe.servers.waiting import refused_machines, waiting_machines
+from iluvatar_pxe.wire.dns_name import Name
 
 Answer = dict[str, Any]
 """``message`` says in one line what was done; the rest is data."""
@@ -45,6 +47,8 @@ class Operations:
         self._assigner = assigner or DatabaseAssigner(inventory)
         self.report: Callable[[], Answer] = dict
         """How the daemon's parts are; nothing where none runs."""
+        self.dns: DnsServer | None = None
+        """The daemon's; None where none runs."""
 
     async def set(
         self, text: str, by: str, wanted: Wanted, phase: Phase | None, intent: Intent | None
@@ -159,6 +163,14 @@ class Operations:
         """Tell how the parts of the daemon are."""
         return self.report()
 
+    async def dns_query(self, name: Name, kind: int) -> Answer:
+        """Tell what a client is answered to a name, and where that comes from."""
+        return await self._dns().query(name, kind)
+
+    def dns_flush(self) -> Answer:
+        """Forget what upstream resolvers have answered."""
+        return {"message": f"{self._dns().flush()} remembered answers are forgotten"}
+
     def upgrade(self) -> Answer:
         """Tell whether the database has this program's tables: whoever opened it has seen to that."""
         self._check_health()
@@ -180,6 +192,11 @@ class Operations:
         """Begin with an empty database."""
         path = await self._inventory.set_aside()
         return {"message": f"a new database is in use; the old one is {path}"}
+
+    def _dns(self) -> DnsServer:
+        if self.dns is None:
+            raise OperationError("no daemon runs that could be asked; start it: iluvatar-pxe serve")
+        return self.dns
 
     def _check_health(self) -> None:
         """Refuse while the database is away: little may be known then."""

@@ -13,6 +13,8 @@ from iluvatar_pxe.machines.mac import parse_mac
 from iluvatar_pxe.machines.states import Intent, LayerName, Phase, Role
 from iluvatar_pxe.servers.edits import Wanted
 from iluvatar_pxe.servers.operations import Answer, Operations
+from iluvatar_pxe.wire.dns import type_of
+from iluvatar_pxe.wire.dns_name import name_of
 
 LONGEST_WINDOW = 7 * 24 * 3600
 """Seconds for which the enrolment window may be opened at once."""
@@ -36,11 +38,23 @@ def _without_command(intent: Intent) -> Intent:
     return intent
 
 
+def _dns_name(text: str) -> str:
+    name_of(text)
+    return text
+
+
+def _dns_type(text: str) -> str:
+    type_of(text)
+    return text
+
+
 Designation = Annotated[str, Field(min_length=1, max_length=100)]
 """A machine's name, MAC or id."""
 HostName = Annotated[str, AfterValidator(_host_name)]
 PlainIntent = Annotated[Intent, AfterValidator(_without_command)]
 Mac = Annotated[str, AfterValidator(parse_mac)]
+DnsName = Annotated[str, AfterValidator(_dns_name)]
+DnsType = Annotated[str, AfterValidator(_dns_type)]
 Words = Annotated[str, BeforeValidator(lambda value: plain_text(value) if isinstance(value, str) else value)]
 File = Annotated[Path, AfterValidator(_absolute)]
 
@@ -163,6 +177,27 @@ class ShowHealth(Request):
         return operations.health()
 
 
+class DnsQuery(Request):
+    """``dns query``."""
+
+    method = "GET"
+    route = "/api/v1/dns/answer"
+    name: DnsName
+    type: DnsType
+
+    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+        return await operations.dns_query(name_of(self.name), type_of(self.type))
+
+
+class DnsFlush(Request):
+    """``dns flush``."""
+
+    route = "/api/v1/dns/flush"
+
+    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+        return operations.dns_flush()
+
+
 class OpenWindow(Request):
     """``enrol open``."""
 
@@ -226,4 +261,5 @@ REQUESTS: tuple[type[Request], ...] = (
     *(SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
     *(ShowHealth, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
+    *(DnsQuery, DnsFlush),
 )

@@ -16,16 +16,25 @@ from pathlib import Path
 import structlog
 
 from iluvatar_pxe.errors import ServerError
+from iluvatar_pxe.servers.dns import DnsServer
 from iluvatar_pxe.servers.interface_watch import InterfaceWatch
 from iluvatar_pxe.servers.tftp import SELF_CHECK, TftpServer
 from iluvatar_pxe.servers.udp import Peer, UdpSocket
 from iluvatar_pxe.settings import Settings
+from iluvatar_pxe.wire.dns_name import name_of
+from iluvatar_pxe.wire.dns_query import make_query
+from iluvatar_pxe.wire.dns_types import Type
 from iluvatar_pxe.wire.tftp import encode
 
 _UDP_SOCKETS = Path("/proc/self/net/udp")
 _BROADCAST = "255.255.255.255"
 _AGAIN = 1.0
-"""Seconds until a TFTP request is sent again: a datagram may be lost in a flood."""
+"""Seconds until a datagram is sent again: it may be lost in a flood."""
+_ECHO = b"self-check"
+_TFTP_QUESTION = encode(SELF_CHECK)
+"""To write is refused before anything else: also where no more transfers are taken."""
+_DNS_QUESTION = make_query(name_of("localhost"), Type.SOA)
+"""Nobody else is asked for that."""
 
 _log = structlog.get_logger()
 
@@ -34,11 +43,12 @@ Question = tuple[str, Callable[[], Awaitable[object]]]
 
 
 class SelfCheck:
-    """Asks HTTP and TFTP at each address, the control socket, the kernel for DHCP's sockets, and the threads."""
+    """Asks DNS, HTTP and TFTP at each address, the control socket, the kernel for DHCP's sockets, and the threads."""
 
-    def __init__(self, settings: Settings, tftp: TftpServer, watch: InterfaceWatch) -> None:
+    def __init__(self, settings: Settings, tftp: TftpServer, dns: DnsServer, watch: InterfaceWatch) -> None:
         self._settings = settings
         self._tftp = tftp
+        self._dns = dns
         self._watch = watch
         self.hindrance: str | None = None
         """Why the servers could not be asked the last time, in one line, or None."""
@@ -66,14 +76,16 @@ class SelfCheck:
 
     def _echoes(self) -> Iterator[Question]:
         for address in sorted({"127.0.0.1", *self._addresses, *(one for one, _ in self._tftp.listening)}):
-            yield address, partial(_ask_by_udp, address, None)
+            yield address, partial(_ask_by_udp, address, None, _ECHO)
 
     def _of_servers(self) -> Iterator[Question]:
         port = self._settings.http.port
         for address in ("127.0.0.1", *self._addresses):
             yield f"HTTP at {address}:{port}", partial(_ask_http, address, port)
         for address, port in self._tftp.listening:
-            yield f"TFTP at {address}:{port}", partial(_ask_by_udp, address, port)
+            yield f"TFTP at {address}:{port}", partial(_ask_by_udp, address, port, _TFTP_QUESTION)
+        for address, port in self._dns.listening:
+            yield f"DNS at {address}:{port}", partial(_ask_by_udp, address, port, _DNS_QUESTION)
 
     def _of_the_process(self) -> Iterator[Question]:
         control = self._settings.control_socket
@@ -143,18 +155,15 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         writer.close()
 
 
-async def _ask_by_udp(address: str, port: int | None) -> None:
-    """Ask TFTP to write, which is refused before anything else: also where no more transfers are taken.
-
-    Without a port this asks itself.
-    """
+async def _ask_by_udp(address: str, port: int | None, question: bytes) -> None:
+    """Ask until there is an answer, whatever it says; without a port this asks itself."""
     answered = asyncio.Event()
     udp = UdpSocket.open(address, 0)
     server = udp.local if port is None else (address, port)
     try:
         udp.start(lambda _data, _peer: answered.set())
         while not answered.is_set():
-            udp.send(encode(SELF_CHECK), server)
+            udp.send(question, server)
             with suppress(TimeoutError):
                 await asyncio.wait_for(answered.wait(), _AGAIN)
     finally:

@@ -48,24 +48,8 @@ class UdpSocket:
         broadcast: bool = False,
         reuse_address: bool = False,
     ) -> Self:
-        """Bind ``address``:``port`` (0: the kernel chooses a free port).
-
-        ``device`` is the only interface to receive from and send through (SO_BINDTODEVICE); ``broadcast``
-        allows sending to broadcast addresses; ``reuse_address`` shares the port with programs that allow it too.
-        Raises ServerError: one line that names address, port, cause and remedy. ``__cause__`` is the OSError.
-        """
-        with ExitStack() as undo:
-            try:
-                sock = undo.enter_context(socket.socket(socket.AF_INET, _NON_BLOCKING_UDP))
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, broadcast)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse_address)
-                if device is not None:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
-                sock.bind((address, port))
-            except OSError as error:
-                raise ServerError(_bind_failure(address, port, device, error)) from error
-            undo.pop_all()
-        return cls(sock)
+        """Bind ``address``:``port``, see ``bind_udp``; raises ServerError."""
+        return cls(bind_udp(address, port, device=device, broadcast=broadcast, reuse_address=reuse_address))
 
     @property
     def local(self) -> Peer:
@@ -144,6 +128,34 @@ class UdpSocket:
             self._backlog_bytes -= len(data)
         if self._loop is not None:
             self._loop.remove_writer(self._socket)
+
+
+def bind_udp(
+    address: str,
+    port: int,
+    *,
+    device: str | None = None,
+    broadcast: bool = False,
+    reuse_address: bool = False,
+) -> socket.socket:
+    """Return a non-blocking socket that is bound to ``address``:``port`` (0: the kernel chooses a free port).
+
+    ``device`` is the only interface to receive from and send through (SO_BINDTODEVICE); ``broadcast``
+    allows sending to broadcast addresses; ``reuse_address`` shares the port with programs that allow it too.
+    Raises ServerError: one line that names address, port, cause and remedy. ``__cause__`` is the OSError.
+    """
+    with ExitStack() as undo:
+        try:
+            sock = undo.enter_context(socket.socket(socket.AF_INET, _NON_BLOCKING_UDP))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, broadcast)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse_address)
+            if device is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+            sock.bind((address, port))
+        except OSError as error:
+            raise ServerError(_bind_failure(address, port, device, error)) from error
+        undo.pop_all()
+    return sock
 
 
 _REMEDIES = {

@@ -20,7 +20,12 @@ def names_of(host: str, domain: str, addresses: Iterable[IPv4Address]) -> Names:
 
     A host's name that no client can ask for, which the kernel takes as well, is left out.
     """
-    hosts = [f"{service}.{domain}" for service in _SERVICES]
+    hosts = list(services_of(domain))
     if _HOST.fullmatch(host):
         hosts += [host, f"{host.partition('.')[0]}.local"]
     return tuple(dict.fromkeys([*LOOPBACK, *map(x509.DNSName, hosts), *map(x509.IPAddress, addresses)]))
+
+
+def services_of(domain: str) -> tuple[str, ...]:
+    """Return the daemon's own names in the fleet's domain, which its DNS gives."""
+    return tuple(f"{service}.{domain}" for service in _SERVICES)

@@ -40,7 +40,7 @@ def test_it_is_ready_and_serves(daemon: Daemon) -> None:
     status, report = daemon.ready()
     assert status == 200
     assert report["ready"] is True
-    assert report["parts"] == dict.fromkeys(("assets", "database", "fleet", "network", "tls"), "ok")
+    assert report["parts"] == dict.fromkeys(("assets", "database", "dns", "fleet", "network", "tls"), "ok")
     assert set(report["programs"]) == {
         "bios-x86_64",
         "uefi-x86_64",
@@ -57,6 +57,7 @@ def test_it_says_what_listens_where(daemon: Daemon) -> None:
     assert line["interface"] == "lo"
     assert line["https"] == f"127.0.0.1:{daemon.settings['http']['tls_port']}"
     assert line["http"] == f"127.0.0.1:{daemon.http_port}"
+    assert line["dns"] == f"127.0.0.1:{daemon.settings['dns']['port']}"
     assert line["tftp"] == f"127.0.0.1:{daemon.tftp_port}"
     assert line["dhcp"] == f"127.0.0.1:{dhcp['port']} and :{dhcp['pxe_port']}"
 

@@ -155,6 +155,13 @@ COMMANDS = {
     " \"SELECT * FROM boot_timeline WHERE machine = 'arda-01'\"": How(
         Where.INSTALLED, r"machine +boot +seconds +stage +detail"
     ),
+    # its names
+    "sudo iluvatar-pxe dns query git.lab.home.arpa": How(Where.INSTALLED, r"(?s)IN A .*from this daemon"),
+    "sudo iluvatar-pxe dns query api.arda.lab.home.arpa": How(Where.INSTALLED, "from cluster arda", status=1),
+    "sudo iluvatar-pxe dns query www.debian.org --type AAAA": How(
+        Where.INSTALLED, "(?s)SERVFAIL.*from ", status=1
+    ),  # there is no Internet
+    "sudo iluvatar-pxe dns flush": How(Where.INSTALLED, "forgotten"),
     # and to change
     "sudo iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),
     "iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),
@@ -222,6 +229,7 @@ COMMANDS = {
     "make bin-arm64-efi/snponly.efi": How(Where.NOT_HERE, "builds iPXE from its own source"),
     "sudo .venv/bin/python bench/simulated_machines.py": _MINUTES,
     ".venv/bin/python bench/offer.py": _MINUTES,
+    "sudo .venv/bin/python bench/dns.py": _MINUTES,
     ".venv/bin/python bench/large_fleet.py": _MINUTES,
     "sudo .venv/bin/python bench/reference_boot.py uefi-x64 2": _MINUTES,
 }

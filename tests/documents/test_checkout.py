@@ -144,7 +144,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 @pytest.fixture(scope="module")
 def site(checkout: Checkout) -> Iterator[Site]:
     if os.geteuid() != 0:
-        pytest.skip("needs root: network namespaces, and the ports 67 and 69")
+        pytest.skip("needs root: network namespaces, and the ports 53, 67 and 69")
     with Namespace() as namespace:
         yield Site(namespace, checkout)
 

@@ -48,7 +48,14 @@ def test_who_names_the_server_by_an_address_may_ask(served: Web, host: str) -> N
 @pytest.mark.parametrize("path", ["/healthz", "/boot.ipxe", "/nothing", f"/assets/{KERNEL}"])
 def test_a_browser_that_was_lured_to_a_name_is_refused(served: Web, host: str, path: str) -> None:
     response = served.get(path, Host=host)
-    assert (response.status, response.text) == (403, "403: ask by this server's IP address, not by a name\n")
+    names = "git.lab.home.arpa or pxe.lab.home.arpa"
+    why = f"403: ask by this server's IP address, or as {names}, not by another name\n"
+    assert (response.status, response.text) == (403, why)
+
+
+@pytest.mark.parametrize("host", ["pxe.lab.home.arpa", "PXE.lab.home.arpa.:8080", "git.lab.home.arpa:8080"])
+def test_who_names_the_server_as_its_own_dns_does_may_ask(served: Web, host: str) -> None:
+    assert served.get("/healthz", Host=host).status == 200
 
 
 @pytest.mark.parametrize(

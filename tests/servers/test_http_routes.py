@@ -94,6 +94,7 @@ def test_health(served: Web) -> None:
         "ready": True,
         "parts": {"database": "ok", "fleet": "ok"},
         "programs": {"bios-x86_64": "none: see docs/firmware.md"},
+        "dns": {},
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.daemon import HERE, Daemon, loopback_settings
-from support.waiting import wait_until
+from support.waiting import until, wait_until
 
 from iluvatar_pxe.app import App
 from iluvatar_pxe.gitops.starter import plant_starter_fleet
@@ -115,12 +115,15 @@ async def running(directory: Path) -> AsyncIterator[App]:
     app = await App.build(Settings.model_validate(loopback_settings(directory)))
     await app._bind()
     serving = asyncio.create_task(app.tftp.run())
-    await asyncio.sleep(0)
+    naming = asyncio.create_task(app.names.run())
+    await until(lambda: app.names.server.listening)
     try:
         yield app
     finally:
         await app._stop_in_stages()
         await serving
+        naming.cancel()
+        await asyncio.wait([naming])
         await app.inventory.close()
 
 
@@ -134,6 +137,11 @@ async def _stop_http(app: App) -> None:
 async def _stop_tftp_reading(app: App) -> None:
     for listener in app.tftp._listeners:
         asyncio.get_running_loop().remove_reader(listener._socket)
+
+
+async def _stop_dns_reading(app: App) -> None:
+    for listener in app.names.server._listeners:
+        asyncio.get_running_loop().remove_reader(listener.udp._socket)
 
 
 async def _stop_dhcp(app: App) -> None:
@@ -165,6 +173,7 @@ async def _hold_threads(_: App) -> None:
         (_nothing, None),
         (_stop_http, r"HTTP at 127\.0\.0\.1:\d+, HTTP at 127\.0\.0\.1:\d+"),
         (_stop_tftp_reading, r"TFTP at 127\.0\.0\.1:\d+"),
+        (_stop_dns_reading, r"DNS at 127\.0\.0\.1:\d+"),
         (_stop_dhcp, r"DHCP at \S+, DHCP at \S+, DHCP at \S+"),
         (_stop_control, r"/\S+/control\.sock"),
         (_remove_control_socket, r"/\S+/control\.sock"),
@@ -176,14 +185,14 @@ async def test_what_does_not_answer_is_found(
 ) -> None:
     async with running(tmp_path) as app:
         await harm(app)
-        found = await SelfCheck(app.settings, app.tftp, app.watch).problem(PATIENCE)
+        found = await SelfCheck(app.settings, app.tftp, app.names.server, app.watch).problem(PATIENCE)
     assert found is None if problem is None else re.fullmatch(f"no answer from {problem}", found or "")
 
 
 async def test_without_a_free_descriptor_it_is_crowded(tmp_path: Path) -> None:
     """As when clients of the LAN have used them up."""
     async with running(tmp_path) as app:
-        check = SelfCheck(app.settings, app.tftp, app.watch)
+        check = SelfCheck(app.settings, app.tftp, app.names.server, app.watch)
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
         try:

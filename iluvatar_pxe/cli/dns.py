@@ -1,0 +1,64 @@
+"""``iluvatar-pxe dns``: what the daemon answers to a name, and where that comes from."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from iluvatar_pxe.cli.control import ask_running
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.tables import say, say_json, span
+from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.servers.operations import Answer
+from iluvatar_pxe.servers.requests import DnsFlush, DnsQuery, Request, request_of
+
+app = typer.Typer(no_args_is_help=True, help="What is answered to names, and why.")
+
+
+@app.command()
+def query(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A whole name, such as git.lab.home.arpa.")],
+    *,
+    kind: Annotated[str, typer.Option("--type", metavar="T", help="A, AAAA, SRV, TXT, PTR, ...")] = "A",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Ask the daemon for a name, as a client of it would; exits 1 when there is no such record."""
+    answer = ask_running(settings_for(config), _request(name, kind))
+    if as_json:
+        say_json(answer)
+    else:
+        say(_lines(answer))
+    raise typer.Exit(0 if answer["records"] else 1)
+
+
+@app.command()
+def flush(*, config: ConfigOption = None) -> None:
+    """Forget what upstream resolvers have answered."""
+    say([f"{ask_running(settings_for(config), DnsFlush())['message']}."])
+
+
+def _request(name: str, kind: str) -> Request:
+    try:
+        return request_of(DnsQuery, {"name": name, "type": kind})
+    except ValueError as error:
+        raise UsageError(str(error).partition(": ")[2]) from error
+
+
+def _lines(answer: Answer) -> Iterator[str]:
+    yield from answer["records"] or [f"{answer['name']}: {_nothing(answer)}"]
+    yield f"from {answer['origin']}{_memory(answer)}"
+
+
+def _nothing(answer: Answer) -> str:
+    if answer["rcode"] == "NXDOMAIN":
+        return "there is no such name (NXDOMAIN)"
+    return f"no {answer['type']} record ({answer['rcode']})"
+
+
+def _memory(answer: Answer) -> str:
+    """Say how old an answer is that was remembered."""
+    if not answer["remembered"]:
+        return ""
+    beyond = "; older than it should be, for no upstream answers" if answer["stale"] else ""
+    return f", remembered for {span(answer['age'])}{beyond}"

@@ -1,0 +1,124 @@
+"""Questions by UDP. One that was answered a moment ago, octet for octet, is answered without being read."""
+
+import asyncio
+import socket
+import time
+from contextlib import suppress
+from ipaddress import IPv4Address
+
+import structlog
+
+from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.servers.allowed import Allowed
+from iluvatar_pxe.servers.dns_answer import Answer
+from iluvatar_pxe.servers.dns_resolver import Resolver
+from iluvatar_pxe.servers.udp import Peer, bind_udp
+from iluvatar_pxe.wire.dns_query import Query, read_query
+from iluvatar_pxe.wire.dns_reply import fault_of
+
+MOST_HOT = 4096
+"""Questions whose answers lie ready."""
+_AT_ONCE = 64
+"""Questions of one turn, so that a flood leaves the other protocols theirs."""
+_LONGEST_QUESTION = 1500
+_HEADER_AND_OPT = 12 + 11
+_BUFFER = 1 << 20
+"""Octets of questions that the kernel keeps while something else has its turn."""
+
+_log = structlog.get_logger()
+
+
+class UdpListener:
+    """One address of the daemon."""
+
+    def __init__(self, address: IPv4Address, port: int, resolver: Resolver, allowed: Allowed) -> None:
+        """Bind; raises ServerError."""
+        self._socket = bind_udp(str(address), port)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        self._address = address
+        self._resolver = resolver
+        self._allowed = allowed
+        self._hot: dict[bytes, tuple[float, bytes]] = {}
+        """By a question without its id: until when the answer is good, and the answer without its id."""
+        self.hot_answers = 0
+
+    def start(self) -> None:
+        """Answer what has come, and what comes."""
+        asyncio.get_running_loop().add_reader(self._socket, self._receive)
+
+    def forget(self) -> None:
+        """Take note that answers given until now may be wrong."""
+        self._hot.clear()
+
+    def close(self) -> None:
+        """Free the port."""
+        if self._socket.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+
+    def _receive(self) -> None:
+        """Answer what has come, up to a bound. What is hot is answered on the spot: a call would cost a tenth of it."""
+        receive, send = self._socket.recvfrom, self._socket.sendto
+        hot, clients = self._hot, self._allowed.clients
+        now = time.monotonic()
+        for _ in range(_AT_ONCE):
+            try:
+                data, peer = receive(_LONGEST_QUESTION)
+                ready = hot.get(data[2:])
+                if ready and now < ready[0] and peer[0] in clients:
+                    send(data[:2] + ready[1], peer)
+                    self.hot_answers += 1
+                    continue
+            except BlockingIOError:  # nothing more there
+                return
+            except OSError:  # an answer that cannot be sent is lost, as on the wire
+                continue
+            self._try_to_answer(data, peer)
+
+    def _try_to_answer(self, data: bytes, peer: Peer) -> None:
+        try:
+            self._answer(data, peer)
+        except Exception as error:  # noqa: BLE001 - the last resort: one question must not stop the server
+            _log.error("dns.failed", peer=peer, error=repr(error))
+
+    def _answer(self, data: bytes, peer: Peer) -> None:
+        try:
+            query = read_query(data)
+        except WireError:
+            return
+        if query.fault is not None:
+            self._resolver.counts["faulty"] += 1
+            self._send(fault_of(query), peer)
+            return
+        allowed = self._allowed.permits(peer[0])
+
+        def later(answer: Answer) -> None:
+            self._reply(query, answer, peer, recursion=allowed)
+
+        answer = self._resolver.answer(query, self._address, peer[0], allowed=allowed, deliver=later)
+        if answer is None:
+            return
+        until, reply = self._reply(query, answer, peer, recursion=allowed)
+        if allowed and _is_plain(data, query):
+            self._keep(data, until, reply)
+
+    def _reply(self, query: Query, answer: Answer, peer: Peer, *, recursion: bool) -> tuple[float, bytes]:
+        now = time.monotonic()
+        reply = answer.reply(query, now, limit=query.udp_limit, recursion=recursion)
+        self._send(reply, peer)
+        return answer.until(now), reply
+
+    def _keep(self, data: bytes, until: float, reply: bytes) -> None:
+        if len(self._hot) >= MOST_HOT:
+            self._hot.clear()
+        self._hot[data[2:]] = until, reply[2:]
+
+    def _send(self, reply: bytes, peer: Peer) -> None:
+        """Send one datagram, which is lost where that cannot be done now: who asked asks again."""
+        with suppress(OSError):
+            self._socket.sendto(reply, peer)
+
+
+def _is_plain(data: bytes, query: Query) -> bool:
+    """Say whether others ask in the same octets: an option such as a cookie is one client's own."""
+    return len(data) <= _HEADER_AND_OPT + len(query.asked)
