@@ -166,6 +166,7 @@ def test_what_is_remembered_outlives_the_upstream(tmp_path: Path) -> None:
         assert wait_until(lambda: ask(daemon, "a.brief.example").values, "names elsewhere") == [ADDRESS]
         upstream.stop()
         stale = wait_until(lambda: _if_stale(ask(daemon, "a.brief.example")), "its time to be over")
+        assert stale
         assert (stale.values, stale.ttls, stale.ede) == ([ADDRESS], [30], "3 (Stale Answer)")
         assert "no upstream answers" in command(daemon, "query", "a.brief.example")[1]
         failed = ask(daemon, "unknown.outside.example")
