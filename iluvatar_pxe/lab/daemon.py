@@ -15,7 +15,7 @@ from iluvatar_pxe.fleet.models import TalosLayer
 from iluvatar_pxe.lab.ipxe import PROGRAMS
 from iluvatar_pxe.lab.kernel import StandIn
 from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
-from iluvatar_pxe.lab.network import INTERFACE, SERVER_ADDRESS, Network
+from iluvatar_pxe.lab.network import INTERFACE, ROUTER_ADDRESS, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.stand_ins import add_programs, add_talos
 from iluvatar_pxe.settings import ENV_PREFIX
@@ -169,6 +169,7 @@ def _environment() -> dict[str, str]:
 def _settings() -> str:
     return (
         f'[network]\ninterfaces = ["{INTERFACE}"]\n'
+        f'[dns]\nupstream = ["{ROUTER_ADDRESS}"]\n'  # "auto" would be the host's
         f'[state]\ndirectory = "{STATE}"\n'
         f'[control]\nsocket = "{DIRECTORY}/control.sock"\n'
         f'[assets]\ndirectory = "{_ASSETS}"\n'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The stand-in's whole system: fetch what talos.config= names, say what came, switch off.
+# The stand-in's whole system: fetch what talos.config= names, say what came, resolve what it names, switch off.
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
@@ -20,6 +20,10 @@ done
 if timeout 30 wget -q -O /config "$url"; then
     set -- $(sha256sum /config) $(wc -c /config)
     echo "LAB config-url=$url sha256=$1 bytes=$3"
+    for name in $(sed -n 's/^# resolve //p' /config); do
+        # unquoted: several addresses come in one line
+        echo LAB resolved=$name to=$(nslookup -type=a "$name" | sed -n '/^Name:/,$s/^Address: //p')
+    done
 else
     echo "LAB failed=$url"
 fi

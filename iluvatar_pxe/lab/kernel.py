@@ -1,6 +1,7 @@
 """The stand-in for Talos: Debian's kernel and a busybox that fetches its machine config and says so.
 
-Its console prints ``LAB cmdline=…``, then ``LAB config-url=… sha256=… bytes=…`` or ``LAB failed=…``.
+Its console prints ``LAB cmdline=…``, ``LAB address=… dns=…``, then ``LAB config-url=… sha256=… bytes=…`` or
+``LAB failed=…``, and for each line ``# resolve NAME`` of its config ``LAB resolved=NAME to=…``.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from iluvatar_pxe.lab.packages import own_suite, unpack_package
 
 _MODULES = ("virtio_pci", "virtio_net")
 _APPLETS = (
-    *("cat", "dmesg", "insmod", "ip", "mount", "poweroff"),
+    *("cat", "dmesg", "insmod", "ip", "mount", "nslookup", "poweroff", "sed"),
     *("sh", "sha256sum", "timeout", "udhcpc", "wc", "wget"),
 )
 _KERNEL_PACKAGE = {"amd64": "linux-image-cloud-amd64", "arm64": "linux-image-cloud-arm64"}
@@ -46,7 +47,7 @@ def stand_in(cache: Path, architecture: str) -> StandIn:
 
 def _entries(busybox: bytes, modules: dict[str, bytes]) -> list[initramfs.Entry]:
     return [
-        *(initramfs.directory(path) for path in ("bin", "dev", "modules", "proc", "sys")),
+        *(initramfs.directory(path) for path in ("bin", "dev", "etc", "modules", "proc", "sys")),
         initramfs.console(),
         initramfs.file("bin/busybox", busybox, executable=True),
         *(initramfs.link(f"bin/{applet}", "busybox") for applet in _APPLETS),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.boot.case import Context, case_of
 from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.fleet.dns import NOT_OF_MACHINES
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import ROLES, Attempts, Intent, LayerName, Phase, Role, Wish
@@ -75,6 +76,10 @@ def _check_leaders(machine: Machine, layer: LayerName, snapshot: Snapshot, fleet
 
 def _check_free(machine: Machine, name: str | None, snapshot: Snapshot, fleet: Fleet) -> None:
     other = snapshot.named(name) if name else None
+    if name in NOT_OF_MACHINES:
+        raise OperationError(f"{name}: a name of the daemon's own in DNS; choose another")
+    if name in fleet.settings.records:
+        raise OperationError(f"{name}: a record of fleet.yaml has this name; choose another")
     if name in fleet.names:
         raise OperationError(f"{name}: machines/{name}.yaml has this name; choose another")
     if other and other.id != machine.id:

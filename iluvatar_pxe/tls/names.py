@@ -6,13 +6,13 @@ from ipaddress import IPv4Address
 
 from cryptography import x509
 
+from iluvatar_pxe.fleet.dns import SERVICES
+
 Names = tuple[x509.GeneralName, ...]
 
 LOOPBACK: Names = (x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")))
 """What every server is called by its own host."""
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*", re.ASCII)
-_SERVICES = ("git", "pxe")
-"""Names of this daemon in the fleet's domain."""
 
 
 def names_of(host: str, domain: str, addresses: Iterable[IPv4Address]) -> Names:
@@ -28,4 +28,4 @@ def names_of(host: str, domain: str, addresses: Iterable[IPv4Address]) -> Names:
 
 def services_of(domain: str) -> tuple[str, ...]:
     """Return the daemon's own names in the fleet's domain, which its DNS gives."""
-    return tuple(f"{service}.{domain}" for service in _SERVICES)
+    return tuple(f"{service}.{domain}" for service in SERVICES)

@@ -209,17 +209,21 @@ def test_a_crowd_ends_the_connection_that_is_quiet_and_not_the_one_in_use(pi: Da
         assert quiet.recv(1) == b"", "it has ended"
 
 
-def test_nonsense_is_answered_or_not_and_does_no_harm(pi: Daemon) -> None:
+@pytest.mark.parametrize("datagrams", [20_000, pytest.param(200_000, marks=pytest.mark.long)])
+def test_nonsense_is_answered_or_not_and_does_no_harm(pi: Daemon, datagrams: int) -> None:
     chance = random.Random(53)
     base = make_query(name_of("nas.lab.home.arpa"), 1)
     with socket.socket(type=socket.SOCK_DGRAM) as client:
         client.connect(("127.0.0.1", pi.settings["dns"]["port"]))
-        for _ in range(20_000):
+        for _ in range(datagrams):
             message = bytearray(base)
             for _ in range(chance.randint(1, 5)):
                 message[chance.randrange(len(message))] = chance.randrange(256)
             client.send(message[: chance.randint(1, len(base))])
-    assert ask(pi, "nas.lab.home.arpa").values == ["192.168.1.5"]
+    answer = ask(
+        pi, "nas.lab.home.arpa", "+tries=5", "+time=2"
+    )  # one of them finds room in the kernel's buffer
+    assert answer.values == ["192.168.1.5"]
     assert not pi.logged("dns.failed")
     assert pi.get("/healthz")[0] == 200
 

@@ -97,7 +97,9 @@ def test_a_faulty_fleet_is_refused_in_the_words_of_the_check(fleet: Site) -> Non
     ada = fleet.person()
     first = ada.commit(GOOD)
     ada.push()
-    ada.commit({"fleet.yaml": "# The lab\ndomain: lab\nrulez: []\n", "layers/arda.yaml": "talos: {}\n"})
+    ada.commit(
+        {"fleet.yaml": "# The lab\ndomain: lab.example\nrulez: []\n", "layers/arda.yaml": "talos: {}\n"}
+    )
     shown = lines_of(ada.push(check=False))
     findings = shown[: shown.index(LAST)]
     assert [line.partition(": ")[2].partition(": ")[0] for line in findings] == [
