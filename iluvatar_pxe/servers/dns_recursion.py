@@ -144,26 +144,32 @@ class Recursion:
     def _learn(self, key: Key, body: Body, origin: str) -> Answer:
         """Remember what an upstream said, unless an old answer is better than that."""
         now = time.monotonic()
-        if body.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}:
-            if old := self._entry(key, now):
+        if body.failed:
+            if old := self._old(key, now):
                 old.retry_at = now + FAILURE_RECHECK
                 return _stale(old)
             body = replace(body, ttl=_FAILURE_TTL)
+        for cache in (self._answers, self._noes):
+            cache.remove(key)
         if body.ttl:
-            keep, forget = (self._answers, self._noes) if body.counts[0] else (self._noes, self._answers)
-            forget.remove(key)
-            keep.put(key, Entry(body, origin, now))
+            cache = self._answers if body.counts[0] else self._noes
+            cache.put(key, Entry(body, origin, now))
         error = Ede.NO_REACHABLE_AUTHORITY if body.rcode == Rcode.SERVFAIL else None
         return Answer(body, origin, now, error=error)
 
     def _give_stale(self, flight: _Flight) -> None:
         """Let clients wait no longer; the question stays out, and its answer is remembered."""
-        if old := self._entry(flight.key, time.monotonic()):
+        if old := self._old(flight.key, time.monotonic()):
             flight.settle(_stale(old))
 
     def _instead(self, key: Key, why: str) -> Answer:
-        old = self._entry(key, time.monotonic())
+        old = self._old(key, time.monotonic())
         return _stale(old) if old else refusal(Rcode.SERVFAIL, why, Ede.NO_REACHABLE_AUTHORITY)
+
+    def _old(self, key: Key, now: float) -> Entry | None:
+        """Return what may be given beyond its time: everything but a failure."""
+        entry = self._entry(key, now)
+        return entry if entry and not entry.body.failed else None
 
     def _entry(self, key: Key, now: float) -> Entry | None:
         return self._answers.get(key, now) or self._noes.get(key, now)

@@ -36,6 +36,11 @@ class Body:
     """Seconds for which it is good."""
     authoritative: bool = False
 
+    @property
+    def failed(self) -> bool:
+        """Say whether it tells neither that there is something, nor that there is nothing."""
+        return self.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:

@@ -115,7 +115,14 @@ def test_a_zone_is_not_transferred(pi: Daemon, words: tuple[str, ...]) -> None:
         assert client.recv(4096)[5] & 0xF == 5  # REFUSED
 
 
-@pytest.mark.parametrize("words", [("version.bind", "TXT", "CH"), ("www.example.com",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("version.bind", "TXT", "CH"),
+        ("www.example.com",),
+        (".", "NS"),
+    ],  # Talos asks the last to see who is alive
+)
 def test_what_is_not_for_this_server_is_refused_with_a_reason_or_fails(
     pi: Daemon, words: tuple[str, ...]
 ) -> None:

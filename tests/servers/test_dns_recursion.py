@@ -172,6 +172,10 @@ def test_what_is_remembered_outlives_the_upstream(tmp_path: Path) -> None:
         failed = ask(daemon, "unknown.outside.example")
         assert (failed.status, failed.ede) == ("SERVFAIL", "22 (No Reachable Authority)")
         assert daemon.logged("dns.unanswered")
+        with upstream:
+            wait_until(
+                lambda: ask(daemon, "unknown.outside.example").values, "the upstream to be asked again"
+            )
 
 
 def _if_stale(answer: Dug) -> Dug | None:

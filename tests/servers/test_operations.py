@@ -112,6 +112,12 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
         ),
         (
             FREE,
+            Wanted(layer=LayerName.ARDA, name="git"),
+            None,
+            "git: a name of the daemon's own in DNS; choose another",
+        ),
+        (
+            FREE,
             Wanted(layer=LayerName.ARDA, name="taken"),
             None,
             "taken: the machine 52:54:00:00:00:03 has this name; choose another",
