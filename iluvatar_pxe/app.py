@@ -1,6 +1,7 @@
 """The composition root: builds the parts, runs them in one TaskGroup, and stops them in stages."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -144,6 +145,7 @@ class App:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads the fleet. Raises ServerError when a port is taken.
 
         ``ready`` is called once when everything listens, ``show`` with keys that the owner has to see now.
+        What there is by then is no garbage: looking through it stopped everything for 0.1 s with 1,000 machines.
         """
         loop = asyncio.get_running_loop()
         reload = asyncio.Event()
@@ -152,6 +154,8 @@ class App:
         loop.add_signal_handler(signal.SIGHUP, reload.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         await self._bind()
+        gc.collect()
+        gc.freeze()
         self.manager.ready()
         ready()
         async with asyncio.TaskGroup() as group:

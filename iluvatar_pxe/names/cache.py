@@ -10,7 +10,7 @@ from iluvatar_pxe.wire.dns_name import Name
 STALE_SECONDS = 86400.0
 """How long an answer is kept beyond its time, for when no upstream can be reached (RFC 8767, 5)."""
 _OVERHEAD = 600
-"""Octets that an answer takes besides its records, name and places of TTLs: measured, see bench/dns.py."""
+"""Octets that an answer takes besides its records, name and places of TTLs: 15,000 of them took 11.6 MiB (bench/dns.py)."""
 
 
 class Key(NamedTuple):

@@ -1,4 +1,4 @@
-"""Questions by UDP. One that was answered a moment ago, octet for octet, is answered without being read."""
+"""Questions by UDP. One that was answered a moment ago, in whatever spelling, is answered without being read."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.dns_answer import Answer
 from iluvatar_pxe.servers.dns_resolver import Resolver
 from iluvatar_pxe.servers.udp import Peer, bind_udp
-from iluvatar_pxe.wire.dns_query import Query, read_query
+from iluvatar_pxe.wire.dns_query import HEADER, Query, alike, read_query
 from iluvatar_pxe.wire.dns_reply import fault_of
 
 MOST_HOT = 4096
@@ -21,7 +21,8 @@ MOST_HOT = 4096
 _AT_ONCE = 64
 """Questions of one turn, so that a flood leaves the other protocols theirs."""
 _LONGEST_QUESTION = 1500
-_HEADER_AND_OPT = 12 + 11
+_ID = 2
+"""Octets."""
 _BUFFER = 1 << 20
 """Octets of questions that the kernel keeps while something else has its turn."""
 
@@ -38,8 +39,9 @@ class UdpListener:
         self._address = address
         self._resolver = resolver
         self._allowed = allowed
-        self._hot: dict[bytes, tuple[float, bytes]] = {}
-        """By a question without its id: until when the answer is good, and the answer without its id."""
+        self._hot: dict[bytes, tuple[float, bytes, bytes]] = {}
+        """By what such questions have in common: until when the answer is good; what is before the question, after the
+        id; what is behind it."""
         self.hot_answers = 0
 
     def start(self) -> None:
@@ -64,9 +66,10 @@ class UdpListener:
         for _ in range(_AT_ONCE):
             try:
                 data, peer = receive(_LONGEST_QUESTION)
-                ready = hot.get(data[2:])
+                key, end = alike(data)
+                ready = hot.get(key)
                 if ready and now < ready[0] and peer[0] in clients:
-                    send(data[:2] + ready[1], peer)
+                    send(data[:2] + ready[1] + data[12:end] + ready[2], peer)
                     self.hot_answers += 1
                     continue
             except BlockingIOError:  # nothing more there
@@ -99,8 +102,8 @@ class UdpListener:
         if answer is None:
             return
         until, reply = self._reply(query, answer, peer, recursion=allowed)
-        if allowed and _is_plain(data, query):
-            self._keep(data, until, reply)
+        if allowed:
+            self._keep(data, query, until, reply)
 
     def _reply(self, query: Query, answer: Answer, peer: Peer, *, recursion: bool) -> tuple[float, bytes]:
         now = time.monotonic()
@@ -108,17 +111,15 @@ class UdpListener:
         self._send(reply, peer)
         return answer.until(now), reply
 
-    def _keep(self, data: bytes, until: float, reply: bytes) -> None:
+    def _keep(self, data: bytes, query: Query, until: float, reply: bytes) -> None:
+        key, end = alike(data)
+        if not key or end - HEADER.size != len(query.asked) or (query.edns is None) != (end == len(data)):
+            return
         if len(self._hot) >= MOST_HOT:
             self._hot.clear()
-        self._hot[data[2:]] = until, reply[2:]
+        self._hot[key] = until, reply[_ID : HEADER.size], reply[end:]
 
     def _send(self, reply: bytes, peer: Peer) -> None:
         """Send one datagram, which is lost where that cannot be done now: who asked asks again."""
         with suppress(OSError):
             self._socket.sendto(reply, peer)
-
-
-def _is_plain(data: bytes, query: Query) -> bool:
-    """Say whether others ask in the same octets: an option such as a cookie is one client's own."""
-    return len(data) <= _HEADER_AND_OPT + len(query.asked)

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
 import structlog
@@ -44,6 +44,17 @@ class _Seen(NamedTuple):
     interfaces: tuple[Interface, ...]
 
 
+@dataclass(frozen=True)
+class _Made:
+    """The zones, and what they were made of."""
+
+    facts: Facts
+    interfaces: tuple[Interface, ...] = ()
+    serial: int = 0
+    authorities: Mapping[IPv4Address, Authority] = field(default_factory=dict)
+    """By the daemon's address that is asked."""
+
+
 class Zones:
     """``changed`` is called when answers given until now may be wrong."""
 
@@ -53,31 +64,30 @@ class Zones:
         self._interfaces: tuple[Interface, ...] = ()
         self._seen: _Seen | None = None
         self._local = local_zones()
-        self._authorities: Mapping[IPv4Address, Authority] = {}
         self._none = Authority(self._local)
-        self.facts = Facts(sources.fleet())
-        self.serial = 0
+        self._now = _Made(Facts(sources.fleet()))
 
     def serve(self, interfaces: Sequence[Interface]) -> None:
         """Answer for these interfaces' networks."""
         if self._interfaces != tuple(interfaces):
             self._interfaces = tuple(interfaces)
-            self._adopt(_facts(self._look(), self._sources.repository))
+            self._adopt(self._made(self._look()))
 
     @property
     def addresses(self) -> frozenset[IPv4Address]:
         """The daemon's own, which it listens on."""
-        return frozenset(self._authorities)
+        return frozenset(self._now.authorities)
 
     @property
     def leaders(self) -> frozenset[IPv4Address]:
         """Where the clusters' API servers are."""
-        members = (one for layer in self.facts.fleet.layers for one in leaders(self.facts.members, layer))
+        facts = self._now.facts
+        members = (one for layer in facts.fleet.layers for one in leaders(facts.members, layer))
         return frozenset(one.address for one in members if one.address)
 
     def at(self, address: IPv4Address) -> Authority:
         """Return the zones as a client learns them that asks at one of the daemon's addresses."""
-        return self._authorities.get(address, self._none)
+        return self._now.authorities.get(address, self._none)
 
     async def run(self) -> None:
         """Follow what the zones tell, until cancelled."""
@@ -85,31 +95,33 @@ class Zones:
             seen = self._look()
             if self._seen is None or any(new is not old for new, old in zip(seen, self._seen, strict=True)):
                 self._seen = seen
-                facts = await asyncio.to_thread(_facts, seen, self._sources.repository)
-                if facts != self.facts:
-                    self._adopt(facts)
+                made = await asyncio.to_thread(self._made, seen)
+                if made.interfaces == self._interfaces:  # not overtaken by ``serve``
+                    self._adopt(made)
             await asyncio.sleep(LOOK_SECONDS)
 
     def _look(self) -> _Seen:
         sources = self._sources
         return _Seen(sources.snapshot(), sources.fleet(), sources.alive(), self._interfaces)
 
-    def _adopt(self, facts: Facts) -> None:
-        self.facts = facts
-        self.serial = max(self.serial + 1, int(time.time())) & 0xFFFFFFFF
-        addresses = dict.fromkeys(interface.address for interface in self._interfaces)
-        self._authorities = {
-            address: Authority({**self._local, **zones_of(facts, self.serial, address)})
-            for address in addresses
+    def _made(self, seen: _Seen) -> _Made:
+        """Return the zones of what was seen; those that there are, where they tell the same. For a thread, too."""
+        interfaces = seen.interfaces
+        networks = tuple(dict.fromkeys(interface.network for interface in interfaces))
+        members = members_of(seen.snapshot, seen.fleet)
+        facts = Facts(seen.fleet, members, seen.alive, networks, self._sources.repository)
+        now = self._now
+        if facts == now.facts and interfaces == now.interfaces:
+            return now
+        serial = max(now.serial + 1, int(time.time())) & 0xFFFFFFFF
+        authorities = {
+            interface.address: Authority({**self._local, **zones_of(facts, serial, interface.address)})
+            for interface in interfaces
         }
-        self._changed()
-        _log.debug("dns.zones", serial=self.serial, machines=len(facts.members))
+        return _Made(facts, interfaces, serial, authorities)
 
-
-def _facts(seen: _Seen, repository: IPv4Address | None) -> Facts:
-    members = members_of(seen.snapshot, seen.fleet)
-    return Facts(seen.fleet, members, seen.alive, _networks(seen.interfaces), repository)
-
-
-def _networks(interfaces: Iterable[Interface]) -> tuple[IPv4Network, ...]:
-    return tuple(dict.fromkeys(interface.network for interface in interfaces))
+    def _adopt(self, made: _Made) -> None:
+        if made is not self._now:
+            self._now = made
+            self._changed()
+            _log.debug("dns.zones", serial=made.serial, machines=len(made.facts.members))

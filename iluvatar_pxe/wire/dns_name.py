@@ -55,6 +55,8 @@ def name_of(text: str) -> Name:
     """Return a name from its text, with or without the dot at its end (RFC 1035, 5.1); raises ValueError."""
     if text in {"", "."}:
         return ROOT
+    if "\\" not in text:
+        return _joined(text.removesuffix(".").encode().split(b"."), text)
     labels = [b""]
     position, octets = 0, text.encode()
     while position < len(octets):

@@ -15,6 +15,8 @@ UDP_LIMIT = 1232
 """Octets of a datagram that no path fragments (dnsflagday.net/2020)."""
 _PLAIN_LIMIT = 512
 """Octets for a client without EDNS (RFC 1035, 4.2.1)."""
+_QUESTION_END = 5
+"""Octets of the root's label, the type and the class."""
 _RECORD = struct.Struct("!HHIH")
 _DO = 0x8000
 
@@ -77,6 +79,21 @@ def read_query(message: bytes) -> Query:
         return Query(number, flags, fault=Rcode.FORMERR)
     fault = Rcode.BADVERS if edns and edns.version else None
     return Query(number, flags, message[HEADER.size : end + 4], name, kind, klass, edns, fault)
+
+
+def alike(message: bytes) -> tuple[bytes, int]:
+    """Return what a question has in common with those that get the same answer, and where that question ends.
+
+    That is all but the id, the case of the name, and the options: what is left is equal only where name, type, class,
+    flags and OPT are, if one of the two was read without a fault. Nothing is in common where there is more than that.
+    """
+    end = message.find(0, HEADER.size)
+    behind = len(message) - end - _QUESTION_END
+    if not behind:
+        return message[2:end].lower() + message[end:], end + _QUESTION_END
+    if message[end + 14 : end + 16] == (behind - 11 & 0xFFFF).to_bytes(2):
+        return message[2:end].lower() + message[end : end + 14], end + _QUESTION_END
+    return b"", 0
 
 
 def _read_edns(message: bytes, offset: int, records: int) -> Edns | None:

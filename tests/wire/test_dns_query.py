@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import WireError
-from iluvatar_pxe.wire.dns_name import name_of
-from iluvatar_pxe.wire.dns_query import Edns, make_query, read_query
+from iluvatar_pxe.wire.dns_name import ROOT, name_of
+from iluvatar_pxe.wire.dns_query import CD, Edns, Query, alike, make_query, read_query
 from iluvatar_pxe.wire.dns_types import Rcode
 
 NAME = b"\x07arda-01\x03lab\x04home\x04arpa\x00"
@@ -97,6 +97,63 @@ def test_200000_mutated_questions_are_read_or_refused() -> None:
         except WireError:
             outcomes.add(Rcode.REFUSED)
     assert outcomes == {None, Rcode.FORMERR, Rcode.NOTIMP, Rcode.BADVERS, Rcode.REFUSED}
+
+
+def _mutated(chance: random.Random, message: bytes) -> bytes:
+    changed = bytearray(message)
+    for _ in range(chance.choice([0, 1, 1, 2, 5])):
+        place = chance.randrange(2, len(changed))
+        changed[place] = chance.choice([changed[place] ^ 0x20, chance.randrange(256), 0])
+    return bytes(changed[: chance.choice([len(changed)] * 9 + [chance.randrange(2, len(changed))])])
+
+
+def test_questions_that_are_alike_are_the_same_but_for_spelling_and_options() -> None:
+    """What lies ready for one question is sent to whoever asks alike, without a second look."""
+    chance = random.Random(20)
+    known: dict[bytes, Query] = {}
+    bases = [DIG, DIG[:10] + b"\0\0" + DIG[12:-23], make_query(b"\1a\1Z\0", 65, do=True), make_query(ROOT, 2)]
+    hits = 0
+    for _ in range(100_000):
+        message = _mutated(chance, chance.choice(bases))
+        key, end = alike(message)
+        try:
+            query = read_query(message)
+        except WireError:
+            assert key not in known
+            continue
+        if other := known.get(key):
+            hits += 1
+            assert query.fault is None
+            assert (query.name, query.type, query.klass, query.edns) == (
+                other.name,
+                other.type,
+                other.klass,
+                other.edns,
+            )
+            assert (query.recursive, query.flags & CD, len(query.asked)) == (
+                other.recursive,
+                other.flags & CD,
+                end - 12,
+            )
+        elif (
+            query.fault is None and end - 12 == len(query.asked) and (not query.edns) == (end == len(message))
+        ):
+            known[key] = query
+    assert hits > 10_000
+
+
+@pytest.mark.parametrize("option", [b"", b"\0\x0a\0\x08" + bytes(8), b"\0\x0c\0\2\0\0"])
+def test_spelling_and_options_make_no_difference(option: bytes) -> None:
+    asked = (
+        counts(1, 0, 0, 1)
+        + NAME.replace(b"arda", b"ArDa")
+        + A_IN
+        + OPT[:-2]
+        + len(option).to_bytes(2)
+        + option
+    )
+    assert alike(asked) == alike(counts(1, 0, 0, 1) + NAME + A_IN + OPT)
+    assert alike(asked)[0] != alike(counts(1, 0, 0, 1) + NAME + A_IN + OPT[:-4] + b"\x80\0\0\0")[0]
 
 
 def test_what_an_upstream_is_asked_is_read_back() -> None:
