@@ -7,7 +7,7 @@ from functools import partial
 from ipaddress import IPv4Address
 from typing import Any
 
-from iluvatar_pxe.errors import OperationError, ServerError
+from iluvatar_pxe.errors import OperationError, ServerError, WireError
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.dns_answer import Answer
@@ -90,7 +90,7 @@ class DnsServer:
     async def query(self, name: Name, kind: int) -> dict[str, Any]:
         """Ask as a client on this host would; return what is answered and where it comes from.
 
-        Raises OperationError where DNS is not served.
+        Raises OperationError where DNS is not served, or where the answer holds what cannot be written as text.
         """
         if not self.listening:
             raise OperationError("DNS is not served here; see [dns] enabled, and [network] interfaces")
@@ -100,7 +100,10 @@ class DnsServer:
         answer = self._resolver.answer(
             asked, here, str(_LOCALHOST), allowed=True, deliver=partial(_settle, later)
         )
-        return _described(asked, answer or await later)
+        try:
+            return _described(asked, answer or await later)
+        except WireError as error:
+            raise OperationError(f"{text_of(name)}: {error}; ask with dig") from error
 
     def flush(self) -> int:
         """Forget what others have answered; return how many answers there were."""
