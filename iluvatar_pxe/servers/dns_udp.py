@@ -18,8 +18,9 @@ from iluvatar_pxe.wire.dns_reply import fault_of
 
 MOST_HOT = 4096
 """Questions whose answers lie ready."""
-_AT_ONCE = 64
-"""Questions of one turn, so that a flood leaves the other protocols theirs."""
+_AT_ONCE, _COLD_AT_ONCE = 64, 8
+"""Questions of one turn, and those of them that have to be read: half a millisecond, so that a flood leaves other
+protocols their turns."""
 _LONGEST_QUESTION = 1500
 _ID = 2
 """Octets."""
@@ -63,6 +64,7 @@ class UdpListener:
         receive, send = self._socket.recvfrom, self._socket.sendto
         hot, clients = self._hot, self._allowed.clients
         now = time.monotonic()
+        cold = 0
         for _ in range(_AT_ONCE):
             try:
                 data, peer = receive(_LONGEST_QUESTION)
@@ -77,6 +79,8 @@ class UdpListener:
             except OSError:  # an answer that cannot be sent is lost, as on the wire
                 continue
             self._try_to_answer(data, peer)
+            if (cold := cold + 1) == _COLD_AT_ONCE:
+                return
 
     def _try_to_answer(self, data: bytes, peer: Peer) -> None:
         try:
