@@ -8,7 +8,7 @@ import aiohttp
 
 from iluvatar_pxe.names.fleet_zones import API_PORT
 
-INTERVAL = 0.4
+INTERVAL = 0.3
 """Seconds between two questions to one leader."""
 PATIENCE = 0.5
 """Seconds for which an answer is waited for; with the interval, a death is known within a second."""

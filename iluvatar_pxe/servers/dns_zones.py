@@ -17,7 +17,7 @@ from iluvatar_pxe.names.local import local_zones
 from iluvatar_pxe.names.members import leaders, members_of
 from iluvatar_pxe.servers.interfaces import Interface
 
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.1
 """Between two looks: what the zones tell is to be told within a second of what caused it."""
 
 _log = structlog.get_logger()
