@@ -1,6 +1,8 @@
 """What upstreams say, written by dnslib and by hand."""
 
+import random
 import struct
+from contextlib import suppress
 
 import dnslib
 import pytest
@@ -8,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.wire.dns import describe, records_in
 from iluvatar_pxe.wire.dns_message import LONGEST_NO, LONGEST_TTL, body_of, is_answer, is_truncated, rcode_of
 from iluvatar_pxe.wire.dns_name import name_of
-from iluvatar_pxe.wire.dns_query import make_query
+from iluvatar_pxe.wire.dns_query import make_query, read_query
+from iluvatar_pxe.wire.dns_reply import LONGEST_MESSAGE, reply_of
 
 NAME = name_of("www.example.com")
 QUESTION = make_query(NAME, 1)
@@ -114,3 +118,25 @@ def test_no_octets_behind_a_header_do_harm(rest: bytes) -> None:
         with pytest.raises(WireError):  # noqa: PT012 - it need not be broken to answer something else
             body_of(message)
             raise WireError("well-formed, but no answer")
+
+
+def test_of_damaged_answers_those_that_are_taken_are_whole_and_stay_so() -> None:
+    chance = random.Random(7)
+    chain = "www.example.com. 300 CNAME a.example.com.\na.example.com. 60 A 192.0.2.1\na.example.com. 60 TXT hello"
+    base, asked = said(chain, authority=SOA), read_query(QUESTION)
+    taken = 0
+    for _ in range(20_000):
+        message = bytearray(base)
+        for _ in range(chance.randint(1, 3)):
+            place = chance.randrange(2, len(message))
+            message[place : place + chance.randint(0, 2)] = chance.choice(
+                [b"", b"\xc0", b"\0", chance.randbytes(1)]
+            )
+        if is_answer(QUESTION, bytes(message)):
+            taken += 1
+            passed_on = reply_of(asked, body_of(bytes(message)), limit=LONGEST_MESSAGE, recursion=True, age=9)
+            assert is_answer(QUESTION, passed_on)
+            records_in(passed_on)
+            with suppress(WireError):
+                describe(passed_on)
+    assert taken > 500
