@@ -43,7 +43,6 @@ class Ede(IntEnum):
 
     STALE_ANSWER = 3
     PROHIBITED = 18
-    NOT_SUPPORTED = 21
     NO_REACHABLE_AUTHORITY = 22
 
 
