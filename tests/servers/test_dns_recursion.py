@@ -1,7 +1,9 @@
 """Names elsewhere: a running daemon with the real unbound as its upstream, asked by dig."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,11 @@ from support.unbound import ADDRESS, TTL, Unbound
 from support.waiting import wait_until
 from support.warm import run_warm
 
+from iluvatar_pxe.names.cache import Key
+from iluvatar_pxe.servers.dns_answer import Answer
+from iluvatar_pxe.servers.dns_forwarder import Forwarder
+from iluvatar_pxe.servers.dns_recursion import Recursion
+from iluvatar_pxe.upstream import Upstream
 from iluvatar_pxe.wire.dns_name import name_of
 from iluvatar_pxe.wire.dns_query import make_query
 
@@ -113,6 +120,11 @@ def test_who_is_in_no_network_that_is_allowed_gets_the_fleets_names_alone(
         wait_until(lambda: ask(daemon, "warm.outside.example").values, "names elsewhere")
         refused = ask(daemon, "warm.outside.example", source="127.0.0.9")
         assert (refused.status, refused.ede, "ra" in refused.flags) == ("REFUSED", "18 (Prohibited)", False)
+        assert [rcode_by_udp(daemon, client) for client in ("127.0.0.1", "127.0.0.1", "127.0.0.9")] == [
+            0,
+            0,
+            5,
+        ]
         assert ask(daemon, "git.lab.home.arpa", source="127.0.0.9").values == ["127.0.0.1"]
         assert ask(daemon, "media.lab.home.arpa", source="127.0.0.9").values == ["www.outside.example."]
 
@@ -168,6 +180,9 @@ def test_what_is_remembered_outlives_the_upstream(tmp_path: Path) -> None:
         stale = wait_until(lambda: _if_stale(ask(daemon, "a.brief.example")), "its time to be over")
         assert stale
         assert (stale.values, stale.ttls, stale.ede) == ([ADDRESS], [30], "3 (Stale Answer)")
+        asked = statistics(daemon)["upstreams"]
+        assert ask(daemon, "a.brief.example").ede == "3 (Stale Answer)"
+        assert statistics(daemon)["upstreams"] == asked, "nobody was asked again"
         assert "no upstream answers" in command(daemon, "query", "a.brief.example")[1]
         failed = ask(daemon, "unknown.outside.example")
         assert (failed.status, failed.ede) == ("SERVFAIL", "22 (No Reachable Authority)")
@@ -176,6 +191,33 @@ def test_what_is_remembered_outlives_the_upstream(tmp_path: Path) -> None:
             wait_until(
                 lambda: ask(daemon, "unknown.outside.example").values, "the upstream to be asked again"
             )
+
+
+def rcode_by_udp(daemon: Daemon, source: str) -> int:
+    """Ask for what lies ready for those who may have it."""
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.settimeout(8)
+        client.bind((source, 0))
+        client.sendto(
+            make_query(name_of("warm.outside.example"), 1), ("127.0.0.1", daemon.settings["dns"]["port"])
+        )
+        return client.recv(4096)[3] & 0xF
+
+
+async def test_an_upstream_is_not_asked_for_what_it_asks() -> None:
+    """As where a router forwards to the Pi, and the Pi to the router."""
+    router = Upstream(IPv4Address("192.0.2.1"))
+    recursion = Recursion(Forwarder(), lambda: (router,))
+    running = asyncio.create_task(recursion.run())
+    await asyncio.sleep(0)
+    answers: list[Answer] = []
+    key = Key(name_of("www.example.com"), 1, 1, do=False, cd=False)
+    recursion.ask(key, "192.0.2.1", answers.append)
+    assert [(answer.body.rcode, answer.origin) for answer in answers] == [(2, "no upstream resolver")]
+    recursion.ask(key, "192.0.2.9", answers.append)
+    assert (len(answers), recursion.size["outstanding"]) == (1, 1)
+    running.cancel()
+    await asyncio.wait([running])
 
 
 def _if_stale(answer: Dug) -> Dug | None:
