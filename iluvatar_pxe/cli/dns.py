@@ -47,7 +47,8 @@ def _request(name: str, kind: str) -> Request:
 
 def _lines(answer: Answer) -> Iterator[str]:
     yield from answer["records"] or [f"{answer['name']}: {_nothing(answer)}"]
-    yield f"from {answer['origin']}{_memory(answer)}"
+    told = answer["rcode"] in {"NOERROR", "NXDOMAIN"}
+    yield f"{'from' if told else 'why:'} {answer['origin']}{_memory(answer)}"
 
 
 def _nothing(answer: Answer) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 
 from iluvatar_pxe.fleet.dns import Records
 from iluvatar_pxe.fleet.models import Fleet
@@ -29,8 +29,8 @@ class Facts:
     fleet: Fleet
     members: tuple[Member, ...] = ()
     alive: frozenset[IPv4Address] = frozenset()
-    networks: tuple[IPv4Network, ...] = ()
-    """Those in use: of the interfaces that are served."""
+    interfaces: tuple[IPv4Interface, ...] = ()
+    """The daemon's own addresses, and their networks, which are those in use."""
     repository: IPv4Address | None = None
     """Where the fleet's repository is hosted, where that is not here."""
 
@@ -46,8 +46,9 @@ def zones_of(facts: Facts, serial: int, here: IPv4Address) -> dict[Name, Zone]:
     own = nodes[apex].records.values() if apex in nodes else ()
     nodes[apex] = Node.of([*top, *(record for records in own for record in records)], "fleet")
     zones = {apex: Zone.of(apex, nodes)}
-    pointers = {**_pointers(facts.members, apex), reverse_name(here): _pointer(here, primary, _THIS)}
-    for reverse in dict.fromkeys(one for network in facts.networks for one in reverse_zones(network)):
+    pointers = {**_pointers(facts.members, apex), **_own_pointers(facts, primary)}
+    in_use = (reverse for one in facts.interfaces for reverse in reverse_zones(one.network))
+    for reverse in dict.fromkeys(in_use):
         start = start_of(reverse, primary, mailbox, serial, no=NO_SECONDS)
         below = {name: node for name, node in pointers.items() if is_below(name, reverse)}
         zones[reverse] = Zone.of(
@@ -120,6 +121,10 @@ def _pointers(members: Iterable[Member], apex: Name) -> Mapping[Name, Node]:
         reverse_name(address): _pointer(address, _under(name, apex), f"machine {name}")
         for address, name in held
     }
+
+
+def _own_pointers(facts: Facts, primary: Name) -> Mapping[Name, Node]:
+    return {reverse_name(one.ip): _pointer(one.ip, primary, _THIS) for one in facts.interfaces}
 
 
 def _pointer(address: IPv4Address, name: Name, origin: str) -> Node:

@@ -135,7 +135,8 @@ class Recursion:
         question = make_query(key.name, key.type, do=key.do, cd=key.cd)
         try:
             reply, upstream = await self._forwarder.ask(question, upstreams)
-            body, origin = body_of(reply), str(upstream)
+            body = body_of(reply)
+            origin = f"{upstream} cannot tell" if body.failed else str(upstream)
         except (ResolveError, WireError) as error:
             complain("dns.unanswered", name=text_of(key.name), why=str(error))
             body, origin = Body(Rcode.SERVFAIL), str(error)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 from typing import NamedTuple
 
 import structlog
@@ -107,9 +107,9 @@ class Zones:
     def _made(self, seen: _Seen) -> _Made:
         """Return the zones of what was seen; those that there are, where they tell the same. For a thread, too."""
         interfaces = seen.interfaces
-        networks = tuple(dict.fromkeys(interface.network for interface in interfaces))
+        own = tuple(IPv4Interface((one.address, one.network.prefixlen)) for one in interfaces)
         members = members_of(seen.snapshot, seen.fleet)
-        facts = Facts(seen.fleet, members, seen.alive, networks, self._sources.repository)
+        facts = Facts(seen.fleet, members, seen.alive, own, self._sources.repository)
         now = self._now
         if facts == now.facts and interfaces == now.interfaces:
             return now

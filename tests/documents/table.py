@@ -159,7 +159,7 @@ COMMANDS = {
     "sudo iluvatar-pxe dns query git.lab.home.arpa": How(Where.INSTALLED, r"(?s)IN A .*from this daemon"),
     "sudo iluvatar-pxe dns query api.arda.lab.home.arpa": How(Where.INSTALLED, "from cluster arda", status=1),
     "sudo iluvatar-pxe dns query www.debian.org --type AAAA": How(
-        Where.INSTALLED, "(?s)SERVFAIL.*from ", status=1
+        Where.INSTALLED, "(?s)SERVFAIL.*why: ", status=1
     ),  # there is no Internet
     "sudo iluvatar-pxe dns flush": How(Where.INSTALLED, "forgotten"),
     # and to change

@@ -1,6 +1,6 @@
 """What the fleet's own zones say."""
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
 from support.fleets import ARDA, fleet_of
@@ -46,7 +46,7 @@ def facts(*alive: int, members: tuple[Member, ...] = MEMBERS) -> Facts:
         fleet_of(fleet=FLEET, arda=f"{ARDA}ingress: [192.168.1.80, 'fd00::80']\n", ainur="servers: 1\n"),
         members,
         frozenset(IPv4Address(f"192.168.1.{20 + number}") for number in alive),
-        (IPv4Network("192.168.1.0/24"),),
+        (IPv4Interface("192.168.1.2/24"), IPv4Interface("10.0.0.2/8")),
     )
 
 
@@ -85,6 +85,7 @@ def answers(known: Facts, text: str, kind: int = Type.A) -> list[str]:
         ("argo.apps.arda", Type.AAAA, ["60 AAAA fd00::80"]),
         ("192.168.1.23", Type.PTR, ["30 PTR arda-03.home.example."]),
         ("192.168.1.2", Type.PTR, ["30 PTR pxe.home.example."]),
+        ("10.0.0.2", Type.PTR, ["30 PTR pxe.home.example."]),  # its other interface
     ],
 )
 def test_names_of_the_domain(text: str, kind: Type, expected: list[str]) -> None:
@@ -151,7 +152,9 @@ def test_the_repository_may_be_hosted_elsewhere() -> None:
 
 
 def test_the_default_domain_lies_within_one_that_is_nobodys() -> None:
-    known = Facts(fleet_of(), MEMBERS, networks=(IPv4Network("192.168.1.0/24"),))
+    known = Facts(
+        fleet_of(), MEMBERS, interfaces=(IPv4Interface("192.168.1.2/24"), IPv4Interface("10.0.0.2/8"))
+    )
     assert name_of("lab.home.arpa") in zones_of(known, 1, HERE)
 
 

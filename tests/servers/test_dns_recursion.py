@@ -147,6 +147,11 @@ def test_the_command_tells_where_an_answer_comes_from(pi: Daemon, upstream: Unbo
         1,
         f"x.gone.example: there is no such name (NXDOMAIN)\nfrom {host}\n",
     )
+    assert command(pi, "query", "lab.home.arpa", "--type", "axfr") == (
+        1,
+        "lab.home.arpa: no AXFR record (REFUSED)\nwhy: zones are not transferred\n",
+    )
+    assert f"why: {host} cannot tell" in command(pi, "query", "x.broken.example")[1]
     assert "forgotten" in command(pi, "flush")[1]
     assert command(pi, "query", "new.outside.example")[1].endswith(f"\nfrom {host}\n")
     assert upstream.asked("new.outside.example") == 2
