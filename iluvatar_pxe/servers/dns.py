@@ -131,9 +131,9 @@ class DnsServer:
         tcp = TcpListener(address, port, self._resolver, self._allowed)
         try:
             udp = UdpListener(address, port, self._resolver, self._allowed)
-        except ServerError:
+        except ServerError as error:
             tcp.close()
-            raise
+            raise ServerError(f"{error}, or set [dns] enabled = false") from error.__cause__
         return _Listener(udp, tcp)
 
     def _forget(self) -> None:

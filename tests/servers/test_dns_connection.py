@@ -120,3 +120,21 @@ def test_the_quiet_make_room_of_the_same_client_first() -> None:
     assert {key for key, guest in guests.items() if guest.gone} == {("2", 0), ("1", 1)}
     crowd.disperse()
     assert len(crowd) == 0
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+async def test_a_port_that_another_program_has_is_an_error_that_says_what_to_do(
+    kind: socket.SocketKind,
+) -> None:
+    port = free_port()
+    sources = Sources(Snapshot, Fleet, frozenset)
+    server = DnsServer(DnsSettings(port=port), sources, Recursion(Forwarder(), lambda: ()))
+    with socket.socket(type=kind) as other:
+        other.bind(("127.0.0.1", port))
+        if kind is socket.SOCK_STREAM:
+            other.listen()
+        (error,) = await server.serve([LOOPBACK])
+        assert "\n" not in str(error)
+        assert all(part in str(error) for part in (f"127.0.0.1:{port}", "in use", "[dns] enabled = false"))
+    assert await server.serve([LOOPBACK]) == [], "it is tried again"
+    server.close()
