@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 from iluvatar_pxe.errors import ResolveError
 from iluvatar_pxe.upstream import Upstream
-from iluvatar_pxe.wire.dns_message import is_answer, is_truncated
+from iluvatar_pxe.wire.dns_message import is_answer, is_truncated, knows_no_edns
+from iluvatar_pxe.wire.dns_query import without_edns
 
 RESEND = (0.8, 1.2)
 """Seconds until a datagram is sent again, and once more."""
@@ -47,14 +48,19 @@ def framed(message: bytes) -> bytes:
 
 
 async def _by_datagrams(sock: socket.socket, asked: bytes) -> bytes:
+    """Ask until there is an answer; without EDNS, where that is not understood."""
     loop = asyncio.get_running_loop()
     for patience in (*RESEND, None):
         await loop.sock_sendall(sock, asked)
         try:
             async with asyncio.timeout(patience):
-                while not is_answer(asked, reply := await loop.sock_recv(sock, _LONGEST)):
-                    pass
-                return reply
+                while True:
+                    reply = await loop.sock_recv(sock, _LONGEST)
+                    if knows_no_edns(asked, reply):
+                        asked = without_edns(asked)
+                        await loop.sock_sendall(sock, asked)
+                    elif is_answer(asked, reply):
+                        return reply
         except TimeoutError:
             if patience is None:
                 raise

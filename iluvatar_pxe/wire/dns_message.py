@@ -78,6 +78,17 @@ def is_answer(query: bytes, reply: bytes) -> bool:
     return (asked, query[end : end + 4]) == (answered, reply[reply_end : reply_end + 4]) and end == reply_end
 
 
+def knows_no_edns(query: bytes, reply: bytes) -> bool:
+    """Say whether a server shows that it does not understand a question's OPT record (RFC 6891, 7).
+
+    Forwarders of older home routers answer FORMERR, some with nothing but a header.
+    """
+    if len(reply) < HEADER.size or reply[:2] != query[:2] or query[10:12] == b"\0\0":
+        return False
+    is_reply = bool(reply[2] << 8 & QR)
+    return is_reply and rcode_of(reply) in {Rcode.FORMERR, Rcode.NOTIMP} and reply[10:12] == b"\0\0"
+
+
 def body_of(message: bytes) -> Body:
     """Return what follows the question in an upstream's answer, without its OPT record; raises WireError."""
     _, end = read_name(message, HEADER.size)

@@ -18,6 +18,7 @@ _PLAIN_LIMIT = 512
 _QUESTION_END = 5
 """Octets of the root's label, the type and the class."""
 _RECORD = struct.Struct("!HHIH")
+_OPT_OCTETS = 1 + _RECORD.size
 _DO = 0x8000
 
 
@@ -110,6 +111,11 @@ def _read_edns(message: bytes, offset: int, records: int) -> Edns | None:
                 raise WireError("more than one OPT record, or one that is not the root's")
             found = Edns(size, ttl >> 16 & 0xFF, bool(ttl & _DO))
     return found
+
+
+def without_edns(query: bytes) -> bytes:
+    """Return a question of ``make_query`` without its OPT record, which is at its end."""
+    return query[:10] + b"\0\0" + query[HEADER.size : -_OPT_OCTETS]
 
 
 def make_query(name: Name, kind: int, *, do: bool = False, cd: bool = False) -> bytes:

@@ -93,6 +93,37 @@ async def test_what_is_cut_off_is_asked_for_by_tcp_under_an_id_that_cannot_be_gu
     assert (reply[:2], address_in(reply), len(liar.by_tcp)) == (QUERY[:2], "192.0.2.99", 1)
 
 
+@pytest.mark.parametrize("rcode", [1, 4])
+@pytest.mark.parametrize("octets", [12, None], ids=["header alone", "with the question"])
+async def test_a_router_that_knows_no_edns_is_asked_without(
+    liar: Liar, rcode: int, octets: int | None
+) -> None:
+    def say(query: bytes) -> list[bytes]:
+        if not dnslib.DNSRecord.parse(query).ar:
+            return [answer(query)]
+        refusal = dnslib.DNSRecord(
+            dnslib.DNSHeader(id=int.from_bytes(query[:2]), qr=1, rcode=rcode),
+            q=None if octets else dnslib.DNSQuestion("www.example.com"),
+        )
+        return [bytes(refusal.pack())]
+
+    liar.say = say
+    assert address_in(await ask_udp(liar.upstream, QUERY, 5)) == "192.0.2.1"
+    assert len(liar.asked) == 2
+
+
+async def test_one_that_knows_edns_and_finds_fault_is_not_asked_again(liar: Liar) -> None:
+    def say(query: bytes) -> list[bytes]:
+        reply = dnslib.DNSRecord.parse(query).reply()
+        reply.header.rcode = 1
+        reply.add_ar(dnslib.EDNS0())
+        return [bytes(reply.pack())]
+
+    liar.say = say
+    assert (await ask_udp(liar.upstream, QUERY, 5))[3] & 0xF == 1
+    assert len(liar.asked) == 1
+
+
 async def _hang_up(_query: bytes, writer: asyncio.StreamWriter) -> None:
     writer.write(b"\x01\x00half")
     writer.close()
