@@ -11,17 +11,22 @@ _FADING = 0.98
 """What is not asked seems a little faster each time, until it is asked again: it may be faster now (as BIND does)."""
 _LEAST, _MOST, _UNKNOWN = 0.05, 0.4, 0.2
 """Seconds of patience."""
-_LONGEST_PENALTY = 60.0
+_SHORTEST_PENALTY, _LONGEST_PENALTY = 1.0, 60.0
+"""Seconds."""
 
 
 @dataclass(slots=True)
 class _Record:
     seconds: float | None = None
     """Smoothed time of an answer; None before the first one."""
-    failures: int = 0
-    """In a row."""
+    penalty: float = 0.0
+    """Seconds; the latest one, 0 once it has answered."""
     until: float = 0.0
     """Until then it is asked last."""
+
+    def smooth(self, seconds: float) -> None:
+        """Take another time into account."""
+        self.seconds = seconds if self.seconds is None else self.seconds + _WEIGHT * (seconds - self.seconds)
 
 
 class Ranking:
@@ -51,15 +56,20 @@ class Ranking:
     def answered(self, upstream: Upstream, seconds: float) -> None:
         """Take note of an answer, and of how long it took."""
         record = self._record(upstream)
-        old = record.seconds
-        record.seconds = seconds if old is None else old + _WEIGHT * (seconds - old)
-        record.failures, record.until = 0, 0.0
+        record.smooth(seconds)
+        record.penalty, record.until = 0.0, 0.0
+
+    def overtaken(self, upstream: Upstream, seconds: float) -> None:
+        """Take note that another answered first: this one takes longer than ``seconds``, if it was given its patience."""
+        if seconds >= self.patience(upstream):
+            self._record(upstream).smooth(seconds)
 
     def failed(self, upstream: Upstream, now: float) -> None:
-        """Take note that there was no answer: it is asked last for 1, 2, 4 … seconds."""
+        """Take note that there was no answer: it is asked last for 1, 2, 4 … 60 s; meanwhile, more failures count no more."""
         record = self._record(upstream)
-        record.failures += 1
-        record.until = now + min(2.0 ** (record.failures - 1), _LONGEST_PENALTY)
+        if now >= record.until:
+            record.penalty = min(max(2 * record.penalty, _SHORTEST_PENALTY), _LONGEST_PENALTY)
+            record.until = now + record.penalty
 
     def seconds(self, upstream: Upstream) -> float | None:
         """Return the smoothed time of its answers; None before the first one."""

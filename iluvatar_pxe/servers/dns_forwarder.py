@@ -101,6 +101,9 @@ class Forwarder:
             count.failed += 1
             self._ranking.failed(upstream, time.monotonic())
             return _Outcome(upstream, why=str(error))
+        except asyncio.CancelledError:
+            self._ranking.overtaken(upstream, time.monotonic() - start)
+            raise
         finally:
             self._out -= 1
         count.answered += 1
@@ -108,7 +111,8 @@ class Forwarder:
         return _Outcome(upstream, reply)
 
     def _described(self, upstream: Upstream) -> dict[str, Any]:
-        count, seconds = self._counts[upstream], self._ranking.seconds(upstream)
+        count = self._counts[upstream]
+        seconds = self._ranking.seconds(upstream) if count.answered else None
         milliseconds = None if seconds is None else round(seconds * 1000, 1)
         return {
             "asked": count.asked,

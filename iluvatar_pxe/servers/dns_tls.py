@@ -9,8 +9,7 @@ from iluvatar_pxe.upstream import Upstream
 from iluvatar_pxe.wire.dns_message import is_answer
 
 IDLE_SECONDS = 10.0
-MOST_OUT = 100
-"""Questions that wait for answers on one connection."""
+"""Without an answer. Whoever waits then is helped by a new connection: a router may have forgotten this one."""
 
 
 class _Channel:
@@ -24,8 +23,6 @@ class _Channel:
 
     async def ask(self, query: bytes) -> bytes:
         """Return the answer; raises ConnectionError when the connection ends before it."""
-        if len(self._waiting) >= MOST_OUT:
-            raise ResolveError("too many questions on one connection")
         while (asked := with_id(query))[:2] in self._waiting:
             pass
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -37,11 +34,11 @@ class _Channel:
             self._waiting.pop(asked[:2], None)
 
     async def run(self) -> None:
-        """Hand out answers until the connection ends, or nobody has waited for a while."""
+        """Hand out answers until the connection ends, or none has come for a while."""
         try:
-            while await self._next():
-                pass
-        except (OSError, EOFError):
+            while True:
+                await self._next()
+        except (OSError, EOFError):  # TimeoutError is an OSError
             pass
         finally:
             self.is_open = False
@@ -50,16 +47,12 @@ class _Channel:
                 if not answer.done():
                     answer.set_exception(ConnectionError("the connection ended"))
 
-    async def _next(self) -> bool:
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                reply = await read_frame(self._reader)
-        except TimeoutError:
-            return bool(self._waiting)
+    async def _next(self) -> None:
+        async with asyncio.timeout(IDLE_SECONDS):
+            reply = await read_frame(self._reader)
         asked, answer = self._waiting.get(reply[:2], (b"", None))
         if answer and not answer.done() and is_answer(asked, reply):
             answer.set_result(reply)
-        return True
 
 
 class TlsUpstreams:

@@ -22,22 +22,25 @@ def test_one_that_failed_goes_last_for_longer_and_longer() -> None:
     ranking = Ranking()
     for upstream in (A, B):
         ranking.answered(upstream, 0.010)
-    orders = []
-    for failures in range(1, 9):
-        ranking.failed(A, 100)
-        orders.append(2.0 ** (failures - 1))
-        assert ranking.order([A, B], 100 + min(orders[-1], 60) - 0.1) == [B, A]
-        assert A in ranking.order([A, B], 100 + min(orders[-1], 60) + 0.1)[:2]
+    now = 100.0
+    for penalty in [1, 2, 4, 8, 16, 32] + 2000 * [60]:
+        for _ in range(3):
+            ranking.failed(A, now)  # what is out together fails together, and counts once
+        assert ranking.order([A, B], now + penalty - 0.1) == [B, A]
+        now += penalty
+        assert ranking.order([A, B], now) == [A, B]
+        ranking.answered(B, 0.010)
+    ranking.failed(A, now)
     ranking.answered(A, 0.001)
-    assert ranking.order([A, B], 100) == [A, B], "an answer makes up for all failures"
+    assert ranking.order([A, B], now) == [A, B], "an answer makes up for all failures"
 
 
 def test_all_that_failed_are_tried_the_one_first_that_is_due_first() -> None:
     ranking = Ranking()
-    for _ in range(3):
-        ranking.failed(A, 0)
-    ranking.failed(B, 0)
-    assert ranking.order([A, B], 0.5) == [B, A]
+    for now in (0, 1, 3):
+        ranking.failed(A, now)
+    ranking.failed(B, 3)
+    assert ranking.order([A, B], 3.5) == [B, A]
 
 
 def test_a_slow_one_is_tried_again_some_time() -> None:
@@ -50,6 +53,18 @@ def test_a_slow_one_is_tried_again_some_time() -> None:
         firsts.append(first)
         ranking.answered(first, 0.010 if first == A else 0.050)
     assert 1 <= firsts.count(B) <= 20
+
+
+def test_one_that_was_overtaken_takes_longer_than_it_was_waited_for() -> None:
+    ranking = Ranking()
+    ranking.answered(B, 0.010)
+    ranking.overtaken(A, 0.030)
+    assert ranking.seconds(A) is None, "it was asked late, and may be fast"
+    ranking.overtaken(A, 0.210)
+    assert (ranking.seconds(A), ranking.order([A, B], 0)) == (0.210, [B, A])
+    ranking.failed(B, 0)
+    ranking.overtaken(B, 0.210)
+    assert ranking.order([A, B], 0.5) == [A, B], "that is no answer, and makes up for nothing"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import dnslib
 import pytest
-from support.liar import LOOPBACK, Liar, Say, answer
+from support.liar import LOOPBACK, LOOPBACK_6, Liar, Say, answer
 from support.ports import free_port
 
 from iluvatar_pxe.errors import ResolveError
@@ -122,6 +122,13 @@ async def test_one_that_knows_edns_and_finds_fault_is_not_asked_again(liar: Liar
     liar.say = say
     assert (await ask_udp(liar.upstream, QUERY, 5))[3] & 0xF == 1
     assert len(liar.asked) == 1
+
+
+async def test_an_upstream_may_have_an_ipv6_address() -> None:
+    async with Liar(address=LOOPBACK_6).listen() as liar:
+        assert address_in(await ask_udp(liar.upstream, QUERY, 5)) == "192.0.2.1"
+        liar.say = lambda query: [answer(query, tc=1)]
+        assert address_in(await ask_udp(liar.upstream, QUERY, 5)) == "192.0.2.99"
 
 
 async def _hang_up(_query: bytes, writer: asyncio.StreamWriter) -> None:

@@ -56,6 +56,23 @@ async def test_where_the_first_says_nothing_the_second_answers(
     assert two[0].asked, "it was asked first, and given up when the other had answered"
 
 
+async def test_one_that_says_nothing_is_not_waited_for_each_time(
+    forwarder: Forwarder, two: tuple[Liar, Liar]
+) -> None:
+    two[0].say = lambda _query: []
+    for _ in range(5):
+        assert await ask(forwarder, *two) == ("192.0.2.2", two[1].upstream)
+    assert len(two[0].asked) == 1
+    assert forwarder.statistics[str(two[0].upstream)]["ms"] is None, "nobody knows"
+
+
+async def test_an_upstream_that_stays_away_is_no_fault_of_this_daemon(forwarder: Forwarder) -> None:
+    away = Upstream(LOOPBACK, free_port())
+    for _ in range(1100):
+        with pytest.raises(ResolveError, match="refused"):
+            await forwarder.ask(QUERY, [away])
+
+
 @pytest.mark.parametrize("rcode", [1, 2, 4, 5])
 async def test_where_the_first_cannot_tell_the_second_is_asked_at_once(
     forwarder: Forwarder, two: tuple[Liar, Liar], rcode: int

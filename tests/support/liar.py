@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import cast
 
 import dnslib
 from support.ports import free_port
 
-from iluvatar_pxe.upstream import Upstream
+from iluvatar_pxe.upstream import Address, Upstream
 
-LOOPBACK = IPv4Address("127.0.0.1")
+LOOPBACK, LOOPBACK_6 = IPv4Address("127.0.0.1"), IPv6Address("::1")
 Say = Callable[[bytes], Iterable[bytes]]
 """From a question to the datagrams that come back, in their order."""
 
@@ -39,20 +39,21 @@ class Liar:
     say: Say = lambda query: [answer(query)]
     talk: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]] | None = None
     """How a question by TCP is answered; None: honestly."""
+    address: Address = LOOPBACK
     port: int = field(default_factory=free_port)
     asked: list[tuple[bytes, int]] = field(default_factory=list)
     by_tcp: list[bytes] = field(default_factory=list)
 
     @property
     def upstream(self) -> Upstream:
-        return Upstream(LOOPBACK, self.port)
+        return Upstream(self.address, self.port)
 
     @asynccontextmanager
     async def listen(self) -> AsyncIterator["Liar"]:
         """Answer while the block runs."""
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), ("127.0.0.1", self.port))
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        loop, host = asyncio.get_running_loop(), str(self.address)
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (host, self.port))
+        server = await asyncio.start_server(self._serve, host, self.port)
         try:
             yield self
         finally:
