@@ -1,7 +1,7 @@
 """Which zone a name belongs to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iluvatar_pxe.names.zone import Found, Zone
 from iluvatar_pxe.wire.dns_name import Name, name_of, parent_of, suffixes
@@ -25,7 +25,14 @@ class Authority:
             return None
         for suffix in suffixes(name):
             if zone := self.zones.get(suffix):
-                return zone.find(name, kind)
+                return self._followed(zone.find(name, kind), kind)
         if kind in _ADDRESSES and name[0] and not parent_of(name)[0]:
             return Found("names of one label are not asked for elsewhere", Rcode.NXDOMAIN)
         return None
+
+    def _followed(self, found: Found, kind: int) -> Found:
+        """Go on where an alias leads to another of these zones; from the fleet's, the only one with aliases."""
+        rest = self.find(found.elsewhere, kind) if found.elsewhere else None
+        if rest is None:
+            return found
+        return replace(rest, origin=found.origin, answers=(*found.answers, *rest.answers))

@@ -63,7 +63,7 @@ class Resolver:
 
     def _keep(self, here: IPv4Address, query: Query, found: Found) -> Answer:
         answer = Answer(_body(query.name, found), found.origin)
-        if found.rcode is not Rcode.NXDOMAIN:
+        if found.rcode is not Rcode.NXDOMAIN and not found.elsewhere:
             if len(self._own) >= _MOST_BODIES:
                 self._own.clear()
             self._own[here, query.name, query.type] = answer
@@ -99,7 +99,8 @@ def _body(name: Name, found: Found) -> Body:
 def _joined(query: Query, target: Name, found: Found, rest: Answer) -> Answer:
     """Return the fleet's CNAME with what it leads to."""
     asked = replace(query, asked=target + query.asked[-4:], name=target)
-    message = rest.reply(asked, time.monotonic(), limit=LONGEST_MESSAGE, recursion=True)
+    now = time.monotonic()
+    message = rest.reply(asked, now, limit=LONGEST_MESSAGE, recursion=True)
     answers = (*found.answers, *records_in(message))
     body = body_with(query.name, rest.body.rcode, answers)
-    return Answer(body, f"{found.origin}, then {rest.origin}", error=rest.error)
+    return Answer(body, f"{found.origin}, then {rest.origin}", now, error=rest.error)

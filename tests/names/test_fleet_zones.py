@@ -8,6 +8,7 @@ from support.fleets import ARDA, fleet_of
 from iluvatar_pxe.machines.states import LayerName
 from iluvatar_pxe.names.authority import Authority
 from iluvatar_pxe.names.fleet_zones import Facts, reverse_zones, zones_of
+from iluvatar_pxe.names.local import local_zones
 from iluvatar_pxe.names.members import Member
 from iluvatar_pxe.names.zone import Found
 from iluvatar_pxe.wire.dns import body_with, describe
@@ -24,6 +25,8 @@ records:
   "@": {txt: the lab}
   wiki: {cname: nas}
   media: {cname: www.example.com.}
+  printer: {cname: printer.local.}
+  me: {cname: localhost.}
   "*.dev": {a: [192.168.1.6, 192.168.1.7]}
   _ldap._tcp: {srv: {weight: 5, port: 389, target: nas}}
 """
@@ -54,7 +57,7 @@ def ask(known: Facts, text: str, kind: int = Type.A) -> Found:
     name = (
         reverse_name(IPv4Address(text)) if kind == Type.PTR else name_of(f"{text}.home.example".lstrip("@."))
     )
-    found = Authority(zones_of(known, 7, HERE)).find(name, kind)
+    found = Authority({**local_zones(), **zones_of(known, 7, HERE)}).find(name, kind)
     assert found, f"nobody here answers for {text}"
     return found
 
@@ -95,6 +98,15 @@ def test_names_of_the_domain(text: str, kind: Type, expected: list[str]) -> None
 def test_aliases_of_the_fleet_lead_within_it_or_elsewhere() -> None:
     assert answers(facts(), "wiki") == ["60 CNAME nas.home.example.", "nas.home.example. 60 A 192.168.1.5"]
     assert ask(facts(), "media").elsewhere == name_of("www.example.com")
+
+
+def test_an_alias_to_what_nobody_is_asked_for_stays_here() -> None:
+    printer = ask(facts(), "printer")
+    assert (printer.rcode, len(printer.answers), printer.elsewhere) == (Rcode.NXDOMAIN, 1, None)
+    assert answers(facts(), "me") == [
+        "60 CNAME localhost.",
+        "localhost. 86400 IN A 127.0.0.1".replace(" IN ", " "),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,10 @@ from iluvatar_pxe.upstream import Upstream
 from iluvatar_pxe.wire.dns_name import name_of
 from iluvatar_pxe.wire.dns_query import make_query
 
-RECORDS = "records: {media: {cname: www.outside.example.}, dead: {cname: x.gone.example.}}\n"
+RECORDS = """
+records: {media: {cname: www.outside.example.}, dead: {cname: x.gone.example.}, short: {cname: a.brief.example.}}
+"""
+WARM = make_query(name_of("warm.outside.example"), 1)
 
 
 def daemon_of(directory: Path, upstream: Unbound, fleet: str = "", **dns: Any) -> Daemon:
@@ -84,6 +87,18 @@ def test_what_is_cut_off_is_asked_for_by_tcp(pi: Daemon) -> None:
     assert "tc" in ask(pi, "outside.example", "TXT", "+ignore").flags
 
 
+def test_an_alias_that_leads_elsewhere_is_as_old_as_what_it_leads_to(pi: Daemon) -> None:
+    message = make_query(name_of("short.lab.home.arpa"), 1)
+    assert wait_until(lambda: ask(pi, "short.lab.home.arpa").ttls[1:], "its answer") == [1]
+    asked = statistics(pi)["answers"]["forwarded"]
+
+    def again() -> bool:
+        assert rcode_by_udp(pi, "127.0.0.1", message) == 0
+        return bool(statistics(pi)["answers"]["forwarded"] > asked)
+
+    wait_until(again, "the upstream to be asked again, once its second is over")
+
+
 def test_an_alias_of_the_fleet_comes_with_what_it_leads_to_elsewhere(pi: Daemon) -> None:
     assert ask(pi, "media.lab.home.arpa").values == ["www.outside.example.", ADDRESS]
     assert ask(pi, "media.lab.home.arpa").values == ["www.outside.example.", ADDRESS]
@@ -127,6 +142,7 @@ def test_who_is_in_no_network_that_is_allowed_gets_the_fleets_names_alone(
         ]
         assert ask(daemon, "git.lab.home.arpa", source="127.0.0.9").values == ["127.0.0.1"]
         assert ask(daemon, "media.lab.home.arpa", source="127.0.0.9").values == ["www.outside.example."]
+        assert ask(daemon, "media.lab.home.arpa").values == ["www.outside.example.", ADDRESS]
 
 
 def test_the_command_tells_where_an_answer_comes_from(pi: Daemon, upstream: Unbound) -> None:
@@ -198,14 +214,12 @@ def test_what_is_remembered_outlives_the_upstream(tmp_path: Path) -> None:
             )
 
 
-def rcode_by_udp(daemon: Daemon, source: str) -> int:
-    """Ask for what lies ready for those who may have it."""
+def rcode_by_udp(daemon: Daemon, source: str, message: bytes = WARM) -> int:
+    """Ask at once, without a program's start."""
     with socket.socket(type=socket.SOCK_DGRAM) as client:
         client.settimeout(8)
         client.bind((source, 0))
-        client.sendto(
-            make_query(name_of("warm.outside.example"), 1), ("127.0.0.1", daemon.settings["dns"]["port"])
-        )
+        client.sendto(message, ("127.0.0.1", daemon.settings["dns"]["port"]))
         return client.recv(4096)[3] & 0xF
 
 
