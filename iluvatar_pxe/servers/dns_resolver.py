@@ -10,7 +10,7 @@ from iluvatar_pxe.names.zone import Found
 from iluvatar_pxe.servers.dns_answer import Answer, refusal
 from iluvatar_pxe.servers.dns_recursion import Deliver, Recursion
 from iluvatar_pxe.servers.dns_zones import Zones
-from iluvatar_pxe.wire.dns import body_with, records_in
+from iluvatar_pxe.wire.dns import body_followed_by, body_with
 from iluvatar_pxe.wire.dns_message import Body
 from iluvatar_pxe.wire.dns_name import Name
 from iluvatar_pxe.wire.dns_query import CD, Query
@@ -101,6 +101,5 @@ def _joined(query: Query, target: Name, found: Found, rest: Answer) -> Answer:
     asked = replace(query, asked=target + query.asked[-4:], name=target)
     now = time.monotonic()
     message = rest.reply(asked, now, limit=LONGEST_MESSAGE, recursion=True)
-    answers = (*found.answers, *records_in(message))
-    body = body_with(query.name, rest.body.rcode, answers)
+    body = body_followed_by(query.name, found.answers, message)
     return Answer(body, f"{found.origin}, then {rest.origin}", now, error=rest.error)

@@ -10,9 +10,9 @@ from dnslib.label import DNSLabelError
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.dns_message import Body
-from iluvatar_pxe.wire.dns_name import ROOT, Name, labels_of
+from iluvatar_pxe.wire.dns_name import Name, labels_of
 from iluvatar_pxe.wire.dns_query import HEADER
-from iluvatar_pxe.wire.dns_types import IN, Data, Record, Service, StartOfAuthority, Target, Text, Type
+from iluvatar_pxe.wire.dns_types import IN, Data, Rcode, Record, Service, StartOfAuthority, Target, Text, Type
 
 _QUESTION_OCTETS = 4
 _TARGETS = {Type.NS: dnslib.NS, Type.CNAME: dnslib.CNAME, Type.PTR: dnslib.PTR}
@@ -28,17 +28,41 @@ def body_with(
     additional: Sequence[Record] = (),
 ) -> Body:
     """Return what an authority says behind the question for ``name``."""
+    return _packed(name, rcode, *(list(map(_rr, section)) for section in (answers, authorities, additional)))
+
+
+def body_followed_by(name: Name, answers: Sequence[Record], message: bytes) -> Body:
+    """Return our aliases, and behind them what an upstream's message says of the name that they lead to.
+
+    What cannot be read of it is left out: the client asks for that name itself then.
+    """
+    try:
+        rest = dnslib.DNSRecord.parse(message)
+        return _packed(name, rest.header.rcode, [*map(_rr, answers), *rest.rr], rest.auth, [])
+    except _FAULTS:
+        return body_with(name, Rcode.NOERROR, answers)
+
+
+def _packed(
+    name: Name,
+    rcode: int,
+    answers: list[dnslib.RR],
+    authorities: list[dnslib.RR],
+    additional: list[dnslib.RR],
+) -> Body:
     buffer = dnslib.DNSBuffer()
     buffer.pack(f"!{HEADER.size}x")
     buffer.encode_name(_label(name))
     buffer.pack(f"!{_QUESTION_OCTETS}x")
     start = buffer.offset
-    sections = (answers, authorities, additional)
-    for record in (record for section in sections for record in section):
-        rr = dnslib.RR(_label(record.name), record.type, IN, record.ttl, _rdata(record.data, record.type))
+    for rr in (*answers, *authorities, *additional):
         rr.pack(buffer)
     counts = len(answers), len(authorities), len(additional)
     return Body(rcode, counts, bytes(buffer.data[start:]), authoritative=True)
+
+
+def _rr(record: Record) -> dnslib.RR:
+    return dnslib.RR(_label(record.name), record.type, IN, record.ttl, _rdata(record.data, record.type))
 
 
 def describe(message: bytes) -> list[str]:
@@ -48,30 +72,6 @@ def describe(message: bytes) -> list[str]:
         return [" ".join(record.toZone().split()) for record in parsed.rr]
     except _FAULTS as error:
         raise WireError(f"an answer that cannot be shown: {error}") from error
-
-
-def records_in(message: bytes) -> list[Record]:
-    """Return the addresses and aliases that an upstream's message answers with; none where it cannot be read."""
-    try:
-        return [found for rr in dnslib.DNSRecord.parse(message).rr if (found := _record(rr))]
-    except _FAULTS:
-        return []
-
-
-def _record(rr: dnslib.RR) -> Record | None:
-    name = _name(rr.rname)
-    match rr.rtype:
-        case Type.A:
-            return Record(name, Type.A, rr.ttl, IPv4Address(bytes(rr.rdata.data)))
-        case Type.AAAA:
-            return Record(name, Type.AAAA, rr.ttl, IPv6Address(bytes(rr.rdata.data)))
-        case Type.CNAME:
-            return Record(name, Type.CNAME, rr.ttl, Target(_name(rr.rdata.label)))
-    return None
-
-
-def _name(label: dnslib.DNSLabel) -> Name:
-    return b"".join(bytes([len(part)]) + part for part in label.label).lower() + ROOT
 
 
 def type_of(text: str) -> int:
