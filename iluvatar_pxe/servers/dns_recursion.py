@@ -54,8 +54,8 @@ class _Flight:
 class Recursion:
     """Belongs to one event loop; ``ask`` needs ``run`` to be running."""
 
-    def __init__(self, forwarder: Forwarder, upstreams: Callable[[], tuple[Upstream, ...]]) -> None:
-        """``upstreams`` returns those that there are now."""
+    def __init__(self, forwarder: Forwarder, upstreams: Callable[[str], tuple[Upstream, ...]]) -> None:
+        """``upstreams`` returns those that are to be asked now for a client."""
         self._forwarder = forwarder
         self._upstreams = upstreams
         self._answers = Cache(MOST_ANSWERS, ANSWER_OCTETS)
@@ -101,14 +101,8 @@ class Recursion:
         return _stale(entry) if now < entry.retry_at else None
 
     def ask(self, key: Key, client: str, deliver: Deliver) -> None:
-        """Ask for an answer, and deliver it: now, or later.
-
-        A client that is an upstream itself is not asked for what it asks: questions would go in a circle. Programs on
-        this host are told apart from an upstream on it by nothing.
-        """
-        upstreams = tuple(
-            one for one in self._upstreams() if str(one.address) != client or one.address.is_loopback
-        )
+        """Ask for an answer, and deliver it: now, or later."""
+        upstreams = self._upstreams(client)
         flight = self._flights.get((key, upstreams))
         if flight and len(flight.waiting) < _MOST_WAITING:
             flight.waiting.append(deliver)

@@ -65,6 +65,8 @@ class Upstreams:
         """``wanted`` is ``[dns] upstream``; ``state`` the state directory; ``port`` the one this daemon answers at."""
         self.now: tuple[Upstream, ...] = ()
         """In the order of asking."""
+        self.spare: tuple[Upstream, ...] = ()
+        """Who is asked where only the one that asks is among those."""
         self.problem: str | None = None
         """Why there is none although some are wanted, in one line, or None."""
         self._wanted = wanted
@@ -84,7 +86,9 @@ class Upstreams:
     async def refresh(self, own: frozenset[IPv4Address]) -> None:
         """Look now; ``own`` is never among the upstreams."""
         async with self._turn:
-            now = await asyncio.to_thread(self._look, {Upstream(address, self._port) for address in own})
+            now, self.spare = await asyncio.to_thread(
+                self._look, {Upstream(address, self._port) for address in own}
+            )
             problem = _NONE if self._wanted and not now else None
             if problem and problem != self.problem:
                 _log.warning("dns.upstreams", problem=problem)
@@ -92,28 +96,44 @@ class Upstreams:
                 _log.info("dns.upstreams", upstreams=[str(one) for one in now])
             self.now, self.problem = now, problem
 
-    def _look(self, own: set[Upstream]) -> tuple[Upstream, ...]:
+    def for_client(self, client: str) -> tuple[Upstream, ...]:
+        """Return whom to ask for a client, an address: never itself, or questions would go in a circle.
+
+        Two of these daemons, both handed out by a router, are each other's upstreams; the router then is what is left.
+        Programs on this host are told apart from an upstream on it by nothing.
+        """
+        for upstreams in (self.now, self.spare):
+            others = (one for one in upstreams if str(one.address) != client or one.address.is_loopback)
+            if found := tuple(others):
+                return found
+        return ()
+
+    def _look(self, own: set[Upstream]) -> tuple[tuple[Upstream, ...], tuple[Upstream, ...]]:
+        """Return the upstreams, and the spare ones: the gateways, where others would be asked by ``auto``."""
         found: list[Upstream] = []
+        gateways: list[Address] = []
         for one in self._wanted:
             if not isinstance(one, Upstream):
-                found += map(Upstream, self._auto(own))
+                gateways = parse_gateways(self._read(self._files.routes))
+                found += map(Upstream, self._auto(own, gateways))
             elif not self._is_own(one, own):
                 found.append(one)
-        return tuple(dict.fromkeys(found))
+        spare = (one for one in map(Upstream, choose(own, gateways)) if one not in found)
+        return tuple(dict.fromkeys(found)), tuple(spare)
 
     def _is_own(self, one: Upstream, own: set[Upstream]) -> bool:
         problem = f"{one} is this daemon itself; remove it from [dns] upstream" if one in own else None
         self._tell(str(one), problem)
         return problem is not None
 
-    def _auto(self, own: set[Upstream]) -> list[Address]:
+    def _auto(self, own: set[Upstream], gateways: Sequence[Address]) -> list[Address]:
         files, memory = self._files, self._read(self._memory)
         listed = (files.resolv_conf, files.resolved, files.network_manager)
         if named := choose(own, behind_stubs(*(parse_nameservers(self._read(path)) for path in listed))):
             if own:  # else this host's own address is not known for one
                 self._remember(named, memory)
             return named
-        return choose(own, self._last or parse_memory(memory), parse_gateways(self._read(files.routes)))
+        return choose(own, self._last or parse_memory(memory), gateways)
 
     def _read(self, path: Path) -> str:
         """Return what a file says; nothing where it is absent or cannot be read."""

@@ -28,7 +28,7 @@ class NameService:
         """``snapshot`` and ``fleet`` return what is known and declared now."""
         self._settings = settings.dns
         self._upstreams = Upstreams(settings.dns.upstream, settings.state_directory, port=settings.dns.port)
-        recursion = Recursion(Forwarder(), lambda: self._upstreams.now)
+        recursion = Recursion(Forwarder(), self._upstreams.for_client)
         sources = Sources(snapshot, fleet, lambda: self._pulse.alive, repository_host(settings.fleet.source))
         self.server = DnsServer(settings.dns, sources, recursion)
         self._pulse = Pulse(lambda: self.server.zones.leaders)

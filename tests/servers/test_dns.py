@@ -90,6 +90,13 @@ def test_names_of_the_fleet(
     assert {"aa", "qr"} <= answer.flags
 
 
+def test_other_addresses_of_the_host_stay_free(pi: Daemon) -> None:
+    """As 127.0.0.53, which is systemd-resolved's."""
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(type=kind) as other:
+            other.bind(("127.0.0.9", pi.settings["dns"]["port"]))
+
+
 def test_the_clients_spelling_comes_back(pi: Daemon) -> None:
     for name in ("NaS.LaB.home.ARPA", "nas.lab.HOME.arpa"):
         assert ask(pi, name).answers == [f"{name}. 60 IN A 192.168.1.5"]

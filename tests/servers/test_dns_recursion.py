@@ -1,9 +1,7 @@
 """Names elsewhere: a running daemon with the real unbound as its upstream, asked by dig."""
 
-import asyncio
 import socket
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,6 @@ from support.unbound import ADDRESS, TTL, Unbound
 from support.waiting import wait_until
 from support.warm import run_warm
 
-from iluvatar_pxe.names.cache import Key
-from iluvatar_pxe.servers.dns_answer import Answer
-from iluvatar_pxe.servers.dns_forwarder import Forwarder
-from iluvatar_pxe.servers.dns_recursion import Recursion
-from iluvatar_pxe.upstream import Upstream
 from iluvatar_pxe.wire.dns_name import name_of
 from iluvatar_pxe.wire.dns_query import make_query
 
@@ -221,22 +214,6 @@ def rcode_by_udp(daemon: Daemon, source: str, message: bytes = WARM) -> int:
         client.bind((source, 0))
         client.sendto(message, ("127.0.0.1", daemon.settings["dns"]["port"]))
         return client.recv(4096)[3] & 0xF
-
-
-async def test_an_upstream_is_not_asked_for_what_it_asks() -> None:
-    """As where a router forwards to the Pi, and the Pi to the router."""
-    router = Upstream(IPv4Address("192.0.2.1"))
-    recursion = Recursion(Forwarder(), lambda: (router,))
-    running = asyncio.create_task(recursion.run())
-    await asyncio.sleep(0)
-    answers: list[Answer] = []
-    key = Key(name_of("www.example.com"), 1, 1, do=False, cd=False)
-    recursion.ask(key, "192.0.2.1", answers.append)
-    assert [(answer.body.rcode, answer.origin) for answer in answers] == [(2, "no upstream resolver")]
-    recursion.ask(key, "192.0.2.9", answers.append)
-    assert (len(answers), recursion.size["outstanding"]) == (1, 1)
-    running.cancel()
-    await asyncio.wait([running])
 
 
 def _if_stale(answer: Dug) -> Dug | None:

@@ -207,6 +207,34 @@ async def test_the_gateway_is_asked_where_nothing_else_is_known(host: Host) -> N
     assert not host.memory.exists(), "a guess is not remembered"
 
 
+async def test_two_daemons_that_the_router_hands_out_do_not_ask_each_other_in_a_circle(host: Host) -> None:
+    host.is_told(PI, ELSEWHERE)
+    daemon = host.daemon()
+    assert await spelled(daemon) == [ELSEWHERE], "the other one"
+    asked = {
+        client: [str(one) for one in daemon.for_client(client)] for client in ("192.168.1.50", ELSEWHERE)
+    }
+    assert asked == {"192.168.1.50": [ELSEWHERE], ELSEWHERE: ["192.168.1.254"]}
+    assert daemon.for_client("192.168.1.254") == daemon.now
+
+
+@pytest.mark.parametrize(
+    ("wanted", "client", "asked"),
+    [
+        ((ROUTER,), ROUTER, []),  # it forwards to this daemon
+        ((ROUTER, ELSEWHERE), ROUTER, [ELSEWHERE]),
+        (("127.0.0.1:5335",), "127.0.0.1", ["127.0.0.1:5335"]),  # programs on this host are not told apart
+        (("auto",), "192.168.1.254", [ROUTER]),
+    ],
+)
+async def test_an_upstream_is_not_asked_for_what_it_asks(
+    host: Host, wanted: tuple[str, ...], client: str, asked: list[str]
+) -> None:
+    daemon = host.daemon(*wanted)
+    await daemon.refresh(OWN)
+    assert [str(one) for one in daemon.for_client(client)] == asked
+
+
 async def test_without_any_it_says_what_to_do(host: Host, log: list[Any]) -> None:
     daemon = host.daemon()
     host.is_told(PI)
