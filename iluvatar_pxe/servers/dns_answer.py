@@ -25,10 +25,16 @@ class Answer:
         return 0 if self.stored is None else int(now - self.stored)
 
     def until(self, now: float) -> float:
-        """Return until when the octets of it stay as they are: until a TTL counts down."""
+        """Return until when the octets of it may be sent again: for about a second, in which TTLs count down.
+
+        Answers that came at one moment do not all become old at one moment: their next reading would be a burst.
+        """
         if self.error is not None or self.stale:
             return now
-        return inf if self.stored is None else self.stored + self.age(now) + 1
+        if self.stored is None:
+            return inf
+        about_a_second = 0.5 + self.stored * 1000 % 1
+        return min(now + about_a_second, self.stored + self.body.ttl)
 
     def reply(self, query: Query, now: float, *, limit: int, recursion: bool) -> bytes:
         """Return it in octets, for one who asked."""
