@@ -128,11 +128,8 @@ class App:
         await inventory.open()
         neighbours = Neighbours()
         desk = Desk(Fleet(), inventory, catalogue, neighbours.mac_of)
-        desk.rehearsal = (
-            PlayedDesk(desk, inventory, neighbours.is_own)
-            if settings.simulate.as_real
-            else RehearsalDesk(desk, inventory)
-        )
+        simulated = PlayedDesk if settings.simulate.as_real else RehearsalDesk
+        desk.rehearsal = simulated(desk, inventory, neighbours.is_own)
         tickets = TicketOffice(key, time.monotonic)
         app = cls(settings, neighbours, inventory, desk, tickets, home, certificates)
         await app.declared.start()

@@ -11,11 +11,11 @@ from iluvatar_pxe.boot.foresee import Foreseen, with_boot_files
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Plan, RunScript, ServePiFiles
 from iluvatar_pxe.boot.rules import Asker, title, why_not
 from iluvatar_pxe.cli.machine_page import plan_words
-from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment
 from iluvatar_pxe.replies.ipxe import Shown, machine_script
 from iluvatar_pxe.replies.links import Links
-from iluvatar_pxe.replies.masking import mask_arguments, mask_secrets
+from iluvatar_pxe.replies.masking import mask_configuration, masked
 from iluvatar_pxe.replies.raspberry_pi import config_txt
 
 Data = dict[str, Any]
@@ -82,7 +82,7 @@ def _stage(foreseen: Foreseen, links: Links, size_of: SizeOf) -> Data:
         "why": plan.why,
         "program": program and {"name": program, "bytes": size_of(program)},
         "given": _given(plan, foreseen.given),
-        "script": mask_arguments(_script(decision, links)) or None,
+        "script": _script(masked(plan), sighting, links) or None,
     }
 
 
@@ -94,9 +94,8 @@ def _given(plan: Plan, given: Assignment | None) -> Data | None:
     return {"name": given.name, "layer": given.layer.value, "role": given.role.value, "certain": certain}
 
 
-def _script(decision: Decision, links: Links) -> str:
+def _script(plan: Plan, sighting: Sighting, links: Links) -> str:
     """Return the script that iPXE would be served, with ``TICKET`` for the ticket, or a Pi's ``config.txt``."""
-    plan, sighting = decision.plan, decision.case.sighting
     if isinstance(plan, ServePiFiles):
         return config_txt(plan)
     if sighting.firmware is not Firmware.IPXE or not isinstance(plan, Shown):
@@ -112,7 +111,9 @@ def _boot_files(last: Decision, links: Links) -> list[str]:
     wanted = last if isinstance(last.plan, RunScript) else with_boot_files(last)
     if not isinstance(wanted.plan, RunScript):
         return []
-    names = re.findall(re.escape(links.asset("")) + r"(\S+)", _script(wanted, links))
+    names = re.findall(
+        re.escape(links.asset("")) + r"(\S+)", _script(wanted.plan, wanted.case.sighting, links)
+    )
     return list(dict.fromkeys(names))
 
 
@@ -122,4 +123,4 @@ def _config(last: Decision) -> Data | None:
         return None
     texts = last.case.fleet.texts
     file = next(path for path, known in texts.items() if known is text)
-    return {"file": file, "bytes": len(text.encode()), "text": mask_secrets(text)}
+    return {"file": file, "bytes": len(text.encode()), "text": mask_configuration(text)}

@@ -1,4 +1,4 @@
-"""Plan to the files that are made for a Raspberry Pi. Neither holds a secret: anybody may fetch them."""
+"""Plan to the files that are made for a Raspberry Pi: ``config.txt`` and ``cmdline.txt``."""
 
 from functools import cache
 

@@ -142,12 +142,20 @@ class Desk:
             return ""
         return f"{client} belongs to {neighbour or 'no card in this network'}, which is none of the machine's"
 
-    def hand_out_script(self, text: str) -> str:
-        """Return a script as its asker may have it."""
+    def hand_out(self, plan: Plan, client: IPv4Address) -> Plan:  # noqa: ARG002 - for who may not have it
+        """Return a plan as the one at this address may have it, but for its configuration."""
+        return plan
+
+    def introduce(self, sighting: Sighting, client: IPv4Address) -> Sighting:  # noqa: ARG002 - see hand_out
+        """Return what the one at this address may be told of the machine that it is taken for."""
+        return sighting
+
+    def hand_out_cmdline(self, text: str, client: IPv4Address) -> str:  # noqa: ARG002 - see hand_out
+        """Return a kernel command line as the one at this address may have it."""
         return text
 
-    async def hand_out_config(self, text: str) -> str:
-        """Return a machine configuration as its asker may have it."""
+    async def hand_out_config(self, text: str, client: IPv4Address) -> str:  # noqa: ARG002 - see hand_out
+        """Return a machine configuration as the one at this address may have it."""
         return text
 
     def machine_at(self, address: IPv4Address) -> Machine | None:

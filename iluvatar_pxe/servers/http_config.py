@@ -43,8 +43,8 @@ async def _redeem(desk: Desk, machine: Machine, client: IPv4Address, started: fl
     sighting = sighting_of(machine, Firmware.TALOS)
     plan = desk.plan(sighting)
     if not isinstance(plan, RunScript) or plan.config is None:
-        raise web.HTTPNotFound(text=f"this machine has no configuration: {plan.why}")
-    config = await desk.hand_out_config(plan.config)
+        raise web.HTTPNotFound(text=f"this machine has no configuration: {desk.hand_out(plan, client).why}")
+    config = await desk.hand_out_config(plan.config, client)
     milliseconds = (time.perf_counter() - started) * 1000
     size = len(config.encode())
     desk.record(sighting, Stage.CONFIG, f"{plan.name}/config.yaml", size=size, milliseconds=milliseconds)

@@ -68,16 +68,17 @@ def answer(
     request: web.Request, sighting: Sighting, standing: Standing, plan: Plan, stage: Stage, started: float
 ) -> web.Response:
     """Return the script that a plan is, with a ticket if it needs one, and record it."""
-    desk = desk_of(request)
-    if not isinstance(plan, Shown):
-        raise web.HTTPNotFound(text=plan.why)
+    desk, client = desk_of(request), client_of(request)
+    shown = desk.hand_out(plan, client)
+    if not isinstance(plan, Shown) or not isinstance(shown, Shown):
+        raise web.HTTPNotFound(text=shown.why)
     machine = desk.inventory.snapshot.machine(sighting.mac)
     if machine and not standing.itself:
-        desk.distrust(machine, client_of(request), request.path, standing.doubt)
+        desk.distrust(machine, client, request.path, standing.doubt)
     ticket = ""
     if isinstance(plan, RunScript) and plan.config is not None and machine and not standing.doubt:
         ticket = request.app[TICKETS].mint(Claim(machine.id, machine.generation), desk.config_ticket)
-    text = desk.hand_out_script(machine_script(plan, sighting, links_of(request), ticket))
+    text = machine_script(shown, desk.introduce(sighting, client), links_of(request), ticket)
     if machine and standing.itself:
         milliseconds = (time.perf_counter() - started) * 1000
         chain = plan.chain if isinstance(plan, RunScript) else ""

@@ -62,7 +62,7 @@ class PiFiles:
             desk.inventory.touch(sighting, machine.reached)
         plan = await desk.settle(sighting, standing.doubt, seconds=ASSIGN_SECONDS)
         if isinstance(plan, ServePiFiles):
-            return await _source(desk, plan, asked.file)
+            return await _source(desk, plan, asked.file, client)
         self._decline(desk, sighting, plan)
         return None
 
@@ -121,12 +121,13 @@ def _is_its_own(asked: PiFile, machine: Machine, desk: Desk) -> bool:
     return not any(same_serial(one.serial, asked.serial) for one in machines)
 
 
-async def _source(desk: Desk, plan: ServePiFiles, file: str) -> Source | None:
-    if file == "config.txt":
-        return BytesSource(desk.hand_out_script(config_txt(plan)).encode())
+async def _source(desk: Desk, plan: ServePiFiles, file: str, client: IPv4Address) -> Source | None:
+    shown = desk.hand_out(plan, client)
+    if file == "config.txt" and isinstance(shown, ServePiFiles):
+        return BytesSource(config_txt(shown).encode())
     if file == "cmdline.txt":
-        text = cmdline_txt(plan, await _own_cmdline(desk, plan))
-        return BytesSource(desk.hand_out_script(text).encode())
+        text = cmdline_txt(plan, await _own_cmdline(desk, plan)).rstrip("\n")
+        return BytesSource(f"{desk.hand_out_cmdline(text, client)}\n".encode())
     if file not in plan.files:
         return None
     source = await desk.catalogue.open(f"{plan.folder}/{file}")

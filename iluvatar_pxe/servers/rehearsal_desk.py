@@ -1,14 +1,17 @@
 """The desk that clients of ``iluvatar-pxe simulate`` are served at, unless they are to be taken for machines."""
 
 import asyncio
+from collections.abc import Callable
 from ipaddress import IPv4Address
 
+from iluvatar_pxe.boot.plan import Plan
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.rehearsal import Rehearsal
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
-from iluvatar_pxe.replies.masking import mask_arguments, mask_secrets
+from iluvatar_pxe.replies.made_up import made_up, made_up_arguments, made_up_configuration, stranger
+from iluvatar_pxe.replies.masking import mask_arguments, mask_configuration, rehearsed
 from iluvatar_pxe.servers.assigner import Assigner
 from iluvatar_pxe.servers.desk import Desk
 from iluvatar_pxe.servers.standing import Standing
@@ -23,9 +26,10 @@ class RehearsalDesk(Desk):
     config_ticket = "rehearsed-talos-config"
     """No right to a real one."""
 
-    def __init__(self, desk: Desk, inventory: Inventory) -> None:
-        """Rehearse on top of what ``desk`` has in force and ``inventory`` knows."""
+    def __init__(self, desk: Desk, inventory: Inventory, is_own: Callable[[IPv4Address], bool]) -> None:
+        """Rehearse on top of what ``desk`` has in force and ``inventory`` knows; ``is_own`` knows this host's addresses."""
         super().__init__(desk.fleet, Rehearsal(inventory), desk.catalogue, _no_card)
+        self._is_own = is_own
 
     def decide_by(self, assigner: Assigner) -> None:
         """Give names in memory all the same."""
@@ -42,13 +46,23 @@ class RehearsalDesk(Desk):
         """Believe whoever holds a ticket: it is for a configuration without secrets."""
         return ""
 
-    def hand_out_script(self, text: str) -> str:
-        """Return the script with the secrets in its URLs and kernel arguments masked."""
-        return mask_arguments(text)
+    def hand_out(self, plan: Plan, client: IPv4Address) -> Plan:
+        """Return the plan without secrets to this host, and a made-up one to any other."""
+        return rehearsed(plan) if self._is_own(client) else made_up(plan)
 
-    async def hand_out_config(self, text: str) -> str:
-        """Return the configuration with every secret masked."""
-        return await asyncio.to_thread(mask_secrets, text)
+    def introduce(self, sighting: Sighting, client: IPv4Address) -> Sighting:
+        """Tell another host nothing of the machine."""
+        return sighting if self._is_own(client) else stranger(sighting)
+
+    def hand_out_cmdline(self, text: str, client: IPv4Address) -> str:
+        """Return the command line without secrets to this host, and a made-up one to any other."""
+        return mask_arguments(text) if self._is_own(client) else made_up_arguments(text)
+
+    async def hand_out_config(self, text: str, client: IPv4Address) -> str:
+        """Return the configuration without secrets to this host, and a made-up one to any other."""
+        return await asyncio.to_thread(
+            mask_configuration if self._is_own(client) else made_up_configuration, text
+        )
 
     def _report(self, machine: Machine, sighting: Sighting, stage: Stage, facts: dict[str, object]) -> None:
         super()._report(machine, sighting, stage, facts | {"simulated": True})

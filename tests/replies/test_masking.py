@@ -12,7 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from iluvatar_pxe.replies.masking import CERTIFICATE, MASK, mask_arguments, mask_secrets
+from iluvatar_pxe.boot.plan import RunScript
+from iluvatar_pxe.replies.made_up import made_up_configuration, made_up_script
+from iluvatar_pxe.replies.masking import (
+    CERTIFICATE,
+    MASK,
+    mask_arguments,
+    mask_configuration,
+    mask_script,
+    masked,
+    runnable,
+)
+from iluvatar_pxe.replies.public_words import TALOS_KEYS
 
 TALOS = Path(__file__).parent / "talos"
 CONFIGS = sorted(TALOS.glob("v*.yaml"))
@@ -38,21 +49,23 @@ def secrets() -> Iterator[str]:
 
 
 def keys_in(node: object) -> Any:
-    """The structure alone."""
+    """The structure alone: public keys, and how many others there are."""
     if isinstance(node, dict):
-        return {key: keys_in(value) for key, value in node.items()}
+        shown = {key for key in node if key in TALOS_KEYS}
+        return {key: keys_in(node[key]) for key in shown} | {MASK: len(node) - len(shown)}
     return [keys_in(item) for item in node] if isinstance(node, list) else None
 
 
 @pytest.mark.parametrize("file", [*CONFIGS, TALOS / "secrets.yaml"], ids=lambda file: file.stem)
 def test_golden_files_keep_their_structure_and_lose_their_secrets(file: Path) -> None:
     text = file.read_text()
-    masked = mask_secrets(text)
+    masked = mask_configuration(text)
     assert keys_in(load(masked)) == keys_in(load(text))
     assert [secret for secret in secrets() if secret in masked] == []
     assert "PRIVATE KEY" not in masked
     assert any(secret in text for secret in secrets()), "the test looks for secrets that are there"
-    assert mask_secrets(masked) == masked
+    again = mask_configuration(masked.replace(CERTIFICATE, '""'))
+    assert again == masked.replace(CERTIFICATE, '""')
 
 
 def test_what_is_not_secret_stays() -> None:
@@ -60,14 +73,14 @@ def test_what_is_not_secret_stays() -> None:
         (TALOS / f"v1.13-{role}.yaml").read_text() for role in ("controlplane", "worker")
     )
     for text in (control_plane, worker):
-        (before, hostname), (after, same) = load(text), load(mask_secrets(text))
+        (before, hostname), (after, same) = load(text), load(mask_configuration(text))
         assert same == hostname
         assert after["machine"]["features"] == before["machine"]["features"]
         assert after["machine"]["kubelet"] == before["machine"]["kubelet"]
         assert after["cluster"]["network"] == before["cluster"]["network"]
         assert after["machine"]["ca"]["crt"] == CERTIFICATE
-    assert load(mask_secrets(control_plane))[0]["machine"]["ca"]["key"] == MASK
-    assert load(mask_secrets(worker))[0]["machine"]["ca"]["key"] == "", "that there is none may be seen"
+    assert load(mask_configuration(control_plane))[0]["machine"]["ca"]["key"] == MASK
+    assert load(mask_configuration(worker))[0]["machine"]["ca"]["key"] == "", "that there is none may be seen"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +128,7 @@ def test_what_is_not_secret_stays() -> None:
     ],
 )
 def test_a_secret_wherever_it_may_be(text: str) -> None:
-    masked = mask_secrets(text)
+    masked = mask_configuration(text)
     assert HIDDEN not in masked
     assert "77001123" not in masked
 
@@ -133,36 +146,65 @@ def test_a_secret_wherever_it_may_be(text: str) -> None:
 )
 def test_a_secret_that_no_key_tells(secret: str) -> None:
     text = "plain: |\n" + textwrap.indent(secret, "  ") + "\n"
-    assert load(mask_secrets(text)) == [{"plain": MASK}]
+    assert load(mask_configuration(text)) == [{MASK: MASK}]
+
+
+def test_what_is_not_known_is_masked_whatever_it_looks_like() -> None:
+    text = (
+        "snmp: {community: public}\npin: 4711\nmachine: {sysctls: {a.b: word}, files: [{path: /srv/word}]}\n"
+    )
+    assert load(mask_configuration(text)) == [
+        {
+            MASK: {MASK: MASK},
+            "(masked 2)": MASK,
+            "machine": {"sysctls": {MASK: MASK}, "files": [{"path": MASK}]},
+        }
+    ]
+
+
+SHOWN = {
+    "version: v1alpha1": [],
+    "machine: {type: worker}": ["init", "controlplane"],
+    "machine: {install: {disk: /dev/sda, wipe: false}}": ["/dev/disk/by-id/nvme-1"],
+    "machine: {install: {image: factory.talos.dev/metal-installer/376567988ad370138ad8b2698212367b:v1.13.9}}": [],
+    "cluster: {controlPlane: {endpoint: 'https://192.168.1.10:6443'}}": [
+        "https://api.arda.lab.home.arpa:6443"
+    ],
+    "kind: HostnameConfig\nhostname: arda-01": [],
+    "interval: 168h0m0s": [],
+    "podSubnets: [10.244.0.0/16, 'fd00::/64']": [],
+}
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_what_may_be_seen_is_seen(text: str) -> None:
+    assert load(mask_configuration(text)) == load(text)
 
 
 @pytest.mark.parametrize(
-    "value",
+    "text",
     [
-        "factory.talos.dev/metal-installer/376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba:v1.13.9",
-        "https://192.168.1.10:6443",
-        "/var/lib/longhorn-on-the-disk-1",
-        'mac(link.permanent_addr) == "00:1a:2b:3c:4d:5e"',
-        "pod-security.admission.config.k8s.io/v1alpha1",
-        "arda-01",
-        "168h0m0s",
-        "",
+        f"cluster: {{controlPlane: {{endpoint: 'https://user:{HIDDEN}@a.example:6443'}}}}",
+        f"cluster: {{controlPlane: {{endpoint: 'https://a.example/{HIDDEN}'}}}}",
+        f"machine: {{install: {{image: 'a.example/x?token={HIDDEN}'}}}}",
+        f"machine: {{type: {HIDDEN}}}",
+        f"machine: {{ca: {{crt: {HIDDEN}}}}}",
+        f"machine: {{{HIDDEN}: true}}",
+        f"machine: {{nodeLabels: {{type: {HIDDEN}, kind: {HIDDEN}}}}}",
+        f"a: &one {HIDDEN}\nhostname: *one",
     ],
 )
-def test_what_may_be_seen_is_seen(value: str) -> None:
-    assert load(mask_secrets(YAML_LINE.format(value))) == [{"a": value, "b": True, "c": 4789, "token": None}]
-
-
-YAML_LINE = "a: '{}'\nb: true\nc: 4789\ntoken: null\n"
+def test_a_public_place_shows_nothing_else(text: str) -> None:
+    assert HIDDEN not in mask_configuration(text)
 
 
 def test_of_a_text_that_is_no_yaml_only_the_size_is_told() -> None:
-    assert mask_secrets("password = ä") == "(not shown: 13 bytes that are no YAML of keys and values)\n"
+    assert mask_configuration("password = ä") == "(not shown: 13 bytes that are no YAML of keys and values)\n"
 
 
 @given(st.text(st.sampled_from("ab:-?&*!|>%@`'\"#{}[],\n\t \\0\x00é<=~"), max_size=60))
 def test_no_text_is_a_fault(text: str) -> None:
-    assert isinstance(mask_secrets(text), str)
+    assert isinstance(mask_configuration(text), str)
 
 
 SCALARS = st.sampled_from([HIDDEN, 77001123, "two\nlines " + HIDDEN, [HIDDEN], {"deep": HIDDEN}])
@@ -178,21 +220,66 @@ TREES = st.recursive(
 
 @given(TREES)
 def test_no_depth_and_no_shape_shows_a_secret(tree: dict[str, Any]) -> None:
-    masked = mask_secrets(json.dumps(tree))  # JSON is YAML
+    masked = mask_configuration(json.dumps(tree))  # JSON is YAML
     assert HIDDEN not in masked
     assert "77001123" not in masked
     assert keys_in(load(masked)) == keys_in([tree])
 
 
-def test_a_script_shows_no_secret_of_its_arguments() -> None:
-    script = (
-        "#!ipxe\n"
-        "kernel http://10.0.0.1/k pti=on siderolink.api=https://o.example?a=b&jointoken=v1:x&c=d talos.config.inline=eA\n"
-        "chain http://user:word@10.0.0.1/x || prompt --key 0x64 Keys: d boots the disk.\n"
+ARGUMENTS = "pti=on console=ttyS0,115200 quiet wifi.psk=hush hush siderolink.api=https://o.example?jointoken=v1:x ip=dhcp console=h/u?s=h"
+
+
+def test_kernel_arguments_are_shown_where_they_are_known_to_be_no_secrets() -> None:
+    shown = "pti=on console=ttyS0,115200 quiet (masked) (masked) (masked) ip=dhcp (masked)"
+    assert mask_arguments(ARGUMENTS) == shown
+
+
+SCRIPT = (
+    "#!ipxe\n"
+    "  set pin 4711\n"
+    ":hush\n"
+    "\n"
+    "hush --now\n"
+    "kernel --timeout 3000 http://user:word@10.0.0.1/k?token=x pti=on hush || goto hush\n"
+    "boot"
+)
+
+
+def test_a_script_shows_its_commands() -> None:
+    assert mask_script(SCRIPT) == (
+        "#!ipxe\n  set (masked)\n(masked)\n\n(masked) (masked)\nkernel (masked)\nboot"
     )
-    assert mask_arguments(script) == (
-        "#!ipxe\n"
-        "kernel http://10.0.0.1/k pti=on siderolink.api=https://o.example?a=b&jointoken=(masked)&c=d "
-        "talos.config.inline=(masked)\n"
-        "chain http://(masked)@10.0.0.1/x || prompt --key 0x64 Keys: d boots the disk.\n"
+
+
+def test_a_script_that_is_to_run_loses_what_is_secret_in_its_addresses_and_arguments() -> None:
+    assert runnable(SCRIPT) == SCRIPT.replace(
+        "http://user:word@10.0.0.1/k?token=x pti=on hush", "http://10.0.0.1/k pti=on (masked)"
     )
+
+
+def test_a_plan_is_masked_in_whole() -> None:
+    values = {"version": "v1.13.9", "kernel": "talos/k", "kernel_args": ARGUMENTS}
+    plan = RunScript(why="", chain="talos", name="arda-01", template="talos.ipxe", values=values)
+    assert "hush" not in str(masked(plan))
+    script = RunScript(why="", chain="ipxe", name="a", template="script.ipxe", values={"script": SCRIPT})
+    assert "4711" not in str(masked(script))
+
+
+@given(st.text())
+def test_a_made_up_text_has_the_size_of_the_real_one_and_none_of_its_words(text: str) -> None:
+    made = made_up_configuration(text)
+    assert len(made.encode()) == len(text.encode("utf-8", "surrogatepass"))
+    assert len(made.splitlines()) == len(text.splitlines())
+
+
+@given(st.integers(len("#!ipxe\nexit 1\n"), 500))
+def test_a_made_up_script_has_the_size_of_the_real_one(size: int) -> None:
+    made = made_up_script("s" * size)
+    assert len(made) == size
+    assert made.startswith("#!ipxe\n")
+    assert "exit 1\n" in made
+
+
+def test_a_made_up_configuration_keeps_only_what_is_talos_own() -> None:
+    text = "# a\nmachine:\n  - token: ab.c\n    hush: é d\n---\nkind: X\n"
+    assert made_up_configuration(text) == "x x\nmachine:\n  - token: xxxx\n    xxxx: xx x\n---\nkind: x\n"

@@ -244,7 +244,7 @@ async def test_who_asks_in_anothers_name_is_given_no_place(bench: Bench) -> None
 
 
 async def test_a_simulated_pi_is_served_without_a_name_and_without_a_trace(bench: Bench) -> None:
-    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory)
+    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory, lambda _: True)
     bench.desk.adopt(OPEN)
     bench.desk.rehearsal.record(from_dhcp(pi(PI4)), Stage.DISCOVER, "")
     assert await bench.get(f"{SERIAL}/start4.elf") == b"start4.elf"
@@ -256,7 +256,7 @@ async def test_a_simulated_pi_is_not_the_real_one_whose_host_it_runs_on(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secretive = fleet_of(fleet=RULE, ainur=f"{LAYER}kernelArgs: [k3s.token=HUSH]\n")
-    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory)
+    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory, lambda _: True)
     bench.desk.adopt(secretive)
     bench.boots(pi(PI4))
     played = pi_discover(MACS[PI5], b"\0" + bytes.fromhex(OTHER_SERIAL)[::-1] * 4)
@@ -264,12 +264,28 @@ async def test_a_simulated_pi_is_not_the_real_one_whose_host_it_runs_on(
     monkeypatch.setattr(desk, "FIRMWARE_SECONDS", -1.0)  # long ago
     cmdline = await bench.get(f"{OTHER_SERIAL}/cmdline.txt")
     assert cmdline
-    assert b"k3s.token=(masked)" in cmdline
+    assert cmdline.endswith(b" (masked)\n")
     assert b"HUSH" not in cmdline
     assert bench.machine.assignment is None
     assert bench.machine.reached is Stage.DISCOVER
     monkeypatch.undo()
     assert b"k3s.token=HUSH" in (await bench.get(f"{SERIAL}/cmdline.txt") or b"")
+
+
+async def test_a_simulated_pi_on_another_host_is_told_nothing_of_the_fleet(bench: Bench) -> None:
+    secretive = fleet_of(
+        fleet=RULE, ainur=f"{LAYER}kernelArgs: [wifi.psk=HUSH]\nconfigTxt: [dtparam=HUSH, program_pin=4711]\n"
+    )
+    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory, lambda _: False)
+    bench.desk.adopt(secretive)
+    bench.desk.rehearsal.record(from_dhcp(pi(PI4)), Stage.DISCOVER, "")
+    config = await bench.get(f"{SERIAL}/config.txt") or b""
+    cmdline = await bench.get(f"{SERIAL}/cmdline.txt") or b""
+    for text in (config, cmdline):
+        assert text
+        for words in (b"HUSH", b"psk", b"4711", b"pin"):
+            assert words not in text
+    assert cmdline.endswith(b" " + b"x" * len("wifi.psk=HUSH") + b"\n")
 
 
 def declining(intent: str) -> Fleet:

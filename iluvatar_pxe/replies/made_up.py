@@ -1,0 +1,106 @@
+"""Plans with made-up values of the same shape and size: what a simulated machine on another host gets.
+
+Anybody can say that he is simulated, so nothing here is text of the fleet or of the inventory. Boot files keep their names:
+they hold no secrets, and whoever may boot from this network may fetch them.
+"""
+
+import re
+from dataclasses import replace
+
+from iluvatar_pxe.boot.plan import (
+    AssignFirst,
+    BootLocal,
+    Chainload,
+    CountDown,
+    Hold,
+    Ignore,
+    Plan,
+    RunScript,
+    ServePiFiles,
+)
+from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.replies.masking import MASK, mask_argument
+from iluvatar_pxe.replies.public_words import TALOS_KEYS
+
+NAME = "simulated"
+WHY = "only this server's own host is told more: run simulate there, or iluvatar-pxe plan"
+_BEGINNING = "#!ipxe\n"
+_END = "exit 1\n"
+_SAID = f"echo This script is made up, {WHY}\n"
+_ENTRY = re.compile(r"(?P<indent>\s*(?:- )*)(?P<key>[A-Za-z0-9_.-]+)(?P<mark>: *)(?P<value>.*)", re.DOTALL)
+_NOT_BLANK = re.compile(r"[^\s]")
+
+
+def made_up(plan: Plan) -> Plan:
+    """Return the plan with made-up values, but for its configuration: see ``made_up_configuration``."""
+    match plan:
+        case Ignore():
+            return replace(plan, why=WHY)
+        case Chainload() | AssignFirst():
+            return replace(plan, why=WHY)
+        case BootLocal():
+            return replace(plan, why=WHY, name=NAME)
+        case Hold() | CountDown():
+            return replace(plan, why=WHY, name=NAME, screen=(f"The reason is not shown: {WHY}.",))
+        case ServePiFiles():
+            return _pi(plan)
+        case RunScript():
+            return _script(plan)
+
+
+def stranger(sighting: Sighting) -> Sighting:
+    """Return a sighting without what is known of the machine besides its address."""
+    return replace(sighting, uuid=None, serial="", manufacturer="", product="", board="")
+
+
+def made_up_arguments(line: str) -> str:
+    """Return a kernel's command line with those arguments that are no secrets, and others of the same size."""
+    return " ".join(map(_argument, line.split()))
+
+
+def made_up_configuration(text: str) -> str:
+    """Return a text with the lines, the indents, and the size in bytes of a machine configuration; only Talos' keys are its own."""
+    return "".join(map(_configuration_line, text.splitlines(keepends=True)))
+
+
+def made_up_script(text: str) -> str:
+    """Return a script of the same size in bytes, if that is not too small for one; it ends the boot."""
+    size = len(text.encode())
+    said = _SAID if len(_BEGINNING + _SAID + _END) <= size else ""
+    left = size - len(_BEGINNING + said + _END)
+    return _BEGINNING + said + _END + "#" * left
+
+
+def _script(plan: RunScript) -> RunScript:
+    edits = {"script": made_up_script, "kernel_args": made_up_arguments}
+    values = {key: edits[key](str(value)) if key in edits else value for key, value in plan.values.items()}
+    return replace(plan, why=WHY, name=NAME, values=values)
+
+
+def _pi(plan: ServePiFiles) -> ServePiFiles:
+    return replace(
+        plan,
+        why=WHY,
+        name=NAME,
+        config_lines=tuple(f"#{_filled(line[1:])}" for line in plan.config_lines),
+        kernel_args=tuple(map(_argument, plan.kernel_args)),
+    )
+
+
+def _argument(argument: str) -> str:
+    return argument if mask_argument(argument) != MASK else _filled(argument)
+
+
+def _configuration_line(line: str) -> str:
+    if line.rstrip() == "---":
+        return line
+    entry = _ENTRY.fullmatch(line)
+    if entry is None:
+        return _filled(line)
+    key = entry["key"] if entry["key"] in TALOS_KEYS else _filled(entry["key"])
+    return f"{entry['indent']}{key}{entry['mark']}{_filled(entry['value'])}"
+
+
+def _filled(text: str) -> str:
+    """Return as many bytes, each an ``x`` but for white space."""
+    return _NOT_BLANK.sub(lambda found: "x" * len(found[0].encode()), text)
