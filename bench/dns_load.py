@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.dns_servers import DOMAIN, ELSEWHERE, HERE, MACHINES, NOWHERE, Server
-from iluvatar_pxe.wire.dns_query import HEADER, RD
-from iluvatar_pxe.wire.dns_types import IN, Type
+from iluvatar_pxe.wire.dns.query import HEADER, RD
+from iluvatar_pxe.wire.dns.types import IN, Type
 
 CLIENTS = 8
 FLOOD = 200_000

@@ -14,10 +14,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from iluvatar_pxe.wire.dns_message import rcode_of
-from iluvatar_pxe.wire.dns_name import name_of
-from iluvatar_pxe.wire.dns_query import make_query
-from iluvatar_pxe.wire.dns_types import Rcode, Type
+from iluvatar_pxe.wire.dns.message import rcode_of
+from iluvatar_pxe.wire.dns.name import name_of
+from iluvatar_pxe.wire.dns.query import make_query
+from iluvatar_pxe.wire.dns.types import Rcode, Type
 
 HERE = "127.0.0.1"
 DOMAIN, ELSEWHERE, NOWHERE = "lab.home.arpa", "bench.example", "nowhere.example"

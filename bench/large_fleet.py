@@ -13,11 +13,11 @@ from pathlib import Path
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.gitops.git import Git
-from iluvatar_pxe.gitops.home import HostedHome
-from iluvatar_pxe.gitops.hosting import host
-from iluvatar_pxe.gitops.keeper import Keeper
-from iluvatar_pxe.gitops.repository import Changes, Commit, Repository
+from iluvatar_pxe.gitops.follower import Keeper
+from iluvatar_pxe.gitops.origin import HostedHome
+from iluvatar_pxe.gitops.repository.bare import Changes, Commit, Repository
+from iluvatar_pxe.gitops.repository.git import Git
+from iluvatar_pxe.gitops.repository.hosting import host
 
 LAYER = (
     "talos: {version: v1.13.9, schematic: 376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba}\n"

@@ -20,16 +20,16 @@ from uuid import uuid4
 
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.fleet.parse import parse_fleet
-from iluvatar_pxe.inventory.batch import Batch
+from iluvatar_pxe.inventory.database.batch import Batch
+from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.inventory.store import Store
 from iluvatar_pxe.log import configure_logging
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.provisioning.booter import Desk
 from iluvatar_pxe.replies.links import Links
-from iluvatar_pxe.servers.desk import Desk
-from iluvatar_pxe.servers.dhcp_core import Arrival, Reply, respond
+from iluvatar_pxe.servers.dhcp.proxy import Arrival, Reply, respond
 from iluvatar_pxe.wire.dhcp import BOOTREQUEST, DhcpMessage, MessageType, Option, encode
 
 FEW, MANY = 10, 10_000

@@ -12,13 +12,13 @@ from pathlib import Path
 from statistics import median
 
 from iluvatar_pxe.lab.daemon import Listed, start_daemon
-from iluvatar_pxe.lab.firmware import firmware_named
-from iluvatar_pxe.lab.ipxe import current_ipxe
-from iluvatar_pxe.lab.kernel import StandIn, stand_in
-from iluvatar_pxe.lab.lab import MAC, Lab
-from iluvatar_pxe.lab.namespace import DIRECTORY
-from iluvatar_pxe.lab.network import INTERFACE, SERVER_ADDRESS, Network
-from iluvatar_pxe.lab.stages import STAGES, stage_table
+from iluvatar_pxe.lab.guest.firmware import firmware_named
+from iluvatar_pxe.lab.room.lab import MAC, Lab
+from iluvatar_pxe.lab.room.namespace import DIRECTORY
+from iluvatar_pxe.lab.room.network import INTERFACE, SERVER_ADDRESS, Network
+from iluvatar_pxe.lab.system.ipxe import current_ipxe
+from iluvatar_pxe.lab.system.kernel import StandIn, stand_in
+from iluvatar_pxe.lab.watch.stages import STAGES, stage_table
 
 CACHE = Path(__file__).parents[1] / ".cache" / "iluvatar-pxe" / "lab"
 CONFIG = b"# a machine config\n" * 200

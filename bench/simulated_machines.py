@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from iluvatar_pxe.lab.daemon import Server
-from iluvatar_pxe.lab.lab import Lab
-from iluvatar_pxe.lab.namespace import Namespace
-from iluvatar_pxe.lab.network import INTERFACE
-from iluvatar_pxe.lab.stand_ins import write_stand_ins
+from iluvatar_pxe.lab.room.lab import Lab
+from iluvatar_pxe.lab.room.namespace import Namespace
+from iluvatar_pxe.lab.room.network import INTERFACE
+from iluvatar_pxe.lab.system.stand_ins import write_stand_ins
 
 CACHE = Path(__file__).parents[1] / ".cache" / "iluvatar-pxe" / "lab"
 COUNT = "200"

@@ -12,41 +12,41 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from iluvatar_pxe.admin.health import Health
+from iluvatar_pxe.admin.operations import Operations
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.programs import architectures_ready
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.gitops.first_keys import FirstKeys, make_first_keys
-from iluvatar_pxe.gitops.home import FollowedHome, Home, HostedHome
+from iluvatar_pxe.gitops.origin import FollowedHome, Home, HostedHome
 from iluvatar_pxe.gitops.prepare import prepare
+from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, make_first_keys
+from iluvatar_pxe.host.interface_watch import InterfaceWatch
+from iluvatar_pxe.host.lock import lock_directory
+from iluvatar_pxe.host.neighbours import Neighbours
+from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.inventory.lock import lock_directory
-from iluvatar_pxe.servers.certificates import Certificates
+from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.fleet_source import Declared
+from iluvatar_pxe.provisioning.pis import PiFiles
+from iluvatar_pxe.provisioning.played_desk import PlayedDesk
+from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalDesk
+from iluvatar_pxe.provisioning.tickets import TicketOffice, load_key
 from iluvatar_pxe.servers.control import ControlServer
-from iluvatar_pxe.servers.declared import Declared
-from iluvatar_pxe.servers.desk import Desk
-from iluvatar_pxe.servers.dhcp import DhcpServer
-from iluvatar_pxe.servers.health import Health
-from iluvatar_pxe.servers.http import HttpServer
-from iluvatar_pxe.servers.http_git import GitSite
-from iluvatar_pxe.servers.http_refresh import Webhook
-from iluvatar_pxe.servers.interface_watch import InterfaceWatch
+from iluvatar_pxe.servers.dhcp.pace import Pace
+from iluvatar_pxe.servers.dhcp.server import DhcpServer
+from iluvatar_pxe.servers.dns.service import NameService
+from iluvatar_pxe.servers.http.git.site import GitSite
+from iluvatar_pxe.servers.http.routes.refresh import Webhook
+from iluvatar_pxe.servers.http.server import HttpServer
 from iluvatar_pxe.servers.listeners import Listeners
-from iluvatar_pxe.servers.name_service import NameService
-from iluvatar_pxe.servers.ndp import NdpServer
-from iluvatar_pxe.servers.neighbours import Neighbours
-from iluvatar_pxe.servers.operations import Operations
-from iluvatar_pxe.servers.pace import Pace
-from iluvatar_pxe.servers.pi_files import PiFiles
-from iluvatar_pxe.servers.played_desk import PlayedDesk
-from iluvatar_pxe.servers.rehearsal_desk import RehearsalDesk
+from iluvatar_pxe.servers.ndp.server import NdpServer
 from iluvatar_pxe.servers.self_check import SelfCheck
-from iluvatar_pxe.servers.service_manager import ServiceManager
 from iluvatar_pxe.servers.supervision import Supervision
-from iluvatar_pxe.servers.tftp import TftpServer
-from iluvatar_pxe.servers.tftp_files import TftpFiles
-from iluvatar_pxe.servers.tickets import TicketOffice, load_key
-from iluvatar_pxe.settings import Settings
+from iluvatar_pxe.servers.tftp.files import TftpFiles
+from iluvatar_pxe.servers.tftp.server import TftpServer
+from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.tls.certificates import Certificates
 
 TRANSFER_GRACE = 4.0
 """Seconds that running transfers get to finish after SIGTERM."""

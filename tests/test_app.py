@@ -14,7 +14,7 @@ from support.tftp_client import TftpClient
 from support.waiting import PATIENCE, wait_until
 
 from iluvatar_pxe.tls.authority import open_authority
-from iluvatar_pxe.wire.tftp import Data, Error
+from iluvatar_pxe.wire.tftp.packet import Data, Error
 
 MAC = "52:54:00:77:00:01"
 PROGRAM = random.Random(1).randbytes(100_000)

@@ -2,8 +2,8 @@
 
 from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.boot.case import Case
+from iluvatar_pxe.boot.chains.choice import chain_plan
 from iluvatar_pxe.boot.chains.subject import Subject
-from iluvatar_pxe.boot.final import chain_plan
 from iluvatar_pxe.boot.plan import AssignFirst, CountDown, Hold, Plan
 from iluvatar_pxe.boot.rules import title
 from iluvatar_pxe.boot.screens import counting_down, enrolment_held, unseen, window_closed

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.fleet.globs import fits
+from iluvatar_pxe.fleet.fields.globs import fits
 from iluvatar_pxe.fleet.models import Boot, Rule
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.wire.pxe import CpuArch

@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.boot.case import Case
+from iluvatar_pxe.boot.chains.choice import chain_plan, guarded
 from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.enrolment import enrol
-from iluvatar_pxe.boot.final import chain_plan, guarded
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan
 from iluvatar_pxe.boot.rules import title
 from iluvatar_pxe.boot.screens import circle, conflict, failed, unlisted

@@ -2,10 +2,10 @@
 
 import typer
 
-from iluvatar_pxe.cli.control import ask_running
+from iluvatar_pxe.admin.requests import ShowHealth
+from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.tables import say, say_json
-from iluvatar_pxe.servers.requests import ShowHealth
 
 
 def check(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.cli.control import change
+from iluvatar_pxe.admin.requests import Restore, SetAside, Upgrade
+from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure, settings_for
 from iluvatar_pxe.cli.tables import say
-from iluvatar_pxe.inventory import files
-from iluvatar_pxe.inventory.store import Store
-from iluvatar_pxe.servers.requests import Restore, SetAside, Upgrade
+from iluvatar_pxe.inventory.database import files
+from iluvatar_pxe.inventory.database.store import Store
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A copy of the database.")]
 

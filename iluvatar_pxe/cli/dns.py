@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.cli.control import ask_running
+from iluvatar_pxe.admin.operations import Answer
+from iluvatar_pxe.admin.requests import DnsFlush, DnsQuery, Request, request_of
+from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.tables import say, say_json, span
 from iluvatar_pxe.errors import UsageError
-from iluvatar_pxe.servers.operations import Answer
-from iluvatar_pxe.servers.requests import DnsFlush, DnsQuery, Request, request_of
 
 app = typer.Typer(no_args_is_help=True, help="What is answered to names, and why.")
 

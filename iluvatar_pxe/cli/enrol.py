@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.cli.control import change
-from iluvatar_pxe.cli.machine_list import machine_lines
+from iluvatar_pxe.admin.operations import Answer
+from iluvatar_pxe.admin.requests import LONGEST_WINDOW, CloseWindow, OpenWindow, ShowEnrolment
+from iluvatar_pxe.cli.daemon import change
+from iluvatar_pxe.cli.machines.listing import machine_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.tables import say, say_json, span, terminal_width
 from iluvatar_pxe.errors import UsageError
-from iluvatar_pxe.servers.operations import Answer
-from iluvatar_pxe.servers.requests import LONGEST_WINDOW, CloseWindow, OpenWindow, ShowEnrolment
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")

@@ -9,7 +9,7 @@ import typer
 
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import InstallError
-from iluvatar_pxe.service.installation import Installation, Step
+from iluvatar_pxe.install.installation import Installation, Step
 
 Root = Annotated[
     Path, typer.Option(help="The system to work on: / or a mounted image, where nothing is started.")

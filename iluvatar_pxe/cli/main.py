@@ -4,9 +4,13 @@ import sys
 
 import typer
 
-from iluvatar_pxe.cli import check, db, dns, enrol, fleet, install, lab, machines, plan, serve, simulate
+from iluvatar_pxe.cli import check, db, dns, enrol, install, serve, simulate
+from iluvatar_pxe.cli.fleet import commands as fleet
+from iluvatar_pxe.cli.lab import commands as lab
+from iluvatar_pxe.cli.machines import commands as machines
+from iluvatar_pxe.cli.plan import command as plan
 from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError, UsageError
-from iluvatar_pxe.fleet.yamlfile import printable
+from iluvatar_pxe.fleet.yaml.document import printable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("serve")(serve.serve)

@@ -8,7 +8,7 @@ import typer
 
 from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.log import configure_logging
-from iluvatar_pxe.settings import DEFAULT_FILE, Settings, load_settings
+from iluvatar_pxe.settings.model import DEFAULT_FILE, Settings, load_settings
 
 ConfigOption = Annotated[
     Path | None,

@@ -11,14 +11,14 @@ from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.cli.tables import span
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.reading import fleet_in_force
-from iluvatar_pxe.inventory.queries import Stored
-from iluvatar_pxe.inventory.reading import read_only
-from iluvatar_pxe.inventory.store import Store
+from iluvatar_pxe.host.interfaces import find_interfaces
+from iluvatar_pxe.inventory.database.queries import Stored
+from iluvatar_pxe.inventory.database.read_only import read_only
+from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.window import FIRST_WINDOW_SECONDS
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.replies.links import Links
-from iluvatar_pxe.servers.interfaces import find_interfaces
-from iluvatar_pxe.settings import Settings
+from iluvatar_pxe.settings.model import Settings
 
 NO_ADDRESS = IPv4Address("192.0.2.1")
 """Stands for this server's address where it has none now (RFC 5737)."""

@@ -16,13 +16,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from iluvatar_pxe.admin.health import NO_PROGRAM
 from iluvatar_pxe.app import App
 from iluvatar_pxe.cli.tables import say
-from iluvatar_pxe.gitops.first_keys import FirstKeys
+from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
 from iluvatar_pxe.log import configure_logging, is_console
-from iluvatar_pxe.servers.health import NO_PROGRAM
 from iluvatar_pxe.servers.listeners import sockets_of
-from iluvatar_pxe.settings import DEFAULT_FILE, Settings, load_settings
+from iluvatar_pxe.settings.model import DEFAULT_FILE, Settings, load_settings
 
 THREAD_GRACE = 1.0
 """Seconds that a thread gets to end its last read of a file."""

@@ -15,13 +15,13 @@ from rich.table import Table
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.tables import plain, say_json
 from iluvatar_pxe.errors import SimulateError, UsageError
-from iluvatar_pxe.machines.mac import parse_mac
-from iluvatar_pxe.servers.interfaces import find_interfaces
-from iluvatar_pxe.settings import Settings
-from iluvatar_pxe.simulate.attachment import Ports
+from iluvatar_pxe.host.interfaces import find_interfaces
+from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.simulate.boot import Report, boot_by_cards, boot_by_host
+from iluvatar_pxe.simulate.link.attachment import Ports
 from iluvatar_pxe.simulate.machine import Kind, Machine, random_macs
 from iluvatar_pxe.simulate.stages import percentile
+from iluvatar_pxe.wire.mac import parse_mac
 
 MOST_AT_ONCE = 1000
 PERCENTS = (50, 90, 99, 100)

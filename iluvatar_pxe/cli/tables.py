@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
-from iluvatar_pxe.fleet.yamlfile import printable
+from iluvatar_pxe.fleet.yaml.document import printable
 
 Cell = tuple[str, ...]
 """The lines of a cell."""

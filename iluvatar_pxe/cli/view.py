@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, list_assets
 from iluvatar_pxe.boot.decide import Context, Decision, decide
 from iluvatar_pxe.errors import FleetError, RepositoryError
+from iluvatar_pxe.fleet.lookup import find_machine
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.reading import fleet_in_force
-from iluvatar_pxe.inventory.history import BootRecord
-from iluvatar_pxe.inventory.queries import Stored
-from iluvatar_pxe.inventory.reading import last_boots, read_only
+from iluvatar_pxe.inventory.database.history import BootRecord
+from iluvatar_pxe.inventory.database.queries import Stored
+from iluvatar_pxe.inventory.database.read_only import last_boots, read_only
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.servers.desk import sighting_of
-from iluvatar_pxe.servers.lookup import find_machine
-from iluvatar_pxe.settings import Settings
+from iluvatar_pxe.provisioning.booter import sighting_of
+from iluvatar_pxe.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from iluvatar_pxe.fleet.daemon_files import Seen
 from iluvatar_pxe.fleet.dns_checks import check_dns
+from iluvatar_pxe.fleet.fields.names import overlap
+from iluvatar_pxe.fleet.fields.values import Address, FleetPath, NamePattern
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match, Rule, Traits
-from iluvatar_pxe.fleet.names import overlap
-from iluvatar_pxe.fleet.records import Seen
 from iluvatar_pxe.fleet.source import FLEET_FILE, Source, is_declaration, layer_file
-from iluvatar_pxe.fleet.values import Address, FleetPath, NamePattern
-from iluvatar_pxe.fleet.yamlfile import Location
+from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.states import ROLES, Intent, LayerName
 

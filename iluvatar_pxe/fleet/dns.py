@@ -19,9 +19,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from iluvatar_pxe.fleet.base import Model
-from iluvatar_pxe.fleet.names import HOST_NAME
-from iluvatar_pxe.fleet.shapes import Shape, hint
-from iluvatar_pxe.fleet.values import Address
+from iluvatar_pxe.fleet.fields.names import HOST_NAME
+from iluvatar_pxe.fleet.fields.shapes import Shape, hint
+from iluvatar_pxe.fleet.fields.values import Address
 from iluvatar_pxe.machines.states import LayerName
 
 APEX = "@"

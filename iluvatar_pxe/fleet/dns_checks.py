@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from iluvatar_pxe.fleet.dns import APEX, NOT_OF_MACHINES, SERVICES, Domain, Records
+from iluvatar_pxe.fleet.fields.names import is_host_name, overlap
+from iluvatar_pxe.fleet.fields.values import NamePattern
 from iluvatar_pxe.fleet.models import FleetFile
-from iluvatar_pxe.fleet.names import is_host_name, overlap
 from iluvatar_pxe.fleet.source import FLEET_FILE, Source, layer_file
-from iluvatar_pxe.fleet.values import NamePattern
-from iluvatar_pxe.fleet.yamlfile import Location
+from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.machines.states import LayerName
 
 _OF_LAYERS = ("api", "apps", "*.apps", "_kubernetes._tcp")

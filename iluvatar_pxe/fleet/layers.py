@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema
 
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.dns import AnyAddress, Several
-from iluvatar_pxe.fleet.values import (
+from iluvatar_pxe.fleet.fields.values import (
     CmdlineArgument,
     ConfigTxtLine,
     FleetPath,

@@ -10,11 +10,10 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema, model_validator
 
 from iluvatar_pxe.fleet.base import Model
+from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile, Seen
 from iluvatar_pxe.fleet.dns import Domain, RecordName, Records
-from iluvatar_pxe.fleet.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
-from iluvatar_pxe.fleet.layers import AinurLayer, ArdaLayer, Layer, TalosLayer
-from iluvatar_pxe.fleet.records import ClusterFile, RecipientsFile, Seen
-from iluvatar_pxe.fleet.values import (
+from iluvatar_pxe.fleet.fields.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
+from iluvatar_pxe.fleet.fields.values import (
     Address,
     DeclaredIntent,
     FleetPath,
@@ -26,6 +25,7 @@ from iluvatar_pxe.fleet.values import (
     RuleTitle,
     Serial,
 )
+from iluvatar_pxe.fleet.layers import AinurLayer, ArdaLayer, Layer, TalosLayer
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.states import Intent, LayerName
 

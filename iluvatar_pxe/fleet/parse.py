@@ -8,6 +8,8 @@ from pydantic import BaseModel
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.checks import check_fleet
+from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile
+from iluvatar_pxe.fleet.fields.names import is_host_name
 from iluvatar_pxe.fleet.models import (
     AinurLayer,
     ArdaLayer,
@@ -17,8 +19,6 @@ from iluvatar_pxe.fleet.models import (
     ListedMachine,
     MachineFile,
 )
-from iluvatar_pxe.fleet.names import is_host_name
-from iluvatar_pxe.fleet.records import ClusterFile, RecipientsFile
 from iluvatar_pxe.fleet.source import FLEET_FILE, RECIPIENTS_FILE, Source, is_declaration, layer_file
 from iluvatar_pxe.machines.states import LayerName
 

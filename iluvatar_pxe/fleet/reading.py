@@ -11,8 +11,8 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from iluvatar_pxe.fleet.composer import DocumentError
-from iluvatar_pxe.fleet.yamlfile import Document, Location, parse_yaml
+from iluvatar_pxe.fleet.yaml.composer import DocumentError
+from iluvatar_pxe.fleet.yaml.document import Document, Location, parse_yaml
 
 Fault = tuple[int, str]
 """A line, from 1, and what is wrong with it; what to do."""

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile
 from iluvatar_pxe.fleet.models import AinurLayer, ArdaLayer, FleetFile, MachineFile
-from iluvatar_pxe.fleet.records import ClusterFile, RecipientsFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HEX = "[0-9A-Fa-f]"

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from iluvatar_pxe.fleet.reading import read_text
-from iluvatar_pxe.fleet.yamlfile import Document, Findings, Location
+from iluvatar_pxe.fleet.yaml.document import Document, Findings, Location
 from iluvatar_pxe.machines.states import LayerName
 
 FLEET_FILE = "fleet.yaml"

@@ -8,10 +8,10 @@ from pathlib import Path
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.source import is_declaration
-from iluvatar_pxe.fleet.yamlfile import printable
-from iluvatar_pxe.gitops.audience import Audience
-from iluvatar_pxe.gitops.revision import parse_texts
-from iluvatar_pxe.gitops.tree import MAX_FILE
+from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.gitops.listener import Audience
+from iluvatar_pxe.gitops.repository.revision import parse_texts
+from iluvatar_pxe.gitops.repository.tree import MAX_FILE
 
 
 def read_fleet(directory: Path) -> Fleet:

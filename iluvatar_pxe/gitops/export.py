@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from iluvatar_pxe.gitops.tree import Tree
+from iluvatar_pxe.gitops.repository.tree import Tree
 
 
 def export(tree: Tree, directory: Path) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from iluvatar_pxe.errors import FleetError, RepositoryError
-from iluvatar_pxe.fleet.yamlfile import printable
-from iluvatar_pxe.gitops.git import Git
-from iluvatar_pxe.gitops.repository import Repository
-from iluvatar_pxe.gitops.revision import read_revision
+from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.gitops.repository.bare import Repository
+from iluvatar_pxe.gitops.repository.git import Git
+from iluvatar_pxe.gitops.repository.revision import read_revision
 
 REFUSED = "nothing was accepted; correct it and push again"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from iluvatar_pxe.errors import RepositoryError
-from iluvatar_pxe.gitops.remote import Remote
+from iluvatar_pxe.gitops.repository.remote import Remote
 
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 600.0

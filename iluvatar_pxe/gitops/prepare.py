@@ -7,14 +7,14 @@ from pathlib import Path
 import structlog
 
 from iluvatar_pxe.errors import LostRaceError
+from iluvatar_pxe.gitops.changes.starter import directory_files, starter_files
 from iluvatar_pxe.gitops.directory import read_fleet
-from iluvatar_pxe.gitops.git import Git, last_line
-from iluvatar_pxe.gitops.home import FollowedHome, Home, HostedHome
-from iluvatar_pxe.gitops.hosting import host
-from iluvatar_pxe.gitops.remote import Remote
-from iluvatar_pxe.gitops.repository import Changes, Repository
-from iluvatar_pxe.gitops.starter import directory_files, starter_files
-from iluvatar_pxe.settings import HOSTED, Settings
+from iluvatar_pxe.gitops.origin import FollowedHome, Home, HostedHome
+from iluvatar_pxe.gitops.repository.bare import Changes, Repository
+from iluvatar_pxe.gitops.repository.git import Git, last_line
+from iluvatar_pxe.gitops.repository.hosting import host
+from iluvatar_pxe.gitops.repository.remote import Remote
+from iluvatar_pxe.settings.model import HOSTED, Settings
 
 _log = structlog.get_logger()
 

@@ -4,9 +4,9 @@ import asyncio
 import random
 
 from iluvatar_pxe.errors import LostRaceError
-from iluvatar_pxe.gitops.home import Home
-from iluvatar_pxe.gitops.keeper import MOST_TRIES, Draw
-from iluvatar_pxe.gitops.revision import Revision, read_revision
+from iluvatar_pxe.gitops.follower import MOST_TRIES, Draw
+from iluvatar_pxe.gitops.origin import Home
+from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 
 
 async def publish(home: Home, draw: Draw) -> Revision:

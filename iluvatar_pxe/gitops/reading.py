@@ -7,10 +7,10 @@ from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.gitops.prepare import repository_of
-from iluvatar_pxe.gitops.repository import IN_FORCE, Repository
-from iluvatar_pxe.gitops.revision import Revision, read_revision
+from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Repository
+from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 from iluvatar_pxe.resources import data_directory
-from iluvatar_pxe.settings import HOSTED, Settings
+from iluvatar_pxe.settings.model import HOSTED, Settings
 
 
 async def fleet_in_force(settings: Settings) -> Fleet:

@@ -1,10 +1,10 @@
 """A hosted repository that begins with the history of another: a lost Pi's, from a clone or its mirror."""
 
 from iluvatar_pxe.errors import RepositoryError
-from iluvatar_pxe.gitops.git import OURS
-from iluvatar_pxe.gitops.remote import NETWORK_SECONDS, Remote
-from iluvatar_pxe.gitops.repository import Repository
-from iluvatar_pxe.gitops.revision import read_revision
+from iluvatar_pxe.gitops.repository.bare import Repository
+from iluvatar_pxe.gitops.repository.git import OURS
+from iluvatar_pxe.gitops.repository.remote import NETWORK_SECONDS, Remote
+from iluvatar_pxe.gitops.repository.revision import read_revision
 
 _TAKEN = "refs/iluvatar/taken"
 

@@ -14,22 +14,22 @@ import structlog
 from iluvatar_pxe.boot.assign import Place, Taken
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.inventory import files
-from iluvatar_pxe.inventory.assigner import read_retired, retire
-from iluvatar_pxe.inventory.assignments import Assignments
-from iluvatar_pxe.inventory.commits import CommitRecord, write_commit
+from iluvatar_pxe.inventory.database import files
+from iluvatar_pxe.inventory.database.assign import read_retired, retire
+from iluvatar_pxe.inventory.database.assignments import Assignments
+from iluvatar_pxe.inventory.database.commits import CommitRecord, write_commit
+from iluvatar_pxe.inventory.database.pending import Pending
+from iluvatar_pxe.inventory.database.queries import Stored
+from iluvatar_pxe.inventory.database.recorder import Recorder
+from iluvatar_pxe.inventory.database.rows import Row, assignment_row
+from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.memory import Memory, wall_clock
-from iluvatar_pxe.inventory.pending import Pending
-from iluvatar_pxe.inventory.queries import Stored
-from iluvatar_pxe.inventory.recognise import merge_text
-from iluvatar_pxe.inventory.recorder import Recorder
-from iluvatar_pxe.inventory.rows import Row, assignment_row
-from iluvatar_pxe.inventory.store import Store
 from iluvatar_pxe.inventory.window import Window
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step
+from iluvatar_pxe.machines.recognise import merge_text
 from iluvatar_pxe.machines.sighting import Sighting
 
 TICK_SECONDS = 60.0

@@ -8,14 +8,14 @@ from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
 from iluvatar_pxe.errors import InventoryError
-from iluvatar_pxe.inventory.adopt import adopt
-from iluvatar_pxe.inventory.passing import PassersBy
-from iluvatar_pxe.inventory.pending import Pending
-from iluvatar_pxe.inventory.recognise import recognise
+from iluvatar_pxe.inventory.database.pending import Pending
+from iluvatar_pxe.inventory.transients import PassersBy
+from iluvatar_pxe.machines.adopt import adopt
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step
+from iluvatar_pxe.machines.recognise import recognise
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Assignment, Phase
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import iluvatar_pxe
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.fleet.models import TalosLayer
-from iluvatar_pxe.lab.ipxe import PROGRAMS
-from iluvatar_pxe.lab.kernel import StandIn
-from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
-from iluvatar_pxe.lab.network import INTERFACE, ROUTER_ADDRESS, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.process import Process
-from iluvatar_pxe.lab.stand_ins import add_programs, add_talos
-from iluvatar_pxe.settings import ENV_PREFIX
+from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
+from iluvatar_pxe.lab.room.network import INTERFACE, ROUTER_ADDRESS, SERVER_ADDRESS, Network
+from iluvatar_pxe.lab.system.ipxe import PROGRAMS
+from iluvatar_pxe.lab.system.kernel import StandIn
+from iluvatar_pxe.lab.system.stand_ins import add_programs, add_talos
+from iluvatar_pxe.settings.model import ENV_PREFIX
 
 STATE = DIRECTORY / "state"
 """The daemon's state directory, as programs inside the lab see it."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from iluvatar_pxe.lab.attempt import Attempt, attempt_boot
 from iluvatar_pxe.lab.daemon import ask
-from iluvatar_pxe.lab.lab import BOOT_SECONDS
+from iluvatar_pxe.lab.room.lab import BOOT_SECONDS
 from iluvatar_pxe.lab.user_lab import Sources, user_lab
+from iluvatar_pxe.lab.watch.attempt import Attempt, attempt_boot
 
 MACHINES = {"uefi-x64": "52:54:00:64:00:01", "uefi-arm64": "52:54:00:a6:40:02"}
 """MACs by kind of firmware."""

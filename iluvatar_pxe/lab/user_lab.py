@@ -10,13 +10,13 @@ from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, list_assets
 from iluvatar_pxe.boot.chains.talos import asset_names
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.lab.daemon import Server
-from iluvatar_pxe.lab.firmware import FIRMWARE
-from iluvatar_pxe.lab.ipxe import PROGRAMS, current_ipxe
-from iluvatar_pxe.lab.kernel import stand_in
-from iluvatar_pxe.lab.lab import Lab
-from iluvatar_pxe.lab.namespace import DIRECTORY
+from iluvatar_pxe.lab.guest.firmware import FIRMWARE
 from iluvatar_pxe.lab.process import Process
-from iluvatar_pxe.lab.stand_ins import add_programs, add_talos, talos_of, write_fleet
+from iluvatar_pxe.lab.room.lab import Lab
+from iluvatar_pxe.lab.room.namespace import DIRECTORY
+from iluvatar_pxe.lab.system.ipxe import PROGRAMS, current_ipxe
+from iluvatar_pxe.lab.system.kernel import stand_in
+from iluvatar_pxe.lab.system.stand_ins import add_programs, add_talos, talos_of, write_fleet
 
 _STAND_INS = DIRECTORY / "stand-ins"
 _OWN_FLEET = DIRECTORY / "stand-in-fleet"

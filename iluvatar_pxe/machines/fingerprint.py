@@ -7,11 +7,11 @@ from ipaddress import IPv4Address
 from uuid import UUID
 
 from iluvatar_pxe.errors import WireError
-from iluvatar_pxe.machines.mac import format_mac, parse_mac
 from iluvatar_pxe.machines.quirks import boot_vendor_class, quirks_of
 from iluvatar_pxe.machines.raspberry_pi import MAKER, RaspberryPi, raspberry_pi
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, Option
+from iluvatar_pxe.wire.mac import format_mac, parse_mac
 from iluvatar_pxe.wire.pxe import (
     HTTP_CLIENT,
     SIMULATED,

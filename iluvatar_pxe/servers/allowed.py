@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
-from iluvatar_pxe.servers.interfaces import Interface
+from iluvatar_pxe.host.interfaces import Interface
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
 _MOST_REMEMBERED = 4096

@@ -15,13 +15,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
+from iluvatar_pxe.admin.operations import Operations
 from iluvatar_pxe.errors import ServerError
+from iluvatar_pxe.host.service_manager import passed_socket
 from iluvatar_pxe.machines.fingerprint import plain_text
-from iluvatar_pxe.servers.http_api import BY, LARGEST_BODY, OPERATIONS, json_faults, routes
-from iluvatar_pxe.servers.http_faults import quiet_logger
-from iluvatar_pxe.servers.operations import Operations
-from iluvatar_pxe.servers.ratelimit import complain
-from iluvatar_pxe.servers.service_manager import passed_socket
+from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.servers.http.faults import quiet_logger
+from iluvatar_pxe.servers.http.routes.api import BY, LARGEST_BODY, OPERATIONS, json_faults, routes
 
 MOST_CONNECTIONS = 32
 IDLE_SECONDS = 30.0

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import structlog
 
 from iluvatar_pxe.errors import ServerError
-from iluvatar_pxe.servers.dhcp import DhcpServer
-from iluvatar_pxe.servers.dns import DnsServer
-from iluvatar_pxe.servers.http import HttpServer
-from iluvatar_pxe.servers.interfaces import Interface
-from iluvatar_pxe.servers.ndp import NdpServer
-from iluvatar_pxe.servers.neighbours import Neighbours
-from iluvatar_pxe.servers.tftp import TftpServer
-from iluvatar_pxe.settings import Settings
+from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.host.neighbours import Neighbours
+from iluvatar_pxe.servers.dhcp.server import DhcpServer
+from iluvatar_pxe.servers.dns.server import DnsServer
+from iluvatar_pxe.servers.http.server import HttpServer
+from iluvatar_pxe.servers.ndp.server import NdpServer
+from iluvatar_pxe.servers.tftp.server import TftpServer
+from iluvatar_pxe.settings.model import Settings
 
 _log = structlog.get_logger()
 

@@ -16,15 +16,15 @@ from pathlib import Path
 import structlog
 
 from iluvatar_pxe.errors import ServerError
-from iluvatar_pxe.servers.dns import DnsServer
-from iluvatar_pxe.servers.interface_watch import InterfaceWatch
-from iluvatar_pxe.servers.tftp import SELF_CHECK, TftpServer
-from iluvatar_pxe.servers.udp import Peer, UdpSocket
-from iluvatar_pxe.settings import Settings
-from iluvatar_pxe.wire.dns_name import name_of
-from iluvatar_pxe.wire.dns_query import make_query
-from iluvatar_pxe.wire.dns_types import Type
-from iluvatar_pxe.wire.tftp import encode
+from iluvatar_pxe.host.interface_watch import InterfaceWatch
+from iluvatar_pxe.host.udp import Peer, UdpSocket
+from iluvatar_pxe.servers.dns.server import DnsServer
+from iluvatar_pxe.servers.tftp.server import SELF_CHECK, TftpServer
+from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.wire.dns.name import name_of
+from iluvatar_pxe.wire.dns.query import make_query
+from iluvatar_pxe.wire.dns.types import Type
+from iluvatar_pxe.wire.tftp.packet import encode
 
 _UDP_SOCKETS = Path("/proc/self/net/udp")
 _BROADCAST = "255.255.255.255"

@@ -4,12 +4,12 @@ import asyncio
 
 import structlog
 
+from iluvatar_pxe.admin.health import Health
+from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.states import Phase
-from iluvatar_pxe.servers.health import Health
 from iluvatar_pxe.servers.self_check import SelfCheck
-from iluvatar_pxe.servers.service_manager import ServiceManager
 
 _STATUS_SECONDS = 5.0
 _RETRY_SECONDS = 1.0

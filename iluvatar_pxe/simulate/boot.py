@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import NoAnswerError, SimulateError
-from iluvatar_pxe.simulate import ipxe
-from iluvatar_pxe.simulate.attachment import Attachment, CardAttachment, HostAttachment, Ports
-from iluvatar_pxe.simulate.cards import plugged_in
 from iluvatar_pxe.simulate.downloads import HttpClient
 from iluvatar_pxe.simulate.firmware_pc import boot_bios, boot_uefi, boot_uefi_http
-from iluvatar_pxe.simulate.firmware_pi import boot_pi
-from iluvatar_pxe.simulate.ipxe_boot import IpxeOnNetwork
+from iluvatar_pxe.simulate.ipxe import interpreter
+from iluvatar_pxe.simulate.ipxe.boot import IpxeOnNetwork
+from iluvatar_pxe.simulate.link.attachment import Attachment, CardAttachment, HostAttachment, Ports
+from iluvatar_pxe.simulate.link.macvlan import plugged_in
 from iluvatar_pxe.simulate.machine import Kind, Machine
+from iluvatar_pxe.simulate.pi.firmware import boot_pi
 from iluvatar_pxe.simulate.play import Play
 from iluvatar_pxe.simulate.stages import Stages
 
@@ -100,18 +100,18 @@ async def _once(play: Play) -> str:
     origin = await _PROGRAMS[kind](play) if kind in _PROGRAMS else None
     ending = await IpxeOnNetwork(play, origin).boot()
     match ending:
-        case ipxe.Booted():
+        case interpreter.Booted():
             return await _system(play, ending)
-        case ipxe.Program(name):
+        case interpreter.Program(name):
             return f"{name} is started"
-        case ipxe.LocalDisk(how):
+        case interpreter.LocalDisk(how):
             return f"boots its own disk: {how}"
-        case ipxe.Stuck(why):
+        case interpreter.Stuck(why):
             play.stages.failed = "script"
             raise SimulateError(why)
 
 
-async def _system(play: Play, booted: ipxe.Booted) -> str:
+async def _system(play: Play, booted: interpreter.Booted) -> str:
     """Fetch what the kernel fetches: Talos its configuration."""
     urls = [word.removeprefix(_CONFIG) for word in booted.command_line.split() if word.startswith(_CONFIG)]
     if not urls:

@@ -9,8 +9,8 @@ import aiohttp
 from yarl import URL
 
 from iluvatar_pxe.errors import NoAnswerError, NoFileError, SimulateError
-from iluvatar_pxe.simulate.attachment import Attachment
 from iluvatar_pxe.simulate.content import Content
+from iluvatar_pxe.simulate.link.attachment import Attachment
 from iluvatar_pxe.simulate.tftp_download import Download, Manner, Outcome
 
 MARK = "iluvatar-simulate"

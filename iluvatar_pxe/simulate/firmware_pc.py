@@ -3,11 +3,12 @@
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import NoAnswerError, SimulateError
-from iluvatar_pxe.simulate import manners, messages, offers
+from iluvatar_pxe.simulate import timings
 from iluvatar_pxe.simulate.content import Content
-from iluvatar_pxe.simulate.conversation import ask_boot_server, collect, despite_naks, take_lease
+from iluvatar_pxe.simulate.dhcp import messages, offers
+from iluvatar_pxe.simulate.dhcp.exchange import ask_boot_server, collect, despite_naks, take_lease
+from iluvatar_pxe.simulate.dhcp.offers import Heard, Offers
 from iluvatar_pxe.simulate.downloads import by_tftp
-from iluvatar_pxe.simulate.offers import Heard, Offers
 from iluvatar_pxe.simulate.play import Play, new_xid
 from iluvatar_pxe.simulate.programs import format_error
 from iluvatar_pxe.simulate.tftp_download import Manner
@@ -21,28 +22,28 @@ _UEFI_BOOT_SERVER_PORT = 4011
 
 async def boot_bios(play: Play) -> str:
     """Play a BIOS boot ROM; return the address of the program it runs; raises SimulateError."""
-    waits = manners.BIOS_DISCOVER, manners.BOOT_SERVER
+    waits = timings.BIOS_DISCOVER, timings.BOOT_SERVER
     heard = await despite_naks(lambda: _find_boot(play, offers.bios_pxe, *waits))
     if not offers.takes_boot_file_of_offer(heard.message):
         item = offers.first_menu_item(heard.message)
         heard = await _ask_4011(play, heard, play.attachment.ports.client, offers.bios_pxe, item)
     name = offers.boot_file_of_field(heard.message)
-    return await _program_by_tftp(play, heard, name, manners.BIOS_SIZE, manners.BIOS_FILE)
+    return await _program_by_tftp(play, heard, name, timings.BIOS_SIZE, timings.BIOS_FILE)
 
 
 async def boot_uefi(play: Play) -> str:
     """Play UEFI PXE, which always asks 4011 where an offer has no menu; return the program's address."""
-    waits = manners.UEFI_DISCOVER, manners.UEFI_REQUEST
+    waits = timings.UEFI_DISCOVER, timings.UEFI_REQUEST
     heard = await despite_naks(lambda: _find_boot(play, offers.uefi_pxe, *waits))
     heard = await _ask_4011(play, heard, _UEFI_BOOT_SERVER_PORT, offers.uefi_pxe)
-    await play.wait(manners.BEFORE_TFTP)
+    await play.wait(timings.BEFORE_TFTP)
     name = offers.boot_file_of_option(heard.message)
-    return await _program_by_tftp(play, heard, name, manners.UEFI_SIZE, manners.UEFI_FILE)
+    return await _program_by_tftp(play, heard, name, timings.UEFI_SIZE, timings.UEFI_FILE)
 
 
 async def boot_uefi_http(play: Play) -> str:
     """Play UEFI HTTP Boot: the URL of the offer, HEAD, then GET; return the program's address."""
-    waits = manners.UEFI_DISCOVER, manners.UEFI_REQUEST
+    waits = timings.UEFI_DISCOVER, timings.UEFI_REQUEST
     heard = await despite_naks(lambda: _find_boot(play, offers.uefi_http, *waits))
     url = offers.boot_file_of_option(heard.message)
     with play.stages.stage("program") as stage:
@@ -89,7 +90,7 @@ async def _ask_4011(
 
     with play.stages.stage("boot server"):
         return await ask_boot_server(
-            play.attachment, message, server_of(offer), port, manners.BOOT_SERVER, why_not
+            play.attachment, message, server_of(offer), port, timings.BOOT_SERVER, why_not
         )
 
 

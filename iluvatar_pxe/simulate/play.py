@@ -4,8 +4,8 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 
-from iluvatar_pxe.simulate.attachment import Attachment
 from iluvatar_pxe.simulate.downloads import HttpClient
+from iluvatar_pxe.simulate.link.attachment import Attachment
 from iluvatar_pxe.simulate.machine import Machine
 from iluvatar_pxe.simulate.stages import Stages
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.simulate.content import Content
-from iluvatar_pxe.wire.tftp import (
+from iluvatar_pxe.wire.tftp.packet import (
     Ack,
     Data,
     Error,

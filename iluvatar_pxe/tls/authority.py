@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from iluvatar_pxe.errors import TlsError
-from iluvatar_pxe.owner import make_directory, write_file
+from iluvatar_pxe.host.owner import make_directory, write_file
 from iluvatar_pxe.tls.pem import fingerprint, read_certificates, read_key, write_key
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from iluvatar_pxe.errors import TlsError
-from iluvatar_pxe.settings import HttpSettings
+from iluvatar_pxe.settings.model import HttpSettings
 from iluvatar_pxe.tls.authority import Authority, open_authority
 from iluvatar_pxe.tls.credential import Credential, issue, server_context
 from iluvatar_pxe.tls.names import Names

@@ -10,8 +10,8 @@ from support.pi import LAYER, MACS, READY, RULE, pi, pi_discover
 
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import plan_for
-from iluvatar_pxe.boot.foresee import foresee
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, ServePiFiles
+from iluvatar_pxe.boot.preview.next_boot import foresee
 from iluvatar_pxe.boot.stages import stage_of_pi_file
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.boots import Stage

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.boot.rules import Asker, matching_rule, title, why_not
-from iluvatar_pxe.fleet.globs import FIRMWARE
+from iluvatar_pxe.fleet.fields.globs import FIRMWARE
 from iluvatar_pxe.fleet.models import Rule
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.wire.pxe import CpuArch

@@ -17,7 +17,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Intent, Wish
-from iluvatar_pxe.servers.http_enrolment import AT_THE_SCREEN
+from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
 
 WAITING, REFUSED, SENT_AWAY = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
 RULES = f'rules: [{{match: {{mac: "{SENT_AWAY}"}}, intent: local}}, {{layer: arda}}]\n'

@@ -10,7 +10,7 @@ from support.command import Host
 from support.daemon import loopback_settings, write_settings
 from support.repositories import git
 
-from iluvatar_pxe.gitops.tokens import Right, Tokens
+from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
 
 SECRET = re.compile(r"^ {2}(ilu_[\w-]{43})$", re.MULTILINE)
 

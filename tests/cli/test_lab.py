@@ -22,7 +22,7 @@ from support.processes import (
 from support.waiting import wait_until
 
 from iluvatar_pxe.lab.running import Running
-from iluvatar_pxe.lab.stand_ins import write_fleet
+from iluvatar_pxe.lab.system.stand_ins import write_fleet
 
 pytestmark = pytest.mark.firmware
 

@@ -1,8 +1,8 @@
 import pytest
 
-from iluvatar_pxe.cli.lab_page import attempt_lines, console_line, stage_lines
-from iluvatar_pxe.lab.attempt import Attempt
-from iluvatar_pxe.lab.outcome import Outcome
+from iluvatar_pxe.cli.lab.page import attempt_lines, console_line, stage_lines
+from iluvatar_pxe.lab.watch.attempt import Attempt
+from iluvatar_pxe.lab.watch.outcome import Outcome
 
 MAC = "52:54:00:77:00:01"
 DONE = Attempt(

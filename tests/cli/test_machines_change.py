@@ -16,7 +16,7 @@ import pytest
 from support.command import Host, finished
 from support.daemon import Daemon
 
-from iluvatar_pxe.inventory.reading import read_only
+from iluvatar_pxe.inventory.database.read_only import read_only
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware

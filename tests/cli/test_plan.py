@@ -15,13 +15,13 @@ from support.fleets import SCHEMATIC
 from support.waiting import PATIENCE
 from support.warm import run_warm
 
+from iluvatar_pxe.admin.edits import with_wish
 from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Intent, LayerName, Wish
-from iluvatar_pxe.servers.edits import with_wish
 from iluvatar_pxe.wire.pxe import CpuArch
 
 TALOS = Path(__file__).parent.parent / "replies" / "talos"

@@ -13,8 +13,8 @@ from support.simulated_site import HELD, LOCAL, PCS, simulated_site
 from support.stations import Site
 from support.waiting import wait_until
 
-from iluvatar_pxe.lab.network import INTERFACE
 from iluvatar_pxe.lab.process import Process
+from iluvatar_pxe.lab.room.network import INTERFACE
 
 SECONDS = 60.0
 ALL_CARDS = "cat /proc/[0-9]*/net/dev 2>/dev/null || true"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_pxe.cli.machine_list import machine_lines
+from iluvatar_pxe.cli.machines.listing import machine_lines
 from iluvatar_pxe.cli.tables import ago, fields, span, table
 
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)

@@ -107,10 +107,10 @@ COMMANDS = {
         Where.INSTALLED, '"argocd.argoproj.io/secret-type": "repository"'
     ),
     "sudo iluvatar-pxe fleet recover --key FILE": How(
-        Where.TEST, "tests/servers/test_fleet_in_git.py::test_a_new_host_opens_what_is_sealed"
+        Where.TEST, "tests/provisioning/test_fleet_in_git.py::test_a_new_host_opens_what_is_sealed"
     ),
     "sudo iluvatar-pxe fleet init --from REPOSITORY": How(
-        Where.TEST, "tests/servers/test_fleet_in_git.py::test_a_lost_pi_is_made_again_of_a_clone"
+        Where.TEST, "tests/provisioning/test_fleet_in_git.py::test_a_lost_pi_is_made_again_of_a_clone"
     ),
     "sudo sqlite3 -header -column /var/lib/iluvatar-pxe/inventory.db 'SELECT * FROM fleet_history'": How(
         Where.INSTALLED, r"at +commit +outcome +author +subject +machine +change"

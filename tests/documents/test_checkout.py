@@ -16,10 +16,10 @@ import pytest
 from documents.markdown import ROOT
 from documents.table import Where, commands_for, judge, typed
 
-from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
-from iluvatar_pxe.lab.network import ROUTER_ADDRESS, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.process import Process
-from iluvatar_pxe.lab.router import start_router
+from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
+from iluvatar_pxe.lab.room.network import ROUTER_ADDRESS, SERVER_ADDRESS, Network
+from iluvatar_pxe.lab.room.router import start_router
 from iluvatar_pxe.simulate.machine import Kind
 
 SERVER, OTHER = "server", "other"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_pxe.lab.ipxe import current_ipxe
-from iluvatar_pxe.lab.kernel import StandIn, stand_in
+from iluvatar_pxe.lab.system.ipxe import current_ipxe
+from iluvatar_pxe.lab.system.kernel import StandIn, stand_in
 
 CACHE = Path(__file__).parents[2] / ".cache" / "iluvatar-pxe" / "lab"
 """As with ``make demo``: of the lab's default for ``XDG_CACHE_HOME=.cache``."""

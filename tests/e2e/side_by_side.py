@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from iluvatar_pxe.lab.disk import GREETING
-from iluvatar_pxe.lab.lab import BOOT_SECONDS, Lab
-from iluvatar_pxe.lab.machine import Machine, switch_on
+from iluvatar_pxe.lab.guest.disk import GREETING
+from iluvatar_pxe.lab.guest.machine import Machine, switch_on
+from iluvatar_pxe.lab.room.lab import BOOT_SECONDS, Lab
 
 
 def mac_of(number: int) -> str:

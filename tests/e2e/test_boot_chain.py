@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from iluvatar_pxe.lab.daemon import STATE, Listed, start_daemon
-from iluvatar_pxe.lab.firmware import firmware_named
-from iluvatar_pxe.lab.kernel import StandIn
-from iluvatar_pxe.lab.lab import MAC, Lab
+from iluvatar_pxe.lab.guest.firmware import firmware_named
+from iluvatar_pxe.lab.room.lab import MAC, Lab
+from iluvatar_pxe.lab.system.kernel import StandIn
 
 pytestmark = pytest.mark.firmware
 

@@ -9,8 +9,8 @@ import pytest
 from e2e.side_by_side import at_the_same_time, boots_disk_after, mac_of, switch_on_all
 
 from iluvatar_pxe.lab.daemon import Listed, Server
-from iluvatar_pxe.lab.kernel import StandIn
-from iluvatar_pxe.lab.lab import BOOT_SECONDS, Lab
+from iluvatar_pxe.lab.room.lab import BOOT_SECONDS, Lab
+from iluvatar_pxe.lab.system.kernel import StandIn
 
 pytestmark = pytest.mark.firmware
 

@@ -8,8 +8,8 @@ from e2e.side_by_side import boots_disk_after, mac_of, switch_on_all
 from support.rows import inventory_rows
 
 from iluvatar_pxe.lab.daemon import Server
-from iluvatar_pxe.lab.kernel import StandIn
-from iluvatar_pxe.lab.lab import BOOT_SECONDS, Lab
+from iluvatar_pxe.lab.room.lab import BOOT_SECONDS, Lab
+from iluvatar_pxe.lab.system.kernel import StandIn
 
 pytestmark = pytest.mark.firmware
 

@@ -16,18 +16,18 @@ from support.processes import (
     wait_for_ends,
 )
 
-from iluvatar_pxe.lab.firmware import firmware_named
-from iluvatar_pxe.lab.guest import start_guest
-from iluvatar_pxe.lab.lab import MAC, Lab
+from iluvatar_pxe.lab.guest.firmware import firmware_named
+from iluvatar_pxe.lab.guest.guest import start_guest
+from iluvatar_pxe.lab.room.lab import MAC, Lab
 
 pytestmark = pytest.mark.firmware
 
 BOOTING = "SeaBIOS"
 DRIVER = f"""
 import time
-from iluvatar_pxe.lab.firmware import firmware_named
-from iluvatar_pxe.lab.guest import start_guest
-from iluvatar_pxe.lab.lab import MAC, Lab
+from iluvatar_pxe.lab.guest.firmware import firmware_named
+from iluvatar_pxe.lab.guest.guest import start_guest
+from iluvatar_pxe.lab.room.lab import MAC, Lab
 with Lab() as lab:
     start_guest(lab.network, firmware_named("bios"), MAC).wait_for("{BOOTING}", 60)
     print("booting", flush=True)

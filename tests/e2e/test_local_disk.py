@@ -8,9 +8,9 @@ import pytest
 from e2e.side_by_side import at_the_same_time, mac_of, switch_on_all
 
 from iluvatar_pxe.lab.daemon import Server
-from iluvatar_pxe.lab.disk import GREETING
-from iluvatar_pxe.lab.lab import BOOT_SECONDS, Lab
-from iluvatar_pxe.lab.machine import Machine
+from iluvatar_pxe.lab.guest.disk import GREETING
+from iluvatar_pxe.lab.guest.machine import Machine
+from iluvatar_pxe.lab.room.lab import BOOT_SECONDS, Lab
 
 pytestmark = pytest.mark.firmware
 

@@ -9,10 +9,10 @@ from support.tls import Given
 from support.waiting import wait_until
 
 from iluvatar_pxe.lab.daemon import Listed, Server, ask
-from iluvatar_pxe.lab.kernel import StandIn
-from iluvatar_pxe.lab.lab import MAC, Lab
-from iluvatar_pxe.lab.network import SERVER_ADDRESS
-from iluvatar_pxe.lab.router import OUTSIDE
+from iluvatar_pxe.lab.room.lab import MAC, Lab
+from iluvatar_pxe.lab.room.network import SERVER_ADDRESS
+from iluvatar_pxe.lab.room.router import OUTSIDE
+from iluvatar_pxe.lab.system.kernel import StandIn
 
 pytestmark = pytest.mark.firmware
 

@@ -12,7 +12,7 @@ from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.dns import RecordName, Records, Srv, Target
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.machines.states import LayerName
-from iluvatar_pxe.wire.dns_name import name_of
+from iluvatar_pxe.wire.dns.name import name_of
 
 LABEL = "a" * 63
 LONGEST = ".".join(["a" * 60, "b" * 59, "c" * 59])

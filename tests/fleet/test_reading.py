@@ -11,7 +11,7 @@ from iluvatar_pxe.fleet.models import ArdaLayer, FleetFile, MachineFile, Traits
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.fleet.reading import read_text
 from iluvatar_pxe.fleet.source import Source
-from iluvatar_pxe.fleet.yamlfile import Location
+from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.machines.states import Role
 
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from iluvatar_pxe.fleet.daemon_files import Seen
 from iluvatar_pxe.fleet.dns import Records, Srv
+from iluvatar_pxe.fleet.fields.values import Mac
 from iluvatar_pxe.fleet.models import Enrolment, MachineFile, Match, Rule, TalosLayer, Traits
-from iluvatar_pxe.fleet.records import Seen
 from iluvatar_pxe.fleet.schemas import DESCRIBED, DIALECT, schemas
 from iluvatar_pxe.fleet.source import is_declaration
-from iluvatar_pxe.fleet.values import Mac
-from iluvatar_pxe.fleet.yamlfile import parse_yaml
+from iluvatar_pxe.fleet.yaml.document import parse_yaml
 
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "boot_assets" / "fleet"

@@ -8,7 +8,7 @@ from support.rights import directory_for_nobody, without_root
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.gitops.directory import read_fleet
-from iluvatar_pxe.gitops.tree import MAX_FILE
+from iluvatar_pxe.gitops.repository.tree import MAX_FILE
 
 MACHINE = "match: {macs: [52:54:00:00:00:01]}\nchain: local\n"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from iluvatar_pxe.gitops.directory import read_texts
 from iluvatar_pxe.gitops.export import export
-from iluvatar_pxe.gitops.tree import Tree
+from iluvatar_pxe.gitops.repository.tree import Tree
 
 
 def test_a_directory_holds_what_the_commit_has_and_stays_the_same_one(tmp_path: Path) -> None:

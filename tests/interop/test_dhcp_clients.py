@@ -9,10 +9,10 @@ from ipaddress import IPv4Address
 import pytest
 from support.stations import Site, Station, site
 
-from iluvatar_pxe.lab.capture import Capture
-from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
-from iluvatar_pxe.lab.network import INTERFACE, ROUTER_ADDRESS, SERVER_ADDRESS
-from iluvatar_pxe.lab.router import start_router
+from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
+from iluvatar_pxe.lab.room.network import INTERFACE, ROUTER_ADDRESS, SERVER_ADDRESS
+from iluvatar_pxe.lab.room.router import start_router
+from iluvatar_pxe.lab.watch.capture import Capture
 from iluvatar_pxe.wire.dhcp import DhcpMessage, MessageType, Option, decode
 
 pytestmark = [

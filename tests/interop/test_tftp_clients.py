@@ -13,9 +13,9 @@ import pytest
 import tftpy
 
 from iluvatar_pxe.assets.source import FileSource, Source
-from iluvatar_pxe.servers.tftp import TftpServer, TransferReport
-from iluvatar_pxe.settings import TftpSettings
-from iluvatar_pxe.wire.tftp_transfer import Outcome
+from iluvatar_pxe.servers.tftp.server import TftpServer, TransferReport
+from iluvatar_pxe.settings.model import TftpSettings
+from iluvatar_pxe.wire.tftp.transfer import Outcome
 
 pytestmark = pytest.mark.interop
 

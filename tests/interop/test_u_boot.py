@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_pxe.lab.capture import Capture, Packet
 from iluvatar_pxe.lab.daemon import Server
-from iluvatar_pxe.lab.ipxe import current_ipxe
-from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
-from iluvatar_pxe.lab.network import INTERFACE, PLUG, ROUTER_ADDRESS, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.process import Process
+from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
+from iluvatar_pxe.lab.room.network import INTERFACE, PLUG, ROUTER_ADDRESS, SERVER_ADDRESS, Network
+from iluvatar_pxe.lab.system.ipxe import current_ipxe
+from iluvatar_pxe.lab.watch.capture import Capture, Packet
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, MessageType, Option, decode
 from iluvatar_pxe.wire.pxe import client_arch_codes, user_classes
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from iluvatar_pxe.inventory.batch import Batch
+from iluvatar_pxe.inventory.database.batch import Batch
+from iluvatar_pxe.inventory.database.read_only import read_only
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.inventory.reading import read_only
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting

@@ -12,16 +12,16 @@ import pytest
 from inventory.samples import Clock, known, rows, running, script, sighting, until, url_of
 from support.fleets import fleet_of
 
+from iluvatar_pxe.admin.operations import Operations
 from iluvatar_pxe.boot.assign import Place
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory import inventory as module
+from iluvatar_pxe.inventory.database.read_only import last_boots, read_only
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.inventory.passing import PASSING_SECONDS
-from iluvatar_pxe.inventory.reading import last_boots, read_only
+from iluvatar_pxe.inventory.transients import PASSING_SECONDS
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Intent, LayerName, Wish
-from iluvatar_pxe.servers.operations import Operations
 
 ONE, TWO, THREE = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
 FLEET = fleet_of()

@@ -28,9 +28,10 @@ from inventory.samples import (
 )
 from structlog.testing import capture_logs
 
-from iluvatar_pxe.inventory import memory, recorder
+from iluvatar_pxe.inventory import memory
+from iluvatar_pxe.inventory.database import recorder
+from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.inventory.store import Store
 from iluvatar_pxe.machines.boots import Stage
 
 HERE = IPv4Address("192.168.1.57")
@@ -337,7 +338,7 @@ async def test_a_database_replaced_after_a_fault_gets_everything_known(
 
 
 async def test_events_that_find_no_room_are_counted(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("iluvatar_pxe.inventory.pending.MOST_EVENTS", 2)
+    monkeypatch.setattr("iluvatar_pxe.inventory.database.pending.MOST_EVENTS", 2)
     inventory = Inventory(url_of(file))
     for stage in (Stage.DISCOVER, Stage.NBP, Stage.IPXE_DISCOVER):
         inventory.observe(sighting(), stage)

@@ -4,7 +4,7 @@ from time import sleep
 
 import pytest
 
-from iluvatar_pxe.lab.cache import cached, default_cache
+from iluvatar_pxe.lab.system.cache import cached, default_cache
 
 
 def test_it_is_built_once_and_then_found(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.daemon import Server, reload
-from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
-from iluvatar_pxe.lab.network import Network
+from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
+from iluvatar_pxe.lab.room.network import Network
 
 
 @pytest.fixture(scope="module")

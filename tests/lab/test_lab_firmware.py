@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.lab.firmware import FIRMWARE, firmware_named
-from iluvatar_pxe.lab.namespace import require_tools
+from iluvatar_pxe.lab.guest.firmware import FIRMWARE, firmware_named
+from iluvatar_pxe.lab.room.namespace import require_tools
 
 
 def test_a_kind_is_found_by_its_name() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.lab.modules import load_order
+from iluvatar_pxe.lab.system.modules import load_order
 
 
 def module(*depends: str) -> bytes:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from iluvatar_pxe.lab.outcome import Outcome, lines_about, outcome_of
+from iluvatar_pxe.lab.watch.outcome import Outcome, lines_about, outcome_of
 
 MAC = "52:54:00:77:00:01"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.lab import packages
+from iluvatar_pxe.lab.system import packages
 
 OWN = "examplesuite"
 STANZAS = f"""\

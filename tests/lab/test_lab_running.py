@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.lab.namespace import Namespace
+from iluvatar_pxe.lab.room.namespace import Namespace
 from iluvatar_pxe.lab.running import Running, claimed, forget, publish, running, state_file
 
 NOTHING = '{"holder": 1, "inside": 1, "daemon": 1, "fleet": "", "assets": ""}'

@@ -1,4 +1,4 @@
-from iluvatar_pxe.lab.screen import readable, without_escapes
+from iluvatar_pxe.lab.guest.screen import readable, without_escapes
 
 
 def test_escape_sequences_are_left_out() -> None:

@@ -7,8 +7,8 @@ from iluvatar_pxe.boot.chains.raspberry_pi import FOLDER
 from iluvatar_pxe.boot.chains.talos import asset_names
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.gitops.directory import read_fleet
-from iluvatar_pxe.lab.kernel import StandIn
-from iluvatar_pxe.lab.stand_ins import IMAGE, add_raspberry_pi, add_talos, talos_of, write_fleet
+from iluvatar_pxe.lab.system.kernel import StandIn
+from iluvatar_pxe.lab.system.stand_ins import IMAGE, add_raspberry_pi, add_talos, talos_of, write_fleet
 from iluvatar_pxe.machines.states import Role
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.fingerprint import MAX_TEXT, from_ipxe, plain_text
-from iluvatar_pxe.machines.mac import parse_mac
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.wire.mac import parse_mac
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 MAC, OTHER = "52:54:00:12:34:56", "52:54:00:12:34:57"

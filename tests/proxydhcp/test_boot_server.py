@@ -6,7 +6,7 @@ import pytest
 from support.fleets import fleet_of
 from support.proxy import MAC, ME, Proxy, boot_request, captured, discover
 
-from iluvatar_pxe.servers.dhcp_core import Reply
+from iluvatar_pxe.servers.dhcp.proxy import Reply
 from iluvatar_pxe.wire.dhcp import MessageType, Option, encode
 
 REQUEST_4011 = "uefi-x64-pxe.3-firmware-pxe-request-4011"

@@ -9,7 +9,7 @@ from iluvatar_pxe.boot.plan import RunScript
 from iluvatar_pxe.machines.fingerprint import from_dhcp, from_ipxe
 from iluvatar_pxe.replies.ipxe import first_script, machine_script
 from iluvatar_pxe.replies.links import Links
-from iluvatar_pxe.servers.tftp_files import AUTOEXEC
+from iluvatar_pxe.servers.tftp.files import AUTOEXEC
 from iluvatar_pxe.wire.dhcp import Option
 from iluvatar_pxe.wire.pxe import CpuArch
 

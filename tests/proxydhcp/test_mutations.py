@@ -6,7 +6,7 @@ from support import captures
 from support.proxy import ME, Proxy
 
 from iluvatar_pxe.errors import WireError
-from iluvatar_pxe.servers.dhcp_core import Reply
+from iluvatar_pxe.servers.dhcp.proxy import Reply
 from iluvatar_pxe.wire.dhcp import decode
 
 MUTATIONS = 200_000

@@ -8,7 +8,7 @@ import pytest
 from support.fleets import PROGRAMS, fleet_of, talos
 from support.proxy import MAC, ME, Proxy, boot_request, captured, discover
 
-from iluvatar_pxe.servers.dhcp_core import Lease, Reply
+from iluvatar_pxe.servers.dhcp.proxy import Lease, Reply
 from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, MessageType, Option, encode
 
 FIRMWARE = [

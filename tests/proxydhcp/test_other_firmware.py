@@ -8,7 +8,7 @@ from support import captures
 from support.fleets import PROGRAMS
 from support.proxy import ME, Proxy, boot_request, captured, discover
 
-from iluvatar_pxe.servers.dhcp_core import Reply
+from iluvatar_pxe.servers.dhcp.proxy import Reply
 from iluvatar_pxe.wire.dhcp import ANY, BROADCAST_FLAG, DhcpMessage, MessageType, Option, encode
 
 BASE = "http://10.77.0.2:8080"

@@ -9,7 +9,7 @@ from support.pi import LAYER, MACS, READY, RULE, eeprom_id, pi, pi_discover
 from support.proxy import ME, Proxy
 
 from iluvatar_pxe.machines.raspberry_pi import Generation
-from iluvatar_pxe.servers.dhcp_core import Reply
+from iluvatar_pxe.servers.dhcp.proxy import Reply
 from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, DhcpMessage, MessageType, Option, encode
 
 PI3, PI4, PI5 = Generation

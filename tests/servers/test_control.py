@@ -18,12 +18,12 @@ import pytest
 from support.rights import NOBODY, directory_for_nobody
 from support.waiting import PATIENCE
 
+from iluvatar_pxe.admin.operations import Operations
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.servers import http_api
 from iluvatar_pxe.servers.control import CLAIM, IDLE_SECONDS, MOST_CONNECTIONS, ControlServer, caller
-from iluvatar_pxe.servers.operations import Operations
+from iluvatar_pxe.servers.http.routes import api
 
 ASK = """
 import http.client, os, socket, sys
@@ -242,7 +242,7 @@ async def retried(path: Path) -> tuple[int, Any]:
 
 
 async def test_a_request_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_api, "REQUEST_SECONDS", 0.01)
+    monkeypatch.setattr(api, "REQUEST_SECONDS", 0.01)
     path = tmp_path / "control.sock"
     async with control(path):
         with connected(path) as sock:

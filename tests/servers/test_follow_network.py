@@ -12,8 +12,8 @@ from support.fleets import ARDA, INITRAMFS, KERNEL
 from support.proxy import discover
 from support.waiting import PATIENCE, wait_until
 
-from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
 from iluvatar_pxe.lab.process import Process
+from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
 from iluvatar_pxe.wire.dhcp import encode
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")

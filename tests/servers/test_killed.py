@@ -12,7 +12,7 @@ from support.stations import Site, site
 from support.switched_on import plug_in, switch_on, told_by
 from support.waiting import wait_until
 
-from iluvatar_pxe.lab.network import SERVER_ADDRESS
+from iluvatar_pxe.lab.room.network import SERVER_ADDRESS
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")
 

@@ -16,12 +16,12 @@ from support.daemon import HERE, Daemon, loopback_settings
 from support.waiting import until, wait_until
 
 from iluvatar_pxe.app import App
-from iluvatar_pxe.gitops.starter import plant_starter_fleet
+from iluvatar_pxe.gitops.changes.starter import plant_starter_fleet
+from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.servers.self_check import SelfCheck, parse_udp_sockets
-from iluvatar_pxe.servers.service_manager import ServiceManager
 from iluvatar_pxe.servers.supervision import status_line
-from iluvatar_pxe.settings import Settings
+from iluvatar_pxe.settings.model import Settings
 
 PATIENCE = 1.0
 WATCHDOG_SECONDS = 4.0

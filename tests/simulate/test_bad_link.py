@@ -7,7 +7,7 @@ from support.rates_of_server import faults_of_server
 from support.simulated import reports_of, start_simulated
 from support.simulated_site import PCS, simulated_site
 
-from iluvatar_pxe.lab.capture import Capture
+from iluvatar_pxe.lab.watch.capture import Capture
 from iluvatar_pxe.simulate.machine import Kind
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from support.simulated import reports_of, start_simulated
 
-from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
-from iluvatar_pxe.lab.network import SERVER_ADDRESS, Network
-from iluvatar_pxe.lab.router import start_router
+from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
+from iluvatar_pxe.lab.room.network import SERVER_ADDRESS, Network
+from iluvatar_pxe.lab.room.router import start_router
 from iluvatar_pxe.simulate.machine import Kind
 
 FILES = DIRECTORY / "files"

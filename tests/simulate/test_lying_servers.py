@@ -12,14 +12,14 @@ import pytest
 from aiohttp import web
 
 from iluvatar_pxe.errors import NoAnswerError
-from iluvatar_pxe.simulate import boot, manners
-from iluvatar_pxe.simulate.attachment import HostAttachment, Ports
+from iluvatar_pxe.simulate import boot, timings
 from iluvatar_pxe.simulate.boot import Report, boot_by_host
-from iluvatar_pxe.simulate.channel import UdpChannel
 from iluvatar_pxe.simulate.downloads import HttpClient
+from iluvatar_pxe.simulate.link.attachment import HostAttachment, Ports
+from iluvatar_pxe.simulate.link.channel import UdpChannel
 from iluvatar_pxe.simulate.machine import Kind, Machine
-from iluvatar_pxe.wire import tftp
 from iluvatar_pxe.wire.dhcp import BOOTREPLY, DhcpMessage, MessageType, Option, decode, encode
+from iluvatar_pxe.wire.tftp import packet as tftp
 
 HOST = "127.0.0.1"
 IPXE = Machine(Kind.IPXE, b"\2\0\0\0\0\1")
@@ -164,7 +164,7 @@ async def test_a_boot_without_an_end_names_its_stage(monkeypatch: pytest.MonkeyP
     [(b"MZ", ""), (b"", "Exec format error: it is empty"), (b"<html>", "does not begin with MZ")],
 )
 async def test_uefi_starts_programs_only(body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manners, "UEFI_DISCOVER", (0.1, 1.0))
+    monkeypatch.setattr(timings, "UEFI_DISCOVER", (0.1, 1.0))
     async with http(body) as program, http(b"#!ipxe\nsanboot\n") as script, liar(program, script) as ports:
         (report,) = await boots(ports, Machine(Kind.UEFI_X64_HTTP, IPXE.mac))
     assert report.stages.failed == ("program" if reason else "")
@@ -172,7 +172,7 @@ async def test_uefi_starts_programs_only(body: bytes, reason: str, monkeypatch: 
 
 
 async def test_a_bios_does_not_start_an_empty_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manners, "BIOS_DISCOVER", (0.1, 1.0))
+    monkeypatch.setattr(timings, "BIOS_DISCOVER", (0.1, 1.0))
     async with liar("undionly.kpxe") as ports:
         (report,) = await boots(ports, Machine(Kind.BIOS, IPXE.mac))
     assert report.stages.failed == "program"

@@ -8,7 +8,7 @@ from support.simulated_site import PCS, simulated_site
 from support.stations import Site
 
 from bench.simulated_machines import COUNT, KINDS, boot, play
-from iluvatar_pxe.lab.network import INTERFACE, SERVER_ADDRESS
+from iluvatar_pxe.lab.room.network import INTERFACE, SERVER_ADDRESS
 from iluvatar_pxe.simulate.machine import Kind
 
 FEW = "30"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iluvatar_pxe.simulate.manners import (
+from iluvatar_pxe.simulate.tftp_download import Download, Manner, Outcome
+from iluvatar_pxe.simulate.timings import (
     BIOS_FILE,
     EARLY_TERMINATE,
     IPXE_FILE,
@@ -17,10 +18,9 @@ from iluvatar_pxe.simulate.manners import (
     UEFI_SIZE,
     pi_manner,
 )
-from iluvatar_pxe.simulate.tftp_download import Download, Manner, Outcome
-from iluvatar_pxe.wire.tftp import Ack, Data, Error, OptionAck, Packet, ReadRequest, decode, encode
-from iluvatar_pxe.wire.tftp_options import Limits, negotiate
-from iluvatar_pxe.wire.tftp_transfer import ReadTransfer
+from iluvatar_pxe.wire.tftp.options import Limits, negotiate
+from iluvatar_pxe.wire.tftp.packet import Ack, Data, Error, OptionAck, Packet, ReadRequest, decode, encode
+from iluvatar_pxe.wire.tftp.transfer import ReadTransfer
 
 SERVER, TID = ("10.0.0.2", 69), ("10.0.0.2", 40000)
 PLAIN = Manner()

@@ -13,8 +13,8 @@ import sys
 import time
 from random import Random
 
-from iluvatar_pxe.lab.namespace import Namespace
-from iluvatar_pxe.lab.network import BRIDGE
+from iluvatar_pxe.lab.room.namespace import Namespace
+from iluvatar_pxe.lab.room.network import BRIDGE
 
 _ALL, _SOL_PACKET, _ADD_MEMBERSHIP, _PROMISCUOUS, _VNET_HEADER = 0x0003, 263, 1, 1, 15
 _LONGEST = 65535 + 14 + 10

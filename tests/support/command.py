@@ -12,8 +12,8 @@ from support.daemon import HERE, loopback_settings, write_settings
 from support.waiting import PATIENCE
 from support.warm import run_warm
 
-from iluvatar_pxe.inventory.batch import Batch
-from iluvatar_pxe.inventory.store import Store
+from iluvatar_pxe.inventory.database.batch import Batch
+from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.machines.model import BootEvent, Machine
 
 

@@ -15,7 +15,7 @@ from support.ports import free_port
 from support.waiting import PATIENCE, wait_until
 from support.warm import WarmProcess
 
-from iluvatar_pxe.gitops.starter import plant_starter_fleet
+from iluvatar_pxe.gitops.changes.starter import plant_starter_fleet
 
 HERE = [sys.executable, "-W", "error", "-m", "iluvatar_pxe"]
 """This checkout's daemon, for which every warning is an error."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.firmware_dhcp import listening, send_from_nowhere
 
-from iluvatar_pxe.lab.namespace import Namespace
+from iluvatar_pxe.lab.room.namespace import Namespace
 from iluvatar_pxe.wire.dhcp import DhcpMessage, encode
 
 _TESTS = Path(__file__).parents[1]

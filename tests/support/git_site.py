@@ -18,11 +18,11 @@ from support.waiting import wait_until
 from support.web import Response, Web, response_of
 
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.gitops.hosting import host
-from iluvatar_pxe.gitops.tokens import Right, Tokens
-from iluvatar_pxe.servers.http_git import GitSite
-from iluvatar_pxe.servers.http_git_relay import LIMITS, GitLimits
-from iluvatar_pxe.settings import GitSettings, HttpSettings
+from iluvatar_pxe.gitops.repository.hosting import host
+from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
+from iluvatar_pxe.servers.http.git.relay import LIMITS, GitLimits
+from iluvatar_pxe.servers.http.git.site import GitSite
+from iluvatar_pxe.settings.model import GitSettings, HttpSettings
 
 GOOD = {"fleet.yaml": "domain: lab.home.arpa\n", "README.md": "Hello\n"}
 NOTHING = "0" * 40

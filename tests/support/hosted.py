@@ -10,8 +10,8 @@ from support.fleets import CONFIGURED, INITRAMFS, KERNEL
 from support.repositories import Person, git
 from support.waiting import wait_until
 
-from iluvatar_pxe.gitops.git import Git
-from iluvatar_pxe.gitops.repository import Repository
+from iluvatar_pxe.gitops.repository.bare import Repository
+from iluvatar_pxe.gitops.repository.git import Git
 
 FILES: Mapping[str, str | None] = {
     "fleet.yaml": "enrolment: {mode: join, countdown: 1}\nrules: [{match: {arch: x86_64}, layer: arda}]\n",

@@ -10,7 +10,7 @@ from typing import cast
 import dnslib
 from support.ports import free_port
 
-from iluvatar_pxe.upstream import Address, Upstream
+from iluvatar_pxe.settings.upstream import Address, Upstream
 
 LOOPBACK, LOOPBACK_6 = IPv4Address("127.0.0.1"), IPv6Address("::1")
 Say = Callable[[bytes], Iterable[bytes]]

@@ -12,7 +12,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.links import Links
-from iluvatar_pxe.servers.dhcp_core import Arrival, Lease, Reply, Silence, respond
+from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, Silence, respond
 from iluvatar_pxe.wire.dhcp import BOOTREQUEST, DhcpMessage, MessageType, Option, decode, encode
 
 ME = IPv4Address("10.77.0.2")

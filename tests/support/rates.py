@@ -6,7 +6,7 @@ Only least gaps are looked at, in captures made where the frames were sent: what
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from iluvatar_pxe.lab.capture import UDP, Packet
+from iluvatar_pxe.lab.watch.capture import UDP, Packet
 
 DHCP_PORT, BOOT_SERVER_PORT, TFTP_PORT = 67, 4011, 69
 SLACK = 0.1

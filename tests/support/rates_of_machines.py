@@ -1,4 +1,4 @@
-"""How often machines ask, beside how often their firmware does: facts, and not taken from ``simulate/manners.py``."""
+"""How often machines ask, beside how often their firmware does: facts, and not taken from ``simulate/timings.py``."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,10 +7,11 @@ from itertools import groupby
 
 from support.rates import BOOT_SERVER_PORT, DHCP_PORT, TFTP_PORT, Seconds, Transfer, is_transfer, too_soon
 
-from iluvatar_pxe.lab.capture import UDP, Packet
+from iluvatar_pxe.lab.watch.capture import UDP, Packet
 from iluvatar_pxe.simulate.machine import Kind
-from iluvatar_pxe.wire import dhcp, tftp
+from iluvatar_pxe.wire import dhcp
 from iluvatar_pxe.wire.dhcp import MessageType, Option
+from iluvatar_pxe.wire.tftp import packet as tftp
 
 _BOOT_SERVER = (1, 2, 3, 4)  # PXE 2.1 section 2.2.3
 _IPXE = dict.fromkeys(("REQUEST", "4011", "RRQ", "ACK"), (0.25, 0.5, 1, 2, 4, 8))

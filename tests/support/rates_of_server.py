@@ -6,8 +6,8 @@ from ipaddress import IPv4Address
 
 from support.rates import BOOT_SERVER_PORT, DHCP_PORT, SLACK, TFTP_PORT, Transfer, is_transfer, too_soon
 
-from iluvatar_pxe.lab.capture import UDP, Packet
-from iluvatar_pxe.lab.network import SERVER_ADDRESS
+from iluvatar_pxe.lab.room.network import SERVER_ADDRESS
+from iluvatar_pxe.lab.watch.capture import UDP, Packet
 from iluvatar_pxe.wire import dhcp
 from iluvatar_pxe.wire.dhcp import MessageType
 

@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.gitops.git import Git
-from iluvatar_pxe.gitops.repository import Commit, Repository
+from iluvatar_pxe.gitops.repository.bare import Commit, Repository
+from iluvatar_pxe.gitops.repository.git import Git
 
 PERSON = {
     "GIT_AUTHOR_NAME": "Ada",

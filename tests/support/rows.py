@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from iluvatar_pxe.lab.daemon import STATE
-from iluvatar_pxe.lab.namespace import Namespace
+from iluvatar_pxe.lab.room.namespace import Namespace
 
 
 def inventory_rows(namespace: Namespace, query: str) -> list[tuple[Any, ...]]:

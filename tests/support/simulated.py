@@ -5,10 +5,10 @@ import json
 import sys
 from typing import Any
 
-from iluvatar_pxe.lab.namespace import Namespace
 from iluvatar_pxe.lab.process import Process
-from iluvatar_pxe.simulate.attachment import Ports
+from iluvatar_pxe.lab.room.namespace import Namespace
 from iluvatar_pxe.simulate.boot import boot_by_cards
+from iluvatar_pxe.simulate.link.attachment import Ports
 from iluvatar_pxe.simulate.machine import Kind, Machine, random_mac
 
 BOOT_SECONDS = 200.0

@@ -8,7 +8,7 @@ from support.stations import Site, site
 
 from iluvatar_pxe.boot.chains.raspberry_pi import FOLDER
 from iluvatar_pxe.lab.daemon import SETTINGS
-from iluvatar_pxe.lab.router import start_router
+from iluvatar_pxe.lab.room.router import start_router
 
 PCS = "pcs"
 FLEET = """domain: lab.home.arpa

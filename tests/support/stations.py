@@ -14,9 +14,9 @@ from support.proxy import discover
 from support.rows import inventory_rows
 
 from iluvatar_pxe.lab.daemon import STATE, Server
-from iluvatar_pxe.lab.namespace import Namespace
-from iluvatar_pxe.lab.network import INTERFACE, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.process import Process
+from iluvatar_pxe.lab.room.namespace import Namespace
+from iluvatar_pxe.lab.room.network import INTERFACE, SERVER_ADDRESS, Network
 from iluvatar_pxe.wire.dhcp import encode
 
 SUPPORT = Path(__file__).parent

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from iluvatar_pxe.lab.namespace import Namespace
-from iluvatar_pxe.lab.network import BRIDGE
 from iluvatar_pxe.lab.process import Process
+from iluvatar_pxe.lab.room.namespace import Namespace
+from iluvatar_pxe.lab.room.network import BRIDGE
 
 _SCRIPT = Path(__file__).with_name("many_machines.py")
 _STATION = "machines"

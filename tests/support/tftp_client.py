@@ -5,7 +5,7 @@ from typing import Self
 
 from support.waiting import PATIENCE
 
-from iluvatar_pxe.wire.tftp import Ack, Data, Error, Packet, ReadRequest, decode, encode
+from iluvatar_pxe.wire.tftp.packet import Ack, Data, Error, Packet, ReadRequest, decode, encode
 
 BLOCK = 512
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from iluvatar_pxe.assets.source import BytesSource, Source
-from iluvatar_pxe.servers.tftp import TftpServer, TransferReport
-from iluvatar_pxe.servers.tftp_session import OpenFile
-from iluvatar_pxe.settings import TftpSettings
-from iluvatar_pxe.wire.tftp import (
+from iluvatar_pxe.servers.tftp.server import TftpServer, TransferReport
+from iluvatar_pxe.servers.tftp.session import OpenFile
+from iluvatar_pxe.settings.model import TftpSettings
+from iluvatar_pxe.wire.tftp.packet import (
     Ack,
     Data,
     Packet,

@@ -11,9 +11,9 @@ from typing import Any
 from support.fleets import INITRAMFS, KERNEL
 
 from iluvatar_pxe.lab.daemon import _environment
-from iluvatar_pxe.lab.namespace import DIRECTORY, Namespace
-from iluvatar_pxe.lab.network import INTERFACE, Network
 from iluvatar_pxe.lab.process import Process
+from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
+from iluvatar_pxe.lab.room.network import INTERFACE, Network
 
 HOME, OTHER = "10.77.0.2", "10.77.0.3"
 _READY_SECONDS = 60.0

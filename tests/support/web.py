@@ -14,20 +14,20 @@ from typing import Any, Self, TypeVar
 from support.ports import free_port
 from support.waiting import PATIENCE
 
+from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.host.interfaces import read_interface
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.servers.certificates import Certificates
-from iluvatar_pxe.servers.desk import Desk
-from iluvatar_pxe.servers.health import Health
-from iluvatar_pxe.servers.http import HttpServer
-from iluvatar_pxe.servers.http_connections import LIMITS, Limits
-from iluvatar_pxe.servers.interfaces import read_interface
-from iluvatar_pxe.servers.tickets import TicketOffice
-from iluvatar_pxe.settings import HttpSettings
+from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.tickets import TicketOffice
+from iluvatar_pxe.servers.http.connections import LIMITS, Limits
+from iluvatar_pxe.servers.http.server import HttpServer
+from iluvatar_pxe.settings.model import HttpSettings
+from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.wire.pxe import CpuArch
 
 CLIENT = IPv4Address("127.0.0.1")

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from support.tls import Given, fingerprint_of
 from support.waiting import until
 
-from iluvatar_pxe.servers import certificates as module
-from iluvatar_pxe.servers.certificates import Certificates
-from iluvatar_pxe.settings import HttpSettings
+from iluvatar_pxe.settings.model import HttpSettings
+from iluvatar_pxe.tls import certificates as module
+from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.tls.names import Names, names_of
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from support.rights import directory_for_nobody, without_root
 from support.tls import Given, fingerprint_of
 
 from iluvatar_pxe.errors import TlsError
-from iluvatar_pxe.settings import HttpSettings
+from iluvatar_pxe.settings.model import HttpSettings
 from iluvatar_pxe.tls.credential import Credential
 from iluvatar_pxe.tls.names import LOOPBACK
 from iluvatar_pxe.tls.sources import GivenSource, OwnSource, Source, open_source

@@ -1,0 +1,72 @@
+"""A machine as plain data, for JSON."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.bogus import is_bogus_serial, is_bogus_uuid
+from iluvatar_pxe.machines.model import Machine
+
+Data = dict[str, Any]
+
+
+def describe(machine: Machine, fleet: Fleet) -> Data:
+    """Return everything known of a machine; what a file of the fleet says of its place goes first.
+
+    Keys are those of the inventory's columns where there is one. Times are UTC, ISO 8601; what is not known is null.
+    """
+    return {
+        "id": str(machine.id),
+        **_place(machine, fleet),
+        "phase": machine.phase.value,
+        "intent": machine.wish.intent.value,
+        "intent_by": machine.wish.by or None,
+        "intent_why": machine.wish.why or None,
+        "conflict": machine.conflict or None,
+        "address": machine.address and str(machine.address),
+        "macs": list(machine.macs),
+        "claimed": list(machine.claimed),
+        "manufacturer": machine.manufacturer or None,
+        "product": machine.product or None,
+        "board": machine.board or None,
+        "serial": machine.serial or None,
+        "serial_is_bogus": bool(machine.serial) and is_bogus_serial(machine.serial),
+        "uuid": machine.uuid and str(machine.uuid),
+        "uuid_is_bogus": machine.uuid is not None and is_bogus_uuid(machine.uuid),
+        "arch": machine.arch and machine.arch.value,
+        "firmware": machine.firmware.value,
+        "boots": machine.generation,
+        "reached": machine.reached.label,
+        "furthest": machine.furthest.label,
+        "first_seen": utc(machine.first_seen),
+        "last_seen": utc(machine.last_seen),
+        "passing": machine.passing,
+    }
+
+
+def utc(moment: datetime) -> str:
+    """Return the spelling of a time in JSON and in the database."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _place(machine: Machine, fleet: Fleet) -> Data:
+    listed, given = listed_as(machine, fleet), machine.assignment
+    if listed:
+        role = listed.file.role or (given.role if given and given.layer == listed.file.layer else None)
+        return {
+            "name": listed.name,
+            "layer": listed.file.layer.value,
+            "role": role and role.value,
+            "rule": f"machines/{listed.name}.yaml",
+            "assigned_at": given and utc(given.at),
+            "listed": True,
+        }
+    return {
+        "name": given and given.name,
+        "layer": given and given.layer.value,
+        "role": given and given.role.value,
+        "rule": given and given.rule,
+        "assigned_at": given and utc(given.at),
+        "listed": False,
+    }

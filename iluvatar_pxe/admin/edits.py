@@ -1,0 +1,127 @@
+"""What becomes of a machine that a person changes; pure, so nothing here touches the inventory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.case import Context, case_of
+from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.fleet.dns import NOT_OF_MACHINES
+from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.states import ROLES, Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.provisioning.booter import sighting_of
+
+_LEADERS = {LayerName.ARDA: ("controlPlanes", "control plane"), LayerName.AINUR: ("servers", "server")}
+"""By layer, the key of its file that says how many machines lead, and what one is called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What somebody wants of a machine's place; None: as it is, or as the layer has it."""
+
+    name: str | None = None
+    layer: LayerName | None = None
+    role: Role | None = None
+
+
+def place_for(machine: Machine, wanted: Wanted, snapshot: Snapshot, fleet: Fleet, by: str) -> Place:
+    """Return the place that ``by`` wants for a machine; raises OperationError where it cannot have it."""
+    if listed := listed_as(machine, fleet):
+        why = "lists it, and the fleet beats what is set here; change that file"
+        raise OperationError(f"{listed.name}: machines/{listed.name}.yaml {why}")
+    layer = wanted.layer or (machine.assignment.layer if machine.assignment else None)
+    if layer is None:
+        raise OperationError(f"{machine.title}: it has no layer yet; add --layer ainur or --layer arda")
+    if layer not in fleet.layers:
+        raise OperationError(f"{layer}: the fleet has no layers/{layer}.yaml; create it")
+    _check_role(machine, layer, wanted.role, snapshot, fleet)
+    _check_free(machine, wanted.name, snapshot, fleet)
+    return Place(layer=layer, name=wanted.name, role=wanted.role, rule=f"set by {by}")
+
+
+def _check_role(
+    machine: Machine, layer: LayerName, role: Role | None, snapshot: Snapshot, fleet: Fleet
+) -> None:
+    """An installed machine keeps its layer and role, and a layer has no more leaders than it declares."""
+    if role and role not in ROLES[layer]:
+        roles = " or ".join(ROLES[layer])
+        raise OperationError(
+            f"{role}: no role of layer {layer}, whose machines are {roles}; give one of these"
+        )
+    given = machine.assignment
+    if given and given.layer is layer and role in {None, given.role}:
+        return
+    if given and case_of(sighting_of(machine), snapshot, fleet, Context()).is_installed:
+        remedy = f"first: iluvatar-pxe machines reinstall {machine.title}"
+        raise OperationError(f"{machine.title}: its role is installed on its disk; {remedy}")
+    if role and role.leads:
+        _check_leaders(machine, layer, snapshot, fleet)
+
+
+def _check_leaders(machine: Machine, layer: LayerName, snapshot: Snapshot, fleet: Fleet) -> None:
+    leading, _ = ROLES[layer]
+    others = [one.assignment for one in snapshot.by_id.values() if one.assignment and one.id != machine.id]
+    names = {one.name for one in others if (one.layer, one.role) == (layer, leading)}
+    names |= {one.name for one in fleet.listed if (one.file.layer, one.file.role) == (layer, leading)}
+    if len(names) >= fleet.layers[layer].leaders:
+        key, what = _LEADERS[layer]
+        have = f"{len(names)} {what}{'' if len(names) == 1 else 's'}"
+        says = f"and layers/{layer}.yaml says {key}: {fleet.layers[layer].leaders}"
+        raise OperationError(
+            f"{layer} has {have} already, {says}; raise that, or set another machine's role first"
+        )
+
+
+def _check_free(machine: Machine, name: str | None, snapshot: Snapshot, fleet: Fleet) -> None:
+    other = snapshot.named(name) if name else None
+    if name in NOT_OF_MACHINES:
+        raise OperationError(f"{name}: a name of the daemon's own in DNS; choose another")
+    if name in fleet.settings.records:
+        raise OperationError(f"{name}: a record of fleet.yaml has this name; choose another")
+    if name in fleet.names:
+        raise OperationError(f"{name}: machines/{name}.yaml has this name; choose another")
+    if other and other.id != machine.id:
+        raise OperationError(f"{name}: the machine {other.macs[0]} has this name; choose another")
+
+
+def declared_intent(machine: Machine, fleet: Fleet) -> str:
+    """Return in words what the file that lists a machine wants of it, where that is not to boot."""
+    listed = listed_as(machine, fleet)
+    if listed is None or listed.file.intent in {None, Intent.BOOT}:
+        return ""
+    return f"machines/{listed.name}.yaml says intent {listed.file.intent}"
+
+
+def check_undeclared(machine: Machine, fleet: Fleet) -> None:
+    """Raise OperationError where a file of the fleet says what is wanted of a machine."""
+    if why := declared_intent(machine, fleet):
+        raise OperationError(
+            f"{machine.title}: {why}, and the fleet beats what is set here; change that file"
+        )
+
+
+def with_phase(phase: Phase) -> Callable[[Machine], Machine]:
+    """Return the edit that says how far a machine has come, after which its attempts count anew."""
+    return lambda machine: replace(machine, phase=phase, attempts=Attempts())
+
+
+def with_wish(wish: Wish) -> Callable[[Machine], Machine]:
+    """Return the edit that says what is wanted of a machine."""
+    return lambda machine: replace(machine, wish=wish)
+
+
+def released(machine: Machine) -> Machine:
+    """Return the machine with nothing in its way that was put there here; a wish to install it again stays.
+
+    Where it was in doubt which hardware it is, what was told of that is forgotten, to be told anew.
+    """
+    if machine.wish.intent is not Intent.REINSTALL:
+        machine = replace(machine, wish=Wish())
+    if machine.phase is Phase.FAILED:
+        phase = Phase.ASSIGNED if machine.assignment else Phase.DISCOVERED
+        machine = replace(machine, phase=phase, attempts=Attempts())
+    if machine.conflict:
+        machine = replace(machine, conflict="", uuid=None, serial="", manufacturer="", product="")
+    return machine

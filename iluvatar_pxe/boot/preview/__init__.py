@@ -1,0 +1,1 @@
+"""What a next boot would be, and what a commit changes."""

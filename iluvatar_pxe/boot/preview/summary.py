@@ -1,0 +1,199 @@
+"""What the next boot of a machine comes to under a fleet, in words, and in what two such outlooks differ."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Any
+
+from iluvatar_pxe.boot.case import Case
+from iluvatar_pxe.boot.decide import Context
+from iluvatar_pxe.boot.plan import BootLocal, Chainload, Hold, Ignore, Plan, RunScript, ServePiFiles
+from iluvatar_pxe.boot.preview.next_boot import Foreseen, foresee
+from iluvatar_pxe.fleet.models import Fleet, ListedMachine
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Intent, LayerName, Role
+from iluvatar_pxe.wire.pxe import CpuArch, Platform
+
+_NO_MAC = "02:00:00:00:00:00"
+"""Stands for the MAC of a machine that was not seen, and whose file tells only its serial number and UUID."""
+_AT = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a place that is foreseen would be given; nothing of an outlook depends on it."""
+_BY_UEFI = dict.fromkeys((Firmware.UEFI_PXE, Firmware.UEFI_HTTP, Firmware.IPXE), Platform.UEFI)
+_PLATFORMS: Mapping[Firmware, Platform] = MappingProxyType({Firmware.BIOS_PXE: Platform.BIOS} | _BY_UEFI)
+_TOLD = ("firmware", "arch", "uuid", "serial", "manufacturer", "product", "board", "address")
+"""What is known of a machine is what it would tell again."""
+_WAITS: Mapping[type[Plan], str] = MappingProxyType({Hold: "is held", Ignore: "gets no answer"})
+_ROLES: Mapping[Role | None, str] = MappingProxyType({None: "auto", Role.CONTROLPLANE: "control plane"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a boot comes to: ``case`` is the machine as its firmware asks, ``plan`` the last one.
+
+    ``essence`` is ``words`` without who says so. ``told`` are further facts, each by what it is and what it is of: two
+    facts of different things are not compared. ``untold`` are those of which only that they changed may be said:
+    configurations have secrets in them.
+    """
+
+    case: Case
+    plan: Plan
+    words: str
+    essence: str
+    told: Mapping[tuple[str, str], str]
+    untold: Mapping[str, object]
+
+    @property
+    def stays(self) -> bool:
+        """Say whether it is installed and boots its disk, whatever else the fleet says of it."""
+        return self.case.is_installed and isinstance(self.plan, BootLocal)
+
+
+class Foresight:
+    """What any machine's next boot comes to under one fleet.
+
+    Of all others only those that lead bear upon what a machine boots, and only where its role is to be chosen; the names
+    that new machines would be given are not foreseen here. That keeps it quick where 10,000 are listed.
+    """
+
+    def __init__(self, fleet: Fleet, snapshot: Snapshot, context: Context) -> None:
+        """``snapshot`` has the machines that hold a place now."""
+        self._fleet = fleet
+        self._context = context
+        self._listed_leaders = tuple(one for one in fleet.listed if one.file.role and one.file.role.leads)
+        machines = snapshot.by_id.values()
+        self._leaders = Snapshot.of(one for one in machines if one.assignment and one.assignment.role.leads)
+
+    def of(self, machine: Machine | None, listed: ListedMachine | None) -> Outlook | None:
+        """Return the outlook of a machine, which may be otherwise than the inventory has it.
+
+        Of one that was not seen ``listed`` is all that is known; None where nothing is.
+        """
+        if machine:
+            own = self._fleet.machines((*machine.macs, *machine.claimed), machine.serial, machine.uuid)
+            return self._outlook(_as_seen(machine), [machine], own)
+        return self._outlook(_as_listed(listed), [], (listed,)) if listed else None
+
+    def _outlook(self, sighting: Sighting, own: Iterable[Machine], files: Sequence[ListedMachine]) -> Outlook:
+        asks_leaders = not files or files[0].file.role is None
+        near = {one.name: one for one in (*(self._listed_leaders if asks_leaders else ()), *files)}
+        fleet = replace(self._fleet, listed=tuple(near.values()))
+        snapshot = self._leaders if asks_leaders else Snapshot()
+        for machine in own:
+            snapshot = snapshot.with_machine(machine)
+        return _outlook(foresee(sighting, snapshot, fleet, self._context, _AT))
+
+
+def changes(old: Outlook | None, new: Outlook | None, *, but_for: type[Plan] | tuple[()] = ()) -> list[str]:
+    """Say what differs, each in a few words; nothing where one is not known, or has a plan of type ``but_for``."""
+    if old is None or new is None or isinstance(old.plan, but_for) or isinstance(new.plan, but_for):
+        return []
+    found = [] if old.essence == new.essence else [f"{old.words} → {new.words}"]
+    differing = [(key, fact) for key, fact in old.told.items() if new.told.get(key, fact) != fact]
+    found += [f"{key[0]} {fact} → {new.told[key]}" for key, fact in differing]
+    changed = [what for what, fact in old.untold.items() if new.untold.get(what, fact) != fact]
+    return found + [f"{what} changed" for what in changed]
+
+
+def role_words(role: Role | None) -> str:
+    """Return what a role is called; None is one that is to be chosen."""
+    return _ROLES.get(role) or str(role)
+
+
+def keys_of(listed: ListedMachine) -> dict[str, str]:
+    """Return what a file says that does not show by what its machine boots, each by the words to tell it with."""
+    file, match = listed.file, listed.file.match
+    cards = [*sorted(match.macs), *([f"serial {match.serial}"] if match.serial else [])]
+    return {
+        "": file.intent or Intent.BOOT,
+        "matched by": " and ".join(cards),
+        "address": str(file.address or "none"),
+        "patches": " and ".join(file.patches) or "none",
+    }
+
+
+def _as_seen(machine: Machine) -> Sighting:
+    told: Mapping[str, Any] = {key: getattr(machine, key) for key in _TOLD}
+    return _asking(Sighting(mac=machine.macs[0], **told))
+
+
+def _as_listed(listed: ListedMachine) -> Sighting:
+    """What belongs into layer ainur is taken for a Raspberry Pi, all else for a PC with UEFI."""
+    match = listed.file.match
+    firmware = Firmware.RASPBERRY_PI if listed.file.layer is LayerName.AINUR else Firmware.UEFI_PXE
+    mac = match.macs[0] if match.macs else _NO_MAC
+    return _asking(Sighting(mac=mac, firmware=firmware, serial=match.serial or "", uuid=match.uuid))
+
+
+def _asking(told: Sighting) -> Sighting:
+    """Every boot begins with a firmware, also that of a machine of which only Talos was seen."""
+    firmware = Firmware.UEFI_PXE if told.firmware is Firmware.TALOS else told.firmware
+    arch = told.arch or (CpuArch.ARM64 if firmware is Firmware.RASPBERRY_PI else CpuArch.X86_64)
+    client = f"{firmware} on {arch}"
+    return replace(told, firmware=firmware, arch=arch, platform=_PLATFORMS.get(firmware), client=client)
+
+
+def _outlook(foreseen: Sequence[Foreseen]) -> Outlook:
+    first, last = foreseen[0].decision, foreseen[-1].decision
+    case, plan = last.case, last.plan
+    words = _words(plan, case)
+    told = {("program", ""): first.plan.program} if isinstance(first.plan, Chainload) else {}
+    if any(one.given for one in foreseen) and not (case.listed and case.listed.file.role):
+        told["probably", ""] = role_words(case.role)  # other machines may come first
+    return Outlook(
+        case=first.case,
+        plan=plan,
+        words=words,
+        essence=words.replace(f": {case.source}", ":", 1),
+        told=told | _told(plan, case),
+        untold=_untold(plan, case),
+    )
+
+
+def _words(plan: Plan, case: Case) -> str:
+    if isinstance(plan, BootLocal):
+        return "boots its own disk"
+    if isinstance(plan, ServePiFiles):
+        return f"boots image {PurePosixPath(plan.folder).name}"
+    if not isinstance(plan, RunScript):
+        return f"{_WAITS[type(plan)]}: {plan.why}"
+    if plan.chain == "ipxe":
+        return f"runs script {case.options.script}"
+    return f"boots Talos {plan.values['version']}" if plan.chain == "talos" else f"boots chain {plan.chain}"
+
+
+def _told(plan: Plan, case: Case) -> dict[tuple[str, str], str]:
+    if isinstance(plan, BootLocal):
+        return {("local", ""): plan.method or "default"}
+    if isinstance(plan, RunScript) and plan.config is not None:
+        return {("configuration", str(case.role)): _configuration(case)}
+    return {}
+
+
+def _untold(plan: Plan, case: Case) -> dict[str, object]:
+    if isinstance(plan, ServePiFiles):
+        image = PurePosixPath(plan.folder).name
+        return {
+            f"its boot files of image {image}": plan.files,
+            "its config.txt": plan.config_lines,
+            "its kernel arguments": plan.kernel_args,
+        }
+    if not isinstance(plan, RunScript):
+        return {}
+    if plan.chain != "talos" or case.fleet.arda is None:
+        return {f"its script {case.options.script}": plan.values.get("script")}
+    layer = case.fleet.arda.talos
+    return {
+        f"its configuration {_configuration(case)}": plan.config,
+        "its schematic": layer.schematic,
+        "its kernel arguments": layer.extra_kernel_args,
+    }
+
+
+def _configuration(case: Case) -> str:
+    """Return the path of the machine configuration, empty where there is none; see ``chains.talos``."""
+    layer = case.fleet.arda
+    of_layer = layer.config.get(case.role, "") if layer and case.role else ""
+    return case.options.config or of_layer

@@ -1,0 +1,190 @@
+"""Asking for a change: the daemon where one runs, else the database itself."""
+
+import asyncio
+import http.client
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from iluvatar_pxe.admin.operations import Answer, Operations
+from iluvatar_pxe.admin.requests import Request, request_of
+from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.errors import (
+    ControlError,
+    FleetError,
+    OperationError,
+    RepositoryError,
+    ServerError,
+    UsageError,
+)
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.gitops.reading import fleet_in_force
+from iluvatar_pxe.host.lock import lock_directory
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.machines.fingerprint import plain_text
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
+from iluvatar_pxe.servers.control import CLAIM, STATE, caller, directory_mark
+from iluvatar_pxe.servers.http.routes.api import REQUEST_SECONDS
+from iluvatar_pxe.settings.model import Settings
+
+ANSWER_SECONDS = REQUEST_SECONDS + 5
+"""How long the daemon may be silent."""
+LOCK_SECONDS = 5.0
+"""How long to wait for a daemon that is starting or stopping, or for another command."""
+_PAUSE = 0.1
+
+
+def change(settings: Settings, kind: type[Request], **fields: Any) -> Answer:
+    """Have the daemon do it, or do it here when none runs, with the state directory locked against one.
+
+    Raises UsageError for fields that cannot be, else ControlError, OperationError, InventoryError or FleetError.
+    """
+    try:
+        request = request_of(kind, fields)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        answer = ask_daemon(settings.control_socket, settings.state_directory, request)
+        if answer is not None:
+            return answer
+        if _lock(settings, deadline):
+            return asyncio.run(_directly(settings, request))
+        time.sleep(_PAUSE)
+
+
+def ask_daemon(
+    path: Path, state_directory: Path, request: Request, patience: float = ANSWER_SECONDS
+) -> Answer | None:
+    """Ask the daemon that listens at ``path``, or return None when none does.
+
+    Raises OperationError with what it refuses, also because its state directory is another one, and ControlError
+    when it does not answer within ``patience`` seconds.
+    """
+    connection = _Connection(path, patience)
+    try:
+        return _exchange(connection, state_directory, request)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except PermissionError as error:
+        raise ControlError(f"{path}: closed to this user; try it with sudo") from error
+    except TimeoutError as error:
+        text = f"{path}: no answer for {patience:g} s; see the daemon's log, or start it again"
+        raise ControlError(text) from error
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
+        raise ControlError(
+            f"{path}: no answer that makes sense ({printable(str(error))}); see the daemon's log"
+        ) from error
+    finally:
+        connection.close()
+
+
+def ask_running(settings: Settings, request: Request) -> Answer:
+    """Ask the daemon for what only one that runs knows; raises ControlError where none does, else as ``ask_daemon``."""
+    answer = ask_daemon(settings.control_socket, settings.state_directory, request)
+    if answer is None:
+        remedy = "start it: sudo systemctl start iluvatar-pxe, or iluvatar-pxe serve"
+        raise ControlError(f"{settings.control_socket}: no daemon listens there; {remedy}")
+    return answer
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path, patience: float) -> None:
+        super().__init__("localhost", timeout=patience)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _exchange(connection: _Connection, state_directory: Path, request: Request) -> Answer:
+    fields = request.model_dump(mode="json", exclude_none=True)
+    named = {key: fields.pop(key) for key in list(fields) if f"{{{key}}}" in request.route}
+    path = request.route.format_map({key: quote(value, safe="") for key, value in named.items()})
+    headers = {"Content-Type": "application/json", STATE: directory_mark(state_directory)}
+    if claim := plain_text(os.environ.get("SUDO_USER", "")):
+        headers[CLAIM] = claim
+    connection.request(request.method, path, json.dumps(fields), headers)
+    response = connection.getresponse()
+    answer: Any = json.loads(response.read())
+    if not isinstance(answer, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - a fault of the answer, not of a caller
+    if response.status != http.client.OK:
+        raise OperationError(str(answer.get("error", f"status {response.status}")))
+    return answer
+
+
+def _lock(settings: Settings, deadline: float) -> bool:
+    """Lock out every daemon until this process ends; False when one has the lock, or another command."""
+    directory = settings.state_directory
+    if not directory.is_dir():
+        remedy = "start the daemon first, or name its settings with --config (and try sudo)"
+        raise ControlError(f"{directory}: no daemon has run here; {remedy}")
+    try:
+        lock_directory(directory)
+    except ServerError as error:
+        if not isinstance(error.__cause__, BlockingIOError):
+            raise
+        if time.monotonic() > deadline:
+            text = f"{directory}: a daemon uses it, but none listens at {settings.control_socket}"
+            raise ControlError(f"{text}; try again, with the settings that the daemon has") from error
+        return False
+    return True
+
+
+async def _directly(settings: Settings, request: Request) -> Answer:
+    fleet = await _fleet(settings)
+    by = caller(os.geteuid(), os.environ.get("SUDO_USER", ""))
+    inventory = Inventory(settings.database_url)
+    await inventory.open()
+    try:
+        return await request.carry_out(Operations(inventory, fleet, _assigner(settings, inventory)), by)
+    finally:
+        await inventory.close()
+
+
+async def _fleet(settings: Settings) -> Callable[[], Fleet]:
+    """Return what gives the fleet in force, or raises why there is none: not everything asks for it."""
+    try:
+        fleet = await fleet_in_force(settings)
+    except (FleetError, RepositoryError) as caught:
+        error = caught
+
+        def refuse() -> Fleet:
+            raise error
+
+        return refuse
+    return lambda: fleet
+
+
+def _assigner(settings: Settings, inventory: Inventory) -> Assigner:
+    decided_here = settings.fleet_repository is None or settings.fleet.read_only
+    return DatabaseAssigner(inventory) if decided_here else _DaemonsBusiness()
+
+
+class _DaemonsBusiness:
+    """Names and roles are given by commits, which nobody makes while no daemon runs."""
+
+    hindrance = ""
+
+    def urge(self) -> None:
+        """Nobody waits."""
+
+    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
+        """Refuse it."""
+        del machine_id, place, fleet
+        raise OperationError(
+            "names and roles are committed to the fleet's repository by the daemon; start it first"
+        )

@@ -1,0 +1,66 @@
+"""``iluvatar-pxe fleet``: the declared state, and its repository."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iluvatar_pxe.cli.fleet import repositories, tokens
+from iluvatar_pxe.cli.fleet.diff import diff
+from iluvatar_pxe.cli.fleet.keys import argocd, init, recover
+from iluvatar_pxe.cli.options import ConfigOption, settings_for
+from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.gitops.prepare import repository_of
+from iluvatar_pxe.gitops.reading import fleet_at, fleet_in_force
+from iluvatar_pxe.settings.model import Settings
+
+app = typer.Typer(no_args_is_help=True)
+app.command()(init)
+app.command()(diff)
+app.command()(recover)
+app.command()(argocd)
+app.add_typer(tokens.app, name="token")
+app.add_typer(repositories.app, name="repository")
+
+
+@app.callback()
+def fleet() -> None:
+    """Look at the declared state, and after the repository that it lies in."""
+
+
+@app.command()
+def validate(
+    directory: Annotated[
+        Path | None, typer.Argument(help="The fleet. Default: the newest that the settings name.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Check a fleet's files; exits 1 after naming everything that is wrong, with file and line."""
+    settings = settings_for(config)
+    place = str(directory) if directory else settings.fleet_place
+    try:
+        declared = read_fleet(directory) if directory else asyncio.run(_newest(settings))
+    except FleetError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{printable(place)}: valid: {_summary(declared)}")
+
+
+async def _newest(settings: Settings) -> Fleet:
+    repository = repository_of(settings)
+    if repository and repository.path.exists():
+        return await fleet_at(repository, repository.ref)
+    return await fleet_in_force(settings)
+
+
+def _summary(fleet: Fleet) -> str:
+    layers = f"layers {' and '.join(fleet.layers)}" if fleet.layers else "no layers"
+    return f"{_count(fleet.listed, 'machine')}, {_count(fleet.settings.rules, 'rule')}, {layers}"
+
+
+def _count(things: tuple[object, ...], what: str) -> str:
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"

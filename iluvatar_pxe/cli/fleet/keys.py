@@ -1,0 +1,154 @@
+"""``iluvatar-pxe fleet init``, ``recover`` and ``argocd``: the repository, and the keys to it."""
+
+import asyncio
+import os
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iluvatar_pxe.cli.fleet.argocd_manifests import argocd_manifests
+from iluvatar_pxe.cli.fleet.repositories import secure_url
+from iluvatar_pxe.cli.options import ConfigOption, settings_for
+from iluvatar_pxe.cli.tables import say
+from iluvatar_pxe.errors import RepositoryError, SealError, UsageError
+from iluvatar_pxe.gitops.origin import Home, HostedHome
+from iluvatar_pxe.gitops.prepare import prepare
+from iluvatar_pxe.gitops.publish import publish
+from iluvatar_pxe.gitops.repository.remote import Remote
+from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE, FirstKeys, enlisting_of, make_first_keys
+from iluvatar_pxe.gitops.secrets.recover import recovery
+from iluvatar_pxe.gitops.secrets.sealing import SEALED, daemon_key, key_of
+from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
+from iluvatar_pxe.gitops.take_over import take_over
+from iluvatar_pxe.settings.model import HOSTED, Settings
+from iluvatar_pxe.settings.values import is_git_url
+from iluvatar_pxe.tls.authority import open_authority
+
+
+class Layer(StrEnum):
+    """Whose cluster it is that Argo CD runs in."""
+
+    AINUR = "ainur"
+    ARDA = "arda"
+
+
+def init(
+    *,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="REPOSITORY", help="Begin with another's history: a lost Pi's clone or mirror."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Make the fleet's repository where there is none, and the owner's keys, which are shown only this once."""
+    settings = settings_for(config)
+    keys = asyncio.run(_init(settings, source))
+    say([f"The fleet is {settings.fleet_place}", ""])
+    if settings.fleet.source == HOSTED:
+        url = secure_url(settings, "fleet")
+        local = f"http://127.0.0.1:{settings.http.port}/git/fleet.git"
+        say([f"  git clone {url}", f"  git clone {local}   # on this host", ""])
+    say(
+        keys.lines()
+        or ["Its keys were shown before. For another token: iluvatar-pxe fleet token add NAME --write"]
+    )
+
+
+def recover(
+    key: Annotated[
+        Path, typer.Option("--key", help="File with the owner's recovery key; - for standard input.")
+    ],
+    config: ConfigOption = None,
+) -> None:
+    """On a new host: let its daemon open what is sealed in the repository, by the owner's recovery key."""
+    settings = settings_for(config)
+    opened = asyncio.run(_recover(settings, _text(key), str(key)))
+    if opened:
+        say([f"This host opens every sealed file of the fleet now: {', '.join(opened)}"])
+    else:
+        say(
+            [
+                "Nothing is sealed in this fleet. A lost Pi's is brought back by: iluvatar-pxe fleet init --from REPOSITORY"
+            ]
+        )
+
+
+def argocd(
+    layer: Annotated[Layer, typer.Argument(help="In whose cluster Argo CD runs.")],
+    config: ConfigOption = None,
+) -> None:
+    """Print what Argo CD needs to follow the fleet's repository: its own read token, our CA, and the app of apps.
+
+    Pipe it into kubectl apply. A token that was printed before is worth nothing from then on.
+    """
+    settings = settings_for(config)
+    if settings.fleet.source != HOSTED:
+        raise UsageError(
+            "[fleet] source: the repository is not hosted here; give Argo CD its own right where it is"
+        )
+    name = f"argocd-{layer}"
+    tokens = Tokens(settings.repositories)
+    if any(one.name == name for one in tokens.all()):
+        tokens.revoke(name)
+    token = tokens.add(name, Right.READ)
+    given = settings.http.tls_certificate
+    authority = (
+        ""
+        if given
+        else open_authority(
+            settings.state_directory / "tls", os.uname().nodename, datetime.now(UTC)
+        ).document.decode()
+    )
+    say(argocd_manifests(layer, secure_url(settings, "fleet"), settings.fleet.branch, token, authority))
+
+
+async def _init(settings: Settings, source: str | None) -> FirstKeys:
+    home = await _home(settings)
+    if source is not None:
+        if not isinstance(home, HostedHome):
+            raise UsageError(
+                "[fleet] source: is a repository elsewhere already; --from is for one that is hosted here"
+            )
+        place = source if is_git_url(source) else str(Path(source).absolute())  # noqa: ASYNC240 - asks no disk
+        await take_over(home.repository, Remote.of(place, settings.fleet, settings.state_directory))
+    return await make_first_keys(settings, home, shown=True)
+
+
+async def _recover(settings: Settings, text: str, name: str) -> tuple[str, ...]:
+    owner = key_of(text, name)
+    home = await _home(settings)
+    own = await asyncio.to_thread(daemon_key, settings.state_directory / KEY_FILE)
+    enlisting = await enlisting_of(settings)
+    revision = await publish(home, lambda newest: recovery(newest, enlisting, own, owner))
+    return tuple(path for path in revision.tree.texts if path.endswith(SEALED))
+
+
+async def _home(settings: Settings) -> Home:
+    state = settings.state_directory
+    try:
+        await asyncio.to_thread(state.mkdir, mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise RepositoryError(f"{state}: cannot be created: {error.strerror}; try it with sudo") from error
+    home = await prepare(settings)
+    if home is None:
+        raise UsageError(
+            f"[fleet] source: {settings.fleet.source} is a plain directory, which is in no repository"
+        )
+    return home
+
+
+def _text(file: Path) -> str:
+    if str(file) == "-":
+        return sys.stdin.read()
+    try:
+        return file.read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise SealError(
+            f"{file}: cannot be read: {error.strerror}; name the file with the recovery key"
+        ) from error

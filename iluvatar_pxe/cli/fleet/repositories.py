@@ -1,0 +1,65 @@
+"""``iluvatar-pxe fleet repository``: what is hosted here besides the fleet."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.tables import say, say_json, table, terminal_width
+from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.gitops.repository.hosting import SUFFIX, host, hosted_names, repository_path
+from iluvatar_pxe.host.interfaces import find_interfaces
+from iluvatar_pxe.settings.model import Settings
+
+_HEADINGS = (("REPOSITORY",), ("DIRECTORY",), ("URL",))
+
+app = typer.Typer(no_args_is_help=True, help="Host Git repositories of your own beside the fleet's.")
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its URL then ends in /git/NAME.git.")],
+    *,
+    branch: Annotated[str, typer.Option(help="What a clone checks out.")] = "main",
+    config: ConfigOption = None,
+) -> None:
+    """Make an empty repository, also while the daemon runs. One that is there is configured anew, and keeps all it has."""
+    settings = settings_for(config)
+    path = repository_path(settings.repositories, name)
+    if path == settings.fleet_repository:
+        raise UsageError(f"{name} is the fleet's own repository; that is made by 'iluvatar-pxe fleet init'")
+    asyncio.run(host(path, branch, checked=False, max_push=settings.git.max_push))
+    say([f"{path} is hosted as {secure_url(settings, name)}"])
+
+
+@app.command("list")
+def list_repositories(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Name the repositories that are hosted here."""
+    settings = settings_for(config)
+    rows = [
+        {
+            "name": name,
+            "directory": str(settings.repositories / f"{name}{SUFFIX}"),
+            "url": secure_url(settings, name),
+        }
+        for name in hosted_names(settings.repositories)
+    ]
+    if as_json:
+        say_json(rows)
+    elif rows:
+        cells = [[(value,) for value in row.values()] for row in rows]
+        say(table(_HEADINGS, cells, terminal_width(), (1, 2)))
+    else:
+        say(["No repositories are hosted here. 'iluvatar-pxe fleet repository add NAME' makes one."])
+
+
+def secure_url(settings: Settings, name: str) -> str:
+    """Return the URL of a repository for everybody, by this host's address where it has one."""
+    try:
+        interfaces = find_interfaces(settings.network.interfaces).interfaces
+    except OSError:
+        interfaces = ()
+    address = str(interfaces[0].address) if interfaces else os.uname().nodename
+    return f"https://{address}:{settings.http.tls_port}/git/{name}{SUFFIX}"

@@ -1,0 +1,143 @@
+"""``iluvatar-pxe machines``: the inventory, and what people change in it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from iluvatar_pxe.admin.describe import describe
+from iluvatar_pxe.admin.requests import Forget, Hold, Merge, Reinstall, Release, Request, SetPlace, Split
+from iluvatar_pxe.cli.daemon import change
+from iluvatar_pxe.cli.machines.listing import machine_lines, order
+from iluvatar_pxe.cli.machines.page import boots_data, page_lines, plan_data
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption, YesOption, make_sure, settings_for
+from iluvatar_pxe.cli.tables import say, say_json, terminal_width
+from iluvatar_pxe.cli.view import View
+from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.machines.states import LayerName, Phase, Role
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, a MAC, or the beginning of an id.")]
+
+app = typer.Typer(no_args_is_help=True, help="Show machines and change what is wanted of them.")
+
+
+@app.command("list")
+def list_machines(
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Also what only asked for a boot by DHCP.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List all machines."""
+    view = View.read(settings_for(config))
+    machines = [describe(one, view.fleet) for one in view.snapshot.by_id.values()]
+    if as_json:
+        shown = [one for one in machines if every or not one["passing"]]
+        say_json(sorted(shown, key=order))
+    else:
+        say(machine_lines(machines, datetime.now(UTC), terminal_width(), every=every))
+
+
+@app.command()
+def show(
+    name: Name,
+    *,
+    boots: Annotated[int, typer.Option(min=0, help="How many of the last boots.")] = 3,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show everything known of a machine, its last boots, and what it boots next and why."""
+    view = View.read(settings_for(config))
+    machine = view.find(name)
+    page = (
+        describe(machine, view.fleet)
+        | plan_data(view.decide(machine))
+        | boots_data(view.boots(machine, boots))
+    )
+    if as_json:
+        say_json(page)
+    else:
+        say(page_lines(page, datetime.now(UTC), terminal_width()))
+
+
+@app.command("set")
+def set_machine(
+    machine: Name,
+    *,
+    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+    layer: Annotated[LayerName | None, typer.Option(help="Another layer.")] = None,
+    role: Annotated[Role | None, typer.Option(help="Another role.")] = None,
+    phase: Annotated[Phase | None, typer.Option(help="How far it has come.")] = None,
+    intent: Annotated[
+        Literal["boot", "local", "ignore"] | None, typer.Option(help="What is wanted of it.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Change a machine's place, if no file of the fleet lists it; or its phase or intent."""
+    wanted = {"name": name, "layer": layer, "role": role, "phase": phase, "intent": intent}
+    if not any(wanted.values()):
+        raise UsageError("nothing to change; add --name, --layer, --role, --phase or --intent")
+    _change(config, SetPlace, machine=machine, **wanted)
+
+
+@app.command()
+def hold(
+    name: Name,
+    *,
+    why: Annotated[str, typer.Option(help="A reason, for its screen.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Have a machine wait at its next boot."""
+    _change(config, Hold, machine=name, why=why)
+
+
+@app.command()
+def release(name: Name, *, config: ConfigOption = None) -> None:
+    """Let a machine go on that is held, was refused, has failed, or is taken for another."""
+    _change(config, Release, machine=name)
+
+
+@app.command()
+def reinstall(name: Name, *, config: ConfigOption = None) -> None:
+    """Install a machine again at its next boot."""
+    _change(config, Reinstall, machine=name)
+
+
+@app.command()
+def forget(name: Name, *, yes: YesOption = False, config: ConfigOption = None) -> None:
+    """Remove a machine and its boots from the inventory."""
+    settings = settings_for(config)
+    view = View.read(settings)
+    machine = view.find(name)
+    given = None if listed_as(machine, view.fleet) else machine.assignment
+    stays = f" Its name stays taken until reuseNames of layers/{given.layer}.yaml lists it." if given else ""
+    make_sure(f"Forget {machine.title} ({', '.join(machine.macs)}) and its boots?{stays}", yes=yes)
+    say([change(settings, Forget, machine=str(machine.id))["message"] + "." + stays])
+
+
+@app.command()
+def merge(
+    name: Name,
+    other: Annotated[str, typer.Argument(help="What is really the same machine.")],
+    *,
+    config: ConfigOption = None,
+) -> None:
+    """Make one machine of two."""
+    _change(config, Merge, machine=name, other=other)
+
+
+@app.command()
+def split(
+    name: Name,
+    mac: Annotated[str, typer.Argument(help="The card that belongs to another machine.")],
+    *,
+    config: ConfigOption = None,
+) -> None:
+    """Make a machine of its own of one card."""
+    _change(config, Split, machine=name, mac=mac)
+
+
+def _change(config: Path | None, kind: type[Request], **fields: Any) -> None:
+    say([change(settings_for(config), kind, **fields)["message"]])

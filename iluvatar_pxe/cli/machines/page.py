@@ -1,0 +1,154 @@
+"""The page of ``machines show``: everything about one machine."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from iluvatar_pxe.admin.describe import Data, utc
+from iluvatar_pxe.boot.decide import Decision
+from iluvatar_pxe.boot.plan import (
+    AssignFirst,
+    BootLocal,
+    Chainload,
+    CountDown,
+    Hold,
+    Ignore,
+    Plan,
+    RunScript,
+    ServePiFiles,
+)
+from iluvatar_pxe.cli.tables import Cell, ago, fields, table
+from iluvatar_pxe.inventory.database.history import BootRecord
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import BootEvent
+
+_EVENT_COLUMNS = (("at (UTC)",), ("stage",), ("what",), ("size",), ("why",))
+_EVENT_FOLDING = (2, 4)
+_WORDS: Mapping[type[Plan], str] = MappingProxyType(
+    {
+        Ignore: "gets no answer",
+        BootLocal: "boots its own disk",
+        Hold: "waits",
+        AssignFirst: "is given its place, and boots",
+    }
+)
+
+
+def plan_data(decision: Decision) -> Data:
+    """Return what a machine would be served, why, and what each step of the decision found."""
+    steps = [{"step": step, "found": found} for step, found in decision.findings]
+    return {"plan": {"what": plan_words(decision.plan), "why": decision.plan.why, "steps": steps}}
+
+
+def plan_words(plan: Plan) -> str:
+    """Say in a few words what a plan comes to."""
+    if isinstance(plan, Chainload):
+        return f"runs {plan.program}"
+    if isinstance(plan, RunScript | ServePiFiles):
+        return f"boots chain {plan.chain}"
+    if isinstance(plan, CountDown):
+        return f"counts down {plan.seconds} s, and joins unless a key is pressed"
+    return _WORDS[type(plan)]
+
+
+def boots_data(boots: Sequence[BootRecord]) -> Data:
+    """Return what happened in each boot, stage by stage."""
+    return {
+        "last_boots": [
+            {
+                "boot": boot.generation,
+                "started_at": utc(boot.started),
+                "reached": boot.reached.label,
+                "events": [_event(event) for event in boot.events],
+            }
+            for boot in boots
+        ]
+    }
+
+
+def _event(event: BootEvent) -> Data:
+    return {
+        "at": utc(event.at),
+        "stage": event.stage.label if isinstance(event.stage, Stage) else event.stage.value,
+        "detail": event.detail or None,
+        "cause": event.cause or None,
+        "bytes": event.bytes,
+        "milliseconds": event.milliseconds,
+    }
+
+
+def page_lines(page: Data, now: datetime, width: int | None) -> Iterator[str]:
+    """Lay out a machine's data, plan and boots."""
+    plan = page["plan"]
+    yield page["name"] or page["macs"][0]
+    for heading, rows in (
+        ("Identity", _identity(page)),
+        ("Place", _place(page, now)),
+        ("Next boot", {"plan": plan["what"], "why": plan["why"]}),
+        ("What was considered before", {one["step"]: one["found"] for one in plan["steps"][:-1]}),
+    ):
+        yield ""
+        yield heading
+        yield from fields(rows, width)
+    for boot in page["last_boots"]:
+        yield ""
+        yield f"Boot {boot['boot']} of {page['boots']}, {_moment(boot['started_at'])}: reached {boot['reached']}"
+        if events := [_event_row(event) for event in boot["events"]]:
+            yield from table(_EVENT_COLUMNS, events, width, _EVENT_FOLDING)
+
+
+def _identity(page: Data) -> dict[str, str]:
+    doubt = " (many machines have this one: tells nothing)"
+    return {
+        "id": page["id"],
+        "MACs": ", ".join(page["macs"]),
+        "lists too": ", ".join(page["claimed"]),
+        "UUID": (page["uuid"] or "") + doubt * page["uuid_is_bogus"],
+        "serial": (page["serial"] or "") + doubt * page["serial_is_bogus"],
+        "make": page["manufacturer"] or "",
+        "product": page["product"] or "",
+        "board": page["board"] or "",
+        "firmware": ", ".join(filter(None, (page["firmware"], page["arch"]))),
+        "address": page["address"] or "",
+    }
+
+
+def _place(page: Data, now: datetime) -> dict[str, str]:
+    place = f"{page['role'] or 'role not chosen yet'} of {page['layer']}" if page["layer"] else "none yet"
+    assigned = f", on {_moment(page['assigned_at'])}" if page["assigned_at"] else ""
+    asked = ": ".join(filter(None, (page["intent_by"], page["intent_why"])))
+    return {
+        "place": place,
+        "given by": f"{page['rule']}{assigned}" if page["rule"] else "",
+        "phase": page["phase"],
+        "intent": page["intent"] + (f" ({asked})" if asked else ""),
+        "conflict": page["conflict"] or "",
+        "to settle": _settling(page) if page["conflict"] else "",
+        "seen": f"first {_moment(page['first_seen'])}, last {_ago(page['last_seen'], now)}",
+        "reached": f"{page['reached']}; in any boot: {page['furthest']}",
+    }
+
+
+def _settling(page: Data) -> str:
+    title = page["name"] or page["macs"][0]
+    return (
+        f"if it is what it says now: iluvatar-pxe machines release {title}; "
+        f"if a card belongs to another machine: iluvatar-pxe machines split {title} MAC; "
+        f"if both are one machine: iluvatar-pxe machines merge {title} OTHER"
+    )
+
+
+def _event_row(event: dict[str, Any]) -> list[Cell]:
+    size = f"{event['bytes']:,} B in {event['milliseconds']:.0f} ms" if event["bytes"] else ""
+    at = datetime.fromisoformat(event["at"]).astimezone(UTC)
+    texts = (f"{at:%m-%d %H:%M:%S}", event["stage"], event["detail"] or "", size, event["cause"] or "")
+    return [(text,) for text in texts]
+
+
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _ago(text: str, now: datetime) -> str:
+    return ago(datetime.fromisoformat(text), now)

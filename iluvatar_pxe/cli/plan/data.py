@@ -1,0 +1,126 @@
+"""What a boot would come to, as plain data for JSON and for the page of ``plan``."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from iluvatar_pxe.boot.case import Case, asker_of
+from iluvatar_pxe.boot.chains.raspberry_pi import LARGEST_FILE
+from iluvatar_pxe.boot.decide import Decision
+from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Plan, RunScript, ServePiFiles
+from iluvatar_pxe.boot.preview.next_boot import Foreseen, with_boot_files
+from iluvatar_pxe.boot.rules import Asker, title, why_not
+from iluvatar_pxe.cli.machines.page import plan_words
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Assignment
+from iluvatar_pxe.replies.ipxe import Shown, machine_script
+from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.replies.masking import mask_configuration, masked
+from iluvatar_pxe.replies.raspberry_pi import config_txt
+
+Data = dict[str, Any]
+SizeOf = Callable[[str], int | None]
+"""Returns the octets of a boot file by its logical name, or None where it is missing."""
+
+
+def plan_data(foreseen: Sequence[Foreseen], links: Links, size_of: SizeOf) -> Data:
+    """Return everything that ``plan`` shows of a boot: the machine, the rules, every decision, and what is served."""
+    first, last = foreseen[0].decision, foreseen[-1].decision
+    asker = asker_of(first.case.sighting, first.case.machine, first.case.arch)
+    return {
+        "machine": _machine(first.case, asker),
+        "rules": _rules(first.case, asker),
+        "stages": [_stage(one, links, size_of) for one in foreseen],
+        "files": [_file(name, size_of(name), last.plan) for name in _boot_files(last, links)],
+        "config": _config(last),
+        "boots": isinstance(last.plan, RunScript | ServePiFiles | BootLocal),
+    }
+
+
+def _machine(case: Case, asker: Asker) -> Data:
+    machine, listed, given = case.machine, case.listed, case.assignment
+    return {
+        "title": case.title,
+        "macs": list(machine.macs if machine else (case.sighting.mac,)),
+        "seen": machine is not None,
+        "boots": machine.generation if machine else 0,
+        "phase": machine.phase.value if machine else None,
+        "intent": machine.wish.intent.value if machine else None,
+        "manufacturer": asker.manufacturer or None,
+        "product": asker.product or None,
+        "serial": asker.serial or None,
+        "listed": listed is not None,
+        "layer": case.layer if listed or given else None,
+        "role": case.role if listed or given else None,
+        "given_by": case.source if listed else (given.rule if given else None),
+        "firmware": case.sighting.firmware.value,
+        "arch": case.arch.value,
+    }
+
+
+def _file(name: str, octets: int | None, plan: Plan) -> Data:
+    too_large = isinstance(plan, ServePiFiles) and (octets or 0) > LARGEST_FILE
+    return {"name": name, "bytes": octets, "too_large": too_large}
+
+
+def _rules(case: Case, asker: Asker) -> list[Data]:
+    return [
+        {"rule": title(number, rule), "why_not": why_not(rule, asker) or None}
+        for number, rule in enumerate(case.fleet.settings.rules, 1)
+    ]
+
+
+def _stage(foreseen: Foreseen, links: Links, size_of: SizeOf) -> Data:
+    decision = foreseen.decision
+    plan, sighting = decision.plan, decision.case.sighting
+    program = plan.program if isinstance(plan, Chainload) else None
+    return {
+        "asks": sighting.firmware.value,
+        "steps": [{"step": step, "found": found} for step, found in decision.findings],
+        "plan": type(plan).__name__,
+        "answer": plan_words(plan),
+        "why": plan.why,
+        "program": program and {"name": program, "bytes": size_of(program)},
+        "given": _given(plan, foreseen.given),
+        "script": _script(masked(plan), sighting, links) or None,
+    }
+
+
+def _given(plan: Plan, given: Assignment | None) -> Data | None:
+    """Other machines may come first, and take the name or the role."""
+    if given is None or not isinstance(plan, AssignFirst):
+        return None
+    certain = plan.place.name is not None and plan.place.role is not None
+    return {"name": given.name, "layer": given.layer.value, "role": given.role.value, "certain": certain}
+
+
+def _script(plan: Plan, sighting: Sighting, links: Links) -> str:
+    """Return the script that iPXE would be served, with ``TICKET`` for the ticket, or a Pi's ``config.txt``."""
+    if isinstance(plan, ServePiFiles):
+        return config_txt(plan)
+    if sighting.firmware is not Firmware.IPXE or not isinstance(plan, Shown):
+        return ""
+    return machine_script(plan, sighting, links, "TICKET")
+
+
+def _boot_files(last: Decision, links: Links) -> list[str]:
+    """Return the boot files that the last script fetches, or would fetch if they were there; a Pi's but for overlays."""
+    if isinstance(last.plan, ServePiFiles):
+        folder = last.plan.folder
+        return [f"{folder}/{file}" for file in sorted(last.plan.files) if not file.startswith("overlays/")]
+    wanted = last if isinstance(last.plan, RunScript) else with_boot_files(last)
+    if not isinstance(wanted.plan, RunScript):
+        return []
+    names = re.findall(
+        re.escape(links.asset("")) + r"(\S+)", _script(wanted.plan, wanted.case.sighting, links)
+    )
+    return list(dict.fromkeys(names))
+
+
+def _config(last: Decision) -> Data | None:
+    text = last.plan.config if isinstance(last.plan, RunScript) else None
+    if text is None:
+        return None
+    texts = last.case.fleet.texts
+    file = next(path for path, known in texts.items() if known is text)
+    return {"file": file, "bytes": len(text.encode()), "text": mask_configuration(text)}

@@ -1,0 +1,128 @@
+"""The page of ``plan``: who it is, what is assumed, and stage by stage what is found and served."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from iluvatar_pxe.cli.plan.data import Data
+
+_WIDTH = 80
+_LABEL = 12
+
+
+def page_lines(page: Data) -> Iterator[str]:
+    """Lay out a plan's data in lines of 80 columns, but for what is not to be broken: scripts, names of files."""
+    machine = page["machine"]
+    yield machine["title"]
+    yield from _fields(_identity(machine))
+    yield from ("", "Assumed")
+    yield from _fields(page["assumed"])
+    yield from ("", "Rules of fleet.yaml" + ": not asked, because a file lists it" * machine["listed"])
+    yield from _rules(page["rules"])
+    yield from _stages(page["stages"])
+    if page["files"]:
+        yield from ("", "Boot files")
+        yield from map(_file, page["files"])
+    if config := page["config"]:
+        yield from ("", f"Configuration: {config['file']}, {config['bytes']:,} bytes, without its secrets")
+        yield from _indented(config["text"])
+    yield from ("", f"In the end it {page['stages'][-1]['answer']}.")
+
+
+def _identity(machine: Data) -> dict[str, str]:
+    place = f"{machine['role'] or 'role not chosen yet'} of {machine['layer']}, by {machine['given_by']}"
+    return {
+        "MACs": ", ".join(machine["macs"]),
+        "place": place if machine["layer"] else "none yet: no file lists it, and it was given none",
+        "seen": _seen(machine),
+        "make": " ".join(filter(None, (machine["manufacturer"], machine["product"], machine["serial"]))),
+        "asks as": f"{machine['firmware']} on {machine['arch']}",
+    }
+
+
+def _seen(machine: Data) -> str:
+    if not machine["seen"]:
+        return "never; a rule that asks for what only the machine can tell is taken not to match"
+    boots = f"{machine['boots']} boot{'s' * (machine['boots'] != 1)}"
+    return f"in {boots}; phase {machine['phase']}, intent {machine['intent']}"
+
+
+def _rules(rules: Sequence[Data]) -> Iterator[str]:
+    found = False
+    for rule in rules:
+        matches = "matches, but an earlier one decides" if found else "matches"
+        text = f"{rule['rule'].removesuffix(' of fleet.yaml')}: {rule['why_not'] or matches}"
+        yield from _wrapped(text, "  ", "    ")
+        found = found or rule["why_not"] is None
+    if not rules:
+        yield "  none"
+
+
+def _stages(stages: Sequence[Data]) -> Iterator[str]:
+    """Lay out each decision, with those of its steps that found something else than in the one before."""
+    told: set[tuple[str, str]] = set()
+    for number, stage in enumerate(stages, 1):
+        yield from ("", f"{number}. {_heading(stages, number)}")
+        found = {one["step"]: one["found"] for one in stage["steps"]}
+        yield from _fields({step: text for step, text in found.items() if (step, text) not in told})
+        told = set(found.items())
+        yield from _served(stage)
+
+
+def _heading(stages: Sequence[Data], number: int) -> str:
+    stage, before = stages[number - 1], stages[number - 2]["plan"] if number > 1 else ""
+    if before == "CountDown":
+        return "iPXE asks again when the countdown has run out"
+    if before == "AssignFirst":
+        asker = "iPXE" if stage["asks"] == "ipxe" else "the firmware"
+        return f"its place is on record, and {asker} gets its answer"
+    return "iPXE asks" if stage["asks"] == "ipxe" else f"the firmware asks ({stage['asks']})"
+
+
+def _served(stage: Data) -> Iterator[str]:
+    program, given = stage["program"], stage["given"]
+    size = f" ({_size(program['bytes'])})" if program else ""
+    told = any(one["found"] in stage["why"] for one in stage["steps"])
+    yield from _fields(
+        {
+            "so it": f"{stage['answer']}{size}",
+            "because": "" if told else stage["why"],
+            "gets": _given(given) if given else "",
+            "script": " " if stage["script"] else "",
+        }
+    )
+    yield from _indented(stage["script"] or "")
+
+
+def _given(given: Data) -> str:
+    return f"{'' if given['certain'] else 'probably '}{given['name']}, {given['role']} of {given['layer']}"
+
+
+def _file(file: Data) -> str:
+    warning = ": more than a Raspberry Pi may manage by TFTP" * file["too_large"]
+    return f"  {_size(file['bytes']):>10}  {file['name']}{warning}"
+
+
+def _size(octets: int | None) -> str:
+    return "missing" if octets is None else f"{octets / (1 << 20):.1f} MiB"
+
+
+def _fields(values: dict[str, str]) -> Iterator[str]:
+    for name, value in values.items():
+        if value:
+            yield from _wrapped(value, f"  {name:<{_LABEL}}", " " * (_LABEL + 2))
+
+
+def _wrapped(text: str, indent: str, later: str) -> Iterator[str]:
+    lines = textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=later,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    yield from lines or [indent.rstrip()]
+
+
+def _indented(text: str) -> Iterator[str]:
+    yield from (f"      {line}".rstrip() for line in text.splitlines())

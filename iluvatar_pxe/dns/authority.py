@@ -1,0 +1,38 @@
+"""Which zone a name belongs to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from iluvatar_pxe.dns.zone import Found, Zone
+from iluvatar_pxe.wire.dns.name import Name, name_of, parent_of, suffixes
+from iluvatar_pxe.wire.dns.types import Rcode, Type
+
+_HOME = name_of("home.arpa")
+_ADDRESSES = frozenset({Type.A, Type.AAAA})
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The zones that are answered from here, by their apex; a zone within another goes first."""
+
+    zones: Mapping[Name, Zone]
+
+    def find(self, name: Name, kind: int) -> Found | None:
+        """Look up a name; None where others have to be asked."""
+        if (
+            kind == Type.DS and name == _HOME
+        ):  # RFC 8375, 4: the proof that home.arpa is not signed lies elsewhere
+            return None
+        for suffix in suffixes(name):
+            if zone := self.zones.get(suffix):
+                return self._followed(zone.find(name, kind), kind)
+        if kind in _ADDRESSES and name[0] and not parent_of(name)[0]:
+            return Found("names of one label are not asked for elsewhere", Rcode.NXDOMAIN)
+        return None
+
+    def _followed(self, found: Found, kind: int) -> Found:
+        """Go on where an alias leads to another of these zones; from the fleet's, the only one with aliases."""
+        rest = self.find(found.elsewhere, kind) if found.elsewhere else None
+        if rest is None:
+            return found
+        return replace(rest, origin=found.origin, answers=(*found.answers, *rest.answers))

@@ -1,0 +1,144 @@
+"""The fleet's own zones: its domain, and the addresses of the networks in use."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
+
+from iluvatar_pxe.dns.members import Member, leaders
+from iluvatar_pxe.dns.zone import Node, Zone, start_of
+from iluvatar_pxe.fleet.dns import Records
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.states import LayerName
+from iluvatar_pxe.wire.dns.name import Name, is_below, name_of, reverse_name
+from iluvatar_pxe.wire.dns.types import Record, Service, Target, Text, Type
+
+API_PORT = 6443
+"""TCP port of a cluster's API server, of k3s and of Talos alike."""
+NO_SECONDS = 5
+"""For so long a "no" of these zones is kept: a name exists the moment its machine does."""
+_CLUSTER_TTL = 5
+_MACHINE_TTL = 30
+_TTL = 60
+_THIS = "this daemon"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the zones are made of. ``alive`` are the cluster's leaders whose API answers."""
+
+    fleet: Fleet
+    members: tuple[Member, ...] = ()
+    alive: frozenset[IPv4Address] = frozenset()
+    interfaces: tuple[IPv4Interface, ...] = ()
+    """The daemon's own addresses, and their networks, which are those in use."""
+    repository: IPv4Address | None = None
+    """Where the fleet's repository is hosted, where that is not here."""
+
+
+def zones_of(facts: Facts, serial: int, here: IPv4Address) -> dict[Name, Zone]:
+    """Return the zones by their apex, as a client learns them that reaches this daemon at ``here``."""
+    apex = name_of(facts.fleet.settings.domain)
+    nodes: dict[Name, Node] = {}
+    for name, records, origin in _names(facts, apex, here):
+        nodes[name] = Node.of(records, origin)
+    primary, mailbox = _under("pxe", apex), _under("hostmaster", apex)
+    top = [start_of(apex, primary, mailbox, serial, no=NO_SECONDS), _to(apex, Type.NS, primary)]
+    own = nodes[apex].records.values() if apex in nodes else ()
+    nodes[apex] = Node.of([*top, *(record for records in own for record in records)], "fleet")
+    zones = {apex: Zone.of(apex, nodes)}
+    pointers = {**_pointers(facts.members, apex), **_own_pointers(facts, primary)}
+    in_use = (reverse for one in facts.interfaces for reverse in reverse_zones(one.network))
+    for reverse in dict.fromkeys(in_use):
+        start = start_of(reverse, primary, mailbox, serial, no=NO_SECONDS)
+        below = {name: node for name, node in pointers.items() if is_below(name, reverse)}
+        zones[reverse] = Zone.of(
+            reverse, {**below, reverse: Node.of([start, _to(reverse, Type.NS, primary)], "fleet")}
+        )
+    return zones
+
+
+def reverse_zones(network: IPv4Network) -> Iterator[Name]:
+    """Return the apexes of the zones with a network's addresses: of whole octets, the smallest that cover it."""
+    octets = min(max(-(-network.prefixlen // 8), 1), 3)
+    if network.prefixlen > 8 * octets:
+        network = network.supernet(new_prefix=8 * octets)
+    for part in network.subnets(new_prefix=8 * octets):
+        labels = str(part.network_address).split(".")[:octets]
+        yield name_of(".".join([*reversed(labels), "in-addr.arpa"]))
+
+
+def _names(facts: Facts, apex: Name, here: IPv4Address) -> Iterator[tuple[Name, list[Record], str]]:
+    """Every name below the apex with its records and their origin; a later one of the same name goes first."""
+    for label, declared in facts.fleet.settings.records.items():
+        name = apex if label == "@" else _under(label, apex)
+        yield name, list(_declared(name, declared, apex)), "fleet"
+    for member in facts.members:
+        name = _under(member.name, apex)
+        yield (
+            name,
+            _addresses(name, [member.address] if member.address else [], _MACHINE_TTL),
+            f"machine {member.name}",
+        )
+    for layer in facts.fleet.layers:
+        yield from _layer_names(facts, layer, apex)
+    for service, address in (("pxe", here), ("git", facts.repository or here)):
+        yield _under(service, apex), _addresses(_under(service, apex), [address], _TTL), _THIS
+
+
+def _layer_names(facts: Facts, layer: LayerName, apex: Name) -> Iterator[tuple[Name, list[Record], str]]:
+    """The API of a layer's cluster, by address and as a service, and where its applications come in."""
+    origin = f"cluster {layer}"
+    known = leaders(facts.members, layer)
+    serving = [one for one in known if one.address in facts.alive] or known
+    api, service = _under(f"api.{layer}", apex), _under(f"_kubernetes._tcp.{layer}", apex)
+    yield api, _addresses(api, [one.address for one in serving if one.address], _CLUSTER_TTL), origin
+    targets = [Service(0, 100, API_PORT, _under(one.name, apex)) for one in serving]
+    yield service, [Record(service, Type.SRV, _CLUSTER_TTL, target) for target in targets], origin
+    if ingress := facts.fleet.layers[layer].ingress:
+        applications = _under(f"*.apps.{layer}", apex)
+        yield applications, _addresses(applications, ingress, _TTL), origin
+
+
+def _declared(name: Name, declared: Records, apex: Name) -> Iterator[Record]:
+    yield from _addresses(name, (*declared.a, *declared.aaaa), _TTL)
+    if declared.cname:
+        yield _to(name, Type.CNAME, _target(declared.cname, apex))
+    for text in declared.txt:
+        yield Record(name, Type.TXT, _TTL, Text((text.encode(),)))
+    for service in declared.srv:
+        target = _target(service.target, apex)
+        data = Service(service.priority, service.weight, service.port, target)
+        yield Record(name, Type.SRV, _TTL, data)
+
+
+def _addresses(name: Name, addresses: Iterable[IPv4Address | IPv6Address], ttl: int) -> list[Record]:
+    return [Record(name, Type.A if one.version == 4 else Type.AAAA, ttl, one) for one in addresses]
+
+
+def _pointers(members: Iterable[Member], apex: Name) -> Mapping[Name, Node]:
+    held = ((one.address, one.name) for one in members if one.address)
+    return {
+        reverse_name(address): _pointer(address, _under(name, apex), f"machine {name}")
+        for address, name in held
+    }
+
+
+def _own_pointers(facts: Facts, primary: Name) -> Mapping[Name, Node]:
+    return {reverse_name(one.ip): _pointer(one.ip, primary, _THIS) for one in facts.interfaces}
+
+
+def _pointer(address: IPv4Address, name: Name, origin: str) -> Node:
+    return Node.of([Record(reverse_name(address), Type.PTR, _MACHINE_TTL, Target(name))], origin)
+
+
+def _to(name: Name, kind: Type, target: Name) -> Record:
+    return Record(name, kind, _TTL, Target(target))
+
+
+def _target(text: str, apex: Name) -> Name:
+    """Return the name that a record of the fleet points to: below the domain, unless a dot ends it."""
+    return name_of(text) if text.endswith(".") else _under(text, apex)
+
+
+def _under(text: str, apex: Name) -> Name:
+    return name_of(text)[:-1] + apex

@@ -1,0 +1,62 @@
+"""What the daemon itself writes into the fleet's repository, so that the repository alone can rebuild everything."""
+
+from collections.abc import Mapping
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StrictInt
+
+from iluvatar_pxe.fleet.base import Model
+from iluvatar_pxe.fleet.fields.shapes import Shape
+from iluvatar_pxe.fleet.fields.values import Address, HostName
+from iluvatar_pxe.machines.states import LayerName
+
+AgeKey = Annotated[str, Shape(r"age1[02-9ac-hj-np-z]{58}", "write an age public key, which begins with age1")]
+Fingerprint = Annotated[
+    str,
+    Shape(
+        r"[0-9A-F]{2}(:[0-9A-F]{2}){31}",
+        "write a SHA-256 fingerprint: 32 bytes in upper-case hex with ':' between them",
+    ),
+]
+
+
+class Seen(Model):
+    """The ``seen:`` part of a machine's file: what was known of it when it joined. Nothing is decided by it."""
+
+    arch: str | None = None
+    manufacturer: str | None = None
+    product: str | None = None
+    board: str | None = None
+    serial: str | None = None
+    uuid: UUID | None = None
+    address: Address | None = None
+    rule: str | None = None
+    """Which rule let it in, in words."""
+
+
+class ClusterFile(Model):
+    """``clusters/NAME.yaml``: a cluster that was founded, and is never founded again while this file is there."""
+
+    layer: LayerName
+    """Whose machines make it up."""
+    ca_fingerprint: Fingerprint
+    """SHA-256 of its CA's certificate."""
+    generation: Annotated[StrictInt, Field(ge=1)] = 1
+    """How many times it was founded anew, counted from 1."""
+    founder: HostName
+    """The machine that was asked to found it; a retry goes only there."""
+
+
+class RecipientsFile(Model):
+    """``recipients.yaml``: the public age keys that secrets in this repository are sealed to."""
+
+    recovery: AgeKey | None = None
+    """The owner's, whose secret half is on paper."""
+    daemons: Mapping[HostName, AgeKey] = Field(default_factory=dict)
+    """By host name, each daemon's own."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(dict.fromkeys([*([self.recovery] if self.recovery else []), *self.daemons.values()]))

@@ -1,0 +1,1 @@
+"""What single values of the fleet's files may be."""

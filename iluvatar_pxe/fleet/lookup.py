@@ -1,0 +1,61 @@
+"""Which machine a person means by a name, a MAC or the beginning of an id."""
+
+import re
+from collections.abc import Sequence
+
+from iluvatar_pxe.errors import UnknownMachineError
+from iluvatar_pxe.fleet.models import Fleet, ListedMachine
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.wire.mac import parse_mac
+
+_ID_BEGINNING = re.compile(r"[0-9a-f-]{4,36}")
+
+
+def listed_as(machine: Machine, fleet: Fleet) -> ListedMachine | None:
+    """Return the file of the fleet that lists a machine, or None; where several do, the first."""
+    return next(iter(fleet.machines(machine.macs, machine.serial, machine.uuid)), None)
+
+
+def find_machine(text: str, snapshot: Snapshot, fleet: Fleet) -> Machine:
+    """Return the machine that goes by ``text``: a name, a MAC in any spelling, or an id's first 4 digits or more.
+
+    Where the fleet gives a name to one machine and the inventory the same name to another, the fleet is right.
+    Raises UnknownMachineError.
+    """
+    wanted = text.strip().lower()
+    found = _named(wanted, snapshot, fleet) or _with_mac(wanted, snapshot) or _with_id(wanted, snapshot)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        cards = ", ".join(sorted(machine.macs[0] for machine in found))
+        raise UnknownMachineError(f"{text}: {len(found)} machines go by that; say which by its MAC: {cards}")
+    if wanted in fleet.names:
+        raise UnknownMachineError(
+            f"{text}: machines/{wanted}.yaml lists it, but it was not seen yet; switch it on"
+        )
+    raise UnknownMachineError(
+        f"{text}: no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them"
+    )
+
+
+def _named(name: str, snapshot: Snapshot, fleet: Fleet) -> Sequence[Machine]:
+    if name in fleet.names:
+        machines = snapshot.by_id.values()
+        return [one for one in machines if (listed := listed_as(one, fleet)) and listed.name == name]
+    assigned = snapshot.named(name)
+    return [assigned] if assigned else []
+
+
+def _with_mac(text: str, snapshot: Snapshot) -> Sequence[Machine]:
+    try:
+        machine = snapshot.machine(parse_mac(text))
+    except ValueError:
+        return []
+    return [machine] if machine else []
+
+
+def _with_id(text: str, snapshot: Snapshot) -> Sequence[Machine]:
+    if not _ID_BEGINNING.fullmatch(text):
+        return []
+    digits = text.replace("-", "")
+    return [machine for machine in snapshot.by_id.values() if machine.id.hex.startswith(digits)]

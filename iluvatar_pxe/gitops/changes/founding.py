@@ -1,0 +1,37 @@
+"""A cluster is founded once: its record is committed before the call that founds it, and by one daemon only. Pure."""
+
+import json
+
+from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.fleet.daemon_files import ClusterFile
+from iluvatar_pxe.gitops.repository.bare import Changes
+from iluvatar_pxe.gitops.repository.revision import Revision
+from iluvatar_pxe.gitops.secrets.sealing import SEALED
+
+_HEAD = "# Written by iluvatar-pxe before this cluster was founded. While it is here, it is never founded again.\n"
+
+
+def cluster_path(name: str) -> str:
+    """Return the path of a cluster's record."""
+    return f"clusters/{name}.yaml"
+
+
+def secrets_path(name: str) -> str:
+    """Return the path of a cluster's sealed secrets."""
+    return f"clusters/{name}{SEALED}"
+
+
+def found(revision: Revision, name: str, cluster: ClusterFile, sealed: bytes) -> Changes:
+    """Return the commit that founds a cluster, for ``Keeper.commit``; raises OperationError where that was done.
+
+    ``sealed`` are its secrets. Who loses the race for the push is refused when it draws again.
+    """
+    if name in revision.fleet.clusters or secrets_path(name) in revision.tree.texts:
+        remedy = (
+            f"to do it anew all the same, remove {cluster_path(name)} and {secrets_path(name)} by a commit"
+        )
+        raise OperationError(f"{name}: is recorded as founded, and is not founded again; {remedy}")
+    told = cluster.model_dump(mode="json", by_alias=True)
+    record = _HEAD + "".join(f"{key}: {json.dumps(value)}\n" for key, value in told.items())
+    files: dict[str, bytes | None] = {cluster_path(name): record.encode(), secrets_path(name): sealed}
+    return Changes(f"{name} is founded by {cluster.founder}\n", files)

@@ -1,0 +1,200 @@
+"""Which commit of the fleet is in force, and new ones: the push to the repository's home decides."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import structlog
+
+from iluvatar_pxe.errors import FleetError, InvalidDraftError, LostRaceError, RepositoryError
+from iluvatar_pxe.gitops.listener import Audience
+from iluvatar_pxe.gitops.origin import Home
+from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Changes
+from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
+from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
+
+MOST_TRIES = 8
+"""Races that are lost before it is given up: everybody who wins one has come further."""
+
+FIRST_SECONDS = 15.0
+"""How long the very first start waits for a fleet; then machines are served without one."""
+
+Draw = Callable[[Revision], Changes | None]
+"""Returns what is to be committed on top of a revision, or None where it has all that is wanted."""
+
+_log = structlog.get_logger()
+
+
+class Keeper:
+    """Follows one branch. The last good state stays in force, whatever comes, and ``problem`` says why it is not the newest."""
+
+    def __init__(self, home: Home, audience: Audience) -> None:
+        self._home = home
+        self._audience = audience
+        self._changing = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._rejected = ""
+        self._noted = ""
+        self.in_force: Revision | None = None
+        self.problem: str | None = None
+
+    async def start(self) -> None:
+        """Put in force what was so the last time; the newest commit follows when this runs. The first time, put that in force.
+
+        A home that does not answer holds nothing up for long. Raises FleetError when there is no valid state at all.
+        """
+        self.in_force = await self._last()
+        self._woken.set()
+        if self.in_force:
+            await self._audience.adopt(self.in_force.fleet, self.in_force.commit)
+            return
+        try:
+            async with asyncio.timeout(FIRST_SECONDS):
+                await self._follow()
+        except RepositoryError as error:
+            self._tell(str(error))
+        except TimeoutError:
+            self._tell(
+                f"{self._home.repository.path}: nothing came within {FIRST_SECONDS:g} s; is its home there?"
+            )
+
+    async def run(self) -> None:
+        """Look whenever it is worth it, until cancelled."""
+        while True:
+            await self._wait()
+            await self.refresh()
+
+    def wake(self) -> None:
+        """Have it look now."""
+        self._woken.set()
+
+    async def refresh(self) -> None:
+        """Put the newest commit in force, if it is valid and another one."""
+        async with self._changing:
+            await asyncio.to_thread(remove_stale_locks, self._home.repository.path)
+            try:
+                await self._follow()
+            except RepositoryError as error:
+                self._tell(str(error))
+            except FleetError as error:
+                self._tell(self._refusal(error))
+
+    async def commit(self, draw: Draw) -> Revision:
+        """Commit what ``draw`` makes of the newest revision, and return the one that then is in force.
+
+        Raises RepositoryError where the home cannot be reached or written, or its newest commit is not valid;
+        InvalidDraftError where what would be committed is not; LostRaceError when others were quicker each time. ``draw`` may be called again and
+        again, and raises what it likes.
+        """
+        async with self._changing:
+            for _ in range(MOST_TRIES):
+                base = await self._base()
+                changes = draw(base)
+                if changes is None:
+                    return base
+                try:
+                    return await self._push(base, changes)
+                except LostRaceError:
+                    await asyncio.sleep(random.uniform(0, 0.2))  # noqa: S311 - no secret
+                    await self._follow_or_fail()
+        raise LostRaceError(
+            f"{self._home.repository.path}: others committed first {MOST_TRIES} times; try it again"
+        )
+
+    async def _base(self) -> Revision:
+        """Return what is in force, where that is the newest as far as it is known."""
+        if self.problem or self.in_force is None:
+            await self._follow_or_fail()
+        if self.in_force is None:
+            raise RepositoryError(f"{self._home.repository.path}: nothing of it could be read yet")
+        return self.in_force
+
+    async def _follow_or_fail(self) -> None:
+        try:
+            await self._follow()
+        except FleetError as error:
+            raise RepositoryError(self._refusal(error)) from error
+
+    async def _push(self, base: Revision, changes: Changes) -> Revision:
+        repository = self._home.repository
+        draft = await repository.draft(base.commit.id, changes)
+        try:
+            revision = await read_revision(repository, draft, base.tree)
+        except FleetError as error:
+            raise InvalidDraftError(f"what was to be committed is not valid: {error.findings[0]}") from error
+        try:
+            await self._home.push(base.commit.id, draft)
+        except LostRaceError:
+            raise
+        except RepositoryError:
+            await asyncio.to_thread(remove_stale_locks, repository.path)
+            raise
+        await self._put_in_force(revision)
+        return revision
+
+    async def _follow(self) -> None:
+        """Raises RepositoryError, and FleetError once for each commit that is not valid and again when asked again."""
+        newest = await self._home.newest()
+        old = self.in_force
+        if old and old.commit.id == newest:
+            self._tell(None)
+            await self._note(newest)
+            return
+        try:
+            revision = await read_revision(self._home.repository, newest, old.tree if old else None)
+        except FleetError as error:
+            if newest != self._rejected:
+                self._rejected = newest
+                await self._audience.reject(await self._home.repository.describe(newest), error)
+            raise
+        goes_on = old is None or await self._home.repository.is_ancestor(old.commit.id, newest)
+        await self._put_in_force(revision, rewritten=not goes_on)
+
+    async def _put_in_force(self, revision: Revision, *, rewritten: bool = False) -> None:
+        self.in_force = revision
+        self._rejected = ""
+        self._tell(None)
+        await self._audience.adopt(revision.fleet, revision.commit, rewritten=rewritten)
+        await self._note(revision.commit.id)
+
+    async def _note(self, commit: str) -> None:
+        """Have commands know what is in force; where that cannot be written now, it is in force all the same."""
+        if commit == self._noted:
+            return
+        try:
+            await self._home.repository.put_in_force(commit)
+            self._noted = commit
+        except RepositoryError as error:
+            _log.warning("fleet.unnoted", commit=commit, why=str(error))
+
+    async def _last(self) -> Revision | None:
+        """Return the last good state; None where there is none, this program takes it for faulty, or it is damaged."""
+        try:
+            commit = await self._home.repository.resolve(IN_FORCE)
+            return await read_revision(self._home.repository, commit) if commit else None
+        except (FleetError, RepositoryError) as error:
+            _log.warning("fleet.last", why=str(error).partition("\n")[0])
+            return None
+
+    def _refusal(self, error: FleetError) -> str:
+        return f"commit {self._rejected[:12]} is not in force: {error.findings[0]}"
+
+    def _tell(self, problem: str | None) -> None:
+        if problem != self.problem:
+            if problem:
+                _log.error("fleet.problem", why=problem)
+            else:
+                _log.info("fleet.well")
+        self.problem = problem
+
+    async def _wait(self) -> None:
+        """Wait until the home stirs, or somebody wakes this."""
+        async with asyncio.TaskGroup() as group:
+            stirring = group.create_task(self._stir())
+            await self._woken.wait()
+            stirring.cancel()
+        self._woken.clear()
+
+    async def _stir(self) -> None:
+        await self._home.stirred()
+        self._woken.set()

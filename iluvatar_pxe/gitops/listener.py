@@ -1,0 +1,22 @@
+"""Whom it concerns what is in force: told by whoever reads the fleet, from wherever."""
+
+from typing import Protocol
+
+from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.repository.bare import Commit
+
+
+class Audience(Protocol):
+    """Neither raises."""
+
+    async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:
+        """Go by this fleet from now on; ``commit`` is None where it is a plain directory.
+
+        ``rewritten``: the commit does not go on from the one that was in force.
+        """
+        ...
+
+    async def reject(self, commit: Commit | None, error: FleetError) -> None:
+        """Take note that a newer state is not valid, so that the old one stays in force."""
+        ...

@@ -1,0 +1,1 @@
+"""Git: repositories, here and elsewhere."""

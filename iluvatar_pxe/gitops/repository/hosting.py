@@ -1,0 +1,201 @@
+"""Bare repositories that lie here: made once, and configured anew at every start."""
+
+import asyncio
+import errno
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+
+from iluvatar_pxe.errors import RepositoryError, UsageError
+from iluvatar_pxe.gitops.repository.bare import Repository
+from iluvatar_pxe.gitops.repository.git import Git
+from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
+from iluvatar_pxe.host.owner import Owner, make_directory, write_file
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+"""What a repository may be called: never a hidden file, and nothing that leads anywhere else."""
+SUFFIX = ".git"
+CHECK_SECONDS = 60
+"""How long the check of a push may take."""
+
+_LEFTOVER_SECONDS = 2 * 3600.0
+"""Age from which on what was begun is nobody's any more: no push takes so long."""
+_QUARANTINES = ("tmp_objdir-*", "incoming-*")
+"""What receive-pack calls the place for the objects of a push, since git 2.35 and before."""
+_CONFIGURATION = "iluvatar-pxe.config"
+_CONFIGURATION_TEXT = """\
+# Written by iluvatar-pxe at every start. What "config" says below its [include] goes before this.
+[core]
+	fsync = all
+	# Larger files are not held in memory, and no deltas are made of them.
+	bigFileThreshold = 4m
+	packedGitLimit = 64m
+	packedGitWindowSize = 16m
+	deltaBaseCacheLimit = 32m
+[pack]
+	threads = 1
+	windowMemory = 64m
+[http]
+	receivepack = true
+	getanyfile = false
+[transfer]
+	hideRefs = refs/iluvatar
+[receive]
+	fsckObjects = true
+	denyNonFastForwards = true
+	denyDeletes = true
+	# A pack stays a pack, and takes no more room than was sent, whatever it inflates to.
+	unpackLimit = 1
+	maxInputSize = {max_push}m
+	# A client that gives up when it hears nothing would miss the end of the check.
+	keepAlive = 2
+[uploadpack]
+	# Partial clones. What they fetch later needs no allowAnySHA1InWant: by protocol version 2 any object may be named.
+	allowFilter = true
+"""
+_HOOK = """\
+#!/bin/sh
+# Written by iluvatar-pxe at every start: what is pushed is checked as `iluvatar-pxe fleet validate` does it.
+timeout --foreground --kill-after=5 {seconds} {python} -P -m iluvatar_pxe.gitops.hook {branch}
+status=$?
+# 124 and 137 are timeout(1)'s
+case $status in 124 | 137) echo "the check did not end within {seconds} s; nothing was accepted" >&2 ;; esac
+exit $status
+"""
+
+
+def repository_path(directory: Path, name: str) -> Path:
+    """Return where the repository of that name lies, whether there is one or not; raises UsageError."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for a repository; use up to 63 of a-z, 0-9, '.', '_' and '-'")
+    return directory / f"{name}{SUFFIX}"
+
+
+def hosted_names(directory: Path) -> list[str]:
+    """Return the names of all repositories in a directory; raises RepositoryError."""
+    try:
+        found = sorted(path.name for path in directory.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RepositoryError(f"{directory}: cannot be read: {error.strerror}; try it with sudo") from error
+    names = (name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX))
+    return [name for name in names if NAME.fullmatch(name)]
+
+
+async def host(path: Path, branch: str, *, checked: bool, max_push: int) -> Repository:
+    """Make a bare repository where there is none, for the owner of the directory above, and configure it anew.
+
+    ``branch`` is what a clone checks out. Where that is the fleet (``checked``), pushes to it are validated. No push
+    is larger than ``max_push`` MiB. Half a repository is never seen, whenever this is killed. Raises RepositoryError.
+    """
+    traits = _Traits(branch, checked=checked, max_push=max_push)
+    try:
+        if await asyncio.to_thread(_is_there, path):
+            await _configure(path, traits)
+        else:
+            await _make(path, traits)
+    except OSError as error:
+        where = error.filename or path
+        raise RepositoryError(
+            f"{where}: cannot be written: {error.strerror}; correct its rights, or try it with sudo"
+        ) from error
+    return Repository(Git(path), branch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    """What a repository is configured for."""
+
+    branch: str
+    _: KW_ONLY
+    checked: bool
+    max_push: int
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_dir() and any(path.iterdir())
+
+
+async def _make(path: Path, traits: _Traits) -> None:
+    draft = await asyncio.to_thread(_draft, path)
+    try:
+        await Git(draft).run("init", "--quiet", "--bare", "--template=")
+        await _configure(draft, traits)
+        await asyncio.to_thread(_put_in_place, draft, path)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
+
+
+def _draft(path: Path) -> Path:
+    """Return a new directory beside ``path``, and remove what others have left half-way."""
+    path.parent.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    make_directory(path.parent)
+    prefix = f".{path.name}-"
+    _remove_leftovers(path.parent, f"{prefix}*")
+    draft = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
+    owner = Owner.of(path.parent)
+    if os.geteuid() == 0:
+        os.chown(draft, owner.user, owner.group)
+    return draft
+
+
+def _put_in_place(draft: Path, path: Path) -> None:
+    os.sync()  # the new name must not come before what it names
+    try:
+        draft.rename(path)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:  # somebody else has made it meanwhile
+            raise
+    os.sync()
+
+
+async def _configure(path: Path, traits: _Traits) -> None:
+    repository = Repository(Git(path), traits.branch)
+    if await _asked(repository.git, "symbolic-ref", "--quiet", "HEAD") != [repository.ref]:
+        await repository.git.run("symbolic-ref", "HEAD", repository.ref)
+    if _CONFIGURATION not in await _asked(repository.git, "config", "--get-all", "include.path"):
+        await repository.git.run("config", "--add", "include.path", _CONFIGURATION)
+    await asyncio.to_thread(_write, path, traits)
+
+
+async def _asked(git: Git, *arguments: str) -> list[str]:
+    """Return the lines that a question is answered with, none where there is no answer."""
+    _, output, _ = await git.attempt(*arguments)
+    return output.decode("utf-8", "replace").splitlines()
+
+
+def _write(path: Path, traits: _Traits) -> None:
+    configuration = _CONFIGURATION_TEXT.format(max_push=traits.max_push)
+    _keep(path / _CONFIGURATION, configuration, 0o644)
+    if traits.checked:
+        make_directory(path / "hooks", 0o755)
+        words = {"python": shlex.quote(sys.executable), "branch": shlex.quote(traits.branch)}
+        hook = _HOOK.format(seconds=CHECK_SECONDS, **words)
+        _keep(path / "hooks" / "pre-receive", hook, 0o755)
+    remove_stale_locks(path, 10.0)  # as long as a git lives on that a daemon left behind
+    for pattern in _QUARANTINES:
+        _remove_leftovers(path / "objects", pattern)
+
+
+def _keep(path: Path, text: str, mode: int) -> None:
+    """Write a file that is not so already: a start with a full disk is one, too."""
+    with suppress(FileNotFoundError):
+        if path.read_bytes() == text.encode() and path.stat().st_mode & 0o777 == mode:
+            return
+    write_file(path, text.encode(), mode)
+
+
+def _remove_leftovers(directory: Path, pattern: str) -> None:
+    """Remove what a process that was killed had begun: a repository, or the objects of a push."""
+    for path in directory.glob(pattern):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)

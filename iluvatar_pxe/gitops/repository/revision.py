@@ -1,0 +1,54 @@
+"""A state of the fleet's repository, read and validated."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.fleet.yaml.document import Findings
+from iluvatar_pxe.gitops.repository.bare import Commit, Repository
+from iluvatar_pxe.gitops.repository.tree import Tree, read_tree
+
+MOST_FINDINGS = 100
+"""Faults that are told at once; who has more will see the rest next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A valid commit."""
+
+    fleet: Fleet
+    commit: Commit
+    tree: Tree
+
+
+async def read_revision(repository: Repository, commit: str, known: Tree | None = None) -> Revision:
+    """Read and validate a commit; raises RepositoryError, and FleetError with all that is wrong with its files."""
+    tree = await read_tree(repository.git, commit, known)
+    described = await repository.describe(commit)
+    fleet = await asyncio.to_thread(parse_texts, tree.texts, tree.faults)
+    return Revision(fleet, described, tree)
+
+
+def parse_texts(texts: Mapping[str, str], faults: Mapping[str, str]) -> Fleet:
+    """Build the fleet of these texts; raises FleetError, with ``faults`` (by path) among what is wrong."""
+    findings = Findings()
+    for path, why in faults.items():
+        findings.add(path, 1, why)
+    try:
+        fleet = parse_fleet(texts)
+    except FleetError as error:
+        known = {line.partition(":")[0] for line in findings.lines}
+        lines = [line for line in error.findings if line.partition(":")[0] not in known]
+        raise FleetError(first_findings([*findings.lines, *lines])) from error
+    if findings.lines:
+        raise FleetError(first_findings(findings.lines))
+    return fleet
+
+
+def first_findings(findings: list[str]) -> list[str]:
+    """Return as many faults as are told at once, and how many more there are."""
+    more = len(findings) - MOST_FINDINGS
+    return [*findings[:MOST_FINDINGS], f"and {more} faults more"] if more > 0 else findings

@@ -1,0 +1,133 @@
+"""Tokens for the repositories hosted here: named, revocable, and kept as hashes only."""
+
+import fcntl
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from iluvatar_pxe.errors import RepositoryError, UsageError
+from iluvatar_pxe.host.owner import Owner, make_directory, write_file
+
+_NAME = re.compile(r"[a-z0-9-]{1,63}")
+_OCTETS = 32
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_PREFIX = "ilu_"
+"""By which a token is known as one, and of whom, where it turns up in a text."""
+
+
+class Right(StrEnum):
+    """What a token is good for; who may write may read."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+class Token(BaseModel):
+    """What is known of a token: all but itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=f"^{_NAME.pattern}$")
+    right: Right
+    created: datetime
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokens: tuple[Token, ...] = ()
+
+
+class Tokens:
+    """The tokens in the file ``tokens.json`` of a directory. Methods block, and raise RepositoryError.
+
+    Every call reads the file, so that a daemon knows at once what a command has changed. One that cannot be
+    understood is never written over: nobody has a right then, until a person has looked at it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._path = directory / "tokens.json"
+
+    def all(self) -> tuple[Token, ...]:
+        """Return all tokens, in the order in which they were made."""
+        try:
+            text = self._path.read_bytes()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise RepositoryError(
+                f"{self._path}: cannot be read: {error.strerror}; correct its rights"
+            ) from error
+        try:
+            return _Document.model_validate_json(text).tokens
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_context=False, include_input=False)[0]["msg"]
+            remedy = "restore it from a copy, or remove it and make new tokens"
+            raise RepositoryError(f"{self._path}: is damaged: {fault}; {remedy}") from error
+
+    def add(self, name: str, right: Right) -> str:
+        """Make a token and return it: nobody can tell it again; raises UsageError for what is no name."""
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"{name!r} is no name for a token; use up to 63 of a-z, 0-9 and '-'")
+        secret = _PREFIX + secrets.token_urlsafe(_OCTETS)
+        now = datetime.now(UTC).replace(microsecond=0)
+        with self._changing() as known:
+            if any(token.name == name for token in known):
+                raise RepositoryError(f"there is a token {name} already; revoke it, or use another name")
+            self._write(*known, Token(name=name, right=right, created=now, sha256=_hash(secret)))
+        return secret
+
+    def revoke(self, name: str) -> None:
+        """Make a token worth nothing."""
+        with self._changing() as known:
+            left = [token for token in known if token.name != name]
+            if len(left) == len(known):
+                names = ", ".join(token.name for token in known) or "none"
+                raise RepositoryError(f"there is no token {name!r}; there are: {names}")
+            self._write(*left)
+
+    def holder(self, secret: str) -> Token | None:
+        """Return the token that ``secret`` is. How long that takes does not depend on which one, or how nearly."""
+        given = _hash(secret)
+        found = None
+        for token in self.all():
+            if hmac.compare_digest(token.sha256, given):
+                found = token
+        return found
+
+    def _write(self, *tokens: Token) -> None:
+        text = _Document(tokens=tokens).model_dump_json(indent=2) + "\n"
+        write_file(self._path, text.encode())
+
+    @contextmanager
+    def _changing(self) -> Iterator[tuple[Token, ...]]:
+        """Yield all tokens, which nobody else changes meanwhile."""
+        try:
+            self._directory.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            make_directory(self._directory)
+            lock = os.open(self._directory / "tokens.lock", _LOCK_FLAGS, 0o600)
+            try:
+                Owner.of(self._directory).take(lock)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield self.all()
+            finally:
+                os.close(lock)
+        except OSError as error:
+            where = error.filename or self._path
+            remedy = "correct its rights, or try it with sudo"
+            raise RepositoryError(f"{where}: cannot be written: {error.strerror}; {remedy}") from error
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

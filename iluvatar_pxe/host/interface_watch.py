@@ -1,0 +1,105 @@
+"""Follows the interfaces that are to be served: the kernel says by netlink when something has changed."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+import structlog
+
+from iluvatar_pxe.errors import ServerError
+from iluvatar_pxe.host.interfaces import Found, Interface, find_interfaces
+
+_NEWS = 0x1 | 0x10 | 0x40
+"""linux/rtnetlink.h: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV4_ROUTE, where ``auto`` comes from."""
+_NON_BLOCKING_RAW = socket.SOCK_RAW | socket.SOCK_NONBLOCK
+_SETTLE = 0.1
+"""Seconds from the news to the look: they come in bursts, and some come before what they tell of."""
+_RETRY = 5.0
+"""Seconds until what could not be bound or looked for is tried again: the kernel does not say that a port was freed."""
+
+_log = structlog.get_logger()
+
+Serve = Callable[[Sequence[Interface]], Awaitable[list[ServerError]]]
+"""Serves these interfaces and no others from now on; returns an error for each socket that cannot be bound."""
+
+
+class InterfaceWatch:
+    """Calls ``serve`` with the interfaces there are, at the start and whenever they have changed.
+
+    What the kernel's messages say is not read: that something has changed, or that messages were lost, is reason
+    enough to look, and what is found then is the truth.
+    """
+
+    def __init__(self, wanted: Sequence[str], serve: Serve) -> None:
+        """``wanted`` is ``[network] interfaces``."""
+        self._wanted = wanted
+        self._serve = serve
+        self._found = Found()
+        self._errors: list[ServerError] = []
+        self._told: str | None = None
+        self._news = asyncio.Event()
+        self._socket: socket.socket | None = None
+
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        """What is served now."""
+        return self._found.interfaces
+
+    @property
+    def problem(self) -> str | None:
+        """What is waited for, and what cannot be bound, in one line."""
+        return "; ".join([*self._found.waits_for, *map(str, self._errors)]) or None
+
+    async def start(self) -> None:
+        """Listen to the kernel, and serve what there is; raises ServerError, also when a port is taken."""
+        try:
+            sock = self._socket = socket.socket(socket.AF_NETLINK, _NON_BLOCKING_RAW, socket.NETLINK_ROUTE)
+            sock.bind((0, _NEWS))
+        except OSError as error:
+            text = f"changes of the network cannot be heard of: {error.strerror}; allow netlink sockets"
+            raise ServerError(text) from error
+        asyncio.get_running_loop().add_reader(sock, partial(self._hear, sock))
+        await self._look()
+        if self._errors:
+            raise self._errors[0]
+        self._tell()
+
+    async def run(self) -> None:
+        """Follow every change, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_RETRY if self._errors else None):
+                    await self._news.wait()
+            await asyncio.sleep(_SETTLE)
+            self._news.clear()
+            await self._look()
+            self._tell()
+
+    def close(self) -> None:
+        """Listen no more; may be called again."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def _hear(self, sock: socket.socket) -> None:
+        with suppress(OSError):  # ENOBUFS: there was more than the socket could hold
+            sock.recv(1)
+        self._news.set()
+
+    async def _look(self) -> None:
+        """Serve what is found; what is served stays where nothing can be found out, as without a free descriptor."""
+        try:
+            self._found = await asyncio.to_thread(find_interfaces, self._wanted, self._found.default)
+        except OSError as error:
+            text = f"interfaces cannot be looked for: {error.strerror}; this is tried again every few seconds"
+            self._errors = [ServerError(text)]
+            return
+        self._errors = await self._serve(self.interfaces)
+
+    def _tell(self) -> None:
+        if self.problem and self.problem != self._told:
+            _log.warning("network", problem=self.problem)
+        self._told = self.problem

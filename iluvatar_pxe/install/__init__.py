@@ -1,0 +1,1 @@
+"""The systemd service: put in place, and taken away."""

@@ -1,0 +1,209 @@
+"""Brings changes to the database, in batches and in a thread; keeps them while that fails."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.inventory.database.pending import Pending
+from iluvatar_pxe.inventory.database.queries import Stored
+from iluvatar_pxe.inventory.database.store import Store
+
+BATCH_SECONDS = 0.2
+CLOSE_SECONDS = 2.0
+_GRACE_SECONDS = 1.5
+"""What work under way then gets to end: a statement that waits for a lock does so in 1 s."""
+SLOW_SECONDS = 5.0
+"""Work that takes longer counts as failed; it goes on all the same, for a thread cannot be stopped."""
+_LONGEST_PAUSE_SECONDS = 10.0
+
+T = TypeVar("T")
+_log = structlog.get_logger()
+
+
+class Recorder:
+    """Owned by the event loop. The store is used by one task at a time; ``health`` says why recording last failed."""
+
+    def __init__(self, store: Store, pending: Pending, adopt: Callable[[Stored], None]) -> None:
+        """``adopt`` is told what the database holds each time that it was opened, and queues what that lacks."""
+        self.health: str | None = f"{store.path}: not opened yet; wait"
+        self._store = store
+        self._pending = pending
+        self._adopt = adopt
+        self._changed = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._working: asyncio.Task[object] | None = None
+        self._opened = False
+        self._failing = False
+
+    def wake(self) -> None:
+        """Take notice that something was queued."""
+        self._changed.set()
+
+    async def open(self) -> None:
+        """Try once to open the database, for 5 s at most; ``health`` says how it went."""
+        await self._save_within(SLOW_SECONDS)
+
+    async def run(self) -> None:
+        """Write what is recorded, for ever; while that fails, try again after 0.4 s, then ever later up to 10 s."""
+        pause = BATCH_SECONDS
+        while True:
+            if await self._save_within(SLOW_SECONDS):
+                pause = BATCH_SECONDS
+                await self._changed.wait()
+            else:
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+
+    async def perform(
+        self, work: Callable[[], Awaitable[T]], seconds: float | None = None, *, save_first: bool = True
+    ) -> T:
+        """Write what is queued, then run ``work``, while nobody else uses the store; return what it returns.
+
+        ``save_first`` is false where ``work`` itself writes what is queued, by ``save_with``.
+
+        Raises InventoryError, also when that takes longer than ``seconds`` (5 s when None). Work that has begun then
+        goes on, and what it does is taken in; work that has not never begins.
+        """
+        limit = SLOW_SECONDS if seconds is None else seconds
+        return await self._exclusively(lambda: self._after_saving(work, always=save_first), limit)
+
+    async def replace(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
+        """Run ``work`` while the file is closed, if possible after writing what is queued, and open it again."""
+
+        async def closed() -> T:
+            if self._opened:
+                await self._try_to_save()
+            self._opened = False
+            await asyncio.to_thread(self._store.close)
+            result = await work()
+            await self.save()
+            return result
+
+        return await self._exclusively(closed, seconds)
+
+    async def save(self, *, durably: bool = False) -> None:
+        """Open the database if need be, and write what is queued; for ``work`` only."""
+        self._changed.clear()
+        if not self._opened:
+            self._adopt(await asyncio.to_thread(self._open))
+            self._opened = True
+        if self._pending:
+            await self._write(lambda _: None, durably=durably)
+        self._succeeded()
+
+    async def save_with(self, work: Callable[[Connection], T]) -> T:
+        """Write what is queued at this moment and run ``work``, in one transaction; for ``perform``'s work only."""
+        return await self._write(work, durably=True)
+
+    async def close(self) -> None:
+        """Write what is pending, for 3.5 s at most, and close the database. Call it when ``run`` has ended."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while self._lock.locked() or self._pending:
+                    if not await self._save_within(CLOSE_SECONDS):
+                        await asyncio.sleep(BATCH_SECONDS)
+                self._opened = False
+                await asyncio.to_thread(self._store.close)
+        except TimeoutError:
+            await self._give_up()
+
+    async def _write(self, work: Callable[[Connection], T], *, durably: bool) -> T:
+        batch = self._pending.take()
+        try:
+            return await asyncio.to_thread(self._store.write_with, batch, work, durably=durably)
+        except (InventoryError, asyncio.CancelledError):
+            self._pending.put_back(batch)
+            self._opened = False  # the file may be another one when it works again
+            raise
+
+    async def _after_saving(self, work: Callable[[], Awaitable[T]], *, always: bool) -> T:
+        if always or not self._opened:
+            await self.save()
+        return await work()
+
+    async def _exclusively(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise self._slow(seconds) from None
+        task = asyncio.create_task(self._holding_the_lock(work))
+        task.add_done_callback(_take_notice)
+        self._working = task
+        done, _ = await asyncio.wait({task}, timeout=max(0.0, deadline - loop.time()))
+        if not done:
+            raise self._slow(seconds)
+        return task.result()
+
+    async def _holding_the_lock(self, work: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await work()
+        except InventoryError:
+            self._changed.set()  # ``run`` finds out what is wrong, and when it works again
+            raise
+        finally:
+            self._working = None
+            self._lock.release()
+
+    def _slow(self, seconds: float) -> InventoryError:
+        return InventoryError(f"{self._store.path}: no answer for {seconds:g} s; check the disk (`dmesg`)")
+
+    async def _try_to_save(self) -> None:
+        try:
+            await self.save()
+        except InventoryError as error:
+            _log.error("inventory-not-saved", problem=str(error))
+
+    async def _save_within(self, seconds: float) -> bool:
+        """Say whether everything pending was saved in time."""
+
+        async def nothing_more() -> None:
+            return
+
+        try:
+            await self.perform(nothing_more, seconds)
+        except InventoryError as error:
+            self._failed(str(error))
+            return False
+        return True
+
+    def _open(self) -> Stored:
+        self._store.open()
+        return self._store.load()
+
+    def _failed(self, problem: str) -> None:
+        self.health = problem
+        if not self._failing:
+            self._failing = True
+            _log.error("inventory-unavailable", problem=problem, boots="go on and are recorded later")
+
+    def _succeeded(self) -> None:
+        self.health = None
+        if self._failing:
+            self._failing = False
+            _log.info("inventory-available-again", dropped_events=self._pending.dropped)
+
+    async def _give_up(self) -> None:
+        if self._working is not None:
+            await asyncio.wait({self._working}, timeout=_GRACE_SECONDS)
+        if self._working is None:
+            await asyncio.to_thread(self._store.close)
+        else:  # its thread is stuck in the kernel, with the file in its hands
+            self._working.cancel()
+            await asyncio.wait({self._working})
+        left = self._pending.take()
+        if left.machines:
+            lost = {"machines": len(left.machines), "events": len(left.events)}
+            _log.error("inventory-not-saved", problem=self.health, **lost)
+
+
+def _take_notice(task: asyncio.Task[T]) -> None:
+    """An error of work that nobody waits for any more was reported as slowness."""
+    if not task.cancelled():
+        task.exception()

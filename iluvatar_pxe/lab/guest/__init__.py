@@ -1,0 +1,1 @@
+"""A machine under QEMU, and what a person sees and does there."""

@@ -1,0 +1,1 @@
+"""The private network: namespace, segment, router."""

@@ -1,0 +1,31 @@
+"""Countdowns on the screens of machines that are about to join."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from uuid import UUID
+
+AT_THE_SCREEN = "somebody at its screen"
+"""Who refuses; nobody knows the name."""
+MOST = 1024
+"""Countdowns remembered at once; the oldest goes first, and its machine counts down once more."""
+_EARLY = 1.0
+"""Seconds by which a machine's clock may be ahead of this one's."""
+
+
+class Countdowns:
+    """Knows which countdown has run out: what is confirmed sooner was confirmed by nobody who read the screen."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ends: OrderedDict[tuple[UUID, int], float] = OrderedDict()
+
+    def start(self, machine_id: UUID, generation: int, seconds: float) -> None:
+        """Note that this boot of a machine was told to count down from now; of several times the first counts."""
+        self._ends.setdefault((machine_id, generation), self._clock() + seconds - _EARLY)
+        if len(self._ends) > MOST:
+            self._ends.popitem(last=False)
+
+    def has_run_out(self, machine_id: UUID, generation: int) -> bool:
+        """Say whether this boot counted down to the end."""
+        end = self._ends.get((machine_id, generation))
+        return end is not None and self._clock() >= end

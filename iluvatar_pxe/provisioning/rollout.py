@@ -1,0 +1,139 @@
+"""A fleet comes into force: everybody goes by it at once, what it takes back is taken back, and who it changes is told."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.preview.differences import differences, is_released
+from iluvatar_pxe.errors import FleetError, InventoryError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.repository.bare import Commit
+from iluvatar_pxe.inventory.database.commits import CommitRecord
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.memory import wall_clock
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.provisioning.booter import Desk
+
+MOST_UNTOLD = 64
+"""Commits whose changes are yet to be told: who pushes more within a moment gets them told together."""
+MOST_LINES = 50
+"""Changes of one commit that are logged; the inventory has more of them."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    old: Fleet | None
+    new: Fleet
+    snapshot: Snapshot
+    """What was known when it came into force."""
+    commit: Commit | None
+    rewritten: bool
+
+
+class FleetOffice:
+    """The audience of whoever reads the fleet."""
+
+    def __init__(self, desk: Desk, inventory: Inventory) -> None:
+        self._desk = desk
+        self._inventory = inventory
+        self.bring_in: Callable[[Fleet], None] | None = None
+        """Where names and roles are what the repository says: has committed what a fleet does not say yet."""
+        self.mirror: Callable[[], None] | None = None
+        """Where the repository has a copy elsewhere: has that brought up to date."""
+        self._in_force: Fleet | None = None
+        self._news: asyncio.Queue[_News] = asyncio.Queue(MOST_UNTOLD)
+
+    async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:
+        """Go by this fleet from now on."""
+        old, self._in_force = self._in_force, fleet
+        snapshot = self._inventory.snapshot
+        self._desk.adopt(fleet)
+        await self._take_back(old or Fleet(), fleet)
+        if self.bring_in:
+            self.bring_in(fleet)
+        _log.info("fleet.in-force", machines=len(fleet.names), **_facts(commit, rewritten=rewritten))
+        if self.mirror:
+            self.mirror()
+        self._tell(_News(old, fleet, snapshot, commit, rewritten))
+
+    async def reject(self, commit: Commit | None, error: FleetError) -> None:
+        """Log every fault, and record the first."""
+        for finding in error.findings:
+            _log.error("fleet.rejected", why=finding, **({"commit": commit.id[:12]} if commit else {}))
+        if commit:
+            await self._record(_record(commit, problem=error.findings[0]))
+
+    async def run(self) -> None:
+        """Find out what has changed for whom, log and record it, until cancelled."""
+        while True:
+            await self._tell_of(await self._news.get())
+
+    def _tell(self, news: _News) -> None:
+        try:
+            self._news.put_nowait(news)
+        except asyncio.QueueFull:
+            _log.warning(
+                "fleet.untold", why="too many commits at once", **_facts(news.commit, rewritten=False)
+            )
+
+    async def _tell_of(self, news: _News) -> None:
+        changes: list[tuple[str, str]] = []
+        if news.old:
+            context = Context(ready=self._desk.catalogue.ready, window_open=self._inventory.window.is_open)
+            found = await asyncio.to_thread(differences, news.old, news.new, news.snapshot, context)
+            changes = [(one.machine, one.text) for one in found]
+        for machine, text in changes[:MOST_LINES]:
+            _log.info("fleet.changed", machine=machine, change=text)
+        if len(changes) > MOST_LINES:
+            _log.info(
+                "fleet.changed",
+                machines=len(changes) - MOST_LINES,
+                change="of more machines, see fleet_history",
+            )
+        if news.commit:
+            await self._record(_record(news.commit, changes=changes, rewritten=news.rewritten))
+
+    async def _record(self, record: CommitRecord) -> None:
+        try:
+            await self._inventory.record_commit(record)
+        except InventoryError as error:
+            _log.error("fleet.unrecorded", commit=record.commit_id[:12], why=str(error))
+
+    async def _take_back(self, old: Fleet, new: Fleet) -> None:
+        machines = self._inventory.snapshot.by_id.values()
+        lost = [
+            machine.id for machine in machines if is_released(machine, old if self.bring_in else Fleet(), new)
+        ]
+        if not lost:
+            return
+        try:
+            await self._inventory.release(lost, "the fleet's repository")
+        except InventoryError as error:
+            _log.error("fleet.release", why=str(error))
+
+
+def _record(
+    commit: Commit, *, problem: str = "", changes: Iterable[tuple[str, str]] = (), rewritten: bool = False
+) -> CommitRecord:
+    return CommitRecord(
+        commit_id=commit.id,
+        at=wall_clock(),
+        author=commit.author,
+        committed_at=commit.at,
+        subject=commit.subject,
+        problem=problem,
+        rewritten=rewritten,
+        changes=tuple(changes),
+    )
+
+
+def _facts(commit: Commit | None, *, rewritten: bool) -> dict[str, object]:
+    if commit is None:
+        return {}
+    facts: dict[str, object] = {"commit": commit.id[:12], "author": commit.author, "subject": commit.subject}
+    return facts | ({"rewritten": True} if rewritten else {})

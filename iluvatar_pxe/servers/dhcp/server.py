@@ -1,0 +1,137 @@
+"""The proxyDHCP server: ports 67 and 4011 on each interface that is served."""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
+from functools import partial
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.boot.plan import Plan
+from iluvatar_pxe.errors import ServerError, WireError
+from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.host.udp import UdpSocket
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.servers.bound import Bound
+from iluvatar_pxe.servers.dhcp.pace import Pace
+from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, Silence, respond
+from iluvatar_pxe.settings.model import DhcpSettings
+
+NOT_ITSELF = "sent from an address that is not known to be that machine's"
+
+
+class DhcpServer:
+    """Moves bytes between sockets and ``respond``."""
+
+    def __init__(
+        self,
+        settings: DhcpSettings,
+        http_port: int,
+        desk: Desk,
+        on_ipxe_offer: Callable[[str], None],
+        pace: Pace,
+    ) -> None:
+        """Call ``on_ipxe_offer(mac)`` whenever a machine's iPXE was offered a boot."""
+        self._settings = settings
+        self._http_port = http_port
+        self._desk = desk
+        self._on_ipxe_offer = on_ipxe_offer
+        self._pace = pace
+        self._bound = Bound(self._open)
+
+    def serve(self, interfaces: Iterable[Interface]) -> list[ServerError]:
+        """Answer on these interfaces and on no others; return an error for each that cannot be bound."""
+        return self._bound.follow(interfaces)
+
+    def close(self) -> None:
+        """Answer nothing any more."""
+        self._pace.close()
+        self._bound.close()
+
+    def _open(self, interface: Interface) -> ExitStack:
+        """Return what closes the sockets of an interface; raises ServerError.
+
+        Broadcasts reach only a socket bound to the broadcast address or to none, so each interface has one
+        for them and one for its own address, which is also what replies are sent from: the right source on a
+        host with several. Both are shared with other DHCP servers on this host.
+        """
+        address, port = str(interface.address), self._settings.port
+        with ExitStack() as sockets:
+            own, boot_server, broadcasts = (
+                sockets.enter_context(closing(_socket(interface, *local)))
+                for local in ((address, port), (address, self._settings.pxe_port), ("255.255.255.255", port))
+            )
+            links = Links(interface.address, self._http_port)
+            own.start(partial(self._receive, own, links, pxe_port=False))
+            broadcasts.start(partial(self._receive, own, links, pxe_port=False))
+            boot_server.start(partial(self._receive, boot_server, links, pxe_port=True))
+            return sockets.pop_all()
+
+    def _receive(
+        self, reply_socket: UdpSocket, links: Links, data: bytes, source: tuple[str, int], *, pxe_port: bool
+    ) -> None:
+        started = time.perf_counter()
+        arrival = Arrival(
+            links=links,
+            source=source,
+            pxe_port=pxe_port,
+            server_port=self._settings.port,
+            client_port=self._settings.client_port,
+        )
+        try:
+            result = respond(data, arrival, self._plan)
+        except WireError as error:
+            complain("dhcp.malformed", source=source[0], why=str(error))
+            return
+        if isinstance(result, Reply):
+            answer = partial(self._answer, result, reply_socket, pxe_port=pxe_port, started=started)
+            is_machine = self._desk_of(result.sighting) is self._desk
+            self._pace.send(result, answer, in_turn=result.one_at_a_time and is_machine)
+        elif isinstance(result, Lease):
+            self._desk_of(result.sighting).inventory.learn_address(result.sighting)
+        else:
+            self._stay_silent(result)
+
+    def _plan(self, sighting: Sighting) -> Plan:
+        return self._desk_of(sighting).plan(sighting)
+
+    def _desk_of(self, sighting: Sighting) -> Desk:
+        return self._desk.facing(simulated=sighting.simulated)
+
+    def _answer(self, reply: Reply, sock: UdpSocket, *, pxe_port: bool, started: float) -> None:
+        if not sock.send(reply.data, reply.to):
+            complain("dhcp.not_sent", mac=reply.sighting.mac, to=reply.to[0])
+            return
+        milliseconds = (time.perf_counter() - started) * 1000
+        stage = _stage(reply.sighting.firmware, pxe_port=pxe_port)
+        desk = self._desk_of(reply.sighting)
+        if not desk.may_be_itself(reply.sighting, IPv4Address(reply.to[0]), stage):
+            complain("dhcp.not_recorded", mac=reply.sighting.mac, client=reply.to[0], why=NOT_ITSELF)
+            return
+        if stage is Stage.IPXE_DISCOVER and not pxe_port and desk is self._desk:
+            self._on_ipxe_offer(reply.sighting.mac)
+        desk.record(
+            reply.sighting,
+            stage,
+            reply.boot_file,
+            size=len(reply.data),
+            milliseconds=milliseconds,
+            why=reply.plan.why,
+        )
+
+    def _stay_silent(self, silence: Silence) -> None:
+        if silence.sighting:
+            complain("dhcp.no_answer", mac=silence.sighting.mac, why=silence.why)
+
+
+def _socket(interface: Interface, address: str, port: int) -> UdpSocket:
+    return UdpSocket.open(address, port, device=interface.name, broadcast=True, reuse_address=True)
+
+
+def _stage(firmware: Firmware, *, pxe_port: bool) -> Stage:
+    if firmware is Firmware.IPXE:
+        return Stage.IPXE_DISCOVER
+    return Stage.BOOT_SERVER if pxe_port else Stage.DISCOVER

@@ -1,0 +1,105 @@
+"""What is answered to whom: the fleet's names to everybody, others' to those who may have them asked for."""
+
+import time
+from collections import Counter
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.dns.cache import Key
+from iluvatar_pxe.dns.zone import Found
+from iluvatar_pxe.servers.dns.answer import Answer, refusal
+from iluvatar_pxe.servers.dns.recursion import Deliver, Recursion
+from iluvatar_pxe.servers.dns.zones import Zones
+from iluvatar_pxe.wire.dns.message import Body
+from iluvatar_pxe.wire.dns.name import Name
+from iluvatar_pxe.wire.dns.query import CD, Query
+from iluvatar_pxe.wire.dns.records import body_followed_by, body_with
+from iluvatar_pxe.wire.dns.reply import LONGEST_MESSAGE
+from iluvatar_pxe.wire.dns.types import IN, Ede, Rcode, Type
+
+_MOST_BODIES = 4096
+_TRANSFERS = frozenset({Type.AXFR, Type.IXFR})
+
+
+class Resolver:
+    """Answers questions, at once where it can. ``counts`` has what was answered, by kind."""
+
+    def __init__(self, zones: Zones, recursion: Recursion) -> None:
+        self._zones = zones
+        self._recursion = recursion
+        self._own: dict[tuple[IPv4Address, Name, int], Answer] = {}
+        self.counts: Counter[str] = Counter()
+
+    def forget(self) -> None:
+        """Take note that the zones have changed."""
+        self._own.clear()
+
+    def answer(
+        self, query: Query, here: IPv4Address, client: str, *, allowed: bool, deliver: Deliver
+    ) -> Answer | None:
+        """Return the answer, or None where ``deliver`` is called with it: now or later.
+
+        ``here`` is the daemon's address that was asked; ``allowed``: the client may have names asked for elsewhere.
+        """
+        if query.klass != IN or query.type in _TRANSFERS:
+            return self._refuse("zones are not transferred" if query.klass == IN else "no class but IN")
+        if known := self._own.get((here, query.name, query.type)):
+            self.counts["own"] += 1
+            return known
+        found = self._zones.at(here).find(query.name, query.type)
+        if found is None:
+            return self._elsewhere(_key(query, query.name), query, client, allowed=allowed, deliver=deliver)
+        self.counts["own"] += 1
+        if found.elsewhere and query.recursive and allowed:
+            target = found.elsewhere
+
+            def join(rest: Answer) -> None:
+                deliver(_joined(query, target, found, rest))
+
+            if rest := self._elsewhere(_key(query, target), query, client, allowed=True, deliver=join):
+                return _joined(query, target, found, rest)
+            return None
+        return self._keep(here, query, found)
+
+    def _keep(self, here: IPv4Address, query: Query, found: Found) -> Answer:
+        answer = Answer(_body(query.name, found), found.origin)
+        if found.rcode is not Rcode.NXDOMAIN and not found.elsewhere:
+            if len(self._own) >= _MOST_BODIES:
+                self._own.clear()
+            self._own[here, query.name, query.type] = answer
+        return answer
+
+    def _elsewhere(
+        self, key: Key, query: Query, client: str, *, allowed: bool, deliver: Deliver
+    ) -> Answer | None:
+        if not allowed:
+            return self._refuse(f"{client} is in no network of [dns] allow")
+        if answer := self._recursion.remembered(key, time.monotonic()):
+            self.counts["stale" if answer.stale else "cached"] += 1
+            return answer
+        if not query.recursive:
+            return self._refuse("it is not remembered, and nobody may be asked (no RD)")
+        self.counts["forwarded"] += 1
+        self._recursion.ask(key, client, deliver)
+        return None
+
+    def _refuse(self, why: str) -> Answer:
+        self.counts["refused"] += 1
+        return refusal(Rcode.REFUSED, why, Ede.PROHIBITED)
+
+
+def _key(query: Query, name: Name) -> Key:
+    return Key(name, query.type, query.klass, query.do, bool(query.flags & CD))
+
+
+def _body(name: Name, found: Found) -> Body:
+    return body_with(name, found.rcode, found.answers, found.authorities, found.additional)
+
+
+def _joined(query: Query, target: Name, found: Found, rest: Answer) -> Answer:
+    """Return the fleet's CNAME with what it leads to."""
+    asked = replace(query, asked=target + query.asked[-4:], name=target)
+    now = time.monotonic()
+    message = rest.reply(asked, now, limit=LONGEST_MESSAGE, recursion=True)
+    body = body_followed_by(query.name, found.answers, message)
+    return Answer(body, f"{found.origin}, then {rest.origin}", now, error=rest.error)

@@ -1,0 +1,58 @@
+"""DNS as a whole: the server, and all that it needs to know."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from urllib.parse import urlsplit
+
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.servers.dns.api_probe import Pulse
+from iluvatar_pxe.servers.dns.forwarder import Forwarder
+from iluvatar_pxe.servers.dns.recursion import Recursion
+from iluvatar_pxe.servers.dns.server import DnsServer
+from iluvatar_pxe.servers.dns.upstreams import Upstreams
+from iluvatar_pxe.servers.dns.zones import Sources
+from iluvatar_pxe.settings.model import Settings
+
+_SSH_HOST = re.compile(r"(?:[^@/]*@)?([0-9.]+):")
+
+
+class NameService:
+    """Builds the parts, and runs them together."""
+
+    def __init__(
+        self, settings: Settings, snapshot: Callable[[], Snapshot], fleet: Callable[[], Fleet]
+    ) -> None:
+        """``snapshot`` and ``fleet`` return what is known and declared now."""
+        self._settings = settings.dns
+        self._upstreams = Upstreams(settings.dns.upstream, settings.state_directory, port=settings.dns.port)
+        recursion = Recursion(Forwarder(), self._upstreams.for_client)
+        sources = Sources(snapshot, fleet, lambda: self._pulse.alive, repository_host(settings.fleet.source))
+        self.server = DnsServer(settings.dns, sources, recursion)
+        self._pulse = Pulse(lambda: self.server.zones.leaders)
+
+    @property
+    def problem(self) -> str | None:
+        """Why names elsewhere cannot be asked for, in one line, or None."""
+        return self._upstreams.problem if self._settings.enabled else None
+
+    async def run(self) -> None:
+        """Answer, and follow everything that answers depend on, until cancelled."""
+        if not self._settings.enabled:
+            return
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._upstreams.run(lambda: self.server.zones.addresses))
+            group.create_task(self._pulse.run())
+            group.create_task(self.server.run())
+
+
+def repository_host(source: str) -> IPv4Address | None:
+    """Return the address of the host in a Git URL; None where it has a name, or where the source is no URL."""
+    found = _SSH_HOST.match(source)
+    host = found[1] if found else urlsplit(source).hostname
+    try:
+        return IPv4Address(host or "")
+    except ValueError:
+        return None

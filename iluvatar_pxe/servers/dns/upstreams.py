@@ -1,0 +1,219 @@
+"""Which resolvers questions are forwarded to now: those that are set, and those that this host asks itself."""
+
+import asyncio
+import errno
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from sys import byteorder
+from typing import Literal
+
+import structlog
+
+from iluvatar_pxe.host.owner import write_file
+from iluvatar_pxe.settings.upstream import DNS_PORT, Address, Upstream, parse_address
+
+REFRESH_SECONDS = 5.0
+"""Between two looks at the host's files."""
+MEMORY = "dns-upstreams"
+"""File of the state directory: what ``auto`` was, an address a line."""
+
+_MOST = 3
+"""Resolvers that ``auto`` stands for; the C library takes no more of resolv.conf (resolv.conf(5), MAXNS)."""
+_LONGEST_FILE = 1 << 20
+_RESOLVED = (IPv4Address("127.0.0.53"), IPv4Address("127.0.0.54"))
+"""systemd-resolved's stubs (systemd-resolved.service(8))."""
+_NAMESERVER = re.compile(r"nameserver[ \t]+([^;#\s]+)")
+"""The keyword begins a line, and a comment may follow the address: so does the C library read it."""
+_DEFAULT_ROUTE = re.compile(
+    r"[^\t]*\t0{8}\t(?!0{8})([0-9A-F]{8})\t([0-9A-F]{4,8})\t\d+\t\d+\t(\d{1,10})\t0{8}\t"
+)
+_RTF_UP, _RTF_REJECT = 0x1, 0x200
+_NONE = "no resolver but this daemon itself is known, and nothing is forwarded; name one in [dns] upstream"
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class HostFiles:
+    """Where a host says which resolvers and gateways it uses."""
+
+    resolv_conf: Path = Path("/etc/resolv.conf")
+    resolved: Path = Path("/run/systemd/resolve/resolv.conf")
+    network_manager: Path = Path("/run/NetworkManager/no-stub-resolv.conf")
+    routes: Path = Path("/proc/net/route")
+
+
+HOST_FILES = HostFiles()
+
+
+class Upstreams:
+    """Follows the host's files. No state of them is an error; what cannot be read or written is logged once."""
+
+    def __init__(
+        self,
+        wanted: Sequence[Upstream | Literal["auto"]],
+        state: Path,
+        *,
+        port: int = DNS_PORT,
+        files: HostFiles = HOST_FILES,
+    ) -> None:
+        """``wanted`` is ``[dns] upstream``; ``state`` the state directory; ``port`` the one this daemon answers at."""
+        self.now: tuple[Upstream, ...] = ()
+        """In the order of asking."""
+        self.spare: tuple[Upstream, ...] = ()
+        """Who is asked where only the one that asks is among those."""
+        self.problem: str | None = None
+        """Why there is none although some are wanted, in one line, or None."""
+        self._wanted = wanted
+        self._memory = state / MEMORY
+        self._last: list[Address] = []
+        self._port = port
+        self._files = files
+        self._told: dict[str, str | None] = {}
+        self._turn = asyncio.Lock()
+
+    async def run(self, own: Callable[[], frozenset[IPv4Address]]) -> None:
+        """Look every few seconds, until cancelled; ``own`` says at which addresses this daemon answers."""
+        while True:
+            await self.refresh(own())
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    async def refresh(self, own: frozenset[IPv4Address]) -> None:
+        """Look now; ``own`` is never among the upstreams."""
+        async with self._turn:
+            now, self.spare = await asyncio.to_thread(
+                self._look, {Upstream(address, self._port) for address in own}
+            )
+            problem = _NONE if self._wanted and not now else None
+            if problem and problem != self.problem:
+                _log.warning("dns.upstreams", problem=problem)
+            elif now != self.now:
+                _log.info("dns.upstreams", upstreams=[str(one) for one in now])
+            self.now, self.problem = now, problem
+
+    def for_client(self, client: str) -> tuple[Upstream, ...]:
+        """Return whom to ask for a client, an address: never itself, or questions would go in a circle.
+
+        Two of these daemons, both handed out by a router, are each other's upstreams; the router then is what is left.
+        Programs on this host are told apart from an upstream on it by nothing.
+        """
+        for upstreams in (self.now, self.spare):
+            others = (one for one in upstreams if str(one.address) != client or one.address.is_loopback)
+            if found := tuple(others):
+                return found
+        return ()
+
+    def _look(self, own: set[Upstream]) -> tuple[tuple[Upstream, ...], tuple[Upstream, ...]]:
+        """Return the upstreams, and the spare ones: the gateways, where others would be asked by ``auto``."""
+        found: list[Upstream] = []
+        gateways: list[Address] = []
+        for one in self._wanted:
+            if not isinstance(one, Upstream):
+                gateways = parse_gateways(self._read(self._files.routes))
+                found += map(Upstream, self._auto(own, gateways))
+            elif not self._is_own(one, own):
+                found.append(one)
+        spare = (one for one in map(Upstream, choose(own, gateways)) if one not in found)
+        return tuple(dict.fromkeys(found)), tuple(spare)
+
+    def _is_own(self, one: Upstream, own: set[Upstream]) -> bool:
+        problem = f"{one} is this daemon itself; remove it from [dns] upstream" if one in own else None
+        self._tell(str(one), problem)
+        return problem is not None
+
+    def _auto(self, own: set[Upstream], gateways: Sequence[Address]) -> list[Address]:
+        files, memory = self._files, self._read(self._memory)
+        listed = (files.resolv_conf, files.resolved, files.network_manager)
+        if named := choose(own, behind_stubs(*(parse_nameservers(self._read(path)) for path in listed))):
+            if own:  # else this host's own address is not known for one
+                self._remember(named, memory)
+            return named
+        return choose(own, self._last or parse_memory(memory), gateways)
+
+    def _read(self, path: Path) -> str:
+        """Return what a file says; nothing where it is absent or cannot be read."""
+        try:
+            with path.open("rb") as file:
+                data = file.read(_LONGEST_FILE + 1)
+            if len(data) > _LONGEST_FILE:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))  # noqa: TRY301 - a fault like the others
+        except FileNotFoundError:
+            data = b""
+        except OSError as error:
+            problem = f"{path} cannot be read: {error.strerror}; make it a readable text file"
+            self._tell(f"read {path}", problem)
+            return ""
+        self._tell(f"read {path}", None)
+        return data.decode(errors="replace")
+
+    def _remember(self, addresses: list[Address], memory: str) -> None:
+        self._last = addresses
+        text = "".join(f"{address}\n" for address in addresses)
+        problem = None
+        if text != memory:
+            try:
+                write_file(self._memory, text.encode())
+            except OSError as error:
+                problem = f"{self._memory} cannot be written: {error.strerror}; let the daemon's user do so"
+        self._tell(f"write {self._memory}", problem)
+
+    def _tell(self, subject: str, problem: str | None) -> None:
+        if problem and problem != self._told.get(subject):
+            _log.warning("dns.upstreams", problem=problem)
+        self._told[subject] = problem
+
+
+def parse_nameservers(text: str) -> list[Address]:
+    """Return the resolvers that a resolv.conf(5) names and that can be asked from any interface, in its order."""
+    return _addresses(found[1] for line in text.split("\n") if (found := _NAMESERVER.match(line)))
+
+
+def parse_memory(text: str) -> list[Address]:
+    """Return the addresses that were remembered; lines that are none are passed over."""
+    return _addresses(text.split("\n"))
+
+
+def parse_gateways(routes: str) -> list[Address]:
+    """Return the gateways of the default routes in ``/proc/net/route``, lowest metric first."""
+    found: list[tuple[int, IPv4Address]] = []
+    for route in filter(None, map(_DEFAULT_ROUTE.match, routes.split("\n"))):
+        gateway, flags, metric = route.groups()
+        if int(flags, 16) & (_RTF_UP | _RTF_REJECT) == _RTF_UP:
+            found.append((int(metric), IPv4Address(int(gateway, 16).to_bytes(4, byteorder))))
+    return [gateway for _, gateway in sorted(found, key=lambda one: one[0])]
+
+
+def behind_stubs(
+    named: Sequence[Address], resolved: Sequence[Address], network_manager: Sequence[Address]
+) -> list[Address]:
+    """Put what a local stub asks in its place: systemd-resolved's, or another's that NetworkManager has started."""
+    found: list[Address] = []
+    for address in named:
+        if address in _RESOLVED:
+            found += resolved
+        elif address.is_loopback:
+            found += network_manager or [address]
+        else:
+            found.append(address)
+    return found
+
+
+def choose(own: set[Upstream], *sources: Sequence[Address]) -> list[Address]:
+    """Return the first of these that is not ``own`` alone, without that."""
+    for source in sources:
+        if others := [address for address in dict.fromkeys(source) if Upstream(address) not in own]:
+            return others[:_MOST]
+    return []
+
+
+def _addresses(texts: Iterable[str]) -> list[Address]:
+    found = []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(parse_address(text))
+    return found

@@ -1,0 +1,127 @@
+"""The zones in force, made anew when something that they tell has changed."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface
+from typing import NamedTuple
+
+import structlog
+
+from iluvatar_pxe.dns.authority import Authority
+from iluvatar_pxe.dns.fleet_zones import Facts, zones_of
+from iluvatar_pxe.dns.local import local_zones
+from iluvatar_pxe.dns.members import leaders, members_of
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.machines.model import Snapshot
+
+LOOK_SECONDS = 0.1
+"""Between two looks: what the zones tell is to be told within a second of what caused it."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the zones' content comes from."""
+
+    snapshot: Callable[[], Snapshot]
+    fleet: Callable[[], Fleet]
+    alive: Callable[[], frozenset[IPv4Address]]
+    """Leaders of clusters whose API answers."""
+    repository: IPv4Address | None = None
+    """Where the fleet's repository is hosted, where that is not here."""
+
+
+class _Seen(NamedTuple):
+    """What was found at a look; each part is replaced, never changed."""
+
+    snapshot: Snapshot
+    fleet: Fleet
+    alive: frozenset[IPv4Address]
+    interfaces: tuple[Interface, ...]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """The zones, and what they were made of."""
+
+    facts: Facts
+    interfaces: tuple[Interface, ...] = ()
+    serial: int = 0
+    authorities: Mapping[IPv4Address, Authority] = field(default_factory=dict)
+    """By the daemon's address that is asked."""
+
+
+class Zones:
+    """``changed`` is called when answers given until now may be wrong."""
+
+    def __init__(self, sources: Sources, changed: Callable[[], None]) -> None:
+        self._sources = sources
+        self._changed = changed
+        self._interfaces: tuple[Interface, ...] = ()
+        self._seen: _Seen | None = None
+        self._local = local_zones()
+        self._none = Authority(self._local)
+        self._now = _Made(Facts(sources.fleet()))
+
+    def serve(self, interfaces: Sequence[Interface]) -> None:
+        """Answer for these interfaces' networks."""
+        if self._interfaces != tuple(interfaces):
+            self._interfaces = tuple(interfaces)
+            self._adopt(self._made(self._look()))
+
+    @property
+    def addresses(self) -> frozenset[IPv4Address]:
+        """The daemon's own, which it listens on."""
+        return frozenset(self._now.authorities)
+
+    @property
+    def leaders(self) -> frozenset[IPv4Address]:
+        """Where the clusters' API servers are."""
+        facts = self._now.facts
+        members = (one for layer in facts.fleet.layers for one in leaders(facts.members, layer))
+        return frozenset(one.address for one in members if one.address)
+
+    def at(self, address: IPv4Address) -> Authority:
+        """Return the zones as a client learns them that asks at one of the daemon's addresses."""
+        return self._now.authorities.get(address, self._none)
+
+    async def run(self) -> None:
+        """Follow what the zones tell, until cancelled."""
+        while True:
+            seen = self._look()
+            if self._seen is None or any(new is not old for new, old in zip(seen, self._seen, strict=True)):
+                self._seen = seen
+                made = await asyncio.to_thread(self._made, seen)
+                if made.interfaces == self._interfaces:  # not overtaken by ``serve``
+                    self._adopt(made)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _look(self) -> _Seen:
+        sources = self._sources
+        return _Seen(sources.snapshot(), sources.fleet(), sources.alive(), self._interfaces)
+
+    def _made(self, seen: _Seen) -> _Made:
+        """Return the zones of what was seen; those that there are, where they tell the same. For a thread, too."""
+        interfaces = seen.interfaces
+        own = tuple(IPv4Interface((one.address, one.network.prefixlen)) for one in interfaces)
+        members = members_of(seen.snapshot, seen.fleet)
+        facts = Facts(seen.fleet, members, seen.alive, own, self._sources.repository)
+        now = self._now
+        if facts == now.facts and interfaces == now.interfaces:
+            return now
+        serial = max(now.serial + 1, int(time.time())) & 0xFFFFFFFF
+        authorities = {
+            interface.address: Authority({**self._local, **zones_of(facts, serial, interface.address)})
+            for interface in interfaces
+        }
+        return _Made(facts, interfaces, serial, authorities)
+
+    def _adopt(self, made: _Made) -> None:
+        if made is not self._now:
+            self._now = made
+            self._changed()
+            _log.debug("dns.zones", serial=made.serial, machines=len(made.facts.members))

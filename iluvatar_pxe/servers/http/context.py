@@ -1,0 +1,51 @@
+"""What HTTP handlers find in the application, and what they ask of a request."""
+
+from ipaddress import IPv4Address
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from iluvatar_pxe.admin.health import Health
+from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.countdowns import Countdowns
+from iluvatar_pxe.provisioning.tickets import TicketOffice
+from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.tls.certificates import Certificates
+from iluvatar_pxe.wire.pxe import SIMULATED
+
+DESK = web.AppKey("desk", Desk)
+TICKETS = web.AppKey("tickets", TicketOffice)
+COUNTDOWNS = web.AppKey("countdowns", Countdowns)
+HEALTH = web.AppKey("health", Health)
+CERTIFICATES = web.AppKey("certificates", Certificates)
+PLAIN_PORT = web.AppKey("plain_port", int)
+
+_MARK = SIMULATED.decode()
+
+
+def desk_of(request: web.Request) -> Desk:
+    """Return the desk that serves the one who asks; a simulated client says so in its User-Agent."""
+    return request.app[DESK].facing(simulated=_MARK in request.headers.get("User-Agent", ""))
+
+
+def links_of(request: web.Request) -> Links:
+    """Return this server at the address by which the client reached it, without TLS: iPXE does not know the CA."""
+    transport = request.transport
+    if transport is None:
+        raise web.HTTPServiceUnavailable(text="the connection is gone")
+    return Links(IPv4Address(transport.get_extra_info("sockname")[0]), request.app[PLAIN_PORT])
+
+
+def client_of(request: web.Request) -> IPv4Address:
+    """Return the address a request comes from."""
+    return IPv4Address(request.remote or 0)
+
+
+def query_of(request: web.Request) -> dict[str, str]:
+    """Return the query as iPXE writes it: its ``:uristring`` leaves ``+`` as it is, and never means a space."""
+    return dict(parse_qsl(request.rel_url.raw_query_string.replace("+", "%2B")))
+
+
+def script(text: str) -> web.Response:
+    """Return an iPXE script, never to be cached."""
+    return web.Response(text=text, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,119 @@
+"""One line for every request that is refused, also for what aiohttp refuses before any of our code sees it."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import hdrs, web
+from aiohttp.web_protocol import RequestHandler
+
+from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.provisioning.tickets import mask
+from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.servers.http.connections import Door, GuardedConnection, Limits
+
+LONGEST_LINE = 300
+"""Characters of a refusal; what a request says of itself may be repeated in it."""
+_KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+async def _answer(handler: Handler, request: web.BaseRequest) -> web.StreamResponse:
+    """Answer a request that cannot be served with one line; log what is this server's own failure."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        kept = {str(name): error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
+        return _refusal(error.status, error.text or error.reason, kept)
+    except AssetError as error:
+        complain("http.asset", path=mask(request.path), why=str(error))
+        return _refusal(404, "that file cannot be read; see this server's log")
+    except ConnectionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last resort: one request must not stop the server
+        complain("http.failed", logging.ERROR, path=mask(request.path), error=mask(repr(error)))
+        return _refusal(500, "this server failed on that request; see its log")
+
+
+def one_line(status: int, text: str) -> str:
+    """Return a line of printable ASCII that begins with the status."""
+    line = " ".join("".join(char if " " <= char <= "~" else " " for char in text).split())
+    if not line.startswith(str(status)):
+        line = f"{status}: {line or HTTPStatus(status).phrase}"
+    return line[:LONGEST_LINE] + "\n"
+
+
+def _refusal(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, text=one_line(status, text), headers=headers)
+
+
+class OneLineRunner(web.AppRunner):
+    """An ``AppRunner`` whose connections answer with one line whatever they do not serve, and keep to ``limits``."""
+
+    def __init__(self, app: web.Application, limits: Limits, **kwargs: Any) -> None:
+        super().__init__(app, **kwargs)
+        self._door = Door(limits)
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        handler = partial(_answer, made.request_handler)
+        return _Server(self._door, handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
+
+
+class _Server(web.Server):
+    def __init__(self, door: Door, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._door = door
+
+    def __call__(self) -> RequestHandler:
+        return _Connection(self, loop=self._loop, door=self._door, **self._kwargs)
+
+
+class _Connection(GuardedConnection):
+    def handle_error(self, *args: Any, **kwargs: Any) -> web.StreamResponse:
+        """Shorten what aiohttp answers a broken request, which points at its octets over several lines."""
+        response = super().handle_error(*args, **kwargs)
+        if isinstance(response, web.Response):
+            response.text = one_line(response.status, response.text or "")
+        return response
+
+
+class _OneLineOfLog(logging.Filter):
+    """What a library says becomes one line, and not one for each of a flood."""
+
+    def __init__(self, event: str, level: int) -> None:
+        super().__init__()
+        self._event = event
+        self._level = level
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING:
+            complain(self._event, self._level, why=mask(" ".join(self._why(record).split()))[:200])
+        return False
+
+    def _why(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        return str(error or record.getMessage())
+
+
+class _OneLineOfLoop(_OneLineOfLog):
+    """asyncio says in its first line what failed, and how only in the exception."""
+
+    def _why(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        what = record.getMessage().partition("\n")[0]
+        return f"{what}: {error!r}" if error else what
+
+
+def quiet_logger() -> logging.Logger:
+    """Return the logger for aiohttp's server, which writes one line a second at most, as asyncio's then does."""
+    logger, loop = logging.getLogger("iluvatar_pxe.http"), logging.getLogger("asyncio")
+    if not logger.filters:
+        logger.addFilter(_OneLineOfLog("http.malformed", logging.WARNING))
+        loop.addFilter(_OneLineOfLoop("loop.failed", logging.ERROR))
+    return logger

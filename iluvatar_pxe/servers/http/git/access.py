@@ -1,0 +1,103 @@
+"""Who may read and who may push: tokens, which never go over the wire in clear."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from ipaddress import IPv4Address
+
+from aiohttp import BasicAuth, hdrs, web
+
+from iluvatar_pxe.errors import RepositoryError
+from iluvatar_pxe.gitops.secrets.tokens import Right, Token, Tokens
+from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.servers.http.context import client_of
+from iluvatar_pxe.servers.http.failure_limit import Throttle
+
+_CHALLENGE = 'Basic realm="iluvatar-pxe"'
+
+
+class Access:
+    """Knows by its token what a request may do."""
+
+    def __init__(
+        self, tokens: Tokens, clock: Callable[[], float], *, anonymous_read: bool, tls_port: int
+    ) -> None:
+        self._tokens = tokens
+        self._throttle = Throttle(clock)
+        self._anonymous_read = anonymous_read
+        self._tls_port = tls_port
+
+    async def check(self, request: web.Request, right: Right) -> str:
+        """Return the name of a request's token, or an empty string where none is needed; raises HTTPException."""
+        if right is Right.READ and self._anonymous_read:
+            return ""
+        if not is_private(request):
+            raise web.HTTPForbidden(text=f"a token goes over TLS only; use {self._secure_url(request)}")
+        token = await self._token_of(request)
+        if right is Right.WRITE and token.right is not Right.WRITE:
+            complain("git.refused", client=request.remote, token=token.name, why="it may only read")
+            raise web.HTTPForbidden(text=f"the token {token.name} may only read")
+        return token.name
+
+    async def _token_of(self, request: web.Request) -> Token:
+        client = str(client_of(request))
+        given = request.headers.get(hdrs.AUTHORIZATION)
+        if given is None:
+            raise _unauthorized("give a token as the password, with any user name")
+        self._make_wait(client)
+        token = await self._known(_secret(given))
+        self._make_wait(client)  # others of this client's requests may have failed meanwhile
+        if token is None:
+            self._throttle.fail(client)
+            complain("git.refused", client=client, why="its token is not known")
+            raise _unauthorized("this token is not known; make one with 'iluvatar-pxe fleet token add'")
+        return token
+
+    async def _known(self, secret: str) -> Token | None:
+        try:
+            return await asyncio.to_thread(self._tokens.holder, secret)
+        except RepositoryError as error:
+            complain("git.tokens", logging.ERROR, why=str(error))
+            raise web.HTTPServiceUnavailable(
+                text="this server cannot read its tokens; see its log"
+            ) from error
+
+    def _make_wait(self, client: str) -> None:
+        if seconds := self._throttle.wait(client):
+            complain("git.refused", client=client, why="it gave too many wrong tokens")
+            wait = {hdrs.RETRY_AFTER: str(int(seconds) + 1)}
+            raise web.HTTPTooManyRequests(text="too many wrong tokens; wait a minute", headers=wait)
+
+    def _secure_url(self, request: web.Request) -> str:
+        return f"https://{_own_address(request)}:{self._tls_port}{request.path.partition('.git/')[0]}.git"
+
+
+def is_private(request: web.Request) -> bool:
+    """Say whether nobody else can read the request: by TLS, or since it comes from this host.
+
+    The kernel takes no packet from outside whose source is an address of its own, and of a host's connections to
+    itself both ends have the address that was called (ip-route(8), table local).
+    """
+    client = client_of(request)
+    return request.secure or client.is_loopback or client == _own_address(request)
+
+
+def _own_address(request: web.Request) -> IPv4Address:
+    if request.transport is None:
+        raise web.HTTPServiceUnavailable(text="the connection is gone")
+    return IPv4Address(request.transport.get_extra_info("sockname")[0])
+
+
+def _secret(authorization: str) -> str:
+    """Return what was given as a token; what is no header of either kind is no token either."""
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    try:
+        return str(BasicAuth.decode(authorization).password)
+    except ValueError:
+        return ""
+
+
+def _unauthorized(text: str) -> web.HTTPUnauthorized:
+    return web.HTTPUnauthorized(text=text, headers={hdrs.WWW_AUTHENTICATE: _CHALLENGE})

@@ -1,0 +1,115 @@
+"""``/git/NAME.git``: Git's smart HTTP (gitprotocol-http(5)), for clones and pushes of the repositories hosted here."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from aiohttp import hdrs, web
+
+from iluvatar_pxe.gitops.repository.hosting import NAME, SUFFIX
+from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
+from iluvatar_pxe.servers.http.context import client_of
+from iluvatar_pxe.servers.http.git.access import Access
+from iluvatar_pxe.servers.http.git.backend import Call
+from iluvatar_pxe.servers.http.git.relay import LIMITS, GitLimits, Relay
+from iluvatar_pxe.settings.model import GitSettings
+
+READ, WRITE = "git-upload-pack", "git-receive-pack"
+_RIGHTS = {READ: Right.READ, WRITE: Right.WRITE}
+_REPOSITORY = f"/git/{{name:{NAME.pattern}}}{SUFFIX}"
+_ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+"""Which aiohttp undoes by itself."""
+_PROTOCOL = re.compile(r"[a-z0-9=:.-]{1,100}")
+"""The header Git-Protocol, such as ``version=2``; what else it says goes to no program."""
+_PROBE_OCTETS = 4
+"""A client that is going to push more than fits in one request first sends an empty one."""
+_log = structlog.get_logger()
+
+
+class GitSite:
+    """The repositories in one directory."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: GitSettings,
+        tls_port: int,
+        *,
+        limits: GitLimits = LIMITS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._directory = directory
+        self._max_push = settings.max_push << 20
+        self._limits = limits
+        self._turns = asyncio.Semaphore(limits.backends)
+        self._access = Access(
+            Tokens(directory), clock, anonymous_read=settings.anonymous_read, tls_port=tls_port
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return what is served; everything else below ``/git`` is not there."""
+        return [
+            web.get(f"{_REPOSITORY}/info/refs", self._advertise, allow_head=False),
+            web.post(f"{_REPOSITORY}/{{service:{READ}|{WRITE}}}", self._serve),
+        ]
+
+    async def _advertise(self, request: web.Request) -> web.StreamResponse:
+        service = request.query.get("service", "")
+        if service not in _RIGHTS:
+            raise web.HTTPForbidden(text="only the smart protocol is spoken here; use git 1.6.6 or newer")
+        return await self._respond(request, "info/refs", service)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        service = request.match_info["service"]
+        if request.content_type != f"application/x-{service}-request":
+            raise web.HTTPUnsupportedMediaType(text=f"that is no request of {service}")
+        if request.headers.get(hdrs.CONTENT_ENCODING, "").lower() not in _ENCODINGS:
+            raise web.HTTPUnsupportedMediaType(text="send it as it is, or by gzip")
+        return await self._respond(request, service, service)
+
+    async def _respond(self, request: web.Request, tail: str, service: str) -> web.StreamResponse:
+        user = await self._access.check(request, _RIGHTS[service])
+        protocol = _PROTOCOL.fullmatch(request.headers.get("Git-Protocol", ""))
+        call = Call(
+            self._directory,
+            request.match_info["name"],
+            tail,
+            request.method,
+            service,
+            str(client_of(request)),
+            user,
+            protocol[0] if protocol else "",
+        )
+        if not await asyncio.to_thread(call.repository.is_dir):
+            raise web.HTTPNotFound(text=f"there is no repository {call.name}")
+        async with self._turn():
+            return await self._relay(request, call)
+
+    async def _relay(self, request: web.Request, call: Call) -> web.StreamResponse:
+        relay = Relay(request, call, self._limits, self._max_push)
+        try:
+            return await relay.run()
+        finally:
+            if call.pushes and relay.octets > _PROBE_OCTETS:
+                _log.info(
+                    "git.push", repository=call.name, by=call.user, client=call.client, octets=relay.octets
+                )
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._limits.turn):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            wait = {hdrs.RETRY_AFTER: "10"}
+            raise web.HTTPServiceUnavailable(
+                text="too many ask for Git at a time; try it again", headers=wait
+            ) from error
+        try:
+            yield
+        finally:
+            self._turns.release()

@@ -1,0 +1,1 @@
+"""One file for each path of the outside contract."""

@@ -1,0 +1,79 @@
+"""``/api/v1``: changes asked for as JSON, answered as JSON; a refusal is ``{"error": "one line"}``."""
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from iluvatar_pxe.admin.operations import Operations
+from iluvatar_pxe.admin.requests import REQUESTS, Request, request_of
+from iluvatar_pxe.errors import InventoryError, OperationError, UnknownMachineError
+
+REQUEST_SECONDS = 60.0
+"""How long one change may take, its request's arrival included: a backup to a slow card is the longest."""
+LARGEST_BODY = 64 << 10
+"""Octets."""
+
+OPERATIONS = web.AppKey("operations", Operations)
+BY = web.RequestKey("by", str)
+"""Who asks, for the record; set by whoever knows."""
+
+_log = structlog.get_logger()
+
+
+def routes() -> list[web.RouteDef]:
+    """Return a route for each of ``REQUESTS``."""
+    return [web.route(kind.method, kind.route, _handler(kind)) for kind in REQUESTS]
+
+
+@web.middleware
+async def json_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every refusal with one line of JSON."""
+    try:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            return await handler(request)
+    except web.HTTPException as error:
+        return _fault(error.status, error.text or error.reason)
+    except UnknownMachineError as error:
+        return _fault(HTTPStatus.NOT_FOUND, str(error))
+    except OperationError as error:
+        return _fault(HTTPStatus.CONFLICT, str(error))
+    except InventoryError as error:
+        return _fault(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    except TimeoutError:
+        return _fault(
+            HTTPStatus.GATEWAY_TIMEOUT, f"not done within {REQUEST_SECONDS:g} s; see the daemon's log"
+        )
+
+
+def _handler(kind: type[Request]) -> Any:
+    async def handle(request: web.Request) -> web.Response:
+        wanted = _parsed(kind, await request.read(), request.match_info)
+        by = request[BY]
+        answer = await wanted.carry_out(request.app[OPERATIONS], by)
+        if kind.method != "GET":
+            _log.info("control", asked=request.path, by=by, done=answer["message"])
+        return web.json_response(answer)
+
+    return handle
+
+
+def _parsed(kind: type[Request], body: bytes, named: web.UrlMappingMatchInfo) -> Request:
+    try:
+        document = json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise web.HTTPBadRequest(text="the body is not JSON; send an object") from error
+    if not isinstance(document, dict):
+        raise web.HTTPBadRequest(text="the body is no JSON object; send one")
+    try:
+        return request_of(kind, {**document, **named})
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=str(error)) from error
+
+
+def _fault(status: int, text: str) -> web.Response:
+    return web.json_response({"error": " ".join(text.split())}, status=status)

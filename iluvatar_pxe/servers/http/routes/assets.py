@@ -1,0 +1,57 @@
+"""Boot files: ``/assets/…`` with Range, ETag, HEAD and sendfile, all of it aiohttp's."""
+
+import logging
+import time
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from iluvatar_pxe.boot.stages import stage_of_asset
+from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.provisioning.booter import sighting_of
+from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.servers.http.context import client_of, desk_of
+
+ROUTES = web.RouteTableDef()
+
+
+class _BootFile(web.FileResponse):
+    """A file that is refused in words, where aiohttp's own refusals say nothing, and that is sent once."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send the file; aiohttp prepares every response again when the handler has returned it."""
+        return None if self.prepared else await super().prepare(request)
+
+    def set_status(self, status: int, reason: str | None = None) -> None:
+        if status in {403, 404}:
+            raise AssetError(
+                f"{self._path}: cannot be read; make it a regular file that the service can read"
+            )
+        if status == 412:
+            raise web.HTTPPreconditionFailed(text="the file is another one than the request is for")
+        if status == 416:
+            size = {"Content-Range": self.headers["Content-Range"]}
+            raise web.HTTPRequestRangeNotSatisfiable(text="the file has no such range", headers=size)
+        super().set_status(status, reason)
+
+
+@ROUTES.get("/assets/{name:.+}")
+async def asset(request: web.Request) -> web.StreamResponse:
+    """Serve a file of the catalogue by its logical name."""
+    desk, name = desk_of(request), request.match_info["name"]
+    path = desk.catalogue.path(name)
+    if path is None:
+        raise web.HTTPNotFound(text=f"no asset {name[:200]}")
+    started = time.perf_counter()
+    response = _BootFile(path)
+    try:
+        await response.prepare(request)  # sends all of it
+    except ConnectionError as error:
+        complain("http.aborted", logging.INFO, client=request.remote, asset=name, why=str(error))
+        return response
+    machine, stage = desk.machine_at(client_of(request)), stage_of_asset(name)
+    if machine and stage and request.method == "GET" and response.status == 200:
+        milliseconds = (time.perf_counter() - started) * 1000
+        size = response.content_length or 0
+        desk.record(sighting_of(machine), stage, name, size=size, milliseconds=milliseconds)
+    return response

@@ -1,0 +1,160 @@
+"""The HTTP server: who may ask, one line for every fault, and the routes of the outside contract."""
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, ip_address
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from iluvatar_pxe.admin.health import Health
+from iluvatar_pxe.errors import ServerError
+from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.countdowns import Countdowns
+from iluvatar_pxe.provisioning.tickets import TicketOffice
+from iluvatar_pxe.servers.allowed import Allowed
+from iluvatar_pxe.servers.http.connections import LIMITS, Limits
+from iluvatar_pxe.servers.http.context import (
+    CERTIFICATES,
+    COUNTDOWNS,
+    DESK,
+    HEALTH,
+    PLAIN_PORT,
+    TICKETS,
+)
+from iluvatar_pxe.servers.http.faults import OneLineRunner, quiet_logger
+from iluvatar_pxe.servers.http.routes import assets, ca, config, enrolment, readiness, schemas, scripts
+from iluvatar_pxe.servers.http.tls import Porch, TlsSite
+from iluvatar_pxe.settings.model import HttpSettings
+from iluvatar_pxe.tls.certificates import Certificates
+from iluvatar_pxe.tls.names import Names, names_of, services_of
+
+IDLE_SECONDS = 30.0
+"""How long a connection may say nothing: firmware that was switched off leaves its connections open."""
+LONGEST_LINE = 64 << 10
+"""Octets of a request's first line: what SMBIOS says may be 4 KB in each of its texts, and thrice that as a URL."""
+_LOCALHOST = IPv4Address("127.0.0.1")
+
+
+class HttpServer:
+    """Serves boot scripts, boot files, configurations and health on each interface's address and loopback.
+
+    There are two ports for the same: a plain one, which firmware needs, and one with TLS.
+    """
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        desk: Desk,
+        tickets: TicketOffice,
+        health: Health,
+        certificates: Certificates,
+        *,
+        routes: Iterable[web.RouteDef] = (),
+        idle: float = IDLE_SECONDS,
+        limits: Limits = LIMITS,
+    ) -> None:
+        """``routes`` are those of parts that are not always there: the repositories, a webhook."""
+        self.certificates = certificates
+        self._settings = settings
+        self._desk = desk
+        self._porch = Porch(lambda: certificates.shown.context)
+        self._sites: dict[tuple[str, int], web.BaseSite] = {}
+        self._allowed = Allowed(settings.allow)
+        self._addresses: tuple[IPv4Address, ...] = ()
+        app = web.Application(middlewares=[self._gate])
+        app[DESK], app[TICKETS], app[HEALTH] = desk, tickets, health
+        app[COUNTDOWNS] = Countdowns(time.monotonic)
+        app[CERTIFICATES], app[PLAIN_PORT] = certificates, settings.port
+        parts = (scripts, enrolment, assets, ca, config, readiness, schemas)
+        for part in parts:
+            app.add_routes(part.ROUTES)
+        app.add_routes(routes)
+        self._runner = OneLineRunner(
+            app,
+            limits,
+            access_log=None,
+            logger=quiet_logger(),
+            keepalive_timeout=idle,
+            handle_signals=False,
+            max_line_size=LONGEST_LINE,
+        )
+
+    async def serve(self, interfaces: Sequence[Interface]) -> list[ServerError]:
+        """Listen on the addresses of these interfaces and on loopback; return an error for each that cannot be bound.
+
+        Responses that run go on.
+        """
+        if self._runner.server is None:
+            await self._runner.setup()
+        self._allowed.follow(interfaces)
+        self._addresses = tuple(dict.fromkeys([*(one.address for one in interfaces), _LOCALHOST]))
+        await self.certificates.renew(self._names())
+        ports = (self._settings.port, self._settings.tls_port)
+        places = dict.fromkeys((str(address), port) for address in self._addresses for port in ports)
+        for place in self._sites.keys() - places:
+            await self._sites.pop(place).stop()
+        new = (place for place in places if place not in self._sites)
+        return [error for place in new if (error := await self._listen(*place))]
+
+    async def run(self) -> None:
+        """Keep the certificate of the TLS port good, until cancelled."""
+        await self.certificates.run(self._names)
+
+    async def close(self, grace: float) -> None:
+        """Accept nothing new, let running responses finish within ``grace`` seconds, and end."""
+        self._runner._shutdown_timeout = grace / 2  # noqa: SLF001 - aiohttp waits for it twice
+        await self._runner.cleanup()
+        self._porch.close()
+
+    def _names(self) -> Names:
+        return names_of(os.uname().nodename, self._domain, self._addresses)
+
+    async def _listen(self, address: str, port: int) -> ServerError | None:
+        site: web.BaseSite = web.TCPSite(self._runner, address, port)
+        key = "port"
+        if port == self._settings.tls_port:
+            site, key = TlsSite(self._runner, address, port, self._porch), "tls_port"
+        try:
+            await site.start()
+        except OSError as error:
+            await site.stop()
+            reason = (error.strerror or str(error)).partition(": ")[2] or error.strerror
+            return ServerError(
+                f"cannot listen on TCP {address}:{port}: {reason}; free it or set another [http] {key}"
+            )
+        self._sites[address, port] = site
+        return None
+
+    @web.middleware
+    async def _gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let in only allowed networks, and without TLS only requests that name this server by its address, or as DNS does.
+
+        A browser that was lured to a hostile name that resolves to this server sends that name as Host; with TLS it
+        finds that the certificate is not for that name.
+        """
+        if not self._allowed.permits(request.remote or "0.0.0.0"):  # noqa: S104
+            raise web.HTTPForbidden(text=f"{request.remote} is in no network of [http] allow")
+        if not request.secure and not self._is_named(request.headers.get("Host", "")):
+            names = " or ".join(services_of(self._domain))
+            raise web.HTTPForbidden(
+                text=f"ask by this server's IP address, or as {names}, not by another name"
+            )
+        return await handler(request)
+
+    @property
+    def _domain(self) -> str:
+        return self._desk.fleet.settings.domain
+
+    def _is_named(self, host: str) -> bool:
+        """Say whether a Host header names this server by an address, or by a name that only its own DNS gives."""
+        name = host.rpartition(":")[0] if host.count(":") == 1 else host
+        if not name or name == "localhost" or name.lower().rstrip(".") in services_of(self._domain):
+            return True
+        try:
+            ip_address(name.strip("[]"))
+        except ValueError:
+            return False
+        return True

@@ -1,0 +1,179 @@
+"""One TFTP transfer on its own socket: moves bytes between socket, state machine and file."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.assets.source import Source
+from iluvatar_pxe.errors import AssetError, WireError
+from iluvatar_pxe.host.udp import Peer, UdpSocket
+from iluvatar_pxe.servers.tftp.netascii import NetasciiSource
+from iluvatar_pxe.wire.tftp.options import Limits, Terms, negotiate
+from iluvatar_pxe.wire.tftp.packet import Error, ErrorCode, ReadRequest, decode, encode
+from iluvatar_pxe.wire.tftp.transfer import Ending, Outcome, ReadTransfer
+
+OpenFile = Callable[[str, IPv4Address, IPv4Address], Awaitable[Source | None]]
+"""Finds a file by the name that the client wrote, for the client's address and the one of this server that it asked.
+
+None: there is no such file.
+"""
+
+_FILE_TIMEOUT = 10
+"""Seconds for opening or for one read; a disk that needs more is broken, and the client has gone by then."""
+_LONGEST_MESSAGE = 200
+"""Characters of an ERROR; boot ROMs have small buffers."""
+
+
+class Session:
+    """One read request of one client (address and port), from the request to its end.
+
+    Everything goes out from the session's own port, the ERROR for a missing file too: RFC 1350 wants a new
+    transfer identifier in the first answer, and firmware was only ever tested against servers that do so.
+    """
+
+    def __init__(self, udp: UdpSocket, client: Peer, request: ReadRequest) -> None:
+        self.client = client
+        self.request = request
+        self.terms = Terms()
+        self.evicted = False
+        self._udp = udp
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._transfer: ReadTransfer | None = None
+        self._refusal: Ending | None = None
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended, or None while it goes on."""
+        return self._transfer.ending if self._transfer else self._refusal
+
+    async def run(self, open_file: OpenFile, limits: Limits) -> None:
+        """Answer the request. If this ends early, by cancellation too, ``close`` tells the client."""
+        try:
+            await self._answer(open_file, limits)
+        except TimeoutError:
+            self._refuse(f"the file could not be read within {_FILE_TIMEOUT} s")
+        except (AssetError, OSError) as error:
+            self._refuse(str(error)[:_LONGEST_MESSAGE])
+
+    def close(self, reason: str) -> None:
+        """Free the port; a client that still waits gets an ERROR with ``reason``."""
+        if self.ending is None:
+            self._refuse(reason)
+        if self._timer:
+            self._timer.cancel()
+        self._udp.close()
+
+    def makes_way_for(self, request: ReadRequest) -> bool:
+        """Tell whether ``request``, from the same client port, is a new one rather than a retransmission.
+
+        If so, this session ends without an ERROR, which could be taken for the answer to the new request.
+        What the client sent here before it asked again (most often the last ACK) still counts.
+        """
+        if self._transfer:
+            self._udp.receive_pending()
+        if self._transfer and (request != self.request or self._transfer.stalled):
+            self._transfer.abandon("the client made a new request from the same port")
+            self._wake.set()
+        return self.ending is not None
+
+    def evict(self) -> bool:
+        """End silently and free the port, if the client never sent an ACK and nothing else is waited for.
+
+        One that the client has just ended itself makes room as well, and is not ``evicted``.
+
+        No ERROR: it goes to an address that may be forged, and a client whose answers were merely lost would
+        take it for the end of its boot. Left alone, that client repeats its request and is let in again.
+        """
+        if self._unanswered() is None:
+            return False
+        self._udp.receive_pending()
+        transfer = self._unanswered()
+        if transfer is None:
+            self._wake.set()
+            return self.ending is not None
+        transfer.abandon("evicted for another request")
+        self.evicted = True
+        self._wake.set()
+        self.close("evicted for another request")
+        return True
+
+    def _unanswered(self) -> ReadTransfer | None:
+        transfer = self._transfer
+        if transfer is None or transfer.ending or transfer.acknowledged or transfer.wanted():
+            return None
+        return transfer
+
+    async def _answer(self, open_file: OpenFile, limits: Limits) -> None:
+        async with asyncio.timeout(_FILE_TIMEOUT):
+            client, server = (IPv4Address(address) for address, _port in (self.client, self._udp.local))
+            source = await open_file(self.request.filename, client, server)
+        if source is None:
+            self._refuse("no such file", ErrorCode.FILE_NOT_FOUND, Outcome.MISSING)
+            return
+        try:
+            if self.request.mode == "netascii":
+                source = await NetasciiSource.convert(source)
+            self.terms = negotiate(self.request.options, source.size, limits)
+            await self._transmit(ReadTransfer(source.size, self.terms), source)
+        finally:
+            await source.close()
+
+    async def _transmit(self, transfer: ReadTransfer, source: Source) -> None:
+        self._transfer = transfer
+        self._udp.start(self._on_datagram)
+        self._pump(transfer)
+        while not transfer.ending:
+            wanted = transfer.wanted()
+            if wanted is None:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            async with asyncio.timeout(_FILE_TIMEOUT):
+                data = await source.read(*wanted)
+            transfer.supply(wanted[0], data)
+            self._pump(transfer)
+
+    def _refuse(
+        self, reason: str, code: ErrorCode = ErrorCode.NOT_DEFINED, outcome: Outcome = Outcome.FAILED
+    ) -> None:
+        if self._transfer:
+            self._transfer.fail(reason)
+            self._pump(self._transfer)
+        else:
+            self._refusal = Ending(outcome, 0, reason)
+            self._udp.send(encode(Error(code, reason)), self.client)
+
+    def _on_datagram(self, data: bytes, peer: Peer) -> None:
+        if peer != self.client:
+            self._turn_away(data, peer)
+        elif self._transfer:
+            self._transfer.receive(data)
+            self._pump(self._transfer, heard=self._transfer.acknowledged)
+
+    def _turn_away(self, data: bytes, peer: Peer) -> None:
+        """Answer a stray peer, but never an ERROR with an ERROR: two servers would go on for ever."""
+        try:
+            is_error = isinstance(decode(data), Error)
+        except WireError:
+            is_error = False
+        if not is_error:
+            self._udp.send(encode(Error(ErrorCode.UNKNOWN_TRANSFER_ID, "unknown transfer")), peer)
+
+    def _pump(self, transfer: ReadTransfer, *, heard: bool = False) -> None:
+        for datagram in transfer.datagrams_to_send(self._loop.time()):
+            self._udp.send(datagram, self.client, heard=heard)
+        if transfer.ending or transfer.wanted():
+            self._wake.set()
+        deadline = transfer.deadline()
+        if self._timer and (deadline is None or deadline < self._timer.when()):
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None and self._timer is None:
+            self._timer = self._loop.call_at(deadline, self._on_deadline, transfer)
+
+    def _on_deadline(self, transfer: ReadTransfer) -> None:
+        self._timer = None
+        transfer.expire(self._loop.time())
+        self._pump(transfer)

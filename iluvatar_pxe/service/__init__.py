@@ -1,1 +1,0 @@
-"""The systemd service: put in place and taken away."""

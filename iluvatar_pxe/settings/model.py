@@ -1,0 +1,378 @@
+"""This host's settings: ``config.toml`` and ``ILUVATAR_PXE_SECTION__KEY``, parsed once into a frozen object."""
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from iluvatar_pxe.errors import SettingsError
+from iluvatar_pxe.settings.values import (
+    AnyPath,
+    BranchName,
+    GitUrl,
+    Interfaces,
+    Network,
+    Port,
+    PortOrAny,
+    Seconds,
+    Text,
+    UpstreamOrAuto,
+    Whole,
+    is_git_url,
+)
+
+ENV_PREFIX = "ILUVATAR_PXE_"
+DEFAULT_FILE = Path("/etc/iluvatar-pxe/config.toml")
+
+HOSTED = "hosted"
+"""The source of a fleet whose repository lies here."""
+
+_IN_CLEAR = re.compile(r"http://(?!(localhost|127\.[\d.]+)[:/])")
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*@")
+_SHOWN = 80
+"""Characters of a wrong value that an error shows."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NetworkSettings(_Section):
+    """``[network]``."""
+
+    interfaces: Interfaces = ("auto",)
+    """Interface names to serve on; ``auto`` is the default route's, wired before wireless."""
+    dhcp: Literal["proxy", "off"] = "proxy"
+    """``proxy``: the router keeps handing out addresses; ``off``: no DHCP at all."""
+
+
+class DhcpSettings(_Section):
+    """``[dhcp]``: UDP ports, changed only where the standard ones cannot be bound."""
+
+    port: Port = 67
+    pxe_port: Port = 4011
+    client_port: Port = 68
+
+
+class TftpSettings(_Section):
+    """``[tftp]``."""
+
+    port: Port = 69
+    port_range: tuple[PortOrAny, PortOrAny] = (0, 0)
+    """First and last UDP port of transfers, for firewalls; ``[0, 0]`` leaves the choice to the kernel."""
+    max_blksize: Annotated[Whole, Field(ge=8, le=65464)] = 1468
+    """Largest block in bytes (RFC 2348); 1468 fills an Ethernet frame without fragments."""
+    max_windowsize: Annotated[Whole, Field(ge=1, le=65535)] = 64
+    """Most blocks sent before an acknowledgement (RFC 7440)."""
+
+    @field_validator("port_range")
+    @classmethod
+    def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
+        first, last = value
+        if first > last or (first == 0) != (last == 0):
+            raise ValueError("give [first, last] with first <= last, or [0, 0]")
+        return value
+
+
+class HttpSettings(_Section):
+    """``[http]``."""
+
+    port: Port = 8080
+    allow: tuple[Network, ...] = ("local",)
+    """Networks that may ask; ``local`` is those of the served interfaces, and loopback."""
+    tls_port: Port = 8443
+    """TLS, for Git and the API; firmware needs the plain port."""
+    tls_certificate: AnyPath | None = None
+    """PEM file with the certificate and its chain; the default is one of the daemon's own CA, renewed by itself."""
+    tls_key: AnyPath | None = None
+    """PEM file with the key of ``tls_certificate``."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together; set both, or none")
+        if self.port == self.tls_port:
+            raise ValueError("port and tls_port are the same; change one of them")
+        return self
+
+
+class DnsSettings(_Section):
+    """``[dns]``."""
+
+    port: Port = 53
+    enabled: bool = True
+    """False: no DNS at all."""
+    upstream: tuple[UpstreamOrAuto, ...] = ("auto",)
+    """Resolvers that the other questions go to; ``auto`` is what this host asks itself, none: nothing is forwarded."""
+    allow: tuple[Network, ...] = ("local",)
+    """Networks whose questions are forwarded; ``local`` is those of the served interfaces, and loopback."""
+
+
+class DatabaseSettings(_Section):
+    """``[database]``."""
+
+    url: Text | None = None
+    """SQLAlchemy URL; the default is ``inventory.db`` in the state directory."""
+
+
+class FleetSettings(_Section):
+    """``[fleet]``."""
+
+    source: GitUrl = "hosted"
+    """``hosted``: the Git repository in the state directory; else a Git URL, or the path of a directory."""
+    branch: BranchName = "main"
+    """The branch that is the fleet."""
+    poll: Seconds = 30.0
+    """Seconds between two looks at a repository elsewhere."""
+    read_only: bool = False
+    """A repository elsewhere that this daemon may not write: names and roles are decided by the database alone."""
+    token_file: AnyPath | None = None
+    """File with the token for an https source or mirror."""
+    ssh_key: AnyPath | None = None
+    """File with the private key for an ssh source or mirror."""
+    ca_file: AnyPath | None = None
+    """PEM file with the CA of an https source or mirror that no public CA has signed."""
+    webhook_secret_file: AnyPath | None = None
+    """File with the secret that signs what a forge posts to ``/api/v1/fleet/refresh``; without it nobody may."""
+    mirror: GitUrl | None = None
+    """Git URL that the hosted repository is pushed to after every change."""
+
+    @model_validator(mode="after")
+    def _token_by_tls(self) -> Self:
+        for url in (self.source, self.mirror or ""):
+            if self.token_file and _IN_CLEAR.match(url):
+                raise ValueError(f"the token of token_file would go to {url} in clear; use https")
+        return self
+
+
+class GitSettings(_Section):
+    """``[git]``: the repositories hosted here."""
+
+    anonymous_read: bool = False
+    """Let everybody in the allowed networks read them, without a token."""
+    max_push: Annotated[Whole, Field(ge=1)] = 512
+    """Largest push, in MiB."""
+
+
+class AssetsSettings(_Section):
+    """``[assets]``."""
+
+    directory: AnyPath | None = None
+    """Boot files; the default is ``assets`` in the state directory."""
+
+
+class StateSettings(_Section):
+    """``[state]``."""
+
+    directory: AnyPath | None = None
+    """Default: ``/var/lib/iluvatar-pxe`` as root and as the service, else ``iluvatar-pxe`` in the XDG state directory."""
+
+
+class ControlSettings(_Section):
+    """``[control]``: where commands that change something reach the daemon."""
+
+    socket: AnyPath | None = None
+    """Default: ``/run/iluvatar-pxe/control.sock`` as root and as the service, else ``control.sock`` in the state directory."""
+
+
+class SimulateSettings(_Section):
+    """``[simulate]``."""
+
+    as_real: bool = False
+    """Treat the clients of ``iluvatar-pxe simulate`` as machines: they get names, roles and secrets."""
+
+
+class LogSettings(_Section):
+    """``[log]``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+    """``auto``: console on a terminal, JSON otherwise."""
+
+
+class Settings(_Section):
+    """Everything that is set on this host; see docs/settings.md."""
+
+    network: NetworkSettings = NetworkSettings()
+    dhcp: DhcpSettings = DhcpSettings()
+    tftp: TftpSettings = TftpSettings()
+    http: HttpSettings = HttpSettings()
+    dns: DnsSettings = DnsSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    fleet: FleetSettings = FleetSettings()
+    git: GitSettings = GitSettings()
+    assets: AssetsSettings = AssetsSettings()
+    state: StateSettings = StateSettings()
+    control: ControlSettings = ControlSettings()
+    simulate: SimulateSettings = SimulateSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def state_directory(self) -> Path:
+        """Where this host keeps what it must not lose."""
+        return self.state.directory or default_state_directory(os.environ, is_root=os.geteuid() == 0)
+
+    @property
+    def assets_directory(self) -> Path:
+        """Where boot files lie."""
+        return self.assets.directory or self.state_directory / "assets"
+
+    @property
+    def repositories(self) -> Path:
+        """Where the repositories hosted here lie."""
+        return self.state_directory / "git"
+
+    @property
+    def fleet_repository(self) -> Path | None:
+        """The bare repository that the fleet is read from; None where it is a plain directory."""
+        if self.fleet.source == HOSTED:
+            return self.repositories / "fleet.git"
+        return self.state_directory / "followed.git" if is_git_url(self.fleet.source) else None
+
+    @property
+    def fleet_directory(self) -> Path:
+        """The plain directory with the fleet's files; where it is hosted, the one that versions before Git had."""
+        if self.fleet.source == HOSTED:
+            return self.state_directory / "fleet"
+        return Path(self.fleet.source)
+
+    @property
+    def fleet_place(self) -> str:
+        """Where the fleet comes from, in words."""
+        if self.fleet.source == HOSTED:
+            return f"branch {self.fleet.branch} of {self.fleet_repository}"
+        if self.fleet_repository:
+            return f"branch {self.fleet.branch} of {self.fleet.source}"
+        return self.fleet.source
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the daemon listens for commands."""
+        if self.control.socket:
+            return self.control.socket
+        return default_control_socket(os.environ, self.state_directory, is_root=os.geteuid() == 0)
+
+    @property
+    def database_url(self) -> str:
+        """The inventory's SQLAlchemy URL."""
+        return self.database.url or f"sqlite:///{self.state_directory / 'inventory.db'}"
+
+
+def default_state_directory(environ: Mapping[str, str], *, is_root: bool) -> Path:
+    """Return the state directory that nobody configured; for a service, systemd tells it (``StateDirectory=``)."""
+    if given := environ.get("STATE_DIRECTORY"):
+        return Path(given)
+    if is_root:
+        return Path("/var/lib/iluvatar-pxe")
+    base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/")) / ".local/state")
+    return Path(base) / "iluvatar-pxe"
+
+
+def default_control_socket(environ: Mapping[str, str], state_directory: Path, *, is_root: bool) -> Path:
+    """Return the control socket that nobody configured; for a service, systemd tells where (``RuntimeDirectory=``)."""
+    root = "/run/iluvatar-pxe" if is_root else state_directory
+    return Path(environ.get("RUNTIME_DIRECTORY") or root) / "control.sock"
+
+
+def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read ``file`` (default ``/etc/iluvatar-pxe/config.toml``, which may be absent) and the environment.
+
+    Raises SettingsError: one line that names the file or variable, the key and the remedy.
+    """
+    path = file or DEFAULT_FILE
+    return parse_settings(_read(path, required=file is not None), str(path), environ)
+
+
+def parse_settings(text: str, name: str, environ: Mapping[str, str]) -> Settings:
+    """Turn the text of a settings file and the environment into Settings; raises SettingsError."""
+    try:
+        document: dict[str, Any] = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
+        raise SettingsError(_one_line(f"{name}: not valid TOML: {error}; correct that line")) from error
+    origin = _overlay(document, environ)
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        raise SettingsError(_one_line(_first_fault(error, name, origin))) from error
+
+
+def _read(path: Path, *, required: bool) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        if required:
+            raise SettingsError(f"{path}: no such file; create it or leave --config out") from error
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"{path}: cannot be read: {reason}; make it a readable UTF-8 file") from error
+
+
+def _overlay(document: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Put ``ILUVATAR_PXE_SECTION__KEY`` values over the file's; return which key came from which variable."""
+    origin: dict[tuple[str, ...], str] = {}
+    for variable, value in environ.items():
+        section, separator, key = variable.removeprefix(ENV_PREFIX).lower().partition("__")
+        if not variable.startswith(ENV_PREFIX) or not separator:
+            continue
+        table = document.setdefault(section, {})
+        if not isinstance(table, dict):
+            continue  # the file's fault, reported by validation
+        table[key] = _environment_value(value)
+        origin[section, key] = variable
+        if section not in Settings.model_fields:
+            origin[section,] = variable
+    return origin
+
+
+def _environment_value(value: str) -> Any:
+    """Lists are written as JSON (``["eth0"]``), everything else as plain text."""
+    if value.startswith("["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def _first_fault(error: ValidationError, name: str, origin: Mapping[tuple[str, ...], str]) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    location = tuple(str(part) for part in first["loc"])
+    key = ".".join(location[:2])
+    where = origin.get(location[:2], f"{name}: {key}")
+    if first["type"] == "extra_forbidden":
+        return f"{where}: no such setting; remove it or correct its name (see docs/settings.md)"
+    return f"{where}: {_fault(first['type'], first['msg'])}, but it is {_shown(first['input'])}; correct it"
+
+
+def _fault(kind: str, message: str) -> str:
+    if kind == "tuple_type":
+        return 'input should be a list such as ["a", "b"]'
+    if kind == "model_type":
+        return "input should be a section with keys of its own"
+    text = message.removeprefix("Value error, ")
+    return f"{text[0].lower()}{text[1:]}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        return _PASSWORD.sub(r"\1…@", json.dumps(value, default=str))[:_SHOWN]
+    except RecursionError:
+        return "nested too deeply"
+
+
+def _one_line(text: str) -> str:
+    """Write out what would break the line: a key may hold any character."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

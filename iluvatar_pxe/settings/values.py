@@ -1,0 +1,95 @@
+"""What single settings may be, as types that say what to write instead."""
+
+import re
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from iluvatar_pxe.settings.upstream import Upstream, parse_upstream
+
+_GIT_URL = re.compile(r"(https?|ssh|git\+ssh|file)://|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!/{2})")
+_SECRET_IN_URL = re.compile(r"[a-z+]+://[^/@]*:[^/@]+@")
+
+
+def _no_truth(value: Any) -> Any:
+    """Refuse true and false where a number belongs: Python would count them as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("input should be a whole number")  # noqa: TRY004 - pydantic's way to report
+    return value
+
+
+def _interface_name(value: str) -> str:
+    if not 0 < len(value.encode()) <= 15 or not value.isprintable() or set(value) & set("/ "):
+        raise ValueError("input should be an interface's name of 1 to 15 characters, or auto")
+    return value
+
+
+def _some(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("input should name an interface, or auto")
+    return value
+
+
+def _network(value: Any) -> Any:
+    """Pydantic would take a number for an address, and false for 0.0.0.0."""
+    if value == "local":
+        return value
+    try:
+        return IPv4Network(value if isinstance(value, str | IPv4Network) else "")
+    except ValueError:
+        raise ValueError('input should be "local" or a network such as 192.168.1.0/24') from None
+
+
+def _upstream(value: Any) -> Any:
+    if value == "auto" or isinstance(value, Upstream):
+        return value
+    return parse_upstream(value if isinstance(value, str) else "")
+
+
+def _no_nul(value: Any) -> Any:
+    if "\0" in str(value):
+        raise ValueError("a path has no NUL in it")
+    return value
+
+
+def is_git_url(source: str) -> bool:
+    """Say whether a source names a repository elsewhere: a URL, or ssh's ``user@host:path``."""
+    return _GIT_URL.match(source) is not None
+
+
+def _no_secret(value: str) -> str:
+    if _SECRET_IN_URL.match(value):
+        raise ValueError("a URL has no password in it; put that into [fleet] token_file")
+    return value
+
+
+def _branch_name(value: str) -> str:
+    """What ``git check-ref-format --branch`` takes, but for rare signs."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,99}", value) or re.search(
+        r"\.\.|//|/\.|[./]$|\.lock(/|$)", value
+    ):
+        raise ValueError("input should be a branch's name such as main")
+    return value
+
+
+def _seconds(value: Any) -> float:
+    found = re.fullmatch(r"(\d{1,6})(s|m|h)?", str(value))
+    if not found or isinstance(value, bool) or not int(found[1]):
+        raise ValueError('input should be a length of time such as "30s" or "5m"')
+    return float(found[1]) * {"m": 60, "h": 3600}.get(found[2], 1)
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth)]
+Port = Annotated[Whole, Field(ge=1, le=65535)]
+PortOrAny = Annotated[Whole, Field(ge=0, le=65535)]
+InterfaceName = Annotated[str, AfterValidator(_interface_name)]
+Network = Annotated[IPv4Network | Literal["local"], BeforeValidator(_network)]
+UpstreamOrAuto = Annotated[Upstream | Literal["auto"], BeforeValidator(_upstream)]
+AnyPath = Annotated[Path, BeforeValidator(_no_nul)]
+Interfaces = Annotated[tuple[InterfaceName, ...], AfterValidator(_some)]
+Text = Annotated[str, AfterValidator(_no_nul)]
+GitUrl = Annotated[str, AfterValidator(_no_nul), AfterValidator(_no_secret)]
+BranchName = Annotated[str, AfterValidator(_branch_name)]
+Seconds = Annotated[float, BeforeValidator(_seconds)]

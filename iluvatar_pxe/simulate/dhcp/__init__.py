@@ -1,0 +1,1 @@
+"""DHCP as firmware speaks it."""

@@ -1,0 +1,1 @@
+"""How a simulated machine is on the network."""

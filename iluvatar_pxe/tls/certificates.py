@@ -1,0 +1,81 @@
+"""What the TLS port shows now, and how it follows the time, the addresses, the fleet's domain and the files given."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from iluvatar_pxe.errors import TlsError
+from iluvatar_pxe.settings.model import HttpSettings
+from iluvatar_pxe.tls.credential import Credential
+from iluvatar_pxe.tls.names import LOOPBACK, Names
+from iluvatar_pxe.tls.sources import Source, open_source
+
+CHECK_SECONDS = 60.0
+"""Between two looks: the clock of a Raspberry Pi may jump by years once it has reached a time server."""
+
+Clock = Callable[[], datetime]
+
+_log = structlog.get_logger()
+
+
+def utc_now() -> datetime:
+    """Return the time by the system's clock."""
+    return datetime.now(UTC)
+
+
+class Certificates:
+    """The certificate in use. New connections get a new one at once; those that are open keep theirs."""
+
+    def __init__(self, source: Source, clock: Clock) -> None:
+        """Begin with a certificate for loopback; raises TlsError where there is none that can be used. Blocks."""
+        self.shown = source.make(LOOPBACK, clock())
+        self.problem: str | None = None
+        """Why there is no newer certificate although there should be, in one line, or None."""
+        self.authority = source.authority
+        self._source = source
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._news = asyncio.Event()
+
+    @classmethod
+    def load(cls, settings: HttpSettings, directory: Path, clock: Clock = utc_now) -> "Certificates":
+        """Begin with what ``[http]`` names, or with the own CA, which is kept in ``directory``; raises TlsError. Blocks."""
+        return cls(open_source(settings, directory, os.uname().nodename, clock()), clock)
+
+    async def renew(self, names: Names) -> None:
+        """Show another certificate if it is time, or if one of these names is not in it; if that fails, this one stays."""
+        async with self._turn:
+            try:
+                fresh = await asyncio.to_thread(self._next, names)
+            except TlsError as error:
+                self._fail(str(error))
+                return
+            self.problem = None
+            if fresh is not self.shown:
+                self.shown = fresh
+                self._news.set()
+
+    async def run(self, names: Callable[[], Names]) -> None:
+        """Log which certificate is shown, and keep it good, until cancelled."""
+        while True:
+            self._news.clear()
+            _log.info("tls", fingerprint=self.shown.fingerprint, expires=self.shown.expires.isoformat())
+            while not self._news.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CHECK_SECONDS):
+                        await self._news.wait()
+                await self.renew(names())
+
+    def _next(self, names: Names) -> Credential:
+        now = self._clock()
+        return self.shown if self._source.is_good(self.shown, names, now) else self._source.make(names, now)
+
+    def _fail(self, problem: str) -> None:
+        if problem != self.problem:
+            _log.error("tls.failed", problem=problem)
+        self.problem = problem

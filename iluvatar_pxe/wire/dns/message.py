@@ -1,0 +1,154 @@
+"""What an upstream says: whether it answers the question, for how long that is good, and where its parts are.
+
+Records are passed on as they came, so that types which nobody here knows arrive whole (RFC 3597).
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.wire.dns.name import read_name
+from iluvatar_pxe.wire.dns.query import HEADER, OPCODE, QR, TC
+from iluvatar_pxe.wire.dns.types import Rcode, Type
+
+LONGEST_TTL = 86400
+"""Seconds; what claims to be good for longer is asked for again after a day (RFC 8767, 4)."""
+LONGEST_NO = 3600
+"""Seconds for which a "no" is kept at most (RFC 2308, 5)."""
+_RECORD = struct.Struct("!HHIH")
+_TTL_OFFSET = 4
+_RRSIG = 46
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What follows the question in an answer, ready to send behind every spelling of the same name."""
+
+    rcode: int
+    counts: tuple[int, int, int] = (0, 0, 0)
+    """Answers, authorities and additional records."""
+    records: bytes = b""
+    """Pointers in it count from the beginning of the message, so the question before it always has the same length."""
+    ttls: tuple[int, ...] = ()
+    """Where in ``records`` those TTLs are that count down."""
+    ttl: int = 0
+    """Seconds for which it is good."""
+    authoritative: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Say whether it tells neither that there is something, nor that there is nothing."""
+        return self.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    section: int
+    type: int
+    ttl: int
+    ttl_offset: int
+    end: int
+
+
+def rcode_of(message: bytes) -> int:
+    """Return the response code of a message, of its header alone."""
+    return message[3] & 0x0F
+
+
+def is_truncated(message: bytes) -> bool:
+    """Say whether a message was cut off (TC)."""
+    return bool(message[2] << 8 & TC)
+
+
+def is_answer(query: bytes, reply: bytes) -> bool:
+    """Say whether a message answers this very question, id included (RFC 5452, 9.1), and is whole."""
+    if len(reply) < HEADER.size or reply[:2] != query[:2]:
+        return False
+    flags, questions = struct.unpack_from("!HH", reply, 2)
+    if not flags & QR or flags & OPCODE or questions != 1:
+        return False
+    try:
+        asked, end = read_name(query, HEADER.size)
+        answered, reply_end = read_name(reply, HEADER.size)
+        for _ in _places(reply):
+            pass
+    except WireError:
+        return False
+    return (asked, query[end : end + 4]) == (answered, reply[reply_end : reply_end + 4]) and end == reply_end
+
+
+def knows_no_edns(query: bytes, reply: bytes) -> bool:
+    """Say whether a server shows that it does not understand a question's OPT record (RFC 6891, 7).
+
+    Forwarders of older home routers answer FORMERR, some with nothing but a header.
+    """
+    if len(reply) < HEADER.size or reply[:2] != query[:2] or query[10:12] == b"\0\0":
+        return False
+    is_reply = bool(reply[2] << 8 & QR)
+    return is_reply and rcode_of(reply) in {Rcode.FORMERR, Rcode.NOTIMP} and reply[10:12] == b"\0\0"
+
+
+def body_of(message: bytes) -> Body:
+    """Return what follows the question in an upstream's answer, without its OPT record; raises WireError."""
+    _, end = read_name(message, HEADER.size)
+    start = end + 4
+    kept: list[_Place] = []
+    for place in _places(message):
+        if place.type == Type.OPT:
+            break  # what is behind it may point into it
+        kept.append(place)
+    counts = [sum(place.section == section for place in kept) for section in range(3)]
+    return Body(
+        rcode=rcode_of(message),
+        counts=(counts[0], counts[1], counts[2]),
+        records=message[start : kept[-1].end] if kept else b"",
+        ttls=tuple(place.ttl_offset - start for place in kept),
+        ttl=_ttl(message, kept),
+    )
+
+
+def _places(message: bytes) -> Iterator[_Place]:
+    """Walk over the records; raises WireError."""
+    _, _, questions, *counts = HEADER.unpack_from(message)
+    offset = HEADER.size
+    for _ in range(questions):
+        _, offset = read_name(message, offset)
+        offset += 4
+    for section, count in enumerate(counts):
+        for _ in range(count):
+            _, offset = read_name(message, offset)
+            if offset + _RECORD.size > len(message):
+                raise WireError("a record ends behind the message")
+            kind, _, ttl, length = _RECORD.unpack_from(message, offset)
+            end = offset + _RECORD.size + length
+            if end > len(message):
+                raise WireError("a record ends behind the message")
+            yield _Place(section, kind, _sane(ttl), offset + _TTL_OFFSET, end)
+            offset = end
+
+
+def _sane(ttl: int) -> int:
+    """Return a TTL as it counts: one with the highest bit is none (RFC 2181, 8)."""
+    return 0 if ttl >> 31 else min(ttl, LONGEST_TTL)
+
+
+def _ttl(message: bytes, places: list[_Place]) -> int:
+    """Return for how long an answer is good; a "no" without an SOA is not kept (RFC 2308, 5)."""
+    answers = [place for place in places if place.section == 0]
+    starts = [place for place in places if place.section == 1 and place.type == Type.SOA]
+    times = [place.ttl for place in answers]
+    if rcode_of(message) == Rcode.NXDOMAIN or not answers or (starts and _only_aliases(answers)):
+        times += [_no(message, place) for place in starts] or [0]
+    return min(times) if rcode_of(message) in {Rcode.NOERROR, Rcode.NXDOMAIN} else 0
+
+
+def _only_aliases(answers: list[_Place]) -> bool:
+    """Say whether a chain of CNAMEs ends in nothing; signatures may lie between them."""
+    return all(place.type in {Type.CNAME, _RRSIG} for place in answers)
+
+
+def _no(message: bytes, start: _Place) -> int:
+    """Return how long a "no" with this SOA is good: its TTL or its last field, whichever is less."""
+    (minimum,) = struct.unpack_from("!I", message, start.end - 4)
+    return min(start.ttl, _sane(minimum), LONGEST_NO)

@@ -1,0 +1,1 @@
+"""TFTP packets, options and transfers."""

@@ -1,0 +1,250 @@
+"""One TFTP read transfer as a state machine without sockets, files or clock.
+
+Theory of operation. Blocks have absolute numbers here, from 1 on; only the wire sees them modulo 65536.
+Three of them say everything:
+
+    base   the last block that the client acknowledged (0: only the OACK, or nothing yet)
+    next   the next block to send
+    high   the highest block ever sent, so base <= high <= base + windowsize
+
+    event                               what happens                                        evidence
+    ACK of base+1 .. high               base moves there; if less than high, what follows   RFC 7440 section 4
+                                        was lost and goes out again, within the allowance
+    ACK of base, windowsize 1           nothing: else every block is sent twice for ever    RFC 1123 4.2.3.1
+    ACK of base, windowsize > 1         the first block of the window was lost: the         RFC 7440 section 4
+                                        window goes out again, unless blocks up to base
+                                        were themselves repeated, for then the ACK may be
+                                        the echo of our own repetition; within the allowance
+    any other ACK                       nothing: old, or of a block never sent
+    the deadline passes                 the window goes out again; the next wait is longer
+    ERROR                               the end
+
+The allowance: each acknowledged block pays for ``ALLOWANCE`` blocks repeated because of ACKs, so a peer that
+acknowledges every block of a window (by error, or to have us flood somebody) gets the file that many times more,
+not ``windowsize`` times. Beyond, base still moves, new blocks go out, and the deadline repeats the rest.
+
+The client's ``timeout`` holds from its first ACK on: RFC 2349 negotiates it, and what is negotiated is agreed only
+with the ACK of the OACK (RFC 2347). Until then the default waits apply, or 255 s each would be had for one request.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.wire.tftp.options import Terms
+from iluvatar_pxe.wire.tftp.packet import Ack, Data, Error, ErrorCode, OptionAck, decode, encode
+
+FIRST_TIMEOUT = 1
+"""Seconds until the first retransmission, unless the client chose them (RFC 2349) and has sent an ACK."""
+LONGEST_TIMEOUT = 8
+"""Seconds at which the doubling of the wait ends."""
+RETRANSMISSIONS = 5
+"""How often one position is sent again before the client counts as gone (31 s by default)."""
+ALLOWANCE = 4
+"""Blocks repeated at most for each one acknowledged: as many as a window of 64 needs on a link that loses 5 %."""
+READ_SIZE = 64 * 1024
+"""Bytes of the file that are asked for at once."""
+
+
+class Outcome(StrEnum):
+    """How a read request ended."""
+
+    DONE = "done"
+    PROBE = "probe"
+    """Ended by the client before it acknowledged a block. UEFI PXE does so to every file: it asks for
+    ``tsize``, answers the OACK with ERROR 8, and asks again (seen with OVMF and AAVMF 2022.11)."""
+    ABORTED = "aborted"
+    TIMEOUT = "timeout"
+    FAILED = "failed"
+    MISSING = "missing"
+    """There is no such file; the server says so without a transfer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why no more datagrams will come."""
+
+    outcome: Outcome
+    bytes: int
+    """Bytes of the file that the client acknowledged."""
+    reason: str
+
+
+class ReadTransfer:
+    """Sends one file of ``size`` bytes to one client on agreed terms.
+
+    The caller brings in what happens (``receive``, ``supply``, ``expire``, ``fail``), and after each of them
+    sends what ``datagrams_to_send`` returns, reads what is ``wanted``, and waits until ``deadline``.
+    Times are seconds of any clock that does not go back. Nothing here raises, whatever the client sends.
+    """
+
+    def __init__(self, size: int, terms: Terms) -> None:
+        self.size = size
+        self.terms = terms
+        self.ending: Ending | None = None
+        self._last = size // terms.blksize + 1  # shorter than blksize, if need be empty
+        self._base = self._high = 0
+        self._next = 1
+        self._spent = 0  # blocks that went out again because of ACKs: the allowance used up
+        self._repeated = -1  # the highest block that was sent more than once; the OACK counts as block 0
+        self._oack_pending = self._negotiating = bool(terms.accepted)
+        self._farewell: Error | None = None
+        self._acknowledged = False
+        self._expired = 0  # deadlines since the client's last progress
+        self._progressed = False  # the deadline is to count anew, even if nothing is due
+        self._deadline: float | None = None
+        self._buffer = bytearray()  # the file from block base + 1 on
+
+    @property
+    def acknowledged(self) -> bool:
+        """The client has sent a valid ACK, if only of the options: it exists, and hears us."""
+        return self._acknowledged
+
+    @property
+    def stalled(self) -> bool:
+        """Blocks were acknowledged, and then nothing until a deadline passed: the client may have restarted."""
+        return self._base > 0 and self._expired > 0
+
+    def receive(self, datagram: bytes) -> None:
+        """Take one datagram from the client; what is not an ACK or ERROR is passed over."""
+        if self.ending:
+            return
+        try:
+            packet = decode(datagram)
+        except WireError:
+            return
+        if isinstance(packet, Ack):
+            self._acknowledge(packet.block)
+        elif isinstance(packet, Error):
+            outcome = Outcome.ABORTED if self._base else Outcome.PROBE
+            self._end(outcome, f"the client ended it with error {packet.code}: {packet.message!r}")
+
+    def datagrams_to_send(self, now: float) -> list[bytes]:
+        """Return the datagrams that are due, in order, and count them as sent."""
+        if self._farewell:
+            farewell, self._farewell = self._farewell, None
+            return [encode(farewell)]
+        datagrams = self._due() if self.ending is None else []
+        if datagrams or self._progressed:
+            self._deadline = now + self._wait()
+            self._progressed = False
+        return datagrams
+
+    def deadline(self) -> float | None:
+        """Return when to call ``expire``, or None while nothing waits for the client."""
+        in_flight = self._negotiating or self._high > self._base
+        return self._deadline if in_flight and self.ending is None else None
+
+    def expire(self, now: float) -> None:
+        """Repeat what was not acknowledged, or give up, if the deadline has passed."""
+        deadline = self.deadline()
+        if deadline is None or now < deadline:
+            return
+        if self._expired == RETRANSMISSIONS:
+            self._end(Outcome.TIMEOUT, self._silence())
+            return
+        self._expired += 1
+        if self._negotiating:
+            self._oack_pending, self._repeated = True, 0
+        else:
+            self._rewind()
+
+    def wanted(self) -> tuple[int, int] | None:
+        """Return (offset, length) of the file to ``supply`` next, or None if enough is at hand."""
+        offset = self._offset + len(self._buffer)
+        enough = self._offset + self.terms.windowsize * self.terms.blksize + READ_SIZE
+        if self.ending or offset >= min(enough, self.size):
+            return None
+        return offset, min(READ_SIZE, self.size - offset)
+
+    def supply(self, offset: int, data: bytes) -> None:
+        """Hand over what was ``wanted`` at ``offset``; fewer bytes than wanted end the transfer."""
+        wanted = self.wanted()
+        if wanted is None or wanted[0] != offset:
+            return
+        if len(data) < wanted[1]:
+            self.fail(f"the file became shorter than {self.size} bytes while it was sent")
+        self._buffer += data[: wanted[1]]
+
+    def fail(self, reason: str, code: ErrorCode = ErrorCode.NOT_DEFINED) -> None:
+        """End the transfer from our side, with an ERROR to the client."""
+        if self.ending is None:
+            self._farewell = Error(code, reason)
+            self._end(Outcome.FAILED, reason)
+
+    def abandon(self, reason: str) -> None:
+        """End the transfer without a word to the client, because the client has given it up."""
+        if self.ending is None:
+            self._end(Outcome.ABORTED, reason)
+
+    @property
+    def _offset(self) -> int:
+        return min(self._base * self.terms.blksize, self.size)
+
+    def _acknowledge(self, number: int) -> None:
+        if self._negotiating:
+            if number == 0:
+                self._negotiating, self._expired = False, 0
+                self._acknowledged = True
+            return
+        progress = (number - self._base) & 0xFFFF
+        if progress == 0:
+            if self.terms.windowsize > 1 and self._repeated < self._base < self._high:
+                self._rewind_if_allowed()
+        elif progress <= self._high - self._base:
+            self._advance(progress)
+
+    def _advance(self, blocks: int) -> None:
+        before = self._offset
+        self._base += blocks
+        self._next = max(self._next, self._base + 1)
+        self._expired = 0
+        self._acknowledged = self._progressed = True
+        del self._buffer[: self._offset - before]
+        if self._base == self._last:
+            self._end(Outcome.DONE, "complete")
+        elif self._base < self._high:
+            self._rewind_if_allowed()
+
+    def _rewind_if_allowed(self) -> None:
+        cost = self._high - self._base
+        if self._spent + cost <= ALLOWANCE * self._base + self.terms.windowsize:
+            self._spent += cost
+            self._rewind()
+
+    def _rewind(self) -> None:
+        self._next = self._base + 1
+        self._repeated = self._high
+
+    def _wait(self) -> int:
+        wait = FIRST_TIMEOUT
+        if self._acknowledged and self.terms.timeout:
+            wait = self.terms.timeout
+        return min(wait << self._expired, max(wait, LONGEST_TIMEOUT))
+
+    def _due(self) -> list[bytes]:
+        if self._oack_pending:
+            self._oack_pending = False
+            return [encode(OptionAck(self.terms.accepted))]
+        if self._negotiating:
+            return []
+        datagrams = []
+        for block in range(self._next, min(self._base + self.terms.windowsize, self._last) + 1):
+            start = (block - self._base - 1) * self.terms.blksize
+            end = min(start + self.terms.blksize, self.size - self._offset)
+            if end > len(self._buffer):
+                break
+            datagrams.append(encode(Data(block & 0xFFFF, bytes(self._buffer[start:end]))))
+        self._next += len(datagrams)
+        self._high = max(self._high, self._next - 1)
+        return datagrams
+
+    def _silence(self) -> str:
+        if self._negotiating:
+            return "the client never acknowledged the options"
+        if self._high == self._last:
+            return f"the client never acknowledged the last blocks, from {self._base + 1} of {self._last}"
+        return f"the client fell silent after block {self._base} of {self._last}"
+
+    def _end(self, outcome: Outcome, reason: str) -> None:
+        self.ending = Ending(outcome, self._offset, reason)

@@ -1,0 +1,300 @@
+"""Which commit is in force: of a repository here, and of one elsewhere that may be away, faulty, rewritten or lost."""
+
+import asyncio
+import socket
+from functools import partial
+from pathlib import Path
+
+import pytest
+from support.fleets import CONFIGURED
+from support.repositories import Listener, Person, bare, git
+from support.waiting import until
+
+from iluvatar_pxe.errors import FleetError, LostRaceError, RefusedPushError, RepositoryError
+from iluvatar_pxe.gitops.follower import Draw, Keeper
+from iluvatar_pxe.gitops.origin import FollowedHome, Home, HostedHome
+from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Changes, Repository
+from iluvatar_pxe.gitops.repository.remote import Remote
+from iluvatar_pxe.gitops.repository.revision import Revision
+
+FILES: dict[str, str | None] = {
+    "fleet.yaml": "",
+    "layers/arda.yaml": CONFIGURED,
+    "configs/controlplane.yaml": "a: 1\n",
+    "configs/worker.yaml": "a: 1\n",
+}
+FAULTY = {"fleet.yaml": "colour: red\n"}
+
+
+class Place:
+    """A home with a person who pushes to it, and a keeper that follows it from where it lies or from elsewhere."""
+
+    def __init__(self, directory: Path, *, followed: bool) -> None:
+        self.central = bare(directory / "central.git")
+        self.person = Person(directory / "clone", str(self.central.path))
+        self.person.commit(FILES)
+        self.person.push()
+        self.followed = followed
+        self.directory = directory
+        self.listener = Listener()
+        self.keeper = self.another(self.listener)
+
+    def another(self, listener: Listener) -> Keeper:
+        return Keeper(self.home(), listener)
+
+    def home(self, name: str = "followed", *, read_only: bool = False) -> Home:
+        if not self.followed:
+            return HostedHome(self.central)
+        copy = self.directory / f"{name}.git"
+        repository = Repository(self.central.git, "main") if copy.exists() else bare(copy)
+        remote = Remote(f"file://{self.central.path}", self.directory / "known_hosts")
+        return FollowedHome(repository, remote, poll=0.05, read_only=read_only)
+
+    def lists(self, name: str) -> bool:
+        return name in self.names
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.listener.adopted[-1][0].names
+
+
+@pytest.fixture(params=[False, True], ids=["hosted", "followed"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return Place(tmp_path, followed=request.param)
+
+
+def machine(number: int) -> dict[str, str | None]:
+    return {f"machines/m{number}.yaml": f'match: {{macs: ["52:54:00:00:00:{number:02x}"]}}\nrole: worker\n'}
+
+
+def joins(number: int, drawn: list[str] | None = None) -> Draw:
+    """Draw a commit that adds a machine unless it is there."""
+
+    def draw(revision: Revision) -> Changes | None:
+        if drawn is not None:
+            drawn.append(revision.commit.id)
+        if f"m{number}" in revision.fleet.names:
+            return None
+        files = {path: (text or "").encode() for path, text in machine(number).items()}
+        return Changes(f"m{number} joins\n", files)
+
+    return draw
+
+
+async def test_the_newest_commit_is_put_in_force_at_the_start(place: Place) -> None:
+    commit = place.person.commit(machine(1))
+    place.person.push()
+    await place.keeper.start()
+    ((fleet, told, rewritten),) = place.listener.adopted
+    assert told
+    assert (fleet.names, told.id, told.author, rewritten) == (frozenset({"m1"}), commit, "Ada", False)
+    assert place.keeper.problem is None
+
+
+async def test_what_is_pushed_is_in_force_without_being_asked(place: Place) -> None:
+    await place.keeper.start()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(place.keeper.run())
+        for number in (1, 2):
+            place.person.commit(machine(number))
+            place.person.push()
+            await until(partial(place.lists, f"m{number}"))
+        running.cancel()
+
+
+async def test_a_faulty_commit_is_refused_once_and_the_last_good_state_stays(place: Place) -> None:
+    await place.keeper.start()
+    commit = place.person.commit(FAULTY)
+    place.person.push()
+    for _ in range(2):
+        await place.keeper.refresh()
+    ((told, error),) = place.listener.rejected
+    assert told
+    assert told.id == commit
+    assert error.findings == ["fleet.yaml:1: colour: no such key; remove it or correct its name"]
+    assert place.keeper.problem == f"commit {commit[:12]} is not in force: {error.findings[0]}"
+    assert len(place.listener.adopted) == 1
+    with pytest.raises(RepositoryError, match="is not in force"):
+        await place.keeper.commit(joins(1))
+
+    place.person.commit({"fleet.yaml": "domain: mine.example\n"})
+    place.person.push()
+    await place.keeper.refresh()
+    assert place.keeper.problem is None
+    assert place.listener.adopted[-1][0].settings.domain == "mine.example"
+
+
+async def test_history_that_is_rewritten_is_followed_and_said(place: Place) -> None:
+    place.person.commit(machine(1))
+    place.person.push()
+    await place.keeper.start()
+    place.person.git("reset", "--quiet", "--hard", "HEAD~1")
+    place.person.commit(machine(2))
+    place.person.push("--force", "origin", "HEAD:main")
+    await place.keeper.refresh()
+    fleet, _, rewritten = place.listener.adopted[-1]
+    assert (fleet.names, rewritten) == (frozenset({"m2"}), True)
+
+
+async def test_a_commit_is_at_the_home_before_it_is_in_force(place: Place) -> None:
+    await place.keeper.start()
+    revision = await place.keeper.commit(joins(1))
+    assert place.names == {"m1"}
+    assert await place.central.tip() == revision.commit.id
+    assert await place.keeper._home.repository.resolve(IN_FORCE) == revision.commit.id
+    assert git(place.central.path, "fsck", "--strict", "--no-dangling") == ""
+
+
+async def test_a_lost_race_is_decided_again_on_what_has_won(place: Place) -> None:
+    await place.keeper.start()
+    drawn: list[str] = []
+
+    def draw(revision: Revision) -> Changes | None:
+        if not drawn:
+            place.person.commit(machine(1))
+            place.person.push()
+        return joins(1, drawn)(revision)
+
+    revision = await place.keeper.commit(draw)
+    assert len(drawn) == 2
+    assert revision.fleet.names == {"m1"}
+    assert revision.commit.author == "Ada", "what the person pushed is left as it is"
+
+
+async def test_whoever_loses_every_race_is_told(place: Place) -> None:
+    await place.keeper.start()
+    numbers = iter(range(1, 100))
+
+    def draw(revision: Revision) -> Changes | None:
+        place.person.commit(machine(next(numbers)))
+        place.person.push()
+        return joins(200)(revision)
+
+    with pytest.raises(LostRaceError, match="others committed first 8 times"):
+        await place.keeper.commit(draw)
+
+
+async def test_what_would_not_be_valid_is_not_committed(place: Place) -> None:
+    await place.keeper.start()
+    before = await place.central.tip()
+    with pytest.raises(
+        RepositoryError, match=r"what was to be committed is not valid: fleet\.yaml:1: colour"
+    ):
+        await place.keeper.commit(lambda _: Changes("x", {"fleet.yaml": b"colour: red\n"}))
+    assert await place.central.tip() == before
+
+
+async def test_the_last_good_state_is_in_force_after_a_start_without_a_newer_one(place: Place) -> None:
+    place.person.commit(machine(1))
+    place.person.push()
+    await place.keeper.start()
+    place.person.commit(FAULTY)
+    place.person.push()
+    later = Listener()
+    again = Keeper(place.keeper._home, later)
+    await again.start()
+    assert [fleet.names for fleet, _, _ in later.adopted] == [{"m1"}]
+    await again.refresh()
+    assert again.problem
+    assert len(later.adopted) == 1
+
+
+async def test_a_start_waits_for_no_home_where_a_good_state_is_known(tmp_path: Path) -> None:
+    """After a power cut the network comes up last; the home here would not answer for a minute."""
+    place = Place(tmp_path, followed=True)
+    await place.keeper.start()
+    mute = socket.create_server(("127.0.0.1", 0))
+    silent = Remote(f"ssh://localhost:{mute.getsockname()[1]}/x", tmp_path / "hosts")
+    repository = place.keeper._home.repository
+    later = Listener()
+    keeper = Keeper(FollowedHome(repository, silent, poll=1, read_only=False), later)
+    async with asyncio.timeout(30):
+        await keeper.start()
+    mute.close()
+    assert len(later.adopted) == 1
+
+
+async def test_a_first_start_with_a_faulty_commit_says_all_that_is_wrong(place: Place) -> None:
+    place.person.commit({**FAULTY, "machines/x.yaml": "role: king\n"})
+    place.person.push()
+    with pytest.raises(FleetError) as caught:
+        await place.keeper.start()
+    assert len(caught.value.findings) >= 3
+
+
+def replace_message(changes: Changes | None, message: str) -> Changes | None:
+    return changes and Changes(message, changes.files)
+
+
+async def test_two_keepers_give_one_name_once(place: Place) -> None:
+    """Each commits the first number that is free, as often as it can; nothing is given twice or lost."""
+    keepers = [Keeper(place.home(name), Listener()) for name in ("one", "other")]
+    for keeper in keepers:
+        await keeper.start()
+    given: list[int] = []
+
+    async def gives(keeper: Keeper, who: int) -> None:
+        for _ in range(5):
+            number = 0
+
+            def draw(revision: Revision) -> Changes | None:
+                nonlocal number
+                number = next(one for one in range(1, 100) if f"m{one}" not in revision.fleet.names)
+                return replace_message(joins(number)(revision), f"by {who}")
+
+            await keeper.commit(draw)
+            given.append(number)
+
+    await asyncio.gather(*(gives(keeper, who) for who, keeper in enumerate(keepers)))
+    assert sorted(given) == list(range(1, 11))
+
+
+async def test_a_home_that_is_away_decides_nothing_and_comes_back(tmp_path: Path) -> None:
+    place = Place(tmp_path, followed=True)
+    await place.keeper.start()
+    away = place.central.path.rename(tmp_path / "away.git")
+    await place.keeper.refresh()
+    assert place.keeper.problem
+    assert place.keeper.problem.startswith(f"file://{place.central.path}: cannot be fetched: ")
+    with pytest.raises(RepositoryError, match="cannot be fetched"):
+        await place.keeper.commit(joins(1))
+    assert len(place.listener.adopted) == 1, "what was in force goes on"
+    away.rename(place.central.path)
+    assert (await place.keeper.commit(joins(1))).fleet.names == {"m1"}
+    assert place.keeper.problem is None
+
+
+async def test_a_first_start_without_its_home_has_nothing_and_waits(tmp_path: Path) -> None:
+    place = Place(tmp_path, followed=True)
+    away = place.central.path.rename(tmp_path / "away.git")
+    await place.keeper.start()
+    assert (place.keeper.in_force, place.listener.adopted) == (None, [])
+    assert place.keeper.problem
+    away.rename(place.central.path)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(place.keeper.run())
+        await until(lambda: place.listener.adopted)
+        running.cancel()
+    assert place.keeper.problem is None
+
+
+async def test_a_branch_that_is_not_there_is_named(tmp_path: Path) -> None:
+    place = Place(tmp_path, followed=True)
+    git(place.central.path, "branch", "--move", "main", "trunk")
+    await place.keeper.start()
+    assert place.keeper.problem
+    assert place.keeper.problem.endswith("it has no branch main; push a fleet there, or set [fleet] branch")
+
+
+async def test_a_home_that_takes_no_push_says_so(tmp_path: Path) -> None:
+    place = Place(tmp_path, followed=True)
+    await place.keeper.start()
+    hook = place.central.path / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho no admittance >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(
+        RefusedPushError, match=r"does not take this daemon's push: .*or set \[fleet\] read_only"
+    ):
+        await place.keeper.commit(joins(1))
+    assert place.names == frozenset()

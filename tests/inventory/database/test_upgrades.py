@@ -1,0 +1,152 @@
+"""Databases of every earlier revision, with data in them, brought to this one: nothing is lost."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from inventory.samples import known, rows, url_of
+from sqlalchemy import create_engine
+
+from iluvatar_pxe.inventory.database import migrate
+from iluvatar_pxe.inventory.database.store import Store
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.states import Attempts, Phase, Wish
+
+AT = "2026-11-22T18:30:00.123Z"
+SERVER = "5f0c9a0e-0000-4000-8000-000000000001"
+
+
+def id_of(number: int) -> str:
+    return f"00000000-0000-0000-0000-0000000000{number:02x}"
+
+
+BOOTS_OF_0001: Mapping[int, tuple[str, ...]] = {
+    1: ("config", "nbp"),
+    2: ("kernel", "discover"),
+    3: ("script",),
+    4: ("first-script", "boot-server"),
+    5: ("initramfs",),
+}
+"""The stages that the boots of each machine reached, the last boot's last."""
+
+
+def fill_0001(database: sqlite3.Connection) -> None:
+    database.execute("UPDATE local_server SET id = ?", (SERVER,))
+    for number, reached in BOOTS_OF_0001.items():
+        id_, generation = id_of(number), len(reached)
+        database.execute(
+            "INSERT INTO machines VALUES (?, ?, ?, 'uefi-pxe', 'x86_64', ?, 'PC01', 'LENOVO', 'M93p', '10.0.0.7', ?, ?, ?)",
+            (id_, generation, reached[-1], id_of(0xAA), AT, AT, SERVER),
+        )
+        for position, mac in enumerate((f"52:54:00:00:00:0{number}", f"52:54:00:00:01:0{number}")):
+            database.execute("INSERT INTO interfaces VALUES (?, ?, ?, ?)", (mac, id_, position, SERVER))
+        for boot, stage in enumerate(reached, start=1):
+            database.execute(
+                "INSERT INTO boots VALUES (?, ?, ?, ?, ?, ?)", (id_, boot, AT, AT, stage, SERVER)
+            )
+            database.execute(
+                "INSERT INTO boot_events (at, machine_id, generation, stage, detail, bytes, milliseconds, server_id)"
+                " VALUES (?, ?, ?, ?, 'ipxe.efi', 1024, 12.5, ?)",
+                (AT, id_, boot, stage, SERVER),
+            )
+
+
+def fill_0002(database: sqlite3.Connection) -> None:
+    """One that was brought there from the first revision, and has given a name since."""
+    database.execute(
+        "INSERT INTO assignments VALUES ('arda-01', 'arda', 'worker', ?, 'rule 1', ?, ?)",
+        (id_of(1), AT, SERVER),
+    )
+
+
+FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {"0001": fill_0001, "0002": fill_0002}
+"""By revision, in their order, how daemons of that time left their database."""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "inventory.db"
+
+
+def of_revision(revision: str, file: Path) -> None:
+    """Make a database that every daemon until then has worked with."""
+    for earlier, fill in FILLED.items():
+        if earlier > revision:
+            break
+        engine = create_engine(url_of(file))
+        config = migrate._config()
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, earlier)
+        engine.dispose()
+        with closing(sqlite3.connect(file)) as database, database:
+            fill(database)
+
+
+def content(file: Path) -> dict[str, list[dict[str, Any]]]:
+    with closing(sqlite3.connect(file)) as database:
+        database.row_factory = sqlite3.Row
+        names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: [dict(row) for row in database.execute(f"SELECT * FROM {name}")] for name in names}
+
+
+def upgraded(file: Path) -> None:
+    store = Store(url_of(file))
+    store.open()
+    store.close()
+
+
+def test_every_earlier_revision_is_among_them() -> None:
+    scripts = ScriptDirectory.from_config(migrate._config())
+    assert {*FILLED, scripts.get_current_head()} == {one.revision for one in scripts.walk_revisions()}
+
+
+@pytest.mark.parametrize("revision", FILLED)
+def test_nothing_is_lost(file: Path, revision: str) -> None:
+    of_revision(revision, file)
+    before = content(file)
+    upgraded(file)
+    after = content(file)
+    del before["alembic_version"]
+    for table, old in ((table, old) for table, old in before.items() if old):
+        columns = old[0].keys()
+        assert [{name: row[name] for name in columns} for row in after[table]] == old
+    assert rows(file, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(file, "PRAGMA foreign_key_check") == []
+
+
+@pytest.mark.parametrize("revision", FILLED)
+def test_what_is_new_has_sensible_values(file: Path, revision: str) -> None:
+    of_revision(revision, file)
+    upgraded(file)
+    found = known(file)
+    assert {mac[-1]: (one.furthest, one.phase) for mac, one in found.items()} == {
+        "1": (Stage.CONFIG, Phase.INSTALLING),
+        "2": (Stage.KERNEL, Phase.BOOTING),
+        "3": (Stage.SCRIPT, Phase.BOOTING),
+        "4": (Stage.FIRST_SCRIPT, Phase.DISCOVERED),
+        "5": (Stage.INITRAMFS, Phase.BOOTING),
+    }
+    for one in found.values():
+        assert (one.wish, one.attempts) == (Wish(), Attempts())
+        assert one.assignment is None or (revision, one.assignment.name) == ("0002", "arda-01")
+        assert (one.board, one.conflict) == ("", "")
+
+
+@pytest.mark.parametrize("revision", FILLED)
+async def test_a_daemon_goes_on_with_it(file: Path, revision: str) -> None:
+    of_revision(revision, file)
+    inventory = Inventory(url_of(file))
+    await inventory.open()
+    assert inventory.health is None
+    assert inventory.window.opened_by == "first start"
+    assert len(inventory.snapshot.by_id) == len(BOOTS_OF_0001)
+    await inventory.close()
+    assert rows(file, "SELECT boots FROM machine_overview ORDER BY id") == [(2,), (2,), (1,), (2,), (1,)]
+    assert rows(file, "SELECT count(*) FROM boot_timeline") == [(8,)]

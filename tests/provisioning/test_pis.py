@@ -1,0 +1,338 @@
+"""The boot files of Raspberry Pis: whose they are, what is made of them, and what is recorded."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from support.fleets import fleet_of
+from support.pi import IMAGE, LAYER, LEGACY_ID, MACS, ROM_ID, RULE, SERIAL, pi, pi_discover
+from support.waiting import until
+
+from iluvatar_pxe import ratelimit
+from iluvatar_pxe.admin.waiting import waiting_machines
+from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.inventory.database.read_only import last_boots
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.fingerprint import from_dhcp
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.raspberry_pi import Generation
+from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.provisioning import booter, pis
+from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.pis import PiFiles
+from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalDesk
+from iluvatar_pxe.servers.tftp.files import TftpFiles
+from iluvatar_pxe.servers.tftp.server import TransferReport
+from iluvatar_pxe.wire.dhcp import DhcpMessage
+from iluvatar_pxe.wire.tftp.transfer import Outcome
+
+PI3, PI4, PI5 = Generation
+HERE, THERE, SERVER = IPv4Address("10.77.0.50"), IPv4Address("10.77.0.51"), IPv4Address("10.77.0.2")
+MAC = MACS[PI4]
+OTHER_SERIAL = "0badcafe"
+OPEN = fleet_of(fleet=RULE, ainur=LAYER)
+LISTED = fleet_of(("varda", MAC, "layer: ainur\nrole: agent\n"), ainur=LAYER)
+
+
+@dataclass
+class Bench:
+    """A desk with an image, and a neighbour table of the test's."""
+
+    directory: Path
+    desk: Desk
+    inventory: Inventory
+    neighbours: dict[IPv4Address, str]
+    asked: list[str]
+    files: TftpFiles
+
+    def boots(self, request: DhcpMessage, address: IPv4Address = HERE) -> Machine:
+        """Let a Pi ask by DHCP, and be at an address."""
+        sighting = replace(from_dhcp(request), from_nowhere=True)
+        self.neighbours[address] = sighting.mac
+        return self.desk.record(sighting, Stage.DISCOVER, "")
+
+    async def get(self, name: str, address: IPv4Address = HERE) -> bytes | None:
+        """Return the file of that name, None for ERROR 1; a file that came counts as fetched."""
+        source = await self.files.open(name, address, SERVER)
+        outcome, data = Outcome.MISSING, None
+        if source:
+            outcome, data = Outcome.DONE, await source.read(0, source.size)
+            await source.close()
+        self.files.report(
+            TransferReport((str(address), 49152), name, outcome, len(data or b""), 3, 1468, 1, "complete")
+        )
+        return data
+
+    @property
+    def machine(self) -> Machine:
+        (found,) = self.inventory.snapshot.by_id.values()
+        return found
+
+    async def events(self) -> list[tuple[str, str]]:
+        """Return stage and detail of everything on record of the machine's last boot."""
+        await self.inventory.close()
+        url = f"sqlite:///{self.directory / 'inventory.db'}"
+        (boot, *_) = last_boots(url, self.machine.id, 1)
+        return [
+            (one.stage.label if isinstance(one.stage, Stage) else one.stage.value, one.detail)
+            for one in boot.events
+        ]
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    for file in (*IMAGE, "config.txt"):
+        path = tmp_path / "assets" / "raspberry-pi" / "ubuntu" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"root=LABEL=writable\n" if file == "cmdline.txt" else file.encode())
+    catalogue = Catalogue(tmp_path / "assets")
+    await catalogue.refresh()
+    inventory = Inventory(f"sqlite:///{tmp_path / 'inventory.db'}")
+    await inventory.open()
+    neighbours: dict[IPv4Address, str] = {}
+    asked: list[str] = []
+    desk = Desk(LISTED, inventory, catalogue, neighbours.get)
+    yield Bench(
+        tmp_path, desk, inventory, neighbours, asked, TftpFiles(desk, 8080, PiFiles(desk, asked.append))
+    )
+    await inventory.close()
+
+
+@pytest.mark.parametrize("prefix", ["", f"{SERIAL}/", "164c6cb6/", "dc-a6-32-00-00-04/", "/"])
+async def test_a_pi_gets_its_files_by_every_prefix_of_its_own(bench: Bench, prefix: str) -> None:
+    bench.boots(pi(PI4))
+    assert await bench.get(f"{prefix}start4.elf") == b"start4.elf"
+    assert await bench.get(f"{prefix}overlays/overlay_map.dtb") == b"overlays/overlay_map.dtb"
+
+
+async def test_its_config_and_command_line_are_made_for_it(bench: Bench) -> None:
+    bench.boots(pi(PI4))
+    assert b"# varda: raspberry-pi/ubuntu\n" in (await bench.get("config.txt") or b"")
+    line = await bench.get("cmdline.txt") or b""
+    assert line == b"root=LABEL=writable cgroup_enable=memory cgroup_memory=1\n"
+
+
+NOT_HIS = (
+    *("00000001/start4.elf", "dc-a6-32-00-00-05/start4.elf", "my-prefix/start4.elf"),
+    *("bootcode.bin", "start.elf", "bcm2712-rpi-5-b.dtb", "kernel7.img", "README", "overlays/README"),
+    *("pieeprom.upd", "pieeprom.sig", "recovery.bin", "vl805.bin", "recovery.elf", "boot.img", "boot.sig"),
+    *("autoboot.txt", "dt-blob.bin", "armstub8-gic.bin", "user-data", "../ubuntu/start4.elf", ""),
+    *("raspberry-pi/ubuntu/start4.elf", f"{SERIAL}/{SERIAL}/start4.elf", "overlays/../start4.elf"),
+)
+
+
+async def test_rpi_eeprom_140_everything_else_is_error_1_at_once(bench: Bench) -> None:
+    bench.boots(pi(PI4))
+    assert [name for name in NOT_HIS if await bench.get(name) is not None] == []
+
+
+async def test_rpi_eeprom_140_a_hot_loop_on_missing_files_is_a_line_of_log(bench: Bench) -> None:
+    bench.boots(pi(PI4))
+    ratelimit._limiters.clear()
+    with capture_logs() as lines:
+        for _ in range(100):
+            assert await bench.get(f"{SERIAL}/recovery4.elf") is None
+    assert 1 <= len([line for line in lines if line["event"] == "tftp.missing"]) <= 3
+    assert {line["log_level"] for line in lines} == {"info"}
+
+
+async def test_nobody_else_gets_them(bench: Bench) -> None:
+    bench.boots(pi(PI4))
+    assert await bench.get("start4.elf", THERE) is None
+    bench.neighbours[THERE] = "52:54:00:00:00:01"
+    assert await bench.get(f"{SERIAL}/config.txt", THERE) is None
+
+
+async def test_a_boot_roms_serial_number_is_learnt_from_its_prefix(bench: Bench) -> None:
+    bench.desk.adopt(fleet_of(("varda", MACS[PI3], "layer: ainur\nrole: agent\n"), ainur=LAYER))
+    bench.boots(pi_discover(MACS[PI3], ROM_ID))
+    assert await bench.get("bootcode.bin") == b"bootcode.bin"
+    assert bench.machine.serial == ""
+    assert await bench.get(f"{SERIAL}/start.elf") == b"start.elf"
+    assert bench.machine.serial == SERIAL
+    assert await bench.get("00000001/start.elf") is None
+
+
+async def test_a_boot_rom_does_not_take_anothers_serial_number(bench: Bench) -> None:
+    bench.boots(pi(PI4), THERE)
+    bench.boots(pi_discover(MACS[PI3], ROM_ID))
+    assert await bench.get(f"{SERIAL}/start.elf") is None
+
+
+async def test_how_far_it_came_is_on_record(bench: Bench) -> None:
+    bench.boots(pi(PI4))
+    for file in (
+        "start4.elf",
+        "config.txt",
+        "config.txt",
+        "initrd.img",
+        "bcm2711-rpi-4-b.dtb",
+        "cmdline.txt",
+        "vmlinuz",
+    ):
+        assert await bench.get(f"{SERIAL}/{file}")
+    assert bench.machine.phase is Phase.BOOTING
+    assert bench.machine.reached is Stage.INITRAMFS
+    assert await bench.events() == [
+        ("discover", ""),
+        ("assigned", "varda, agent"),
+        ("nbp", "start4.elf"),
+        ("script", "config.txt"),
+        ("initramfs", "initrd.img"),
+        ("kernel", "vmlinuz"),
+    ]
+
+
+async def boot(bench: Bench, *files: str) -> Phase:
+    bench.boots(pi(PI5))
+    for file in files:
+        assert await bench.get(file)
+    return bench.machine.phase
+
+
+async def test_a_pi_that_comes_further_is_not_taken_to_go_round_in_circles(bench: Bench) -> None:
+    bench.desk.adopt(fleet_of(fleet=f"maxAttempts: 2\n{RULE}", ainur=LAYER))
+    fetched = ("config.txt", "vmlinuz", "initrd.img")
+    phases = [await boot(bench, *files) for files in (fetched[:1], fetched[:2], fetched, fetched[:1], ())]
+    assert phases == [Phase.BOOTING] * 4 + [Phase.FAILED]
+    assert await bench.get("config.txt") is None
+
+
+async def test_a_new_pi_is_given_its_place_when_it_asks_for_its_files(bench: Bench) -> None:
+    bench.desk.adopt(OPEN)
+    bench.boots(pi(PI4))
+    assert bench.machine.assignment is None
+    assert await bench.get(f"{SERIAL}/start4.elf") == b"start4.elf"
+    assert bench.machine.assignment
+    assert bench.machine.assignment.name == "ainur-01"
+    assert b"# ainur-01" in (await bench.get("config.txt") or b"")
+
+
+async def test_a_place_that_cannot_be_given_soon_is_error_1_and_given_meanwhile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pis, "ASSIGN_SECONDS", 0)
+    bench.desk.adopt(OPEN)
+    bench.boots(pi(PI4))
+    assert await bench.get("start4.elf") is None
+    await until(lambda: bench.machine.assignment)  # that goes on
+    assert await bench.get("start4.elf") == b"start4.elf"
+
+
+async def test_a_pi_that_waits_for_a_window_stands_before_the_door(bench: Bench) -> None:
+    bench.desk.adopt(OPEN)
+    await bench.inventory.close_window("anna")
+    bench.boots(pi(PI4))
+    assert await bench.get("start4.elf") is None
+    machine = bench.machine
+    assert machine.assignment is None
+    assert waiting_machines(bench.inventory.snapshot, OPEN, machine.last_seen) == [machine]
+
+
+async def test_who_asks_in_anothers_name_is_given_no_place(bench: Bench) -> None:
+    bench.desk.adopt(OPEN)
+    bench.boots(pi(PI4))
+    bench.neighbours[HERE] = MACS[PI5]  # of which no DHCP was seen
+    assert await bench.get("start4.elf") is None
+    del bench.neighbours[HERE]
+    assert await bench.get("start4.elf") is None
+    assert bench.machine.assignment is None
+
+
+async def test_a_simulated_pi_is_served_without_a_name_and_without_a_trace(bench: Bench) -> None:
+    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory, lambda _: True)
+    bench.desk.adopt(OPEN)
+    bench.desk.rehearsal.record(from_dhcp(pi(PI4)), Stage.DISCOVER, "")
+    assert await bench.get(f"{SERIAL}/start4.elf") == b"start4.elf"
+    assert await bench.get("start4.elf") is None  # who that is cannot be told
+    assert len(bench.inventory.snapshot.by_id) == 0
+
+
+async def test_a_simulated_pi_is_not_the_real_one_whose_host_it_runs_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secretive = fleet_of(fleet=RULE, ainur=f"{LAYER}kernelArgs: [k3s.token=HUSH]\n")
+    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory, lambda _: True)
+    bench.desk.adopt(secretive)
+    bench.boots(pi(PI4))
+    played = pi_discover(MACS[PI5], b"\0" + bytes.fromhex(OTHER_SERIAL)[::-1] * 4)
+    bench.desk.rehearsal.record(replace(from_dhcp(played), address=HERE), Stage.DISCOVER, "")
+    monkeypatch.setattr(booter, "FIRMWARE_SECONDS", -1.0)  # long ago
+    cmdline = await bench.get(f"{OTHER_SERIAL}/cmdline.txt")
+    assert cmdline
+    assert cmdline.endswith(b" (masked)\n")
+    assert b"HUSH" not in cmdline
+    assert bench.machine.assignment is None
+    assert bench.machine.reached is Stage.DISCOVER
+    monkeypatch.undo()
+    assert b"k3s.token=HUSH" in (await bench.get(f"{SERIAL}/cmdline.txt") or b"")
+
+
+async def test_a_simulated_pi_on_another_host_is_told_nothing_of_the_fleet(bench: Bench) -> None:
+    secretive = fleet_of(
+        fleet=RULE, ainur=f"{LAYER}kernelArgs: [wifi.psk=HUSH]\nconfigTxt: [dtparam=HUSH, program_pin=4711]\n"
+    )
+    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory, lambda _: False)
+    bench.desk.adopt(secretive)
+    bench.desk.rehearsal.record(from_dhcp(pi(PI4)), Stage.DISCOVER, "")
+    config = await bench.get(f"{SERIAL}/config.txt") or b""
+    cmdline = await bench.get(f"{SERIAL}/cmdline.txt") or b""
+    for text in (config, cmdline):
+        assert text
+        for words in (b"HUSH", b"psk", b"4711", b"pin"):
+            assert words not in text
+    assert cmdline.endswith(b" " + b"x" * len("wifi.psk=HUSH") + b"\n")
+
+
+def declining(intent: str) -> Fleet:
+    return fleet_of(("varda", MAC, f"layer: ainur\nrole: agent\nintent: {intent}\n"), ainur=LAYER)
+
+
+@pytest.mark.parametrize("intent", ["local", "hold"])
+async def test_a_provisioned_pi_is_declined_and_its_tries_are_one_boot(bench: Bench, intent: str) -> None:
+    bench.desk.adopt(declining(intent))
+    for _ in range(5):
+        bench.boots(pi(PI4))
+        for file in ("start4.elf", "start.elf", "config.txt"):
+            assert await bench.get(f"{SERIAL}/{file}") is None
+    assert bench.machine.generation == 2
+    assert bench.machine.furthest is Stage.SCRIPT
+    assert await bench.events() == [
+        ("discover", ""),
+        ("declined", f"machines/varda.yaml says intent {intent}"),
+    ]
+
+
+async def test_the_first_question_for_a_file_ends_a_pis_turn(bench: Bench) -> None:
+    bench.boots(pi_discover(MACS[PI3], LEGACY_ID))
+    await bench.get("bootcode.bin")
+    assert bench.asked == [MACS[PI3]]
+
+
+async def test_rpi_eeprom_720_857_687_a_file_too_large_for_a_pi_is_warned_of(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pis, "LARGEST_FILE", 5)
+    bench.boots(pi(PI4))
+    ratelimit._limiters.clear()
+    with capture_logs() as lines:
+        assert await bench.get("vmlinuz")
+    (warning,) = (line for line in lines if line["event"] == "pi.large_file")
+    assert (warning["log_level"], warning["file"]) == ("warning", "raspberry-pi/ubuntu/vmlinuz")
+
+
+async def test_rpi_eeprom_74_firmware_1700_a_probe_is_no_warning(bench: Bench) -> None:
+    bench.boots(pi(PI4))
+    ratelimit._limiters.clear()
+    why = "the client ended it with error 0: 'Early terminate'"
+    with capture_logs() as lines:
+        bench.files.report(
+            TransferReport((str(HERE), 49152), f"{SERIAL}/start4.elf", Outcome.PROBE, 0, 3, 1468, 1, why)
+        )
+    assert [line["log_level"] for line in lines] == ["info"]
+    assert bench.machine.reached is Stage.DISCOVER

@@ -1,0 +1,182 @@
+"""Who may read and who may push, and over what."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.git_site import GOOD, Site, basic, serving
+from support.repositories import git
+from support.web import Response
+
+from iluvatar_pxe import ratelimit
+from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
+from iluvatar_pxe.host.interfaces import read_interface
+
+REFS = "/git/fleet.git/info/refs?service=git-"
+NEIGHBOUR = LINK = f"git{os.getpid()}"
+"""A network namespace, and the interface that leads to it."""
+HERE, THERE = (f"10.213.{os.getpid() % 256}.{end}" for end in (1, 2))
+
+
+@pytest.fixture(autouse=True)
+def _first_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no other test have used up what is logged in a second."""
+    monkeypatch.setattr(ratelimit, "_limiters", {})
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with serving(tmp_path) as running:
+        yield running
+        assert running.is_sound()
+
+
+def ask(site: Site, authorization: str = "", service: str = "upload-pack") -> Response:
+    return site.web.get(REFS + service, Authorization=authorization)
+
+
+def test_nobody_reads_without_a_token(site: Site) -> None:
+    answer = ask(site)
+    assert answer.status == 401
+    assert answer.is_one_line
+    assert answer.headers["www-authenticate"] == 'Basic realm="iluvatar-pxe"'
+    assert "could not read Username" in git(site.directory, "ls-remote", site.url(), check=False)
+
+
+@pytest.mark.parametrize("kind", [basic, "Bearer {}".format, "bearer  {} ".format])
+def test_a_token_is_given_as_a_password_or_by_itself(site: Site, kind: Callable[[str], str]) -> None:
+    assert ask(site, kind(site.reader)).status == 200
+    assert ask(site, kind(site.writer)).status == 200
+    assert ask(site, kind(site.writer), "receive-pack").status == 200
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic", "Basic !!!", "Basic YQ==", "Bearer", "Digest a=b", "Basic " + "A" * 5000, "\xff\xfe"]
+)
+def test_what_is_no_token_is_refused(site: Site, header: str) -> None:
+    answer = ask(site, header)
+    assert answer.status == 401
+    assert answer.is_one_line
+
+
+def test_the_name_of_the_user_is_no_password(site: Site) -> None:
+    url = site.url().replace("://", f"://{site.writer}:x@")
+    assert "Authentication failed" in git(site.directory, "ls-remote", url, check=False)
+
+
+def test_who_may_read_may_not_push(site: Site) -> None:
+    bob = site.person(site.reader)
+    bob.commit(GOOD)
+    assert "remote: 403: the token ada-read may only read" in bob.push(check=False)
+    assert ask(site, basic(site.reader), "receive-pack").status == 403
+    assert site.push_by_hand(b"0000", token=site.reader).status == 403
+    assert site.push_by_hand(b"0000", token="wrong").status == 401
+    assert site.tip() == ""
+
+
+def test_a_token_is_worth_something_from_when_it_is_made_until_it_is_revoked(site: Site) -> None:
+    tokens = Tokens(site.repositories)
+    secret = tokens.add("argocd", Right.READ)
+    assert ask(site, basic(secret)).status == 200
+    tokens.revoke("argocd")
+    assert ask(site, basic(secret)).status == 401
+
+
+def test_a_damaged_list_of_tokens_refuses_everybody(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    (site.repositories / "tokens.json").write_text("{")
+    answer = ask(site, basic(site.writer))
+    assert answer.status == 503
+    assert answer.is_one_line
+    assert "tokens.json: is damaged" in capsys.readouterr().out
+
+
+def test_who_guesses_waits_even_with_a_right_token(site: Site) -> None:
+    for number in range(10):
+        assert ask(site, basic(f"guess{number}")).status == 401
+    answer = ask(site, basic(site.writer))
+    assert answer.status == 429
+    assert answer.headers["retry-after"] == "61"
+    assert answer.is_one_line
+    assert "remote: 429: too many wrong tokens" in git(
+        site.directory, "ls-remote", site.url(site.reader), check=False
+    )
+    site.clock.now += 61
+    assert ask(site, basic(site.writer)).status == 200
+
+
+def test_what_is_logged_says_who_and_never_the_token(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    ask(site, basic("ilu_wrong"))
+    ada = site.person()
+    ada.commit(GOOD)
+    ada.push()
+    logged = capsys.readouterr().out
+    assert logged.count("git.refused") == logged.count("git.push") == 1
+    assert "by=ada-write client=127.0.0.1" in logged
+    assert "ilu_" not in logged
+
+
+def test_anonymous_reads_are_for_those_who_wish_so(tmp_path: Path) -> None:
+    with serving(tmp_path, anonymous_read=True) as site:
+        ada = site.person()
+        ada.commit(GOOD)
+        ada.push()
+        assert "refs/heads/main" in git(site.directory, "ls-remote", site.url())
+        nobody = site.person("")
+        nobody.commit({"README.md": "Mine\n"})
+        assert "could not read Username" in nobody.push(check=False)
+
+
+@pytest.fixture
+def neighbour(site: Site) -> Iterator[Site]:
+    """Have another host beside this one, on a network that is served."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: network namespaces")
+    ip(f"netns add {NEIGHBOUR}")
+    try:
+        ip(f"link add {LINK} type veth peer name eth0 netns {NEIGHBOUR}")
+        ip(f"address add {HERE}/30 dev {LINK}")
+        ip(f"link set {LINK} up")
+        ip(f"-n {NEIGHBOUR} address add {THERE}/30 dev eth0")
+        ip(f"-n {NEIGHBOUR} link set eth0 up")
+        assert not site.web.call(site.web.server.serve([read_interface("lo"), read_interface(LINK)]))
+        yield site
+    finally:
+        ip(f"netns delete {NEIGHBOUR}")
+
+
+def ip(command: str) -> None:
+    subprocess.run(["ip", *command.split()], check=True)
+
+
+def elsewhere(site: Site, *arguments: str) -> str:
+    """Run git on the other host, and return what it shows."""
+    command = ["ip", "netns", "exec", NEIGHBOUR, "git", "-c", "http.sslVerify=false", *arguments]
+    done = subprocess.run(
+        command,
+        cwd=site.directory,
+        env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def test_from_another_host_a_token_goes_over_tls_only(neighbour: Site) -> None:
+    ada = neighbour.person()
+    ada.commit(GOOD)
+    ada.push()
+    plain = f"http://any:{neighbour.writer}@{HERE}:{neighbour.web.port}/git/fleet.git"
+    secure = f"https://any:{neighbour.writer}@{HERE}:{neighbour.web.tls_port}/git/fleet.git"
+    remedy = f"a token goes over TLS only; use https://{HERE}:{neighbour.web.tls_port}/git/fleet.git"
+    assert f"remote: 403: {remedy}" in elsewhere(neighbour, "ls-remote", plain)
+    commit = ada.commit({"README.md": "More\n"})
+    place = str(ada.directory)
+    assert f"remote: 403: {remedy}" in elsewhere(neighbour, "-C", place, "push", plain, "HEAD:main")
+    assert neighbour.tip() != commit
+    assert "HEAD -> main" in elsewhere(neighbour, "-C", place, "push", secure, "HEAD:main")
+    assert neighbour.tip() == commit
+    assert commit in git(neighbour.directory, "ls-remote", plain), "this host may, by whichever address"

@@ -1,0 +1,169 @@
+"""Connections have a cap, for each client and in all, and one whose client takes nothing is cut off."""
+
+import math
+import random
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from aiohttp.web_protocol import RequestHandler
+from structlog.testing import capture_logs
+from support.waiting import PATIENCE, wait_until
+from support.web import Web, response_of, web
+
+from iluvatar_pxe import ratelimit
+from iluvatar_pxe.ratelimit import RateLimiter
+from iluvatar_pxe.servers.http.connections import Door, Limits, Progress
+
+LARGE = random.Random(3).randbytes(16 << 20)
+ASK = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+ASK_LARGE = b"GET /assets/large HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+CROWD = "127.0.0.2"
+
+
+@pytest.fixture(autouse=True)
+def nothing_logged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratelimit, "_limiters", {})
+
+
+def is_served(sock: socket.socket) -> bool:
+    """Ask for something small; an answer says that the server let this connection in."""
+    try:
+        sock.sendall(ASK)
+        return sock.recv(1000).endswith(b"ok\n")
+    except ConnectionError:
+        return False
+
+
+def is_served_now(served: Web, client: str) -> bool:
+    with served.connect(client) as sock:
+        return is_served(sock)
+
+
+def the_rest(sock: socket.socket) -> bytes:
+    """Return what still comes until the server ends the connection in any way."""
+    octets = bytearray()
+    with suppress(ConnectionError):
+        while chunk := sock.recv(1 << 20):
+            octets += chunk
+    return bytes(octets)
+
+
+def test_the_connections_of_one_client_are_counted(tmp_path: Path) -> None:
+    with web(tmp_path, limits=Limits(each=3)) as served:
+        held = [served.connect(CROWD) for _ in range(3)]
+        assert not is_served_now(served, CROWD)
+        assert is_served_now(served, "127.0.0.3")
+        assert all(is_served(sock) for sock in held)
+        held.pop().close()
+        wait_until(lambda: is_served_now(served, CROWD), "the place that became free")
+        for sock in held:
+            sock.close()
+
+
+def test_the_connections_of_all_clients_are_counted(tmp_path: Path) -> None:
+    with web(tmp_path, limits=Limits(each=2, total=4)) as served:
+        held = [served.connect(f"127.0.1.{number}") for number in (1, 1, 2, 2)]
+        assert not is_served_now(served, "127.0.0.1")
+        assert all(is_served(sock) for sock in held)
+        for sock in held:
+            sock.close()
+        wait_until(lambda: is_served_now(served, "127.0.0.1"), "the place that became free")
+
+
+def test_a_flood_of_connections_disturbs_no_boot_and_is_one_line_of_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ratelimit, "_limiters", {"http.crowded": RateLimiter(math.inf)})
+    with web(tmp_path, limits=Limits(each=2)) as served, served.connect() as booting, capture_logs() as logs:
+        served.put("large", LARGE)
+        booting.sendall(ASK_LARGE)
+        first = booting.recv(1000)
+        flood = [served.connect(CROWD) for _ in range(200)]
+        assert [is_served(sock) for sock in flood] == [True] * 2 + [False] * 198
+        assert served.get("/assets/large").body == LARGE
+        assert response_of(first + the_rest(booting)).body == LARGE
+        for sock in flood:
+            sock.close()
+    assert [(line["event"], line["client"]) for line in logs] == [("http.crowded", CROWD)]
+
+
+def test_the_door_forgets_who_left() -> None:
+    door = Door(Limits(each=1))
+    assert [door.enter("a"), door.enter("a"), door.enter("b")] == [True, False, True]
+    door.leave("a")
+    assert door.enter("a")
+    for client in ("a", "b"):
+        door.leave(client)
+    assert not door._inside
+
+
+@pytest.mark.parametrize("ahead", [0, 2000], ids=["a large file", "many answers"])
+def test_a_client_that_stops_reading_is_cut_off(tmp_path: Path, ahead: int) -> None:
+    with web(tmp_path, limits=Limits(stall=0.2)) as served:
+        served.put("large", LARGE)
+        with served.connect(receive_buffer=2048) as sock, capture_logs() as logs:
+            sock.settimeout(0.05)
+            send_what_is_taken(sock, ASK * ahead + ASK_LARGE)
+            wait_until(lambda: [line for line in logs if line["event"] == "http.stalled"], "the line of log")
+            wait_until(lambda: not connections_of(served), "the end of the connection")
+            sock.settimeout(PATIENCE)
+            assert len(the_rest(sock)) < len(LARGE)
+        assert served.get("/assets/large").body == LARGE
+    assert {line["event"] for line in logs} <= {"http.stalled", "http.aborted"}
+
+
+def connections_of(served: Web) -> list[RequestHandler]:
+    server = served.server._runner.server
+    assert server
+    return server.connections
+
+
+def send_what_is_taken(sock: socket.socket, octets: bytes) -> None:
+    with suppress(TimeoutError):  # the server reads no more until its answers are read
+        sock.sendall(octets)
+
+
+def test_a_connection_on_which_nothing_is_to_be_sent_does_not_stall(tmp_path: Path) -> None:
+    with (
+        web(tmp_path, limits=Limits(stall=0.01)) as served,
+        capture_logs() as logs,
+        served.connect() as idle,
+        served.connect() as other,
+    ):
+        assert all(is_served(other) for _ in range(100))
+        assert is_served(idle)
+    assert logs == []
+
+
+def test_progress_is_what_the_peer_takes_however_little() -> None:
+    """A window of 1,152 octets, of which the peer frees 300 at a time: TCP_USER_TIMEOUT ends such a peer."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        peer.settimeout(PATIENCE)
+        peer.connect(server.getsockname())
+        sender, _ = server.accept()
+        with sender:
+            progress = Progress(sender)
+            assert [progress.still() for _ in range(3)] == [0, 0, 0], "nothing is to be sent"
+            fill(sender)
+            wait_until(lambda: progress.still() > 3, "a full window")
+            for _ in range(5):
+                take_until_moving(peer, progress)
+                wait_until(lambda: progress.still() > 3, "a full window")
+
+
+def fill(sender: socket.socket) -> None:
+    sender.settimeout(0)
+    with suppress(BlockingIOError):
+        while True:
+            sender.send(bytes(1 << 16))
+
+
+def take_until_moving(peer: socket.socket, progress: Progress) -> None:
+    def moves() -> bool:
+        peer.recv(300)
+        return progress.still() == 0
+
+    wait_until(moves, "progress")
