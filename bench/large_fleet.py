@@ -13,8 +13,8 @@ from pathlib import Path
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.gitops.follower import Keeper
-from iluvatar_pxe.gitops.origin import HostedHome
+from iluvatar_pxe.gitops.follower import Follower
+from iluvatar_pxe.gitops.origin import HostedOrigin
 from iluvatar_pxe.gitops.repository.bare import Changes, Commit, Repository
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.hosting import host
@@ -63,9 +63,9 @@ async def measure(directory: Path, machines: int) -> None:
     clone = directory / "clone"
     git(clone, "push", "--quiet", str(plain.path), "main")
 
-    keeper = Keeper(HostedHome(checked), Nobody())
+    follower = Follower(HostedOrigin(checked), Nobody())
     started = time.perf_counter()
-    await keeper.start()
+    await follower.start()
     print(f"start: read and validated {machines} machine files in {time.perf_counter() - started:.2f} s")
     for number in range(3):
         (clone / "machines" / "m1.yaml").write_bytes(machine(1) + b"# %d\n" % number)
@@ -73,7 +73,7 @@ async def measure(directory: Path, machines: int) -> None:
         with_check = git(clone, "push", "--quiet", str(checked.path), "main")
         without = git(clone, "push", "--quiet", str(plain.path), "main")
         started = time.perf_counter()
-        await keeper.refresh()
+        await follower.refresh()
         print(
             f"one file changed: push {with_check:.2f} s, without the check {without:.2f} s (ratio {with_check / without:.1f});"
             f" then in force after {time.perf_counter() - started:.2f} s"

@@ -27,7 +27,7 @@ from iluvatar_pxe.log import configure_logging
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Reply, respond
 from iluvatar_pxe.wire.dhcp import BOOTREQUEST, DhcpMessage, MessageType, Option, encode
@@ -64,26 +64,26 @@ async def measure(offers: int) -> dict[int, float]:
             count: await inventory_with(count, Path(directory, f"{count}.db")) for count in (FEW, MANY)
         }
         catalogue = await boot_files(Path(directory))
-        desks = {count: desk_with(one, catalogue) for count, one in inventories.items()}
-        costs: dict[int, list[float]] = {count: [] for count in desks}
-        messages = {count: cycle(discovers(count)) for count in desks}
+        booters = {count: booter_with(one, catalogue) for count, one in inventories.items()}
+        costs: dict[int, list[float]] = {count: [] for count in booters}
+        messages = {count: cycle(discovers(count)) for count in booters}
         for _ in range(ROUNDS):
-            for count, desk in desks.items():
-                costs[count].append(cost(desk, messages[count], offers // ROUNDS))
+            for count, booter in booters.items():
+                costs[count].append(cost(booter, messages[count], offers // ROUNDS))
                 await asyncio.sleep(0)
         for inventory in inventories.values():
             await inventory.close()
     return {count: median(values) for count, values in costs.items()}
 
 
-def cost(desk: Desk, messages: Iterator[bytes], offers: int) -> float:
+def cost(booter: Booter, messages: Iterator[bytes], offers: int) -> float:
     """Return what an OFFER costs, in microseconds."""
     batch = list(islice(messages, offers))
     started = time.perf_counter()
     for message in batch:
-        reply = respond(message, ARRIVAL, desk.plan)
+        reply = respond(message, ARRIVAL, booter.plan)
         assert isinstance(reply, Reply)
-        desk.record(reply.sighting, Stage.DISCOVER, reply.boot_file, why=reply.plan.why)
+        booter.record(reply.sighting, Stage.DISCOVER, reply.boot_file, why=reply.plan.why)
     return (time.perf_counter() - started) / offers * 1e6
 
 
@@ -96,9 +96,9 @@ async def boot_files(directory: Path) -> Catalogue:
     return catalogue
 
 
-def desk_with(inventory: Inventory, catalogue: Catalogue) -> Desk:
-    """Return a desk with a fleet."""
-    return Desk(parse_fleet(FLEET), inventory, catalogue, NEIGHBOURS.get)
+def booter_with(inventory: Inventory, catalogue: Catalogue) -> Booter:
+    """Return a booter with a fleet."""
+    return Booter(parse_fleet(FLEET), inventory, catalogue, NEIGHBOURS.get)
 
 
 async def inventory_with(count: int, file: Path) -> Inventory:

@@ -18,7 +18,7 @@ from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.programs import architectures_ready
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.gitops.origin import FollowedHome, Home, HostedHome
+from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, make_first_keys
 from iluvatar_pxe.host.interface_watch import InterfaceWatch
@@ -26,12 +26,12 @@ from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.provisioning.booter import Desk
-from iluvatar_pxe.provisioning.fleet_source import Declared
+from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.pis import PiFiles
-from iluvatar_pxe.provisioning.played_desk import PlayedDesk
-from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalDesk
-from iluvatar_pxe.provisioning.tickets import TicketOffice, load_key
+from iluvatar_pxe.provisioning.played_desk import PlayedBooter
+from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalBooter
+from iluvatar_pxe.provisioning.tickets import Tickets, load_key
 from iluvatar_pxe.servers.control import ControlServer
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.server import DhcpServer
@@ -66,27 +66,27 @@ class App:
         settings: Settings,
         neighbours: Neighbours,
         inventory: Inventory,
-        desk: Desk,
-        tickets: TicketOffice,
-        home: Home | None,
+        booter: Booter,
+        tickets: Tickets,
+        origin: Origin | None,
         certificates: Certificates,
     ) -> None:
         self.settings = settings
-        self._home = home
+        self._origin = origin
         self.neighbours = neighbours
         self.inventory = inventory
-        self.desk = desk
-        self.declared = Declared(settings, home, desk, inventory)
+        self.booter = booter
+        self.declared = FleetSource(settings, origin, booter, inventory)
         http_port = settings.http.port
         pace = Pace()
-        files = TftpFiles(desk, http_port, PiFiles(desk, pace.came_on))
+        files = TftpFiles(booter, http_port, PiFiles(booter, pace.came_on))
         self.ndp = NdpServer()
-        self.dhcp = DhcpServer(settings.dhcp, http_port, desk, self.ndp.offered, pace)
-        self.names = NameService(settings, lambda: inventory.snapshot, lambda: desk.fleet)
+        self.dhcp = DhcpServer(settings.dhcp, http_port, booter, self.ndp.offered, pace)
+        self.names = NameService(settings, lambda: inventory.snapshot, lambda: booter.fleet)
         self.tftp = TftpServer(settings.tftp, files.open, files.report)
         health = Health(
             parts={
-                "assets": lambda: desk.catalogue.problem,
+                "assets": lambda: booter.catalogue.problem,
                 "database": lambda: inventory.health,
                 "dns": lambda: self.names.problem,
                 "fleet": lambda: self.declared.problem,
@@ -96,11 +96,11 @@ class App:
             programs=self.programs,
             dns=self.names.server.statistics,
         )
-        operations = Operations(inventory, lambda: desk.fleet, desk.assigner)
+        operations = Operations(inventory, lambda: booter.fleet, booter.assigner)
         operations.dns = self.names.server
         operations.report = lambda: health.report()[1]
         self.control = ControlServer(settings.control_socket, settings.state_directory, operations)
-        self.http = HttpServer(settings.http, desk, tickets, health, certificates, routes=self._routes())
+        self.http = HttpServer(settings.http, booter, tickets, health, certificates, routes=self._routes())
         listeners = Listeners(
             settings, self.dhcp, self.names.server, self.http, self.ndp, neighbours, self.tftp
         )
@@ -117,7 +117,7 @@ class App:
         """Read everything that the daemon needs; raises SettingsError, FleetError, RepositoryError or ServerError."""
         await asyncio.to_thread(_make_directories, settings)
         await asyncio.to_thread(lock_directory, settings.state_directory)
-        home = await prepare(settings)
+        origin = await prepare(settings)
         key = await asyncio.to_thread(load_key, settings.state_directory / "ticket.key")
         certificates = await asyncio.to_thread(
             Certificates.load, settings.http, settings.state_directory / "tls"
@@ -127,14 +127,14 @@ class App:
         inventory = Inventory(settings.database_url)
         await inventory.open()
         neighbours = Neighbours()
-        desk = Desk(Fleet(), inventory, catalogue, neighbours.mac_of)
-        simulated = PlayedDesk if settings.simulate.as_real else RehearsalDesk
-        desk.rehearsal = simulated(desk, inventory, neighbours.is_own)
-        tickets = TicketOffice(key, time.monotonic)
-        app = cls(settings, neighbours, inventory, desk, tickets, home, certificates)
+        booter = Booter(Fleet(), inventory, catalogue, neighbours.mac_of)
+        simulated = PlayedBooter if settings.simulate.as_real else RehearsalBooter
+        booter.rehearsal = simulated(booter, inventory, neighbours.is_own)
+        tickets = Tickets(key, time.monotonic)
+        app = cls(settings, neighbours, inventory, booter, tickets, origin, certificates)
         await app.declared.start()
-        if isinstance(home, HostedHome):
-            app.first_keys = await _first_keys(settings, home) or FirstKeys()
+        if isinstance(origin, HostedOrigin):
+            app.first_keys = await _first_keys(settings, origin) or FirstKeys()
             await app.declared.refresh()
         return app
 
@@ -158,7 +158,7 @@ class App:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self.inventory.run()),
-                group.create_task(self.desk.catalogue.run()),
+                group.create_task(self.booter.catalogue.run()),
                 group.create_task(self._reload_when(reload)),
                 group.create_task(self.declared.run()),
                 group.create_task(self.http.run()),
@@ -181,13 +181,13 @@ class App:
 
     def programs(self) -> dict[str, str | None]:
         """Tell for every kind of firmware the iPXE program it gets, or None."""
-        return architectures_ready(self.desk.catalogue.ready)
+        return architectures_ready(self.booter.catalogue.ready)
 
     async def _show_keys(self, show: Callable[[FirstKeys], None]) -> None:
         """Show what was made at the start; for a repository elsewhere, make it once that can be reached."""
-        if isinstance(self._home, FollowedHome) and not self._home.read_only:
+        if isinstance(self._origin, FollowedOrigin) and not self._origin.read_only:
             while True:
-                if keys := await _first_keys(self.settings, self._home):
+                if keys := await _first_keys(self.settings, self._origin):
                     self.first_keys = keys
                     break
                 await asyncio.sleep(KEYS_SECONDS)
@@ -265,10 +265,10 @@ def shown_once() -> bool:
     return sys.stdout.isatty() or "INVOCATION_ID" not in os.environ
 
 
-async def _first_keys(settings: Settings, home: Home) -> FirstKeys | None:
+async def _first_keys(settings: Settings, origin: Origin) -> FirstKeys | None:
     """Make the keys that the owner lacks; None where that cannot be done now."""
     try:
-        return await make_first_keys(settings, home, shown=shown_once())
+        return await make_first_keys(settings, origin, shown=shown_once())
     except (FleetError, RepositoryError, SealError) as error:
         _log.warning("fleet.keys", why=str(error).partition("\n")[0], later="iluvatar-pxe fleet init")
         return None

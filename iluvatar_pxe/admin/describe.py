@@ -20,9 +20,9 @@ def describe(machine: Machine, fleet: Fleet) -> Data:
         "id": str(machine.id),
         **_place(machine, fleet),
         "phase": machine.phase.value,
-        "intent": machine.wish.intent.value,
-        "intent_by": machine.wish.by or None,
-        "intent_why": machine.wish.why or None,
+        "intent": machine.directive.intent.value,
+        "intent_by": machine.directive.by or None,
+        "intent_why": machine.directive.why or None,
         "conflict": machine.conflict or None,
         "address": machine.address and str(machine.address),
         "macs": list(machine.macs),
@@ -41,7 +41,7 @@ def describe(machine: Machine, fleet: Fleet) -> Data:
         "furthest": machine.furthest.label,
         "first_seen": utc(machine.first_seen),
         "last_seen": utc(machine.last_seen),
-        "passing": machine.passing,
+        "transient": machine.transient,
     }
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Context, case_of
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.dns import NOT_OF_MACHINES
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.states import ROLES, Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.machines.states import ROLES, Attempts, Directive, Intent, LayerName, Phase, Role
 from iluvatar_pxe.provisioning.booter import sighting_of
 
 _LEADERS = {LayerName.ARDA: ("controlPlanes", "control plane"), LayerName.AINUR: ("servers", "server")}
@@ -26,7 +26,7 @@ class Wanted:
     role: Role | None = None
 
 
-def place_for(machine: Machine, wanted: Wanted, snapshot: Snapshot, fleet: Fleet, by: str) -> Place:
+def place_for(machine: Machine, wanted: Wanted, snapshot: Snapshot, fleet: Fleet, by: str) -> PlaceRequest:
     """Return the place that ``by`` wants for a machine; raises OperationError where it cannot have it."""
     if listed := listed_as(machine, fleet):
         why = "lists it, and the fleet beats what is set here; change that file"
@@ -38,7 +38,7 @@ def place_for(machine: Machine, wanted: Wanted, snapshot: Snapshot, fleet: Fleet
         raise OperationError(f"{layer}: the fleet has no layers/{layer}.yaml; create it")
     _check_role(machine, layer, wanted.role, snapshot, fleet)
     _check_free(machine, wanted.name, snapshot, fleet)
-    return Place(layer=layer, name=wanted.name, role=wanted.role, rule=f"set by {by}")
+    return PlaceRequest(layer=layer, name=wanted.name, role=wanted.role, rule=f"set by {by}")
 
 
 def _check_role(
@@ -107,18 +107,18 @@ def with_phase(phase: Phase) -> Callable[[Machine], Machine]:
     return lambda machine: replace(machine, phase=phase, attempts=Attempts())
 
 
-def with_wish(wish: Wish) -> Callable[[Machine], Machine]:
+def with_directive(directive: Directive) -> Callable[[Machine], Machine]:
     """Return the edit that says what is wanted of a machine."""
-    return lambda machine: replace(machine, wish=wish)
+    return lambda machine: replace(machine, directive=directive)
 
 
 def released(machine: Machine) -> Machine:
-    """Return the machine with nothing in its way that was put there here; a wish to install it again stays.
+    """Return the machine with nothing in its way that was put there here; a directive to install it again stays.
 
     Where it was in doubt which hardware it is, what was told of that is forgotten, to be told anew.
     """
-    if machine.wish.intent is not Intent.REINSTALL:
-        machine = replace(machine, wish=Wish())
+    if machine.directive.intent is not Intent.REINSTALL:
+        machine = replace(machine, directive=Directive())
     if machine.phase is Phase.FAILED:
         phase = Phase.ASSIGNED if machine.assignment else Phase.DISCOVERED
         machine = replace(machine, phase=phase, attempts=Attempts())

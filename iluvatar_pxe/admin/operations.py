@@ -12,8 +12,8 @@ from iluvatar_pxe.admin.edits import (
     declared_intent,
     place_for,
     released,
+    with_directive,
     with_phase,
-    with_wish,
 )
 from iluvatar_pxe.admin.waiting import refused_machines, waiting_machines
 from iluvatar_pxe.errors import InventoryError, OperationError
@@ -23,18 +23,18 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.merge import split
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Intent, Phase, Wish
+from iluvatar_pxe.machines.states import Directive, Intent, Phase
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
 from iluvatar_pxe.wire.dns.name import Name
 
-Answer = dict[str, Any]
+CommandResult = dict[str, Any]
 """``message`` says in one line what was done; the rest is data."""
 
 
 class DnsAdmin(Protocol):
     """What may be asked of the daemon's DNS server."""
 
-    async def query(self, name: Name, kind: int) -> Answer:
+    async def query(self, name: Name, kind: int) -> CommandResult:
         """Tell what a client is answered to a name, and where that comes from."""
         ...
 
@@ -56,14 +56,14 @@ class Operations:
         self._inventory = inventory
         self._fleet = fleet
         self._assigner = assigner or DatabaseAssigner(inventory)
-        self.report: Callable[[], Answer] = dict
+        self.report: Callable[[], CommandResult] = dict
         """How the daemon's parts are; nothing where none runs."""
         self.dns: DnsAdmin | None = None
         """The daemon's; None where none runs."""
 
     async def set(
         self, text: str, by: str, wanted: Wanted, phase: Phase | None, intent: Intent | None
-    ) -> Answer:
+    ) -> CommandResult:
         """Give a machine that no file lists another place, or say how far any has come or what is wanted of it."""
         machine = self._find(text)
         if intent:
@@ -74,20 +74,24 @@ class Operations:
         if phase:
             machine = await self._change(machine, with_phase(phase), f"phase {phase}", by)
         if intent:
-            machine = await self._change(machine, with_wish(Wish(intent, by)), f"intent {intent}", by)
+            machine = await self._change(
+                machine, with_directive(Directive(intent, by)), f"intent {intent}", by
+            )
         data = describe(machine, self._fleet())
         role = f"{data['role']} of {data['layer']}, " if data["role"] else ""
         return self._answer(
-            machine, f"{self._title(machine)} is {role}{machine.phase}, intent {machine.wish.intent}"
+            machine, f"{self._title(machine)} is {role}{machine.phase}, intent {machine.directive.intent}"
         )
 
-    async def hold(self, text: str, by: str, why: str) -> Answer:
+    async def hold(self, text: str, by: str, why: str) -> CommandResult:
         """Have a machine wait at its next boot."""
-        wish = Wish(Intent.HOLD, by, why)
-        machine = await self._change(self._find(text), with_wish(wish), f"hold: {why}".rstrip(": "), by)
+        directive = Directive(Intent.HOLD, by, why)
+        machine = await self._change(
+            self._find(text), with_directive(directive), f"hold: {why}".rstrip(": "), by
+        )
         return self._answer(machine, f"{self._title(machine)} is held from its next boot on")
 
-    async def release(self, text: str, by: str) -> Answer:
+    async def release(self, text: str, by: str) -> CommandResult:
         """Let a machine go on that was held, refused, failed or taken for another."""
         machine = self._find(text)
         if released(machine) == machine:
@@ -97,7 +101,7 @@ class Operations:
         machine = await self._change(machine, released, "released", by)
         return self._answer(machine, f"{self._title(machine)} is released{self._declared(machine)}")
 
-    async def reinstall(self, text: str, by: str) -> Answer:
+    async def reinstall(self, text: str, by: str) -> CommandResult:
         """Have a machine boot its chain once more although it has joined."""
         machine = self._find(text)
         title = self._title(machine)
@@ -106,10 +110,12 @@ class Operations:
             raise OperationError(f"{title}: {why}; first: iluvatar-pxe machines release {title}")
         if machine.assignment is None and listed_as(machine, self._fleet()) is None:
             raise OperationError(f"{title}: it has no place in the fleet yet; list it, or set its layer")
-        machine = await self._change(machine, with_wish(Wish(Intent.REINSTALL, by)), "reinstall", by)
+        machine = await self._change(
+            machine, with_directive(Directive(Intent.REINSTALL, by)), "reinstall", by
+        )
         return self._answer(machine, f"{title} is installed again at its next boot")
 
-    async def forget(self, text: str, by: str) -> Answer:
+    async def forget(self, text: str, by: str) -> CommandResult:
         """Remove a machine and its boots; a name that it was assigned stays taken."""
         machine = self._find(text)
         await self._inventory.forget(machine.id, by)
@@ -118,7 +124,7 @@ class Operations:
             "machine": describe(machine, self._fleet()),
         }
 
-    async def merge(self, text: str, other: str, by: str) -> Answer:
+    async def merge(self, text: str, other: str, by: str) -> CommandResult:
         """Make one machine of two."""
         one, two = self._find(text), self._find(other)
         if one.id == two.id:
@@ -133,7 +139,7 @@ class Operations:
         cards = ", ".join(machine.macs)
         return self._answer(machine, f"{self._title(machine)} has {cards} now{''.join(retired)}")
 
-    async def split(self, text: str, mac: str, by: str) -> Answer:
+    async def split(self, text: str, mac: str, by: str) -> CommandResult:
         """Make a machine of its own of one card."""
         machine = self._find(text)
         try:
@@ -146,17 +152,17 @@ class Operations:
             machine, f"{self._title(machine)} has {cards} now, and {mac} is a machine of its own"
         )
 
-    async def open_window(self, seconds: int, by: str) -> Answer:
+    async def open_window(self, seconds: int, by: str) -> CommandResult:
         """Let machines that no file lists join, for a while."""
         await self._inventory.open_window(seconds, by)
         return self.enrolment() | {"message": "the enrolment window is open"}
 
-    async def close_window(self, by: str) -> Answer:
+    async def close_window(self, by: str) -> CommandResult:
         """Let no more machines join."""
         await self._inventory.close_window(by)
         return self.enrolment() | {"message": "the enrolment window is closed"}
 
-    def enrolment(self) -> Answer:
+    def enrolment(self) -> CommandResult:
         """Tell whether machines may join, which ones wait, and which were refused."""
         self._check_health()
         window, fleet, snapshot = self._inventory.window, self._fleet(), self._inventory.snapshot
@@ -170,36 +176,36 @@ class Operations:
             "refused": [describe(one, fleet) for one in refused_machines(snapshot, now)],
         }
 
-    def health(self) -> Answer:
+    def health(self) -> CommandResult:
         """Tell how the parts of the daemon are."""
         return self.report()
 
-    async def dns_query(self, name: Name, kind: int) -> Answer:
+    async def dns_query(self, name: Name, kind: int) -> CommandResult:
         """Tell what a client is answered to a name, and where that comes from."""
         return await self._dns().query(name, kind)
 
-    def dns_flush(self) -> Answer:
+    def dns_flush(self) -> CommandResult:
         """Forget what upstream resolvers have answered."""
         return {"message": f"{self._dns().flush()} remembered answers are forgotten"}
 
-    def upgrade(self) -> Answer:
+    def upgrade(self) -> CommandResult:
         """Tell whether the database has this program's tables: whoever opened it has seen to that."""
         self._check_health()
         return {"message": "the database is up to date"}
 
-    async def backup(self, file: Path) -> Answer:
+    async def backup(self, file: Path) -> CommandResult:
         """Write a copy of the database."""
         await self._inventory.backup(file)
         return {"message": f"{file} is a copy of the database"}
 
-    async def restore(self, file: Path) -> Answer:
+    async def restore(self, file: Path) -> CommandResult:
         """Put a copy in the place of the database."""
         kept = await self._inventory.restore(file)
         return {
             "message": f"the database is that of {file} now" + (f"; the old one is {kept}" if kept else "")
         }
 
-    async def set_aside(self) -> Answer:
+    async def set_aside(self) -> CommandResult:
         """Begin with an empty database."""
         path = await self._inventory.set_aside()
         return {"message": f"a new database is in use; the old one is {path}"}
@@ -227,7 +233,7 @@ class Operations:
         listed = listed_as(machine, self._fleet())
         return listed.name if listed else machine.title
 
-    def _answer(self, machine: Machine, message: str) -> Answer:
+    def _answer(self, machine: Machine, message: str) -> CommandResult:
         return {"message": message, "machine": describe(machine, self._fleet())}
 
     def _declared(self, machine: Machine) -> str:

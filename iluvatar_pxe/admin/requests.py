@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from iluvatar_pxe.admin.edits import Wanted
-from iluvatar_pxe.admin.operations import Answer, Operations
+from iluvatar_pxe.admin.operations import CommandResult, Operations
 from iluvatar_pxe.fleet.fields.names import is_host_name
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.states import Intent, LayerName, Phase, Role
@@ -67,7 +67,7 @@ class Request(BaseModel, ABC):
     route: ClassVar[str]
 
     @abstractmethod
-    async def carry_out(self, operations: Operations, by: str) -> Answer:
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:
         """Do it; raises OperationError or InventoryError."""
 
 
@@ -95,7 +95,7 @@ class SetPlace(_OfMachine):
     phase: Phase | None = None
     intent: PlainIntent | None = None
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:
         wanted = Wanted(name=self.name, layer=self.layer, role=self.role)
         return await operations.set(self.machine, by, wanted, self.phase, self.intent)
 
@@ -106,7 +106,7 @@ class Hold(_OfMachine):
     route = "/api/v1/machines/{machine}/hold"
     why: Words = ""
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:
         return await operations.hold(self.machine, by, self.why)
 
 
@@ -115,7 +115,7 @@ class Release(_OfMachine):
 
     route = "/api/v1/machines/{machine}/release"
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:
         return await operations.release(self.machine, by)
 
 
@@ -124,7 +124,7 @@ class Reinstall(_OfMachine):
 
     route = "/api/v1/machines/{machine}/reinstall"
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:
         return await operations.reinstall(self.machine, by)
 
 
@@ -133,7 +133,7 @@ class Forget(_OfMachine):
 
     route = "/api/v1/machines/{machine}/forget"
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:
         return await operations.forget(self.machine, by)
 
 
@@ -143,7 +143,7 @@ class Merge(_OfMachine):
     route = "/api/v1/machines/{machine}/merge"
     other: Designation
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:
         return await operations.merge(self.machine, self.other, by)
 
 
@@ -153,7 +153,7 @@ class Split(_OfMachine):
     route = "/api/v1/machines/{machine}/split"
     mac: Mac
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:
         return await operations.split(self.machine, self.mac, by)
 
 
@@ -163,7 +163,7 @@ class ShowEnrolment(Request):
     method = "GET"
     route = "/api/v1/enrolment"
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:  # noqa: ARG002
         return operations.enrolment()
 
 
@@ -173,7 +173,7 @@ class ShowHealth(Request):
     method = "GET"
     route = "/api/v1/health"
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:  # noqa: ARG002
         return operations.health()
 
 
@@ -185,7 +185,7 @@ class DnsQuery(Request):
     name: DnsName
     type: DnsType
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:  # noqa: ARG002
         return await operations.dns_query(name_of(self.name), type_of(self.type))
 
 
@@ -194,7 +194,7 @@ class DnsFlush(Request):
 
     route = "/api/v1/dns/flush"
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:  # noqa: ARG002
         return operations.dns_flush()
 
 
@@ -205,7 +205,7 @@ class OpenWindow(Request):
     route = "/api/v1/enrolment"
     seconds: Annotated[int, Field(ge=1, le=LONGEST_WINDOW)]
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:
         return await operations.open_window(self.seconds, by)
 
 
@@ -215,7 +215,7 @@ class CloseWindow(Request):
     method = "DELETE"
     route = "/api/v1/enrolment"
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:
         return await operations.close_window(by)
 
 
@@ -224,7 +224,7 @@ class Upgrade(Request):
 
     route = "/api/v1/db/upgrade"
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:  # noqa: ARG002
         return operations.upgrade()
 
 
@@ -234,7 +234,7 @@ class Backup(Request):
     route = "/api/v1/db/backup"
     file: File
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:  # noqa: ARG002
         return await operations.backup(self.file)
 
 
@@ -244,7 +244,7 @@ class Restore(Request):
     route = "/api/v1/db/restore"
     file: File
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:  # noqa: ARG002
         return await operations.restore(self.file)
 
 
@@ -253,7 +253,7 @@ class SetAside(Request):
 
     route = "/api/v1/db/set-aside"
 
-    async def carry_out(self, operations: Operations, by: str) -> Answer:  # noqa: ARG002
+    async def carry_out(self, operations: Operations, by: str) -> CommandResult:  # noqa: ARG002
         return await operations.set_aside()
 
 

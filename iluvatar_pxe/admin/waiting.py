@@ -25,7 +25,7 @@ def waiting_machines(snapshot: Snapshot, fleet: Fleet, now: datetime) -> list[Ma
         for one in snapshot.by_id.values()
         if one.assignment is None
         and one.furthest >= Stage.SCRIPT
-        and one.wish.intent is Intent.BOOT
+        and one.directive.intent is Intent.BOOT
         and not one.conflict
         and _lately(one, now)
         and _belongs(one, snapshot, fleet)
@@ -34,7 +34,9 @@ def waiting_machines(snapshot: Snapshot, fleet: Fleet, now: datetime) -> list[Ma
 
 def refused_machines(snapshot: Snapshot, now: datetime) -> list[Machine]:
     """Return those seen within a day where somebody pressed a key so that they do not join, the latest first."""
-    found = (one for one in snapshot.by_id.values() if one.wish.by == AT_THE_SCREEN and _lately(one, now))
+    found = (
+        one for one in snapshot.by_id.values() if one.directive.by == AT_THE_SCREEN and _lately(one, now)
+    )
     return _latest(found)
 
 

@@ -10,7 +10,7 @@ from iluvatar_pxe.machines.states import ROLES, Assignment, LayerName, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class PlaceRequest:
     """What the fleet says of a machine's place. ``name`` and ``role`` are None where they are to be chosen.
 
     ``may_lead``: the role that is chosen may be the leading one; ``rule`` says in words who says all this, and
@@ -26,7 +26,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Reservation:
     """An assignment in force, or one of a machine that was forgotten (``machine_id`` None)."""
 
     name: str
@@ -35,7 +35,9 @@ class Taken:
     machine_id: UUID | None
 
 
-def assignment_for(place: Place, fleet: Fleet, taken: Collection[Taken], now: datetime) -> Assignment:
+def assignment_for(
+    place: PlaceRequest, fleet: Fleet, taken: Collection[Reservation], now: datetime
+) -> Assignment:
     """Choose what ``place`` leaves open: the first free name of the layer's pattern, and the role.
 
     A forgotten machine's name and role stay taken until its layer's ``reuseNames`` frees them. The first few
@@ -54,7 +56,7 @@ def assignment_for(place: Place, fleet: Fleet, taken: Collection[Taken], now: da
     )
 
 
-def _is_free_again(forgotten: Taken, fleet: Fleet) -> bool:
+def _is_free_again(forgotten: Reservation, fleet: Fleet) -> bool:
     layer = fleet.layers.get(forgotten.layer)
     return layer is not None and forgotten.name in layer.reuse_names
 
@@ -68,7 +70,7 @@ def _free_name(pattern: str, used: Collection[str]) -> str:
     return name
 
 
-def _role(place: Place, fleet: Fleet, held: Collection[Taken]) -> Role:
+def _role(place: PlaceRequest, fleet: Fleet, held: Collection[Reservation]) -> Role:
     leading, following = ROLES[place.layer]
     layer = fleet.layers.get(place.layer)  # missing where a listed machine only boots its disk
     names = {one.name for one in held if one.layer == place.layer and one.role is leading}

@@ -95,7 +95,7 @@ class Case:
     @property
     def is_installed(self) -> bool:
         """Say whether an operating system with its role in it is on its disk, and is to stay there."""
-        if self.machine is None or self.machine.wish.intent is Intent.REINSTALL:
+        if self.machine is None or self.machine.directive.intent is Intent.REINSTALL:
             return False
         return self.machine.phase in {Phase.INSTALLING, Phase.JOINED}
 

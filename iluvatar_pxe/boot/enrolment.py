@@ -1,6 +1,6 @@
 """Whether a machine that the fleet does not list may join, and what its screen says meanwhile."""
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.chains.choice import chain_plan
 from iluvatar_pxe.boot.chains.subject import Subject
@@ -49,7 +49,7 @@ def _admit(case: Case, why: str, number: int, rule: Rule, layer: LayerName) -> P
         return Hold(
             why=f"{why}, but {context.doubt}", name=case.title, screen=unseen(context.doubt), unseen=True
         )
-    place = Place(
+    place = PlaceRequest(
         layer=layer, role=rule.role, may_lead=context.window_open, rule=title(number, rule), options=rule
     )
     if case.is_pi:  # it has no screen for a countdown: it is let in when it asks for its files

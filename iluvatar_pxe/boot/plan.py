@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.fleet.models import LocalMethod
 
 
@@ -98,10 +98,10 @@ class AssignFirst:
 
     why: str
     name: str
-    place: Place
+    place: PlaceRequest
 
 
-Answer = Chainload | RunScript | ServePiFiles | BootLocal | Hold | CountDown | AssignFirst
+BootAnswer = Chainload | RunScript | ServePiFiles | BootLocal | Hold | CountDown | AssignFirst
 """Every plan that is answered."""
-Plan = Ignore | Answer
+Plan = Ignore | BootAnswer
 """Everything ``plan_for`` may return."""

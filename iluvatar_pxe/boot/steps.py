@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.chains.choice import chain_plan, guarded
 from iluvatar_pxe.boot.chains.subject import Subject
@@ -65,7 +65,7 @@ def joined(case: Case) -> Plan | str:
     """Whether its operating system is on its disk."""
     if case.machine is None or case.machine.phase is not Phase.JOINED:
         return "has not joined yet"
-    if case.machine.wish.intent is Intent.REINSTALL or case.options.chain not in {None, "talos"}:
+    if case.machine.directive.intent is Intent.REINSTALL or case.options.chain not in {None, "talos"}:
         return "has joined, and is to boot its chain all the same"
     why = "it has joined, so it boots its disk; to install it again: iluvatar-pxe machines reinstall"
     return BootLocal(why=why, name=case.title, method=case.options.local)
@@ -125,7 +125,7 @@ def assignment(case: Case) -> Plan | str:
             return f"its place is not put on record now: {trouble}"
         text = f"{why}, but its role cannot be chosen: {trouble}"
         return Hold(why=text, name=case.title, screen=(f"{text}.",), unseen=bool(case.context.doubt))
-    wanted = Place(
+    wanted = PlaceRequest(
         layer=file.layer, name=case.listed.name, role=role, rule=f"machines/{case.listed.name}.yaml"
     )
     return AssignFirst(why=why, name=case.title, place=wanted)
@@ -157,10 +157,12 @@ def _wanted(case: Case) -> tuple[Intent, str]:
         return Intent(
             case.listed.file.intent
         ), f"machines/{case.listed.name}.yaml says intent {case.listed.file.intent}"
-    wish = case.machine.wish if case.machine else None
-    if wish is None or wish.intent is Intent.BOOT:
+    directive = case.machine.directive if case.machine else None
+    if directive is None or directive.intent is Intent.BOOT:
         return Intent.BOOT, ""
-    return wish.intent, f"{wish.by} wants {wish.intent}" + (f": {wish.why}" if wish.why else "")
+    return directive.intent, f"{directive.by} wants {directive.intent}" + (
+        f": {directive.why}" if directive.why else ""
+    )
 
 
 def _is_ignored(case: Case) -> bool:

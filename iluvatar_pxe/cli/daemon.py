@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from iluvatar_pxe.admin.operations import Answer, Operations
+from iluvatar_pxe.admin.operations import CommandResult, Operations
 from iluvatar_pxe.admin.requests import Request, request_of
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import (
     ControlError,
     FleetError,
@@ -42,7 +42,7 @@ LOCK_SECONDS = 5.0
 _PAUSE = 0.1
 
 
-def change(settings: Settings, kind: type[Request], **fields: Any) -> Answer:
+def change(settings: Settings, kind: type[Request], **fields: Any) -> CommandResult:
     """Have the daemon do it, or do it here when none runs, with the state directory locked against one.
 
     Raises UsageError for fields that cannot be, else ControlError, OperationError, InventoryError or FleetError.
@@ -63,7 +63,7 @@ def change(settings: Settings, kind: type[Request], **fields: Any) -> Answer:
 
 def ask_daemon(
     path: Path, state_directory: Path, request: Request, patience: float = ANSWER_SECONDS
-) -> Answer | None:
+) -> CommandResult | None:
     """Ask the daemon that listens at ``path``, or return None when none does.
 
     Raises OperationError with what it refuses, also because its state directory is another one, and ControlError
@@ -87,7 +87,7 @@ def ask_daemon(
         connection.close()
 
 
-def ask_running(settings: Settings, request: Request) -> Answer:
+def ask_running(settings: Settings, request: Request) -> CommandResult:
     """Ask the daemon for what only one that runs knows; raises ControlError where none does, else as ``ask_daemon``."""
     answer = ask_daemon(settings.control_socket, settings.state_directory, request)
     if answer is None:
@@ -109,7 +109,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _exchange(connection: _Connection, state_directory: Path, request: Request) -> Answer:
+def _exchange(connection: _Connection, state_directory: Path, request: Request) -> CommandResult:
     fields = request.model_dump(mode="json", exclude_none=True)
     named = {key: fields.pop(key) for key in list(fields) if f"{{{key}}}" in request.route}
     path = request.route.format_map({key: quote(value, safe="") for key, value in named.items()})
@@ -144,7 +144,7 @@ def _lock(settings: Settings, deadline: float) -> bool:
     return True
 
 
-async def _directly(settings: Settings, request: Request) -> Answer:
+async def _directly(settings: Settings, request: Request) -> CommandResult:
     fleet = await _fleet(settings)
     by = caller(os.geteuid(), os.environ.get("SUDO_USER", ""))
     inventory = Inventory(settings.database_url)
@@ -177,12 +177,12 @@ def _assigner(settings: Settings, inventory: Inventory) -> Assigner:
 class _DaemonsBusiness:
     """Names and roles are given by commits, which nobody makes while no daemon runs."""
 
-    hindrance = ""
+    blocked_by = ""
 
-    def urge(self) -> None:
+    def retry_now(self) -> None:
         """Nobody waits."""
 
-    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
+    async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Refuse it."""
         del machine_id, place, fleet
         raise OperationError(

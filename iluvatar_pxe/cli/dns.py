@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.operations import Answer
+from iluvatar_pxe.admin.operations import CommandResult
 from iluvatar_pxe.admin.requests import DnsFlush, DnsQuery, Request, request_of
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
@@ -45,19 +45,19 @@ def _request(name: str, kind: str) -> Request:
         raise UsageError(str(error).partition(": ")[2]) from error
 
 
-def _lines(answer: Answer) -> Iterator[str]:
+def _lines(answer: CommandResult) -> Iterator[str]:
     yield from answer["records"] or [f"{answer['name']}: {_nothing(answer)}"]
     told = answer["rcode"] in {"NOERROR", "NXDOMAIN"}
     yield f"{'from' if told else 'why:'} {answer['origin']}{_memory(answer)}"
 
 
-def _nothing(answer: Answer) -> str:
+def _nothing(answer: CommandResult) -> str:
     if answer["rcode"] == "NXDOMAIN":
         return "there is no such name (NXDOMAIN)"
     return f"no {answer['type']} record ({answer['rcode']})"
 
 
-def _memory(answer: Answer) -> str:
+def _memory(answer: CommandResult) -> str:
     """Say how old an answer is that was remembered."""
     if not answer["remembered"]:
         return ""

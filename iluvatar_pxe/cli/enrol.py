@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.operations import Answer
+from iluvatar_pxe.admin.operations import CommandResult
 from iluvatar_pxe.admin.requests import LONGEST_WINDOW, CloseWindow, OpenWindow, ShowEnrolment
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.machines.listing import machine_lines
@@ -58,7 +58,7 @@ def status(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
         say(_status(answer, datetime.now(UTC), terminal_width()))
 
 
-def _status(answer: Answer, now: datetime, width: int | None) -> Iterator[str]:
+def _status(answer: CommandResult, now: datetime, width: int | None) -> Iterator[str]:
     opened = (
         f"open for {span(answer['remaining'])} more, by {answer['opened_by']}" if answer["open"] else "closed"
     )
@@ -71,7 +71,7 @@ def _status(answer: Answer, now: datetime, width: int | None) -> Iterator[str]:
             yield from machine_lines(answer[key], now, width, every=True)
 
 
-def _modes(answer: Answer) -> list[str]:
+def _modes(answer: CommandResult) -> list[str]:
     """Say what the fleet makes of a window, where that is not what its name says."""
     meanings = {
         "join": "fleet.yaml says mode join: new machines join at any time, and as leaders while a window is open.",

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 
 from iluvatar_pxe.dns.members import Member, leaders
 from iluvatar_pxe.dns.zone import Node, Zone, start_of
-from iluvatar_pxe.fleet.dns import Records
+from iluvatar_pxe.fleet.dns import DnsRecords
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.states import LayerName
 from iluvatar_pxe.wire.dns.name import Name, is_below, name_of, reverse_name
@@ -99,7 +99,7 @@ def _layer_names(facts: Facts, layer: LayerName, apex: Name) -> Iterator[tuple[N
         yield applications, _addresses(applications, ingress, _TTL), origin
 
 
-def _declared(name: Name, declared: Records, apex: Name) -> Iterator[Record]:
+def _declared(name: Name, declared: DnsRecords, apex: Name) -> Iterator[Record]:
     yield from _addresses(name, (*declared.a, *declared.aaaa), _TTL)
     if declared.cname:
         yield _to(name, Type.CNAME, _target(declared.cname, apex))

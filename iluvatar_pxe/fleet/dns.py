@@ -153,7 +153,7 @@ class Srv(Model):
     """The server: a name of the domain, or a whole name with a dot at its end."""
 
 
-class Records(Model):
+class DnsRecords(Model):
     """What one name of the domain has: at least one kind of record."""
 
     a: Several[Address] = ()

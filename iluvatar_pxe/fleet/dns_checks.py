@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from iluvatar_pxe.fleet.dns import APEX, NOT_OF_MACHINES, SERVICES, Domain, Records
+from iluvatar_pxe.fleet.dns import APEX, NOT_OF_MACHINES, SERVICES, DnsRecords, Domain
 from iluvatar_pxe.fleet.fields.names import is_host_name, overlap
 from iluvatar_pxe.fleet.fields.values import NamePattern
 from iluvatar_pxe.fleet.models import FleetFile
@@ -21,14 +21,14 @@ _LONGEST_NAME = 253
 _DOMAIN = TypeAdapter[str](Domain)
 _PATTERN = TypeAdapter[str](NamePattern)
 _RECORDS = TypeAdapter[Mapping[str, Any]](Mapping[str, Any])
-_RECORD = TypeAdapter(Records)
+_RECORD = TypeAdapter(DnsRecords)
 
 
 class _Entry(NamedTuple):
     """A name in ``records``, and what it has: nothing where that is faulty."""
 
     name: str
-    records: Records | None
+    records: DnsRecords | None
 
     def at(self, *keys: str | int) -> Location:
         return "records", self.name, *keys

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSche
 
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile, Seen
-from iluvatar_pxe.fleet.dns import Domain, RecordName, Records
+from iluvatar_pxe.fleet.dns import DnsRecords, Domain, RecordName
 from iluvatar_pxe.fleet.fields.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
 from iluvatar_pxe.fleet.fields.values import (
     Address,
@@ -221,7 +221,7 @@ class FleetFile(Model):
 
     domain: Domain = "lab.home.arpa"
     """Where the machines' names are: two labels or more, and not of ``.local``."""
-    records: Mapping[RecordName, Records] = Field(default_factory=dict)
+    records: Mapping[RecordName, DnsRecords] = Field(default_factory=dict)
     """What else DNS tells of the domain: by the name below it (``@`` for itself), the records of that name."""
     enrolment: Enrolment = Enrolment()
     """Whether machines may join that no file lists."""

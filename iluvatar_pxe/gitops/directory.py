@@ -9,7 +9,7 @@ from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.source import is_declaration
 from iluvatar_pxe.fleet.yaml.document import printable
-from iluvatar_pxe.gitops.listener import Audience
+from iluvatar_pxe.gitops.listener import Listener
 from iluvatar_pxe.gitops.repository.revision import parse_texts
 from iluvatar_pxe.gitops.repository.tree import MAX_FILE
 
@@ -80,18 +80,18 @@ def _text(path: Path) -> str:
     return octets.decode("utf-8")
 
 
-class DirectoryKeeper:
+class DirectoryFollower:
     """Follows a plain directory, which is looked at when somebody asks for it."""
 
-    def __init__(self, directory: Path, audience: Audience) -> None:
+    def __init__(self, directory: Path, listener: Listener) -> None:
         self._directory = directory
-        self._audience = audience
+        self._listener = listener
         self._woken = asyncio.Event()
         self.problem: str | None = None
 
     async def start(self) -> None:
         """Put the directory in force; raises FleetError."""
-        await self._audience.adopt(await asyncio.to_thread(read_fleet, self._directory), None)
+        await self._listener.adopt(await asyncio.to_thread(read_fleet, self._directory), None)
 
     async def run(self) -> None:
         """Read it again whenever this is woken, until cancelled."""
@@ -110,6 +110,6 @@ class DirectoryKeeper:
             await self.start()
         except FleetError as error:
             self.problem = error.findings[0]
-            await self._audience.reject(None, error)
+            await self._listener.reject(None, error)
         else:
             self.problem = None

@@ -1,4 +1,4 @@
-"""Which commit of the fleet is in force, and new ones: the push to the repository's home decides."""
+"""Which commit of the fleet is in force, and new ones: the push to the repository's origin decides."""
 
 import asyncio
 import random
@@ -7,8 +7,8 @@ from collections.abc import Callable
 import structlog
 
 from iluvatar_pxe.errors import FleetError, InvalidDraftError, LostRaceError, RepositoryError
-from iluvatar_pxe.gitops.listener import Audience
-from iluvatar_pxe.gitops.origin import Home
+from iluvatar_pxe.gitops.listener import Listener
+from iluvatar_pxe.gitops.origin import Origin
 from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Changes
 from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
@@ -25,12 +25,12 @@ Draw = Callable[[Revision], Changes | None]
 _log = structlog.get_logger()
 
 
-class Keeper:
+class Follower:
     """Follows one branch. The last good state stays in force, whatever comes, and ``problem`` says why it is not the newest."""
 
-    def __init__(self, home: Home, audience: Audience) -> None:
-        self._home = home
-        self._audience = audience
+    def __init__(self, origin: Origin, listener: Listener) -> None:
+        self._origin = origin
+        self._listener = listener
         self._changing = asyncio.Lock()
         self._woken = asyncio.Event()
         self._rejected = ""
@@ -41,12 +41,12 @@ class Keeper:
     async def start(self) -> None:
         """Put in force what was so the last time; the newest commit follows when this runs. The first time, put that in force.
 
-        A home that does not answer holds nothing up for long. Raises FleetError when there is no valid state at all.
+        An origin that does not answer holds nothing up for long. Raises FleetError when there is no valid state at all.
         """
         self.in_force = await self._last()
         self._woken.set()
         if self.in_force:
-            await self._audience.adopt(self.in_force.fleet, self.in_force.commit)
+            await self._listener.adopt(self.in_force.fleet, self.in_force.commit)
             return
         try:
             async with asyncio.timeout(FIRST_SECONDS):
@@ -55,7 +55,7 @@ class Keeper:
             self._tell(str(error))
         except TimeoutError:
             self._tell(
-                f"{self._home.repository.path}: nothing came within {FIRST_SECONDS:g} s; is its home there?"
+                f"{self._origin.repository.path}: nothing came within {FIRST_SECONDS:g} s; is its origin there?"
             )
 
     async def run(self) -> None:
@@ -71,7 +71,7 @@ class Keeper:
     async def refresh(self) -> None:
         """Put the newest commit in force, if it is valid and another one."""
         async with self._changing:
-            await asyncio.to_thread(remove_stale_locks, self._home.repository.path)
+            await asyncio.to_thread(remove_stale_locks, self._origin.repository.path)
             try:
                 await self._follow()
             except RepositoryError as error:
@@ -82,7 +82,7 @@ class Keeper:
     async def commit(self, draw: Draw) -> Revision:
         """Commit what ``draw`` makes of the newest revision, and return the one that then is in force.
 
-        Raises RepositoryError where the home cannot be reached or written, or its newest commit is not valid;
+        Raises RepositoryError where the origin cannot be reached or written, or its newest commit is not valid;
         InvalidDraftError where what would be committed is not; LostRaceError when others were quicker each time. ``draw`` may be called again and
         again, and raises what it likes.
         """
@@ -98,7 +98,7 @@ class Keeper:
                     await asyncio.sleep(random.uniform(0, 0.2))  # noqa: S311 - no secret
                     await self._follow_or_fail()
         raise LostRaceError(
-            f"{self._home.repository.path}: others committed first {MOST_TRIES} times; try it again"
+            f"{self._origin.repository.path}: others committed first {MOST_TRIES} times; try it again"
         )
 
     async def _base(self) -> Revision:
@@ -106,7 +106,7 @@ class Keeper:
         if self.problem or self.in_force is None:
             await self._follow_or_fail()
         if self.in_force is None:
-            raise RepositoryError(f"{self._home.repository.path}: nothing of it could be read yet")
+            raise RepositoryError(f"{self._origin.repository.path}: nothing of it could be read yet")
         return self.in_force
 
     async def _follow_or_fail(self) -> None:
@@ -116,14 +116,14 @@ class Keeper:
             raise RepositoryError(self._refusal(error)) from error
 
     async def _push(self, base: Revision, changes: Changes) -> Revision:
-        repository = self._home.repository
+        repository = self._origin.repository
         draft = await repository.draft(base.commit.id, changes)
         try:
             revision = await read_revision(repository, draft, base.tree)
         except FleetError as error:
             raise InvalidDraftError(f"what was to be committed is not valid: {error.findings[0]}") from error
         try:
-            await self._home.push(base.commit.id, draft)
+            await self._origin.push(base.commit.id, draft)
         except LostRaceError:
             raise
         except RepositoryError:
@@ -134,27 +134,27 @@ class Keeper:
 
     async def _follow(self) -> None:
         """Raises RepositoryError, and FleetError once for each commit that is not valid and again when asked again."""
-        newest = await self._home.newest()
+        newest = await self._origin.newest()
         old = self.in_force
         if old and old.commit.id == newest:
             self._tell(None)
             await self._note(newest)
             return
         try:
-            revision = await read_revision(self._home.repository, newest, old.tree if old else None)
+            revision = await read_revision(self._origin.repository, newest, old.tree if old else None)
         except FleetError as error:
             if newest != self._rejected:
                 self._rejected = newest
-                await self._audience.reject(await self._home.repository.describe(newest), error)
+                await self._listener.reject(await self._origin.repository.describe(newest), error)
             raise
-        goes_on = old is None or await self._home.repository.is_ancestor(old.commit.id, newest)
+        goes_on = old is None or await self._origin.repository.is_ancestor(old.commit.id, newest)
         await self._put_in_force(revision, rewritten=not goes_on)
 
     async def _put_in_force(self, revision: Revision, *, rewritten: bool = False) -> None:
         self.in_force = revision
         self._rejected = ""
         self._tell(None)
-        await self._audience.adopt(revision.fleet, revision.commit, rewritten=rewritten)
+        await self._listener.adopt(revision.fleet, revision.commit, rewritten=rewritten)
         await self._note(revision.commit.id)
 
     async def _note(self, commit: str) -> None:
@@ -162,7 +162,7 @@ class Keeper:
         if commit == self._noted:
             return
         try:
-            await self._home.repository.put_in_force(commit)
+            await self._origin.repository.put_in_force(commit)
             self._noted = commit
         except RepositoryError as error:
             _log.warning("fleet.unnoted", commit=commit, why=str(error))
@@ -170,8 +170,8 @@ class Keeper:
     async def _last(self) -> Revision | None:
         """Return the last good state; None where there is none, this program takes it for faulty, or it is damaged."""
         try:
-            commit = await self._home.repository.resolve(IN_FORCE)
-            return await read_revision(self._home.repository, commit) if commit else None
+            commit = await self._origin.repository.resolve(IN_FORCE)
+            return await read_revision(self._origin.repository, commit) if commit else None
         except (FleetError, RepositoryError) as error:
             _log.warning("fleet.last", why=str(error).partition("\n")[0])
             return None
@@ -188,7 +188,7 @@ class Keeper:
         self.problem = problem
 
     async def _wait(self) -> None:
-        """Wait until the home stirs, or somebody wakes this."""
+        """Wait until the origin stirs, or somebody wakes this."""
         async with asyncio.TaskGroup() as group:
             stirring = group.create_task(self._stir())
             await self._woken.wait()
@@ -196,5 +196,5 @@ class Keeper:
         self._woken.clear()
 
     async def _stir(self) -> None:
-        await self._home.stirred()
+        await self._origin.changed()
         self._woken.set()

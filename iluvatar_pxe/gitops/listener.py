@@ -7,7 +7,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.repository.bare import Commit
 
 
-class Audience(Protocol):
+class Listener(Protocol):
     """Neither raises."""
 
     async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The one home of the fleet's repository, where a push decides: here, or elsewhere."""
+"""The one origin of the fleet's repository, where a push decides: here, or elsewhere."""
 
 import asyncio
 import random
@@ -17,10 +17,10 @@ LOOK_SECONDS = 0.25
 ANYWAY_SECONDS = 10.0
 """After which it is looked at in any case."""
 LONGEST_PAUSE = 120.0
-"""Seconds between two looks at a home that cannot be reached, at most: new machines wait for it."""
+"""Seconds between two looks at an origin that cannot be reached, at most: new machines wait for it."""
 
 
-class Home(Protocol):
+class Origin(Protocol):
     """``repository`` has all that was read of it."""
 
     @property
@@ -39,12 +39,12 @@ class Home(Protocol):
         """Put the branch from ``old`` on ``new``; raises LostRaceError, RefusedPushError or RepositoryError."""
         ...
 
-    async def stirred(self) -> None:
+    async def changed(self) -> None:
         """Return when it is worth a look."""
         ...
 
 
-class HostedHome:
+class HostedOrigin:
     """A repository that lies here."""
 
     read_only = False
@@ -66,7 +66,7 @@ class HostedHome:
         """Move the branch, if nobody else has."""
         await self.repository.advance(old, new)
 
-    async def stirred(self) -> None:
+    async def changed(self) -> None:
         """Wait until a ref has been written, and not for ever: what could not be read then may be read now."""
         with suppress(TimeoutError):
             async with asyncio.timeout(ANYWAY_SECONDS):
@@ -86,7 +86,7 @@ def _mark(path: Path) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-class FollowedHome:
+class FollowedOrigin:
     """A repository elsewhere, with a copy here."""
 
     def __init__(self, repository: Repository, remote: Remote, poll: float, *, read_only: bool) -> None:
@@ -110,11 +110,11 @@ class FollowedHome:
         return tip
 
     async def push(self, old: str, new: str) -> None:
-        """Push it, and take it for what the home has then."""
+        """Push it, and take it for what the origin has then."""
         await self._remote.push(self.repository.path, self.repository.branch, old, new)
         await self.repository.advance(old, new)
 
-    async def stirred(self) -> None:
+    async def changed(self) -> None:
         """Wait for the time of the next look: longer after each failure, and never at the same time as other Pis."""
         pause = min(self._poll * 2 ** min(self._failures, 10), max(self._poll, LONGEST_PAUSE))
         await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - no secret

@@ -9,7 +9,7 @@ import structlog
 from iluvatar_pxe.errors import LostRaceError
 from iluvatar_pxe.gitops.changes.starter import directory_files, starter_files
 from iluvatar_pxe.gitops.directory import read_fleet
-from iluvatar_pxe.gitops.origin import FollowedHome, Home, HostedHome
+from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
 from iluvatar_pxe.gitops.repository.bare import Changes, Repository
 from iluvatar_pxe.gitops.repository.git import Git, last_line
 from iluvatar_pxe.gitops.repository.hosting import host
@@ -25,8 +25,8 @@ def repository_of(settings: Settings) -> Repository | None:
     return Repository(Git(path), settings.fleet.branch) if path else None
 
 
-async def prepare(settings: Settings) -> Home | None:
-    """Return the home of the fleet's repository; None where the fleet is a plain directory.
+async def prepare(settings: Settings) -> Origin | None:
+    """Return the origin of the fleet's repository; None where the fleet is a plain directory.
 
     Raises RepositoryError, and FleetError where a plain directory of an earlier version cannot be taken over.
     """
@@ -36,11 +36,11 @@ async def prepare(settings: Settings) -> Home | None:
     if settings.fleet.source == HOSTED:
         repository = await host(path, settings.fleet.branch, checked=True, max_push=settings.git.max_push)
         await plant(repository, settings.fleet_directory)
-        return HostedHome(repository)
+        return HostedOrigin(repository)
     await _drop_damaged(path)
     repository = await host(path, settings.fleet.branch, checked=False, max_push=settings.git.max_push)
     remote = Remote.of(settings.fleet.source, settings.fleet, settings.state_directory)
-    return FollowedHome(repository, remote, settings.fleet.poll, read_only=settings.fleet.read_only)
+    return FollowedOrigin(repository, remote, settings.fleet.poll, read_only=settings.fleet.read_only)
 
 
 async def _drop_damaged(path: Path) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from iluvatar_pxe.boot.assign import Place, Taken
+from iluvatar_pxe.boot.assign import PlaceRequest, Reservation
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database import files
@@ -126,14 +126,14 @@ class Inventory:
         self._memory.note(machine_id, happening, detail, cause)
         self._recorder.wake()
 
-    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
+    async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine its name and role, unless it has what ``place`` says; return it. See ``assigner.assign``."""
         return await self._assignments.assign(self._memory.machine(machine_id), place, fleet)
 
-    async def retired_names(self) -> list[Taken]:
+    async def retired_names(self) -> list[Reservation]:
         """Return the names that were given and are nobody's now, and that stay taken."""
 
-        async def work() -> list[Taken]:
+        async def work() -> list[Reservation]:
             return await self._recorder.save_with(partial(read_retired, path=self._store.path))
 
         return await self._recorder.perform(work, save_first=False)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database.pending import Pending
-from iluvatar_pxe.inventory.transients import PassersBy
+from iluvatar_pxe.inventory.transients import Transients
 from iluvatar_pxe.machines.adopt import adopt
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.merge import Merge
@@ -37,7 +37,7 @@ class Memory:
         self.snapshot = Snapshot()
         self._pending = pending
         self._clock = clock
-        self._passers = PassersBy()
+        self._passers = Transients()
         self._macs: OrderedDict[IPv4Address, str] = OrderedDict()
         self._asked: dict[UUID, float] = {}
 

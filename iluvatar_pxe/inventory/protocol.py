@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from typing import Protocol
 from uuid import UUID
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.window import Window
 from iluvatar_pxe.machines.boots import Happening, Stage
@@ -13,7 +13,7 @@ from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 
 
-class Records(Protocol):
+class InventoryProtocol(Protocol):
     """See ``Inventory`` for what each does, and raises."""
 
     @property
@@ -49,7 +49,7 @@ class Records(Protocol):
 
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None: ...
 
-    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine: ...
+    async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine: ...
 
     async def change(
         self,

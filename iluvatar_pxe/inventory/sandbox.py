@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
-from iluvatar_pxe.boot.assign import Place, Taken, assignment_for
+from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -24,7 +24,7 @@ FRESH_SECONDS = 1.0
 """Making a snapshot of as many costs some 10 ms, which anybody could ask for with each message."""
 
 
-class Rehearsal:
+class Sandbox:
     """Behaves like an ``Inventory``, on top of what the real one knows; its ``snapshot`` has both.
 
     One with the MAC of a real machine begins each boot as that machine is then.
@@ -98,12 +98,12 @@ class Rehearsal:
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None:
         """Nothing is recorded of what is played."""
 
-    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
+    async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine the place that it would probably get now."""
         machine = self._machine(machine_id)
         others = (one for one in self.snapshot.by_id.values() if one.id != machine_id)
         taken = [
-            Taken(
+            Reservation(
                 name=one.assignment.name,
                 layer=one.assignment.layer,
                 role=one.assignment.role,

@@ -17,7 +17,7 @@ PASSING_SECONDS = 24 * 3600.0
 """For how long one is remembered after it was heard of last."""
 
 
-class PassersBy:
+class Transients:
     """Ids of machines that pass by, the least recently heard of first. Time is the monotonic clock's, in seconds."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class PassersBy:
     def note(self, machine: Machine, now: float) -> list[UUID]:
         """Take in that a machine was heard of; return those for which there is no room any more."""
         self.leave(machine.id)
-        if machine.passing:
+        if machine.transient:
             self._heard[machine.id] = now
         return self._beyond_room()
 
@@ -50,7 +50,7 @@ class PassersBy:
 
         Their age by that clock counts, but as a day at most and never as less than nothing: the clock may have jumped.
         """
-        passing = sorted((one for one in machines if one.passing), key=lambda one: one.last_seen)
+        passing = sorted((one for one in machines if one.transient), key=lambda one: one.last_seen)
         ages = {one.id: (wall - one.last_seen).total_seconds() for one in passing}
         heard = {id_: now - min(max(age, 0.0), PASSING_SECONDS) for id_, age in ages.items()}
         self._heard = OrderedDict(sorted(heard.items(), key=lambda item: item[1]))

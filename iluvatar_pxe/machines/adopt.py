@@ -15,7 +15,7 @@ from iluvatar_pxe.machines.hardware import telling_serial, telling_uuid
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.observe import more_telling
-from iluvatar_pxe.machines.states import Assignment, Attempts, LayerName, Phase, Wish
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, LayerName, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _united(stored: Machine, seen: Machine, known: Snapshot) -> Machine:
         board=seen.board or stored.board,
         address=seen.address or stored.address,
         phase=stored.phase if seen.phase is Phase.DISCOVERED else seen.phase,
-        wish=seen.wish if seen.wish != Wish() else stored.wish,
+        directive=seen.directive if seen.directive != Directive() else stored.directive,
         assignment=stored.assignment or seen.assignment,
         attempts=_counted_on(seen.attempts, stored.generation) if seen.attempts.chain else stored.attempts,
         conflict=stored.conflict or seen.conflict,

@@ -6,7 +6,7 @@ from uuid import UUID
 from iluvatar_pxe.machines.hardware import telling_serial, telling_uuid
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import more_telling
-from iluvatar_pxe.machines.states import Phase, Wish
+from iluvatar_pxe.machines.states import Directive, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,6 @@ def _united(survivor: Machine, absorbed: Machine, speaks: Machine, done: Merge) 
         board=survivor.board or absorbed.board,
         address=speaks.address or survivor.address or absorbed.address,
         attempts=replace(survivor.attempts, boot=counted),
-        wish=survivor.wish if survivor.wish != Wish() else absorbed.wish,
+        directive=survivor.directive if survivor.directive != Directive() else absorbed.directive,
         conflict="",
     )

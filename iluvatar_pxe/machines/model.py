@@ -12,7 +12,7 @@ from rpds import HashTrieMap
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.hardware import Hardware, hardware_of
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Phase, Wish
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Phase
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
@@ -39,7 +39,7 @@ class Machine:
     board: str = ""
     address: IPv4Address | None = None
     phase: Phase = Phase.DISCOVERED
-    wish: Wish = field(default_factory=Wish)
+    directive: Directive = field(default_factory=Directive)
     assignment: Assignment | None = None
     attempts: Attempts = field(default_factory=Attempts)
     conflict: str = ""
@@ -60,10 +60,12 @@ class Machine:
         return bool(self.serial or self.product or self.manufacturer)
 
     @property
-    def passing(self) -> bool:
+    def transient(self) -> bool:
         """Say whether it never came further than DHCP, and nobody has decided anything about it."""
         untouched = (
-            self.phase is Phase.DISCOVERED and self.wish == Wish() and not (self.conflict or self.apart)
+            self.phase is Phase.DISCOVERED
+            and self.directive == Directive()
+            and not (self.conflict or self.apart)
         )
         return self.furthest in DHCP and untouched and self.assignment is None
 

@@ -8,7 +8,7 @@ from iluvatar_pxe.machines.boots import Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.raspberry_pi import MAKER
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Attempts, Intent, Phase, Wish
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase
 
 _VAGUE = (Firmware.NOT_BOOTING, Firmware.TALOS, Firmware.UNSUPPORTED, Firmware.IPXE)
 """Those that do not tell which firmware the machine has, least telling first."""
@@ -118,9 +118,9 @@ def _attempted(machine: Machine, step: Step) -> Machine:
 
 
 def _installing(machine: Machine) -> Machine:
-    """The wish to install once more is granted."""
-    wish = Wish() if machine.wish.intent is Intent.REINSTALL else machine.wish
-    return replace(machine, phase=Phase.INSTALLING, wish=wish)
+    """The directive to install once more is granted."""
+    directive = Directive() if machine.directive.intent is Intent.REINSTALL else machine.directive
+    return replace(machine, phase=Phase.INSTALLING, directive=directive)
 
 
 def _tells_firmware(known: Firmware, sighting: Sighting, stage: Stage) -> bool:

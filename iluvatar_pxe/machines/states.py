@@ -35,7 +35,7 @@ class Intent(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Directive:
     """An intent, and who set it and why."""
 
     intent: Intent = Intent.BOOT

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.rules import options_of
 from iluvatar_pxe.errors import IluvatarError, InvalidDraftError, InventoryError, OperationError
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.changes.joining import Draft, Joining, taken_names
-from iluvatar_pxe.gitops.follower import Keeper
+from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
-from iluvatar_pxe.inventory.protocol import Records
+from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.ratelimit import complain
 
@@ -26,21 +26,21 @@ GATHER_SECONDS = 1.0
 """Machines that are found within it join by one commit: a rack is switched on at once, and an SD card is slow."""
 AGAIN_SECONDS = 60.0
 """Until what the database decided is brought in again, after that failed."""
-URGE_SECONDS = 5.0
+RETRY_SECONDS = 5.0
 """Between two looks at a home that machines wait for."""
 MOST_WAITING = 1024
 
 
 class Assigner(Protocol):
-    """``hindrance`` says why nothing can be decided now; empty when it can."""
+    """``blocked_by`` says why nothing can be decided now; empty when it can."""
 
     @property
-    def hindrance(self) -> str: ...
+    def blocked_by(self) -> str: ...
 
-    def urge(self) -> None:
+    def retry_now(self) -> None:
         """Have what hinders looked at: somebody waits."""
 
-    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
+    async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine its name and role, and return it; raises InventoryError, OperationError or RepositoryError."""
         ...
 
@@ -48,15 +48,15 @@ class Assigner(Protocol):
 class DatabaseAssigner:
     """The inventory decides: there is no repository, or none that may be written."""
 
-    hindrance = ""
+    blocked_by = ""
 
-    def __init__(self, inventory: Records) -> None:
+    def __init__(self, inventory: InventoryProtocol) -> None:
         self._inventory = inventory
 
-    def urge(self) -> None:
+    def retry_now(self) -> None:
         """Nothing hinders."""
 
-    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
+    async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine its name and role by one transaction."""
         return await self._inventory.assign(machine_id, place, fleet)
 
@@ -64,43 +64,43 @@ class DatabaseAssigner:
 @dataclass(slots=True, eq=False)
 class _Waiting:
     machine_id: UUID
-    place: Place
+    place: PlaceRequest
     outcome: "asyncio.Future[None]"
 
 
 class GitAssigner:
     """A commit decides, and then the inventory takes it over."""
 
-    def __init__(self, inventory: Inventory, keeper: Keeper) -> None:
+    def __init__(self, inventory: Inventory, follower: Follower) -> None:
         self._inventory = inventory
-        self._keeper = keeper
+        self._follower = follower
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
         self._is_owing = False
-        self._urged = -URGE_SECONDS
+        self._retried = -RETRY_SECONDS
 
     @property
-    def hindrance(self) -> str:
+    def blocked_by(self) -> str:
         """What is wrong with the repository's home."""
-        return self._keeper.problem or ""
+        return self._follower.problem or ""
 
-    def urge(self) -> None:
+    def retry_now(self) -> None:
         """Look at the home again, though not for each that asks."""
         now = time.monotonic()
-        if now >= self._urged + URGE_SECONDS:
-            self._urged = now
-            self._keeper.wake()
+        if now >= self._retried + RETRY_SECONDS:
+            self._retried = now
+            self._follower.wake()
 
-    async def assign(self, machine_id: UUID, place: Place, fleet: Fleet) -> Machine:
+    async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Commit what the fleet's files do not say yet, and record it."""
         listed = listed_as(self._machine(machine_id), fleet)
         if listed is None or listed.file.role is None:
             await asyncio.shield(self._enqueue(machine_id, place))
-            fleet = self._keeper.in_force.fleet if self._keeper.in_force else fleet
+            fleet = self._follower.in_force.fleet if self._follower.in_force else fleet
             listed = listed_as(self._machine(machine_id), fleet)
         if listed is None:
             raise InventoryError(f"{place.name or machine_id}: its file is gone again; it is decided anew")
         role = place.role or listed.file.role
-        decided = Place(layer=listed.file.layer, name=listed.name, role=role, rule=place.rule)
+        decided = PlaceRequest(layer=listed.file.layer, name=listed.name, role=role, rule=place.rule)
         return await self._inventory.assign(machine_id, decided, fleet)
 
     async def run(self) -> None:
@@ -112,14 +112,14 @@ class GitAssigner:
                 batch.append(self._waiting.get_nowait())
             await self._commit(batch)
 
-    def bring_in(self, fleet: Fleet) -> None:
+    def backfill(self, fleet: Fleet) -> None:
         """Have committed what the database decided and this fleet's files do not say."""
         self._is_owing = False
         for machine in self._inventory.snapshot.by_id.values():
             if given := machine.assignment:
                 listed = listed_as(machine, fleet)
                 if listed is None or listed.file.role is None:
-                    place = Place(
+                    place = PlaceRequest(
                         layer=given.layer,
                         name=given.name,
                         role=given.role,
@@ -135,10 +135,10 @@ class GitAssigner:
                 async with asyncio.timeout(AGAIN_SECONDS):
                     return await self._waiting.get()
             except TimeoutError:
-                if self._is_owing and not self.hindrance and self._keeper.in_force:
-                    self.bring_in(self._keeper.in_force.fleet)
+                if self._is_owing and not self.blocked_by and self._follower.in_force:
+                    self.backfill(self._follower.in_force.fleet)
 
-    def _enqueue(self, machine_id: UUID, place: Place) -> "asyncio.Future[None]":
+    def _enqueue(self, machine_id: UUID, place: PlaceRequest) -> "asyncio.Future[None]":
         outcome = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(_take_notice)
         try:
@@ -187,7 +187,7 @@ class GitAssigner:
             refused.update(draft.refused)
             return draft.changes
 
-        await self._keeper.commit(draw)
+        await self._follower.commit(draw)
         return refused
 
     def _machine(self, machine_id: UUID) -> Machine:

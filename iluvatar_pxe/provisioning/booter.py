@@ -12,16 +12,16 @@ from iluvatar_pxe.boot.decide import Context, plan_for
 from iluvatar_pxe.boot.plan import AssignFirst, Hold, Plan
 from iluvatar_pxe.errors import InventoryError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.inventory.protocol import Records
+from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.boots import QUESTIONS, Happening, Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
 from iluvatar_pxe.provisioning.repeats import Repeats
-from iluvatar_pxe.provisioning.trust import Standing, standing_of
+from iluvatar_pxe.provisioning.trust import Trust, trust_of
 from iluvatar_pxe.ratelimit import RateLimiter, complain
 
-MOST_PASSERS_BY = 20
+MOST_TRANSIENTS = 20
 """Machines that have only asked for a boot by DHCP and are logged within a second: anybody can invent such."""
 ASSIGN_SECONDS = 5.0
 """How long an iPXE waits for its machine's name; then it is told to wait and asks again."""
@@ -32,7 +32,7 @@ FIRMWARE_SECONDS = 300.0
 _log = structlog.get_logger()
 
 
-class Desk:
+class Booter:
     """Decides by ``plan_for``, and records and logs every stage of every boot."""
 
     config_ticket = "talos-config"
@@ -41,7 +41,7 @@ class Desk:
     def __init__(
         self,
         fleet: Fleet,
-        inventory: Records,
+        inventory: InventoryProtocol,
         catalogue: Catalogue,
         mac_of: Callable[[IPv4Address], str | None],
     ) -> None:
@@ -51,17 +51,17 @@ class Desk:
         self.assigner: Assigner = DatabaseAssigner(inventory)
         self.catalogue = catalogue
         self.mac_of = mac_of
-        self.rehearsal: Desk | None = None
+        self.rehearsal: Booter | None = None
         """Where simulated clients are served."""
         self._said = Repeats()
-        self._passers_by = RateLimiter(1.0, burst=MOST_PASSERS_BY)
+        self._transients = RateLimiter(1.0, burst=MOST_TRANSIENTS)
 
-    def facing(self, *, simulated: bool) -> "Desk":
-        """Return the desk for a client that says, or does not, that it is simulated."""
+    def facing(self, *, simulated: bool) -> "Booter":
+        """Return the booter for a client that says, or does not, that it is simulated."""
         return self.rehearsal if simulated and self.rehearsal else self
 
-    def facing_address(self, address: IPv4Address) -> "Desk":
-        """Return the desk for a client that cannot say that it is simulated, as by TFTP.
+    def facing_address(self, address: IPv4Address) -> "Booter":
+        """Return the booter for a client that cannot say that it is simulated, as by TFTP.
 
         It is, where a simulated one asked from this address, and no machine's firmware did while it could still boot.
         """
@@ -90,7 +90,7 @@ class Desk:
             ready=self.catalogue.ready,
             doubt=doubt,
             window_open=self.inventory.window.is_open,
-            no_assignment=no_assignment or self.inventory.health or self.assigner.hindrance,
+            no_assignment=no_assignment or self.inventory.health or self.assigner.blocked_by,
             confirmed=confirmed,
         )
         return plan_for(sighting, self.inventory.snapshot, self.fleet, context)
@@ -102,8 +102,8 @@ class Desk:
         plan = self.plan(sighting, doubt, confirmed=confirmed)
         machine = self.inventory.snapshot.machine(sighting.mac)
         if not isinstance(plan, AssignFirst) or machine is None:
-            if isinstance(plan, Hold) and self.assigner.hindrance:
-                self.assigner.urge()
+            if isinstance(plan, Hold) and self.assigner.blocked_by:
+                self.assigner.retry_now()
             return plan
         trouble = ""
         try:
@@ -117,9 +117,9 @@ class Desk:
             complain("assign.failed", mac=sighting.mac, why=trouble)
         return self.plan(sighting, doubt, confirmed=confirmed, no_assignment=trouble)
 
-    def standing(self, sighting: Sighting) -> Standing:
+    def trust(self, sighting: Sighting) -> Trust:
         """Say whether a request comes from the machine that ``sighting`` names."""
-        return standing_of(sighting, self.inventory.snapshot.machine(sighting.mac), self.inventory)
+        return trust_of(sighting, self.inventory.snapshot.machine(sighting.mac), self.inventory)
 
     def may_be_itself(self, sighting: Sighting, address: IPv4Address, stage: Stage) -> bool:
         """Say whether a DHCP message from ``address`` may be of the machine that it names.
@@ -129,7 +129,7 @@ class Desk:
         DHCP has nothing to lose, and may be behind a relay.
         """
         machine = self.inventory.snapshot.machine(sighting.mac)
-        if sighting.from_nowhere or machine is None or machine.passing:
+        if sighting.from_nowhere or machine is None or machine.transient:
             return True
         if stage is Stage.BOOT_SERVER:  # the kernel may not have had to ask yet who has that address
             return self.machine_at(address) == machine
@@ -209,10 +209,10 @@ class Desk:
         return machine
 
     def _report(self, machine: Machine, sighting: Sighting, stage: Stage, facts: dict[str, object]) -> None:
-        if machine.passing:
-            if not self._passers_by.allow(time.monotonic()):
+        if machine.transient:
+            if not self._transients.allow(time.monotonic()):
                 return
-            if unreported := self._passers_by.suppressed:
+            if unreported := self._transients.suppressed:
                 facts |= {"suppressed": unreported}
         name, boot = self.name_of(machine), machine.generation
         _log.info("boot", stage=stage.label, machine=name, mac=sighting.mac, boot=boot, **facts)

@@ -2,50 +2,54 @@
 
 import asyncio
 
-from iluvatar_pxe.gitops.directory import DirectoryKeeper
-from iluvatar_pxe.gitops.follower import Keeper
+from iluvatar_pxe.gitops.directory import DirectoryFollower
+from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.mirror import Mirror
-from iluvatar_pxe.gitops.origin import Home
+from iluvatar_pxe.gitops.origin import Origin
 from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.assigner import GitAssigner
-from iluvatar_pxe.provisioning.booter import Desk
-from iluvatar_pxe.provisioning.rollout import FleetOffice
+from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.rollout import Rollout
 from iluvatar_pxe.settings.model import HOSTED, Settings
 
 
-class Declared:
-    """Puts the fleet in force at the desk; a plain directory's, or a repository's, which then decides too."""
+class FleetSource:
+    """Puts the fleet in force at the booter; a plain directory's, or a repository's, which then decides too."""
 
-    def __init__(self, settings: Settings, home: Home | None, desk: Desk, inventory: Inventory) -> None:
-        self._office = FleetOffice(desk, inventory)
+    def __init__(
+        self, settings: Settings, origin: Origin | None, booter: Booter, inventory: Inventory
+    ) -> None:
+        self._office = Rollout(booter, inventory)
         self._assigner: GitAssigner | None = None
         self._mirror: Mirror | None = None
-        if home is None:
-            self._keeper: Keeper | DirectoryKeeper = DirectoryKeeper(settings.fleet_directory, self._office)
+        if origin is None:
+            self._follower: Follower | DirectoryFollower = DirectoryFollower(
+                settings.fleet_directory, self._office
+            )
             return
-        self._keeper = keeper = Keeper(home, self._office)
-        if not home.read_only:
-            self._assigner = GitAssigner(inventory, keeper)
-            desk.decide_by(self._assigner)
-            self._office.bring_in = self._assigner.bring_in
+        self._follower = follower = Follower(origin, self._office)
+        if not origin.read_only:
+            self._assigner = GitAssigner(inventory, follower)
+            booter.decide_by(self._assigner)
+            self._office.backfill = self._assigner.backfill
         if settings.fleet.mirror and settings.fleet.source == HOSTED:
             remote = Remote.of(settings.fleet.mirror, settings.fleet, settings.state_directory)
-            self._mirror = Mirror(home.repository.path, remote)
+            self._mirror = Mirror(origin.repository.path, remote)
             self._office.mirror = self._mirror.wake
 
     @property
     def problem(self) -> str | None:
         """Why the newest state is not in force, or its copy elsewhere is not up to date; None when all is well."""
-        return self._keeper.problem or (self._mirror.problem if self._mirror else None)
+        return self._follower.problem or (self._mirror.problem if self._mirror else None)
 
     async def start(self) -> None:
         """Put it in force; raises FleetError where there is no valid state at all."""
-        await self._keeper.start()
+        await self._follower.start()
 
     async def run(self) -> None:
         """Follow it, until cancelled."""
-        parts = (self._keeper, self._office, self._assigner, self._mirror)
+        parts = (self._follower, self._office, self._assigner, self._mirror)
         async with asyncio.TaskGroup() as group:
             for part in parts:
                 if part:
@@ -53,8 +57,8 @@ class Declared:
 
     def wake(self) -> None:
         """Have it looked at now."""
-        self._keeper.wake()
+        self._follower.wake()
 
     async def refresh(self) -> None:
         """Look at it now; what is faulty changes nothing."""
-        await self._keeper.refresh()
+        await self._follower.refresh()

@@ -1,4 +1,4 @@
-"""The desk that clients of ``iluvatar-pxe simulate`` are served at, unless they are to be taken for machines."""
+"""The booter that clients of ``iluvatar-pxe simulate`` are served at, unless they are to be taken for machines."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,18 +6,18 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.boot.plan import Plan
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.inventory.sandbox import Rehearsal
+from iluvatar_pxe.inventory.sandbox import Sandbox
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.assigner import Assigner
-from iluvatar_pxe.provisioning.booter import Desk
-from iluvatar_pxe.provisioning.trust import Standing
+from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.trust import Trust
 from iluvatar_pxe.replies.made_up import made_up, made_up_arguments, made_up_configuration, stranger
 from iluvatar_pxe.replies.masking import mask_arguments, mask_configuration, rehearsed
 
 
-class RehearsalDesk(Desk):
+class RehearsalBooter(Booter):
     """Decides as for real, and gives nothing away: no name, no secret, no line in the inventory.
 
     So it may believe everybody, and whoever only claims to be simulated gains nothing by it.
@@ -26,17 +26,17 @@ class RehearsalDesk(Desk):
     config_ticket = "rehearsed-talos-config"
     """No right to a real one."""
 
-    def __init__(self, desk: Desk, inventory: Inventory, is_own: Callable[[IPv4Address], bool]) -> None:
-        """Rehearse on top of what ``desk`` has in force and ``inventory`` knows; ``is_own`` knows this host's addresses."""
-        super().__init__(desk.fleet, Rehearsal(inventory), desk.catalogue, _no_card)
+    def __init__(self, booter: Booter, inventory: Inventory, is_own: Callable[[IPv4Address], bool]) -> None:
+        """Rehearse on top of what ``booter`` has in force and ``inventory`` knows; ``is_own`` knows this host's addresses."""
+        super().__init__(booter.fleet, Sandbox(inventory), booter.catalogue, _no_card)
         self._is_own = is_own
 
     def decide_by(self, assigner: Assigner) -> None:
         """Give names in memory all the same."""
 
-    def standing(self, sighting: Sighting) -> Standing:  # noqa: ARG002 - Desk's signature
+    def trust(self, sighting: Sighting) -> Trust:  # noqa: ARG002 - Booter's signature
         """Believe it."""
-        return Standing(itself=True)
+        return Trust(itself=True)
 
     def may_be_itself(self, sighting: Sighting, address: IPv4Address, stage: Stage) -> bool:  # noqa: ARG002
         """Believe it."""

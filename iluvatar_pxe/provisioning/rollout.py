@@ -15,7 +15,7 @@ from iluvatar_pxe.inventory.database.commits import CommitRecord
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.machines.model import Snapshot
-from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.booter import Booter
 
 MOST_UNTOLD = 64
 """Commits whose changes are yet to be told: who pushes more within a moment gets them told together."""
@@ -35,13 +35,13 @@ class _News:
     rewritten: bool
 
 
-class FleetOffice:
-    """The audience of whoever reads the fleet."""
+class Rollout:
+    """The listener of whoever reads the fleet."""
 
-    def __init__(self, desk: Desk, inventory: Inventory) -> None:
-        self._desk = desk
+    def __init__(self, booter: Booter, inventory: Inventory) -> None:
+        self._booter = booter
         self._inventory = inventory
-        self.bring_in: Callable[[Fleet], None] | None = None
+        self.backfill: Callable[[Fleet], None] | None = None
         """Where names and roles are what the repository says: has committed what a fleet does not say yet."""
         self.mirror: Callable[[], None] | None = None
         """Where the repository has a copy elsewhere: has that brought up to date."""
@@ -52,10 +52,10 @@ class FleetOffice:
         """Go by this fleet from now on."""
         old, self._in_force = self._in_force, fleet
         snapshot = self._inventory.snapshot
-        self._desk.adopt(fleet)
+        self._booter.adopt(fleet)
         await self._take_back(old or Fleet(), fleet)
-        if self.bring_in:
-            self.bring_in(fleet)
+        if self.backfill:
+            self.backfill(fleet)
         _log.info("fleet.in-force", machines=len(fleet.names), **_facts(commit, rewritten=rewritten))
         if self.mirror:
             self.mirror()
@@ -84,7 +84,7 @@ class FleetOffice:
     async def _tell_of(self, news: _News) -> None:
         changes: list[tuple[str, str]] = []
         if news.old:
-            context = Context(ready=self._desk.catalogue.ready, window_open=self._inventory.window.is_open)
+            context = Context(ready=self._booter.catalogue.ready, window_open=self._inventory.window.is_open)
             found = await asyncio.to_thread(differences, news.old, news.new, news.snapshot, context)
             changes = [(one.machine, one.text) for one in found]
         for machine, text in changes[:MOST_LINES]:
@@ -107,7 +107,7 @@ class FleetOffice:
     async def _take_back(self, old: Fleet, new: Fleet) -> None:
         machines = self._inventory.snapshot.by_id.values()
         lost = [
-            machine.id for machine in machines if is_released(machine, old if self.bring_in else Fleet(), new)
+            machine.id for machine in machines if is_released(machine, old if self.backfill else Fleet(), new)
         ]
         if not lost:
             return

@@ -40,7 +40,7 @@ class Claim:
     generation: int
 
 
-class TicketOffice:
+class Tickets:
     """Mints and checks tickets: an HMAC over claim and purpose, which is not stored."""
 
     def __init__(self, key: bytes, clock: Callable[[], float]) -> None:

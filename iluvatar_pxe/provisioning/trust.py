@@ -7,7 +7,7 @@ machine that was booted long ago. Who forges Ethernet addresses, or listens, is 
 
 from dataclasses import dataclass
 
-from iluvatar_pxe.inventory.protocol import Records
+from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
 
@@ -16,21 +16,21 @@ DHCP_WITHIN = 15 * 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Trust:
     """``itself``: the request comes from one of the machine's cards. ``doubt`` says what speaks against it, if any."""
 
     itself: bool
     doubt: str = ""
 
 
-def standing_of(sighting: Sighting, machine: Machine | None, inventory: Records) -> Standing:
+def trust_of(sighting: Sighting, machine: Machine | None, inventory: InventoryProtocol) -> Trust:
     """Weigh a request in the name of ``sighting.mac``, which is ``machine``'s if anybody's."""
     address, neighbour = sighting.address, sighting.neighbour
     if neighbour is None:
-        return Standing(itself=False, doubt=f"no card in this server's network has the address {address}")
+        return Trust(itself=False, doubt=f"no card in this server's network has the address {address}")
     if neighbour not in (machine.macs if machine else (sighting.mac,)):
         whose = f"{address} belongs to {neighbour}, which is no card of {sighting.mac}'s machine"
-        return Standing(itself=False, doubt=whose)
+        return Trust(itself=False, doubt=whose)
     if machine is None or not inventory.asked_within(machine.id, DHCP_WITHIN):
-        return Standing(itself=True, doubt="it has not asked for a boot by DHCP within 15 minutes")
-    return Standing(itself=True)
+        return Trust(itself=True, doubt="it has not asked for a boot by DHCP within 15 minutes")
+    return Trust(itself=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.boot.plan import Answer, BootLocal, Chainload
+from iluvatar_pxe.boot.plan import BootAnswer, BootLocal, Chainload
 from iluvatar_pxe.machines.quirks import Quirk, boot_vendor_class
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.replies.links import ABSENT_FILE, Links
@@ -43,7 +43,7 @@ def not_for_us(request: DhcpMessage, *, pxe_port: bool) -> str | None:
 def reply_to(
     request: DhcpMessage,
     sighting: Sighting,
-    plan: Answer,
+    plan: BootAnswer,
     links: Links,
     kind: MessageType,
     quirks: Sequence[Quirk],
@@ -86,7 +86,7 @@ def destination(
     return source
 
 
-def _boot_file(sighting: Sighting, plan: Answer, links: Links) -> str:
+def _boot_file(sighting: Sighting, plan: BootAnswer, links: Links) -> str:
     by_url = sighting.firmware in {Firmware.IPXE, Firmware.UEFI_HTTP}
     if isinstance(plan, BootLocal) and plan.method == "404":
         return f"{links.base}/{ABSENT_FILE}" if by_url else ABSENT_FILE

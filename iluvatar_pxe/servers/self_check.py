@@ -50,7 +50,7 @@ class SelfCheck:
         self._tftp = tftp
         self._dns = dns
         self._watch = watch
-        self.hindrance: str | None = None
+        self.blocked_by: str | None = None
         """Why the servers could not be asked the last time, in one line, or None."""
 
     async def problem(self, patience: float) -> str | None:
@@ -70,9 +70,9 @@ class SelfCheck:
 
     def _hinder(self, deaf: Sequence[str]) -> None:
         text = f"loopback carries nothing at {', '.join(deaf)}: HTTP and TFTP cannot be checked; see ip link, nft"
-        if deaf and self.hindrance is None:
+        if deaf and self.blocked_by is None:
             _log.warning("self-check", problem=text)
-        self.hindrance = text if deaf else None
+        self.blocked_by = text if deaf else None
 
     def _echoes(self) -> Iterator[Question]:
         for address in sorted({"127.0.0.1", *self._addresses, *(one for one, _ in self._tftp.listening)}):

@@ -41,7 +41,7 @@ class Supervision:
         told = ""
         while True:
             snapshot, remaining = self._inventory.snapshot, self._inventory.window.remaining
-            text = self._health.first_problem or self._check.hindrance or status_line(snapshot, remaining)
+            text = self._health.first_problem or self._check.blocked_by or status_line(snapshot, remaining)
             if (text != told or self._manager.owed) and self._manager.status(text):
                 told = text
             await asyncio.sleep(_STATUS_SECONDS)

@@ -63,7 +63,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class NeighbourAnswer:
     """What the kernel says to the question with this ``sequence``: a neighbour, or an errno, else 0."""
 
     sequence: int
@@ -84,7 +84,7 @@ def encode_question(address: IPv4Address, interface: int, sequence: int) -> byte
     return _NLMSGHDR.pack(_NLMSGHDR.size + len(body), _RTM_GETNEIGH, _NLM_F_REQUEST, sequence, 0) + body
 
 
-def decode_answer(data: bytes) -> Answer:
+def decode_answer(data: bytes) -> NeighbourAnswer:
     """Read one datagram of a netlink socket; raises WireError when it is no answer to such a question."""
     if len(data) < _NLMSGHDR.size:
         raise WireError(f"{len(data)} bytes, shorter than a netlink message")
@@ -93,9 +93,9 @@ def decode_answer(data: bytes) -> Answer:
         raise WireError(f"a netlink message of {length} bytes in {len(data)}")
     body = data[_NLMSGHDR.size : length]
     if kind == _NLMSG_ERROR:
-        return Answer(sequence, errno=_errno(body))
+        return NeighbourAnswer(sequence, errno=_errno(body))
     if kind == _RTM_NEWNEIGH:
-        return Answer(sequence, _neighbour(body))
+        return NeighbourAnswer(sequence, _neighbour(body))
     raise WireError(f"netlink message type {kind}, neither a neighbour nor an error")
 
 

@@ -18,7 +18,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, LayerName, Phase, Role
 from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
 
 LISTED, FREE, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
@@ -73,7 +73,7 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
     machine = counter.machine(FREE)
     assert machine.assignment
     assert (machine.assignment.name, machine.assignment.rule) == ("big", "set by root")
-    assert (machine.phase, machine.wish) == (Phase.JOINED, Wish(Intent.LOCAL, "root"))
+    assert (machine.phase, machine.directive) == (Phase.JOINED, Directive(Intent.LOCAL, "root"))
     assert answer["machine"]["name"] == "big"
 
 
@@ -194,9 +194,9 @@ async def test_the_phase_of_a_listed_machine_is_not_the_fleets(counter: Counter)
 async def test_hold_and_release(counter: Counter) -> None:
     answer = await counter.operations.hold(FREE, "root", "fan")
     assert answer["message"] == f"{FREE} is held from its next boot on"
-    assert counter.machine(FREE).wish == Wish(Intent.HOLD, "root", "fan")
+    assert counter.machine(FREE).directive == Directive(Intent.HOLD, "root", "fan")
     assert (await counter.operations.release(FREE, "root"))["message"] == f"{FREE} is released"
-    assert counter.machine(FREE).wish == Wish()
+    assert counter.machine(FREE).directive == Directive()
     assert (await counter.operations.release(FREE, "root"))["message"] == f"{FREE}: nothing to release"
 
 
@@ -228,10 +228,10 @@ PLAIN = Machine(
     ("changes", "afterwards"),
     [
         ({}, {}),
-        ({"wish": Wish(Intent.HOLD, "a")}, {}),
-        ({"wish": Wish(Intent.LOCAL, AT_THE_SCREEN)}, {}),
-        ({"wish": Wish(Intent.IGNORE, "a")}, {}),
-        ({"wish": Wish(Intent.REINSTALL, "a")}, {"wish": Wish(Intent.REINSTALL, "a")}),
+        ({"directive": Directive(Intent.HOLD, "a")}, {}),
+        ({"directive": Directive(Intent.LOCAL, AT_THE_SCREEN)}, {}),
+        ({"directive": Directive(Intent.IGNORE, "a")}, {}),
+        ({"directive": Directive(Intent.REINSTALL, "a")}, {"directive": Directive(Intent.REINSTALL, "a")}),
         ({"phase": Phase.FAILED, "attempts": Attempts("talos", Stage.CONFIG, (NOW,), 1)}, {}),
         ({"phase": Phase.JOINED}, {"phase": Phase.JOINED}),
         (
@@ -248,7 +248,7 @@ async def test_reinstall(counter: Counter) -> None:
     await counter.operations.set(FREE, "root", ARDA, Phase.JOINED, None)
     answer = await counter.operations.reinstall("arda-01", "root")
     assert answer["message"] == "arda-01 is installed again at its next boot"
-    assert counter.machine(FREE).wish == Wish(Intent.REINSTALL, "root")
+    assert counter.machine(FREE).directive == Directive(Intent.REINSTALL, "root")
     assert (await counter.operations.release("arda-01", "root"))["message"] == "arda-01: nothing to release"
 
 
@@ -295,8 +295,8 @@ async def test_the_window_and_who_stands_before_it(counter: Counter) -> None:
     assert (answer["open"], answer["opened_by"], answer["mode"]) == (True, "root", "window")
     assert 0 < answer["remaining"] <= 60
     assert [one["macs"] for one in answer["waiting"]] == [[OTHER], [FREE]], "the one seen last first"
-    await counter.edit(FREE, wish=Wish(Intent.LOCAL, AT_THE_SCREEN, "a key"))
-    await counter.edit(OTHER, wish=Wish(Intent.HOLD, "root"))
+    await counter.edit(FREE, directive=Directive(Intent.LOCAL, AT_THE_SCREEN, "a key"))
+    await counter.edit(OTHER, directive=Directive(Intent.HOLD, "root"))
     answer = await counter.operations.close_window("root")
     assert (answer["open"], answer["remaining"], answer["opened_by"]) == (False, 0, None)
     assert (answer["waiting"], [one["macs"] for one in answer["refused"]]) == ([], [[FREE]])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from support.fleets import ARDA, fleet_of
 
-from iluvatar_pxe.boot.assign import Place, Taken, assignment_for
+from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.machines.states import ROLES, Assignment, LayerName, Role
 
@@ -25,16 +25,18 @@ def place_in(
     role: Role | None = None,
     *,
     may_lead: bool = True,
-) -> Place:
-    return Place(layer=layer, name=name, role=role, may_lead=may_lead, rule="rule 1 of fleet.yaml")
+) -> PlaceRequest:
+    return PlaceRequest(layer=layer, name=name, role=role, may_lead=may_lead, rule="rule 1 of fleet.yaml")
 
 
-def taken(name: str, role: Role, layer: LayerName = ARDA_LAYER, *, forgotten: bool = False) -> Taken:
+def taken(name: str, role: Role, layer: LayerName = ARDA_LAYER, *, forgotten: bool = False) -> Reservation:
     machine_id = None if forgotten else uuid5(NAMESPACE_DNS, name)
-    return Taken(name=name, layer=layer, role=role, machine_id=machine_id)
+    return Reservation(name=name, layer=layer, role=role, machine_id=machine_id)
 
 
-def given(place: Place, *held: Taken, arda: str = "", ainur: str | None = "", machines: str = "") -> str:
+def given(
+    place: PlaceRequest, *held: Reservation, arda: str = "", ainur: str | None = "", machines: str = ""
+) -> str:
     listed = [
         (name, f"52:54:00:00:01:{number:02x}", f"chain: local\n{lines}\n")
         for number, (name, _, lines) in enumerate(text.partition(" ") for text in machines.split(";") if text)
@@ -61,7 +63,7 @@ LEADER, FOLLOWER = taken("arda-01", Role.CONTROLPLANE), taken("arda-02", Role.WO
         ([taken(f"arda-{number:02}", Role.WORKER) for number in range(1, 100)], "arda-100 controlplane"),
     ],
 )
-def test_the_first_free_name_and_the_first_machines_lead(held: list[Taken], expected: str) -> None:
+def test_the_first_free_name_and_the_first_machines_lead(held: list[Reservation], expected: str) -> None:
     assert given(place_in(), *held) == expected
 
 
@@ -125,7 +127,7 @@ class ComingAndGoing(RuleBasedStateMachine):
             arda=f"{ARDA}controlPlanes: 3\n",
             ainur="names: arda-x#\n",
         )
-        self.table: dict[str, Taken] = {}
+        self.table: dict[str, Reservation] = {}
         self.machines = 0
 
     @rule(layer=st.sampled_from(LayerName), may_lead=st.booleans())
@@ -137,7 +139,7 @@ class ComingAndGoing(RuleBasedStateMachine):
         assert old is None or (old.machine_id is None and self.is_free_again(new)), "given twice"
         assert new.name not in self.fleet.names
         assert may_lead or not new.role.leads
-        self.table[new.name] = Taken(
+        self.table[new.name] = Reservation(
             name=new.name, layer=layer, role=new.role, machine_id=UUID(int=self.machines)
         )
 
@@ -155,7 +157,7 @@ class ComingAndGoing(RuleBasedStateMachine):
         freer = layer.model_copy(update={"reuse_names": (*layer.reuse_names, freed.name)})
         self.fleet = replace(self.fleet, layers={**self.fleet.layers, freed.layer: freer})
 
-    def is_free_again(self, one: Assignment | Taken) -> bool:
+    def is_free_again(self, one: Assignment | Reservation) -> bool:
         return one.name in self.fleet.layers[one.layer].reuse_names
 
     @invariant()

@@ -7,7 +7,7 @@ import pytest
 from support.fleets import ARDA, KERNEL, READY, fleet_of
 from support.machines import machine_of, snapshot_of
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.decide import Context, plan_for
 from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown, Hold, Ignore, Plan, RunScript
 from iluvatar_pxe.fleet.models import Boot
@@ -87,7 +87,7 @@ def test_outside_the_window_a_role_that_is_chosen_does_not_lead() -> None:
     decided = plan("join", window=CLOSED, confirmed=True)
     assert isinstance(decided, AssignFirst)
     place = replace(decided.place, options=Boot())
-    assert place == Place(layer=LayerName.ARDA, may_lead=False, rule='rule 1 "PCs" of fleet.yaml')
+    assert place == PlaceRequest(layer=LayerName.ARDA, may_lead=False, rule='rule 1 "PCs" of fleet.yaml')
 
 
 @pytest.mark.parametrize("confirmed", [True, False])

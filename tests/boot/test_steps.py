@@ -1,4 +1,4 @@
-"""What goes before a machine's chain: conflicts, wishes, failures, what was installed; and what keeps secrets in."""
+"""What goes before a machine's chain: conflicts, directives, failures, what was installed; and what keeps secrets in."""
 
 from datetime import UTC, datetime
 
@@ -6,14 +6,14 @@ import pytest
 from support.fleets import ARDA, READY, fleet_of, talos
 from support.machines import machine_of, snapshot_of
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.decide import Context, Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, RunScript
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, LayerName, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC = "52:54:00:77:00:01"
@@ -50,13 +50,13 @@ def test_where_it_is_not_clear_who_it_is_a_joined_one_boots_its_disk() -> None:
     ("intent", "kind"), [(Intent.HOLD, Hold), (Intent.LOCAL, BootLocal), (Intent.IGNORE, Ignore)]
 )
 def test_what_somebody_wants_goes_before_the_chain(intent: Intent, kind: type[Plan]) -> None:
-    wanted = plan(machine_of(MAC, assignment=ONE, wish=Wish(intent, "anna", "it smells burnt")))
+    wanted = plan(machine_of(MAC, assignment=ONE, directive=Directive(intent, "anna", "it smells burnt")))
     assert isinstance(wanted, kind)
     assert wanted.why == f"anna wants {intent}: it smells burnt"
 
 
 def test_what_the_file_declares_goes_before_what_somebody_wants() -> None:
-    wished = machine_of(MAC, assignment=ONE, wish=Wish(Intent.LOCAL, "anna", ""))
+    wished = machine_of(MAC, assignment=ONE, directive=Directive(Intent.LOCAL, "anna", ""))
     declared = plan(wished, "intent: hold\n")
     assert isinstance(declared, Hold)
     assert declared.why == "machines/one.yaml says intent hold"
@@ -73,12 +73,14 @@ def test_a_machine_that_goes_round_in_circles_is_held_with_the_reason() -> None:
 def test_a_joined_machine_boots_its_disk_until_somebody_wants_it_installed_again() -> None:
     joined = machine_of(MAC, assignment=ONE, phase=Phase.JOINED)
     assert isinstance(plan(joined), BootLocal)
-    again = machine_of(MAC, assignment=ONE, phase=Phase.JOINED, wish=Wish(Intent.REINSTALL, "anna", ""))
+    again = machine_of(
+        MAC, assignment=ONE, phase=Phase.JOINED, directive=Directive(Intent.REINSTALL, "anna", "")
+    )
     assert isinstance(plan(again), RunScript)
 
 
 def test_a_listed_machine_is_put_on_record_first() -> None:
-    place = Place(layer=LayerName.ARDA, name="one", rule="machines/one.yaml")
+    place = PlaceRequest(layer=LayerName.ARDA, name="one", rule="machines/one.yaml")
     assert plan(machine_of(MAC)) == AssignFirst(why="machines/one.yaml lists it", name="one", place=place)
     assert isinstance(plan(machine_of(MAC, assignment=ONE)), RunScript)
 
@@ -93,7 +95,7 @@ def test_a_machine_that_its_file_moved_is_put_on_record_again() -> None:
 def test_an_installed_machine_keeps_its_role_until_it_is_installed_again(phase: Phase) -> None:
     installed = machine_of(MAC, assignment=ONE, phase=phase)
     assert not isinstance(plan(installed, "role: controlplane\n"), AssignFirst)
-    again = machine_of(MAC, assignment=ONE, phase=phase, wish=Wish(Intent.REINSTALL, "anna", ""))
+    again = machine_of(MAC, assignment=ONE, phase=phase, directive=Directive(Intent.REINSTALL, "anna", ""))
     assert isinstance(plan(again, "role: controlplane\n"), AssignFirst)
 
 

@@ -16,7 +16,7 @@ from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Intent, Wish
+from iluvatar_pxe.machines.states import Directive, Intent
 from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
 
 WAITING, REFUSED, SENT_AWAY = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
@@ -43,8 +43,8 @@ def prepared(directory: Path) -> Host:
     host = Host(directory)
     host.write("layers/arda.yaml", "talos: {version: v1.13.9, schematic: abc}\n")
     host.write("fleet.yaml", RULES)
-    refusal = Wish(Intent.LOCAL, AT_THE_SCREEN, "a key was pressed during its countdown")
-    host.know(machine(1, WAITING), machine(2, REFUSED, wish=refusal), machine(3, SENT_AWAY))
+    refusal = Directive(Intent.LOCAL, AT_THE_SCREEN, "a key was pressed during its countdown")
+    host.know(machine(1, WAITING), machine(2, REFUSED, directive=refusal), machine(3, SENT_AWAY))
     return host
 
 

@@ -16,7 +16,7 @@ from support.daemon import HERE
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, LayerName, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 SEEN = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -54,7 +54,7 @@ JOINED = machine(
     serial="To be filled by O.E.M.",
     uuid=UUID("4c4c4544-0042-3510-8052-b4c04f4e3232"),
 )
-LISTED = machine(0x1222, macs=("52:54:00:00:00:02",), wish=Wish(Intent.HOLD, "root", "fan"))
+LISTED = machine(0x1222, macs=("52:54:00:00:00:02",), directive=Directive(Intent.HOLD, "root", "fan"))
 DISPUTED = machine(0x3333, macs=("52:54:00:00:00:03",), conflict="two at once", product="\x1b[2J\n")
 FAILED = machine(
     0x4444,
@@ -187,7 +187,7 @@ def test_the_list_as_json(host: Host) -> None:
         "furthest": "config",
         "first_seen": "2026-01-02T03:04:05.678Z",
         "last_seen": "2026-01-02T03:04:05.678Z",
-        "passing": False,
+        "transient": False,
     }
     big = machines[1]
     assert (big["name"], big["listed"], big["role"], big["rule"]) == (
@@ -217,7 +217,7 @@ def test_everything_about_a_machine(host: Host) -> None:
         "  firmware    uefi-pxe, x86_64",
         "  address     192.168.1.21",
         "",
-        "Place",
+        "PlaceRequest",
         "  place       controlplane of arda",
         "  given by    rule 1 of fleet.yaml, on 2026-01-02 03:04 UTC",
         "  phase       joined",

@@ -20,7 +20,7 @@ from iluvatar_pxe.inventory.database.read_only import read_only
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Attempts, Intent, Phase, Role, Wish
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Role
 
 ARDA = "talos: {version: v1.13.9, schematic: abc}\n"
 SEEN = datetime(2026, 1, 2, tzinfo=UTC)
@@ -112,9 +112,9 @@ def test_every_change(host: Host) -> None:
     assert (given.name, given.role, given.rule) == ("cp", Role.WORKER, f"set by {ME}")
 
     assert done(host, "hold", "cp", "--why", "the fan\x1b") == "cp is held from its next boot on"
-    assert known(host, ONE).wish == Wish(Intent.HOLD, ME, "the fan?")
+    assert known(host, ONE).directive == Directive(Intent.HOLD, ME, "the fan?")
     assert done(host, "reinstall", "cp") == "cp is installed again at its next boot"
-    assert known(host, ONE).wish == Wish(Intent.REINSTALL, ME)
+    assert known(host, ONE).directive == Directive(Intent.REINSTALL, ME)
 
     assert done(host, "merge", ONE, TWO) == f"cp has {ONE}, {TWO} now"
     assert known(host, TWO).macs == (ONE, TWO)
@@ -180,7 +180,7 @@ def test_two_commands_at_once(tmp_path: Path) -> None:
     host = prepared(tmp_path)
     commands = [host.start("machines", "hold", mac) for mac in (TWO, THREE)]
     assert [finished(command).status for command in commands] == [0, 0]
-    assert {known(host, mac).wish.intent for mac in (TWO, THREE)} == {Intent.HOLD}
+    assert {known(host, mac).directive.intent for mac in (TWO, THREE)} == {Intent.HOLD}
 
 
 def test_a_daemon_that_was_killed_leaves_its_socket_behind(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_daemon_that_was_killed_leaves_its_socket_behind(tmp_path: Path) -> No
         daemon.ends()
     assert host.socket.is_socket()
     done(host, "hold", THREE)
-    assert known(host, THREE).wish.intent is Intent.HOLD
+    assert known(host, THREE).directive.intent is Intent.HOLD
     with Daemon(tmp_path) as daemon:
         done(host, "release", THREE)
         assert daemon.logged("control")[0]["done"] == f"{THREE} is released"
@@ -205,7 +205,7 @@ def test_a_daemon_with_another_socket_is_never_passed_by(tmp_path: Path) -> None
         assert daemon.stop() == 0
     text = f"{host.state}: a daemon uses it, but none listens at {tmp_path}/none.sock"
     assert error == f"{text}; try again, with the settings that the daemon has"
-    assert known(host, THREE).wish == Wish()
+    assert known(host, THREE).directive == Directive()
 
 
 def test_another_hosts_daemon_at_the_socket_is_not_asked_for_this_one(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_another_hosts_daemon_at_the_socket_is_not_asked_for_this_one(tmp_path: 
     with Daemon(tmp_path / "other", {"control": {"socket": str(host.socket)}}) as daemon:
         error = refused(host, "hold", THREE)
     assert error == f"this daemon's state directory is {daemon.state}; name its settings with --config"
-    assert known(host, THREE).wish == Wish()
+    assert known(host, THREE).directive == Directive()
 
 
 def test_no_daemon_has_run_here(tmp_path: Path) -> None:

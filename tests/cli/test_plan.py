@@ -15,13 +15,13 @@ from support.fleets import SCHEMATIC
 from support.waiting import PATIENCE
 from support.warm import run_warm
 
-from iluvatar_pxe.admin.edits import with_wish
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.admin.edits import with_directive
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Intent, LayerName, Wish
+from iluvatar_pxe.machines.states import Directive, Intent, LayerName
 from iluvatar_pxe.wire.pxe import CpuArch
 
 TALOS = Path(__file__).parent.parent / "replies" / "talos"
@@ -122,13 +122,13 @@ async def see_two(state: State, inventory: Inventory) -> None:
     fleet = read_fleet(state.state / "fleet")
     seen = Sighting(mac=SEEN, firmware=Firmware.BIOS_PXE, arch=CpuArch.X86_64, product="Q35")
     machine = inventory.observe(seen, Stage.DISCOVER)
-    place = Place(layer=LayerName.ARDA, rule='rule 4 "PCs" of fleet.yaml')
+    place = PlaceRequest(layer=LayerName.ARDA, rule='rule 4 "PCs" of fleet.yaml')
     await inventory.assign(machine.id, place, fleet)
     other = inventory.observe(
         Sighting(mac=HELD_BY_HAND, firmware=Firmware.UEFI_PXE, arch=CpuArch.X86_64), Stage.DISCOVER
     )
-    wish = with_wish(Wish(Intent.HOLD, "anna", "a new disk comes"))
-    await inventory.change(other.id, wish, Happening.CHANGED, "hold", "anna")
+    directive = with_directive(Directive(Intent.HOLD, "anna", "a new disk comes"))
+    await inventory.change(other.id, directive, Happening.CHANGED, "hold", "anna")
 
 
 @pytest.fixture(scope="module")

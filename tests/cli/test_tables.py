@@ -26,7 +26,7 @@ def machine(number: int, **changes: object) -> dict[str, object]:
         "product": "OptiPlex 7050 Micro",
         "last_seen": "2026-11-22T18:27:00.000Z",
         "reached": "first-script",
-        "passing": False,
+        "transient": False,
     }
     return known | changes
 

@@ -46,8 +46,8 @@ def test_key_pressed_during_the_countdown_boots_the_disk(system: StandIn, curren
         boots_disk_after(machine, r"booting from its own disk\.")
         assert daemon.stop() == 0, daemon.tail()
         assert assigned(lab) == []
-        wish = inventory_rows(lab.namespace, "SELECT intent, intent_by FROM machines")
-        assert wish == [("local", "somebody at its screen")]
+        directive = inventory_rows(lab.namespace, "SELECT intent, intent_by FROM machines")
+        assert directive == [("local", "somebody at its screen")]
 
 
 def test_machine_that_a_new_daemon_has_not_seen_shows_itself_and_boots(

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from support.fleets import ARDA, fleet_of
 
 from iluvatar_pxe.errors import FleetError
-from iluvatar_pxe.fleet.dns import RecordName, Records, Srv, Target
+from iluvatar_pxe.fleet.dns import DnsRecords, RecordName, Srv, Target
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.machines.states import LayerName
 from iluvatar_pxe.wire.dns.name import name_of
@@ -30,7 +30,7 @@ records:
 """
 
 
-def record(lines: str) -> Records:
+def record(lines: str) -> DnsRecords:
     """Return what a name with these lines has."""
     return parse_fleet({"fleet.yaml": f"records: {{nas: {{{lines}}}}}\n"}).settings.records["nas"]
 
@@ -91,7 +91,7 @@ def test_domains(domain: str) -> None:
             ".local belongs to multicast DNS (RFC 6762), resolvers such as systemd-resolved never ask ",
         ),
         ("home.local", ".local belongs to multicast DNS (RFC 6762), "),
-        ("Home.Local", "write a domain in lower case such as lab.home.arpa"),
+        ("Origin.Local", "write a domain in lower case such as lab.home.arpa"),
         ("localhost", ".localhost is this host itself "),
         ("lab.localhost", ".localhost is this host itself "),
         ("lab.invalid", ".invalid is never asked for (RFC 6761)"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.fleets import CONFIGURED
 
-from iluvatar_pxe.fleet.dns import Records, Srv
+from iluvatar_pxe.fleet.dns import DnsRecords, Srv
 from iluvatar_pxe.fleet.layers import AinurLayer, ArdaLayer
 from iluvatar_pxe.fleet.models import Boot, Enrolment, FleetFile, MachineFile, Rule, Traits
 from iluvatar_pxe.fleet.parse import parse_fleet
@@ -47,7 +47,7 @@ def test_the_starter_fleets_machine_is_valid() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Boot, MachineFile, Rule, Traits, Enrolment, FleetFile, Records, Srv, ArdaLayer, AinurLayer]
+    "model", [Boot, MachineFile, Rule, Traits, Enrolment, FleetFile, DnsRecords, Srv, ArdaLayer, AinurLayer]
 )
 def test_every_key_is_documented(model: type[FleetFile]) -> None:
     keys = {info.alias for info in model.model_fields.values()}

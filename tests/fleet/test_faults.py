@@ -15,7 +15,7 @@ SWAPPED = BOTH.replace("4c4c4544-0031-3010", "44454c4c-3100-1030")
 DEEP = "".join(f"{' ' * depth}a:\n" for depth in range(1500))
 RULE = "rules:\n  - layer: arda\n    chain: ipxe\n    script: configs/x.ipxe\n"
 GOOD = {
-    "fleet.yaml": f"domain: home.example\n{RULE}",
+    "fleet.yaml": f"domain: origin.example\n{RULE}",
     "layers/arda.yaml": ARDA,
     "machines/one.yaml": TALOS,
     "machines/two.yaml": LOCAL,
@@ -72,7 +72,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         ("fleet.yaml", 'domain: a\n"a\\nb": 1\n', "fleet.yaml:2: a\\nb: no such key; "),
         (
             "fleet.yaml",
-            "domain: Home.example\n",
+            "domain: Origin.example\n",
             "fleet.yaml:1: domain: write a domain in lower case such as ",
         ),
         ("fleet.yaml", "domain: 1\n", "fleet.yaml:1: domain: input should be a valid string"),

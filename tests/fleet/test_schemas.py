@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from iluvatar_pxe.fleet.daemon_files import Seen
-from iluvatar_pxe.fleet.dns import Records, Srv
+from iluvatar_pxe.fleet.dns import DnsRecords, Srv
 from iluvatar_pxe.fleet.fields.values import Mac
 from iluvatar_pxe.fleet.models import Enrolment, MachineFile, Match, Rule, TalosLayer, Traits
 from iluvatar_pxe.fleet.schemas import DESCRIBED, DIALECT, schemas
@@ -114,7 +114,7 @@ def test_keys_that_are_not_known_are_refused_everywhere(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [*MODELS.values(), Enrolment, Rule, Traits, Match, Records, Srv, TalosLayer]
+    "model", [*MODELS.values(), Enrolment, Rule, Traits, Match, DnsRecords, Srv, TalosLayer]
 )
 def test_every_key_that_people_write_is_described(model: type[BaseModel]) -> None:
     assert {name for name, info in model.model_fields.items() if not info.description} == set()
@@ -177,7 +177,7 @@ def test_every_way_to_write_a_value_is_valid(path: str, text: str) -> None:
     [
         ("fleet.yaml", "colour: red\n", ""),
         ("fleet.yaml", "max_attempts: 3\n", ""),
-        ("fleet.yaml", "domain: Home\n", "domain"),
+        ("fleet.yaml", "domain: Origin\n", "domain"),
         ("fleet.yaml", "domain: 1\n", "domain"),
         *(("fleet.yaml", f"domain: {domain}\n", "domain") for domain in DOMAINS_OF_OTHERS),
         ("fleet.yaml", f"domain: {'a.' * 90}a\n", "domain"),
@@ -298,8 +298,8 @@ PLACES: Mapping[str, tuple[str, tuple[str | int, ...], type[BaseModel], Mapping[
     "rule of ainur": ("fleet.yaml", ("rules", 0), Rule, {"layer": "ainur"}),
     "rule of intent": ("fleet.yaml", ("rules", 0), Rule, {"intent": "hold"}),
     "traits": ("fleet.yaml", ("rules", 0, "match"), Traits, {}),
-    "records": ("fleet.yaml", ("records", "nas"), Records, {}),
-    "records beside a text": ("fleet.yaml", ("records", "nas"), Records, {"txt": "a"}),
+    "records": ("fleet.yaml", ("records", "nas"), DnsRecords, {}),
+    "records beside a text": ("fleet.yaml", ("records", "nas"), DnsRecords, {"txt": "a"}),
     "srv": ("fleet.yaml", ("records", "nas", "srv"), Srv, {"port": 1, "target": "a"}),
     "arda": ("layers/arda.yaml", (), MODELS["layers/arda.yaml"], {"talos": TALOS}),
     "talos": ("layers/arda.yaml", ("talos",), TalosLayer, TALOS),

@@ -11,8 +11,8 @@ from support.repositories import Listener, Person, bare, git
 from support.waiting import until
 
 from iluvatar_pxe.errors import FleetError, LostRaceError, RefusedPushError, RepositoryError
-from iluvatar_pxe.gitops.follower import Draw, Keeper
-from iluvatar_pxe.gitops.origin import FollowedHome, Home, HostedHome
+from iluvatar_pxe.gitops.follower import Draw, Follower
+from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
 from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Changes, Repository
 from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.gitops.repository.revision import Revision
@@ -26,8 +26,8 @@ FILES: dict[str, str | None] = {
 FAULTY = {"fleet.yaml": "colour: red\n"}
 
 
-class Place:
-    """A home with a person who pushes to it, and a keeper that follows it from where it lies or from elsewhere."""
+class PlaceRequest:
+    """An origin with a person who pushes to it, and a follower that follows it from where it lies or from elsewhere."""
 
     def __init__(self, directory: Path, *, followed: bool) -> None:
         self.central = bare(directory / "central.git")
@@ -37,18 +37,18 @@ class Place:
         self.followed = followed
         self.directory = directory
         self.listener = Listener()
-        self.keeper = self.another(self.listener)
+        self.follower = self.another(self.listener)
 
-    def another(self, listener: Listener) -> Keeper:
-        return Keeper(self.home(), listener)
+    def another(self, listener: Listener) -> Follower:
+        return Follower(self.origin(), listener)
 
-    def home(self, name: str = "followed", *, read_only: bool = False) -> Home:
+    def origin(self, name: str = "followed", *, read_only: bool = False) -> Origin:
         if not self.followed:
-            return HostedHome(self.central)
+            return HostedOrigin(self.central)
         copy = self.directory / f"{name}.git"
         repository = Repository(self.central.git, "main") if copy.exists() else bare(copy)
         remote = Remote(f"file://{self.central.path}", self.directory / "known_hosts")
-        return FollowedHome(repository, remote, poll=0.05, read_only=read_only)
+        return FollowedOrigin(repository, remote, poll=0.05, read_only=read_only)
 
     def lists(self, name: str) -> bool:
         return name in self.names
@@ -59,8 +59,8 @@ class Place:
 
 
 @pytest.fixture(params=[False, True], ids=["hosted", "followed"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return Place(tmp_path, followed=request.param)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> PlaceRequest:
+    return PlaceRequest(tmp_path, followed=request.param)
 
 
 def machine(number: int) -> dict[str, str | None]:
@@ -81,20 +81,20 @@ def joins(number: int, drawn: list[str] | None = None) -> Draw:
     return draw
 
 
-async def test_the_newest_commit_is_put_in_force_at_the_start(place: Place) -> None:
+async def test_the_newest_commit_is_put_in_force_at_the_start(place: PlaceRequest) -> None:
     commit = place.person.commit(machine(1))
     place.person.push()
-    await place.keeper.start()
+    await place.follower.start()
     ((fleet, told, rewritten),) = place.listener.adopted
     assert told
     assert (fleet.names, told.id, told.author, rewritten) == (frozenset({"m1"}), commit, "Ada", False)
-    assert place.keeper.problem is None
+    assert place.follower.problem is None
 
 
-async def test_what_is_pushed_is_in_force_without_being_asked(place: Place) -> None:
-    await place.keeper.start()
+async def test_what_is_pushed_is_in_force_without_being_asked(place: PlaceRequest) -> None:
+    await place.follower.start()
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(place.keeper.run())
+        running = group.create_task(place.follower.run())
         for number in (1, 2):
             place.person.commit(machine(number))
             place.person.push()
@@ -102,51 +102,51 @@ async def test_what_is_pushed_is_in_force_without_being_asked(place: Place) -> N
         running.cancel()
 
 
-async def test_a_faulty_commit_is_refused_once_and_the_last_good_state_stays(place: Place) -> None:
-    await place.keeper.start()
+async def test_a_faulty_commit_is_refused_once_and_the_last_good_state_stays(place: PlaceRequest) -> None:
+    await place.follower.start()
     commit = place.person.commit(FAULTY)
     place.person.push()
     for _ in range(2):
-        await place.keeper.refresh()
+        await place.follower.refresh()
     ((told, error),) = place.listener.rejected
     assert told
     assert told.id == commit
     assert error.findings == ["fleet.yaml:1: colour: no such key; remove it or correct its name"]
-    assert place.keeper.problem == f"commit {commit[:12]} is not in force: {error.findings[0]}"
+    assert place.follower.problem == f"commit {commit[:12]} is not in force: {error.findings[0]}"
     assert len(place.listener.adopted) == 1
     with pytest.raises(RepositoryError, match="is not in force"):
-        await place.keeper.commit(joins(1))
+        await place.follower.commit(joins(1))
 
     place.person.commit({"fleet.yaml": "domain: mine.example\n"})
     place.person.push()
-    await place.keeper.refresh()
-    assert place.keeper.problem is None
+    await place.follower.refresh()
+    assert place.follower.problem is None
     assert place.listener.adopted[-1][0].settings.domain == "mine.example"
 
 
-async def test_history_that_is_rewritten_is_followed_and_said(place: Place) -> None:
+async def test_history_that_is_rewritten_is_followed_and_said(place: PlaceRequest) -> None:
     place.person.commit(machine(1))
     place.person.push()
-    await place.keeper.start()
+    await place.follower.start()
     place.person.git("reset", "--quiet", "--hard", "HEAD~1")
     place.person.commit(machine(2))
     place.person.push("--force", "origin", "HEAD:main")
-    await place.keeper.refresh()
+    await place.follower.refresh()
     fleet, _, rewritten = place.listener.adopted[-1]
     assert (fleet.names, rewritten) == (frozenset({"m2"}), True)
 
 
-async def test_a_commit_is_at_the_home_before_it_is_in_force(place: Place) -> None:
-    await place.keeper.start()
-    revision = await place.keeper.commit(joins(1))
+async def test_a_commit_is_at_the_home_before_it_is_in_force(place: PlaceRequest) -> None:
+    await place.follower.start()
+    revision = await place.follower.commit(joins(1))
     assert place.names == {"m1"}
     assert await place.central.tip() == revision.commit.id
-    assert await place.keeper._home.repository.resolve(IN_FORCE) == revision.commit.id
+    assert await place.follower._origin.repository.resolve(IN_FORCE) == revision.commit.id
     assert git(place.central.path, "fsck", "--strict", "--no-dangling") == ""
 
 
-async def test_a_lost_race_is_decided_again_on_what_has_won(place: Place) -> None:
-    await place.keeper.start()
+async def test_a_lost_race_is_decided_again_on_what_has_won(place: PlaceRequest) -> None:
+    await place.follower.start()
     drawn: list[str] = []
 
     def draw(revision: Revision) -> Changes | None:
@@ -155,14 +155,14 @@ async def test_a_lost_race_is_decided_again_on_what_has_won(place: Place) -> Non
             place.person.push()
         return joins(1, drawn)(revision)
 
-    revision = await place.keeper.commit(draw)
+    revision = await place.follower.commit(draw)
     assert len(drawn) == 2
     assert revision.fleet.names == {"m1"}
     assert revision.commit.author == "Ada", "what the person pushed is left as it is"
 
 
-async def test_whoever_loses_every_race_is_told(place: Place) -> None:
-    await place.keeper.start()
+async def test_whoever_loses_every_race_is_told(place: PlaceRequest) -> None:
+    await place.follower.start()
     numbers = iter(range(1, 100))
 
     def draw(revision: Revision) -> Changes | None:
@@ -171,27 +171,27 @@ async def test_whoever_loses_every_race_is_told(place: Place) -> None:
         return joins(200)(revision)
 
     with pytest.raises(LostRaceError, match="others committed first 8 times"):
-        await place.keeper.commit(draw)
+        await place.follower.commit(draw)
 
 
-async def test_what_would_not_be_valid_is_not_committed(place: Place) -> None:
-    await place.keeper.start()
+async def test_what_would_not_be_valid_is_not_committed(place: PlaceRequest) -> None:
+    await place.follower.start()
     before = await place.central.tip()
     with pytest.raises(
         RepositoryError, match=r"what was to be committed is not valid: fleet\.yaml:1: colour"
     ):
-        await place.keeper.commit(lambda _: Changes("x", {"fleet.yaml": b"colour: red\n"}))
+        await place.follower.commit(lambda _: Changes("x", {"fleet.yaml": b"colour: red\n"}))
     assert await place.central.tip() == before
 
 
-async def test_the_last_good_state_is_in_force_after_a_start_without_a_newer_one(place: Place) -> None:
+async def test_the_last_good_state_is_in_force_after_a_start_without_a_newer_one(place: PlaceRequest) -> None:
     place.person.commit(machine(1))
     place.person.push()
-    await place.keeper.start()
+    await place.follower.start()
     place.person.commit(FAULTY)
     place.person.push()
     later = Listener()
-    again = Keeper(place.keeper._home, later)
+    again = Follower(place.follower._origin, later)
     await again.start()
     assert [fleet.names for fleet, _, _ in later.adopted] == [{"m1"}]
     await again.refresh()
@@ -200,25 +200,25 @@ async def test_the_last_good_state_is_in_force_after_a_start_without_a_newer_one
 
 
 async def test_a_start_waits_for_no_home_where_a_good_state_is_known(tmp_path: Path) -> None:
-    """After a power cut the network comes up last; the home here would not answer for a minute."""
-    place = Place(tmp_path, followed=True)
-    await place.keeper.start()
+    """After a power cut the network comes up last; the origin here would not answer for a minute."""
+    place = PlaceRequest(tmp_path, followed=True)
+    await place.follower.start()
     mute = socket.create_server(("127.0.0.1", 0))
     silent = Remote(f"ssh://localhost:{mute.getsockname()[1]}/x", tmp_path / "hosts")
-    repository = place.keeper._home.repository
+    repository = place.follower._origin.repository
     later = Listener()
-    keeper = Keeper(FollowedHome(repository, silent, poll=1, read_only=False), later)
+    follower = Follower(FollowedOrigin(repository, silent, poll=1, read_only=False), later)
     async with asyncio.timeout(30):
-        await keeper.start()
+        await follower.start()
     mute.close()
     assert len(later.adopted) == 1
 
 
-async def test_a_first_start_with_a_faulty_commit_says_all_that_is_wrong(place: Place) -> None:
+async def test_a_first_start_with_a_faulty_commit_says_all_that_is_wrong(place: PlaceRequest) -> None:
     place.person.commit({**FAULTY, "machines/x.yaml": "role: king\n"})
     place.person.push()
     with pytest.raises(FleetError) as caught:
-        await place.keeper.start()
+        await place.follower.start()
     assert len(caught.value.findings) >= 3
 
 
@@ -226,14 +226,14 @@ def replace_message(changes: Changes | None, message: str) -> Changes | None:
     return changes and Changes(message, changes.files)
 
 
-async def test_two_keepers_give_one_name_once(place: Place) -> None:
+async def test_two_keepers_give_one_name_once(place: PlaceRequest) -> None:
     """Each commits the first number that is free, as often as it can; nothing is given twice or lost."""
-    keepers = [Keeper(place.home(name), Listener()) for name in ("one", "other")]
-    for keeper in keepers:
-        await keeper.start()
+    followers = [Follower(place.origin(name), Listener()) for name in ("one", "other")]
+    for follower in followers:
+        await follower.start()
     given: list[int] = []
 
-    async def gives(keeper: Keeper, who: int) -> None:
+    async def gives(follower: Follower, who: int) -> None:
         for _ in range(5):
             number = 0
 
@@ -242,53 +242,53 @@ async def test_two_keepers_give_one_name_once(place: Place) -> None:
                 number = next(one for one in range(1, 100) if f"m{one}" not in revision.fleet.names)
                 return replace_message(joins(number)(revision), f"by {who}")
 
-            await keeper.commit(draw)
+            await follower.commit(draw)
             given.append(number)
 
-    await asyncio.gather(*(gives(keeper, who) for who, keeper in enumerate(keepers)))
+    await asyncio.gather(*(gives(follower, who) for who, follower in enumerate(followers)))
     assert sorted(given) == list(range(1, 11))
 
 
 async def test_a_home_that_is_away_decides_nothing_and_comes_back(tmp_path: Path) -> None:
-    place = Place(tmp_path, followed=True)
-    await place.keeper.start()
+    place = PlaceRequest(tmp_path, followed=True)
+    await place.follower.start()
     away = place.central.path.rename(tmp_path / "away.git")
-    await place.keeper.refresh()
-    assert place.keeper.problem
-    assert place.keeper.problem.startswith(f"file://{place.central.path}: cannot be fetched: ")
+    await place.follower.refresh()
+    assert place.follower.problem
+    assert place.follower.problem.startswith(f"file://{place.central.path}: cannot be fetched: ")
     with pytest.raises(RepositoryError, match="cannot be fetched"):
-        await place.keeper.commit(joins(1))
+        await place.follower.commit(joins(1))
     assert len(place.listener.adopted) == 1, "what was in force goes on"
     away.rename(place.central.path)
-    assert (await place.keeper.commit(joins(1))).fleet.names == {"m1"}
-    assert place.keeper.problem is None
+    assert (await place.follower.commit(joins(1))).fleet.names == {"m1"}
+    assert place.follower.problem is None
 
 
 async def test_a_first_start_without_its_home_has_nothing_and_waits(tmp_path: Path) -> None:
-    place = Place(tmp_path, followed=True)
+    place = PlaceRequest(tmp_path, followed=True)
     away = place.central.path.rename(tmp_path / "away.git")
-    await place.keeper.start()
-    assert (place.keeper.in_force, place.listener.adopted) == (None, [])
-    assert place.keeper.problem
+    await place.follower.start()
+    assert (place.follower.in_force, place.listener.adopted) == (None, [])
+    assert place.follower.problem
     away.rename(place.central.path)
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(place.keeper.run())
+        running = group.create_task(place.follower.run())
         await until(lambda: place.listener.adopted)
         running.cancel()
-    assert place.keeper.problem is None
+    assert place.follower.problem is None
 
 
 async def test_a_branch_that_is_not_there_is_named(tmp_path: Path) -> None:
-    place = Place(tmp_path, followed=True)
+    place = PlaceRequest(tmp_path, followed=True)
     git(place.central.path, "branch", "--move", "main", "trunk")
-    await place.keeper.start()
-    assert place.keeper.problem
-    assert place.keeper.problem.endswith("it has no branch main; push a fleet there, or set [fleet] branch")
+    await place.follower.start()
+    assert place.follower.problem
+    assert place.follower.problem.endswith("it has no branch main; push a fleet there, or set [fleet] branch")
 
 
 async def test_a_home_that_takes_no_push_says_so(tmp_path: Path) -> None:
-    place = Place(tmp_path, followed=True)
-    await place.keeper.start()
+    place = PlaceRequest(tmp_path, followed=True)
+    await place.follower.start()
     hook = place.central.path / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho no admittance >&2\nexit 1\n")
@@ -296,5 +296,5 @@ async def test_a_home_that_takes_no_push_says_so(tmp_path: Path) -> None:
     with pytest.raises(
         RefusedPushError, match=r"does not take this daemon's push: .*or set \[fleet\] read_only"
     ):
-        await place.keeper.commit(joins(1))
+        await place.follower.commit(joins(1))
     assert place.names == frozenset()

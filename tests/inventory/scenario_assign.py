@@ -10,14 +10,14 @@ from pathlib import Path
 from inventory.samples import running, sighting, url_of
 from support.fleets import fleet_of
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.states import LayerName
 
 FLEET = fleet_of()
-PLACE = Place(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
+PLACE = PlaceRequest(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
 
 
 async def enrol(inventory: Inventory, number: int) -> None:

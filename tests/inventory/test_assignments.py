@@ -10,7 +10,7 @@ import pytest
 from inventory.samples import rows, sighting, url_of
 from support.fleets import fleet_of
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
@@ -18,8 +18,8 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import LayerName
 
 FLEET = fleet_of()
-ANY = Place(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
-TAKEN = Place(layer=LayerName.ARDA, rule="machines/gandalf.yaml", name="gandalf")
+ANY = PlaceRequest(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
+TAKEN = PlaceRequest(layer=LayerName.ARDA, rule="machines/gandalf.yaml", name="gandalf")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from inventory.samples import Clock, known, rows, running, script, sighting, unt
 from support.fleets import fleet_of
 
 from iluvatar_pxe.admin.operations import Operations
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory import inventory as module
 from iluvatar_pxe.inventory.database.read_only import last_boots, read_only
@@ -21,11 +21,11 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.transients import PASSING_SECONDS
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Intent, LayerName, Wish
+from iluvatar_pxe.machines.states import Directive, Intent, LayerName
 
 ONE, TWO, THREE = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
 FLEET = fleet_of()
-PLACE = Place(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
+PLACE = PlaceRequest(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
 EVENTS = "SELECT machine, boot, stage, detail, cause FROM boot_timeline"
 
 
@@ -48,7 +48,7 @@ async def inventory(file: Path, clock: Clock) -> AsyncIterator[Inventory]:
 
 
 def held(machine: Machine) -> Machine:
-    return replace(machine, wish=Wish(Intent.HOLD, "anna", "broken"))
+    return replace(machine, directive=Directive(Intent.HOLD, "anna", "broken"))
 
 
 async def hold(inventory: Inventory, machine: Machine) -> Machine:
@@ -59,7 +59,7 @@ async def test_a_change_is_written_and_then_answered(inventory: Inventory, file:
     machine = inventory.observe(sighting(ONE), Stage.DISCOVER)
     changed = await hold(inventory, machine)
     assert changed == inventory.snapshot.by_id[machine.id] == known(file)[ONE]
-    assert changed.wish == Wish(Intent.HOLD, "anna", "broken")
+    assert changed.directive == Directive(Intent.HOLD, "anna", "broken")
     assert rows(file, EVENTS)[-1] == (ONE, 1, "changed", "hold: broken", "anna")
 
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from inventory.samples import known, rows, script, sighting, url_of
 from support.fleets import fleet_of
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
@@ -28,9 +28,9 @@ CARD = st.integers(0, CARDS - 1)
 CARD_SETS = st.lists(CARD, unique=True, min_size=1)
 FLEET = fleet_of(ainur="servers: 1\n")
 PLACES = st.one_of(
-    st.sampled_from([Place(layer=layer, rule="rule 1") for layer in LayerName]),
+    st.sampled_from([PlaceRequest(layer=layer, rule="rule 1") for layer in LayerName]),
     st.builds(
-        Place,
+        PlaceRequest,
         layer=st.just(LayerName.ARDA),
         name=st.sampled_from(["arda-01", "arda-03", "gandalf"]),
         role=st.sampled_from([None, Role.WORKER, Role.CONTROLPLANE]),
@@ -100,7 +100,7 @@ class Lab(RuleBasedStateMachine):
         self.inventory.observe(lie, Stage.SCRIPT)
 
     @rule(box=BOX, card=CARD, place=PLACES)
-    def assign(self, box: int, card: int, place: Place) -> None:
+    def assign(self, box: int, card: int, place: PlaceRequest) -> None:
         machine = self.machine(box, card)
         if machine is None:
             return

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import ATTEMPTS_WITHIN, Attempts, Intent, Phase, Wish
+from iluvatar_pxe.machines.states import ATTEMPTS_WITHIN, Attempts, Directive, Intent, Phase
 
 MAC = "52:54:00:12:34:56"
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -148,20 +148,20 @@ def test_a_machine_boots_when_its_chain_is_served(stage: Stage) -> None:
 
 def test_the_wish_to_install_again_ends_when_the_configuration_is_fetched() -> None:
     looping = Looping()
-    wish = Wish(Intent.REINSTALL, "ilu", "new disk")
-    looping.machine = replace(looping.machine, phase=Phase.JOINED, wish=wish)
+    directive = Directive(Intent.REINSTALL, "ilu", "new disk")
+    looping.machine = replace(looping.machine, phase=Phase.JOINED, directive=directive)
     looping.boot(*ONE_BOOT, Stage.INITRAMFS)
-    assert looping.machine.wish == wish
+    assert looping.machine.directive == directive
     looping.reach(Stage.CONFIG)
-    assert (looping.machine.wish, looping.machine.phase) == (Wish(), Phase.INSTALLING)
+    assert (looping.machine.directive, looping.machine.phase) == (Directive(), Phase.INSTALLING)
 
 
 @pytest.mark.parametrize("intent", [Intent.BOOT, Intent.LOCAL, Intent.HOLD, Intent.IGNORE])
 def test_every_other_wish_stays(intent: Intent) -> None:
     looping = Looping()
-    looping.machine = replace(looping.machine, wish=Wish(intent, "ilu"))
+    looping.machine = replace(looping.machine, directive=Directive(intent, "ilu"))
     looping.boot(*ONE_BOOT, Stage.CONFIG)
-    assert looping.machine.wish == Wish(intent, "ilu")
+    assert looping.machine.directive == Directive(intent, "ilu")
 
 
 BOOTS = st.lists(

@@ -18,7 +18,7 @@ from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import Step, observed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, LayerName, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 A, B, C = (f"52:54:00:00:00:0{number}" for number in range(1, 4))
@@ -75,7 +75,7 @@ def test_what_one_has_not_told_the_other_did() -> None:
         furthest=Stage.NBP,
         first_seen=NOW,
         last_seen=NOW,
-        wish=Wish(Intent.HOLD, "ilu", "wait"),
+        directive=Directive(Intent.HOLD, "ilu", "wait"),
     )
     united, _ = merge(one, two, TWO)
     told = replace(two, id=ONE, macs=(A, B), generation=2, last_seen=LATER)
@@ -84,9 +84,17 @@ def test_what_one_has_not_told_the_other_did() -> None:
 
 def test_what_the_survivor_has_told_stays() -> None:
     hardware: dict[str, Any] = {"uuid": REAL, "serial": "CZ1", "product": "EliteDesk", "board": "8054"}
-    one = machine_of(A, id=ONE, assignment=PLACE, wish=Wish(Intent.LOCAL), arch=CpuArch.X86_64, **hardware)
+    one = machine_of(
+        A, id=ONE, assignment=PLACE, directive=Directive(Intent.LOCAL), arch=CpuArch.X86_64, **hardware
+    )
     two = machine_of(
-        B, id=TWO, uuid=UUID(int=9), serial="x", product="y", arch=CpuArch.I386, wish=Wish(Intent.HOLD)
+        B,
+        id=TWO,
+        uuid=UUID(int=9),
+        serial="x",
+        product="y",
+        arch=CpuArch.I386,
+        directive=Directive(Intent.HOLD),
     )
     united, _ = merge(one, two, ONE)
     assert united == replace(one, macs=(A, B), generation=3)

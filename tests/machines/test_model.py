@@ -13,7 +13,7 @@ from support.machines import machine_of
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.hardware import hardware_of, swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.states import Assignment, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
 
 A, B = "52:54:00:00:00:01", "52:54:00:00:00:02"
 REAL = UUID("03de0294-0480-0506-f806-d50700080009")
@@ -54,19 +54,21 @@ def test_a_title_is_the_name_or_the_first_card() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "passing"),
+    ("machine", "transient"),
     [
         pytest.param(machine_of(A), True, id="asked by DHCP once"),
         pytest.param(machine_of(A, furthest=Stage.IPXE_DISCOVER), True, id="iPXE asked by DHCP"),
         pytest.param(machine_of(A, furthest=Stage.FIRST_SCRIPT), False, id="came further, some time"),
         pytest.param(machine_of(A, phase=Phase.ASSIGNED), False, id="assigned"),
         pytest.param(machine_of(A, assignment=PLACE), False, id="has a name"),
-        pytest.param(machine_of(A, wish=Wish(Intent.HOLD)), False, id="somebody wants something of it"),
+        pytest.param(
+            machine_of(A, directive=Directive(Intent.HOLD)), False, id="somebody wants something of it"
+        ),
         pytest.param(machine_of(A, conflict="in doubt"), False, id="in doubt"),
     ],
 )
 def test_who_merely_passed_by(machine: Machine, passing: bool) -> None:  # noqa: FBT001
-    assert machine.passing is passing
+    assert machine.transient is passing
 
 
 @dataclass

@@ -12,11 +12,11 @@ from support.repositories import Person, bare
 from support.waiting import until
 
 from iluvatar_pxe.assets.catalogue import Catalogue
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InvalidDraftError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet, Rule
-from iluvatar_pxe.gitops.follower import Keeper
-from iluvatar_pxe.gitops.origin import FollowedHome
+from iluvatar_pxe.gitops.follower import Follower
+from iluvatar_pxe.gitops.origin import FollowedOrigin
 from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
@@ -25,8 +25,8 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import LayerName, Role
 from iluvatar_pxe.provisioning import assigner as assigner_module
 from iluvatar_pxe.provisioning.assigner import GitAssigner
-from iluvatar_pxe.provisioning.booter import Desk
-from iluvatar_pxe.provisioning.rollout import FleetOffice
+from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.rollout import Rollout
 
 FILES: dict[str, str | None] = {
     "fleet.yaml": "",
@@ -34,8 +34,8 @@ FILES: dict[str, str | None] = {
     "configs/controlplane.yaml": "a: 1\n",
     "configs/worker.yaml": "a: 1\n",
 }
-PLACE = Place(layer=LayerName.ARDA, rule="rule 1", options=Rule(layer=LayerName.ARDA))
-WORKER = Place(layer=LayerName.ARDA, name="arda-07", role=Role.WORKER, rule="rule 1")
+PLACE = PlaceRequest(layer=LayerName.ARDA, rule="rule 1", options=Rule(layer=LayerName.ARDA))
+WORKER = PlaceRequest(layer=LayerName.ARDA, name="arda-07", role=Role.WORKER, rule="rule 1")
 
 
 def mac(number: int) -> str:
@@ -51,30 +51,30 @@ class Bench:
         self.person.commit(FILES)
         self.person.push()
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
-        self.desk = Desk(Fleet(), self.inventory, Catalogue(directory), lambda _: None)
-        self.office = FleetOffice(self.desk, self.inventory)
+        self.booter = Booter(Fleet(), self.inventory, Catalogue(directory), lambda _: None)
+        self.office = Rollout(self.booter, self.inventory)
         remote = Remote(f"file://{self.central.path}", directory / "hosts")
-        home = FollowedHome(bare(directory / "followed.git"), remote, poll=poll, read_only=False)
-        self.keeper = Keeper(home, self.office)
-        self.assigner = GitAssigner(self.inventory, self.keeper)
-        self.office.bring_in = self.assigner.bring_in
+        home = FollowedOrigin(bare(directory / "followed.git"), remote, poll=poll, read_only=False)
+        self.follower = Follower(home, self.office)
+        self.assigner = GitAssigner(self.inventory, self.follower)
+        self.office.backfill = self.assigner.backfill
 
     def sees(self, number: int) -> Machine:
         return self.inventory.observe(Sighting(mac=mac(number), firmware=Firmware.UEFI_PXE), Stage.DISCOVER)
 
-    async def assign(self, number: int, place: Place = PLACE) -> Machine:
-        return await self.assigner.assign(self.sees(number).id, place, self.desk.fleet)
+    async def assign(self, number: int, place: PlaceRequest = PLACE) -> Machine:
+        return await self.assigner.assign(self.sees(number).id, place, self.booter.fleet)
 
     @property
     def roles(self) -> dict[str, str | None]:
-        return {one.name: one.file.role for one in self.desk.fleet.listed}
+        return {one.name: one.file.role for one in self.booter.fleet.listed}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run what runs in a daemon."""
-        await self.keeper.start()
+        await self.follower.start()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part.run()) for part in (self.keeper, self.office, self.assigner)]
+            tasks = [group.create_task(part.run()) for part in (self.follower, self.office, self.assigner)]
             yield
             for task in tasks:
                 task.cancel()
@@ -90,9 +90,9 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 async def test_many_at_once_get_their_places_by_one_commit(bench: Bench) -> None:
     async with bench.running():
-        before = bench.keeper.in_force
+        before = bench.follower.in_force
         machines = await asyncio.gather(*(bench.assign(number) for number in range(5)))
-        after = bench.keeper.in_force
+        after = bench.follower.in_force
     assert before
     assert after
     assert sorted(one.title for one in machines) == [f"arda-0{number}" for number in range(1, 6)]
@@ -125,7 +125,7 @@ async def test_what_its_rule_says_of_how_it_boots_is_brought_in_with_it(bench: B
     await bench.inventory.assign(bench.sees(1).id, place, Fleet())
     async with bench.running():
         await until(lambda: bench.roles)
-    (listed,) = bench.desk.fleet.listed
+    (listed,) = bench.booter.fleet.listed
     assert (listed.file.chain, listed.file.local) == ("local", "exit")
 
 
@@ -135,11 +135,11 @@ async def test_a_home_that_is_back_is_noticed_when_a_machine_asks(tmp_path: Path
     await bench.inventory.open()
     async with bench.running():
         away = bench.central.path.rename(tmp_path / "away.git")
-        bench.keeper.wake()
-        await until(lambda: bench.assigner.hindrance)
+        bench.follower.wake()
+        await until(lambda: bench.assigner.blocked_by)
         away.rename(bench.central.path)
-        bench.assigner.urge()
-        await until(lambda: not bench.assigner.hindrance)
+        bench.assigner.retry_now()
+        await until(lambda: not bench.assigner.blocked_by)
     await bench.inventory.close()
 
 
@@ -147,7 +147,7 @@ async def test_what_could_not_be_brought_in_is_tried_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assigner_module, "AGAIN_SECONDS", 0.2)
-    await bench.keeper.start()
+    await bench.follower.start()
     hook = bench.central.path / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexit 1\n")
@@ -186,7 +186,7 @@ async def test_a_machine_whose_file_is_removed_loses_its_name(bench: Bench) -> N
 
 
 async def test_one_that_cannot_be_committed_does_not_spoil_the_others(bench: Bench) -> None:
-    lost = Place(
+    lost = PlaceRequest(
         layer=LayerName.ARDA,
         rule="rule 2",
         options=Rule.model_validate({"layer": "arda", "config": "configs/none.yaml"}),
@@ -211,19 +211,19 @@ async def test_a_machine_of_two_files_is_refused_and_says_why(bench: Bench) -> N
             }
         )
         bench.person.push()
-        await until(lambda: len(bench.desk.fleet.listed) == 2)
+        await until(lambda: len(bench.booter.fleet.listed) == 2)
         known = bench.inventory.snapshot.machine(mac(1))
         assert known
         with pytest.raises(OperationError, match="list cards of one machine"):
-            await bench.assigner.assign(known.id, PLACE, bench.desk.fleet)
+            await bench.assigner.assign(known.id, PLACE, bench.booter.fleet)
 
 
 async def test_while_the_home_is_away_there_is_a_hindrance(bench: Bench, tmp_path: Path) -> None:
     async with bench.running():
         away = bench.central.path.rename(tmp_path / "away.git")
-        await until(lambda: bench.assigner.hindrance)
+        await until(lambda: bench.assigner.blocked_by)
         with pytest.raises(RepositoryError, match="cannot be fetched"):
             await bench.assign(1)
         away.rename(bench.central.path)
-        await until(lambda: not bench.assigner.hindrance)
+        await until(lambda: not bench.assigner.blocked_by)
         assert (await bench.assign(1)).title == "arda-01"

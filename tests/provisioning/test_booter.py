@@ -15,7 +15,7 @@ from iluvatar_pxe.inventory.database.read_only import last_boots
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.booter import Booter
 
 NOBODY: dict[IPv4Address, str] = {}
 """A neighbour table."""
@@ -30,8 +30,8 @@ def inventory(tmp_path: Path) -> Inventory:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, inventory: Inventory) -> Desk:
-    return Desk(fleet_of(("named", MAC, "chain: hold\n")), inventory, Catalogue(tmp_path), NOBODY.get)
+def booter(tmp_path: Path, inventory: Inventory) -> Booter:
+    return Booter(fleet_of(("named", MAC, "chain: hold\n")), inventory, Catalogue(tmp_path), NOBODY.get)
 
 
 @pytest.fixture
@@ -40,27 +40,27 @@ def log() -> Iterator[list[EventDict]]:
         yield lines
 
 
-def test_a_held_machine_that_asks_for_weeks_is_logged_once(desk: Desk, log: list[EventDict]) -> None:
+def test_a_held_machine_that_asks_for_weeks_is_logged_once(booter: Booter, log: list[EventDict]) -> None:
     ids: set[UUID] = set()
     for _ in range(1000):
-        desk.record(IPXE, Stage.FIRST_SCRIPT, "boot.ipxe")
-        ids.add(desk.record(IPXE, Stage.SCRIPT, "hold").id)
+        booter.record(IPXE, Stage.FIRST_SCRIPT, "boot.ipxe")
+        ids.add(booter.record(IPXE, Stage.SCRIPT, "hold").id)
     assert [line["stage"] for line in log] == ["first-script", "script"]
     assert {line["machine"] for line in log} == {"named"}
     assert len(ids) == 1
 
 
-def test_another_answer_is_news(desk: Desk, log: list[EventDict]) -> None:
+def test_another_answer_is_news(booter: Booter, log: list[EventDict]) -> None:
     for served in ("hold", "hold", "talos", "hold"):
-        desk.record(IPXE, Stage.SCRIPT, served)
+        booter.record(IPXE, Stage.SCRIPT, served)
     assert [line["served"] for line in log] == ["hold", "talos"]
 
 
-def test_firmware_that_repeats_itself_is_logged_once_a_boot(desk: Desk, log: list[EventDict]) -> None:
+def test_firmware_that_repeats_itself_is_logged_once_a_boot(booter: Booter, log: list[EventDict]) -> None:
     for _ in range(2):
         for _ in range(4):
-            desk.record(FIRMWARE, Stage.DISCOVER, "ipxe/snponly.efi")
-        desk.record(FIRMWARE, Stage.NBP, "ipxe/snponly.efi")
+            booter.record(FIRMWARE, Stage.DISCOVER, "ipxe/snponly.efi")
+        booter.record(FIRMWARE, Stage.NBP, "ipxe/snponly.efi")
     assert [(line["boot"], line["stage"]) for line in log] == [
         (1, "discover"),
         (1, "nbp"),
@@ -69,19 +69,19 @@ def test_firmware_that_repeats_itself_is_logged_once_a_boot(desk: Desk, log: lis
     ]
 
 
-def test_a_file_that_is_fetched_again_is_news(desk: Desk, log: list[EventDict]) -> None:
+def test_a_file_that_is_fetched_again_is_news(booter: Booter, log: list[EventDict]) -> None:
     for _ in range(2):
-        desk.record(IPXE, Stage.KERNEL, "kernel", size=5, milliseconds=1.25)
+        booter.record(IPXE, Stage.KERNEL, "kernel", size=5, milliseconds=1.25)
     assert [(line["bytes"], line["ms"]) for line in log] == [(5, 1.2), (5, 1.2)]
 
 
 async def test_what_is_asked_in_anothers_name_is_on_record_once_a_boot(
-    desk: Desk, inventory: Inventory, log: list[EventDict], tmp_path: Path
+    booter: Booter, inventory: Inventory, log: list[EventDict], tmp_path: Path
 ) -> None:
     await inventory.open()
-    machine = desk.record(IPXE, Stage.IPXE_DISCOVER, "boot.ipxe")
+    machine = booter.record(IPXE, Stage.IPXE_DISCOVER, "boot.ipxe")
     for _ in range(100):
-        desk.distrust(machine, IPv4Address("10.0.0.9"), "/ipxe", "it is another's")
+        booter.distrust(machine, IPv4Address("10.0.0.9"), "/ipxe", "it is another's")
     await inventory.close()
     (boot,) = last_boots(f"sqlite:///{tmp_path / 'inventory.db'}", machine.id)
     assert [event.detail for event in boot.events if event.stage is Happening.UNTRUSTED] == [
@@ -90,8 +90,8 @@ async def test_what_is_asked_in_anothers_name_is_on_record_once_a_boot(
     assert [line["event"] for line in log].count("untrusted") == 1
 
 
-def test_a_flood_of_invented_machines_is_no_flood_of_log(desk: Desk, log: list[EventDict]) -> None:
+def test_a_flood_of_invented_machines_is_no_flood_of_log(booter: Booter, log: list[EventDict]) -> None:
     for number in range(500):
         mac = f"52:54:01:00:{number // 256:02x}:{number % 256:02x}"
-        desk.record(Sighting(mac=mac, firmware=Firmware.UEFI_PXE), Stage.DISCOVER, "ipxe/snponly.efi")
+        booter.record(Sighting(mac=mac, firmware=Firmware.UEFI_PXE), Stage.DISCOVER, "ipxe/snponly.efi")
     assert len(log) < 100

@@ -23,9 +23,9 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.raspberry_pi import Generation
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning import booter, pis
-from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.pis import PiFiles
-from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalDesk
+from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalBooter
 from iluvatar_pxe.servers.tftp.files import TftpFiles
 from iluvatar_pxe.servers.tftp.server import TransferReport
 from iluvatar_pxe.wire.dhcp import DhcpMessage
@@ -41,10 +41,10 @@ LISTED = fleet_of(("varda", MAC, "layer: ainur\nrole: agent\n"), ainur=LAYER)
 
 @dataclass
 class Bench:
-    """A desk with an image, and a neighbour table of the test's."""
+    """A booter with an image, and a neighbour table of the test's."""
 
     directory: Path
-    desk: Desk
+    booter: Booter
     inventory: Inventory
     neighbours: dict[IPv4Address, str]
     asked: list[str]
@@ -54,7 +54,7 @@ class Bench:
         """Let a Pi ask by DHCP, and be at an address."""
         sighting = replace(from_dhcp(request), from_nowhere=True)
         self.neighbours[address] = sighting.mac
-        return self.desk.record(sighting, Stage.DISCOVER, "")
+        return self.booter.record(sighting, Stage.DISCOVER, "")
 
     async def get(self, name: str, address: IPv4Address = HERE) -> bytes | None:
         """Return the file of that name, None for ERROR 1; a file that came counts as fetched."""
@@ -96,9 +96,9 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     await inventory.open()
     neighbours: dict[IPv4Address, str] = {}
     asked: list[str] = []
-    desk = Desk(LISTED, inventory, catalogue, neighbours.get)
+    booter = Booter(LISTED, inventory, catalogue, neighbours.get)
     yield Bench(
-        tmp_path, desk, inventory, neighbours, asked, TftpFiles(desk, 8080, PiFiles(desk, asked.append))
+        tmp_path, booter, inventory, neighbours, asked, TftpFiles(booter, 8080, PiFiles(booter, asked.append))
     )
     await inventory.close()
 
@@ -149,7 +149,7 @@ async def test_nobody_else_gets_them(bench: Bench) -> None:
 
 
 async def test_a_boot_roms_serial_number_is_learnt_from_its_prefix(bench: Bench) -> None:
-    bench.desk.adopt(fleet_of(("varda", MACS[PI3], "layer: ainur\nrole: agent\n"), ainur=LAYER))
+    bench.booter.adopt(fleet_of(("varda", MACS[PI3], "layer: ainur\nrole: agent\n"), ainur=LAYER))
     bench.boots(pi_discover(MACS[PI3], ROM_ID))
     assert await bench.get("bootcode.bin") == b"bootcode.bin"
     assert bench.machine.serial == ""
@@ -196,7 +196,7 @@ async def boot(bench: Bench, *files: str) -> Phase:
 
 
 async def test_a_pi_that_comes_further_is_not_taken_to_go_round_in_circles(bench: Bench) -> None:
-    bench.desk.adopt(fleet_of(fleet=f"maxAttempts: 2\n{RULE}", ainur=LAYER))
+    bench.booter.adopt(fleet_of(fleet=f"maxAttempts: 2\n{RULE}", ainur=LAYER))
     fetched = ("config.txt", "vmlinuz", "initrd.img")
     phases = [await boot(bench, *files) for files in (fetched[:1], fetched[:2], fetched, fetched[:1], ())]
     assert phases == [Phase.BOOTING] * 4 + [Phase.FAILED]
@@ -204,7 +204,7 @@ async def test_a_pi_that_comes_further_is_not_taken_to_go_round_in_circles(bench
 
 
 async def test_a_new_pi_is_given_its_place_when_it_asks_for_its_files(bench: Bench) -> None:
-    bench.desk.adopt(OPEN)
+    bench.booter.adopt(OPEN)
     bench.boots(pi(PI4))
     assert bench.machine.assignment is None
     assert await bench.get(f"{SERIAL}/start4.elf") == b"start4.elf"
@@ -217,7 +217,7 @@ async def test_a_place_that_cannot_be_given_soon_is_error_1_and_given_meanwhile(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pis, "ASSIGN_SECONDS", 0)
-    bench.desk.adopt(OPEN)
+    bench.booter.adopt(OPEN)
     bench.boots(pi(PI4))
     assert await bench.get("start4.elf") is None
     await until(lambda: bench.machine.assignment)  # that goes on
@@ -225,7 +225,7 @@ async def test_a_place_that_cannot_be_given_soon_is_error_1_and_given_meanwhile(
 
 
 async def test_a_pi_that_waits_for_a_window_stands_before_the_door(bench: Bench) -> None:
-    bench.desk.adopt(OPEN)
+    bench.booter.adopt(OPEN)
     await bench.inventory.close_window("anna")
     bench.boots(pi(PI4))
     assert await bench.get("start4.elf") is None
@@ -235,7 +235,7 @@ async def test_a_pi_that_waits_for_a_window_stands_before_the_door(bench: Bench)
 
 
 async def test_who_asks_in_anothers_name_is_given_no_place(bench: Bench) -> None:
-    bench.desk.adopt(OPEN)
+    bench.booter.adopt(OPEN)
     bench.boots(pi(PI4))
     bench.neighbours[HERE] = MACS[PI5]  # of which no DHCP was seen
     assert await bench.get("start4.elf") is None
@@ -245,9 +245,9 @@ async def test_who_asks_in_anothers_name_is_given_no_place(bench: Bench) -> None
 
 
 async def test_a_simulated_pi_is_served_without_a_name_and_without_a_trace(bench: Bench) -> None:
-    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory, lambda _: True)
-    bench.desk.adopt(OPEN)
-    bench.desk.rehearsal.record(from_dhcp(pi(PI4)), Stage.DISCOVER, "")
+    bench.booter.rehearsal = RehearsalBooter(bench.booter, bench.inventory, lambda _: True)
+    bench.booter.adopt(OPEN)
+    bench.booter.rehearsal.record(from_dhcp(pi(PI4)), Stage.DISCOVER, "")
     assert await bench.get(f"{SERIAL}/start4.elf") == b"start4.elf"
     assert await bench.get("start4.elf") is None  # who that is cannot be told
     assert len(bench.inventory.snapshot.by_id) == 0
@@ -257,11 +257,11 @@ async def test_a_simulated_pi_is_not_the_real_one_whose_host_it_runs_on(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secretive = fleet_of(fleet=RULE, ainur=f"{LAYER}kernelArgs: [k3s.token=HUSH]\n")
-    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory, lambda _: True)
-    bench.desk.adopt(secretive)
+    bench.booter.rehearsal = RehearsalBooter(bench.booter, bench.inventory, lambda _: True)
+    bench.booter.adopt(secretive)
     bench.boots(pi(PI4))
     played = pi_discover(MACS[PI5], b"\0" + bytes.fromhex(OTHER_SERIAL)[::-1] * 4)
-    bench.desk.rehearsal.record(replace(from_dhcp(played), address=HERE), Stage.DISCOVER, "")
+    bench.booter.rehearsal.record(replace(from_dhcp(played), address=HERE), Stage.DISCOVER, "")
     monkeypatch.setattr(booter, "FIRMWARE_SECONDS", -1.0)  # long ago
     cmdline = await bench.get(f"{OTHER_SERIAL}/cmdline.txt")
     assert cmdline
@@ -277,9 +277,9 @@ async def test_a_simulated_pi_on_another_host_is_told_nothing_of_the_fleet(bench
     secretive = fleet_of(
         fleet=RULE, ainur=f"{LAYER}kernelArgs: [wifi.psk=HUSH]\nconfigTxt: [dtparam=HUSH, program_pin=4711]\n"
     )
-    bench.desk.rehearsal = RehearsalDesk(bench.desk, bench.inventory, lambda _: False)
-    bench.desk.adopt(secretive)
-    bench.desk.rehearsal.record(from_dhcp(pi(PI4)), Stage.DISCOVER, "")
+    bench.booter.rehearsal = RehearsalBooter(bench.booter, bench.inventory, lambda _: False)
+    bench.booter.adopt(secretive)
+    bench.booter.rehearsal.record(from_dhcp(pi(PI4)), Stage.DISCOVER, "")
     config = await bench.get(f"{SERIAL}/config.txt") or b""
     cmdline = await bench.get(f"{SERIAL}/cmdline.txt") or b""
     for text in (config, cmdline):
@@ -295,7 +295,7 @@ def declining(intent: str) -> Fleet:
 
 @pytest.mark.parametrize("intent", ["local", "hold"])
 async def test_a_provisioned_pi_is_declined_and_its_tries_are_one_boot(bench: Bench, intent: str) -> None:
-    bench.desk.adopt(declining(intent))
+    bench.booter.adopt(declining(intent))
     for _ in range(5):
         bench.boots(pi(PI4))
         for file in ("start4.elf", "start.elf", "config.txt"):

@@ -11,7 +11,7 @@ from iluvatar_pxe.inventory.sandbox import MOST_MACHINES
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalDesk
+from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalBooter
 
 AGENT = "iPXE/1.21.1 iluvatar-simulate"
 MAC, LISTED = "02:00:00:00:00:01", "52:54:00:77:00:01"
@@ -61,7 +61,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         for name in (KERNEL, INITRAMFS):
             server.put(name, b"boot file")
         server.call(server.inventory.open())
-        server.desk.rehearsal = RehearsalDesk(server.desk, server.inventory, CLIENT.__eq__)
+        server.booter.rehearsal = RehearsalBooter(server.booter, server.inventory, CLIENT.__eq__)
         yield server
         server.call(server.inventory.close())
 
@@ -197,7 +197,7 @@ def test_a_key_during_the_countdown_changes_nothing(served: Web) -> None:
 
 
 def test_who_invents_more_machines_than_are_remembered_pushes_out_their_oldest(served: Web) -> None:
-    rehearsal = served.desk.rehearsal
+    rehearsal = served.booter.rehearsal
     assert rehearsal
     for number in range(MOST_MACHINES + 5):
         mac = f"02:00:01:00:{number // 256:02x}:{number % 256:02x}"

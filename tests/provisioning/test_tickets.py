@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import ServerError
-from iluvatar_pxe.provisioning.tickets import KEY_OCTETS, LIFETIME, Claim, TicketOffice, load_key, mask
+from iluvatar_pxe.provisioning.tickets import KEY_OCTETS, LIFETIME, Claim, Tickets, load_key, mask
 
 KEY = bytes(range(KEY_OCTETS))
 ONE = Claim(UUID(int=1), 1)
@@ -27,8 +27,8 @@ class Clock:
         return self.now
 
 
-def office(clock: Clock | None = None, key: bytes = KEY) -> TicketOffice:
-    return TicketOffice(key, clock or Clock())
+def office(clock: Clock | None = None, key: bytes = KEY) -> Tickets:
+    return Tickets(key, clock or Clock())
 
 
 def test_a_ticket_says_what_it_was_minted_for() -> None:

@@ -199,7 +199,7 @@ async def test_without_a_free_descriptor_it_is_crowded(tmp_path: Path) -> None:
             assert await check.problem(PATIENCE) is None
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        assert check.hindrance is None
+        assert check.blocked_by is None
 
 
 async def test_a_dead_part_starves_the_watchdog(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class Person:
 
 
 class Listener:
-    """An audience that remembers what it was told."""
+    """A listener that remembers what it was told."""
 
     def __init__(self) -> None:
         self.adopted: list[tuple[Fleet, Commit | None, bool]] = []

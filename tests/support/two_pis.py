@@ -90,7 +90,7 @@ class Pi:
 
 
 class TwoPis:
-    """``home`` hosts the fleet, ``other`` follows it."""
+    """``origin`` hosts the fleet, ``other`` follows it."""
 
     def __init__(self, namespace: Namespace, files: Mapping[str, str]) -> None:
         self.namespace = namespace

@@ -22,8 +22,8 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.provisioning.booter import Desk
-from iluvatar_pxe.provisioning.tickets import TicketOffice
+from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.servers.http.connections import LIMITS, Limits
 from iluvatar_pxe.servers.http.server import HttpServer
 from iluvatar_pxe.settings.model import HttpSettings
@@ -66,13 +66,13 @@ class Web:
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
         self.neighbours: dict[IPv4Address, str] = {}
         """Stands in for the kernel's neighbour table, which has no loopback in it."""
-        self.desk = Desk(fleet, self.inventory, self.catalogue, self.neighbours.get)
-        self.tickets = TicketOffice(b"k" * 32, lambda: self.now)
+        self.booter = Booter(fleet, self.inventory, self.catalogue, self.neighbours.get)
+        self.tickets = Tickets(b"k" * 32, lambda: self.now)
         checks = {name: partial(self.problems.get, name) for name in self.problems}
         health = Health(parts=checks, programs=lambda: {"bios-x86_64": None})
         self.certificates = Certificates.load(settings, directory / "tls")
         self._make = partial(
-            HttpServer, settings, self.desk, self.tickets, health, self.certificates, **options
+            HttpServer, settings, self.booter, self.tickets, health, self.certificates, **options
         )
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._note_failure)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.netlink import (
     KNOWN,
-    Answer,
     Neighbour,
+    NeighbourAnswer,
     NeighbourState,
     decode_answer,
     encode_question,
@@ -69,18 +69,20 @@ def neighbour(*attributes: bytes, state: int = NeighbourState.REACHABLE, family:
     ("data", "answer"),
     [
         pytest.param(
-            PERMANENT, Answer(1, Neighbour(ADDRESS, 3, NeighbourState.PERMANENT, MAC)), id="permanent"
+            PERMANENT,
+            NeighbourAnswer(1, Neighbour(ADDRESS, 3, NeighbourState.PERMANENT, MAC)),
+            id="permanent",
         ),
         pytest.param(
             FAILED,
-            Answer(2, Neighbour(IPv4Address("10.9.0.202"), 3, NeighbourState.FAILED, b"")),
+            NeighbourAnswer(2, Neighbour(IPv4Address("10.9.0.202"), 3, NeighbourState.FAILED, b"")),
             id="failed: no link address",
         ),
-        pytest.param(NO_ENTRY, Answer(4, errno=2), id="not in the table"),
-        pytest.param(NO_INTERFACE, Answer(3, errno=19), id="no such interface, request cut off"),
+        pytest.param(NO_ENTRY, NeighbourAnswer(4, errno=2), id="not in the table"),
+        pytest.param(NO_INTERFACE, NeighbourAnswer(3, errno=19), id="no such interface, request cut off"),
     ],
 )
-def test_what_the_kernel_answers(data: bytes, answer: Answer) -> None:
+def test_what_the_kernel_answers(data: bytes, answer: NeighbourAnswer) -> None:
     assert decode_answer(data) == answer
 
 
@@ -101,7 +103,7 @@ def test_the_states_in_which_a_neighbour_is_known(state: NeighbourState) -> None
     unsure = {NeighbourState.INCOMPLETE, NeighbourState.FAILED, NeighbourState.NOARP}
     assert bool(state & KNOWN) == (state not in unsure)
     answer = decode_answer(neighbour(attribute(1, ADDRESS.packed), attribute(2, MAC), state=state))
-    assert answer == Answer(7, Neighbour(ADDRESS, 3, state, MAC))
+    assert answer == NeighbourAnswer(7, Neighbour(ADDRESS, 3, state, MAC))
 
 
 @pytest.mark.parametrize(
@@ -167,6 +169,6 @@ def test_every_question_is_made_of_what_it_asks(address: IPv4Address, interface:
     """An answer has the question's layout, so the question, with the answer's type, reads as one."""
     question = bytearray(encode_question(address, interface, sequence))
     question[4:6] = struct.pack("=H", 28)
-    assert decode_answer(bytes(question)) == Answer(
+    assert decode_answer(bytes(question)) == NeighbourAnswer(
         sequence, Neighbour(address, interface, NeighbourState(0), b"")
     )

@@ -9,7 +9,7 @@ from iluvatar_pxe.boot.preview.summary import Foresight, Outlook, changes, keys_
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.states import Intent, LayerName, Role, Wish
+from iluvatar_pxe.machines.states import Directive, Intent, LayerName, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _text(subject: _Subject, name: str, before: Foresight, after: Foresight) -> 
     waiting, moved = ([text for text, waits in moves if waits is want] for want in (True, False))
     at_once = [*_listing(subject), *moved, *_declared(subject), *changes(was, will)]
     if machine and stays and old and new and old.file != new.file:
-        again = replace(machine, wish=Wish(Intent.REINSTALL))
+        again = replace(machine, directive=Directive(Intent.REINSTALL))
         installs = changes(before.of(again, old), after.of(again, new), but_for=BootLocal)
         waiting += [one for one in installs if one not in at_once]
     first = [f"{', '.join(waiting)}; takes effect after machines reinstall {name}"] if waiting else []

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from iluvatar_pxe.boot.assign import Taken, assignment_for
+from iluvatar_pxe.boot.assign import Reservation, assignment_for
 from iluvatar_pxe.boot.chains.talos import asset_names
 from iluvatar_pxe.boot.decide import Context, Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown
@@ -87,10 +87,10 @@ def _with_sighted(
     return snapshot.with_machine(replace(machine, firmware=firmware, arch=arch, assignment=given))
 
 
-def _taken(snapshot: Snapshot, sighting: Sighting) -> list[Taken]:
+def _taken(snapshot: Snapshot, sighting: Sighting) -> list[Reservation]:
     """Return the places of all other machines."""
     return [
-        Taken(name=one.name, layer=one.layer, role=one.role, machine_id=machine.id)
+        Reservation(name=one.name, layer=one.layer, role=one.role, machine_id=machine.id)
         for machine in snapshot.by_id.values()
         if (one := machine.assignment) and sighting.mac not in machine.macs
     ]

@@ -15,7 +15,7 @@ from iluvatar_pxe.cli.fleet.repositories import secure_url
 from iluvatar_pxe.cli.options import ConfigOption, settings_for
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import RepositoryError, SealError, UsageError
-from iluvatar_pxe.gitops.origin import Home, HostedHome
+from iluvatar_pxe.gitops.origin import HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.publish import publish
 from iluvatar_pxe.gitops.repository.remote import Remote
@@ -109,38 +109,38 @@ def argocd(
 
 
 async def _init(settings: Settings, source: str | None) -> FirstKeys:
-    home = await _home(settings)
+    origin = await _origin(settings)
     if source is not None:
-        if not isinstance(home, HostedHome):
+        if not isinstance(origin, HostedOrigin):
             raise UsageError(
                 "[fleet] source: is a repository elsewhere already; --from is for one that is hosted here"
             )
         place = source if is_git_url(source) else str(Path(source).absolute())  # noqa: ASYNC240 - asks no disk
-        await take_over(home.repository, Remote.of(place, settings.fleet, settings.state_directory))
-    return await make_first_keys(settings, home, shown=True)
+        await take_over(origin.repository, Remote.of(place, settings.fleet, settings.state_directory))
+    return await make_first_keys(settings, origin, shown=True)
 
 
 async def _recover(settings: Settings, text: str, name: str) -> tuple[str, ...]:
     owner = key_of(text, name)
-    home = await _home(settings)
+    origin = await _origin(settings)
     own = await asyncio.to_thread(daemon_key, settings.state_directory / KEY_FILE)
     enlisting = await enlisting_of(settings)
-    revision = await publish(home, lambda newest: recovery(newest, enlisting, own, owner))
+    revision = await publish(origin, lambda newest: recovery(newest, enlisting, own, owner))
     return tuple(path for path in revision.tree.texts if path.endswith(SEALED))
 
 
-async def _home(settings: Settings) -> Home:
+async def _origin(settings: Settings) -> Origin:
     state = settings.state_directory
     try:
         await asyncio.to_thread(state.mkdir, mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise RepositoryError(f"{state}: cannot be created: {error.strerror}; try it with sudo") from error
-    home = await prepare(settings)
-    if home is None:
+    origin = await prepare(settings)
+    if origin is None:
         raise UsageError(
             f"[fleet] source: {settings.fleet.source} is a plain directory, which is in no repository"
         )
-    return home
+    return origin
 
 
 def _text(file: Path) -> str:

@@ -34,7 +34,7 @@ def list_machines(
     view = View.read(settings_for(config))
     machines = [describe(one, view.fleet) for one in view.snapshot.by_id.values()]
     if as_json:
-        shown = [one for one in machines if every or not one["passing"]]
+        shown = [one for one in machines if every or not one["transient"]]
         say_json(sorted(shown, key=order))
     else:
         say(machine_lines(machines, datetime.now(UTC), terminal_width(), every=every))

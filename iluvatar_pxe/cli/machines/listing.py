@@ -24,7 +24,7 @@ def machine_lines(
     machines: Sequence[Data], now: datetime, width: int | None, *, every: bool
 ) -> Iterator[str]:
     """Lay out machines by name, then by MAC; unless ``every``, those that only passed by are one line at the end."""
-    shown = [one for one in machines if every or not one["passing"]]
+    shown = [one for one in machines if every or not one["transient"]]
     if shown:
         narrow = width is not None and width < _WIDE
         groups = _COLUMNS if narrow else tuple((heading,) for group in _COLUMNS for heading in group)

@@ -45,7 +45,7 @@ def _machine(case: Case, asker: Asker) -> Data:
         "seen": machine is not None,
         "boots": machine.generation if machine else 0,
         "phase": machine.phase.value if machine else None,
-        "intent": machine.wish.intent.value if machine else None,
+        "intent": machine.directive.intent.value if machine else None,
         "manufacturer": asker.manufacturer or None,
         "product": asker.product or None,
         "serial": asker.serial or None,

@@ -22,7 +22,7 @@ def secrets_path(name: str) -> str:
 
 
 def found(revision: Revision, name: str, cluster: ClusterFile, sealed: bytes) -> Changes:
-    """Return the commit that founds a cluster, for ``Keeper.commit``; raises OperationError where that was done.
+    """Return the commit that founds a cluster, for ``Follower.commit``; raises OperationError where that was done.
 
     ``sealed`` are its secrets. Who loses the race for the push is refused when it draws again.
     """

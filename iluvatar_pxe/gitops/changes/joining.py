@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from iluvatar_pxe.boot.assign import Place, Taken, assignment_for
+from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match
 from iluvatar_pxe.gitops.changes.machine_file import machine_path, new_machine_file, with_role
 from iluvatar_pxe.gitops.repository.bare import Changes
@@ -19,7 +19,7 @@ class Joining:
     """A machine that is to have a place, as it is known now."""
 
     machine: Machine
-    place: Place
+    place: PlaceRequest
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Draft:
     """
 
     revision: Revision
-    taken: Sequence[Taken]
+    taken: Sequence[Reservation]
     """Names that are nobody's and stay taken, and those of machines that no file lists."""
     now: datetime
     fleet: Fleet = field(init=False)
@@ -67,7 +67,7 @@ class Draft:
         else:
             self._write_file(machine, place)
 
-    def _give_role(self, machine: Machine, listed: ListedMachine, place: Place) -> None:
+    def _give_role(self, machine: Machine, listed: ListedMachine, place: PlaceRequest) -> None:
         if listed.file.role is not None:
             return
         wanted = replace(place, layer=listed.file.layer, name=listed.name)
@@ -84,7 +84,7 @@ class Draft:
         others = tuple(one for one in self.fleet.listed if one.name != listed.name)
         self.fleet = replace(self.fleet, listed=(*others, ListedMachine(listed.name, file)))
 
-    def _write_file(self, machine: Machine, place: Place) -> None:
+    def _write_file(self, machine: Machine, place: PlaceRequest) -> None:
         given = assignment_for(place, self.fleet, self._others(machine), self.now)
         by_hardware = self._is_told_apart(machine)
         self.files[machine_path(given.name)] = new_machine_file(
@@ -107,14 +107,16 @@ class Draft:
         }
         return machine.serial not in serials
 
-    def _others(self, machine: Machine) -> list[Taken]:
+    def _others(self, machine: Machine) -> list[Reservation]:
         return [one for one in self.taken if one.machine_id != machine.id]
 
 
-def taken_names(machines: Iterable[Machine], fleet: Fleet, retired: Sequence[Taken]) -> list[Taken]:
+def taken_names(
+    machines: Iterable[Machine], fleet: Fleet, retired: Sequence[Reservation]
+) -> list[Reservation]:
     """Return the names that a fleet's files do not show: of machines that none lists, and those that stay taken."""
     unlisted = [
-        Taken(name=given.name, layer=given.layer, role=given.role, machine_id=one.id)
+        Reservation(name=given.name, layer=given.layer, role=given.role, machine_id=one.id)
         for one in machines
         if (given := one.assignment) and not fleet.machines(one.macs, one.serial, one.uuid)
     ]

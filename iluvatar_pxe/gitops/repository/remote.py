@@ -14,7 +14,7 @@ NETWORK_SECONDS = 120.0
 MEMORY = 1 << 30
 """Address space of each process that talks to a remote, which may lie without end."""
 PUSH_SECONDS = 60.0
-"""How long one commit may take to arrive, with the check at its home."""
+"""How long one commit may take to arrive, with the check at its origin."""
 _FILE_VARIABLE = "ILUVATAR_CREDENTIAL_FILE"
 _HELPER = f"""!f() {{ test "$1" = get && printf 'username=iluvatar\\npassword=%s\\n' "$(cat "${_FILE_VARIABLE}")"; }}; f"""
 """A credential helper (gitcredentials(7)): the token goes from its file to git by a pipe, and into no argument."""

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select, update
 
-from iluvatar_pxe.boot.assign import Place, Taken, assignment_for
+from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database import tables
@@ -32,7 +32,7 @@ class Request:
 
     machine_id: UUID
     generation: int
-    place: Place
+    place: PlaceRequest
     fleet: Fleet
     now: datetime
 
@@ -58,7 +58,7 @@ def assign(connection: Connection, request: Request, path: Path, server_id: str)
     return assignment
 
 
-def read_retired(connection: Connection, path: Path) -> list[Taken]:
+def read_retired(connection: Connection, path: Path) -> list[Reservation]:
     """Return the assignments that are nobody's; raises InventoryError."""
     given = tables.assignments
     rows = connection.execute(select(given).where(given.c.machine_id.is_(None))).mappings()
@@ -77,8 +77,8 @@ def told(assignment: Assignment) -> str:
     return f"{assignment.name}, {assignment.role}"
 
 
-def _taken(row: Mapping[str, Any]) -> Taken:
-    return Taken(
+def _taken(row: Mapping[str, Any]) -> Reservation:
+    return Reservation(
         name=row["name"],
         layer=LayerName(row["layer"]),
         role=Role(row["role"]),
@@ -86,26 +86,26 @@ def _taken(row: Mapping[str, Any]) -> Taken:
     )
 
 
-def _satisfies(current: Assignment, place: Place) -> bool:
+def _satisfies(current: Assignment, place: PlaceRequest) -> bool:
     same_name, same_role = place.name in {None, current.name}, place.role in {None, current.role}
     return current.layer is place.layer and same_name and same_role
 
 
-def _filled(place: Place, current: Assignment | None) -> Place:
+def _filled(place: PlaceRequest, current: Assignment | None) -> PlaceRequest:
     """What a place leaves open stays as it is, within one layer."""
     if current is None or current.layer is not place.layer:
         return place
     return replace(place, name=place.name or current.name, role=place.role or current.role)
 
 
-def _left(current: Assignment | None, place: Place) -> list[Taken]:
+def _left(current: Assignment | None, place: PlaceRequest) -> list[Reservation]:
     """Return the name that the machine leaves behind, if it leaves one."""
     if current is None or (current.layer, current.name) == (place.layer, place.name):
         return []
-    return [Taken(name=current.name, layer=current.layer, role=current.role, machine_id=None)]
+    return [Reservation(name=current.name, layer=current.layer, role=current.role, machine_id=None)]
 
 
-def _refuse_double(connection: Connection, given: Assignment, others: list[Taken], path: Path) -> None:
+def _refuse_double(connection: Connection, given: Assignment, others: list[Reservation], path: Path) -> None:
     holder = next(
         (one.machine_id for one in others if (one.layer, one.name) == (given.layer, given.name)), None
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database.assign import Request, assign
@@ -18,7 +18,7 @@ from iluvatar_pxe.machines.states import Assignment
 @dataclass(slots=True, eq=False)
 class _Waiting:
     known: Machine
-    place: Place
+    place: PlaceRequest
     fleet: Fleet
     outcome: Machine | InventoryError | None = None
 
@@ -32,7 +32,7 @@ class Assignments:
         self._recorder = recorder
         self._waiting: list[_Waiting] = []
 
-    async def assign(self, known: Machine, place: Place, fleet: Fleet) -> Machine:
+    async def assign(self, known: Machine, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine what ``place`` says, and return it; raises InventoryError. See ``assigner.assign``."""
         own = _Waiting(known, place, fleet)
         self._waiting.append(own)

@@ -10,7 +10,7 @@ from iluvatar_pxe.inventory.window import SavedWindow
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, LayerName, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 Row = dict[str, Any]
@@ -34,9 +34,9 @@ def machine_row(machine: Machine) -> Row:
         "furthest": machine.furthest.label,
         "board": storable(machine.board),
         "phase": machine.phase.value,
-        "intent": machine.wish.intent.value,
-        "intent_by": storable(machine.wish.by),
-        "intent_why": storable(machine.wish.why),
+        "intent": machine.directive.intent.value,
+        "intent_by": storable(machine.directive.by),
+        "intent_why": storable(machine.directive.why),
         "conflict": storable(machine.conflict),
         "claimed": " ".join(machine.claimed),
         "apart": " ".join(machine.apart),
@@ -144,7 +144,7 @@ def machine_of(row: Mapping[str, Any], macs: Sequence[str], assignment: Assignme
         first_seen=moment_of(row["first_seen"]),
         last_seen=moment_of(row["last_seen"]),
         phase=Phase(row["phase"]),
-        wish=Wish(Intent(row["intent"]), row["intent_by"], row["intent_why"]),
+        directive=Directive(Intent(row["intent"]), row["intent_by"], row["intent_why"]),
         assignment=assignment,
         attempts=_attempts_of(row),
         conflict=row["conflict"],

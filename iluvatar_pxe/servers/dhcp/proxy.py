@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.boot.plan import Answer, Ignore, Plan
+from iluvatar_pxe.boot.plan import BootAnswer, Ignore, Plan
 from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.quirks import RASPBERRY_PI_ITEM, quirks_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -34,7 +34,7 @@ class Reply:
     data: bytes
     to: tuple[str, int]
     sighting: Sighting
-    plan: Answer
+    plan: BootAnswer
     boot_file: str
     delay: float
     one_at_a_time: bool

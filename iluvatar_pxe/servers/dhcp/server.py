@@ -12,7 +12,7 @@ from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.udp import UdpSocket
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.bound import Bound
@@ -30,14 +30,14 @@ class DhcpServer:
         self,
         settings: DhcpSettings,
         http_port: int,
-        desk: Desk,
+        booter: Booter,
         on_ipxe_offer: Callable[[str], None],
         pace: Pace,
     ) -> None:
         """Call ``on_ipxe_offer(mac)`` whenever a machine's iPXE was offered a boot."""
         self._settings = settings
         self._http_port = http_port
-        self._desk = desk
+        self._booter = booter
         self._on_ipxe_offer = on_ipxe_offer
         self._pace = pace
         self._bound = Bound(self._open)
@@ -88,18 +88,18 @@ class DhcpServer:
             return
         if isinstance(result, Reply):
             answer = partial(self._answer, result, reply_socket, pxe_port=pxe_port, started=started)
-            is_machine = self._desk_of(result.sighting) is self._desk
+            is_machine = self._booter_of(result.sighting) is self._booter
             self._pace.send(result, answer, in_turn=result.one_at_a_time and is_machine)
         elif isinstance(result, Lease):
-            self._desk_of(result.sighting).inventory.learn_address(result.sighting)
+            self._booter_of(result.sighting).inventory.learn_address(result.sighting)
         else:
             self._stay_silent(result)
 
     def _plan(self, sighting: Sighting) -> Plan:
-        return self._desk_of(sighting).plan(sighting)
+        return self._booter_of(sighting).plan(sighting)
 
-    def _desk_of(self, sighting: Sighting) -> Desk:
-        return self._desk.facing(simulated=sighting.simulated)
+    def _booter_of(self, sighting: Sighting) -> Booter:
+        return self._booter.facing(simulated=sighting.simulated)
 
     def _answer(self, reply: Reply, sock: UdpSocket, *, pxe_port: bool, started: float) -> None:
         if not sock.send(reply.data, reply.to):
@@ -107,13 +107,13 @@ class DhcpServer:
             return
         milliseconds = (time.perf_counter() - started) * 1000
         stage = _stage(reply.sighting.firmware, pxe_port=pxe_port)
-        desk = self._desk_of(reply.sighting)
-        if not desk.may_be_itself(reply.sighting, IPv4Address(reply.to[0]), stage):
+        booter = self._booter_of(reply.sighting)
+        if not booter.may_be_itself(reply.sighting, IPv4Address(reply.to[0]), stage):
             complain("dhcp.not_recorded", mac=reply.sighting.mac, client=reply.to[0], why=NOT_ITSELF)
             return
-        if stage is Stage.IPXE_DISCOVER and not pxe_port and desk is self._desk:
+        if stage is Stage.IPXE_DISCOVER and not pxe_port and booter is self._booter:
             self._on_ipxe_offer(reply.sighting.mac)
-        desk.record(
+        booter.record(
             reply.sighting,
             stage,
             reply.boot_file,

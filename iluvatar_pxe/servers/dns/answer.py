@@ -10,7 +10,7 @@ from iluvatar_pxe.wire.dns.types import Ede
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DnsAnswer:
     """``origin`` says in words where it comes from; ``stored`` is the clock's time at which an upstream gave it."""
 
     body: Body
@@ -49,6 +49,6 @@ class Answer:
         )
 
 
-def refusal(rcode: int, origin: str, error: Ede | None = None) -> Answer:
+def refusal(rcode: int, origin: str, error: Ede | None = None) -> DnsAnswer:
     """Return an answer without records."""
-    return Answer(Body(rcode), origin, error=error)
+    return DnsAnswer(Body(rcode), origin, error=error)

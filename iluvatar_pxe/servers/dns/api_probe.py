@@ -16,7 +16,7 @@ _SERVING = range(500)
 """HTTP status of a server that works: Talos and k3s let nobody unknown see their health, and say so (401)."""
 
 
-class Pulse:
+class ApiProbe:
     """Asks ``/readyz`` of each leader by HTTPS on a connection that stays open.
 
     Certificates are not verified: what is wanted is whether it answers, and nothing secret is sent.

@@ -8,8 +8,8 @@ import structlog
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.servers.allowed import Allowed
-from iluvatar_pxe.servers.dns.answer import Answer
-from iluvatar_pxe.servers.dns.connection_pool import Crowd
+from iluvatar_pxe.servers.dns.answer import DnsAnswer
+from iluvatar_pxe.servers.dns.connection_pool import ConnectionPool
 from iluvatar_pxe.servers.dns.resolver import Resolver
 from iluvatar_pxe.wire.dns.query import Query, read_query
 from iluvatar_pxe.wire.dns.reply import LONGEST_MESSAGE, fault_of
@@ -26,12 +26,14 @@ _log = structlog.get_logger()
 class Connection(asyncio.Protocol):
     """One client: it may send its questions one octet at a time, but not for ever."""
 
-    def __init__(self, address: IPv4Address, resolver: Resolver, allowed: Allowed, crowd: Crowd) -> None:
+    def __init__(
+        self, address: IPv4Address, resolver: Resolver, allowed: Allowed, pool: ConnectionPool
+    ) -> None:
         """``address`` is the daemon's own."""
         self._address = address
         self._resolver = resolver
         self._allowed = allowed
-        self._crowd = crowd
+        self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._client = ""
         self._received = bytearray()
@@ -44,7 +46,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_server makes
         self._transport = transport
         self._client = transport.get_extra_info("peername")[0]
-        self._crowd.enter(self, self._client)
+        self._pool.enter(self, self._client)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -75,7 +77,7 @@ class Connection(asyncio.Protocol):
 
     def _gone(self) -> None:
         self._transport = None
-        self._crowd.leave(self)
+        self._pool.leave(self)
         if self._timer:
             self._timer.cancel()
 
@@ -102,7 +104,7 @@ class Connection(asyncio.Protocol):
             message = bytes(self._received[2 : 2 + length])
             del self._received[: 2 + length]
             self._wait()
-            self._crowd.heard(self)
+            self._pool.heard(self)
             self._try_to_answer(message)
         self._follow()
 
@@ -134,14 +136,14 @@ class Connection(asyncio.Protocol):
         allowed = self._allowed.permits(self._client)
         self._out += 1
 
-        def later(answer: Answer) -> None:
+        def later(answer: DnsAnswer) -> None:
             self._deliver(query, answer, allowed=allowed)
 
         answer = self._resolver.answer(query, self._address, self._client, allowed=allowed, deliver=later)
         if answer is not None:
             self._deliver(query, answer, allowed=allowed)
 
-    def _deliver(self, query: Query, answer: Answer, *, allowed: bool) -> None:
+    def _deliver(self, query: Query, answer: DnsAnswer, *, allowed: bool) -> None:
         full = self._out >= MOST_OUT
         self._out -= 1
         self._send(answer.reply(query, time.monotonic(), limit=LONGEST_MESSAGE, recursion=allowed))

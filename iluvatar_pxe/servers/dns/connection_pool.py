@@ -11,10 +11,10 @@ class Abortable(Protocol):
     """A connection."""
 
     def abort(self) -> None:
-        """End at once, and leave the crowd."""
+        """End at once, and leave the pool."""
 
 
-class Crowd:
+class ConnectionPool:
     """All connections, the one that has been quiet for the longest first."""
 
     def __init__(self) -> None:

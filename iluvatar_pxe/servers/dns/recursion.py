@@ -12,7 +12,7 @@ from iluvatar_pxe.dns.admission import Admission, Bounds
 from iluvatar_pxe.dns.cache import Cache, Entry, Key
 from iluvatar_pxe.errors import ResolveError, WireError
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.dns.answer import Answer, refusal
+from iluvatar_pxe.servers.dns.answer import DnsAnswer, refusal
 from iluvatar_pxe.servers.dns.forwarder import Forwarder
 from iluvatar_pxe.settings.upstream import Upstream
 from iluvatar_pxe.wire.dns.message import Body, body_of
@@ -34,7 +34,7 @@ _MOST_WAITING = 200
 
 _log = structlog.get_logger()
 
-Deliver = Callable[[Answer], None]
+Deliver = Callable[[DnsAnswer], None]
 
 
 @dataclass(eq=False)
@@ -45,7 +45,7 @@ class _Flight:
     client: str
     waiting: list[Deliver] = field(default_factory=list)
 
-    def settle(self, answer: Answer) -> None:
+    def settle(self, answer: DnsAnswer) -> None:
         waiting, self.waiting = self.waiting, []
         for deliver in waiting:
             deliver(answer)
@@ -91,13 +91,13 @@ class Recursion:
         self._noes.clear()
         return entries
 
-    def remembered(self, key: Key, now: float) -> Answer | None:
+    def remembered(self, key: Key, now: float) -> DnsAnswer | None:
         """Return what is known without asking: what is good, or what may be given beyond its time now."""
         entry = self._entry(key, now)
         if entry is None:
             return None
         if entry.fresh(now):
-            return Answer(entry.body, entry.origin, entry.stored, cached=True)
+            return DnsAnswer(entry.body, entry.origin, entry.stored, cached=True)
         return _stale(entry) if now < entry.retry_at else None
 
     def ask(self, key: Key, client: str, deliver: Deliver) -> None:
@@ -125,7 +125,7 @@ class Recursion:
             self._admission.leave(flight.client, flight.key.name)
         flight.settle(answer)
 
-    async def _fetch(self, key: Key, upstreams: tuple[Upstream, ...]) -> Answer:
+    async def _fetch(self, key: Key, upstreams: tuple[Upstream, ...]) -> DnsAnswer:
         question = make_query(key.name, key.type, do=key.do, cd=key.cd)
         try:
             reply, upstream = await self._forwarder.ask(question, upstreams)
@@ -136,7 +136,7 @@ class Recursion:
             body, origin = Body(Rcode.SERVFAIL), str(error)
         return self._learn(key, body, origin)
 
-    def _learn(self, key: Key, body: Body, origin: str) -> Answer:
+    def _learn(self, key: Key, body: Body, origin: str) -> DnsAnswer:
         """Remember what an upstream said, unless an old answer is better than that."""
         now = time.monotonic()
         if body.failed:
@@ -150,14 +150,14 @@ class Recursion:
             cache = self._answers if body.counts[0] else self._noes
             cache.put(key, Entry(body, origin, now))
         error = Ede.NO_REACHABLE_AUTHORITY if body.rcode == Rcode.SERVFAIL else None
-        return Answer(body, origin, now, error=error)
+        return DnsAnswer(body, origin, now, error=error)
 
     def _give_stale(self, flight: _Flight) -> None:
         """Let clients wait no longer; the question stays out, and its answer is remembered."""
         if old := self._old(flight.key, time.monotonic()):
             flight.settle(_stale(old))
 
-    def _instead(self, key: Key, why: str) -> Answer:
+    def _instead(self, key: Key, why: str) -> DnsAnswer:
         old = self._old(key, time.monotonic())
         return _stale(old) if old else refusal(Rcode.SERVFAIL, why, Ede.NO_REACHABLE_AUTHORITY)
 
@@ -170,5 +170,5 @@ class Recursion:
         return self._answers.get(key, now) or self._noes.get(key, now)
 
 
-def _stale(entry: Entry) -> Answer:
-    return Answer(entry.body, entry.origin, entry.stored, stale=True, error=Ede.STALE_ANSWER, cached=True)
+def _stale(entry: Entry) -> DnsAnswer:
+    return DnsAnswer(entry.body, entry.origin, entry.stored, stale=True, error=Ede.STALE_ANSWER, cached=True)

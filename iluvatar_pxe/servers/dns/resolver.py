@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.dns.cache import Key
 from iluvatar_pxe.dns.zone import Found
-from iluvatar_pxe.servers.dns.answer import Answer, refusal
+from iluvatar_pxe.servers.dns.answer import DnsAnswer, refusal
 from iluvatar_pxe.servers.dns.recursion import Deliver, Recursion
 from iluvatar_pxe.servers.dns.zones import Zones
 from iluvatar_pxe.wire.dns.message import Body
@@ -27,7 +27,7 @@ class Resolver:
     def __init__(self, zones: Zones, recursion: Recursion) -> None:
         self._zones = zones
         self._recursion = recursion
-        self._own: dict[tuple[IPv4Address, Name, int], Answer] = {}
+        self._own: dict[tuple[IPv4Address, Name, int], DnsAnswer] = {}
         self.counts: Counter[str] = Counter()
 
     def forget(self) -> None:
@@ -36,7 +36,7 @@ class Resolver:
 
     def answer(
         self, query: Query, here: IPv4Address, client: str, *, allowed: bool, deliver: Deliver
-    ) -> Answer | None:
+    ) -> DnsAnswer | None:
         """Return the answer, or None where ``deliver`` is called with it: now or later.
 
         ``here`` is the daemon's address that was asked; ``allowed``: the client may have names asked for elsewhere.
@@ -53,7 +53,7 @@ class Resolver:
         if found.elsewhere and query.recursive and allowed:
             target = found.elsewhere
 
-            def join(rest: Answer) -> None:
+            def join(rest: DnsAnswer) -> None:
                 deliver(_joined(query, target, found, rest))
 
             if rest := self._elsewhere(_key(query, target), query, client, allowed=True, deliver=join):
@@ -61,8 +61,8 @@ class Resolver:
             return None
         return self._keep(here, query, found)
 
-    def _keep(self, here: IPv4Address, query: Query, found: Found) -> Answer:
-        answer = Answer(_body(query.name, found), found.origin)
+    def _keep(self, here: IPv4Address, query: Query, found: Found) -> DnsAnswer:
+        answer = DnsAnswer(_body(query.name, found), found.origin)
         if found.rcode is not Rcode.NXDOMAIN and not found.elsewhere:
             if len(self._own) >= _MOST_BODIES:
                 self._own.clear()
@@ -71,7 +71,7 @@ class Resolver:
 
     def _elsewhere(
         self, key: Key, query: Query, client: str, *, allowed: bool, deliver: Deliver
-    ) -> Answer | None:
+    ) -> DnsAnswer | None:
         if not allowed:
             return self._refuse(f"{client} is in no network of [dns] allow")
         if answer := self._recursion.remembered(key, time.monotonic()):
@@ -83,7 +83,7 @@ class Resolver:
         self._recursion.ask(key, client, deliver)
         return None
 
-    def _refuse(self, why: str) -> Answer:
+    def _refuse(self, why: str) -> DnsAnswer:
         self.counts["refused"] += 1
         return refusal(Rcode.REFUSED, why, Ede.PROHIBITED)
 
@@ -96,10 +96,10 @@ def _body(name: Name, found: Found) -> Body:
     return body_with(name, found.rcode, found.answers, found.authorities, found.additional)
 
 
-def _joined(query: Query, target: Name, found: Found, rest: Answer) -> Answer:
+def _joined(query: Query, target: Name, found: Found, rest: DnsAnswer) -> DnsAnswer:
     """Return the fleet's CNAME with what it leads to."""
     asked = replace(query, asked=target + query.asked[-4:], name=target)
     now = time.monotonic()
     message = rest.reply(asked, now, limit=LONGEST_MESSAGE, recursion=True)
     body = body_followed_by(query.name, found.answers, message)
-    return Answer(body, f"{found.origin}, then {rest.origin}", now, error=rest.error)
+    return DnsAnswer(body, f"{found.origin}, then {rest.origin}", now, error=rest.error)

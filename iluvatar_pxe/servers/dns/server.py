@@ -11,7 +11,7 @@ from iluvatar_pxe.errors import OperationError, ServerError, WireError
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.bound import Bound
-from iluvatar_pxe.servers.dns.answer import Answer
+from iluvatar_pxe.servers.dns.answer import DnsAnswer
 from iluvatar_pxe.servers.dns.recursion import Recursion
 from iluvatar_pxe.servers.dns.resolver import Resolver
 from iluvatar_pxe.servers.dns.tcp import TcpListener
@@ -96,7 +96,7 @@ class DnsServer:
             raise OperationError("DNS is not served here; see [dns] enabled, and [network] interfaces")
         here = IPv4Address(self.listening[0][0])
         asked = read_query(make_query(name, kind))
-        later: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        later: asyncio.Future[DnsAnswer] = asyncio.get_running_loop().create_future()
         answer = self._resolver.answer(
             asked, here, str(_LOCALHOST), allowed=True, deliver=partial(_settle, later)
         )
@@ -117,7 +117,7 @@ class DnsServer:
         return {
             "answers": counts,
             "remembered": self._recursion.size,
-            "connections": sum(len(listener.tcp.crowd) for listener in self._listeners),
+            "connections": sum(len(listener.tcp.pool) for listener in self._listeners),
             "upstreams": self._recursion.statistics,
         }
 
@@ -142,12 +142,12 @@ class DnsServer:
             listener.udp.forget()
 
 
-def _settle(later: asyncio.Future[Answer], answer: Answer) -> None:
+def _settle(later: asyncio.Future[DnsAnswer], answer: DnsAnswer) -> None:
     if not later.done():
         later.set_result(answer)
 
 
-def _described(asked: Query, answer: Answer) -> dict[str, Any]:
+def _described(asked: Query, answer: DnsAnswer) -> dict[str, Any]:
     now = time.monotonic()
     reply = answer.reply(asked, now, limit=LONGEST_MESSAGE, recursion=True)
     return {

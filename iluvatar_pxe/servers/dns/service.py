@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
-from iluvatar_pxe.servers.dns.api_probe import Pulse
+from iluvatar_pxe.servers.dns.api_probe import ApiProbe
 from iluvatar_pxe.servers.dns.forwarder import Forwarder
 from iluvatar_pxe.servers.dns.recursion import Recursion
 from iluvatar_pxe.servers.dns.server import DnsServer
@@ -29,9 +29,9 @@ class NameService:
         self._settings = settings.dns
         self._upstreams = Upstreams(settings.dns.upstream, settings.state_directory, port=settings.dns.port)
         recursion = Recursion(Forwarder(), self._upstreams.for_client)
-        sources = Sources(snapshot, fleet, lambda: self._pulse.alive, repository_host(settings.fleet.source))
+        sources = Sources(snapshot, fleet, lambda: self._probe.alive, repository_host(settings.fleet.source))
         self.server = DnsServer(settings.dns, sources, recursion)
-        self._pulse = Pulse(lambda: self.server.zones.leaders)
+        self._probe = ApiProbe(lambda: self.server.zones.leaders)
 
     @property
     def problem(self) -> str | None:
@@ -44,7 +44,7 @@ class NameService:
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(self._upstreams.run(lambda: self.server.zones.addresses))
-            group.create_task(self._pulse.run())
+            group.create_task(self._probe.run())
             group.create_task(self.server.run())
 
 

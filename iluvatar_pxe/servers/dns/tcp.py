@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.dns.connection import Connection
-from iluvatar_pxe.servers.dns.connection_pool import Crowd
+from iluvatar_pxe.servers.dns.connection_pool import ConnectionPool
 from iluvatar_pxe.servers.dns.resolver import Resolver
 
 _BACKLOG = 128
@@ -19,8 +19,8 @@ class TcpListener:
     def __init__(self, address: IPv4Address, port: int, resolver: Resolver, allowed: Allowed) -> None:
         """Bind; raises ServerError."""
         self.address = address
-        self.crowd = Crowd()
-        self._connect = lambda: Connection(address, resolver, allowed, self.crowd)
+        self.pool = ConnectionPool()
+        self._connect = lambda: Connection(address, resolver, allowed, self.pool)
         self._socket = _bind(address, port)
         self._server: asyncio.Server | None = None
 
@@ -34,7 +34,7 @@ class TcpListener:
         if self._server:
             self._server.close()
         self._socket.close()
-        self.crowd.disperse()
+        self.pool.disperse()
 
 
 def _bind(address: IPv4Address, port: int) -> socket.socket:

@@ -11,7 +11,7 @@ import structlog
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.host.udp import Peer, bind_udp
 from iluvatar_pxe.servers.allowed import Allowed
-from iluvatar_pxe.servers.dns.answer import Answer
+from iluvatar_pxe.servers.dns.answer import DnsAnswer
 from iluvatar_pxe.servers.dns.resolver import Resolver
 from iluvatar_pxe.wire.dns.query import HEADER, Query, alike, read_query
 from iluvatar_pxe.wire.dns.reply import fault_of
@@ -99,7 +99,7 @@ class UdpListener:
             return
         allowed = self._allowed.permits(peer[0])
 
-        def later(answer: Answer) -> None:
+        def later(answer: DnsAnswer) -> None:
             self._reply(query, answer, peer, recursion=allowed)
 
         answer = self._resolver.answer(query, self._address, peer[0], allowed=allowed, deliver=later)
@@ -109,7 +109,7 @@ class UdpListener:
         if allowed:
             self._keep(data, query, until, reply)
 
-    def _reply(self, query: Query, answer: Answer, peer: Peer, *, recursion: bool) -> tuple[float, bytes]:
+    def _reply(self, query: Query, answer: DnsAnswer, peer: Peer, *, recursion: bool) -> tuple[float, bytes]:
         now = time.monotonic()
         reply = answer.reply(query, now, limit=query.udp_limit, recursion=recursion)
         self._send(reply, peer)

@@ -34,7 +34,7 @@ class Limits:
 LIMITS = Limits()
 
 
-class Door:
+class ConnectionLimit:
     """Counts the connections that are open."""
 
     def __init__(self, limits: Limits) -> None:
@@ -80,16 +80,16 @@ class Progress:
 class GuardedConnection(RequestHandler):
     """A connection that is closed at once when there are too many, and later when its client stalls."""
 
-    def __init__(self, *args: Any, door: Door, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limit: ConnectionLimit, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._door = door
+        self._limit = limit
         self._client: str | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the connection, or close it."""
         client = transport.get_extra_info("peername")[0]
-        if not self._door.enter(client):
+        if not self._limit.enter(client):
             complain("http.crowded", client=client)
             transport.abort()  # type: ignore[attr-defined]  # a stream's transport has it
             return
@@ -103,7 +103,7 @@ class GuardedConnection(RequestHandler):
         """Make room for another connection."""
         if self._client is None:
             return
-        self._door.leave(self._client)
+        self._limit.leave(self._client)
         self._client = None
         if self._timer:
             self._timer.cancel()
@@ -111,10 +111,10 @@ class GuardedConnection(RequestHandler):
 
     def _check(self) -> None:
         if self._progress.still() >= CHECKS:
-            complain("http.stalled", client=self._client, seconds=self._door.limits.stall)
+            complain("http.stalled", client=self._client, seconds=self._limit.limits.stall)
             self._cut_off()
         else:
-            self._timer = self._loop.call_later(self._door.limits.stall / CHECKS, self._check)
+            self._timer = self._loop.call_later(self._limit.limits.stall / CHECKS, self._check)
 
     def _cut_off(self) -> None:
         """Let whatever sends fail; ``transport.abort`` would leave a sendfile waiting for ever."""

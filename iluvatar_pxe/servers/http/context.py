@@ -6,15 +6,15 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from iluvatar_pxe.admin.health import Health
-from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.countdowns import Countdowns
-from iluvatar_pxe.provisioning.tickets import TicketOffice
+from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.wire.pxe import SIMULATED
 
-DESK = web.AppKey("desk", Desk)
-TICKETS = web.AppKey("tickets", TicketOffice)
+BOOTER = web.AppKey("booter", Booter)
+TICKETS = web.AppKey("tickets", Tickets)
 COUNTDOWNS = web.AppKey("countdowns", Countdowns)
 HEALTH = web.AppKey("health", Health)
 CERTIFICATES = web.AppKey("certificates", Certificates)
@@ -23,9 +23,9 @@ PLAIN_PORT = web.AppKey("plain_port", int)
 _MARK = SIMULATED.decode()
 
 
-def desk_of(request: web.Request) -> Desk:
-    """Return the desk that serves the one who asks; a simulated client says so in its User-Agent."""
-    return request.app[DESK].facing(simulated=_MARK in request.headers.get("User-Agent", ""))
+def booter_of(request: web.Request) -> Booter:
+    """Return the booter that serves the one who asks; a simulated client says so in its User-Agent."""
+    return request.app[BOOTER].facing(simulated=_MARK in request.headers.get("User-Agent", ""))
 
 
 def links_of(request: web.Request) -> Links:

@@ -15,7 +15,7 @@ class _Record:
     until: float = 0.0
 
 
-class Throttle:
+class FailureLimit:
     """Lets a client fail ``most`` times within ``seconds``, and then has it wait for as long."""
 
     def __init__(self, clock: Callable[[], float], most: int = 10, seconds: float = 60.0) -> None:

@@ -12,7 +12,7 @@ from aiohttp.web_protocol import RequestHandler
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.http.connections import Door, GuardedConnection, Limits
+from iluvatar_pxe.servers.http.connections import ConnectionLimit, GuardedConnection, Limits
 
 LONGEST_LINE = 300
 """Characters of a refusal; what a request says of itself may be repeated in it."""
@@ -57,21 +57,21 @@ class OneLineRunner(web.AppRunner):
 
     def __init__(self, app: web.Application, limits: Limits, **kwargs: Any) -> None:
         super().__init__(app, **kwargs)
-        self._door = Door(limits)
+        self._limit = ConnectionLimit(limits)
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         handler = partial(_answer, made.request_handler)
-        return _Server(self._door, handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
+        return _Server(self._limit, handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
 
 
 class _Server(web.Server):
-    def __init__(self, door: Door, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, limit: ConnectionLimit, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._door = door
+        self._limit = limit
 
     def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=self._loop, door=self._door, **self._kwargs)
+        return _Connection(self, loop=self._loop, limit=self._limit, **self._kwargs)
 
 
 class _Connection(GuardedConnection):

@@ -11,22 +11,22 @@ from aiohttp.typedefs import Handler
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interfaces import Interface
-from iluvatar_pxe.provisioning.booter import Desk
+from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.countdowns import Countdowns
-from iluvatar_pxe.provisioning.tickets import TicketOffice
+from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.http.connections import LIMITS, Limits
 from iluvatar_pxe.servers.http.context import (
+    BOOTER,
     CERTIFICATES,
     COUNTDOWNS,
-    DESK,
     HEALTH,
     PLAIN_PORT,
     TICKETS,
 )
 from iluvatar_pxe.servers.http.faults import OneLineRunner, quiet_logger
 from iluvatar_pxe.servers.http.routes import assets, ca, config, enrolment, readiness, schemas, scripts
-from iluvatar_pxe.servers.http.tls import Porch, TlsSite
+from iluvatar_pxe.servers.http.tls import HandshakeLimit, TlsSite
 from iluvatar_pxe.settings.model import HttpSettings
 from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.tls.names import Names, names_of, services_of
@@ -47,8 +47,8 @@ class HttpServer:
     def __init__(
         self,
         settings: HttpSettings,
-        desk: Desk,
-        tickets: TicketOffice,
+        booter: Booter,
+        tickets: Tickets,
         health: Health,
         certificates: Certificates,
         *,
@@ -59,13 +59,13 @@ class HttpServer:
         """``routes`` are those of parts that are not always there: the repositories, a webhook."""
         self.certificates = certificates
         self._settings = settings
-        self._desk = desk
-        self._porch = Porch(lambda: certificates.shown.context)
+        self._booter = booter
+        self._handshakes = HandshakeLimit(lambda: certificates.shown.context)
         self._sites: dict[tuple[str, int], web.BaseSite] = {}
         self._allowed = Allowed(settings.allow)
         self._addresses: tuple[IPv4Address, ...] = ()
         app = web.Application(middlewares=[self._gate])
-        app[DESK], app[TICKETS], app[HEALTH] = desk, tickets, health
+        app[BOOTER], app[TICKETS], app[HEALTH] = booter, tickets, health
         app[COUNTDOWNS] = Countdowns(time.monotonic)
         app[CERTIFICATES], app[PLAIN_PORT] = certificates, settings.port
         parts = (scripts, enrolment, assets, ca, config, readiness, schemas)
@@ -107,7 +107,7 @@ class HttpServer:
         """Accept nothing new, let running responses finish within ``grace`` seconds, and end."""
         self._runner._shutdown_timeout = grace / 2  # noqa: SLF001 - aiohttp waits for it twice
         await self._runner.cleanup()
-        self._porch.close()
+        self._handshakes.close()
 
     def _names(self) -> Names:
         return names_of(os.uname().nodename, self._domain, self._addresses)
@@ -116,7 +116,7 @@ class HttpServer:
         site: web.BaseSite = web.TCPSite(self._runner, address, port)
         key = "port"
         if port == self._settings.tls_port:
-            site, key = TlsSite(self._runner, address, port, self._porch), "tls_port"
+            site, key = TlsSite(self._runner, address, port, self._handshakes), "tls_port"
         try:
             await site.start()
         except OSError as error:
@@ -146,7 +146,7 @@ class HttpServer:
 
     @property
     def _domain(self) -> str:
-        return self._desk.fleet.settings.domain
+        return self._booter.fleet.settings.domain
 
     def _is_named(self, host: str) -> bool:
         """Say whether a Host header names this server by an address, or by a name that only its own DNS gives."""

@@ -10,7 +10,7 @@ from typing import cast
 from aiohttp import web
 
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.http.connections import Door, Limits
+from iluvatar_pxe.servers.http.connections import ConnectionLimit, Limits
 
 HANDSHAKES = Limits(each=32, total=256)
 """Connections that are not through with their handshake; those that are count as any other."""
@@ -22,13 +22,13 @@ _BUFFER = 64 << 10
 """Octets that a connection reads at once. asyncio would have 256 KiB for each; a record has 16 (RFC 8446, 5.1)."""
 
 
-class Porch:
+class HandshakeLimit:
     """Where connections are before they are let in to aiohttp, which hears of them only after the handshake."""
 
     def __init__(self, context: Callable[[], ssl.SSLContext], limits: Limits = HANDSHAKES) -> None:
         """``context`` is asked at each new connection."""
         self.context = context
-        self.door = Door(limits)
+        self.limit = ConnectionLimit(limits)
         self.connections: dict[asyncio.BaseProtocol, asyncio.Transport] = {}
         """All TLS connections, from the first octet to the last."""
 
@@ -41,11 +41,11 @@ class Porch:
 class TlsSite(web.BaseSite):
     """Listens on one address, and gives every connection TLS of its own, around a connection of the runner."""
 
-    def __init__(self, runner: web.BaseRunner, address: str, port: int, porch: Porch) -> None:
+    def __init__(self, runner: web.BaseRunner, address: str, port: int, handshakes: HandshakeLimit) -> None:
         super().__init__(runner)
         self._address = address
         self._port = port
-        self._porch = porch
+        self._handshakes = handshakes
 
     @property
     def name(self) -> str:
@@ -59,7 +59,7 @@ class TlsSite(web.BaseSite):
         self._server = await loop.create_server(self._meet, self._address, self._port, backlog=self._backlog)
 
     def _meet(self) -> asyncio.BaseProtocol:
-        return _TlsConnection(self._porch, cast("web.Server", self._runner.server)())
+        return _TlsConnection(self._handshakes, cast("web.Server", self._runner.server)())
 
 
 class _TlsConnection(SSLProtocol):
@@ -71,15 +71,15 @@ class _TlsConnection(SSLProtocol):
 
     max_size = _BUFFER
 
-    def __init__(self, porch: Porch, inside: asyncio.Protocol) -> None:
+    def __init__(self, handshakes: HandshakeLimit, inside: asyncio.Protocol) -> None:
         loop = asyncio.get_running_loop()
-        self._porch = porch
+        self._handshakes = handshakes
         self._through = loop.create_future()
         """Done when the handshake is: it succeeded, failed, took too long, or the client went away."""
         super().__init__(
             loop,
             inside,
-            porch.context(),
+            handshakes.context(),
             self._through,
             server_side=True,
             ssl_handshake_timeout=HANDSHAKE_SECONDS,
@@ -90,19 +90,19 @@ class _TlsConnection(SSLProtocol):
         """Begin the handshake, or close the connection."""
         tcp = cast("asyncio.Transport", transport)
         client = tcp.get_extra_info("peername")[0]
-        if not self._porch.door.enter(client):
+        if not self._handshakes.limit.enter(client):
             complain("tls.crowded", client=client)
             tcp.abort()
             return
         self._through.add_done_callback(partial(self._leave, client))
-        self._porch.connections[self] = tcp
+        self._handshakes.connections[self] = tcp
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell aiohttp, if it has ever heard of this connection."""
-        self._porch.connections.pop(self, None)
+        self._handshakes.connections.pop(self, None)
         super().connection_lost(exc)
 
     def _leave(self, client: str, through: asyncio.Future[None]) -> None:
-        self._porch.door.leave(client)
+        self._handshakes.limit.leave(client)
         through.exception()  # else asyncio would log that nobody has asked for it

@@ -7,7 +7,7 @@ from iluvatar_pxe.assets.source import BytesSource, Source
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.raspberry_pi import parse_file_name
-from iluvatar_pxe.provisioning.booter import Desk, sighting_of
+from iluvatar_pxe.provisioning.booter import Booter, sighting_of
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain
@@ -22,8 +22,8 @@ AUTOEXEC = frozenset({"autoexec.ipxe", f"{PROGRAM_FOLDER}/autoexec.ipxe"})
 class TftpFiles:
     """Opens files by the names that plans give, and records what was fetched."""
 
-    def __init__(self, desk: Desk, http_port: int, pis: PiFiles) -> None:
-        self._desk = desk
+    def __init__(self, booter: Booter, http_port: int, pis: PiFiles) -> None:
+        self._booter = booter
         self._http_port = http_port
         self._pis = pis
 
@@ -34,7 +34,7 @@ class TftpFiles:
             links = Links(server, self._http_port)
             return BytesSource(first_script(links, network=True).encode())
         if name.startswith(f"{PROGRAM_FOLDER}/"):
-            return await self._desk.catalogue.open(name)
+            return await self._booter.catalogue.open(name)
         asked = parse_file_name(name)
         found = self._pis.asker(asked, client)
         return await self._pis.open(*found, asked, client) if found else None
@@ -63,10 +63,10 @@ class TftpFiles:
         if not name.startswith(f"{PROGRAM_FOLDER}/") and (found := self._pis.asker(asked, client)):
             self._pis.record(*found, asked.file, size, milliseconds)
             return True
-        desk = self._desk.facing_address(client)
-        machine = desk.machine_at(client)
+        booter = self._booter.facing_address(client)
+        machine = booter.machine_at(client)
         if machine:
-            desk.record(sighting_of(machine), Stage.NBP, name, size=size, milliseconds=milliseconds)
+            booter.record(sighting_of(machine), Stage.NBP, name, size=size, milliseconds=milliseconds)
         return machine is not None
 
 

@@ -1,6 +1,6 @@
 """What an upstream says: whether it answers the question, for how long that is good, and where its parts are.
 
-Records are passed on as they came, so that types which nobody here knows arrive whole (RFC 3597).
+DnsRecords are passed on as they came, so that types which nobody here knows arrive whole (RFC 3597).
 """
 
 import struct

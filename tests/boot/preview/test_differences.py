@@ -19,7 +19,7 @@ from iluvatar_pxe.boot.preview.next_boot import Foreseen, foresee
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
@@ -80,7 +80,7 @@ WORKER, LEADER, AUTO = listed(), listed("role: controlplane\n"), listed("role: a
 LOCAL = listed("role: worker\nintent: local\n")
 JOINED, INSTALLING = seen(Phase.JOINED), seen(Phase.INSTALLING)
 PASSING, LET_IN = seen(assignment=None), seen(assignment=given(name="arda-07", rule="rule 1 of fleet.yaml"))
-AGAIN = Wish(Intent.REINSTALL, "root")
+AGAIN = Directive(Intent.REINSTALL, "root")
 
 
 @pytest.mark.parametrize("machine", [None, PASSING, seen(), JOINED])
@@ -99,8 +99,8 @@ def test_where_nothing_changes_nothing_is_said(fleet: Fleet, machine: Machine | 
         (WORKER, LEADER, JOINED, f"worker → control plane{AFTER}"),
         (WORKER, LEADER, seen(Phase.JOINED, None), f"worker → control plane{AFTER}"),
         (WORKER, LEADER, seen(Phase.INSTALLING, None), f"worker → control plane{AFTER}"),
-        (WORKER, LEADER, seen(Phase.JOINED, wish=AGAIN), "worker → control plane"),
-        (LOCAL, listed("role: controlplane\nintent: local\n"), seen(Phase.JOINED, wish=AGAIN),
+        (WORKER, LEADER, seen(Phase.JOINED, directive=AGAIN), "worker → control plane"),
+        (LOCAL, listed("role: controlplane\nintent: local\n"), seen(Phase.JOINED, directive=AGAIN),
          "worker → control plane"),
         (LEADER, WORKER, JOINED, "control plane → worker"),  # which it is still
         (WORKER, AUTO, JOINED, ""),
@@ -217,7 +217,7 @@ def test_a_machine_comes_back_into_the_layer_that_it_is_installed_for() -> None:
         ("intent: boot\n", "intent: local\n", JOINED, "boot → local"),
         ("intent: local\n", "", JOINED, "local → boot"),
         ("intent: boot\n", "", JOINED, ""),
-        ("intent: local\n", "", seen(wish=Wish(Intent.HOLD, "root", "two\n lines")),
+        ("intent: local\n", "", seen(directive=Directive(Intent.HOLD, "root", "two\n lines")),
          f"local → boot, {DISK} → is held: root wants hold: two lines"),
         ("", "chain: hold\n", JOINED, f"{DISK} → is held: machines/{NAME}.yaml says chain hold"),
         ("", "chain: local\n", seen(), f"{TALOS} → {DISK}"),
@@ -252,7 +252,7 @@ MORE = {"patches/one_yaml": "machine: {}\n", "one_ipxe": "#!ipxe\nshell\n", "two
         (V1_14, None, f"{TALOS} → boots Talos v1.14.0"),
         (V1_14, seen(), f"{TALOS} → boots Talos v1.14.0"),
         (V1_14, INSTALLING, f"{TALOS} → boots Talos v1.14.0"),  # for it boots that from the network
-        (V1_14, seen(Phase.JOINED, wish=AGAIN), f"{TALOS} → boots Talos v1.14.0"),
+        (V1_14, seen(Phase.JOINED, directive=AGAIN), f"{TALOS} → boots Talos v1.14.0"),
         (V1_14, JOINED, ""),
         (CONFIGURED.replace(SCHEMATIC, "b" * 64), seen(), "its schematic changed"),
         (CONFIGURED.replace("talos: {", "talos: {extraKernelArgs: [password=1], "), seen(),
@@ -491,9 +491,9 @@ MACHINES = [
 
 @pytest.mark.parametrize("machines", MACHINES)
 def test_every_text_is_one_line_without_secrets(machines: list[Machine]) -> None:
-    asked = Wish(Intent.BOOT, "root", "two\nlines")
+    asked = Directive(Intent.BOOT, "root", "two\nlines")
     for old, new in permutations(FLEETS, 2):
-        for text in told(old, new, *(replace(one, wish=asked) for one in machines)).values():
+        for text in told(old, new, *(replace(one, directive=asked) for one in machines)).values():
             assert text == text.strip()
             assert "\n" not in text
             assert "s3cr3t" not in text

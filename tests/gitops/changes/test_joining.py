@@ -8,7 +8,7 @@ import pytest
 from support.fleets import CONFIGURED
 from support.machines import machine_of
 
-from iluvatar_pxe.boot.assign import Place, Taken
+from iluvatar_pxe.boot.assign import PlaceRequest, Reservation
 from iluvatar_pxe.fleet.models import Fleet, Rule
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.gitops.changes.joining import Draft, Joining, taken_names
@@ -19,7 +19,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, LayerName, Role
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PLACE = Place(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml", options=Rule(layer=LayerName.ARDA))
+PLACE = PlaceRequest(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml", options=Rule(layer=LayerName.ARDA))
 
 
 def mac(number: int) -> str:
@@ -33,7 +33,7 @@ def revision_of(**files: str) -> Revision:
     return Revision(parse_fleet(texts), Commit("c" * 40, "Ada", "", ""), Tree("c" * 40, texts))
 
 
-def draft_of(revision: Revision, taken: Sequence[Taken], *joinings: Joining) -> Draft:
+def draft_of(revision: Revision, taken: Sequence[Reservation], *joinings: Joining) -> Draft:
     draft = Draft(revision, taken, NOW)
     for joining in joinings:
         draft.add(joining)
@@ -51,7 +51,7 @@ def roles(fleet: Fleet) -> dict[str, str | None]:
     return {one.name: one.file.role for one in fleet.listed}
 
 
-def joining(number: int, place: Place = PLACE, **fields: object) -> Joining:
+def joining(number: int, place: PlaceRequest = PLACE, **fields: object) -> Joining:
     return Joining(machine_of(mac(number), **fields), place)
 
 
@@ -84,26 +84,26 @@ def test_a_listed_one_without_a_role_gets_one_in_its_own_file() -> None:
 
 
 def test_a_role_that_was_given_before_is_what_is_written() -> None:
-    place = Place(layer=LayerName.ARDA, name="tower", role=Role.WORKER, rule="")
+    place = PlaceRequest(layer=LayerName.ARDA, name="tower", role=Role.WORKER, rule="")
     draft = draft_of(revision_of(tower=f'match: {{macs: ["{mac(1)}"]}}\n'), [], joining(1, place))
     assert roles(committed(draft)) == {"tower": Role.WORKER}
 
 
 def test_names_that_stay_taken_are_not_given() -> None:
-    taken = [Taken(name="arda-01", layer=LayerName.ARDA, role=Role.CONTROLPLANE, machine_id=None)]
+    taken = [Reservation(name="arda-01", layer=LayerName.ARDA, role=Role.CONTROLPLANE, machine_id=None)]
     assert roles(committed(draft_of(revision_of(), taken, joining(1)))) == {"arda-02": Role.WORKER}
 
 
 def test_a_machines_own_earlier_name_is_not_in_its_way() -> None:
     given = Assignment(name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="", at=NOW)
     machine = machine_of(mac(1), assignment=given)
-    place = Place(layer=LayerName.ARDA, name="arda-01", role=Role.WORKER, rule="rule 7")
+    place = PlaceRequest(layer=LayerName.ARDA, name="arda-01", role=Role.WORKER, rule="rule 7")
     draft = draft_of(revision_of(), taken_names([machine], Fleet(), []), Joining(machine, place))
     assert roles(committed(draft)) == {"arda-01": Role.WORKER}
 
 
 def test_a_name_that_the_branch_gives_to_another_is_refused() -> None:
-    place = Place(layer=LayerName.ARDA, name="arda-01", role=Role.WORKER, rule="")
+    place = PlaceRequest(layer=LayerName.ARDA, name="arda-01", role=Role.WORKER, rule="")
     other = revision_of(**{"arda-01": f'match: {{macs: ["{mac(9)}"]}}\nrole: worker\n'})
     draft = draft_of(other, [], joining(1, place), joining(2))
     assert list(draft.refused.values()) == ["machines/arda-01.yaml lists another machine; that name is taken"]
@@ -121,7 +121,7 @@ def test_a_machine_that_two_files_list_is_refused() -> None:
 
 def test_what_its_rule_says_of_how_it_boots_goes_into_its_file() -> None:
     rule = Rule.model_validate({"layer": "arda", "local": "exit", "program": "ipxe.efi"})
-    place = Place(layer=LayerName.ARDA, rule="rule 1", options=rule)
+    place = PlaceRequest(layer=LayerName.ARDA, rule="rule 1", options=rule)
     (listed,) = committed(draft_of(revision_of(), [], joining(1, place))).listed
     assert (listed.file.local, listed.file.program) == ("exit", "ipxe.efi")
 
@@ -159,6 +159,6 @@ def test_names_in_use_are_those_that_no_file_shows() -> None:
         return machine_of(mac(number), assignment=given)
 
     fleet = revision_of(listed=f'match: {{macs: ["{mac(1)}"]}}\n').fleet
-    gone = Taken(name="gone", layer=LayerName.ARDA, role=Role.WORKER, machine_id=None)
+    gone = Reservation(name="gone", layer=LayerName.ARDA, role=Role.WORKER, machine_id=None)
     machines = [assigned(1, "listed"), assigned(2, "unlisted"), machine_of(mac(3))]
     assert {one.name for one in taken_names(machines, fleet, [gone])} == {"gone", "unlisted"}

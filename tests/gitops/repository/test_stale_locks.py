@@ -8,8 +8,8 @@ import pytest
 from support.repositories import Listener, Person, bare, git
 
 from iluvatar_pxe.errors import RepositoryError
-from iluvatar_pxe.gitops.follower import Keeper
-from iluvatar_pxe.gitops.origin import FollowedHome, HostedHome
+from iluvatar_pxe.gitops.follower import Follower
+from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin
 from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Changes
 from iluvatar_pxe.gitops.repository.hosting import host
 from iluvatar_pxe.gitops.repository.remote import Remote
@@ -50,17 +50,17 @@ async def test_a_hosted_repository_goes_on_after_its_locks_have_gone_stale(tmp_p
     person = Person(tmp_path / "clone", str(repository.path))
     person.commit({"fleet.yaml": ""})
     person.push()
-    keeper = Keeper(HostedHome(repository), Listener())
+    follower = Follower(HostedOrigin(repository), Listener())
     lock(repository.path, "refs/iluvatar/in-force.lock", 1)
-    await keeper.start()
+    await follower.start()
     assert await repository.resolve(IN_FORCE) is None
     lock(repository.path, "refs/heads/main.lock", 1)
     with pytest.raises(RepositoryError, match="File exists"):
-        await keeper.commit(note)
+        await follower.commit(note)
     for name in LOCKS:
         lock(repository.path, name, 100)
-    await keeper.refresh()
-    assert (await keeper.commit(note)).fleet.listed == ()
+    await follower.refresh()
+    assert (await follower.commit(note)).fleet.listed == ()
     assert await repository.resolve(IN_FORCE) == await repository.tip()
     assert git(repository.path, "fsck", "--strict", "--no-dangling") == ""
 
@@ -71,11 +71,11 @@ async def test_a_lock_at_the_remote_is_no_lost_race(tmp_path: Path) -> None:
     person.commit({"fleet.yaml": ""})
     person.push()
     remote = Remote(f"file://{central.path}", tmp_path / "hosts")
-    keeper = Keeper(FollowedHome(bare(tmp_path / "copy.git"), remote, 1.0, read_only=False), Listener())
-    await keeper.start()
+    follower = Follower(FollowedOrigin(bare(tmp_path / "copy.git"), remote, 1.0, read_only=False), Listener())
+    await follower.start()
     lock(central.path, "refs/heads/main.lock", 1)
     with pytest.raises(RepositoryError, match="does not take this daemon's push"):
-        await keeper.commit(note)
+        await follower.commit(note)
 
 
 async def test_a_start_clears_what_a_power_cut_left(tmp_path: Path) -> None:
@@ -93,18 +93,18 @@ async def test_what_could_not_be_read_once_is_read_again(
     person = Person(tmp_path / "clone", str(repository.path))
     person.commit({"fleet.yaml": ""})
     person.push()
-    keeper = Keeper(HostedHome(repository), listener := Listener())
+    follower = Follower(HostedOrigin(repository), listener := Listener())
     broken = tmp_path / "bin" / "git"
     broken.parent.mkdir()
     broken.write_text("#!/bin/sh\necho 'fatal: Out of memory' >&2\nexit 128\n")
     broken.chmod(0o755)
     path = os.environ["PATH"]
     monkeypatch.setenv("PATH", f"{broken.parent}:{path}")
-    await keeper.start()
-    assert keeper.problem
+    await follower.start()
+    assert follower.problem
     monkeypatch.setenv("PATH", path)
     monkeypatch.setattr("iluvatar_pxe.gitops.origin.ANYWAY_SECONDS", 0.1)
-    await keeper._home.stirred()
-    await keeper.refresh()
-    assert not keeper.problem
+    await follower._origin.changed()
+    await follower.refresh()
+    assert not follower.problem
     assert len(listener.adopted) == 1

@@ -11,7 +11,7 @@ import pytest
 from inventory.samples import known, rows, script, sighting, until, url_of
 from support.fleets import ARDA, fleet_of
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database import recorder
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -20,7 +20,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import LayerName, Phase, Role
 
 FLEET = fleet_of(ainur="servers: 1\n")
-PLACE = Place(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
+PLACE = PlaceRequest(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
 LEFT = "SELECT name, role, machine_id IS NOT NULL FROM assignments ORDER BY name"
 
 
@@ -41,8 +41,8 @@ def seen(inventory: Inventory, number: int = 1) -> Machine:
     return inventory.observe(sighting(f"52:54:00:00:00:{number:02x}"), Stage.DISCOVER)
 
 
-def place(**changes: object) -> Place:
-    return Place(**{"layer": LayerName.ARDA, "rule": "machines/gandalf.yaml"} | changes)  # type: ignore[arg-type]
+def place(**changes: object) -> PlaceRequest:
+    return PlaceRequest(**{"layer": LayerName.ARDA, "rule": "machines/gandalf.yaml"} | changes)  # type: ignore[arg-type]
 
 
 async def test_the_first_is_written_before_it_is_known(inventory: Inventory, file: Path) -> None:
@@ -87,7 +87,7 @@ async def test_asking_again_changes_nothing(inventory: Inventory, file: Path) ->
     ids=["another name", "another role", "another layer"],
 )
 async def test_the_fleet_beats_what_was_assigned_by_itself_and_frees_no_name(
-    inventory: Inventory, file: Path, wanted: Place, left: list[tuple[str, str, int]]
+    inventory: Inventory, file: Path, wanted: PlaceRequest, left: list[tuple[str, str, int]]
 ) -> None:
     machine = await inventory.assign(seen(inventory).id, PLACE, FLEET)
     machine = await inventory.assign(machine.id, wanted, FLEET)

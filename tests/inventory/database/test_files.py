@@ -14,7 +14,7 @@ import pytest
 from inventory.samples import NOW, batch, known, machine, rows, running, sighting, until, url_of
 from support.fleets import fleet_of
 
-from iluvatar_pxe.boot.assign import Place
+from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database import files
 from iluvatar_pxe.inventory.database.read_only import read_only
@@ -125,7 +125,7 @@ async def test_a_backup_restored_by_the_daemon_is_in_force(
 ) -> None:
     async with running(inventory):
         first = inventory.observe(sighting(ONE), Stage.SCRIPT)
-        place = Place(layer=LayerName.ARDA, rule="rule 1")
+        place = PlaceRequest(layer=LayerName.ARDA, rule="rule 1")
         first = await inventory.assign(first.id, place, fleet_of())
         await inventory.backup(copy)
         later = inventory.observe(sighting(TWO), Stage.SCRIPT)
@@ -224,7 +224,7 @@ async def test_a_damaged_file_is_moved_away_only_when_asked(damaged: Path) -> No
 
 async def test_names_in_memory_outlive_a_file_that_is_moved_away(inventory: Inventory, file: Path) -> None:
     seen = inventory.observe(sighting(ONE), Stage.DISCOVER)
-    place = Place(layer=LayerName.ARDA, rule="rule 1")
+    place = PlaceRequest(layer=LayerName.ARDA, rule="rule 1")
     given = await inventory.assign(seen.id, place, fleet_of())
     await inventory.set_aside()
     assert known(file)[ONE] == given
@@ -247,7 +247,7 @@ def test_a_file_that_is_not_there_is_not_made(file: Path) -> None:
     assert names(file.parent) == set()
 
 
-ARDA = Place(layer=LayerName.ARDA, rule="rule 1")
+ARDA = PlaceRequest(layer=LayerName.ARDA, rule="rule 1")
 NAMES = "SELECT name, role, machine_id FROM assignments ORDER BY name"
 
 

@@ -18,7 +18,7 @@ from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, LayerName, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 GIVEN = Assignment(name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=NOW)
@@ -60,7 +60,7 @@ def test_machines_come_back_as_they_were(store: Store) -> None:
         address=IPv4Address("192.168.1.7"),
         last_seen=NOW + timedelta(hours=1),
         phase=Phase.FAILED,
-        wish=Wish(Intent.HOLD, "anna", "broken"),
+        directive=Directive(Intent.HOLD, "anna", "broken"),
         attempts=Attempts("talos", Stage.KERNEL, (NOW, NOW + timedelta(minutes=1)), 7),
         conflict="two machines in one",
         assignment=GIVEN,

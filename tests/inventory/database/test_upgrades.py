@@ -16,7 +16,7 @@ from iluvatar_pxe.inventory.database import migrate
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.states import Attempts, Phase, Wish
+from iluvatar_pxe.machines.states import Attempts, Directive, Phase
 
 AT = "2026-11-22T18:30:00.123Z"
 SERVER = "5f0c9a0e-0000-4000-8000-000000000001"
@@ -134,7 +134,7 @@ def test_what_is_new_has_sensible_values(file: Path, revision: str) -> None:
         "5": (Stage.INITRAMFS, Phase.BOOTING),
     }
     for one in found.values():
-        assert (one.wish, one.attempts) == (Wish(), Attempts())
+        assert (one.directive, one.attempts) == (Directive(), Attempts())
         assert one.assignment is None or (revision, one.assignment.name) == ("0002", "arda-01")
         assert (one.board, one.conflict) == ("", "")
 

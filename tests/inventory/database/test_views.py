@@ -11,7 +11,7 @@ from inventory.samples import NOW, batch, event, machine, rows, url_of
 
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.machines.boots import Happening, Stage
-from iluvatar_pxe.machines.states import Assignment, Intent, LayerName, Phase, Role, Wish
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
 
 GIVEN = Assignment(
     name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1 of fleet.yaml", at=NOW
@@ -41,7 +41,7 @@ def test_the_overview_says_the_most_important_things_first(store: Store, file: P
         address=IPv4Address("192.168.1.7"),
         generation=3,
         phase=Phase.ASSIGNED,
-        wish=Wish(Intent.HOLD, "anna", "disk swapped"),
+        directive=Directive(Intent.HOLD, "anna", "disk swapped"),
         conflict="x" * 100,
         assignment=GIVEN,
     )
@@ -72,15 +72,17 @@ def test_the_overview_says_the_most_important_things_first(store: Store, file: P
 
 
 @pytest.mark.parametrize(
-    ("wish", "shown"),
+    ("directive", "shown"),
     [
-        (Wish(), "boot"),
-        (Wish(Intent.REINSTALL, "anna"), "reinstall (anna)"),
-        (Wish(Intent.LOCAL, "anna", "refused at the screen"), "local (anna: refused at the screen)"),
+        (Directive(), "boot"),
+        (Directive(Intent.REINSTALL, "anna"), "reinstall (anna)"),
+        (Directive(Intent.LOCAL, "anna", "refused at the screen"), "local (anna: refused at the screen)"),
     ],
 )
-def test_the_overview_says_who_wants_it_and_why(store: Store, file: Path, wish: Wish, shown: str) -> None:
-    store.write(batch([machine(wish=wish)]))
+def test_the_overview_says_who_wants_it_and_why(
+    store: Store, file: Path, directive: Directive, shown: str
+) -> None:
+    store.write(batch([machine(directive=directive)]))
     assert rows(file, "SELECT intent FROM machine_overview") == [(shown,)]
 
 

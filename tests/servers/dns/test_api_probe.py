@@ -21,43 +21,43 @@ from support.warm import run_warm
 
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
-from iluvatar_pxe.servers.dns.api_probe import Pulse
+from iluvatar_pxe.servers.dns.api_probe import ApiProbe
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
 ONE, TWO = (IPv4Address(f"127.66.{WORKER}.{number}") for number in (1, 2))
 
 
 @pytest.fixture
-async def pulse() -> AsyncIterator[Pulse]:
-    pulse = Pulse(lambda: {ONE, TWO})
-    asking = asyncio.create_task(pulse.run())
-    yield pulse
+async def probe() -> AsyncIterator[ApiProbe]:
+    probe = ApiProbe(lambda: {ONE, TWO})
+    asking = asyncio.create_task(probe.run())
+    yield probe
     asking.cancel()
     with suppress(asyncio.CancelledError):
         await asking
 
 
-async def test_who_answers_is_alive_as_long_as_it_does(pulse: Pulse, tmp_path: Path) -> None:
+async def test_who_answers_is_alive_as_long_as_it_does(probe: ApiProbe, tmp_path: Path) -> None:
     with ApiServer(tmp_path, str(ONE)):
-        await until(lambda: pulse.alive == {ONE})
+        await until(lambda: probe.alive == {ONE})
         with ApiServer(tmp_path, str(TWO)):
-            await until(lambda: pulse.alive == {ONE, TWO})
-        await until(lambda: pulse.alive == {ONE})
-    await until(lambda: not pulse.alive)
+            await until(lambda: probe.alive == {ONE, TWO})
+        await until(lambda: probe.alive == {ONE})
+    await until(lambda: not probe.alive)
 
 
-async def test_a_server_that_says_it_is_broken_is_not_alive(pulse: Pulse, tmp_path: Path) -> None:
+async def test_a_server_that_says_it_is_broken_is_not_alive(probe: ApiProbe, tmp_path: Path) -> None:
     with ApiServer(tmp_path, str(ONE), status=500), ApiServer(tmp_path, str(TWO)) as other:
-        await until(lambda: pulse.alive == {TWO})
+        await until(lambda: probe.alive == {TWO})
         other.status = 500
-        await until(lambda: not pulse.alive)
+        await until(lambda: not probe.alive)
         other.status = 200
-        await until(lambda: pulse.alive == {TWO})
+        await until(lambda: probe.alive == {TWO})
 
 
-async def test_a_server_that_says_nothing_is_not_alive(pulse: Pulse, tmp_path: Path) -> None:
+async def test_a_server_that_says_nothing_is_not_alive(probe: ApiProbe, tmp_path: Path) -> None:
     with socket.create_server((str(ONE), 6443)), ApiServer(tmp_path, str(TWO)):
-        await until(lambda: pulse.alive == {TWO})
+        await until(lambda: probe.alive == {TWO})
 
 
 def control_plane(number: int, address: IPv4Address, phase: Phase) -> Machine:

@@ -14,7 +14,7 @@ from support.web import Web, response_of, web
 
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.ratelimit import RateLimiter
-from iluvatar_pxe.servers.http.connections import Door, Limits, Progress
+from iluvatar_pxe.servers.http.connections import ConnectionLimit, Limits, Progress
 
 LARGE = random.Random(3).randbytes(16 << 20)
 ASK = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -90,13 +90,13 @@ def test_a_flood_of_connections_disturbs_no_boot_and_is_one_line_of_log(
 
 
 def test_the_door_forgets_who_left() -> None:
-    door = Door(Limits(each=1))
-    assert [door.enter("a"), door.enter("a"), door.enter("b")] == [True, False, True]
-    door.leave("a")
-    assert door.enter("a")
+    limit = ConnectionLimit(Limits(each=1))
+    assert [limit.enter("a"), limit.enter("a"), limit.enter("b")] == [True, False, True]
+    limit.leave("a")
+    assert limit.enter("a")
     for client in ("a", "b"):
-        door.leave(client)
-    assert not door._inside
+        limit.leave(client)
+    assert not limit._inside
 
 
 @pytest.mark.parametrize("ahead", [0, 2000], ids=["a large file", "many answers"])

@@ -155,7 +155,7 @@ def test_an_unexpected_failure_is_one_line_of_log_without_the_ticket(
 
     assert ticket
     assert path
-    monkeypatch.setattr(served.desk, "plan", broken)
+    monkeypatch.setattr(served.booter, "plan", broken)
     with capture_logs() as logs:
         response = served.get(path[0])
     assert (response.status, response.text) == (500, "500: this server failed on that request; see its log\n")

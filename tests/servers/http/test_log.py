@@ -92,7 +92,7 @@ def test_only_a_whole_file_is_a_stage(served: Web, monkeypatch: pytest.MonkeyPat
     def note(_sighting: Sighting, stage: Stage, name: str, **_: float) -> None:
         noted.append((stage, name))
 
-    monkeypatch.setattr(served.desk, "record", note)
+    monkeypatch.setattr(served.booter, "record", note)
     assert served.get(f"/assets/{KERNEL}", Range="bytes=0-0").status == 206
     assert served.get(f"/assets/{KERNEL}", "HEAD").status == 200
     etag = served.get(f"/assets/{KERNEL}", "HEAD").headers["etag"]

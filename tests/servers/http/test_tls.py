@@ -234,18 +234,18 @@ def test_nonsense_is_no_failure(served: Web, octets: bytes, *, hangs_up: bool) -
             sock.shutdown(socket.SHUT_WR)
             the_rest(sock)
     assert is_served_now(served)
-    wait_until(lambda: not served.server._porch.connections, "the end of every connection")
-    assert not served.server._porch.door._inside
+    wait_until(lambda: not served.server._handshakes.connections, "the end of every connection")
+    assert not served.server._handshakes.limit._inside
 
 
 def test_handshakes_that_stall_do_not_stop_others(served: Web) -> None:
     with ExitStack() as stack, capture_logs() as logs:
-        crowd = [stack.enter_context(served.connect(CROWD, tls=True)) for _ in range(200)]
+        pool = [stack.enter_context(served.connect(CROWD, tls=True)) for _ in range(200)]
         wait_until(lambda: logs, "the line of log")
         assert all(is_served_now(served) for _ in range(5))
         assert served.get("/assets/large").body == LARGE
-        assert sum(sock.recv(1) == b"" for sock in crowd[tls.HANDSHAKES.each :]) == 168
-        assert len(served.server._porch.connections) == tls.HANDSHAKES.each
+        assert sum(sock.recv(1) == b"" for sock in pool[tls.HANDSHAKES.each :]) == 168
+        assert len(served.server._handshakes.connections) == tls.HANDSHAKES.each
         assert not is_served_now(served, CROWD)
     wait_until(lambda: is_served_now(served, CROWD), "the places that became free")
     assert {(line["event"], line["client"]) for line in logs} == {("tls.crowded", CROWD)}
@@ -279,7 +279,7 @@ def test_a_client_that_stops_reading_is_cut_off(tmp_path: Path, ahead: int) -> N
             with suppress(TimeoutError):  # the server reads no more until its answers are read
                 sock.sendall(ASK * ahead + ASK_LARGE)
             wait_until(lambda: [line for line in logs if line["event"] == "http.stalled"], "the line of log")
-            wait_until(lambda: not served.server._porch.connections, "the end of the connection")
+            wait_until(lambda: not served.server._handshakes.connections, "the end of the connection")
             sock.settimeout(PATIENCE)
             assert len(the_rest(sock)) < len(LARGE)
         assert is_served_now(served)
@@ -322,7 +322,7 @@ def test_a_new_address_is_in_the_certificate_at_once(served: Web, tmp_path: Path
 
 
 def test_a_new_domain_is_in_the_certificate_at_the_next_look(served: Web) -> None:
-    served.desk.fleet = Fleet(settings=FleetFile(domain="new.example"))
+    served.booter.fleet = Fleet(settings=FleetFile(domain="new.example"))
     served.call(served.certificates.renew(served.server._names()))
     names = shown_by(served).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert {"git.new.example", "pxe.new.example"} <= set(names.get_values_for_type(x509.DNSName))

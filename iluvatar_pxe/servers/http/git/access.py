@@ -11,7 +11,7 @@ from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.gitops.secrets.tokens import Right, Token, Tokens
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import client_of
-from iluvatar_pxe.servers.http.failure_limit import Throttle
+from iluvatar_pxe.servers.http.failure_limit import FailureLimit
 
 _CHALLENGE = 'Basic realm="iluvatar-pxe"'
 
@@ -23,7 +23,7 @@ class Access:
         self, tokens: Tokens, clock: Callable[[], float], *, anonymous_read: bool, tls_port: int
     ) -> None:
         self._tokens = tokens
-        self._throttle = Throttle(clock)
+        self._failures = FailureLimit(clock)
         self._anonymous_read = anonymous_read
         self._tls_port = tls_port
 
@@ -48,7 +48,7 @@ class Access:
         token = await self._known(_secret(given))
         self._make_wait(client)  # others of this client's requests may have failed meanwhile
         if token is None:
-            self._throttle.fail(client)
+            self._failures.fail(client)
             complain("git.refused", client=client, why="its token is not known")
             raise _unauthorized("this token is not known; make one with 'iluvatar-pxe fleet token add'")
         return token
@@ -63,7 +63,7 @@ class Access:
             ) from error
 
     def _make_wait(self, client: str) -> None:
-        if seconds := self._throttle.wait(client):
+        if seconds := self._failures.wait(client):
             complain("git.refused", client=client, why="it gave too many wrong tokens")
             wait = {hdrs.RETRY_AFTER: str(int(seconds) + 1)}
             raise web.HTTPTooManyRequests(text="too many wrong tokens; wait a minute", headers=wait)

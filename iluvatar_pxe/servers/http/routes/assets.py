@@ -10,7 +10,7 @@ from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.provisioning.booter import sighting_of
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.http.context import client_of, desk_of
+from iluvatar_pxe.servers.http.context import booter_of, client_of
 
 ROUTES = web.RouteTableDef()
 
@@ -38,8 +38,8 @@ class _BootFile(web.FileResponse):
 @ROUTES.get("/assets/{name:.+}")
 async def asset(request: web.Request) -> web.StreamResponse:
     """Serve a file of the catalogue by its logical name."""
-    desk, name = desk_of(request), request.match_info["name"]
-    path = desk.catalogue.path(name)
+    booter, name = booter_of(request), request.match_info["name"]
+    path = booter.catalogue.path(name)
     if path is None:
         raise web.HTTPNotFound(text=f"no asset {name[:200]}")
     started = time.perf_counter()
@@ -49,9 +49,9 @@ async def asset(request: web.Request) -> web.StreamResponse:
     except ConnectionError as error:
         complain("http.aborted", logging.INFO, client=request.remote, asset=name, why=str(error))
         return response
-    machine, stage = desk.machine_at(client_of(request)), stage_of_asset(name)
+    machine, stage = booter.machine_at(client_of(request)), stage_of_asset(name)
     if machine and stage and request.method == "GET" and response.status == 200:
         milliseconds = (time.perf_counter() - started) * 1000
         size = response.content_length or 0
-        desk.record(sighting_of(machine), stage, name, size=size, milliseconds=milliseconds)
+        booter.record(sighting_of(machine), stage, name, size=size, milliseconds=milliseconds)
     return response

@@ -10,9 +10,9 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Phase
-from iluvatar_pxe.provisioning.booter import Desk, sighting_of
-from iluvatar_pxe.provisioning.tickets import TicketOffice
-from iluvatar_pxe.servers.http.context import TICKETS, client_of, desk_of
+from iluvatar_pxe.provisioning.booter import Booter, sighting_of
+from iluvatar_pxe.provisioning.tickets import Tickets
+from iluvatar_pxe.servers.http.context import TICKETS, booter_of, client_of
 
 ROUTES = web.RouteTableDef()
 
@@ -21,31 +21,31 @@ ROUTES = web.RouteTableDef()
 async def talos_config(request: web.Request) -> web.Response:
     """Redeem a ticket for the configuration of the machine it was made out to."""
     started = time.perf_counter()
-    desk = desk_of(request)
-    machine = _holder(desk, request.app[TICKETS], request.match_info["ticket"])
-    text = await _redeem(desk, machine, client_of(request), started)
+    booter = booter_of(request)
+    machine = _holder(booter, request.app[TICKETS], request.match_info["ticket"])
+    text = await _redeem(booter, machine, client_of(request), started)
     return web.Response(text=text, content_type="application/yaml", headers={"Cache-Control": "no-store"})
 
 
-def _holder(desk: Desk, tickets: TicketOffice, ticket: str) -> Machine:
-    claim = tickets.check(ticket, desk.config_ticket)
-    machine = desk.inventory.snapshot.machine_with_id(claim.machine_id) if claim else None
+def _holder(booter: Booter, tickets: Tickets, ticket: str) -> Machine:
+    claim = tickets.check(ticket, booter.config_ticket)
+    machine = booter.inventory.snapshot.machine_with_id(claim.machine_id) if claim else None
     outdated = not claim or not machine or machine.generation != claim.generation
     if machine is None or outdated or machine.phase is Phase.JOINED:
         raise web.HTTPNotFound(text="that ticket is not valid, or not any more: boot the machine again")
     return machine
 
 
-async def _redeem(desk: Desk, machine: Machine, client: IPv4Address, started: float) -> str:
-    if doubt := desk.doubt_of_holder(machine, client):
-        desk.distrust(machine, client, "config.yaml", doubt)
+async def _redeem(booter: Booter, machine: Machine, client: IPv4Address, started: float) -> str:
+    if doubt := booter.doubt_of_holder(machine, client):
+        booter.distrust(machine, client, "config.yaml", doubt)
         raise web.HTTPForbidden(text=f"that ticket is another machine's: {doubt}")
     sighting = sighting_of(machine, Firmware.TALOS)
-    plan = desk.plan(sighting)
+    plan = booter.plan(sighting)
     if not isinstance(plan, RunScript) or plan.config is None:
-        raise web.HTTPNotFound(text=f"this machine has no configuration: {desk.hand_out(plan, client).why}")
-    config = await desk.hand_out_config(plan.config, client)
+        raise web.HTTPNotFound(text=f"this machine has no configuration: {booter.hand_out(plan, client).why}")
+    config = await booter.hand_out_config(plan.config, client)
     milliseconds = (time.perf_counter() - started) * 1000
     size = len(config.encode())
-    desk.record(sighting, Stage.CONFIG, f"{plan.name}/config.yaml", size=size, milliseconds=milliseconds)
+    booter.record(sighting, Stage.CONFIG, f"{plan.name}/config.yaml", size=size, milliseconds=milliseconds)
     return config

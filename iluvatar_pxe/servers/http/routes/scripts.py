@@ -12,13 +12,13 @@ from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.booter import sighting_of
 from iluvatar_pxe.provisioning.tickets import Claim
-from iluvatar_pxe.provisioning.trust import Standing
+from iluvatar_pxe.provisioning.trust import Trust
 from iluvatar_pxe.replies.ipxe import Shown, first_script, machine_script
 from iluvatar_pxe.servers.http.context import (
     COUNTDOWNS,
     TICKETS,
+    booter_of,
     client_of,
-    desk_of,
     links_of,
     query_of,
     script,
@@ -46,43 +46,43 @@ async def autoexec_script(request: web.Request) -> web.Response:
 async def own_script(request: web.Request) -> web.Response:
     """Serve the script of the machine that the query names."""
     started = time.perf_counter()
-    desk = desk_of(request)
+    booter = booter_of(request)
     sighting = sighting_in(request)
-    standing = desk.standing(sighting)
-    if standing.itself:
-        desk.inventory.touch(sighting, Stage.FIRST_SCRIPT, vouched=not standing.doubt)
-    plan = await desk.settle(sighting, standing.doubt)
-    return answer(request, sighting, standing, plan, Stage.SCRIPT, started)
+    trust = booter.trust(sighting)
+    if trust.itself:
+        booter.inventory.touch(sighting, Stage.FIRST_SCRIPT, vouched=not trust.doubt)
+    plan = await booter.settle(sighting, trust.doubt)
+    return answer(request, sighting, trust, plan, Stage.SCRIPT, started)
 
 
 def sighting_in(request: web.Request) -> Sighting:
     """Return what query and neighbour table tell of who asks; raises HTTPBadRequest when it names no machine."""
     address = client_of(request)
     try:
-        return from_ipxe(query_of(request), address, desk_of(request).mac_of(address))
+        return from_ipxe(query_of(request), address, booter_of(request).mac_of(address))
     except WireError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
 
 
 def answer(
-    request: web.Request, sighting: Sighting, standing: Standing, plan: Plan, stage: Stage, started: float
+    request: web.Request, sighting: Sighting, trust: Trust, plan: Plan, stage: Stage, started: float
 ) -> web.Response:
     """Return the script that a plan is, with a ticket if it needs one, and record it."""
-    desk, client = desk_of(request), client_of(request)
-    shown = desk.hand_out(plan, client)
+    booter, client = booter_of(request), client_of(request)
+    shown = booter.hand_out(plan, client)
     if not isinstance(plan, Shown) or not isinstance(shown, Shown):
         raise web.HTTPNotFound(text=shown.why)
-    machine = desk.inventory.snapshot.machine(sighting.mac)
-    if machine and not standing.itself:
-        desk.distrust(machine, client, request.path, standing.doubt)
+    machine = booter.inventory.snapshot.machine(sighting.mac)
+    if machine and not trust.itself:
+        booter.distrust(machine, client, request.path, trust.doubt)
     ticket = ""
-    if isinstance(plan, RunScript) and plan.config is not None and machine and not standing.doubt:
-        ticket = request.app[TICKETS].mint(Claim(machine.id, machine.generation), desk.config_ticket)
-    text = machine_script(shown, desk.introduce(sighting, client), links_of(request), ticket)
-    if machine and standing.itself:
+    if isinstance(plan, RunScript) and plan.config is not None and machine and not trust.doubt:
+        ticket = request.app[TICKETS].mint(Claim(machine.id, machine.generation), booter.config_ticket)
+    text = machine_script(shown, booter.introduce(sighting, client), links_of(request), ticket)
+    if machine and trust.itself:
         milliseconds = (time.perf_counter() - started) * 1000
         chain = plan.chain if isinstance(plan, RunScript) else ""
-        machine = desk.record(
+        machine = booter.record(
             sighting,
             stage,
             _what(plan),
@@ -90,7 +90,7 @@ def answer(
             milliseconds=milliseconds,
             why=plan.why,
             chain=chain,
-            vouched=not standing.doubt,
+            vouched=not trust.doubt,
         )
         if isinstance(plan, CountDown):
             request.app[COUNTDOWNS].start(machine.id, machine.generation, plan.seconds)
@@ -105,10 +105,10 @@ def _what(plan: Shown) -> str:
 def _first_script(request: web.Request, stage: Stage, *, network: bool) -> web.Response:
     started = time.perf_counter()
     text = first_script(links_of(request), network=network)
-    desk = desk_of(request)
-    machine = desk.machine_at(client_of(request))
+    booter = booter_of(request)
+    machine = booter.machine_at(client_of(request))
     if machine and request.method == "GET":
         milliseconds = (time.perf_counter() - started) * 1000
         name = request.path.rpartition("/")[2]
-        desk.record(sighting_of(machine), stage, name, size=len(text), milliseconds=milliseconds)
+        booter.record(sighting_of(machine), stage, name, size=len(text), milliseconds=milliseconds)
     return script(text)
