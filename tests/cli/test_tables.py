@@ -113,7 +113,7 @@ def test_names_go_before_those_that_have_none_and_by_the_alphabet() -> None:
 
 
 def test_many_that_only_passed_by_are_one_line() -> None:
-    machines = [machine(1)] + [machine(2, name=None, passing=True)] * 4812
+    machines = [machine(1)] + [machine(2, name=None, transient=True)] * 4812
     lines = list(machine_lines(machines, NOW, None, every=False))
     assert len(lines) == 3
     assert lines[-1] == "and 4,812 MACs that only asked for a boot by DHCP: --all lists them"

@@ -67,8 +67,8 @@ def test_a_title_is_the_name_or_the_first_card() -> None:
         pytest.param(machine_of(A, conflict="in doubt"), False, id="in doubt"),
     ],
 )
-def test_who_merely_passed_by(machine: Machine, passing: bool) -> None:  # noqa: FBT001
-    assert machine.transient is passing
+def test_who_merely_passed_by(machine: Machine, transient: bool) -> None:  # noqa: FBT001
+    assert machine.transient is transient
 
 
 @dataclass
