@@ -1,12 +1,12 @@
 """What is known now, in memory, and queued for the database at the moment it changes."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
+from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database.pending import Pending
 from iluvatar_pxe.inventory.transients import Transients
@@ -38,7 +38,7 @@ class Memory:
         self._pending = pending
         self._clock = clock
         self._passers = Transients()
-        self._macs: OrderedDict[IPv4Address, str] = OrderedDict()
+        self._macs: Recent[IPv4Address, str] = Recent(MOST_ADDRESSES)
         self._asked: dict[UUID, float] = {}
 
     def machine(self, machine_id: UUID) -> Machine:
@@ -86,8 +86,8 @@ class Memory:
         new = self.snapshot.machine_with_id(machine.id) is None
         self.snapshot = self.snapshot.with_machine(machine)
         self._pending.add(machine, new=new)
-        for machine_id in self._passers.note(machine, self._clock()):
-            self.remove(machine_id)
+        if dropped := self._passers.note(machine, self._clock()):
+            self.remove(dropped)
 
     def absorb(self, merge: Merge) -> None:
         """Take in a merge, whose survivor is put next."""
@@ -157,12 +157,8 @@ class Memory:
 
     def learn_address(self, sighting: Sighting) -> None:
         """Remember which machine has an address, when a sighting tells one."""
-        if sighting.address is None:
-            return
-        self._macs[sighting.address] = sighting.mac
-        self._macs.move_to_end(sighting.address)
-        if len(self._macs) > MOST_ADDRESSES:
-            self._macs.popitem(last=False)
+        if sighting.address is not None:
+            self._macs.put(sighting.address, sighting.mac)
 
     def drop_expired(self) -> None:
         """Drop machines that passed by a day ago."""

@@ -1,13 +1,13 @@
 """The machines that ``iluvatar-pxe simulate`` plays: in memory, beside the inventory, and never written into it."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
 from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
+from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -32,8 +32,8 @@ class Sandbox:
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
-        self._played: OrderedDict[UUID, Machine] = OrderedDict()
-        self._at: OrderedDict[IPv4Address, UUID] = OrderedDict()
+        self._played: Recent[UUID, Machine] = Recent(MOST_MACHINES)
+        self._at: Recent[IPv4Address, UUID] = Recent(MOST_MACHINES)
         self._stage = Snapshot()
         self._stale_at = 0.0
         """When ``_stage`` is to be made of the real snapshot again, by the monotonic clock."""
@@ -72,10 +72,7 @@ class Sandbox:
         """Remember which machine is played from an address."""
         machine = self.snapshot.machine(sighting.mac)
         if machine and sighting.address and machine.id in self._played:
-            self._at[sighting.address] = machine.id
-            self._at.move_to_end(sighting.address)
-            if len(self._at) > MOST_MACHINES:
-                self._at.popitem(last=False)
+            self._at.put(sighting.address, machine.id)
 
     def observe(
         self,
@@ -141,15 +138,14 @@ class Sandbox:
         return machine
 
     def _machine(self, machine_id: UUID) -> Machine:
-        if machine_id not in self._played:
+        machine = self._played.get(machine_id)
+        if machine is None:
             raise InventoryError("that simulated machine is forgotten; boot it again")
-        return self._played[machine_id]
+        return machine
 
     def _put(self, machine: Machine) -> Machine:
-        self._played[machine.id] = machine
-        self._played.move_to_end(machine.id)
+        dropped = self._played.put(machine.id, machine)
         self._stage = self.snapshot.with_machine(machine)
-        if len(self._played) > MOST_MACHINES:
-            dropped, _ = self._played.popitem(last=False)
-            self._stage = self._stage.without(dropped)
+        if dropped:
+            self._stage = self._stage.without(dropped[0])
         return machine

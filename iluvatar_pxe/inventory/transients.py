@@ -4,11 +4,11 @@ A guest's laptop asks like this, and so does a program that makes up 5,000 MACs 
 day, and only so many of them.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.machines.model import Machine
 
 MOST_PASSING = 4096
@@ -21,28 +21,26 @@ class Transients:
     """Ids of machines that pass by, the least recently heard of first. Time is the monotonic clock's, in seconds."""
 
     def __init__(self) -> None:
-        self._heard: OrderedDict[UUID, float] = OrderedDict()
+        self._heard: Recent[UUID, float] = Recent(MOST_PASSING)
 
-    def note(self, machine: Machine, now: float) -> list[UUID]:
-        """Take in that a machine was heard of; return those for which there is no room any more."""
-        self.leave(machine.id)
-        if machine.transient:
-            self._heard[machine.id] = now
-        return self._beyond_room()
+    def note(self, machine: Machine, now: float) -> UUID | None:
+        """Take in that a machine was heard of; return the one for which there is no room any more, or None."""
+        if not machine.transient:
+            self.leave(machine.id)
+            return None
+        dropped = self._heard.put(machine.id, now)
+        return dropped[0] if dropped else None
 
     def leave(self, machine_id: UUID) -> None:
         """Take in that a machine is no more, or passes by no longer."""
-        self._heard.pop(machine_id, None)
+        self._heard.pop(machine_id)
 
     def expired(self, now: float) -> list[UUID]:
         """Return those that were not heard of for a day, and forget them."""
         gone = []
-        while self._heard:
-            machine_id, heard = next(iter(self._heard.items()))
-            if now - heard < PASSING_SECONDS:
-                break
-            gone.append(machine_id)
-            del self._heard[machine_id]
+        while (oldest := self._heard.oldest()) and now - oldest[1] >= PASSING_SECONDS:
+            self._heard.pop(oldest[0])
+            gone.append(oldest[0])
         return gone
 
     def resume(self, machines: Iterable[Machine], now: float, wall: datetime) -> list[UUID]:
@@ -53,8 +51,6 @@ class Transients:
         passing = sorted((one for one in machines if one.transient), key=lambda one: one.last_seen)
         ages = {one.id: (wall - one.last_seen).total_seconds() for one in passing}
         heard = {id_: now - min(max(age, 0.0), PASSING_SECONDS) for id_, age in ages.items()}
-        self._heard = OrderedDict(sorted(heard.items(), key=lambda item: item[1]))
-        return self._beyond_room()
-
-    def _beyond_room(self) -> list[UUID]:
-        return [self._heard.popitem(last=False)[0] for _ in range(len(self._heard) - MOST_PASSING)]
+        self._heard = Recent(MOST_PASSING)
+        dropped = (self._heard.put(*item) for item in sorted(heard.items(), key=lambda item: item[1]))
+        return [one[0] for one in dropped if one]

@@ -1,8 +1,9 @@
 """Countdowns on the screens of machines that are about to join."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from uuid import UUID
+
+from iluvatar_pxe.bounded import Recent
 
 AT_THE_SCREEN = "somebody at its screen"
 """Who refuses; nobody knows the name."""
@@ -17,13 +18,13 @@ class Countdowns:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._ends: OrderedDict[tuple[UUID, int], float] = OrderedDict()
+        self._ends: Recent[tuple[UUID, int], float] = Recent(MOST)
 
     def start(self, machine_id: UUID, generation: int, seconds: float) -> None:
         """Note that this boot of a machine was told to count down from now; of several times the first counts."""
-        self._ends.setdefault((machine_id, generation), self._clock() + seconds - _EARLY)
-        if len(self._ends) > MOST:
-            self._ends.popitem(last=False)
+        boot = machine_id, generation
+        if boot not in self._ends:
+            self._ends.put(boot, self._clock() + seconds - _EARLY)
 
     def has_run_out(self, machine_id: UUID, generation: int) -> bool:
         """Say whether this boot counted down to the end."""

@@ -6,7 +6,6 @@ import hmac
 import os
 import re
 import struct
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from uuid import UUID
 
+from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.errors import ServerError
 
 LIFETIME = 4 * 3600.0
@@ -47,16 +47,13 @@ class Tickets:
         self._key = key
         self._clock = clock
         self._opened = clock()
-        self._first_minted: OrderedDict[UUID, tuple[int, float]] = OrderedDict()
+        self._first_minted: Recent[UUID, tuple[int, float]] = Recent(MOST_MACHINES)
 
     def mint(self, claim: Claim, purpose: str) -> str:
         """Return a ticket; all tickets of one boot are the same and die together."""
-        generation, _ = self._first_minted.get(claim.machine_id, (None, 0.0))
+        generation, _ = self._first_minted.get(claim.machine_id) or (None, 0.0)
         if generation != claim.generation:
-            self._first_minted[claim.machine_id] = claim.generation, self._clock()
-            self._first_minted.move_to_end(claim.machine_id)
-            if len(self._first_minted) > MOST_MACHINES:
-                self._first_minted.popitem(last=False)
+            self._first_minted.put(claim.machine_id, (claim.generation, self._clock()))
         return _text(self._sign(claim, purpose))
 
     def check(self, ticket: str, purpose: str) -> Claim | None:
@@ -71,7 +68,7 @@ class Tickets:
 
     def _born(self, claim: Claim) -> float:
         """When a ticket was first minted; one of an earlier run of the daemon counts from its start."""
-        generation, born = self._first_minted.get(claim.machine_id, (None, self._opened))
+        generation, born = self._first_minted.get(claim.machine_id) or (None, self._opened)
         return born if generation == claim.generation else self._opened
 
     def _sign(self, claim: Claim, purpose: str) -> bytes:

@@ -121,8 +121,9 @@ def test_a_machine_is_found_by_the_address_it_was_last_seen_at(inventory: Invent
     assert inventory.machine_at(HERE) is other
 
 
-def test_addresses_are_bounded(inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_are_bounded(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "MOST_ADDRESSES", 2)
+    inventory = Inventory(url_of(file))
     for last in (1, 2, 1, 3):
         inventory.observe(sighting(address=IPv4Address(last)), Stage.NBP)
     assert [inventory.machine_at(IPv4Address(last)) is not None for last in (1, 2, 3)] == [True, False, True]

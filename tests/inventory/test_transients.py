@@ -23,7 +23,7 @@ def ids(*numbers: int) -> list[UUID]:
 def test_the_least_recently_heard_of_goes_when_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transients, "MOST_PASSING", 2)
     passers = Transients()
-    assert [passers.note(passer(number), 0.0) for number in (1, 2, 1, 3)] == [[], [], [], ids(2)]
+    assert [passers.note(passer(number), 0.0) for number in (1, 2, 1, 3)] == [None, None, None, UUID(int=2)]
 
 
 def test_one_is_dropped_a_day_after_it_was_heard_of() -> None:

@@ -1,8 +1,9 @@
 """Who guesses waits."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from iluvatar_pxe.bounded import Recent
 
 MOST_CLIENTS = 1024
 """Clients that are remembered; of more, those who guessed last."""
@@ -22,7 +23,7 @@ class FailureLimit:
         self._clock = clock
         self._most = most
         self._seconds = seconds
-        self._records: OrderedDict[str, _Record] = OrderedDict()
+        self._records: Recent[str, _Record] = Recent(MOST_CLIENTS)
 
     def wait(self, client: str) -> float:
         """Return for how many seconds a client is not heard: 0 for one that is."""
@@ -32,12 +33,10 @@ class FailureLimit:
     def fail(self, client: str) -> None:
         """Count one failure of a client."""
         now = self._clock()
-        record = self._records.setdefault(client, _Record(now))
-        self._records.move_to_end(client)
+        record = self._records.get(client) or _Record(now)
+        self._records.put(client, record)
         if now - record.since >= self._seconds:
             record.since, record.failures = now, 0
         record.failures += 1
         if record.failures >= self._most:
             record.until = now + self._seconds
-        if len(self._records) > MOST_CLIENTS:
-            self._records.popitem(last=False)

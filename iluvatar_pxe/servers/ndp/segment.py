@@ -22,8 +22,10 @@ by unicast (dnsmasq: 2 ms), which ends iPXE's asking, or by multicast, which we 
 solicitation, which come within 4 ms.
 """
 
+from dataclasses import dataclass
 from ipaddress import IPv6Address
 
+from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.wire.mac import format_mac
 from iluvatar_pxe.wire.ndp import (
     HOP_LIMIT,
@@ -44,25 +46,28 @@ MACHINES = 1024
 """Machines remembered at once; the one offered longest ago is forgotten first."""
 
 
+@dataclass(slots=True)
+class _Window:
+    opens: float
+    closes: float
+
+
 class Expected:
     """Whose solicitations are to be answered at which moments; ``now`` is of a clock that does not go back."""
 
     def __init__(self) -> None:
-        self._windows: dict[str, tuple[float, float]] = {}
+        self._windows: Recent[str, _Window] = Recent(MACHINES)
 
     def offered(self, mac: str, now: float) -> None:
         """Expect solicitations of a machine whose iPXE was just offered a boot."""
-        self._windows.pop(mac, None)
-        self._windows[mac] = (now + PATIENCE, now + WAIT)
-        if len(self._windows) > MACHINES:
-            del self._windows[next(iter(self._windows))]
+        self._windows.put(mac, _Window(now + PATIENCE, now + WAIT))
 
     def take(self, mac: str, now: float) -> bool:
         """Tell whether a solicitation of ``mac`` is to be answered now; it is then held for answered."""
-        opens, closes = self._windows.get(mac, (now, now))
-        if not opens <= now < closes:
+        window = self._windows.get(mac)
+        if window is None or not window.opens <= now < window.closes:
             return False
-        self._windows[mac] = (opens, min(closes, now + REPEAT))
+        window.closes = min(window.closes, now + REPEAT)
         return True
 
 
