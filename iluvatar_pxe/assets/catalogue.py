@@ -12,6 +12,7 @@ import structlog
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER, PROGRAMS
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.problem import Problem
 
 SYSTEM_PROGRAMS = Path("/usr/lib/ipxe")
 """Where Debian's and Ubuntu's package ``ipxe`` puts its programs."""
@@ -36,6 +37,7 @@ class Catalogue:
         self._directory = directory
         self._interval = interval
         self._listing = Listing()
+        self._problem = Problem(lambda text: _log.warning("assets", problem=text))
 
     @property
     def ready(self) -> frozenset[str]:
@@ -45,7 +47,7 @@ class Catalogue:
     @property
     def problem(self) -> str | None:
         """What is wrong with the assets directory, or None."""
-        return self._listing.problem
+        return self._problem.text
 
     def path(self, name: str) -> Path | None:
         """Return the file behind a logical name, or None."""
@@ -63,10 +65,8 @@ class Catalogue:
 
     async def refresh(self) -> None:
         """Look at the directory again."""
-        listing = await asyncio.to_thread(list_assets, self._directory, SYSTEM_PROGRAMS)
-        if listing.problem and listing.problem != self._listing.problem:
-            _log.warning("assets", problem=listing.problem)
-        self._listing = listing
+        self._listing = await asyncio.to_thread(list_assets, self._directory, SYSTEM_PROGRAMS)
+        self._problem.set(self._listing.problem)
 
     async def run(self) -> None:
         """Look at the directory every few seconds, until cancelled."""

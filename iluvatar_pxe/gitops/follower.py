@@ -12,6 +12,7 @@ from iluvatar_pxe.gitops.origin import Origin
 from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Changes
 from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
+from iluvatar_pxe.problem import Problem
 
 MOST_TRIES = 8
 """Races that are lost before it is given up: everybody who wins one has come further."""
@@ -36,7 +37,14 @@ class Follower:
         self._rejected = ""
         self._noted = ""
         self.in_force: Revision | None = None
-        self.problem: str | None = None
+        self._problem = Problem(
+            lambda why: _log.error("fleet.problem", why=why), lambda: _log.info("fleet.well")
+        )
+
+    @property
+    def problem(self) -> str | None:
+        """Return why the newest commit is not in force, or None."""
+        return self._problem.text
 
     async def start(self) -> None:
         """Put in force what was so the last time; the newest commit follows when this runs. The first time, put that in force.
@@ -52,9 +60,9 @@ class Follower:
             async with asyncio.timeout(FIRST_SECONDS):
                 await self._follow()
         except RepositoryError as error:
-            self._tell(str(error))
+            self._problem.set(str(error))
         except TimeoutError:
-            self._tell(
+            self._problem.set(
                 f"{self._origin.repository.path}: nothing came within {FIRST_SECONDS:g} s; is its origin there?"
             )
 
@@ -75,9 +83,9 @@ class Follower:
             try:
                 await self._follow()
             except RepositoryError as error:
-                self._tell(str(error))
+                self._problem.set(str(error))
             except FleetError as error:
-                self._tell(self._refusal(error))
+                self._problem.set(self._refusal(error))
 
     async def commit(self, draw: Draw) -> Revision:
         """Commit what ``draw`` makes of the newest revision, and return the one that then is in force.
@@ -137,7 +145,7 @@ class Follower:
         newest = await self._origin.newest()
         old = self.in_force
         if old and old.commit.id == newest:
-            self._tell(None)
+            self._problem.clear()
             await self._note(newest)
             return
         try:
@@ -153,7 +161,7 @@ class Follower:
     async def _put_in_force(self, revision: Revision, *, rewritten: bool = False) -> None:
         self.in_force = revision
         self._rejected = ""
-        self._tell(None)
+        self._problem.clear()
         await self._listener.adopt(revision.fleet, revision.commit, rewritten=rewritten)
         await self._note(revision.commit.id)
 
@@ -178,14 +186,6 @@ class Follower:
 
     def _refusal(self, error: FleetError) -> str:
         return f"commit {self._rejected[:12]} is not in force: {error.findings[0]}"
-
-    def _tell(self, problem: str | None) -> None:
-        if problem != self.problem:
-            if problem:
-                _log.error("fleet.problem", why=problem)
-            else:
-                _log.info("fleet.well")
-        self.problem = problem
 
     async def _wait(self) -> None:
         """Wait until the origin stirs, or somebody wakes this."""

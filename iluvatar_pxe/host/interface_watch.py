@@ -10,6 +10,7 @@ import structlog
 
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interfaces import Found, Interface, find_interfaces
+from iluvatar_pxe.problem import Problem
 
 _NEWS = 0x1 | 0x10 | 0x40
 """linux/rtnetlink.h: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV4_ROUTE, where ``auto`` comes from."""
@@ -38,7 +39,7 @@ class InterfaceWatch:
         self._serve = serve
         self._found = Found()
         self._errors: list[ServerError] = []
-        self._told: str | None = None
+        self._told = Problem(lambda text: _log.warning("network", problem=text))
         self._news = asyncio.Event()
         self._socket: socket.socket | None = None
 
@@ -64,7 +65,7 @@ class InterfaceWatch:
         await self._look()
         if self._errors:
             raise self._errors[0]
-        self._tell()
+        self._told.set(self.problem)
 
     async def run(self) -> None:
         """Follow every change, until cancelled."""
@@ -75,7 +76,7 @@ class InterfaceWatch:
             await asyncio.sleep(_SETTLE)
             self._news.clear()
             await self._look()
-            self._tell()
+            self._told.set(self.problem)
 
     def close(self) -> None:
         """Listen no more; may be called again."""
@@ -98,8 +99,3 @@ class InterfaceWatch:
             self._errors = [ServerError(text)]
             return
         self._errors = await self._serve(self.interfaces)
-
-    def _tell(self) -> None:
-        if self.problem and self.problem != self._told:
-            _log.warning("network", problem=self.problem)
-        self._told = self.problem

@@ -18,6 +18,7 @@ import structlog
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interface_watch import InterfaceWatch
 from iluvatar_pxe.host.udp import Peer, UdpSocket
+from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.servers.dns.server import DnsServer
 from iluvatar_pxe.servers.tftp.server import SELF_CHECK, TftpServer
 from iluvatar_pxe.settings.model import Settings
@@ -50,8 +51,12 @@ class SelfCheck:
         self._tftp = tftp
         self._dns = dns
         self._watch = watch
-        self.blocked_by: str | None = None
-        """Why the servers could not be asked the last time, in one line, or None."""
+        self._hindrance = Problem(lambda text: _log.warning("self-check", problem=text), once=True)
+
+    @property
+    def blocked_by(self) -> str | None:
+        """Return why the servers could not be asked the last time, in one line, or None."""
+        return self._hindrance.text
 
     async def problem(self, patience: float) -> str | None:
         """Return in one line what gave no answer for ``patience`` seconds, or None."""
@@ -70,9 +75,7 @@ class SelfCheck:
 
     def _hinder(self, deaf: Sequence[str]) -> None:
         text = f"loopback carries nothing at {', '.join(deaf)}: HTTP and TFTP cannot be checked; see ip link, nft"
-        if deaf and self.blocked_by is None:
-            _log.warning("self-check", problem=text)
-        self.blocked_by = text if deaf else None
+        self._hindrance.set(text if deaf else None)
 
     def _echoes(self) -> Iterator[Question]:
         for address in sorted({"127.0.0.1", *self._addresses, *(one for one, _ in self._tftp.listening)}):

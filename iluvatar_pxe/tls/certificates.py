@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from iluvatar_pxe.errors import TlsError
+from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.settings.model import HttpSettings
 from iluvatar_pxe.tls.credential import Credential
 from iluvatar_pxe.tls.names import LOOPBACK, Names
@@ -34,8 +35,7 @@ class Certificates:
     def __init__(self, source: Source, clock: Clock) -> None:
         """Begin with a certificate for loopback; raises TlsError where there is none that can be used. Blocks."""
         self.shown = source.make(LOOPBACK, clock())
-        self.problem: str | None = None
-        """Why there is no newer certificate although there should be, in one line, or None."""
+        self._problem = Problem(lambda text: _log.error("tls.failed", problem=text))
         self.authority = source.authority
         self._source = source
         self._clock = clock
@@ -47,15 +47,20 @@ class Certificates:
         """Begin with what ``[http]`` names, or with the own CA, which is kept in ``directory``; raises TlsError. Blocks."""
         return cls(open_source(settings, directory, os.uname().nodename, clock()), clock)
 
+    @property
+    def problem(self) -> str | None:
+        """Return why there is no newer certificate although there should be, in one line, or None."""
+        return self._problem.text
+
     async def renew(self, names: Names) -> None:
         """Show another certificate if it is time, or if one of these names is not in it; if that fails, this one stays."""
         async with self._turn:
             try:
                 fresh = await asyncio.to_thread(self._next, names)
             except TlsError as error:
-                self._fail(str(error))
+                self._problem.set(str(error))
                 return
-            self.problem = None
+            self._problem.clear()
             if fresh is not self.shown:
                 self.shown = fresh
                 self._news.set()
@@ -74,8 +79,3 @@ class Certificates:
     def _next(self, names: Names) -> Credential:
         now = self._clock()
         return self.shown if self._source.is_good(self.shown, names, now) else self._source.make(names, now)
-
-    def _fail(self, problem: str) -> None:
-        if problem != self.problem:
-            _log.error("tls.failed", problem=problem)
-        self.problem = problem

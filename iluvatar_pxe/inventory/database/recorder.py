@@ -11,6 +11,7 @@ from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database.pending import Pending
 from iluvatar_pxe.inventory.database.queries import Stored
 from iluvatar_pxe.inventory.database.store import Store
+from iluvatar_pxe.problem import Problem
 
 BATCH_SECONDS = 0.2
 CLOSE_SECONDS = 2.0
@@ -25,11 +26,11 @@ _log = structlog.get_logger()
 
 
 class Recorder:
-    """Owned by the event loop. The store is used by one task at a time; ``health`` says why recording last failed."""
+    """Owned by the event loop. The store is used by one task at a time."""
 
     def __init__(self, store: Store, pending: Pending, adopt: Callable[[Stored], None]) -> None:
         """``adopt`` is told what the database holds each time that it was opened, and queues what that lacks."""
-        self.health: str | None = f"{store.path}: not opened yet; wait"
+        self._unopened: str | None = f"{store.path}: not opened yet; wait"
         self._store = store
         self._pending = pending
         self._adopt = adopt
@@ -37,7 +38,12 @@ class Recorder:
         self._lock = asyncio.Lock()
         self._working: asyncio.Task[object] | None = None
         self._opened = False
-        self._failing = False
+        self._failure = Problem(self._log_failure, self._log_success, once=True)
+
+    @property
+    def health(self) -> str | None:
+        """Return why recording last failed, or None."""
+        return self._failure.text or self._unopened
 
     def wake(self) -> None:
         """Take notice that something was queued."""
@@ -93,7 +99,8 @@ class Recorder:
             self._opened = True
         if self._pending:
             await self._write(lambda _: None, durably=durably)
-        self._succeeded()
+        self._unopened = None
+        self._failure.clear()
 
     async def save_with(self, work: Callable[[Connection], T]) -> T:
         """Write what is queued at this moment and run ``work``, in one transaction; for ``perform``'s work only."""
@@ -169,7 +176,7 @@ class Recorder:
         try:
             await self.perform(nothing_more, seconds)
         except InventoryError as error:
-            self._failed(str(error))
+            self._failure.set(str(error))
             return False
         return True
 
@@ -177,17 +184,11 @@ class Recorder:
         self._store.open()
         return self._store.load()
 
-    def _failed(self, problem: str) -> None:
-        self.health = problem
-        if not self._failing:
-            self._failing = True
-            _log.error("inventory-unavailable", problem=problem, boots="go on and are recorded later")
+    def _log_failure(self, problem: str) -> None:
+        _log.error("inventory-unavailable", problem=problem, boots="go on and are recorded later")
 
-    def _succeeded(self) -> None:
-        self.health = None
-        if self._failing:
-            self._failing = False
-            _log.info("inventory-available-again", dropped_events=self._pending.dropped)
+    def _log_success(self) -> None:
+        _log.info("inventory-available-again", dropped_events=self._pending.dropped)
 
     async def _give_up(self) -> None:
         if self._working is not None:

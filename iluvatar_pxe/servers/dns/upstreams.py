@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Literal
 import structlog
 
 from iluvatar_pxe.host.owner import write_file
+from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.settings.upstream import DNS_PORT, Address, Upstream, parse_address
 
 REFRESH_SECONDS = 5.0
@@ -51,6 +53,10 @@ class HostFiles:
 HOST_FILES = HostFiles()
 
 
+def _warn(problem: str) -> None:
+    _log.warning("dns.upstreams", problem=problem)
+
+
 class Upstreams:
     """Follows the host's files. No state of them is an error; what cannot be read or written is logged once."""
 
@@ -67,15 +73,20 @@ class Upstreams:
         """In the order of asking."""
         self.spare: tuple[Upstream, ...] = ()
         """Who is asked where only the one that asks is among those."""
-        self.problem: str | None = None
-        """Why there is none although some are wanted, in one line, or None."""
         self._wanted = wanted
         self._memory = state / MEMORY
         self._last: list[Address] = []
         self._port = port
         self._files = files
-        self._told: dict[str, str | None] = {}
+        self._problem = Problem(_warn)
+        self._problems: defaultdict[str, Problem] = defaultdict(lambda: Problem(_warn))
+        """What cannot be read, written or asked, by subject."""
         self._turn = asyncio.Lock()
+
+    @property
+    def problem(self) -> str | None:
+        """Return why there is none although some are wanted, in one line, or None."""
+        return self._problem.text
 
     async def run(self, own: Callable[[], frozenset[IPv4Address]]) -> None:
         """Look every few seconds, until cancelled; ``own`` says at which addresses this daemon answers."""
@@ -89,12 +100,10 @@ class Upstreams:
             now, self.spare = await asyncio.to_thread(
                 self._look, {Upstream(address, self._port) for address in own}
             )
-            problem = _NONE if self._wanted and not now else None
-            if problem and problem != self.problem:
-                _log.warning("dns.upstreams", problem=problem)
-            elif now != self.now:
+            self._problem.set(_NONE if self._wanted and not now else None)
+            if now and now != self.now:
                 _log.info("dns.upstreams", upstreams=[str(one) for one in now])
-            self.now, self.problem = now, problem
+            self.now = now
 
     def for_client(self, client: str) -> tuple[Upstream, ...]:
         """Return whom to ask for a client, an address: never itself, or questions would go in a circle.
@@ -123,7 +132,7 @@ class Upstreams:
 
     def _is_own(self, one: Upstream, own: set[Upstream]) -> bool:
         problem = f"{one} is this daemon itself; remove it from [dns] upstream" if one in own else None
-        self._tell(str(one), problem)
+        self._problems[str(one)].set(problem)
         return problem is not None
 
     def _auto(self, own: set[Upstream], gateways: Sequence[Address]) -> list[Address]:
@@ -146,9 +155,9 @@ class Upstreams:
             data = b""
         except OSError as error:
             problem = f"{path} cannot be read: {error.strerror}; make it a readable text file"
-            self._tell(f"read {path}", problem)
+            self._problems[f"read {path}"].set(problem)
             return ""
-        self._tell(f"read {path}", None)
+        self._problems[f"read {path}"].clear()
         return data.decode(errors="replace")
 
     def _remember(self, addresses: list[Address], memory: str) -> None:
@@ -160,12 +169,7 @@ class Upstreams:
                 write_file(self._memory, text.encode())
             except OSError as error:
                 problem = f"{self._memory} cannot be written: {error.strerror}; let the daemon's user do so"
-        self._tell(f"write {self._memory}", problem)
-
-    def _tell(self, subject: str, problem: str | None) -> None:
-        if problem and problem != self._told.get(subject):
-            _log.warning("dns.upstreams", problem=problem)
-        self._told[subject] = problem
+        self._problems[f"write {self._memory}"].set(problem)
 
 
 def parse_nameservers(text: str) -> list[Address]:
