@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -39,11 +40,24 @@ class RateLimiter:
         return True
 
 
-_limiters: dict[str, RateLimiter] = {}
+class Complaints:
+    """Log lines about what the network can provoke at will: of each kind of event at most one in ``interval`` seconds."""
+
+    def __init__(self, interval: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = interval
+        self._clock = clock
+        self._limiters: dict[str, RateLimiter] = {}
+
+    def log(self, event: str, level: int = logging.WARNING, **facts: Any) -> None:
+        """Log an event, or count it as suppressed."""
+        limiter = self._limiters.setdefault(event, RateLimiter(self._interval))
+        if limiter.allow(self._clock()):
+            _log.log(level, event, **facts, suppressed=limiter.suppressed)
+
+
+_complaints = Complaints(_INTERVAL)
 
 
 def complain(event: str, level: int = logging.WARNING, **facts: Any) -> None:
     """Log what the network can provoke at will: of each kind of event at most one line in a second."""
-    limiter = _limiters.setdefault(event, RateLimiter(_INTERVAL))
-    if limiter.allow(time.monotonic()):
-        _log.log(level, event, **facts, suppressed=limiter.suppressed)
+    _complaints.log(event, level, **facts)

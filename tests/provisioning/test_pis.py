@@ -133,7 +133,7 @@ async def test_rpi_eeprom_140_everything_else_is_error_1_at_once(bench: Bench) -
 
 async def test_rpi_eeprom_140_a_hot_loop_on_missing_files_is_a_line_of_log(bench: Bench) -> None:
     bench.boots(pi(PI4))
-    ratelimit._limiters.clear()
+    ratelimit._complaints._limiters.clear()
     with capture_logs() as lines:
         for _ in range(100):
             assert await bench.get(f"{SERIAL}/recovery4.elf") is None
@@ -319,7 +319,7 @@ async def test_rpi_eeprom_720_857_687_a_file_too_large_for_a_pi_is_warned_of(
 ) -> None:
     monkeypatch.setattr(pis, "LARGEST_FILE", 5)
     bench.boots(pi(PI4))
-    ratelimit._limiters.clear()
+    ratelimit._complaints._limiters.clear()
     with capture_logs() as lines:
         assert await bench.get("vmlinuz")
     (warning,) = (line for line in lines if line["event"] == "pi.large_file")
@@ -328,7 +328,7 @@ async def test_rpi_eeprom_720_857_687_a_file_too_large_for_a_pi_is_warned_of(
 
 async def test_rpi_eeprom_74_firmware_1700_a_probe_is_no_warning(bench: Bench) -> None:
     bench.boots(pi(PI4))
-    ratelimit._limiters.clear()
+    ratelimit._complaints._limiters.clear()
     why = "the client ended it with error 0: 'Early terminate'"
     with capture_logs() as lines:
         bench.files.report(

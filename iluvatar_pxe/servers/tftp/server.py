@@ -11,7 +11,7 @@ import structlog
 
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.udp import Peer, UdpSocket
-from iluvatar_pxe.ratelimit import RateLimiter
+from iluvatar_pxe.ratelimit import Complaints
 from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.tftp.session import OpenFile, Session
 from iluvatar_pxe.settings.model import TftpSettings
@@ -76,7 +76,7 @@ class TftpServer:
         self._draining = asyncio.Event()
         self._sessions: dict[Peer, Session] = {}
         self._tasks: dict[Session, asyncio.Task[None]] = {}  # the oldest first
-        self._limiters: dict[str, RateLimiter] = {}
+        self._complaints = Complaints(_COMPLAINT_INTERVAL)
         self._ports_tried = 0
 
     @property
@@ -123,14 +123,14 @@ class TftpServer:
         try:
             packet = decode(data)
         except WireError as error:
-            self._complain("tftp.malformed", peer, str(error))
+            self._complaints.log("tftp.malformed", peer=peer, reason=str(error))
             return
         if packet == SELF_CHECK:
             listener.send(encode(Error(ErrorCode.FILE_EXISTS, "this server is well")), peer)
         elif isinstance(packet, WriteRequest):
             self._refuse(listener, peer, ErrorCode.ACCESS_VIOLATION, "this server only sends files")
         elif not isinstance(packet, ReadRequest):
-            self._complain("tftp.unexpected", peer, type(packet).__name__)
+            self._complaints.log("tftp.unexpected", peer=peer, reason=type(packet).__name__)
         elif packet.mode not in _MODES:
             self._refuse(listener, peer, ErrorCode.ILLEGAL_OPERATION, "the modes are octet and netascii")
         else:
@@ -139,7 +139,7 @@ class TftpServer:
     def _refuse(self, listener: UdpSocket, peer: Peer, code: ErrorCode, message: str) -> None:
         """Answer from the listener: no boot firmware gets here, so it costs no port and no task."""
         listener.send(encode(Error(code, message)), peer)
-        self._complain("tftp.refused", peer, message)
+        self._complaints.log("tftp.refused", peer=peer, reason=message)
 
     def _admit(
         self, group: asyncio.TaskGroup, listener: UdpSocket, request: ReadRequest, client: Peer
@@ -176,9 +176,10 @@ class TftpServer:
         """Make room for ``client`` by the first of ``sessions`` that can go; tell whether there was one."""
         evicted = next((session for session in sessions if session.evict()), None)
         if evicted is None:
-            self._complain("tftp.dropped", client, reason)
+            self._complaints.log("tftp.dropped", peer=client, reason=reason)
         elif evicted.evicted:
-            self._complain("tftp.evicted", evicted.client, f"{reason}, and this one never had an ACK")
+            reason += ", and this one never had an ACK"
+            self._complaints.log("tftp.evicted", peer=evicted.client, reason=reason)
         return evicted is not None
 
     def _transfer_socket(self, address: str) -> UdpSocket | None:
@@ -225,9 +226,3 @@ class TftpServer:
             reason=ending.reason,
         )
         self._report(report)
-
-    def _complain(self, event: str, peer: Peer, reason: str) -> None:
-        """Log what the network can provoke at will, each kind at most once in an interval."""
-        limiter = self._limiters.setdefault(event, RateLimiter(_COMPLAINT_INTERVAL))
-        if limiter.allow(asyncio.get_running_loop().time()):
-            _log.warning(event, peer=peer, reason=reason, suppressed=limiter.suppressed)

@@ -24,7 +24,7 @@ CROWD = "127.0.0.2"
 
 @pytest.fixture(autouse=True)
 def nothing_logged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ratelimit, "_limiters", {})
+    monkeypatch.setattr(ratelimit._complaints, "_limiters", {})
 
 
 def is_served(sock: socket.socket) -> bool:
@@ -75,7 +75,7 @@ def test_the_connections_of_all_clients_are_counted(tmp_path: Path) -> None:
 def test_a_flood_of_connections_disturbs_no_boot_and_is_one_line_of_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ratelimit, "_limiters", {"http.crowded": RateLimiter(math.inf)})
+    monkeypatch.setattr(ratelimit._complaints, "_limiters", {"http.crowded": RateLimiter(math.inf)})
     with web(tmp_path, limits=Limits(each=2)) as served, served.connect() as booting, capture_logs() as logs:
         served.put("large", LARGE)
         booting.sendall(ASK_LARGE)

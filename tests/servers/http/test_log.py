@@ -25,7 +25,9 @@ EVENTS = ("http.aborted", "http.asset", "http.failed", "http.malformed", "loop.f
 @pytest.fixture(autouse=True)
 def once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each kind of line be logged once only: the first second does not end."""
-    monkeypatch.setattr(ratelimit, "_limiters", {event: RateLimiter(math.inf) for event in EVENTS})
+    monkeypatch.setattr(
+        ratelimit._complaints, "_limiters", {event: RateLimiter(math.inf) for event in EVENTS}
+    )
 
 
 @pytest.fixture
@@ -51,8 +53,8 @@ def test_a_failure_is_logged_once_in_a_while(
 def test_downloads_that_break_off_are_logged_once_in_a_while(
     served: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ratelimit, "_limiters", {"http.aborted": RateLimiter(math.inf)})
-    limiter = ratelimit._limiters["http.aborted"]
+    monkeypatch.setattr(ratelimit._complaints, "_limiters", {"http.aborted": RateLimiter(math.inf)})
+    limiter = ratelimit._complaints._limiters["http.aborted"]
     with capture_logs() as logs:
         for _ in range(3):
             with served.connect() as sock:

@@ -33,7 +33,7 @@ CURL = ("curl", "--silent", "--show-error", "--fail", "--max-time", "30")
 
 @pytest.fixture(autouse=True)
 def nothing_logged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ratelimit, "_limiters", {})
+    monkeypatch.setattr(ratelimit._complaints, "_limiters", {})
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ HERE, THERE = (f"10.213.{os.getpid() % 256}.{end}" for end in (1, 2))
 @pytest.fixture(autouse=True)
 def _first_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no other test have used up what is logged in a second."""
-    monkeypatch.setattr(ratelimit, "_limiters", {})
+    monkeypatch.setattr(ratelimit._complaints, "_limiters", {})
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_an_object_that_says_to_be_enormous_takes_no_memory(
     serve: ServeGit, kind: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Git allocates what it says, before it reads one octet."""
-    monkeypatch.setattr(ratelimit, "_limiters", {})
+    monkeypatch.setattr(ratelimit._complaints, "_limiters", {})
     site = serve()
     bomb = object_head(kind, 4 << 30) + zlib.compress(bytes(MIB))
     with capture_logs() as logs:
