@@ -12,11 +12,10 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 from iluvatar_pxe.errors import ServerError
+from iluvatar_pxe.servers.routes import ROUTES, parse_default_routes
 
 _SIOCGIFADDR, _SIOCGIFNETMASK, _SIOCGIFINDEX = 0x8915, 0x891B, 0x8933
-_ROUTES = Path("/proc/net/route")
 _CLASS_NET = Path("/sys/class/net")
-_RTF_UP, _RTF_REJECT = 0x1, 0x200
 _LONGEST_NAME = 15
 """Octets; the kernel's IFNAMSIZ is one more, for the NUL."""
 _NOT_THERE = {
@@ -86,16 +85,6 @@ def read_interface(name: str) -> Interface:
     return Interface(name, index, interface.ip, interface.network)
 
 
-def parse_default_interfaces(routes: str) -> list[str]:
-    """Return the interfaces of the default routes in ``/proc/net/route``, lowest metric first."""
-    found = []
-    for line in filter(None, routes.split("\n")[1:]):
-        name, destination, _gateway, flags, _refs, _use, metric, mask = line.split("\t")[:8]
-        if destination == mask == "00000000" and int(flags, 16) & (_RTF_UP | _RTF_REJECT) == _RTF_UP:
-            found.append((int(metric), name))
-    return [name for _, name in sorted(found)]
-
-
 def _resolve(name: str, default: str | None) -> str:
     if name != "auto":
         return name
@@ -106,8 +95,10 @@ def _resolve(name: str, default: str | None) -> str:
 
 
 def _default_interface() -> str | None:
-    names = parse_default_interfaces(_ROUTES.read_text(encoding="utf-8", errors="replace"))
-    return min(names, key=lambda name: (_is_wireless(name), names.index(name)), default=None)
+    routes = parse_default_routes(ROUTES.read_text(encoding="utf-8", errors="replace"))
+    ranked = ((_is_wireless(one.interface), one.metric, one.interface) for one in routes)
+    best = min(ranked, default=None)
+    return best[2] if best else None
 
 
 def _is_wireless(name: str) -> bool:

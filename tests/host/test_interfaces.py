@@ -13,7 +13,6 @@ from iluvatar_pxe.host.interfaces import (
     Found,
     Interface,
     find_interfaces,
-    parse_default_interfaces,
     read_interface,
 )
 from iluvatar_pxe.lab.room.namespace import Namespace
@@ -23,27 +22,6 @@ HEADING = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tW
 ETH = "eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
 WLAN = "wlan0\t00000000\t0100A8C0\t0003\t0\t0\t50\t00000000\t0\t0\t0\n"
 LAN = "eth0\t0000A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n"
-DOWN = "eth9\t00000000\t0100A8C0\t0002\t0\t0\t1\t00000000\t0\t0\t0\n"
-UNREACHABLE = "*\t00000000\t00000000\t0201\t0\t0\t4\t00000000\t0\t0\t0\n"
-HALF = "tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n"
-
-
-@pytest.mark.parametrize(
-    ("routes", "expected"),
-    [
-        ("", []),
-        (HEADING, []),
-        (HEADING + ETH + LAN, ["eth0"]),
-        (HEADING + ETH + WLAN, ["wlan0", "eth0"]),
-        (HEADING + DOWN + ETH, ["eth0"]),
-        (HEADING + UNREACHABLE + ETH, ["eth0"]),
-        (HEADING + HALF, []),
-        (HEADING + LAN, []),
-        (HEADING + ETH.replace("eth0", "\N{EM SPACE}é\x85"), ["\N{EM SPACE}é\x85"]),
-    ],
-)
-def test_default_routes_by_metric(routes: str, expected: list[str]) -> None:
-    assert parse_default_interfaces(routes) == expected
 
 
 @pytest.fixture
@@ -54,7 +32,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "net" / "wlan0" / "wireless").mkdir()
     (tmp_path / "net" / "wlan1" / "phy80211").mkdir()
     monkeypatch.setattr(interfaces, "_CLASS_NET", tmp_path / "net")
-    monkeypatch.setattr(interfaces, "_ROUTES", tmp_path / "route")
+    monkeypatch.setattr(interfaces, "ROUTES", tmp_path / "route")
     return tmp_path
 
 
@@ -64,9 +42,10 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (WLAN + ETH, None, "eth0"),
         (WLAN.replace("wlan0", "wlan1") + ETH, "wlan1", "eth0"),
         (WLAN, None, "wlan0"),
-        (ETH + ETH.replace("eth0", "eth1").replace("100", "99"), None, "eth1"),
+        (ETH + ETH.replace("eth0", "eth1").replace("\t100\t", "\t99\t"), None, "eth1"),
         (WLAN, "eth0", "wlan0"),
         (LAN, "eth0", "eth0"),
+        (ETH.replace("eth0", "eth1") + ETH, None, "eth0"),
     ],
 )
 def test_auto_is_wired_before_wireless_and_stays_while_there_is_no_default_route(

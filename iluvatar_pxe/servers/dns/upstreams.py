@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
-from sys import byteorder
 from typing import Literal
 
 import structlog
 
 from iluvatar_pxe.host.owner import write_file
 from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.servers.routes import ROUTES, parse_default_routes
 from iluvatar_pxe.settings.upstream import DNS_PORT, Address, Upstream, parse_address
 
 REFRESH_SECONDS = 5.0
@@ -31,10 +31,6 @@ _RESOLVED = (IPv4Address("127.0.0.53"), IPv4Address("127.0.0.54"))
 """systemd-resolved's stubs (systemd-resolved.service(8))."""
 _NAMESERVER = re.compile(r"nameserver[ \t]+([^;#\s]+)")
 """The keyword begins a line, and a comment may follow the address: so does the C library read it."""
-_DEFAULT_ROUTE = re.compile(
-    r"[^\t]*\t0{8}\t(?!0{8})([0-9A-F]{8})\t([0-9A-F]{4,8})\t\d+\t\d+\t(\d{1,10})\t0{8}\t"
-)
-_RTF_UP, _RTF_REJECT = 0x1, 0x200
 _NONE = "no resolver but this daemon itself is known, and nothing is forwarded; name one in [dns] upstream"
 
 _log = structlog.get_logger()
@@ -47,7 +43,7 @@ class HostFiles:
     resolv_conf: Path = Path("/etc/resolv.conf")
     resolved: Path = Path("/run/systemd/resolve/resolv.conf")
     network_manager: Path = Path("/run/NetworkManager/no-stub-resolv.conf")
-    routes: Path = Path("/proc/net/route")
+    routes: Path = ROUTES
 
 
 HOST_FILES = HostFiles()
@@ -123,7 +119,8 @@ class Upstreams:
         gateways: list[Address] = []
         for one in self._wanted:
             if not isinstance(one, Upstream):
-                gateways = parse_gateways(self._read(self._files.routes))
+                routes = parse_default_routes(self._read(self._files.routes))
+                gateways = [route.gateway for route in routes if route.gateway]
                 found += map(Upstream, self._auto(own, gateways))
             elif not self._is_own(one, own):
                 found.append(one)
@@ -180,16 +177,6 @@ def parse_nameservers(text: str) -> list[Address]:
 def parse_memory(text: str) -> list[Address]:
     """Return the addresses that were remembered; lines that are none are passed over."""
     return _addresses(text.split("\n"))
-
-
-def parse_gateways(routes: str) -> list[Address]:
-    """Return the gateways of the default routes in ``/proc/net/route``, lowest metric first."""
-    found: list[tuple[int, IPv4Address]] = []
-    for route in filter(None, map(_DEFAULT_ROUTE.match, routes.split("\n"))):
-        gateway, flags, metric = route.groups()
-        if int(flags, 16) & (_RTF_UP | _RTF_REJECT) == _RTF_UP:
-            found.append((int(metric), IPv4Address(int(gateway, 16).to_bytes(4, byteorder))))
-    return [gateway for _, gateway in sorted(found, key=lambda one: one[0])]
 
 
 def behind_stubs(

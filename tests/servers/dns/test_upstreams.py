@@ -1,7 +1,6 @@
 """What ``auto`` stands for: files as systemd, NetworkManager and the kernel write them, and what is left without them."""
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -14,14 +13,12 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from support.waiting import until
 
-from iluvatar_pxe.lab.room.namespace import Namespace
 from iluvatar_pxe.servers.dns import upstreams
 from iluvatar_pxe.servers.dns.upstreams import (
     HostFiles,
     Upstreams,
     behind_stubs,
     choose,
-    parse_gateways,
     parse_memory,
     parse_nameservers,
 )
@@ -60,36 +57,9 @@ def test_resolv_conf(text: str, expected: str) -> None:
     assert parse_nameservers(text) == addresses(expected)
 
 
-@pytest.mark.parametrize(
-    ("routes", "expected"),
-    [
-        ("", ""),
-        (route("192.168.1.1"), "192.168.1.1"),
-        (route("192.168.1.1", 600) + route("10.0.0.1", 100), "10.0.0.1 192.168.1.1"),
-        (route("192.168.1.1", destination="0001A8C0"), ""),
-        (route("0.0.0.0", flags="0001"), ""),
-        (route("192.168.1.1", flags="0002") + route("192.168.1.1", flags="0203"), ""),
-        (route("192.168.1.1")[:40] + "\n\n\t\t\t\t\t\t\t\t\n" + route("10.0.0.1"), "10.0.0.1"),
-    ],
-)
-def test_gateways(routes: str, expected: str) -> None:
-    assert parse_gateways(HEADING + routes) == addresses(expected)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")
-def test_gateways_of_the_real_kernel() -> None:
-    with Namespace() as namespace:
-        namespace.run(["sh", "-c", "ip link add eth0 type veth peer name eth1; ip link set eth0 up"])
-        namespace.run(["ip", "address", "add", "10.77.1.2/24", "dev", "eth0"])
-        namespace.run(["ip", "route", "add", "default", "via", "10.77.1.254", "metric", "5"])
-        namespace.run(["ip", "route", "add", "unreachable", "default", "metric", "1"])
-        routes = namespace.run(["cat", "/proc/net/route"])
-    assert parse_gateways(routes) == addresses("10.77.1.254")
-
-
 @given(st.text("nameserv \t\n#;.:0123456789abcdef%") | st.text())
 def test_any_text_is_read(text: str) -> None:
-    for parse in (parse_nameservers, parse_memory, parse_gateways):
+    for parse in (parse_nameservers, parse_memory):
         parse(f"nameserver {text}\n{text}")
 
 
