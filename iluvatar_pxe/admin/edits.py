@@ -9,9 +9,8 @@ from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.dns import NOT_OF_MACHINES
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.states import ROLES, Attempts, Directive, Intent, LayerName, Phase, Role
-from iluvatar_pxe.provisioning.booter import sighting_of
 
 _LEADERS = {LayerName.ARDA: ("controlPlanes", "control plane"), LayerName.AINUR: ("servers", "server")}
 """By layer, the key of its file that says how many machines lead, and what one is called."""

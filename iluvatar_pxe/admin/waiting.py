@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from iluvatar_pxe.boot.case import Context, case_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.states import Intent
-from iluvatar_pxe.provisioning.booter import sighting_of
 from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
 
 LATELY = timedelta(days=1)

@@ -28,6 +28,14 @@ class Listing:
     names: frozenset[str] = frozenset()
     problem: str | None = None
 
+    def size_of(self, name: str) -> int | None:
+        """Return the octets of a boot file, or None when it is not there."""
+        path = self.files.get(name)
+        try:
+            return path.stat().st_size if path else None
+        except FileNotFoundError:  # gone since
+            return None
+
 
 class Catalogue:
     """Keeps a listing of the assets directory and the system's iPXE programs, read in a thread."""

@@ -27,6 +27,11 @@ class SavedWindow:
         return max(0.0, min(self.remaining, (self.ends_at - now).total_seconds()))
 
 
+def seconds_left(saved: SavedWindow | None, now: datetime) -> float:
+    """Return how many seconds of the window a start at ``now`` has left; None is a first start, which opens it."""
+    return FIRST_WINDOW_SECONDS if saved is None else saved.remaining_at(now)
+
+
 class Window:
     """Open until a moment of the monotonic ``clock``, or closed."""
 
@@ -62,10 +67,7 @@ class Window:
 
     def resume(self, saved: SavedWindow | None, now: datetime) -> None:
         """Go on where the last run ended; None is a first start. ``now`` is the wall clock's."""
-        if saved is None:
-            self.open(FIRST_WINDOW_SECONDS, FIRST_START)
-        else:
-            self.open(saved.remaining_at(now), saved.opened_by)
+        self.open(seconds_left(saved, now), saved.opened_by if saved else FIRST_START)
 
     def saved(self, now: datetime) -> SavedWindow:
         """Return what is to be written down at ``now``, by the wall clock."""

@@ -11,7 +11,7 @@ from rpds import HashTrieMap
 
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.hardware import Hardware, hardware_of
-from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Phase
 from iluvatar_pxe.wire.pxe import CpuArch
 
@@ -68,6 +68,21 @@ class Machine:
             and not (self.conflict or self.apart)
         )
         return self.furthest in DHCP and untouched and self.assignment is None
+
+
+def sighting_of(machine: Machine, firmware: Firmware | None = None) -> Sighting:
+    """Return the sighting that a known machine would give, as the given firmware."""
+    return Sighting(
+        mac=machine.macs[0],
+        firmware=firmware or machine.firmware,
+        arch=machine.arch,
+        uuid=machine.uuid,
+        serial=machine.serial,
+        manufacturer=machine.manufacturer,
+        product=machine.product,
+        board=machine.board,
+        address=machine.address,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.boots import QUESTIONS, Happening, Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
 from iluvatar_pxe.provisioning.repeats import Repeats
 from iluvatar_pxe.provisioning.trust import Trust, trust_of
@@ -229,18 +229,3 @@ class Booter:
         if machine is None or begins_boot(machine.reached, stage):
             return False
         return (machine.id, machine.generation, (stage, detail)) in self._said
-
-
-def sighting_of(machine: Machine, firmware: Firmware | None = None) -> Sighting:
-    """Return the sighting that a known machine would give, as the given firmware."""
-    return Sighting(
-        mac=machine.macs[0],
-        firmware=firmware or machine.firmware,
-        arch=machine.arch,
-        uuid=machine.uuid,
-        serial=machine.serial,
-        manufacturer=machine.manufacturer,
-        product=machine.product,
-        board=machine.board,
-        address=machine.address,
-    )

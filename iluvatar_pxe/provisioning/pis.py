@@ -13,10 +13,10 @@ from iluvatar_pxe.boot.chains.raspberry_pi import LARGEST_FILE
 from iluvatar_pxe.boot.plan import Plan, ServePiFiles
 from iluvatar_pxe.boot.stages import stage_of_pi_file
 from iluvatar_pxe.machines.boots import Happening, Stage
-from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.raspberry_pi import PiFile, same_serial
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.provisioning.booter import Booter, sighting_of
+from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.repeats import Repeats
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.raspberry_pi import cmdline_txt, config_txt

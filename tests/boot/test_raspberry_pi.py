@@ -11,7 +11,7 @@ from support.pi import LAYER, MACS, READY, RULE, pi, pi_discover
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import plan_for
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, ServePiFiles
-from iluvatar_pxe.boot.preview.next_boot import foresee
+from iluvatar_pxe.boot.preview.next_boot import next_boot
 from iluvatar_pxe.boot.stages import stage_of_pi_file
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.boots import Stage
@@ -226,9 +226,9 @@ def test_rules_may_ask_for_what_option_97_tells(trait: str) -> None:
 
 
 @pytest.mark.parametrize(("fleet", "last"), [(ENROLLING, "ainur-01"), (listed(), "varda")])
-def test_a_whole_boot_is_foreseen(fleet: Fleet, last: str) -> None:
+def test_a_whole_boot_is_previewed(fleet: Fleet, last: str) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    first, second = foresee(from_dhcp(pi(PI4)), Snapshot(), fleet, OPEN, now)
+    first, second = next_boot(from_dhcp(pi(PI4)), Snapshot(), fleet, OPEN, now)
     assert isinstance(first.decision.plan, AssignFirst)
     assert first.given
     assert first.given.name == last

@@ -87,6 +87,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
     made.write("layers/arda.yaml", ARDA)
     made.write("c.yaml", "machine: {}\n")
     made.write("machines/big.yaml", 'match: {macs: ["52:54:00:00:00:02"]}\nrole: worker\n')
+    made.have("ipxe/snponly.efi")
     made.know(JOINED, LISTED, DISPUTED, FAILED, PASSING, events=EVENTS)
     return made
 

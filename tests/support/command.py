@@ -54,6 +54,13 @@ class Host:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
+    def have(self, *assets: str) -> None:
+        """Write boot files, by their logical names."""
+        for name in assets:
+            path = self.state / "assets" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
     def know(self, *machines: Machine, events: Sequence[BootEvent] = ()) -> None:
         """Write machines, with their assignments, and events into the database."""
         store = Store(f"sqlite:///{self.database}")

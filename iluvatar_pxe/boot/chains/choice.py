@@ -8,14 +8,15 @@ from iluvatar_pxe.boot.screens import unseen
 from iluvatar_pxe.machines.states import LayerName
 
 _CHAIN_OF_LAYER = {LayerName.ARDA: "talos", LayerName.AINUR: "raspberry-pi"}
-_RUN_BY_IPXE = frozenset({"talos", "ipxe"})
+RUN_BY_IPXE = frozenset({"talos", "ipxe"})
+"""Chains that firmware cannot run by itself."""
 
 
 def chain_plan(subject: Subject) -> Final:
     """Plan the chain that the machine's file or rule names, else its layer's."""
     case = subject.case
     chain = subject.options.chain or _CHAIN_OF_LAYER[case.layer or LayerName.ARDA]
-    if case.is_pi and chain in _RUN_BY_IPXE:
+    if case.is_pi and chain in RUN_BY_IPXE:
         trouble = f"a Raspberry Pi's own firmware cannot run chain {chain}"
         return hold_for(subject, trouble, "put it into layer ainur by its file or its rule")
     return CHAINS[chain](subject)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.boot.plan import BootLocal
-from iluvatar_pxe.boot.preview.summary import Foresight, Outlook, changes, keys_of, role_words
+from iluvatar_pxe.boot.preview.summary import Preview, Summary, changes, keys_of, role_words
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
@@ -25,7 +25,7 @@ def differences(old: Fleet, new: Fleet, snapshot: Snapshot, context: Context) ->
 
     Nothing is said where nothing changes. Where only machines' own files differ, only those machines are looked at.
     """
-    before, after = Foresight(old, snapshot, context), Foresight(new, snapshot, context)
+    before, after = Preview(old, snapshot, context), Preview(new, snapshot, context)
     subjects = _called(_subjects(old, new, snapshot), old, new)
     told = ((name, _text(subject, name, before, after)) for name, subject in subjects)
     found = [Difference(name, " ".join(text.split())) for name, text in told if text]
@@ -129,7 +129,7 @@ def _called(subjects: Iterable[_Subject], old: Fleet, new: Fleet) -> Iterator[tu
         yield name, subject
 
 
-def _text(subject: _Subject, name: str, before: Foresight, after: Foresight) -> str:
+def _text(subject: _Subject, name: str, before: Preview, after: Preview) -> str:
     """Return what becomes of one machine, empty where nothing does: what has to wait, then what has not."""
     machine, old, new = subject.machine, subject.old, subject.new
     later = replace(machine, assignment=None) if machine and subject.released else machine
@@ -164,7 +164,7 @@ def _listing(subject: _Subject) -> list[str]:
     return [*(["no longer listed"] if old and not new else []), *found]
 
 
-def _moves(subject: _Subject, will: Outlook, *, stays: bool) -> Iterator[tuple[str, bool]]:
+def _moves(subject: _Subject, will: Summary, *, stays: bool) -> Iterator[tuple[str, bool]]:
     """Say what changes of its place, and whether that waits until the machine is installed again."""
     layer, role = _place(subject.machine, subject.old)
     new_layer, new_role = _place(subject.machine, subject.new)

@@ -20,16 +20,16 @@ _NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class PreviewStep:
     """One decision of a boot; ``given`` is what an AssignFirst among them would probably assign."""
 
     decision: Decision
     given: Assignment | None = None
 
 
-def foresee(
+def next_boot(
     sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context, now: datetime
-) -> tuple[Foreseen, ...]:
+) -> tuple[PreviewStep, ...]:
     """Return every decision of a boot in which nobody presses a key, and all is granted that may be.
 
     The last one has the plan that it comes to. ``sighting`` is of the machine's own firmware, but with everything
@@ -41,7 +41,7 @@ def foresee(
     asking = replace(sighting, firmware=Firmware.IPXE, macs=known.macs if known else (sighting.mac,))
     if sighting.firmware is Firmware.IPXE:
         return tuple(_to_the_end(asking, snapshot, fleet, context, now))
-    first = Foreseen(decide(sighting, snapshot, fleet, context))
+    first = PreviewStep(decide(sighting, snapshot, fleet, context))
     if not isinstance(first.decision.plan, Chainload):
         return (first,)
     snapshot = _with_sighted(snapshot, sighting, now)
@@ -61,18 +61,18 @@ def with_boot_files(decision: Decision) -> Decision:
 
 def _to_the_end(
     sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context, now: datetime
-) -> Iterator[Foreseen]:
+) -> Iterator[PreviewStep]:
     while True:
         decision = decide(sighting, snapshot, fleet, context)
         if isinstance(decision.plan, CountDown):
-            yield Foreseen(decision)
+            yield PreviewStep(decision)
             context = replace(context, confirmed=True)
         elif isinstance(decision.plan, AssignFirst):
             given = assignment_for(decision.plan.place, fleet, _taken(snapshot, sighting), now)
-            yield Foreseen(decision, given)
+            yield PreviewStep(decision, given)
             snapshot = _with_sighted(snapshot, sighting, now, given)
         else:
-            yield Foreseen(decision)
+            yield PreviewStep(decision)
             return
 
 

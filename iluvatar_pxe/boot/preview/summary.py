@@ -1,36 +1,29 @@
-"""What the next boot of a machine comes to under a fleet, in words, and in what two such outlooks differ."""
+"""What the next boot of a machine comes to under a fleet, in words, and in what two such summaries differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Any
 
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.boot.plan import BootLocal, Chainload, Hold, Ignore, Plan, RunScript, ServePiFiles
-from iluvatar_pxe.boot.preview.next_boot import Foreseen, foresee
+from iluvatar_pxe.boot.preview.asker import asking, listed_sighting
+from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
-from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Intent, LayerName, Role
-from iluvatar_pxe.wire.pxe import CpuArch, Platform
+from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
+from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.states import Intent, Role
 
-_NO_MAC = "02:00:00:00:00:00"
-"""Stands for the MAC of a machine that was not seen, and whose file tells only its serial number and UUID."""
 _AT = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a place that is foreseen would be given; nothing of an outlook depends on it."""
-_BY_UEFI = dict.fromkeys((Firmware.UEFI_PXE, Firmware.UEFI_HTTP, Firmware.IPXE), Platform.UEFI)
-_PLATFORMS: Mapping[Firmware, Platform] = MappingProxyType({Firmware.BIOS_PXE: Platform.BIOS} | _BY_UEFI)
-_TOLD = ("firmware", "arch", "uuid", "serial", "manufacturer", "product", "board", "address")
-"""What is known of a machine is what it would tell again."""
+"""When a place would be given; nothing of a summary depends on it."""
 _WAITS: Mapping[type[Plan], str] = MappingProxyType({Hold: "is held", Ignore: "gets no answer"})
 _ROLES: Mapping[Role | None, str] = MappingProxyType({None: "auto", Role.CONTROLPLANE: "control plane"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class Summary:
     """What a boot comes to: ``case`` is the machine as its firmware asks, ``plan`` the last one.
 
     ``essence`` is ``words`` without who says so. ``told`` are further facts, each by what it is and what it is of: two
@@ -51,42 +44,48 @@ class Outlook:
         return self.case.is_installed and isinstance(self.plan, BootLocal)
 
 
-class Foresight:
+class Preview:
     """What any machine's next boot comes to under one fleet.
 
     Of all others only those that lead bear upon what a machine boots, and only where its role is to be chosen; the names
-    that new machines would be given are not foreseen here. That keeps it quick where 10,000 are listed.
+    that new machines would be given are not chosen here. That keeps it quick where 10,000 are listed.
     """
 
     def __init__(self, fleet: Fleet, snapshot: Snapshot, context: Context) -> None:
         """``snapshot`` has the machines that hold a place now."""
         self._fleet = fleet
+        self._snapshot = snapshot
         self._context = context
         self._listed_leaders = tuple(one for one in fleet.listed if one.file.role and one.file.role.leads)
         machines = snapshot.by_id.values()
         self._leaders = Snapshot.of(one for one in machines if one.assignment and one.assignment.role.leads)
 
-    def of(self, machine: Machine | None, listed: ListedMachine | None) -> Outlook | None:
-        """Return the outlook of a machine, which may be otherwise than the inventory has it.
+    def of(self, machine: Machine | None, listed: ListedMachine | None) -> Summary | None:
+        """Return the summary of a machine's next boot; the machine may be otherwise than the inventory has it.
 
         Of one that was not seen ``listed`` is all that is known; None where nothing is.
         """
-        if machine:
+        if machine := machine or self._owner(listed):
             own = self._fleet.machines((*machine.macs, *machine.claimed), machine.serial, machine.uuid)
-            return self._outlook(_as_seen(machine), [machine], own)
-        return self._outlook(_as_listed(listed), [], (listed,)) if listed else None
+            return self._summary(sighting_of(machine), [machine], own)
+        return self._summary(listed_sighting(listed), [], (listed,)) if listed else None
 
-    def _outlook(self, sighting: Sighting, own: Iterable[Machine], files: Sequence[ListedMachine]) -> Outlook:
+    def _owner(self, listed: ListedMachine | None) -> Machine | None:
+        """Return the machine that was seen with a MAC of this file: another file may list it, too."""
+        macs = listed.file.match.macs[:1] if listed else ()
+        return next((machine for mac in macs if (machine := self._snapshot.machine(mac))), None)
+
+    def _summary(self, known: Sighting, own: Iterable[Machine], files: Sequence[ListedMachine]) -> Summary:
         asks_leaders = not files or files[0].file.role is None
         near = {one.name: one for one in (*(self._listed_leaders if asks_leaders else ()), *files)}
         fleet = replace(self._fleet, listed=tuple(near.values()))
         snapshot = self._leaders if asks_leaders else Snapshot()
         for machine in own:
             snapshot = snapshot.with_machine(machine)
-        return _outlook(foresee(sighting, snapshot, fleet, self._context, _AT))
+        return _summary(next_boot(asking(known), snapshot, fleet, self._context, _AT))
 
 
-def changes(old: Outlook | None, new: Outlook | None, *, but_for: type[Plan] | tuple[()] = ()) -> list[str]:
+def changes(old: Summary | None, new: Summary | None, *, but_for: type[Plan] | tuple[()] = ()) -> list[str]:
     """Say what differs, each in a few words; nothing where one is not known, or has a plan of type ``but_for``."""
     if old is None or new is None or isinstance(old.plan, but_for) or isinstance(new.plan, but_for):
         return []
@@ -114,35 +113,14 @@ def keys_of(listed: ListedMachine) -> dict[str, str]:
     }
 
 
-def _as_seen(machine: Machine) -> Sighting:
-    told: Mapping[str, Any] = {key: getattr(machine, key) for key in _TOLD}
-    return _asking(Sighting(mac=machine.macs[0], **told))
-
-
-def _as_listed(listed: ListedMachine) -> Sighting:
-    """What belongs into layer ainur is taken for a Raspberry Pi, all else for a PC with UEFI."""
-    match = listed.file.match
-    firmware = Firmware.RASPBERRY_PI if listed.file.layer is LayerName.AINUR else Firmware.UEFI_PXE
-    mac = match.macs[0] if match.macs else _NO_MAC
-    return _asking(Sighting(mac=mac, firmware=firmware, serial=match.serial or "", uuid=match.uuid))
-
-
-def _asking(told: Sighting) -> Sighting:
-    """Every boot begins with a firmware, also that of a machine of which only Talos was seen."""
-    firmware = Firmware.UEFI_PXE if told.firmware is Firmware.TALOS else told.firmware
-    arch = told.arch or (CpuArch.ARM64 if firmware is Firmware.RASPBERRY_PI else CpuArch.X86_64)
-    client = f"{firmware} on {arch}"
-    return replace(told, firmware=firmware, arch=arch, platform=_PLATFORMS.get(firmware), client=client)
-
-
-def _outlook(foreseen: Sequence[Foreseen]) -> Outlook:
-    first, last = foreseen[0].decision, foreseen[-1].decision
+def _summary(steps: Sequence[PreviewStep]) -> Summary:
+    first, last = steps[0].decision, steps[-1].decision
     case, plan = last.case, last.plan
     words = _words(plan, case)
     told = {("program", ""): first.plan.program} if isinstance(first.plan, Chainload) else {}
-    if any(one.given for one in foreseen) and not (case.listed and case.listed.file.role):
+    if any(one.given for one in steps) and not (case.listed and case.listed.file.role):
         told["probably", ""] = role_words(case.role)  # other machines may come first
-    return Outlook(
+    return Summary(
         case=first.case,
         plan=plan,
         words=words,

@@ -5,19 +5,16 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, list_assets
-from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.differences import differences
 from iluvatar_pxe.boot.rules import options_of
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.changes.machine_file import machine_path, new_machine_file
 from iluvatar_pxe.gitops.prepare import repository_of
-from iluvatar_pxe.gitops.reading import fleet_at, fleet_in_force
-from iluvatar_pxe.inventory.database.read_only import read_only
-from iluvatar_pxe.inventory.database.store import Store
+from iluvatar_pxe.gitops.reading import fleet_at
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.settings.model import Settings
 
@@ -38,12 +35,10 @@ def diff(
 
     Where the fleet can only be read, also which files are to be added to it for what was decided here.
     """
-    settings = settings_for(config)
-    old, new = asyncio.run(_both(settings, revision))
-    snapshot = _snapshot(settings)
-    ready = list_assets(settings.assets_directory, SYSTEM_PROGRAMS).names
-    found = differences(old, new, snapshot, Context(ready=ready))
-    files = _files_to_add(settings, snapshot, new)
+    state = State.read(settings_for(config))
+    new = asyncio.run(_fleet_to_be(state.settings, revision))
+    found = differences(state.fleet, new, state.snapshot, state.context)
+    files = _files_to_add(state.settings, state.snapshot, new)
     if as_json:
         changes = [{"machine": one.machine, "change": one.text} for one in found]
         say_json({"changes": changes, "add": files})
@@ -53,18 +48,10 @@ def diff(
         say(["", f"To be added to the fleet, {path}:", "", *(f"    {line}" for line in text.splitlines())])
 
 
-async def _both(settings: Settings, revision: str | None) -> tuple[Fleet, Fleet]:
+async def _fleet_to_be(settings: Settings, revision: str | None) -> Fleet:
     repository = repository_of(settings)
-    old = await fleet_in_force(settings)
     newest = repository.ref if repository else str(settings.fleet_directory)
-    return old, await fleet_at(repository, revision or newest)
-
-
-def _snapshot(settings: Settings) -> Snapshot:
-    """Return the machines as recorded; none before the first start."""
-    if not Store(settings.database_url).path.exists():
-        return Snapshot()
-    return read_only(settings.database_url).snapshot
+    return await fleet_at(repository, revision or newest)
 
 
 def _files_to_add(settings: Settings, snapshot: Snapshot, fleet: Fleet) -> dict[str, str]:

@@ -8,14 +8,17 @@ import typer
 
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.requests import Forget, Hold, Merge, Reinstall, Release, Request, SetPlace, Split
+from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.machines.listing import machine_lines, order
 from iluvatar_pxe.cli.machines.page import boots_data, page_lines, plan_data
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, YesOption, make_sure, settings_for
+from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json, terminal_width
-from iluvatar_pxe.cli.view import View
 from iluvatar_pxe.errors import UsageError
-from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.fleet.lookup import find_machine, listed_as
+from iluvatar_pxe.inventory.database.read_only import last_boots
+from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.machines.states import LayerName, Phase, Role
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, a MAC, or the beginning of an id.")]
@@ -31,8 +34,8 @@ def list_machines(
     config: ConfigOption = None,
 ) -> None:
     """List all machines."""
-    view = View.read(settings_for(config))
-    machines = [describe(one, view.fleet) for one in view.snapshot.by_id.values()]
+    state = State.read_recorded(settings_for(config))
+    machines = [describe(one, state.fleet) for one in state.snapshot.by_id.values()]
     if as_json:
         shown = [one for one in machines if every or not one["transient"]]
         say_json(sorted(shown, key=order))
@@ -49,13 +52,11 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show everything known of a machine, its last boots, and what it boots next and why."""
-    view = View.read(settings_for(config))
-    machine = view.find(name)
-    page = (
-        describe(machine, view.fleet)
-        | plan_data(view.decide(machine))
-        | boots_data(view.boots(machine, boots))
-    )
+    state = State.read_recorded(settings_for(config))
+    machine = find_machine(name, state.snapshot, state.fleet)
+    *_, last = state.next_boot(asking(sighting_of(machine)))
+    latest = last_boots(state.settings.database_url, machine.id, boots)
+    page = describe(machine, state.fleet) | plan_data(last.decision) | boots_data(latest[::-1])
     if as_json:
         say_json(page)
     else:
@@ -109,9 +110,9 @@ def reinstall(name: Name, *, config: ConfigOption = None) -> None:
 def forget(name: Name, *, yes: YesOption = False, config: ConfigOption = None) -> None:
     """Remove a machine and its boots from the inventory."""
     settings = settings_for(config)
-    view = View.read(settings)
-    machine = view.find(name)
-    given = None if listed_as(machine, view.fleet) else machine.assignment
+    state = State.read_recorded(settings)
+    machine = find_machine(name, state.snapshot, state.fleet)
+    given = None if listed_as(machine, state.fleet) else machine.assignment
     stays = f" Its name stays taken until reuseNames of layers/{given.layer}.yaml lists it." if given else ""
     make_sure(f"Forget {machine.title} ({', '.join(machine.macs)}) and its boots?{stays}", yes=yes)
     say([change(settings, Forget, machine=str(machine.id))["message"] + "." + stays])

@@ -8,7 +8,7 @@ from iluvatar_pxe.boot.case import Case, asker_of
 from iluvatar_pxe.boot.chains.raspberry_pi import LARGEST_FILE
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Plan, RunScript, ServePiFiles
-from iluvatar_pxe.boot.preview.next_boot import Foreseen, with_boot_files
+from iluvatar_pxe.boot.preview.next_boot import PreviewStep, with_boot_files
 from iluvatar_pxe.boot.rules import Asker, title, why_not
 from iluvatar_pxe.cli.machines.page import plan_words
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -23,14 +23,14 @@ SizeOf = Callable[[str], int | None]
 """Returns the octets of a boot file by its logical name, or None where it is missing."""
 
 
-def plan_data(foreseen: Sequence[Foreseen], links: Links, size_of: SizeOf) -> Data:
+def plan_data(steps: Sequence[PreviewStep], links: Links, size_of: SizeOf) -> Data:
     """Return everything that ``plan`` shows of a boot: the machine, the rules, every decision, and what is served."""
-    first, last = foreseen[0].decision, foreseen[-1].decision
+    first, last = steps[0].decision, steps[-1].decision
     asker = asker_of(first.case.sighting, first.case.machine, first.case.arch)
     return {
         "machine": _machine(first.case, asker),
         "rules": _rules(first.case, asker),
-        "stages": [_stage(one, links, size_of) for one in foreseen],
+        "stages": [_stage(one, links, size_of) for one in steps],
         "files": [_file(name, size_of(name), last.plan) for name in _boot_files(last, links)],
         "config": _config(last),
         "boots": isinstance(last.plan, RunScript | ServePiFiles | BootLocal),
@@ -70,8 +70,8 @@ def _rules(case: Case, asker: Asker) -> list[Data]:
     ]
 
 
-def _stage(foreseen: Foreseen, links: Links, size_of: SizeOf) -> Data:
-    decision = foreseen.decision
+def _stage(step: PreviewStep, links: Links, size_of: SizeOf) -> Data:
+    decision = step.decision
     plan, sighting = decision.plan, decision.case.sighting
     program = plan.program if isinstance(plan, Chainload) else None
     return {
@@ -81,7 +81,7 @@ def _stage(foreseen: Foreseen, links: Links, size_of: SizeOf) -> Data:
         "answer": plan_words(plan),
         "why": plan.why,
         "program": program and {"name": program, "bytes": size_of(program)},
-        "given": _given(plan, foreseen.given),
+        "given": _given(plan, step.given),
         "script": _script(masked(plan), sighting, links) or None,
     }
 

@@ -6,8 +6,9 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.assets.source import BytesSource, Source
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.machines.raspberry_pi import parse_file_name
-from iluvatar_pxe.provisioning.booter import Booter, sighting_of
+from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain

@@ -15,7 +15,7 @@ from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.boot.preview import differences as module
 from iluvatar_pxe.boot.preview import summary
 from iluvatar_pxe.boot.preview.differences import Difference, differences
-from iluvatar_pxe.boot.preview.next_boot import Foreseen, foresee
+from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -523,11 +523,11 @@ def test_of_many_machines_only_the_one_that_changed_is_decided_about(monkeypatch
     )
     asked: list[str] = []
 
-    def counted(sighting: Sighting, *rest: Any) -> tuple[Foreseen, ...]:
+    def counted(sighting: Sighting, *rest: Any) -> tuple[PreviewStep, ...]:
         asked.append(sighting.mac)
-        return foresee(sighting, *rest)
+        return next_boot(sighting, *rest)
 
-    monkeypatch.setattr(summary, "foresee", counted)
+    monkeypatch.setattr(summary, "next_boot", counted)
     assert told(old, new, *machines) == {"m407": "worker → control plane", "m7": "worker → control plane"}
     assert asked == [mac for number in (7, 407) for mac in entry(number).file.match.macs * 2]
 

@@ -8,7 +8,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.errors import AssetError
-from iluvatar_pxe.provisioning.booter import sighting_of
+from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import booter_of, client_of
 

@@ -7,10 +7,10 @@ from aiohttp import web
 
 from iluvatar_pxe.boot.plan import RunScript
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Phase
-from iluvatar_pxe.provisioning.booter import Booter, sighting_of
+from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.servers.http.context import TICKETS, booter_of, client_of
 

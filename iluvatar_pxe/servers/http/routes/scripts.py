@@ -9,8 +9,8 @@ from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.fingerprint import from_ipxe
+from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.machines.sighting import Sighting
-from iluvatar_pxe.provisioning.booter import sighting_of
 from iluvatar_pxe.provisioning.tickets import Claim
 from iluvatar_pxe.provisioning.trust import Trust
 from iluvatar_pxe.replies.ipxe import Shown, first_script, machine_script

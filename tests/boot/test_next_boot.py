@@ -1,4 +1,4 @@
-"""A whole boot foreseen: the decisions that the servers would make one after the other."""
+"""A whole boot previewed: the decisions that the servers would make one after the other."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from support.machines import machine_of
 
 from iluvatar_pxe.boot.decide import Context, plan_for
 from iluvatar_pxe.boot.plan import Hold, RunScript
-from iluvatar_pxe.boot.preview.next_boot import Foreseen, foresee, with_boot_files
+from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot, with_boot_files
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -23,8 +23,8 @@ OPEN = Context(ready=READY, window_open=True)
 ASKS = Sighting(mac=MAC, firmware=Firmware.UEFI_PXE, arch=CpuArch.X86_64, platform=Platform.UEFI)
 
 
-def plans(foreseen: tuple[Foreseen, ...]) -> list[str]:
-    return [type(one.decision.plan).__name__ for one in foreseen]
+def plans(steps: tuple[PreviewStep, ...]) -> list[str]:
+    return [type(one.decision.plan).__name__ for one in steps]
 
 
 def worker(name: str) -> Assignment:
@@ -90,22 +90,22 @@ NEW = ["Chainload", "CountDown", "AssignFirst", "RunScript"]
 def test_the_decisions_of_a_boot(
     fleet: Fleet, snapshot: Snapshot, asks: Sighting, context: Context, expected: list[str]
 ) -> None:
-    foreseen = foresee(asks, snapshot, fleet, context, NOW)
-    assert plans(foreseen) == expected
-    assert [one.given is not None for one in foreseen] == [plan == "AssignFirst" for plan in expected]
+    steps = next_boot(asks, snapshot, fleet, context, NOW)
+    assert plans(steps) == expected
+    assert [one.given is not None for one in steps] == [plan == "AssignFirst" for plan in expected]
 
 
-def test_the_first_free_name_is_foreseen() -> None:
+def test_the_first_free_name_is_previewed() -> None:
     taken = machine_of(OTHER, arch=CpuArch.X86_64, assignment=worker("arda-01"))
-    foreseen = foresee(ASKS, Snapshot.of([taken]), fleet_of(fleet=RULES), OPEN, NOW)
-    assert [one.given and one.given.name for one in foreseen] == [None, None, "arda-02", None]
-    assert foreseen[-1].decision.case.title == "arda-02"
+    steps = next_boot(ASKS, Snapshot.of([taken]), fleet_of(fleet=RULES), OPEN, NOW)
+    assert [one.given and one.given.name for one in steps] == [None, None, "arda-02", None]
+    assert steps[-1].decision.case.title == "arda-02"
 
 
 def test_it_is_what_the_servers_decide() -> None:
     known = machine_of(MAC, arch=CpuArch.X86_64)
     fleet, snapshot = fleet_of(fleet=RULES), Snapshot.of([known])
-    firmware, countdown, *_ = (one.decision.plan for one in foresee(ASKS, snapshot, fleet, OPEN, NOW))
+    firmware, countdown, *_ = (one.decision.plan for one in next_boot(ASKS, snapshot, fleet, OPEN, NOW))
     assert firmware == plan_for(ASKS, snapshot, fleet, OPEN)
     by_ipxe = replace(ASKS, firmware=Firmware.IPXE, macs=(MAC,))
     assert countdown == plan_for(by_ipxe, snapshot, fleet, OPEN)
@@ -115,22 +115,22 @@ def test_rules_ask_for_the_firmware_that_is_asked_about() -> None:
     """Not for the one that the machine was seen with."""
     snapshot = Snapshot.of([machine_of(MAC, arch=CpuArch.X86_64)])
     bios = replace(ASKS, firmware=Firmware.BIOS_PXE, platform=Platform.BIOS)
-    foreseen = foresee(bios, snapshot, fleet_of(fleet=RULES), OPEN, NOW)
-    assert plans(foreseen) == ["Chainload", "Hold"]
-    assert "no rule matches it" in foreseen[-1].decision.plan.why
+    steps = next_boot(bios, snapshot, fleet_of(fleet=RULES), OPEN, NOW)
+    assert plans(steps) == ["Chainload", "Hold"]
+    assert "no rule matches it" in steps[-1].decision.plan.why
 
 
 def test_what_ipxe_does_not_tell_no_rule_matches() -> None:
     """The firmware has to load iPXE first, where a rule asks for what only that can tell."""
     dells = RULES.replace("[{", "[{match: {manufacturer: 'Dell*'}, intent: hold}, {")
-    first, second, *_ = foresee(ASKS, Snapshot(), fleet_of(fleet=dells), OPEN, NOW)
+    first, second, *_ = next_boot(ASKS, Snapshot(), fleet_of(fleet=dells), OPEN, NOW)
     assert "iPXE has to tell first whether" in first.decision.plan.why
     assert plans((first, second)) == ["Chainload", "CountDown"]
 
 
 def test_what_it_would_boot_if_all_files_were_there() -> None:
     fleet = fleet_of(("one", MAC, "role: worker\nchain: talos\nconfig: configs/one.yaml\n"))
-    last = foresee(ASKS, Snapshot(), fleet, replace(OPEN, ready=PROGRAMS), NOW)[-1].decision
+    last = next_boot(ASKS, Snapshot(), fleet, replace(OPEN, ready=PROGRAMS), NOW)[-1].decision
     assert isinstance(last.plan, Hold)
     wanted = with_boot_files(last).plan
     assert isinstance(wanted, RunScript)

@@ -1,0 +1,39 @@
+"""What ``plan`` assumes of this server: how a machine reaches it, and what it would go by."""
+
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS
+from iluvatar_pxe.cli.state import State
+from iluvatar_pxe.cli.tables import span
+from iluvatar_pxe.host.interfaces import find_interfaces
+from iluvatar_pxe.inventory.database.store import Store
+from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.settings.model import Settings
+
+NO_ADDRESS = IPv4Address("192.0.2.1")
+"""Stands for this server's address where it has none now (RFC 5737)."""
+
+
+def links_for(address: IPv4Address | None, settings: Settings) -> Links:
+    """Return this server as a machine with ``address`` would reach it."""
+    interfaces = find_interfaces(settings.network.interfaces).interfaces
+    near = (one.address for one in interfaces if address and address in one.network)
+    first = next((one.address for one in interfaces), NO_ADDRESS)
+    return Links(next(near, first), settings.http.port)
+
+
+def assumed(state: State, links: Links) -> dict[str, str]:
+    """Say what a plan goes by, in words."""
+    settings, assets = state.settings, state.assets
+    mode, seconds = state.fleet.settings.enrolment.mode, state.window_seconds
+    window = f"open for {span(int(seconds))}" if seconds > 0 else "closed"
+    ready = f"{len(assets.names)} in {settings.assets_directory} and {SYSTEM_PROGRAMS}"
+    place = Store(settings.database_url).path
+    return {
+        "trust": "it is the machine itself that asks, and this server sees it ask by DHCP",
+        "enrolment": f"mode {mode}; the window is {window}",
+        "fleet": settings.fleet_place,
+        "inventory": f"{place}" if state.stored else f"{place} is not there yet, so nothing was seen",
+        "boot files": assets.problem or ready,
+        "this server": links.base + " (an example: it has no address now)" * (links.address == NO_ADDRESS),
+    }

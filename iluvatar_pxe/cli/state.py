@@ -1,0 +1,92 @@
+"""What is known without asking the daemon: the fleet, the inventory and the boot files as they are now."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, Listing, list_assets
+from iluvatar_pxe.boot.decide import Context
+from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
+from iluvatar_pxe.errors import FleetError, RepositoryError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.reading import fleet_in_force
+from iluvatar_pxe.inventory.database.queries import Stored
+from iluvatar_pxe.inventory.database.read_only import read_only
+from iluvatar_pxe.inventory.database.store import Store
+from iluvatar_pxe.inventory.window import seconds_left
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.settings.model import Settings
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of one moment; ``stored`` is None where no daemon has run yet. Nothing is written."""
+
+    settings: Settings
+    fleet: Fleet
+    stored: Stored | None
+    now: datetime
+
+    @classmethod
+    def read(cls, settings: Settings) -> "State":
+        """Read the fleet in force and the inventory; raises FleetError, RepositoryError and InventoryError."""
+        fleet = asyncio.run(fleet_in_force(settings))
+        return cls(settings, fleet, _stored(settings.database_url), datetime.now(UTC))
+
+    @classmethod
+    def read_recorded(cls, settings: Settings) -> "State":
+        """Read the inventory, which has to be there, and the fleet in force; raises InventoryError.
+
+        A fleet that is not valid counts as empty, with a line to standard error.
+        """
+        stored = read_only(settings.database_url)
+        try:
+            fleet = asyncio.run(fleet_in_force(settings))
+        except (FleetError, RepositoryError) as error:
+            line = str(error).partition("\n")[0]
+            print(f"iluvatar-pxe: {line}; what the fleet declares is left out", file=sys.stderr)  # noqa: T201
+            fleet = Fleet()
+        return cls(settings, fleet, stored, datetime.now(UTC))
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """All machines."""
+        return self.stored.snapshot if self.stored else Snapshot()
+
+    @cached_property
+    def assets(self) -> Listing:
+        """The boot files that can be served."""
+        return list_assets(self.settings.assets_directory, SYSTEM_PROGRAMS)
+
+    @property
+    def window_seconds(self) -> float:
+        """Seconds for which the enrolment window stays open."""
+        return seconds_left(self.stored.window if self.stored else None, self.now)
+
+    @property
+    def context(self) -> Context:
+        """What a decision needs besides, for a request that comes from the machine itself."""
+        return Context(ready=self.assets.names, window_open=self.window_seconds > 0)
+
+    def next_boot(self, asker: Sighting) -> tuple[PreviewStep, ...]:
+        """Return every decision of a machine's next boot; see ``boot.preview.next_boot``."""
+        return next_boot(asker, self.snapshot, self.fleet, self.context, self.now)
+
+
+def _stored(url: str) -> Stored | None:
+    return None if _is_missing(Store(url).path) else read_only(url)
+
+
+def _is_missing(path: Path) -> bool:
+    """Say whether a path leads nowhere; one that is closed to this user is for its reader to complain about."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False

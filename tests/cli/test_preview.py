@@ -1,0 +1,91 @@
+"""``plan``, ``machines show`` and ``fleet diff`` as processes: one answer to what a machine boots next."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.command import Host
+from support.fleets import CONFIGURED, READY
+from support.machines import machine_of
+from support.pi import READY as PI_READY
+
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.wire.pxe import CpuArch
+
+UUID_OF_IT = "4c4c4544-0035-3310-8052-b4c04f4e4432"
+TALOS, IMAGE, DISK = "boots Talos v1.13.9", "boots image ubuntu", "boots its own disk"
+ANSWERS = {TALOS: "boots chain talos", IMAGE: "boots chain raspberry-pi", DISK: DISK, "is held": "waits"}
+"""What ``plan`` and ``machines show`` say where ``fleet diff`` says that."""
+PC, PI = "role: worker\n", "layer: ainur\nrole: agent\n"
+LISTED = {
+    "pc": ('macs: ["52:54:00:77:00:01"]', PC, TALOS),
+    "pc-disk": ('macs: ["52:54:00:77:00:02"]', f"{PC}chain: local\n", DISK),
+    "pc-serial": (f"serial: S1, uuid: {UUID_OF_IT}", PC, TALOS),
+    "pi": ('macs: ["dc:a6:32:00:00:01"]', PI, IMAGE),
+    "pi-serial": (f"serial: '10000001', uuid: {UUID_OF_IT}", PI, IMAGE),
+    "pi-disk": ('macs: ["dc:a6:32:00:00:02"]', f"{PI}chain: local\n", DISK),
+    "seen-pc": ('macs: ["52:54:00:77:00:03"]', PC, TALOS),
+    "seen-joined": ('macs: ["52:54:00:77:00:04"]', PC, DISK),
+    "seen-talos": ('macs: ["52:54:00:77:00:05"]', PC, TALOS),
+    "seen-pi": ('macs: ["dc:a6:32:00:00:03"]', PI, IMAGE),
+    "seen-pi-in-arda": ('macs: ["dc:a6:32:00:00:04"]', PC, "is held"),
+}
+"""Machines by name: how a file lists each, what else the file says, and what is booted by that."""
+UNLISTED = {"52:54:00:77:00:09": TALOS, "52:54:00:77:00:0a": "is held"}
+RULES = "rules: [{match: {firmware: 'uefi-*'}, layer: arda, role: worker}]\n"
+
+
+def seen() -> list[Machine]:
+    def pi(mac: str) -> Machine:
+        return machine_of(mac, firmware=Firmware.RASPBERRY_PI, arch=CpuArch.ARM64)
+
+    pcs = [machine_of(f"52:54:00:77:00:{number}", arch=CpuArch.X86_64) for number in ("03", "04", "05", "09")]
+    pcs[1] = replace(pcs[1], phase=Phase.JOINED)
+    pcs[2] = replace(pcs[2], firmware=Firmware.TALOS)
+    bios = machine_of("52:54:00:77:00:0a", firmware=Firmware.BIOS_PXE, arch=CpuArch.X86_64)
+    return [*pcs, bios, pi("dc:a6:32:00:00:03"), pi("dc:a6:32:00:00:04")]
+
+
+def declare(fleet: Path, rules: str, more: str = "") -> None:
+    """Write a fleet's files; ``more`` is added to each machine's."""
+    files = {"fleet.yaml": rules, "layers/arda.yaml": CONFIGURED, "layers/ainur.yaml": "image: ubuntu\n"}
+    files |= {f"configs/{role}.yaml": f"machine: {{type: {role}}}\n" for role in ("controlplane", "worker")}
+    files |= {
+        f"machines/{name}.yaml": f"match: {{{match}}}\n{lines}{more}"
+        for name, (match, lines, _) in LISTED.items()
+    }
+    for name, text in files.items():
+        path = fleet / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
+    made = Host(tmp_path_factory.mktemp("host"))
+    declare(made.fleet, RULES)
+    made.have(*READY, *PI_READY)
+    made.know(*seen())
+    return made
+
+
+def test_by_name_by_mac_and_for_a_commit(host: Host, tmp_path: Path) -> None:
+    """In the other fleet nobody answers, so that what each boots now is told."""
+    declare(tmp_path, "rules: [{intent: ignore}]\n", "intent: ignore\n")
+    changes = host.run("fleet", "diff", str(tmp_path), "--json").json["changes"]
+    told = {one["machine"]: one["change"] for one in changes}
+    expected = {name: words for name, (*_, words) in LISTED.items()} | UNLISTED
+    assert told.keys() == expected.keys()
+    for name, words in expected.items():
+        plan = json.loads(host.run("plan", name, "--json").output)
+        last = plan["stages"][-1]
+        assert f"{words}" in told[name].partition(" → gets no answer")[0]
+        assert last["answer"] == ANSWERS[words], name
+        if last["answer"] == "waits":
+            assert f"is held: {last['why']} → gets no answer" in told[name]
+        if plan["machine"]["seen"]:
+            shown = host.run("machines", "show", name, "--json").json["plan"]
+            assert shown == {"what": last["answer"], "why": last["why"], "steps": last["steps"]}
