@@ -7,7 +7,7 @@ from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Context, case_of
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.dns import NOT_OF_MACHINES
-from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.states import ROLES, Attempts, Directive, Intent, LayerName, Phase, Role
@@ -32,7 +32,9 @@ def place_for(machine: Machine, wanted: Wanted, snapshot: Snapshot, fleet: Fleet
         raise OperationError(f"{listed.name}: machines/{listed.name}.yaml {why}")
     layer = wanted.layer or (machine.assignment.layer if machine.assignment else None)
     if layer is None:
-        raise OperationError(f"{machine.title}: it has no layer yet; add --layer ainur or --layer arda")
+        raise OperationError(
+            f"{title_of(machine, fleet)}: it has no layer yet; add --layer ainur or --layer arda"
+        )
     if layer not in fleet.layers:
         raise OperationError(f"{layer}: the fleet has no layers/{layer}.yaml; create it")
     _check_role(machine, layer, wanted.role, snapshot, fleet)
@@ -53,8 +55,8 @@ def _check_role(
     if given and given.layer is layer and role in {None, given.role}:
         return
     if given and case_of(sighting_of(machine), snapshot, fleet, Context()).is_installed:
-        remedy = f"first: iluvatar-pxe machines reinstall {machine.title}"
-        raise OperationError(f"{machine.title}: its role is installed on its disk; {remedy}")
+        remedy = f"first: iluvatar-pxe machines reinstall {title_of(machine, fleet)}"
+        raise OperationError(f"{title_of(machine, fleet)}: its role is installed on its disk; {remedy}")
     if role and role.leads:
         _check_leaders(machine, layer, snapshot, fleet)
 
@@ -97,7 +99,7 @@ def check_undeclared(machine: Machine, fleet: Fleet) -> None:
     """Raise OperationError where a file of the fleet says what is wanted of a machine."""
     if why := declared_intent(machine, fleet):
         raise OperationError(
-            f"{machine.title}: {why}, and the fleet beats what is set here; change that file"
+            f"{title_of(machine, fleet)}: {why}, and the fleet beats what is set here; change that file"
         )
 
 

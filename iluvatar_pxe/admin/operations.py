@@ -17,7 +17,7 @@ from iluvatar_pxe.admin.edits import (
 )
 from iluvatar_pxe.admin.waiting import refused_machines, waiting_machines
 from iluvatar_pxe.errors import InventoryError, OperationError
-from iluvatar_pxe.fleet.lookup import find_machine, listed_as
+from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening
@@ -230,8 +230,7 @@ class Operations:
         return await self._inventory.change(machine.id, edit, Happening.CHANGED, detail, by)
 
     def _title(self, machine: Machine) -> str:
-        listed = listed_as(machine, self._fleet())
-        return listed.name if listed else machine.title
+        return title_of(machine, self._fleet())
 
     def _answer(self, machine: Machine, message: str) -> CommandResult:
         return {"message": message, "machine": describe(machine, self._fleet())}

@@ -73,7 +73,7 @@ class Case:
         """What the machine is called on screens and in logs."""
         if self.listed:
             return self.listed.name
-        return self.assignment.name if self.assignment else self.sighting.mac
+        return self.machine.title if self.machine else self.sighting.mac
 
     @property
     def layer(self) -> LayerName | None:

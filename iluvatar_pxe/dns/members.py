@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
+from iluvatar_pxe.fleet.lookup import files_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import LayerName, Phase
@@ -54,7 +55,7 @@ def _by_file(snapshot: Snapshot, fleet: Fleet) -> Mapping[str, Sequence[Machine]
     """Return by the name of a machine's file the machines that were seen of it."""
     known: dict[str, list[Machine]] = {}
     for machine in snapshot.by_id.values():
-        for listed in fleet.machines(machine.macs, machine.serial, machine.uuid):
+        for listed in files_of(machine, fleet):
             known.setdefault(listed.name, []).append(machine)
     return known
 

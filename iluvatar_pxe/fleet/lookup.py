@@ -1,4 +1,4 @@
-"""Which machine a person means by a name, a MAC or the beginning of an id."""
+"""Which files list a machine, what it is called, and which machine a person means by a name, a MAC or an id."""
 
 import re
 from collections.abc import Sequence
@@ -11,9 +11,26 @@ from iluvatar_pxe.wire.mac import parse_mac
 _ID_BEGINNING = re.compile(r"[0-9a-f-]{4,36}")
 
 
+def files_of(machine: Machine, fleet: Fleet) -> tuple[ListedMachine, ...]:
+    """Return the files of the fleet that list a machine: more than one is a fault."""
+    return fleet.machines(machine.macs, machine.serial, machine.uuid)
+
+
 def listed_as(machine: Machine, fleet: Fleet) -> ListedMachine | None:
     """Return the file of the fleet that lists a machine, or None; where several do, the first."""
-    return next(iter(fleet.machines(machine.macs, machine.serial, machine.uuid)), None)
+    return next(iter(files_of(machine, fleet)), None)
+
+
+def name_of(machine: Machine, fleet: Fleet) -> str | None:
+    """Return the name by which the fleet lists a machine, else the one it was given, if any."""
+    if listed := listed_as(machine, fleet):
+        return listed.name
+    return machine.assignment.name if machine.assignment else None
+
+
+def title_of(machine: Machine, fleet: Fleet) -> str:
+    """Return what a machine is called: its name, or its first MAC while it has none."""
+    return name_of(machine, fleet) or machine.macs[0]
 
 
 def find_machine(text: str, snapshot: Snapshot, fleet: Fleet) -> Machine:

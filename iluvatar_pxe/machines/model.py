@@ -51,7 +51,7 @@ class Machine:
 
     @property
     def title(self) -> str:
-        """Its name, or its first MAC while it has none."""
+        """The name that it was given, else its first MAC; for one that a file lists see ``fleet.lookup.title_of``."""
         return self.assignment.name if self.assignment else self.macs[0]
 
     @property

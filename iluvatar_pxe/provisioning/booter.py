@@ -11,6 +11,7 @@ from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.decide import Context, plan_for
 from iluvatar_pxe.boot.plan import AssignFirst, Hold, Plan
 from iluvatar_pxe.errors import InventoryError, OperationError, RepositoryError
+from iluvatar_pxe.fleet.lookup import name_of, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.boots import QUESTIONS, Happening, Stage, begins_boot
@@ -165,7 +166,9 @@ class Booter:
 
     def distrust(self, machine: Machine, address: IPv4Address, asked: str, doubt: str) -> None:
         """Record that something asked in this machine's name that was not it; once for each in a boot."""
-        complain("untrusted", machine=machine.title, asked=asked, client=str(address), why=doubt)
+        complain(
+            "untrusted", machine=title_of(machine, self.fleet), asked=asked, client=str(address), why=doubt
+        )
         detail = f"{asked} from {address}"
         if self._said.first(machine.id, machine.generation, (Happening.UNTRUSTED, detail)):
             self.inventory.note(machine.id, Happening.UNTRUSTED, detail, doubt)
@@ -214,15 +217,8 @@ class Booter:
                 return
             if unreported := self._transients.suppressed:
                 facts |= {"suppressed": unreported}
-        name, boot = self.name_of(machine), machine.generation
+        name, boot = name_of(machine, self.fleet), machine.generation
         _log.info("boot", stage=stage.label, machine=name, mac=sighting.mac, boot=boot, **facts)
-
-    def name_of(self, machine: Machine) -> str | None:
-        """Return the name by which the fleet lists a machine, else the one it was given, if any."""
-        listed = self.fleet.machines(machine.macs, machine.serial, machine.uuid)
-        if listed:
-            return listed[0].name
-        return machine.assignment.name if machine.assignment else None
 
     def _asked_before(self, sighting: Sighting, stage: Stage, detail: str) -> bool:
         machine = self.inventory.snapshot.machine(sighting.mac)

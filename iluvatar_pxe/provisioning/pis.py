@@ -12,6 +12,7 @@ from iluvatar_pxe.assets.source import BytesSource, Source
 from iluvatar_pxe.boot.chains.raspberry_pi import LARGEST_FILE
 from iluvatar_pxe.boot.plan import Plan, ServePiFiles
 from iluvatar_pxe.boot.stages import stage_of_pi_file
+from iluvatar_pxe.fleet.lookup import title_of
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.raspberry_pi import PiFile, same_serial
@@ -93,7 +94,8 @@ class PiFiles:
             booter.record(sighting, Stage.SCRIPT, Happening.DECLINED.value, why=plan.why)
         elif self._said.first(machine.id, machine.generation, plan.why):
             booter.inventory.note(machine.id, Happening.DECLINED, plan.why)
-            complain("pi.declined", logging.INFO, machine=machine.title, mac=sighting.mac, why=plan.why)
+            title = title_of(machine, booter.fleet)
+            complain("pi.declined", logging.INFO, machine=title, mac=sighting.mac, why=plan.why)
 
 
 def _sighting(booter: Booter, machine: Machine, client: IPv4Address) -> Sighting:

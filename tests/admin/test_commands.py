@@ -90,7 +90,7 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
             LISTED,
             Wanted(),
             Intent.BOOT,
-            "52:54:00:00:00:01: machines/listed-01.yaml says intent hold, and the fleet beats what is set here; change that file",
+            "listed-01: machines/listed-01.yaml says intent hold, and the fleet beats what is set here; change that file",
         ),
         (
             FREE,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.boot.plan import BootLocal
 from iluvatar_pxe.boot.preview.summary import Preview, Summary, changes, keys_of, role_words
+from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
@@ -51,7 +52,7 @@ def _subjects(old: Fleet, new: Fleet, snapshot: Snapshot) -> list[_Subject]:
         names = {name for name in names if _own(was.get(name), old) != _own(now.get(name), new)}
         machines = _seen_as([files[name] for files in (was, now) for name in names & files.keys()], snapshot)
     seen = [
-        _Subject(one, _file_of(one, old), _file_of(one, new), is_released(one, old, new))
+        _Subject(one, listed_as(one, old), listed_as(one, new), is_released(one, old, new))
         for one in sorted(machines, key=lambda one: one.macs)
     ]
     gone = {name: was[name] for name in names & was.keys() - {one.old.name for one in seen if one.old}}
@@ -101,14 +102,10 @@ def _seen_as(files: Collection[ListedMachine], snapshot: Snapshot) -> list[Machi
     return list(found.values())
 
 
-def _file_of(machine: Machine, fleet: Fleet) -> ListedMachine | None:
-    return next(iter(fleet.machines(machine.macs, machine.serial, machine.uuid)), None)
-
-
 def is_released(machine: Machine, old: Fleet, new: Fleet) -> bool:
     """Say whether a machine loses its place: its file is gone, or a new one gives its name to another."""
-    given, was = machine.assignment, _file_of(machine, old)
-    if given is None or _file_of(machine, new):
+    given, was = machine.assignment, listed_as(machine, old)
+    if given is None or listed_as(machine, new):
         return False
     return (was is not None and was.name == given.name) or (
         given.name in new.names and given.name not in old.names

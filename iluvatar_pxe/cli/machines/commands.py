@@ -16,7 +16,7 @@ from iluvatar_pxe.cli.options import ConfigOption, JsonOption, YesOption, make_s
 from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json, terminal_width
 from iluvatar_pxe.errors import UsageError
-from iluvatar_pxe.fleet.lookup import find_machine, listed_as
+from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
 from iluvatar_pxe.inventory.database.read_only import last_boots
 from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.machines.states import LayerName, Phase, Role
@@ -114,7 +114,9 @@ def forget(name: Name, *, yes: YesOption = False, config: ConfigOption = None) -
     machine = find_machine(name, state.snapshot, state.fleet)
     given = None if listed_as(machine, state.fleet) else machine.assignment
     stays = f" Its name stays taken until reuseNames of layers/{given.layer}.yaml lists it." if given else ""
-    make_sure(f"Forget {machine.title} ({', '.join(machine.macs)}) and its boots?{stays}", yes=yes)
+    make_sure(
+        f"Forget {title_of(machine, state.fleet)} ({', '.join(machine.macs)}) and its boots?{stays}", yes=yes
+    )
     say([change(settings, Forget, machine=str(machine.id))["message"] + "." + stays])
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
+from iluvatar_pxe.fleet.lookup import files_of, listed_as
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match
 from iluvatar_pxe.gitops.changes.machine_file import machine_path, new_machine_file, with_role
 from iluvatar_pxe.gitops.repository.bare import Changes
@@ -54,7 +55,7 @@ class Draft:
     def add(self, joining: Joining) -> None:
         """Give one machine its place; what the branch says of it already is left as it is."""
         machine, place = joining.machine, joining.place
-        listed = self.fleet.machines(machine.macs, machine.serial, machine.uuid)
+        listed = files_of(machine, self.fleet)
         if len(listed) > 1:
             files = " and ".join(machine_path(one.name) for one in listed)
             self.refused[machine.id] = f"{files} list cards of one machine; remove it from one of them"
@@ -118,6 +119,6 @@ def taken_names(
     unlisted = [
         Reservation(name=given.name, layer=given.layer, role=given.role, machine_id=one.id)
         for one in machines
-        if (given := one.assignment) and not fleet.machines(one.macs, one.serial, one.uuid)
+        if (given := one.assignment) and not listed_as(one, fleet)
     ]
     return [*retired, *unlisted]

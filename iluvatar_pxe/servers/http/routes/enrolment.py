@@ -7,6 +7,7 @@ import structlog
 from aiohttp import web
 
 from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.fleet.lookup import title_of
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -75,4 +76,4 @@ async def _refuse(request: web.Request, machine: Machine) -> None:
             AT_THE_SCREEN,
         )
     except InventoryError as error:
-        _log.error("refusal.not_recorded", machine=machine.title, why=str(error))
+        _log.error("refusal.not_recorded", machine=title_of(machine, booter.fleet), why=str(error))

@@ -1,0 +1,57 @@
+"""What a machine is called: one answer, whoever asks."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from support.fleets import fleet_of
+from support.machines import machine_of
+
+from iluvatar_pxe.admin.describe import describe
+from iluvatar_pxe.boot.decide import Context, decide
+from iluvatar_pxe.dns.members import members_of
+from iluvatar_pxe.fleet.lookup import files_of, find_machine, listed_as, name_of, title_of
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
+from iluvatar_pxe.machines.states import Assignment, LayerName, Role
+
+MAC, SECOND = "52:54:00:77:00:01", "52:54:00:77:00:02"
+GIVEN = Assignment(
+    name="arda-07",
+    layer=LayerName.ARDA,
+    role=Role.WORKER,
+    rule="rule 1 of fleet.yaml",
+    at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+NEW = machine_of(MAC, SECOND)
+ASSIGNED = replace(NEW, assignment=GIVEN)
+NAS = fleet_of(("nas", SECOND, "chain: local\n"))
+
+
+@pytest.mark.parametrize(
+    ("machine", "fleet", "name"),
+    [
+        (NEW, fleet_of(), None),
+        (ASSIGNED, fleet_of(), "arda-07"),
+        (NEW, NAS, "nas"),
+        (ASSIGNED, NAS, "nas"),
+    ],
+)
+def test_a_machine_has_one_name(machine: Machine, fleet: Fleet, name: str | None) -> None:
+    snapshot = Snapshot.of([machine])
+    assert name_of(machine, fleet) == name
+    assert title_of(machine, fleet) == (name or MAC)
+    assert describe(machine, fleet)["name"] == name
+    assert [member.name for member in members_of(snapshot, fleet)] == ([name] if name else [])
+    for mac in machine.macs:
+        asks = replace(sighting_of(machine), mac=mac)
+        assert decide(asks, snapshot, fleet, Context()).case.title == title_of(machine, fleet)
+    assert find_machine(title_of(machine, fleet), snapshot, fleet) == machine
+
+
+def test_of_several_files_the_first_counts() -> None:
+    fleet = fleet_of(("b", SECOND, "chain: local\n"), ("a", MAC, "chain: hold\n"))
+    assert [one.name for one in files_of(NEW, fleet)] == ["a", "b"]
+    assert listed_as(NEW, fleet) == files_of(NEW, fleet)[0]
+    assert listed_as(NEW, fleet_of()) is None
+    assert name_of(NEW, fleet) == describe(NEW, fleet)["name"] == "a"
