@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.fleet.lookup import listed_as, name_of, role_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.bogus import is_bogus_serial, is_bogus_uuid
 from iluvatar_pxe.machines.model import Machine
@@ -52,21 +52,13 @@ def utc(moment: datetime) -> str:
 
 def _place(machine: Machine, fleet: Fleet) -> Data:
     listed, given = listed_as(machine, fleet), machine.assignment
-    if listed:
-        role = listed.file.role or (given.role if given and given.layer == listed.file.layer else None)
-        return {
-            "name": listed.name,
-            "layer": listed.file.layer.value,
-            "role": role and role.value,
-            "rule": f"machines/{listed.name}.yaml",
-            "assigned_at": given and utc(given.at),
-            "listed": True,
-        }
+    role = role_of(machine, listed)
+    layer = listed.file.layer if listed else given and given.layer
     return {
-        "name": given and given.name,
-        "layer": given and given.layer.value,
-        "role": given and given.role.value,
-        "rule": given and given.rule,
+        "name": name_of(machine, fleet),
+        "layer": layer and layer.value,
+        "role": role and role.value,
+        "rule": f"machines/{listed.name}.yaml" if listed else given and given.rule,
         "assigned_at": given and utc(given.at),
-        "listed": False,
+        "listed": listed is not None,
     }

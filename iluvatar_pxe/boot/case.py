@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title
+from iluvatar_pxe.fleet.lookup import role_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, LayerName, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
@@ -87,17 +88,13 @@ class Case:
     @property
     def role(self) -> Role | None:
         """The role that it has, None while that is to be chosen. An installed machine keeps the one it has."""
-        given = self.assignment.role if self.assignment and self.assignment.layer == self.layer else None
-        if self.listed:
-            return given if given and self.is_installed else self.listed.file.role or given
-        return given or (self.rule.role if self.rule else None)
+        role = role_of(self.machine, self.listed)
+        return role or (self.rule.role if self.rule else None)
 
     @property
     def is_installed(self) -> bool:
         """Say whether an operating system with its role in it is on its disk, and is to stay there."""
-        if self.machine is None or self.machine.directive.intent is Intent.REINSTALL:
-            return False
-        return self.machine.phase in {Phase.INSTALLING, Phase.JOINED}
+        return self.machine is not None and self.machine.is_installed
 
     @property
     def rule(self) -> Rule | None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.fleet.lookup import files_of
-from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.lookup import files_of, role_of
+from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.states import LayerName, Phase
+from iluvatar_pxe.machines.states import Directive, LayerName, Phase
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -65,9 +65,7 @@ def _listed(fleet: Fleet, known: Mapping[str, Sequence[Machine]]) -> Iterator[_S
         file = listed.file
         machine = max(known.get(listed.name, ()), key=lambda one: one.last_seen, default=None)
         address = file.address or (machine.address if machine else None) or file.seen.address
-        role = file.role or (machine.assignment.role if machine and machine.assignment else None)
-        joined = machine is not None and machine.phase is Phase.JOINED
-        member = Member(listed.name, address, file.layer, leads=joined and role is not None and role.leads)
+        member = Member(listed.name, address, file.layer, leads=_leads(machine, listed))
         yield _Seen(member, file.address is not None, machine.last_seen if machine else _NEVER)
 
 
@@ -77,10 +75,16 @@ def _assigned(snapshot: Snapshot, fleet: Fleet, known: Mapping[str, Sequence[Mac
         given = machine.assignment
         if given is None or given.name in fleet.names or machine.id in listed:
             continue
-        leads = machine.phase is Phase.JOINED and given.role.leads
-        yield _Seen(
-            Member(given.name, machine.address, given.layer, leads), fixed=False, last_seen=machine.last_seen
-        )
+        member = Member(given.name, machine.address, given.layer, leads=_leads(machine, None))
+        yield _Seen(member, fixed=False, last_seen=machine.last_seen)
+
+
+def _leads(machine: Machine | None, listed: ListedMachine | None) -> bool:
+    """Say whether a machine has joined in a role that leads; one that is to be installed again still has it."""
+    if machine is None or machine.phase is not Phase.JOINED:
+        return False
+    role = role_of(replace(machine, directive=Directive()), listed)
+    return role is not None and role.leads
 
 
 def leaders(members: Iterable[Member], layer: LayerName) -> tuple[Member, ...]:

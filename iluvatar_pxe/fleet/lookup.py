@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from iluvatar_pxe.errors import UnknownMachineError
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.wire.mac import parse_mac
 
 _ID_BEGINNING = re.compile(r"[0-9a-f-]{4,36}")
@@ -31,6 +32,19 @@ def name_of(machine: Machine, fleet: Fleet) -> str | None:
 def title_of(machine: Machine, fleet: Fleet) -> str:
     """Return what a machine is called: its name, or its first MAC while it has none."""
     return name_of(machine, fleet) or machine.macs[0]
+
+
+def role_of(machine: Machine | None, listed: ListedMachine | None) -> Role | None:
+    """Return the role of a machine that ``listed`` lists, None while it is to be chosen.
+
+    A machine keeps the one that is installed on it, whatever its file says since.
+    """
+    given = machine.assignment if machine else None
+    if listed is None:
+        return given.role if given else None
+    if machine is None or given is None or given.layer is not listed.file.layer:
+        return listed.file.role
+    return given.role if machine.is_installed else listed.file.role or given.role
 
 
 def find_machine(text: str, snapshot: Snapshot, fleet: Fleet) -> Machine:

@@ -12,7 +12,7 @@ from rpds import HashTrieMap
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.hardware import Hardware, hardware_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Phase
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
@@ -53,6 +53,14 @@ class Machine:
     def title(self) -> str:
         """The name that it was given, else its first MAC; for one that a file lists see ``fleet.lookup.title_of``."""
         return self.assignment.name if self.assignment else self.macs[0]
+
+    @property
+    def is_installed(self) -> bool:
+        """Say whether an operating system with its role in it is on its disk, and is to stay there."""
+        return self.directive.intent is not Intent.REINSTALL and self.phase in {
+            Phase.INSTALLING,
+            Phase.JOINED,
+        }
 
     @property
     def described(self) -> bool:

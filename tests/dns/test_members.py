@@ -11,7 +11,7 @@ from support.machines import machine_of, snapshot_of
 
 from iluvatar_pxe.dns.members import Member, leaders, members_of
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
 
 ONE, TWO = "52:54:00:00:00:01", "52:54:00:00:00:02"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -99,6 +99,16 @@ def test_a_leader_that_a_file_lists_is_one_by_the_files_role() -> None:
     files = (("arda-01", ONE, "role: controlplane\nchain: talos\nconfig: configs/one.yaml\n"),)
     (member,) = members(known(ONE, phase=Phase.JOINED), files=files)
     assert member.leads
+
+
+@pytest.mark.parametrize("directive", [Directive(), Directive(Intent.REINSTALL)])
+@pytest.mark.parametrize("role", [Role.CONTROLPLANE, Role.WORKER])
+def test_a_machine_leads_in_the_role_that_it_joined_with(role: Role, directive: Directive) -> None:
+    """Whatever its file says since: that holds from its next installation on."""
+    wanted = Role.WORKER if role is Role.CONTROLPLANE else Role.CONTROLPLANE
+    files = (("arda-01", ONE, f"role: {wanted}\nchain: talos\nconfig: configs/one.yaml\n"),)
+    (member,) = members(known(ONE, "arda-01", role, phase=Phase.JOINED, directive=directive), files=files)
+    assert member.leads == role.leads
 
 
 def test_a_leader_without_an_address_cannot_be_named() -> None:

@@ -10,10 +10,10 @@ from support.machines import machine_of
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.boot.decide import Context, decide
 from iluvatar_pxe.dns.members import members_of
-from iluvatar_pxe.fleet.lookup import files_of, find_machine, listed_as, name_of, title_of
+from iluvatar_pxe.fleet.lookup import files_of, find_machine, listed_as, name_of, role_of, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
-from iluvatar_pxe.machines.states import Assignment, LayerName, Role
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
 
 MAC, SECOND = "52:54:00:77:00:01", "52:54:00:77:00:02"
 GIVEN = Assignment(
@@ -47,6 +47,35 @@ def test_a_machine_has_one_name(machine: Machine, fleet: Fleet, name: str | None
         asks = replace(sighting_of(machine), mac=mac)
         assert decide(asks, snapshot, fleet, Context()).case.title == title_of(machine, fleet)
     assert find_machine(title_of(machine, fleet), snapshot, fleet) == machine
+
+
+LEADER, AUTO = (fleet_of(("nas", MAC, f"role: {role}\nchain: local\n")) for role in ("controlplane", "auto"))
+
+
+@pytest.mark.parametrize(
+    ("machine", "fleet", "role"),
+    [
+        (NEW, fleet_of(), None),
+        (NEW, LEADER, Role.CONTROLPLANE),
+        (NEW, AUTO, None),
+        (ASSIGNED, fleet_of(), Role.WORKER),
+        (ASSIGNED, LEADER, Role.CONTROLPLANE),
+        (ASSIGNED, AUTO, Role.WORKER),
+        (ASSIGNED, fleet_of(("nas", MAC, "layer: ainur\nchain: local\n"), ainur="{}\n"), None),
+        (replace(ASSIGNED, phase=Phase.JOINED), LEADER, Role.WORKER),
+        (replace(ASSIGNED, phase=Phase.INSTALLING), LEADER, Role.WORKER),
+        (
+            replace(ASSIGNED, phase=Phase.JOINED, directive=Directive(Intent.REINSTALL)),
+            LEADER,
+            Role.CONTROLPLANE,
+        ),
+    ],
+)
+def test_a_machine_has_one_role(machine: Machine, fleet: Fleet, role: Role | None) -> None:
+    """An installed one keeps its own, whatever its file says since."""
+    assert role_of(machine, listed_as(machine, fleet)) == role
+    assert describe(machine, fleet)["role"] == role
+    assert decide(sighting_of(machine), Snapshot.of([machine]), fleet, Context()).case.role == role
 
 
 def test_of_several_files_the_first_counts() -> None:
