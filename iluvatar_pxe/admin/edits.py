@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from iluvatar_pxe.boot.assign import PlaceRequest
+from iluvatar_pxe.boot.assign import PlaceRequest, leader_names, taken_by
 from iluvatar_pxe.boot.case import Context, case_of
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.dns import NOT_OF_MACHINES
@@ -62,10 +62,8 @@ def _check_role(
 
 
 def _check_leaders(machine: Machine, layer: LayerName, snapshot: Snapshot, fleet: Fleet) -> None:
-    leading, _ = ROLES[layer]
-    others = [one.assignment for one in snapshot.by_id.values() if one.assignment and one.id != machine.id]
-    names = {one.name for one in others if (one.layer, one.role) == (layer, leading)}
-    names |= {one.name for one in fleet.listed if (one.file.layer, one.file.role) == (layer, leading)}
+    others = taken_by(one for one in snapshot.by_id.values() if one.id != machine.id)
+    names = leader_names(layer, fleet, others)
     if len(names) >= fleet.layers[layer].leaders:
         key, what = _LEADERS[layer]
         have = f"{len(names)} {what}{'' if len(names) == 1 else 's'}"

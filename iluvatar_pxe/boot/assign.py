@@ -1,11 +1,13 @@
 """Which name and role a machine gets, given those that are taken."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
-from iluvatar_pxe.fleet.models import Boot, Fleet
+from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
+from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import ROLES, Assignment, LayerName, Role
 
 
@@ -33,6 +35,16 @@ class Reservation:
     layer: LayerName
     role: Role
     machine_id: UUID | None
+
+    @classmethod
+    def of(cls, given: Assignment, machine_id: UUID | None) -> Self:
+        """Return an assignment as what it takes from others."""
+        return cls(name=given.name, layer=given.layer, role=given.role, machine_id=machine_id)
+
+
+def taken_by(machines: Iterable[Machine]) -> list[Reservation]:
+    """Return the assignments of machines."""
+    return [Reservation.of(given, one.id) for one in machines if (given := one.assignment)]
 
 
 def assignment_for(
@@ -73,6 +85,15 @@ def _free_name(pattern: str, used: Collection[str]) -> str:
 def _role(place: PlaceRequest, fleet: Fleet, held: Collection[Reservation]) -> Role:
     leading, following = ROLES[place.layer]
     layer = fleet.layers.get(place.layer)  # missing where a listed machine only boots its disk
-    names = {one.name for one in held if one.layer == place.layer and one.role is leading}
-    names |= {one.name for one in fleet.listed if one.file.layer == place.layer and one.file.role is leading}
-    return leading if layer and place.may_lead and len(names) < layer.leaders else following
+    leaders = leader_names(place.layer, fleet, held)
+    return leading if layer and place.may_lead and len(leaders) < layer.leaders else following
+
+
+def leader_names(layer: LayerName, fleet: Fleet, taken: Iterable[Reservation]) -> set[str]:
+    """Return the names of the machines that lead in a layer: by what they were given, or by their files."""
+    given = {one.name for one in taken if one.layer == layer and one.role.leads}
+    return given | {one.name for one in fleet.listed if one.file.layer == layer and _leads(one)}
+
+
+def _leads(listed: ListedMachine) -> bool:
+    return listed.file.role is not None and listed.file.role.leads

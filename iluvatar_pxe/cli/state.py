@@ -8,13 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, Listing, list_assets
+from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.inventory.database.queries import Stored
-from iluvatar_pxe.inventory.database.read_only import read_only
+from iluvatar_pxe.inventory.database.read_only import read_only, retired_names
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.window import seconds_left
 from iluvatar_pxe.machines.model import Snapshot
@@ -58,6 +59,11 @@ class State:
         return self.stored.snapshot if self.stored else Snapshot()
 
     @cached_property
+    def retired(self) -> list[Reservation]:
+        """Names that are nobody's and stay taken; raises InventoryError."""
+        return retired_names(self.settings.database_url) if self.stored else []
+
+    @cached_property
     def assets(self) -> Listing:
         """The boot files that can be served."""
         return list_assets(self.settings.assets_directory, SYSTEM_PROGRAMS)
@@ -74,7 +80,7 @@ class State:
 
     def next_boot(self, asker: Sighting) -> tuple[PreviewStep, ...]:
         """Return every decision of a machine's next boot; see ``boot.preview.next_boot``."""
-        return next_boot(asker, self.snapshot, self.fleet, self.context, self.now)
+        return next_boot(asker, self.snapshot, self.fleet, self.context, self.retired)
 
 
 def _stored(url: str) -> Stored | None:

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 from iluvatar_pxe.errors import ServerError
-from iluvatar_pxe.servers.routes import ROUTES, parse_default_routes
+from iluvatar_pxe.host.routes import ROUTES, parse_default_routes
 
 _SIOCGIFADDR, _SIOCGIFNETMASK, _SIOCGIFINDEX = 0x8915, 0x891B, 0x8933
 _CLASS_NET = Path("/sys/class/net")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
-from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
+from iluvatar_pxe.boot.assign import PlaceRequest, assignment_for, taken_by
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
@@ -98,17 +98,7 @@ class Sandbox:
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine the place that it would probably get now."""
         machine = self._machine(machine_id)
-        others = (one for one in self.snapshot.by_id.values() if one.id != machine_id)
-        taken = [
-            Reservation(
-                name=one.assignment.name,
-                layer=one.assignment.layer,
-                role=one.assignment.role,
-                machine_id=one.id,
-            )
-            for one in others
-            if one.assignment
-        ]
+        taken = taken_by(one for one in self.snapshot.by_id.values() if one.id != machine_id)
         return self._put(replace(machine, assignment=assignment_for(place, fleet, taken, wall_clock())))
 
     async def change(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.differences import differences, is_released
 from iluvatar_pxe.errors import FleetError, InventoryError
@@ -85,7 +86,9 @@ class Rollout:
         changes: list[tuple[str, str]] = []
         if news.old:
             context = Context(ready=self._booter.catalogue.ready, window_open=self._inventory.window.is_open)
-            found = await asyncio.to_thread(differences, news.old, news.new, news.snapshot, context)
+            found = await asyncio.to_thread(
+                differences, news.old, news.new, news.snapshot, context, await self._retired()
+            )
             changes = [(one.machine, one.text) for one in found]
         for machine, text in changes[:MOST_LINES]:
             _log.info("fleet.changed", machine=machine, change=text)
@@ -97,6 +100,13 @@ class Rollout:
             )
         if news.commit:
             await self._record(_record(news.commit, changes=changes, rewritten=news.rewritten))
+
+    async def _retired(self) -> list[Reservation]:
+        """Return the names that stay taken; none while the database is away, which it reports itself."""
+        try:
+            return await self._inventory.retired_names()
+        except InventoryError:
+            return []
 
     async def _record(self, record: CommitRecord) -> None:
         try:

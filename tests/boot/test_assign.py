@@ -9,8 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from support.fleets import ARDA, fleet_of
+from support.machines import machine_of
 
-from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
+from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for, leader_names, taken_by
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.machines.states import ROLES, Assignment, LayerName, Role
 
@@ -45,6 +46,25 @@ def given(
     assignment = assignment_for(place, fleet, held, NOW)
     assert (assignment.layer, assignment.rule, assignment.at) == (place.layer, place.rule, NOW)
     return f"{assignment.name} {assignment.role}"
+
+
+def test_the_assignments_of_machines_are_taken() -> None:
+    given_to = Assignment(name="arda-01", layer=ARDA_LAYER, role=Role.CONTROLPLANE, rule="", at=NOW)
+    one, new = machine_of("52:54:00:00:00:01", assignment=given_to), machine_of("52:54:00:00:00:02")
+    expected = Reservation(name="arda-01", layer=ARDA_LAYER, role=Role.CONTROLPLANE, machine_id=one.id)
+    assert taken_by([one, new]) == [expected]
+
+
+def test_those_that_lead_are_counted_by_file_and_by_what_they_were_given() -> None:
+    fleet = fleet_of(
+        ("a", "52:54:00:00:00:01", "role: controlplane\nchain: local\n"),
+        ("b", "52:54:00:00:00:02", "role: worker\nchain: local\n"),
+        ("c", "52:54:00:00:00:03", "layer: ainur\nrole: server\nchain: local\n"),
+        ainur="{}\n",
+    )
+    held = [taken("a", Role.CONTROLPLANE), taken("d", Role.CONTROLPLANE), taken("e", Role.WORKER)]
+    assert leader_names(ARDA_LAYER, fleet, held) == {"a", "d"}
+    assert leader_names(AINUR_LAYER, fleet, held) == {"c"}
 
 
 LEADER, FOLLOWER = taken("arda-01", Role.CONTROLPLANE), taken("arda-02", Role.WORKER)

@@ -7,6 +7,7 @@ import pytest
 from support.fleets import INITRAMFS, KERNEL, PROGRAMS, READY, fleet_of
 from support.machines import machine_of
 
+from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.decide import Context, plan_for
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot, with_boot_files
@@ -90,22 +91,29 @@ NEW = ["Chainload", "CountDown", "AssignFirst", "RunScript"]
 def test_the_decisions_of_a_boot(
     fleet: Fleet, snapshot: Snapshot, asks: Sighting, context: Context, expected: list[str]
 ) -> None:
-    steps = next_boot(asks, snapshot, fleet, context, NOW)
+    steps = next_boot(asks, snapshot, fleet, context)
     assert plans(steps) == expected
     assert [one.given is not None for one in steps] == [plan == "AssignFirst" for plan in expected]
 
 
 def test_the_first_free_name_is_previewed() -> None:
     taken = machine_of(OTHER, arch=CpuArch.X86_64, assignment=worker("arda-01"))
-    steps = next_boot(ASKS, Snapshot.of([taken]), fleet_of(fleet=RULES), OPEN, NOW)
+    steps = next_boot(ASKS, Snapshot.of([taken]), fleet_of(fleet=RULES), OPEN)
     assert [one.given and one.given.name for one in steps] == [None, None, "arda-02", None]
+    assert steps[-1].decision.case.title == "arda-02"
+
+
+def test_a_forgotten_machine_s_name_stays_taken() -> None:
+    steps = next_boot(
+        ASKS, Snapshot(), fleet_of(fleet=RULES), OPEN, [Reservation.of(worker("arda-01"), None)]
+    )
     assert steps[-1].decision.case.title == "arda-02"
 
 
 def test_it_is_what_the_servers_decide() -> None:
     known = machine_of(MAC, arch=CpuArch.X86_64)
     fleet, snapshot = fleet_of(fleet=RULES), Snapshot.of([known])
-    firmware, countdown, *_ = (one.decision.plan for one in next_boot(ASKS, snapshot, fleet, OPEN, NOW))
+    firmware, countdown, *_ = (one.decision.plan for one in next_boot(ASKS, snapshot, fleet, OPEN))
     assert firmware == plan_for(ASKS, snapshot, fleet, OPEN)
     by_ipxe = replace(ASKS, firmware=Firmware.IPXE, macs=(MAC,))
     assert countdown == plan_for(by_ipxe, snapshot, fleet, OPEN)
@@ -115,7 +123,7 @@ def test_rules_ask_for_the_firmware_that_is_asked_about() -> None:
     """Not for the one that the machine was seen with."""
     snapshot = Snapshot.of([machine_of(MAC, arch=CpuArch.X86_64)])
     bios = replace(ASKS, firmware=Firmware.BIOS_PXE, platform=Platform.BIOS)
-    steps = next_boot(bios, snapshot, fleet_of(fleet=RULES), OPEN, NOW)
+    steps = next_boot(bios, snapshot, fleet_of(fleet=RULES), OPEN)
     assert plans(steps) == ["Chainload", "Hold"]
     assert "no rule matches it" in steps[-1].decision.plan.why
 
@@ -123,14 +131,14 @@ def test_rules_ask_for_the_firmware_that_is_asked_about() -> None:
 def test_what_ipxe_does_not_tell_no_rule_matches() -> None:
     """The firmware has to load iPXE first, where a rule asks for what only that can tell."""
     dells = RULES.replace("[{", "[{match: {manufacturer: 'Dell*'}, intent: hold}, {")
-    first, second, *_ = next_boot(ASKS, Snapshot(), fleet_of(fleet=dells), OPEN, NOW)
+    first, second, *_ = next_boot(ASKS, Snapshot(), fleet_of(fleet=dells), OPEN)
     assert "iPXE has to tell first whether" in first.decision.plan.why
     assert plans((first, second)) == ["Chainload", "CountDown"]
 
 
 def test_what_it_would_boot_if_all_files_were_there() -> None:
     fleet = fleet_of(("one", MAC, "role: worker\nchain: talos\nconfig: configs/one.yaml\n"))
-    last = next_boot(ASKS, Snapshot(), fleet, replace(OPEN, ready=PROGRAMS), NOW)[-1].decision
+    last = next_boot(ASKS, Snapshot(), fleet, replace(OPEN, ready=PROGRAMS))[-1].decision
     assert isinstance(last.plan, Hold)
     wanted = with_boot_files(last).plan
     assert isinstance(wanted, RunScript)

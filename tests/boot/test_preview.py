@@ -81,7 +81,7 @@ CASES: dict[str, tuple[Fleet, Machine | None, type[Plan]]] = {
 
 
 def plan_of(known: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context = CONTEXT) -> Plan:
-    (*_, last) = next_boot(asking(known), snapshot, fleet, context, SEEN.last_seen)
+    (*_, last) = next_boot(asking(known), snapshot, fleet, context)
     return last.decision.plan
 
 

@@ -227,8 +227,7 @@ def test_rules_may_ask_for_what_option_97_tells(trait: str) -> None:
 
 @pytest.mark.parametrize(("fleet", "last"), [(ENROLLING, "ainur-01"), (listed(), "varda")])
 def test_a_whole_boot_is_previewed(fleet: Fleet, last: str) -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    first, second = next_boot(from_dhcp(pi(PI4)), Snapshot(), fleet, OPEN, now)
+    first, second = next_boot(from_dhcp(pi(PI4)), Snapshot(), fleet, OPEN)
     assert isinstance(first.decision.plan, AssignFirst)
     assert first.given
     assert first.given.name == last

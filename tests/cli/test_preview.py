@@ -1,5 +1,6 @@
 """``plan``, ``machines show`` and ``fleet diff`` as processes: one answer to what a machine boots next."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,13 @@ from support.fleets import CONFIGURED, READY
 from support.machines import machine_of
 from support.pi import READY as PI_READY
 
-from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.boot.assign import PlaceRequest
+from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.machines.states import LayerName, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 UUID_OF_IT = "4c4c4544-0035-3310-8052-b4c04f4e4432"
@@ -89,3 +94,27 @@ def test_by_name_by_mac_and_for_a_commit(host: Host, tmp_path: Path) -> None:
         if plan["machine"]["seen"]:
             shown = host.run("machines", "show", name, "--json").json["plan"]
             assert shown == {"what": last["answer"], "why": last["why"], "steps": last["steps"]}
+
+
+def test_a_name_is_the_one_that_the_daemon_gives(tmp_path: Path) -> None:
+    """That of a forgotten machine stays taken."""
+    host = Host(tmp_path)
+    declare(host.fleet, "enrolment: {mode: join}\n" + RULES)
+    host.have(*READY)
+    fleet = read_fleet(host.fleet)
+    place = PlaceRequest(layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1 of fleet.yaml")
+
+    async def names() -> tuple[str, str]:
+        inventory = Inventory(f"sqlite:///{host.database}")
+        await inventory.open()
+        new = (machine_of(f"52:54:00:77:01:0{number}", arch=CpuArch.X86_64) for number in (1, 2))
+        first, second = (inventory.observe(sighting_of(one), Stage.DISCOVER) for one in new)
+        await inventory.assign(first.id, place, fleet)
+        await inventory.forget(first.id, "root")
+        plan = json.loads((await asyncio.to_thread(host.run, "plan", second.macs[0], "--json")).output)
+        given = await inventory.assign(second.id, place, fleet)
+        await inventory.close()
+        return plan["stages"][-2]["given"]["name"], given.title
+
+    planned, given = asyncio.run(names())
+    assert planned == given == "arda-02"

@@ -19,7 +19,7 @@ from iluvatar_pxe.wire.dns.types import Rcode, Type
 
 HERE = IPv4Address("192.168.1.2")
 FLEET = """
-domain: origin.example
+domain: home.example
 records:
   nas: {a: 192.168.1.5, aaaa: "fd00::5"}
   "@": {txt: the lab}

@@ -26,7 +26,7 @@ def findings(changes: Mapping[str, str]) -> list[str]:
 
 def fleet_file(*records: str) -> dict[str, str]:
     """Return the change that gives fleet.yaml these records, the first on line 3."""
-    return {"fleet.yaml": "".join(f"{line}\n" for line in ("domain: origin.example", "records:", *records))}
+    return {"fleet.yaml": "".join(f"{line}\n" for line in ("domain: home.example", "records:", *records))}
 
 
 OWN = "the daemon itself makes the records of this name; choose another name"

@@ -15,7 +15,7 @@ SWAPPED = BOTH.replace("4c4c4544-0031-3010", "44454c4c-3100-1030")
 DEEP = "".join(f"{' ' * depth}a:\n" for depth in range(1500))
 RULE = "rules:\n  - layer: arda\n    chain: ipxe\n    script: configs/x.ipxe\n"
 GOOD = {
-    "fleet.yaml": f"domain: origin.example\n{RULE}",
+    "fleet.yaml": f"domain: home.example\n{RULE}",
     "layers/arda.yaml": ARDA,
     "machines/one.yaml": TALOS,
     "machines/two.yaml": LOCAL,

@@ -19,7 +19,7 @@ LOCAL = "match: {macs: [52:54:00:00:00:02]}\nchain: local\n"
 UUID_TEXT = "4c4c4544-0031-3010-8056-b7c04f4a3232"
 GOOD = {
     "fleet.yaml": """
-domain: origin.example
+domain: home.example
 enrolment: {mode: join, countdown: 30}
 maxAttempts: 7
 rules:

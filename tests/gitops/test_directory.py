@@ -18,7 +18,7 @@ def fleet(tmp_path: Path) -> Path:
     """A good fleet of one machine."""
     directory = tmp_path / "fleet"
     (directory / "machines").mkdir(parents=True)
-    (directory / "fleet.yaml").write_text("domain: origin.example\n")
+    (directory / "fleet.yaml").write_text("domain: home.example\n")
     (directory / "machines" / "one.yaml").write_text(MACHINE)
     return directory
 

@@ -1,8 +1,9 @@
 """What a change of the fleet means, machine by machine: which machines it touches, and what becomes of each."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.boot.plan import BootLocal
 from iluvatar_pxe.boot.preview.summary import Preview, Summary, changes, keys_of, role_words
@@ -21,12 +22,14 @@ class Difference:
     text: str
 
 
-def differences(old: Fleet, new: Fleet, snapshot: Snapshot, context: Context) -> tuple[Difference, ...]:
+def differences(
+    old: Fleet, new: Fleet, snapshot: Snapshot, context: Context, retired: Sequence[Reservation] = ()
+) -> tuple[Difference, ...]:
     """Say what becomes of each machine, seen or listed, when ``new`` takes the place of ``old``; sorted by name.
 
     Nothing is said where nothing changes. Where only machines' own files differ, only those machines are looked at.
     """
-    before, after = Preview(old, snapshot, context), Preview(new, snapshot, context)
+    before, after = (Preview(fleet, snapshot, context, retired) for fleet in (old, new))
     subjects = _called(_subjects(old, new, snapshot), old, new)
     told = ((name, _text(subject, name, before, after)) for name, subject in subjects)
     found = [Difference(name, " ".join(text.split())) for name, text in told if text]

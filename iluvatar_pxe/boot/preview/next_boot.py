@@ -1,11 +1,11 @@
 """What the next boot of a machine would come to, from its firmware's first question to its last script."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-from iluvatar_pxe.boot.assign import Reservation, assignment_for
+from iluvatar_pxe.boot.assign import Reservation, assignment_for, taken_by
 from iluvatar_pxe.boot.chains.talos import asset_names
 from iluvatar_pxe.boot.decide import Context, Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown
@@ -17,6 +17,8 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment
 
 _NOBODY = UUID(int=0)
+_AT = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a machine would be seen and get its place; nothing that it boots depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +30,28 @@ class PreviewStep:
 
 
 def next_boot(
-    sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context, now: datetime
+    sighting: Sighting,
+    snapshot: Snapshot,
+    fleet: Fleet,
+    context: Context,
+    retired: Sequence[Reservation] = (),
 ) -> tuple[PreviewStep, ...]:
     """Return every decision of a boot in which nobody presses a key, and all is granted that may be.
 
     The last one has the plan that it comes to. ``sighting`` is of the machine's own firmware, but with everything
-    that its iPXE tells, as far as that is known. Names of machines that were forgotten are not known here.
+    that its iPXE tells, as far as that is known. ``retired`` are names that are nobody's and stay taken, as those of forgotten machines.
     """
     if sighting.firmware is Firmware.RASPBERRY_PI:
-        return tuple(_to_the_end(sighting, snapshot, fleet, context, now))
+        return tuple(_to_the_end(sighting, snapshot, fleet, context, retired))
     known = snapshot.machine(sighting.mac)
     asking = replace(sighting, firmware=Firmware.IPXE, macs=known.macs if known else (sighting.mac,))
     if sighting.firmware is Firmware.IPXE:
-        return tuple(_to_the_end(asking, snapshot, fleet, context, now))
+        return tuple(_to_the_end(asking, snapshot, fleet, context, retired))
     first = PreviewStep(decide(sighting, snapshot, fleet, context))
     if not isinstance(first.decision.plan, Chainload):
         return (first,)
-    snapshot = _with_sighted(snapshot, sighting, now)
-    return (first, *_to_the_end(asking, snapshot, fleet, context, now))
+    snapshot = _with_sighted(snapshot, sighting)
+    return (first, *_to_the_end(asking, snapshot, fleet, context, retired))
 
 
 def with_boot_files(decision: Decision) -> Decision:
@@ -60,7 +66,7 @@ def with_boot_files(decision: Decision) -> Decision:
 
 
 def _to_the_end(
-    sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context, now: datetime
+    sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context, retired: Sequence[Reservation]
 ) -> Iterator[PreviewStep]:
     while True:
         decision = decide(sighting, snapshot, fleet, context)
@@ -68,29 +74,19 @@ def _to_the_end(
             yield PreviewStep(decision)
             context = replace(context, confirmed=True)
         elif isinstance(decision.plan, AssignFirst):
-            given = assignment_for(decision.plan.place, fleet, _taken(snapshot, sighting), now)
+            others = taken_by(one for one in snapshot.by_id.values() if sighting.mac not in one.macs)
+            given = assignment_for(decision.plan.place, fleet, [*others, *retired], _AT)
             yield PreviewStep(decision, given)
-            snapshot = _with_sighted(snapshot, sighting, now, given)
+            snapshot = _with_sighted(snapshot, sighting, given)
         else:
             yield PreviewStep(decision)
             return
 
 
-def _with_sighted(
-    snapshot: Snapshot, sighting: Sighting, now: datetime, given: Assignment | None = None
-) -> Snapshot:
+def _with_sighted(snapshot: Snapshot, sighting: Sighting, given: Assignment | None = None) -> Snapshot:
     """Put the machine that was seen into the snapshot, with the firmware that it asks by and a place, if any."""
-    machine = snapshot.machine(sighting.mac) or first_seen(sighting, Step(Stage.DISCOVER, now), _NOBODY)
+    machine = snapshot.machine(sighting.mac) or first_seen(sighting, Step(Stage.DISCOVER, _AT), _NOBODY)
     firmware = machine.firmware if sighting.firmware is Firmware.IPXE else sighting.firmware
     arch = sighting.arch or machine.arch
     given = given or machine.assignment
     return snapshot.with_machine(replace(machine, firmware=firmware, arch=arch, assignment=given))
-
-
-def _taken(snapshot: Snapshot, sighting: Sighting) -> list[Reservation]:
-    """Return the places of all other machines."""
-    return [
-        Reservation(name=one.name, layer=one.layer, role=one.role, machine_id=machine.id)
-        for machine in snapshot.by_id.values()
-        if (one := machine.assignment) and sighting.mac not in machine.macs
-    ]

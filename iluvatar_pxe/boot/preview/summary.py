@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
+from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.boot.plan import BootLocal, Chainload, Hold, Ignore, Plan, RunScript, ServePiFiles
@@ -16,8 +16,6 @@ from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Intent, Role
 
-_AT = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a place would be given; nothing of a summary depends on it."""
 _WAITS: Mapping[type[Plan], str] = MappingProxyType({Hold: "is held", Ignore: "gets no answer"})
 _ROLES: Mapping[Role | None, str] = MappingProxyType({None: "auto", Role.CONTROLPLANE: "control plane"})
 
@@ -51,11 +49,14 @@ class Preview:
     that new machines would be given are not chosen here. That keeps it quick where 10,000 are listed.
     """
 
-    def __init__(self, fleet: Fleet, snapshot: Snapshot, context: Context) -> None:
-        """``snapshot`` has the machines that hold a place now."""
+    def __init__(
+        self, fleet: Fleet, snapshot: Snapshot, context: Context, retired: Sequence[Reservation] = ()
+    ) -> None:
+        """``snapshot`` has the machines that hold a place now; ``retired`` are places that are nobody's."""
         self._fleet = fleet
         self._snapshot = snapshot
         self._context = context
+        self._retired = retired
         self._listed_leaders = tuple(one for one in fleet.listed if one.file.role and one.file.role.leads)
         machines = snapshot.by_id.values()
         self._leaders = Snapshot.of(one for one in machines if one.assignment and one.assignment.role.leads)
@@ -82,7 +83,7 @@ class Preview:
         snapshot = self._leaders if asks_leaders else Snapshot()
         for machine in own:
             snapshot = snapshot.with_machine(machine)
-        return _summary(next_boot(asking(known), snapshot, fleet, self._context, _AT))
+        return _summary(next_boot(asking(known), snapshot, fleet, self._context, self._retired))
 
 
 def changes(old: Summary | None, new: Summary | None, *, but_for: type[Plan] | tuple[()] = ()) -> list[str]:

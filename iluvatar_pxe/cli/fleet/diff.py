@@ -37,7 +37,7 @@ def diff(
     """
     state = State.read(settings_for(config))
     new = asyncio.run(_fleet_to_be(state.settings, revision))
-    found = differences(state.fleet, new, state.snapshot, state.context)
+    found = differences(state.fleet, new, state.snapshot, state.context, state.retired)
     files = _files_to_add(state.settings, state.snapshot, new)
     if as_json:
         changes = [{"machine": one.machine, "change": one.text} for one in found]

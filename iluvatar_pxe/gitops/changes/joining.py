@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
+from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for, taken_by
 from iluvatar_pxe.fleet.lookup import files_of, listed_as
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match
 from iluvatar_pxe.gitops.changes.machine_file import machine_path, new_machine_file, with_role
@@ -116,9 +116,4 @@ def taken_names(
     machines: Iterable[Machine], fleet: Fleet, retired: Sequence[Reservation]
 ) -> list[Reservation]:
     """Return the names that a fleet's files do not show: of machines that none lists, and those that stay taken."""
-    unlisted = [
-        Reservation(name=given.name, layer=given.layer, role=given.role, machine_id=one.id)
-        for one in machines
-        if (given := one.assignment) and not listed_as(one, fleet)
-    ]
-    return [*retired, *unlisted]
+    return [*retired, *taken_by(one for one in machines if not listed_as(one, fleet))]

@@ -102,7 +102,7 @@ def _left(current: Assignment | None, place: PlaceRequest) -> list[Reservation]:
     """Return the name that the machine leaves behind, if it leaves one."""
     if current is None or (current.layer, current.name) == (place.layer, place.name):
         return []
-    return [Reservation(name=current.name, layer=current.layer, role=current.role, machine_id=None)]
+    return [Reservation.of(current, None)]
 
 
 def _refuse_double(connection: Connection, given: Assignment, others: list[Reservation], path: Path) -> None:

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database import migrate
+from iluvatar_pxe.inventory.database.assign import read_retired
 from iluvatar_pxe.inventory.database.engine import file_url, make_reading_engine
 from iluvatar_pxe.inventory.database.failures import reported
 from iluvatar_pxe.inventory.database.history import BootRecord, read_boots
@@ -28,6 +30,12 @@ def last_boots(url: str, machine_id: UUID, most: int = 10) -> tuple[BootRecord, 
     """Return a machine's last boots, the latest first, as ``history.read_boots`` does; raises as ``read_only``."""
     with _reading(url) as (connection, path):
         return read_boots(connection, path, machine_id, most)
+
+
+def retired_names(url: str) -> list[Reservation]:
+    """Return the names that were given, are nobody's now, and stay taken; raises as ``read_only``."""
+    with _reading(url) as (connection, path):
+        return read_retired(connection, path)
 
 
 @contextmanager

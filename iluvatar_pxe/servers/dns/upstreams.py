@@ -15,8 +15,8 @@ from typing import Literal
 import structlog
 
 from iluvatar_pxe.host.owner import write_file
+from iluvatar_pxe.host.routes import ROUTES, parse_default_routes
 from iluvatar_pxe.problem import Problem
-from iluvatar_pxe.servers.routes import ROUTES, parse_default_routes
 from iluvatar_pxe.settings.upstream import DNS_PORT, Address, Upstream, parse_address
 
 REFRESH_SECONDS = 5.0

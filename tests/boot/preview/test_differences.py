@@ -11,6 +11,7 @@ from support.fleets import ARDA, CONFIGURED, INITRAMFS, KERNEL, PROGRAMS, READY,
 from support.machines import machine_of
 from support.pi import READY as PI_READY
 
+from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.decide import Context
 from iluvatar_pxe.boot.preview import differences as module
 from iluvatar_pxe.boot.preview import summary
@@ -353,6 +354,17 @@ def test_those_that_lead_already_are_counted() -> None:
     old, new = listed("role: auto\n"), listed("role: auto\n", arda=three)
     assert said(old, new, PASSING, leader) == "probably worker → control plane"
     assert said(old, new, seen(), leader) == ""
+
+
+def test_a_forgotten_machine_that_led_still_counts() -> None:
+    """Unless reuseNames frees its name."""
+    forgotten = [Reservation.of(given(Role.CONTROLPLANE, "arda-01"), None)]
+    old, new = (
+        listed("role: auto\n", arda=f"{CONFIGURED}{more}") for more in ("", "reuseNames: [arda-01]\n")
+    )
+    (found,) = differences(old, new, Snapshot.of([PASSING]), CONTEXT, forgotten)
+    assert found.text == "probably worker → control plane"
+    assert differences(old, new, Snapshot.of([PASSING]), CONTEXT) == ()
 
 
 def test_a_card_is_added_to_a_file() -> None:

@@ -12,6 +12,7 @@ from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Directive, Intent
+from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
 from iluvatar_pxe.servers.http.context import COUNTDOWNS, booter_of, client_of
 from iluvatar_pxe.servers.http.routes.scripts import answer, sighting_in
 

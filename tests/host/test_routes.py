@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iluvatar_pxe.host.routes import ROUTES, DefaultRoute, parse_default_routes
 from iluvatar_pxe.lab.room.namespace import Namespace
-from iluvatar_pxe.servers.routes import ROUTES, DefaultRoute, parse_default_routes
 
 HEADING = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 
