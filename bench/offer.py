@@ -27,7 +27,13 @@ from iluvatar_pxe.log import configure_logging
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
+from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.tickets import Tickets
+from iluvatar_pxe.provisioning.trust import NeighbourTrust
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Reply, respond
 from iluvatar_pxe.wire.dhcp import BOOTREQUEST, DhcpMessage, MessageType, Option, encode
@@ -81,9 +87,9 @@ def cost(booter: Booter, messages: Iterator[bytes], offers: int) -> float:
     batch = list(islice(messages, offers))
     started = time.perf_counter()
     for message in batch:
-        reply = respond(message, ARRIVAL, booter.plan)
+        reply = respond(message, ARRIVAL, booter.decide)
         assert isinstance(reply, Reply)
-        booter.record(reply.sighting, Stage.DISCOVER, reply.boot_file, why=reply.plan.why)
+        booter.journal.served(reply.decision, Stage.DISCOVER, reply.boot_file)
     return (time.perf_counter() - started) / offers * 1e6
 
 
@@ -98,7 +104,16 @@ async def boot_files(directory: Path) -> Catalogue:
 
 def booter_with(inventory: Inventory, catalogue: Catalogue) -> Booter:
     """Return a booter with a fleet."""
-    return Booter(parse_fleet(FLEET), inventory, catalogue, NEIGHBOURS.get)
+    applied = Applied(parse_fleet(FLEET))
+    return Booter(
+        applied=applied,
+        inventory=inventory,
+        catalogue=catalogue,
+        assigner=DatabaseAssigner(inventory),
+        trust=NeighbourTrust(inventory, NEIGHBOURS.get),
+        handout=Handout(Tickets(b"", time.monotonic), FullDisclosure()),
+        journal=Journal(inventory, applied),
+    )
 
 
 async def inventory_with(count: int, file: Path) -> Inventory:

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import structlog
@@ -17,7 +18,6 @@ from iluvatar_pxe.admin.operations import Operations
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.programs import architectures_ready
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
-from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, make_first_keys
@@ -26,12 +26,15 @@ from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
+from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
+from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.pis import PiFiles
-from iluvatar_pxe.provisioning.played_desk import PlayedBooter
-from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalBooter
+from iluvatar_pxe.provisioning.simulated import Booters, as_real, in_sandbox
 from iluvatar_pxe.provisioning.tickets import Tickets, load_key
+from iluvatar_pxe.provisioning.trust import NeighbourTrust
 from iluvatar_pxe.servers.control import ControlServer
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.server import DhcpServer
@@ -59,58 +62,71 @@ _log = structlog.get_logger()
 
 
 class App:
-    """All parts of one daemon."""
+    """All parts of one daemon, built in the order in which they need each other."""
 
     def __init__(
         self,
         settings: Settings,
-        neighbours: Neighbours,
-        inventory: Inventory,
-        booter: Booter,
-        tickets: Tickets,
         origin: Origin | None,
+        tickets: Tickets,
         certificates: Certificates,
+        catalogue: Catalogue,
+        inventory: Inventory,
     ) -> None:
         self.settings = settings
-        self._origin = origin
-        self.neighbours = neighbours
         self.inventory = inventory
-        self.booter = booter
-        self.declared = FleetSource(settings, origin, booter, inventory)
-        http_port = settings.http.port
+        self.applied = Applied()
+        self.first_keys = FirstKeys()
+        """What the owner is to see now, and never again."""
+        self._origin = origin
+        self._catalogue = catalogue
+        self._fleet_source = FleetSource(settings, origin, self.applied, catalogue, inventory)
+        neighbours = Neighbours()
+        booters = _booters(
+            settings, self.applied, catalogue, inventory, neighbours, tickets, self._fleet_source
+        )
+        self.watch = InterfaceWatch(settings.network.interfaces)
         pace = Pace()
-        files = TftpFiles(booter, http_port, PiFiles(booter, pace.came_on))
-        self.ndp = NdpServer()
-        self.dhcp = DhcpServer(settings.dhcp, http_port, booter, self.ndp.offered, pace)
-        self.names = NameService(settings, lambda: inventory.snapshot, lambda: booter.fleet)
+        files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
         self.tftp = TftpServer(settings.tftp, files.open, files.report)
+        ndp = NdpServer()
+        self.dhcp = DhcpServer(settings.dhcp, settings.http.port, booters, ndp.offered, pace)
+        self.names = NameService(settings, lambda: inventory.snapshot, lambda: self.applied.fleet)
         health = Health(
             parts={
-                "assets": lambda: booter.catalogue.problem,
+                "assets": lambda: catalogue.problem,
                 "database": lambda: inventory.health,
                 "dns": lambda: self.names.problem,
-                "fleet": lambda: self.declared.problem,
+                "fleet": lambda: self._fleet_source.problem,
                 "network": lambda: self.watch.problem,
                 "tls": lambda: certificates.problem,
             },
             programs=self.programs,
             dns=self.names.server.statistics,
         )
-        operations = Operations(inventory, lambda: booter.fleet, booter.assigner)
+        operations = Operations(inventory, lambda: self.applied.fleet, self._fleet_source.assigner)
         operations.dns = self.names.server
         operations.report = lambda: health.report()[1]
         self.control = ControlServer(settings.control_socket, settings.state_directory, operations)
-        self.http = HttpServer(settings.http, booter, tickets, health, certificates, routes=self._routes())
-        listeners = Listeners(
-            settings, self.dhcp, self.names.server, self.http, self.ndp, neighbours, self.tftp
+        self.http = HttpServer(settings.http, booters, health, certificates, routes=self._routes())
+        self._listeners = Listeners(
+            settings, self.dhcp, self.names.server, self.http, ndp, neighbours, self.tftp
         )
-        self.watch = InterfaceWatch(settings.network.interfaces, listeners.serve)
-        self.manager = ServiceManager.of(os.environ)
+        self._manager = ServiceManager.of(os.environ)
         check = SelfCheck(settings, self.tftp, self.names.server, self.watch)
-        self.supervision = Supervision(self.manager, check, health, inventory)
-        self.first_keys = FirstKeys()
-        """What the owner is to see now, and never again."""
+        self.supervision = Supervision(self._manager, check, health, inventory)
+        self._runs = (inventory, catalogue, self._fleet_source, self.http, self.names)
+        """What runs until the last transfer has ended."""
         self._stop = asyncio.Event()
+        self._kept = AsyncExitStack()
+        """Closed when nothing runs any more."""
+        self._kept.push_async_callback(self._close_inventory)
+        self._kept.callback(neighbours.close)
+        self._open = AsyncExitStack()
+        """Takes work; closed first."""
+        self._open.push_async_callback(self._drain)
+        for part in (ndp, self.names.server, self.dhcp, self.watch):
+            self._open.callback(part.close)
 
     @classmethod
     async def build(cls, settings: Settings) -> "App":
@@ -126,62 +142,75 @@ class App:
         await catalogue.refresh()
         inventory = Inventory(settings.database_url)
         await inventory.open()
-        neighbours = Neighbours()
-        booter = Booter(Fleet(), inventory, catalogue, neighbours.mac_of)
-        simulated = PlayedBooter if settings.simulate.as_real else RehearsalBooter
-        booter.rehearsal = simulated(booter, inventory, neighbours.is_own)
-        tickets = Tickets(key, time.monotonic)
-        app = cls(settings, neighbours, inventory, booter, tickets, origin, certificates)
-        await app.declared.start()
-        if isinstance(origin, HostedOrigin):
-            app.first_keys = await _first_keys(settings, origin) or FirstKeys()
-            await app.declared.refresh()
+        app = cls(settings, origin, Tickets(key, time.monotonic), certificates, catalogue, inventory)
+        try:
+            await app._start(origin)
+        except BaseException:
+            await app._kept.aclose()
+            raise
         return app
 
     async def serve(self, ready: Callable[[], None], show: Callable[[FirstKeys], None]) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads the fleet. Raises ServerError when a port is taken.
 
         ``ready`` is called once when everything listens, ``show`` with keys that the owner has to see now.
-        What there is by then is no garbage: looking through it stopped everything for 0.1 s with 1,000 machines.
         """
+        async with self._kept, self._open:
+            reload = self._listen_to_signals()
+            await self.bind()
+            _freeze_garbage()
+            self._manager.ready()
+            ready()
+            await self._run(reload, show)
+        _log.info("stopped")
+
+    async def bind(self) -> None:
+        """Listen on all sockets; raises ServerError."""
+        await self.control.bind()
+        await self.watch.start(self._listeners.serve)
+
+    async def close(self) -> None:
+        """Close everything, in the reverse order of building."""
+        await self._open.aclose()
+        await self._kept.aclose()
+
+    def programs(self) -> dict[str, str | None]:
+        """Tell for every kind of firmware the iPXE program it gets, or None."""
+        return architectures_ready(self._catalogue.ready)
+
+    async def _start(self, origin: Origin | None) -> None:
+        await self._fleet_source.start()
+        if isinstance(origin, HostedOrigin):
+            self.first_keys = await _first_keys(self.settings, origin) or FirstKeys()
+            await self._fleet_source.refresh()
+
+    async def _run(self, reload: asyncio.Event, show: Callable[[FirstKeys], None]) -> None:
+        """Run all parts until the stop signal, then stop in stages: no new work, the transfers' end, the rest."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part.run()) for part in self._runs]
+            tasks += [group.create_task(self._reload_when(reload)), group.create_task(self._show_keys(show))]
+            group.create_task(self.tftp.run())
+            following = group.create_task(self.watch.run(self._listeners.serve))
+            supervising = group.create_task(self.supervision.run())
+            await self._stop.wait()
+            supervising.cancel()
+            following.cancel()
+            await asyncio.wait([following])
+            self._manager.stopping()
+            _log.info("stopping", grace_seconds=TRANSFER_GRACE)
+            await self._open.aclose()
+            for task in tasks:
+                task.cancel()
+
+    def _listen_to_signals(self) -> asyncio.Event:
+        """Return the event that SIGHUP sets."""
         loop = asyncio.get_running_loop()
         reload = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-        await self._bind()
-        gc.collect()
-        gc.freeze()
-        self.manager.ready()
-        ready()
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self.inventory.run()),
-                group.create_task(self.booter.catalogue.run()),
-                group.create_task(self._reload_when(reload)),
-                group.create_task(self.declared.run()),
-                group.create_task(self.http.run()),
-                group.create_task(self._show_keys(show)),
-                group.create_task(self.names.run()),
-            ]
-            group.create_task(self.tftp.run())
-            following = group.create_task(self.watch.run())
-            supervising = group.create_task(self.supervision.run())
-            await self._stop.wait()
-            supervising.cancel()
-            following.cancel()
-            await asyncio.wait([following])
-            await self._stop_in_stages()
-            for task in tasks:
-                task.cancel()
-        self.neighbours.close()
-        await self._close_inventory()
-        _log.info("stopped")
-
-    def programs(self) -> dict[str, str | None]:
-        """Tell for every kind of firmware the iPXE program it gets, or None."""
-        return architectures_ready(self.booter.catalogue.ready)
+        return reload
 
     async def _show_keys(self, show: Callable[[FirstKeys], None]) -> None:
         """Show what was made at the start; for a repository elsewhere, make it once that can be reached."""
@@ -197,32 +226,11 @@ class App:
         """Return what HTTP serves of the repositories."""
         settings = self.settings
         site = GitSite(settings.repositories, settings.git, settings.http.tls_port)
-        webhook = Webhook(settings.fleet.webhook_secret_file, self.declared.wake)
+        webhook = Webhook(settings.fleet.webhook_secret_file, self._fleet_source.wake)
         return [*site.routes(), webhook.route]
 
-    async def _bind(self) -> None:
-        try:
-            await self.control.bind()
-            await self.watch.start()
-        except ServerError:
-            self.watch.close()
-            self.dhcp.close()
-            self.names.server.close()
-            self.ndp.close()
-            await self.control.close()
-            await self.http.close(0)
-            await self.tftp.drain(0)
-            await self.inventory.close()
-            raise
-
-    async def _stop_in_stages(self) -> None:
-        """No new work, let running transfers finish, and only then the database."""
-        self.manager.stopping()
-        _log.info("stopping", grace_seconds=TRANSFER_GRACE)
-        self.watch.close()
-        self.dhcp.close()
-        self.names.server.close()
-        self.ndp.close()
+    async def _drain(self) -> None:
+        """Let running transfers finish, all within the same time."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.control.close())
             group.create_task(self.tftp.drain(TRANSFER_GRACE))
@@ -239,9 +247,38 @@ class App:
         while True:
             await wanted.wait()
             wanted.clear()
-            self.manager.reloading()
-            await self.declared.refresh()
-            self.manager.ready()
+            self._manager.reloading()
+            await self._fleet_source.refresh()
+            self._manager.ready()
+
+
+def _booters(
+    settings: Settings,
+    applied: Applied,
+    catalogue: Catalogue,
+    inventory: Inventory,
+    neighbours: Neighbours,
+    tickets: Tickets,
+    fleet_source: FleetSource,
+) -> Booters:
+    real = Booter(
+        applied=applied,
+        inventory=inventory,
+        catalogue=catalogue,
+        assigner=fleet_source.assigner,
+        trust=NeighbourTrust(inventory, neighbours.mac_of),
+        handout=Handout(tickets, FullDisclosure()),
+        journal=Journal(inventory, applied),
+    )
+    if settings.simulate.as_real:
+        return Booters(real, as_real(real, neighbours.is_own))
+    return Booters(real, in_sandbox(real, inventory, tickets, neighbours.is_own))
+
+
+def _freeze_garbage() -> None:
+    """Exempt what there is by now from garbage collection: looking through it stopped everything for 0.1 s with 1,000 machines."""
+    gc.collect()
+    gc.freeze()
 
 
 def _make_directories(settings: Settings) -> None:

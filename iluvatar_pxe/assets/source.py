@@ -3,6 +3,8 @@
 import asyncio
 import os
 import stat
+from collections.abc import Callable
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Protocol, Self
@@ -25,6 +27,17 @@ class Source(Protocol):
     async def close(self) -> None:
         """Let go of it; may be called again."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileReply:
+    """A file that is sent, and what records that it was fetched: called with its bytes and the milliseconds it took.
+
+    ``record`` returns False where nobody is known who fetched it.
+    """
+
+    source: Source
+    record: Callable[[int, float], bool]
 
 
 class BytesSource:

@@ -81,7 +81,7 @@ def show(keys: FirstKeys) -> None:
 
 def announce(app: App) -> None:
     """Say who may join, and to people what listens where."""
-    window = app.booter.inventory.window
+    window = app.inventory.window
     if window.is_open:
         _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
     if is_console(app.settings.log.format):
@@ -104,7 +104,7 @@ def _next_step(app: App) -> str:
     lines = [f"iPXE for {kind}: {program or NO_PROGRAM}" for kind, program in programs.items()]
     lines += [
         f"Git and API by TLS: {_secure(app)}",
-        f"Fleet: {app.settings.fleet_place} ({len(app.booter.fleet.names)} machines listed)",
+        f"Fleet: {app.settings.fleet_place} ({len(app.applied.fleet.names)} machines listed)",
         f"Boot files: {app.settings.assets_directory}",
         f"New machines may join: {_enrolment(app)}",
         "",
@@ -127,7 +127,7 @@ def _secure(app: App) -> str:
 
 
 def _enrolment(app: App) -> str:
-    remaining = app.booter.inventory.window.remaining
+    remaining = app.inventory.window.remaining
     if remaining:
         return f"for {timedelta(seconds=round(remaining))} more; to end that: iluvatar-pxe enrol close"
     return "not now; to let them in: iluvatar-pxe enrol open 30m"

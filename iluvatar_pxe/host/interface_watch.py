@@ -27,16 +27,15 @@ Serve = Callable[[Sequence[Interface]], Awaitable[list[ServerError]]]
 
 
 class InterfaceWatch:
-    """Calls ``serve`` with the interfaces there are, at the start and whenever they have changed.
+    """Tells which interfaces there are, at the start and whenever they have changed.
 
     What the kernel's messages say is not read: that something has changed, or that messages were lost, is reason
     enough to look, and what is found then is the truth.
     """
 
-    def __init__(self, wanted: Sequence[str], serve: Serve) -> None:
+    def __init__(self, wanted: Sequence[str]) -> None:
         """``wanted`` is ``[network] interfaces``."""
         self._wanted = wanted
-        self._serve = serve
         self._found = Found()
         self._errors: list[ServerError] = []
         self._told = Problem(lambda text: _log.warning("network", problem=text))
@@ -53,8 +52,8 @@ class InterfaceWatch:
         """What is waited for, and what cannot be bound, in one line."""
         return "; ".join([*self._found.waits_for, *map(str, self._errors)]) or None
 
-    async def start(self) -> None:
-        """Listen to the kernel, and serve what there is; raises ServerError, also when a port is taken."""
+    async def start(self, serve: Serve) -> None:
+        """Listen to the kernel, and have ``serve`` what there is; raises ServerError, also when a port is taken."""
         try:
             sock = self._socket = socket.socket(socket.AF_NETLINK, _NON_BLOCKING_RAW, socket.NETLINK_ROUTE)
             sock.bind((0, _NEWS))
@@ -62,20 +61,20 @@ class InterfaceWatch:
             text = f"changes of the network cannot be heard of: {error.strerror}; allow netlink sockets"
             raise ServerError(text) from error
         asyncio.get_running_loop().add_reader(sock, partial(self._hear, sock))
-        await self._look()
+        await self._look(serve)
         if self._errors:
             raise self._errors[0]
         self._told.set(self.problem)
 
-    async def run(self) -> None:
-        """Follow every change, until cancelled."""
+    async def run(self, serve: Serve) -> None:
+        """Have ``serve`` what there is after every change, until cancelled."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_RETRY if self._errors else None):
                     await self._news.wait()
             await asyncio.sleep(_SETTLE)
             self._news.clear()
-            await self._look()
+            await self._look(serve)
             self._told.set(self.problem)
 
     def close(self) -> None:
@@ -90,7 +89,7 @@ class InterfaceWatch:
             sock.recv(1)
         self._news.set()
 
-    async def _look(self) -> None:
+    async def _look(self, serve: Serve) -> None:
         """Serve what is found; what is served stays where nothing can be found out, as without a free descriptor."""
         try:
             self._found = await asyncio.to_thread(find_interfaces, self._wanted, self._found.default)
@@ -98,4 +97,4 @@ class InterfaceWatch:
             text = f"interfaces cannot be looked for: {error.strerror}; this is tried again every few seconds"
             self._errors = [ServerError(text)]
             return
-        self._errors = await self._serve(self.interfaces)
+        self._errors = await serve(self.interfaces)

@@ -2,25 +2,33 @@
 
 import asyncio
 
+from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.gitops.directory import DirectoryFollower
 from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.mirror import Mirror
 from iluvatar_pxe.gitops.origin import Origin
 from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.provisioning.assigner import GitAssigner
-from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner, GitAssigner
 from iluvatar_pxe.provisioning.rollout import Rollout
 from iluvatar_pxe.settings.model import HOSTED, Settings
 
 
 class FleetSource:
-    """Puts the fleet in force at the booter; a plain directory's, or a repository's, which then decides too."""
+    """Puts the fleet in force; a plain directory's, or a repository's, which then decides too."""
 
     def __init__(
-        self, settings: Settings, origin: Origin | None, booter: Booter, inventory: Inventory
+        self,
+        settings: Settings,
+        origin: Origin | None,
+        applied: Applied,
+        catalogue: Catalogue,
+        inventory: Inventory,
     ) -> None:
-        self._office = Rollout(booter, inventory)
+        self._office = Rollout(applied, catalogue, inventory)
+        self.assigner: Assigner = DatabaseAssigner(inventory)
+        """Who gives machines their names and roles."""
         self._assigner: GitAssigner | None = None
         self._mirror: Mirror | None = None
         if origin is None:
@@ -31,7 +39,7 @@ class FleetSource:
         self._follower = follower = Follower(origin, self._office)
         if not origin.read_only:
             self._assigner = GitAssigner(inventory, follower)
-            booter.decide_by(self._assigner)
+            self.assigner = self._assigner
             self._office.backfill = self._assigner.backfill
         if settings.fleet.mirror and settings.fleet.source == HOSTED:
             remote = Remote.of(settings.fleet.mirror, settings.fleet, settings.state_directory)

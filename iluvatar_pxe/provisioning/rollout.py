@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.differences import differences, is_released
@@ -16,7 +17,7 @@ from iluvatar_pxe.inventory.database.commits import CommitRecord
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.machines.model import Snapshot
-from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.applied import Applied
 
 MOST_UNTOLD = 64
 """Commits whose changes are yet to be told: who pushes more within a moment gets them told together."""
@@ -39,8 +40,9 @@ class _News:
 class Rollout:
     """The listener of whoever reads the fleet."""
 
-    def __init__(self, booter: Booter, inventory: Inventory) -> None:
-        self._booter = booter
+    def __init__(self, applied: Applied, catalogue: Catalogue, inventory: Inventory) -> None:
+        self._applied = applied
+        self._catalogue = catalogue
         self._inventory = inventory
         self.backfill: Callable[[Fleet], None] | None = None
         """Where names and roles are what the repository says: has committed what a fleet does not say yet."""
@@ -53,7 +55,7 @@ class Rollout:
         """Go by this fleet from now on."""
         old, self._in_force = self._in_force, fleet
         snapshot = self._inventory.snapshot
-        self._booter.adopt(fleet)
+        self._applied.fleet = fleet
         await self._take_back(old or Fleet(), fleet)
         if self.backfill:
             self.backfill(fleet)
@@ -85,7 +87,7 @@ class Rollout:
     async def _tell_of(self, news: _News) -> None:
         changes: list[tuple[str, str]] = []
         if news.old:
-            context = Context(ready=self._booter.catalogue.ready, window_open=self._inventory.window.is_open)
+            context = Context(ready=self._catalogue.ready, window_open=self._inventory.window.is_open)
             found = await asyncio.to_thread(
                 differences, news.old, news.new, news.snapshot, context, await self._retired()
             )

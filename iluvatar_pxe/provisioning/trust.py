@@ -1,13 +1,17 @@
 """Whether a request comes from the machine that it names.
 
-Two things show it. The kernel's neighbour table: the address that asks has the MAC of one of that machine's cards.
-And DHCP: the machine has asked for a boot lately, so it is its firmware that runs and not some program on a
-machine that was booted long ago. Who forges Ethernet addresses, or listens, is not kept out by this.
+Two things show it. The kernel's neighbour table: the address that asks has the MAC of one of that machine's NICs.
+And DHCP: the machine asked for a boot lately, so its firmware runs, and not a program on a machine that booted long
+ago. An attacker who spoofs MACs or sniffs the network is not kept out by this.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Protocol
 
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
+from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
 
@@ -23,14 +27,68 @@ class Trust:
     doubt: str = ""
 
 
-def trust_of(sighting: Sighting, machine: Machine | None, inventory: InventoryProtocol) -> Trust:
-    """Weigh a request in the name of ``sighting.mac``, which is ``machine``'s if anybody's."""
-    address, neighbour = sighting.address, sighting.neighbour
-    if neighbour is None:
-        return Trust(itself=False, doubt=f"no card in this server's network has the address {address}")
-    if neighbour not in (machine.macs if machine else (sighting.mac,)):
-        whose = f"{address} belongs to {neighbour}, which is no card of {sighting.mac}'s machine"
-        return Trust(itself=False, doubt=whose)
-    if machine is None or not inventory.asked_within(machine.id, DHCP_WITHIN):
-        return Trust(itself=True, doubt="it has not asked for a boot by DHCP within 15 minutes")
-    return Trust(itself=True)
+class TrustPolicy(Protocol):
+    """Whom a booter believes."""
+
+    def mac_of(self, address: IPv4Address) -> str | None:
+        """Return the MAC that the neighbour table has for an address, or None."""
+        ...
+
+    def of(self, sighting: Sighting, machine: Machine | None) -> Trust:
+        """Weigh a request in the name of ``sighting.mac``, which is ``machine``'s if anybody's."""
+        ...
+
+    def may_have_sent(self, machine: Machine, address: IPv4Address, stage: Stage) -> bool:
+        """Say whether a DHCP message from ``address``, which is not 0.0.0.0, may be of the machine that it names."""
+        ...
+
+    def doubt_of_holder(self, machine: Machine, client: IPv4Address) -> str:
+        """Say why whoever shows this machine's ticket from an address is not that machine; empty when it is."""
+        ...
+
+
+class NeighbourTrust:
+    """Believes the kernel's neighbour table and DHCP."""
+
+    def __init__(self, inventory: InventoryProtocol, mac_of: Callable[[IPv4Address], str | None]) -> None:
+        """``mac_of`` looks an address up in the kernel's neighbour table."""
+        self._inventory = inventory
+        self._mac_of = mac_of
+
+    def mac_of(self, address: IPv4Address) -> str | None:
+        """Ask the kernel."""
+        return self._mac_of(address)
+
+    def of(self, sighting: Sighting, machine: Machine | None) -> Trust:
+        """Compare the neighbour's MAC with the machine's, and ask when it was heard by DHCP."""
+        address, neighbour = sighting.address, sighting.neighbour
+        if neighbour is None:
+            return Trust(itself=False, doubt=f"no card in this server's network has the address {address}")
+        if neighbour not in (machine.macs if machine else (sighting.mac,)):
+            whose = f"{address} belongs to {neighbour}, which is no card of {sighting.mac}'s machine"
+            return Trust(itself=False, doubt=whose)
+        if machine is None or not self._inventory.asked_within(machine.id, DHCP_WITHIN):
+            return Trust(itself=True, doubt="it has not asked for a boot by DHCP within 15 minutes")
+        return Trust(itself=True)
+
+    def may_have_sent(self, machine: Machine, address: IPv4Address, stage: Stage) -> bool:
+        """Say whether the address is the machine's.
+
+        What merely lies in the message must not end the boot of another machine, nor be recorded of it. A machine that
+        came no further than DHCP has nothing to lose, and may be behind a relay.
+        """
+        if machine.transient:
+            return True
+        mac = self._mac_of(address)
+        if (
+            mac is None and stage is Stage.BOOT_SERVER
+        ):  # the kernel may not have had to ask yet who has that address
+            return self._inventory.machine_at(address) == machine
+        return mac in machine.macs
+
+    def doubt_of_holder(self, machine: Machine, client: IPv4Address) -> str:
+        """Compare the neighbour's MAC with all that the machine has or lists: Talos may come up by another NIC."""
+        neighbour = self._mac_of(client)
+        if neighbour in (*machine.macs, *machine.claimed):
+            return ""
+        return f"{client} belongs to {neighbour or 'no card in this network'}, which is none of the machine's"

@@ -29,9 +29,9 @@ def sh(command):
     subprocess.run(command, shell=True, check=True)
 
 async def main():
-    watch = InterfaceWatch(["eth0"], serve)
-    await watch.start()
-    following = asyncio.create_task(watch.run())
+    watch = InterfaceWatch(["eth0"])
+    await watch.start(serve)
+    following = asyncio.create_task(watch.run(serve))
     await check(watch)
     following.cancel()
     watch.close()

@@ -24,8 +24,8 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import LayerName, Role
 from iluvatar_pxe.provisioning import assigner as assigner_module
+from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import GitAssigner
-from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.rollout import Rollout
 
 FILES: dict[str, str | None] = {
@@ -51,8 +51,8 @@ class Bench:
         self.person.commit(FILES)
         self.person.push()
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
-        self.booter = Booter(Fleet(), self.inventory, Catalogue(directory), lambda _: None)
-        self.office = Rollout(self.booter, self.inventory)
+        self.applied = Applied()
+        self.office = Rollout(self.applied, Catalogue(directory), self.inventory)
         remote = Remote(f"file://{self.central.path}", directory / "hosts")
         home = FollowedOrigin(bare(directory / "followed.git"), remote, poll=poll, read_only=False)
         self.follower = Follower(home, self.office)
@@ -63,11 +63,11 @@ class Bench:
         return self.inventory.observe(Sighting(mac=mac(number), firmware=Firmware.UEFI_PXE), Stage.DISCOVER)
 
     async def assign(self, number: int, place: PlaceRequest = PLACE) -> Machine:
-        return await self.assigner.assign(self.sees(number).id, place, self.booter.fleet)
+        return await self.assigner.assign(self.sees(number).id, place, self.applied.fleet)
 
     @property
     def roles(self) -> dict[str, str | None]:
-        return {one.name: one.file.role for one in self.booter.fleet.listed}
+        return {one.name: one.file.role for one in self.applied.fleet.listed}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -125,7 +125,7 @@ async def test_what_its_rule_says_of_how_it_boots_is_brought_in_with_it(bench: B
     await bench.inventory.assign(bench.sees(1).id, place, Fleet())
     async with bench.running():
         await until(lambda: bench.roles)
-    (listed,) = bench.booter.fleet.listed
+    (listed,) = bench.applied.fleet.listed
     assert (listed.file.chain, listed.file.local) == ("local", "exit")
 
 
@@ -211,11 +211,11 @@ async def test_a_machine_of_two_files_is_refused_and_says_why(bench: Bench) -> N
             }
         )
         bench.person.push()
-        await until(lambda: len(bench.booter.fleet.listed) == 2)
+        await until(lambda: len(bench.applied.fleet.listed) == 2)
         known = bench.inventory.snapshot.machine(mac(1))
         assert known
         with pytest.raises(OperationError, match="list cards of one machine"):
-            await bench.assigner.assign(known.id, PLACE, bench.booter.fleet)
+            await bench.assigner.assign(known.id, PLACE, bench.applied.fleet)
 
 
 async def test_while_the_home_is_away_there_is_a_hindrance(bench: Bench, tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
+from support.booters import booters_of
 from support.fleets import fleet_of
 
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.inventory.database.read_only import last_boots
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.booter import Booter
 
@@ -31,7 +33,8 @@ def inventory(tmp_path: Path) -> Inventory:
 
 @pytest.fixture
 def booter(tmp_path: Path, inventory: Inventory) -> Booter:
-    return Booter(fleet_of(("named", MAC, "chain: hold\n")), inventory, Catalogue(tmp_path), NOBODY.get)
+    fleet = fleet_of(("named", MAC, "chain: hold\n"))
+    return booters_of(fleet, inventory, Catalogue(tmp_path), NOBODY.get).real
 
 
 @pytest.fixture
@@ -40,11 +43,15 @@ def log() -> Iterator[list[EventDict]]:
         yield lines
 
 
+def record(booter: Booter, sighting: Sighting, stage: Stage, served: str) -> Machine:
+    return booter.journal.served(booter.decide(sighting), stage, served)
+
+
 def test_a_held_machine_that_asks_for_weeks_is_logged_once(booter: Booter, log: list[EventDict]) -> None:
     ids: set[UUID] = set()
     for _ in range(1000):
-        booter.record(IPXE, Stage.FIRST_SCRIPT, "boot.ipxe")
-        ids.add(booter.record(IPXE, Stage.SCRIPT, "hold").id)
+        record(booter, IPXE, Stage.FIRST_SCRIPT, "boot.ipxe")
+        ids.add(record(booter, IPXE, Stage.SCRIPT, "hold").id)
     assert [line["stage"] for line in log] == ["first-script", "script"]
     assert {line["machine"] for line in log} == {"named"}
     assert len(ids) == 1
@@ -52,15 +59,15 @@ def test_a_held_machine_that_asks_for_weeks_is_logged_once(booter: Booter, log: 
 
 def test_another_answer_is_news(booter: Booter, log: list[EventDict]) -> None:
     for served in ("hold", "hold", "talos", "hold"):
-        booter.record(IPXE, Stage.SCRIPT, served)
+        record(booter, IPXE, Stage.SCRIPT, served)
     assert [line["served"] for line in log] == ["hold", "talos"]
 
 
 def test_firmware_that_repeats_itself_is_logged_once_a_boot(booter: Booter, log: list[EventDict]) -> None:
     for _ in range(2):
         for _ in range(4):
-            booter.record(FIRMWARE, Stage.DISCOVER, "ipxe/snponly.efi")
-        booter.record(FIRMWARE, Stage.NBP, "ipxe/snponly.efi")
+            record(booter, FIRMWARE, Stage.DISCOVER, "ipxe/snponly.efi")
+        record(booter, FIRMWARE, Stage.NBP, "ipxe/snponly.efi")
     assert [(line["boot"], line["stage"]) for line in log] == [
         (1, "discover"),
         (1, "nbp"),
@@ -70,18 +77,19 @@ def test_firmware_that_repeats_itself_is_logged_once_a_boot(booter: Booter, log:
 
 
 def test_a_file_that_is_fetched_again_is_news(booter: Booter, log: list[EventDict]) -> None:
+    machine = record(booter, FIRMWARE, Stage.DISCOVER, "ipxe/snponly.efi")
     for _ in range(2):
-        booter.record(IPXE, Stage.KERNEL, "kernel", size=5, milliseconds=1.25)
-    assert [(line["bytes"], line["ms"]) for line in log] == [(5, 1.2), (5, 1.2)]
+        booter.journal.fetched(machine, Stage.KERNEL, "kernel", size=5, milliseconds=1.25)
+    assert [(line["bytes"], line["ms"]) for line in log[1:]] == [(5, 1.2), (5, 1.2)]
 
 
 async def test_what_is_asked_in_anothers_name_is_on_record_once_a_boot(
     booter: Booter, inventory: Inventory, log: list[EventDict], tmp_path: Path
 ) -> None:
     await inventory.open()
-    machine = booter.record(IPXE, Stage.IPXE_DISCOVER, "boot.ipxe")
+    machine = record(booter, IPXE, Stage.IPXE_DISCOVER, "boot.ipxe")
     for _ in range(100):
-        booter.distrust(machine, IPv4Address("10.0.0.9"), "/ipxe", "it is another's")
+        booter.journal.distrusted(machine, IPv4Address("10.0.0.9"), "/ipxe", "it is another's")
     await inventory.close()
     (boot,) = last_boots(f"sqlite:///{tmp_path / 'inventory.db'}", machine.id)
     assert [event.detail for event in boot.events if event.stage is Happening.UNTRUSTED] == [
@@ -93,5 +101,5 @@ async def test_what_is_asked_in_anothers_name_is_on_record_once_a_boot(
 def test_a_flood_of_invented_machines_is_no_flood_of_log(booter: Booter, log: list[EventDict]) -> None:
     for number in range(500):
         mac = f"52:54:01:00:{number // 256:02x}:{number % 256:02x}"
-        booter.record(Sighting(mac=mac, firmware=Firmware.UEFI_PXE), Stage.DISCOVER, "ipxe/snponly.efi")
+        record(booter, Sighting(mac=mac, firmware=Firmware.UEFI_PXE), Stage.DISCOVER, "ipxe/snponly.efi")
     assert len(log) < 100

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from support.booters import booters_of
 from support.fleets import fleet_of
 from support.pi import IMAGE, LAYER, LEGACY_ID, MACS, ROM_ID, RULE, SERIAL, pi, pi_discover
 from support.waiting import until
@@ -21,11 +22,12 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.raspberry_pi import Generation
+from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Phase
-from iluvatar_pxe.provisioning import booter, pis
+from iluvatar_pxe.provisioning import pis, simulated
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.pis import PiFiles
-from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalBooter
+from iluvatar_pxe.provisioning.simulated import Booters
 from iluvatar_pxe.servers.tftp.files import TftpFiles
 from iluvatar_pxe.servers.tftp.server import TransferReport
 from iluvatar_pxe.wire.dhcp import DhcpMessage
@@ -44,28 +46,38 @@ class Bench:
     """A booter with an image, and a neighbour table of the test's."""
 
     directory: Path
-    booter: Booter
+    booters: Booters
     inventory: Inventory
     neighbours: dict[IPv4Address, str]
     asked: list[str]
+    own: set[IPv4Address]
+    """Addresses of the daemon's own host."""
     files: TftpFiles
 
     def boots(self, request: DhcpMessage, address: IPv4Address = HERE) -> Machine:
         """Let a Pi ask by DHCP, and be at an address."""
         sighting = replace(from_dhcp(request), from_nowhere=True)
         self.neighbours[address] = sighting.mac
-        return self.booter.record(sighting, Stage.DISCOVER, "")
+        return self.booter.journal.served(self.booter.decide(sighting), Stage.DISCOVER, "")
+
+    @property
+    def booter(self) -> Booter:
+        return self.booters.real
+
+    def is_simulated(self, sighting: Sighting) -> None:
+        """Let a simulated Pi ask by DHCP."""
+        simulated = self.booters.simulated
+        simulated.journal.served(simulated.decide(sighting), Stage.DISCOVER, "")
 
     async def get(self, name: str, address: IPv4Address = HERE) -> bytes | None:
         """Return the file of that name, None for ERROR 1; a file that came counts as fetched."""
-        source = await self.files.open(name, address, SERVER)
+        reply = await self.files.open(name, address, SERVER)
         outcome, data = Outcome.MISSING, None
-        if source:
-            outcome, data = Outcome.DONE, await source.read(0, source.size)
-            await source.close()
-        self.files.report(
-            TransferReport((str(address), 49152), name, outcome, len(data or b""), 3, 1468, 1, "complete")
-        )
+        if reply:
+            outcome, data = Outcome.DONE, await reply.source.read(0, reply.source.size)
+            await reply.source.close()
+        client, size = (str(address), 49152), len(data or b"")
+        self.files.report(TransferReport(client, name, outcome, size, 3, 1468, 1, "complete", reply))
         return data
 
     @property
@@ -96,10 +108,10 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     await inventory.open()
     neighbours: dict[IPv4Address, str] = {}
     asked: list[str] = []
-    booter = Booter(LISTED, inventory, catalogue, neighbours.get)
-    yield Bench(
-        tmp_path, booter, inventory, neighbours, asked, TftpFiles(booter, 8080, PiFiles(booter, asked.append))
-    )
+    own = {HERE}
+    booters = booters_of(LISTED, inventory, catalogue, neighbours.get, is_own=own.__contains__)
+    files = TftpFiles(booters, 8080, PiFiles(booters, asked.append))
+    yield Bench(tmp_path, booters, inventory, neighbours, asked, own, files)
     await inventory.close()
 
 
@@ -149,7 +161,7 @@ async def test_nobody_else_gets_them(bench: Bench) -> None:
 
 
 async def test_a_boot_roms_serial_number_is_learnt_from_its_prefix(bench: Bench) -> None:
-    bench.booter.adopt(fleet_of(("varda", MACS[PI3], "layer: ainur\nrole: agent\n"), ainur=LAYER))
+    bench.booter.applied.fleet = fleet_of(("varda", MACS[PI3], "layer: ainur\nrole: agent\n"), ainur=LAYER)
     bench.boots(pi_discover(MACS[PI3], ROM_ID))
     assert await bench.get("bootcode.bin") == b"bootcode.bin"
     assert bench.machine.serial == ""
@@ -196,7 +208,7 @@ async def boot(bench: Bench, *files: str) -> Phase:
 
 
 async def test_a_pi_that_comes_further_is_not_taken_to_go_round_in_circles(bench: Bench) -> None:
-    bench.booter.adopt(fleet_of(fleet=f"maxAttempts: 2\n{RULE}", ainur=LAYER))
+    bench.booter.applied.fleet = fleet_of(fleet=f"maxAttempts: 2\n{RULE}", ainur=LAYER)
     fetched = ("config.txt", "vmlinuz", "initrd.img")
     phases = [await boot(bench, *files) for files in (fetched[:1], fetched[:2], fetched, fetched[:1], ())]
     assert phases == [Phase.BOOTING] * 4 + [Phase.FAILED]
@@ -204,7 +216,7 @@ async def test_a_pi_that_comes_further_is_not_taken_to_go_round_in_circles(bench
 
 
 async def test_a_new_pi_is_given_its_place_when_it_asks_for_its_files(bench: Bench) -> None:
-    bench.booter.adopt(OPEN)
+    bench.booter.applied.fleet = OPEN
     bench.boots(pi(PI4))
     assert bench.machine.assignment is None
     assert await bench.get(f"{SERIAL}/start4.elf") == b"start4.elf"
@@ -217,7 +229,7 @@ async def test_a_place_that_cannot_be_given_soon_is_error_1_and_given_meanwhile(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pis, "ASSIGN_SECONDS", 0)
-    bench.booter.adopt(OPEN)
+    bench.booter.applied.fleet = OPEN
     bench.boots(pi(PI4))
     assert await bench.get("start4.elf") is None
     await until(lambda: bench.machine.assignment)  # that goes on
@@ -225,7 +237,7 @@ async def test_a_place_that_cannot_be_given_soon_is_error_1_and_given_meanwhile(
 
 
 async def test_a_pi_that_waits_for_a_window_stands_before_the_door(bench: Bench) -> None:
-    bench.booter.adopt(OPEN)
+    bench.booter.applied.fleet = OPEN
     await bench.inventory.close_window("anna")
     bench.boots(pi(PI4))
     assert await bench.get("start4.elf") is None
@@ -235,7 +247,7 @@ async def test_a_pi_that_waits_for_a_window_stands_before_the_door(bench: Bench)
 
 
 async def test_who_asks_in_anothers_name_is_given_no_place(bench: Bench) -> None:
-    bench.booter.adopt(OPEN)
+    bench.booter.applied.fleet = OPEN
     bench.boots(pi(PI4))
     bench.neighbours[HERE] = MACS[PI5]  # of which no DHCP was seen
     assert await bench.get("start4.elf") is None
@@ -245,11 +257,11 @@ async def test_who_asks_in_anothers_name_is_given_no_place(bench: Bench) -> None
 
 
 async def test_a_simulated_pi_is_served_without_a_name_and_without_a_trace(bench: Bench) -> None:
-    bench.booter.rehearsal = RehearsalBooter(bench.booter, bench.inventory, lambda _: True)
-    bench.booter.adopt(OPEN)
-    bench.booter.rehearsal.record(from_dhcp(pi(PI4)), Stage.DISCOVER, "")
+    bench.booter.applied.fleet = OPEN
+    bench.is_simulated(from_dhcp(pi(PI4)))
+    assert await bench.get(f"{SERIAL}/start4.elf") is None  # nobody simulated is known at that address
+    bench.is_simulated(replace(from_dhcp(pi(PI4)), address=HERE))
     assert await bench.get(f"{SERIAL}/start4.elf") == b"start4.elf"
-    assert await bench.get("start4.elf") is None  # who that is cannot be told
     assert len(bench.inventory.snapshot.by_id) == 0
 
 
@@ -257,12 +269,11 @@ async def test_a_simulated_pi_is_not_the_real_one_whose_host_it_runs_on(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secretive = fleet_of(fleet=RULE, ainur=f"{LAYER}kernelArgs: [k3s.token=HUSH]\n")
-    bench.booter.rehearsal = RehearsalBooter(bench.booter, bench.inventory, lambda _: True)
-    bench.booter.adopt(secretive)
+    bench.booter.applied.fleet = secretive
     bench.boots(pi(PI4))
     played = pi_discover(MACS[PI5], b"\0" + bytes.fromhex(OTHER_SERIAL)[::-1] * 4)
-    bench.booter.rehearsal.record(replace(from_dhcp(played), address=HERE), Stage.DISCOVER, "")
-    monkeypatch.setattr(booter, "FIRMWARE_SECONDS", -1.0)  # long ago
+    bench.is_simulated(replace(from_dhcp(played), address=HERE))
+    monkeypatch.setattr(simulated, "FIRMWARE_SECONDS", -1.0)  # long ago
     cmdline = await bench.get(f"{OTHER_SERIAL}/cmdline.txt")
     assert cmdline
     assert cmdline.endswith(b" (masked)\n")
@@ -277,9 +288,9 @@ async def test_a_simulated_pi_on_another_host_is_told_nothing_of_the_fleet(bench
     secretive = fleet_of(
         fleet=RULE, ainur=f"{LAYER}kernelArgs: [wifi.psk=HUSH]\nconfigTxt: [dtparam=HUSH, program_pin=4711]\n"
     )
-    bench.booter.rehearsal = RehearsalBooter(bench.booter, bench.inventory, lambda _: False)
-    bench.booter.adopt(secretive)
-    bench.booter.rehearsal.record(from_dhcp(pi(PI4)), Stage.DISCOVER, "")
+    bench.own.clear()
+    bench.booter.applied.fleet = secretive
+    bench.is_simulated(replace(from_dhcp(pi(PI4)), address=HERE))
     config = await bench.get(f"{SERIAL}/config.txt") or b""
     cmdline = await bench.get(f"{SERIAL}/cmdline.txt") or b""
     for text in (config, cmdline):
@@ -295,7 +306,7 @@ def declining(intent: str) -> Fleet:
 
 @pytest.mark.parametrize("intent", ["local", "hold"])
 async def test_a_provisioned_pi_is_declined_and_its_tries_are_one_boot(bench: Bench, intent: str) -> None:
-    bench.booter.adopt(declining(intent))
+    bench.booter.applied.fleet = declining(intent)
     for _ in range(5):
         bench.boots(pi(PI4))
         for file in ("start4.elf", "start.elf", "config.txt"):

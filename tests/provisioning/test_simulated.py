@@ -5,13 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 from support.fleets import CONFIGURED, INITRAMFS, KERNEL, fleet_of
-from support.web import CLIENT, Response, Web, response_of, web
+from support.web import Response, Web, response_of, web
 
 from iluvatar_pxe.inventory.sandbox import MOST_MACHINES
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.provisioning.rehearsal_desk import RehearsalBooter
 
 AGENT = "iPXE/1.21.1 iluvatar-simulate"
 MAC, LISTED = "02:00:00:00:00:01", "52:54:00:77:00:01"
@@ -61,7 +60,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         for name in (KERNEL, INITRAMFS):
             server.put(name, b"boot file")
         server.call(server.inventory.open())
-        server.booter.rehearsal = RehearsalBooter(server.booter, server.inventory, CLIENT.__eq__)
         yield server
         server.call(server.inventory.close())
 
@@ -197,12 +195,12 @@ def test_a_key_during_the_countdown_changes_nothing(served: Web) -> None:
 
 
 def test_who_invents_more_machines_than_are_remembered_pushes_out_their_oldest(served: Web) -> None:
-    rehearsal = served.booter.rehearsal
-    assert rehearsal
+    simulated = served.booters.simulated
     for number in range(MOST_MACHINES + 5):
         mac = f"02:00:01:00:{number // 256:02x}:{number % 256:02x}"
-        rehearsal.record(Sighting(mac=mac, firmware=Firmware.UEFI_PXE), Stage.DISCOVER, "")
-    assert len(rehearsal.inventory.snapshot.by_id) == MOST_MACHINES
-    assert rehearsal.inventory.snapshot.machine("02:00:01:00:00:00") is None
-    assert rehearsal.inventory.snapshot.machine(mac)
+        sighting = Sighting(mac=mac, firmware=Firmware.UEFI_PXE)
+        simulated.journal.served(simulated.decide(sighting), Stage.DISCOVER, "")
+    assert len(simulated.inventory.snapshot.by_id) == MOST_MACHINES
+    assert simulated.inventory.snapshot.machine("02:00:01:00:00:00") is None
+    assert simulated.inventory.snapshot.machine(mac)
     assert not known(served)

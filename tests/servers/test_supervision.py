@@ -113,18 +113,18 @@ async def running(directory: Path) -> AsyncIterator[App]:
     """Run the parts that can be asked."""
     plant_starter_fleet(directory / "fleet")
     app = await App.build(Settings.model_validate(loopback_settings(directory)))
-    await app._bind()
+    await app.bind()
     serving = asyncio.create_task(app.tftp.run())
     naming = asyncio.create_task(app.names.run())
     await until(lambda: app.names.server.listening)
     try:
         yield app
     finally:
-        await app._stop_in_stages()
+        await app._open.aclose()
         await serving
         naming.cancel()
         await asyncio.wait([naming])
-        await app.inventory.close()
+        await app.close()
 
 
 async def _nothing(_: App) -> None: ...

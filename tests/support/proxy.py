@@ -6,8 +6,7 @@ from ipaddress import IPv4Address
 from support import captures
 from support.fleets import READY
 
-from iluvatar_pxe.boot.decide import Context, plan_for
-from iluvatar_pxe.boot.plan import Plan
+from iluvatar_pxe.boot.decide import Context, Decision, decide
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
@@ -27,8 +26,8 @@ class Proxy:
         self.fleet = fleet or Fleet()
         self.ready = ready
 
-    def decide(self, sighting: Sighting) -> Plan:
-        return plan_for(sighting, Snapshot(), self.fleet, Context(ready=self.ready))
+    def decide(self, sighting: Sighting) -> Decision:
+        return decide(sighting, Snapshot(), self.fleet, Context(ready=self.ready))
 
     def handle(
         self, data: bytes, *, pxe_port: bool = False, source: tuple[str, int] = NOBODY

@@ -2,14 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 
-from iluvatar_pxe.assets.source import BytesSource, Source
+from iluvatar_pxe.assets.source import BytesSource, FileReply, Source
 from iluvatar_pxe.servers.tftp.server import TftpServer, TransferReport
 from iluvatar_pxe.servers.tftp.session import OpenFile
 from iluvatar_pxe.settings.model import TftpSettings
@@ -103,9 +103,22 @@ async def open_file(name: str, _client: IPv4Address, _server: IPv4Address) -> So
     return BytesSource(FILES[name]) if name in FILES else None
 
 
+Find = Callable[[str, IPv4Address, IPv4Address], Awaitable[Source | None]]
+
+
+def replying(find: Find) -> OpenFile:
+    """Serve what is found, for a server whose reports nobody looks for a record in."""
+
+    async def open_reply(name: str, client: IPv4Address, server: IPv4Address) -> FileReply | None:
+        source = await find(name, client, server)
+        return FileReply(source, lambda _size, _milliseconds: True) if source else None
+
+    return open_reply
+
+
 @asynccontextmanager
 async def serving(
-    find: OpenFile = open_file,
+    find: Find = open_file,
     *,
     addresses: Sequence[IPv4Address] = (ONE,),
     max_transfers: int = 256,
@@ -114,7 +127,7 @@ async def serving(
     """A running server on ports that the kernel chose, and the queue of its reports."""
     reports = Reports()
     chosen = TftpSettings(**settings).model_copy(update={"port": 0})
-    server = TftpServer(chosen, find, reports.put_nowait, max_transfers=max_transfers)
+    server = TftpServer(chosen, replying(find), reports.put_nowait, max_transfers=max_transfers)
     assert not server.serve(addresses)
     task = asyncio.create_task(server.run())
     try:

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from support.booters import booters_of
 from support.ports import free_port
 from support.waiting import PATIENCE
 
@@ -22,8 +23,6 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.provisioning.booter import Booter
-from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.servers.http.connections import LIMITS, Limits
 from iluvatar_pxe.servers.http.server import HttpServer
 from iluvatar_pxe.settings.model import HttpSettings
@@ -66,14 +65,19 @@ class Web:
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
         self.neighbours: dict[IPv4Address, str] = {}
         """Stands in for the kernel's neighbour table, which has no loopback in it."""
-        self.booter = Booter(fleet, self.inventory, self.catalogue, self.neighbours.get)
-        self.tickets = Tickets(b"k" * 32, lambda: self.now)
+        self.booters = booters_of(
+            fleet,
+            self.inventory,
+            self.catalogue,
+            self.neighbours.get,
+            now=lambda: self.now,
+            is_own=CLIENT.__eq__,
+        )
+        self.booter = self.booters.real
         checks = {name: partial(self.problems.get, name) for name in self.problems}
         health = Health(parts=checks, programs=lambda: {"bios-x86_64": None})
         self.certificates = Certificates.load(settings, directory / "tls")
-        self._make = partial(
-            HttpServer, settings, self.booter, self.tickets, health, self.certificates, **options
-        )
+        self._make = partial(HttpServer, settings, self.booters, health, self.certificates, **options)
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._note_failure)
         self._thread = threading.Thread(target=self._loop.run_forever)

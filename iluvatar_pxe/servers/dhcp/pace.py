@@ -21,7 +21,7 @@ class Pace:
 
     def send(self, reply: Reply, send: Callable[[], None], *, in_turn: bool) -> None:
         """Call ``send`` when the reply's delay is over, and if ``in_turn``, not before it is this machine's turn."""
-        mac = reply.sighting.mac
+        mac = reply.decision.case.sighting.mac
         loop = asyncio.get_running_loop()
         if in_turn:
             if not self._turns.join(mac, send, now=loop.time(), delay=reply.delay):

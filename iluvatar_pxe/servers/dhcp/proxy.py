@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.boot.plan import BootAnswer, Ignore, Plan
+from iluvatar_pxe.boot.decide import Decision
+from iluvatar_pxe.boot.plan import Ignore
 from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.quirks import RASPBERRY_PI_ITEM, quirks_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -33,8 +34,7 @@ class Reply:
 
     data: bytes
     to: tuple[str, int]
-    sighting: Sighting
-    plan: BootAnswer
+    decision: Decision
     boot_file: str
     delay: float
     one_at_a_time: bool
@@ -55,14 +55,15 @@ class Lease:
     sighting: Sighting
 
 
-def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Plan]) -> Reply | Silence | Lease:
+def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Decision]) -> Reply | Silence | Lease:
     """Decide about one datagram; raises WireError when it is no DHCP message, and nothing else."""
     request = decode(data)
     refusal = not_for_us(request, pxe_port=arrival.pxe_port)
     if refusal:
         return _overheard(request, arrival) or Silence(refusal)
     sighting = _seen(request, arrival)
-    plan = decide(sighting)
+    decision = decide(sighting)
+    plan = decision.plan
     if isinstance(plan, Ignore):
         return Silence(plan.why, sighting if plan.notable else None)
     kind = MessageType.ACK if arrival.pxe_port else MessageType.OFFER
@@ -75,8 +76,7 @@ def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Plan]) -
     return Reply(
         data=encode(reply),
         to=to,
-        sighting=sighting,
-        plan=plan,
+        decision=decision,
         boot_file=reply.file.decode() or RASPBERRY_PI_ITEM,
         delay=max((quirk.delay for quirk in quirks), default=0.0),
         one_at_a_time=to[0] == str(BROADCAST) and any(quirk.one_at_a_time for quirk in quirks),

@@ -6,18 +6,19 @@ from contextlib import ExitStack, closing
 from functools import partial
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.boot.plan import Plan
+from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.udp import UdpSocket
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.simulated import Booters
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.dhcp.pace import Pace
-from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, Silence, respond
+from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, respond
 from iluvatar_pxe.settings.model import DhcpSettings
 
 NOT_ITSELF = "sent from an address that is not known to be that machine's"
@@ -30,14 +31,14 @@ class DhcpServer:
         self,
         settings: DhcpSettings,
         http_port: int,
-        booter: Booter,
+        booters: Booters,
         on_ipxe_offer: Callable[[str], None],
         pace: Pace,
     ) -> None:
         """Call ``on_ipxe_offer(mac)`` whenever a machine's iPXE was offered a boot."""
         self._settings = settings
         self._http_port = http_port
-        self._booter = booter
+        self._booters = booters
         self._on_ipxe_offer = on_ipxe_offer
         self._pace = pace
         self._bound = Bound(self._open)
@@ -82,49 +83,41 @@ class DhcpServer:
             client_port=self._settings.client_port,
         )
         try:
-            result = respond(data, arrival, self._plan)
+            result = respond(data, arrival, self._decide)
         except WireError as error:
             complain("dhcp.malformed", source=source[0], why=str(error))
             return
         if isinstance(result, Reply):
-            answer = partial(self._answer, result, reply_socket, pxe_port=pxe_port, started=started)
-            is_machine = self._booter_of(result.sighting) is self._booter
-            self._pace.send(result, answer, in_turn=result.one_at_a_time and is_machine)
+            booter = self._facing(result.decision.case.sighting)
+            answer = partial(self._answer, booter, result, reply_socket, pxe_port=pxe_port, started=started)
+            self._pace.send(result, answer, in_turn=result.one_at_a_time and booter is self._booters.real)
         elif isinstance(result, Lease):
-            self._booter_of(result.sighting).inventory.learn_address(result.sighting)
-        else:
-            self._stay_silent(result)
+            self._facing(result.sighting).inventory.learn_address(result.sighting)
+        elif result.sighting:
+            complain("dhcp.no_answer", mac=result.sighting.mac, why=result.why)
 
-    def _plan(self, sighting: Sighting) -> Plan:
-        return self._booter_of(sighting).plan(sighting)
+    def _decide(self, sighting: Sighting) -> Decision:
+        return self._facing(sighting).decide(sighting)
 
-    def _booter_of(self, sighting: Sighting) -> Booter:
-        return self._booter.facing(simulated=sighting.simulated)
+    def _facing(self, sighting: Sighting) -> Booter:
+        return self._booters.facing(simulated=sighting.simulated)
 
-    def _answer(self, reply: Reply, sock: UdpSocket, *, pxe_port: bool, started: float) -> None:
+    def _answer(
+        self, booter: Booter, reply: Reply, sock: UdpSocket, *, pxe_port: bool, started: float
+    ) -> None:
+        sighting = reply.decision.case.sighting
         if not sock.send(reply.data, reply.to):
-            complain("dhcp.not_sent", mac=reply.sighting.mac, to=reply.to[0])
+            complain("dhcp.not_sent", mac=sighting.mac, to=reply.to[0])
             return
         milliseconds = (time.perf_counter() - started) * 1000
-        stage = _stage(reply.sighting.firmware, pxe_port=pxe_port)
-        booter = self._booter_of(reply.sighting)
-        if not booter.may_be_itself(reply.sighting, IPv4Address(reply.to[0]), stage):
-            complain("dhcp.not_recorded", mac=reply.sighting.mac, client=reply.to[0], why=NOT_ITSELF)
+        stage = _stage(sighting.firmware, pxe_port=pxe_port)
+        if not booter.is_from_machine(reply.decision, IPv4Address(reply.to[0]), stage):
+            complain("dhcp.not_recorded", mac=sighting.mac, client=reply.to[0], why=NOT_ITSELF)
             return
-        if stage is Stage.IPXE_DISCOVER and not pxe_port and booter is self._booter:
-            self._on_ipxe_offer(reply.sighting.mac)
-        booter.record(
-            reply.sighting,
-            stage,
-            reply.boot_file,
-            size=len(reply.data),
-            milliseconds=milliseconds,
-            why=reply.plan.why,
-        )
-
-    def _stay_silent(self, silence: Silence) -> None:
-        if silence.sighting:
-            complain("dhcp.no_answer", mac=silence.sighting.mac, why=silence.why)
+        if stage is Stage.IPXE_DISCOVER and not pxe_port and booter is self._booters.real:
+            self._on_ipxe_offer(sighting.mac)
+        size = len(reply.data)
+        booter.journal.served(reply.decision, stage, reply.boot_file, size=size, milliseconds=milliseconds)
 
 
 def _socket(interface: Interface, address: str, port: int) -> UdpSocket:

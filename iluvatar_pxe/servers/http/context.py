@@ -8,13 +8,12 @@ from aiohttp import web
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.countdowns import Countdowns
-from iluvatar_pxe.provisioning.tickets import Tickets
+from iluvatar_pxe.provisioning.simulated import Booters
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.wire.pxe import SIMULATED
 
-BOOTER = web.AppKey("booter", Booter)
-TICKETS = web.AppKey("tickets", Tickets)
+BOOTERS = web.AppKey("booters", Booters)
 COUNTDOWNS = web.AppKey("countdowns", Countdowns)
 HEALTH = web.AppKey("health", Health)
 CERTIFICATES = web.AppKey("certificates", Certificates)
@@ -25,7 +24,7 @@ _MARK = SIMULATED.decode()
 
 def booter_of(request: web.Request) -> Booter:
     """Return the booter that serves the one who asks; a simulated client says so in its User-Agent."""
-    return request.app[BOOTER].facing(simulated=_MARK in request.headers.get("User-Agent", ""))
+    return request.app[BOOTERS].facing(simulated=_MARK in request.headers.get("User-Agent", ""))
 
 
 def links_of(request: web.Request) -> Links:

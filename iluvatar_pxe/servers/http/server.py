@@ -11,18 +11,16 @@ from aiohttp.typedefs import Handler
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interfaces import Interface
-from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.countdowns import Countdowns
-from iluvatar_pxe.provisioning.tickets import Tickets
+from iluvatar_pxe.provisioning.simulated import Booters
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.http.connections import LIMITS, Limits
 from iluvatar_pxe.servers.http.context import (
-    BOOTER,
+    BOOTERS,
     CERTIFICATES,
     COUNTDOWNS,
     HEALTH,
     PLAIN_PORT,
-    TICKETS,
 )
 from iluvatar_pxe.servers.http.faults import OneLineRunner, quiet_logger
 from iluvatar_pxe.servers.http.routes import assets, ca, config, enrolment, readiness, schemas, scripts
@@ -47,8 +45,7 @@ class HttpServer:
     def __init__(
         self,
         settings: HttpSettings,
-        booter: Booter,
-        tickets: Tickets,
+        booters: Booters,
         health: Health,
         certificates: Certificates,
         *,
@@ -59,13 +56,13 @@ class HttpServer:
         """``routes`` are those of parts that are not always there: the repositories, a webhook."""
         self.certificates = certificates
         self._settings = settings
-        self._booter = booter
+        self._applied = booters.real.applied
         self._handshakes = HandshakeLimit(lambda: certificates.shown.context)
         self._sites: dict[tuple[str, int], web.BaseSite] = {}
         self._allowed = Allowed(settings.allow)
         self._addresses: tuple[IPv4Address, ...] = ()
         app = web.Application(middlewares=[self._gate])
-        app[BOOTER], app[TICKETS], app[HEALTH] = booter, tickets, health
+        app[BOOTERS], app[HEALTH] = booters, health
         app[COUNTDOWNS] = Countdowns(time.monotonic)
         app[CERTIFICATES], app[PLAIN_PORT] = certificates, settings.port
         parts = (scripts, enrolment, assets, ca, config, readiness, schemas)
@@ -146,7 +143,7 @@ class HttpServer:
 
     @property
     def _domain(self) -> str:
-        return self._booter.fleet.settings.domain
+        return self._applied.fleet.settings.domain
 
     def _is_named(self, host: str) -> bool:
         """Say whether a Host header names this server by an address, or by a name that only its own DNS gives."""

@@ -1,15 +1,15 @@
 """What TFTP serves: iPXE programs, the script beside them, the boot files of Raspberry Pis, and nothing else."""
 
 import logging
+from functools import partial
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.assets.source import BytesSource, Source
+from iluvatar_pxe.assets.source import BytesSource, FileReply, Source
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.machines.raspberry_pi import parse_file_name
-from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.pis import PiFiles
+from iluvatar_pxe.provisioning.simulated import Booters
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.ipxe import first_script
@@ -23,51 +23,46 @@ AUTOEXEC = frozenset({"autoexec.ipxe", f"{PROGRAM_FOLDER}/autoexec.ipxe"})
 class TftpFiles:
     """Opens files by the names that plans give, and records what was fetched."""
 
-    def __init__(self, booter: Booter, http_port: int, pis: PiFiles) -> None:
-        self._booter = booter
+    def __init__(self, booters: Booters, http_port: int, pis: PiFiles) -> None:
+        self._booters = booters
         self._http_port = http_port
         self._pis = pis
 
-    async def open(self, name: str, client: IPv4Address, server: IPv4Address) -> Source | None:
+    async def open(self, name: str, client: IPv4Address, server: IPv4Address) -> FileReply | None:
         """Return the file of that name, or None: names are looked up, never followed on a disk."""
         name = normalise(name)
-        if name in AUTOEXEC:
-            links = Links(server, self._http_port)
-            return BytesSource(first_script(links, network=True).encode())
-        if name.startswith(f"{PROGRAM_FOLDER}/"):
-            return await self._booter.catalogue.open(name)
-        asked = parse_file_name(name)
-        found = self._pis.asker(asked, client)
-        return await self._pis.open(*found, asked, client) if found else None
+        if name not in AUTOEXEC and not name.startswith(f"{PROGRAM_FOLDER}/"):
+            return await self._pis.open(parse_file_name(name), client)
+        source = await self._source(name, server)
+        return FileReply(source, partial(self._fetched, name, client)) if source else None
 
     def report(self, transfer: TransferReport) -> None:
-        """Record a fetched file; log what went wrong."""
-        client = IPv4Address(transfer.client[0])
-        name = normalise(transfer.filename)
-        if transfer.outcome is Outcome.DONE and self._record(transfer, name, client):
+        """Record a file that was fetched in whole; log what went wrong."""
+        size, milliseconds = transfer.bytes, float(transfer.milliseconds)
+        fetched = transfer.reply if transfer.outcome is Outcome.DONE else None
+        if fetched and fetched.record(size, milliseconds):
             return
         expected = {Outcome.DONE, Outcome.PROBE, Outcome.MISSING}
         complain(
             f"tftp.{transfer.outcome}",
             logging.INFO if transfer.outcome in expected else logging.WARNING,
-            client=str(client),
-            file=mask(name)[:100],
+            client=transfer.client[0],
+            file=mask(normalise(transfer.filename))[:100],
             bytes=transfer.bytes,
             ms=transfer.milliseconds,
             why=transfer.reason,
         )
 
-    def _record(self, transfer: TransferReport, name: str, client: IPv4Address) -> bool:
-        """Record a file that was fetched in whole; say whether it is known by which machine."""
-        size, milliseconds = transfer.bytes, float(transfer.milliseconds)
-        asked = parse_file_name(name)
-        if not name.startswith(f"{PROGRAM_FOLDER}/") and (found := self._pis.asker(asked, client)):
-            self._pis.record(*found, asked.file, size, milliseconds)
-            return True
-        booter = self._booter.facing_address(client)
+    async def _source(self, name: str, server: IPv4Address) -> Source | None:
+        if name in AUTOEXEC:
+            return BytesSource(first_script(Links(server, self._http_port), network=True).encode())
+        return await self._booters.real.catalogue.open(name)
+
+    def _fetched(self, name: str, client: IPv4Address, size: int, milliseconds: float) -> bool:
+        booter = self._booters.facing_address(client)
         machine = booter.machine_at(client)
         if machine:
-            booter.record(sighting_of(machine), Stage.NBP, name, size=size, milliseconds=milliseconds)
+            booter.journal.fetched(machine, Stage.NBP, name, size=size, milliseconds=milliseconds)
         return machine is not None
 
 

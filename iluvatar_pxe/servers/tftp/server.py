@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 
 import structlog
 
+from iluvatar_pxe.assets.source import FileReply
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.udp import Peer, UdpSocket
 from iluvatar_pxe.ratelimit import Complaints
@@ -45,6 +46,8 @@ class TransferReport:
     blksize: int
     windowsize: int
     reason: str
+    reply: FileReply | None = None
+    """The file that was sent; None where there was none."""
 
 
 class TftpServer:
@@ -224,5 +227,6 @@ class TftpServer:
             blksize=session.terms.blksize,
             windowsize=session.terms.windowsize,
             reason=ending.reason,
+            reply=session.reply,
         )
         self._report(report)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.assets.source import Source
+from iluvatar_pxe.assets.source import FileReply, Source
 from iluvatar_pxe.errors import AssetError, WireError
 from iluvatar_pxe.host.udp import Peer, UdpSocket
 from iluvatar_pxe.servers.tftp.netascii import NetasciiSource
@@ -12,7 +12,7 @@ from iluvatar_pxe.wire.tftp.options import Limits, Terms, negotiate
 from iluvatar_pxe.wire.tftp.packet import Error, ErrorCode, ReadRequest, decode, encode
 from iluvatar_pxe.wire.tftp.transfer import Ending, Outcome, ReadTransfer
 
-OpenFile = Callable[[str, IPv4Address, IPv4Address], Awaitable[Source | None]]
+OpenFile = Callable[[str, IPv4Address, IPv4Address], Awaitable[FileReply | None]]
 """Finds a file by the name that the client wrote, for the client's address and the one of this server that it asked.
 
 None: there is no such file.
@@ -36,6 +36,7 @@ class Session:
         self.request = request
         self.terms = Terms()
         self.evicted = False
+        self.reply: FileReply | None = None
         self._udp = udp
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
@@ -108,10 +109,11 @@ class Session:
     async def _answer(self, open_file: OpenFile, limits: Limits) -> None:
         async with asyncio.timeout(_FILE_TIMEOUT):
             client, server = (IPv4Address(address) for address, _port in (self.client, self._udp.local))
-            source = await open_file(self.request.filename, client, server)
-        if source is None:
+            self.reply = await open_file(self.request.filename, client, server)
+        if self.reply is None:
             self._refuse("no such file", ErrorCode.FILE_NOT_FOUND, Outcome.MISSING)
             return
+        source = self.reply.source
         try:
             if self.request.mode == "netascii":
                 source = await NetasciiSource.convert(source)

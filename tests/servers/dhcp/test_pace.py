@@ -6,7 +6,9 @@ from ipaddress import IPv4Address
 import pytest
 from support.waiting import until
 
-from iluvatar_pxe.boot.plan import Hold
+from iluvatar_pxe.boot.decide import Context, decide
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.servers.dhcp import pace, turns
 from iluvatar_pxe.servers.dhcp.pace import Pace
@@ -26,8 +28,9 @@ class Asked:
         reply = Reply(
             data=b"",
             to=(str(IPv4Address("255.255.255.255")), 68),
-            sighting=Sighting(mac=mac, firmware=Firmware.RASPBERRY_PI),
-            plan=Hold(why="", name="", screen=()),
+            decision=decide(
+                Sighting(mac=mac, firmware=Firmware.RASPBERRY_PI), Snapshot(), Fleet(), Context()
+            ),
             boot_file="",
             delay=delay,
             one_at_a_time=in_turn,

@@ -14,7 +14,8 @@ from support.fleets import KERNEL, fleet_of, talos
 from support.waiting import PATIENCE
 from support.web import Response, Web, web
 
-from iluvatar_pxe.boot.plan import Plan
+from iluvatar_pxe.boot.decide import Decision
+from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.ratelimit import RateLimiter
 from iluvatar_pxe.servers.http import faults
 
@@ -150,12 +151,12 @@ def test_an_unexpected_failure_is_one_line_of_log_without_the_ticket(
     ticket = served.get(f"/ipxe?mac={MAC}").text  # the machine is known from now on
     path = re.search(r"/talos/\S+/config\.yaml", served_talos(served))
 
-    def broken(*_: object) -> Plan:
+    def broken(*_: object) -> Decision:
         raise RuntimeError(f"broken\n{path}")
 
     assert ticket
     assert path
-    monkeypatch.setattr(served.booter, "plan", broken)
+    monkeypatch.setattr(Booter, "decide", broken)
     with capture_logs() as logs:
         response = served.get(path[0])
     assert (response.status, response.text) == (500, "500: this server failed on that request; see its log\n")

@@ -14,7 +14,7 @@ from support.web import Web, web
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.ratelimit import RateLimiter
 from iluvatar_pxe.servers.http.faults import quiet_logger
 
@@ -91,10 +91,10 @@ def test_only_a_whole_file_is_a_stage(served: Web, monkeypatch: pytest.MonkeyPat
     served.boots(MAC)
     noted: list[tuple[Stage, str]] = []
 
-    def note(_sighting: Sighting, stage: Stage, name: str, **_: float) -> None:
+    def note(_machine: Machine, stage: Stage, name: str, **_: float) -> None:
         noted.append((stage, name))
 
-    monkeypatch.setattr(served.booter, "record", note)
+    monkeypatch.setattr(served.booter.journal, "fetched", note)
     assert served.get(f"/assets/{KERNEL}", Range="bytes=0-0").status == 206
     assert served.get(f"/assets/{KERNEL}", "HEAD").status == 200
     etag = served.get(f"/assets/{KERNEL}", "HEAD").headers["etag"]

@@ -209,7 +209,7 @@ def test_a_ticket_dies_of_age(booting: Web) -> None:
 def test_a_ticket_of_a_machine_that_has_no_configuration_any_more(booting: Web) -> None:
     served = booting
     config = config_url(served.get(f"/ipxe?{QUERY}"))
-    served.booter.fleet = fleet_of(("one", MAC, "chain: local\n"))
+    served.booter.applied.fleet = fleet_of(("one", MAC, "chain: local\n"))
     response = served.get(config)
     assert response.status == 404
     assert response.text == "404: this machine has no configuration: machines/one.yaml says chain local\n"

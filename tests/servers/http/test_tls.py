@@ -322,7 +322,7 @@ def test_a_new_address_is_in_the_certificate_at_once(served: Web, tmp_path: Path
 
 
 def test_a_new_domain_is_in_the_certificate_at_the_next_look(served: Web) -> None:
-    served.booter.fleet = Fleet(settings=FleetFile(domain="new.example"))
+    served.booter.applied.fleet = Fleet(settings=FleetFile(domain="new.example"))
     served.call(served.certificates.renew(served.server._names()))
     names = shown_by(served).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert {"git.new.example", "pxe.new.example"} <= set(names.get_values_for_type(x509.DNSName))

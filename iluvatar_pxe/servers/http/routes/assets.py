@@ -8,7 +8,6 @@ from aiohttp.abc import AbstractStreamWriter
 
 from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.errors import AssetError
-from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import booter_of, client_of
 
@@ -53,5 +52,5 @@ async def asset(request: web.Request) -> web.StreamResponse:
     if machine and stage and request.method == "GET" and response.status == 200:
         milliseconds = (time.perf_counter() - started) * 1000
         size = response.content_length or 0
-        booter.record(sighting_of(machine), stage, name, size=size, milliseconds=milliseconds)
+        booter.journal.fetched(machine, stage, name, size=size, milliseconds=milliseconds)
     return response

@@ -9,10 +9,8 @@ from iluvatar_pxe.boot.plan import RunScript
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.booter import Booter
-from iluvatar_pxe.provisioning.tickets import Tickets
-from iluvatar_pxe.servers.http.context import TICKETS, booter_of, client_of
+from iluvatar_pxe.servers.http.context import booter_of, client_of
 
 ROUTES = web.RouteTableDef()
 
@@ -22,30 +20,26 @@ async def talos_config(request: web.Request) -> web.Response:
     """Redeem a ticket for the configuration of the machine it was made out to."""
     started = time.perf_counter()
     booter = booter_of(request)
-    machine = _holder(booter, request.app[TICKETS], request.match_info["ticket"])
+    machine = booter.handout.holder(request.match_info["ticket"], booter.inventory.snapshot)
+    if machine is None:
+        raise web.HTTPNotFound(text="that ticket is not valid, or not any more: boot the machine again")
     text = await _redeem(booter, machine, client_of(request), started)
     return web.Response(text=text, content_type="application/yaml", headers={"Cache-Control": "no-store"})
 
 
-def _holder(booter: Booter, tickets: Tickets, ticket: str) -> Machine:
-    claim = tickets.check(ticket, booter.config_ticket)
-    machine = booter.inventory.snapshot.machine_with_id(claim.machine_id) if claim else None
-    outdated = not claim or not machine or machine.generation != claim.generation
-    if machine is None or outdated or machine.phase is Phase.JOINED:
-        raise web.HTTPNotFound(text="that ticket is not valid, or not any more: boot the machine again")
-    return machine
-
-
 async def _redeem(booter: Booter, machine: Machine, client: IPv4Address, started: float) -> str:
-    if doubt := booter.doubt_of_holder(machine, client):
-        booter.distrust(machine, client, "config.yaml", doubt)
+    disclosure = booter.handout.disclosure
+    if doubt := booter.trust.doubt_of_holder(machine, client):
+        booter.journal.distrusted(machine, client, "config.yaml", doubt)
         raise web.HTTPForbidden(text=f"that ticket is another machine's: {doubt}")
-    sighting = sighting_of(machine, Firmware.TALOS)
-    plan = booter.plan(sighting)
+    plan = booter.decide(sighting_of(machine, Firmware.TALOS)).plan
     if not isinstance(plan, RunScript) or plan.config is None:
-        raise web.HTTPNotFound(text=f"this machine has no configuration: {booter.hand_out(plan, client).why}")
-    config = await booter.hand_out_config(plan.config, client)
+        why = disclosure.plan(plan, client).why
+        raise web.HTTPNotFound(text=f"this machine has no configuration: {why}")
+    config = await disclosure.configuration(plan.config, client)
     milliseconds = (time.perf_counter() - started) * 1000
-    size = len(config.encode())
-    booter.record(sighting, Stage.CONFIG, f"{plan.name}/config.yaml", size=size, milliseconds=milliseconds)
+    name, size = f"{plan.name}/config.yaml", len(config.encode())
+    booter.journal.fetched(
+        machine, Stage.CONFIG, name, size=size, milliseconds=milliseconds, firmware=Firmware.TALOS
+    )
     return config

@@ -1,0 +1,12 @@
+"""The fleet that is applied now: one value, read by everybody who decides."""
+
+from dataclasses import dataclass, field
+
+from iluvatar_pxe.fleet.models import Fleet
+
+
+@dataclass(slots=True)
+class Applied:
+    """``fleet`` is replaced as a whole, by the rollout alone."""
+
+    fleet: Fleet = field(default_factory=Fleet)

@@ -1,0 +1,91 @@
+"""What an asker may have: a machine's script with its ticket, its configuration, a Raspberry Pi's files."""
+
+from ipaddress import IPv4Address
+from typing import Protocol
+
+from iluvatar_pxe.boot.decide import Decision
+from iluvatar_pxe.boot.plan import Plan, RunScript
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.provisioning.tickets import Claim, Tickets
+from iluvatar_pxe.replies.ipxe import Shown, machine_script
+from iluvatar_pxe.replies.links import Links
+
+
+class Disclosure(Protocol):
+    """How much of a plan, a machine and a configuration whoever asks from an address gets to see."""
+
+    purpose: str
+    """The purpose of its tickets for machine configurations."""
+
+    def plan(self, plan: Plan, client: IPv4Address) -> Plan:
+        """Return a plan as the client may have it, but for its configuration."""
+        ...
+
+    def sighting(self, sighting: Sighting, client: IPv4Address) -> Sighting:
+        """Return what the client may be told of the machine that it is taken for."""
+        ...
+
+    def arguments(self, line: str, client: IPv4Address) -> str:
+        """Return a kernel command line as the client may have it."""
+        ...
+
+    async def configuration(self, text: str, client: IPv4Address) -> str:
+        """Return a machine configuration as the client may have it."""
+        ...
+
+
+class FullDisclosure:
+    """For real machines, which get what is theirs."""
+
+    purpose = "talos-config"
+
+    def plan(self, plan: Plan, client: IPv4Address) -> Plan:
+        """Return the plan."""
+        del client
+        return plan
+
+    def sighting(self, sighting: Sighting, client: IPv4Address) -> Sighting:
+        """Return the sighting."""
+        del client
+        return sighting
+
+    def arguments(self, line: str, client: IPv4Address) -> str:
+        """Return the command line."""
+        del client
+        return line
+
+    async def configuration(self, text: str, client: IPv4Address) -> str:
+        """Return the configuration."""
+        del client
+        return text
+
+
+class Handout:
+    """Makes scripts and redeems their tickets."""
+
+    def __init__(self, tickets: Tickets, disclosure: Disclosure) -> None:
+        self._tickets = tickets
+        self.disclosure = disclosure
+
+    def script(self, decision: Decision, links: Links, client: IPv4Address, *, doubt: str) -> str:
+        """Return the script that a decision is for a client; empty where its plan is no script.
+
+        In doubt whether the client is the machine, the script carries no ticket.
+        """
+        plan, machine = decision.plan, decision.case.machine
+        shown = self.disclosure.plan(plan, client)
+        if not isinstance(shown, Shown):
+            return ""
+        ticket = ""
+        if isinstance(plan, RunScript) and plan.config is not None and machine and not doubt:
+            ticket = self._tickets.mint(Claim(machine.id, machine.generation), self.disclosure.purpose)
+        return machine_script(shown, self.disclosure.sighting(decision.case.sighting, client), links, ticket)
+
+    def holder(self, ticket: str, snapshot: Snapshot) -> Machine | None:
+        """Return the machine that a ticket is made out to; None where it is not valid, or not any more."""
+        claim = self._tickets.check(ticket, self.disclosure.purpose)
+        machine = snapshot.machine_with_id(claim.machine_id) if claim else None
+        outdated = not claim or not machine or machine.generation != claim.generation
+        return None if machine is None or outdated or machine.phase is Phase.JOINED else machine

@@ -1,0 +1,140 @@
+"""The record of boots: every stage of every boot, in the inventory and as one log line."""
+
+import time
+from ipaddress import IPv4Address
+from uuid import UUID
+
+import structlog
+
+from iluvatar_pxe.boot.decide import Decision
+from iluvatar_pxe.boot.plan import RunScript, ServePiFiles
+from iluvatar_pxe.bounded import Recent
+from iluvatar_pxe.fleet.lookup import name_of, title_of
+from iluvatar_pxe.inventory.protocol import InventoryProtocol
+from iluvatar_pxe.machines.boots import QUESTIONS, Happening, Stage, begins_boot
+from iluvatar_pxe.machines.model import Machine, sighting_of
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.ratelimit import RateLimiter, complain
+
+MOST_TRANSIENTS = 20
+"""Machines that have only asked for a boot by DHCP and are logged within a second: anybody can invent such."""
+MOST_MACHINES = 8192
+"""Machines remembered; the one that repeated itself least lately goes first. What is forgotten is said twice."""
+MOST_OF_ONE = 64
+"""Different things remembered of one machine's boot; the rest counts as said."""
+
+_log = structlog.get_logger()
+
+
+class Journal:
+    """Records and logs, but not what firmware only repeats: a machine that is held asks every half minute, for weeks."""
+
+    def __init__(self, inventory: InventoryProtocol, applied: Applied, *, simulated: bool = False) -> None:
+        """``simulated``: log lines say that these machines are."""
+        self._inventory = inventory
+        self._applied = applied
+        self._marks = {"simulated": True} if simulated else {}
+        self._said: Recent[UUID, tuple[int, set[object]]] = Recent(MOST_MACHINES)
+        self._transients = RateLimiter(1.0, burst=MOST_TRANSIENTS)
+
+    def served(
+        self,
+        decision: Decision,
+        stage: Stage,
+        detail: str,
+        *,
+        size: int = 0,
+        milliseconds: float = 0.0,
+        vouched: bool = False,
+    ) -> Machine:
+        """Record that a boot reached a stage because of this decision; return the machine as now known."""
+        plan = decision.plan
+        is_script = stage in {Stage.SCRIPT, Stage.CONFIRM}
+        chain = plan.chain if is_script and isinstance(plan, RunScript | ServePiFiles) else ""
+        return self._reached(
+            (decision.case.sighting, decision.case.machine),
+            stage,
+            detail,
+            (plan.why, chain, size, milliseconds),
+            vouched=vouched,
+        )
+
+    def fetched(
+        self,
+        machine: Machine,
+        stage: Stage,
+        detail: str,
+        *,
+        size: int = 0,
+        milliseconds: float = 0.0,
+        firmware: Firmware | None = None,
+    ) -> Machine:
+        """Record that a known machine, as its ``firmware``, fetched a file; return the machine as now known."""
+        sighting = sighting_of(machine, firmware)
+        return self._reached((sighting, machine), stage, detail, ("", "", size, milliseconds))
+
+    def distrusted(self, machine: Machine, address: IPv4Address, asked: str, doubt: str) -> None:
+        """Record that something asked in this machine's name that was not it; once for each in a boot."""
+        title = title_of(machine, self._applied.fleet)
+        complain("untrusted", machine=title, asked=asked, client=str(address), why=doubt)
+        detail = f"{asked} from {address}"
+        if self.is_first(machine, (Happening.UNTRUSTED, detail)):
+            self._inventory.note(machine.id, Happening.UNTRUSTED, detail, doubt)
+
+    def is_first(self, machine: Machine, thing: object) -> bool:
+        """Say whether ``thing`` is said for the first time in a machine's boot under way, and remember it."""
+        boot, said = self._said.get(machine.id) or (machine.generation, set())
+        if boot != machine.generation:
+            said = set()
+        if thing in said or len(said) >= MOST_OF_ONE:
+            return False
+        said.add(thing)
+        self._said.put(machine.id, (machine.generation, said))
+        return True
+
+    def _reached(
+        self,
+        asked: tuple[Sighting, Machine | None],
+        stage: Stage,
+        detail: str,
+        told: tuple[str, str, int, float],
+        *,
+        vouched: bool = False,
+    ) -> Machine:
+        (sighting, known), (why, chain, size, milliseconds) = asked, told
+        if known and self._was_said(known, stage, detail):
+            return self._inventory.touch(sighting, stage, vouched=vouched)
+        machine = self._inventory.observe(
+            sighting,
+            stage,
+            vouched=vouched,
+            detail=detail,
+            cause=why,
+            size=size,
+            milliseconds=milliseconds,
+            chain=chain,
+            most_attempts=self._applied.fleet.settings.max_attempts,
+        )
+        if stage in QUESTIONS:
+            self.is_first(machine, (stage, detail))
+        facts = {"served": detail, "bytes": size, "ms": round(milliseconds, 1)} | (
+            {"why": why} if why else {}
+        )
+        self._log(machine, sighting, stage, facts)
+        return machine
+
+    def _was_said(self, machine: Machine, stage: Stage, detail: str) -> bool:
+        boot, said = self._said.get(machine.id) or (0, set())
+        repeats = boot == machine.generation and (stage, detail) in said
+        return repeats and not begins_boot(machine.reached, stage)
+
+    def _log(self, machine: Machine, sighting: Sighting, stage: Stage, facts: dict[str, object]) -> None:
+        facts |= self._marks
+        if machine.transient:
+            if not self._transients.allow(time.monotonic()):
+                return
+            if unreported := self._transients.suppressed:
+                facts |= {"suppressed": unreported}
+        name, boot = name_of(machine, self._applied.fleet), machine.generation
+        _log.info("boot", stage=stage.label, machine=name, mac=sighting.mac, boot=boot, **facts)

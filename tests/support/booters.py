@@ -1,0 +1,40 @@
+"""Booters for tests: the real policies, with a neighbour table of the test's."""
+
+from collections.abc import Callable
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
+from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
+from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.simulated import Booters, in_sandbox
+from iluvatar_pxe.provisioning.tickets import Tickets
+from iluvatar_pxe.provisioning.trust import NeighbourTrust
+
+
+def booters_of(
+    fleet: Fleet,
+    inventory: Inventory,
+    catalogue: Catalogue,
+    mac_of: Callable[[IPv4Address], str | None],
+    *,
+    assigner: Assigner | None = None,
+    now: Callable[[], float] = lambda: 0.0,
+    is_own: Callable[[IPv4Address], bool] = lambda _: True,
+) -> Booters:
+    """Return a booter of real machines, and one of simulated machines in a sandbox; ``now`` is the tickets' clock."""
+    applied, tickets = Applied(fleet), Tickets(b"k" * 32, now)
+    real = Booter(
+        applied=applied,
+        inventory=inventory,
+        catalogue=catalogue,
+        assigner=assigner or DatabaseAssigner(inventory),
+        trust=NeighbourTrust(inventory, mac_of),
+        handout=Handout(tickets, FullDisclosure()),
+        journal=Journal(inventory, applied),
+    )
+    return Booters(real, in_sandbox(real, inventory, tickets, is_own))
