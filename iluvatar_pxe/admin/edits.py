@@ -12,8 +12,8 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.states import ROLES, Attempts, Directive, Intent, LayerName, Phase, Role
 
-_LEADERS = {LayerName.ARDA: ("controlPlanes", "control plane"), LayerName.AINUR: ("servers", "server")}
-"""By layer, the key of its file that says how many machines lead, and what one is called."""
+_LEADERS_KEY = {LayerName.ARDA: "controlPlanes", LayerName.AINUR: "servers"}
+"""By layer, the key of its file that says how many machines lead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +65,9 @@ def _check_leaders(machine: Machine, layer: LayerName, snapshot: Snapshot, fleet
     others = taken_by(one for one in snapshot.by_id.values() if one.id != machine.id)
     names = leader_names(layer, fleet, others)
     if len(names) >= fleet.layers[layer].leaders:
-        key, what = _LEADERS[layer]
-        have = f"{len(names)} {what}{'' if len(names) == 1 else 's'}"
-        says = f"and layers/{layer}.yaml says {key}: {fleet.layers[layer].leaders}"
+        leading, _ = ROLES[layer]
+        have = f"{len(names)} {leading.words}{'' if len(names) == 1 else 's'}"
+        says = f"and layers/{layer}.yaml says {_LEADERS_KEY[layer]}: {fleet.layers[layer].leaders}"
         raise OperationError(
             f"{layer} has {have} already, {says}; raise that, or set another machine's role first"
         )

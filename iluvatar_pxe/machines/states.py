@@ -63,6 +63,11 @@ class Role(StrEnum):
         """Say whether the cluster's state lives on machines of this role."""
         return self in {Role.CONTROLPLANE, Role.SERVER}
 
+    @property
+    def words(self) -> str:
+        """What people call it."""
+        return "control plane" if self is Role.CONTROLPLANE else self.value
+
 
 ROLES: Mapping[LayerName, tuple[Role, Role]] = MappingProxyType(
     {LayerName.ARDA: (Role.CONTROLPLANE, Role.WORKER), LayerName.AINUR: (Role.SERVER, Role.AGENT)}

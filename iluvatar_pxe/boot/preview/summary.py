@@ -17,7 +17,6 @@ from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Intent, Role
 
 _WAITS: Mapping[type[Plan], str] = MappingProxyType({Hold: "is held", Ignore: "gets no answer"})
-_ROLES: Mapping[Role | None, str] = MappingProxyType({None: "auto", Role.CONTROLPLANE: "control plane"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +98,7 @@ def changes(old: Summary | None, new: Summary | None, *, but_for: type[Plan] | t
 
 def role_words(role: Role | None) -> str:
     """Return what a role is called; None is one that is to be chosen."""
-    return _ROLES.get(role) or str(role)
+    return role.words if role else "auto"
 
 
 def keys_of(listed: ListedMachine) -> dict[str, str]:

@@ -52,6 +52,11 @@ def plan_words(plan: Plan) -> str:
     return _WORDS[type(plan)]
 
 
+def place_words(page: Data) -> str:
+    """Return the role and the layer of a machine that has a place, from its data."""
+    return f"{page['role'] or 'role not chosen yet'} of {page['layer']}"
+
+
 def boots_data(boots: Sequence[BootRecord]) -> Data:
     """Return what happened in each boot, stage by stage."""
     return {
@@ -115,7 +120,7 @@ def _identity(page: Data) -> dict[str, str]:
 
 
 def _place(page: Data, now: datetime) -> dict[str, str]:
-    place = f"{page['role'] or 'role not chosen yet'} of {page['layer']}" if page["layer"] else "none yet"
+    place = place_words(page) if page["layer"] else "none yet"
     assigned = f", on {_moment(page['assigned_at'])}" if page["assigned_at"] else ""
     asked = ": ".join(filter(None, (page["intent_by"], page["intent_why"])))
     return {

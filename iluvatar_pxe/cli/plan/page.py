@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from iluvatar_pxe.cli.machines.page import place_words
 from iluvatar_pxe.cli.plan.data import Data
 
 _WIDTH = 80
@@ -29,7 +30,7 @@ def page_lines(page: Data) -> Iterator[str]:
 
 
 def _identity(machine: Data) -> dict[str, str]:
-    place = f"{machine['role'] or 'role not chosen yet'} of {machine['layer']}, by {machine['given_by']}"
+    place = f"{place_words(machine)}, by {machine['given_by']}"
     return {
         "MACs": ", ".join(machine["macs"]),
         "place": place if machine["layer"] else "none yet: no file lists it, and it was given none",
