@@ -11,6 +11,8 @@ from iluvatar_pxe.machines.states import LayerName
 
 FLEET_FILE = "fleet.yaml"
 RECIPIENTS_FILE = "recipients.yaml"
+APPLICATIONS = "apps/"
+"""Argo CD's, and of any size."""
 _MACHINES = "machines/"
 _FOLDERS = ("layers/", _MACHINES, "clusters/")
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
@@ -25,6 +27,11 @@ def layer_file(layer: LayerName) -> str:
 def is_declaration(path: str) -> bool:
     """Say whether a file of the fleet declares something itself; others are only named by those that do."""
     return path in {FLEET_FILE, RECIPIENTS_FILE} or path.startswith(_FOLDERS)
+
+
+def is_read(path: str) -> bool:
+    """Say whether a file is read as part of a fleet: hidden ones are for editors and Git, applications for Argo CD."""
+    return not path.startswith((".", APPLICATIONS)) and "/." not in path
 
 
 class Source:

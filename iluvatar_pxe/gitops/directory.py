@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.fleet.source import is_declaration
+from iluvatar_pxe.fleet.source import is_declaration, is_read
 from iluvatar_pxe.fleet.yaml.document import printable
 from iluvatar_pxe.gitops.listener import Listener
 from iluvatar_pxe.gitops.repository.revision import parse_texts
@@ -46,7 +46,7 @@ def _no_directory(path: Path) -> str:
 
 
 def read_texts(directory: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the text of every file but hidden ones, and by path why one that declares something cannot be read.
+    """Return the text of every file of a fleet, and by path why one that declares something cannot be read.
 
     What is no text, or large, may lie in a Git checkout beside the fleet's own files, and is passed over.
     """
@@ -58,11 +58,11 @@ def read_texts(directory: Path) -> tuple[dict[str, str], dict[str, str]]:
         faults[folder] = f"cannot be read: {error.strerror}; correct its rights"
 
     for folder, subfolders, names in os.walk(directory, onerror=unreadable):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
-            name = path.relative_to(directory).as_posix()
+        inside = Path(folder).relative_to(directory)
+        subfolders[:] = sorted(name for name in subfolders if is_read(f"{(inside / name).as_posix()}/"))
+        for name in filter(is_read, ((inside / name).as_posix() for name in sorted(names))):
             try:
-                texts[name] = _text(path)
+                texts[name] = _text(directory / name)
             except (OSError, ValueError) as error:
                 if isinstance(error, OSError) or is_declaration(name):
                     reason = error.strerror if isinstance(error, OSError) else error

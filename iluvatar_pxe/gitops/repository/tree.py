@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from iluvatar_pxe.errors import RepositoryError
-from iluvatar_pxe.fleet.source import is_declaration
+from iluvatar_pxe.fleet.source import APPLICATIONS, is_declaration, is_read
 from iluvatar_pxe.gitops.repository.git import Git
 
 MAX_FILE = 1 << 20
 """Octets of the largest file that is read as part of a fleet."""
 MAX_TEXTS = 64 << 20
 """Octets of all of them together."""
-_APPLICATIONS = "apps/"
-"""Argo CD's, and of any size."""
 _REGULAR = frozenset({"100644", "100755"})
 _WHAT: Mapping[str, str] = {"120000": "a symbolic link", "160000": "a submodule"}
 
@@ -40,12 +38,12 @@ class Tree:
 async def read_tree(git: Git, commit: str, known: Tree | None = None) -> Tree:
     """Read a commit's files; what ``known`` has already is not read again. Raises RepositoryError."""
     listing = await git.run("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
-    entries = {path: entry for path, entry in _entries(listing) if _is_read(path)}
+    entries = {path: entry for path, entry in _entries(listing) if is_read(path)}
     faults = {path: why for path, entry in entries.items() if (why := _unreadable(entry))}
     wanted = {path: entry for path, entry in entries.items() if path not in faults}
     if sum(entry.size for entry in wanted.values()) > MAX_TEXTS:
         raise RepositoryError(
-            f"{commit[:12]}: its files have more than {MAX_TEXTS >> 20} MiB together; move what is no fleet to {_APPLICATIONS}"
+            f"{commit[:12]}: its files have more than {MAX_TEXTS >> 20} MiB together; move what is no fleet to {APPLICATIONS}"
         )
     octets = await _contents(git, wanted, known)
     texts = {}
@@ -67,11 +65,6 @@ def _entries(listing: bytes) -> Iterable[tuple[str, Entry]]:
                 path.decode("utf-8", "surrogateescape"),
                 Entry(mode, object_id, 0 if size == "-" else int(size)),
             )
-
-
-def _is_read(path: str) -> bool:
-    """Hidden files and folders are for editors and Git."""
-    return not path.startswith((".", _APPLICATIONS)) and "/." not in path
 
 
 def _unreadable(entry: Entry) -> str:
