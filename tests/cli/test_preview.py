@@ -118,3 +118,23 @@ def test_a_name_is_the_one_that_the_daemon_gives(tmp_path: Path) -> None:
 
     planned, given = asyncio.run(names())
     assert planned == given == "arda-02"
+
+
+def test_the_enrolment_window_is_one(tmp_path: Path) -> None:
+    """Also where none was recorded yet: the first start opens it."""
+    host = Host(tmp_path / "host")
+    declare(host.fleet, RULES)
+    declare(tmp_path / "other", "rules: [{intent: ignore}]\n")
+    host.have(*READY)
+    new = machine_of("52:54:00:77:00:09", arch=CpuArch.X86_64)
+    host.know(new)
+    for is_open in (True, False):
+        plan = json.loads(host.run("plan", new.macs[0], "--json").output)
+        shown = host.run("machines", "show", new.macs[0], "--json").json["plan"]
+        (change,) = host.run("fleet", "diff", str(tmp_path / "other"), "--json").json["changes"]
+        assert ("the window is open" in plan["assumed"]["enrolment"]) is is_open
+        assert plan["boots"] is is_open
+        assert shown["what"] == ANSWERS[TALOS if is_open else "is held"]
+        assert change["change"].startswith(TALOS if is_open else "is held: ")
+        assert host.run("enrol", "status", "--json").json["open"] is is_open
+        assert host.run("enrol", "close").status == 0
