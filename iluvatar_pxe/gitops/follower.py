@@ -1,12 +1,11 @@
 """Which commit of the fleet is in force, and new ones: the push to the repository's origin decides."""
 
 import asyncio
-import random
-from collections.abc import Callable
 
 import structlog
 
 from iluvatar_pxe.errors import FleetError, InvalidDraftError, LostRaceError, RepositoryError
+from iluvatar_pxe.gitops.compare_and_swap import Draw, compare_and_swap
 from iluvatar_pxe.gitops.listener import Listener
 from iluvatar_pxe.gitops.origin import Origin
 from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Changes
@@ -14,14 +13,8 @@ from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
 from iluvatar_pxe.problem import Problem
 
-MOST_TRIES = 8
-"""Races that are lost before it is given up: everybody who wins one has come further."""
-
 FIRST_SECONDS = 15.0
 """How long the very first start waits for a fleet; then machines are served without one."""
-
-Draw = Callable[[Revision], Changes | None]
-"""Returns what is to be committed on top of a revision, or None where it has all that is wanted."""
 
 _log = structlog.get_logger()
 
@@ -95,33 +88,18 @@ class Follower:
         again, and raises what it likes.
         """
         async with self._changing:
-            for _ in range(MOST_TRIES):
-                base = await self._base()
-                changes = draw(base)
-                if changes is None:
-                    return base
-                try:
-                    return await self._push(base, changes)
-                except LostRaceError:
-                    await asyncio.sleep(random.uniform(0, 0.2))  # noqa: S311 - no secret
-                    await self._follow_or_fail()
-        raise LostRaceError(
-            f"{self._origin.repository.path}: others committed first {MOST_TRIES} times; try it again"
-        )
+            return await compare_and_swap(self._origin.repository.path, self._base, draw, self._push)
 
-    async def _base(self) -> Revision:
+    async def _base(self, lost: int) -> Revision:
         """Return what is in force, where that is the newest as far as it is known."""
-        if self.problem or self.in_force is None:
-            await self._follow_or_fail()
+        if lost or self.problem or self.in_force is None:
+            try:
+                await self._follow()
+            except FleetError as error:
+                raise RepositoryError(self._refusal(error)) from error
         if self.in_force is None:
             raise RepositoryError(f"{self._origin.repository.path}: nothing of it could be read yet")
         return self.in_force
-
-    async def _follow_or_fail(self) -> None:
-        try:
-            await self._follow()
-        except FleetError as error:
-            raise RepositoryError(self._refusal(error)) from error
 
     async def _push(self, base: Revision, changes: Changes) -> Revision:
         repository = self._origin.repository

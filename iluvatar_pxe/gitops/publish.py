@@ -1,11 +1,8 @@
 """A commit by a command, beside a daemon that may commit, too."""
 
-import asyncio
-import random
-
-from iluvatar_pxe.errors import LostRaceError
-from iluvatar_pxe.gitops.follower import MOST_TRIES, Draw
+from iluvatar_pxe.gitops.compare_and_swap import Draw, compare_and_swap
 from iluvatar_pxe.gitops.origin import Origin
+from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 
 
@@ -14,16 +11,13 @@ async def publish(origin: Origin, draw: Draw) -> Revision:
 
     ``draw`` is called again for each race that is lost. Raises RepositoryError, FleetError, and what ``draw`` raises.
     """
-    for _ in range(MOST_TRIES):
-        newest = await origin.newest()
-        revision = await read_revision(origin.repository, newest)
-        changes = draw(revision)
-        if changes is None:
-            return revision
-        try:
-            await origin.push(newest, await origin.repository.draft(newest, changes))
-        except LostRaceError:
-            await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311 - no secret
-        else:
-            return revision
-    raise LostRaceError(f"{origin.repository.path}: others committed first {MOST_TRIES} times; try it again")
+    repository = origin.repository
+
+    async def read(_lost: int) -> Revision:
+        return await read_revision(repository, await origin.newest())
+
+    async def push(base: Revision, changes: Changes) -> Revision:
+        await origin.push(base.commit.id, await repository.draft(base.commit.id, changes))
+        return base
+
+    return await compare_and_swap(repository.path, read, draw, push)

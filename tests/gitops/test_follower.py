@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from support.repositories import Listener, Person, bare, git
 from support.waiting import until
 
 from iluvatar_pxe.errors import FleetError, LostRaceError, RefusedPushError, RepositoryError
-from iluvatar_pxe.gitops.follower import Draw, Follower
+from iluvatar_pxe.gitops.compare_and_swap import Draw
+from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
+from iluvatar_pxe.gitops.publish import publish
 from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Changes, Repository
 from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.gitops.repository.revision import Revision
@@ -49,6 +52,13 @@ class PlaceRequest:
         repository = Repository(self.central.git, "main") if copy.exists() else bare(copy)
         remote = Remote(f"file://{self.central.path}", self.directory / "known_hosts")
         return FollowedOrigin(repository, remote, poll=0.05, read_only=read_only)
+
+    async def committing(self, by: str) -> Callable[[Draw], Awaitable[Revision]]:
+        """Return what commits for the daemon, or for a command beside it."""
+        if by == "a command":
+            return partial(publish, self.origin("command"))
+        await self.follower.start()
+        return self.follower.commit
 
     def lists(self, name: str) -> bool:
         return name in self.names
@@ -145,8 +155,9 @@ async def test_a_commit_is_at_the_home_before_it_is_in_force(place: PlaceRequest
     assert git(place.central.path, "fsck", "--strict", "--no-dangling") == ""
 
 
-async def test_a_lost_race_is_decided_again_on_what_has_won(place: PlaceRequest) -> None:
-    await place.follower.start()
+@pytest.mark.parametrize("by", ["the daemon", "a command"])
+async def test_a_lost_race_is_decided_again_on_what_has_won(place: PlaceRequest, by: str) -> None:
+    commit = await place.committing(by)
     drawn: list[str] = []
 
     def draw(revision: Revision) -> Changes | None:
@@ -155,14 +166,15 @@ async def test_a_lost_race_is_decided_again_on_what_has_won(place: PlaceRequest)
             place.person.push()
         return joins(1, drawn)(revision)
 
-    revision = await place.follower.commit(draw)
+    revision = await commit(draw)
     assert len(drawn) == 2
     assert revision.fleet.names == {"m1"}
     assert revision.commit.author == "Ada", "what the person pushed is left as it is"
 
 
-async def test_whoever_loses_every_race_is_told(place: PlaceRequest) -> None:
-    await place.follower.start()
+@pytest.mark.parametrize("by", ["the daemon", "a command"])
+async def test_whoever_loses_every_race_is_told(place: PlaceRequest, by: str) -> None:
+    commit = await place.committing(by)
     numbers = iter(range(1, 100))
 
     def draw(revision: Revision) -> Changes | None:
@@ -171,7 +183,15 @@ async def test_whoever_loses_every_race_is_told(place: PlaceRequest) -> None:
         return joins(200)(revision)
 
     with pytest.raises(LostRaceError, match="others committed first 8 times"):
-        await place.follower.commit(draw)
+        await commit(draw)
+    assert next(numbers) == 9
+
+
+async def test_a_command_gets_the_revision_that_it_committed_on(place: PlaceRequest) -> None:
+    base = await place.central.tip()
+    revision = await publish(place.origin("command"), joins(1))
+    assert (revision.commit.id, revision.fleet.names) == (base, frozenset())
+    assert "machines/m1.yaml" in git(place.central.path, "ls-tree", "-r", "--name-only", "main").split()
 
 
 async def test_what_would_not_be_valid_is_not_committed(place: PlaceRequest) -> None:

@@ -1,0 +1,40 @@
+"""The loop of whoever commits: on the newest revision, and again on the one of whoever was quicker."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from iluvatar_pxe.errors import LostRaceError
+from iluvatar_pxe.gitops.repository.bare import Changes
+from iluvatar_pxe.gitops.repository.revision import Revision
+
+MOST_TRIES = 8
+"""Races that are lost before it is given up: everybody who wins one has come further."""
+_LONGEST_PAUSE = 0.2
+"""Seconds between two tries, at most."""
+
+Draw = Callable[[Revision], Changes | None]
+"""Returns what is to be committed on top of a revision, or None where it has all that is wanted."""
+Read = Callable[[int], Awaitable[Revision]]
+"""Returns the newest revision; gets the number of races that were lost so far."""
+Push = Callable[[Revision, Changes], Awaitable[Revision]]
+"""Commits changes on top of a revision, and returns the revision to report; raises LostRaceError."""
+
+
+async def compare_and_swap(repository: Path, read: Read, draw: Draw, push: Push) -> Revision:
+    """Commit what ``draw`` makes of the newest revision; return what ``push`` does, or the newest if nothing is to be done.
+
+    All three may be called again and again, and raise what they like. Raises LostRaceError, which names ``repository``,
+    when others were quicker each time.
+    """
+    for lost in range(MOST_TRIES):
+        base = await read(lost)
+        changes = draw(base)
+        if changes is None:
+            return base
+        try:
+            return await push(base, changes)
+        except LostRaceError:
+            await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - no secret
+    raise LostRaceError(f"{repository}: others committed first {MOST_TRIES} times; try it again")
