@@ -8,12 +8,13 @@ import socket
 import stat
 import struct
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote, unquote
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from aiohttp.web_protocol import RequestHandler
 
 from iluvatar_pxe.admin.operations import Operations
 from iluvatar_pxe.errors import ServerError
@@ -24,6 +25,8 @@ from iluvatar_pxe.servers.http.faults import quiet_logger
 from iluvatar_pxe.servers.http.routes.api import BY, LARGEST_BODY, OPERATIONS, json_faults, routes
 
 MOST_CONNECTIONS = 32
+_BACKLOG = 128
+"""Connections that the kernel accepts ahead, as aiohttp has it."""
 IDLE_SECONDS = 30.0
 """How long a connection may say nothing."""
 CLAIM = "X-Sudo-User"
@@ -42,10 +45,11 @@ class ControlServer:
     def __init__(self, path: Path, state_directory: Path, operations: Operations) -> None:
         self._path = path
         self._ours: tuple[int, int] | None = None
+        self._listener: asyncio.Server | None = None
         app = web.Application(middlewares=[json_faults, _admit], client_max_size=LARGEST_BODY)
         app[OPERATIONS], app[_DIRECTORY] = operations, directory_mark(state_directory)
         app.add_routes(routes())
-        self._runner = _Runner(
+        self._runner = web.AppRunner(
             app,
             access_log=None,
             logger=quiet_logger(),
@@ -64,30 +68,35 @@ class ControlServer:
             sock = await asyncio.to_thread(_bound, self._path)
             self._ours = _inode(self._path)
         await self._runner.setup()
-        await web.SockSite(self._runner, sock).start()
+        meet = partial(_Entrance, cast("web.Server", self._runner.server))
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(meet, sock=sock, backlog=_BACKLOG)
 
     async def close(self) -> None:
         """Accept nothing new, let running requests end, and remove the socket."""
         if self._ours and _inode(self._path) == self._ours:
             self._path.unlink(missing_ok=True)
         self._ours = None
+        if self._listener:
+            self._listener.close()
         await self._runner.cleanup()
 
 
-class _Runner(web.AppRunner):
-    async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        return _Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
+class _Entrance(asyncio.Protocol):
+    """Hands a connection to the server, unless that has ``MOST_CONNECTIONS``."""
 
+    def __init__(self, server: web.Server) -> None:
+        self._server = server
 
-class _Server(web.Server):
-    """Keeps no more than ``MOST_CONNECTIONS``."""
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        stream = cast("asyncio.Transport", transport)
+        if len(self._server.connections) >= MOST_CONNECTIONS:
             complain("control.crowded", connections=MOST_CONNECTIONS)
-            transport.abort()
+            stream.abort()
+            return
+        connection = self._server()
+        stream.set_protocol(connection)
+        connection.connection_made(stream)
 
 
 @web.middleware

@@ -6,9 +6,9 @@ import struct
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from aiohttp.web_protocol import RequestHandler
+from aiohttp import web
 
 from iluvatar_pxe.ratelimit import complain
 
@@ -77,7 +77,7 @@ class Progress:
         return self._still
 
 
-class GuardedConnection(RequestHandler):
+class GuardedConnection(web.RequestHandler):
     """A connection that is closed at once when there are too many, and later when its client stalls."""
 
     def __init__(self, *args: Any, limit: ConnectionLimit, **kwargs: Any) -> None:
@@ -91,7 +91,7 @@ class GuardedConnection(RequestHandler):
         client = transport.get_extra_info("peername")[0]
         if not self._limit.enter(client):
             complain("http.crowded", client=client)
-            transport.abort()  # type: ignore[attr-defined]  # a stream's transport has it
+            cast("asyncio.Transport", transport).abort()
             return
         self._client = client
         super().connection_made(transport)
@@ -114,7 +114,8 @@ class GuardedConnection(RequestHandler):
             complain("http.stalled", client=self._client, seconds=self._limit.limits.stall)
             self._cut_off()
         else:
-            self._timer = self._loop.call_later(self._limit.limits.stall / CHECKS, self._check)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._limit.limits.stall / CHECKS, self._check)
 
     def _cut_off(self) -> None:
         """Let whatever sends fail; ``transport.abort`` would leave a sendfile waiting for ever."""

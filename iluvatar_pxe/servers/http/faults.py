@@ -1,24 +1,21 @@
 """One line for every request that is refused, also for what aiohttp refuses before any of our code sees it."""
 
 import logging
-from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import hdrs, web
-from aiohttp.web_protocol import RequestHandler
 
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.connections import ConnectionLimit, GuardedConnection, Limits
+from iluvatar_pxe.servers.library_internals import CustomRunner, Handler
 
 LONGEST_LINE = 300
 """Characters of a refusal; what a request says of itself may be repeated in it."""
 _KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
-
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 async def _answer(handler: Handler, request: web.BaseRequest) -> web.StreamResponse:
@@ -52,26 +49,10 @@ def _refusal(status: int, text: str, headers: dict[str, str] | None = None) -> w
     return web.Response(status=status, text=one_line(status, text), headers=headers)
 
 
-class OneLineRunner(web.AppRunner):
-    """An ``AppRunner`` whose connections answer with one line whatever they do not serve, and keep to ``limits``."""
-
-    def __init__(self, app: web.Application, limits: Limits, **kwargs: Any) -> None:
-        super().__init__(app, **kwargs)
-        self._limit = ConnectionLimit(limits)
-
-    async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        handler = partial(_answer, made.request_handler)
-        return _Server(self._limit, handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
-
-
-class _Server(web.Server):
-    def __init__(self, limit: ConnectionLimit, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._limit = limit
-
-    def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=self._loop, limit=self._limit, **self._kwargs)
+def one_line_runner(app: web.Application, limits: Limits, **kwargs: Any) -> web.AppRunner:
+    """Return a runner whose connections answer with one line whatever they do not serve, and keep to ``limits``."""
+    connect = partial(_Connection, limit=ConnectionLimit(limits))
+    return CustomRunner(app, connect, lambda handler: partial(_answer, handler), **kwargs)
 
 
 class _Connection(GuardedConnection):

@@ -1,5 +1,6 @@
 """The HTTP server: who may ask, one line for every fault, and the routes of the outside contract."""
 
+import asyncio
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,7 @@ from iluvatar_pxe.servers.http.context import (
     HEALTH,
     PLAIN_PORT,
 )
-from iluvatar_pxe.servers.http.faults import OneLineRunner, quiet_logger
+from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
 from iluvatar_pxe.servers.http.routes import assets, ca, config, enrolment, readiness, schemas, scripts
 from iluvatar_pxe.servers.http.tls import HandshakeLimit, TlsSite
 from iluvatar_pxe.settings.model import HttpSettings
@@ -58,7 +59,7 @@ class HttpServer:
         self._settings = settings
         self._applied = booters.real.applied
         self._handshakes = HandshakeLimit(lambda: certificates.shown.context)
-        self._sites: dict[tuple[str, int], web.BaseSite] = {}
+        self._sites: dict[tuple[str, int], web.BaseSite | TlsSite] = {}
         self._allowed = Allowed(settings.allow)
         self._addresses: tuple[IPv4Address, ...] = ()
         app = web.Application(middlewares=[self._gate])
@@ -69,7 +70,7 @@ class HttpServer:
         for part in parts:
             app.add_routes(part.ROUTES)
         app.add_routes(routes)
-        self._runner = OneLineRunner(
+        self._runner = one_line_runner(
             app,
             limits,
             access_log=None,
@@ -102,7 +103,12 @@ class HttpServer:
 
     async def close(self, grace: float) -> None:
         """Accept nothing new, let running responses finish within ``grace`` seconds, and end."""
-        self._runner._shutdown_timeout = grace / 2  # noqa: SLF001 - aiohttp waits for it twice
+        while self._sites:
+            await self._sites.popitem()[1].stop()
+        if server := self._runner.server:
+            await asyncio.sleep(0)  # what was accepted begins to be served
+            server.pre_shutdown()
+            await server.shutdown(grace / 2)  # it waits for so long twice
         await self._runner.cleanup()
         self._handshakes.close()
 
@@ -110,7 +116,7 @@ class HttpServer:
         return names_of(os.uname().nodename, self._domain, self._addresses)
 
     async def _listen(self, address: str, port: int) -> ServerError | None:
-        site: web.BaseSite = web.TCPSite(self._runner, address, port)
+        site: web.BaseSite | TlsSite = web.TCPSite(self._runner, address, port)
         key = "port"
         if port == self._settings.tls_port:
             site, key = TlsSite(self._runner, address, port, self._handshakes), "tls_port"

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from functools import partial
 from typing import cast
@@ -11,6 +10,7 @@ from aiohttp import web
 
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.connections import ConnectionLimit, Limits
+from iluvatar_pxe.servers.library_internals import TlsProtocol
 
 HANDSHAKES = Limits(each=32, total=256)
 """Connections that are not through with their handshake; those that are count as any other."""
@@ -18,8 +18,8 @@ HANDSHAKE_SECONDS = 10
 """For a handshake."""
 SHUTDOWN_SECONDS = 10.0
 """From the end of an answer after which the server closes, until the client has taken it and closed, too."""
-_BUFFER = 64 << 10
-"""Octets that a connection reads at once. asyncio would have 256 KiB for each; a record has 16 (RFC 8446, 5.1)."""
+_BACKLOG = 128
+"""Connections that the kernel accepts ahead, as aiohttp has it."""
 
 
 class HandshakeLimit:
@@ -38,52 +38,43 @@ class HandshakeLimit:
             transport.abort()
 
 
-class TlsSite(web.BaseSite):
+class TlsSite:
     """Listens on one address, and gives every connection TLS of its own, around a connection of the runner."""
 
     def __init__(self, runner: web.BaseRunner, address: str, port: int, handshakes: HandshakeLimit) -> None:
-        super().__init__(runner)
+        self._runner = runner
         self._address = address
         self._port = port
         self._handshakes = handshakes
-
-    @property
-    def name(self) -> str:
-        """URL without a path."""
-        return f"https://{self._address}:{self._port}"
+        self._listener: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen; raises OSError."""
-        await super().start()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._meet, self._address, self._port, backlog=self._backlog)
+        self._listener = await loop.create_server(self._meet, self._address, self._port, backlog=_BACKLOG)
+
+    async def stop(self) -> None:
+        """Listen no more; connections that are open stay."""
+        if self._listener:
+            self._listener.close()
 
     def _meet(self) -> asyncio.BaseProtocol:
         return _TlsConnection(self._handshakes, cast("web.Server", self._runner.server)())
 
 
-class _TlsConnection(SSLProtocol):
-    """What asyncio puts around a connection with TLS; here the number of handshakes is limited as well.
-
-    ``create_server(ssl=...)`` tells nobody of a connection before its handshake, so that one client could hold every
-    descriptor of the process by connections on which it says nothing.
-    """
-
-    max_size = _BUFFER
+class _TlsConnection(TlsProtocol):
+    """Limits the number of handshakes."""
 
     def __init__(self, handshakes: HandshakeLimit, inside: asyncio.Protocol) -> None:
-        loop = asyncio.get_running_loop()
         self._handshakes = handshakes
-        self._through = loop.create_future()
+        self._through = asyncio.get_running_loop().create_future()
         """Done when the handshake is: it succeeded, failed, took too long, or the client went away."""
         super().__init__(
-            loop,
             inside,
             handshakes.context(),
             self._through,
-            server_side=True,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS,
-            ssl_shutdown_timeout=SHUTDOWN_SECONDS,
+            handshake=HANDSHAKE_SECONDS,
+            shutdown=SHUTDOWN_SECONDS,
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

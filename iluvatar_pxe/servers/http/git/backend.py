@@ -12,6 +12,7 @@ from iluvatar_pxe.gitops.repository.git import last_line
 from iluvatar_pxe.gitops.repository.hosting import SUFFIX
 from iluvatar_pxe.host.owner import Owner
 from iluvatar_pxe.servers.http.git.quarantine import quarantines_of, remove
+from iluvatar_pxe.servers.library_internals import close_pipes
 
 CHUNK = 64 << 10
 """Octets that are read at once."""
@@ -161,8 +162,7 @@ class Backend:
             if not is_over:
                 self._signal(signal.SIGKILL)
         await self._ends(GIVE_UP_SECONDS)
-        # A child that a hook has left behind may hold the other ends of our pipes.
-        self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+        close_pipes(self._process)
         await asyncio.wait([self._listening])
         await asyncio.to_thread(remove, left)
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -17,6 +18,10 @@ ROUTES = web.RouteTableDef()
 class _BootFile(web.FileResponse):
     """A file that is refused in words, where aiohttp's own refusals say nothing, and that is sent once."""
 
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._file = path
+
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send the file; aiohttp prepares every response again when the handler has returned it."""
         return None if self.prepared else await super().prepare(request)
@@ -24,7 +29,7 @@ class _BootFile(web.FileResponse):
     def set_status(self, status: int, reason: str | None = None) -> None:
         if status in {403, 404}:
             raise AssetError(
-                f"{self._path}: cannot be read; make it a regular file that the service can read"
+                f"{self._file}: cannot be read; make it a regular file that the service can read"
             )
         if status == 412:
             raise web.HTTPPreconditionFailed(text="the file is another one than the request is for")

@@ -1,0 +1,100 @@
+"""All that is used of aiohttp and asyncio and is not in their documentation. Look again when one of them is updated.
+
+Each use says what goes wrong without it, and what shows that. ``CHECKED`` says with which versions that was done.
+"""
+
+import asyncio
+import ssl
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+CHECKED = {"aiohttp": ("3.14",), "Python": ("3.11", "3.12", "3.13")}
+_BUFFER = 64 << 10
+"""Bytes that a TLS connection reads at once."""
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class CustomRunner(web.AppRunner):
+    """An ``AppRunner`` with connections of another class, and something around the application.
+
+    Symptom: a request that aiohttp cannot parse never reaches the application or its middlewares. The connection itself
+    answers it, over several lines that repeat the request's bytes, and it cannot be told to close a connection that
+    stalls. aiohttp has no public way to have connections of another class.
+    Evidence: ``tests/servers/http/test_faults.py`` and ``test_http_connections.py``.
+    Uses ``AppRunner._make_server``, ``Server._loop`` and ``Server._kwargs``.
+    """
+
+    def __init__(
+        self,
+        app: web.Application,
+        connect: Callable[..., web.RequestHandler],
+        wrap: Callable[[Handler], Handler],
+        **kwargs: Any,
+    ) -> None:
+        """``connect`` gets what ``RequestHandler`` does; ``kwargs`` are those of ``AppRunner``."""
+        super().__init__(app, **kwargs)
+        self._connect = connect
+        self._wrap = wrap
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _CustomServer(made, self._connect, self._wrap(made.request_handler))
+
+
+class _CustomServer(web.Server):
+    def __init__(
+        self, made: web.Server, connect: Callable[..., web.RequestHandler], handler: Handler
+    ) -> None:
+        super().__init__(handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
+        self._connect = connect
+
+    def __call__(self) -> web.RequestHandler:
+        return self._connect(self, loop=self._loop, **self._kwargs)
+
+
+class TlsProtocol(SSLProtocol):
+    """What asyncio puts around a connection with TLS, as a server.
+
+    Symptom: ``create_server(ssl=...)`` tells nobody of a connection before its handshake is done, so one client could hold
+    every descriptor of the process by connections on which it says nothing; ``start_tls`` may deliver data before it
+    returns. Both reserve 256 KiB for each connection, where a TLS record has 16 (RFC 8446, 5.1).
+    Evidence: ``tests/servers/http/test_tls.py``.
+    Uses ``asyncio.sslproto.SSLProtocol``, its arguments and its ``max_size``.
+    """
+
+    max_size = _BUFFER
+
+    def __init__(
+        self,
+        inside: asyncio.BaseProtocol,
+        context: ssl.SSLContext,
+        through: asyncio.Future[None],
+        *,
+        handshake: int,
+        shutdown: float,
+    ) -> None:
+        """``through`` is done when the handshake is, or has failed; ``handshake`` and ``shutdown`` are timeouts in seconds."""
+        super().__init__(
+            through.get_loop(),
+            inside,
+            context,
+            through,
+            server_side=True,
+            ssl_handshake_timeout=handshake,
+            ssl_shutdown_timeout=shutdown,
+        )
+
+
+def close_pipes(process: asyncio.subprocess.Process) -> None:
+    """Close this end of all pipes of a process that has ended.
+
+    Symptom: a child that the process left behind holds the other ends, so reading from them never comes to an end.
+    ``Process`` can close its standard input only.
+    Evidence: ``test_git_hangs.py``, with a hook that leaves a child behind.
+    Uses ``Process._transport``.
+    """
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
