@@ -11,14 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from iluvatar_pxe.lab.daemon import Listed, start_daemon
+from bench.boot_times import stage_table
+from bench.lab_boot import MAC, Listed, boot, start_daemon
 from iluvatar_pxe.lab.guest.firmware import firmware_named
-from iluvatar_pxe.lab.room.lab import MAC, Lab
+from iluvatar_pxe.lab.room.lab import Lab
 from iluvatar_pxe.lab.room.namespace import DIRECTORY
 from iluvatar_pxe.lab.room.network import INTERFACE, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.system.ipxe import current_ipxe
 from iluvatar_pxe.lab.system.kernel import StandIn, stand_in
-from iluvatar_pxe.lab.watch.stages import STAGES, stage_table
+from iluvatar_pxe.lab.watch.stages import STAGES
 
 CACHE = Path(__file__).parents[1] / ".cache" / "iluvatar-pxe" / "lab"
 CONFIG = b"# a machine config\n" * 200
@@ -40,7 +41,7 @@ def main() -> None:
         for name, serve in contestants.items():
             with Lab() as lab:
                 serve(lab.network)
-                rows[name].append(lab.boot(kind).stages)
+                rows[name].append(boot(lab, kind).stages)
             print("\n".join(stage_table([(name, rows[name][-1])])[1:]), flush=True)
     _report(kind, runs, rows)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from iluvatar_pxe.lab.watch.stages import REFERENCE, stage_table
+from bench.boot_times import REFERENCE, stage_table
 
 LAST_STAGE = "config fetched"
 

@@ -73,11 +73,6 @@ class Inventory:
         """None when what is seen gets recorded, else one line: file, cause and remedy."""
         return self._recorder.health
 
-    @property
-    def dropped_events(self) -> int:
-        """How many boot events will never be recorded, because the database was away for too long."""
-        return self._pending.dropped
-
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine last seen at ``address`` since the start, or None; addresses change hands."""
         return self._memory.machine_at(address)

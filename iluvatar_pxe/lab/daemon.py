@@ -6,18 +6,15 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import iluvatar_pxe
 from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.fleet.models import TalosLayer
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
 from iluvatar_pxe.lab.room.network import INTERFACE, ROUTER_ADDRESS, SERVER_ADDRESS, Network
 from iluvatar_pxe.lab.system.ipxe import PROGRAMS
-from iluvatar_pxe.lab.system.kernel import StandIn
-from iluvatar_pxe.lab.system.stand_ins import add_programs, add_talos
+from iluvatar_pxe.lab.system.stand_ins import add_programs
 from iluvatar_pxe.settings.model import ENV_PREFIX
 
 STATE = DIRECTORY / "state"
@@ -35,26 +32,6 @@ _HOST_ASSETS = DIRECTORY / "host-assets"
 _READY_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _ANSWER = re.compile(rb'"event": "fleet\.(in-force|rejected)"')
-_TALOS = TalosLayer(
-    version="v1.13.9", schematic="376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A machine that the lab's fleet lists, to boot the stand-in."""
-
-    mac: str
-    config: bytes
-    """Its machine config, served as it is."""
-    name: str = "arda-01"
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """The files of the fleet that list it."""
-        config = f"configs/{self.name}.yaml"
-        text = f'match: {{macs: ["{self.mac}"]}}\nlayer: arda\nchain: talos\nconfig: {config}\n'
-        return {f"machines/{self.name}.yaml": text.encode(), config: self.config}
 
 
 class Server:
@@ -65,7 +42,6 @@ class Server:
 
         ``programs`` is a directory of iPXE programs; None: those that this machine has installed.
         """
-        self._network = network
         self._namespace = network.namespace
         self._station = network.add_station(_STATION, SERVER_ADDRESS)
         self._namespace.outside(SETTINGS).write_text(_settings(), encoding="utf-8")
@@ -85,12 +61,6 @@ class Server:
             (fleet / name).parent.mkdir(parents=True, exist_ok=True)
             (fleet / name).write_bytes(content)
 
-    def offer_system(self, system: StandIn) -> None:
-        """Let chain ``talos`` boot ``system``."""
-        add_talos(self._assets, _TALOS, system)
-        layer = f"talos: {{version: {_TALOS.version}, schematic: {_TALOS.schematic}}}\n"
-        self.write_fleet({"layers/arda.yaml": layer.encode()})
-
     def mount(self, fleet: Path, assets: Path, stand_ins: Path) -> None:
         """Serve a fleet and boot files of the host, read only; raises LabError.
 
@@ -104,14 +74,6 @@ class Server:
             ["mount", "-t", "overlay", "-o", f"lowerdir={stand_ins}:{_HOST_ASSETS}", "assets", str(_ASSETS)],
         ):
             self._namespace.run(command)
-
-    def unplug(self) -> None:
-        """Pull the server's network cable; raises LabError."""
-        self._network.set_link(self._station, "down")
-
-    def plug_in(self) -> None:
-        """Put the server's network cable in again; raises LabError."""
-        self._network.set_link(self._station, "up")
 
     def start(self) -> Process:
         """Start the daemon and wait until it listens; raises LabError."""
@@ -137,17 +99,6 @@ def reload(namespace: Namespace, daemon: int) -> None:
         raise LabError("the lab has ended; to have one again: iluvatar-pxe lab up") from error
     if answer[1] == b"rejected":
         raise LabError("the fleet has a fault; to see it: iluvatar-pxe fleet validate")
-
-
-def start_daemon(network: Network, system: StandIn, machine: Listed, programs: Path | None = None) -> Process:
-    """Start the daemon for a fleet of one machine that boots ``system``, and wait until it listens.
-
-    ``programs`` is a directory of iPXE programs; None: those that this machine has installed. Raises LabError.
-    """
-    server = Server(network, programs)
-    server.offer_system(system)
-    server.write_fleet(machine.files)
-    return server.start()
 
 
 def ask(namespace: Namespace, *arguments: str) -> str:

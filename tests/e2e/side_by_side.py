@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from iluvatar_pxe.lab.guest.disk import GREETING
-from iluvatar_pxe.lab.guest.machine import Machine, switch_on
+from support.lab_disk import GREETING
+from support.lab_machine import Machine, switch_on
+
 from iluvatar_pxe.lab.room.lab import BOOT_SECONDS, Lab
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_pxe.lab.daemon import STATE, Listed, start_daemon
+from bench.lab_boot import MAC, Listed, boot, start_daemon
+from iluvatar_pxe.lab.daemon import STATE
 from iluvatar_pxe.lab.guest.firmware import firmware_named
-from iluvatar_pxe.lab.room.lab import MAC, Lab
+from iluvatar_pxe.lab.room.lab import Lab
 from iluvatar_pxe.lab.system.kernel import StandIn
 
 pytestmark = pytest.mark.firmware
@@ -55,16 +56,16 @@ def test_machine_fetches_its_config(
     booted = system_arm64 if firmware_named(case.firmware).architecture == "arm64" else system
     with Lab() as lab:
         daemon = start_daemon(lab.network, booted, Listed(MAC, CONFIG), programs)
-        boot = lab.boot(case.firmware)
+        booting = boot(lab, case.firmware)
         stopped = daemon.stop()
         shutil.copytree(lab.namespace.outside(STATE), tmp_path / "state")
     recorded = recorded_stages(tmp_path / "state" / "inventory.db")
 
-    assert boot.config_sha256 == hashlib.sha256(CONFIG).hexdigest()
-    assert "talos.platform=metal" in boot.command_line.split()
+    assert booting.config_sha256 == hashlib.sha256(CONFIG).hexdigest()
+    assert "talos.platform=metal" in booting.command_line.split()
     assert stopped == 0, daemon.tail()
     assert case.stages | KERNEL_TO_CONFIG <= recorded, daemon.tail()
-    boot_rows.append((case.label, case.firmware, boot.stages))
+    boot_rows.append((case.label, case.firmware, booting.stages))
 
 
 def recorded_stages(database: Path) -> set[str]:

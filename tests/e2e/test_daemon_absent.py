@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from e2e.side_by_side import at_the_same_time, boots_disk_after, mac_of, switch_on_all
 
-from iluvatar_pxe.lab.daemon import Listed, Server
+from bench.lab_boot import Listed, offer_system
+from iluvatar_pxe.lab.daemon import Server
 from iluvatar_pxe.lab.room.lab import BOOT_SECONDS, Lab
 from iluvatar_pxe.lab.system.kernel import StandIn
 
@@ -26,7 +27,7 @@ LAST_WORDS = r"Giving up\. This machine goes on to the next entry of its boot or
 def test_killed_between_script_and_kernel_and_started_again(system: StandIn, current: Path) -> None:
     with Lab() as lab:
         server = Server(lab.network, current)
-        server.offer_system(system)
+        offer_system(lab.namespace, server, system)
         server.write_fleet(Listed(mac_of(1), CONFIG).files)
         daemon = server.start()
         (machine,) = switch_on_all(lab, ["uefi-x64-http"])
@@ -62,14 +63,14 @@ def test_held_machines_are_told_and_go_on_when_the_daemon_is_back(current: Path)
 def test_cable_pulled_in_the_middle_of_the_kernel_and_put_in_again(system: StandIn) -> None:
     with Lab() as lab:
         server = Server(lab.network)
-        server.offer_system(system)
+        offer_system(lab.namespace, server, system)
         server.write_fleet(Listed(mac_of(1), CONFIG).files)
         server.start()
         (machine,) = switch_on_all(lab, ["bios"])
         machine.shows(r"kernel-amd64\.\.\.", BOOT_SECONDS)
-        server.unplug()
+        cable_of_the_server(lab, "down")
         machine.shows(KERNEL_MISSED, BOOT_SECONDS)
-        server.plug_in()
+        cable_of_the_server(lab, "up")
         machine.console.wait_for(r"^LAB config-url=", BOOT_SECONDS)
 
 
@@ -90,13 +91,18 @@ def test_daemon_that_never_comes_back(
 ) -> None:
     with Lab() as lab:
         server = Server(lab.network, None if own_programs else current)
-        server.offer_system(system)
+        offer_system(lab.namespace, server, system)
         server.write_fleet(Listed(mac_of(1), CONFIG).files)
         daemon = server.start()
         (machine,) = switch_on_all(lab, [kind])
         machine.shows(last_seen, BOOT_SECONDS)
         daemon.stop(how=signal.SIGKILL)
         if cut_off:
-            server.unplug()
+            cable_of_the_server(lab, "down")
         machine.shows(LAST_WORDS, TRIES_SECONDS)
         boots_disk_after(machine, LAST_WORDS)
+
+
+def cable_of_the_server(lab: Lab, state: str) -> None:
+    """Put in ("up") or pull ("down") the server's network cable."""
+    lab.namespace.run(["ip", "link", "set", "server", state])

@@ -7,6 +7,7 @@ import pytest
 from e2e.side_by_side import boots_disk_after, mac_of, switch_on_all
 from support.rows import inventory_rows
 
+from bench.lab_boot import boot, offer_system
 from iluvatar_pxe.lab.daemon import Server
 from iluvatar_pxe.lab.room.lab import BOOT_SECONDS, Lab
 from iluvatar_pxe.lab.system.kernel import StandIn
@@ -26,10 +27,10 @@ COUNTING = "Press any key within 10 seconds to boot its own disk instead"
 def test_unlisted_machine_counts_down_confirms_and_boots(kind: str, system: StandIn, current: Path) -> None:
     with Lab() as lab:
         daemon = serve(lab, system, current).start()
-        boot = lab.boot(kind)
-        assert COUNTING in boot.console
-        assert "ERASE ITS DISK" in boot.console
-        assert "config.yaml" in boot.config_url
+        joining = boot(lab, kind)
+        assert COUNTING in joining.console
+        assert "ERASE ITS DISK" in joining.console
+        assert "config.yaml" in joining.config_url
         assert daemon.stop() == 0, daemon.tail()
         assert assigned(lab) == [
             ("arda-01", "arda", "controlplane", "installing", 'rule 1 "PCs" of fleet.yaml')
@@ -72,7 +73,7 @@ def test_machine_that_a_new_daemon_has_not_seen_shows_itself_and_boots(
 
 def serve(lab: Lab, system: StandIn, current: Path) -> Server:
     server = Server(lab.network, current)
-    server.offer_system(system)
+    offer_system(lab.namespace, server, system)
     layer = lab.namespace.outside(server.fleet) / "layers" / "arda.yaml"
     server.write_fleet(CONFIGS | {"layers/arda.yaml": layer.read_bytes() + ROLES})
     return server

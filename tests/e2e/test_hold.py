@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from e2e.side_by_side import at_the_same_time, boots_disk_after, mac_of, switch_on_all
+from support.lab_machine import COLUMNS, Machine
 
 from iluvatar_pxe.lab.daemon import Server, reload
-from iluvatar_pxe.lab.guest.machine import COLUMNS, Machine
 from iluvatar_pxe.lab.room.lab import BOOT_SECONDS, Lab
 
 pytestmark = pytest.mark.firmware

@@ -18,18 +18,19 @@ from support.processes import (
 
 from iluvatar_pxe.lab.guest.firmware import firmware_named
 from iluvatar_pxe.lab.guest.guest import start_guest
-from iluvatar_pxe.lab.room.lab import MAC, Lab
+from iluvatar_pxe.lab.room.lab import Lab
 
 pytestmark = pytest.mark.firmware
 
 BOOTING = "SeaBIOS"
+MAC = "52:54:00:77:00:01"
 DRIVER = f"""
 import time
 from iluvatar_pxe.lab.guest.firmware import firmware_named
 from iluvatar_pxe.lab.guest.guest import start_guest
-from iluvatar_pxe.lab.room.lab import MAC, Lab
+from iluvatar_pxe.lab.room.lab import Lab
 with Lab() as lab:
-    start_guest(lab.network, firmware_named("bios"), MAC).wait_for("{BOOTING}", 60)
+    start_guest(lab.network, firmware_named("bios"), "{MAC}").wait_for("{BOOTING}", 60)
     print("booting", flush=True)
     time.sleep(600)
 """

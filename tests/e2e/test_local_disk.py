@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from e2e.side_by_side import at_the_same_time, mac_of, switch_on_all
+from support.lab_disk import GREETING
+from support.lab_machine import Machine
 
 from iluvatar_pxe.lab.daemon import Server
-from iluvatar_pxe.lab.guest.disk import GREETING
-from iluvatar_pxe.lab.guest.machine import Machine
 from iluvatar_pxe.lab.room.lab import BOOT_SECONDS, Lab
 
 pytestmark = pytest.mark.firmware

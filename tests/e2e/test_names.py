@@ -8,8 +8,9 @@ from support.stations import Station
 from support.tls import Given
 from support.waiting import wait_until
 
-from iluvatar_pxe.lab.daemon import Listed, Server, ask
-from iluvatar_pxe.lab.room.lab import MAC, Lab
+from bench.lab_boot import MAC, Listed, boot, offer_system
+from iluvatar_pxe.lab.daemon import Server, ask
+from iluvatar_pxe.lab.room.lab import Lab
 from iluvatar_pxe.lab.room.network import SERVER_ADDRESS
 from iluvatar_pxe.lab.room.router import OUTSIDE
 from iluvatar_pxe.lab.system.kernel import StandIn
@@ -29,11 +30,11 @@ API_PORT = "6443"
 def test_a_machine_resolves_what_the_pi_knows_and_what_it_forwards(system: StandIn, tmp_path: Path) -> None:
     with Lab() as lab:
         server = Server(lab.network)
-        server.offer_system(system)
+        offer_system(lab.namespace, server, system)
         server.write_fleet(Listed(MAC, CONFIG).files | leader_files())
         daemon = server.start()
         join_leaders(lab, tmp_path)
-        console = lab.boot("bios").console
+        console = boot(lab, "bios").console
         assert daemon.stop() == 0, daemon.tail()
     lease = re.search(r"^LAB address=(\S+) dns=(.*?)\r?$", console, re.MULTILINE)
     assert lease, console

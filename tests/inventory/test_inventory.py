@@ -343,6 +343,6 @@ async def test_events_that_find_no_room_are_counted(file: Path, monkeypatch: pyt
     inventory = Inventory(url_of(file))
     for stage in (Stage.DISCOVER, Stage.NBP, Stage.IPXE_DISCOVER):
         inventory.observe(sighting(), stage)
-    assert inventory.dropped_events == 1
+    assert inventory._pending.dropped == 1
     await inventory.close()
     assert recorded_stages(file) == ["nbp", "ipxe-discover"]

@@ -1,17 +1,19 @@
-"""A machine of the lab: QEMU with real firmware, one network card and, if asked for, a disk."""
+"""A machine of the lab: QEMU with real firmware and one network card."""
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID, uuid5
 
 from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.lab.guest.disk import add_disk
 from iluvatar_pxe.lab.guest.firmware import Firmware
-from iluvatar_pxe.lab.guest.monitor import CARD, monitor_arguments
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.namespace import DIRECTORY, require_tools
 from iluvatar_pxe.lab.room.network import PLUG, Network
+
+CARD = "card"
+"""QEMU's name for a machine's network card."""
 
 _MEMORY_MIB = 1024
 _TUN = Path("/dev/net/tun")
@@ -20,11 +22,11 @@ _UUIDS = UUID("6f3b8a52-55b0-4d0e-9c58-0d6a1c1d7e10")
 
 
 def start_guest(
-    network: Network, firmware: Firmware, mac: str, name: str = "machine", *, disk: bool = False
+    network: Network, firmware: Firmware, mac: str, name: str = "machine", more: Sequence[str] = ()
 ) -> Process:
     """Switch a machine on; its output is its serial console, and it ends when it powers off or reboots.
 
-    It boots from the network, then from its disk if it has one.
+    It boots from the network; ``more`` are arguments of QEMU for what else it has.
 
     Raises LabError when the emulator, a firmware file or the right to plug in a machine is missing.
     """
@@ -46,8 +48,7 @@ def start_guest(
         *("-device", "virtio-rng-pci"),  # newer OVMF has no network without entropy
         *("-netdev", f"tap,id=lan,script={PLUG},downscript=no"),
         *("-device", f"{firmware.card},id={CARD},netdev=lan,mac={mac},bootindex=1"),
-        *(add_disk(network.namespace, firmware, name) if disk else ()),
-        *monitor_arguments(name),
+        *more,
         *_flash(network, firmware, name),
         *firmware.arguments,
     ]

@@ -52,7 +52,8 @@ class Namespace:
         """The namespaces are another driver's."""
         self.pid = joined
         """The host's number of a process inside."""
-        self._processes: list[Process] = []
+        self.processes: list[Process] = []
+        """All that were started here, the oldest first."""
         self._user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
 
     def __enter__(self) -> Self:
@@ -81,7 +82,7 @@ class Namespace:
     ) -> None:
         """End everything inside, newest first, then the namespaces themselves."""
         try:
-            for process in reversed(self._processes):
+            for process in reversed(self.processes):
                 process.stop()
         finally:
             self._end_holder()
@@ -104,7 +105,7 @@ class Namespace:
         """
         log = self.outside(DIRECTORY / f"{name}.log")
         process = start(name, self._enter(network), argv, environment, log)
-        self._processes.append(process)
+        self.processes.append(process)
         return process
 
     def run(
@@ -117,10 +118,6 @@ class Namespace:
         """Run a short command inside and return what it printed; raises LabError when it fails."""
         command = [*self._enter(network), *argv]
         return run_command(command, " ".join(argv), _RUN_TIMEOUT_SECONDS, environment=environment)
-
-    def tails(self, but: Process) -> list[str]:
-        """Return the end of the output of every program started here, except one."""
-        return [process.tail() for process in self._processes if process is not but]
 
     def _enter(self, network: str | None) -> list[str]:
         user = ["--user", "--preserve-credentials"] if self._user else []

@@ -1,7 +1,5 @@
 """One Ethernet segment of the lab: a bridge, stations with an address of their own, taps for machines."""
 
-from typing import Literal
-
 from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
 
 BRIDGE = "lab0"
@@ -38,7 +36,3 @@ class Network:
         run(["ip", "link", "set", "lo", "up"], network=name)
         run(["ip", "link", "set", INTERFACE, "up"], network=name)
         return name
-
-    def set_link(self, name: str, state: Literal["up", "down"]) -> None:
-        """Put in or pull the cable of a station; raises LabError."""
-        self.namespace.run(["ip", "link", "set", name, state])

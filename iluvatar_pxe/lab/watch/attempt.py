@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Thread
 
 from iluvatar_pxe.lab.daemon import LOG
@@ -52,11 +51,8 @@ class Attempt:
 
 
 @contextmanager
-def watched(network: Network, kind: str, mac: str, pcap: Path | None = None) -> Iterator[Watched]:
-    """A machine that is on while the block runs, and whose packets are kept; raises LabError.
-
-    ``pcap`` is where what went over the wire is copied to.
-    """
+def watched(network: Network, kind: str, mac: str) -> Iterator[Watched]:
+    """A machine that is on while the block runs, and whose packets are kept; raises LabError."""
     firmware = firmware_named(kind)
     name = mac.replace(":", "")
     capture = Capture(network, name)
@@ -66,8 +62,6 @@ def watched(network: Network, kind: str, mac: str, pcap: Path | None = None) -> 
     finally:
         machine.console.stop(how=signal.SIGKILL)
         machine.packets = packets_of(mac, capture.stop())
-        if pcap is not None:
-            pcap.write_bytes(capture.file.read_bytes())
 
 
 def attempt_boot(

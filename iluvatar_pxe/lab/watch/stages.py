@@ -9,20 +9,6 @@ from iluvatar_pxe.lab.watch.capture import TCP, UDP, Packet
 STAGES = ("DISCOVER", "router ACK", "NBP fetched", "iPXE DISCOVER", "script", "config fetched")
 """In the order in which a boot reaches them; a kind of boot may skip some."""
 
-REFERENCE: Mapping[str, Mapping[str, float]] = {
-    "bios": dict(
-        zip(("DISCOVER", "router ACK", "script", "config fetched"), (2.4, 2.4, 18.5, 25.2), strict=True)
-    ),
-    "uefi-x64": dict(zip(STAGES, (5.2, 8.9, 10.0, 12.1, 27.9, 36.4), strict=True)),
-    "uefi-x64-http": dict(zip(STAGES, (5.5, 9.3, 9.4, 11.5, 27.2, 36.0), strict=True)),
-    "uefi-arm64": dict(zip(STAGES, (6.7, 10.3, 11.6, 21.1, 25.0, 30.8), strict=True)),
-    "uefi-arm64-http": dict(zip(STAGES, (7.1, 10.8, 11.1, 20.5, 24.4, 30.9), strict=True)),
-}
-"""Seconds after switching on, with dnsmasq in place of the daemon, by kind of firmware.
-
-iPXE is of 2019, but for arm64, where Debian first had it in 2025.
-"""
-
 _DISCOVER, _ACK = 1, 5
 _MESSAGE_TYPE, _USER_CLASS = 53, 77
 _DHCP_SERVER_PORT, _TFTP_PORT = 67, 69
@@ -63,15 +49,6 @@ def next_stage(times: Mapping[str, float]) -> str | None:
     """Return the stage after the last that was reached, or None after the last of all."""
     reached = max((STAGES.index(stage) for stage in times), default=-1)
     return None if reached == len(STAGES) - 1 else STAGES[reached + 1]
-
-
-def stage_table(rows: Iterable[tuple[str, Mapping[str, float]]]) -> list[str]:
-    """Return the lines of a table with one labelled row of seconds for each boot."""
-    lines = ["".join([f"{'boot':<34}", *(f"{stage:>15}" for stage in STAGES)])]
-    for label, times in rows:
-        cells = (f"{times[stage]:.1f} s" if stage in times else "-" for stage in STAGES)
-        lines.append("".join([f"{label:<34}", *(f"{cell:>15}" for cell in cells)]))
-    return lines
 
 
 def http_path(packet: Packet) -> str:
