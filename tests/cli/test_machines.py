@@ -218,7 +218,7 @@ def test_everything_about_a_machine(host: Host) -> None:
         "  firmware    uefi-pxe, x86_64",
         "  address     192.168.1.21",
         "",
-        "PlaceRequest",
+        "Place",
         "  place       controlplane of arda",
         "  given by    rule 1 of fleet.yaml, on 2026-01-02 03:04 UTC",
         "  phase       joined",
