@@ -13,8 +13,8 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
-from iluvatar_pxe.admin.operations import Operations
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.programs import architectures_ready
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
@@ -104,10 +104,14 @@ class App:
             programs=self.programs,
             dns=self.names.server.statistics,
         )
-        operations = Operations(inventory, lambda: self.applied.fleet, self._fleet_source.assigner)
-        operations.dns = self.names.server
-        operations.report = lambda: health.report()[1]
-        self.control = ControlServer(settings.control_socket, settings.state_directory, operations)
+        context = CommandContext(
+            inventory=inventory,
+            fleet_in_force=lambda: self.applied.fleet,
+            assigner=self._fleet_source.assigner,
+            report=lambda: health.report()[1],
+            dns=self.names.server,
+        )
+        self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         self.http = HttpServer(settings.http, booters, health, certificates, routes=self._routes())
         self._listeners = Listeners(
             settings, self.dhcp, self.names.server, self.http, ndp, neighbours, self.tftp

@@ -1,8 +1,10 @@
-"""Readiness by part."""
+"""Readiness by part, and the command that shows it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
 
 OK = "ok"
 NO_PROGRAM = "none: see docs/firmware.md"
@@ -32,3 +34,13 @@ class Health:
         programs = {kind: program or NO_PROGRAM for kind, program in self.programs().items()}
         parts = {name: problem or OK for name, problem in problems.items()}
         return ready, {"ready": ready, "parts": parts, "programs": programs, "dns": dict(self.dns())}
+
+
+class ShowHealth(Command):
+    """``check``: tells how the parts of the daemon are."""
+
+    method = "GET"
+    route = "/api/v1/health"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        return of_daemon(context.report)()

@@ -2,7 +2,7 @@
 
 import typer
 
-from iluvatar_pxe.admin.requests import ShowHealth
+from iluvatar_pxe.admin.health import ShowHealth
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.tables import say, say_json

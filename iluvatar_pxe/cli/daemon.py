@@ -1,4 +1,4 @@
-"""Asking for a change: the daemon where one runs, else the database itself."""
+"""Having a command done: by the daemon where one runs, else the database itself."""
 
 import asyncio
 import http.client
@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from iluvatar_pxe.admin.operations import CommandResult, Operations
-from iluvatar_pxe.admin.requests import Request, request_of
+from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, command_of
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import (
     ControlError,
@@ -42,27 +41,27 @@ LOCK_SECONDS = 5.0
 _PAUSE = 0.1
 
 
-def change(settings: Settings, kind: type[Request], **fields: Any) -> CommandResult:
+def change(settings: Settings, kind: type[Command], **fields: Any) -> CommandResult:
     """Have the daemon do it, or do it here when none runs, with the state directory locked against one.
 
     Raises UsageError for fields that cannot be, else ControlError, OperationError, InventoryError or FleetError.
     """
     try:
-        request = request_of(kind, fields)
+        command = command_of(kind, fields)
     except ValueError as error:
         raise UsageError(str(error)) from error
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
-        answer = ask_daemon(settings.control_socket, settings.state_directory, request)
+        answer = ask_daemon(settings.control_socket, settings.state_directory, command)
         if answer is not None:
             return answer
         if _lock(settings, deadline):
-            return asyncio.run(_directly(settings, request))
+            return asyncio.run(_directly(settings, command))
         time.sleep(_PAUSE)
 
 
 def ask_daemon(
-    path: Path, state_directory: Path, request: Request, patience: float = ANSWER_SECONDS
+    path: Path, state_directory: Path, command: Command, patience: float = ANSWER_SECONDS
 ) -> CommandResult | None:
     """Ask the daemon that listens at ``path``, or return None when none does.
 
@@ -71,7 +70,7 @@ def ask_daemon(
     """
     connection = _Connection(path, patience)
     try:
-        return _exchange(connection, state_directory, request)
+        return _exchange(connection, state_directory, command)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
     except PermissionError as error:
@@ -87,9 +86,9 @@ def ask_daemon(
         connection.close()
 
 
-def ask_running(settings: Settings, request: Request) -> CommandResult:
+def ask_running(settings: Settings, command: Command) -> CommandResult:
     """Ask the daemon for what only one that runs knows; raises ControlError where none does, else as ``ask_daemon``."""
-    answer = ask_daemon(settings.control_socket, settings.state_directory, request)
+    answer = ask_daemon(settings.control_socket, settings.state_directory, command)
     if answer is None:
         remedy = "start it: sudo systemctl start iluvatar-pxe, or iluvatar-pxe serve"
         raise ControlError(f"{settings.control_socket}: no daemon listens there; {remedy}")
@@ -109,14 +108,14 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _exchange(connection: _Connection, state_directory: Path, request: Request) -> CommandResult:
-    fields = request.model_dump(mode="json", exclude_none=True)
-    named = {key: fields.pop(key) for key in list(fields) if f"{{{key}}}" in request.route}
-    path = request.route.format_map({key: quote(value, safe="") for key, value in named.items()})
+def _exchange(connection: _Connection, state_directory: Path, command: Command) -> CommandResult:
+    fields = command.model_dump(mode="json", exclude_none=True)
+    named = {key: fields.pop(key) for key in list(fields) if f"{{{key}}}" in command.route}
+    path = command.route.format_map({key: quote(value, safe="") for key, value in named.items()})
     headers = {"Content-Type": "application/json", STATE: directory_mark(state_directory)}
     if claim := plain_text(os.environ.get("SUDO_USER", "")):
         headers[CLAIM] = claim
-    connection.request(request.method, path, json.dumps(fields), headers)
+    connection.request(command.method, path, json.dumps(fields), headers)
     response = connection.getresponse()
     answer: Any = json.loads(response.read())
     if not isinstance(answer, dict):
@@ -144,13 +143,15 @@ def _lock(settings: Settings, deadline: float) -> bool:
     return True
 
 
-async def _directly(settings: Settings, request: Request) -> CommandResult:
+async def _directly(settings: Settings, command: Command) -> CommandResult:
     fleet = await _fleet(settings)
     by = caller(os.geteuid(), os.environ.get("SUDO_USER", ""))
     inventory = Inventory(settings.database_url)
     await inventory.open()
     try:
-        return await request.carry_out(Operations(inventory, fleet, _assigner(settings, inventory)), by)
+        assigner = _assigner(settings, inventory)
+        context = CommandContext(inventory=inventory, fleet_in_force=fleet, assigner=assigner)
+        return await command.carry_out(context, by)
     finally:
         await inventory.close()
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.requests import Restore, SetAside, Upgrade
+from iluvatar_pxe.admin.database import Restore, SetAside, Upgrade
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure, settings_for
 from iluvatar_pxe.cli.tables import say

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.operations import CommandResult
-from iluvatar_pxe.admin.requests import DnsFlush, DnsQuery, Request, request_of
+from iluvatar_pxe.admin.command import Command, CommandResult, command_of
+from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.tables import say, say_json, span
@@ -24,7 +24,7 @@ def query(
     config: ConfigOption = None,
 ) -> None:
     """Ask the daemon for a name, as a client of it would; exits 1 when there is no such record."""
-    answer = ask_running(settings_for(config), _request(name, kind))
+    answer = ask_running(settings_for(config), _query(name, kind))
     if as_json:
         say_json(answer)
     else:
@@ -38,9 +38,9 @@ def flush(*, config: ConfigOption = None) -> None:
     say([f"{ask_running(settings_for(config), DnsFlush())['message']}."])
 
 
-def _request(name: str, kind: str) -> Request:
+def _query(name: str, kind: str) -> Command:
     try:
-        return request_of(DnsQuery, {"name": name, "type": kind})
+        return command_of(DnsQuery, {"name": name, "type": kind})
     except ValueError as error:
         raise UsageError(str(error).partition(": ")[2]) from error
 

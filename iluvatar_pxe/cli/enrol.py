@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.operations import CommandResult
-from iluvatar_pxe.admin.requests import LONGEST_WINDOW, CloseWindow, OpenWindow, ShowEnrolment
+from iluvatar_pxe.admin.command import CommandResult
+from iluvatar_pxe.admin.enrolment import LONGEST_WINDOW, CloseWindow, OpenWindow, ShowEnrolment
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.machines.listing import machine_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for

@@ -16,13 +16,13 @@ from urllib.parse import quote, unquote
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from iluvatar_pxe.admin.operations import Operations
+from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.service_manager import passed_socket
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.faults import quiet_logger
-from iluvatar_pxe.servers.http.routes.api import BY, LARGEST_BODY, OPERATIONS, json_faults, routes
+from iluvatar_pxe.servers.http.routes.api import BY, COMMAND_CONTEXT, LARGEST_BODY, json_faults, routes
 
 MOST_CONNECTIONS = 32
 _BACKLOG = 128
@@ -42,12 +42,12 @@ _PEER = struct.Struct("3i")
 class ControlServer:
     """Listens on the control socket."""
 
-    def __init__(self, path: Path, state_directory: Path, operations: Operations) -> None:
+    def __init__(self, path: Path, state_directory: Path, context: CommandContext) -> None:
         self._path = path
         self._ours: tuple[int, int] | None = None
         self._listener: asyncio.Server | None = None
         app = web.Application(middlewares=[json_faults, _admit], client_max_size=LARGEST_BODY)
-        app[OPERATIONS], app[_DIRECTORY] = operations, directory_mark(state_directory)
+        app[COMMAND_CONTEXT], app[_DIRECTORY] = context, directory_mark(state_directory)
         app.add_routes(routes())
         self._runner = web.AppRunner(
             app,

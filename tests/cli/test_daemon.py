@@ -11,7 +11,8 @@ import pytest
 from support.rights import directory_for_nobody, without_root
 from support.waiting import PATIENCE
 
-from iluvatar_pxe.admin.requests import Hold, OpenWindow
+from iluvatar_pxe.admin.enrolment import OpenWindow
+from iluvatar_pxe.admin.machines import Hold
 from iluvatar_pxe.cli.daemon import ask_daemon
 from iluvatar_pxe.errors import ControlError, OperationError
 

@@ -12,7 +12,8 @@ import pytest
 from inventory.samples import Clock, known, rows, running, script, sighting, until, url_of
 from support.fleets import fleet_of
 
-from iluvatar_pxe.admin.operations import Operations
+from iluvatar_pxe.admin.command import CommandContext
+from iluvatar_pxe.admin.machines import Merge
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory import inventory as module
@@ -22,6 +23,7 @@ from iluvatar_pxe.inventory.transients import PASSING_SECONDS
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Directive, Intent, LayerName
+from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 
 ONE, TWO, THREE = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
 FLEET = fleet_of()
@@ -132,9 +134,12 @@ async def test_merging_tells_which_name_is_nobody_s_now(inventory: Inventory) ->
         machine = inventory.observe(sighting(mac), Stage.DISCOVER)
         await inventory.assign(machine.id, PLACE, FLEET)
     inventory.observe(sighting(THREE), Stage.DISCOVER)
-    operations = Operations(inventory, lambda: FLEET)
-    assert (await operations.merge(ONE, THREE, "anna"))["message"] == f"arda-01 has {ONE}, {THREE} now"
-    message = (await operations.merge(ONE, TWO, "anna"))["message"]
+    context = CommandContext(
+        inventory=inventory, fleet_in_force=lambda: FLEET, assigner=DatabaseAssigner(inventory)
+    )
+    first = await Merge(machine=ONE, other=THREE).carry_out(context, "anna")
+    assert first["message"] == f"arda-01 has {ONE}, {THREE} now"
+    message = (await Merge(machine=ONE, other=TWO).carry_out(context, "anna"))["message"]
     left = inventory.snapshot.machine(ONE)
     assert left is not None
     retired = "arda-02" if left.title == "arda-01" else "arda-01"

@@ -18,10 +18,11 @@ import pytest
 from support.rights import NOBODY, directory_for_nobody
 from support.waiting import PATIENCE
 
-from iluvatar_pxe.admin.operations import Operations
+from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.servers.control import CLAIM, IDLE_SECONDS, MOST_CONNECTIONS, ControlServer, caller
 from iluvatar_pxe.servers.http.routes import api
 
@@ -39,12 +40,16 @@ print(answer.status, answer.read().decode())
 """
 
 
+def context_of(inventory: Inventory) -> CommandContext:
+    return CommandContext(inventory=inventory, fleet_in_force=Fleet, assigner=DatabaseAssigner(inventory))
+
+
 @asynccontextmanager
 async def control(path: Path) -> AsyncIterator[ControlServer]:
     """Run a control server of an inventory of its own."""
     inventory = Inventory(f"sqlite:///{path.with_suffix('.db')}")
     await inventory.open()
-    server = ControlServer(path, path.parent, Operations(inventory, Fleet))
+    server = ControlServer(path, path.parent, context_of(inventory))
     await server.bind()
     try:
         yield server
@@ -263,9 +268,7 @@ async def test_a_dead_daemons_socket_is_replaced(tmp_path: Path) -> None:
 async def test_a_live_daemons_socket_stays(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
     async with control(path):
-        other = ControlServer(
-            path, path.parent, Operations(Inventory(f"sqlite:///{tmp_path / 'other.db'}"), Fleet)
-        )
+        other = ControlServer(path, path.parent, context_of(Inventory(f"sqlite:///{tmp_path / 'other.db'}")))
         with pytest.raises(ServerError) as caught:
             await other.bind()
         await other.close()
@@ -293,7 +296,7 @@ async def test_a_socket_that_is_anothers_now_is_not_removed(tmp_path: Path) -> N
 async def test_a_place_where_no_socket_can_be(tmp_path: Path, name: str, error: str) -> None:
     (tmp_path / "file").write_text("mine")
     path = tmp_path / name
-    server = ControlServer(path, path.parent, Operations(Inventory(f"sqlite:///{tmp_path / 'x.db'}"), Fleet))
+    server = ControlServer(path, path.parent, context_of(Inventory(f"sqlite:///{tmp_path / 'x.db'}")))
     with pytest.raises(ServerError) as caught:
         await server.bind()
     await server.close()

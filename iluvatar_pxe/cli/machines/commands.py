@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.describe import describe
-from iluvatar_pxe.admin.requests import Forget, Hold, Merge, Reinstall, Release, Request, SetPlace, Split
+from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.machines.listing import machine_lines, order
@@ -142,5 +143,5 @@ def split(
     _change(config, Split, machine=name, mac=mac)
 
 
-def _change(config: Path | None, kind: type[Request], **fields: Any) -> None:
+def _change(config: Path | None, kind: type[Command], **fields: Any) -> None:
     say([change(settings_for(config), kind, **fields)["message"]])

@@ -1,4 +1,4 @@
-"""``/api/v1``: changes asked for as JSON, answered as JSON; a refusal is ``{"error": "one line"}``."""
+"""``/api/v1``: commands asked for as JSON, answered as JSON; a refusal is ``{"error": "one line"}``."""
 
 import asyncio
 import json
@@ -9,8 +9,8 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from iluvatar_pxe.admin.operations import Operations
-from iluvatar_pxe.admin.requests import REQUESTS, Request, request_of
+from iluvatar_pxe.admin.command import Command, CommandContext, command_of
+from iluvatar_pxe.admin.registry import COMMANDS
 from iluvatar_pxe.errors import InventoryError, OperationError, UnknownMachineError
 
 REQUEST_SECONDS = 60.0
@@ -18,7 +18,7 @@ REQUEST_SECONDS = 60.0
 LARGEST_BODY = 64 << 10
 """Octets."""
 
-OPERATIONS = web.AppKey("operations", Operations)
+COMMAND_CONTEXT = web.AppKey("command_context", CommandContext)
 BY = web.RequestKey("by", str)
 """Who asks, for the record; set by whoever knows."""
 
@@ -26,8 +26,8 @@ _log = structlog.get_logger()
 
 
 def routes() -> list[web.RouteDef]:
-    """Return a route for each of ``REQUESTS``."""
-    return [web.route(kind.method, kind.route, _handler(kind)) for kind in REQUESTS]
+    """Return a route for each of ``COMMANDS``."""
+    return [web.route(kind.method, kind.route, _handler(kind)) for kind in COMMANDS]
 
 
 @web.middleware
@@ -50,11 +50,11 @@ async def json_faults(request: web.Request, handler: Handler) -> web.StreamRespo
         )
 
 
-def _handler(kind: type[Request]) -> Any:
+def _handler(kind: type[Command]) -> Any:
     async def handle(request: web.Request) -> web.Response:
-        wanted = _parsed(kind, await request.read(), request.match_info)
+        command = _parsed(kind, await request.read(), request.match_info)
         by = request[BY]
-        answer = await wanted.carry_out(request.app[OPERATIONS], by)
+        answer = await command.carry_out(request.app[COMMAND_CONTEXT], by)
         if kind.method != "GET":
             _log.info("control", asked=request.path, by=by, done=answer["message"])
         return web.json_response(answer)
@@ -62,7 +62,7 @@ def _handler(kind: type[Request]) -> Any:
     return handle
 
 
-def _parsed(kind: type[Request], body: bytes, named: web.UrlMappingMatchInfo) -> Request:
+def _parsed(kind: type[Command], body: bytes, named: web.UrlMappingMatchInfo) -> Command:
     try:
         document = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
@@ -70,7 +70,7 @@ def _parsed(kind: type[Request], body: bytes, named: web.UrlMappingMatchInfo) ->
     if not isinstance(document, dict):
         raise web.HTTPBadRequest(text="the body is no JSON object; send one")
     try:
-        return request_of(kind, {**document, **named})
+        return command_of(kind, {**document, **named})
     except ValueError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
 

@@ -1,0 +1,85 @@
+"""A command: a value that may be sent to the daemon as JSON, and that does its work where it arrives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from iluvatar_pxe.errors import InventoryError, OperationError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.provisioning.assigner import Assigner
+from iluvatar_pxe.wire.dns.name import Name
+
+CommandResult = dict[str, Any]
+"""Plain data, for JSON. Of what changes something, ``message`` says in one line what was done."""
+PartT = TypeVar("PartT")
+
+
+class DnsAdmin(Protocol):
+    """What may be asked of the daemon's DNS server."""
+
+    async def query(self, name: Name, kind: int) -> CommandResult:
+        """Tell what a client is answered to a name, and where that comes from."""
+        ...
+
+    def flush(self) -> int:
+        """Forget what upstream resolvers have answered; return how many answers that were."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandContext:
+    """What commands work on. ``report`` and ``dns`` are the daemon's, and None where none runs."""
+
+    inventory: Inventory
+    fleet_in_force: Callable[[], Fleet]
+    """Raises FleetError or RepositoryError where there is none."""
+    assigner: Assigner
+    report: Callable[[], CommandResult] | None = None
+    """Returns how the daemon's parts are."""
+    dns: DnsAdmin | None = None
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet in force at this moment; giving a machine its place may change it."""
+        return self.fleet_in_force()
+
+    def check_inventory(self) -> None:
+        """Raise InventoryError while the database is away: little may be known then."""
+        if self.inventory.health:
+            raise InventoryError(self.inventory.health)
+
+
+class Command(BaseModel, ABC):
+    """``method`` and ``route`` are HTTP's; the fields that ``route`` does not name are the JSON body's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    method: ClassVar[str] = "POST"
+    route: ClassVar[str]
+
+    @abstractmethod
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
+        """Do it; ``by`` is who asks, for the record.
+
+        Raises OperationError for what cannot be done, and InventoryError for what cannot be recorded.
+        """
+
+
+def command_of(kind: type[Command], fields: Mapping[str, Any]) -> Command:
+    """Return the command with these fields; raises ValueError, one line that names the first faulty field."""
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False)[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        raise ValueError(f"{key}: {fault['msg'].removeprefix('Value error, ')}") from error
+
+
+def of_daemon(part: PartT | None) -> PartT:
+    """Return a part that only a daemon has; raises OperationError where none runs."""
+    if part is None:
+        raise OperationError("no daemon runs that could be asked; start it: iluvatar-pxe serve")
+    return part

@@ -1,0 +1,60 @@
+"""Commands on the inventory's database as a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("write the whole path, from / on")
+    return path
+
+
+File = Annotated[Path, AfterValidator(_absolute)]
+
+
+class Upgrade(Command):
+    """``db upgrade``: tells whether the database has this program's tables; whoever opened it has seen to that."""
+
+    route = "/api/v1/db/upgrade"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        context.check_inventory()
+        return {"message": "the database is up to date"}
+
+
+class Backup(Command):
+    """``db backup``: writes a copy of the database."""
+
+    route = "/api/v1/db/backup"
+    file: File
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        await context.inventory.backup(self.file)
+        return {"message": f"{self.file} is a copy of the database"}
+
+
+class Restore(Command):
+    """``db restore``: puts a copy in the place of the database."""
+
+    route = "/api/v1/db/restore"
+    file: File
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        kept = await context.inventory.restore(self.file)
+        old = f"; the old one is {kept}" if kept else ""
+        return {"message": f"the database is that of {self.file} now{old}"}
+
+
+class SetAside(Command):
+    """``db set-aside``: begins with an empty database."""
+
+    route = "/api/v1/db/set-aside"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        path = await context.inventory.set_aside()
+        return {"message": f"a new database is in use; the old one is {path}"}

@@ -1,0 +1,44 @@
+"""Commands on the daemon's DNS server."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
+from iluvatar_pxe.wire.dns.name import name_of
+from iluvatar_pxe.wire.dns.records import type_of
+
+
+def _name(text: str) -> str:
+    name_of(text)
+    return text
+
+
+def _type(text: str) -> str:
+    type_of(text)
+    return text
+
+
+DnsName = Annotated[str, AfterValidator(_name)]
+DnsType = Annotated[str, AfterValidator(_type)]
+
+
+class DnsQuery(Command):
+    """``dns query``: tells what a client is answered to a name, and where that comes from."""
+
+    method = "GET"
+    route = "/api/v1/dns/answer"
+    name: DnsName
+    type: DnsType
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        return await of_daemon(context.dns).query(name_of(self.name), type_of(self.type))
+
+
+class DnsFlush(Command):
+    """``dns flush``: forgets what upstream resolvers have answered."""
+
+    route = "/api/v1/dns/flush"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        return {"message": f"{of_daemon(context.dns).flush()} remembered answers are forgotten"}

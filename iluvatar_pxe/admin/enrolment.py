@@ -1,0 +1,60 @@
+"""Commands on the enrolment window: whether machines that no file of the fleet lists may join."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
+from iluvatar_pxe.admin.describe import describe
+from iluvatar_pxe.admin.waiting import refused_machines, waiting_machines
+
+LONGEST_WINDOW = 7 * 24 * 3600
+"""Seconds for which the enrolment window may be opened at once."""
+
+
+class ShowEnrolment(Command):
+    """``enrol status``: tells whether machines may join, which ones wait, and which were refused."""
+
+    method = "GET"
+    route = "/api/v1/enrolment"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        return _enrolment(context)
+
+
+class OpenWindow(Command):
+    """``enrol open``: lets machines that no file lists join, for a while."""
+
+    method = "PUT"
+    route = "/api/v1/enrolment"
+    seconds: Annotated[int, Field(ge=1, le=LONGEST_WINDOW)]
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
+        await context.inventory.open_window(self.seconds, by)
+        return _enrolment(context) | {"message": "the enrolment window is open"}
+
+
+class CloseWindow(Command):
+    """``enrol close``: lets no more machines join."""
+
+    method = "DELETE"
+    route = "/api/v1/enrolment"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
+        await context.inventory.close_window(by)
+        return _enrolment(context) | {"message": "the enrolment window is closed"}
+
+
+def _enrolment(context: CommandContext) -> CommandResult:
+    context.check_inventory()
+    window, fleet, snapshot = context.inventory.window, context.fleet, context.inventory.snapshot
+    now = datetime.now(UTC)
+    return {
+        "mode": fleet.settings.enrolment.mode.value,
+        "open": window.is_open,
+        "remaining": round(window.remaining),
+        "opened_by": window.opened_by if window.is_open else None,
+        "waiting": [describe(one, fleet) for one in waiting_machines(snapshot, fleet, now)],
+        "refused": [describe(one, fleet) for one in refused_machines(snapshot, now)],
+    }

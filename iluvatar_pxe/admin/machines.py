@@ -1,0 +1,200 @@
+"""Commands on one machine: its place, what is wanted of it, and which hardware it is."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
+from iluvatar_pxe.admin.describe import describe
+from iluvatar_pxe.admin.edits import (
+    Wanted,
+    check_undeclared,
+    declared_intent,
+    place_for,
+    released,
+    with_directive,
+    with_phase,
+)
+from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.fleet.fields.names import is_host_name
+from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
+from iluvatar_pxe.machines.boots import Happening
+from iluvatar_pxe.machines.fingerprint import plain_text
+from iluvatar_pxe.machines.merge import split
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.states import Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.wire.mac import parse_mac
+
+
+def _host_name(text: str) -> str:
+    if not is_host_name(text):
+        raise ValueError("no host name; use a-z, 0-9 and '-'")
+    return text
+
+
+def _without_command(intent: Intent) -> Intent:
+    if intent in {Intent.HOLD, Intent.REINSTALL}:
+        raise ValueError(f"there is a command for that: iluvatar-pxe machines {intent}")
+    return intent
+
+
+Designation = Annotated[str, Field(min_length=1, max_length=100)]
+"""A machine as ``find_machine`` takes it: its name, MAC or id."""
+HostName = Annotated[str, AfterValidator(_host_name)]
+PlainIntent = Annotated[Intent, AfterValidator(_without_command)]
+Mac = Annotated[str, AfterValidator(parse_mac)]
+Words = Annotated[str, BeforeValidator(lambda value: plain_text(value) if isinstance(value, str) else value)]
+
+
+class _OfMachine(Command):
+    machine: Designation
+
+
+class SetPlace(_OfMachine):
+    """``machines set``: gives a machine that no file lists another place, or any machine a phase or an intent."""
+
+    route = "/api/v1/machines/{machine}/set"
+    name: HostName | None = None
+    layer: LayerName | None = None
+    role: Role | None = None
+    phase: Phase | None = None
+    intent: PlainIntent | None = None
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
+        machine = _find(self.machine, context)
+        if self.intent:
+            check_undeclared(machine, context.fleet)
+        machine = await self._placed(machine, context, by)
+        if self.phase:
+            machine = await _change(context, machine, with_phase(self.phase), f"phase {self.phase}", by)
+        if self.intent:
+            edit = with_directive(Directive(self.intent, by))
+            machine = await _change(context, machine, edit, f"intent {self.intent}", by)
+        data = describe(machine, context.fleet)
+        role = f"{data['role']} of {data['layer']}, " if data["role"] else ""
+        is_now = f"{role}{machine.phase}, intent {machine.directive.intent}"
+        return {"message": f"{_title(machine, context)} is {is_now}", "machine": data}
+
+    async def _placed(self, machine: Machine, context: CommandContext, by: str) -> Machine:
+        wanted = Wanted(name=self.name, layer=self.layer, role=self.role)
+        if wanted == Wanted():
+            return machine
+        place = place_for(machine, wanted, context.inventory.snapshot, context.fleet, by)
+        return await context.assigner.assign(machine.id, place, context.fleet)
+
+
+class Hold(_OfMachine):
+    """``machines hold``: has a machine wait at its next boot."""
+
+    route = "/api/v1/machines/{machine}/hold"
+    why: Words = ""
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
+        edit = with_directive(Directive(Intent.HOLD, by, self.why))
+        detail = f"hold: {self.why}".rstrip(": ")
+        machine = await _change(context, _find(self.machine, context), edit, detail, by)
+        return _result(machine, context, f"{_title(machine, context)} is held from its next boot on")
+
+
+class Release(_OfMachine):
+    """``machines release``: lets a machine go on that was held, refused, failed or taken for another."""
+
+    route = "/api/v1/machines/{machine}/release"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
+        machine, done = _find(self.machine, context), ": nothing to release"
+        if released(machine) != machine:
+            machine, done = await _change(context, machine, released, "released", by), " is released"
+        why = declared_intent(machine, context.fleet)
+        declared = f", but {why}; change that file" if why else ""
+        return _result(machine, context, f"{_title(machine, context)}{done}{declared}")
+
+
+class Reinstall(_OfMachine):
+    """``machines reinstall``: has a machine boot its chain once more although it has joined."""
+
+    route = "/api/v1/machines/{machine}/reinstall"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
+        machine = _find(self.machine, context)
+        title = _title(machine, context)
+        if machine.phase is Phase.FAILED or machine.conflict:
+            why = machine.conflict or "it booted again and again and came no further"
+            raise OperationError(f"{title}: {why}; first: iluvatar-pxe machines release {title}")
+        if machine.assignment is None and listed_as(machine, context.fleet) is None:
+            raise OperationError(f"{title}: it has no place in the fleet yet; list it, or set its layer")
+        edit = with_directive(Directive(Intent.REINSTALL, by))
+        machine = await _change(context, machine, edit, "reinstall", by)
+        return _result(machine, context, f"{title} is installed again at its next boot")
+
+
+class Forget(_OfMachine):
+    """``machines forget``: removes a machine and its boots; a name that it was assigned stays taken."""
+
+    route = "/api/v1/machines/{machine}/forget"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
+        machine = _find(self.machine, context)
+        await context.inventory.forget(machine.id, by)
+        return _result(machine, context, f"{_title(machine, context)} is forgotten")
+
+
+class Merge(_OfMachine):
+    """``machines merge``: makes one machine of two."""
+
+    route = "/api/v1/machines/{machine}/merge"
+    other: Designation
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
+        one, two = _find(self.machine, context), _find(self.other, context)
+        if one.id == two.id:
+            cards = ", ".join(one.macs)
+            raise OperationError(f"{self.machine} and {self.other} are one machine already, with {cards}")
+        machine = await context.inventory.merge(one.id, two.id, by)
+        cards = ", ".join(machine.macs)
+        retired = [
+            f"; {was.name} stays taken, until reuseNames lists it"
+            for was in (one.assignment, two.assignment)
+            if was and was != machine.assignment
+        ]
+        return _result(machine, context, f"{_title(machine, context)} has {cards} now{''.join(retired)}")
+
+
+class Split(_OfMachine):
+    """``machines split``: makes a machine of its own of one card."""
+
+    route = "/api/v1/machines/{machine}/split"
+    mac: Mac
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
+        machine = _find(self.machine, context)
+        try:
+            split(
+                machine, self.mac, machine.id
+            )  # finds out whether it can be done, before the inventory does it
+        except ValueError as error:
+            raise OperationError(str(error)) from error
+        machine, _ = await context.inventory.split(machine.id, self.mac, by)
+        cards = ", ".join(machine.macs)
+        says = f"{_title(machine, context)} has {cards} now, and {self.mac} is a machine of its own"
+        return _result(machine, context, says)
+
+
+def _find(text: str, context: CommandContext) -> Machine:
+    context.check_inventory()
+    return find_machine(text, context.inventory.snapshot, context.fleet)
+
+
+async def _change(
+    context: CommandContext, machine: Machine, edit: Callable[[Machine], Machine], detail: str, by: str
+) -> Machine:
+    return await context.inventory.change(machine.id, edit, Happening.CHANGED, detail, by)
+
+
+def _title(machine: Machine, context: CommandContext) -> str:
+    return title_of(machine, context.fleet)
+
+
+def _result(machine: Machine, context: CommandContext, message: str) -> CommandResult:
+    return {"message": message, "machine": describe(machine, context.fleet)}

@@ -1,0 +1,15 @@
+"""Every command that there is: a further one is its class, and a name here."""
+
+from iluvatar_pxe.admin.command import Command
+from iluvatar_pxe.admin.database import Backup, Restore, SetAside, Upgrade
+from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
+from iluvatar_pxe.admin.enrolment import CloseWindow, OpenWindow, ShowEnrolment
+from iluvatar_pxe.admin.health import ShowHealth
+from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
+
+COMMANDS: tuple[type[Command], ...] = (
+    *(SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
+    *(ShowHealth, ShowEnrolment, OpenWindow, CloseWindow),
+    *(Upgrade, Backup, Restore, SetAside),
+    *(DnsQuery, DnsFlush),
+)

@@ -1,0 +1,218 @@
+"""What people may do to a machine, on a real inventory."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from admin.samples import FREE, LISTED, NOW, OTHER, PLAIN, Counter
+from support.fleets import fleet_of
+
+from iluvatar_pxe.admin.edits import released
+from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
+from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
+
+ARDA: dict[str, Any] = {"layer": LayerName.ARDA}
+
+
+async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
+    answer = await counter.ask(SetPlace(machine=FREE, **ARDA))
+    assert answer["message"] == "arda-01 is controlplane of arda, assigned, intent boot"
+    answer = await counter.ask(
+        SetPlace(machine="arda-01", name="big", role=Role.WORKER, phase=Phase.JOINED, intent=Intent.LOCAL)
+    )
+    assert answer["message"] == "big is worker of arda, joined, intent local"
+    machine = counter.machine(FREE)
+    assert machine.assignment
+    assert (machine.assignment.name, machine.assignment.rule) == ("big", "set by root")
+    assert (machine.phase, machine.directive) == (Phase.JOINED, Directive(Intent.LOCAL, "root"))
+    assert answer["machine"]["name"] == "big"
+
+
+@pytest.mark.parametrize(
+    ("mac", "wanted", "error"),
+    [
+        (
+            LISTED,
+            ARDA,
+            "listed-01: machines/listed-01.yaml lists it, and the fleet beats what is set here; change that file",
+        ),
+        (
+            LISTED,
+            {"intent": Intent.BOOT},
+            "listed-01: machines/listed-01.yaml says intent hold, and the fleet beats what is set here; change that file",
+        ),
+        (
+            FREE,
+            {"name": "x"},
+            "52:54:00:00:00:02: it has no layer yet; add --layer ainur or --layer arda",
+        ),
+        (
+            FREE,
+            ARDA | {"role": Role.AGENT},
+            "agent: no role of layer arda, whose machines are controlplane or worker; give one of these",
+        ),
+        (
+            FREE,
+            ARDA | {"name": "listed-01"},
+            "listed-01: machines/listed-01.yaml has this name; choose another",
+        ),
+        (
+            FREE,
+            ARDA | {"name": "git"},
+            "git: a name of the daemon's own in DNS; choose another",
+        ),
+        (
+            FREE,
+            ARDA | {"name": "taken"},
+            "taken: the machine 52:54:00:00:00:03 has this name; choose another",
+        ),
+        (
+            FREE,
+            ARDA | {"role": Role.CONTROLPLANE},
+            "arda has 1 control plane already, and layers/arda.yaml says controlPlanes: 1; raise that, or set another machine's role first",
+        ),
+    ],
+)
+async def test_a_place_that_it_cannot_have(
+    counter: Counter, mac: str, wanted: dict[str, Any], error: str
+) -> None:
+    await counter.ask(SetPlace(machine=OTHER, name="taken", **ARDA))
+    before = counter.machine(mac)
+    with pytest.raises(OperationError) as caught:
+        await counter.ask(SetPlace(machine=mac, **wanted))
+    assert str(caught.value) == error
+    assert counter.machine(mac) == before
+
+
+async def test_a_layer_that_the_fleet_does_not_have(counter: Counter) -> None:
+    counter.fleet = fleet_of()
+    with pytest.raises(OperationError) as caught:
+        await counter.ask(SetPlace(machine=FREE, layer=LayerName.AINUR))
+    assert str(caught.value) == "ainur: the fleet has no layers/ainur.yaml; create it"
+
+
+async def test_no_more_leaders_than_the_layer_declares(counter: Counter) -> None:
+    lines = "layer: ainur\nrole: server\nchain: hold\n"
+    cards = ("52:54:00:00:00:08", "52:54:00:00:00:09")
+    listed = [(f"listed-{number}", mac, lines) for number, mac in enumerate(cards)]
+    counter.fleet = fleet_of(*listed, ainur="servers: 3\n")
+    ainur = {"layer": LayerName.AINUR}
+    leading, following = ({**ainur, "role": role} for role in (Role.SERVER, Role.AGENT))
+    for _ in range(2):
+        answer = await counter.ask(SetPlace(machine=FREE, **leading))
+        assert answer["machine"]["role"] == "server", "it may stay what it is"
+    await counter.ask(SetPlace(machine=OTHER, **following))
+    with pytest.raises(OperationError) as caught:
+        await counter.ask(SetPlace(machine=OTHER, role=Role.SERVER))
+    assert str(caught.value) == (
+        "ainur has 3 servers already, and layers/ainur.yaml says servers: 3; "
+        "raise that, or set another machine's role first"
+    )
+    await counter.ask(SetPlace(machine=FREE, **following))
+    await counter.ask(SetPlace(machine=OTHER, **leading))
+
+
+@pytest.mark.parametrize("phase", [Phase.INSTALLING, Phase.JOINED])
+@pytest.mark.parametrize("wanted", [{"role": Role.WORKER}, {"layer": LayerName.AINUR}])
+async def test_an_installed_machine_keeps_its_role(
+    counter: Counter, phase: Phase, wanted: dict[str, Any]
+) -> None:
+    await counter.ask(SetPlace(machine=FREE, phase=phase, **ARDA))
+    before = counter.machine(FREE)
+    with pytest.raises(OperationError) as caught:
+        await counter.ask(SetPlace(machine="arda-01", **wanted))
+    remedy = "first: iluvatar-pxe machines reinstall arda-01"
+    assert str(caught.value) == f"arda-01: its role is installed on its disk; {remedy}"
+    assert counter.machine(FREE) == before
+
+    same = SetPlace(machine="arda-01", name="big", role=Role.CONTROLPLANE, **ARDA)
+    assert (await counter.ask(same))["machine"]["name"] == "big"
+    await counter.ask(Reinstall(machine="big"))
+    answer = await counter.ask(SetPlace(machine="big", **wanted))
+    assert answer["machine"]["role"] != "controlplane"
+
+
+async def test_the_phase_of_a_listed_machine_is_not_the_fleets(counter: Counter) -> None:
+    await counter.ask(SetPlace(machine=LISTED, phase=Phase.JOINED))
+    assert counter.machine(LISTED).phase is Phase.JOINED
+
+
+async def test_hold_and_release(counter: Counter) -> None:
+    answer = await counter.ask(Hold(machine=FREE, why="fan"))
+    assert answer["message"] == f"{FREE} is held from its next boot on"
+    assert counter.machine(FREE).directive == Directive(Intent.HOLD, "root", "fan")
+    assert (await counter.ask(Release(machine=FREE)))["message"] == f"{FREE} is released"
+    assert counter.machine(FREE).directive == Directive()
+    assert (await counter.ask(Release(machine=FREE)))["message"] == f"{FREE}: nothing to release"
+
+
+async def test_a_file_holds_what_was_released(counter: Counter) -> None:
+    answer = await counter.ask(Release(machine=LISTED))
+    why = "but machines/listed-01.yaml says intent hold; change that file"
+    assert answer["message"] == f"listed-01: nothing to release, {why}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "afterwards"),
+    [
+        ({}, {}),
+        ({"directive": Directive(Intent.HOLD, "a")}, {}),
+        ({"directive": Directive(Intent.LOCAL, AT_THE_SCREEN)}, {}),
+        ({"directive": Directive(Intent.IGNORE, "a")}, {}),
+        ({"directive": Directive(Intent.REINSTALL, "a")}, {"directive": Directive(Intent.REINSTALL, "a")}),
+        ({"phase": Phase.FAILED, "attempts": Attempts("talos", Stage.CONFIG, (NOW,), 1)}, {}),
+        ({"phase": Phase.JOINED}, {"phase": Phase.JOINED}),
+        (
+            {"conflict": "two"},
+            {"uuid": None, "serial": "", "manufacturer": "", "product": ""},
+        ),
+    ],
+)
+def test_what_release_clears(changes: dict[str, object], afterwards: dict[str, object]) -> None:
+    assert released(replace(PLAIN, **changes)) == replace(PLAIN, **afterwards)  # type: ignore[arg-type]
+
+
+async def test_reinstall(counter: Counter) -> None:
+    await counter.ask(SetPlace(machine=FREE, phase=Phase.JOINED, **ARDA))
+    answer = await counter.ask(Reinstall(machine="arda-01"))
+    assert answer["message"] == "arda-01 is installed again at its next boot"
+    assert counter.machine(FREE).directive == Directive(Intent.REINSTALL, "root")
+    assert (await counter.ask(Release(machine="arda-01")))["message"] == "arda-01: nothing to release"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({}, "it has no place in the fleet yet; list it, or set its layer"),
+        ({"conflict": "two at once"}, f"two at once; first: iluvatar-pxe machines release {FREE}"),
+        (
+            {"phase": Phase.FAILED},
+            f"it booted again and again and came no further; first: iluvatar-pxe machines release {FREE}",
+        ),
+    ],
+)
+async def test_what_cannot_be_installed_again(
+    counter: Counter, changes: dict[str, object], error: str
+) -> None:
+    await counter.edit(FREE, **changes)
+    with pytest.raises(OperationError) as caught:
+        await counter.ask(Reinstall(machine=FREE))
+    assert str(caught.value) == f"{FREE}: {error}"
+
+
+async def test_merge_split_and_forget(counter: Counter) -> None:
+    await counter.edit(FREE, first_seen=counter.machine(OTHER).first_seen - timedelta(hours=1))
+    answer = await counter.ask(Merge(machine=FREE, other=OTHER))
+    assert answer["message"] == f"{FREE} has {FREE}, {OTHER} now"
+    with pytest.raises(OperationError, match="are one machine already, with"):
+        await counter.ask(Merge(machine=FREE, other=OTHER))
+    with pytest.raises(OperationError, match=f"has no card {LISTED}; it has {FREE}, {OTHER}"):
+        await counter.ask(Split(machine=FREE, mac=LISTED))
+    answer = await counter.ask(Split(machine=FREE, mac=OTHER))
+    assert answer["message"] == f"{FREE} has {FREE} now, and {OTHER} is a machine of its own"
+    assert (await counter.ask(Forget(machine=OTHER)))["message"] == f"{OTHER} is forgotten"
+    assert counter.inventory.snapshot.machine(OTHER) is None
