@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from iluvatar_pxe.admin.command import Command
-from iluvatar_pxe.admin.describe import describe
+from iluvatar_pxe.admin.describe import describe, in_order
+from iluvatar_pxe.admin.machine_details import machine_details
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.cli.daemon import change
-from iluvatar_pxe.cli.machines.listing import machine_lines, order
-from iluvatar_pxe.cli.machines.page import boots_data, page_lines, plan_data
+from iluvatar_pxe.cli.machines.listing import machine_lines
+from iluvatar_pxe.cli.machines.page import page_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, YesOption, make_sure, settings_for
 from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json, terminal_width
@@ -38,8 +39,7 @@ def list_machines(
     state = State.read_recorded(settings_for(config))
     machines = [describe(one, state.fleet) for one in state.snapshot.by_id.values()]
     if as_json:
-        shown = [one for one in machines if every or not one["transient"]]
-        say_json(sorted(shown, key=order))
+        say_json(in_order(machines, every=every))
     else:
         say(machine_lines(machines, datetime.now(UTC), terminal_width(), every=every))
 
@@ -57,7 +57,7 @@ def show(
     machine = find_machine(name, state.snapshot, state.fleet)
     *_, last = state.next_boot(asking(sighting_of(machine)))
     latest = last_boots(state.settings.database_url, machine.id, boots)
-    page = describe(machine, state.fleet) | plan_data(last.decision) | boots_data(latest[::-1])
+    page = machine_details(machine, state.fleet, last.decision, latest)
     if as_json:
         say_json(page)
     else:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.describe import Data, in_order
 from iluvatar_pxe.cli.tables import Cell, ago, table
 
 _COLUMNS = (
@@ -24,22 +24,17 @@ def machine_lines(
     machines: Sequence[Data], now: datetime, width: int | None, *, every: bool
 ) -> Iterator[str]:
     """Lay out machines by name, then by MAC; unless ``every``, those that only passed by are one line at the end."""
-    shown = [one for one in machines if every or not one["transient"]]
+    shown = in_order(machines, every=every)
     if shown:
         narrow = width is not None and width < _WIDE
         groups = _COLUMNS if narrow else tuple((heading,) for group in _COLUMNS for heading in group)
-        rows = [_row(one, now, groups) for one in sorted(shown, key=order)]
+        rows = [_row(one, now, groups) for one in shown]
         folding = [number for number, group in enumerate(groups) if group[0] in _FOLDING]
         yield from table(groups, rows, width, folding)
     else:
         yield "No machines yet: let one boot from the network."
     if passing := len(machines) - len(shown):
         yield f"and {passing:,} {'MAC' if passing == 1 else 'MACs'} that only asked for a boot by DHCP: --all lists them"
-
-
-def order(machine: Data) -> tuple[bool, str, str]:
-    """Return what machines are sorted by: those with a name first."""
-    return machine["name"] is None, machine["name"] or "", machine["macs"][0]
 
 
 def _row(machine: Data, now: datetime, groups: Sequence[Cell]) -> list[Cell]:

@@ -1,86 +1,14 @@
 """The page of ``machines show``: everything about one machine."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
-from iluvatar_pxe.admin.describe import Data, utc
-from iluvatar_pxe.boot.decide import Decision
-from iluvatar_pxe.boot.plan import (
-    AssignFirst,
-    BootLocal,
-    Chainload,
-    CountDown,
-    Hold,
-    Ignore,
-    Plan,
-    RunScript,
-    ServePiFiles,
-)
+from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.cli.tables import Cell, ago, fields, table
-from iluvatar_pxe.inventory.database.history import BootRecord
-from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.model import BootEvent
 
 _EVENT_COLUMNS = (("at (UTC)",), ("stage",), ("what",), ("size",), ("why",))
 _EVENT_FOLDING = (2, 4)
-_WORDS: Mapping[type[Plan], str] = MappingProxyType(
-    {
-        Ignore: "gets no answer",
-        BootLocal: "boots its own disk",
-        Hold: "waits",
-        AssignFirst: "is given its place, and boots",
-    }
-)
-
-
-def plan_data(decision: Decision) -> Data:
-    """Return what a machine would be served, why, and what each step of the decision found."""
-    steps = [{"step": step, "found": found} for step, found in decision.findings]
-    return {"plan": {"what": plan_words(decision.plan), "why": decision.plan.why, "steps": steps}}
-
-
-def plan_words(plan: Plan) -> str:
-    """Say in a few words what a plan comes to."""
-    if isinstance(plan, Chainload):
-        return f"runs {plan.program}"
-    if isinstance(plan, RunScript | ServePiFiles):
-        return f"boots chain {plan.chain}"
-    if isinstance(plan, CountDown):
-        return f"counts down {plan.seconds} s, and joins unless a key is pressed"
-    return _WORDS[type(plan)]
-
-
-def place_words(page: Data) -> str:
-    """Return the role and the layer of a machine that has a place, from its data."""
-    return f"{page['role'] or 'role not chosen yet'} of {page['layer']}"
-
-
-def boots_data(boots: Sequence[BootRecord]) -> Data:
-    """Return what happened in each boot, stage by stage."""
-    return {
-        "last_boots": [
-            {
-                "boot": boot.generation,
-                "started_at": utc(boot.started),
-                "reached": boot.reached.label,
-                "events": [_event(event) for event in boot.events],
-            }
-            for boot in boots
-        ]
-    }
-
-
-def _event(event: BootEvent) -> Data:
-    return {
-        "at": utc(event.at),
-        "stage": event.stage.label if isinstance(event.stage, Stage) else event.stage.value,
-        "detail": event.detail or None,
-        "cause": event.cause or None,
-        "bytes": event.bytes,
-        "milliseconds": event.milliseconds,
-    }
 
 
 def page_lines(page: Data, now: datetime, width: int | None) -> Iterator[str]:
@@ -101,6 +29,11 @@ def page_lines(page: Data, now: datetime, width: int | None) -> Iterator[str]:
         yield f"Boot {boot['boot']} of {page['boots']}, {_moment(boot['started_at'])}: reached {boot['reached']}"
         if events := [_event_row(event) for event in boot["events"]]:
             yield from table(_EVENT_COLUMNS, events, width, _EVENT_FOLDING)
+
+
+def place_words(page: Data) -> str:
+    """Return the role and the layer of a machine that has a place, from its data."""
+    return f"{page['role'] or 'role not chosen yet'} of {page['layer']}"
 
 
 def _identity(page: Data) -> dict[str, str]:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_pxe.admin.plans import plan_data
 from iluvatar_pxe.boot.preview.asker import asking, find_asker
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
-from iluvatar_pxe.cli.plan.data import plan_data
 from iluvatar_pxe.cli.plan.page import page_lines
 from iluvatar_pxe.cli.plan_server import assumed, links_for
 from iluvatar_pxe.cli.state import State

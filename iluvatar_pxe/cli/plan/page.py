@@ -3,8 +3,8 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.cli.machines.page import place_words
-from iluvatar_pxe.cli.plan.data import Data
 
 _WIDTH = 80
 _LABEL = 12

@@ -1,16 +1,26 @@
-"""What a boot would come to, as plain data for JSON and for the page of ``plan``."""
+"""What a boot would come to, as plain data: for JSON, and for whatever lays it out."""
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
+from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.boot.case import Case, asker_of
 from iluvatar_pxe.boot.chains.raspberry_pi import LARGEST_FILE
 from iluvatar_pxe.boot.decide import Decision
-from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Plan, RunScript, ServePiFiles
+from iluvatar_pxe.boot.plan import (
+    AssignFirst,
+    BootLocal,
+    Chainload,
+    CountDown,
+    Hold,
+    Ignore,
+    Plan,
+    RunScript,
+    ServePiFiles,
+)
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, with_boot_files
 from iluvatar_pxe.boot.rules import Asker, title, why_not
-from iluvatar_pxe.cli.machines.page import plan_words
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment
 from iluvatar_pxe.replies.ipxe import Shown, machine_script
@@ -18,9 +28,16 @@ from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.replies.masking import mask_configuration, masked
 from iluvatar_pxe.replies.raspberry_pi import config_txt
 
-Data = dict[str, Any]
 SizeOf = Callable[[str], int | None]
 """Returns the octets of a boot file by its logical name, or None where it is missing."""
+_WORDS: Mapping[type[Plan], str] = MappingProxyType(
+    {
+        Ignore: "gets no answer",
+        BootLocal: "boots its own disk",
+        Hold: "waits",
+        AssignFirst: "is given its place, and boots",
+    }
+)
 
 
 def plan_data(steps: Sequence[PreviewStep], links: Links, size_of: SizeOf) -> Data:
@@ -35,6 +52,27 @@ def plan_data(steps: Sequence[PreviewStep], links: Links, size_of: SizeOf) -> Da
         "config": _config(last),
         "boots": isinstance(last.plan, RunScript | ServePiFiles | BootLocal),
     }
+
+
+def plan_summary(decision: Decision) -> Data:
+    """Return what a machine would be served, why, and what each step of the decision found."""
+    plan = decision.plan
+    return {"what": plan_words(plan), "why": plan.why, "steps": _steps(decision)}
+
+
+def plan_words(plan: Plan) -> str:
+    """Say in a few words what a plan comes to."""
+    if isinstance(plan, Chainload):
+        return f"runs {plan.program}"
+    if isinstance(plan, RunScript | ServePiFiles):
+        return f"boots chain {plan.chain}"
+    if isinstance(plan, CountDown):
+        return f"counts down {plan.seconds} s, and joins unless a key is pressed"
+    return _WORDS[type(plan)]
+
+
+def _steps(decision: Decision) -> list[Data]:
+    return [{"step": step, "found": found} for step, found in decision.findings]
 
 
 def _machine(case: Case, asker: Asker) -> Data:
@@ -76,7 +114,7 @@ def _stage(step: PreviewStep, links: Links, size_of: SizeOf) -> Data:
     program = plan.program if isinstance(plan, Chainload) else None
     return {
         "asks": sighting.firmware.value,
-        "steps": [{"step": step, "found": found} for step, found in decision.findings],
+        "steps": _steps(decision),
         "plan": type(plan).__name__,
         "answer": plan_words(plan),
         "why": plan.why,

@@ -1,0 +1,44 @@
+"""Everything about one machine as plain data: what is known of it, its next boot, and its last ones."""
+
+from collections.abc import Sequence
+
+from iluvatar_pxe.admin.describe import Data, describe, utc
+from iluvatar_pxe.admin.plans import plan_summary
+from iluvatar_pxe.boot.decide import Decision
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.inventory.database.history import BootRecord
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import BootEvent, Machine
+
+
+def machine_details(machine: Machine, fleet: Fleet, following: Decision, boots: Sequence[BootRecord]) -> Data:
+    """Return everything known of a machine.
+
+    ``following`` is the last decision of its next boot. ``boots`` are the latest first, and are told in the order in
+    which they happened.
+    """
+    return {
+        **describe(machine, fleet),
+        "plan": plan_summary(following),
+        "last_boots": [_boot(one) for one in reversed(boots)],
+    }
+
+
+def _boot(boot: BootRecord) -> Data:
+    return {
+        "boot": boot.generation,
+        "started_at": utc(boot.started),
+        "reached": boot.reached.label,
+        "events": [_event(event) for event in boot.events],
+    }
+
+
+def _event(event: BootEvent) -> Data:
+    return {
+        "at": utc(event.at),
+        "stage": event.stage.label if isinstance(event.stage, Stage) else event.stage.value,
+        "detail": event.detail or None,
+        "cause": event.cause or None,
+        "bytes": event.bytes,
+        "milliseconds": event.milliseconds,
+    }

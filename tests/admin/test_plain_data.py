@@ -1,0 +1,99 @@
+"""Machines and plans as plain data: the same words for one plan, and nothing that JSON cannot hold."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+
+import pytest
+from support.fleets import CONFIGURED, READY, fleet_of
+from support.machines import machine_of
+
+from iluvatar_pxe.admin.describe import describe, in_order
+from iluvatar_pxe.admin.machine_details import machine_details
+from iluvatar_pxe.admin.plans import plan_data, plan_summary
+from iluvatar_pxe.boot.decide import Context
+from iluvatar_pxe.boot.preview.asker import asking
+from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
+from iluvatar_pxe.inventory.database.history import BootRecord
+from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot, sighting_of
+from iluvatar_pxe.machines.states import Assignment, LayerName, Role
+from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.wire.pxe import CpuArch
+
+MAC = "52:54:00:77:00:01"
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+LINKS = Links(IPv4Address("192.0.2.1"), 80)
+MACHINE = machine_of(MAC, arch=CpuArch.X86_64)
+HELD, DISK, TALOS = (
+    fleet_of(("it", MAC, f"role: worker\n{lines}"), arda=CONFIGURED)
+    for lines in ("intent: hold\n", "chain: local\n", "")
+)
+RULES = fleet_of(fleet="rules: [{layer: arda, role: worker}]\nenrolment: {mode: join}\n", arda=CONFIGURED)
+FLEETS = {"waits": HELD, "boots its own disk": DISK, "boots chain talos": TALOS}
+
+
+def steps(machine: Machine, name: str) -> tuple[PreviewStep, ...]:
+    context = Context(ready=READY)
+    return next_boot(asking(sighting_of(machine)), Snapshot.of([machine]), FLEETS[name], context)
+
+
+def size_of(name: str) -> int | None:
+    return 1 << 20 if name in READY else None
+
+
+@pytest.mark.parametrize("words", FLEETS)
+def test_one_plan_in_both_shapes(words: str) -> None:
+    boot = steps(MACHINE, words)
+    data, summary = plan_data(boot, LINKS, size_of), plan_summary(boot[-1].decision)
+    last = data["stages"][-1]
+    assert summary == {"what": words, "why": last["why"], "steps": last["steps"]}
+    assert last["answer"] == words
+    assert data["boots"] is (words != "waits")
+    assert json.loads(json.dumps(data)) == data
+
+
+def test_a_countdown_and_a_place_are_put_into_words() -> None:
+    boot = next_boot(asking(sighting_of(MACHINE)), Snapshot.of([MACHINE]), RULES, Context(ready=READY))
+    answers = [one["answer"] for one in plan_data(boot, LINKS, size_of)["stages"]]
+    assert answers[0].startswith("runs ")
+    assert answers[1].startswith("counts down ")
+    assert answers[2:] == ["is given its place, and boots", "boots chain talos"]
+
+
+def test_everything_about_a_machine() -> None:
+    def boot(number: int, *events: BootEvent) -> BootRecord:
+        return BootRecord(number, AT + timedelta(hours=number), Stage.NBP, events)
+
+    event = BootEvent(machine_id=MACHINE.id, generation=2, at=AT, stage=Happening.CHANGED, detail="hold")
+    following = steps(MACHINE, "waits")[-1].decision
+    page = machine_details(MACHINE, HELD, following, [boot(2, event), boot(1)])
+    assert page.items() > describe(MACHINE, HELD).items()
+    assert page["plan"] == plan_summary(following)
+    assert [one["boot"] for one in page["last_boots"]] == [1, 2], "as they happened"
+    assert page["last_boots"][1] == {
+        "boot": 2,
+        "started_at": "2026-01-01T02:00:00.000Z",
+        "reached": Stage.NBP.label,
+        "events": [
+            {
+                "at": "2026-01-01T00:00:00.000Z",
+                "stage": Happening.CHANGED.value,
+                "detail": "hold",
+                "cause": None,
+                "bytes": event.bytes,
+                "milliseconds": event.milliseconds,
+            }
+        ],
+    }
+    assert json.loads(json.dumps(page)) == page
+
+
+def test_machines_are_listed_by_name_and_then_by_mac() -> None:
+    place = Assignment(name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="", at=AT)
+    passing = machine_of("52:54:00:00:00:01")
+    second, first = (machine_of(f"52:54:00:00:00:0{number}", furthest=Stage.SCRIPT) for number in (3, 2))
+    named = machine_of("52:54:00:00:00:04", assignment=place)
+    data = [describe(one, fleet_of()) for one in (passing, second, named, first)]
+    assert [one["macs"][0][-1] for one in in_order(data, every=False)] == ["4", "2", "3"]
+    assert [one["macs"][0][-1] for one in in_order(data, every=True)] == ["4", "1", "2", "3"]
