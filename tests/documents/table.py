@@ -5,6 +5,8 @@ import signal
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from documents.markdown import ROOT
+
 
 class Where(Enum):
     """A place that a command is tried in."""
@@ -58,6 +60,7 @@ PLACEHOLDERS = {
 _ON_PI = How(Where.NOT_HERE, "Raspberry Pi OS has it, for the EEPROM of the Pi that it runs on")
 _TALOSCTL = How(Where.NOT_HERE, "a tool of Talos")
 _MINUTES = How(Where.NOT_HERE, "measures for minutes")
+_RELEASE = How(Where.NOT_HERE, "done once for each release")
 _LAB = How(Where.TEST, "tests/cli/test_lab.py::test_a_lab_that_is_up_boots_machines_until_it_is_taken_down")
 _DAEMON = How(Where.DAEMON, "iluvatar-pxe listens", status=-signal.SIGTERM)
 _WAITS = How(Where.INSTALLED, "In the end it waits", status=1)  # its boot files are missing
@@ -193,6 +196,19 @@ COMMANDS = {
         Where.CHECKOUT, "ruff check", typed="make --dry-run check"
     ),  # `make test` begins with it
     "make test": How(Where.CHECKOUT, "pytest -m", typed="make --dry-run test"),  # this is a part of it
+    "make setup-test": How(Where.CHECKOUT, "dpkg-query", typed="make --dry-run setup-test"),
+    "make format": How(Where.CHECKOUT, "ruff format", typed="make --dry-run format"),
+    "make test-long": How(Where.CHECKOUT, "pytest -m long", typed="make --dry-run test-long"),
+    "make lock": How(Where.CHECKOUT, "uv pip compile", typed="make --dry-run lock"),
+    ".venv/bin/pytest tests/wire/test_dhcp.py": How(
+        Where.CHECKOUT, r"\d+ passed", typed=f"cd {ROOT} && .venv/bin/pytest tests/wire/test_dhcp.py"
+    ),
+    ".venv/bin/pytest tests/boot/test_chains.py -k talos_boots": How(
+        Where.CHECKOUT,
+        "1 passed",
+        typed=f"cd {ROOT} && .venv/bin/pytest tests/boot/test_chains.py -k talos_boots",
+    ),
+    ".venv/bin/pytest tests/documents/test_table.py": How(Where.NOT_HERE, "the test of this table itself"),
     # What it begins is in DEMONSTRATION.
     "make demo": How(Where.CHECKOUT, "lab demo", typed="make --dry-run demo"),
     "make run": _DAEMON,
@@ -206,6 +222,12 @@ COMMANDS = {
     "iluvatar-pxe lab up": _LAB,
     "iluvatar-pxe lab boot uefi-arm64": _LAB,
     "iluvatar-pxe lab down": _LAB,
+    # a release
+    ".venv/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist .": How(
+        Where.TEST, "tests/test_wheel.py::test_the_wheel_carries_its_data"
+    ),
+    'git commit --all --message "Release 0.2.0"': _RELEASE,
+    'git tag --annotate v0.2.0 --message "iluvatar-pxe 0.2.0"': _RELEASE,
     # what is spoken of
     "iluvatar-pxe db restore": How(Where.NAMED),
     "iluvatar-pxe lab": How(Where.NAMED),
