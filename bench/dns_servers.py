@@ -194,7 +194,7 @@ def _write_fleet(fleet: Path) -> None:
     (fleet / "machines").mkdir(parents=True)
     (fleet / "layers").mkdir()
     (fleet / "fleet.yaml").write_text(f"domain: {DOMAIN}\n")
-    (fleet / "layers" / "arda.yaml").write_text("talos: {version: v1.13.9, schematic: none}\n")
+    (fleet / "layers" / "arda.yaml").write_text("kind: talos\ntalos: {version: v1.13.9, schematic: none}\n")
     for number, (name, address) in enumerate(MACHINES.items()):
         mac = (b"RT\0\0" + number.to_bytes(2)).hex(":")
         (fleet / "machines" / f"{name}.yaml").write_text(

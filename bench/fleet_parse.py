@@ -12,7 +12,7 @@ from iluvatar_pxe.fleet.reading import read_text
 
 FLEET = {
     "fleet.yaml": "rules: [{match: {arch: x86_64}, layer: arda}]\n",
-    "layers/arda.yaml": "talos: {version: v1.13.9, schematic: none}\nconfig: {worker: configs/worker.yaml}\n",
+    "layers/arda.yaml": "kind: talos\ntalos: {version: v1.13.9, schematic: none}\nconfig: {worker: configs/worker.yaml}\n",
     "configs/worker.yaml": "machine: {type: worker}\n",
 }
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.fleet.models import TalosLayer
+from iluvatar_pxe.fleet.models import Talos
 from iluvatar_pxe.lab.daemon import Server
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.lab import BOOT_SECONDS, Lab
@@ -17,7 +17,7 @@ from iluvatar_pxe.lab.watch.attempt import watched
 MAC = "52:54:00:77:00:01"
 
 _POWER_OFF_SECONDS = 30.0
-_TALOS = TalosLayer(
+_TALOS = Talos(
     version="v1.13.9", schematic="376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 )
 
@@ -54,7 +54,7 @@ class Boot:
 def offer_system(namespace: Namespace, server: Server, system: StandIn) -> None:
     """Let chain ``talos`` boot ``system``."""
     add_talos(namespace.outside(server.assets), _TALOS, system)
-    layer = f"talos: {{version: {_TALOS.version}, schematic: {_TALOS.schematic}}}\n"
+    layer = f"kind: talos\ntalos: {{version: {_TALOS.version}, schematic: {_TALOS.schematic}}}\n"
     server.write_fleet({"layers/arda.yaml": layer.encode()})
 
 

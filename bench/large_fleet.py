@@ -20,7 +20,7 @@ from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.hosting import host
 
 LAYER = (
-    "talos: {version: v1.13.9, schematic: 376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba}\n"
+    "kind: talos\ntalos: {version: v1.13.9, schematic: 376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba}\n"
     "config: {controlplane: configs/one.yaml, worker: configs/one.yaml}\n"
 )
 

@@ -42,7 +42,7 @@ FEW, MANY = 10, 10_000
 ROUNDS = 20
 FLEET = {
     "fleet.yaml": "rules: [{match: {arch: x86_64}, layer: arda}]\n",
-    "layers/arda.yaml": "talos: {version: v1.13.9, schematic: none}\n",
+    "layers/arda.yaml": "kind: talos\ntalos: {version: v1.13.9, schematic: none}\n",
 }
 NEIGHBOURS: dict[IPv4Address, str] = {}
 ARRIVAL = Arrival(

@@ -59,10 +59,10 @@ def utc(moment: datetime) -> str:
 def _place(machine: Machine, fleet: Fleet) -> Data:
     listed, given = listed_as(machine, fleet), machine.assignment
     role = role_of(machine, listed)
-    layer = listed.file.layer if listed else given and given.layer
+    layer = listed.layer if listed else given and given.layer
     return {
         "name": name_of(machine, fleet),
-        "layer": layer and layer.value,
+        "layer": layer,
         "role": role and role.value,
         "rule": f"machines/{listed.name}.yaml" if listed else given and given.rule,
         "assigned_at": given and utc(given.at),

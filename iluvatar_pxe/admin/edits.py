@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from iluvatar_pxe.boot.assign import PlaceRequest, leader_names, taken_by
 from iluvatar_pxe.boot.case import Context, case_of
 from iluvatar_pxe.errors import OperationError
-from iluvatar_pxe.fleet.dns import NOT_OF_MACHINES
+from iluvatar_pxe.fleet.dns import SERVICES
+from iluvatar_pxe.fleet.layer_files import or_another
 from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
-from iluvatar_pxe.machines.states import ROLES, Attempts, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, LayerKind, Phase, Role
 
-_LEADERS_KEY = {LayerName.ARDA: "controlPlanes", LayerName.AINUR: "servers"}
-"""By layer, the key of its file that says how many machines lead."""
+_LEADERS_KEY = {LayerKind.TALOS: "controlPlanes", LayerKind.K3S: "servers"}
+"""By kind of layer, the key of its file that says how many machines lead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class Wanted:
     """What somebody wants of a machine's place; None: as it is, or as the layer has it."""
 
     name: str | None = None
-    layer: LayerName | None = None
+    layer: str | None = None
     role: Role | None = None
 
 
@@ -32,27 +33,25 @@ def place_for(machine: Machine, wanted: Wanted, snapshot: Snapshot, fleet: Fleet
         raise OperationError(f"{listed.name}: machines/{listed.name}.yaml {why}")
     layer = wanted.layer or (machine.assignment.layer if machine.assignment else None)
     if layer is None:
-        raise OperationError(
-            f"{title_of(machine, fleet)}: it has no layer yet; add --layer ainur or --layer arda"
-        )
+        remedy = " or ".join(f"--layer {name}" for name in fleet.layers) or "--layer NAME"
+        raise OperationError(f"{title_of(machine, fleet)}: it has no layer yet; add {remedy}")
     if layer not in fleet.layers:
-        raise OperationError(f"{layer}: the fleet has no layers/{layer}.yaml; create it")
+        remedy = f"create it{or_another(layer, fleet.layers)}"
+        raise OperationError(f"{layer}: the fleet has no layers/{layer}.yaml; {remedy}")
     _check_role(machine, layer, wanted.role, snapshot, fleet)
     _check_free(machine, wanted.name, snapshot, fleet)
     return PlaceRequest(layer=layer, name=wanted.name, role=wanted.role, rule=f"set by {by}")
 
 
-def _check_role(
-    machine: Machine, layer: LayerName, role: Role | None, snapshot: Snapshot, fleet: Fleet
-) -> None:
+def _check_role(machine: Machine, layer: str, role: Role | None, snapshot: Snapshot, fleet: Fleet) -> None:
     """An installed machine keeps its layer and role, and a layer has no more leaders than it declares."""
-    if role and role not in ROLES[layer]:
-        roles = " or ".join(ROLES[layer])
+    if role and role not in fleet.layers[layer].roles:
+        roles = " or ".join(fleet.layers[layer].roles)
         raise OperationError(
             f"{role}: no role of layer {layer}, whose machines are {roles}; give one of these"
         )
     given = machine.assignment
-    if given and given.layer is layer and role in {None, given.role}:
+    if given and given.layer == layer and role in {None, given.role}:
         return
     if given and case_of(sighting_of(machine), snapshot, fleet, Context()).is_installed:
         remedy = f"first: iluvatar-pxe machines reinstall {title_of(machine, fleet)}"
@@ -61,13 +60,14 @@ def _check_role(
         _check_leaders(machine, layer, snapshot, fleet)
 
 
-def _check_leaders(machine: Machine, layer: LayerName, snapshot: Snapshot, fleet: Fleet) -> None:
+def _check_leaders(machine: Machine, layer: str, snapshot: Snapshot, fleet: Fleet) -> None:
     others = taken_by(one for one in snapshot.by_id.values() if one.id != machine.id)
     names = leader_names(layer, fleet, others)
     if len(names) >= fleet.layers[layer].leaders:
-        leading, _ = ROLES[layer]
+        leading, _ = fleet.layers[layer].roles
         have = f"{len(names)} {leading.words}{'' if len(names) == 1 else 's'}"
-        says = f"and layers/{layer}.yaml says {_LEADERS_KEY[layer]}: {fleet.layers[layer].leaders}"
+        key = _LEADERS_KEY[fleet.layers[layer].kind]
+        says = f"and layers/{layer}.yaml says {key}: {fleet.layers[layer].leaders}"
         raise OperationError(
             f"{layer} has {have} already, {says}; raise that, or set another machine's role first"
         )
@@ -75,8 +75,10 @@ def _check_leaders(machine: Machine, layer: LayerName, snapshot: Snapshot, fleet
 
 def _check_free(machine: Machine, name: str | None, snapshot: Snapshot, fleet: Fleet) -> None:
     other = snapshot.named(name) if name else None
-    if name in NOT_OF_MACHINES:
+    if name in SERVICES:
         raise OperationError(f"{name}: a name of the daemon's own in DNS; choose another")
+    if name in fleet.layers:
+        raise OperationError(f"{name}: layers/{name}.yaml has this name; choose another")
     if name in fleet.settings.records:
         raise OperationError(f"{name}: a record of fleet.yaml has this name; choose another")
     if name in fleet.names:

@@ -18,12 +18,13 @@ from iluvatar_pxe.admin.edits import (
 )
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.fields.names import is_host_name
+from iluvatar_pxe.fleet.fields.values import LayerName
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.merge import split
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.mac import parse_mac
 
 

@@ -129,7 +129,7 @@ def _given(plan: Plan, given: Assignment | None) -> Data | None:
     if given is None or not isinstance(plan, AssignFirst):
         return None
     certain = plan.place.name is not None and plan.place.role is not None
-    return {"name": given.name, "layer": given.layer.value, "role": given.role.value, "certain": certain}
+    return {"name": given.name, "layer": given.layer, "role": given.role.value, "certain": certain}
 
 
 def _script(plan: Plan, sighting: Sighting, links: Links) -> str:

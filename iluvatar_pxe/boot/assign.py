@@ -8,18 +8,18 @@ from uuid import UUID
 
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import ROLES, Assignment, LayerName, Role
+from iluvatar_pxe.machines.states import Assignment, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceRequest:
     """What the fleet says of a machine's place. ``name`` and ``role`` are None where they are to be chosen.
 
-    ``may_lead``: the role that is chosen may be the leading one; ``rule`` says in words who says all this, and
+    ``layer`` is one of the fleet's. ``may_lead``: the role that is chosen may be the leading one; ``rule`` says in words who says all this, and
     ``options`` are what it says of how the machine boots.
     """
 
-    layer: LayerName
+    layer: str
     name: str | None = None
     role: Role | None = None
     may_lead: bool = True
@@ -32,7 +32,7 @@ class Reservation:
     """An assignment in force, or one of a machine that was forgotten (``machine_id`` None)."""
 
     name: str
-    layer: LayerName
+    layer: str
     role: Role
     machine_id: UUID | None
 
@@ -58,7 +58,7 @@ def assignment_for(
     """
     held = [one for one in taken if one.machine_id is not None or not _is_free_again(one, fleet)]
     used = {one.name for one in held} | fleet.names
-    name = place.name or _free_name(fleet.layers[place.layer].names, used)
+    name = place.name or _free_name(fleet.layers[place.layer].pattern(place.layer), used)
     return Assignment(
         name=name,
         layer=place.layer,
@@ -83,16 +83,16 @@ def _free_name(pattern: str, used: Collection[str]) -> str:
 
 
 def _role(place: PlaceRequest, fleet: Fleet, held: Collection[Reservation]) -> Role:
-    leading, following = ROLES[place.layer]
-    layer = fleet.layers.get(place.layer)  # missing where a listed machine only boots its disk
+    layer = fleet.layers[place.layer]
+    leading, following = layer.roles
     leaders = leader_names(place.layer, fleet, held)
-    return leading if layer and place.may_lead and len(leaders) < layer.leaders else following
+    return leading if place.may_lead and len(leaders) < layer.leaders else following
 
 
-def leader_names(layer: LayerName, fleet: Fleet, taken: Iterable[Reservation]) -> set[str]:
+def leader_names(layer: str, fleet: Fleet, taken: Iterable[Reservation]) -> set[str]:
     """Return the names of the machines that lead in a layer: by what they were given, or by their files."""
     given = {one.name for one in taken if one.layer == layer and one.role.leads}
-    return given | {one.name for one in fleet.listed if one.file.layer == layer and _leads(one)}
+    return given | {one.name for one in fleet.listed if one.layer == layer and _leads(one)}
 
 
 def _leads(listed: ListedMachine) -> bool:

@@ -8,7 +8,7 @@ from iluvatar_pxe.fleet.lookup import role_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, LayerName, Role
+from iluvatar_pxe.machines.states import Assignment, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
@@ -77,10 +77,10 @@ class Case:
         return self.machine.title if self.machine else self.sighting.mac
 
     @property
-    def layer(self) -> LayerName | None:
+    def layer(self) -> str | None:
         """The layer that it belongs to: its file's, else its assignment's, else its rule's."""
         if self.listed:
-            return self.listed.file.layer
+            return self.listed.layer
         if self.assignment:
             return self.assignment.layer
         return self.matched[1].layer if self.matched else None

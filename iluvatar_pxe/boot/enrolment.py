@@ -8,10 +8,9 @@ from iluvatar_pxe.boot.plan import AssignFirst, CountDown, Hold, Plan
 from iluvatar_pxe.boot.rules import title
 from iluvatar_pxe.boot.screens import counting_down, enrolment_held, unseen, window_closed
 from iluvatar_pxe.fleet.models import EnrolmentMode, Rule
-from iluvatar_pxe.machines.states import ROLES, LayerName
 
 
-def enrol(case: Case, number: int, rule: Rule, layer: LayerName) -> Plan:
+def enrol(case: Case, number: int, rule: Rule, layer: str) -> Plan:
     """Decide about a machine that ``rule`` would put into ``layer``, and that has no place yet."""
     why = f"{title(number, rule)} would put it into layer {layer}"
     mode = case.fleet.settings.enrolment.mode
@@ -29,21 +28,21 @@ def enrol(case: Case, number: int, rule: Rule, layer: LayerName) -> Plan:
         return Hold(
             why=f"{why}, but the enrolment window is closed",
             name=case.title,
-            screen=window_closed(number, rule),
+            screen=window_closed(case, number, rule),
         )
     return _without_a_place_to_boot_from(case, rule, layer) or _admit(case, why, number, rule, layer)
 
 
-def _without_a_place_to_boot_from(case: Case, rule: Rule, layer: LayerName) -> Hold | None:
+def _without_a_place_to_boot_from(case: Case, rule: Rule, layer: str) -> Hold | None:
     """A name is not spent on a machine that could not boot then."""
-    for role in (rule.role,) if rule.role else ROLES[layer]:
+    for role in (rule.role,) if rule.role else case.fleet.layers[layer].roles:
         plan = chain_plan(Subject(case, role))
         if isinstance(plan, Hold):
             return plan
     return None
 
 
-def _admit(case: Case, why: str, number: int, rule: Rule, layer: LayerName) -> Plan:
+def _admit(case: Case, why: str, number: int, rule: Rule, layer: str) -> Plan:
     context = case.context
     if context.doubt:
         return Hold(
@@ -57,5 +56,5 @@ def _admit(case: Case, why: str, number: int, rule: Rule, layer: LayerName) -> P
     if not context.confirmed:
         seconds = case.fleet.settings.enrolment.countdown
         text = f"{why}, unless somebody presses a key within {seconds} s"
-        return CountDown(why=text, name=case.title, screen=counting_down(number, rule), seconds=seconds)
+        return CountDown(why=text, name=case.title, screen=counting_down(case, number, rule), seconds=seconds)
     return AssignFirst(why=f"{why}, and nobody pressed a key", name=case.title, place=place)

@@ -3,7 +3,7 @@
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.rules import title
 from iluvatar_pxe.fleet.models import Rule
-from iluvatar_pxe.machines.states import ROLES, Attempts
+from iluvatar_pxe.machines.states import Attempts
 
 Screen = tuple[str, ...]
 
@@ -54,18 +54,18 @@ def failed(case: Case) -> Screen:
     )
 
 
-def let_in(number: int, rule: Rule) -> Screen:
+def let_in(case: Case, number: int, rule: Rule) -> Screen:
     """Return what the fleet would do with an unlisted machine."""
     return (
         f"This machine is new. By {title(number, rule)} it would become",
-        f"{_role(rule)} of layer {rule.layer}, and an operating system would be installed.",
+        f"{_role(case, rule)} of layer {rule.layer}, and an operating system would be installed.",
     )
 
 
-def window_closed(number: int, rule: Rule) -> Screen:
+def window_closed(case: Case, number: int, rule: Rule) -> Screen:
     """New machines are not let in at present."""
     return (
-        *let_in(number, rule),
+        *let_in(case, number, rule),
         "New machines are let in only while the enrolment window is open. It is closed.",
         "To let it in, on the boot server:",
         "  iluvatar-pxe enrol open 30m",
@@ -76,7 +76,7 @@ def window_closed(number: int, rule: Rule) -> Screen:
 def enrolment_held(case: Case, number: int, rule: Rule) -> Screen:
     """The fleet lets nobody in by itself."""
     return (
-        *let_in(number, rule),
+        *let_in(case, number, rule),
         "The fleet holds every new machine (fleet.yaml: enrolment mode hold).",
         "To let it in, list it: write machines/NAME.yaml into the fleet with this line:",
         f'  match: {{macs: ["{case.sighting.mac}"]}}',
@@ -84,10 +84,10 @@ def enrolment_held(case: Case, number: int, rule: Rule) -> Screen:
     )
 
 
-def counting_down(number: int, rule: Rule) -> Screen:
+def counting_down(case: Case, number: int, rule: Rule) -> Screen:
     """It is going to be let in."""
     return (
-        *let_in(number, rule),
+        *let_in(case, number, rule),
         "THAT MAY ERASE ITS DISK.",
     )
 
@@ -101,8 +101,9 @@ def unseen(doubt: str) -> Screen:
     )
 
 
-def _role(rule: Rule) -> str:
+def _role(case: Case, rule: Rule) -> str:
     if rule.role:
         return f"a {rule.role}"
-    leading, following = ROLES[rule.layer] if rule.layer else ("leader", "follower")
+    layer = case.fleet.layers.get(rule.layer or "")
+    leading, following = layer.roles if layer else ("leader", "follower")
     return f"a {leading} or {following}"

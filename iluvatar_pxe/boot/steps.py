@@ -74,7 +74,8 @@ def joined(case: Case) -> Plan | str:
 def place(case: Case) -> Plan | str:
     """Whether it has a place in the fleet, or may get one."""
     if case.listed:
-        return f"listed by machines/{case.listed.name}.yaml: layer {case.listed.file.layer}"
+        layer = f": layer {case.listed.layer}" if case.listed.layer else ""
+        return f"listed by machines/{case.listed.name}.yaml{layer}"
     if case.assignment:
         return f"{case.assignment.name}, {case.assignment.role} of {case.assignment.layer}: {case.assignment.rule}"
     return _unheard(case) or _by_rule(case)
@@ -113,11 +114,11 @@ def _by_rule(case: Case) -> Plan:
 
 def assignment(case: Case) -> Plan | str:
     """Whether what its file says of its place is on record."""
-    if case.listed is None or not case.has_told:
+    if case.listed is None or case.listed.layer is None or not case.has_told:
         return "nothing to put on record"
-    file, role = case.listed.file, case.role
+    layer, role = case.listed.layer, case.role
     given = case.assignment
-    if given and (given.name, given.layer, given.role) == (case.listed.name, file.layer, role):
+    if given and (given.name, given.layer, given.role) == (case.listed.name, layer, role):
         return f"on record as {given.name}, {given.role} of {given.layer}"
     why = f"machines/{case.listed.name}.yaml lists it"
     if trouble := case.context.doubt or case.context.no_assignment:
@@ -126,7 +127,7 @@ def assignment(case: Case) -> Plan | str:
         text = f"{why}, but its role cannot be chosen: {trouble}"
         return Hold(why=text, name=case.title, screen=(f"{text}.",), unseen=bool(case.context.doubt))
     wanted = PlaceRequest(
-        layer=file.layer, name=case.listed.name, role=role, rule=f"machines/{case.listed.name}.yaml"
+        layer=layer, name=case.listed.name, role=role, rule=f"machines/{case.listed.name}.yaml"
     )
     return AssignFirst(why=why, name=case.title, place=wanted)
 

@@ -8,7 +8,6 @@ from iluvatar_pxe.dns.members import Member, leaders
 from iluvatar_pxe.dns.zone import Node, Zone, start_of
 from iluvatar_pxe.fleet.dns import DnsRecords
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.machines.states import LayerName
 from iluvatar_pxe.wire.dns.name import Name, is_below, name_of, reverse_name
 from iluvatar_pxe.wire.dns.types import Record, Service, Target, Text, Type
 
@@ -85,7 +84,7 @@ def _names(facts: Facts, apex: Name, here: IPv4Address) -> Iterator[tuple[Name, 
         yield _under(service, apex), _addresses(_under(service, apex), [address], _TTL), _THIS
 
 
-def _layer_names(facts: Facts, layer: LayerName, apex: Name) -> Iterator[tuple[Name, list[Record], str]]:
+def _layer_names(facts: Facts, layer: str, apex: Name) -> Iterator[tuple[Name, list[Record], str]]:
     """The API of a layer's cluster, by address and as a service, and where its applications come in."""
     origin = f"cluster {layer}"
     known = leaders(facts.members, layer)

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.fleet.lookup import files_of, role_of
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.states import Directive, LayerName, Phase
+from iluvatar_pxe.machines.states import Directive, Phase
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -19,7 +19,7 @@ class Member:
 
     name: str
     address: IPv4Address | None
-    layer: LayerName
+    layer: str | None
     leads: bool = False
     """It has joined as a control plane or server."""
 
@@ -65,7 +65,7 @@ def _listed(fleet: Fleet, known: Mapping[str, Sequence[Machine]]) -> Iterator[_S
         file = listed.file
         machine = max(known.get(listed.name, ()), key=lambda one: one.last_seen, default=None)
         address = file.address or (machine.address if machine else None) or file.seen.address
-        member = Member(listed.name, address, file.layer, leads=_leads(machine, listed))
+        member = Member(listed.name, address, listed.layer, leads=_leads(machine, listed))
         yield _Seen(member, file.address is not None, machine.last_seen if machine else _NEVER)
 
 
@@ -87,6 +87,6 @@ def _leads(machine: Machine | None, listed: ListedMachine | None) -> bool:
     return role is not None and role.leads
 
 
-def leaders(members: Iterable[Member], layer: LayerName) -> tuple[Member, ...]:
+def leaders(members: Iterable[Member], layer: str) -> tuple[Member, ...]:
     """Return the machines that hold the state of a layer's cluster, and can be reached."""
-    return tuple(one for one in members if one.layer is layer and one.leads and one.address)
+    return tuple(one for one in members if one.layer == layer and one.leads and one.address)

@@ -3,30 +3,27 @@
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from itertools import combinations
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from iluvatar_pxe.fleet.daemon_files import Seen
 from iluvatar_pxe.fleet.dns_checks import check_dns
-from iluvatar_pxe.fleet.fields.names import overlap
-from iluvatar_pxe.fleet.fields.values import Address, FleetPath, NamePattern
-from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match, Rule, Traits
+from iluvatar_pxe.fleet.fields.values import Address, FleetPath
+from iluvatar_pxe.fleet.layer_checks import check_names, check_place
+from iluvatar_pxe.fleet.layer_files import kinds_of
+from iluvatar_pxe.fleet.models import Fleet, ListedMachine, Match, Rule, Traits
 from iluvatar_pxe.fleet.source import FLEET_FILE, Source, is_declaration, layer_file
 from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.machines.hardware import swapped
-from iluvatar_pxe.machines.states import ROLES, Intent, LayerName
+from iluvatar_pxe.machines.states import ROLES, Intent, LayerKind
 
 PATCHES = "patches/"
 """The folder of the fleet's patches."""
 _SCRIPT = re.compile(r"#!ipxe\s")
 _RULES = TypeAdapter[tuple[Any, ...]](tuple[Any, ...])
-_LAYER = TypeAdapter(LayerName)
 _MATCH = TypeAdapter(Match)
 _RULE = TypeAdapter(Rule)
-_MACHINE = TypeAdapter(MachineFile)
-_PATTERN = TypeAdapter[str](NamePattern)
 _PATH = TypeAdapter[str](FleetPath)
 _PATCHES = TypeAdapter[tuple[str, ...]](tuple[str, ...])
 _ADDRESS = TypeAdapter[IPv4Address](Address)
@@ -36,14 +33,15 @@ _SEEN = TypeAdapter(Seen)
 def check_fleet(fleet: Fleet, source: Source) -> None:
     """Note in ``source`` every contradiction between the parts of a fleet, those in faulty files included."""
     _check_listed_once(source)
-    _check_names(source)
+    check_names(source)
     check_dns(source)
     _check_rules(source)
+    kinds = kinds_of(source)
     for path, location in _boots(source):
-        _check_layer_of(path, location, source)
+        check_place(path, location, source, kinds)
     for path, location in _files(source):
         _check_file(path, location, source)
-    for path in (*source.machines, *map(layer_file, LayerName)):
+    for path in (*source.machines, *map(layer_file, source.layers)):
         _check_patches(path, source)
     for machine in fleet.listed:
         _check_configured(machine, fleet, source)
@@ -69,8 +67,9 @@ def _files(source: Source) -> Iterator[tuple[str, Location]]:
     for path, location in _boots(source):
         yield path, (*location, "config")
         yield path, (*location, "script")
-    for role in ROLES[LayerName.ARDA]:
-        yield layer_file(LayerName.ARDA), ("config", role.value)
+    for layer in source.layers:
+        for role in ROLES[LayerKind.TALOS]:
+            yield layer_file(layer), ("config", role.value)
 
 
 def _check_listed_once(source: Source) -> None:
@@ -106,17 +105,6 @@ def _is_of(path: str, known: Seen, source: Source) -> bool:
     return match is not None and match.uuid is not None and known.uuid in {match.uuid, swapped(match.uuid)}
 
 
-def _check_names(source: Source) -> None:
-    patterns = {
-        name: source.part(layer_file(name), ("names",), _PATTERN)
-        for name in (LayerName.ARDA, LayerName.AINUR)
-    }
-    for (one, its), (other, names) in combinations(patterns.items(), 2):
-        if its and names and overlap(its, names):
-            text = f"{names} can give the names of {layer_file(one)}, too; change one of them"
-            source.fault(layer_file(other), ("names",), f"names: {text}")
-
-
 def _check_rules(source: Source) -> None:
     parts = [source.part(FLEET_FILE, ("rules", index), _RULE) for index in _rules(source)]
     for_all = next(
@@ -125,22 +113,6 @@ def _check_rules(source: Source) -> None:
     for number in range(for_all + 1, len(parts) + 1):
         text = f"rule {number} is never reached, since rule {for_all} matches every machine; move it up"
         source.fault(FLEET_FILE, ("rules", number - 1), text)
-
-
-def _check_layer_of(path: str, location: Location, source: Source) -> None:
-    """A machine that only boots its disk, waits or runs a script needs no layer, unless it names one."""
-    boot = source.part(path, location, _RULE) if location else source.part(path, location, _MACHINE)
-    layer = boot.layer if boot else source.part(path, (*location, "layer"), _LAYER)
-    if layer is None or layer_file(layer) in source.files:
-        return
-    if boot is None or "layer" in boot.model_fields_set or _boots_by_layer(boot):
-        talos = boot is not None and boot.chain == "talos"
-        key, what = ("chain", "chain talos") if talos else ("layer", f"layer {layer}")
-        source.fault(path, (*location, key), f"{what} needs {layer_file(layer)}; create it")
-
-
-def _boots_by_layer(boot: MachineFile | Rule) -> bool:
-    return boot.chain in {None, "talos"} and boot.intent in {None, Intent.BOOT}
 
 
 def _check_file(path: str, location: Location, source: Source) -> None:
@@ -157,15 +129,13 @@ def _check_file(path: str, location: Location, source: Source) -> None:
 
 def _check_configured(machine: ListedMachine, fleet: Fleet, source: Source) -> None:
     """A listed machine is to boot at once; one that a rule lets in may wait, its screen says for what."""
-    file = machine.file
-    if fleet.arda is None or file.layer is not LayerName.ARDA or file.intent not in {None, Intent.BOOT}:
+    file, layer = machine.file, fleet.talos(machine.layer)
+    if layer is None or file.intent not in {None, Intent.BOOT} or file.chain or file.config:
         return
-    if file.chain or file.config:
-        return
-    roles = (file.role,) if file.role else ROLES[file.layer]
-    missing = [role for role in roles if role not in fleet.arda.config]
+    roles = (file.role,) if file.role else layer.roles
+    missing = [role for role in roles if role in layer.roles and role not in layer.config]
     if missing:
-        text = f"{layer_file(file.layer)}: config has no {' and no '.join(missing)}; add it there, or 'config' here"
+        text = f"layers/{machine.layer}.yaml: config has no {' and no '.join(missing)}; add it there, or 'config' here"
         source.fault(f"machines/{machine.name}.yaml", ("role",), text)
 
 

@@ -8,8 +8,7 @@ from pydantic import Field, StrictInt
 
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.fields.shapes import Shape
-from iluvatar_pxe.fleet.fields.values import Address, HostName
-from iluvatar_pxe.machines.states import LayerName
+from iluvatar_pxe.fleet.fields.values import Address, HostName, LayerName
 
 AgeKey = Annotated[str, Shape(r"age1[02-9ac-hj-np-z]{58}", "write an age public key, which begins with age1")]
 Fingerprint = Annotated[

@@ -22,14 +22,13 @@ from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.fields.names import HOST_NAME
 from iluvatar_pxe.fleet.fields.shapes import Shape, hint
 from iluvatar_pxe.fleet.fields.values import Address
-from iluvatar_pxe.machines.states import LayerName
 
 APEX = "@"
 """What the domain itself is called among its records."""
 SERVICES = ("git", "pxe")
 """The daemon's own names in the domain."""
-NOT_OF_MACHINES = frozenset({*SERVICES, *LayerName})
-"""Names that no machine may have: the daemon's own, and those that ``api.LAYER`` lies below."""
+NOT_OF_LAYERS = frozenset({*SERVICES, "api", "apps"})
+"""Names that no layer may have: the daemon's own, and the first labels of those that lie below a layer's name."""
 _LONGEST_DOMAIN = 180
 """Characters, so that whatever the daemon puts before it is still a name (RFC 1035, 2.3.4: 255 octets)."""
 _LONGEST_TEXT = 255

@@ -5,21 +5,18 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from iluvatar_pxe.fleet.dns import APEX, NOT_OF_MACHINES, SERVICES, DnsRecords, Domain
+from iluvatar_pxe.fleet.dns import APEX, SERVICES, DnsRecords, Domain
 from iluvatar_pxe.fleet.fields.names import is_host_name, overlap
-from iluvatar_pxe.fleet.fields.values import NamePattern
+from iluvatar_pxe.fleet.layer_files import pattern_of
 from iluvatar_pxe.fleet.models import FleetFile
 from iluvatar_pxe.fleet.source import FLEET_FILE, Source, layer_file
 from iluvatar_pxe.fleet.yaml.document import Location
-from iluvatar_pxe.machines.states import LayerName
 
-_OF_LAYERS = ("api", "apps", "*.apps", "_kubernetes._tcp")
-_OWN = frozenset({*SERVICES, *(f"{name}.{layer}" for name in _OF_LAYERS for layer in LayerName)})
-"""Names whose records the daemon makes."""
+_OF_LAYERS = frozenset({"api", "apps", "*.apps", "_kubernetes._tcp"})
+"""Names below each layer's whose records the daemon makes."""
 _LONGEST_NAME = 253
 """Characters: with the lengths of its labels and the root, 255 octets (RFC 1035, 2.3.4)."""
 _DOMAIN = TypeAdapter[str](Domain)
-_PATTERN = TypeAdapter[str](NamePattern)
 _RECORDS = TypeAdapter[Mapping[str, Any]](Mapping[str, Any])
 _RECORD = TypeAdapter(DnsRecords)
 
@@ -56,10 +53,12 @@ def _entries(source: Source) -> Iterator[_Entry]:
 
 
 def _check_machines(source: Source) -> None:
-    for name in NOT_OF_MACHINES:
+    owners = dict.fromkeys(SERVICES, "is one of the daemon's own names in DNS")
+    owners |= {name: f"is the name of the layer in {layer_file(name)}" for name in source.layers}
+    for name, whose in owners.items():
         path = f"machines/{name}.yaml"
         if path in source.files:
-            source.findings.add(path, 1, f"{name} is one of the daemon's own names in DNS; rename the file")
+            source.findings.add(path, 1, f"{name} {whose}; rename the file")
 
 
 def _check_owner(entry: _Entry, source: Source) -> None:
@@ -69,17 +68,22 @@ def _check_owner(entry: _Entry, source: Source) -> None:
 
 def _owner(name: str, source: Source) -> str | None:
     """Return in words who has a name, or may give it to a machine."""
-    if name in _OWN:
+    if _is_own(name, source):
         return "the daemon itself makes the records of this name"
     if not is_host_name(name):
         return None
     if f"machines/{name}.yaml" in source.files:
         return f"machines/{name}.yaml has this name"
-    for file in map(layer_file, LayerName):
-        pattern = source.part(file, ("names",), _PATTERN)
-        if pattern and overlap(pattern, name):
-            return f"{file} can give this name to a machine, by {pattern}"
+    for layer in source.layers:
+        if overlap(pattern := pattern_of(layer, source), name):
+            return f"{layer_file(layer)} can give this name to a machine, by {pattern}"
     return None
+
+
+def _is_own(name: str, source: Source) -> bool:
+    """Say whether the daemon makes the records of a name."""
+    below, _, layer = name.rpartition(".")
+    return name in SERVICES or (below in _OF_LAYERS and layer in source.layers)
 
 
 def _check_lengths(entry: _Entry, domain: str, source: Source) -> None:

@@ -1,13 +1,14 @@
-"""``layers/NAME.yaml``: the two layers as immutable models."""
+"""``layers/NAME.yaml``: a layer of each kind as an immutable model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, WithJsonSchema
 
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.dns import AnyAddress, Several
+from iluvatar_pxe.fleet.fields.names import default_pattern
 from iluvatar_pxe.fleet.fields.values import (
     CmdlineArgument,
     ConfigTxtLine,
@@ -19,16 +20,34 @@ from iluvatar_pxe.fleet.fields.values import (
     OddCount,
     Schematic,
     Version,
-    check_role,
 )
-from iluvatar_pxe.machines.states import ROLES, LayerName, Role
+from iluvatar_pxe.machines.states import ROLES, LayerKind, Role
+
+_SAY_KIND = "write 'kind: talos' or 'kind: k3s'"
+
+
+def _kind(value: Any) -> LayerKind:
+    try:
+        return LayerKind(value)
+    except ValueError:
+        trouble = "is missing" if value is None else "is no kind of layer"
+        raise ValueError(f"{trouble}; {_SAY_KIND}") from None
+
+
+class LayerHead(Model, extra="ignore"):
+    """What tells by which model a layer's file is to be read."""
+
+    kind: Annotated[LayerKind | None, BeforeValidator(_kind)] = Field(default=None, validate_default=True)
 
 
 class Layer(Model, ABC):
     """What all layers have."""
 
-    names: NamePattern
-    """What machines are called that no file names."""
+    kind: LayerKind
+    """What its machines run: ``talos``, or ``k3s`` on Raspberry Pis."""
+    names: NamePattern | None = None
+    """What machines are called that no file names: ``#`` stands for a digit of their number. Without it, ``NAME-##``,
+    by the name of this file."""
     reuse_names: tuple[HostName, ...] = ()
     """Names of forgotten machines that may be given again."""
     patches: tuple[FleetPath, ...] = ()
@@ -41,9 +60,18 @@ class Layer(Model, ABC):
     def leaders(self) -> int:
         """How many machines hold the state of the layer's cluster."""
 
+    @property
+    def roles(self) -> tuple[Role, Role]:
+        """The role of the first few machines, and that of the rest."""
+        return ROLES[self.kind]
 
-class TalosLayer(Model):
-    """The ``talos:`` part of ``layers/arda.yaml``."""
+    def pattern(self, name: str) -> str:
+        """Return the pattern of machines' names; ``name`` is the layer's."""
+        return self.names or default_pattern(name)
+
+
+class Talos(Model):
+    """The ``talos:`` part of a layer's file."""
 
     version: Version
     """Talos' version, such as ``v1.13.9``."""
@@ -59,26 +87,28 @@ class TalosLayer(Model):
         return int(major), int(minor)
 
 
-def _role_of_arda(role: Role) -> Role:
-    check_role(LayerName.ARDA, role)
+def _role_of_talos(role: Role) -> Role:
+    roles = ROLES[LayerKind.TALOS]
+    if role not in roles:
+        raise ValueError(f"a layer of kind talos has no role {role}; it has {' and '.join(roles)}")
     return role
 
 
-_RoleOfArda = Annotated[
-    Role, AfterValidator(_role_of_arda), WithJsonSchema({"enum": [*ROLES[LayerName.ARDA]]})
+_RoleOfTalos = Annotated[
+    Role, AfterValidator(_role_of_talos), WithJsonSchema({"enum": [*ROLES[LayerKind.TALOS]]})
 ]
 
 
-class ArdaLayer(Layer):
-    """``layers/arda.yaml``: machines that run Talos."""
+class TalosLayer(Layer):
+    """``layers/NAME.yaml`` of kind ``talos``: machines that run Talos."""
 
-    names: NamePattern = "arda-##"
-    """What machines are called that no file names: ``#`` stands for a digit of their number."""
-    talos: TalosLayer
+    kind: Literal[LayerKind.TALOS]
+    """What its machines run."""
+    talos: Talos
     """What they run."""
     control_planes: OddCount = 1
     """How many machines get the role ``controlplane``; odd."""
-    config: Mapping[_RoleOfArda, FleetPath] = Field(default_factory=dict)
+    config: Mapping[_RoleOfTalos, FleetPath] = Field(default_factory=dict)
     """By role, the machine configuration that its machines fetch."""
 
     @property
@@ -87,11 +117,11 @@ class ArdaLayer(Layer):
         return self.control_planes
 
 
-class AinurLayer(Layer):
-    """``layers/ainur.yaml``: Raspberry Pis that run k3s."""
+class K3sLayer(Layer):
+    """``layers/NAME.yaml`` of kind ``k3s``: Raspberry Pis that run k3s."""
 
-    names: NamePattern = "ainur-##"
-    """What machines are called that no file names: ``#`` stands for a digit of their number."""
+    kind: Literal[LayerKind.K3S]
+    """What its machines run."""
     servers: OddCount = 1
     """How many machines get the role ``server``; odd."""
     image: ImageName | None = None

@@ -42,7 +42,7 @@ def role_of(machine: Machine | None, listed: ListedMachine | None) -> Role | Non
     given = machine.assignment if machine else None
     if listed is None:
         return given.role if given else None
-    if machine is None or given is None or given.layer is not listed.file.layer:
+    if machine is None or given is None or given.layer != listed.layer:
         return listed.file.role
     return given.role if machine.is_installed else listed.file.role or given.role
 

@@ -19,30 +19,31 @@ from iluvatar_pxe.fleet.fields.values import (
     FleetPath,
     HostName,
     ImageName,
+    LayerName,
     Mac,
     MachineUuid,
     RoleOrAuto,
     RuleTitle,
     Serial,
 )
-from iluvatar_pxe.fleet.layers import AinurLayer, ArdaLayer, Layer, TalosLayer
+from iluvatar_pxe.fleet.layers import K3sLayer, Layer, Talos, TalosLayer
 from iluvatar_pxe.machines.hardware import swapped
-from iluvatar_pxe.machines.states import Intent, LayerName
+from iluvatar_pxe.machines.states import Intent, LayerKind
 
 __all__ = [
-    "AinurLayer",
-    "ArdaLayer",
     "Boot",
     "Enrolment",
     "EnrolmentMode",
     "Fleet",
     "FleetFile",
+    "K3sLayer",
     "Layer",
     "ListedMachine",
     "LocalMethod",
     "MachineFile",
     "Match",
     "Rule",
+    "Talos",
     "TalosLayer",
     "Traits",
 ]
@@ -101,16 +102,6 @@ class _Placed(Boot):
     intent: DeclaredIntent = None
     """What is wanted of it: ``local`` is its own disk, ``hold`` lets it wait, ``ignore`` gives no answer."""
 
-    @model_validator(mode="after")
-    def _keys_of_the_layer(self) -> Self:
-        for key, given in (("config", self.config), ("chain talos", self.chain == "talos")):
-            if given and self.layer not in {None, LayerName.ARDA}:
-                raise ValueError(f"{key} belongs to layer arda, not to {self.layer}")
-        for key, given in (("image", self.image), ("eepromUpdate", self.eeprom_update is not None)):
-            if given and self.layer is not LayerName.AINUR:
-                raise ValueError(f"{key} belongs to machines with 'layer: ainur'")
-        return self
-
 
 class Match(Model):
     """Which machine a file speaks of: one with any of these MACs, or with this serial number and UUID."""
@@ -143,8 +134,8 @@ class MachineFile(_Placed):
     """How it is recognised."""
     name: HostName | None = None
     """What the file's name says already; a file that says something else is refused."""
-    layer: LayerName = LayerName.ARDA
-    """Where it belongs; the layer's own file says what runs there."""
+    layer: LayerName | None = None
+    """Where it belongs; without it, in the fleet's only layer of kind talos."""
     address: Address | None = None
     """Its fixed address: told by DNS, and handed out where this daemon gives addresses."""
     patches: tuple[FleetPath, ...] = ()
@@ -233,10 +224,14 @@ class FleetFile(Model):
 
 @dataclass(frozen=True, slots=True)
 class ListedMachine:
-    """A machine that the fleet lists, by its name."""
+    """A machine that the fleet lists, by its name.
+
+    ``layer`` is the one that its file names, or means; None for one that needs none.
+    """
 
     name: str
     file: MachineFile
+    layer: str | None
 
 
 @dataclass(frozen=True)
@@ -244,7 +239,8 @@ class Fleet:
     """The declared state. Every layer that a machine would boot by, or a rule names, is in ``layers``."""
 
     settings: FleetFile = field(default_factory=FleetFile)
-    layers: Mapping[LayerName, Layer] = field(default_factory=dict)
+    layers: Mapping[str, Layer] = field(default_factory=dict)
+    """By name, in the order of their files."""
     listed: tuple[ListedMachine, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     """Machine configurations and scripts, by their path in the fleet."""
@@ -257,17 +253,20 @@ class Fleet:
         """Names of the machines listed."""
         return frozenset(machine.name for machine in self.listed)
 
-    @property
-    def arda(self) -> ArdaLayer | None:
-        """The layer arda, if the fleet has it."""
-        layer = self.layers.get(LayerName.ARDA)
-        return layer if isinstance(layer, ArdaLayer) else None
+    def kind(self, layer: str | None) -> LayerKind | None:
+        """Return the kind of a layer, None where the fleet has none of this name."""
+        found = self.layers.get(layer or "")
+        return found.kind if found else None
 
-    @property
-    def ainur(self) -> AinurLayer | None:
-        """The layer ainur, if the fleet has it."""
-        layer = self.layers.get(LayerName.AINUR)
-        return layer if isinstance(layer, AinurLayer) else None
+    def talos(self, layer: str | None) -> TalosLayer | None:
+        """Return the layer of this name, if the fleet has it and it is of kind talos."""
+        found = self.layers.get(layer or "")
+        return found if isinstance(found, TalosLayer) else None
+
+    def k3s(self, layer: str | None) -> K3sLayer | None:
+        """Return the layer of this name, if the fleet has it and it is of kind k3s."""
+        found = self.layers.get(layer or "")
+        return found if isinstance(found, K3sLayer) else None
 
     def machines(self, macs: Iterable[str], serial: str, uuid: UUID | None) -> tuple[ListedMachine, ...]:
         """Return every machine listed under one of these MACs, then those under the serial number and UUID."""

@@ -10,26 +10,16 @@ from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.checks import check_fleet
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile
 from iluvatar_pxe.fleet.fields.names import is_host_name
-from iluvatar_pxe.fleet.models import (
-    AinurLayer,
-    ArdaLayer,
-    Fleet,
-    FleetFile,
-    Layer,
-    ListedMachine,
-    MachineFile,
-)
-from iluvatar_pxe.fleet.source import FLEET_FILE, RECIPIENTS_FILE, Source, is_declaration, layer_file
-from iluvatar_pxe.machines.states import LayerName
+from iluvatar_pxe.fleet.layer_files import default_layer, kinds_of, read_layers
+from iluvatar_pxe.fleet.models import Fleet, FleetFile, ListedMachine, MachineFile
+from iluvatar_pxe.fleet.source import FLEET_FILE, LAYER, RECIPIENTS_FILE, Source, is_declaration
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
-_LAYERS: Mapping[LayerName, type[Layer]] = {LayerName.ARDA: ArdaLayer, LayerName.AINUR: AinurLayer}
 _MACHINE = re.compile(r"machines/([^/]+)\.yaml")
 _CLUSTER = re.compile(r"clusters/([^/]+)\.yaml")
 _SEALED = r"clusters/[^/]+\.secrets\.age"
-_LAYER_FILES = rf"layers/({'|'.join(_LAYERS)})\.yaml"
 _READ = re.compile(
-    rf"{_MACHINE.pattern}|{_CLUSTER.pattern}|{_SEALED}|{_LAYER_FILES}|{FLEET_FILE}|{RECIPIENTS_FILE}"
+    rf"{_MACHINE.pattern}|{_CLUSTER.pattern}|{_SEALED}|{LAYER.pattern}|{FLEET_FILE}|{RECIPIENTS_FILE}"
 )
 
 
@@ -37,10 +27,13 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
     """Build the declared state from texts by path; raises FleetError with one line per fault."""
     source = Source(files)
     settings = source.model(FLEET_FILE, FleetFile)
+    layers = read_layers(source)
+    usual = default_layer(kinds_of(source))
+    machines = _named(source, _MACHINE, MachineFile)
     fleet = Fleet(
         settings=settings or FleetFile(),
-        layers=_layers(source),
-        listed=tuple(ListedMachine(name, file) for name, file in _named(source, _MACHINE, MachineFile)),
+        layers=layers,
+        listed=tuple(ListedMachine(name, file, file.layer or usual) for name, file in machines),
         texts={path: text for path, text in files.items() if not is_declaration(path)},
         clusters=dict(_named(source, _CLUSTER, ClusterFile)),
         recipients=source.optional(RECIPIENTS_FILE, RecipientsFile) or RecipientsFile(),
@@ -50,11 +43,6 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
     if source.findings.lines:
         raise FleetError(source.findings.lines)
     return fleet
-
-
-def _layers(source: Source) -> dict[LayerName, Layer]:
-    found = {name: source.optional(layer_file(name), model) for name, model in _LAYERS.items()}
-    return {name: layer for name, layer in found.items() if layer}
 
 
 def _named(source: Source, pattern: re.Pattern[str], model: type[_ModelT]) -> Iterator[tuple[str, _ModelT]]:
@@ -71,6 +59,5 @@ def _named(source: Source, pattern: re.Pattern[str], model: type[_ModelT]) -> It
 def _refuse_unknown_files(source: Source) -> None:
     for path in source.files:
         if is_declaration(path) and not _READ.fullmatch(path):
-            layers = " and ".join(layer_file(name) for name in _LAYERS)
-            known = f"machines are machines/NAME.yaml, layers {layers}, clusters clusters/NAME.yaml"
+            known = "machines are machines/NAME.yaml, layers layers/NAME.yaml, clusters clusters/NAME.yaml"
             source.findings.add(path, 1, f"is not read; {known}")

@@ -11,11 +11,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile
-from iluvatar_pxe.fleet.models import AinurLayer, ArdaLayer, FleetFile, MachineFile
+from iluvatar_pxe.fleet.layer_files import MODELS
+from iluvatar_pxe.fleet.models import FleetFile, Layer, MachineFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HEX = "[0-9A-Fa-f]"
@@ -24,7 +25,10 @@ _NULL: Mapping[str, str] = {"type": "null"}
 
 
 class Described(NamedTuple):
-    """Files of the fleet that a schema describes: a pattern for their paths, and the model of each."""
+    """Files of the fleet that a schema describes: a pattern for their paths, and the model of each.
+
+    The model ``Layer`` stands for that of the layer's kind.
+    """
 
     files: str
     model: type[BaseModel]
@@ -33,8 +37,7 @@ class Described(NamedTuple):
 DESCRIBED: Mapping[str, Described] = MappingProxyType(
     {
         "fleet.schema.json": Described("fleet.yaml", FleetFile),
-        "arda.schema.json": Described("layers/arda.yaml", ArdaLayer),
-        "ainur.schema.json": Described("layers/ainur.yaml", AinurLayer),
+        "layer.schema.json": Described("layers/*.yaml", Layer),
         "machine.schema.json": Described("machines/*.yaml", MachineFile),
         "cluster.schema.json": Described("clusters/*.yaml", ClusterFile),
         "recipients.schema.json": Described("recipients.yaml", RecipientsFile),
@@ -50,11 +53,33 @@ def schemas() -> Mapping[str, str]:
 
 
 def _schema(name: str, described: Described) -> str:
-    made = described.model.model_json_schema(schema_generator=_ForEditors)
+    is_layer = described.model is Layer
+    made = _of_layers() if is_layer else described.model.model_json_schema(schema_generator=_ForEditors)
     if "required" not in made:
         made["type"] = [made["type"], "null"]  # an empty file
     head = {"$schema": DIALECT, "$id": name, "title": described.files}
     return json.dumps(head | _plain(made), indent=2, ensure_ascii=False) + "\n"
+
+
+def _of_layers() -> dict[str, Any]:
+    """Return the schema of all layers: which keys a file may have depends on its kind."""
+    references, made = models_json_schema(
+        [(model, "validation") for model in MODELS.values()], schema_generator=_ForEditors
+    )
+    known = {"description": Layer.model_fields["kind"].description, "enum": [*MODELS]}
+    choices = [
+        {
+            "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+            "then": references[model, "validation"],
+        }
+        for kind, model in MODELS.items()
+    ]
+    return {
+        "type": "object",
+        "required": ["kind"],
+        "allOf": [{"properties": {"kind": known}}, *choices],
+        "$defs": made["$defs"],
+    }
 
 
 def _plain(part: Any) -> Any:

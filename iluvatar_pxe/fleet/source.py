@@ -1,25 +1,28 @@
 """The fleet's files while they are read: what each holds by itself, and what is wrong with them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from iluvatar_pxe.fleet.fields.names import is_layer_name
 from iluvatar_pxe.fleet.reading import read_text
 from iluvatar_pxe.fleet.yaml.document import Document, Findings, Location
-from iluvatar_pxe.machines.states import LayerName
 
 FLEET_FILE = "fleet.yaml"
 RECIPIENTS_FILE = "recipients.yaml"
 APPLICATIONS = "apps/"
 """Argo CD's, and of any size."""
+LAYER = re.compile(r"layers/([^/]+)\.yaml")
+"""The path of a layer's file, in which its name is."""
 _MACHINES = "machines/"
 _FOLDERS = ("layers/", _MACHINES, "clusters/")
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 _PartT = TypeVar("_PartT")
 
 
-def layer_file(layer: LayerName) -> str:
+def layer_file(layer: str) -> str:
     """Return the path of a layer's file."""
     return f"layers/{layer}.yaml"
 
@@ -40,6 +43,9 @@ class Source:
     def __init__(self, files: Mapping[str, str]) -> None:
         self.files = files
         self.findings = Findings()
+        found = (LAYER.fullmatch(path) for path in sorted(files))
+        self.layers = tuple(one[1] for one in found if one and is_layer_name(one[1]))
+        """Names of the layers that have a file, whatever else is wrong with it."""
         self._documents: dict[str, Document] = {}
         self._models: dict[str, BaseModel] = {}
 
@@ -83,8 +89,13 @@ class Source:
             return None
 
     def fault(self, path: str, location: Location, text: str) -> None:
-        """Note a fault at a key of a file that is YAML."""
-        self.findings.add(path, self._documents[path].line_of(location), text)
+        """Note a fault at a key of a file; at its first line where the file is no YAML."""
+        document = self._documents.get(path)
+        self.findings.add(path, document.line_of(location) if document else 1, text)
+
+    def spelled(self, path: str, location: Location) -> str:
+        """Return a location in words, in a file that is YAML."""
+        return self._documents[path].spelled(location)
 
 
 def _part_of(model: BaseModel, location: Location) -> Any:

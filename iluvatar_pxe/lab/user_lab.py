@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, list_assets
@@ -70,9 +71,8 @@ def _add_missing(stand_ins: Path, fleet: Path, sources: Sources, say: Say) -> No
     if programs:
         say(f"Not among the boot files in {sources.assets}: {', '.join(programs)}; the lab adds its own.")
         add_programs(stand_ins, current_ipxe(sources.cache), programs)
-    talos = talos_of(fleet)
-    for architecture in _architectures() if talos else ():
-        if talos and not ready.issuperset(asset_names(talos, architecture)):
+    for talos, architecture in product(talos_of(fleet), _architectures()):
+        if not ready.issuperset(asset_names(talos, architecture)):
             say(
                 f"Not in {sources.assets}: Talos {talos.version} for {architecture}. The lab boots a stand-in:"
                 " a small Linux that fetches its configuration, says so, and switches off."

@@ -15,7 +15,7 @@ from iluvatar_pxe.machines.hardware import telling_serial, telling_uuid
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.observe import more_telling
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, LayerName, Phase
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def adopt(memory: Snapshot, stored: Snapshot, gone: Collection[UUID]) -> Adoptio
     return Adoption(united, tuple(merges), tuple(unwritten.values()))
 
 
-_Holders = Mapping[tuple[LayerName, str], UUID]
+_Holders = Mapping[tuple[str, str], UUID]
 
 
 def _holders(stored: Snapshot) -> _Holders:

@@ -43,15 +43,16 @@ class Directive:
     why: str = ""
 
 
-class LayerName(StrEnum):
-    """The two layers."""
+class LayerKind(StrEnum):
+    """What a layer's machines run."""
 
-    AINUR = "ainur"
-    ARDA = "arda"
+    TALOS = "talos"
+    K3S = "k3s"
+    """On Raspberry Pis."""
 
 
 class Role(StrEnum):
-    """What a machine does in its layer's cluster: Talos' words for arda, k3s' for ainur."""
+    """What a machine does in its layer's cluster, in the words of what runs there: Talos or k3s."""
 
     CONTROLPLANE = "controlplane"
     WORKER = "worker"
@@ -69,10 +70,10 @@ class Role(StrEnum):
         return "control plane" if self is Role.CONTROLPLANE else self.value
 
 
-ROLES: Mapping[LayerName, tuple[Role, Role]] = MappingProxyType(
-    {LayerName.ARDA: (Role.CONTROLPLANE, Role.WORKER), LayerName.AINUR: (Role.SERVER, Role.AGENT)}
+ROLES: Mapping[LayerKind, tuple[Role, Role]] = MappingProxyType(
+    {LayerKind.TALOS: (Role.CONTROLPLANE, Role.WORKER), LayerKind.K3S: (Role.SERVER, Role.AGENT)}
 )
-"""By layer, the role of the first few machines and that of the rest."""
+"""By kind of layer, the role of the first few machines and that of the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ class Assignment:
     """A name and a role, given once. ``rule`` says in words what gave them."""
 
     name: str
-    layer: LayerName
+    layer: str
     role: Role
     rule: str
     at: datetime

@@ -99,8 +99,10 @@ class GitAssigner:
             listed = listed_as(self._machine(machine_id), fleet)
         if listed is None:
             raise InventoryError(f"{place.name or machine_id}: its file is gone again; it is decided anew")
+        if listed.layer is None:
+            raise InventoryError(f"{listed.name}: its file names no layer any more; it is decided anew")
         role = place.role or listed.file.role
-        decided = PlaceRequest(layer=listed.file.layer, name=listed.name, role=role, rule=place.rule)
+        decided = PlaceRequest(layer=listed.layer, name=listed.name, role=role, rule=place.rule)
         return await self._inventory.assign(machine_id, decided, fleet)
 
     async def run(self) -> None:

@@ -12,10 +12,10 @@ from iluvatar_pxe.admin.edits import released
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.states import Attempts, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Role
 from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
 
-ARDA: dict[str, Any] = {"layer": LayerName.ARDA}
+ARDA: dict[str, Any] = {"layer": "arda"}
 
 
 async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
@@ -91,7 +91,7 @@ async def test_a_place_that_it_cannot_have(
 async def test_a_layer_that_the_fleet_does_not_have(counter: Counter) -> None:
     counter.fleet = fleet_of()
     with pytest.raises(OperationError) as caught:
-        await counter.ask(SetPlace(machine=FREE, layer=LayerName.AINUR))
+        await counter.ask(SetPlace(machine=FREE, layer="ainur"))
     assert str(caught.value) == "ainur: the fleet has no layers/ainur.yaml; create it"
 
 
@@ -100,7 +100,7 @@ async def test_no_more_leaders_than_the_layer_declares(counter: Counter) -> None
     cards = ("52:54:00:00:00:08", "52:54:00:00:00:09")
     listed = [(f"listed-{number}", mac, lines) for number, mac in enumerate(cards)]
     counter.fleet = fleet_of(*listed, ainur="servers: 3\n")
-    ainur = {"layer": LayerName.AINUR}
+    ainur = {"layer": "ainur"}
     leading, following = ({**ainur, "role": role} for role in (Role.SERVER, Role.AGENT))
     for _ in range(2):
         answer = await counter.ask(SetPlace(machine=FREE, **leading))
@@ -117,7 +117,7 @@ async def test_no_more_leaders_than_the_layer_declares(counter: Counter) -> None
 
 
 @pytest.mark.parametrize("phase", [Phase.INSTALLING, Phase.JOINED])
-@pytest.mark.parametrize("wanted", [{"role": Role.WORKER}, {"layer": LayerName.AINUR}])
+@pytest.mark.parametrize("wanted", [{"role": Role.WORKER}, {"layer": "ainur"}])
 async def test_an_installed_machine_keeps_its_role(
     counter: Counter, phase: Phase, wanted: dict[str, Any]
 ) -> None:

@@ -17,7 +17,7 @@ from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.inventory.database.history import BootRecord
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot, sighting_of
-from iluvatar_pxe.machines.states import Assignment, LayerName, Role
+from iluvatar_pxe.machines.states import Assignment, Role
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.wire.pxe import CpuArch
 
@@ -90,7 +90,7 @@ def test_everything_about_a_machine() -> None:
 
 
 def test_machines_are_listed_by_name_and_then_by_mac() -> None:
-    place = Assignment(name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="", at=AT)
+    place = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="", at=AT)
     passing = machine_of("52:54:00:00:00:01")
     second, first = (machine_of(f"52:54:00:00:00:0{number}", furthest=Stage.SCRIPT) for number in (3, 2))
     named = machine_of("52:54:00:00:00:04", assignment=place)

@@ -10,7 +10,6 @@ from support.fleets import fleet_of
 from iluvatar_pxe.admin.machines import SetPlace
 from iluvatar_pxe.errors import UnknownMachineError
 from iluvatar_pxe.fleet.lookup import find_machine
-from iluvatar_pxe.machines.states import LayerName
 
 
 @pytest.mark.parametrize(
@@ -27,7 +26,7 @@ async def test_a_name_an_id_and_its_beginning(counter: Counter) -> None:
 
 
 async def test_a_name_that_the_fleet_gives_is_the_fleets(counter: Counter) -> None:
-    await counter.ask(SetPlace(machine=FREE, layer=LayerName.ARDA, name="mine"))
+    await counter.ask(SetPlace(machine=FREE, layer="arda", name="mine"))
     theirs = fleet_of(("mine", OTHER, "layer: arda\nchain: hold\n"))
     assert find_machine("mine", counter.inventory.snapshot, theirs).macs == (OTHER,)
 

@@ -9,7 +9,7 @@ from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.chains.talos import asset_names, kernel_args
 from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript
 from iluvatar_pxe.boot.stages import stage_of_asset
-from iluvatar_pxe.fleet.models import Fleet, LocalMethod, TalosLayer
+from iluvatar_pxe.fleet.models import Fleet, LocalMethod, Talos
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -40,8 +40,8 @@ def subject(
     return Subject(case_of(sighting, Snapshot(), declared, Context(ready=ready)), role)
 
 
-def layer(version: str, *extra: str) -> TalosLayer:
-    return TalosLayer(version=version, schematic=SCHEMATIC, extraKernelArgs=extra)
+def layer(version: str, *extra: str) -> Talos:
+    return Talos(version=version, schematic=SCHEMATIC, extraKernelArgs=extra)
 
 
 @pytest.mark.parametrize(

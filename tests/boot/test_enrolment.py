@@ -12,7 +12,7 @@ from iluvatar_pxe.boot.decide import Context, plan_for
 from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown, Hold, Ignore, Plan, RunScript
 from iluvatar_pxe.fleet.models import Boot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, LayerName, Role
+from iluvatar_pxe.machines.states import Assignment, Role
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 MAC = "52:54:00:77:00:01"
@@ -87,7 +87,7 @@ def test_outside_the_window_a_role_that_is_chosen_does_not_lead() -> None:
     decided = plan("join", window=CLOSED, confirmed=True)
     assert isinstance(decided, AssignFirst)
     place = replace(decided.place, options=Boot())
-    assert place == PlaceRequest(layer=LayerName.ARDA, may_lead=False, rule='rule 1 "PCs" of fleet.yaml')
+    assert place == PlaceRequest(layer="arda", may_lead=False, rule='rule 1 "PCs" of fleet.yaml')
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
@@ -112,7 +112,7 @@ def test_no_name_is_spent_on_a_machine_that_could_not_boot(ready: frozenset[str]
 
 def test_an_assigned_machine_boots_whatever_the_window() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    given = Assignment(name="arda-07", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=at)
+    given = Assignment(name="arda-07", layer="arda", role=Role.WORKER, rule="rule 1", at=at)
     fleet = fleet_of(fleet="enrolment: {mode: hold}\n", arda=ARDA + CONFIGS)
     sighting = Sighting(mac=MAC, firmware=Firmware.IPXE, arch=CpuArch.X86_64)
     decided = plan_for(sighting, snapshot_of(machine_of(MAC, assignment=given)), fleet, Context(ready=READY))

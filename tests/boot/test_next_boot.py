@@ -14,7 +14,7 @@ from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot, with_boo
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
@@ -29,7 +29,7 @@ def plans(steps: tuple[PreviewStep, ...]) -> list[str]:
 
 
 def worker(name: str) -> Assignment:
-    return Assignment(name=name, layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1 of fleet.yaml", at=NOW)
+    return Assignment(name=name, layer="arda", role=Role.WORKER, rule="rule 1 of fleet.yaml", at=NOW)
 
 
 NEW = ["Chainload", "CountDown", "AssignFirst", "RunScript"]

@@ -18,7 +18,7 @@ from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 MAC, SECOND = "52:54:00:77:00:01", "52:54:00:77:00:02"
@@ -120,14 +120,14 @@ def test_a_file_that_lists_a_card_of_another_file_s_machine() -> None:
 def test_of_a_machine_that_was_not_seen_its_file_tells_the_firmware() -> None:
     for fleet, firmware in ((listed(PC), Firmware.UEFI_PXE), (listed(PI), Firmware.RASPBERRY_PI)):
         (one,) = fleet.listed
-        assert listed_sighting(one).firmware is firmware
-        assert mac_sighting(MAC, fleet) == listed_sighting(one)
+        assert listed_sighting(one, fleet).firmware is firmware
+        assert mac_sighting(MAC, fleet) == listed_sighting(one, fleet)
     assert mac_sighting(SECOND, listed(PI)) == Sighting(mac=SECOND, firmware=Firmware.UEFI_PXE)
 
 
 def test_any_mac_of_a_file_is_asked_by() -> None:
     fleet = listed(PI, f'{MAC}", "{SECOND}')
-    assert mac_sighting(SECOND, fleet) == replace(listed_sighting(fleet.listed[0]), mac=SECOND)
+    assert mac_sighting(SECOND, fleet) == replace(listed_sighting(fleet.listed[0], fleet), mac=SECOND)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,6 @@ def test_two_machines_of_one_name_are_told_apart_by_mac() -> None:
 
 
 def test_a_name_that_a_machine_was_given_finds_it() -> None:
-    given = Assignment(
-        name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=SEEN.last_seen
-    )
+    given = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1", at=SEEN.last_seen)
     snapshot = Snapshot.of([replace(SEEN, assignment=given)])
     assert find_asker("arda-01", snapshot, fleet_of()).mac == MAC

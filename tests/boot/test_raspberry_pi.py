@@ -19,7 +19,7 @@ from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.raspberry_pi import Generation
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 PI3, PI4, PI5 = Generation
@@ -27,7 +27,7 @@ MAC = MACS[PI4]
 OPEN = Context(ready=READY, window_open=True)
 GIVEN = Assignment(
     name="ainur-01",
-    layer=LayerName.AINUR,
+    layer="ainur",
     role=Role.AGENT,
     rule="rule 1",
     at=datetime(2026, 1, 1, tzinfo=UTC),
@@ -146,7 +146,7 @@ def test_a_machine_and_a_rule_may_name_another_image() -> None:
 @pytest.mark.parametrize(
     ("fleet", "ready", "why"),
     [
-        (listed(layer="{}"), READY, "layers/ainur.yaml names no image"),
+        (listed(layer=""), READY, "layers/ainur.yaml names no image"),
         (
             listed(),
             READY - {"raspberry-pi/ubuntu/start4.elf"},
@@ -168,7 +168,7 @@ def test_a_machine_and_a_rule_may_name_another_image() -> None:
 )
 def test_why_it_waits(fleet: Fleet, ready: frozenset[str], why: str) -> None:
     place = replace(
-        GIVEN, name="varda", layer=fleet.listed[0].file.layer, role=fleet.listed[0].file.role or Role.AGENT
+        GIVEN, name="varda", layer=fleet.listed[0].layer or "", role=fleet.listed[0].file.role or Role.AGENT
     )
     found = plan(fleet, machine=replace(on_record(), assignment=place), context=Context(ready=ready))
     assert isinstance(found, Hold)

@@ -13,12 +13,12 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC = "52:54:00:77:00:01"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-ONE = Assignment(name="one", layer=LayerName.ARDA, role=Role.WORKER, rule="machines/one.yaml", at=AT)
+ONE = Assignment(name="one", layer="arda", role=Role.WORKER, rule="machines/one.yaml", at=AT)
 CONFIGS = "config: {controlplane: configs/one.yaml, worker: configs/one.yaml}\n"
 
 
@@ -80,7 +80,7 @@ def test_a_joined_machine_boots_its_disk_until_somebody_wants_it_installed_again
 
 
 def test_a_listed_machine_is_put_on_record_first() -> None:
-    place = PlaceRequest(layer=LayerName.ARDA, name="one", rule="machines/one.yaml")
+    place = PlaceRequest(layer="arda", name="one", rule="machines/one.yaml")
     assert plan(machine_of(MAC)) == AssignFirst(why="machines/one.yaml lists it", name="one", place=place)
     assert isinstance(plan(machine_of(MAC, assignment=ONE)), RunScript)
 

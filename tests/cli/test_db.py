@@ -14,7 +14,7 @@ from iluvatar_pxe.inventory.database.read_only import read_only
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, LayerName, Role
+from iluvatar_pxe.machines.states import Assignment, Role
 
 MAC = "52:54:00:00:00:01"
 SEEN = datetime(2026, 1, 2, tzinfo=UTC)
@@ -121,7 +121,7 @@ def test_a_damaged_database_without_a_daemon(tmp_path: Path) -> None:
 def test_a_restore_tells_which_names_it_carried_over(tmp_path: Path) -> None:
     host = prepared(tmp_path)
     assert host.run("db", "backup", str(tmp_path / "copy.db")).status == 0
-    given = Assignment(name="arda-07", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=SEEN)
+    given = Assignment(name="arda-07", layer="arda", role=Role.WORKER, rule="rule 1", at=SEEN)
     host.know(replace(MACHINE, id=UUID(int=2), macs=("52:54:00:00:00:02",), assignment=given))
     answer = host.run("db", "restore", str(tmp_path / "copy.db"))
     assert len(answer.lines) == 1

@@ -41,7 +41,7 @@ def machine(number: int, mac: str, **changes: Any) -> Machine:
 def prepared(directory: Path) -> Host:
     """Return a host before which one machine waits; another was refused, and a rule sends the third to its disk."""
     host = Host(directory)
-    host.write("layers/arda.yaml", "talos: {version: v1.13.9, schematic: abc}\n")
+    host.write("layers/arda.yaml", "kind: talos\ntalos: {version: v1.13.9, schematic: abc}\n")
     host.write("fleet.yaml", RULES)
     refusal = Directive(Intent.LOCAL, AT_THE_SCREEN, "a key was pressed during its countdown")
     host.know(machine(1, WAITING), machine(2, REFUSED, directive=refusal), machine(3, SENT_AWAY))

@@ -28,7 +28,7 @@ def fleet_in(directory: Path, **files: str) -> Path:
 
 
 def test_the_starter_fleet_is_valid() -> None:
-    expected = f"{STARTER}: valid: 0 machines, 2 rules, layers arda and ainur"
+    expected = f"{STARTER}: valid: 0 machines, 2 rules, layers ainur and arda"
     assert validate(str(STARTER)) == (0, [expected], [])
 
 
@@ -42,7 +42,7 @@ def test_every_fault_is_a_line(tmp_path: Path) -> None:
         tmp_path,
         **{
             "fleet.yaml": "unlisted: {arm64: hold}\nrules:\n  - layer: ainur\n  - {name: x}\n",
-            "layers/arda.yaml": "talos: {version: v1.13.9, schematic: x}\ncontrolPlanes: 2\n",
+            "layers/arda.yaml": "kind: talos\ntalos: {version: v1.13.9, schematic: x}\ncontrolPlanes: 2\n",
             "machines/one.yaml": f"{MACHINE}role: boss\n",
             "machines/two.yaml": MACHINE,
         },
@@ -53,10 +53,10 @@ def test_every_fault_is_a_line(tmp_path: Path) -> None:
         [],
         [
             f"{fleet}/fleet.yaml:1: unlisted: write rules instead; see docs/fleet.md",
-            f"{fleet}/fleet.yaml:3: layer ainur needs layers/ainur.yaml; create it",
+            f"{fleet}/fleet.yaml:3: layer ainur needs layers/ainur.yaml; create it; the fleet has arda",
             f"{fleet}/fleet.yaml:4: rule 2 is never reached, since rule 1 matches every machine; move it up",
             f"{fleet}/fleet.yaml:4: rules.2: a rule needs one of the keys 'layer' and 'intent', and not both",
-            f"{fleet}/layers/arda.yaml:2: controlPlanes: must be odd (got 2); write 1 or 3",
+            f"{fleet}/layers/arda.yaml:3: controlPlanes: must be odd (got 2); write 1 or 3",
             f"{fleet}/machines/one.yaml:3: role: input should be 'controlplane', 'worker', 'server' or 'agent'",
             f"{fleet}/machines/two.yaml:1: {again}",
         ],

@@ -16,12 +16,14 @@ from support.daemon import HERE
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 SEEN = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 FLEET = "rules: [{match: {arch: x86_64}, layer: arda}]\n"
-ARDA = "talos: {version: v1.13.9, schematic: abc}\nconfig: {controlplane: c.yaml, worker: c.yaml}\n"
+ARDA = (
+    "kind: talos\ntalos: {version: v1.13.9, schematic: abc}\nconfig: {controlplane: c.yaml, worker: c.yaml}\n"
+)
 
 
 def machine(number: int, **changes: Any) -> Machine:
@@ -39,9 +41,7 @@ def machine(number: int, **changes: Any) -> Machine:
     return Machine(**known | changes)
 
 
-GIVEN = Assignment(
-    name="arda-01", layer=LayerName.ARDA, role=Role.CONTROLPLANE, rule="rule 1 of fleet.yaml", at=SEEN
-)
+GIVEN = Assignment(name="arda-01", layer="arda", role=Role.CONTROLPLANE, rule="rule 1 of fleet.yaml", at=SEEN)
 JOINED = machine(
     0x1111,
     macs=("52:54:00:00:00:01", "52:54:00:00:00:0a"),
@@ -351,7 +351,7 @@ def test_cards_that_are_only_its_word_are_told_apart(tmp_path: Path) -> None:
 def test_what_a_raspberry_pi_boots_next_is_what_its_own_firmware_gets(tmp_path: Path) -> None:
     host = Host(tmp_path)
     host.write("fleet.yaml", "domain: lab.home.arpa\n")
-    host.write("layers/ainur.yaml", "image: ubuntu\n")
+    host.write("layers/ainur.yaml", "kind: k3s\nimage: ubuntu\n")
     mac = "dc:a6:32:00:00:04"
     host.write("machines/varda.yaml", f'match: {{macs: ["{mac}"]}}\nlayer: ainur\nrole: agent\n')
     host.know(machine(0x6666, macs=(mac,), firmware=Firmware.RASPBERRY_PI, arch=CpuArch.ARM64))

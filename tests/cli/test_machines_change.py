@@ -22,7 +22,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Role
 
-ARDA = "talos: {version: v1.13.9, schematic: abc}\n"
+ARDA = "kind: talos\ntalos: {version: v1.13.9, schematic: abc}\n"
 SEEN = datetime(2026, 1, 2, tzinfo=UTC)
 ONE, TWO, THREE, LISTED = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3, 4))
 ME = pwd.getpwuid(os.geteuid()).pw_name

@@ -21,7 +21,7 @@ from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Directive, Intent, LayerName
+from iluvatar_pxe.machines.states import Directive, Intent
 from iluvatar_pxe.wire.pxe import CpuArch
 
 TALOS = Path(__file__).parent.parent / "replies" / "talos"
@@ -43,7 +43,7 @@ rules:
 FLEET = {
     "fleet.yaml": f"enrolment: {{mode: join, countdown: 7}}\n{RULES}",
     "layers/arda.yaml": (
-        f"talos: {{version: v1.13.9, schematic: {SCHEMATIC}}}\n"
+        f"kind: talos\ntalos: {{version: v1.13.9, schematic: {SCHEMATIC}}}\n"
         "config: {controlplane: configs/leader.yaml, worker: configs/worker.yaml}\n"
     ),
     "configs/leader.yaml": (TALOS / "v1.13-controlplane.yaml").read_text(),
@@ -122,7 +122,7 @@ async def see_two(state: State, inventory: Inventory) -> None:
     fleet = read_fleet(state.state / "fleet")
     seen = Sighting(mac=SEEN, firmware=Firmware.BIOS_PXE, arch=CpuArch.X86_64, product="Q35")
     machine = inventory.observe(seen, Stage.DISCOVER)
-    place = PlaceRequest(layer=LayerName.ARDA, rule='rule 4 "PCs" of fleet.yaml')
+    place = PlaceRequest(layer="arda", rule='rule 4 "PCs" of fleet.yaml')
     await inventory.assign(machine.id, place, fleet)
     other = inventory.observe(
         Sighting(mac=HELD_BY_HAND, firmware=Firmware.UEFI_PXE, arch=CpuArch.X86_64), Stage.DISCOVER
@@ -290,7 +290,7 @@ def test_a_raspberry_pi_is_told_its_files_and_those_too_large_for_it(tmp_path: P
     state = State(tmp_path)
     fleet = {
         "fleet.yaml": "rules: [{match: {firmware: raspberry-pi}, layer: ainur}]\n",
-        "layers/ainur.yaml": "image: ubuntu\nconfigTxt: [gpu_mem=16]\n",
+        "layers/ainur.yaml": "kind: k3s\nimage: ubuntu\nconfigTxt: [gpu_mem=16]\n",
     }
     files = {"vmlinuz": 5 << 20, "initrd.img": 50 << 20, "start4.elf": 1 << 20, "overlays/x.dtbo": 1}
     state.plant(fleet, {f"raspberry-pi/ubuntu/{name}": size for name, size in files.items()})

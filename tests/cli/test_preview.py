@@ -17,7 +17,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 UUID_OF_IT = "4c4c4544-0035-3310-8052-b4c04f4e4432"
@@ -102,7 +102,7 @@ def test_a_name_is_the_one_that_the_daemon_gives(tmp_path: Path) -> None:
     declare(host.fleet, "enrolment: {mode: join}\n" + RULES)
     host.have(*READY)
     fleet = read_fleet(host.fleet)
-    place = PlaceRequest(layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1 of fleet.yaml")
+    place = PlaceRequest(layer="arda", role=Role.WORKER, rule="rule 1 of fleet.yaml")
 
     async def names() -> tuple[str, str]:
         inventory = Inventory(f"sqlite:///{host.database}")

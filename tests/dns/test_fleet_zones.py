@@ -10,7 +10,6 @@ from iluvatar_pxe.dns.fleet_zones import Facts, reverse_zones, zones_of
 from iluvatar_pxe.dns.local import local_zones
 from iluvatar_pxe.dns.members import Member
 from iluvatar_pxe.dns.zone import Found
-from iluvatar_pxe.machines.states import LayerName
 from iluvatar_pxe.wire.dns.name import name_of, reverse_name, text_of
 from iluvatar_pxe.wire.dns.query import make_query, read_query
 from iluvatar_pxe.wire.dns.records import body_with, describe
@@ -33,14 +32,14 @@ records:
 
 
 def leader(number: int) -> Member:
-    return Member(f"arda-{number:02}", IPv4Address(f"192.168.1.{20 + number}"), LayerName.ARDA, leads=True)
+    return Member(f"arda-{number:02}", IPv4Address(f"192.168.1.{20 + number}"), "arda", leads=True)
 
 
 MEMBERS = (
     leader(1),
     leader(2),
-    Member("arda-03", IPv4Address("192.168.1.23"), LayerName.ARDA),
-    Member("arda-04", None, LayerName.ARDA),
+    Member("arda-03", IPv4Address("192.168.1.23"), "arda"),
+    Member("arda-04", None, "arda"),
 )
 
 

@@ -11,7 +11,7 @@ from support.machines import machine_of, snapshot_of
 
 from iluvatar_pxe.dns.members import Member, leaders, members_of
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 
 ONE, TWO = "52:54:00:00:00:01", "52:54:00:00:00:02"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -19,7 +19,7 @@ ADDRESS, OTHER = IPv4Address("192.168.1.20"), IPv4Address("192.168.1.21")
 
 
 def known(mac: str, name: str = "", role: Role = Role.WORKER, **fields: Any) -> Machine:
-    given = Assignment(name=name, layer=LayerName.ARDA, role=role, rule="", at=NOW) if name else None
+    given = Assignment(name=name, layer="arda", role=role, rule="", at=NOW) if name else None
     return machine_of(mac, assignment=given, **{"address": ADDRESS} | fields)
 
 
@@ -28,7 +28,7 @@ def members(*machines: Machine, files: tuple[tuple[str, str, str], ...] = ()) ->
 
 
 def test_a_machine_that_was_given_a_name_has_it_at_the_address_where_it_was_seen() -> None:
-    assert members(known(ONE, "arda-01")) == [Member("arda-01", ADDRESS, LayerName.ARDA)]
+    assert members(known(ONE, "arda-01")) == [Member("arda-01", ADDRESS, "arda")]
 
 
 def test_a_machine_without_a_name_is_not_told() -> None:
@@ -91,8 +91,8 @@ def test_a_fixed_address_is_nobody_elses() -> None:
 )
 def test_leaders_are_control_planes_that_have_joined(role: Role, phase: Phase, leads: bool) -> None:  # noqa: FBT001
     found = members(known(ONE, "arda-01", role, phase=phase))
-    assert bool(leaders(found, LayerName.ARDA)) == leads
-    assert leaders(found, LayerName.AINUR) == ()
+    assert bool(leaders(found, "arda")) == leads
+    assert leaders(found, "ainur") == ()
 
 
 def test_a_leader_that_a_file_lists_is_one_by_the_files_role() -> None:
@@ -113,6 +113,5 @@ def test_a_machine_leads_in_the_role_that_it_joined_with(role: Role, directive: 
 
 def test_a_leader_without_an_address_cannot_be_named() -> None:
     assert (
-        leaders(members(known(ONE, "a", Role.CONTROLPLANE, phase=Phase.JOINED, address=None)), LayerName.ARDA)
-        == ()
+        leaders(members(known(ONE, "a", Role.CONTROLPLANE, phase=Phase.JOINED, address=None)), "arda") == ()
     )

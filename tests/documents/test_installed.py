@@ -22,7 +22,7 @@ from support.machines import machine_of
 
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine
-from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Phase, Role
 
 STATE = "/var/lib/iluvatar-pxe"
 TIMEOUT = 120.0
@@ -118,7 +118,7 @@ def typist(tmp_path: Path) -> Iterator[Typist]:
 
 
 def named(number: int) -> Machine:
-    place = Assignment(name=f"arda-0{number}", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=NOW)
+    place = Assignment(name=f"arda-0{number}", layer="arda", role=Role.WORKER, rule="rule 1", at=NOW)
     return machine_of(f"52:54:00:00:00:0{number}", phase=Phase.INSTALLING, assignment=place)
 
 

@@ -12,7 +12,7 @@ def test_every_key() -> None:
     ainur = fleet_of(
         ainur="image: ubuntu-24.04\nkernelArgs: ['ds=nocloud;s=http://x/', $x]\nconfigTxt: [dtparam=audio=off]\n"
         "eepromUpdate: true\n"
-    ).ainur
+    ).k3s("ainur")
     assert ainur
     assert (ainur.image, ainur.kernel_args) == ("ubuntu-24.04", ("ds=nocloud;s=http://x/", "$x"))
     assert (ainur.config_txt, ainur.eeprom_update) == (("dtparam=audio=off",), True)
@@ -37,12 +37,12 @@ def test_every_key() -> None:
 def test_what_could_break_out_of_its_line_is_refused(line: str, fault: str) -> None:
     with pytest.raises(FleetError) as caught:
         fleet_of(ainur=f"{line}\n")
-    assert f"layers/ainur.yaml:1: {line.partition(':')[0]}" in caught.value.findings[0]
+    assert f"layers/ainur.yaml:2: {line.partition(':')[0]}" in caught.value.findings[0]
     assert fault in caught.value.findings[0]
 
 
 @pytest.mark.parametrize("line", ["image: other", "eepromUpdate: false"])
 def test_a_machine_of_another_layer_has_no_image(line: str) -> None:
-    assert fleet_of(("pi", MAC, f"layer: ainur\n{line}\n"), ainur="{}").listed
-    with pytest.raises(FleetError, match=r"belongs to machines with 'layer: ainur'"):
-        fleet_of(("pi", MAC, f"chain: local\n{line}\n"), ainur="{}")
+    assert fleet_of(("pi", MAC, f"layer: ainur\n{line}\n"), ainur="").listed
+    with pytest.raises(FleetError, match=r"belongs to layers of kind k3s, and arda is of kind talos"):
+        fleet_of(("pi", MAC, f"chain: local\n{line}\n"), ainur="")

@@ -12,7 +12,7 @@ HOLD = "match: {macs: [52:54:00:00:00:01]}\nchain: hold\n"
 GOOD = {
     "fleet.yaml": "",
     "layers/arda.yaml": ARDA,
-    "layers/ainur.yaml": "names: pi#\n",
+    "layers/ainur.yaml": "kind: k3s\nnames: pi#\n",
     "machines/nas.yaml": HOLD,
 }
 
@@ -59,7 +59,7 @@ def test_other_names_are_free(name: str) -> None:
 
 
 def test_a_wildcard_is_no_number() -> None:
-    changes = {"layers/ainur.yaml": 'names: "#"\n', **fleet_file('  "*": {a: 10.0.0.1}')}
+    changes = {"layers/ainur.yaml": 'kind: k3s\nnames: "#"\n', **fleet_file('  "*": {a: 10.0.0.1}')}
     assert set(parse_fleet({**GOOD, **changes}).settings.records) == {"*"}
 
 
@@ -67,9 +67,15 @@ def test_the_names_of_a_layer_without_a_file_are_free() -> None:
     assert parse_fleet({"fleet.yaml": "records: {arda-01: {a: 10.0.0.1}}\n"}).settings.records
 
 
-@pytest.mark.parametrize("name", ["git", "pxe", "ainur", "arda"])
-def test_no_machine_has_a_name_of_the_daemon(name: str) -> None:
-    text = f"{name} is one of the daemon's own names in DNS; rename the file"
+@pytest.mark.parametrize(
+    ("name", "whose"),
+    [
+        *((name, "one of the daemon's own names in DNS") for name in ("git", "pxe")),
+        *((name, f"the name of the layer in layers/{name}.yaml") for name in ("ainur", "arda")),
+    ],
+)
+def test_no_machine_has_a_name_of_the_daemon_or_of_a_layer(name: str, whose: str) -> None:
+    text = f"{name} is {whose}; rename the file"
     assert findings({f"machines/{name}.yaml": HOLD.replace(":01", ":02")}) == [
         f"machines/{name}.yaml:1: {text}"
     ]

@@ -7,7 +7,7 @@ import pytest
 from support.fleets import CONFIGURED
 
 from iluvatar_pxe.fleet.dns import DnsRecords, Srv
-from iluvatar_pxe.fleet.layers import AinurLayer, ArdaLayer
+from iluvatar_pxe.fleet.layers import K3sLayer, TalosLayer
 from iluvatar_pxe.fleet.models import Boot, Enrolment, FleetFile, MachineFile, Rule, Traits
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.fleet.source import is_declaration
@@ -23,7 +23,13 @@ def test_an_example_is_valid(path: str, text: str) -> None:
     named = dict.fromkeys(re.findall(r"configs/[\w.-]+", text + CONFIGURED), "machine: {}\n")
     assert is_declaration(path)
     fleet = parse_fleet(
-        {"fleet.yaml": "", "layers/arda.yaml": CONFIGURED, "layers/ainur.yaml": "", **named, path: text}
+        {
+            "fleet.yaml": "",
+            "layers/arda.yaml": CONFIGURED,
+            "layers/ainur.yaml": "kind: k3s\n",
+            **named,
+            path: text,
+        }
     )
     assert set(fleet.texts) == set(named)
 
@@ -47,7 +53,7 @@ def test_the_starter_fleets_machine_is_valid() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Boot, MachineFile, Rule, Traits, Enrolment, FleetFile, DnsRecords, Srv, ArdaLayer, AinurLayer]
+    "model", [Boot, MachineFile, Rule, Traits, Enrolment, FleetFile, DnsRecords, Srv, TalosLayer, K3sLayer]
 )
 def test_every_key_is_documented(model: type[FleetFile]) -> None:
     keys = {info.alias for info in model.model_fields.values()}

@@ -76,24 +76,24 @@ HARDWARE = "serial number JX31"
         (
             {
                 "layers/arda.yaml": f"{ARDA}controlPlanes: 2\nconfig: {{worker: no.yaml, boss: no.yaml}}\n",
-                "layers/ainur.yaml": "servers: 2\n",
+                "layers/ainur.yaml": "kind: k3s\nservers: 2\n",
             },
             [
-                "layers/ainur.yaml:1: servers: ",
-                "layers/arda.yaml:2: controlPlanes: ",
-                "layers/arda.yaml:3: config.boss: ",
-                "layers/arda.yaml:3: no.yaml is no text file of the fleet; ",
+                "layers/ainur.yaml:2: servers: ",
+                "layers/arda.yaml:3: controlPlanes: ",
+                "layers/arda.yaml:4: config.boss: ",
+                "layers/arda.yaml:4: no.yaml is no text file of the fleet; ",
             ],
         ),
         (
             {
                 "layers/arda.yaml": f"{ARDA}controlPlanes: 2\nnames: a-##\n",
-                "layers/ainur.yaml": "servers: 2\nnames: a-#\n",
+                "layers/ainur.yaml": "kind: k3s\nservers: 2\nnames: a-#\n",
             },
             [
-                "layers/ainur.yaml:1: servers: ",
-                "layers/ainur.yaml:2: names: a-# can give the names of layers/arda.yaml, too; ",
-                "layers/arda.yaml:2: controlPlanes: ",
+                "layers/ainur.yaml:2: servers: ",
+                "layers/arda.yaml:3: controlPlanes: ",
+                "layers/arda.yaml:4: names: a-## can give the names of layers/ainur.yaml, too; ",
             ],
         ),
     ],
@@ -107,4 +107,4 @@ def test_a_fault_hides_no_other_in_the_same_file(changes: dict[str, str], faults
 
 def test_a_key_that_is_a_number_is_no_item() -> None:
     (line,) = findings({"layers/arda.yaml": f"{ARDA}config: {{7: configs/one.yaml}}\n"})
-    assert line.startswith("layers/arda.yaml:2: config.7: ")
+    assert line.startswith("layers/arda.yaml:3: config.7: ")

@@ -13,12 +13,12 @@ from iluvatar_pxe.dns.members import members_of
 from iluvatar_pxe.fleet.lookup import files_of, find_machine, listed_as, name_of, role_of, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
-from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 
 MAC, SECOND = "52:54:00:77:00:01", "52:54:00:77:00:02"
 GIVEN = Assignment(
     name="arda-07",
-    layer=LayerName.ARDA,
+    layer="arda",
     role=Role.WORKER,
     rule="rule 1 of fleet.yaml",
     at=datetime(2026, 1, 1, tzinfo=UTC),

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from support.fleets import ARDA, CONFIGURED, fleet_of
 
-from iluvatar_pxe.fleet.models import AinurLayer, EnrolmentMode, Fleet, LocalMethod
+from iluvatar_pxe.fleet.models import EnrolmentMode, Fleet, LocalMethod
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.machines.hardware import swapped
-from iluvatar_pxe.machines.states import Intent, LayerName, Role
+from iluvatar_pxe.machines.states import Intent, Role
 
 STARTER = Path(__file__).parents[2] / "boot_assets" / "fleet"
 TALOS = 'match: {macs: ["52:54:00:00:00:01"]}\nlayer: arda\nchain: talos\nconfig: configs/one.yaml\n'
@@ -35,7 +35,7 @@ rules:
     local: exit
 """,
     "layers/arda.yaml": f"{ARDA}names: node-###\nreuseNames: [node-001]\ncontrolPlanes: 3\nconfig:\n  worker: configs/one.yaml\n",
-    "layers/ainur.yaml": "servers: 3\n",
+    "layers/ainur.yaml": "kind: k3s\nservers: 3\n",
     "machines/one.yaml": TALOS,
     "machines/two.yaml": LOCAL,
     "configs/one.yaml": "machine: {}\n",
@@ -56,7 +56,7 @@ def test_a_good_fleet() -> None:
     assert fleet.names == {"one", "two"}
     (one,) = fleet.machines(["52:54:00:00:00:01"], "", None)
     assert (one.name, one.file.chain, one.file.config) == ("one", "talos", "configs/one.yaml")
-    assert (one.file.layer, one.file.role, one.file.intent) == (LayerName.ARDA, None, None)
+    assert (one.layer, one.file.role, one.file.intent) == ("arda", None, None)
     assert set(fleet.texts) == {"configs/one.yaml", "configs/x.ipxe", "README.md"}
 
 
@@ -64,7 +64,7 @@ def test_rules() -> None:
     small, uefi, rest = parse_fleet(GOOD).settings.rules
     assert (small.name, small.layer, small.role, small.intent) == (
         "small ones",
-        LayerName.ARDA,
+        "arda",
         Role.WORKER,
         None,
     )
@@ -76,13 +76,14 @@ def test_rules() -> None:
 
 def test_layers() -> None:
     fleet = parse_fleet(GOOD)
-    assert fleet.arda is fleet.layers[LayerName.ARDA]
-    assert fleet.arda is not None
-    assert (fleet.arda.talos.version, fleet.arda.leaders, fleet.arda.names) == ("v1.13.9", 3, "node-###")
-    assert (fleet.arda.reuse_names, fleet.arda.config) == (("node-001",), {Role.WORKER: "configs/one.yaml"})
-    ainur = fleet.layers[LayerName.AINUR]
-    assert isinstance(ainur, AinurLayer)
-    assert (ainur.leaders, ainur.names, ainur.reuse_names) == (3, "ainur-##", ())
+    arda, ainur = fleet.talos("arda"), fleet.k3s("ainur")
+    assert arda is fleet.layers["arda"]
+    assert ainur is fleet.layers["ainur"]
+    assert arda is not None
+    assert (arda.talos.version, arda.leaders, arda.pattern("arda")) == ("v1.13.9", 3, "node-###")
+    assert (arda.reuse_names, arda.config) == (("node-001",), {Role.WORKER: "configs/one.yaml"})
+    assert ainur is not None
+    assert (ainur.leaders, ainur.pattern("ainur"), ainur.reuse_names) == (3, "ainur-##", ())
 
 
 def test_the_starter_fleet_is_good_and_takes_pcs_into_arda_and_pis_into_ainur() -> None:
@@ -91,13 +92,14 @@ def test_the_starter_fleet_is_good_and_takes_pcs_into_arda_and_pis_into_ainur() 
     assert fleet.names == frozenset()
     assert fleet.settings.enrolment.mode is EnrolmentMode.WINDOW
     pcs, pis = fleet.settings.rules
-    assert (pcs.match.arch, pcs.layer, pcs.role) == (("x86_64",), LayerName.ARDA, None)
-    assert (pis.match.firmware, pis.layer, pis.role) == (("raspberry-pi",), LayerName.AINUR, None)
-    assert fleet.ainur
-    assert fleet.ainur.image == "ubuntu-24.04"
-    assert {name: layer.names for name, layer in fleet.layers.items()} == {
-        LayerName.ARDA: "arda-##",
-        LayerName.AINUR: "ainur-##",
+    assert (pcs.match.arch, pcs.layer, pcs.role) == (("x86_64",), "arda", None)
+    assert (pis.match.firmware, pis.layer, pis.role) == (("raspberry-pi",), "ainur", None)
+    ainur = fleet.k3s("ainur")
+    assert ainur
+    assert ainur.image == "ubuntu-24.04"
+    assert {name: layer.pattern(name) for name, layer in fleet.layers.items()} == {
+        "arda": "arda-##",
+        "ainur": "ainur-##",
     }
 
 
@@ -116,13 +118,14 @@ def test_what_the_starter_fleet_has_commented_out_is_good_too() -> None:
     assert len(fleet.settings.rules) == 5
     assert set(fleet.settings.records) == {"router", "nas", "wiki", "media", "*.dev", "@", "_ldap._tcp"}
     assert all(layer.ingress for layer in fleet.layers.values())
-    assert fleet.arda is not None
-    assert set(fleet.arda.config) == {Role.CONTROLPLANE, Role.WORKER}
+    arda = fleet.talos("arda")
+    assert arda is not None
+    assert set(arda.config) == {Role.CONTROLPLANE, Role.WORKER}
 
 
 def test_an_empty_file_is_the_smallest_fleet() -> None:
     fleet = parse_fleet({"fleet.yaml": ""})
-    assert (fleet.settings.domain, fleet.arda, fleet.names) == ("lab.home.arpa", None, frozenset())
+    assert (fleet.settings.domain, fleet.layers, fleet.names) == ("lab.home.arpa", {}, frozenset())
     assert (fleet.settings.enrolment.mode, fleet.settings.rules) == (EnrolmentMode.WINDOW, ())
     assert fleet.settings.max_attempts == 5
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, TypeAdapter
 from support.fleets import ARDA
 
 from iluvatar_pxe.errors import FleetError
-from iluvatar_pxe.fleet.models import ArdaLayer, FleetFile, MachineFile, Traits
+from iluvatar_pxe.fleet.models import FleetFile, MachineFile, TalosLayer, Traits
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.fleet.reading import read_text
 from iluvatar_pxe.fleet.source import Source
@@ -85,7 +85,7 @@ def source(more: str = "") -> Source:
     )
     found.model("fleet.yaml", FleetFile)
     found.model("machines/a.yaml", MachineFile)
-    found.model("layers/arda.yaml", ArdaLayer)
+    found.model("layers/arda.yaml", TalosLayer)
     return found
 
 

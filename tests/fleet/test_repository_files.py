@@ -42,7 +42,7 @@ def findings(changes: Mapping[str, str]) -> list[str]:
         (
             "layers/arda.yaml",
             f"{CONFIGURED}patches:\n  - patches/no.yaml\n",
-            "4: patches: patches/no.yaml is no file in ",
+            "5: patches: patches/no.yaml is no file in ",
         ),
         (
             "machines/b.yaml",
@@ -54,7 +54,7 @@ def findings(changes: Mapping[str, str]) -> list[str]:
             f"{B}address: 10.0.0.7\n",
             "2: address 10.0.0.7 is listed in machines/a.yaml already; ",
         ),
-        ("machines/b.yaml", f"{B}layer: mordor\n", "2: layer: "),
+        ("machines/b.yaml", f"{B}layer: mordor\n", "2: layer mordor needs layers/mordor.yaml; "),
         (
             "machines/b.yaml",
             f"{B}role: agent\n",

@@ -14,10 +14,9 @@ from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.states import LayerName
 
 FLEET = fleet_of()
-PLACE = PlaceRequest(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
+PLACE = PlaceRequest(layer="arda", rule="rule 1 of fleet.yaml")
 
 
 async def enrol(inventory: Inventory, number: int) -> None:

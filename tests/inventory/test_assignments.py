@@ -15,11 +15,10 @@ from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import LayerName
 
 FLEET = fleet_of()
-ANY = PlaceRequest(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
-TAKEN = PlaceRequest(layer=LayerName.ARDA, rule="machines/gandalf.yaml", name="gandalf")
+ANY = PlaceRequest(layer="arda", rule="rule 1 of fleet.yaml")
+TAKEN = PlaceRequest(layer="arda", rule="machines/gandalf.yaml", name="gandalf")
 
 
 @pytest.fixture

@@ -22,12 +22,12 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.transients import PASSING_SECONDS
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Directive, Intent, LayerName
+from iluvatar_pxe.machines.states import Directive, Intent
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 
 ONE, TWO, THREE = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
 FLEET = fleet_of()
-PLACE = PlaceRequest(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
+PLACE = PlaceRequest(layer="arda", rule="rule 1 of fleet.yaml")
 EVENTS = "SELECT machine, boot, stage, detail, cause FROM boot_timeline"
 
 

@@ -11,7 +11,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, Phase, Role
 
 MACS = machine(1).macs
 
@@ -105,7 +105,7 @@ def test_which_machines_of_the_database_are_one_is_not_decided_here() -> None:
 
 
 def given(name: str) -> Assignment:
-    return Assignment(name=name, layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=NOW)
+    return Assignment(name=name, layer="arda", role=Role.WORKER, rule="rule 1", at=NOW)
 
 
 def test_a_name_that_another_machine_of_the_database_has_is_not_kept() -> None:

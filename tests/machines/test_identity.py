@@ -15,7 +15,7 @@ from iluvatar_pxe.machines.identity import Identity, identify
 from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Phase, Role
 
 A, B, C, D = (f"52:54:00:00:00:0{number}" for number in range(1, 5))
 ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -30,7 +30,7 @@ HARDWARE_2: dict[str, Any] = {"uuid": UUID_2, "serial": "CZ2", "product": "Elite
 NO_HARDWARE: dict[str, Any] = {}
 PLACE = Assignment(
     name="arda-01",
-    layer=LayerName.ARDA,
+    layer="arda",
     role=Role.WORKER,
     rule="rule 1 of fleet.yaml",
     at=datetime(2026, 1, 1, tzinfo=UTC),

@@ -18,14 +18,14 @@ from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import Step, observed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 A, B, C = (f"52:54:00:00:00:0{number}" for number in range(1, 4))
 ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REAL = UUID("03de0294-0480-0506-f806-d50700080009")
-PLACE = Assignment(name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=NOW)
+PLACE = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1", at=NOW)
 LATER = NOW + timedelta(minutes=1)
 
 

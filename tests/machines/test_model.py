@@ -13,12 +13,12 @@ from support.machines import machine_of
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.hardware import hardware_of, swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 
 A, B = "52:54:00:00:00:01", "52:54:00:00:00:02"
 REAL = UUID("03de0294-0480-0506-f806-d50700080009")
 PLACE = Assignment(
-    name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=datetime(2026, 1, 1, tzinfo=UTC)
+    name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1", at=datetime(2026, 1, 1, tzinfo=UTC)
 )
 
 

@@ -22,7 +22,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import LayerName, Role
+from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning import assigner as assigner_module
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import GitAssigner
@@ -34,8 +34,8 @@ FILES: dict[str, str | None] = {
     "configs/controlplane.yaml": "a: 1\n",
     "configs/worker.yaml": "a: 1\n",
 }
-PLACE = PlaceRequest(layer=LayerName.ARDA, rule="rule 1", options=Rule(layer=LayerName.ARDA))
-WORKER = PlaceRequest(layer=LayerName.ARDA, name="arda-07", role=Role.WORKER, rule="rule 1")
+PLACE = PlaceRequest(layer="arda", rule="rule 1", options=Rule(layer="arda"))
+WORKER = PlaceRequest(layer="arda", name="arda-07", role=Role.WORKER, rule="rule 1")
 
 
 def mac(number: int) -> str:
@@ -187,7 +187,7 @@ async def test_a_machine_whose_file_is_removed_loses_its_name(bench: Bench) -> N
 
 async def test_one_that_cannot_be_committed_does_not_spoil_the_others(bench: Bench) -> None:
     lost = PlaceRequest(
-        layer=LayerName.ARDA,
+        layer="arda",
         rule="rule 2",
         options=Rule.model_validate({"layer": "arda", "config": "configs/none.yaml"}),
     )

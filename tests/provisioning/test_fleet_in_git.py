@@ -201,6 +201,13 @@ def test_who_bypasses_the_check_changes_nothing(pi: Hosted, ada: Person) -> None
     ada.git("reset", "--quiet", "--hard", "origin/main")
 
 
+def test_argo_cd_gets_nothing_for_a_layer_that_the_fleet_does_not_have(pi: Hosted) -> None:
+    told = command(pi, "fleet", "argocd", "adra")
+    error = "adra: the fleet has no layers/adra.yaml; create it, or did you mean arda? The fleet has ainur and arda"
+    assert (told.status, told.output, told.error) == (2, "", f"iluvatar-pxe: {error}\n")
+    assert "argocd-adra" not in command(pi, "fleet", "token", "list").output
+
+
 def test_argo_cd_reads_it(pi: Hosted, tmp_path: Path) -> None:
     """With the manifests that we print, and the calls that Argo CD makes: ls-remote polls, and a shallow fetch."""
     told = command(pi, "fleet", "argocd", "arda")

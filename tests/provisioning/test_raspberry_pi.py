@@ -23,7 +23,7 @@ SECOND_3 = "b8:27:eb:00:00:02"
 JOINED = "dc:a6:32:00:00:99"
 FILES = {
     "fleet.yaml": RULE,
-    "layers/ainur.yaml": LAYER,
+    "layers/ainur.yaml": f"kind: k3s\n{LAYER}",
     "layers/arda.yaml": ARDA,
     "machines/olorin.yaml": f'match: {{macs: ["{JOINED}"]}}\nlayer: ainur\nintent: local\n',
 }

@@ -1,13 +1,13 @@
 """What a machine that has its place boots: its chain."""
 
 from iluvatar_pxe.boot.chains import CHAINS, Final
-from iluvatar_pxe.boot.chains.hold import hold_for
+from iluvatar_pxe.boot.chains.hold import hold_for, hold_without_layer
 from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.screens import unseen
-from iluvatar_pxe.machines.states import LayerName
+from iluvatar_pxe.machines.states import LayerKind
 
-_CHAIN_OF_LAYER = {LayerName.ARDA: "talos", LayerName.AINUR: "raspberry-pi"}
+_CHAIN_OF_KIND = {LayerKind.TALOS: "talos", LayerKind.K3S: "raspberry-pi"}
 RUN_BY_IPXE = frozenset({"talos", "ipxe"})
 """Chains that firmware cannot run by itself."""
 
@@ -15,10 +15,15 @@ RUN_BY_IPXE = frozenset({"talos", "ipxe"})
 def chain_plan(subject: Subject) -> Final:
     """Plan the chain that the machine's file or rule names, else its layer's."""
     case = subject.case
-    chain = subject.options.chain or _CHAIN_OF_LAYER[case.layer or LayerName.ARDA]
+    kind = case.fleet.kind(case.layer)
+    chain = subject.options.chain or (_CHAIN_OF_KIND[kind] if kind else None)
+    if chain is None:
+        return hold_without_layer(subject)
     if case.is_pi and chain in RUN_BY_IPXE:
         trouble = f"a Raspberry Pi's own firmware cannot run chain {chain}"
-        return hold_for(subject, trouble, "put it into layer ainur by its file or its rule")
+        return hold_for(
+            subject, trouble, f"put it into {subject.layers_of(LayerKind.K3S)} by its file or its rule"
+        )
     return CHAINS[chain](subject)
 
 

@@ -2,6 +2,7 @@
 
 from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.plan import Hold
+from iluvatar_pxe.machines.states import LayerKind
 
 
 def plan(subject: Subject) -> Hold:
@@ -14,3 +15,16 @@ def hold_for(subject: Subject, trouble: str, remedy: str) -> Hold:
     """Hold a machine that cannot be booted as the fleet says."""
     screen = (f"It cannot boot yet: {trouble}.", f"What to do: {remedy}.")
     return Hold(why=f"{subject.why}, but {trouble}", name=subject.title, screen=screen)
+
+
+def hold_without_layer(subject: Subject) -> Hold:
+    """Hold a machine whose layer has no file, or none any more."""
+    return hold_for(subject, f"the fleet has no layers/{subject.case.layer}.yaml", "create it")
+
+
+def hold_without(subject: Subject, kind: LayerKind) -> Hold:
+    """Hold a machine whose layer is not of the kind that its chain needs."""
+    if subject.case.layer not in subject.fleet.layers:
+        return hold_without_layer(subject)
+    trouble = f"layers/{subject.case.layer}.yaml is not of kind {kind}"
+    return hold_for(subject, trouble, f"put it into {subject.layers_of(kind)}")

@@ -6,11 +6,12 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from iluvatar_pxe.boot.chains.hold import hold_for
+from iluvatar_pxe.boot.chains.hold import hold_for, hold_without
 from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.plan import Hold, ServePiFiles
-from iluvatar_pxe.fleet.models import AinurLayer
+from iluvatar_pxe.fleet.models import K3sLayer
 from iluvatar_pxe.machines.raspberry_pi import Generation, generation_of
+from iluvatar_pxe.machines.states import LayerKind
 
 FOLDER = "raspberry-pi"
 """Folder of the assets directory with a folder for each image."""
@@ -58,19 +59,19 @@ _EEPROM = re.compile(r"pieeprom\.(bin|upd|sig)|recovery\.bin|vl805\.(bin|sig)")
 
 def plan(subject: Subject) -> ServePiFiles | Hold:
     """Serve the image's files that this generation of Pi needs; hold while one of them is not there."""
-    layer = subject.fleet.ainur
+    layer = subject.fleet.k3s(subject.case.layer)
     if not subject.case.is_pi:
         trouble = f"only a Raspberry Pi's own firmware boots this way, not {subject.case.sighting.firmware}"
-        return hold_for(subject, trouble, "put it into layer arda")
+        return hold_for(subject, trouble, f"put it into {subject.layers_of(LayerKind.TALOS)}")
     if layer is None:
-        return hold_for(subject, "the fleet has no layers/ainur.yaml", "create it")
+        return hold_without(subject, LayerKind.K3S)
     image = subject.options.image or layer.image
     if image is None:
-        return hold_for(subject, "layers/ainur.yaml names no image", "add 'image:' to it")
+        return hold_for(subject, f"layers/{subject.case.layer}.yaml names no image", "add 'image:' to it")
     return _serve(subject, layer, f"{FOLDER}/{image}")
 
 
-def _serve(subject: Subject, layer: AinurLayer, folder: str) -> ServePiFiles | Hold:
+def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hold:
     generation = generation_of(subject.case.product)
     image = _image(subject.ready, f"{folder}/")
     ramdisk = BOOT_IMG in image and generation is not Generation.PI3

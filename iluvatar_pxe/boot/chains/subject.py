@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.fleet.models import Boot, Fleet
-from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.machines.states import LayerKind, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
@@ -34,6 +34,11 @@ class Subject:
     def arch(self) -> CpuArch:
         """The processor's architecture."""
         return self.case.arch
+
+    def layers_of(self, kind: LayerKind) -> str:
+        """Return in words where a machine belongs that is of another kind of layer than its own."""
+        names = [name for name, layer in self.fleet.layers.items() if layer.kind is kind]
+        return f"layer {' or '.join(names)}" if names else f"a layer of kind {kind}"
 
     @property
     def options(self) -> Boot:

@@ -1,9 +1,10 @@
 """talos: Talos Linux from memory, which fetches its machine configuration with a ticket."""
 
-from iluvatar_pxe.boot.chains.hold import hold_for
+from iluvatar_pxe.boot.chains.hold import hold_for, hold_without
 from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.plan import Hold, RunScript
-from iluvatar_pxe.fleet.models import TalosLayer
+from iluvatar_pxe.fleet.models import Talos
+from iluvatar_pxe.machines.states import LayerKind
 from iluvatar_pxe.wire.pxe import CpuArch
 
 _TALOS_ARCH = {CpuArch.X86_64: "amd64", CpuArch.ARM64: "arm64"}
@@ -33,39 +34,39 @@ def plan(subject: Subject) -> RunScript | Hold:
         return hold_for(
             subject, f"Talos runs on x86_64 and arm64, not on {subject.arch}", "give it another chain"
         )
-    if subject.fleet.arda is None:
-        return hold_for(subject, "the fleet has no layers/arda.yaml", "create it")
-    layer = subject.fleet.arda.talos
-    kernel, initramfs = asset_names(layer, arch)
+    layer = subject.fleet.talos(subject.case.layer)
+    if layer is None:
+        return hold_without(subject, LayerKind.TALOS)
+    kernel, initramfs = asset_names(layer.talos, arch)
     for name in (kernel, initramfs):
         if name not in subject.ready:
             return hold_for(subject, f"the file {name} is missing", "put it into the assets directory")
-    config = subject.options.config or (subject.fleet.arda.config.get(subject.role) if subject.role else None)
+    config = subject.options.config or (layer.config.get(subject.role) if subject.role else None)
     if config is None:
-        trouble = f"layers/arda.yaml names no configuration for the role {subject.role or 'it would get'}"
+        trouble = f"layers/{subject.case.layer}.yaml names no configuration for the role {subject.role or 'it would get'}"
         return hold_for(subject, trouble, "add it there below 'config:', or as 'config:' to its file or rule")
     return RunScript(
-        why=f"{subject.why}, Talos {layer.version}",
+        why=f"{subject.why}, Talos {layer.talos.version}",
         chain="talos",
         name=subject.title,
         template="talos.ipxe",
         values={
-            "version": layer.version,
+            "version": layer.talos.version,
             "kernel": kernel,
             "initramfs": initramfs,
-            "kernel_args": " ".join(kernel_args(layer)),
+            "kernel_args": " ".join(kernel_args(layer.talos)),
         },
         config=subject.fleet.texts[config],
     )
 
 
-def asset_names(layer: TalosLayer, arch: str) -> tuple[str, str]:
+def asset_names(talos: Talos, arch: str) -> tuple[str, str]:
     """Return the logical names of kernel and initramfs, laid out as Image Factory serves them."""
-    folder = f"talos/{layer.schematic}/{layer.version}"
+    folder = f"talos/{talos.schematic}/{talos.version}"
     return f"{folder}/kernel-{arch}", f"{folder}/initramfs-{arch}.xz"
 
 
-def kernel_args(layer: TalosLayer) -> tuple[str, ...]:
+def kernel_args(talos: Talos) -> tuple[str, ...]:
     """Return the kernel's arguments but for ``talos.config``."""
-    older = _KERNEL_ARGS_TO_1_13 if layer.minor <= (1, 13) else ()
-    return (*_KERNEL_ARGS, *older, *layer.extra_kernel_args)
+    older = _KERNEL_ARGS_TO_1_13 if talos.minor <= (1, 13) else ()
+    return (*_KERNEL_ARGS, *older, *talos.extra_kernel_args)

@@ -10,7 +10,7 @@ from iluvatar_pxe.fleet.lookup import find_machine, listed_as
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Snapshot, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import LayerName
+from iluvatar_pxe.machines.states import LayerKind
 from iluvatar_pxe.wire.mac import parse_mac
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
@@ -40,17 +40,17 @@ def find_asker(text: str, snapshot: Snapshot, fleet: Fleet) -> Sighting:
         return unseen
 
 
-def listed_sighting(listed: ListedMachine) -> Sighting:
+def listed_sighting(listed: ListedMachine, fleet: Fleet) -> Sighting:
     """Return all that is known of a machine that was not seen: what its file says."""
     match = listed.file.match
     mac = match.macs[0] if match.macs else NO_MAC
-    return Sighting(mac=mac, firmware=_firmware_of(listed), serial=match.serial or "", uuid=match.uuid)
+    return Sighting(mac=mac, firmware=_firmware_of(listed, fleet), serial=match.serial or "", uuid=match.uuid)
 
 
 def mac_sighting(mac: str, fleet: Fleet) -> Sighting:
     """Return all that is known of a MAC that was not seen: what the file says that lists it, if there is one."""
     for listed in fleet.machines((mac,), "", None):
-        return replace(listed_sighting(listed), mac=mac)
+        return replace(listed_sighting(listed, fleet), mac=mac)
     return Sighting(mac=mac, firmware=Firmware.UEFI_PXE)
 
 
@@ -70,15 +70,14 @@ def _unseen(text: str, snapshot: Snapshot, fleet: Fleet) -> Sighting | None:
     listed = next((one for one in fleet.listed if one.name == text), None)
     if listed:
         is_seen = any(listed_as(one, fleet) == listed for one in snapshot.by_id.values())
-        return None if is_seen else listed_sighting(listed)  # seen: more than one goes by that name
+        return None if is_seen else listed_sighting(listed, fleet)  # seen: more than one goes by that name
     try:
         return mac_sighting(parse_mac(text), fleet)
     except ValueError:
         return None
 
 
-def _firmware_of(listed: ListedMachine) -> Firmware:
-    """Take a machine of layer ainur for a Raspberry Pi, unless its chain is run by iPXE; all others for a UEFI PC."""
-    file = listed.file
-    is_pi = file.layer is LayerName.AINUR and file.chain not in RUN_BY_IPXE
+def _firmware_of(listed: ListedMachine, fleet: Fleet) -> Firmware:
+    """Take a machine of a k3s layer for a Raspberry Pi, unless its chain is run by iPXE; all others for a UEFI PC."""
+    is_pi = fleet.kind(listed.layer) is LayerKind.K3S and listed.file.chain not in RUN_BY_IPXE
     return Firmware.RASPBERRY_PI if is_pi else Firmware.UEFI_PXE

@@ -11,7 +11,7 @@ from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.states import Directive, Intent, LayerName, Role
+from iluvatar_pxe.machines.states import Directive, Intent, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ def _unseen(gone: dict[str, ListedMachine], come: dict[str, ListedMachine], old:
 
 def _shared(fleet: Fleet) -> object:
     """Return what bears upon machines besides their own files."""
-    texts = [fleet.texts.get(path) for path in (fleet.arda.config.values() if fleet.arda else ())]
+    talos = [layer for name in fleet.layers if (layer := fleet.talos(name))]
+    texts = [fleet.texts.get(path) for layer in talos for path in layer.config.values()]
     return fleet.settings, dict(fleet.layers), texts, _texts(fleet.settings.rules, fleet)
 
 
@@ -156,8 +157,8 @@ def _listing(subject: _Subject) -> list[str]:
     found = [f"{former} → {name}"] if former and name and former != name else []
     if new and old is None:
         layer, role = _place(machine, new)
-        place = f"as {role_words(role)} of {layer}" if role else f"in {layer}"
-        return [f"listed {place} (new)", *found]
+        place = f" as {role_words(role)} of {layer}" if layer and role else f" in {layer}" if layer else ""
+        return [f"listed{place} (new)", *found]
     if machine and (subject.released or (old and not new and not given)):
         lost = "no longer listed: its name is free of it" if old else f"{former} is another now"
         return [f"{lost}, and it has to enrol again"]
@@ -172,20 +173,20 @@ def _moves(subject: _Subject, will: Summary, *, stays: bool) -> Iterator[tuple[s
         return
     given = subject.machine.assignment if subject.machine else None
     has_it = given is not None and (given.layer, given.role) == (new_layer, new_role)
-    if layer is not new_layer:
+    if layer != new_layer:
         yield f"{layer} → {new_layer}", stays and not has_it
     if role is not new_role:
-        fixed = stays or (will.case.is_installed and layer is new_layer)
+        fixed = stays or (will.case.is_installed and layer == new_layer)
         yield f"{role_words(role)} → {role_words(new_role)}", fixed and not has_it
 
 
-def _place(machine: Machine | None, listed: ListedMachine | None) -> tuple[LayerName | None, Role | None]:
+def _place(machine: Machine | None, listed: ListedMachine | None) -> tuple[str | None, Role | None]:
     """Return the layer and the role that are wanted of a machine: its file's, else those that it was given."""
     given = machine.assignment if machine else None
     if listed is None:
         return (given.layer, given.role) if given else (None, None)
-    file = listed.file
-    return file.layer, file.role or (given.role if given and given.layer is file.layer else None)
+    role = listed.file.role or (given.role if given and given.layer == listed.layer else None)
+    return listed.layer, role
 
 
 def _declared(subject: _Subject) -> list[str]:

@@ -55,11 +55,12 @@ def next_boot(
 
 
 def with_boot_files(decision: Decision) -> Decision:
-    """Decide once more, as if every boot file of the layer arda were there."""
+    """Decide once more, as if every boot file of its layer were there."""
     case = decision.case
-    if case.fleet.arda is None:
+    layer = case.fleet.talos(case.layer)
+    if layer is None:
         return decision
-    names = {name for arch in ("amd64", "arm64") for name in asset_names(case.fleet.arda.talos, arch)}
+    names = {name for arch in ("amd64", "arm64") for name in asset_names(layer.talos, arch)}
     context = replace(case.context, ready=case.context.ready | names)
     snapshot = Snapshot.of([case.machine] if case.machine else [])
     return decide(case.sighting, snapshot, case.fleet, context)

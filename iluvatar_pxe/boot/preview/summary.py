@@ -68,7 +68,7 @@ class Preview:
         if machine := machine or self._owner(listed):
             own = self._fleet.machines((*machine.macs, *machine.claimed), machine.serial, machine.uuid)
             return self._summary(sighting_of(machine), [machine], own)
-        return self._summary(listed_sighting(listed), [], (listed,)) if listed else None
+        return self._summary(listed_sighting(listed, self._fleet), [], (listed,)) if listed else None
 
     def _owner(self, listed: ListedMachine | None) -> Machine | None:
         """Return the machine that was seen with a MAC of this file: another file may list it, too."""
@@ -160,18 +160,18 @@ def _untold(plan: Plan, case: Case) -> dict[str, object]:
         }
     if not isinstance(plan, RunScript):
         return {}
-    if plan.chain != "talos" or case.fleet.arda is None:
+    layer = case.fleet.talos(case.layer)
+    if plan.chain != "talos" or layer is None:
         return {f"its script {case.options.script}": plan.values.get("script")}
-    layer = case.fleet.arda.talos
     return {
         f"its configuration {_configuration(case)}": plan.config,
-        "its schematic": layer.schematic,
-        "its kernel arguments": layer.extra_kernel_args,
+        "its schematic": layer.talos.schematic,
+        "its kernel arguments": layer.talos.extra_kernel_args,
     }
 
 
 def _configuration(case: Case) -> str:
     """Return the path of the machine configuration, empty where there is none; see ``chains.talos``."""
-    layer = case.fleet.arda
+    layer = case.fleet.talos(case.layer)
     of_layer = layer.config.get(case.role, "") if layer and case.role else ""
     return case.options.config or of_layer

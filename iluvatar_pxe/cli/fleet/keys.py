@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +14,11 @@ from iluvatar_pxe.cli.fleet.repositories import secure_url
 from iluvatar_pxe.cli.options import ConfigOption, settings_for
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import RepositoryError, SealError, UsageError
+from iluvatar_pxe.fleet.layer_files import or_another
 from iluvatar_pxe.gitops.origin import HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.publish import publish
+from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE, FirstKeys, enlisting_of, make_first_keys
 from iluvatar_pxe.gitops.secrets.recover import recovery
@@ -27,13 +28,6 @@ from iluvatar_pxe.gitops.take_over import take_over
 from iluvatar_pxe.settings.model import HOSTED, Settings
 from iluvatar_pxe.settings.values import is_git_url
 from iluvatar_pxe.tls.authority import open_authority
-
-
-class Layer(StrEnum):
-    """Whose cluster it is that Argo CD runs in."""
-
-    AINUR = "ainur"
-    ARDA = "arda"
 
 
 def init(
@@ -80,7 +74,7 @@ def recover(
 
 
 def argocd(
-    layer: Annotated[Layer, typer.Argument(help="In whose cluster Argo CD runs.")],
+    layer: Annotated[str, typer.Argument(help="In whose cluster Argo CD runs.")],
     config: ConfigOption = None,
 ) -> None:
     """Print what Argo CD needs to follow the fleet's repository: its own read token, our CA, and the app of apps.
@@ -91,6 +85,11 @@ def argocd(
     if settings.fleet.source != HOSTED:
         raise UsageError(
             "[fleet] source: the repository is not hosted here; give Argo CD its own right where it is"
+        )
+    layers = asyncio.run(fleet_in_force(settings)).layers
+    if layer not in layers:
+        raise UsageError(
+            f"{layer}: the fleet has no layers/{layer}.yaml; create it{or_another(layer, layers)}"
         )
     name = f"argocd-{layer}"
     tokens = Tokens(settings.repositories)

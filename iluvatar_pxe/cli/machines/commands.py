@@ -21,7 +21,7 @@ from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
 from iluvatar_pxe.inventory.database.read_only import last_boots
 from iluvatar_pxe.machines.model import sighting_of
-from iluvatar_pxe.machines.states import LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Phase, Role
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, a MAC, or the beginning of an id.")]
 
@@ -69,7 +69,7 @@ def set_machine(
     machine: Name,
     *,
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
-    layer: Annotated[LayerName | None, typer.Option(help="Another layer.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Another layer.")] = None,
     role: Annotated[Role | None, typer.Option(help="Another role.")] = None,
     phase: Annotated[Phase | None, typer.Option(help="How far it has come.")] = None,
     intent: Annotated[

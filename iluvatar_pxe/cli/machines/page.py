@@ -53,7 +53,8 @@ def _identity(page: Data) -> dict[str, str]:
 
 
 def _place(page: Data, now: datetime) -> dict[str, str]:
-    place = place_words(page) if page["layer"] else "none yet"
+    nowhere = "in no layer" if page["listed"] else "none yet"
+    place = place_words(page) if page["layer"] else nowhere
     assigned = f", on {_moment(page['assigned_at'])}" if page["assigned_at"] else ""
     asked = ": ".join(filter(None, (page["intent_by"], page["intent_why"])))
     return {

@@ -31,9 +31,10 @@ def page_lines(page: Data) -> Iterator[str]:
 
 def _identity(machine: Data) -> dict[str, str]:
     place = f"{place_words(machine)}, by {machine['given_by']}"
+    nowhere = "in no layer" if machine["listed"] else "none yet: no file lists it, and it was given none"
     return {
         "MACs": ", ".join(machine["macs"]),
-        "place": place if machine["layer"] else "none yet: no file lists it, and it was given none",
+        "place": place if machine["layer"] else nowhere,
         "seen": _seen(machine),
         "make": " ".join(filter(None, (machine["manufacturer"], machine["product"], machine["serial"]))),
         "asks as": f"{machine['firmware']} on {machine['arch']}",

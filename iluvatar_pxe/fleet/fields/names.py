@@ -6,6 +6,8 @@ HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 PATTERN = re.compile(r"([a-z0-9][a-z0-9-]*)?#+([a-z0-9-]*[a-z0-9])?")
 MOST = 50
 """Characters of a pattern, so that large numbers still give host names."""
+MOST_OF_LAYER = 32
+"""Characters of a layer's name, so that its machines' names, and what DNS tells below it, are not too long."""
 _DIGITS = frozenset("0123456789#*")
 """What may stand for digits where patterns are compared."""
 
@@ -13,6 +15,16 @@ _DIGITS = frozenset("0123456789#*")
 def is_host_name(text: str) -> bool:
     """Say whether a text is one label of a host name, in lower case (RFC 1123)."""
     return HOST_NAME.fullmatch(text) is not None
+
+
+def is_layer_name(text: str) -> bool:
+    """Say whether a text can be a layer's name."""
+    return len(text) <= MOST_OF_LAYER and is_host_name(text)
+
+
+def default_pattern(layer: str) -> str:
+    """Return the pattern of a layer whose file says none."""
+    return f"{layer}-##"
 
 
 def is_pattern(text: str) -> bool:

@@ -5,12 +5,20 @@ from ipaddress import IPv4Address
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
 
-from iluvatar_pxe.fleet.fields.names import HOST_NAME, MOST, PATTERN, is_host_name, is_pattern
+from iluvatar_pxe.fleet.fields.names import (
+    HOST_NAME,
+    MOST,
+    MOST_OF_LAYER,
+    PATTERN,
+    is_host_name,
+    is_layer_name,
+    is_pattern,
+)
 from iluvatar_pxe.fleet.fields.shapes import Shape, hint
 from iluvatar_pxe.machines.bogus import is_bogus_serial, is_bogus_uuid
-from iluvatar_pxe.machines.states import ROLES, Intent, LayerName, Role
+from iluvatar_pxe.machines.states import Intent, Role
 from iluvatar_pxe.wire.mac import parse_mac
 
 _KERNEL_ARGUMENT = re.compile(r"[\x21-\x23\x25-\x7e]+")
@@ -26,6 +34,7 @@ _OURS = re.compile(
 _MAC = r"\s*[:.-]*[0-9A-Fa-f][:.-]*[02468ACEace][:.-]*(?:[0-9A-Fa-f][:.-]*){10}\s*"
 """Twelve digits, of which the second is even: an odd one makes a group's address."""
 _NO_HOST_NAME = "is no host name; use a-z, 0-9 and '-'"
+_NO_LAYER_NAME = f"is no layer's name; use a-z, 0-9 and '-', at most {MOST_OF_LAYER} characters"
 _NO_NAME_PATTERN = "write a host name with one run of # for its number, such as arda-##"
 _NO_ADDRESS = "write an IPv4 address such as 192.168.1.20"
 
@@ -68,6 +77,12 @@ def _host_name(value: str) -> str:
     return value
 
 
+def _layer_name(value: str) -> str:
+    if not is_layer_name(value):
+        raise ValueError(_NO_LAYER_NAME)
+    return value
+
+
 def _name_pattern(value: str) -> str:
     if not is_pattern(value):
         raise ValueError(_NO_NAME_PATTERN)
@@ -78,19 +93,6 @@ def _odd(value: int) -> int:
     if value % 2 == 0:
         raise ValueError(f"must be odd (got {value}); write {value - 1} or {value + 1}")
     return value
-
-
-def check_role(layer: LayerName, role: Role) -> None:
-    """Raise ValueError when a layer has no such role."""
-    if role not in ROLES[layer]:
-        raise ValueError(f"{layer} has no role {role}; it has {' and '.join(ROLES[layer])}")
-
-
-def _role_of_its_layer(role: Role | None, info: ValidationInfo) -> Role | None:
-    layer = info.data.get("layer")  # missing when it has a fault of its own
-    if role and layer:
-        check_role(layer, role)
-    return role
 
 
 def _declared_intent(intent: Intent | None) -> Intent | None:
@@ -129,6 +131,9 @@ FleetPath = Annotated[
     ),
 ]
 HostName = Annotated[str, AfterValidator(_host_name), hint(HOST_NAME.pattern, _NO_HOST_NAME)]
+LayerName = Annotated[
+    str, AfterValidator(_layer_name), hint(HOST_NAME.pattern, _NO_LAYER_NAME, maxLength=MOST_OF_LAYER)
+]
 NamePattern = Annotated[
     str, AfterValidator(_name_pattern), hint(PATTERN.pattern, _NO_NAME_PATTERN, maxLength=MOST)
 ]
@@ -142,10 +147,9 @@ OddCount = Annotated[
 RoleOrAuto = Annotated[
     Role | None,
     BeforeValidator(lambda value: None if value == "auto" else value),
-    AfterValidator(_role_of_its_layer),
     WithJsonSchema({"enum": ["auto", *Role], "default": "auto"}),
 ]
-"""A role of the layer, which is a field before this one; None (``auto``) where it is to be chosen."""
+"""A role of any kind of layer; None (``auto``) where it is to be chosen."""
 DeclaredIntent = Annotated[
     Intent | None,
     AfterValidator(_declared_intent),

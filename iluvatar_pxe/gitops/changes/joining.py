@@ -69,9 +69,9 @@ class Draft:
             self._write_file(machine, place)
 
     def _give_role(self, machine: Machine, listed: ListedMachine, place: PlaceRequest) -> None:
-        if listed.file.role is not None:
+        if listed.file.role is not None or listed.layer is None:
             return
-        wanted = replace(place, layer=listed.file.layer, name=listed.name)
+        wanted = replace(place, layer=listed.layer, name=listed.name)
         given = assignment_for(wanted, self.fleet, self._others(machine), self.now)
         path = machine_path(listed.name)
         text = self.files.get(path) or self.revision.tree.texts[path].encode()
@@ -83,7 +83,7 @@ class Draft:
         self._told.append(f"{listed.name}: {given.role} of {given.layer}")
         file = listed.file.model_copy(update={"role": given.role})
         others = tuple(one for one in self.fleet.listed if one.name != listed.name)
-        self.fleet = replace(self.fleet, listed=(*others, ListedMachine(listed.name, file)))
+        self.fleet = replace(self.fleet, listed=(*others, replace(listed, file=file)))
 
     def _write_file(self, machine: Machine, place: PlaceRequest) -> None:
         given = assignment_for(place, self.fleet, self._others(machine), self.now)
@@ -97,7 +97,8 @@ class Draft:
         hardware = {"serial": machine.serial, "uuid": machine.uuid} if by_hardware else {}
         match = Match.model_validate({"macs": machine.macs, **hardware})
         file = MachineFile(match=match, layer=given.layer, role=given.role)
-        self.fleet = replace(self.fleet, listed=(*self.fleet.listed, ListedMachine(given.name, file)))
+        listed = ListedMachine(given.name, file, given.layer)
+        self.fleet = replace(self.fleet, listed=(*self.fleet.listed, listed))
 
     def _is_told_apart(self, machine: Machine) -> bool:
         """Say whether serial number and UUID are this machine's alone, as far as files tell."""

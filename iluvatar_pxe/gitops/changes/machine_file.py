@@ -44,7 +44,7 @@ def new_machine_file(
         match |= {"serial": DoubleQuotedScalarString(machine.serial), "uuid": str(machine.uuid)}
     document: dict[str, Any] = {
         "match": match,
-        "layer": given.layer.value,
+        "layer": given.layer,
         "role": given.role.value,
         **_options(options),
         "seen": _seen(machine, given),

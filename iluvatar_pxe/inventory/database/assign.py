@@ -19,11 +19,11 @@ from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database import tables
 from iluvatar_pxe.inventory.database.queries import decoded
-from iluvatar_pxe.inventory.database.rows import assignment_of, assignment_row
+from iluvatar_pxe.inventory.database.rows import assignment_of, assignment_row, layer_of
 from iluvatar_pxe.inventory.database.writes import add_events, upsert
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.model import BootEvent
-from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Phase, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def told(assignment: Assignment) -> str:
 def _taken(row: Mapping[str, Any]) -> Reservation:
     return Reservation(
         name=row["name"],
-        layer=LayerName(row["layer"]),
+        layer=layer_of(row["layer"]),
         role=Role(row["role"]),
         machine_id=UUID(row["machine_id"]) if row["machine_id"] else None,
     )
@@ -88,12 +88,12 @@ def _taken(row: Mapping[str, Any]) -> Reservation:
 
 def _satisfies(current: Assignment, place: PlaceRequest) -> bool:
     same_name, same_role = place.name in {None, current.name}, place.role in {None, current.role}
-    return current.layer is place.layer and same_name and same_role
+    return current.layer == place.layer and same_name and same_role
 
 
 def _filled(place: PlaceRequest, current: Assignment | None) -> PlaceRequest:
     """What a place leaves open stays as it is, within one layer."""
-    if current is None or current.layer is not place.layer:
+    if current is None or current.layer != place.layer:
         return place
     return replace(place, name=place.name or current.name, role=place.role or current.role)
 

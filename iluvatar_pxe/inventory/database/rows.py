@@ -6,11 +6,12 @@ from ipaddress import IPv4Address
 from typing import Any
 from uuid import UUID
 
+from iluvatar_pxe.fleet.fields.names import is_layer_name
 from iluvatar_pxe.inventory.window import SavedWindow
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 Row = dict[str, Any]
@@ -79,7 +80,7 @@ def assignment_row(machine_id: UUID, assignment: Assignment) -> Row:
     """Return the row of ``assignments``."""
     return {
         "name": storable(assignment.name),
-        "layer": assignment.layer.value,
+        "layer": assignment.layer,
         "role": assignment.role.value,
         "machine_id": str(machine_id),
         "rule": storable(assignment.rule),
@@ -166,7 +167,7 @@ def assignment_of(row: Mapping[str, Any]) -> Assignment:
     """Return the assignment in a row of ``assignments``; raises ValueError as ``machine_of`` does."""
     return Assignment(
         name=row["name"],
-        layer=LayerName(row["layer"]),
+        layer=layer_of(row["layer"]),
         role=Role(row["role"]),
         rule=row["rule"],
         at=moment_of(row["assigned_at"]),
@@ -196,6 +197,13 @@ def event_of(row: Mapping[str, Any]) -> BootEvent:
 def moment_of(text: str) -> datetime:
     """Return a time as it is written in the database; one without a zone is UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def layer_of(text: str) -> str:
+    """Return a layer's name; raises ValueError when it cannot be one."""
+    if not is_layer_name(text):
+        raise ValueError(f"{text!r} is not a layer's name")
+    return text
 
 
 def stage_of(label: str) -> Stage:

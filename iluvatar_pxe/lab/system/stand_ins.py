@@ -12,8 +12,7 @@ from pathlib import Path
 from iluvatar_pxe.boot.chains.raspberry_pi import FOLDER as RASPBERRY_PI
 from iluvatar_pxe.boot.chains.talos import asset_names
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
-from iluvatar_pxe.errors import LabError
-from iluvatar_pxe.fleet.models import TalosLayer
+from iluvatar_pxe.fleet.models import Talos
 from iluvatar_pxe.gitops.changes.starter import plant_starter_fleet
 from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.lab.system.ipxe import PROGRAMS, current_ipxe
@@ -51,7 +50,8 @@ def write_stand_ins(directory: Path, cache: Path) -> None:
     write_fleet(fleet)
     add_programs(assets, current_ipxe(cache), PROGRAMS)
     for architecture in ARCHITECTURES:
-        add_talos(assets, talos_of(fleet), stand_in(cache, architecture))
+        for talos in talos_of(fleet):
+            add_talos(assets, talos, stand_in(cache, architecture))
     add_raspberry_pi(assets)
 
 
@@ -69,10 +69,11 @@ def write_fleet(fleet: Path, countdown: int = 3) -> None:
     read_fleet(fleet)
 
 
-def talos_of(fleet: Path) -> TalosLayer | None:
-    """Return what the fleet in a directory says of Talos, if it says anything; raises FleetError."""
-    layer = read_fleet(fleet).arda
-    return layer.talos if layer else None
+def talos_of(fleet: Path) -> tuple[Talos, ...]:
+    """Return what the layers of the fleet in a directory say of Talos, once for the same files; raises FleetError."""
+    declared = read_fleet(fleet)
+    found = [layer.talos for name in declared.layers if (layer := declared.talos(name))]
+    return tuple({(talos.schematic, talos.version): talos for talos in found}.values())
 
 
 def add_programs(assets: Path, programs: Path, names: Iterable[str]) -> None:
@@ -81,10 +82,8 @@ def add_programs(assets: Path, programs: Path, names: Iterable[str]) -> None:
         _copy(programs / name, assets / PROGRAM_FOLDER / name)
 
 
-def add_talos(assets: Path, talos: TalosLayer | None, system: StandIn) -> None:
+def add_talos(assets: Path, talos: Talos, system: StandIn) -> None:
     """Put the stand-in for Talos into an assets directory, under the names by which the fleet asks for Talos."""
-    if talos is None:
-        raise LabError("the fleet has no layers/arda.yaml; create it")
     for name, file in zip(
         asset_names(talos, system.architecture), (system.kernel, system.initramfs), strict=True
     ):

@@ -20,7 +20,7 @@ from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
@@ -54,7 +54,7 @@ def nobody(**more: str) -> Fleet:
 def given(
     role: Role = Role.WORKER,
     name: str = NAME,
-    layer: LayerName = LayerName.ARDA,
+    layer: str = "arda",
     rule: str = f"machines/{NAME}.yaml",
 ) -> Assignment:
     return Assignment(name=name, layer=layer, role=role, rule=rule, at=datetime(2026, 1, 1, tzinfo=UTC))
@@ -308,7 +308,7 @@ def test_the_text_of_a_script_changes() -> None:
 
 
 def test_a_raspberry_pi_s_image() -> None:
-    pi = seen(assignment=given(Role.AGENT, layer=LayerName.AINUR), **PI)
+    pi = seen(assignment=given(Role.AGENT, layer="ainur"), **PI)
     ready = replace(CONTEXT, ready=CONTEXT.ready | UBUNTU_26)
     lines = "layer: ainur\nrole: agent\n"
     newer = listed(lines, ainur="image: ubuntu-26\n")
@@ -525,7 +525,7 @@ def test_to_look_only_at_what_changed_finds_the_same(
 def test_of_many_machines_only_the_one_that_changed_is_decided_about(monkeypatch: pytest.MonkeyPatch) -> None:
     def entry(number: int, role: Role = Role.WORKER) -> ListedMachine:
         match = Match(macs=(f"52:54:00:78:{number >> 8:02x}:{number & 255:02x}",))
-        return ListedMachine(f"m{number}", MachineFile(match=match, role=role))
+        return ListedMachine(f"m{number}", MachineFile(match=match, role=role), "arda")
 
     machines = [machine_of(*entry(number).file.match.macs, arch=CpuArch.X86_64) for number in range(300)]
     base = nobody()

@@ -16,10 +16,10 @@ from iluvatar_pxe.gitops.repository.bare import Commit
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.repository.tree import Tree
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Assignment, LayerName, Role
+from iluvatar_pxe.machines.states import Assignment, Role
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PLACE = PlaceRequest(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml", options=Rule(layer=LayerName.ARDA))
+PLACE = PlaceRequest(layer="arda", rule="rule 1 of fleet.yaml", options=Rule(layer="arda"))
 
 
 def mac(number: int) -> str:
@@ -84,26 +84,26 @@ def test_a_listed_one_without_a_role_gets_one_in_its_own_file() -> None:
 
 
 def test_a_role_that_was_given_before_is_what_is_written() -> None:
-    place = PlaceRequest(layer=LayerName.ARDA, name="tower", role=Role.WORKER, rule="")
+    place = PlaceRequest(layer="arda", name="tower", role=Role.WORKER, rule="")
     draft = draft_of(revision_of(tower=f'match: {{macs: ["{mac(1)}"]}}\n'), [], joining(1, place))
     assert roles(committed(draft)) == {"tower": Role.WORKER}
 
 
 def test_names_that_stay_taken_are_not_given() -> None:
-    taken = [Reservation(name="arda-01", layer=LayerName.ARDA, role=Role.CONTROLPLANE, machine_id=None)]
+    taken = [Reservation(name="arda-01", layer="arda", role=Role.CONTROLPLANE, machine_id=None)]
     assert roles(committed(draft_of(revision_of(), taken, joining(1)))) == {"arda-02": Role.WORKER}
 
 
 def test_a_machines_own_earlier_name_is_not_in_its_way() -> None:
-    given = Assignment(name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="", at=NOW)
+    given = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="", at=NOW)
     machine = machine_of(mac(1), assignment=given)
-    place = PlaceRequest(layer=LayerName.ARDA, name="arda-01", role=Role.WORKER, rule="rule 7")
+    place = PlaceRequest(layer="arda", name="arda-01", role=Role.WORKER, rule="rule 7")
     draft = draft_of(revision_of(), taken_names([machine], Fleet(), []), Joining(machine, place))
     assert roles(committed(draft)) == {"arda-01": Role.WORKER}
 
 
 def test_a_name_that_the_branch_gives_to_another_is_refused() -> None:
-    place = PlaceRequest(layer=LayerName.ARDA, name="arda-01", role=Role.WORKER, rule="")
+    place = PlaceRequest(layer="arda", name="arda-01", role=Role.WORKER, rule="")
     other = revision_of(**{"arda-01": f'match: {{macs: ["{mac(9)}"]}}\nrole: worker\n'})
     draft = draft_of(other, [], joining(1, place), joining(2))
     assert list(draft.refused.values()) == ["machines/arda-01.yaml lists another machine; that name is taken"]
@@ -121,7 +121,7 @@ def test_a_machine_that_two_files_list_is_refused() -> None:
 
 def test_what_its_rule_says_of_how_it_boots_goes_into_its_file() -> None:
     rule = Rule.model_validate({"layer": "arda", "local": "exit", "program": "ipxe.efi"})
-    place = PlaceRequest(layer=LayerName.ARDA, rule="rule 1", options=rule)
+    place = PlaceRequest(layer="arda", rule="rule 1", options=rule)
     (listed,) = committed(draft_of(revision_of(), [], joining(1, place))).listed
     assert (listed.file.local, listed.file.program) == ("exit", "ipxe.efi")
 
@@ -155,10 +155,10 @@ def test_a_serial_number_that_another_file_has_is_left_out() -> None:
 
 def test_names_in_use_are_those_that_no_file_shows() -> None:
     def assigned(number: int, name: str) -> Machine:
-        given = Assignment(name=name, layer=LayerName.ARDA, role=Role.WORKER, rule="", at=NOW)
+        given = Assignment(name=name, layer="arda", role=Role.WORKER, rule="", at=NOW)
         return machine_of(mac(number), assignment=given)
 
     fleet = revision_of(listed=f'match: {{macs: ["{mac(1)}"]}}\n').fleet
-    gone = Reservation(name="gone", layer=LayerName.ARDA, role=Role.WORKER, machine_id=None)
+    gone = Reservation(name="gone", layer="arda", role=Role.WORKER, machine_id=None)
     machines = [assigned(1, "listed"), assigned(2, "unlisted"), machine_of(mac(3))]
     assert {one.name for one in taken_names(machines, fleet, [gone])} == {"gone", "unlisted"}

@@ -11,13 +11,13 @@ from support.machines import machine_of
 from iluvatar_pxe.fleet.models import Boot, Rule
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.gitops.changes.machine_file import new_machine_file, with_role
-from iluvatar_pxe.machines.states import Assignment, LayerName, Role
+from iluvatar_pxe.machines.states import Assignment, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC = "52:54:00:12:34:56"
 GIVEN = Assignment(
     name="arda-01",
-    layer=LayerName.ARDA,
+    layer="arda",
     role=Role.WORKER,
     rule='rule 1 "PCs" of fleet.yaml',
     at=datetime(2026, 1, 1, tzinfo=UTC),

@@ -43,7 +43,7 @@ async def test_texts_are_read_and_what_is_nobodys_business_is_not(repository: Re
     tree = await read_tree(repository.git, commit)
     assert set(tree.texts) == set(FILES)
     assert tree.faults == {}
-    assert (await read_revision(repository, commit)).fleet.arda
+    assert (await read_revision(repository, commit)).fleet.talos("arda")
 
 
 async def test_links_and_submodules_are_not_followed(repository: Repository, tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from iluvatar_pxe.inventory.database import recorder
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Phase, Role
 
 FLEET = fleet_of(ainur="servers: 1\n")
-PLACE = PlaceRequest(layer=LayerName.ARDA, rule="rule 1 of fleet.yaml")
+PLACE = PlaceRequest(layer="arda", rule="rule 1 of fleet.yaml")
 LEFT = "SELECT name, role, machine_id IS NOT NULL FROM assignments ORDER BY name"
 
 
@@ -42,7 +42,7 @@ def seen(inventory: Inventory, number: int = 1) -> Machine:
 
 
 def place(**changes: object) -> PlaceRequest:
-    return PlaceRequest(**{"layer": LayerName.ARDA, "rule": "machines/gandalf.yaml"} | changes)  # type: ignore[arg-type]
+    return PlaceRequest(**{"layer": "arda", "rule": "machines/gandalf.yaml"} | changes)  # type: ignore[arg-type]
 
 
 async def test_the_first_is_written_before_it_is_known(inventory: Inventory, file: Path) -> None:
@@ -82,7 +82,7 @@ async def test_asking_again_changes_nothing(inventory: Inventory, file: Path) ->
     [
         (place(name="gandalf"), [("arda-01", "controlplane", 0), ("gandalf", "controlplane", 1)]),
         (place(role=Role.WORKER), [("arda-01", "worker", 1)]),
-        (place(layer=LayerName.AINUR), [("ainur-01", "server", 1), ("arda-01", "controlplane", 0)]),
+        (place(layer="ainur"), [("ainur-01", "server", 1), ("arda-01", "controlplane", 0)]),
     ],
     ids=["another name", "another role", "another layer"],
 )
@@ -100,7 +100,7 @@ async def test_a_name_left_behind_is_not_given_in_another_layer(inventory: Inven
     before, now = fleet_of(arda=f"names: node-##\n{ARDA}"), fleet_of(ainur="names: node-##\n")
     machine = await inventory.assign(seen(inventory).id, PLACE, before)
     assert machine.title == "node-01"
-    assert (await inventory.assign(machine.id, place(layer=LayerName.AINUR), now)).title == "node-02"
+    assert (await inventory.assign(machine.id, place(layer="ainur"), now)).title == "node-02"
 
 
 async def test_a_forgotten_machine_s_name_stays_taken_until_the_fleet_frees_it(

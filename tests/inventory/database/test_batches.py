@@ -11,7 +11,7 @@ from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.database.writes import MOST_BOOTS
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.merge import Merge
-from iluvatar_pxe.machines.states import Assignment, LayerName, Role
+from iluvatar_pxe.machines.states import Assignment, Role
 
 BOOTS = "SELECT machine_id, generation, reached FROM boots ORDER BY 1, 2"
 EVENTS = "SELECT machine_id, generation, detail FROM boot_events ORDER BY 1, 2, id"
@@ -33,7 +33,7 @@ def store(file: Path) -> Iterator[Store]:
 
 
 def named(name: str) -> Assignment:
-    return Assignment(name=name, layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=NOW)
+    return Assignment(name=name, layer="arda", role=Role.WORKER, rule="rule 1", at=NOW)
 
 
 def merge(absorbed: int, survivor: int, offset: int, becomes: int) -> Merge:

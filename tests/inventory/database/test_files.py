@@ -21,7 +21,7 @@ from iluvatar_pxe.inventory.database.read_only import read_only
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Phase, Role
 
 ONE, TWO = "52:54:00:00:00:01", "52:54:00:00:00:02"
 
@@ -125,7 +125,7 @@ async def test_a_backup_restored_by_the_daemon_is_in_force(
 ) -> None:
     async with running(inventory):
         first = inventory.observe(sighting(ONE), Stage.SCRIPT)
-        place = PlaceRequest(layer=LayerName.ARDA, rule="rule 1")
+        place = PlaceRequest(layer="arda", rule="rule 1")
         first = await inventory.assign(first.id, place, fleet_of())
         await inventory.backup(copy)
         later = inventory.observe(sighting(TWO), Stage.SCRIPT)
@@ -224,7 +224,7 @@ async def test_a_damaged_file_is_moved_away_only_when_asked(damaged: Path) -> No
 
 async def test_names_in_memory_outlive_a_file_that_is_moved_away(inventory: Inventory, file: Path) -> None:
     seen = inventory.observe(sighting(ONE), Stage.DISCOVER)
-    place = PlaceRequest(layer=LayerName.ARDA, rule="rule 1")
+    place = PlaceRequest(layer="arda", rule="rule 1")
     given = await inventory.assign(seen.id, place, fleet_of())
     await inventory.set_aside()
     assert known(file)[ONE] == given
@@ -247,7 +247,7 @@ def test_a_file_that_is_not_there_is_not_made(file: Path) -> None:
     assert names(file.parent) == set()
 
 
-ARDA = PlaceRequest(layer=LayerName.ARDA, rule="rule 1")
+ARDA = PlaceRequest(layer="arda", rule="rule 1")
 NAMES = "SELECT name, role, machine_id FROM assignments ORDER BY name"
 
 
@@ -310,7 +310,7 @@ async def test_names_of_machines_that_are_no_more_outlive_a_file_that_is_moved_a
 
 
 def test_a_name_that_is_not_understood_is_left_behind(file: Path, copy: Path) -> None:
-    given = Assignment(name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=NOW)
+    given = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1", at=NOW)
     filled(copy, 2)
     store = Store(url_of(file))
     store.open()
@@ -328,7 +328,7 @@ def test_a_machine_keeps_the_name_that_its_backup_tells(file: Path, copy: Path) 
     for path, name in ((copy, "arda-01"), (file, "arda-05")):
         store = Store(url_of(path))
         store.open()
-        given = Assignment(name=name, layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=NOW)
+        given = Assignment(name=name, layer="arda", role=Role.WORKER, rule="rule 1", at=NOW)
         store.write(batch([machine(1, assignment=given)]))
         store.close()
     replaced(file, copy)

@@ -18,10 +18,10 @@ from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
-GIVEN = Assignment(name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1", at=NOW)
+GIVEN = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1", at=NOW)
 
 
 @pytest.fixture

@@ -11,11 +11,9 @@ from inventory.samples import NOW, batch, event, machine, rows, url_of
 
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.machines.boots import Happening, Stage
-from iluvatar_pxe.machines.states import Assignment, Directive, Intent, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 
-GIVEN = Assignment(
-    name="arda-01", layer=LayerName.ARDA, role=Role.WORKER, rule="rule 1 of fleet.yaml", at=NOW
-)
+GIVEN = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1 of fleet.yaml", at=NOW)
 
 
 @pytest.fixture

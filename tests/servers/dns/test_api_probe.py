@@ -20,7 +20,7 @@ from support.waiting import until, wait_until
 from support.warm import run_warm
 
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Assignment, LayerName, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Phase, Role
 from iluvatar_pxe.servers.dns.api_probe import ApiProbe
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
@@ -62,9 +62,7 @@ async def test_a_server_that_says_nothing_is_not_alive(probe: ApiProbe, tmp_path
 
 def control_plane(number: int, address: IPv4Address, phase: Phase) -> Machine:
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    given = Assignment(
-        name=f"arda-0{number}", layer=LayerName.ARDA, role=Role.CONTROLPLANE, rule="rule 1", at=at
-    )
+    given = Assignment(name=f"arda-0{number}", layer="arda", role=Role.CONTROLPLANE, rule="rule 1", at=at)
     return machine_of(f"52:54:00:00:66:0{number}", assignment=given, address=address, phase=phase)
 
 
