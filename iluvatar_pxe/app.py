@@ -91,7 +91,12 @@ class App:
         self.tftp = TftpServer(settings.tftp, files.open, files.report)
         ndp = NdpServer()
         self.dhcp = DhcpServer(settings.dhcp, settings.http.port, booters, ndp.offered, pace)
-        self.names = NameService(settings, lambda: inventory.snapshot, lambda: self.applied.fleet)
+        self.names = NameService(
+            settings,
+            lambda: inventory.snapshot,
+            lambda: self.applied.fleet,
+            (inventory.changed, self._fleet_source.adopted),
+        )
         health = Health(
             parts={
                 "assets": lambda: catalogue.problem,

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from iluvatar_pxe.boot.assign import PlaceRequest, Reservation
+from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database import files
@@ -55,9 +56,11 @@ class Inventory:
         """``url`` is SQLAlchemy's, of a SQLite file not opened yet; raises SettingsError for any other."""
         self.window = Window(clock)
         """Whether machines that the fleet does not list may join; closed while there is no database."""
+        self.changed = Changed()
+        """Told when the snapshot is replaced, and when the window is opened or closed; not when its time is up."""
         self._store = Store(url)
         self._pending = Pending()
-        self._memory = Memory(self._pending, clock)
+        self._memory = Memory(self._pending, clock, self.changed)
         self._recorder = Recorder(self._store, self._pending, self._adopt)
         self._assignments = Assignments(self._memory, self._store, self._recorder)
         self._window_known = False
@@ -307,6 +310,7 @@ class Inventory:
 
     def _set_window(self, seconds: float, by: str) -> None:
         self.window.open(seconds, by)
+        self.changed.tell()
         self._queue_window()
 
     def _save_window(self) -> None:

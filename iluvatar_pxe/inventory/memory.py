@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
 from iluvatar_pxe.bounded import Recent
+from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database.pending import Pending
 from iluvatar_pxe.inventory.transients import Transients
@@ -32,9 +33,10 @@ def wall_clock() -> datetime:
 class Memory:
     """One snapshot, replaced at every change; every change is queued in ``pending`` too. Belongs to one event loop."""
 
-    def __init__(self, pending: Pending, clock: Callable[[], float]) -> None:
-        """``clock`` is a monotonic one, in seconds."""
+    def __init__(self, pending: Pending, clock: Callable[[], float], changed: Changed) -> None:
+        """``clock`` is a monotonic one, in seconds; ``changed`` is told whenever the snapshot is replaced."""
         self.snapshot = Snapshot()
+        self._changed = changed
         self._pending = pending
         self._clock = clock
         self._passers = Transients()
@@ -84,14 +86,14 @@ class Memory:
     def put(self, machine: Machine) -> None:
         """Take in what a machine is now, and drop those that pass by and find no room."""
         new = self.snapshot.machine_with_id(machine.id) is None
-        self.snapshot = self.snapshot.with_machine(machine)
+        self._replace(self.snapshot.with_machine(machine))
         self._pending.add(machine, new=new)
         if dropped := self._passers.note(machine, self._clock()):
             self.remove(dropped)
 
     def absorb(self, merge: Merge) -> None:
         """Take in a merge, whose survivor is put next."""
-        self.snapshot = self.snapshot.without(merge.absorbed)
+        self._replace(self.snapshot.without(merge.absorbed))
         self._pending.merge(merge)
         self._passers.leave(merge.absorbed)
         asked = self._asked.pop(merge.absorbed, None)
@@ -100,7 +102,7 @@ class Memory:
 
     def remove(self, machine_id: UUID) -> None:
         """Take in that a machine is no more."""
-        self.snapshot = self.snapshot.without(machine_id)
+        self._replace(self.snapshot.without(machine_id))
         self._pending.remove(machine_id)
         self._passers.leave(machine_id)
         self._asked.pop(machine_id, None)
@@ -170,7 +172,7 @@ class Memory:
         adoption = adopt(self.snapshot, stored, self._pending.gone)
         for merge in adoption.merges:
             self.absorb(merge)
-        self.snapshot = adoption.snapshot
+        self._replace(adoption.snapshot)
         for machine in adoption.unwritten:
             self._pending.add(machine)
         for machine_id in self._passers.resume(
@@ -180,5 +182,9 @@ class Memory:
 
     def forget_everything(self) -> None:
         """Take in that another database is to be in force, with nothing of what is known."""
-        self.snapshot = Snapshot()
+        self._replace(Snapshot())
         self._pending.clear()
+
+    def _replace(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._changed.tell()

@@ -3,6 +3,7 @@
 import asyncio
 
 from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.gitops.directory import DirectoryFollower
 from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.mirror import Mirror
@@ -50,6 +51,11 @@ class FleetSource:
     def problem(self) -> str | None:
         """Why the newest state is not in force, or its copy elsewhere is not up to date; None when all is well."""
         return self._follower.problem or (self._mirror.problem if self._mirror else None)
+
+    @property
+    def adopted(self) -> Changed:
+        """Told when another fleet is in force."""
+        return self._office.adopted
 
     async def start(self) -> None:
         """Put it in force; raises FleetError where there is no valid state at all."""

@@ -10,6 +10,7 @@ from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.differences import differences, is_released
+from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import FleetError, InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.repository.bare import Commit
@@ -48,6 +49,8 @@ class Rollout:
         """Where names and roles are what the repository says: has committed what a fleet does not say yet."""
         self.mirror: Callable[[], None] | None = None
         """Where the repository has a copy elsewhere: has that brought up to date."""
+        self.adopted = Changed()
+        """Told when another fleet is in force."""
         self._in_force: Fleet | None = None
         self._news: asyncio.Queue[_News] = asyncio.Queue(MOST_UNTOLD)
 
@@ -56,6 +59,7 @@ class Rollout:
         old, self._in_force = self._in_force, fleet
         snapshot = self._inventory.snapshot
         self._applied.fleet = fleet
+        self.adopted.tell()
         await self._take_back(old or Fleet(), fleet)
         if self.backfill:
             self.backfill(fleet)

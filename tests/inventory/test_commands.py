@@ -234,7 +234,10 @@ async def test_the_window_is_open_after_the_first_start_and_resumed_after_others
     inventory: Inventory, file: Path, clock: Clock
 ) -> None:
     assert (inventory.window.remaining, inventory.window.opened_by) == (86400, "first start")
+    told = asyncio.Event()
+    inventory.changed.subscribers.add(told)
     await inventory.open_window(1800, "anna")
+    assert told.is_set()
     clock.now += 600
     await inventory.close()
     again = Inventory(url_of(file), clock)

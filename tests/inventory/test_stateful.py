@@ -61,6 +61,7 @@ class Lab(RuleBasedStateMachine):
         self.file = Path(self.directory.name) / "inventory.db"
         self.given: dict[tuple[str, str], int] = {}
         self.freed: set[tuple[str, str]] = set()
+        self.told = asyncio.Event()
         self.inventory = self.opened()
 
     def teardown(self) -> None:
@@ -75,6 +76,9 @@ class Lab(RuleBasedStateMachine):
     def opened(self) -> Inventory:
         async def fresh() -> Inventory:
             inventory = Inventory(url_of(self.file))
+            inventory.changed.subscribers.add(self.told)
+            self.seen = inventory.snapshot
+            self.told.clear()
             await inventory.open()
             assert inventory.health is None
             return inventory
@@ -146,6 +150,12 @@ class Lab(RuleBasedStateMachine):
         """What a kill leaves: the file, and nothing that was not committed."""
         self.inventory._store.close()
         self.inventory = self.opened()
+
+    @invariant()
+    def every_change_is_told(self) -> None:
+        assert self.told.is_set() or self.inventory.snapshot is self.seen
+        self.seen = self.inventory.snapshot
+        self.told.clear()
 
     @invariant()
     def a_machine_has_cards_of_one_box(self) -> None:

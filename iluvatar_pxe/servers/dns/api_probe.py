@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 
 import aiohttp
 
+from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.dns.fleet_zones import API_PORT
 
 INTERVAL = 0.3
@@ -22,22 +23,23 @@ class ApiProbe:
     Certificates are not verified: what is wanted is whether it answers, and nothing secret is sent.
     """
 
-    def __init__(self, leaders: Callable[[], Collection[IPv4Address]]) -> None:
-        """``leaders`` returns the addresses of those there are now."""
-        self._leaders = leaders
+    def __init__(self) -> None:
         self.alive: frozenset[IPv4Address] = frozenset()
+        self.changed = Changed()
+        """Told when others are alive than before."""
 
-    async def run(self) -> None:
-        """Ask until cancelled."""
+    async def run(self, leaders: Callable[[], Collection[IPv4Address]]) -> None:
+        """Ask until cancelled; ``leaders`` returns the addresses of those there are now."""
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
         connector = aiohttp.TCPConnector(ssl=False, limit_per_host=1)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             while True:
-                leaders = sorted(self._leaders())
-                answers = await asyncio.gather(*(_answers(session, one) for one in leaders))
-                alive = frozenset(one for one, answered in zip(leaders, answers, strict=True) if answered)
+                asked = sorted(leaders())
+                answers = await asyncio.gather(*(_answers(session, one) for one in asked))
+                alive = frozenset(one for one, answered in zip(asked, answers, strict=True) if answered)
                 if alive != self.alive:
                     self.alive = alive
+                    self.changed.tell()
                 await asyncio.sleep(INTERVAL)
 
 

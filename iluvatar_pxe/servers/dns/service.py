@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
+from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.servers.dns.api_probe import ApiProbe
@@ -23,15 +24,25 @@ class NameService:
     """Builds the parts, and runs them together."""
 
     def __init__(
-        self, settings: Settings, snapshot: Callable[[], Snapshot], fleet: Callable[[], Fleet]
+        self,
+        settings: Settings,
+        snapshot: Callable[[], Snapshot],
+        fleet: Callable[[], Fleet],
+        changes: Iterable[Changed],
     ) -> None:
-        """``snapshot`` and ``fleet`` return what is known and declared now."""
+        """``snapshot`` and ``fleet`` return what is known and declared now; ``changes`` tell when that is replaced."""
         self._settings = settings.dns
         self._upstreams = Upstreams(settings.dns.upstream, settings.state_directory, port=settings.dns.port)
         recursion = Recursion(Forwarder(), self._upstreams.for_client)
-        sources = Sources(snapshot, fleet, lambda: self._probe.alive, repository_host(settings.fleet.source))
+        self._probe = probe = ApiProbe()
+        sources = Sources(
+            snapshot,
+            fleet,
+            lambda: probe.alive,
+            (*changes, probe.changed),
+            repository_host(settings.fleet.source),
+        )
         self.server = DnsServer(settings.dns, sources, recursion)
-        self._probe = ApiProbe(lambda: self.server.zones.leaders)
 
     @property
     def problem(self) -> str | None:
@@ -44,7 +55,7 @@ class NameService:
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(self._upstreams.run(lambda: self.server.zones.addresses))
-            group.create_task(self._probe.run())
+            group.create_task(self._probe.run(lambda: self.server.zones.leaders))
             group.create_task(self.server.run())
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import structlog
 
+from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.dns.authority import Authority
 from iluvatar_pxe.dns.fleet_zones import Facts, zones_of
 from iluvatar_pxe.dns.local import local_zones
@@ -18,7 +19,7 @@ from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.machines.model import Snapshot
 
 LOOK_SECONDS = 0.1
-"""Between two looks: what the zones tell is to be told within a second of what caused it."""
+"""Between two looks, at least: 1,000 machines that boot are no reason to make the zones 1,000 times."""
 
 _log = structlog.get_logger()
 
@@ -31,6 +32,8 @@ class Sources:
     fleet: Callable[[], Fleet]
     alive: Callable[[], frozenset[IPv4Address]]
     """Leaders of clusters whose API answers."""
+    changes: tuple[Changed, ...]
+    """Told whenever one of these three returns something else than before."""
     repository: IPv4Address | None = None
     """Where the fleet's repository is hosted, where that is not here."""
 
@@ -62,7 +65,6 @@ class Zones:
         self._sources = sources
         self._changed = changed
         self._interfaces: tuple[Interface, ...] = ()
-        self._seen: _Seen | None = None
         self._local = local_zones()
         self._none = Authority(self._local)
         self._now = _Made(Facts(sources.fleet()))
@@ -91,14 +93,13 @@ class Zones:
 
     async def run(self) -> None:
         """Follow what the zones tell, until cancelled."""
-        while True:
-            seen = self._look()
-            if self._seen is None or any(new is not old for new, old in zip(seen, self._seen, strict=True)):
-                self._seen = seen
-                made = await asyncio.to_thread(self._made, seen)
+        with Subscription(*self._sources.changes) as news:
+            while True:
+                await news.wait()
+                made = await asyncio.to_thread(self._made, self._look())
                 if made.interfaces == self._interfaces:  # not overtaken by ``serve``
                     self._adopt(made)
-            await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)
 
     def _look(self) -> _Seen:
         sources = self._sources

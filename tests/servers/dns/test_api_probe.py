@@ -29,8 +29,8 @@ ONE, TWO = (IPv4Address(f"127.66.{WORKER}.{number}") for number in (1, 2))
 
 @pytest.fixture
 async def probe() -> AsyncIterator[ApiProbe]:
-    probe = ApiProbe(lambda: {ONE, TWO})
-    asking = asyncio.create_task(probe.run())
+    probe = ApiProbe()
+    asking = asyncio.create_task(probe.run(lambda: {ONE, TWO}))
     yield probe
     asking.cancel()
     with suppress(asyncio.CancelledError):

@@ -32,7 +32,7 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     """Of a server that waits for nobody longer than half a second."""
     monkeypatch.setattr(connection, "IDLE_SECONDS", 0.5)
     port = free_port()
-    sources = Sources(Snapshot, Fleet, frozenset)
+    sources = Sources(Snapshot, Fleet, frozenset, ())
     server = DnsServer(DnsSettings(port=port), sources, Recursion(Forwarder(), lambda _client: ()))
     assert await server.serve([LOOPBACK]) == []
     running = asyncio.create_task(server.run())
@@ -127,7 +127,7 @@ async def test_a_port_that_another_program_has_is_an_error_that_says_what_to_do(
     kind: socket.SocketKind,
 ) -> None:
     port = free_port()
-    sources = Sources(Snapshot, Fleet, frozenset)
+    sources = Sources(Snapshot, Fleet, frozenset, ())
     server = DnsServer(DnsSettings(port=port), sources, Recursion(Forwarder(), lambda _client: ()))
     with socket.socket(type=kind) as other:
         other.bind(("127.0.0.1", port))
