@@ -52,9 +52,10 @@ class Bench:
         self.looked.set()
         return self.inventory.snapshot
 
-    def see_at(self, last: int) -> None:
-        sighting = Sighting(mac=MAC, firmware=Firmware.IPXE, address=IPv4Address(f"10.77.0.{last}"))
-        self.inventory.observe(sighting, Stage.SCRIPT, vouched=True)
+    def see_at(self, *lasts: int) -> None:
+        for last in lasts:
+            sighting = Sighting(mac=MAC, firmware=Firmware.IPXE, address=IPv4Address(f"10.77.0.{last}"))
+            self.inventory.observe(sighting, Stage.SCRIPT, vouched=True)
 
     def adopt(self, fleet: Fleet) -> None:
         self.fleet = fleet
@@ -118,7 +119,7 @@ async def test_nothing_is_looked_at_while_nothing_changes(bench: Bench) -> None:
 async def test_many_changes_in_a_row_are_looked_at_once(bench: Bench) -> None:
     await bench.followed(lambda: bench.see_at(50))
     before = bench.looks
-    await bench.followed(lambda: [bench.see_at(last) for last in range(51, 200)])
+    await bench.followed(lambda: bench.see_at(*range(51, 200)))
     assert bench.addresses() == ["10.77.0.199"]
     assert await bench.looks_of_its_own() == 0
     assert bench.looks == before + 1
