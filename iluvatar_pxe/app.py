@@ -27,12 +27,12 @@ from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
-from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.pis import PiFiles
-from iluvatar_pxe.provisioning.simulated import Booters, as_real, in_sandbox
+from iluvatar_pxe.provisioning.simulated import as_real, in_sandbox
 from iluvatar_pxe.provisioning.tickets import Tickets, load_key
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
 from iluvatar_pxe.servers.control import ControlServer

@@ -6,7 +6,7 @@ from typing import Any
 
 from iluvatar_pxe.fleet.lookup import listed_as, name_of, role_of
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.machines.bogus import is_bogus_serial, is_bogus_uuid
+from iluvatar_pxe.machines.hardware import is_bogus_serial, is_bogus_uuid
 from iluvatar_pxe.machines.model import Machine
 
 Data = dict[str, Any]

@@ -45,12 +45,9 @@ class Catalogue:
         self._directory = directory
         self._interval = interval
         self._listing = Listing()
-        self._problem = Problem(lambda text: _log.warning("assets", problem=text))
-
-    @property
-    def ready(self) -> frozenset[str]:
+        self.ready = self._listing.names
         """Logical names of what can be served."""
-        return self._listing.names
+        self._problem = Problem(lambda text: _log.warning("assets", problem=text))
 
     @property
     def problem(self) -> str | None:
@@ -74,6 +71,7 @@ class Catalogue:
     async def refresh(self) -> None:
         """Look at the directory again."""
         self._listing = await asyncio.to_thread(list_assets, self._directory, SYSTEM_PROGRAMS)
+        self.ready = self._listing.names
         self._problem.set(self._listing.problem)
 
     async def run(self) -> None:

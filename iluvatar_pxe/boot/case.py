@@ -8,7 +8,7 @@ from iluvatar_pxe.fleet.lookup import role_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Role
+from iluvatar_pxe.machines.states import Assignment, LayerKind, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
@@ -40,7 +40,7 @@ class Case:
     files: tuple[ListedMachine, ...]
     """Files of the fleet that list it: more than one is a fault."""
     matched: tuple[int, Rule] | None
-    """The first rule that matches it, and its number."""
+    """The first rule that matches it, and its number; None for a machine that a file lists."""
     open_rule: tuple[int, Rule] | None
     """The first rule before that one which would match if the machine told more of itself."""
 
@@ -129,8 +129,9 @@ def case_of(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Conte
     macs = machine.macs if machine else (sighting.mac,)
     serial = sighting.serial or (machine.serial if machine else "")
     uuid = (machine.uuid if machine else None) or sighting.uuid
-    rules, asker = fleet.settings.rules, asker_of(sighting, machine, arch)
-    matched = matching_rule(rules, asker)
+    files = fleet.machines(macs, serial, uuid)
+    rules, asker = () if files else fleet.settings.rules, asker_of(sighting, machine, arch)
+    matched = matching_rule(rules, asker) if rules else None
     earlier = enumerate(rules[: matched[0] - 1] if matched else rules, 1)
     return Case(
         sighting=sighting,
@@ -138,7 +139,7 @@ def case_of(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Conte
         fleet=fleet,
         context=context,
         arch=arch,
-        files=fleet.machines(macs, serial, uuid),
+        files=files,
         matched=matched,
         open_rule=next(((number, rule) for number, rule in earlier if may_match(rule, asker)), None),
     )
@@ -162,3 +163,48 @@ def asker_of(sighting: Sighting, machine: Machine | None, arch: CpuArch) -> Aske
 
 _LATER = frozenset({Firmware.IPXE, Firmware.TALOS})
 """Those that run after the machine's own firmware, which is what a rule means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A machine in a role, which may be one that it would only get."""
+
+    case: Case
+    role: Role | None
+
+    @property
+    def title(self) -> str:
+        """What the machine is called on screens and in logs."""
+        return self.case.title
+
+    @property
+    def fleet(self) -> Fleet:
+        """The declared state."""
+        return self.case.fleet
+
+    @property
+    def ready(self) -> frozenset[str]:
+        """Logical names of the assets that can be served."""
+        return self.case.context.ready
+
+    @property
+    def arch(self) -> CpuArch:
+        """The processor's architecture."""
+        return self.case.arch
+
+    def layers_of(self, kind: LayerKind) -> str:
+        """Return in words where a machine belongs that is of another kind of layer than its own."""
+        names = [name for name, layer in self.fleet.layers.items() if layer.kind is kind]
+        return f"layer {' or '.join(names)}" if names else f"a layer of kind {kind}"
+
+    @property
+    def options(self) -> Boot:
+        """What its file or its rule says of how it boots."""
+        return self.case.options
+
+    @property
+    def why(self) -> str:
+        """Who wants it to boot this way."""
+        if self.options.chain:
+            return f"{self.case.source} says chain {self.options.chain}"
+        return f"{self.case.source} puts it into layer {self.case.layer}"

@@ -1,16 +1,21 @@
-"""The one place that decides what a machine is served."""
+"""The one place that decides what a machine is served: by steps, each of which ends it with a plan or says why it goes on."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from iluvatar_pxe.boot.case import Case, Context, case_of
-from iluvatar_pxe.boot.plan import BootLocal, Chainload, Ignore, Plan
+from iluvatar_pxe.boot.assign import PlaceRequest
+from iluvatar_pxe.boot.case import Case, Context, Subject, case_of
+from iluvatar_pxe.boot.chains.choice import chain_plan, guarded
+from iluvatar_pxe.boot.enrolment import enrol
+from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Hold, Ignore, Plan
 from iluvatar_pxe.boot.programs import PROGRAMS, program_for
-from iluvatar_pxe.boot.steps import STEPS
-from iluvatar_pxe.fleet.models import Fleet, LocalMethod
+from iluvatar_pxe.boot.rules import title
+from iluvatar_pxe.boot.screens import circle, conflict, failed, unlisted
+from iluvatar_pxe.fleet.models import EnrolmentMode, Fleet, LocalMethod
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-
-__all__ = ["Context", "Decision", "decide", "plan_for"]
+from iluvatar_pxe.machines.states import Intent, Phase
 
 _FIRST_STAGE = frozenset({Firmware.BIOS_PXE, Firmware.UEFI_PXE, Firmware.UEFI_HTTP})
 
@@ -24,16 +29,11 @@ class Decision:
     findings: tuple[tuple[str, str], ...]
 
 
-def plan_for(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context) -> Plan:
-    """Decide what the machine behind ``sighting`` is served.
+def decide(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context) -> Decision:
+    """Decide what the machine behind ``sighting`` is served, and keep what each step found.
 
     Firmware is first given an iPXE program; iPXE and the operating system get what the steps decide.
     """
-    return decide(sighting, snapshot, fleet, context).plan
-
-
-def decide(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context) -> Decision:
-    """Decide like ``plan_for``, and keep what each step found."""
     case = case_of(sighting, snapshot, fleet, context)
     findings: list[tuple[str, str]] = []
     for name, step in STEPS.items():
@@ -65,3 +65,173 @@ def _chainload(case: Case, then: str) -> Plan:
         return Ignore(f"no iPXE program exists for {sighting.client}", notable=True)
     remedy = f"install the package ipxe, or put {' or '.join(fitting)} into the folder ipxe of the assets directory"
     return Ignore(f"no iPXE program for {sighting.client}: {remedy}", notable=True)
+
+
+def request(case: Case) -> Plan | str:
+    """Whether it asks for a boot that exists here."""
+    firmware = case.sighting.firmware
+    if firmware is Firmware.NOT_BOOTING:
+        return Ignore("does not ask for a boot")
+    if firmware is Firmware.UNSUPPORTED:
+        return Ignore(f"no boot program exists here for {case.sighting.client}", notable=True)
+    return f"asks for a boot: {firmware} on {case.arch}"
+
+
+def identity(case: Case) -> Plan | str:
+    """Whether it is clear which machine it is."""
+    if case.machine is None:
+        return "never seen before"
+    if why := case.machine.conflict:
+        if case.machine.phase is Phase.JOINED:
+            return BootLocal(why=f"{why}; it has joined, so it boots its disk", name=case.title, method=None)
+        return Hold(why=why, name=case.title, screen=conflict(case, why))
+    if len(case.files) > 1:
+        names = " and ".join(f"machines/{one.name}.yaml" for one in case.files)
+        why = f"{names} list cards of one machine"
+        return Hold(why=why, name=case.title, screen=(f"{why}.", "Remove it from one of them."))
+    return f"known by {', '.join(case.machine.macs)}"
+
+
+def intent(case: Case) -> Plan | str:
+    """Whether somebody wants something else of it than to boot its chain."""
+    wanted, why = _wanted(case)
+    if wanted is Intent.IGNORE:
+        return Ignore(why)
+    if wanted is Intent.LOCAL:
+        return BootLocal(why=why, name=case.title, method=case.options.local)
+    if wanted is Intent.HOLD:
+        screen = (f"It is held: {why}.", f"To let it boot: iluvatar-pxe machines release {case.title}")
+        return Hold(why=why, name=case.title, screen=screen)
+    return why if wanted is Intent.REINSTALL else "nobody wants anything else than to boot it"
+
+
+def attempts(case: Case) -> Plan | str:
+    """Whether it goes round in circles."""
+    if case.machine is None or case.machine.phase is not Phase.FAILED:
+        return "does not go round in circles"
+    return Hold(why=circle(case), name=case.title, screen=failed(case))
+
+
+def joined(case: Case) -> Plan | str:
+    """Whether its operating system is on its disk."""
+    if case.machine is None or case.machine.phase is not Phase.JOINED:
+        return "has not joined yet"
+    if case.machine.directive.intent is Intent.REINSTALL or case.options.chain not in {None, "talos"}:
+        return "has joined, and is to boot its chain all the same"
+    why = "it has joined, so it boots its disk; to install it again: iluvatar-pxe machines reinstall"
+    return BootLocal(why=why, name=case.title, method=case.options.local)
+
+
+def place(case: Case) -> Plan | str:
+    """Whether it has a place in the fleet, or may get one."""
+    if case.listed:
+        layer = f": layer {case.listed.layer}" if case.listed.layer else ""
+        return f"listed by machines/{case.listed.name}.yaml{layer}"
+    if case.assignment:
+        return f"{case.assignment.name}, {case.assignment.role} of {case.assignment.layer}: {case.assignment.rule}"
+    return _unheard(case) or _by_rule(case)
+
+
+def _unheard(case: Case) -> Plan | None:
+    """Hold a machine whose firmware lists a card that a file names: its word alone does not make it that machine."""
+    claimed = case.machine.claimed if case.machine else ()
+    for one in case.fleet.machines(claimed, "", None):
+        why = (
+            f"its firmware lists a card of machines/{one.name}.yaml, but nothing was heard from that card yet"
+        )
+        remedy = f"Boot it by that card once, or add {case.sighting.mac} to that file."
+        return Hold(why=why, name=case.title, screen=(f"{why[0].upper()}{why[1:]}.", remedy))
+    return None
+
+
+def _by_rule(case: Case) -> Plan:
+    if _is_ignored(case):
+        return Ignore(f"no file of the fleet lists {case.sighting.mac}, and fleet.yaml ignores new machines")
+    if case.open_rule and not case.has_told:
+        why = f"iPXE has to tell first whether {title(*case.open_rule)} matches"
+        return Hold(why=why, name=case.title, screen=(f"{why}.",))
+    if case.matched is None:
+        why = f"no file of the fleet lists {case.sighting.mac}, and no rule matches it"
+        if (trouble := case.context.no_assignment) and case.fleet == _NONE:  # nothing of it could be read yet
+            return Hold(
+                why=f"the fleet is not known here yet: {trouble}", name=case.title, screen=(f"{trouble}.",)
+            )
+        return Hold(why=why, name=case.title, screen=unlisted(case))
+    number, rule = case.matched
+    if rule.layer is None:
+        return _of_rule(case, rule.intent, title(number, rule))
+    return enrol(case, number, rule, rule.layer)
+
+
+def assignment(case: Case) -> Plan | str:
+    """Whether what its file says of its place is on record."""
+    if case.listed is None or case.listed.layer is None or not case.has_told:
+        return "nothing to put on record"
+    layer, role = case.listed.layer, case.role
+    given = case.assignment
+    if given and (given.name, given.layer, given.role) == (case.listed.name, layer, role):
+        return f"on record as {given.name}, {given.role} of {given.layer}"
+    why = f"machines/{case.listed.name}.yaml lists it"
+    if trouble := case.context.doubt or case.context.no_assignment:
+        if role or case.options.chain:
+            return f"its place is not put on record now: {trouble}"
+        text = f"{why}, but its role cannot be chosen: {trouble}"
+        return Hold(why=text, name=case.title, screen=(f"{text}.",), unseen=bool(case.context.doubt))
+    wanted = PlaceRequest(
+        layer=layer, name=case.listed.name, role=role, rule=f"machines/{case.listed.name}.yaml"
+    )
+    return AssignFirst(why=why, name=case.title, place=wanted)
+
+
+def chain(case: Case) -> Plan | str:
+    """What it boots."""
+    return guarded(chain_plan(Subject(case, case.role)), case.context.doubt)
+
+
+_NONE = Fleet()
+STEPS: Mapping[str, Callable[[Case], Plan | str]] = MappingProxyType(
+    {
+        "request": request,
+        "identity": identity,
+        "intent": intent,
+        "attempts": attempts,
+        "joined": joined,
+        "place": place,
+        "assignment": assignment,
+        "chain": chain,
+    }
+)
+
+
+def _wanted(case: Case) -> tuple[Intent, str]:
+    """What its file declares goes before what somebody set by hand."""
+    if case.listed and case.listed.file.intent not in {None, Intent.BOOT}:
+        return Intent(
+            case.listed.file.intent
+        ), f"machines/{case.listed.name}.yaml says intent {case.listed.file.intent}"
+    directive = case.machine.directive if case.machine else None
+    if directive is None or directive.intent is Intent.BOOT:
+        return Intent.BOOT, ""
+    return directive.intent, f"{directive.by} wants {directive.intent}" + (
+        f": {directive.why}" if directive.why else ""
+    )
+
+
+def _is_ignored(case: Case) -> bool:
+    """Say whether new machines get no answer, and no rule wants something else of this one."""
+    answered = case.matched is not None and case.matched[1].intent in {Intent.LOCAL, Intent.HOLD}
+    return case.fleet.settings.enrolment.mode is EnrolmentMode.IGNORE and not answered
+
+
+def _of_rule(case: Case, wanted: Intent | None, source: str) -> Plan:
+    why = f"{source} says intent {wanted}"
+    if wanted is Intent.IGNORE:
+        return Ignore(why)
+    if wanted is Intent.LOCAL:
+        return BootLocal(why=why, name=case.title, method=case.options.local)
+    screen = (
+        "The fleet holds this machine:",
+        f"{why}.",
+        "Change that rule, or list the machine, to let it boot.",
+    )
+    return Hold(why=why, name=case.title, screen=screen)

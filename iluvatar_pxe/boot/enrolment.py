@@ -1,9 +1,8 @@
 """Whether a machine that the fleet does not list may join, and what its screen says meanwhile."""
 
 from iluvatar_pxe.boot.assign import PlaceRequest
-from iluvatar_pxe.boot.case import Case
+from iluvatar_pxe.boot.case import Case, Subject
 from iluvatar_pxe.boot.chains.choice import chain_plan
-from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.plan import AssignFirst, CountDown, Hold, Plan
 from iluvatar_pxe.boot.rules import title
 from iluvatar_pxe.boot.screens import counting_down, enrolment_held, unseen, window_closed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation
-from iluvatar_pxe.boot.decide import Context
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet

@@ -25,10 +25,12 @@ class Stage(IntEnum):
     CONFIG = 90
     """The operating system fetched its configuration."""
 
-    @property
-    def label(self) -> str:
-        """The stage's name in logs and in the database."""
-        return self.name.lower().replace("_", "-")
+    label: str
+    """The stage's name in logs and in the database."""
+
+
+for _stage in Stage:
+    _stage.label = _stage.name.lower().replace("_", "-")
 
 
 class Happening(StrEnum):

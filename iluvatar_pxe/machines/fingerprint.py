@@ -11,7 +11,7 @@ from iluvatar_pxe.machines.quirks import boot_vendor_class, quirks_of
 from iluvatar_pxe.machines.raspberry_pi import MAKER, RaspberryPi, raspberry_pi
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, Option
-from iluvatar_pxe.wire.mac import format_mac, parse_mac
+from iluvatar_pxe.wire.mac import parse_mac
 from iluvatar_pxe.wire.pxe import (
     HTTP_CLIENT,
     SIMULATED,
@@ -44,7 +44,7 @@ def from_dhcp(message: DhcpMessage) -> Sighting:
     firmware = _firmware(message, arch)
     address = message.ciaddr if message.ciaddr != ANY else message.address(Option.REQUESTED_ADDRESS)
     sighting = Sighting(
-        mac=format_mac(message.chaddr),
+        mac=message.mac,
         firmware=firmware,
         arch=arch.cpu if arch else None,
         platform=arch.platform if arch else None,

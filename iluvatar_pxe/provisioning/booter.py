@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.assets.catalogue import Catalogue
-from iluvatar_pxe.boot.decide import Context, Decision, decide
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, Hold
 from iluvatar_pxe.errors import InventoryError, OperationError, RepositoryError
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
@@ -19,6 +20,8 @@ from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.trust import Trust, TrustPolicy
 from iluvatar_pxe.ratelimit import complain
 
+FIRMWARE_SECONDS = 300.0
+"""From a DISCOVER to the last file that the same firmware fetches, at most."""
 ASSIGN_SECONDS = 5.0
 """How long an iPXE waits for its machine's name; then it is told to wait and asks again."""
 
@@ -89,3 +92,25 @@ class Booter:
         """Return the machine that has an address: by the neighbour table, else by what DHCP told."""
         mac = self.trust.mac_of(address)
         return self.inventory.snapshot.machine(mac) if mac else self.inventory.machine_at(address)
+
+
+@dataclass(frozen=True, slots=True)
+class Booters:
+    """The booter of real machines, and that of simulated ones."""
+
+    real: Booter
+    simulated: Booter
+
+    def facing(self, *, simulated: bool) -> Booter:
+        """Return the booter for a client that says, or does not say, that it is simulated."""
+        return self.simulated if simulated else self.real
+
+    def facing_address(self, address: IPv4Address) -> Booter:
+        """Return the booter for a client that cannot say that it is simulated, as by TFTP.
+
+        It is, where a simulated one asked from this address, and no machine's firmware did while it could still boot.
+        """
+        machine = self.real.machine_at(address)
+        boots = machine is not None and self.real.inventory.asked_within(machine.id, FIRMWARE_SECONDS)
+        is_simulated = self.simulated.machine_at(address) is not None
+        return self.facing(simulated=is_simulated and not boots)

@@ -19,8 +19,7 @@ from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.raspberry_pi import PiFile, same_serial
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.provisioning.booter import Booter
-from iluvatar_pxe.provisioning.simulated import Booters
+from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.raspberry_pi import cmdline_txt, config_txt
 

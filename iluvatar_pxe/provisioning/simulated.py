@@ -7,7 +7,7 @@ the booter of real machines; only machines simulated on this very host are belie
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.boot.plan import Plan
@@ -25,33 +25,8 @@ from iluvatar_pxe.provisioning.trust import Trust, TrustPolicy
 from iluvatar_pxe.replies.made_up import made_up, made_up_arguments, made_up_configuration, stranger
 from iluvatar_pxe.replies.masking import mask_arguments, mask_configuration, rehearsed
 
-FIRMWARE_SECONDS = 300.0
-"""From a DISCOVER to the last file that the same firmware fetches, at most."""
-
 IsOwn = Callable[[IPv4Address], bool]
 """Says whether an address is this host's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Booters:
-    """The booter of real machines, and that of simulated ones."""
-
-    real: Booter
-    simulated: Booter
-
-    def facing(self, *, simulated: bool) -> Booter:
-        """Return the booter for a client that says, or does not say, that it is simulated."""
-        return self.simulated if simulated else self.real
-
-    def facing_address(self, address: IPv4Address) -> Booter:
-        """Return the booter for a client that cannot say that it is simulated, as by TFTP.
-
-        It is, where a simulated one asked from this address, and no machine's firmware did while it could still boot.
-        """
-        machine = self.real.machine_at(address)
-        boots = machine is not None and self.real.inventory.asked_within(machine.id, FIRMWARE_SECONDS)
-        is_simulated = self.simulated.machine_at(address) is not None
-        return self.facing(simulated=is_simulated and not boots)
 
 
 def in_sandbox(real: Booter, inventory: Inventory, tickets: Tickets, is_own: IsOwn) -> Booter:

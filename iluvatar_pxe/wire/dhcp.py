@@ -93,6 +93,11 @@ class DhcpMessage:
         return IPv4Address(value) if value is not None and len(value) == 4 else None
 
     @property
+    def mac(self) -> str:
+        """``chaddr`` in lower case, with colons."""
+        return self.chaddr.hex(":")
+
+    @property
     def message_type(self) -> MessageType | None:
         """Option 53, or None when absent or unknown."""
         value = self.option(Option.MESSAGE_TYPE)

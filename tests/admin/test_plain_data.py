@@ -11,7 +11,7 @@ from support.machines import machine_of
 from iluvatar_pxe.admin.describe import describe, in_order
 from iluvatar_pxe.admin.machine_details import machine_details
 from iluvatar_pxe.admin.plans import plan_data, plan_summary
-from iluvatar_pxe.boot.decide import Context
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.inventory.database.history import BootRecord

@@ -3,9 +3,8 @@
 import pytest
 from support.fleets import ARDA, INITRAMFS, KERNEL, READY, SCHEMATIC, fleet_of
 
-from iluvatar_pxe.boot.case import Context, case_of
+from iluvatar_pxe.boot.case import Context, Subject, case_of
 from iluvatar_pxe.boot.chains import CHAINS
-from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.chains.talos import asset_names, kernel_args
 from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript
 from iluvatar_pxe.boot.stages import stage_of_asset

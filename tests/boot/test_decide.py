@@ -3,8 +3,9 @@
 import pytest
 from support.fleets import INITRAMFS, KERNEL, PROGRAMS, READY, fleet_of, talos
 from support.machines import machine_of, snapshot_of
+from support.plans import plan_for
 
-from iluvatar_pxe.boot.decide import Context, plan_for
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import BootLocal, Chainload, Hold, Ignore, Plan, RunScript
 from iluvatar_pxe.fleet.models import Fleet, LocalMethod
 from iluvatar_pxe.machines.model import Snapshot

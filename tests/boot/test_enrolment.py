@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from support.fleets import ARDA, KERNEL, READY, fleet_of
 from support.machines import machine_of, snapshot_of
+from support.plans import plan_for
 
 from iluvatar_pxe.boot.assign import PlaceRequest
-from iluvatar_pxe.boot.decide import Context, plan_for
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown, Hold, Ignore, Plan, RunScript
 from iluvatar_pxe.fleet.models import Boot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting

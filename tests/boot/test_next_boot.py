@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from support.fleets import INITRAMFS, KERNEL, PROGRAMS, READY, fleet_of
 from support.machines import machine_of
+from support.plans import plan_for
 
 from iluvatar_pxe.boot.assign import Reservation
-from iluvatar_pxe.boot.decide import Context, plan_for
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot, with_boot_files
 from iluvatar_pxe.fleet.models import Fleet

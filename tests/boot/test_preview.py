@@ -8,7 +8,7 @@ from support.fleets import CONFIGURED, READY, fleet_of
 from support.machines import machine_of
 from support.pi import READY as PI_READY
 
-from iluvatar_pxe.boot.decide import Context
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import BootLocal, Hold, Ignore, Plan, RunScript, ServePiFiles
 from iluvatar_pxe.boot.preview.asker import asking, find_asker, listed_sighting, mac_sighting
 from iluvatar_pxe.boot.preview.next_boot import next_boot

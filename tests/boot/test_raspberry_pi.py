@@ -7,9 +7,9 @@ import pytest
 from support.fleets import ARDA, fleet_of
 from support.machines import machine_of
 from support.pi import LAYER, MACS, READY, RULE, pi, pi_discover
+from support.plans import plan_for
 
 from iluvatar_pxe.boot.case import Context
-from iluvatar_pxe.boot.decide import plan_for
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, ServePiFiles
 from iluvatar_pxe.boot.preview.next_boot import next_boot
 from iluvatar_pxe.boot.stages import stage_of_pi_file

@@ -8,10 +8,11 @@ from ipaddress import IPv4Address
 import pytest
 from support.fleets import PROGRAMS
 from support.machines import machine_of
+from support.plans import plan_for
 
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
-from iluvatar_pxe.boot.decide import Context, plan_for
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, CountDown, Hold, RunScript, ServePiFiles
 from iluvatar_pxe.boot.preview.differences import differences
 from iluvatar_pxe.boot.preview.next_boot import next_boot, with_boot_files

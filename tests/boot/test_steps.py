@@ -7,7 +7,8 @@ from support.fleets import ARDA, READY, fleet_of, talos
 from support.machines import machine_of, snapshot_of
 
 from iluvatar_pxe.boot.assign import PlaceRequest
-from iluvatar_pxe.boot.decide import Context, Decision, decide
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, RunScript
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.boots import Stage

@@ -8,7 +8,8 @@ from support.fleets import fleet_of
 from support.machines import machine_of
 
 from iluvatar_pxe.admin.describe import describe
-from iluvatar_pxe.boot.decide import Context, decide
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.decide import decide
 from iluvatar_pxe.dns.members import members_of
 from iluvatar_pxe.fleet.lookup import files_of, find_machine, listed_as, name_of, role_of, title_of
 from iluvatar_pxe.fleet.models import Fleet

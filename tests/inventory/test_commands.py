@@ -19,7 +19,7 @@ from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory import inventory as module
 from iluvatar_pxe.inventory.database.read_only import last_boots, read_only
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.inventory.transients import PASSING_SECONDS
+from iluvatar_pxe.inventory.memory import PASSING_SECONDS
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Directive, Intent

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from inventory.samples import rows, running, sighting, until, url_of
 
-from iluvatar_pxe.inventory import transients
+from iluvatar_pxe.inventory import memory
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 
@@ -17,7 +17,7 @@ def mac(number: int) -> str:
 async def test_made_up_macs_are_bounded_in_memory_and_in_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transients, "MOST_PASSING", 200)
+    monkeypatch.setattr(memory, "MOST_PASSING", 200)
     file = tmp_path / "inventory.db"
     inventory = Inventory(url_of(file))
     await inventory.open()
@@ -35,7 +35,7 @@ async def test_made_up_macs_are_bounded_in_memory_and_in_the_database(
 
 
 def test_without_a_database_nothing_piles_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transients, "MOST_PASSING", 100)
+    monkeypatch.setattr(memory, "MOST_PASSING", 100)
     inventory = Inventory(url_of(tmp_path / "inventory.db"))
     for number in range(2000):
         inventory.observe(sighting(mac(number)), Stage.DISCOVER)

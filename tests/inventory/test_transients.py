@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from inventory.samples import NOW, machine
 
-from iluvatar_pxe.inventory import transients
-from iluvatar_pxe.inventory.transients import PASSING_SECONDS, Transients
+from iluvatar_pxe.inventory import memory
+from iluvatar_pxe.inventory.memory import PASSING_SECONDS, Transients
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 
@@ -21,7 +21,7 @@ def ids(*numbers: int) -> list[UUID]:
 
 
 def test_the_least_recently_heard_of_goes_when_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transients, "MOST_PASSING", 2)
+    monkeypatch.setattr(memory, "MOST_PASSING", 2)
     passers = Transients()
     assert [passers.note(passer(number), 0.0) for number in (1, 2, 1, 3)] == [None, None, None, UUID(int=2)]
 
@@ -60,6 +60,6 @@ def test_after_a_restart_the_age_by_the_wall_clock_counts(hours_ago: int, remain
 
 
 def test_a_restart_keeps_no_more_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transients, "MOST_PASSING", 2)
+    monkeypatch.setattr(memory, "MOST_PASSING", 2)
     seen = [passer(number, last_seen=NOW - timedelta(hours=number)) for number in (1, 3, 2)]
     assert Transients().resume(seen, 0.0, NOW) == ids(3)

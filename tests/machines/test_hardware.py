@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.machines import machine_of
 
-from iluvatar_pxe.machines.bogus import BOGUS_SERIALS, BOGUS_UUIDS
-from iluvatar_pxe.machines.hardware import agreement, contradiction, hardware_of, same_uuid, swapped
+from iluvatar_pxe.machines.hardware import (
+    BOGUS_SERIALS,
+    BOGUS_UUIDS,
+    agreement,
+    contradiction,
+    hardware_of,
+    same_uuid,
+    swapped,
+)
 from iluvatar_pxe.machines.model import Machine
 
 MAC = "52:54:00:12:34:56"

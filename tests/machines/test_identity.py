@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.machines import machine_of
 
-from iluvatar_pxe.machines.bogus import BOGUS_SERIALS, BOGUS_UUIDS
-from iluvatar_pxe.machines.hardware import swapped
-from iluvatar_pxe.machines.identity import Identity, identify
+from iluvatar_pxe.machines.hardware import BOGUS_SERIALS, BOGUS_UUIDS, swapped
 from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.recognise import Identity, identify
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
 

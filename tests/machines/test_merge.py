@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.machines import machine_of
 
-from iluvatar_pxe.machines.bogus import BOGUS_SERIALS, BOGUS_UUIDS
 from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.hardware import BOGUS_SERIALS, BOGUS_UUIDS
 from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import Step, observed

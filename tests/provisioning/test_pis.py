@@ -24,10 +24,9 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.raspberry_pi import Generation
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Phase
-from iluvatar_pxe.provisioning import pis, simulated
-from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning import booter, pis
+from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.pis import PiFiles
-from iluvatar_pxe.provisioning.simulated import Booters
 from iluvatar_pxe.servers.tftp.files import TftpFiles
 from iluvatar_pxe.servers.tftp.server import TransferReport
 from iluvatar_pxe.wire.dhcp import DhcpMessage
@@ -273,7 +272,7 @@ async def test_a_simulated_pi_is_not_the_real_one_whose_host_it_runs_on(
     bench.boots(pi(PI4))
     played = pi_discover(MACS[PI5], b"\0" + bytes.fromhex(OTHER_SERIAL)[::-1] * 4)
     bench.is_simulated(replace(from_dhcp(played), address=HERE))
-    monkeypatch.setattr(simulated, "FIRMWARE_SECONDS", -1.0)  # long ago
+    monkeypatch.setattr(booter, "FIRMWARE_SECONDS", -1.0)  # long ago
     cmdline = await bench.get(f"{OTHER_SERIAL}/cmdline.txt")
     assert cmdline
     assert cmdline.endswith(b" (masked)\n")

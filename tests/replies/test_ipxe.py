@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.fleets import ARDA, READY, fleet_of, talos
+from support.plans import plan_for
 
-from iluvatar_pxe.boot.decide import Context, plan_for
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import BootLocal
 from iluvatar_pxe.fleet.models import Fleet, LocalMethod
 from iluvatar_pxe.machines.fingerprint import from_ipxe

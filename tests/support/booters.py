@@ -8,10 +8,10 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
-from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
 from iluvatar_pxe.provisioning.journal import Journal
-from iluvatar_pxe.provisioning.simulated import Booters, in_sandbox
+from iluvatar_pxe.provisioning.simulated import in_sandbox
 from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
 

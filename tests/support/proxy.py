@@ -6,7 +6,8 @@ from ipaddress import IPv4Address
 from support import captures
 from support.fleets import READY
 
-from iluvatar_pxe.boot.decide import Context, Decision, decide
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains import hold, ipxe, local, raspberry_pi, talos
-from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript, ServePiFiles
 
 Final = RunScript | ServePiFiles | BootLocal | Hold

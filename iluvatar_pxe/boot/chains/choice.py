@@ -1,8 +1,8 @@
 """What a machine that has its place boots: its chain."""
 
+from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains import CHAINS, Final
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without_layer
-from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.screens import unseen
 from iluvatar_pxe.machines.states import LayerKind

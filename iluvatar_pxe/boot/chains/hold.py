@@ -1,6 +1,6 @@
 """hold: the machine waits, says what it is and what to do, and asks again."""
 
-from iluvatar_pxe.boot.chains.subject import Subject
+from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.plan import Hold
 from iluvatar_pxe.machines.states import LayerKind
 

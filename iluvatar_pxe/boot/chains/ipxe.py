@@ -1,6 +1,6 @@
 """ipxe: a script that the fleet gives, served as it is."""
 
-from iluvatar_pxe.boot.chains.subject import Subject
+from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.plan import RunScript
 
 

@@ -1,6 +1,6 @@
 """local: the machine boots its own disk."""
 
-from iluvatar_pxe.boot.chains.subject import Subject
+from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.plan import BootLocal
 
 

@@ -6,8 +6,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
+from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without
-from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.plan import Hold, ServePiFiles
 from iluvatar_pxe.fleet.models import K3sLayer
 from iluvatar_pxe.machines.raspberry_pi import Generation, generation_of

@@ -1,7 +1,7 @@
 """talos: Talos Linux from memory, which fetches its machine configuration with a ticket."""
 
+from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without
-from iluvatar_pxe.boot.chains.subject import Subject
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.fleet.models import Talos
 from iluvatar_pxe.machines.states import LayerKind

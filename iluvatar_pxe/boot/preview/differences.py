@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iluvatar_pxe.boot.assign import Reservation
-from iluvatar_pxe.boot.decide import Context
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import BootLocal
 from iluvatar_pxe.boot.preview.summary import Preview, Summary, changes, keys_of, role_words
 from iluvatar_pxe.fleet.lookup import listed_as

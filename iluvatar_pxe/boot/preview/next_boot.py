@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from iluvatar_pxe.boot.assign import Reservation, assignment_for, taken_by
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.chains.talos import asset_names
-from iluvatar_pxe.boot.decide import Context, Decision, decide
+from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.boots import Stage

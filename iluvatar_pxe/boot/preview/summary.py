@@ -6,8 +6,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from iluvatar_pxe.boot.assign import Reservation
-from iluvatar_pxe.boot.case import Case
-from iluvatar_pxe.boot.decide import Context
+from iluvatar_pxe.boot.case import Case, Context
 from iluvatar_pxe.boot.plan import BootLocal, Chainload, Hold, Ignore, Plan, RunScript, ServePiFiles
 from iluvatar_pxe.boot.preview.asker import asking, listed_sighting
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot

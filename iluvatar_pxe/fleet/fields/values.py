@@ -17,7 +17,7 @@ from iluvatar_pxe.fleet.fields.names import (
     is_pattern,
 )
 from iluvatar_pxe.fleet.fields.shapes import Shape, hint
-from iluvatar_pxe.machines.bogus import is_bogus_serial, is_bogus_uuid
+from iluvatar_pxe.machines.hardware import is_bogus_serial, is_bogus_uuid
 from iluvatar_pxe.machines.states import Intent, Role
 from iluvatar_pxe.wire.mac import parse_mac
 

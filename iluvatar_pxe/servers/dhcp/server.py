@@ -12,8 +12,7 @@ from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.udp import UdpSocket
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.provisioning.booter import Booter
-from iluvatar_pxe.provisioning.simulated import Booters
+from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.bound import Bound
@@ -90,7 +89,11 @@ class DhcpServer:
         if isinstance(result, Reply):
             booter = self._facing(result.decision.case.sighting)
             answer = partial(self._answer, booter, result, reply_socket, pxe_port=pxe_port, started=started)
-            self._pace.send(result, answer, in_turn=result.one_at_a_time and booter is self._booters.real)
+            in_turn = result.one_at_a_time and booter is self._booters.real
+            if in_turn or result.delay:
+                self._pace.send(result, answer, in_turn=in_turn)
+            else:
+                answer()
         elif isinstance(result, Lease):
             self._facing(result.sighting).inventory.learn_address(result.sighting)
         elif result.sighting:

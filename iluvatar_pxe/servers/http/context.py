@@ -6,9 +6,8 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from iluvatar_pxe.admin.health import Health
-from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.countdowns import Countdowns
-from iluvatar_pxe.provisioning.simulated import Booters
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.wire.pxe import SIMULATED

@@ -12,8 +12,8 @@ from aiohttp.typedefs import Handler
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.provisioning.booter import Booters
 from iluvatar_pxe.provisioning.countdowns import Countdowns
-from iluvatar_pxe.provisioning.simulated import Booters
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.http.connections import LIMITS, Limits
 from iluvatar_pxe.servers.http.context import (

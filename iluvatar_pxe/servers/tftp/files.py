@@ -8,8 +8,8 @@ from iluvatar_pxe.assets.source import BytesSource, FileReply, Source
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.raspberry_pi import parse_file_name
+from iluvatar_pxe.provisioning.booter import Booters
 from iluvatar_pxe.provisioning.pis import PiFiles
-from iluvatar_pxe.provisioning.simulated import Booters
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.ipxe import first_script

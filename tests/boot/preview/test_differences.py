@@ -12,7 +12,7 @@ from support.machines import machine_of
 from support.pi import READY as PI_READY
 
 from iluvatar_pxe.boot.assign import Reservation
-from iluvatar_pxe.boot.decide import Context
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview import differences as module
 from iluvatar_pxe.boot.preview import summary
 from iluvatar_pxe.boot.preview.differences import Difference, differences

@@ -6,7 +6,8 @@ from ipaddress import IPv4Address
 import pytest
 from support.waiting import until
 
-from iluvatar_pxe.boot.decide import Context, decide
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.decide import decide
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
