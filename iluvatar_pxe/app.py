@@ -95,7 +95,7 @@ class App:
             settings,
             lambda: inventory.snapshot,
             lambda: self.applied.fleet,
-            (inventory.changed, self._fleet_source.adopted),
+            (inventory.changed, self._fleet_source.changed),
         )
         health = Health(
             parts={

@@ -11,7 +11,8 @@ from iluvatar_pxe.gitops.origin import Origin
 from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
-from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner, GitAssigner
+from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
+from iluvatar_pxe.provisioning.git_assigner import GitAssigner
 from iluvatar_pxe.provisioning.rollout import Rollout
 from iluvatar_pxe.settings.model import HOSTED, Settings
 
@@ -27,25 +28,26 @@ class FleetSource:
         catalogue: Catalogue,
         inventory: Inventory,
     ) -> None:
-        self._office = Rollout(applied, catalogue, inventory)
+        repository_decides = origin is not None and not origin.read_only
+        self._rollout = rollout = Rollout(
+            applied, catalogue, inventory, repository_decides=repository_decides
+        )
         self.assigner: Assigner = DatabaseAssigner(inventory)
         """Who gives machines their names and roles."""
         self._assigner: GitAssigner | None = None
         self._mirror: Mirror | None = None
         if origin is None:
             self._follower: Follower | DirectoryFollower = DirectoryFollower(
-                settings.fleet_directory, self._office
+                settings.fleet_directory, rollout
             )
             return
-        self._follower = follower = Follower(origin, self._office)
-        if not origin.read_only:
-            self._assigner = GitAssigner(inventory, follower)
+        self._follower = follower = Follower(origin, rollout)
+        if repository_decides:
+            self._assigner = GitAssigner(inventory, follower, rollout)
             self.assigner = self._assigner
-            self._office.backfill = self._assigner.backfill
         if settings.fleet.mirror and settings.fleet.source == HOSTED:
             remote = Remote.of(settings.fleet.mirror, settings.fleet, settings.state_directory)
-            self._mirror = Mirror(origin.repository.path, remote)
-            self._office.mirror = self._mirror.wake
+            self._mirror = Mirror(origin.repository.path, remote, rollout.adopted)
 
     @property
     def problem(self) -> str | None:
@@ -53,9 +55,9 @@ class FleetSource:
         return self._follower.problem or (self._mirror.problem if self._mirror else None)
 
     @property
-    def adopted(self) -> Changed:
-        """Told when another fleet is in force."""
-        return self._office.adopted
+    def changed(self) -> Changed:
+        """Told as soon as machines are served by another fleet."""
+        return self._rollout.changed
 
     async def start(self) -> None:
         """Put it in force; raises FleetError where there is no valid state at all."""
@@ -63,7 +65,7 @@ class FleetSource:
 
     async def run(self) -> None:
         """Follow it, until cancelled."""
-        parts = (self._follower, self._office, self._assigner, self._mirror)
+        parts = (self._follower, self._rollout, self._assigner, self._mirror)
         async with asyncio.TaskGroup() as group:
             for part in parts:
                 if part:

@@ -1,7 +1,7 @@
 """A fleet comes into force: everybody goes by it at once, what it takes back is taken back, and who it changes is told."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -41,31 +41,33 @@ class _News:
 class Rollout:
     """The listener of whoever reads the fleet."""
 
-    def __init__(self, applied: Applied, catalogue: Catalogue, inventory: Inventory) -> None:
+    def __init__(
+        self, applied: Applied, catalogue: Catalogue, inventory: Inventory, *, repository_decides: bool
+    ) -> None:
+        """``repository_decides``: names and roles are given by commits, not by the database."""
         self._applied = applied
         self._catalogue = catalogue
         self._inventory = inventory
-        self.backfill: Callable[[Fleet], None] | None = None
-        """Where names and roles are what the repository says: has committed what a fleet does not say yet."""
-        self.mirror: Callable[[], None] | None = None
-        """Where the repository has a copy elsewhere: has that brought up to date."""
+        self._repository_decides = repository_decides
+        self.changed = Changed()
+        """Told as soon as machines are served by another fleet."""
+        self.in_force: Fleet | None = None
+        """The fleet that was adopted last, once what it takes back is taken back."""
         self.adopted = Changed()
-        """Told when another fleet is in force."""
-        self._in_force: Fleet | None = None
+        """Told when ``in_force`` is set."""
+        self._newest: Fleet | None = None
         self._news: asyncio.Queue[_News] = asyncio.Queue(MOST_UNTOLD)
 
     async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:
         """Go by this fleet from now on."""
-        old, self._in_force = self._in_force, fleet
+        old, self._newest = self._newest, fleet
         snapshot = self._inventory.snapshot
         self._applied.fleet = fleet
-        self.adopted.tell()
+        self.changed.tell()
         await self._take_back(old or Fleet(), fleet)
-        if self.backfill:
-            self.backfill(fleet)
+        self.in_force = fleet
         _log.info("fleet.in-force", machines=len(fleet.names), **_facts(commit, rewritten=rewritten))
-        if self.mirror:
-            self.mirror()
+        self.adopted.tell()
         self._tell(_News(old, fleet, snapshot, commit, rewritten))
 
     async def reject(self, commit: Commit | None, error: FleetError) -> None:
@@ -121,10 +123,9 @@ class Rollout:
             _log.error("fleet.unrecorded", commit=record.commit_id[:12], why=str(error))
 
     async def _take_back(self, old: Fleet, new: Fleet) -> None:
+        before = old if self._repository_decides else Fleet()
         machines = self._inventory.snapshot.by_id.values()
-        lost = [
-            machine.id for machine in machines if is_released(machine, old if self.backfill else Fleet(), new)
-        ]
+        lost = [machine.id for machine in machines if is_released(machine, before, new)]
         if not lost:
             return
         try:

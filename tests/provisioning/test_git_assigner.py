@@ -1,8 +1,9 @@
 """Names and roles by commits: real repositories and inventories, without the network."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +24,9 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Role
-from iluvatar_pxe.provisioning import assigner as assigner_module
+from iluvatar_pxe.provisioning import git_assigner
 from iluvatar_pxe.provisioning.applied import Applied
-from iluvatar_pxe.provisioning.assigner import GitAssigner
+from iluvatar_pxe.provisioning.git_assigner import GitAssigner
 from iluvatar_pxe.provisioning.rollout import Rollout
 
 FILES: dict[str, str | None] = {
@@ -52,12 +53,11 @@ class Bench:
         self.person.push()
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
         self.applied = Applied()
-        self.office = Rollout(self.applied, Catalogue(directory), self.inventory)
+        self.rollout = Rollout(self.applied, Catalogue(directory), self.inventory, repository_decides=True)
         remote = Remote(f"file://{self.central.path}", directory / "hosts")
         home = FollowedOrigin(bare(directory / "followed.git"), remote, poll=poll, read_only=False)
-        self.follower = Follower(home, self.office)
-        self.assigner = GitAssigner(self.inventory, self.follower)
-        self.office.backfill = self.assigner.backfill
+        self.follower = Follower(home, self.rollout)
+        self.assigner = GitAssigner(self.inventory, self.follower, self.rollout)
 
     def sees(self, number: int) -> Machine:
         return self.inventory.observe(Sighting(mac=mac(number), firmware=Firmware.UEFI_PXE), Stage.DISCOVER)
@@ -74,7 +74,7 @@ class Bench:
         """Run what runs in a daemon."""
         await self.follower.start()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part.run()) for part in (self.follower, self.office, self.assigner)]
+            tasks = [group.create_task(part.run()) for part in (self.follower, self.rollout, self.assigner)]
             yield
             for task in tasks:
                 task.cancel()
@@ -146,7 +146,7 @@ async def test_a_home_that_is_back_is_noticed_when_a_machine_asks(tmp_path: Path
 async def test_what_could_not_be_brought_in_is_tried_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assigner_module, "AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(git_assigner, "AGAIN_SECONDS", 0.2)
     await bench.follower.start()
     hook = bench.central.path / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
@@ -183,6 +183,22 @@ async def test_a_machine_whose_file_is_removed_loses_its_name(bench: Bench) -> N
         await until(lambda: not bench.roles)
         await until(lambda: bench.inventory.snapshot.machine(mac(1)).assignment is None)  # type: ignore[union-attr]
         assert (await bench.assign(1)).title == "arda-02", "its former name stays taken"
+
+
+async def test_what_is_being_taken_back_is_not_committed_again(bench: Bench, tmp_path: Path) -> None:
+    """The fleet has no file of the machine any more, and a slow database still has its name."""
+    async with bench.running():
+        await bench.assign(1)
+        bench.person.pull()
+        bench.person.commit({"machines/arda-01.yaml": None})
+        bench.person.push()
+        with closing(sqlite3.connect(tmp_path / "inventory.db")) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            await until(lambda: not bench.roles)
+            bench.rollout.adopted.tell()  # as for the fleet before
+            await asyncio.sleep(0)
+        assert (await bench.assign(2)).title == "arda-02"
+    assert set(bench.roles) == {"arda-02"}
 
 
 async def test_one_that_cannot_be_committed_does_not_spoil_the_others(bench: Bench) -> None:
