@@ -34,7 +34,9 @@ from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
+from iluvatar_pxe.replies.ipxe import Scripts
 from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.replies.raspberry_pi import PiTexts
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Reply, respond
 from iluvatar_pxe.wire.dhcp import BOOTREQUEST, DhcpMessage, MessageType, Option, encode
 
@@ -111,7 +113,7 @@ def booter_with(inventory: Inventory, catalogue: Catalogue) -> Booter:
         catalogue=catalogue,
         assigner=DatabaseAssigner(inventory),
         trust=NeighbourTrust(inventory, NEIGHBOURS.get),
-        handout=Handout(Tickets(b"", time.monotonic), FullDisclosure()),
+        handout=Handout(Tickets(b"", time.monotonic), FullDisclosure(), Scripts({}), PiTexts({})),
         journal=Journal(inventory, applied),
     )
 

@@ -35,6 +35,9 @@ from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.simulated import as_real, in_sandbox
 from iluvatar_pxe.provisioning.tickets import Tickets, load_key
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
+from iluvatar_pxe.replies.ipxe import Scripts
+from iluvatar_pxe.replies.raspberry_pi import PiTexts
+from iluvatar_pxe.resources import read_templates
 from iluvatar_pxe.servers.control import ControlServer
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.server import DhcpServer
@@ -276,12 +279,17 @@ def _booters(
         catalogue=catalogue,
         assigner=fleet_source.assigner,
         trust=NeighbourTrust(inventory, neighbours.mac_of),
-        handout=Handout(tickets, FullDisclosure()),
+        handout=Handout(
+            tickets,
+            FullDisclosure(),
+            Scripts(read_templates("ipxe")),
+            PiTexts(read_templates("raspberry-pi")),
+        ),
         journal=Journal(inventory, applied),
     )
     if settings.simulate.as_real:
         return Booters(real, as_real(real, neighbours.is_own))
-    return Booters(real, in_sandbox(real, inventory, tickets, neighbours.is_own))
+    return Booters(real, in_sandbox(real, inventory, neighbours.is_own))
 
 
 def _freeze_garbage() -> None:

@@ -9,3 +9,9 @@ def data_directory(name: str) -> Path:
     """Return the directory ``boot_assets``, ``migrations`` or ``systemd``."""
     installed = _PACKAGE / "_data" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def read_templates(name: str) -> dict[str, str]:
+    """Return the templates in ``boot_assets/NAME`` by file name; blocks. Raises OSError."""
+    directory = data_directory("boot_assets") / name
+    return {path.name: path.read_text(encoding="utf-8") for path in directory.iterdir()}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from iluvatar_pxe.admin.describe import Data
@@ -23,10 +24,10 @@ from iluvatar_pxe.boot.preview.next_boot import PreviewStep, with_boot_files
 from iluvatar_pxe.boot.rules import Asker, title, why_not
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment
-from iluvatar_pxe.replies.ipxe import Shown, machine_script
+from iluvatar_pxe.replies.ipxe import Scripts, Shown
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.replies.masking import mask_configuration, masked
-from iluvatar_pxe.replies.raspberry_pi import config_txt
+from iluvatar_pxe.replies.raspberry_pi import PiTexts
 
 SizeOf = Callable[[str], int | None]
 """Returns the octets of a boot file by its logical name, or None where it is missing."""
@@ -40,15 +41,25 @@ _WORDS: Mapping[type[Plan], str] = MappingProxyType(
 )
 
 
-def plan_data(steps: Sequence[PreviewStep], links: Links, size_of: SizeOf) -> Data:
+@dataclass(frozen=True)
+class Server:
+    """This server as a machine meets it: its addresses, its boot files and what its scripts are made from."""
+
+    links: Links
+    size_of: SizeOf
+    scripts: Scripts
+    pi_texts: PiTexts
+
+
+def plan_data(steps: Sequence[PreviewStep], server: Server) -> Data:
     """Return everything that ``plan`` shows of a boot: the machine, the rules, every decision, and what is served."""
     first, last = steps[0].decision, steps[-1].decision
     asker = asker_of(first.case.sighting, first.case.machine, first.case.arch)
     return {
         "machine": _machine(first.case, asker),
         "rules": _rules(first.case, asker),
-        "stages": [_stage(one, links, size_of) for one in steps],
-        "files": [_file(name, size_of(name), last.plan) for name in _boot_files(last, links)],
+        "stages": [_stage(one, server) for one in steps],
+        "files": [_file(name, server.size_of(name), last.plan) for name in _boot_files(last, server)],
         "config": _config(last),
         "boots": isinstance(last.plan, RunScript | ServePiFiles | BootLocal),
     }
@@ -108,7 +119,7 @@ def _rules(case: Case, asker: Asker) -> list[Data]:
     ]
 
 
-def _stage(step: PreviewStep, links: Links, size_of: SizeOf) -> Data:
+def _stage(step: PreviewStep, server: Server) -> Data:
     decision = step.decision
     plan, sighting = decision.plan, decision.case.sighting
     program = plan.program if isinstance(plan, Chainload) else None
@@ -118,9 +129,9 @@ def _stage(step: PreviewStep, links: Links, size_of: SizeOf) -> Data:
         "plan": type(plan).__name__,
         "answer": plan_words(plan),
         "why": plan.why,
-        "program": program and {"name": program, "bytes": size_of(program)},
+        "program": program and {"name": program, "bytes": server.size_of(program)},
         "given": _given(plan, step.given),
-        "script": _script(masked(plan), sighting, links) or None,
+        "script": _script(masked(plan), sighting, server) or None,
     }
 
 
@@ -132,16 +143,16 @@ def _given(plan: Plan, given: Assignment | None) -> Data | None:
     return {"name": given.name, "layer": given.layer, "role": given.role.value, "certain": certain}
 
 
-def _script(plan: Plan, sighting: Sighting, links: Links) -> str:
+def _script(plan: Plan, sighting: Sighting, server: Server) -> str:
     """Return the script that iPXE would be served, with ``TICKET`` for the ticket, or a Pi's ``config.txt``."""
     if isinstance(plan, ServePiFiles):
-        return config_txt(plan)
+        return server.pi_texts.config_txt(plan)
     if sighting.firmware is not Firmware.IPXE or not isinstance(plan, Shown):
         return ""
-    return machine_script(plan, sighting, links, "TICKET")
+    return server.scripts.machine_script(plan, sighting, server.links, "TICKET")
 
 
-def _boot_files(last: Decision, links: Links) -> list[str]:
+def _boot_files(last: Decision, server: Server) -> list[str]:
     """Return the boot files that the last script fetches, or would fetch if they were there; a Pi's but for overlays."""
     if isinstance(last.plan, ServePiFiles):
         folder = last.plan.folder
@@ -149,9 +160,8 @@ def _boot_files(last: Decision, links: Links) -> list[str]:
     wanted = last if isinstance(last.plan, RunScript) else with_boot_files(last)
     if not isinstance(wanted.plan, RunScript):
         return []
-    names = re.findall(
-        re.escape(links.asset("")) + r"(\S+)", _script(wanted.plan, wanted.case.sighting, links)
-    )
+    script = _script(wanted.plan, wanted.case.sighting, server)
+    names = re.findall(re.escape(server.links.asset("")) + r"(\S+)", script)
     return list(dict.fromkeys(names))
 
 

@@ -9,8 +9,9 @@ from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.tickets import Claim, Tickets
-from iluvatar_pxe.replies.ipxe import Shown, machine_script
+from iluvatar_pxe.replies.ipxe import Scripts, Shown
 from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.replies.raspberry_pi import PiTexts
 
 
 class Disclosure(Protocol):
@@ -65,9 +66,15 @@ class FullDisclosure:
 class Handout:
     """Makes scripts and redeems their tickets."""
 
-    def __init__(self, tickets: Tickets, disclosure: Disclosure) -> None:
+    def __init__(self, tickets: Tickets, disclosure: Disclosure, scripts: Scripts, pi_texts: PiTexts) -> None:
         self._tickets = tickets
         self.disclosure = disclosure
+        self.scripts = scripts
+        self.pi_texts = pi_texts
+
+    def under(self, disclosure: Disclosure) -> "Handout":
+        """Return one that gives the same to others, as far as ``disclosure`` lets it."""
+        return Handout(self._tickets, disclosure, self.scripts, self.pi_texts)
 
     def script(self, decision: Decision, links: Links, client: IPv4Address, *, doubt: str) -> str:
         """Return the script that a decision is for a client; empty where its plan is no script.
@@ -81,7 +88,9 @@ class Handout:
         ticket = ""
         if isinstance(plan, RunScript) and plan.config is not None and machine and not doubt:
             ticket = self._tickets.mint(Claim(machine.id, machine.generation), self.disclosure.purpose)
-        return machine_script(shown, self.disclosure.sighting(decision.case.sighting, client), links, ticket)
+        return self.scripts.machine_script(
+            shown, self.disclosure.sighting(decision.case.sighting, client), links, ticket
+        )
 
     def holder(self, ticket: str, snapshot: Snapshot) -> Machine | None:
         """Return the machine that a ticket is made out to; None where it is not valid, or not any more."""

@@ -21,7 +21,7 @@ from iluvatar_pxe.machines.raspberry_pi import PiFile, same_serial
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.replies.raspberry_pi import cmdline_txt, config_txt
+from iluvatar_pxe.replies.raspberry_pi import cmdline_txt
 
 ASSIGN_SECONDS = 3.0
 """How long a Pi waits for its name: a commit takes more than a second, and a file that is refused it asks for at its next boot."""
@@ -142,7 +142,7 @@ async def _source(booter: Booter, plan: ServePiFiles, file: str, client: IPv4Add
     disclosure = booter.handout.disclosure
     shown = disclosure.plan(plan, client)
     if file == "config.txt" and isinstance(shown, ServePiFiles):
-        return BytesSource(config_txt(shown).encode())
+        return BytesSource(booter.handout.pi_texts.config_txt(shown).encode())
     if file == "cmdline.txt":
         text = cmdline_txt(plan, await _own_cmdline(booter, plan)).rstrip("\n")
         return BytesSource(f"{disclosure.arguments(text, client)}\n".encode())

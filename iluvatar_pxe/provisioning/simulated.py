@@ -18,9 +18,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.booter import Booter
-from iluvatar_pxe.provisioning.handout import Handout
 from iluvatar_pxe.provisioning.journal import Journal
-from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.provisioning.trust import Trust, TrustPolicy
 from iluvatar_pxe.replies.made_up import made_up, made_up_arguments, made_up_configuration, stranger
 from iluvatar_pxe.replies.masking import mask_arguments, mask_configuration, rehearsed
@@ -29,7 +27,7 @@ IsOwn = Callable[[IPv4Address], bool]
 """Says whether an address is this host's."""
 
 
-def in_sandbox(real: Booter, inventory: Inventory, tickets: Tickets, is_own: IsOwn) -> Booter:
+def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn) -> Booter:
     """Return the booter of simulated machines that leave no trace."""
     sandbox = Sandbox(inventory)
     return Booter(
@@ -38,7 +36,7 @@ def in_sandbox(real: Booter, inventory: Inventory, tickets: Tickets, is_own: IsO
         catalogue=real.catalogue,
         assigner=DatabaseAssigner(sandbox),
         trust=TrustEverybody(),
-        handout=Handout(tickets, LimitedDisclosure(is_own)),
+        handout=real.handout.under(LimitedDisclosure(is_own)),
         journal=Journal(sandbox, real.applied, simulated=True),
     )
 

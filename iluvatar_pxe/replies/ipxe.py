@@ -1,17 +1,14 @@
-"""Plan to iPXE script, from the templates in ``boot_assets/ipxe``."""
+"""Plan to iPXE script."""
 
 import re
 import textwrap
-from collections.abc import Iterable
-from functools import cache
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from collections.abc import Iterable, Mapping
 
 from iluvatar_pxe.boot.plan import BootLocal, CountDown, Hold, RunScript
 from iluvatar_pxe.fleet.models import LocalMethod
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.links import Links
-from iluvatar_pxe.resources import data_directory
+from iluvatar_pxe.replies.templates import environment_of
 from iluvatar_pxe.wire.pxe import Platform
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9 .,:/_()+@=\[\]{}\"'*-]")
@@ -22,36 +19,45 @@ _COLUMNS = 79
 """Characters in a line of a text screen, less the last: a full line may leave an empty one below it."""
 
 
-def first_script(links: Links, *, network: bool) -> str:
-    """Return the script any iPXE runs first; it tells who the machine is and chains to ``/ipxe``.
-
-    ``network``: the script brings up the network itself, as ``autoexec.ipxe`` must: iPXE runs that before it
-    has configured any interface.
-    """
-    return _render("boot.ipxe", links, network=network)
-
-
 Shown = RunScript | BootLocal | Hold | CountDown
 """Plans that are an iPXE script."""
 
 
-def machine_script(plan: Shown, sighting: Sighting, links: Links, ticket: str) -> str:
-    """Return a machine's own script. ``ticket`` is for its configuration, if its chain has one."""
-    if isinstance(plan, Hold):
-        template = "unseen.ipxe" if plan.unseen else "hold.ipxe"
-        return _render(template, links, sighting=sighting, name=plan.name, screen=plan.screen)
-    if isinstance(plan, CountDown):
-        return _render(
-            "countdown.ipxe",
-            links,
-            sighting=sighting,
-            name=plan.name,
-            screen=plan.screen,
-            seconds=plan.seconds,
-        )
-    if isinstance(plan, BootLocal):
-        return _render("local.ipxe", links, name=plan.name, method=_method(plan, sighting))
-    return _render(plan.template, links, name=plan.name, config=links.config(ticket), **plan.values)
+class Scripts:
+    """Makes scripts from templates, the texts of the files in ``boot_assets/ipxe`` by file name."""
+
+    def __init__(self, templates: Mapping[str, str]) -> None:
+        self._environment = environment_of(templates)
+        self._environment.filters |= {"on_screen": on_screen, "on_lines": on_lines}
+
+    def first_script(self, links: Links, *, network: bool) -> str:
+        """Return the script any iPXE runs first; it tells who the machine is and chains to ``/ipxe``.
+
+        ``network``: the script brings up the network itself, as ``autoexec.ipxe`` must: iPXE runs that before it
+        has configured any interface.
+        """
+        return self._render("boot.ipxe", links, network=network)
+
+    def machine_script(self, plan: Shown, sighting: Sighting, links: Links, ticket: str) -> str:
+        """Return a machine's own script. ``ticket`` is for its configuration, if its chain has one."""
+        if isinstance(plan, Hold):
+            template = "unseen.ipxe" if plan.unseen else "hold.ipxe"
+            return self._render(template, links, sighting=sighting, name=plan.name, screen=plan.screen)
+        if isinstance(plan, CountDown):
+            return self._render(
+                "countdown.ipxe",
+                links,
+                sighting=sighting,
+                name=plan.name,
+                screen=plan.screen,
+                seconds=plan.seconds,
+            )
+        if isinstance(plan, BootLocal):
+            return self._render("local.ipxe", links, name=plan.name, method=_method(plan, sighting))
+        return self._render(plan.template, links, name=plan.name, config=links.config(ticket), **plan.values)
+
+    def _render(self, template: str, links: Links, **values: object) -> str:
+        return self._environment.get_template(template).render(links=links, **values)
 
 
 def on_screen(text: str) -> str:
@@ -78,21 +84,3 @@ def _method(plan: BootLocal, sighting: Sighting) -> str:
     if plan.method is None:
         return (LocalMethod.SANBOOT if sighting.platform is Platform.BIOS else LocalMethod.EXIT).value
     return plan.method.value
-
-
-def _render(template: str, links: Links, **values: object) -> str:
-    return _environment().get_template(template).render(links=links, **values)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(  # noqa: S701 - iPXE scripts, not HTML; on_screen is their escaping
-        loader=FileSystemLoader(data_directory("boot_assets") / "ipxe"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["on_screen"] = on_screen
-    environment.filters["on_lines"] = on_lines
-    return environment

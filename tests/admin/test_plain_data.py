@@ -7,10 +7,11 @@ from ipaddress import IPv4Address
 import pytest
 from support.fleets import CONFIGURED, READY, fleet_of
 from support.machines import machine_of
+from support.templates import IPXE, PI_TEXTS
 
 from iluvatar_pxe.admin.describe import describe, in_order
 from iluvatar_pxe.admin.machine_details import machine_details
-from iluvatar_pxe.admin.plans import plan_data, plan_summary
+from iluvatar_pxe.admin.plans import Server, plan_data, plan_summary
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
@@ -42,10 +43,13 @@ def size_of(name: str) -> int | None:
     return 1 << 20 if name in READY else None
 
 
+SERVER = Server(LINKS, size_of, IPXE, PI_TEXTS)
+
+
 @pytest.mark.parametrize("words", FLEETS)
 def test_one_plan_in_both_shapes(words: str) -> None:
     boot = steps(MACHINE, words)
-    data, summary = plan_data(boot, LINKS, size_of), plan_summary(boot[-1].decision)
+    data, summary = plan_data(boot, SERVER), plan_summary(boot[-1].decision)
     last = data["stages"][-1]
     assert summary == {"what": words, "why": last["why"], "steps": last["steps"]}
     assert last["answer"] == words
@@ -55,7 +59,7 @@ def test_one_plan_in_both_shapes(words: str) -> None:
 
 def test_a_countdown_and_a_place_are_put_into_words() -> None:
     boot = next_boot(asking(sighting_of(MACHINE)), Snapshot.of([MACHINE]), RULES, Context(ready=READY))
-    answers = [one["answer"] for one in plan_data(boot, LINKS, size_of)["stages"]]
+    answers = [one["answer"] for one in plan_data(boot, SERVER)["stages"]]
     assert answers[0].startswith("runs ")
     assert answers[1].startswith("counts down ")
     assert answers[2:] == ["is given its place, and boots", "boots chain talos"]

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.fleets import ARDA, READY, fleet_of, talos
 from support.plans import plan_for
+from support.templates import IPXE
 
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import BootLocal
@@ -23,7 +24,7 @@ from iluvatar_pxe.fleet.models import Fleet, LocalMethod
 from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
-from iluvatar_pxe.replies.ipxe import Shown, first_script, machine_script, on_screen
+from iluvatar_pxe.replies.ipxe import Shown, on_screen
 from iluvatar_pxe.replies.links import Links
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -60,15 +61,15 @@ def script(lines: str, seen: Sighting, ready: frozenset[str] = READY, context: C
         seen, Snapshot(), fleet_with(lines), context or Context(ready=ready, no_assignment="none")
     )
     assert isinstance(plan, Shown)
-    return machine_script(plan, seen, LINKS, TICKET)
+    return IPXE.machine_script(plan, seen, LINKS, TICKET)
 
 
 ROLE_CONFIGS = "config: {controlplane: configs/one.yaml, worker: configs/one.yaml}\n"
 RULE = "rules: [{name: PCs, match: {manufacturer: 'q*'}, layer: arda}]\n"
 DOUBT = "10.77.0.50 belongs to 52:54:00:77:00:02, which is no card of it"
 SCRIPTS = {
-    "boot": first_script(LINKS, network=False),
-    "autoexec": first_script(LINKS, network=True),
+    "boot": IPXE.first_script(LINKS, network=False),
+    "autoexec": IPXE.first_script(LINKS, network=True),
     "talos": script("talos", sighting()),
     "talos-missing": script("talos", sighting(), frozenset()),
     "hold-listed": script("chain: hold\n", sighting()),
@@ -144,7 +145,7 @@ def test_only_the_talos_chain_carries_the_ticket() -> None:
 @pytest.mark.parametrize("method", [LocalMethod.SANBOOT, LocalMethod.EXIT, LocalMethod.NOT_FOUND])
 def test_the_method_of_the_file_beats_the_firmwares(method: LocalMethod) -> None:
     plan = BootLocal(why="", name="one", method=method)
-    text = machine_script(plan, sighting(platform="efi"), LINKS, TICKET)
+    text = IPXE.machine_script(plan, sighting(platform="efi"), LINKS, TICKET)
     assert ("sanboot" in text) == (method is LocalMethod.SANBOOT)
 
 

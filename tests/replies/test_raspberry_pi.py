@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from support.templates import PI_TEXTS
 
 from iluvatar_pxe.boot.plan import ServePiFiles
-from iluvatar_pxe.replies.raspberry_pi import cmdline_txt, config_txt
+from iluvatar_pxe.replies.raspberry_pi import cmdline_txt
 
 PLAN = ServePiFiles(
     why="",
@@ -23,7 +24,7 @@ CGROUPS = "cgroup_enable=memory cgroup_memory=1"
 
 
 def test_config_txt() -> None:
-    assert config_txt(PLAN) == (
+    assert PI_TEXTS.config_txt(PLAN) == (
         "# ainur-01: raspberry-pi/ubuntu\n"
         "arm_64bit=1\n"
         "kernel=vmlinuz\n"
@@ -36,12 +37,12 @@ def test_config_txt() -> None:
 
 
 def test_config_txt_without_initramfs_or_lines() -> None:
-    text = config_txt(replace(PLAN, initramfs="", config_lines=()))
+    text = PI_TEXTS.config_txt(replace(PLAN, initramfs="", config_lines=()))
     assert text.endswith("kernel=vmlinuz\ncmdline=cmdline.txt\nenable_uart=1\n")
 
 
 def test_config_txt_of_a_ramdisk() -> None:
-    text = config_txt(replace(PLAN, ramdisk=True, config_lines=()))
+    text = PI_TEXTS.config_txt(replace(PLAN, ramdisk=True, config_lines=()))
     assert text.splitlines()[1:] == ["boot_ramdisk=1", "enable_uart=1"]
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
+from support.templates import IPXE, PI_TEXTS
+
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -34,7 +36,7 @@ def booters_of(
         catalogue=catalogue,
         assigner=assigner or DatabaseAssigner(inventory),
         trust=NeighbourTrust(inventory, mac_of),
-        handout=Handout(tickets, FullDisclosure()),
+        handout=Handout(tickets, FullDisclosure(), IPXE, PI_TEXTS),
         journal=Journal(inventory, applied),
     )
-    return Booters(real, in_sandbox(real, inventory, tickets, is_own))
+    return Booters(real, in_sandbox(real, inventory, is_own))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.plans import plan_data
+from iluvatar_pxe.admin.plans import Server, plan_data
 from iluvatar_pxe.boot.preview.asker import asking, find_asker
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.plan.page import page_lines
@@ -13,6 +13,9 @@ from iluvatar_pxe.cli.plan_server import assumed, links_for
 from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json
 from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.replies.ipxe import Scripts
+from iluvatar_pxe.replies.raspberry_pi import PiTexts
+from iluvatar_pxe.resources import read_templates
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
@@ -56,7 +59,13 @@ def plan(
     known = find_asker(machine, state.snapshot, state.fleet)
     asker = asking(known, Firmware(firmware) if firmware else None, arch)
     links = links_for(asker.address, state.settings)
-    page = plan_data(state.next_boot(asker), links, state.assets.size_of) | {"assumed": assumed(state, links)}
+    server = Server(
+        links,
+        state.assets.size_of,
+        Scripts(read_templates("ipxe")),
+        PiTexts(read_templates("raspberry-pi")),
+    )
+    page = plan_data(state.next_boot(asker), server) | {"assumed": assumed(state, links)}
     if as_json:
         say_json(page)
     else:

@@ -12,7 +12,6 @@ from iluvatar_pxe.provisioning.booter import Booters
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.replies.ipxe import first_script
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.tftp.server import TransferReport
 from iluvatar_pxe.wire.tftp.transfer import Outcome
@@ -55,7 +54,8 @@ class TftpFiles:
 
     async def _source(self, name: str, server: IPv4Address) -> Source | None:
         if name in AUTOEXEC:
-            return BytesSource(first_script(Links(server, self._http_port), network=True).encode())
+            scripts = self._booters.real.handout.scripts
+            return BytesSource(scripts.first_script(Links(server, self._http_port), network=True).encode())
         return await self._booters.real.catalogue.open(name)
 
     def _fetched(self, name: str, client: IPv4Address, size: int, milliseconds: float) -> bool:

@@ -15,7 +15,7 @@ from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.trust import Trust
-from iluvatar_pxe.replies.ipxe import Shown, first_script
+from iluvatar_pxe.replies.ipxe import Shown
 from iluvatar_pxe.servers.http.context import COUNTDOWNS, booter_of, client_of, links_of, query_of, script
 
 _WORDS: dict[type[Shown], str] = {BootLocal: "local", Hold: "hold", CountDown: "countdown"}
@@ -93,8 +93,8 @@ def _what(plan: Shown) -> str:
 
 def _first_script(request: web.Request, stage: Stage, *, network: bool) -> web.Response:
     started = time.perf_counter()
-    text = first_script(links_of(request), network=network)
     booter = booter_of(request)
+    text = booter.handout.scripts.first_script(links_of(request), network=network)
     machine = booter.machine_at(client_of(request))
     if machine and request.method == "GET":
         milliseconds = (time.perf_counter() - started) * 1000
