@@ -102,7 +102,7 @@ def _which(kinds: Kinds) -> str:
 
 
 def _check_role(place: _Place, source: Source) -> None:
-    role = source.part(place.path, place.at("role"), _ROLE)
+    role = place.boot.role if place.boot else source.part(place.path, place.at("role"), _ROLE)
     if role and place.kind and role not in ROLES[place.kind]:
         key = source.spelled(place.path, place.at("role"))
         text = f"{key}: {place.layer} has no role {role}; it has {' and '.join(ROLES[place.kind])}"

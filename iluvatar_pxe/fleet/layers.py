@@ -41,7 +41,7 @@ class LayerHead(Model, extra="ignore"):
 
 
 class Layer(Model, ABC):
-    """What all layers have."""
+    """``layers/NAME.yaml``: machines that run the same system, and make up one cluster."""
 
     kind: LayerKind
     """What its machines run: ``talos``, or ``k3s`` on Raspberry Pis."""

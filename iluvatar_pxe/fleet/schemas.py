@@ -75,6 +75,7 @@ def _of_layers() -> dict[str, Any]:
         for kind, model in MODELS.items()
     ]
     return {
+        "description": Layer.__doc__,
         "type": "object",
         "required": ["kind"],
         "allOf": [{"properties": {"kind": known}}, *choices],

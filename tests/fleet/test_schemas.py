@@ -94,6 +94,7 @@ def test_a_schema_is_one(name: str) -> None:
     Draft202012Validator.check_schema(schema)
     assert list(schema)[:3] == ["$schema", "$id", "title"]
     assert (schema["$schema"], schema["$id"], schema["title"]) == (DIALECT, name, DESCRIBED[name].files)
+    assert schema["description"], "it is listed at /schemas/ by that"
     assert schemas()[name].endswith("\n}\n")
 
 

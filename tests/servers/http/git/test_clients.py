@@ -98,14 +98,17 @@ def test_a_faulty_fleet_is_refused_in_the_words_of_the_check(fleet: Site) -> Non
     first = ada.commit(GOOD)
     ada.push()
     ada.commit(
-        {"fleet.yaml": "# The lab\ndomain: lab.example\nrulez: []\n", "layers/arda.yaml": "talos: {}\n"}
+        {
+            "fleet.yaml": "# The lab\ndomain: lab.example\nrulez: []\n",
+            "layers/arda.yaml": "kind: talos\ntalos: {}\n",
+        }
     )
     shown = lines_of(ada.push(check=False))
     findings = shown[: shown.index(LAST)]
     assert [line.partition(": ")[2].partition(": ")[0] for line in findings] == [
         "fleet.yaml:3",
-        "layers/arda.yaml:1",
-        "layers/arda.yaml:1",
+        "layers/arda.yaml:2",
+        "layers/arda.yaml:2",
     ]
     assert "remote: fleet.yaml:3: rulez: no such key; remove it or correct its name" in findings
     assert " ! [remote rejected] HEAD -> main (pre-receive hook declined)" in shown
