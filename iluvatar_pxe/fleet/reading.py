@@ -12,15 +12,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
-from iluvatar_pxe.fleet.yaml.document import Document, Location, parse_yaml
+from iluvatar_pxe.fleet.yaml.document import Document, parse_yaml
 
 Fault = tuple[int, str]
 """A line, from 1, and what is wrong with it; what to do."""
 
 MOST_READINGS = 16_384
-
-_GONE: Mapping[Location, str] = MappingProxyType({("unlisted",): "write rules instead; see docs/fleet.md"})
-"""Keys of earlier versions, and what replaces them."""
 
 
 class Reading(NamedTuple):
@@ -49,7 +46,7 @@ def read_text(text: str, model: type[BaseModel]) -> Reading:
 def _faults(error: ValidationError, document: Document) -> Iterator[Fault]:
     for fault in error.errors(include_url=False, include_context=False):
         location = tuple(part for part in fault["loc"] if part != "[key]")  # pydantic's mark of a faulty key
-        yield document.line_of(location), _explain(fault, location, document.spelled(location))
+        yield document.line_of(location), _explain(fault, document.spelled(location))
 
 
 _TEXTS: Mapping[str, str] = MappingProxyType(
@@ -63,9 +60,7 @@ _TEXTS: Mapping[str, str] = MappingProxyType(
 """By pydantic's name of a fault, what is said of it here."""
 
 
-def _explain(fault: ErrorDetails, location: Location, key: str) -> str:
-    if location in _GONE:
-        return f"{key}: {_GONE[location]}"
+def _explain(fault: ErrorDetails, key: str) -> str:
     if text := _TEXTS.get(fault["type"]):
         return f"{key}: {text}"
     if fault["type"] == "string_type" and isinstance(fault["input"], int | float):

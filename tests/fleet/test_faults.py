@@ -78,11 +78,6 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         ("fleet.yaml", "domain: 1\n", "fleet.yaml:1: domain: input should be a valid string"),
         (
             "fleet.yaml",
-            "domain: a\nunlisted:\n  vax: hold\n",
-            "fleet.yaml:2: unlisted: write rules instead; see docs/fleet.md",
-        ),
-        (
-            "fleet.yaml",
             "x: &x {a: 1}\nenrolment: {<<: *x, mode: hold}\n",
             "fleet.yaml:1: x: no such key",
         ),
