@@ -81,10 +81,15 @@ ifdef AS_REAL
 run: export ILUVATAR_PXE_SIMULATE__AS_REAL := true
 endif
 
-# What the daemon takes into its repository at its first start.
+# The stand-ins' fleet as a repository, whose history the daemon's own begins with.
+STAND_IN_GIT := git -C $(STAND_INS_DIRECTORY)/fleet \
+	-c user.name=stand-ins -c user.email=stand-ins@localhost -c commit.gpgsign=false
 stand-in-fleet: stand-ins
-	@test -d $(STAND_INS_DIRECTORY)/state/git || { mkdir -p $(STAND_INS_DIRECTORY)/state && \
-		rm -rf $(STAND_INS_DIRECTORY)/state/fleet && cp -r $(STAND_INS_DIRECTORY)/fleet $(STAND_INS_DIRECTORY)/state/fleet; }
+	@test -d $(STAND_INS_DIRECTORY)/state/git || { \
+		$(STAND_IN_GIT) init --quiet --initial-branch=main && $(STAND_IN_GIT) add --all && \
+		$(STAND_IN_GIT) commit --quiet --message="Stand-ins for everything" && \
+		$(BIN)/iluvatar-pxe fleet init --from $(STAND_INS_DIRECTORY)/fleet || \
+		{ rm -rf $(STAND_INS_DIRECTORY)/state/git; exit 1; }; }
 
 # A process per processor, and not so many that emulated firmware starves.
 test: setup-test check

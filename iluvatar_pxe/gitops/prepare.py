@@ -7,8 +7,7 @@ from pathlib import Path
 import structlog
 
 from iluvatar_pxe.errors import LostRaceError
-from iluvatar_pxe.gitops.changes.starter import directory_files, starter_files
-from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.gitops.changes.starter import starter_files
 from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
 from iluvatar_pxe.gitops.repository.bare import Changes, Repository
 from iluvatar_pxe.gitops.repository.git import Git, last_line
@@ -28,14 +27,14 @@ def repository_of(settings: Settings) -> Repository | None:
 async def prepare(settings: Settings) -> Origin | None:
     """Return the origin of the fleet's repository; None where the fleet is a plain directory.
 
-    Raises RepositoryError, and FleetError where a plain directory of an earlier version cannot be taken over.
+    Raises RepositoryError, and FleetError where the installation is damaged.
     """
     path = settings.fleet_repository
     if path is None:
         return None
     if settings.fleet.source == HOSTED:
         repository = await host(path, settings.fleet.branch, checked=True, max_push=settings.git.max_push)
-        await plant(repository, settings.fleet_directory)
+        await plant(repository)
         return HostedOrigin(repository)
     await _drop_damaged(path)
     repository = await host(path, settings.fleet.branch, checked=False, max_push=settings.git.max_push)
@@ -55,40 +54,13 @@ async def _drop_damaged(path: Path) -> None:
         await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
 
-async def plant(repository: Repository, directory: Path) -> bool:
-    """Make the first commit, unless there is one: of ``directory``, where that has a fleet, else of the starter.
-
-    That directory is moved aside then, since nobody reads it any more. Raises FleetError and RepositoryError.
-    """
+async def plant(repository: Repository) -> bool:
+    """Make the first commit, of the starter fleet, unless there is one; raises FleetError and RepositoryError."""
     if await repository.tip():
         return False
-    files = await asyncio.to_thread(_files_of, directory)
-    changes = Changes(
-        f"The fleet of {directory}\n" if files else "A fleet to begin with\n", starter_files() | files
-    )
-    draft = await repository.draft(None, changes)
+    draft = await repository.draft(None, Changes("A fleet to begin with\n", starter_files()))
     try:
         await repository.advance(None, draft)
     except LostRaceError:
         return False
-    if files:
-        await asyncio.to_thread(_move_aside, directory)
     return True
-
-
-def _files_of(directory: Path) -> dict[str, bytes]:
-    """Return a plain fleet's files, none where there is none; a faulty one is told of while it still lies in its place."""
-    if not directory.is_dir():
-        return {}
-    read_fleet(directory)
-    return directory_files(directory)
-
-
-def _move_aside(directory: Path) -> None:
-    kept = directory.with_name(f"{directory.name}.before-git")
-    try:
-        directory.rename(kept)
-    except OSError as error:
-        _log.warning("fleet.left", directory=str(directory), why=error.strerror)
-    else:
-        _log.info("fleet.taken-over", now="it is in Git", kept=str(kept))

@@ -19,8 +19,7 @@ async def fleet_in_force(settings: Settings) -> Fleet:
     if repository is None:
         return read_fleet(settings.fleet_directory)
     if settings.fleet.source == HOSTED and not repository.path.exists():
-        old = settings.fleet_directory
-        return read_fleet(old if old.is_dir() else data_directory("boot_assets") / "fleet")
+        return read_fleet(data_directory("boot_assets") / "fleet")
     return (await revision_in_force(repository)).fleet
 
 

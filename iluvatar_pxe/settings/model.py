@@ -243,9 +243,7 @@ class Settings(_Section):
 
     @property
     def fleet_directory(self) -> Path:
-        """The plain directory with the fleet's files; where it is hosted, the one that versions before Git had."""
-        if self.fleet.source == HOSTED:
-            return self.state_directory / "fleet"
+        """The plain directory with the fleet's files, where it is in no repository."""
         return Path(self.fleet.source)
 
     @property

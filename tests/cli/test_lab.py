@@ -41,7 +41,10 @@ class Home:
     @property
     def environment(self) -> dict[str, str]:
         own = {key: value for key, value in os.environ.items() if not key.startswith("ILUVATAR_PXE_")}
-        state = {"ILUVATAR_PXE_STATE__DIRECTORY": str(self.directory / "state")}
+        state = {
+            "ILUVATAR_PXE_STATE__DIRECTORY": str(self.directory / "state"),
+            "ILUVATAR_PXE_FLEET__SOURCE": str(self.directory / "state" / "fleet"),
+        }
         return own | state | {"XDG_CACHE_HOME": str(CACHE)}
 
     @property

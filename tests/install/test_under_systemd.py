@@ -23,9 +23,9 @@ def host() -> Iterator[Booted]:
         drop_in = running.outside("/etc/systemd/system/iluvatar-pxe.service.d/test.conf")
         drop_in.parent.mkdir()
         drop_in.write_text(DROP_IN)
-        before = running.outside(f"{STATE}/fleet/fleet.yaml")
+        before = running.outside(f"{STATE}/assets/own")
         before.parent.mkdir(parents=True)
-        before.write_text("domain: mine.example\n")
+        before.write_text("a boot file that was there before\n")
         installed = running.command("install")
         assert installed.count("installed") == 5, installed
         assert f"{STATE}: 3 given to the service's user" in installed
@@ -116,12 +116,11 @@ def test_root_commands_it_and_leaves_nothing_of_its_own(host: Booted) -> None:
 
 
 def test_the_fleet_is_hosted_and_its_keys_are_in_no_journal(host: Booted) -> None:
-    """What was a plain directory before is in Git; root looks at it and pushes to it, and the service can write all of it."""
+    """Root looks at it and pushes to it, and the service can write all of it."""
     told = host.command("fleet", "init")
     token, key = re.search(r"ilu_\S+", told), re.search(r"AGE-SECRET-KEY-1\S+", told)
     assert token
     assert key
-    assert host.run("cat", f"{STATE}/fleet.before-git/fleet.yaml") == "domain: mine.example\n"
     url = f"https://owner:{token[0]}@{ADDRESS}:8443/git/fleet.git"
     host.run(
         *("sh", "-ec"),

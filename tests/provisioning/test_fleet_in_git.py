@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.hosted import FILES, Hosted
+from support.hosted import Hosted
 from support.repositories import Person, bare, git
 from support.waiting import wait_until
 from support.warm import Ended, run_warm
@@ -93,21 +93,6 @@ def test_what_a_service_prints_has_no_key_in_it(tmp_path: Path) -> None:
     assert re.search(r"ilu_\S+", told.output)
     assert re.search(r"AGE-SECRET-KEY-1\S+", told.output)
     assert "shown before" in command(daemon, "fleet", "init").output
-
-
-def test_a_fleet_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
-    daemon = Hosted(tmp_path)
-    for name, text in {**FILES, "machines/nas.yaml": LISTED}.items():
-        (daemon.fleet / name).parent.mkdir(parents=True, exist_ok=True)
-        (daemon.fleet / name).write_text(text or "")
-    with daemon:
-        assert git(daemon.repository.path, "show", "main:machines/nas.yaml") == LISTED
-        assert (
-            b"nas is held" in daemon.get(f"/ipxe?mac={MAC}")[1] or b"nas" in daemon.get(f"/ipxe?mac={MAC}")[1]
-        )
-        assert daemon.stop() == 0
-    assert not daemon.fleet.exists()
-    assert (daemon.state / "fleet.before-git" / "machines" / "nas.yaml").read_text() == LISTED
 
 
 def test_what_is_pushed_is_in_force_recorded_and_explained(pi: Hosted, ada: Person) -> None:

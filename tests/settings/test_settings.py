@@ -132,7 +132,6 @@ def test_the_file_sets_every_key() -> None:
 def test_directories_follow_the_state_directory() -> None:
     settings = parse('[state]\ndirectory = "/srv/state"')
     assert settings.assets_directory == Path("/srv/state/assets")
-    assert settings.fleet_directory == Path("/srv/state/fleet")
     assert settings.database_url == "sqlite:////srv/state/inventory.db"
 
 

@@ -96,10 +96,7 @@ class TwoPis:
         self.namespace = namespace
         self.network = Network(namespace)
         self.home = Pi(self.network, "pi-1", HOME, {"source": "hosted"})
-        for name, text in files.items():
-            path = self.home.outside(self.home.state / "fleet" / name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+        self._begin_with(files)
         assets = namespace.outside(_ASSETS)
         for name in (KERNEL, INITRAMFS, "ipxe/snponly.efi"):
             (assets / name).parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +106,17 @@ class TwoPis:
         self.other = self._follower()
         self.other.start()
         self.other.wait()
+
+    def _begin_with(self, files: Mapping[str, str]) -> None:
+        directory = self.home.directory / "fleet"
+        for name, text in files.items():
+            path = self.home.outside(directory / name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        git = ("git", "-C", str(directory), "-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        for words in (("init", "--initial-branch=main"), ("add", "--all"), ("commit", "--message=A fleet")):
+            self.namespace.run([*git, *words])
+        self.home.command("fleet", "init", "--from", str(directory))
 
     def _follower(self) -> Pi:
         told = self.home.command("fleet", "token", "add", "pi-2", "--write")

@@ -146,8 +146,10 @@ def _sources(fleet: Path | None, assets: Path | None, config: Path | None) -> So
 def _own_fleet(settings: Settings) -> Path | None:
     """Return this host's fleet as a directory, None where there is none; what is in force in its repository, exported."""
     repository = repository_of(settings)
-    if repository is None or not repository.path.exists():
+    if repository is None:
         return settings.fleet_directory if settings.fleet_directory.is_dir() else None
+    if not repository.path.exists():
+        return None
     tree = asyncio.run(revision_in_force(repository)).tree
     directory = default_cache() / "fleet"
     try:
