@@ -193,9 +193,9 @@ def test_what_is_remembered_outlives_the_upstream(tmp_path: Path) -> None:
         upstream.stop()
         stale = wait_until(lambda: _if_stale(ask(daemon, "a.brief.example")), "its time to be over")
         assert stale
-        assert (stale.values, stale.ttls, stale.ede) == ([ADDRESS], [30], "3 (Stale DnsAnswer)")
+        assert (stale.values, stale.ttls, stale.ede) == ([ADDRESS], [30], "3 (Stale Answer)")
         asked = statistics(daemon)["upstreams"]
-        assert ask(daemon, "a.brief.example").ede == "3 (Stale DnsAnswer)"
+        assert ask(daemon, "a.brief.example").ede == "3 (Stale Answer)"
         assert statistics(daemon)["upstreams"] == asked, "nobody was asked again"
         assert "no upstream answers" in command(daemon, "query", "a.brief.example")[1]
         failed = ask(daemon, "unknown.outside.example")
