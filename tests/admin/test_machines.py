@@ -92,7 +92,7 @@ async def test_a_layer_that_the_fleet_does_not_have(counter: Counter) -> None:
     counter.fleet = fleet_of()
     with pytest.raises(OperationError) as caught:
         await counter.ask(SetPlace(machine=FREE, layer="ainur"))
-    assert str(caught.value) == "ainur: the fleet has no layers/ainur.yaml; create it"
+    assert str(caught.value) == "ainur: the fleet has no layers/ainur.yaml; create it; the fleet has arda"
 
 
 async def test_no_more_leaders_than_the_layer_declares(counter: Counter) -> None:

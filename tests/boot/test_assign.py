@@ -58,7 +58,7 @@ def test_those_that_lead_are_counted_by_file_and_by_what_they_were_given() -> No
         ("a", "52:54:00:00:00:01", "role: controlplane\nchain: local\n"),
         ("b", "52:54:00:00:00:02", "role: worker\nchain: local\n"),
         ("c", "52:54:00:00:00:03", "layer: ainur\nrole: server\nchain: local\n"),
-        ainur="{}\n",
+        ainur="",
     )
     held = [taken("a", Role.CONTROLPLANE), taken("d", Role.CONTROLPLANE), taken("e", Role.WORKER)]
     assert leader_names(ARDA_LAYER, fleet, held) == {"a", "d"}

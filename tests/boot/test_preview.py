@@ -57,7 +57,7 @@ CASES: dict[str, tuple[Fleet, Machine | None, type[Plan]]] = {
     "Pi, chain local": (listed(f"{PI}chain: local\n"), None, BootLocal),
     "Pi by its serial number": (by_serial(PI), None, ServePiFiles),
     "what iPXE boots in ainur": (
-        fleet_of(("it", MAC, f"{PI}chain: ipxe\nscript: a.ipxe\n"), ainur="{}\n", a_ipxe="#!ipxe\n"),
+        fleet_of(("it", MAC, f"{PI}chain: ipxe\nscript: a.ipxe\n"), ainur="", a_ipxe="#!ipxe\n"),
         None,
         RunScript,
     ),

@@ -62,7 +62,7 @@ LEADER, AUTO = (fleet_of(("nas", MAC, f"role: {role}\nchain: local\n")) for role
         (ASSIGNED, fleet_of(), Role.WORKER),
         (ASSIGNED, LEADER, Role.CONTROLPLANE),
         (ASSIGNED, AUTO, Role.WORKER),
-        (ASSIGNED, fleet_of(("nas", MAC, "layer: ainur\nchain: local\n"), ainur="{}\n"), None),
+        (ASSIGNED, fleet_of(("nas", MAC, "layer: ainur\nchain: local\n"), ainur=""), None),
         (replace(ASSIGNED, phase=Phase.JOINED), LEADER, Role.WORKER),
         (replace(ASSIGNED, phase=Phase.INSTALLING), LEADER, Role.WORKER),
         (

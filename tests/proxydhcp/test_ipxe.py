@@ -36,7 +36,9 @@ def test_point_5_5_a_chained_ipxe_with_a_bare_class_keeps_its_architecture() -> 
 
 def test_point_5_10_the_kernels_command_line_names_the_initramfs() -> None:
     sighting = from_ipxe({"mac": MAC, "arch": "x86_64", "platform": "efi"}, ME)
-    plan = Proxy(fleet_of(talos("one", MAC))).decide(replace(sighting, macs=()))  # as if it were on record
+    plan = (
+        Proxy(fleet_of(talos("one", MAC))).decide(replace(sighting, macs=())).plan
+    )  # as if it were on record
     assert isinstance(plan, RunScript)
     (kernel,) = (
         line

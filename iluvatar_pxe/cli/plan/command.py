@@ -44,7 +44,7 @@ def plan(
     firmware: Annotated[
         BootFirmware | None,
         typer.Option(
-            help="Its firmware. Default: its own, else raspberry-pi in layer ainur and uefi-pxe.",
+            help="Its firmware. Default: its own, else raspberry-pi in a k3s layer and uefi-pxe.",
             show_default=False,
         ),
     ] = None,
