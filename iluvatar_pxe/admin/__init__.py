@@ -1,1 +1,1 @@
-"""What people ask for: each command with its doing, and machines and plans as plain data."""
+"""Commands that people give, each with its implementation, and machines and plans as plain data."""

@@ -19,14 +19,14 @@ PartT = TypeVar("PartT")
 
 
 class DnsAdmin(Protocol):
-    """What may be asked of the daemon's DNS server."""
+    """Commands of the daemon's DNS server."""
 
     async def query(self, name: Name, kind: int) -> CommandResult:
-        """Tell what a client is answered to a name, and where that comes from."""
+        """Return the answer that a client gets for a name, and its source."""
         ...
 
     def flush(self) -> int:
-        """Forget what upstream resolvers have answered; return how many answers that were."""
+        """Flush the cache of upstream answers; return how many there were."""
         ...
 
 
@@ -39,12 +39,12 @@ class CommandContext:
     """Raises FleetError or RepositoryError where there is none."""
     assigner: Assigner
     report: Callable[[], CommandResult] | None = None
-    """Returns how the daemon's parts are."""
+    """Returns the health of the daemon's components."""
     dns: DnsAdmin | None = None
 
     @property
     def fleet(self) -> Fleet:
-        """The fleet in force at this moment; giving a machine its place may change it."""
+        """The applied fleet at this moment; giving a machine its place may change it."""
         return self.fleet_in_force()
 
     def check_inventory(self) -> None:
@@ -81,5 +81,5 @@ def command_of(kind: type[Command], fields: Mapping[str, Any]) -> Command:
 def of_daemon(part: PartT | None) -> PartT:
     """Return a part that only a daemon has; raises OperationError where none runs."""
     if part is None:
-        raise OperationError("no daemon runs that could be asked; start it: iluvatar-pxe serve")
+        raise OperationError("no daemon is running; start it: iluvatar-pxe serve")
     return part

@@ -10,7 +10,7 @@ from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
 
 def _absolute(path: Path) -> Path:
     if not path.is_absolute():
-        raise ValueError("write the whole path, from / on")
+        raise ValueError("use an absolute path")
     return path
 
 
@@ -18,7 +18,7 @@ File = Annotated[Path, AfterValidator(_absolute)]
 
 
 class Upgrade(Command):
-    """``db upgrade``: tells whether the database has this program's tables; whoever opened it has seen to that."""
+    """``db upgrade``: confirms that the tables are up to date; opening the database has migrated them."""
 
     route = "/api/v1/db/upgrade"
 
@@ -28,18 +28,18 @@ class Upgrade(Command):
 
 
 class Backup(Command):
-    """``db backup``: writes a copy of the database."""
+    """``db backup``: writes a backup of the database."""
 
     route = "/api/v1/db/backup"
     file: File
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         await context.inventory.backup(self.file)
-        return {"message": f"{self.file} is a copy of the database"}
+        return {"message": f"database backed up to {self.file}"}
 
 
 class Restore(Command):
-    """``db restore``: puts a copy in the place of the database."""
+    """``db restore``: replaces the database with a backup."""
 
     route = "/api/v1/db/restore"
     file: File
@@ -47,11 +47,11 @@ class Restore(Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         kept = await context.inventory.restore(self.file)
         old = f"; the old one is {kept}" if kept else ""
-        return {"message": f"the database is that of {self.file} now{old}"}
+        return {"message": f"database restored from {self.file}{old}"}
 
 
 class SetAside(Command):
-    """``db set-aside``: begins with an empty database."""
+    """``db set-aside``: starts with an empty database."""
 
     route = "/api/v1/db/set-aside"
 

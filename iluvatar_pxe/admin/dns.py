@@ -24,7 +24,7 @@ DnsType = Annotated[str, AfterValidator(_type)]
 
 
 class DnsQuery(Command):
-    """``dns query``: tells what a client is answered to a name, and where that comes from."""
+    """``dns query``: returns the answer that a client gets for a name, and its source."""
 
     method = "GET"
     route = "/api/v1/dns/answer"
@@ -36,9 +36,9 @@ class DnsQuery(Command):
 
 
 class DnsFlush(Command):
-    """``dns flush``: forgets what upstream resolvers have answered."""
+    """``dns flush``: flushes the cache of upstream answers."""
 
     route = "/api/v1/dns/flush"
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        return {"message": f"{of_daemon(context.dns).flush()} remembered answers are forgotten"}
+        return {"message": f"{of_daemon(context.dns).flush()} cached answers flushed"}

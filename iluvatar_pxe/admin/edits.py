@@ -1,4 +1,4 @@
-"""What becomes of a machine that a person changes; pure, so nothing here touches the inventory."""
+"""Edits that a person makes to a machine; pure, so nothing here touches the inventory."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ _LEADERS_KEY = {LayerKind.TALOS: "controlPlanes", LayerKind.K3S: "servers"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What somebody wants of a machine's place; None: as it is, or as the layer has it."""
+    """The place requested for a machine; None: unchanged, or the layer's default."""
 
     name: str | None = None
     layer: str | None = None
@@ -27,9 +27,9 @@ class Wanted:
 
 
 def place_for(machine: Machine, wanted: Wanted, snapshot: Snapshot, fleet: Fleet, by: str) -> PlaceRequest:
-    """Return the place that ``by`` wants for a machine; raises OperationError where it cannot have it."""
+    """Return the place that ``by`` requests for a machine; raises OperationError where that is impossible."""
     if listed := listed_as(machine, fleet):
-        why = "lists it, and the fleet beats what is set here; change that file"
+        why = "lists it and takes precedence; change that file"
         raise OperationError(f"{listed.name}: machines/{listed.name}.yaml {why}")
     layer = wanted.layer or (machine.assignment.layer if machine.assignment else None)
     if layer is None:
@@ -47,15 +47,15 @@ def _check_role(machine: Machine, layer: str, role: Role | None, snapshot: Snaps
     """An installed machine keeps its layer and role, and a layer has no more leaders than it declares."""
     if role and role not in fleet.layers[layer].roles:
         roles = " or ".join(fleet.layers[layer].roles)
-        raise OperationError(
-            f"{role}: no role of layer {layer}, whose machines are {roles}; give one of these"
-        )
+        raise OperationError(f"{role}: not a role of layer {layer}; use {roles}")
     given = machine.assignment
     if given and given.layer == layer and role in {None, given.role}:
         return
     if given and case_of(sighting_of(machine), snapshot, fleet, Context()).is_installed:
         remedy = f"first: iluvatar-pxe machines reinstall {title_of(machine, fleet)}"
-        raise OperationError(f"{title_of(machine, fleet)}: its role is installed on its disk; {remedy}")
+        raise OperationError(
+            f"{title_of(machine, fleet)}: its current role is installed on its disk; {remedy}"
+        )
     if role and role.leads:
         _check_leaders(machine, layer, snapshot, fleet)
 
@@ -69,14 +69,14 @@ def _check_leaders(machine: Machine, layer: str, snapshot: Snapshot, fleet: Flee
         key = _LEADERS_KEY[fleet.layers[layer].kind]
         says = f"and layers/{layer}.yaml says {key}: {fleet.layers[layer].leaders}"
         raise OperationError(
-            f"{layer} has {have} already, {says}; raise that, or set another machine's role first"
+            f"{layer} already has {have}, {says}; raise it, or change another machine's role first"
         )
 
 
 def _check_free(machine: Machine, name: str | None, snapshot: Snapshot, fleet: Fleet) -> None:
     other = snapshot.named(name) if name else None
     if name in SERVICES:
-        raise OperationError(f"{name}: a name of the daemon's own in DNS; choose another")
+        raise OperationError(f"{name}: reserved as the daemon's own DNS name; choose another")
     if name in fleet.layers:
         raise OperationError(f"{name}: layers/{name}.yaml has this name; choose another")
     if name in fleet.settings.records:
@@ -88,7 +88,7 @@ def _check_free(machine: Machine, name: str | None, snapshot: Snapshot, fleet: F
 
 
 def declared_intent(machine: Machine, fleet: Fleet) -> str:
-    """Return in words what the file that lists a machine wants of it, where that is not to boot."""
+    """Return in words the intent that the machine's file declares, unless that is to boot."""
     listed = listed_as(machine, fleet)
     if listed is None or listed.file.intent in {None, Intent.BOOT}:
         return ""
@@ -96,27 +96,25 @@ def declared_intent(machine: Machine, fleet: Fleet) -> str:
 
 
 def check_undeclared(machine: Machine, fleet: Fleet) -> None:
-    """Raise OperationError where a file of the fleet says what is wanted of a machine."""
+    """Raise OperationError where a file of the fleet declares the machine's intent."""
     if why := declared_intent(machine, fleet):
-        raise OperationError(
-            f"{title_of(machine, fleet)}: {why}, and the fleet beats what is set here; change that file"
-        )
+        raise OperationError(f"{title_of(machine, fleet)}: {why} and takes precedence; change that file")
 
 
 def with_phase(phase: Phase) -> Callable[[Machine], Machine]:
-    """Return the edit that says how far a machine has come, after which its attempts count anew."""
+    """Return the edit that sets a machine's phase and resets its attempts."""
     return lambda machine: replace(machine, phase=phase, attempts=Attempts())
 
 
 def with_directive(directive: Directive) -> Callable[[Machine], Machine]:
-    """Return the edit that says what is wanted of a machine."""
+    """Return the edit that sets a machine's directive."""
     return lambda machine: replace(machine, directive=directive)
 
 
 def released(machine: Machine) -> Machine:
-    """Return the machine with nothing in its way that was put there here; a directive to install it again stays.
+    """Return the machine with hold, refusal, failure and conflict cleared; a directive to reinstall it stays.
 
-    Where it was in doubt which hardware it is, what was told of that is forgotten, to be told anew.
+    After a conflict its reported hardware data is cleared, to be reported anew.
     """
     if machine.directive.intent is not Intent.REINSTALL:
         machine = replace(machine, directive=Directive())

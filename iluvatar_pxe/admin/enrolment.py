@@ -14,7 +14,7 @@ LONGEST_WINDOW = 7 * 24 * 3600
 
 
 class ShowEnrolment(Command):
-    """``enrol status``: tells whether machines may join, which ones wait, and which were refused."""
+    """``enrol status``: shows whether machines may join, which ones wait, and which were refused."""
 
     method = "GET"
     route = "/api/v1/enrolment"
@@ -24,7 +24,7 @@ class ShowEnrolment(Command):
 
 
 class OpenWindow(Command):
-    """``enrol open``: lets machines that no file lists join, for a while."""
+    """``enrol open``: opens the enrolment window."""
 
     method = "PUT"
     route = "/api/v1/enrolment"
@@ -36,7 +36,7 @@ class OpenWindow(Command):
 
 
 class CloseWindow(Command):
-    """``enrol close``: lets no more machines join."""
+    """``enrol close``: closes the enrolment window."""
 
     method = "DELETE"
     route = "/api/v1/enrolment"

@@ -24,11 +24,11 @@ class Health:
 
     @property
     def first_problem(self) -> str | None:
-        """The first part that is not well, and why."""
+        """The first unhealthy part, and why."""
         return next((f"{name}: {why}" for name, check in self.parts.items() if (why := check())), None)
 
     def report(self) -> tuple[bool, dict[str, Any]]:
-        """Say whether all parts are well, and give the report that ``/readyz`` shows."""
+        """Say whether all parts are healthy, and give the report that ``/readyz`` shows."""
         problems = {name: check() for name, check in self.parts.items()}
         ready = not any(problems.values())
         programs = {kind: program or NO_PROGRAM for kind, program in self.programs().items()}
@@ -37,7 +37,7 @@ class Health:
 
 
 class ShowHealth(Command):
-    """``check``: tells how the parts of the daemon are."""
+    """``check``: shows the health of each component."""
 
     method = "GET"
     route = "/api/v1/health"

@@ -30,13 +30,13 @@ from iluvatar_pxe.wire.mac import parse_mac
 
 def _host_name(text: str) -> str:
     if not is_host_name(text):
-        raise ValueError("no host name; use a-z, 0-9 and '-'")
+        raise ValueError("not a host name; use a-z, 0-9 and '-'")
     return text
 
 
 def _without_command(intent: Intent) -> Intent:
     if intent in {Intent.HOLD, Intent.REINSTALL}:
-        raise ValueError(f"there is a command for that: iluvatar-pxe machines {intent}")
+        raise ValueError(f"use the command iluvatar-pxe machines {intent}")
     return intent
 
 
@@ -86,7 +86,7 @@ class SetPlace(_OfMachine):
 
 
 class Hold(_OfMachine):
-    """``machines hold``: has a machine wait at its next boot."""
+    """``machines hold``: holds a machine at its next boot."""
 
     route = "/api/v1/machines/{machine}/hold"
     why: Words = ""
@@ -95,11 +95,11 @@ class Hold(_OfMachine):
         edit = with_directive(Directive(Intent.HOLD, by, self.why))
         detail = f"hold: {self.why}".rstrip(": ")
         machine = await _change(context, _find(self.machine, context), edit, detail, by)
-        return _result(machine, context, f"{_title(machine, context)} is held from its next boot on")
+        return _result(machine, context, f"{_title(machine, context)} is held from its next boot")
 
 
 class Release(_OfMachine):
-    """``machines release``: lets a machine go on that was held, refused, failed or taken for another."""
+    """``machines release``: clears a hold, a refusal, a failure or an identity conflict."""
 
     route = "/api/v1/machines/{machine}/release"
 
@@ -113,7 +113,7 @@ class Release(_OfMachine):
 
 
 class Reinstall(_OfMachine):
-    """``machines reinstall``: has a machine boot its chain once more although it has joined."""
+    """``machines reinstall``: boots a machine's chain again although it has joined."""
 
     route = "/api/v1/machines/{machine}/reinstall"
 
@@ -121,17 +121,17 @@ class Reinstall(_OfMachine):
         machine = _find(self.machine, context)
         title = _title(machine, context)
         if machine.phase is Phase.FAILED or machine.conflict:
-            why = machine.conflict or "it booted again and again and came no further"
+            why = machine.conflict or "boot loop detected"
             raise OperationError(f"{title}: {why}; first: iluvatar-pxe machines release {title}")
         if machine.assignment is None and listed_as(machine, context.fleet) is None:
             raise OperationError(f"{title}: it has no place in the fleet yet; list it, or set its layer")
         edit = with_directive(Directive(Intent.REINSTALL, by))
         machine = await _change(context, machine, edit, "reinstall", by)
-        return _result(machine, context, f"{title} is installed again at its next boot")
+        return _result(machine, context, f"{title} is reinstalled at its next boot")
 
 
 class Forget(_OfMachine):
-    """``machines forget``: removes a machine and its boots; a name that it was assigned stays taken."""
+    """``machines forget``: removes a machine and its boots; an assigned name stays reserved."""
 
     route = "/api/v1/machines/{machine}/forget"
 
@@ -142,7 +142,7 @@ class Forget(_OfMachine):
 
 
 class Merge(_OfMachine):
-    """``machines merge``: makes one machine of two."""
+    """``machines merge``: merges two entries of the same machine."""
 
     route = "/api/v1/machines/{machine}/merge"
     other: Designation
@@ -151,19 +151,23 @@ class Merge(_OfMachine):
         one, two = _find(self.machine, context), _find(self.other, context)
         if one.id == two.id:
             cards = ", ".join(one.macs)
-            raise OperationError(f"{self.machine} and {self.other} are one machine already, with {cards}")
+            raise OperationError(
+                f"{self.machine} and {self.other} are already the same machine, with the NICs {cards}"
+            )
         machine = await context.inventory.merge(one.id, two.id, by)
         cards = ", ".join(machine.macs)
         retired = [
-            f"; {was.name} stays taken, until reuseNames lists it"
+            f"; {was.name} stays reserved until reuseNames lists it"
             for was in (one.assignment, two.assignment)
             if was and was != machine.assignment
         ]
-        return _result(machine, context, f"{_title(machine, context)} has {cards} now{''.join(retired)}")
+        return _result(
+            machine, context, f"{_title(machine, context)} now has the NICs {cards}{''.join(retired)}"
+        )
 
 
 class Split(_OfMachine):
-    """``machines split``: makes a machine of its own of one card."""
+    """``machines split``: splits a NIC off into a machine of its own."""
 
     route = "/api/v1/machines/{machine}/split"
     mac: Mac
@@ -178,7 +182,7 @@ class Split(_OfMachine):
             raise OperationError(str(error)) from error
         machine, _ = await context.inventory.split(machine.id, self.mac, by)
         cards = ", ".join(machine.macs)
-        says = f"{_title(machine, context)} has {cards} now, and {self.mac} is a machine of its own"
+        says = f"{_title(machine, context)} now has {cards}, and {self.mac} is a machine of its own"
         return _result(machine, context, says)
 
 

@@ -1,4 +1,4 @@
-"""What a boot would come to, as plain data: for JSON, and for whatever lays it out."""
+"""The plan of a boot as plain data, for JSON and for pages."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -30,13 +30,13 @@ from iluvatar_pxe.replies.masking import mask_configuration, masked
 from iluvatar_pxe.replies.raspberry_pi import PiTexts
 
 SizeOf = Callable[[str], int | None]
-"""Returns the octets of a boot file by its logical name, or None where it is missing."""
+"""Returns the bytes of a boot file by its logical name, or None where it is missing."""
 _WORDS: Mapping[type[Plan], str] = MappingProxyType(
     {
         Ignore: "gets no answer",
         BootLocal: "boots its own disk",
         Hold: "waits",
-        AssignFirst: "is given its place, and boots",
+        AssignFirst: "gets its place, then boots",
     }
 )
 
@@ -72,13 +72,13 @@ def plan_summary(decision: Decision) -> Data:
 
 
 def plan_words(plan: Plan) -> str:
-    """Say in a few words what a plan comes to."""
+    """Say in a few words what a plan does."""
     if isinstance(plan, Chainload):
         return f"runs {plan.program}"
     if isinstance(plan, RunScript | ServePiFiles):
         return f"boots chain {plan.chain}"
     if isinstance(plan, CountDown):
-        return f"counts down {plan.seconds} s, and joins unless a key is pressed"
+        return f"counts down {plan.seconds} s, then joins unless a key is pressed"
     return _WORDS[type(plan)]
 
 

@@ -1,4 +1,4 @@
-"""Every command that there is: a further one is its class, and a name here."""
+"""All commands: to add one, write its class and list it here."""
 
 from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.database import Backup, Restore, SetAside, Upgrade

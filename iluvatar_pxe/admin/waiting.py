@@ -1,4 +1,4 @@
-"""Which machines stand before the door."""
+"""Which machines wait to enrol."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from iluvatar_pxe.machines.states import Intent
 from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
 
 LATELY = timedelta(days=1)
-"""How long a machine that was switched off since is still told of."""
+"""How long a machine that is switched off now is still listed."""
 
 
 def waiting_machines(snapshot: Snapshot, fleet: Fleet, now: datetime) -> list[Machine]:

@@ -1,4 +1,4 @@
-"""``iluvatar-pxe check``: whether each part of the daemon can do its work."""
+"""``iluvatar-pxe check``: the health of each component of the daemon."""
 
 import typer
 
@@ -9,7 +9,7 @@ from iluvatar_pxe.cli.tables import say, say_json
 
 
 def check(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Ask the daemon how its parts are; exits 1 when one is not well, or no daemon runs."""
+    """Show the health of each component; exits 1 when one is unhealthy or no daemon runs."""
     report = ask_running(settings_for(config), ShowHealth())
     if as_json:
         say_json(report)

@@ -1,4 +1,4 @@
-"""Having a command done: by the daemon where one runs, else the database itself."""
+"""Runs a command: through the daemon where one runs, otherwise directly on the database."""
 
 import asyncio
 import http.client
@@ -42,9 +42,9 @@ _PAUSE = 0.1
 
 
 def change(settings: Settings, kind: type[Command], **fields: Any) -> CommandResult:
-    """Have the daemon do it, or do it here when none runs, with the state directory locked against one.
+    """Send the command to the daemon; when none runs, lock the state directory and run it here.
 
-    Raises UsageError for fields that cannot be, else ControlError, OperationError, InventoryError or FleetError.
+    Raises UsageError for invalid fields, otherwise ControlError, OperationError, InventoryError or FleetError.
     """
     try:
         command = command_of(kind, fields)
@@ -65,7 +65,7 @@ def ask_daemon(
 ) -> CommandResult | None:
     """Ask the daemon that listens at ``path``, or return None when none does.
 
-    Raises OperationError with what it refuses, also because its state directory is another one, and ControlError
+    Raises OperationError when the daemon refuses, also because it has another state directory, and ControlError
     when it does not answer within ``patience`` seconds.
     """
     connection = _Connection(path, patience)
@@ -74,20 +74,20 @@ def ask_daemon(
     except (FileNotFoundError, ConnectionRefusedError):
         return None
     except PermissionError as error:
-        raise ControlError(f"{path}: closed to this user; try it with sudo") from error
+        raise ControlError(f"{path}: permission denied; try it with sudo") from error
     except TimeoutError as error:
-        text = f"{path}: no answer for {patience:g} s; see the daemon's log, or start it again"
+        text = f"{path}: no answer within {patience:g} s; see the daemon's log, or restart it"
         raise ControlError(text) from error
     except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         raise ControlError(
-            f"{path}: no answer that makes sense ({printable(str(error))}); see the daemon's log"
+            f"{path}: the service may be restarting; last error: {printable(str(error))}; try again, or see its log"
         ) from error
     finally:
         connection.close()
 
 
 def ask_running(settings: Settings, command: Command) -> CommandResult:
-    """Ask the daemon for what only one that runs knows; raises ControlError where none does, else as ``ask_daemon``."""
+    """Ask the running daemon; raises ControlError when none runs, otherwise as ``ask_daemon``."""
     answer = ask_daemon(settings.control_socket, settings.state_directory, command)
     if answer is None:
         remedy = "start it: sudo systemctl start iluvatar-pxe, or iluvatar-pxe serve"
@@ -129,8 +129,8 @@ def _lock(settings: Settings, deadline: float) -> bool:
     """Lock out every daemon until this process ends; False when one has the lock, or another command."""
     directory = settings.state_directory
     if not directory.is_dir():
-        remedy = "start the daemon first, or name its settings with --config (and try sudo)"
-        raise ControlError(f"{directory}: no daemon has run here; {remedy}")
+        remedy = "start the daemon first, or pass its settings with --config (and try sudo)"
+        raise ControlError(f"{directory}: no such state directory; {remedy}")
     try:
         lock_directory(directory)
     except ServerError as error:
@@ -138,7 +138,7 @@ def _lock(settings: Settings, deadline: float) -> bool:
             raise
         if time.monotonic() > deadline:
             text = f"{directory}: a daemon uses it, but none listens at {settings.control_socket}"
-            raise ControlError(f"{text}; try again, with the settings that the daemon has") from error
+            raise ControlError(f"{text}; try again with the daemon's own settings") from error
         return False
     return True
 
@@ -157,7 +157,7 @@ async def _directly(settings: Settings, command: Command) -> CommandResult:
 
 
 async def _fleet(settings: Settings) -> Callable[[], Fleet]:
-    """Return what gives the fleet in force, or raises why there is none: not everything asks for it."""
+    """Return a function that gives the applied fleet or raises its error: not every command needs it."""
     try:
         fleet = await fleet_in_force(settings)
     except (FleetError, RepositoryError) as caught:
@@ -172,20 +172,20 @@ async def _fleet(settings: Settings) -> Callable[[], Fleet]:
 
 def _assigner(settings: Settings, inventory: Inventory) -> Assigner:
     decided_here = settings.fleet_repository is None or settings.fleet.read_only
-    return DatabaseAssigner(inventory) if decided_here else _DaemonsBusiness()
+    return DatabaseAssigner(inventory) if decided_here else _DaemonOnlyAssigner()
 
 
-class _DaemonsBusiness:
-    """Names and roles are given by commits, which nobody makes while no daemon runs."""
+class _DaemonOnlyAssigner:
+    """Names and roles are assigned by commits, which only a running daemon makes."""
 
     blocked_by = ""
 
     def retry_now(self) -> None:
-        """Nobody waits."""
+        """Nothing to retry."""
 
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Refuse it."""
         del machine_id, place, fleet
         raise OperationError(
-            "names and roles are committed to the fleet's repository by the daemon; start it first"
+            "the daemon assigns names and roles by committing to the fleet's repository; start it first"
         )

@@ -12,42 +12,42 @@ from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.inventory.database import files
 from iluvatar_pxe.inventory.database.store import Store
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A copy of the database.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup file.")]
 
-_HEALTHY = "the database is healthy; its machines and names are kept, and only the boots on record stay in the old file"
+_HEALTHY = "the database is healthy; machines and names are kept, the boot history stays in the old file"
 _DOUBTFUL = (
-    "what a running daemon knows is kept, and every name that can be read in the old file; "
-    "names are lost only where that cannot be read and no daemon knows them; all boots on record stay in it"
+    "a running daemon's machines are kept, and every name that can be read from the old file; "
+    "names that cannot be read and that no daemon knows are lost; the boot history stays in the old file"
 )
 
-app = typer.Typer(no_args_is_help=True, help="Look after the inventory's database.")
+app = typer.Typer(no_args_is_help=True, help="Maintain the inventory database.")
 
 
 @app.command()
 def upgrade(*, config: ConfigOption = None) -> None:
-    """Bring the tables up to date; the daemon does so at its start."""
+    """Migrate the tables to this version; the daemon does so at startup."""
     say([change(settings_for(config), Upgrade)["message"]])
 
 
 @app.command()
 def backup(file: File, *, config: ConfigOption = None) -> None:
-    """Write a copy, also while the daemon runs."""
+    """Write a backup; works while the daemon runs."""
     files.backup(
         Store(settings_for(config).database_url).path, file
     )  # the daemon may write only its own directory
-    say([f"{file} is a copy of the database"])
+    say([f"database backed up to {file}"])
 
 
 @app.command()
 def restore(file: File, *, config: ConfigOption = None) -> None:
-    """Put a copy in the place of the database."""
+    """Replace the database with a backup."""
     say([change(settings_for(config), Restore, file=file.absolute())["message"]])
 
 
 @app.command()
 def set_aside(*, yes: YesOption = False, config: ConfigOption = None) -> None:
-    """Move a damaged database away and begin with an empty one."""
+    """Move a damaged database aside and start with an empty one."""
     settings = settings_for(config)
     kept = _HEALTHY if files.is_healthy(Store(settings.database_url).path) else _DOUBTFUL
-    make_sure(f"Begin with an empty database? ({kept})", yes=yes)
+    make_sure(f"Start with an empty database? ({kept})", yes=yes)
     say([change(settings, SetAside)["message"], kept])

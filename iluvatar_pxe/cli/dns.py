@@ -1,4 +1,4 @@
-"""``iluvatar-pxe dns``: what the daemon answers to a name, and where that comes from."""
+"""``iluvatar-pxe dns``: the daemon's answer to a name, and its source."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -12,18 +12,20 @@ from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.tables import say, say_json, span
 from iluvatar_pxe.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="What is answered to names, and why.")
+app = typer.Typer(no_args_is_help=True, help="Query the DNS server and flush its cache.")
 
 
 @app.command()
 def query(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A whole name, such as git.lab.home.arpa.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A fully qualified name, such as git.lab.home.arpa.")
+    ],
     *,
     kind: Annotated[str, typer.Option("--type", metavar="T", help="A, AAAA, SRV, TXT, PTR, ...")] = "A",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Ask the daemon for a name, as a client of it would; exits 1 when there is no such record."""
+    """Look up a name in the daemon's DNS server, as a client would; exits 1 when there is no such record."""
     answer = ask_running(settings_for(config), _query(name, kind))
     if as_json:
         say_json(answer)
@@ -34,7 +36,7 @@ def query(
 
 @app.command()
 def flush(*, config: ConfigOption = None) -> None:
-    """Forget what upstream resolvers have answered."""
+    """Flush the cache of upstream answers."""
     say([f"{ask_running(settings_for(config), DnsFlush())['message']}."])
 
 
@@ -58,8 +60,8 @@ def _nothing(answer: CommandResult) -> str:
 
 
 def _memory(answer: CommandResult) -> str:
-    """Say how old an answer is that was remembered."""
+    """Say how old a cached answer is."""
     if not answer["remembered"]:
         return ""
-    beyond = "; older than it should be, for no upstream answers" if answer["stale"] else ""
-    return f", remembered for {span(answer['age'])}{beyond}"
+    beyond = "; expired, but no upstream responds" if answer["stale"] else ""
+    return f", cached for {span(answer['age'])}{beyond}"

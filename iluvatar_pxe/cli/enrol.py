@@ -1,4 +1,4 @@
-"""``iluvatar-pxe enrol``: whether machines that no file of the fleet lists may join."""
+"""``iluvatar-pxe enrol``: the enrolment window, in which machines that the fleet does not list may join."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from iluvatar_pxe.errors import UsageError
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
 
-app = typer.Typer(no_args_is_help=True, help="Let new machines join, for a while.")
+app = typer.Typer(no_args_is_help=True, help="Open or close the enrolment window for new machines.")
 
 
 def duration(text: str) -> int:
@@ -26,31 +26,31 @@ def duration(text: str) -> int:
     match = _DURATION.fullmatch(text)
     seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
     if not 0 < seconds <= LONGEST_WINDOW:
-        raise UsageError(f"{text!r} is no time of at most 7 days; write 90s, 30m, 2h or 1d")
+        raise UsageError(f"{text!r} is not a duration of at most 7 days; write 90s, 30m, 2h or 1d")
     return seconds
 
 
 @app.command("open")
 def open_window(
-    how_long: Annotated[str, typer.Argument(metavar="DURATION", help="For how long: 90s, 30m, 2h, 1d.")],
+    how_long: Annotated[str, typer.Argument(metavar="DURATION", help="How long: 90s, 30m, 2h, 1d.")],
     *,
     config: ConfigOption = None,
 ) -> None:
-    """Let new machines join from now on, for a while."""
+    """Open the enrolment window, so that new machines may join."""
     answer = change(settings_for(config), OpenWindow, seconds=duration(how_long))
     say([f"{answer['message']} for {span(answer['remaining'])}.", *_modes(answer)])
 
 
 @app.command()
 def close(*, config: ConfigOption = None) -> None:
-    """Let no more new machines join."""
+    """Close the enrolment window."""
     answer = change(settings_for(config), CloseWindow)
     say([f"{answer['message']}.", *_modes(answer)])
 
 
 @app.command()
 def status(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Say whether new machines may join, and which ones wait for it or were refused."""
+    """Show whether new machines may join, and which ones wait or were refused."""
     answer = change(settings_for(config), ShowEnrolment)
     if as_json:
         say_json(answer)
@@ -64,7 +64,7 @@ def _status(answer: CommandResult, now: datetime, width: int | None) -> Iterator
     )
     yield f"Enrolment mode {answer['mode']}; the window is {opened}."
     yield from _modes(answer)
-    for heading, key in (("Waiting to be let in", "waiting"), ("Refused at their screens", "refused")):
+    for heading, key in (("Waiting to enrol", "waiting"), ("Refused at the console", "refused")):
         if answer[key]:
             yield ""
             yield f"{heading}, seen within a day:"
@@ -72,10 +72,10 @@ def _status(answer: CommandResult, now: datetime, width: int | None) -> Iterator
 
 
 def _modes(answer: CommandResult) -> list[str]:
-    """Say what the fleet makes of a window, where that is not what its name says."""
+    """Explain a mode of the fleet that overrides the window."""
     meanings = {
-        "join": "fleet.yaml says mode join: new machines join at any time, and as leaders while a window is open.",
-        "hold": "fleet.yaml says mode hold: new machines wait all the same.",
-        "ignore": "fleet.yaml says mode ignore: new machines get no answer all the same.",
+        "join": "fleet.yaml sets mode join: new machines join at any time, but as control plane or server only while the window is open.",
+        "hold": "fleet.yaml sets mode hold: new machines still wait.",
+        "ignore": "fleet.yaml sets mode ignore: new machines still get no answer.",
     }
     return [meanings[answer["mode"]]] if answer["mode"] in meanings else []

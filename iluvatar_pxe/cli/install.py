@@ -12,19 +12,19 @@ from iluvatar_pxe.errors import InstallError
 from iluvatar_pxe.install.installation import Installation, Step
 
 Root = Annotated[
-    Path, typer.Option(help="The system to work on: / or a mounted image, where nothing is started.")
+    Path, typer.Option(help="Root of the system: / or a mounted image, where nothing is started.")
 ]
 Purge = Annotated[bool, typer.Option("--purge", help="Remove state and settings too.")]
 
 
 def install(root: Root = Path("/")) -> None:
-    """Put the systemd service in place and start it; may be repeated, as after an upgrade."""
+    """Install the systemd service and start it; run it again after an upgrade."""
     _carry_out(Installation(_checked(root)).install())
-    say(["", "The keys to your fleet's repository are shown once, by: sudo iluvatar-pxe fleet init"])
+    say(["", "To see the keys to your fleet's repository (shown once): sudo iluvatar-pxe fleet init"])
 
 
 def uninstall(*, purge: Purge = False, root: Root = Path("/")) -> None:
-    """Stop the service and take it away; state and settings stay."""
+    """Stop and remove the service; state and settings are kept."""
     _carry_out(Installation(_checked(root)).uninstall(purge=purge))
 
 
@@ -32,11 +32,11 @@ def _checked(root: Path) -> Path:
     if os.geteuid() != 0:
         raise InstallError("only root can do that; try it with sudo")
     if not root.is_dir():
-        raise InstallError(f"{root}: is no directory; mount the image there")
+        raise InstallError(f"{root}: not a directory; mount the image there")
     return root.resolve()
 
 
 def _carry_out(steps: Iterable[Step]) -> None:
-    """Tell each step when it is done: where one fails, what was done before it is known."""
+    """Print each step when it is done, so that a failure shows what was done before."""
     for what, done in steps:
         say([f"{what}: {done}"])

@@ -21,6 +21,7 @@ app.command("install")(install.install)
 app.command("uninstall")(install.uninstall)
 app.add_typer(machines.app, name="machines")
 app.add_typer(enrol.app, name="enrol")
+app.add_typer(enrol.app, name="enroll", hidden=True)
 app.add_typer(dns.app, name="dns")
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(db.app, name="db")
@@ -33,7 +34,7 @@ def root() -> None:
 
 
 def main() -> None:
-    """Run a command; exit 0 done, 1 not as it should be, 2 wrong settings, fleet or usage."""
+    """Run a command; exit 0 on success, 1 on failure, 2 on wrong settings, fleet or usage."""
     try:
         app(prog_name="iluvatar-pxe")
     except IluvatarError as error:

@@ -29,5 +29,5 @@ def make_sure(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not os.isatty(0):
-        raise UsageError("nobody can be asked here; add --yes to go on")
+        raise UsageError("there is no terminal to confirm on; add --yes")
     typer.confirm(question, abort=True)

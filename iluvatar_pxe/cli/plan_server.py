@@ -1,4 +1,4 @@
-"""What ``plan`` assumes of this server: how a machine reaches it, and what it would go by."""
+"""What ``plan`` assumes about this server: how a machine reaches it, and which state applies."""
 
 from ipaddress import IPv4Address
 
@@ -23,17 +23,17 @@ def links_for(address: IPv4Address | None, settings: Settings) -> Links:
 
 
 def assumed(state: State, links: Links) -> dict[str, str]:
-    """Say what a plan goes by, in words."""
+    """Say in words what a plan is based on."""
     settings, assets = state.settings, state.assets
     mode, seconds = state.fleet.settings.enrolment.mode, state.window_seconds
     window = f"open for {span(int(seconds))}" if seconds > 0 else "closed"
     ready = f"{len(assets.names)} in {settings.assets_directory} and {SYSTEM_PROGRAMS}"
     place = Store(settings.database_url).path
     return {
-        "trust": "it is the machine itself that asks, and this server sees it ask by DHCP",
+        "trust": "the request comes from the machine itself, and its DHCP request was seen",
         "enrolment": f"mode {mode}; the window is {window}",
         "fleet": settings.fleet_place,
-        "inventory": f"{place}" if state.stored else f"{place} is not there yet, so nothing was seen",
+        "inventory": f"{place}" if state.stored else f"{place} does not exist yet; no machine was seen",
         "boot files": assets.problem or ready,
         "this server": links.base + " (an example: it has no address now)" * (links.address == NO_ADDRESS),
     }

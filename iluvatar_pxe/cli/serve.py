@@ -73,14 +73,14 @@ def leave(threads: ThreadPoolExecutor) -> None:
 
 
 def show(keys: FirstKeys) -> None:
-    """Print what is never to be seen again."""
+    """Print the keys that are shown only once."""
     if lines := keys.lines():
         say(lines)
         sys.stdout.flush()
 
 
 def announce(app: App) -> None:
-    """Say who may join, and to people what listens where."""
+    """Log whether machines may join, and show people what listens where."""
     window = app.inventory.window
     if window.is_open:
         _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
@@ -103,12 +103,12 @@ def _next_step(app: App) -> str:
     programs = app.programs()
     lines = [f"iPXE for {kind}: {program or NO_PROGRAM}" for kind, program in programs.items()]
     lines += [
-        f"Git and API by TLS: {_secure(app)}",
+        f"Git and API (TLS): {_secure(app)}",
         f"Fleet: {app.settings.fleet_place} ({len(app.applied.fleet.names)} machines listed)",
         f"Boot files: {app.settings.assets_directory}",
-        f"New machines may join: {_enrolment(app)}",
+        f"Enrolment: {_enrolment(app)}",
         "",
-        "Next: let a machine boot from the network (PXE or UEFI HTTP Boot); its screen says what to do.",
+        "Next: boot a machine from the network (PXE or UEFI HTTP Boot); its screen says what to do.",
         f"Or ask: curl http://{_address(app)}:{app.settings.http.port}/readyz",
     ]
     return "\n".join(lines)
@@ -129,5 +129,5 @@ def _secure(app: App) -> str:
 def _enrolment(app: App) -> str:
     remaining = app.inventory.window.remaining
     if remaining:
-        return f"for {timedelta(seconds=round(remaining))} more; to end that: iluvatar-pxe enrol close"
-    return "not now; to let them in: iluvatar-pxe enrol open 30m"
+        return f"open for {timedelta(seconds=round(remaining))} more; to close it: iluvatar-pxe enrol close"
+    return "closed; to open it: iluvatar-pxe enrol open 30m"

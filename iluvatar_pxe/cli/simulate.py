@@ -1,4 +1,4 @@
-"""``iluvatar-pxe simulate``: plays a firmware's part on the wire, stage by stage."""
+"""``iluvatar-pxe simulate``: acts as a machine's firmware on the network, stage by stage."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from iluvatar_pxe.cli.tables import plain, say_json
 from iluvatar_pxe.errors import SimulateError, UsageError
 from iluvatar_pxe.host.interfaces import find_interfaces
 from iluvatar_pxe.settings.model import Settings
-from iluvatar_pxe.simulate.boot import Report, boot_by_cards, boot_by_host
+from iluvatar_pxe.simulate.boot import Report, boot_by_host, boot_with_nics
 from iluvatar_pxe.simulate.link.attachment import Ports
 from iluvatar_pxe.simulate.machine import Kind, Machine, random_macs
 from iluvatar_pxe.simulate.stages import percentile
@@ -47,18 +47,20 @@ def simulate(
     interface: Annotated[
         str | None,
         typer.Option(
-            help="Plug a card of its own into this interface's network, and boot as real firmware does: by "
-            "broadcast, with a lease of the router. Needs root.",
+            help="Give the machine its own NIC on this interface's network and boot as real firmware does: by "
+            "broadcast, with a lease from the router. Needs root.",
             show_default=False,
         ),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="Machines that boot at once.")] = 1,
+    count: Annotated[
+        int, typer.Option(min=1, max=MOST_AT_ONCE, help="Number of machines that boot at once.")
+    ] = 1,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Boot a simulated machine: fetch everything that a real one would, and say how long each stage took.
+    """Boot a simulated machine: fetch everything that a real one would, and report each stage's duration.
 
-    Exits 0 when it boots, its own disk included; 1 when it does not, with the stage and the reason.
+    Exits 0 when it boots, also from its own disk; otherwise 1, with the stage and the reason.
     """
     settings = settings_for(config)
     reports = _until_stopped(_boots(_machines(kind, mac, count), server, interface, settings))
@@ -76,13 +78,13 @@ def _machines(kind: Kind, mac: str | None, count: int) -> list[Machine]:
     if mac is None:
         return [Machine(kind, octets) for octets in random_macs(kind, count)]
     if count > 1:
-        raise UsageError("--mac is one machine's: leave it or --count out")
+        raise UsageError("--mac names one machine; remove it or --count")
     try:
         octets = bytes.fromhex(parse_mac(mac).replace(":", ""))
     except ValueError as error:
         raise UsageError(f"--mac {mac}: {error}") from error
     if octets[0] & _MULTICAST:
-        raise UsageError(f"--mac {mac}: is a group's address, and no card's")
+        raise UsageError(f"--mac {mac}: a multicast address; use a NIC's own")
     return [Machine(kind, octets)]
 
 
@@ -93,9 +95,9 @@ def _boots(
     if interface is not None:
         if server is not None:
             raise UsageError(
-                "--server is for a machine without a card: with --interface it asks by broadcast"
+                "--server and --interface exclude each other: with --interface the machine broadcasts; remove one"
             )
-        return boot_by_cards(machines, interface, ports)
+        return boot_with_nics(machines, interface, ports)
     return boot_by_host(machines, _address(server, settings), ports)
 
 
@@ -103,18 +105,16 @@ def _address(server: str | None, settings: Settings) -> IPv4Address:
     if server is None:
         served = find_interfaces(settings.network.interfaces).interfaces
         if not served:
-            raise UsageError(
-                "no interface of [network] interfaces has an address: name the server by --server"
-            )
+            raise UsageError("no interface of [network] interfaces has an address; pass --server")
         return served[0].address
     try:
         return IPv4Address(server)
     except ValueError as error:
-        raise UsageError(f"--server {server}: is no IPv4 address") from error
+        raise UsageError(f"--server {server}: not an IPv4 address") from error
 
 
 def _until_stopped(work: Coroutine[Any, Any, T]) -> T:
-    """Run it; SIGTERM and SIGINT end it in order, so that no card is left behind."""
+    """Run it; SIGTERM and SIGINT end it in order, so that no NIC is left behind."""
 
     async def run() -> T:
         task = asyncio.ensure_future(work)
@@ -125,7 +125,7 @@ def _until_stopped(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(run())
     except asyncio.CancelledError:
-        raise SimulateError("stopped before the end") from None
+        raise SimulateError("interrupted") from None
 
 
 def _one(report: Report) -> Data:

@@ -34,13 +34,13 @@ class State:
 
     @classmethod
     def read(cls, settings: Settings) -> "State":
-        """Read the fleet in force and the inventory; raises FleetError, RepositoryError and InventoryError."""
+        """Read the applied fleet and the inventory; raises FleetError, RepositoryError and InventoryError."""
         fleet = asyncio.run(fleet_in_force(settings))
         return cls(settings, fleet, _stored(settings.database_url), datetime.now(UTC))
 
     @classmethod
     def read_recorded(cls, settings: Settings) -> "State":
-        """Read the inventory, which has to be there, and the fleet in force; raises InventoryError.
+        """Read the inventory, which has to be there, and the applied fleet; raises InventoryError.
 
         A fleet that is not valid counts as empty, with a line to standard error.
         """
@@ -49,7 +49,7 @@ class State:
             fleet = asyncio.run(fleet_in_force(settings))
         except (FleetError, RepositoryError) as error:
             line = str(error).partition("\n")[0]
-            print(f"iluvatar-pxe: {line}; what the fleet declares is left out", file=sys.stderr)  # noqa: T201
+            print(f"iluvatar-pxe: {line}; ignoring the fleet", file=sys.stderr)  # noqa: T201
             fleet = Fleet()
         return cls(settings, fleet, stored, datetime.now(UTC))
 
@@ -60,7 +60,7 @@ class State:
 
     @cached_property
     def retired(self) -> list[Reservation]:
-        """Names that are nobody's and stay taken; raises InventoryError."""
+        """Names without a machine that stay reserved; raises InventoryError."""
         return retired_names(self.settings.database_url) if self.stored else []
 
     @cached_property

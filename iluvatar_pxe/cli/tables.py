@@ -21,7 +21,7 @@ _UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def plain(text: str) -> str:
-    """Write out what a terminal would obey; quick where there is nothing such."""
+    """Escape control characters; quick where there are none."""
     return text if text.isprintable() else printable(text)
 
 
@@ -31,7 +31,7 @@ def terminal_width() -> int | None:
 
 
 def say(lines: Iterable[str]) -> None:
-    """Write lines to standard output, with what a terminal would obey written out."""
+    """Write lines to standard output, with control characters escaped."""
     sys.stdout.writelines(f"{plain(line)}\n" for line in lines)
 
 

@@ -18,7 +18,7 @@ from iluvatar_pxe.settings.model import HOSTED, Settings
 
 
 class FleetSource:
-    """Puts the fleet in force; a plain directory's, or a repository's, which then decides too."""
+    """Puts the applied fleet; a plain directory's, or a repository's, which then decides too."""
 
     def __init__(
         self,

@@ -98,7 +98,7 @@ class GitAssigner:
             await self._commit(batch)
 
     def _backfill(self) -> None:
-        """Have committed what the database decided and the files of the fleet in force do not say."""
+        """Have committed what the database decided and the files of the applied fleet do not say."""
         fleet = self._rollout.in_force
         if fleet is None:
             return

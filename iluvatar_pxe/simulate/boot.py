@@ -51,7 +51,7 @@ async def boot_by_host(machines: Sequence[Machine], server: IPv4Address, ports: 
     return await _all([(machine, attachment) for machine in machines])
 
 
-async def boot_by_cards(machines: Sequence[Machine], interface: str, ports: Ports) -> list[Report]:
+async def boot_with_nics(machines: Sequence[Machine], interface: str, ports: Ports) -> list[Report]:
     """Boot machines at once, each by a card of its own on ``interface``; raises SimulateError without the right to."""
     async with plugged_in(interface, [machine.mac for machine in machines]):
         return await _all([(machine, CardAttachment(machine.mac, ports)) for machine in machines])

@@ -38,7 +38,7 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
         (
             LISTED,
             ARDA,
-            "listed-01: machines/listed-01.yaml lists it, and the fleet beats what is set here; change that file",
+            "listed-01: machines/listed-01.yaml lists it and takes precedence; change that file",
         ),
         (
             LISTED,
@@ -63,7 +63,7 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
         (
             FREE,
             ARDA | {"name": "git"},
-            "git: a name of the daemon's own in DNS; choose another",
+            "git: reserved as the daemon's own DNS name; choose another",
         ),
         (
             FREE,
@@ -73,7 +73,7 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
         (
             FREE,
             ARDA | {"role": Role.CONTROLPLANE},
-            "arda has 1 control plane already, and layers/arda.yaml says controlPlanes: 1; raise that, or set another machine's role first",
+            "arda has 1 control plane already, and layers/arda.yaml says controlPlanes: 1; raise it, or change another machine's role first",
         ),
     ],
 )
@@ -110,7 +110,7 @@ async def test_no_more_leaders_than_the_layer_declares(counter: Counter) -> None
         await counter.ask(SetPlace(machine=OTHER, role=Role.SERVER))
     assert str(caught.value) == (
         "ainur has 3 servers already, and layers/ainur.yaml says servers: 3; "
-        "raise that, or set another machine's role first"
+        "raise it, or change another machine's role first"
     )
     await counter.ask(SetPlace(machine=FREE, **following))
     await counter.ask(SetPlace(machine=OTHER, **leading))
@@ -126,7 +126,7 @@ async def test_an_installed_machine_keeps_its_role(
     with pytest.raises(OperationError) as caught:
         await counter.ask(SetPlace(machine="arda-01", **wanted))
     remedy = "first: iluvatar-pxe machines reinstall arda-01"
-    assert str(caught.value) == f"arda-01: its role is installed on its disk; {remedy}"
+    assert str(caught.value) == f"arda-01: its current role is installed on its disk; {remedy}"
     assert counter.machine(FREE) == before
 
     same = SetPlace(machine="arda-01", name="big", role=Role.CONTROLPLANE, **ARDA)
@@ -179,7 +179,7 @@ def test_what_release_clears(changes: dict[str, object], afterwards: dict[str, o
 async def test_reinstall(counter: Counter) -> None:
     await counter.ask(SetPlace(machine=FREE, phase=Phase.JOINED, **ARDA))
     answer = await counter.ask(Reinstall(machine="arda-01"))
-    assert answer["message"] == "arda-01 is installed again at its next boot"
+    assert answer["message"] == "arda-01 is reinstalled at its next boot"
     assert counter.machine(FREE).directive == Directive(Intent.REINSTALL, "root")
     assert (await counter.ask(Release(machine="arda-01")))["message"] == "arda-01: nothing to release"
 
@@ -191,7 +191,7 @@ async def test_reinstall(counter: Counter) -> None:
         ({"conflict": "two at once"}, f"two at once; first: iluvatar-pxe machines release {FREE}"),
         (
             {"phase": Phase.FAILED},
-            f"it booted again and again and came no further; first: iluvatar-pxe machines release {FREE}",
+            f"boot loop detected; first: iluvatar-pxe machines release {FREE}",
         ),
     ],
 )

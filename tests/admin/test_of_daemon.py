@@ -35,7 +35,7 @@ class Remembering:
 async def test_there_is_none_to_be_asked(counter: Counter, command: Command) -> None:
     with pytest.raises(OperationError) as caught:
         await counter.ask(command)
-    assert str(caught.value) == "no daemon runs that could be asked; start it: iluvatar-pxe serve"
+    assert str(caught.value) == "no daemon is running; start it: iluvatar-pxe serve"
 
 
 async def test_dns(counter: Counter) -> None:
@@ -45,7 +45,7 @@ async def test_dns(counter: Counter) -> None:
     assert server.asked == [(name_of("git.lab.home.arpa."), type_of("AAAA"))]
     for count in (2, 0):
         answer = await DnsFlush().carry_out(context, "root")
-        assert answer == {"message": f"{count} remembered answers are forgotten"}
+        assert answer == {"message": f"{count} cached answers flushed"}
 
 
 async def test_health(counter: Counter) -> None:

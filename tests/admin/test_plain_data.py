@@ -62,7 +62,7 @@ def test_a_countdown_and_a_place_are_put_into_words() -> None:
     answers = [one["answer"] for one in plan_data(boot, SERVER)["stages"]]
     assert answers[0].startswith("runs ")
     assert answers[1].startswith("counts down ")
-    assert answers[2:] == ["is given its place, and boots", "boots chain talos"]
+    assert answers[2:] == ["gets its place, then boots", "boots chain talos"]
 
 
 def test_everything_about_a_machine() -> None:

@@ -122,4 +122,4 @@ def test_one_that_is_closed_to_this_user() -> None:
             sock.listen()
             with without_root(), pytest.raises(ControlError) as caught:
                 ask_daemon(path, STATE, ASKED)
-    assert str(caught.value) == f"{path}: closed to this user; try it with sudo"
+    assert str(caught.value) == f"{path}: permission denied; try it with sudo"

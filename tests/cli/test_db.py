@@ -92,11 +92,11 @@ def test_what_is_no_backup_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_damaged_database_is_set_aside_only_when_told_to(host: Host) -> None:
-    healthy = "the database is healthy; its machines and names are kept, and only the boots on record stay in the old file"
+    healthy = "the database is healthy; machines and names are kept, the boot history stays in the old file"
     kept = host.database.read_bytes()
     refused = host.run("db", "set-aside")
     assert (refused.status, refused.output) == (2, "")
-    assert refused.error == "iluvatar-pxe: nobody can be asked here; add --yes to go on\n"
+    assert refused.error == "iluvatar-pxe: there is no terminal to confirm on; add --yes\n"
     assert host.database.read_bytes() == kept
     answer = host.run("db", "set-aside", "--yes")
     assert answer.status == 0
@@ -115,7 +115,7 @@ def test_a_damaged_database_without_a_daemon(tmp_path: Path) -> None:
     assert answer.status == 0
     assert answer.lines[1].startswith("what a running daemon knows is kept, and every name that can be read")
     assert macs(host.database) == set()
-    assert host.run("machines", "list").lines == ["No machines yet: let one boot from the network."]
+    assert host.run("machines", "list").lines == ["No machines yet; boot one from the network."]
 
 
 def test_a_restore_tells_which_names_it_carried_over(tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ def test_open_status_and_close(host: Host) -> None:
     assert lines[0] == "Enrolment mode window; the window is closed."
     headings = [line for line in lines if line.endswith(":")]
     assert headings == [
-        "Waiting to be let in, seen within a day:",
-        "Refused at their screens, seen within a day:",
+        "Waiting to enrol, seen within a day:",
+        "Refused at the console, seen within a day:",
     ]
     assert WAITING in lines[lines.index(headings[0]) + 2]
     assert REFUSED in lines[lines.index(headings[1]) + 2]
@@ -97,10 +97,10 @@ def test_a_window_outlives_the_daemon(tmp_path: Path) -> None:
     [
         (
             "join",
-            "fleet.yaml says mode join: new machines join at any time, and as leaders while a window is open.",
+            "fleet.yaml sets mode join: new machines join at any time, but as control plane or server only while the window is open.",
         ),
-        ("hold", "fleet.yaml says mode hold: new machines wait all the same."),
-        ("ignore", "fleet.yaml says mode ignore: new machines get no answer all the same."),
+        ("hold", "fleet.yaml sets mode hold: new machines still wait."),
+        ("ignore", "fleet.yaml sets mode ignore: new machines still get no answer."),
     ],
 )
 def test_what_the_fleet_makes_of_a_window(tmp_path: Path, mode: str, line: str) -> None:
@@ -141,7 +141,7 @@ def test_a_duration(text: str, seconds: int) -> None:
 def test_no_duration(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         duration(text)
-    assert str(caught.value) == f"{text!r} is no time of at most 7 days; write 90s, 30m, 2h or 1d"
+    assert str(caught.value) == f"{text!r} is not a duration of at most 7 days; write 90s, 30m, 2h or 1d"
 
 
 def test_no_duration_is_usage(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_repositories_of_ones_own_are_made_and_listed(host: Host) -> None:
     ("name", "error"),
     [
         ("../x", "'../x' is no name for a repository; use up to 63 of a-z, 0-9, '.', '_' and '-'"),
-        ("fleet", "fleet is the fleet's own repository; that is made by 'iluvatar-pxe fleet init'"),
+        ("fleet", "fleet is the fleet's own repository; create it with 'iluvatar-pxe fleet init'"),
     ],
 )
 def test_what_is_no_repository_of_ones_own_is_refused(host: Host, name: str, error: str) -> None:

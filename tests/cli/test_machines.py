@@ -132,7 +132,7 @@ def test_the_list_of_a_pipe_is_a_line_for_each_in_full(host: Host) -> None:
     table = [
         gap.join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
-    assert answer.lines == [*table, "and 1 MAC that only asked for a boot by DHCP: --all lists them"]
+    assert answer.lines == [*table, "and 1 MAC that only sent a DHCP boot request; --all lists them"]
     everything = host.run("machines", "list", "--all")
     assert [line.split()[0] for line in everything.lines] == ["name", "arda-01", "big", "-", "-", "-"]
 
@@ -212,7 +212,7 @@ def test_everything_about_a_machine(host: Host) -> None:
         "  id          11110000-0000-0000-0000-000000000000",
         "  MACs        52:54:00:00:00:01, 52:54:00:00:00:0a",
         "  UUID        4c4c4544-0042-3510-8052-b4c04f4e3232",
-        "  serial      To be filled by O.E.M. (many machines have this one: tells nothing)",
+        "  serial      To be filled by O.E.M. (not unique, so ignored)",
         "  make        Dell Inc.",
         "  product     OptiPlex 7050",
         "  firmware    uefi-pxe, x86_64",
@@ -230,7 +230,7 @@ def test_everything_about_a_machine(host: Host) -> None:
         "  plan        boots its own disk",
         "  why         it has joined, so it boots its disk; to install it again: iluvatar-pxe machines reinstall",
         "",
-        "What was considered before",
+        "How it was decided",
         "  request     asks for a boot: ipxe on x86_64",
         "  identity    known by 52:54:00:00:00:01, 52:54:00:00:00:0a",
         "  intent      nobody wants anything else than to boot it",
@@ -301,7 +301,7 @@ def test_an_empty_inventory(tmp_path: Path) -> None:
     host = Host(tmp_path)
     host.know()
     answer = host.run("machines", "list")
-    assert (answer.status, answer.lines) == (0, ["No machines yet: let one boot from the network."])
+    assert (answer.status, answer.lines) == (0, ["No machines yet; boot one from the network."])
     assert host.run("machines", "list", "--json").json == []
 
 

@@ -113,7 +113,7 @@ def test_every_change(host: Host) -> None:
 
     assert done(host, "hold", "cp", "--why", "the fan\x1b") == "cp is held from its next boot on"
     assert known(host, ONE).directive == Directive(Intent.HOLD, ME, "the fan?")
-    assert done(host, "reinstall", "cp") == "cp is installed again at its next boot"
+    assert done(host, "reinstall", "cp") == "cp is reinstalled at its next boot"
     assert known(host, ONE).directive == Directive(Intent.REINSTALL, ME)
 
     assert done(host, "merge", ONE, TWO) == f"cp has {ONE}, {TWO} now"
@@ -128,7 +128,7 @@ def test_every_change(host: Host) -> None:
 
 
 def test_what_cannot_be_done(host: Host) -> None:
-    fleet = "machines/big.yaml lists it, and the fleet beats what is set here; change that file"
+    fleet = "machines/big.yaml lists it and takes precedence; change that file"
     assert refused(host, "set", "big", "--role", "worker") == f"big: {fleet}"
     unknown = "no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them"
     assert refused(host, "hold", "no/bo dy?") == f"no/bo dy?: {unknown}"
@@ -148,10 +148,10 @@ def test_what_cannot_be_done(host: Host) -> None:
     ("arguments", "error"),
     [
         (["set", ONE], "nothing to change; add --name, --layer, --role, --phase or --intent"),
-        (["set", ONE, "--name", "-x"], "name: no host name; use a-z, 0-9 and '-'"),
+        (["set", ONE, "--name", "-x"], "name: not a host name; use a-z, 0-9 and '-'"),
         (["split", ONE, "zz"], "mac: 'zz' is not a MAC address such as 52:54:00:12:34:56"),
         (["hold", ""], "machine: String should have at least 1 character"),
-        (["forget", ONE], "nobody can be asked here; add --yes to go on"),
+        (["forget", ONE], "there is no terminal to confirm on; add --yes"),
     ],
 )
 def test_wrong_usage(tmp_path: Path, arguments: list[str], error: str) -> None:
@@ -204,7 +204,7 @@ def test_a_daemon_with_another_socket_is_never_passed_by(tmp_path: Path) -> None
         error = refused(host, "hold", THREE)
         assert daemon.stop() == 0
     text = f"{host.state}: a daemon uses it, but none listens at {tmp_path}/none.sock"
-    assert error == f"{text}; try again, with the settings that the daemon has"
+    assert error == f"{text}; try again with the daemon's own settings"
     assert known(host, THREE).directive == Directive()
 
 
@@ -221,8 +221,8 @@ def test_no_daemon_has_run_here(tmp_path: Path) -> None:
     host = prepared(tmp_path)
     text = host.config.read_text().replace(str(host.state), str(tmp_path / "none"))
     host.config.write_text(text)
-    remedy = "start the daemon first, or name its settings with --config (and try sudo)"
-    assert refused(host, "hold", THREE) == f"{tmp_path}/none: no daemon has run here; {remedy}"
+    remedy = "start the daemon first, or pass its settings with --config (and try sudo)"
+    assert refused(host, "hold", THREE) == f"{tmp_path}/none: no such state directory; {remedy}"
     assert not (tmp_path / "none").exists()
 
 

@@ -116,5 +116,5 @@ def test_many_that_only_passed_by_are_one_line() -> None:
     machines = [machine(1)] + [machine(2, name=None, transient=True)] * 4812
     lines = list(machine_lines(machines, NOW, None, every=False))
     assert len(lines) == 3
-    assert lines[-1] == "and 4,812 MACs that only asked for a boot by DHCP: --all lists them"
+    assert lines[-1] == "and 4,812 MACs that only sent a DHCP boot request; --all lists them"
     assert len(list(machine_lines(machines, NOW, None, every=True))) == 4814

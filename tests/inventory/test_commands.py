@@ -145,7 +145,7 @@ async def test_merging_tells_which_name_is_nobody_s_now(inventory: Inventory) ->
     retired = "arda-02" if left.title == "arda-01" else "arda-01"
     assert (
         message
-        == f"{left.title} has {', '.join(left.macs)} now; {retired} stays taken, until reuseNames lists it"
+        == f"{left.title} has {', '.join(left.macs)} now; {retired} stays reserved until reuseNames lists it"
     )
 
 

@@ -254,7 +254,7 @@ def test_a_new_host_opens_what_is_sealed(tmp_path: Path) -> None:
         told = command(new, "fleet", "recover", "--key", str(tmp_path / "paper"))
         assert (told.status, told.output) == (
             0,
-            "This host opens every sealed file of the fleet now: clusters/arda.secrets.age\n",
+            "This host can now open every sealed file of the fleet: clusters/arda.secrets.age\n",
         )
         assert command(new, "fleet", "recover", "--key", str(tmp_path / "clone" / "README.md")).status == 1
     text = git(central.path, "show", "main:clusters/arda.secrets.age")

@@ -152,14 +152,14 @@ def test_a_user_without_a_name() -> None:
             "/api/v1/machines/x/set",
             '{"name": "-x"}',
             400,
-            "name: no host name; use a-z, 0-9 and '-'",
+            "name: not a host name; use a-z, 0-9 and '-'",
         ),
         (
             "POST",
             "/api/v1/machines/x/set",
             '{"intent": "hold"}',
             400,
-            "intent: there is a command for that: iluvatar-pxe machines hold",
+            "intent: use the command iluvatar-pxe machines hold",
         ),
         (
             "POST",
@@ -168,7 +168,7 @@ def test_a_user_without_a_name() -> None:
             400,
             "mac: 'x' is not a MAC address such as 52:54:00:12:34:56",
         ),
-        ("POST", "/api/v1/db/backup", '{"file": "x"}', 400, "file: write the whole path, from / on"),
+        ("POST", "/api/v1/db/backup", '{"file": "x"}', 400, "file: use an absolute path"),
         (
             "POST",
             "/api/v1/machines/x%20%2F/hold",

@@ -7,7 +7,7 @@ from typing import Any
 
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.namespace import Namespace
-from iluvatar_pxe.simulate.boot import boot_by_cards
+from iluvatar_pxe.simulate.boot import boot_with_nics
 from iluvatar_pxe.simulate.link.attachment import Ports
 from iluvatar_pxe.simulate.machine import Kind, Machine, random_mac
 
@@ -30,7 +30,7 @@ def reports_of(process: Process) -> list[dict[str, Any]]:
 def main() -> None:
     interface, *kinds = sys.argv[1:]
     machines = [Machine(Kind(kind), random_mac(Kind(kind))) for kind in kinds]
-    reports = asyncio.run(boot_by_cards(machines, interface, Ports()))
+    reports = asyncio.run(boot_with_nics(machines, interface, Ports()))
     found = [
         {
             "kind": report.machine.kind,

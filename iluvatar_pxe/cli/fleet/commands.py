@@ -29,17 +29,18 @@ app.add_typer(repositories.app, name="repository")
 
 @app.callback()
 def fleet() -> None:
-    """Look at the declared state, and after the repository that it lies in."""
+    """Validate the fleet and manage its Git repository."""
 
 
 @app.command()
 def validate(
     directory: Annotated[
-        Path | None, typer.Argument(help="The fleet. Default: the newest that the settings name.")
+        Path | None,
+        typer.Argument(help="Directory of the fleet. Default: the newest state of [fleet] source."),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Check a fleet's files; exits 1 after naming everything that is wrong, with file and line."""
+    """Validate a fleet's files; lists every error with file and line, and then exits 1."""
     settings = settings_for(config)
     place = str(directory) if directory else settings.fleet_place
     try:

@@ -31,7 +31,7 @@ def diff(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Say what a commit would change for which machine, compared with what is in force; changes nothing.
+    """Show what a commit would change for each machine, compared with the applied fleet; changes nothing.
 
     Where the fleet can only be read, also which files are to be added to it for what was decided here.
     """

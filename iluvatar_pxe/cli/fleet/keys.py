@@ -35,12 +35,14 @@ def init(
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="REPOSITORY", help="Begin with another's history: a lost Pi's clone or mirror."
+            "--from",
+            metavar="REPOSITORY",
+            help="Start from an existing repository: a clone or mirror of a lost Pi's.",
         ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Make the fleet's repository where there is none, and the owner's keys, which are shown only this once."""
+    """Create the fleet's repository if there is none, and the owner's keys, which are shown only once."""
     settings = settings_for(config)
     keys = asyncio.run(_init(settings, source))
     say([f"The fleet is {settings.fleet_place}", ""])
@@ -50,7 +52,7 @@ def init(
         say([f"  git clone {url}", f"  git clone {local}   # on this host", ""])
     say(
         keys.lines()
-        or ["Its keys were shown before. For another token: iluvatar-pxe fleet token add NAME --write"]
+        or ["Its keys were shown before. To create another token: iluvatar-pxe fleet token add NAME --write"]
     )
 
 
@@ -60,31 +62,31 @@ def recover(
     ],
     config: ConfigOption = None,
 ) -> None:
-    """On a new host: let its daemon open what is sealed in the repository, by the owner's recovery key."""
+    """Let a new host open the repository's sealed files, with the owner's recovery key."""
     settings = settings_for(config)
     opened = asyncio.run(_recover(settings, _text(key), str(key)))
     if opened:
-        say([f"This host opens every sealed file of the fleet now: {', '.join(opened)}"])
+        say([f"This host can now open every sealed file of the fleet: {', '.join(opened)}"])
     else:
         say(
             [
-                "Nothing is sealed in this fleet. A lost Pi's is brought back by: iluvatar-pxe fleet init --from REPOSITORY"
+                "This fleet has no sealed files. To restore a lost Pi's fleet: iluvatar-pxe fleet init --from REPOSITORY"
             ]
         )
 
 
 def argocd(
-    layer: Annotated[str, typer.Argument(help="In whose cluster Argo CD runs.")],
+    layer: Annotated[str, typer.Argument(help="Layer of the cluster that runs Argo CD.")],
     config: ConfigOption = None,
 ) -> None:
-    """Print what Argo CD needs to follow the fleet's repository: its own read token, our CA, and the app of apps.
+    """Print Argo CD's manifests for the fleet's repository: its own read token, our CA, and the app of apps.
 
     Pipe it into kubectl apply. A token that was printed before is worth nothing from then on.
     """
     settings = settings_for(config)
     if settings.fleet.source != HOSTED:
         raise UsageError(
-            "[fleet] source: the repository is not hosted here; give Argo CD its own right where it is"
+            "[fleet] source: the repository is not hosted here; give Argo CD access on the server that hosts it"
         )
     layers = asyncio.run(fleet_in_force(settings)).layers
     if layer not in layers:
@@ -112,7 +114,7 @@ async def _init(settings: Settings, source: str | None) -> FirstKeys:
     if source is not None:
         if not isinstance(origin, HostedOrigin):
             raise UsageError(
-                "[fleet] source: is a repository elsewhere already; --from is for one that is hosted here"
+                "[fleet] source: is already a remote repository; --from is for one that is hosted here"
             )
         place = source if is_git_url(source) else str(Path(source).absolute())  # noqa: ASYNC240 - asks no disk
         await take_over(origin.repository, Remote.of(place, settings.fleet, settings.state_directory))
@@ -136,9 +138,7 @@ async def _origin(settings: Settings) -> Origin:
         raise RepositoryError(f"{state}: cannot be created: {error.strerror}; try it with sudo") from error
     origin = await prepare(settings)
     if origin is None:
-        raise UsageError(
-            f"[fleet] source: {settings.fleet.source} is a plain directory, which is in no repository"
-        )
+        raise UsageError(f"[fleet] source: {settings.fleet.source} is a plain directory, not a repository")
     return origin
 
 
@@ -149,5 +149,5 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="ascii", errors="replace")
     except OSError as error:
         raise SealError(
-            f"{file}: cannot be read: {error.strerror}; name the file with the recovery key"
+            f"{file}: cannot be read: {error.strerror}; pass the file with the recovery key"
         ) from error

@@ -1,4 +1,4 @@
-"""``iluvatar-pxe fleet repository``: what is hosted here besides the fleet."""
+"""``iluvatar-pxe fleet repository``: further hosted repositories."""
 
 import asyncio
 import os
@@ -15,28 +15,28 @@ from iluvatar_pxe.settings.model import Settings
 
 _HEADINGS = (("REPOSITORY",), ("DIRECTORY",), ("URL",))
 
-app = typer.Typer(no_args_is_help=True, help="Host Git repositories of your own beside the fleet's.")
+app = typer.Typer(no_args_is_help=True, help="Host further Git repositories.")
 
 
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its URL then ends in /git/NAME.git.")],
     *,
-    branch: Annotated[str, typer.Option(help="What a clone checks out.")] = "main",
+    branch: Annotated[str, typer.Option(help="Default branch.")] = "main",
     config: ConfigOption = None,
 ) -> None:
-    """Make an empty repository, also while the daemon runs. One that is there is configured anew, and keeps all it has."""
+    """Create an empty repository; works while the daemon runs. An existing one is reconfigured and keeps its contents."""
     settings = settings_for(config)
     path = repository_path(settings.repositories, name)
     if path == settings.fleet_repository:
-        raise UsageError(f"{name} is the fleet's own repository; that is made by 'iluvatar-pxe fleet init'")
+        raise UsageError(f"{name} is the fleet's own repository; create it with 'iluvatar-pxe fleet init'")
     asyncio.run(host(path, branch, checked=False, max_push=settings.git.max_push))
     say([f"{path} is hosted as {secure_url(settings, name)}"])
 
 
 @app.command("list")
 def list_repositories(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Name the repositories that are hosted here."""
+    """List the repositories hosted here."""
     settings = settings_for(config)
     rows = [
         {
@@ -52,7 +52,7 @@ def list_repositories(*, as_json: JsonOption = False, config: ConfigOption = Non
         cells = [[(value,) for value in row.values()] for row in rows]
         say(table(_HEADINGS, cells, terminal_width(), (1, 2)))
     else:
-        say(["No repositories are hosted here. 'iluvatar-pxe fleet repository add NAME' makes one."])
+        say(["No repositories are hosted here. To create one: iluvatar-pxe fleet repository add NAME"])
 
 
 def secure_url(settings: Settings, name: str) -> str:

@@ -9,22 +9,22 @@ from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
 from iluvatar_pxe.cli.tables import say, say_json, table, terminal_width
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose it is: a-z, 0-9 and '-'.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the token: a-z, 0-9 and '-'.")]
 
-_HEADINGS = (("TOKEN",), ("MAY",), ("CREATED",))
+_HEADINGS = (("TOKEN",), ("RIGHT",), ("CREATED",))
 
-app = typer.Typer(no_args_is_help=True, help="Give and take the right to the repositories hosted here.")
+app = typer.Typer(no_args_is_help=True, help="Manage access tokens for the hosted repositories.")
 
 
 @app.command()
 def add(
     name: Name,
     *,
-    write: Annotated[bool, typer.Option("--write", help="It may push, too.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Allow pushes.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make a token and print it, once: only its hash is kept. The daemon knows it at once."""
+    """Create a token and print it once; only its hash is stored. It is valid immediately."""
     settings = settings_for(config)
     right = Right.WRITE if write else Right.READ
     secret = Tokens(settings.repositories).add(name, right)
@@ -34,7 +34,7 @@ def add(
         return
     say(
         [
-            f"Token {name}, which may {'read and write' if write else 'read'}. It is shown only now:",
+            f"Token {name} ({'read and write' if write else 'read-only'}). It is shown only once:",
             "",
             f"  {secret}",
             "",
@@ -47,7 +47,7 @@ def add(
 
 @app.command("list")
 def list_tokens(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Name all tokens, and say what they may."""
+    """List all tokens and their rights."""
     known = Tokens(settings_for(config).repositories).all()
     if as_json:
         say_json([token.model_dump(mode="json", include={"name", "right", "created"}) for token in known])
@@ -55,11 +55,11 @@ def list_tokens(*, as_json: JsonOption = False, config: ConfigOption = None) -> 
         rows = [((token.name,), (token.right,), (f"{token.created:%Y-%m-%d %H:%M} UTC",)) for token in known]
         say(table(_HEADINGS, rows, terminal_width(), ()))
     else:
-        say(["There are no tokens. 'iluvatar-pxe fleet token add NAME' makes one."])
+        say(["There are no tokens. To create one: iluvatar-pxe fleet token add NAME"])
 
 
 @app.command()
 def revoke(name: Name, *, config: ConfigOption = None) -> None:
-    """Make a token worth nothing, from now on."""
+    """Revoke a token."""
     Tokens(settings_for(config).repositories).revoke(name)
-    say([f"the token {name} is worth nothing any more"])
+    say([f"token {name} is revoked"])

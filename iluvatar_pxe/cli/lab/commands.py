@@ -31,9 +31,7 @@ from iluvatar_pxe.lab.watch.attempt import Attempt, attempt_boot
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.wire.mac import parse_mac
 
-app = typer.Typer(
-    no_args_is_help=True, help="See it all work without hardware, in a private virtual network."
-)
+app = typer.Typer(no_args_is_help=True, help="Try everything without hardware, in a private virtual network.")
 
 FleetOption = Annotated[
     Path | None, typer.Option(help="Directory of the fleet. Default: this host's, else the starter fleet.")
@@ -43,15 +41,15 @@ AssetsOption = Annotated[Path | None, typer.Option(help="Directory of boot files
 
 @app.command()
 def up(*, fleet: FleetOption = None, assets: AssetsOption = None, config: ConfigOption = None) -> None:
-    """Build the network, and keep it until ``lab down``."""
+    """Start the network and keep it until ``lab down``."""
     sources = _sources(fleet, assets, config)
     if there := running(_file()):
-        _say(f"The lab is up already, with {_fleet_of(there)}. To end it: iluvatar-pxe lab down")
+        _say(f"The lab is already up, with {_fleet_of(there)}. To stop it: iluvatar-pxe lab down")
         raise typer.Exit(0 if _same(there, sources) else 1)
     places = [str(place) for place in (sources.assets, sources.fleet) if place]
     if not start_holder([sys.executable, "-m", "iluvatar_pxe", "lab", "hold", *places], _say):
         raise typer.Exit(1)
-    _say("The lab is up. Next: iluvatar-pxe lab boot KIND; in the end: iluvatar-pxe lab down")
+    _say("The lab is up. Next: iluvatar-pxe lab boot KIND; to stop it: iluvatar-pxe lab down")
 
 
 @app.command(hidden=True, name="hold")
@@ -93,7 +91,7 @@ def boot(
 
 @app.command()
 def down() -> None:
-    """End the network and everything in it."""
+    """Stop the network and everything in it."""
     file = _file()
     _say("The lab is down." if end(file) else "The lab is not up.")
     forget(file)
@@ -103,7 +101,7 @@ def down() -> None:
 def demo(directory: Path) -> None:
     """Show an x86 and an arm64 machine, which no file lists, enrol and boot; DIRECTORY is as ``stand-ins`` made it."""
     _say(
-        "Two machines that are in no file of the fleet boot from the network and join it. Talos is a stand-in:"
+        "Two machines that the fleet does not list boot from the network and join it. Talos is a test image:"
     )
     _say("a small Linux that fetches its configuration, says so, and switches off.")
     _say("")
@@ -115,9 +113,9 @@ def demo(directory: Path) -> None:
 
 @app.command(hidden=True)
 def stand_ins(directory: Path) -> None:
-    """Write a fleet, and boot files with stand-ins for those that would be downloaded, into a directory."""
+    """Write a fleet and boot files into a directory, with test images for those that would be downloaded."""
     write_stand_ins(directory, default_cache())
-    _say(f"Stand-ins are in {directory}: fleet and assets")
+    _say(f"Test images are in {directory}: fleet and assets")
 
 
 def _boot(lab: Lab, kind: str, mac: str) -> Attempt:
@@ -181,7 +179,7 @@ def _file() -> Path:
 
 
 def _say(line: str) -> None:
-    """Write a line at once, with what a terminal would obey written out."""
+    """Write a line at once, with control characters escaped."""
     sys.stdout.write(f"{plain(line)}\n")
     sys.stdout.flush()
 

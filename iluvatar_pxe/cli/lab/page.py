@@ -37,8 +37,8 @@ def attempt_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
         else:
             missing = next_stage(attempt.stages) or STAGES[-1]
             yield f"{attempt.kind} ({attempt.mac}) did not reach the stage: {missing}"
-            yield from f"Because {attempt.outcome.reason}".splitlines()
-            yield "The daemon's last lines about it:"
+            yield from f"Reason: {attempt.outcome.reason}".splitlines()
+            yield "The daemon's last log lines about it:"
             yield from (f"  {line}" for line in attempt.log or ["none"])
 
 

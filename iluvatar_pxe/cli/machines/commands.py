@@ -23,15 +23,17 @@ from iluvatar_pxe.inventory.database.read_only import last_boots
 from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.machines.states import Phase, Role
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, a MAC, or the beginning of an id.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, a MAC, or the first characters of an id.")]
 
-app = typer.Typer(no_args_is_help=True, help="Show machines and change what is wanted of them.")
+app = typer.Typer(no_args_is_help=True, help="Show and manage machines.")
 
 
 @app.command("list")
 def list_machines(
     *,
-    every: Annotated[bool, typer.Option("--all", help="Also what only asked for a boot by DHCP.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Include machines that only sent a DHCP boot request.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -48,11 +50,11 @@ def list_machines(
 def show(
     name: Name,
     *,
-    boots: Annotated[int, typer.Option(min=0, help="How many of the last boots.")] = 3,
+    boots: Annotated[int, typer.Option(min=0, help="Number of boots to show.")] = 3,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show everything known of a machine, its last boots, and what it boots next and why."""
+    """Show everything known about a machine, its last boots, and what it boots next and why."""
     state = State.read_recorded(settings_for(config))
     machine = find_machine(name, state.snapshot, state.fleet)
     *_, last = state.next_boot(asking(sighting_of(machine)))
@@ -68,16 +70,16 @@ def show(
 def set_machine(
     machine: Name,
     *,
-    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Another layer.")] = None,
-    role: Annotated[Role | None, typer.Option(help="Another role.")] = None,
-    phase: Annotated[Phase | None, typer.Option(help="How far it has come.")] = None,
+    name: Annotated[str | None, typer.Option(help="New name.")] = None,
+    layer: Annotated[str | None, typer.Option(help="New layer.")] = None,
+    role: Annotated[Role | None, typer.Option(help="New role.")] = None,
+    phase: Annotated[Phase | None, typer.Option(help="Its observed state.")] = None,
     intent: Annotated[
-        Literal["boot", "local", "ignore"] | None, typer.Option(help="What is wanted of it.")
+        Literal["boot", "local", "ignore"] | None, typer.Option(help="Its desired state.")
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Change a machine's place, if no file of the fleet lists it; or its phase or intent."""
+    """Change a machine's phase or intent, and its name, layer or role unless the fleet lists it."""
     wanted = {"name": name, "layer": layer, "role": role, "phase": phase, "intent": intent}
     if not any(wanted.values()):
         raise UsageError("nothing to change; add --name, --layer, --role, --phase or --intent")
@@ -88,22 +90,22 @@ def set_machine(
 def hold(
     name: Name,
     *,
-    why: Annotated[str, typer.Option(help="A reason, for its screen.")] = "",
+    why: Annotated[str, typer.Option(help="Reason, shown on its screen.")] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Have a machine wait at its next boot."""
+    """Hold a machine at its next boot."""
     _change(config, Hold, machine=name, why=why)
 
 
 @app.command()
 def release(name: Name, *, config: ConfigOption = None) -> None:
-    """Let a machine go on that is held, was refused, has failed, or is taken for another."""
+    """Clear a hold, a refusal, a failure or an identity conflict."""
     _change(config, Release, machine=name)
 
 
 @app.command()
 def reinstall(name: Name, *, config: ConfigOption = None) -> None:
-    """Install a machine again at its next boot."""
+    """Reinstall a machine at its next boot."""
     _change(config, Reinstall, machine=name)
 
 
@@ -114,7 +116,9 @@ def forget(name: Name, *, yes: YesOption = False, config: ConfigOption = None) -
     state = State.read_recorded(settings)
     machine = find_machine(name, state.snapshot, state.fleet)
     given = None if listed_as(machine, state.fleet) else machine.assignment
-    stays = f" Its name stays taken until reuseNames of layers/{given.layer}.yaml lists it." if given else ""
+    stays = (
+        f" Its name stays reserved until reuseNames in layers/{given.layer}.yaml lists it." if given else ""
+    )
     make_sure(
         f"Forget {title_of(machine, state.fleet)} ({', '.join(machine.macs)}) and its boots?{stays}", yes=yes
     )
@@ -124,22 +128,22 @@ def forget(name: Name, *, yes: YesOption = False, config: ConfigOption = None) -
 @app.command()
 def merge(
     name: Name,
-    other: Annotated[str, typer.Argument(help="What is really the same machine.")],
+    other: Annotated[str, typer.Argument(help="The other entry of the same machine.")],
     *,
     config: ConfigOption = None,
 ) -> None:
-    """Make one machine of two."""
+    """Merge two entries of the same machine."""
     _change(config, Merge, machine=name, other=other)
 
 
 @app.command()
 def split(
     name: Name,
-    mac: Annotated[str, typer.Argument(help="The card that belongs to another machine.")],
+    mac: Annotated[str, typer.Argument(help="MAC of the NIC that belongs to another machine.")],
     *,
     config: ConfigOption = None,
 ) -> None:
-    """Make a machine of its own of one card."""
+    """Split a NIC off into a machine of its own."""
     _change(config, Split, machine=name, mac=mac)
 
 

@@ -32,9 +32,9 @@ def machine_lines(
         folding = [number for number, group in enumerate(groups) if group[0] in _FOLDING]
         yield from table(groups, rows, width, folding)
     else:
-        yield "No machines yet: let one boot from the network."
+        yield "No machines yet; boot one from the network."
     if passing := len(machines) - len(shown):
-        yield f"and {passing:,} {'MAC' if passing == 1 else 'MACs'} that only asked for a boot by DHCP: --all lists them"
+        yield f"and {passing:,} {'MAC' if passing == 1 else 'MACs'} that only sent a DHCP boot request; --all lists them"
 
 
 def _row(machine: Data, now: datetime, groups: Sequence[Cell]) -> list[Cell]:

@@ -19,7 +19,7 @@ def page_lines(page: Data, now: datetime, width: int | None) -> Iterator[str]:
         ("Identity", _identity(page)),
         ("Place", _place(page, now)),
         ("Next boot", {"plan": plan["what"], "why": plan["why"]}),
-        ("What was considered before", {one["step"]: one["found"] for one in plan["steps"][:-1]}),
+        ("How it was decided", {one["step"]: one["found"] for one in plan["steps"][:-1]}),
     ):
         yield ""
         yield heading
@@ -37,11 +37,11 @@ def place_words(page: Data) -> str:
 
 
 def _identity(page: Data) -> dict[str, str]:
-    doubt = " (many machines have this one: tells nothing)"
+    doubt = " (not unique, so ignored)"
     return {
         "id": page["id"],
         "MACs": ", ".join(page["macs"]),
-        "lists too": ", ".join(page["claimed"]),
+        "also reports": ", ".join(page["claimed"]),
         "UUID": (page["uuid"] or "") + doubt * page["uuid_is_bogus"],
         "serial": (page["serial"] or "") + doubt * page["serial_is_bogus"],
         "make": page["manufacturer"] or "",
@@ -63,7 +63,7 @@ def _place(page: Data, now: datetime) -> dict[str, str]:
         "phase": page["phase"],
         "intent": page["intent"] + (f" ({asked})" if asked else ""),
         "conflict": page["conflict"] or "",
-        "to settle": _settling(page) if page["conflict"] else "",
+        "to resolve": _settling(page) if page["conflict"] else "",
         "seen": f"first {_moment(page['first_seen'])}, last {_ago(page['last_seen'], now)}",
         "reached": f"{page['reached']}; in any boot: {page['furthest']}",
     }
@@ -72,9 +72,9 @@ def _place(page: Data, now: datetime) -> dict[str, str]:
 def _settling(page: Data) -> str:
     title = page["name"] or page["macs"][0]
     return (
-        f"if it is what it says now: iluvatar-pxe machines release {title}; "
-        f"if a card belongs to another machine: iluvatar-pxe machines split {title} MAC; "
-        f"if both are one machine: iluvatar-pxe machines merge {title} OTHER"
+        f"if its new hardware data is right: iluvatar-pxe machines release {title}; "
+        f"if a NIC belongs to another machine: iluvatar-pxe machines split {title} MAC; "
+        f"if both are the same machine: iluvatar-pxe machines merge {title} OTHER"
     )
 
 

@@ -37,7 +37,7 @@ def plan(
     arch: Annotated[
         CpuArch | None,
         typer.Option(
-            help="Its processor. Default: its own, else arm64 for a Raspberry Pi and x86_64.",
+            help="Processor. Default: the machine's own, else arm64 for a Raspberry Pi and x86_64 otherwise.",
             show_default=False,
         ),
     ] = None,

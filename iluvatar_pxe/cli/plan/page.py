@@ -17,21 +17,21 @@ def page_lines(page: Data) -> Iterator[str]:
     yield from _fields(_identity(machine))
     yield from ("", "Assumed")
     yield from _fields(page["assumed"])
-    yield from ("", "Rules of fleet.yaml" + ": not asked, because a file lists it" * machine["listed"])
+    yield from ("", "Rules of fleet.yaml" + ": skipped, because a file lists it" * machine["listed"])
     yield from _rules(page["rules"])
     yield from _stages(page["stages"])
     if page["files"]:
         yield from ("", "Boot files")
         yield from map(_file, page["files"])
     if config := page["config"]:
-        yield from ("", f"Configuration: {config['file']}, {config['bytes']:,} bytes, without its secrets")
+        yield from ("", f"Configuration: {config['file']}, {config['bytes']:,} bytes, secrets masked")
         yield from _indented(config["text"])
-    yield from ("", f"In the end it {page['stages'][-1]['answer']}.")
+    yield from ("", f"Result: it {page['stages'][-1]['answer']}.")
 
 
 def _identity(machine: Data) -> dict[str, str]:
     place = f"{place_words(machine)}, by {machine['given_by']}"
-    nowhere = "in no layer" if machine["listed"] else "none yet: no file lists it, and it was given none"
+    nowhere = "in no layer" if machine["listed"] else "none yet: no file lists it, and none was assigned"
     return {
         "MACs": ", ".join(machine["macs"]),
         "place": place if machine["layer"] else nowhere,
@@ -43,7 +43,7 @@ def _identity(machine: Data) -> dict[str, str]:
 
 def _seen(machine: Data) -> str:
     if not machine["seen"]:
-        return "never; a rule that asks for what only the machine can tell is taken not to match"
+        return "never; a rule on what only the machine reports is assumed not to match"
     boots = f"{machine['boots']} boot{'s' * (machine['boots'] != 1)}"
     return f"in {boots}; phase {machine['phase']}, intent {machine['intent']}"
 
@@ -51,7 +51,7 @@ def _seen(machine: Data) -> str:
 def _rules(rules: Sequence[Data]) -> Iterator[str]:
     found = False
     for rule in rules:
-        matches = "matches, but an earlier one decides" if found else "matches"
+        matches = "matches, but an earlier rule applies" if found else "matches"
         text = f"{rule['rule'].removesuffix(' of fleet.yaml')}: {rule['why_not'] or matches}"
         yield from _wrapped(text, "  ", "    ")
         found = found or rule["why_not"] is None
@@ -73,10 +73,10 @@ def _stages(stages: Sequence[Data]) -> Iterator[str]:
 def _heading(stages: Sequence[Data], number: int) -> str:
     stage, before = stages[number - 1], stages[number - 2]["plan"] if number > 1 else ""
     if before == "CountDown":
-        return "iPXE asks again when the countdown has run out"
+        return "iPXE asks again after the countdown"
     if before == "AssignFirst":
         asker = "iPXE" if stage["asks"] == "ipxe" else "the firmware"
-        return f"its place is on record, and {asker} gets its answer"
+        return f"its place is recorded, and {asker} gets its answer"
     return "iPXE asks" if stage["asks"] == "ipxe" else f"the firmware asks ({stage['asks']})"
 
 
@@ -86,8 +86,8 @@ def _served(stage: Data) -> Iterator[str]:
     told = any(one["found"] in stage["why"] for one in stage["steps"])
     yield from _fields(
         {
-            "so it": f"{stage['answer']}{size}",
-            "because": "" if told else stage["why"],
+            "action": f"{stage['answer']}{size}",
+            "reason": "" if told else stage["why"],
             "gets": _given(given) if given else "",
             "script": " " if stage["script"] else "",
         }
@@ -100,7 +100,7 @@ def _given(given: Data) -> str:
 
 
 def _file(file: Data) -> str:
-    warning = ": more than a Raspberry Pi may manage by TFTP" * file["too_large"]
+    warning = ": may be too large for a Raspberry Pi to fetch by TFTP" * file["too_large"]
     return f"  {_size(file['bytes']):>10}  {file['name']}{warning}"
 
 
