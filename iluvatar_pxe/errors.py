@@ -2,27 +2,27 @@
 
 IluvatarError                 base; its text is one line that names the thing and the remedy
 ├── WireError                 bytes from the network that are not a message (their fault)
-├── UsageError                what a command was given makes no sense (exit 2)
+├── UsageError                a command's arguments are invalid (exit 2)
 ├── SettingsError             config.toml or an ILUVATAR_PXE_* variable (exit 2)
 ├── FleetError                one or more findings in the fleet's files (exit 2)
 ├── RepositoryError           a Git repository cannot be read, written or reached
-│   ├── LostRaceError         somebody else's push came first
-│   ├── InvalidDraftError     what a daemon would commit is not valid
-│   └── RefusedPushError      the repository's home does not take what is pushed
-├── SealError                 a sealed file cannot be opened, or there is nobody to seal it to
+│   ├── LostRaceError         another push came first
+│   ├── InvalidDraftError     the daemon's commit would not be a valid fleet
+│   └── RefusedPushError      the repository's origin refuses the push
+├── SealError                 a sealed file cannot be opened, or has no recipient
 ├── InventoryError            the database cannot be opened, read or written
 ├── AssetError                a boot file that cannot be served
-├── OperationError            what a person asked for cannot be done to that machine
-│   └── UnknownMachineError   no machine, or more than one, goes by what was given
+├── OperationError            a requested change is not possible for that machine
+│   └── UnknownMachineError   no machine, or more than one, matches
 ├── ControlError              the running daemon cannot be asked
 ├── ServerError               a socket that cannot be bound, an interface that is not there
 ├── ResolveError              no upstream resolver gave a usable answer
 ├── TlsError                  the CA, a certificate or its key cannot be read, stored or used
 ├── SimulateError             a simulated machine does not boot
-│   ├── NoAnswerError         nobody answered it in time
-│   │   └── LeaseRefusedError the router takes back what it offered
+│   ├── NoAnswerError         no answer in time
+│   │   └── LeaseRefusedError the router withdraws its offer
 │   └── NoFileError           the server says that it has no such file
-├── InstallError              the systemd service cannot be put in place or taken away
+├── InstallError              the systemd service cannot be installed or removed
 └── LabError                  the private virtual network cannot be built or driven
 """
 
@@ -36,7 +36,7 @@ class WireError(IluvatarError):
 
 
 class UsageError(IluvatarError):
-    """A command's arguments are none that it can do anything with."""
+    """A command's arguments are invalid."""
 
 
 class SettingsError(IluvatarError):
@@ -63,15 +63,15 @@ class LostRaceError(RepositoryError):
 
 
 class InvalidDraftError(RepositoryError):
-    """What a daemon was going to commit would not be a valid fleet."""
+    """The daemon's commit would not be a valid fleet."""
 
 
 class RefusedPushError(RepositoryError):
-    """The home of the repository refuses a push: no right to write, or a hook."""
+    """The repository's origin refuses a push: no right to write, or a hook."""
 
 
 class SealError(IluvatarError):
-    """A sealed file cannot be opened with the keys at hand, or there is nobody to seal it to."""
+    """A sealed file cannot be opened with the available keys, or has no recipient."""
 
 
 class InventoryError(IluvatarError):
@@ -83,15 +83,15 @@ class AssetError(IluvatarError):
 
 
 class OperationError(IluvatarError):
-    """What a person asked for cannot be done: a name that is taken, a machine that a file lists."""
+    """A requested change is not possible: the name is taken, or a file lists the machine."""
 
 
 class UnknownMachineError(OperationError):
-    """No machine, or more than one, goes by this name, MAC or id."""
+    """No machine, or more than one, matches this name, MAC or id."""
 
 
 class ControlError(IluvatarError):
-    """The running daemon's control socket is closed to this user, or silent, or answers nonsense."""
+    """The running daemon's control socket denies access, times out, or gives an invalid answer."""
 
 
 class ServerError(IluvatarError):
@@ -107,7 +107,7 @@ class TlsError(IluvatarError):
 
 
 class InstallError(IluvatarError):
-    """The systemd service cannot be put in place or taken away."""
+    """The systemd service cannot be installed or removed."""
 
 
 class LabError(IluvatarError):
@@ -115,11 +115,11 @@ class LabError(IluvatarError):
 
 
 class SimulateError(IluvatarError):
-    """A simulated machine does not boot: what its firmware has against what it was sent."""
+    """A simulated machine does not boot; says why its firmware rejected an answer."""
 
 
 class NoAnswerError(SimulateError):
-    """Nobody answered a simulated machine in the time that its firmware waits."""
+    """A simulated machine got no answer within its firmware's timeout."""
 
 
 class LeaseRefusedError(NoAnswerError):
@@ -127,4 +127,4 @@ class LeaseRefusedError(NoAnswerError):
 
 
 class NoFileError(SimulateError):
-    """The server says that it has no such file; often a firmware goes on without it."""
+    """The server has no such file; firmware often continues without it."""

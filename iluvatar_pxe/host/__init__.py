@@ -1,1 +1,1 @@
-"""What the operating system gives: interfaces, neighbours, UDP sockets, files with an owner, the lock, systemd's protocol."""
+"""What the operating system provides: interfaces, neighbours, UDP sockets, files with an owner, the lock, systemd's protocol."""

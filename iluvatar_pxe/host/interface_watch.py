@@ -1,4 +1,4 @@
-"""Follows the interfaces that are to be served: the kernel says by netlink when something has changed."""
+"""Follows the served interfaces: the kernel reports changes by netlink."""
 
 import asyncio
 import socket
@@ -16,9 +16,9 @@ _NEWS = 0x1 | 0x10 | 0x40
 """linux/rtnetlink.h: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV4_ROUTE, where ``auto`` comes from."""
 _NON_BLOCKING_RAW = socket.SOCK_RAW | socket.SOCK_NONBLOCK
 _SETTLE = 0.1
-"""Seconds from the news to the look: they come in bursts, and some come before what they tell of."""
+"""Seconds from a notification to the check: notifications come in bursts, and some before the change."""
 _RETRY = 5.0
-"""Seconds until what could not be bound or looked for is tried again: the kernel does not say that a port was freed."""
+"""Seconds until a failed bind or listing is retried: the kernel does not report a freed port."""
 
 _log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class InterfaceWatch:
 
     @property
     def problem(self) -> str | None:
-        """What is waited for, and what cannot be bound, in one line."""
+        """Missing interfaces and bind errors, in one line."""
         return "; ".join([*self._found.waits_for, *map(str, self._errors)]) or None
 
     async def start(self, serve: Serve) -> None:
@@ -58,7 +58,7 @@ class InterfaceWatch:
             sock = self._socket = socket.socket(socket.AF_NETLINK, _NON_BLOCKING_RAW, socket.NETLINK_ROUTE)
             sock.bind((0, _NEWS))
         except OSError as error:
-            text = f"changes of the network cannot be heard of: {error.strerror}; allow netlink sockets"
+            text = f"network changes cannot be watched: {error.strerror}; allow netlink sockets"
             raise ServerError(text) from error
         asyncio.get_running_loop().add_reader(sock, partial(self._hear, sock))
         await self._look(serve)
@@ -94,7 +94,7 @@ class InterfaceWatch:
         try:
             self._found = await asyncio.to_thread(find_interfaces, self._wanted, self._found.default)
         except OSError as error:
-            text = f"interfaces cannot be looked for: {error.strerror}; this is tried again every few seconds"
+            text = f"interfaces cannot be listed: {error.strerror}; retried every few seconds"
             self._errors = [ServerError(text)]
             return
         self._errors = await serve(self.interfaces)

@@ -17,9 +17,9 @@ from iluvatar_pxe.host.routes import ROUTES, parse_default_routes
 _SIOCGIFADDR, _SIOCGIFNETMASK, _SIOCGIFINDEX = 0x8915, 0x891B, 0x8933
 _CLASS_NET = Path("/sys/class/net")
 _LONGEST_NAME = 15
-"""Octets; the kernel's IFNAMSIZ is one more, for the NUL."""
+"""Bytes; the kernel's IFNAMSIZ is one more, for the NUL."""
 _NOT_THERE = {
-    errno.ENODEV: "there is no interface {} yet; it is served once there is, or correct [network] interfaces",
+    errno.ENODEV: "interface {} does not exist yet; it is served once it appears, or correct [network] interfaces",
     errno.EADDRNOTAVAIL: "interface {} has no IPv4 address yet; it is served once it has",
 }
 _WIRELESS = ("wireless", "phy80211")
@@ -106,7 +106,7 @@ def _is_wireless(name: str) -> bool:
 
 
 def _ioctl(sock: socket.socket, name: str, call: int) -> bytes:
-    """Return the first 8 octets of what the kernel says: a number, or family, port and address."""
+    """Return the first 8 bytes of the kernel's answer: a number, or family, port and address."""
     if len(name.encode()) > _LONGEST_NAME:
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))  # the kernel would take the name's beginning
     return fcntl.ioctl(sock, call, struct.pack("256s", name.encode()))[16:24]

@@ -1,4 +1,4 @@
-"""Which Ethernet card has an address: the kernel's neighbour table, asked by netlink."""
+"""Which NIC has an address: the kernel's neighbour table, queried by netlink."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ class Neighbours:
         self._served = interfaces
 
     def mac_of(self, address: IPv4Address) -> str | None:
-        """Return the MAC of the card that has ``address`` on a served segment, or None where the kernel has none.
+        """Return the MAC of the NIC that has ``address`` on a served segment, or None where the kernel has none.
 
         None too for what is no other machine's address: this server's own, loopback, groups.
         Where several interfaces know the address, the one in whose network it lies counts.
@@ -43,7 +43,7 @@ class Neighbours:
         return next((mac for one in nearest_first if (mac := self._mac_on(one, address))), None)
 
     def is_own(self, address: IPv4Address) -> bool:
-        """Say whether an address is this host's, who is nobody's neighbour."""
+        """Say whether an address is this host's own, which is not in the neighbour table."""
         return address.is_loopback or any(one.address == address for one in self._served)
 
     def close(self) -> None:

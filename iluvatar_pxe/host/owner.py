@@ -1,4 +1,4 @@
-"""Whose a directory is: what root does in the service's directories is done as the service's user, or given to it."""
+"""Owners of directories: root's work in the service's directories is done as the service user, or given to it."""
 
 import os
 import tempfile

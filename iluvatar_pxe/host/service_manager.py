@@ -1,4 +1,4 @@
-"""What systemd and a service say to each other: sd_notify(3), sd_watchdog_enabled(3) and sd_listen_fds(3)."""
+"""The protocol between systemd and a service: sd_notify(3), sd_watchdog_enabled(3) and sd_listen_fds(3)."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ _LONGEST_STATUS = 1000
 
 @dataclass(slots=True)
 class ServiceManager:
-    """The service manager that started this process, if one did: telling it something never fails and never waits.
+    """The service manager that started this process, if one did: notifying it never fails and never blocks.
 
     What finds its socket full is lost, but for READY=1, which then goes out with the next message.
     """

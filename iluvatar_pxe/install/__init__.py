@@ -1,1 +1,1 @@
-"""The systemd service: put in place, and taken away."""
+"""Installs and removes the systemd service."""

@@ -1,4 +1,4 @@
-"""What is looked at before anything is changed: each check raises InstallError with what stands in the way."""
+"""Checks before anything is changed; each raises InstallError with the obstacle."""
 
 import re
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ _MOUNTS = Path("/proc/self/mountinfo")
 
 
 def check_inside(root: Path, places: Iterable[Path]) -> None:
-    """Refuse places whose directories lead out of ``root`` by links, as absolute ones of an image do."""
+    """Refuse places whose symlinks lead out of ``root``, as absolute ones in an image do."""
     for place in places:
         leads_to = place.parent.resolve()
         if not leads_to.is_relative_to(root):
             raise InstallError(
-                f"{place.parent}: leads to {leads_to}, out of {root}; do it on the running system"
+                f"{place.parent}: points to {leads_to}, outside {root}; run this on the running system"
             )
 
 
@@ -23,14 +23,14 @@ def check_no_link(directory: Path) -> None:
     """Refuse a state directory that is a link: with one the service does not start."""
     if directory.is_symlink():
         raise InstallError(
-            f"{directory}: is a link; mount --bind {directory.readlink()} there, and try again"
+            f"{directory}: is a symlink; mount --bind {directory.readlink()} there instead, and try again"
         )
 
 
 def check_unmasked(unit: Path) -> None:
     """Refuse a unit that somebody has masked, which is a link to /dev/null."""
     if unit.is_symlink() and unit.readlink() == Path("/dev/null"):
-        raise InstallError(f"{unit}: is masked; systemctl unmask {unit.name}, and try again")
+        raise InstallError(f"{unit}: is masked; run systemctl unmask {unit.name} and try again")
 
 
 def check_unmounted(directories: Iterable[Path]) -> None:
@@ -39,7 +39,7 @@ def check_unmounted(directories: Iterable[Path]) -> None:
     for directory in directories:
         place = directory.parent.resolve() / directory.name
         if mount := next((one for one in mounts if one.is_relative_to(place)), None):
-            raise InstallError(f"{mount}: something is mounted there; unmount it, and try again")
+            raise InstallError(f"{mount}: is a mount point; unmount it and try again")
 
 
 def mount_points(mountinfo: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Programs of the system, run to their end."""
+"""Runs system programs to completion."""
 
 import subprocess
 from collections.abc import Sequence

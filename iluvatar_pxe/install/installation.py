@@ -1,4 +1,4 @@
-"""What belongs to the service, put in place and taken away: each step says what it did, and may be repeated."""
+"""Installs and removes the service; each step reports what it did and may be repeated."""
 
 import shutil
 import time
@@ -35,7 +35,7 @@ _RUNNING = Path("/run/systemd/system")
 """There when systemd is this host's service manager, see sd_booted(3)."""
 
 Step = tuple[str, str]
-"""What was seen to, and what was done."""
+"""The item, and what was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Installation:
     root: Path = Path("/")
 
     def install(self) -> Iterator[Step]:
-        """Put everything in place, and start the service where systemd runs; raises InstallError."""
+        """Install everything, and start the service where systemd runs; raises InstallError."""
         program = installed_program()
         self._check()
         check_no_link(self.root / _STATE)
@@ -60,7 +60,7 @@ class Installation:
         yield UNIT, self._start(program)
 
     def uninstall(self, *, purge: bool) -> Iterator[Step]:
-        """Stop the service and take away what ``install`` put there; state and settings only with ``purge``.
+        """Stop the service and remove what ``install`` created; state and settings only with ``purge``.
 
         The user stays, for files that are its own may be anywhere; raises InstallError.
         """
@@ -78,7 +78,7 @@ class Installation:
     def _directories(self) -> Iterator[Step]:
         ids = user.ids_of(self.root)
         if ids is None:
-            raise InstallError(f"user {user.NAME}: is gone; try again")
+            raise InstallError(f"user {user.NAME}: no longer exists; try again")
         settings, state = self.root / _SETTINGS, self.root / _STATE
         done = [make_directory(settings), open_to(settings, *ids, 0o755)]
         yield self._step(_SETTINGS, _first_change(done))
@@ -89,7 +89,7 @@ class Installation:
     def _put_settings(self) -> str:
         file = self.root / _SETTINGS_FILE
         if file.is_symlink() and not file.exists():
-            return f"left alone: it leads to {file.readlink()}, which is not there"
+            return f"skipped: symlink to {file.readlink()}, which does not exist"
         text = (data_directory("systemd") / file.name).read_text(encoding="utf-8")
         return UNCHANGED if file.exists() else put(file, text)
 
@@ -98,14 +98,16 @@ class Installation:
             root = () if self._is_running else (f"--root={self.root}",)
             run("systemctl", *root, "enable", UNIT)
         if not self._is_running:
-            return "not started, for systemd does not run here"
+            return "not started: systemd is not running"
         run("systemctl", "daemon-reload")
         if self._is_current(program):
             return UNCHANGED
         try:
             run("systemctl", "restart", UNIT)
         except InstallError as error:
-            raise InstallError(f"{UNIT}: does not start; see why: journalctl -u {UNIT} -n 20") from error
+            raise InstallError(
+                f"{UNIT}: does not start; for the reason: journalctl -u {UNIT} -n 20"
+            ) from error
         return "started"
 
     def _is_current(self, program: Path) -> bool:

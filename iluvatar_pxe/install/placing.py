@@ -10,15 +10,15 @@ from pathlib import Path
 from iluvatar_pxe.errors import InstallError
 
 UNCHANGED = "unchanged"
-_IN_THE_WAY = "move away what stands in its place"
+_IN_THE_WAY = "move away what is in its place"
 _REMEDIES = {
     errno.EBUSY: "unmount it",
     errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: _IN_THE_WAY,
     errno.ENOTDIR: _IN_THE_WAY,
-    errno.EROFS: "mount it for writing",
+    errno.EROFS: "remount it read-write",
 }
-_REMEDY = "make room, or let root write there"
+_REMEDY = "free some space, or let root write there"
 
 
 def put(path: Path, text: str, mode: int = 0o644) -> str:
@@ -51,7 +51,7 @@ def make_directory(path: Path, mode: int = 0o755) -> str:
             make_directory(path.parent)
         path.mkdir(exist_ok=True)
         path.chmod(mode)
-    return "made"
+    return "created"
 
 
 def open_to(directory: Path, user: int, group: int, mode: int) -> str:
@@ -62,7 +62,7 @@ def open_to(directory: Path, user: int, group: int, mode: int) -> str:
         missing = (mode & ~status.st_mode) >> shift & 0o7
         if missing:
             directory.chmod(mode)
-    return "opened to the service's user" if missing else UNCHANGED
+    return "opened to the service user" if missing else UNCHANGED
 
 
 def remove(path: Path) -> str:
@@ -74,7 +74,7 @@ def remove(path: Path) -> str:
         elif path.exists() or path.is_symlink():
             path.unlink()
         else:
-            return "not there"
+            return "not present"
     return "removed"
 
 
@@ -92,7 +92,7 @@ def give(directory: Path, user: int, group: int) -> str:
                 if is_other and (name in {".", *folders} or status.st_nlink == 1):
                     os.chown(name, user, group, dir_fd=here, follow_symlinks=False)
                     given += 1
-    return f"{given} given to the service's user" if given else UNCHANGED
+    return f"{given} given to the service user" if given else UNCHANGED
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def installed_program() -> Path:
     """Return the path of ``iluvatar-pxe``; raises InstallError where the service could not run it."""
     program = Path(sysconfig.get_path("scripts")) / "iluvatar-pxe"
     if not program.is_file():
-        raise InstallError(f"{program}: is not there; {_REMEDY}")
+        raise InstallError(f"{program}: not found; {_REMEDY}")
     package = Path(iluvatar_pxe.__file__).parent
     check_readable([program, package, Path(sys.executable), Path(sys.base_prefix)])
     return program
@@ -29,7 +29,9 @@ def check_readable(paths: Iterable[Path]) -> None:
     for path in paths:
         for place in (path, path.resolve()):
             if hidden := next((one for one in _HIDDEN if place.is_relative_to(one)), None):
-                raise InstallError(f"{place}: lies in {hidden}, which the service does not see; {_REMEDY}")
+                raise InstallError(f"{place}: is in {hidden}, which the service cannot see; {_REMEDY}")
             for part in (place, *place.parents):
                 if not part.stat().st_mode & (stat.S_IXOTH if part.is_dir() else stat.S_IROTH):
-                    raise InstallError(f"{part}: is closed to the service's user; open it, or {_REMEDY}")
+                    raise InstallError(
+                        f"{part}: not readable by the service user; change its mode, or {_REMEDY}"
+                    )

@@ -19,9 +19,7 @@ def ids_of(root: Path) -> tuple[int, int] | None:
     """
     ids = _host_ids() if root == Path("/") else _image_ids(root / "etc/passwd")
     if ids and ids[0] == 0:
-        raise InstallError(
-            f"user {NAME}: has the number 0, as root has; remove it from {root / 'etc/passwd'}"
-        )
+        raise InstallError(f"user {NAME}: has UID 0, like root; remove it from {root / 'etc/passwd'}")
     return ids
 
 
@@ -35,8 +33,8 @@ def create(root: Path, sysusers: Path, home: str) -> str:
         shell = ("--shell", "/usr/sbin/nologin", "--home-dir", home, "--no-create-home")
         run("useradd", "--prefix", str(root), "--system", "--user-group", *shell, NAME)
     if not ids_of(root):
-        raise InstallError(f"user {NAME}: was not made; make it (useradd --system {NAME}) and try again")
-    return "made"
+        raise InstallError(f"user {NAME}: was not created; create it (useradd --system {NAME}) and try again")
+    return "created"
 
 
 def _host_ids() -> tuple[int, int] | None:

@@ -93,12 +93,14 @@ def reload(namespace: Namespace, daemon: int) -> None:
         os.kill(daemon, signal.SIGHUP)
         while not (answer := _ANSWER.search(log.read_bytes(), before)):
             if time.monotonic() > deadline:
-                raise LabError("the lab's daemon does not read its fleet; begin again: iluvatar-pxe lab down")
+                raise LabError(
+                    "the lab's daemon does not reload its fleet; start over with: iluvatar-pxe lab down"
+                )
             time.sleep(_POLL_SECONDS)
     except (FileNotFoundError, ProcessLookupError) as error:
-        raise LabError("the lab has ended; to have one again: iluvatar-pxe lab up") from error
+        raise LabError("the lab has ended; to start it again: iluvatar-pxe lab up") from error
     if answer[1] == b"rejected":
-        raise LabError("the fleet has a fault; to see it: iluvatar-pxe fleet validate")
+        raise LabError("the fleet has errors; to see them: iluvatar-pxe fleet validate")
 
 
 def ask(namespace: Namespace, *arguments: str) -> str:

@@ -37,7 +37,7 @@ def state_file(environ: Mapping[str, str], *, is_root: bool) -> Path:
     base = "/run" if is_root else environ.get("XDG_RUNTIME_DIR")
     if not base:
         raise LabError(
-            "XDG_RUNTIME_DIR is not set, and the lab's state lies there; set it, or run this as root"
+            "XDG_RUNTIME_DIR is not set, where the lab keeps its state; set it, or run this as root"
         )
     return Path(base, "iluvatar-pxe-lab", "lab.json")
 
@@ -52,10 +52,10 @@ def running(file: Path) -> Running | None:
     except FileNotFoundError:
         return None
     if not text:
-        raise LabError("the lab is being built at this moment; wait until it is up")
+        raise LabError("the lab is starting; wait until it is up")
     lab = Running(**json.loads(text))
     if not _is_whole(lab):
-        raise LabError(f"the lab is ending at this moment; if it does not end, kill process {lab.holder}")
+        raise LabError(f"the lab is stopping; if it does not end, kill process {lab.holder}")
     return lab
 
 
@@ -65,7 +65,7 @@ def claimed(file: Path) -> Iterator[int]:
     state = _open(file, os.O_RDWR | os.O_CREAT)
     try:
         if not _lock(state, fcntl.LOCK_EX) or not _is_still(state, file):
-            raise LabError("a lab is up, or being built; to end it: iluvatar-pxe lab down")
+            raise LabError("a lab is up or starting; to stop it: iluvatar-pxe lab down")
         os.ftruncate(state, 0)
         try:
             yield state
@@ -104,7 +104,7 @@ def _open(file: Path, how: int) -> int:
         raise
     except OSError as error:
         raise LabError(
-            f"the lab's state cannot be kept in {file}: {error.strerror}; remove what is there"
+            f"the lab's state cannot be kept in {file}: {error.strerror}; remove what is in the way"
         ) from error
     try:
         _require_own(file, os.fstat(state), stat.S_IFREG)

@@ -55,7 +55,7 @@ def user_lab(sources: Sources, say: Say) -> Iterator[UserLab]:
         fleet = sources.fleet
         if fleet is None:
             write_fleet(outside(_OWN_FLEET))
-            say("Fleet: the starter fleet, with configurations that hold nothing.")
+            say("Fleet: the starter fleet, with empty configurations.")
         outside(_STAND_INS).mkdir()
         outside(_NO_ASSETS).mkdir()
         _add_missing(outside(_STAND_INS), fleet or outside(_OWN_FLEET), sources, say)
@@ -74,7 +74,7 @@ def _add_missing(stand_ins: Path, fleet: Path, sources: Sources, say: Say) -> No
     for talos, architecture in product(talos_of(fleet), _architectures()):
         if not ready.issuperset(asset_names(talos, architecture)):
             say(
-                f"Not in {sources.assets}: Talos {talos.version} for {architecture}. The lab boots a stand-in:"
+                f"Not in {sources.assets}: Talos {talos.version} for {architecture}. The lab boots a test image:"
                 " a small Linux that fetches its configuration, says so, and switches off."
             )
             add_talos(stand_ins, talos, stand_in(sources.cache, architecture))

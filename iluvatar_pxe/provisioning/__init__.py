@@ -1,1 +1,1 @@
-"""What happens when a machine asks: decided, given its place, handed what it may have, recorded."""
+"""What happens when a machine asks: the decision, its place, what it is handed, and the record."""

@@ -1,4 +1,4 @@
-"""The fleet that is applied now: one value, read by everybody who decides."""
+"""The applied fleet: one value that all decisions read."""
 
 from dataclasses import dataclass, field
 

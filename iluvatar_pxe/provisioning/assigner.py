@@ -1,4 +1,4 @@
-"""The one seam for names and roles: who asks waits until it is decided, by the database or by a commit."""
+"""Assigns names and roles, by the database or by a commit; callers wait until it is decided."""
 
 from typing import Protocol
 from uuid import UUID

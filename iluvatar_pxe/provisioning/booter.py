@@ -69,7 +69,7 @@ class Booter:
         except (InventoryError, OperationError, RepositoryError) as error:
             trouble = str(error)
         except TimeoutError:
-            trouble = f"it was not decided within {seconds:g} s"
+            trouble = f"no decision within {seconds:g} s"
         if trouble:
             complain("assign.failed", mac=sighting.mac, why=trouble)
         return self.decide(sighting, doubt, confirmed=confirmed, no_assignment=trouble)

@@ -14,7 +14,7 @@ _EARLY = 1.0
 
 
 class Countdowns:
-    """Knows which countdown has run out: what is confirmed sooner was confirmed by nobody who read the screen."""
+    """Knows which countdowns have run out: an earlier confirmation did not come from a shown countdown."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

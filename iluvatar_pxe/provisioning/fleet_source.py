@@ -1,4 +1,4 @@
-"""The declared state as one part of the daemon: where it comes from, who decides by it, who is told."""
+"""The declared state as one part of the daemon: its source, the assigner, and its listeners."""
 
 import asyncio
 
@@ -51,16 +51,16 @@ class FleetSource:
 
     @property
     def problem(self) -> str | None:
-        """Why the newest state is not in force, or its copy elsewhere is not up to date; None when all is well."""
+        """Why the newest state is not applied, or its mirror is not up to date; None when all is well."""
         return self._follower.problem or (self._mirror.problem if self._mirror else None)
 
     @property
     def changed(self) -> Changed:
-        """Told as soon as machines are served by another fleet."""
+        """Notified as soon as machines are served by another fleet."""
         return self._rollout.changed
 
     async def start(self) -> None:
-        """Put it in force; raises FleetError where there is no valid state at all."""
+        """Apply it; raises FleetError where there is no valid state at all."""
         await self._follower.start()
 
     async def run(self) -> None:

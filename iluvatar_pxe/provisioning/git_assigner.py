@@ -1,4 +1,4 @@
-"""Names and roles by commits: machines that wait for theirs get them by one, and the inventory takes it over."""
+"""Assigns names and roles by commits, which the inventory then imports."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ class _Waiting:
 
 
 class GitAssigner:
-    """A commit decides, and then the inventory takes it over."""
+    """A commit decides, and the inventory then imports it."""
 
     def __init__(self, inventory: Inventory, follower: Follower, rollout: Rollout) -> None:
         self._inventory = inventory
@@ -69,9 +69,9 @@ class GitAssigner:
             fleet = self._follower.in_force.fleet if self._follower.in_force else fleet
             listed = listed_as(self._machine(machine_id), fleet)
         if listed is None:
-            raise InventoryError(f"{place.name or machine_id}: its file is gone again; it is decided anew")
+            raise InventoryError(f"{place.name or machine_id}: its file was removed again; retried")
         if listed.layer is None:
-            raise InventoryError(f"{listed.name}: its file names no layer any more; it is decided anew")
+            raise InventoryError(f"{listed.name}: its file no longer names a layer; retried")
         role = place.role or listed.file.role
         decided = PlaceRequest(layer=listed.layer, name=listed.name, role=role, rule=place.rule)
         return await self._inventory.assign(machine_id, decided, fleet)
@@ -133,7 +133,7 @@ class GitAssigner:
             self._waiting.put_nowait(_Waiting(machine_id, place, outcome))
         except asyncio.QueueFull:
             outcome.set_exception(
-                InventoryError(f"{MOST_WAITING} machines wait for their names; it asks again")
+                InventoryError(f"{MOST_WAITING} machines already wait for their names; it asks again")
             )
         return outcome
 

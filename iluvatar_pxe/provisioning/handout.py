@@ -1,4 +1,4 @@
-"""What an asker may have: a machine's script with its ticket, its configuration, a Raspberry Pi's files."""
+"""What a client may get: a machine's script with its ticket, its configuration, a Raspberry Pi's files."""
 
 from ipaddress import IPv4Address
 from typing import Protocol
@@ -15,7 +15,7 @@ from iluvatar_pxe.replies.raspberry_pi import PiTexts
 
 
 class Disclosure(Protocol):
-    """How much of a plan, a machine and a configuration whoever asks from an address gets to see."""
+    """How much of a plan, a machine and a configuration a client at an address gets to see."""
 
     purpose: str
     """The purpose of its tickets for machine configurations."""

@@ -1,4 +1,4 @@
-"""A fleet comes into force: everybody goes by it at once, what it takes back is taken back, and who it changes is told."""
+"""Applies a fleet: all decisions use it at once, lost assignments are released, and changes are logged per machine."""
 
 import asyncio
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.provisioning.applied import Applied
 
 MOST_UNTOLD = 64
-"""Commits whose changes are yet to be told: who pushes more within a moment gets them told together."""
+"""Commits whose changes are still to be logged; pushes in quick succession are logged together."""
 MOST_LINES = 50
 """Changes of one commit that are logged; the inventory has more of them."""
 
@@ -33,7 +33,7 @@ class _News:
     old: Fleet | None
     new: Fleet
     snapshot: Snapshot
-    """What was known when it came into force."""
+    """What was known when it was applied."""
     commit: Commit | None
     rewritten: bool
 
@@ -50,9 +50,9 @@ class Rollout:
         self._inventory = inventory
         self._repository_decides = repository_decides
         self.changed = Changed()
-        """Told as soon as machines are served by another fleet."""
+        """Notified as soon as machines are served by another fleet."""
         self.in_force: Fleet | None = None
-        """The fleet that was adopted last, once what it takes back is taken back."""
+        """The fleet that was applied last, once its lost assignments are released."""
         self.adopted = Changed()
         """Told when ``in_force`` is set."""
         self._newest: Fleet | None = None

@@ -91,7 +91,7 @@ def load_key(path: Path) -> bytes:
         ) from error
     if len(key) != KEY_OCTETS:
         raise ServerError(
-            f"{path}: holds {len(key)} octets, not {KEY_OCTETS}; remove it, and a new one is made"
+            f"{path}: holds {len(key)} bytes, not {KEY_OCTETS}; remove it, and a new one is made"
         )
     return key
 

@@ -21,7 +21,7 @@ DHCP_WITHIN = 15 * 60.0
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """``itself``: the request comes from one of the machine's cards. ``doubt`` says what speaks against it, if any."""
+    """``itself``: the request comes from one of the machine's NICs. ``doubt`` says what speaks against it, if any."""
 
     itself: bool
     doubt: str = ""
@@ -63,12 +63,12 @@ class NeighbourTrust:
         """Compare the neighbour's MAC with the machine's, and ask when it was heard by DHCP."""
         address, neighbour = sighting.address, sighting.neighbour
         if neighbour is None:
-            return Trust(itself=False, doubt=f"no card in this server's network has the address {address}")
+            return Trust(itself=False, doubt=f"no NIC on this server's network has the address {address}")
         if neighbour not in (machine.macs if machine else (sighting.mac,)):
-            whose = f"{address} belongs to {neighbour}, which is no card of {sighting.mac}'s machine"
+            whose = f"{address} belongs to {neighbour}, which is not a NIC of {sighting.mac}'s machine"
             return Trust(itself=False, doubt=whose)
         if machine is None or not self._inventory.asked_within(machine.id, DHCP_WITHIN):
-            return Trust(itself=True, doubt="it has not asked for a boot by DHCP within 15 minutes")
+            return Trust(itself=True, doubt="no DHCP boot request from it within 15 minutes")
         return Trust(itself=True)
 
     def may_have_sent(self, machine: Machine, address: IPv4Address, stage: Stage) -> bool:
@@ -91,4 +91,4 @@ class NeighbourTrust:
         neighbour = self._mac_of(client)
         if neighbour in (*machine.macs, *machine.claimed):
             return ""
-        return f"{client} belongs to {neighbour or 'no card in this network'}, which is none of the machine's"
+        return f"{client} belongs to {neighbour or 'no NIC on this network'}, not to the machine"

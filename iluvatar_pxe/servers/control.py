@@ -30,9 +30,9 @@ _BACKLOG = 128
 IDLE_SECONDS = 30.0
 """How long a connection may say nothing."""
 CLAIM = "X-Sudo-User"
-"""Header: who a caller says stands behind the user that the kernel vouches for."""
+"""Header: the person that the caller claims to be, beside the user that the kernel verified."""
 STATE = "X-State-Directory"
-"""Header: the state directory that a caller means, URL-encoded; a daemon with another one does nothing for it."""
+"""Header: the caller's state directory, URL-encoded; a daemon with another one refuses."""
 
 _DIRECTORY = web.AppKey("state_directory", str)
 _PEER = struct.Struct("3i")
@@ -68,7 +68,7 @@ class ControlServer:
             sock = await asyncio.to_thread(_bound, self._path)
             self._ours = _inode(self._path)
         await self._runner.setup()
-        meet = partial(_Entrance, cast("web.Server", self._runner.server))
+        meet = partial(_ControlConnection, cast("web.Server", self._runner.server))
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(meet, sock=sock, backlog=_BACKLOG)
 
@@ -82,7 +82,7 @@ class ControlServer:
         await self._runner.cleanup()
 
 
-class _Entrance(asyncio.Protocol):
+class _ControlConnection(asyncio.Protocol):
     """Hands a connection to the server, unless that has ``MOST_CONNECTIONS``."""
 
     def __init__(self, server: web.Server) -> None:
@@ -101,14 +101,14 @@ class _Entrance(asyncio.Protocol):
 
 @web.middleware
 async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let root in and the daemon's own user, as the kernel knows them."""
+    """Admit root and the daemon's own user, as verified by the kernel."""
     user = _peer_of(request)
     if user not in {0, os.geteuid()}:
         complain("control.forbidden", user=user, asked=request.path)
-        raise web.HTTPForbidden(text="only root and the daemon's own user may ask; try it with sudo")
+        raise web.HTTPForbidden(text="only root and the daemon's user are allowed; try it with sudo")
     if request.headers.get(STATE, request.app[_DIRECTORY]) != request.app[_DIRECTORY]:
         raise web.HTTPConflict(
-            text=f"this daemon's state directory is {unquote(request.app[_DIRECTORY])}; name its settings with --config"
+            text=f"this daemon's state directory is {unquote(request.app[_DIRECTORY])}; pass its settings with --config"
         )
     request[BY] = await asyncio.to_thread(caller, user, request.headers.get(CLAIM, ""))
     return await handler(request)
@@ -120,7 +120,7 @@ def directory_mark(directory: Path) -> str:
 
 
 def caller(user: int, claim: str) -> str:
-    """Return in words who asks: a user's name, and who says to stand behind it. Blocks: it looks the name up."""
+    """Return the caller in words: the user's name, and the claimed one. Blocks: it looks the name up."""
     try:
         name = pwd.getpwuid(user).pw_name
     except KeyError:
@@ -131,7 +131,7 @@ def caller(user: int, claim: str) -> str:
 def _peer_of(request: web.Request) -> int:
     """Return the user id of the process that connected."""
     if request.transport is None:
-        raise web.HTTPServiceUnavailable(text="the connection is gone")
+        raise web.HTTPServiceUnavailable(text="the connection was closed")
     sock: socket.socket = request.transport.get_extra_info("socket")
     _, user, _ = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
     return int(user)
@@ -164,7 +164,7 @@ def _clear(path: Path) -> None:
     """Remove the socket of a daemon that has died; raises ServerError where something else is in the way."""
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise ServerError(f"{path}: is no socket; remove it or set another [control] socket")
+            raise ServerError(f"{path}: not a socket; remove it or set another [control] socket")
         if _is_live(path):
             raise ServerError(
                 f"{path}: another daemon listens there; stop it or set another [control] socket"

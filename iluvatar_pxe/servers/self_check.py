@@ -1,4 +1,4 @@
-"""The daemon asks itself on its own sockets, as a client would.
+"""The daemon queries its own sockets, as a client would.
 
 What hangs up is crowded, not dead, as is a process without a free descriptor; an address that has just gone from the
 host is for ``InterfaceWatch`` to follow, and where loopback carries nothing, nobody can be asked there: a new start
@@ -51,12 +51,12 @@ class SelfCheck:
         self._tftp = tftp
         self._dns = dns
         self._watch = watch
-        self._hindrance = Problem(lambda text: _log.warning("self-check", problem=text), once=True)
+        self._problem = Problem(lambda text: _log.warning("self-check", problem=text), once=True)
 
     @property
     def blocked_by(self) -> str | None:
         """Return why the servers could not be asked the last time, in one line, or None."""
-        return self._hindrance.text
+        return self._problem.text
 
     async def problem(self, patience: float) -> str | None:
         """Return in one line what gave no answer for ``patience`` seconds, or None."""
@@ -74,8 +74,10 @@ class SelfCheck:
         return [] if self._watch.problem else [str(one.address) for one in self._watch.interfaces]
 
     def _hinder(self, deaf: Sequence[str]) -> None:
-        text = f"loopback carries nothing at {', '.join(deaf)}: HTTP and TFTP cannot be checked; see ip link, nft"
-        self._hindrance.set(text if deaf else None)
+        text = (
+            f"loopback does not work at {', '.join(deaf)}: HTTP and TFTP cannot be checked; see ip link, nft"
+        )
+        self._problem.set(text if deaf else None)
 
     def _echoes(self) -> Iterator[Question]:
         for address in sorted({"127.0.0.1", *self._addresses, *(one for one, _ in self._tftp.listening)}):

@@ -1,4 +1,4 @@
-"""Keeps the service manager informed: what is going on, and that all is well, which is asked before it is said."""
+"""Reports the status to the service manager, and feeds its watchdog while the self-check passes."""
 
 import asyncio
 
@@ -51,9 +51,7 @@ class Supervision:
         while True:
             problem = await self._check.problem(interval / 2)
             if problem:
-                _log.error(
-                    "self-check", problem=problem, then="systemd starts the daemon again if that lasts"
-                )
+                _log.error("self-check", problem=problem, then="systemd restarts the daemon if this persists")
                 await asyncio.sleep(min(_RETRY_SECONDS, interval / 2))
             else:
                 self._manager.alive()

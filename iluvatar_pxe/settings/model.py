@@ -153,7 +153,7 @@ class FleetSettings(_Section):
     def _token_by_tls(self) -> Self:
         for url in (self.source, self.mirror or ""):
             if self.token_file and _IN_CLEAR.match(url):
-                raise ValueError(f"the token of token_file would go to {url} in clear; use https")
+                raise ValueError(f"the token of token_file would be sent to {url} unencrypted; use https")
         return self
 
 

@@ -1,4 +1,4 @@
-"""A resolver elsewhere, to which questions are forwarded, and how a setting spells it."""
+"""An upstream resolver, to which queries are forwarded, and its spelling in the settings."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _EVERYBODY = IPv4Address("255.255.255.255")
 _SPELLINGS = (
     "a resolver is an address such as 1.1.1.1, [2606:4700::1111]:53 or tls://1.1.1.1:853#one.one.one.one"
 )
-_NO_NAME = "a resolver is an address: a name would have to be resolved first (a certificate's goes behind #)"
+_NO_NAME = "a resolver is an address, not a name (a certificate's name goes after #)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ def parse_upstream(text: str) -> Upstream:
     if not 1 <= port <= 65535:
         raise ValueError("a resolver's port is a number from 1 to 65535")
     if mark and not tls:
-        raise ValueError("a name behind # is one in a certificate; write tls:// before the address")
+        raise ValueError("a name after # is the certificate's; write tls:// before the address")
     if mark and not _NAME.fullmatch(name):
-        raise ValueError("what is behind # should be the name in the resolver's certificate")
+        raise ValueError("the part after # should be the name in the resolver's certificate")
     return Upstream(address, port, tls, name)
 
 
@@ -68,11 +68,11 @@ def parse_address(text: str) -> Address:
     if isinstance(address, IPv6Address):
         if address.is_link_local or address.scope_id:
             raise ValueError(
-                "an address of one link (fe80:, or with %) cannot be used; write another of the resolver's"
+                "a link-local address (fe80:, or with %) cannot be used; write another address of the resolver"
             )
         address = address.ipv4_mapped or address
     if address.is_unspecified or address.is_multicast or address == _EVERYBODY:
-        raise ValueError(f"{address} is no single host's address; write a resolver's own")
+        raise ValueError(f"{address} is not the address of a host; write the resolver's")
     return address
 
 

@@ -1,4 +1,4 @@
-"""What single settings may be, as types that say what to write instead."""
+"""Types of single settings; their errors say what to write instead."""
 
 import re
 from ipaddress import IPv4Network
@@ -50,7 +50,7 @@ def _upstream(value: Any) -> Any:
 
 def _no_nul(value: Any) -> Any:
     if "\0" in str(value):
-        raise ValueError("a path has no NUL in it")
+        raise ValueError("a path must not contain NUL")
     return value
 
 
@@ -61,7 +61,7 @@ def is_git_url(source: str) -> bool:
 
 def _no_secret(value: str) -> str:
     if _SECRET_IN_URL.match(value):
-        raise ValueError("a URL has no password in it; put that into [fleet] token_file")
+        raise ValueError("a URL must not contain a password; put it into [fleet] token_file")
     return value
 
 
@@ -77,7 +77,7 @@ def _branch_name(value: str) -> str:
 def _seconds(value: Any) -> float:
     found = re.fullmatch(r"(\d{1,6})(s|m|h)?", str(value))
     if not found or isinstance(value, bool) or not int(found[1]):
-        raise ValueError('input should be a length of time such as "30s" or "5m"')
+        raise ValueError('input should be a duration such as "30s" or "5m"')
     return float(found[1]) * {"m": 60, "h": 3600}.get(found[2], 1)
 
 

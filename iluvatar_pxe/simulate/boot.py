@@ -73,7 +73,7 @@ async def boot(machine: Machine, attachment: Attachment) -> Report:
     except SimulateError as error:
         return Report(machine, stages, reason=str(error))
     except TimeoutError:
-        return Report(machine, stages, reason=f"the boot has no end after {BOOT_SECONDS:.0f} s")
+        return Report(machine, stages, reason=f"the boot did not end within {BOOT_SECONDS:.0f} s")
     except OSError as error:
         return Report(machine, stages, reason=f"this host: {error.strerror}")
     finally:

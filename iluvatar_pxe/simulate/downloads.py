@@ -84,7 +84,7 @@ class HttpClient:
     ) -> "aiohttp.client._RequestContextManager":
         parts = split_url(url)
         if parts.scheme != "http":
-            raise SimulateError(f"{url} is no http:// address")
+            raise SimulateError(f"{url} is not an http:// URL")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=self._attachment.connector(),
@@ -116,7 +116,7 @@ def split_url(url: str) -> SplitResult:
         _ = IPv4Address(parts.hostname or ""), parts.port
     except ValueError as error:
         raise SimulateError(
-            f"{url} is no address with an IPv4 address as host: firmware may have no DNS ({error})"
+            f"{url}: the host is not an IPv4 address, and firmware may have no DNS ({error})"
         ) from error
     return parts
 

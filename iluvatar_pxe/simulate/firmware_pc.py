@@ -50,7 +50,7 @@ async def boot_uefi_http(play: Play) -> str:
         size = await play.http.head(url, UEFI_HTTP_AGENT, _HTTP_SECONDS)
         content = await play.http.get(url, UEFI_HTTP_AGENT, _HTTP_SECONDS)
         if content.size != size:
-            raise SimulateError(f"{url}: HEAD says {size} bytes, and {content.size} come")
+            raise SimulateError(f"{url}: HEAD says {size} bytes, but {content.size} arrived")
         _check_program(play, url, content)
         stage.detail = f"{url}, {size} bytes"
     return url

@@ -34,7 +34,7 @@ async def test_nothing_is_changed_while_the_database_is_away(tmp_path: Path) -> 
 async def test_a_copy_and_what_was_before_it(counter: Counter, tmp_path: Path) -> None:
     assert await counter.ask(Upgrade()) == {"message": "the database is up to date"}
     copy = tmp_path / "copy.db"
-    assert await counter.ask(Backup(file=copy)) == {"message": f"{copy} is a copy of the database"}
+    assert await counter.ask(Backup(file=copy)) == {"message": f"database backed up to {copy}"}
     await counter.ask(Forget(machine=OTHER))
     answer = await counter.ask(Restore(file=copy))
     assert answer["message"].startswith(

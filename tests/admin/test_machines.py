@@ -143,7 +143,7 @@ async def test_the_phase_of_a_listed_machine_is_not_the_fleets(counter: Counter)
 
 async def test_hold_and_release(counter: Counter) -> None:
     answer = await counter.ask(Hold(machine=FREE, why="fan"))
-    assert answer["message"] == f"{FREE} is held from its next boot on"
+    assert answer["message"] == f"{FREE} is held from its next boot"
     assert counter.machine(FREE).directive == Directive(Intent.HOLD, "root", "fan")
     assert (await counter.ask(Release(machine=FREE)))["message"] == f"{FREE} is released"
     assert counter.machine(FREE).directive == Directive()
@@ -207,12 +207,12 @@ async def test_what_cannot_be_installed_again(
 async def test_merge_split_and_forget(counter: Counter) -> None:
     await counter.edit(FREE, first_seen=counter.machine(OTHER).first_seen - timedelta(hours=1))
     answer = await counter.ask(Merge(machine=FREE, other=OTHER))
-    assert answer["message"] == f"{FREE} has {FREE}, {OTHER} now"
+    assert answer["message"] == f"{FREE} now has the NICs {FREE}, {OTHER}"
     with pytest.raises(OperationError, match="are one machine already, with"):
         await counter.ask(Merge(machine=FREE, other=OTHER))
     with pytest.raises(OperationError, match=f"has no card {LISTED}; it has {FREE}, {OTHER}"):
         await counter.ask(Split(machine=FREE, mac=LISTED))
     answer = await counter.ask(Split(machine=FREE, mac=OTHER))
-    assert answer["message"] == f"{FREE} has {FREE} now, and {OTHER} is a machine of its own"
+    assert answer["message"] == f"{FREE} now has {FREE}, and {OTHER} is a machine of its own"
     assert (await counter.ask(Forget(machine=OTHER)))["message"] == f"{OTHER} is forgotten"
     assert counter.inventory.snapshot.machine(OTHER) is None

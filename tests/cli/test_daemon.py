@@ -110,7 +110,9 @@ def test_an_answer_that_makes_no_sense(tmp_path: Path, answer: bytes) -> None:
         ask_daemon(path, STATE, ASKED, patience=PATIENCE)
     line = str(caught.value)
     assert line.isprintable()
-    assert re.fullmatch(rf"{path}: no answer that makes sense \(.*\); see the daemon's log", line), line
+    assert re.fullmatch(
+        rf"{path}: the service may be restarting; last error: .*; try again, or see its log", line
+    ), line
 
 
 def test_one_that_is_closed_to_this_user() -> None:

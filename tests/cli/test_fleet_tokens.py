@@ -59,7 +59,7 @@ def test_all_are_listed_until_they_are_revoked(host: Host) -> None:
     listed = host.run("fleet", "token", "list", "--json").json
     assert [(one["name"], one["right"]) for one in listed] == [("ada", "write"), ("argocd", "read")]
     assert all(one.keys() == {"name", "right", "created"} for one in listed)
-    assert host.run("fleet", "token", "revoke", "ada").lines == ["the token ada is worth nothing any more"]
+    assert host.run("fleet", "token", "revoke", "ada").lines == ["token ada is revoked"]
     assert Tokens(host.state / "git").holder(secret) is None
     assert [one["name"] for one in host.run("fleet", "token", "list", "--json").json] == ["argocd"]
 

@@ -119,7 +119,7 @@ def test_a_lab_that_is_up_boots_machines_until_it_is_taken_down(home: Home) -> N
     status, output = finished(boots[1])
     assert status == 1, output
     assert f"bios ({HELD}) did not reach the stage: config fetched" in output
-    assert "Because the machine is told to wait" in output
+    assert "Reason: the machine is told to wait" in output
     assert f'"mac": "{HELD}"' in output
 
     file = home.directory / "state" / "fleet" / "fleet.yaml"
@@ -188,7 +188,7 @@ def test_a_kind_that_is_none_is_answered_with_the_known_ones(home: Home) -> None
     status, output = home.run("boot", "pi4")
     assert status == 1
     assert (
-        "pi4: no such firmware; choose one of bios, uefi-x64, uefi-x64-http, uefi-arm64, uefi-arm64-http"
+        "pi4: unknown firmware; choose one of bios, uefi-x64, uefi-x64-http, uefi-arm64, uefi-arm64-http"
         in output
     )
 

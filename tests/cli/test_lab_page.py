@@ -42,11 +42,11 @@ def test_a_boot_that_failed_is_told_with_its_reason_and_the_daemons_lines() -> N
     assert list(attempt_lines([DONE, HELD, SILENT])) == [
         f"bios ({MAC}) fetched its configuration.",
         f"uefi-x64 ({MAC}) did not reach the stage: config fetched",
-        "Because it waits",
+        "Reason: it waits",
         "The daemon's last log lines about it:",
         "  why",
         f"uefi-x64 ({MAC}) did not reach the stage: DISCOVER",
-        "Because nothing came",
+        "Reason: nothing came",
         "The daemon's last log lines about it:",
         "  none",
     ]

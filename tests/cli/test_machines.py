@@ -272,7 +272,7 @@ def test_a_conflict_is_told_with_ways_to_settle_it(host: Host) -> None:
     lines = answer.lines
     assert r"  product     \x1b[2J\n" in lines
     assert "  conflict    two at once" in lines
-    (settle,) = [line for line in lines if line.startswith("  to settle")]
+    (settle,) = [line for line in lines if line.startswith("  to resolve")]
     for command in (f"release {name};", f"split {name} MAC;", f"merge {name} OTHER"):
         assert f"iluvatar-pxe machines {command}" in settle
     assert "  plan        waits" in lines

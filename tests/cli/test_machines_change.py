@@ -111,14 +111,14 @@ def test_every_change(host: Host) -> None:
     assert given
     assert (given.name, given.role, given.rule) == ("cp", Role.WORKER, f"set by {ME}")
 
-    assert done(host, "hold", "cp", "--why", "the fan\x1b") == "cp is held from its next boot on"
+    assert done(host, "hold", "cp", "--why", "the fan\x1b") == "cp is held from its next boot"
     assert known(host, ONE).directive == Directive(Intent.HOLD, ME, "the fan?")
     assert done(host, "reinstall", "cp") == "cp is reinstalled at its next boot"
     assert known(host, ONE).directive == Directive(Intent.REINSTALL, ME)
 
-    assert done(host, "merge", ONE, TWO) == f"cp has {ONE}, {TWO} now"
+    assert done(host, "merge", ONE, TWO) == f"cp now has the NICs {ONE}, {TWO}"
     assert known(host, TWO).macs == (ONE, TWO)
-    assert done(host, "split", "cp", "525400000002") == f"cp has {ONE} now, and {TWO} is a machine of its own"
+    assert done(host, "split", "cp", "525400000002") == f"cp now has {ONE}, and {TWO} is a machine of its own"
     assert known(host, TWO).macs == (TWO,)
 
     stays = "Its name stays taken until reuseNames of layers/arda.yaml lists it."
@@ -141,7 +141,7 @@ def test_what_cannot_be_done(host: Host) -> None:
         "big: machines/big.yaml has"
     )
     assert done(host, "release", "big").endswith("but machines/big.yaml says intent hold; change that file")
-    assert done(host, "hold", "big") == "big is held from its next boot on"
+    assert done(host, "hold", "big") == "big is held from its next boot"
 
 
 @pytest.mark.parametrize(

@@ -163,12 +163,12 @@ CASES = {
             "seen        in 1 boot; phase assigned, intent boot",
             "asks as     bios-pxe on x86_64",
             "rule 4 \"PCs\": firmware is 'bios-pxe', not 'uefi-*'",
-            "so it       runs ipxe/undionly.kpxe (0.2 MiB)",
+            "action      runs ipxe/undionly.kpxe (0.2 MiB)",
             "echo arda-01: starting Talos v1.13.9 from 127.0.0.1",
             f"     5.0 MiB  {FOLDER}/kernel-amd64\n     0.5 MiB  {FOLDER}/initramfs-amd64.xz\n",
-            "Configuration: configs/worker.yaml, 2,638 bytes, without its secrets",
+            "Configuration: configs/worker.yaml, 2,638 bytes, secrets masked",
             "          token: (masked)",
-            "In the end it boots chain talos.",
+            "Result: it boots chain talos.",
         ),
     ),
     "by MAC, as other firmware": (
@@ -179,7 +179,7 @@ CASES = {
     "chained iPXE": (
         ("arda-01", "--firmware", "ipxe"),
         0,
-        ("1. iPXE asks\n", "In the end it boots chain talos."),
+        ("1. iPXE asks\n", "Result: it boots chain talos."),
     ),
     "listed, never seen": (
         ("listed",),
@@ -198,7 +198,7 @@ CASES = {
     "sent to its disk by its firmware": (
         ("gone",),
         0,
-        ("so it       boots its own disk\n\nIn the end it boots its own disk.",),
+        ("action      boots its own disk\n\nResult: it boots its own disk.",),
     ),
     "new": (
         (NEW,),
@@ -212,23 +212,23 @@ CASES = {
             "prompt --timeout 7000",
             "iPXE asks again after the countdown",
             "gets        probably arda-02, worker of arda",
-            "In the end it boots chain talos.",
+            "Result: it boots chain talos.",
         ),
     ),
     "a rule says local": (("52:54:99:00:00:01",), 0, ('rule 1 "television": matches', "boots its own disk.")),
-    "a rule says ignore": (("52:54:98:00:00:01",), 1, ("so it       gets no answer",)),
+    "a rule says ignore": (("52:54:98:00:00:01",), 1, ("action      gets no answer",)),
     "no rule": (
         (NEW, "--firmware", "bios-pxe"),
         1,
         (
             "rule 4 \"PCs\": firmware is 'bios-pxe', not 'uefi-*'",
             "echo 52:54:00:77:00:99 waits.",
-            "In the end it waits.",
+            "Result: it waits.",
         ),
     ),
     "another processor": ((NEW, "--arch", "riscv64"), 1, ("no iPXE program exists for uefi-pxe on riscv64",)),
-    "a Raspberry Pi": ((NEW, "--firmware", "raspberry-pi"), 1, ("In the end it waits.",)),
-    "held by its file": (("held",), 1, ("machines/held.yaml says intent hold", "In the end it waits.")),
+    "a Raspberry Pi": ((NEW, "--firmware", "raspberry-pi"), 1, ("Result: it waits.",)),
+    "held by its file": (("held",), 1, ("machines/held.yaml says intent hold", "Result: it waits.")),
     "held by hand": ((HELD_BY_HAND,), 1, ("intent      anna wants hold: a new disk comes", "intent hold")),
 }
 
@@ -283,7 +283,7 @@ def test_boot_files_that_are_missing_are_said_so(tmp_path: Path) -> None:
     result = state.plan("listed")
     assert result.returncode == 1
     assert f"     5.0 MiB  {FOLDER}/kernel-amd64\n     missing  {FOLDER}/initramfs-amd64.xz" in result.stdout
-    assert "In the end it waits." in result.stdout
+    assert "Result: it waits." in result.stdout
 
 
 def test_a_raspberry_pi_is_told_its_files_and_those_too_large_for_it(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_a_raspberry_pi_is_told_its_files_and_those_too_large_for_it(tmp_path: P
         "      gpu_mem=16\n",
         "    50.0 MiB  raspberry-pi/ubuntu/initrd.img: may be too large for a Raspberry Pi to fetch by TFTP\n",
         "     5.0 MiB  raspberry-pi/ubuntu/vmlinuz\n",
-        "In the end it boots chain raspberry-pi.",
+        "Result: it boots chain raspberry-pi.",
     ):
         assert text in result.stdout
     assert "overlays" not in result.stdout
@@ -388,7 +388,7 @@ def test_it_needs_no_right_to_write(tmp_path: Path) -> None:
         before = state.pages()
         result = state.plan("arda-01", prefix=WITHOUT_CAPABILITIES)
         assert (result.returncode, result.stderr) == (0, "")
-        assert "In the end it boots chain talos." in result.stdout
+        assert "Result: it boots chain talos." in result.stdout
         assert state.pages() == before
 
 

@@ -63,7 +63,7 @@ _MINUTES = How(Where.NOT_HERE, "measures for minutes")
 _RELEASE = How(Where.NOT_HERE, "done once for each release")
 _LAB = How(Where.TEST, "tests/cli/test_lab.py::test_a_lab_that_is_up_boots_machines_until_it_is_taken_down")
 _DAEMON = How(Where.DAEMON, "iluvatar-pxe listens", status=-signal.SIGTERM)
-_WAITS = How(Where.INSTALLED, "In the end it waits", status=1)  # its boot files are missing
+_WAITS = How(Where.INSTALLED, "Result: it waits", status=1)  # its boot files are missing
 _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\narda-01"
 
 DEMONSTRATION = "tests/cli/test_lab.py::test_two_unlisted_machines_join_in_the_demonstration"
@@ -99,7 +99,7 @@ COMMANDS = {
     ),
     "sudo iluvatar-pxe fleet token add backup": How(Where.INSTALLED, "Token backup, which may read"),
     "sudo iluvatar-pxe fleet token list": How(Where.INSTALLED, r"(?s)ada +write.*backup +read"),
-    "sudo iluvatar-pxe fleet token revoke backup": How(Where.INSTALLED, "worth nothing"),
+    "sudo iluvatar-pxe fleet token revoke backup": How(Where.INSTALLED, "is revoked"),
     "sudo iluvatar-pxe fleet repository add apps": How(Where.INSTALLED, r"/git/apps\.git"),
     "sudo iluvatar-pxe fleet repository list": How(Where.INSTALLED, r"(?s)apps .*fleet "),
     "iluvatar-pxe fleet diff": How(Where.INSTALLED, "Nothing changes for any machine"),

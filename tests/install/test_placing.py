@@ -62,10 +62,10 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "user", "done"),
     [
-        (0o700, 1234, "opened to the service's user"),
+        (0o700, 1234, "opened to the service user"),
         (0o755, 1234, "unchanged"),
         (0o700, os.geteuid(), "unchanged"),
-        (0o500, os.geteuid(), "opened to the service's user"),
+        (0o500, os.geteuid(), "opened to the service user"),
     ],
 )
 def test_a_closed_directory_is_opened(tmp_path: Path, before: int, user: int, done: str) -> None:
@@ -92,7 +92,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
 def test_what_is_in_the_way_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for act in (make_directory, lambda path: put(path / "unit", "x")):
-        with pytest.raises(InstallError, match=r"^/.*/file: File exists; move away what stands in its place"):
+        with pytest.raises(InstallError, match=r"^/.*/file: File exists; move away what is in its place"):
             act(tmp_path / "file")
         with pytest.raises(InstallError, match=r"^/.*/file/x: Not a directory; move away what stands"):
             act(tmp_path / "file" / "x" / "y")
@@ -107,7 +107,7 @@ def test_removing_follows_no_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "kept")
     assert [remove(tmp_path / name) for name in ("link", "link", "kept")] == [
         "removed",
-        "not there",
+        "not present",
         "removed",
     ]
 
@@ -120,7 +120,7 @@ def test_giving_follows_no_link_and_leaves_what_is_linked_elsewhere(tmp_path: Pa
         path.touch()
     (state / "soft").symlink_to(other)
     (state / "hard").hardlink_to(other)
-    assert give(state, 1234, 1234) == "4 given to the service's user"
+    assert give(state, 1234, 1234) == "4 given to the service user"
     assert give(state, 1234, 1234) == "unchanged"
     assert (other.stat().st_uid, (state / "below" / "own").stat().st_uid) == (0, 1234)
 

@@ -18,7 +18,7 @@ def test_useradd_makes_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for name in ("passwd", "group", "shadow", "gshadow"):
         (etc / name).touch()
     assert user.ids_of(tmp_path) is None
-    assert user.create(tmp_path, tmp_path / "none", "/var/lib/iluvatar-pxe") == "made"
+    assert user.create(tmp_path, tmp_path / "none", "/var/lib/iluvatar-pxe") == "created"
     assert user.create(tmp_path, tmp_path / "none", "/var/lib/iluvatar-pxe") == "unchanged"
     (line,) = (etc / "passwd").read_text().splitlines()
     assert line.endswith(":/var/lib/iluvatar-pxe:/usr/sbin/nologin")

@@ -138,14 +138,14 @@ async def test_merging_tells_which_name_is_nobody_s_now(inventory: Inventory) ->
         inventory=inventory, fleet_in_force=lambda: FLEET, assigner=DatabaseAssigner(inventory)
     )
     first = await Merge(machine=ONE, other=THREE).carry_out(context, "anna")
-    assert first["message"] == f"arda-01 has {ONE}, {THREE} now"
+    assert first["message"] == f"arda-01 now has the NICs {ONE}, {THREE}"
     message = (await Merge(machine=ONE, other=TWO).carry_out(context, "anna"))["message"]
     left = inventory.snapshot.machine(ONE)
     assert left is not None
     retired = "arda-02" if left.title == "arda-01" else "arda-01"
     assert (
         message
-        == f"{left.title} has {', '.join(left.macs)} now; {retired} stays reserved until reuseNames lists it"
+        == f"{left.title} now has the NICs {', '.join(left.macs)}; {retired} stays reserved until reuseNames lists it"
     )
 
 

@@ -13,7 +13,7 @@ def test_a_kind_is_found_by_its_name() -> None:
 
 
 def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(LabError, match="mips: no such firmware; choose one of bios, uefi-x64"):
+    with pytest.raises(LabError, match="mips: unknown firmware; choose one of bios, uefi-x64"):
         firmware_named("mips")
 
 

@@ -166,7 +166,7 @@ def test_a_damaged_key_is_told_and_kept(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ServerError) as caught:
         load_key(file)
     assert str(caught.value) == (
-        f"{file}: holds {len(content)} octets, not 32; remove it, and a new one is made"
+        f"{file}: holds {len(content)} bytes, not 32; remove it, and a new one is made"
     )
     assert file.read_bytes() == content
 

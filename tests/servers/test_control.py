@@ -117,7 +117,7 @@ def test_a_user_without_a_name() -> None:
         ("PUT", "/api/v1/enrolment", "{", 400, "the body is not JSON; send an object"),
         ("PUT", "/api/v1/enrolment", "[" * 60_000, 400, "the body is not JSON; send an object"),
         ("PUT", "/api/v1/enrolment", "\xff", 400, "the body is not JSON; send an object"),
-        ("PUT", "/api/v1/enrolment", "[]", 400, "the body is no JSON object; send one"),
+        ("PUT", "/api/v1/enrolment", "[]", 400, "the body is not a JSON object; send one"),
         ("PUT", "/api/v1/enrolment", "", 400, "seconds: Field required"),
         (
             "PUT",
@@ -214,7 +214,7 @@ async def test_another_user_is_refused() -> None:
             assert "PermissionError" in closed.stderr, "the socket's mode says so already"
             path.chmod(0o666)
             refused = await asyncio.to_thread(ask_as_nobody, path)
-    error = "only root and the daemon's own user may ask; try it with sudo"
+    error = "only root and the daemon's user are allowed; try it with sudo"
     assert refused.stdout == f'403 {{"error": "{error}"}}\n'
 
 

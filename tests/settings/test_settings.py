@@ -248,9 +248,9 @@ def test_other_variables_are_not_read() -> None:
         ("[dns]\nenabled = 3\n", r"config\.toml: dns\.enabled: .*boolean.*, but it is 3; correct it"),
         (
             '[state]\ndirectory = "a\\u0000b"\n',
-            r"config\.toml: state\.directory: a path has no NUL in it, .*",
+            r"config\.toml: state\.directory: a path must not contain NUL, .*",
         ),
-        ('[fleet]\nsource = "\\u0000"\n', r"config\.toml: fleet\.source: a path has no NUL in it, .*"),
+        ('[fleet]\nsource = "\\u0000"\n', r"config\.toml: fleet\.source: a path must not contain NUL, .*"),
         ('[log]\nlevel = "loud"\n', r"config\.toml: log\.level: .*'debug', 'info'.*, but it is \"loud\"; .*"),
         (
             "[log]\nlevel" + ".a" * 2000 + " = 1\n",
@@ -396,8 +396,8 @@ def test_where_the_fleet_comes_from(source: str, repository: str | None) -> None
         ('branch = "../x"', "fleet.branch: input should be a branch's name such as main"),
         ('branch = "-x"', "fleet.branch: input should be a branch's name such as main"),
         ('branch = "x.lock"', "fleet.branch: input should be a branch's name such as main"),
-        ('poll = "often"', 'fleet.poll: input should be a length of time such as "30s" or "5m"'),
-        ('poll = "0s"', 'fleet.poll: input should be a length of time such as "30s" or "5m"'),
+        ('poll = "often"', 'fleet.poll: input should be a duration such as "30s" or "5m"'),
+        ('poll = "0s"', 'fleet.poll: input should be a duration such as "30s" or "5m"'),
     ],
 )
 def test_what_is_wrong_about_a_repository(line: str, remedy: str) -> None:

@@ -44,7 +44,7 @@ def plan(
     firmware: Annotated[
         BootFirmware | None,
         typer.Option(
-            help="Its firmware. Default: its own, else raspberry-pi in a k3s layer and uefi-pxe.",
+            help="Firmware. Default: the machine's own, else raspberry-pi in a k3s layer and uefi-pxe otherwise.",
             show_default=False,
         ),
     ] = None,

@@ -11,7 +11,7 @@ _LABEL = 12
 
 
 def page_lines(page: Data) -> Iterator[str]:
-    """Lay out a plan's data in lines of 80 columns, but for what is not to be broken: scripts, names of files."""
+    """Lay out a plan's data in lines of 80 columns, but for what must not be broken: scripts, file names."""
     machine = page["machine"]
     yield machine["title"]
     yield from _fields(_identity(machine))

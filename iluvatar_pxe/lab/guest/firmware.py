@@ -105,4 +105,4 @@ def firmware_named(kind: str) -> Firmware:
     try:
         return FIRMWARE[kind]
     except KeyError as error:
-        raise LabError(f"{kind}: no such firmware; choose one of {', '.join(FIRMWARE)}") from error
+        raise LabError(f"{kind}: unknown firmware; choose one of {', '.join(FIRMWARE)}") from error

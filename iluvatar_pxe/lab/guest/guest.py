@@ -33,7 +33,7 @@ def start_guest(
     firmware.check()
     require_tools(firmware.emulator)
     if not os.access(_TUN, os.R_OK | os.W_OK):
-        raise LabError(f"{_TUN} cannot be opened, so no machine can be plugged in; run this as root")
+        raise LabError(f"{_TUN} cannot be opened, so no machine can be connected; run this as root")
     argv = [
         firmware.emulator,
         "-nodefaults",

@@ -141,4 +141,4 @@ def require_tools(*tools: str) -> None:
     for tool in tools:
         if shutil.which(tool) is None:
             package = _PACKAGES.get(tool, tool)
-            raise LabError(f"{tool} is not in PATH, and the lab needs it; install the package {package}")
+            raise LabError(f"{tool} is not in PATH, but the lab needs it; install the package {package}")

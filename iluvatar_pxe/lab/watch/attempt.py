@@ -106,7 +106,7 @@ def _await_outcome(console: Process, outcome: Callable[[], Outcome | None], time
 def _silence(console: Process, timeout: float) -> str:
     if console.has_ended:
         return f"the machine ended by itself\n{console.tail(_LOG_LINES)}"
-    return f"nothing more came from the machine within {timeout:.0f} s"
+    return f"the machine sent nothing more within {timeout:.0f} s"
 
 
 def _show(console: Process, show: Callable[[str], None]) -> None:

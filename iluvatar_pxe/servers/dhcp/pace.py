@@ -25,7 +25,7 @@ class Pace:
         loop = asyncio.get_running_loop()
         if in_turn:
             if not self._turns.join(mac, send, now=loop.time(), delay=reply.delay):
-                complain("dhcp.no_place", mac=mac, why="too many wait for their turn; it asks again")
+                complain("dhcp.no_place", mac=mac, why="too many machines wait for their turn; it asks again")
             self._next_turn()
         elif not reply.delay:
             send()

@@ -20,7 +20,7 @@ from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, respond
 from iluvatar_pxe.settings.model import DhcpSettings
 
-NOT_ITSELF = "sent from an address that is not known to be that machine's"
+NOT_ITSELF = "its source address is not known to be that machine's"
 
 
 class DhcpServer:

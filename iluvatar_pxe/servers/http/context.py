@@ -30,7 +30,7 @@ def links_of(request: web.Request) -> Links:
     """Return this server at the address by which the client reached it, without TLS: iPXE does not know the CA."""
     transport = request.transport
     if transport is None:
-        raise web.HTTPServiceUnavailable(text="the connection is gone")
+        raise web.HTTPServiceUnavailable(text="the connection was closed")
     return Links(IPv4Address(transport.get_extra_info("sockname")[0]), request.app[PLAIN_PORT])
 
 

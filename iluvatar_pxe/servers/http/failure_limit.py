@@ -1,4 +1,4 @@
-"""Who guesses waits."""
+"""Delays clients that guess tokens."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from iluvatar_pxe.bounded import Recent
 
 MOST_CLIENTS = 1024
-"""Clients that are remembered; of more, those who guessed last."""
+"""Clients remembered at once; the oldest goes first."""
 
 
 @dataclass(slots=True)

@@ -139,12 +139,10 @@ class HttpServer:
         finds that the certificate is not for that name.
         """
         if not self._allowed.permits(request.remote or "0.0.0.0"):  # noqa: S104
-            raise web.HTTPForbidden(text=f"{request.remote} is in no network of [http] allow")
+            raise web.HTTPForbidden(text=f"{request.remote} is not in [http] allow")
         if not request.secure and not self._is_named(request.headers.get("Host", "")):
             names = " or ".join(services_of(self._domain))
-            raise web.HTTPForbidden(
-                text=f"ask by this server's IP address, or as {names}, not by another name"
-            )
+            raise web.HTTPForbidden(text=f"use this server's IP address or {names}, not another name")
         return await handler(request)
 
     @property

@@ -1,4 +1,4 @@
-"""What TFTP serves: iPXE programs, the script beside them, the boot files of Raspberry Pis, and nothing else."""
+"""What TFTP serves: iPXE binaries, the script beside them, the boot files of Raspberry Pis, and nothing else."""
 
 import logging
 from functools import partial

@@ -131,7 +131,7 @@ class TftpServer:
         if packet == SELF_CHECK:
             listener.send(encode(Error(ErrorCode.FILE_EXISTS, "this server is well")), peer)
         elif isinstance(packet, WriteRequest):
-            self._refuse(listener, peer, ErrorCode.ACCESS_VIOLATION, "this server only sends files")
+            self._refuse(listener, peer, ErrorCode.ACCESS_VIOLATION, "this server is read-only")
         elif not isinstance(packet, ReadRequest):
             self._complaints.log("tftp.unexpected", peer=peer, reason=type(packet).__name__)
         elif packet.mode not in _MODES:

@@ -71,7 +71,7 @@ async def ask(
         if answers(heard.message, message()) and heard.message.message_type in _FINAL:
             reason = why_not(heard)
             refused.append(
-                f"the answer from {heard.source[0]} is not taken: {reason}"
+                f"the answer from {heard.source[0]} was rejected: {reason}"
             ) if reason else taken.append(heard)
 
     if await converse(channel, message, waits, hear, lambda _seconds, _over: bool(taken), to):
@@ -117,11 +117,11 @@ async def take_lease(
             return None
         if heard.source[1] != attachment.ports.dhcp:
             return f"it comes from port {heard.source[1]}"
-        return None if heard.message.yiaddr == lease.address else "it gives another address than was offered"
+        return None if heard.message.yiaddr == lease.address else "its address is not the offered one"
 
     heard = await ask(channel, request, waits, why_not)
     if heard.message.message_type is MessageType.NAK:
-        raise LeaseRefusedError("the router takes its offer back (NAK)")
+        raise LeaseRefusedError("the router withdrew its offer (NAK)")
     await attachment.take(lease.address, prefix_length(heard.message))
 
 

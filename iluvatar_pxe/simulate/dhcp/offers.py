@@ -71,7 +71,7 @@ class Offers:
         if reason is None:
             self.boot = self.boot or heard
         elif message.yiaddr == ANY:
-            self.refused.append(f"the offer from {heard.server} is not taken: {reason}")
+            self.refused.append(f"the offer from {heard.server} was rejected: {reason}")
 
     @property
     def complete(self) -> bool:
@@ -209,10 +209,8 @@ def _pi_menu_fault(message: DhcpMessage, matches: Callable[[bytes], bool]) -> st
     if menu is None or len(menu) < 3:
         return "its option 43 has no boot menu"
     if len(menu) != 3 + menu[2]:
-        return "its boot menu has not one single entry"
-    return (
-        None if matches(menu[3:]) else "its boot menu does not say Raspberry Pi Boot as this model wants it"
-    )
+        return "its boot menu has more or fewer than one entry"
+    return None if matches(menu[3:]) else "its boot menu lacks the Raspberry Pi Boot text of this model"
 
 
 def _text(value: bytes) -> str:

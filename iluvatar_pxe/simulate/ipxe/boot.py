@@ -99,7 +99,7 @@ class IpxeOnNetwork:
     def _boot_file(self) -> str:
         name, server = (self._ipxe.settings.show(key) for key in ("net0/filename", "net0/next-server"))
         if not name:
-            raise NoAnswerError("iPXE has an address, but nobody names a file to boot")
+            raise NoAnswerError("iPXE has an address, but no server named a boot file")
         return name if "://" in name else f"tftp://{server}/{name.lstrip('/')}"
 
     async def _configure(self) -> None:

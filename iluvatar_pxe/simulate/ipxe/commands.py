@@ -114,14 +114,14 @@ def _inc(ipxe: Ipxe, words: Sequence[str]) -> Steps:
 def _iseq(_ipxe: Ipxe, words: Sequence[str]) -> Steps:
     yield from _nothing()
     if len(words) != 2:
-        raise ValueError("two values are compared")
+        raise ValueError("two values are needed")
     return OK if words[0] == words[1] else FAILED
 
 
 def _isset(_ipxe: Ipxe, words: Sequence[str]) -> Steps:
     yield from _nothing()
     if len(words) != 1:
-        raise ValueError("one value is looked at")
+        raise ValueError("one value is needed")
     return OK if words[0] else FAILED
 
 

@@ -128,7 +128,7 @@ class Ipxe:
     def execute(self, text: str, url: str) -> Steps:
         """Run a file that was fetched from ``url``; return its exit status."""
         if self._nested >= MOST_NESTED:
-            return self.fail(f"{url}: scripts within scripts, without an end")
+            return self.fail(f"{url}: scripts are nested without end")
         if not is_script(text):
             return self._start(text, url)
         self._nested += 1
@@ -198,7 +198,7 @@ class Ipxe:
     def _command(self, command: Command) -> Steps:
         self._commands += 1
         if self._commands > MOST_COMMANDS:
-            self.ending = Stuck(f"the scripts do not end: {MOST_COMMANDS} commands were run")
+            self.ending = Stuck(f"the scripts do not end after {MOST_COMMANDS} commands")
             return FAILED
         try:
             words = self.settings.expand(command.words)

@@ -23,7 +23,7 @@ def set_address(card: str, address: IPv4Interface, before: IPv4Interface | None)
             _tell(message(_RTM_DELADDR, index, before, _REQUEST | _ACK))
         _tell(message(_RTM_NEWADDR, index, address, _REQUEST | _ACK | _CREATE | _REPLACE))
     except OSError as error:
-        raise SimulateError(f"{card} cannot have the address {address}: {error.strerror}") from error
+        raise SimulateError(f"{card} cannot be given the address {address}: {error.strerror}") from error
 
 
 def message(kind: int, index: int, address: IPv4Interface, flags: int) -> bytes:

@@ -17,7 +17,7 @@ from iluvatar_pxe.simulate.link.macvlan import card_name
 
 _FIRST_PORT = 49152
 _LAST_PORT = 65535
-_UNREACHABLE = "{address} cannot be reached from here: {why}; name the server by --server"
+_UNREACHABLE = "{address} cannot be reached from here: {why}; pass the server with --server"
 
 
 @dataclass(frozen=True, slots=True)

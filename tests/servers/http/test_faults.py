@@ -50,7 +50,7 @@ def test_who_names_the_server_by_an_address_may_ask(served: Web, host: str) -> N
 def test_a_browser_that_was_lured_to_a_name_is_refused(served: Web, host: str, path: str) -> None:
     response = served.get(path, Host=host)
     names = "git.lab.home.arpa or pxe.lab.home.arpa"
-    why = f"403: ask by this server's IP address, or as {names}, not by another name\n"
+    why = f"403: use this server's IP address or {names}, not another name\n"
     assert (response.status, response.text) == (403, why)
 
 

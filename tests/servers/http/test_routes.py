@@ -194,7 +194,7 @@ def test_a_ticket_dies_with_the_next_boot(booting: Web) -> None:
     served.boots(MAC)
     response = served.get(config)
     assert response.status == 404
-    assert response.text == "404: that ticket is not valid, or not any more: boot the machine again\n"
+    assert response.text == "404: invalid or expired ticket; boot the machine again\n"
 
 
 def test_a_ticket_dies_of_age(booting: Web) -> None:

@@ -334,9 +334,7 @@ def test_given_files_are_shown_instead(tmp_path: Path) -> None:
         url = f"https://localhost:{daemon.tls_port}/healthz"
         assert run(*CURL, "--cacert", str(given.certificate), url).stdout == "ok\n"
         assert daemon.wait_for_log("tls")["fingerprint"] == fingerprint_of(given.certificate)
-        line = (
-            b"404: this server has no CA of its own: its certificate is the one of [http] tls_certificate\n"
-        )
+        line = b"404: this server has no CA of its own: it uses the certificate of [http] tls_certificate\n"
         assert daemon.get("/ca.crt") == (404, line)
         assert not (daemon.state / "tls").exists()
         assert daemon.stop() == 0

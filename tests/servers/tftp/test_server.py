@@ -104,7 +104,7 @@ async def test_a_missing_file_is_error_1_from_a_new_port(peer: MakePeer) -> None
 @pytest.mark.parametrize(
     ("request_", "error"),
     [
-        (WriteRequest("nbp", "octet"), Error(2, "this server only sends files")),
+        (WriteRequest("nbp", "octet"), Error(2, "this server is read-only")),
         (ReadRequest("nbp", "mail"), Error(4, "the modes are octet and netascii")),
         (ReadRequest("nbp", ""), Error(4, "the modes are octet and netascii")),
     ],

@@ -32,11 +32,13 @@ class Access:
         if right is Right.READ and self._anonymous_read:
             return ""
         if not is_private(request):
-            raise web.HTTPForbidden(text=f"a token goes over TLS only; use {self._secure_url(request)}")
+            raise web.HTTPForbidden(
+                text=f"tokens are accepted over TLS only; use {self._secure_url(request)}"
+            )
         token = await self._token_of(request)
         if right is Right.WRITE and token.right is not Right.WRITE:
-            complain("git.refused", client=request.remote, token=token.name, why="it may only read")
-            raise web.HTTPForbidden(text=f"the token {token.name} may only read")
+            complain("git.refused", client=request.remote, token=token.name, why="read-only token")
+            raise web.HTTPForbidden(text=f"token {token.name} is read-only")
         return token.name
 
     async def _token_of(self, request: web.Request) -> Token:
@@ -49,8 +51,8 @@ class Access:
         self._make_wait(client)  # others of this client's requests may have failed meanwhile
         if token is None:
             self._failures.fail(client)
-            complain("git.refused", client=client, why="its token is not known")
-            raise _unauthorized("this token is not known; make one with 'iluvatar-pxe fleet token add'")
+            complain("git.refused", client=client, why="unknown token")
+            raise _unauthorized("unknown token; create one with 'iluvatar-pxe fleet token add'")
         return token
 
     async def _known(self, secret: str) -> Token | None:
@@ -64,7 +66,7 @@ class Access:
 
     def _make_wait(self, client: str) -> None:
         if seconds := self._failures.wait(client):
-            complain("git.refused", client=client, why="it gave too many wrong tokens")
+            complain("git.refused", client=client, why="too many wrong tokens")
             wait = {hdrs.RETRY_AFTER: str(int(seconds) + 1)}
             raise web.HTTPTooManyRequests(text="too many wrong tokens; wait a minute", headers=wait)
 
@@ -84,7 +86,7 @@ def is_private(request: web.Request) -> bool:
 
 def _own_address(request: web.Request) -> IPv4Address:
     if request.transport is None:
-        raise web.HTTPServiceUnavailable(text="the connection is gone")
+        raise web.HTTPServiceUnavailable(text="the connection was closed")
     return IPv4Address(request.transport.get_extra_info("sockname")[0])
 
 

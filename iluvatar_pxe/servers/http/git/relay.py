@@ -95,10 +95,10 @@ class Relay:
         try:
             return await self._pass_on(backend)
         except ConnectionError:
-            return self._response or web.Response(status=400, text="the client is gone\n")
+            return self._response or web.Response(status=400, text="the client disconnected\n")
         except TimeoutError:
-            remedy = "; fetch, to see whether the push was accepted" if self._call.pushes else ""
-            return await self._break_off(web.HTTPGatewayTimeout(text=f"git did not end in time{remedy}"))
+            remedy = "; fetch to see whether the push was accepted" if self._call.pushes else ""
+            return await self._break_off(web.HTTPGatewayTimeout(text=f"git timed out{remedy}"))
         except web.HTTPException as error:
             return await self._break_off(error)
         except RepositoryError as error:
@@ -144,10 +144,10 @@ class Relay:
             async with asyncio.timeout(self._limits.body):
                 return await self._request.content.readany()
         except TimeoutError as error:
-            told = f"nothing of the request came for {self._limits.body:g} s"
+            told = f"no data received for {self._limits.body:g} s"
             raise web.HTTPRequestTimeout(text=told) from error
         except (PayloadEncodingError, web.RequestPayloadError) as error:
-            raise web.HTTPBadRequest(text="the request is not encoded as it says") from error
+            raise web.HTTPBadRequest(text="the body does not match its Content-Encoding") from error
 
     async def _give(self, backend: Backend, octets: bytes) -> bool:
         """Say whether git wants more: it may know enough, such as that a pack is corrupt."""
@@ -182,7 +182,7 @@ class Relay:
     def _check_size(self, octets: int) -> None:
         if octets > self._most:
             setting = "; see [git] max_push" if self._call.pushes else ""
-            told = f"more than {self._most >> 20} MiB at a time are not taken{setting}"
+            told = f"requests over {self._most >> 20} MiB are refused{setting}"
             raise web.HTTPRequestEntityTooLarge(self._most, octets, text=told)
 
     async def _check_room(self, octets: int) -> None:

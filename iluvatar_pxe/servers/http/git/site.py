@@ -60,15 +60,15 @@ class GitSite:
     async def _advertise(self, request: web.Request) -> web.StreamResponse:
         service = request.query.get("service", "")
         if service not in _RIGHTS:
-            raise web.HTTPForbidden(text="only the smart protocol is spoken here; use git 1.6.6 or newer")
+            raise web.HTTPForbidden(text="only Git's smart protocol is supported; use git 1.6.6 or newer")
         return await self._respond(request, "info/refs", service)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         service = request.match_info["service"]
         if request.content_type != f"application/x-{service}-request":
-            raise web.HTTPUnsupportedMediaType(text=f"that is no request of {service}")
+            raise web.HTTPUnsupportedMediaType(text=f"not a {service} request")
         if request.headers.get(hdrs.CONTENT_ENCODING, "").lower() not in _ENCODINGS:
-            raise web.HTTPUnsupportedMediaType(text="send it as it is, or by gzip")
+            raise web.HTTPUnsupportedMediaType(text="unsupported Content-Encoding; use gzip or none")
         return await self._respond(request, service, service)
 
     async def _respond(self, request: web.Request, tail: str, service: str) -> web.StreamResponse:
@@ -107,7 +107,7 @@ class GitSite:
         except TimeoutError as error:
             wait = {hdrs.RETRY_AFTER: "10"}
             raise web.HTTPServiceUnavailable(
-                text="too many ask for Git at a time; try it again", headers=wait
+                text="too many Git requests at once; try again", headers=wait
             ) from error
         try:
             yield

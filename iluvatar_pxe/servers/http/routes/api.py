@@ -68,7 +68,7 @@ def _parsed(kind: type[Command], body: bytes, named: web.UrlMappingMatchInfo) ->
     except (ValueError, RecursionError) as error:
         raise web.HTTPBadRequest(text="the body is not JSON; send an object") from error
     if not isinstance(document, dict):
-        raise web.HTTPBadRequest(text="the body is no JSON object; send one")
+        raise web.HTTPBadRequest(text="the body is not a JSON object; send one")
     try:
         return command_of(kind, {**document, **named})
     except ValueError as error:

@@ -32,7 +32,7 @@ class _BootFile(web.FileResponse):
                 f"{self._file}: cannot be read; make it a regular file that the service can read"
             )
         if status == 412:
-            raise web.HTTPPreconditionFailed(text="the file is another one than the request is for")
+            raise web.HTTPPreconditionFailed(text="the file has changed; fetch it again")
         if status == 416:
             size = {"Content-Range": self.headers["Content-Range"]}
             raise web.HTTPRequestRangeNotSatisfiable(text="the file has no such range", headers=size)

@@ -22,7 +22,7 @@ async def talos_config(request: web.Request) -> web.Response:
     booter = booter_of(request)
     machine = booter.handout.holder(request.match_info["ticket"], booter.inventory.snapshot)
     if machine is None:
-        raise web.HTTPNotFound(text="that ticket is not valid, or not any more: boot the machine again")
+        raise web.HTTPNotFound(text="invalid or expired ticket; boot the machine again")
     text = await _redeem(booter, machine, client_of(request), started)
     return web.Response(text=text, content_type="application/yaml", headers={"Cache-Control": "no-store"})
 
@@ -31,7 +31,7 @@ async def _redeem(booter: Booter, machine: Machine, client: IPv4Address, started
     disclosure = booter.handout.disclosure
     if doubt := booter.trust.doubt_of_holder(machine, client):
         booter.journal.distrusted(machine, client, "config.yaml", doubt)
-        raise web.HTTPForbidden(text=f"that ticket is another machine's: {doubt}")
+        raise web.HTTPForbidden(text=f"the ticket belongs to another machine: {doubt}")
     plan = booter.decide(sighting_of(machine, Firmware.TALOS)).plan
     if not isinstance(plan, RunScript) or plan.config is None:
         why = disclosure.plan(plan, client).why

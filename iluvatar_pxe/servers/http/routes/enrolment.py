@@ -1,4 +1,4 @@
-"""What a machine's screen is answered with: ``/ipxe/confirm`` after its countdown, ``/ipxe/refuse`` after a key."""
+"""Answers to a machine's screen: ``/ipxe/confirm`` after its countdown, ``/ipxe/refuse`` after a key."""
 
 from dataclasses import replace
 

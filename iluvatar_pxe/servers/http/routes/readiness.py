@@ -1,4 +1,4 @@
-"""``/healthz``: the process answers; ``/readyz``: whether each part of it can do its work."""
+"""``/healthz``: the process answers; ``/readyz``: the health of each component."""
 
 import json
 
@@ -17,7 +17,7 @@ async def healthz(_request: web.Request) -> web.Response:
 
 @ROUTES.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """Readiness: 200 when every part is well, else 503; either way the parts, as JSON."""
+    """Readiness: 200 when every part is healthy, else 503; either way the parts, as JSON."""
     ready, report = request.app[HEALTH].report()
     text = json.dumps(report, indent=2) + "\n"
     return web.Response(text=text, content_type="application/json", status=200 if ready else 503)

@@ -39,19 +39,17 @@ class Webhook:
         given = next((request.headers[name] for name in SIGNATURES if name in request.headers), "")
         signature = given.removeprefix("sha256=").strip().lower()
         if not hmac.compare_digest(mac.hexdigest().encode(), signature.encode("utf-8", "replace")):
-            complain("fleet.webhook", client=request.remote, why="its signature is missing or wrong")
+            complain("fleet.webhook", client=request.remote, why="missing or wrong signature")
             raise web.HTTPForbidden(
-                text="the signature is missing or wrong; give the forge the secret of this server"
+                text="the signature is missing or wrong; configure this server's secret in the forge"
             )
         self._wake()
         _log.info("fleet.webhook", client=request.remote)
-        return web.json_response({"message": "the fleet is looked at"}, status=202)
+        return web.json_response({"message": "the fleet will be fetched"}, status=202)
 
     async def _secret(self) -> bytes:
         if self._secret_file is None:
-            raise web.HTTPNotFound(
-                text="nobody may ask for this here: [fleet] webhook_secret_file is not set"
-            )
+            raise web.HTTPNotFound(text="the webhook is disabled: [fleet] webhook_secret_file is not set")
         try:
             secret = (await asyncio.to_thread(self._secret_file.read_bytes)).strip()
         except OSError as error:
@@ -74,4 +72,4 @@ async def _feed(mac: "hmac.HMAC", request: web.Request) -> None:
                     raise web.HTTPRequestEntityTooLarge(LARGEST_BODY, octets)
                 mac.update(chunk)
     except TimeoutError as error:
-        raise web.HTTPRequestTimeout(text="the body did not come to its end") from error
+        raise web.HTTPRequestTimeout(text="the body is incomplete") from error

@@ -171,7 +171,7 @@ def test_from_another_host_a_token_goes_over_tls_only(neighbour: Site) -> None:
     ada.push()
     plain = f"http://any:{neighbour.writer}@{HERE}:{neighbour.web.port}/git/fleet.git"
     secure = f"https://any:{neighbour.writer}@{HERE}:{neighbour.web.tls_port}/git/fleet.git"
-    remedy = f"a token goes over TLS only; use https://{HERE}:{neighbour.web.tls_port}/git/fleet.git"
+    remedy = f"tokens are accepted over TLS only; use https://{HERE}:{neighbour.web.tls_port}/git/fleet.git"
     assert f"remote: 403: {remedy}" in elsewhere(neighbour, "ls-remote", plain)
     commit = ada.commit({"README.md": "More\n"})
     place = str(ada.directory)
