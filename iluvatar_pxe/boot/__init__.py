@@ -1,1 +1,1 @@
-"""The boot decision: who asks, what the fleet says, and so what is served."""
+"""The boot decision: from the request and the fleet to what is served."""

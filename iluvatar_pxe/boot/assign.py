@@ -1,4 +1,4 @@
-"""Which name and role a machine gets, given those that are taken."""
+"""Chooses a machine's name and role, given those already taken."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class PlaceRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """An assignment in force, or one of a machine that was forgotten (``machine_id`` None)."""
+    """A current assignment, or one of a forgotten machine (``machine_id`` None)."""
 
     name: str
     layer: str

@@ -1,4 +1,4 @@
-"""Everything that is known of the one who asks, gathered once for the steps of the decision."""
+"""Everything known about the requesting machine, collected once for the decision steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Case:
     matched: tuple[int, Rule] | None
     """The first rule that matches it, and its number; None for a machine that a file lists."""
     open_rule: tuple[int, Rule] | None
-    """The first rule before that one which would match if the machine told more of itself."""
+    """The first earlier rule that might match once more is known about the machine."""
 
     @property
     def listed(self) -> ListedMachine | None:
@@ -206,5 +206,5 @@ class Subject:
     def why(self) -> str:
         """Who wants it to boot this way."""
         if self.options.chain:
-            return f"{self.case.source} says chain {self.options.chain}"
-        return f"{self.case.source} puts it into layer {self.case.layer}"
+            return f"{self.case.source} sets chain {self.options.chain}"
+        return f"{self.case.source} assigns it to layer {self.case.layer}"

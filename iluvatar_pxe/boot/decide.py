@@ -1,4 +1,4 @@
-"""The one place that decides what a machine is served: by steps, each of which ends it with a plan or says why it goes on."""
+"""Decides what a machine is served. Each step returns a plan, which ends the decision, or says why it continues."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _FIRST_STAGE = frozenset({Firmware.BIOS_PXE, Firmware.UEFI_PXE, Firmware.UEFI_HT
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A plan, and what each step on the way to it found, by the step's name."""
+    """A plan, and what each step before it found, by the step's name."""
 
     plan: Plan
     case: Case
@@ -32,7 +32,7 @@ class Decision:
 def decide(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context) -> Decision:
     """Decide what the machine behind ``sighting`` is served, and keep what each step found.
 
-    Firmware is first given an iPXE program; iPXE and the operating system get what the steps decide.
+    Firmware first gets an iPXE binary; iPXE and the operating system get what the steps decide.
     """
     case = case_of(sighting, snapshot, fleet, context)
     findings: list[tuple[str, str]] = []
@@ -56,15 +56,15 @@ def _for_this_stage(case: Case, final: Plan) -> Plan:
 def _chainload(case: Case, then: str) -> Plan:
     sighting, ready = case.sighting, case.context.ready
     if sighting.platform is None or sighting.arch is None:
-        return Ignore(f"no boot program exists here for {sighting.client}", notable=True)
+        return Ignore(f"no network boot program exists for {sighting.client}", notable=True)
     program = program_for(sighting.platform, sighting.arch, case.options.program, ready)
     if program:
         return Chainload(f"{sighting.firmware} runs {program} first; then: {then}", program)
     fitting = PROGRAMS.get((sighting.platform, sighting.arch), ())
     if not fitting:
-        return Ignore(f"no iPXE program exists for {sighting.client}", notable=True)
+        return Ignore(f"no iPXE binary exists for {sighting.client}", notable=True)
     remedy = f"install the package ipxe, or put {' or '.join(fitting)} into the folder ipxe of the assets directory"
-    return Ignore(f"no iPXE program for {sighting.client}: {remedy}", notable=True)
+    return Ignore(f"no iPXE binary for {sighting.client}: {remedy}", notable=True)
 
 
 def request(case: Case) -> Plan | str:
@@ -73,7 +73,7 @@ def request(case: Case) -> Plan | str:
     if firmware is Firmware.NOT_BOOTING:
         return Ignore("does not ask for a boot")
     if firmware is Firmware.UNSUPPORTED:
-        return Ignore(f"no boot program exists here for {case.sighting.client}", notable=True)
+        return Ignore(f"no network boot program exists for {case.sighting.client}", notable=True)
     return f"asks for a boot: {firmware} on {case.arch}"
 
 
@@ -87,7 +87,7 @@ def identity(case: Case) -> Plan | str:
         return Hold(why=why, name=case.title, screen=conflict(case, why))
     if len(case.files) > 1:
         names = " and ".join(f"machines/{one.name}.yaml" for one in case.files)
-        why = f"{names} list cards of one machine"
+        why = f"{names} list NICs of the same machine"
         return Hold(why=why, name=case.title, screen=(f"{why}.", "Remove it from one of them."))
     return f"known by {', '.join(case.machine.macs)}"
 
@@ -102,13 +102,13 @@ def intent(case: Case) -> Plan | str:
     if wanted is Intent.HOLD:
         screen = (f"It is held: {why}.", f"To let it boot: iluvatar-pxe machines release {case.title}")
         return Hold(why=why, name=case.title, screen=screen)
-    return why if wanted is Intent.REINSTALL else "nobody wants anything else than to boot it"
+    return why if wanted is Intent.REINSTALL else "no override"
 
 
 def attempts(case: Case) -> Plan | str:
-    """Whether it goes round in circles."""
+    """Whether it is in a boot loop."""
     if case.machine is None or case.machine.phase is not Phase.FAILED:
-        return "does not go round in circles"
+        return "no boot loop"
     return Hold(why=circle(case), name=case.title, screen=failed(case))
 
 
@@ -117,7 +117,7 @@ def joined(case: Case) -> Plan | str:
     if case.machine is None or case.machine.phase is not Phase.JOINED:
         return "has not joined yet"
     if case.machine.directive.intent is Intent.REINSTALL or case.options.chain not in {None, "talos"}:
-        return "has joined, and is to boot its chain all the same"
+        return "has joined, but boots its chain again"
     why = "it has joined, so it boots its disk; to install it again: iluvatar-pxe machines reinstall"
     return BootLocal(why=why, name=case.title, method=case.options.local)
 
@@ -133,13 +133,11 @@ def place(case: Case) -> Plan | str:
 
 
 def _unheard(case: Case) -> Plan | None:
-    """Hold a machine whose firmware lists a card that a file names: its word alone does not make it that machine."""
+    """Hold a machine whose firmware lists a NIC that a file names: that claim alone does not prove its identity."""
     claimed = case.machine.claimed if case.machine else ()
     for one in case.fleet.machines(claimed, "", None):
-        why = (
-            f"its firmware lists a card of machines/{one.name}.yaml, but nothing was heard from that card yet"
-        )
-        remedy = f"Boot it by that card once, or add {case.sighting.mac} to that file."
+        why = f"its firmware lists a NIC of machines/{one.name}.yaml, but that NIC has not been seen yet"
+        remedy = f"Boot it from that NIC once, or add {case.sighting.mac} to that file."
         return Hold(why=why, name=case.title, screen=(f"{why[0].upper()}{why[1:]}.", remedy))
     return None
 
@@ -148,14 +146,14 @@ def _by_rule(case: Case) -> Plan:
     if _is_ignored(case):
         return Ignore(f"no file of the fleet lists {case.sighting.mac}, and fleet.yaml ignores new machines")
     if case.open_rule and not case.has_told:
-        why = f"iPXE has to tell first whether {title(*case.open_rule)} matches"
+        why = f"{title(*case.open_rule)} can be checked only after iPXE has reported the hardware"
         return Hold(why=why, name=case.title, screen=(f"{why}.",))
     if case.matched is None:
         why = f"no file of the fleet lists {case.sighting.mac}, and no rule matches it"
-        if (trouble := case.context.no_assignment) and case.fleet == _NONE:  # nothing of it could be read yet
-            return Hold(
-                why=f"the fleet is not known here yet: {trouble}", name=case.title, screen=(f"{trouble}.",)
-            )
+        if (
+            trouble := case.context.no_assignment
+        ) and case.fleet == _NONE:  # has not been read yet; wait, or check its origin
+            return Hold(why=f"no fleet is loaded yet: {trouble}", name=case.title, screen=(f"{trouble}.",))
         return Hold(why=why, name=case.title, screen=unlisted(case))
     number, rule = case.matched
     if rule.layer is None:
@@ -166,15 +164,15 @@ def _by_rule(case: Case) -> Plan:
 def assignment(case: Case) -> Plan | str:
     """Whether what its file says of its place is on record."""
     if case.listed is None or case.listed.layer is None or not case.has_told:
-        return "nothing to put on record"
+        return "no assignment to record"
     layer, role = case.listed.layer, case.role
     given = case.assignment
     if given and (given.name, given.layer, given.role) == (case.listed.name, layer, role):
-        return f"on record as {given.name}, {given.role} of {given.layer}"
+        return f"recorded as {given.name}, {given.role} of {given.layer}"
     why = f"machines/{case.listed.name}.yaml lists it"
     if trouble := case.context.doubt or case.context.no_assignment:
         if role or case.options.chain:
-            return f"its place is not put on record now: {trouble}"
+            return f"its assignment is not recorded now: {trouble}"
         text = f"{why}, but its role cannot be chosen: {trouble}"
         return Hold(why=text, name=case.title, screen=(f"{text}.",), unseen=bool(case.context.doubt))
     wanted = PlaceRequest(
@@ -208,11 +206,11 @@ def _wanted(case: Case) -> tuple[Intent, str]:
     if case.listed and case.listed.file.intent not in {None, Intent.BOOT}:
         return Intent(
             case.listed.file.intent
-        ), f"machines/{case.listed.name}.yaml says intent {case.listed.file.intent}"
+        ), f"machines/{case.listed.name}.yaml sets intent {case.listed.file.intent}"
     directive = case.machine.directive if case.machine else None
     if directive is None or directive.intent is Intent.BOOT:
         return Intent.BOOT, ""
-    return directive.intent, f"{directive.by} wants {directive.intent}" + (
+    return directive.intent, f"{directive.by} requested {directive.intent}" + (
         f": {directive.why}" if directive.why else ""
     )
 
@@ -224,7 +222,7 @@ def _is_ignored(case: Case) -> bool:
 
 
 def _of_rule(case: Case, wanted: Intent | None, source: str) -> Plan:
-    why = f"{source} says intent {wanted}"
+    why = f"{source} sets intent {wanted}"
     if wanted is Intent.IGNORE:
         return Ignore(why)
     if wanted is Intent.LOCAL:

@@ -1,4 +1,4 @@
-"""Whether a machine that the fleet does not list may join, and what its screen says meanwhile."""
+"""Whether an unlisted machine may join, and what its screen shows meanwhile."""
 
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Case, Subject
@@ -11,7 +11,7 @@ from iluvatar_pxe.fleet.models import EnrolmentMode, Rule
 
 def enrol(case: Case, number: int, rule: Rule, layer: str) -> Plan:
     """Decide about a machine that ``rule`` would put into ``layer``, and that has no place yet."""
-    why = f"{title(number, rule)} would put it into layer {layer}"
+    why = f"{title(number, rule)} would assign it to layer {layer}"
     mode = case.fleet.settings.enrolment.mode
     if mode is EnrolmentMode.HOLD:
         return Hold(
@@ -20,7 +20,7 @@ def enrol(case: Case, number: int, rule: Rule, layer: str) -> Plan:
             screen=enrolment_held(case, number, rule),
         )
     if trouble := case.context.no_assignment:
-        screen = ("It cannot be given a name now:", f"{trouble}.")
+        screen = ("No name can be assigned to it now:", f"{trouble}.")
         return Hold(why=f"{why}, but {trouble}", name=case.title, screen=screen)
     leads = rule.role is not None and rule.role.leads
     if not case.context.window_open and (mode is EnrolmentMode.WINDOW or leads):
@@ -54,6 +54,6 @@ def _admit(case: Case, why: str, number: int, rule: Rule, layer: str) -> Plan:
         return AssignFirst(why=why, name=case.title, place=place)
     if not context.confirmed:
         seconds = case.fleet.settings.enrolment.countdown
-        text = f"{why}, unless somebody presses a key within {seconds} s"
+        text = f"{why}, unless a key is pressed within {seconds} s"
         return CountDown(why=text, name=case.title, screen=counting_down(case, number, rule), seconds=seconds)
-    return AssignFirst(why=f"{why}, and nobody pressed a key", name=case.title, place=place)
+    return AssignFirst(why=f"{why}, and no key was pressed", name=case.title, place=place)

@@ -9,7 +9,7 @@ from iluvatar_pxe.fleet.models import LocalMethod
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """No answer. ``notable`` ones are for the log: somebody wanted a boot and gets none."""
+    """No answer. ``notable`` ones are logged: a boot was requested but cannot be served."""
 
     why: str
     notable: bool = False
@@ -17,7 +17,7 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True)
 class Chainload:
-    """Firmware is to run a network boot program; ``program`` is its logical asset name."""
+    """Firmware runs a network boot program; ``program`` is its logical asset name."""
 
     why: str
     program: str
@@ -25,7 +25,7 @@ class Chainload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunScript:
-    """iPXE is to run a script: a template of ``boot_assets/ipxe`` and its values.
+    """iPXE runs a script: a template of ``boot_assets/ipxe`` and its values.
 
     ``config`` is the text that the machine's ticket is redeemed for, if the chain has one.
     """
@@ -40,7 +40,7 @@ class RunScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServePiFiles:
-    """A Raspberry Pi is to fetch its boot files by TFTP.
+    """A Raspberry Pi fetches its boot files by TFTP.
 
     ``files`` of the assets' ``folder`` are all that it may have, besides ``config.txt`` and ``cmdline.txt``, which
     are made for it: with ``config_lines``, and with ``kernel_args`` behind those that the image has. With
@@ -61,7 +61,7 @@ class ServePiFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootLocal:
-    """The machine is to boot its own disk."""
+    """The machine boots its own disk."""
 
     why: str
     name: str
@@ -70,7 +70,7 @@ class BootLocal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """The machine is to wait and ask again. ``screen`` are lines for the person in front of it.
+    """The machine waits and asks again. ``screen`` are the lines on its screen.
 
     ``unseen``: this server did not see that the request comes from this machine, so it is to ask the network for
     its address again, which shows that, before it asks what to boot.
@@ -84,7 +84,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountDown:
-    """The machine's screen is to say what is going to happen, in ``seconds``, unless somebody presses a key."""
+    """The machine's screen announces what happens in ``seconds``, unless a key is pressed."""
 
     why: str
     name: str
@@ -94,7 +94,7 @@ class CountDown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignFirst:
-    """The machine is to be given its place, which is committed before anything else is decided about it."""
+    """The machine gets its assignment, which is committed before anything else is decided about it."""
 
     why: str
     name: str

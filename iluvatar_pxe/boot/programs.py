@@ -1,4 +1,4 @@
-"""iPXE programs: which file each kind of firmware can run."""
+"""iPXE binaries: which file each kind of firmware can run."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""The fleet's rules: which one speaks of a machine, and why the others do not."""
+"""The fleet's rules: which one matches a machine, and why the others do not."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from iluvatar_pxe.wire.pxe import CpuArch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """The traits of a machine that rules look at; empty or None where it has not told them."""
+    """The properties of a machine that rules match; empty or None where unknown."""
 
     macs: tuple[str, ...]
     board: str = ""
@@ -79,9 +79,7 @@ def options_of(told: str, rules: Iterable[Rule]) -> Boot:
 
 def _differs(key: str, told: Iterable[str], asked: Iterable[str]) -> str:
     known, wanted = (_quoted(text for text in texts if text) for texts in (told, asked))
-    return (
-        f"{key} is {known}, not {wanted}" if known else f"{key} is not known yet, and {wanted} is asked for"
-    )
+    return f"{key} is {known}, not {wanted}" if known else f"{key} is not known yet, and {wanted} is required"
 
 
 def _quoted(texts: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the screens of machines that wait say, in plain words: what is the matter, and what to do."""
+"""The screens of waiting machines: the problem and the remedy."""
 
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.rules import title
@@ -14,13 +14,13 @@ def unlisted(case: Case) -> Screen:
     """No file and no rule speaks of the machine."""
     return (
         "No file of the fleet lists this machine, and no rule matches it, so it waits.",
-        "To let it in, write the file machines/NAME.yaml into the fleet with this line,",
-        "or a rule that matches it into fleet.yaml:",
+        "To enrol it, add machines/NAME.yaml to the fleet with this line,",
+        "or add a matching rule to fleet.yaml:",
         "",
         f'  match: {{macs: ["{case.sighting.mac}"]}}',
         "",
         _TO_ITS_DISK,
-        "To boot its own disk from now on, on the boot server:",
+        "To always boot its own disk, run on the boot server:",
         f"  iluvatar-pxe machines set {case.sighting.mac} --intent local",
     )
 
@@ -28,27 +28,27 @@ def unlisted(case: Case) -> Screen:
 def conflict(case: Case, why: str) -> Screen:
     """It is not clear which machine this is."""
     return (
-        "It is not clear which machine this is, so nothing is done to it:",
+        "The identity of this machine is unclear, so it does not boot:",
         f"{why}.",
-        "What to do, on the boot server: see 'iluvatar-pxe machines show', then settle it with",
-        f"  iluvatar-pxe machines release {case.title}      (it is what it says now)",
-        f"  iluvatar-pxe machines split {case.title} MAC    (a card belongs to another machine)",
-        f"  iluvatar-pxe machines merge {case.title} OTHER  (both are one machine)",
+        "On the boot server, check 'iluvatar-pxe machines show', then run one of",
+        f"  iluvatar-pxe machines release {case.title}      (it is what it reports now)",
+        f"  iluvatar-pxe machines split {case.title} MAC    (a NIC belongs to another machine)",
+        f"  iluvatar-pxe machines merge {case.title} OTHER  (both are the same machine)",
     )
 
 
 def circle(case: Case) -> str:
-    """Say how a machine goes round in circles."""
+    """Say how a machine is in a boot loop."""
     attempts = case.machine.attempts if case.machine else Attempts()
     times = case.fleet.settings.max_attempts
-    return f"It booted {attempts.chain} {times} times within an hour and never passed '{attempts.best.label}'"
+    return f"Boot loop detected: {attempts.chain} booted {times} times within an hour, never past '{attempts.best.label}'"
 
 
 def failed(case: Case) -> Screen:
     """It booted again and again."""
     return (
         f"{circle(case)}.",
-        "So it waits now. When the cause is mended, on the boot server:",
+        "The machine waits. Once the cause is fixed, run on the boot server:",
         f"  iluvatar-pxe machines release {case.title}",
         _TO_ITS_DISK,
     )
@@ -66,8 +66,8 @@ def window_closed(case: Case, number: int, rule: Rule) -> Screen:
     """New machines are not let in at present."""
     return (
         *let_in(case, number, rule),
-        "New machines are let in only while the enrolment window is open. It is closed.",
-        "To let it in, on the boot server:",
+        "New machines can enrol only while the enrolment window is open. It is closed.",
+        "To enrol it, run on the boot server:",
         "  iluvatar-pxe enrol open 30m",
         _TO_ITS_DISK,
     )
@@ -78,7 +78,7 @@ def enrolment_held(case: Case, number: int, rule: Rule) -> Screen:
     return (
         *let_in(case, number, rule),
         "The fleet holds every new machine (fleet.yaml: enrolment mode hold).",
-        "To let it in, list it: write machines/NAME.yaml into the fleet with this line:",
+        "To enrol it, add machines/NAME.yaml to the fleet with this line:",
         f'  match: {{macs: ["{case.sighting.mac}"]}}',
         _TO_ITS_DISK,
     )
@@ -95,9 +95,9 @@ def counting_down(case: Case, number: int, rule: Rule) -> Screen:
 def unseen(doubt: str) -> Screen:
     """The request may come from something else."""
     return (
-        "This server is not sure that it is this machine that asks:",
+        "This server cannot verify that the request comes from this machine:",
         f"{doubt}.",
-        "It asks for its address again, which shows it, and then what to boot.",
+        "It repeats DHCP, which proves its identity, and then asks what to boot.",
     )
 
 
@@ -105,5 +105,5 @@ def _role(case: Case, rule: Rule) -> str:
     if rule.role:
         return f"a {rule.role}"
     layer = case.fleet.layers.get(rule.layer or "")
-    leading, following = layer.roles if layer else ("leader", "follower")
+    leading, following = layer.roles if layer else ("control plane", "worker")
     return f"a {leading} or {following}"

@@ -1,4 +1,4 @@
-"""Which stage of a boot it is to fetch a file."""
+"""The boot stage that fetching each file belongs to."""
 
 from pathlib import PurePosixPath
 

@@ -1,1 +1,1 @@
-"""DNS without a socket: zones, names in them, what is remembered, and whom to ask."""
+"""DNS without a socket: zones, lookups, the cache, and the choice of upstream."""

@@ -1,4 +1,4 @@
-"""Who may have another question asked elsewhere: a flood leaves room for everybody else."""
+"""Limits forwarded queries, so that a flood leaves room for other clients."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from iluvatar_pxe.wire.dns.name import Name, suffixes
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Questions that are out at once."""
+    """Queries in flight at once."""
 
     total: int = 300
     client: int = 100
     domain: int = 60
-    """Below one name of two labels: random names below a domain are all that is answered late then."""
+    """Per two-label domain: a random-subdomain flood delays that domain only."""
 
 
 class Admission:
-    """Counts the questions that are out."""
+    """Counts the queries in flight."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds

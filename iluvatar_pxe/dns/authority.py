@@ -13,7 +13,7 @@ _ADDRESSES = frozenset({Type.A, Type.AAAA})
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The zones that are answered from here, by their apex; a zone within another goes first."""
+    """The local zones by apex; the most specific zone wins."""
 
     zones: Mapping[Name, Zone]
 
@@ -27,7 +27,7 @@ class Authority:
             if zone := self.zones.get(suffix):
                 return self._followed(zone.find(name, kind), kind)
         if kind in _ADDRESSES and name[0] and not parent_of(name)[0]:
-            return Found("names of one label are not asked for elsewhere", Rcode.NXDOMAIN)
+            return Found("single-label names are not forwarded", Rcode.NXDOMAIN)
         return None
 
     def _followed(self, found: Found, kind: int) -> Found:

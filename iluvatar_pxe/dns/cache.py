@@ -1,4 +1,4 @@
-"""What upstreams have said lately, within bounds (RFC 2308, RFC 8767)."""
+"""A bounded cache of upstream answers (RFC 2308, RFC 8767)."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from iluvatar_pxe.wire.dns.message import Body
 from iluvatar_pxe.wire.dns.name import Name
 
 STALE_SECONDS = 86400.0
-"""How long an answer is kept beyond its time, for when no upstream can be reached (RFC 8767, 5)."""
+"""How long an expired answer is kept, in case no upstream is reachable (RFC 8767, 5)."""
 _OVERHEAD = 600
-"""Octets that an answer takes besides its records, name and places of TTLs: 15,000 of them took 11.6 MiB (bench/dns.py)."""
+"""Bytes that an answer takes besides its records, name and places of TTLs: 15,000 of them took 11.6 MiB (bench/dns.py)."""
 
 
 class Key(NamedTuple):
-    """What is asked of an upstream."""
+    """The question to an upstream."""
 
     name: Name
     type: int
@@ -31,7 +31,7 @@ class Entry:
     origin: str
     stored: float
     retry_at: float = 0.0
-    """Until then it is given beyond its time without asking again (RFC 8767, 5: failure recheck)."""
+    """Until then the expired answer is served without asking again (RFC 8767, 5: failure recheck)."""
 
     def fresh(self, now: float) -> bool:
         """Say whether it is still good."""
@@ -39,10 +39,10 @@ class Entry:
 
 
 class Cache:
-    """Answers by question; where there is no room, the one that was not asked for the longest goes first."""
+    """Answers by question; the least recently used one is evicted first."""
 
     def __init__(self, most: int, octets: int) -> None:
-        """``most`` answers of ``octets`` altogether."""
+        """``most`` answers of ``octets`` bytes in total."""
         self._most, self._most_octets = most, octets
         self._entries: OrderedDict[Key, Entry] = OrderedDict()
         self.octets = 0

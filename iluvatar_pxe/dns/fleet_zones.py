@@ -14,7 +14,7 @@ from iluvatar_pxe.wire.dns.types import Record, Service, Target, Text, Type
 API_PORT = 6443
 """TCP port of a cluster's API server, of k3s and of Talos alike."""
 NO_SECONDS = 5
-"""For so long a "no" of these zones is kept: a name exists the moment its machine does."""
+"""Negative TTL of these zones; short, since a name exists as soon as its machine does."""
 _CLUSTER_TTL = 5
 _MACHINE_TTL = 30
 _TTL = 60
@@ -23,7 +23,7 @@ _THIS = "this daemon"
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that the zones are made of. ``alive`` are the cluster's leaders whose API answers."""
+    """The input of the zones. ``alive`` are the cluster's control planes or servers whose API answers."""
 
     fleet: Fleet
     members: tuple[Member, ...] = ()
@@ -31,7 +31,7 @@ class Facts:
     interfaces: tuple[IPv4Interface, ...] = ()
     """The daemon's own addresses, and their networks, which are those in use."""
     repository: IPv4Address | None = None
-    """Where the fleet's repository is hosted, where that is not here."""
+    """The host of the fleet's repository, if it is remote."""
 
 
 def zones_of(facts: Facts, serial: int, here: IPv4Address) -> dict[Name, Zone]:

@@ -1,4 +1,4 @@
-"""Zones that no resolver asks others for, since nobody else could know, or should learn that somebody asks."""
+"""Zones that resolvers must answer locally and never forward."""
 
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address

@@ -1,4 +1,4 @@
-"""The machines that have names, and by which address each is reached."""
+"""The named machines and their addresses."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

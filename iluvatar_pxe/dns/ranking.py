@@ -1,4 +1,4 @@
-"""Which upstream is asked first, and for how long it is waited for alone."""
+"""Ranks upstreams, and how long to wait before asking the next."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from iluvatar_pxe.settings.upstream import Upstream
 
 _WEIGHT = 0.3
-"""Of the latest time in the smoothed one."""
+"""Weight of the latest time in the smoothed one."""
 _FADING = 0.98
-"""What is not asked seems a little faster each time, until it is asked again: it may be faster now (as BIND does)."""
+"""Decay of an unused upstream's time, so that it is tried again (as BIND does)."""
 _LEAST, _MOST, _UNKNOWN = 0.05, 0.4, 0.2
-"""Seconds of patience."""
+"""Bounds of the wait, in seconds."""
 _SHORTEST_PENALTY, _LONGEST_PENALTY = 1.0, 60.0
 """Seconds."""
 

@@ -9,14 +9,14 @@ from iluvatar_pxe.wire.dns.types import Rcode, Record, Service, StartOfAuthority
 
 _WILDCARD = b"\x01*"
 _LONGEST_CHAIN = 8
-"""CNAMEs that lead from one to the next within a zone."""
+"""Longest CNAME chain within a zone."""
 _ADDRESSES = (Type.A, Type.AAAA)
 _KNOWN = frozenset(Type)
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What there is at one name: records by their type, and in words where they come from."""
+    """The records of one name by type, and a text that says where they come from."""
 
     records: Mapping[Type, tuple[Record, ...]]
     origin: str

@@ -1,4 +1,4 @@
-"""What all models of the fleet's files have in common."""
+"""The base class of the fleet's models."""
 
 from collections.abc import Mapping
 from typing import Any

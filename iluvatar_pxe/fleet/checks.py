@@ -1,4 +1,4 @@
-"""What the fleet's files may not say together, although each is well by itself."""
+"""Conflicts between fleet files that are valid on their own."""
 
 import re
 from collections.abc import Iterator
@@ -78,14 +78,14 @@ def _check_listed_once(source: Source) -> None:
     for path in source.machines:
         for location, key, what in _keys(path, source):
             if other := seen.get(key):
-                text = f"{what} is listed in {other} already; remove it from one of them"
+                text = f"{what} is already listed in {other}; remove it from one of them"
                 source.fault(path, location, text)
             seen[key] = path
     for path in source.machines:
         known = source.part(path, ("seen",), _SEEN)
         other = seen.get(("serial", known.serial)) if known and known.uuid else None
         if known and other and other != path and _is_of(other, known, source):
-            text = f"{other} lists this machine, too, by its serial number and UUID; remove one of the two"
+            text = f"{other} already lists this machine by its serial number and UUID; remove one of the two"
             source.fault(path, ("seen", "serial"), text)
 
 
@@ -111,7 +111,7 @@ def _check_rules(source: Source) -> None:
         (number for number, rule in enumerate(parts, 1) if rule and rule.match == Traits()), len(parts)
     )
     for number in range(for_all + 1, len(parts) + 1):
-        text = f"rule {number} is never reached, since rule {for_all} matches every machine; move it up"
+        text = f"rule {number} is never reached, because rule {for_all} matches every machine; move it up"
         source.fault(FLEET_FILE, ("rules", number - 1), text)
 
 
@@ -120,11 +120,11 @@ def _check_file(path: str, location: Location, source: Source) -> None:
     if file is None:
         return
     if file not in source.files:
-        source.fault(path, location, f"{file} is no text file of the fleet; create it or correct the path")
+        source.fault(path, location, f"{file} is not a text file in the fleet; create it or correct the path")
     elif is_declaration(file):
-        source.fault(path, location, f"{file} is read as part of the fleet; name another file")
+        source.fault(path, location, f"{file} is itself a fleet file; name another file")
     if location[-1] == "script" and not _SCRIPT.match(source.files.get(file, "#!ipxe\n")):
-        source.findings.add(file, 1, "is no iPXE script; its first line must be #!ipxe")
+        source.findings.add(file, 1, "is not an iPXE script; its first line must be #!ipxe")
 
 
 def _check_configured(machine: ListedMachine, fleet: Fleet, source: Source) -> None:
@@ -143,11 +143,11 @@ def _check_patches(path: str, source: Source) -> None:
     files = source.part(path, ("patches",), _PATCHES)
     for index, file in enumerate(files or ()):
         if not file.startswith(PATCHES) or file not in source.files:
-            text = f"{file} is no file in {PATCHES}; create it or correct the path"
+            text = f"{file} is not a file in {PATCHES}; create it or correct the path"
             source.fault(path, ("patches", index), f"patches: {text}")
 
 
 def _check_name(machine: ListedMachine, source: Source) -> None:
     if machine.file.name not in {None, machine.name}:
-        text = f"name: the file says {machine.name} by its own name; rename it, or remove this key"
+        text = f"name: the file's name says {machine.name}; rename the file, or remove this key"
         source.fault(f"machines/{machine.name}.yaml", ("name",), text)

@@ -1,4 +1,4 @@
-"""What the daemon itself writes into the fleet's repository, so that the repository alone can rebuild everything."""
+"""Files that the daemon writes into the fleet's repository, so that the repository alone can rebuild everything."""
 
 from collections.abc import Mapping
 from typing import Annotated

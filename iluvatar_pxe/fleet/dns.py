@@ -1,4 +1,4 @@
-"""What the fleet says for DNS: its domain, and the records beside those of its machines, as immutable models."""
+"""The DNS part of the fleet, as immutable models: its domain, and records besides those of its machines."""
 
 import re
 from collections.abc import Mapping
@@ -24,28 +24,28 @@ from iluvatar_pxe.fleet.fields.shapes import Shape, hint
 from iluvatar_pxe.fleet.fields.values import Address
 
 APEX = "@"
-"""What the domain itself is called among its records."""
+"""The name of the domain itself in ``records``."""
 SERVICES = ("git", "pxe")
 """The daemon's own names in the domain."""
 NOT_OF_LAYERS = frozenset({*SERVICES, "api", "apps"})
-"""Names that no layer may have: the daemon's own, and the first labels of those that lie below a layer's name."""
+"""Names reserved for the daemon, which no layer may have."""
 _LONGEST_DOMAIN = 180
 """Characters, so that whatever the daemon puts before it is still a name (RFC 1035, 2.3.4: 255 octets)."""
 _LONGEST_TEXT = 255
-"""Octets of a character-string (RFC 1035, 3.3)."""
+"""Bytes of a character-string (RFC 1035, 3.3)."""
 _MOST = 100
 """Records of one kind at one name: all of them have to fit into one message."""
 _NOT_ASKED: Mapping[str, str] = MappingProxyType(
     {
-        "local": "belongs to multicast DNS (RFC 6762), resolvers such as systemd-resolved never ask a server for it",
-        "localhost": "is this host itself for every resolver (RFC 6761)",
-        "invalid": "is never asked for (RFC 6761)",
-        "onion": "is never asked for (RFC 7686)",
-        "in-addr.arpa": "has the names of addresses (RFC 1035, 3.5)",
-        "ip6.arpa": "has the names of addresses (RFC 3596)",
+        "local": "belongs to multicast DNS (RFC 6762), resolvers such as systemd-resolved never ask a DNS server for it",
+        "localhost": "always means the local host (RFC 6761)",
+        "invalid": "is never looked up in DNS (RFC 6761)",
+        "onion": "is never looked up in DNS (RFC 7686)",
+        "in-addr.arpa": "is for reverse lookups (RFC 1035, 3.5)",
+        "ip6.arpa": "is for reverse lookups (RFC 3596)",
     }
 )
-"""Ends of a domain, and why nobody would find it there."""
+"""Domain suffixes that cannot be used, and why."""
 _ENDS = "|".join(_NOT_ASKED).replace(".", r"\.")
 _DOMAIN = rf"{HOST_NAME.pattern}(\.{HOST_NAME.pattern})*"
 _FOUND = rf"(?!.{{{_LONGEST_DOMAIN + 1}}})(?!(?:.*\.)?(?:{_ENDS})$){_DOMAIN[:-1]}+"
@@ -53,7 +53,7 @@ _FOUND = rf"(?!.{{{_LONGEST_DOMAIN + 1}}})(?!(?:.*\.)?(?:{_ENDS})$){_DOMAIN[:-1]
 _NO_DOMAIN = f"write a domain in lower case such as lab.home.arpa, of at most {_LONGEST_DOMAIN} characters"
 _LABEL = r"(?![^.]{64})_?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _NO_RECORD_NAME = "write a name below the domain in lower case such as nas or _ldap._tcp, @ for the domain itself, or begin it with *."
-_NO_TARGET = "write a name of the domain such as nas, or a whole name with a dot at its end"
+_NO_TARGET = "write a name of the domain such as nas, or a full name that ends with a dot"
 _NO_IPV6_ADDRESS = "write an IPv6 address such as fd00::5"
 _NO_ADDRESS = "write an address such as 192.168.1.80 or fd00::80"
 _T = TypeVar("_T")
@@ -66,7 +66,7 @@ def _domain(value: str) -> str:
         if f".{value}".endswith(f".{end}"):
             raise ValueError(f".{end} {why}; write a domain such as lab.home.arpa (RFC 8375)")
     if "." not in value:
-        why = "resolvers such as systemd-resolved ask no server for names of one label"
+        why = "resolvers such as systemd-resolved ask no DNS server for single-label names"
         raise ValueError(f"{why}; write two or more, such as lab.home.arpa")
     return value
 
@@ -93,9 +93,7 @@ def _any_address(value: Any) -> IPv4Address | IPv6Address:
 
 def _text(value: str) -> str:
     if len(value.encode()) > _LONGEST_TEXT:
-        raise ValueError(
-            f"must not be longer than {_LONGEST_TEXT} octets; split it into several, as a list of texts"
-        )
+        raise ValueError(f"must not be longer than {_LONGEST_TEXT} bytes; split it into a list of texts")
     return value
 
 
@@ -107,7 +105,7 @@ def _set(values: tuple[_T, ...]) -> tuple[_T, ...]:
 
 
 class _OrOne:
-    """Tells editors that a single value may stand in place of the list."""
+    """Schema for a single value in place of a list."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -143,13 +141,13 @@ class Srv(Model):
     """Where a service is (RFC 2782)."""
 
     priority: _Number = 0
-    """Servers with the lowest are asked first."""
+    """The server with the lowest value is used first."""
     weight: _Number = 0
-    """Of servers with one priority, those with more are asked more often."""
+    """Among servers of equal priority, a higher weight is chosen more often."""
     port: Annotated[StrictInt, Field(ge=1, le=0xFFFF)]
     """Of TCP or UDP, as the record's name says."""
     target: Target
-    """The server: a name of the domain, or a whole name with a dot at its end."""
+    """The server: a name of the domain, or a full name that ends with a dot."""
 
 
 class DnsRecords(Model):
@@ -160,9 +158,9 @@ class DnsRecords(Model):
     aaaa: Several[_Ipv6Address] = ()
     """Its IPv6 addresses, one or a list."""
     cname: Target | None = None
-    """The name that it stands for: one of the domain, or a whole name with a dot at its end. It has nothing else then."""
+    """The target: a name of the domain, or a full name that ends with a dot. It excludes other records."""
     txt: Several[_Text] = ()
-    """Texts of up to 255 octets, one or a list."""
+    """Texts of up to 255 bytes, one or a list."""
     srv: Several[Srv] = ()
     """Where a service is, one or a list; the record's name is ``_SERVICE._tcp`` or ``_SERVICE._udp``."""
 
@@ -170,7 +168,7 @@ class DnsRecords(Model):
     def _kinds(self) -> Self:
         others = self.a or self.aaaa or self.txt or self.srv
         if self.cname and others:
-            raise ValueError("a cname stands alone (RFC 1034, 3.6.2); remove it, or what is beside it")
+            raise ValueError("a cname allows no other records (RFC 1034, 3.6.2); remove it or the others")
         if not self.cname and not others:
             raise ValueError("has no record; add a, aaaa, cname, txt or srv")
         return self

@@ -1,4 +1,4 @@
-"""What the fleet's files may not say together of names in DNS: each has one owner, and leads somewhere."""
+"""DNS conflicts between fleet files: each name has one owner, and every CNAME resolves."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from iluvatar_pxe.fleet.yaml.document import Location
 _OF_LAYERS = frozenset({"api", "apps", "*.apps", "_kubernetes._tcp"})
 """Names below each layer's whose records the daemon makes."""
 _LONGEST_NAME = 253
-"""Characters: with the lengths of its labels and the root, 255 octets (RFC 1035, 2.3.4)."""
+"""Characters: with the lengths of its labels and the root, 255 bytes (RFC 1035, 2.3.4)."""
 _DOMAIN = TypeAdapter[str](Domain)
 _RECORDS = TypeAdapter[Mapping[str, Any]](Mapping[str, Any])
 _RECORD = TypeAdapter(DnsRecords)
@@ -53,7 +53,7 @@ def _entries(source: Source) -> Iterator[_Entry]:
 
 
 def _check_machines(source: Source) -> None:
-    owners = dict.fromkeys(SERVICES, "is one of the daemon's own names in DNS")
+    owners = dict.fromkeys(SERVICES, "is reserved for the daemon in DNS")
     owners |= {name: f"is the name of the layer in {layer_file(name)}" for name in source.layers}
     for name, whose in owners.items():
         path = f"machines/{name}.yaml"
@@ -69,14 +69,14 @@ def _check_owner(entry: _Entry, source: Source) -> None:
 def _owner(name: str, source: Source) -> str | None:
     """Return in words who has a name, or may give it to a machine."""
     if _is_own(name, source):
-        return "the daemon itself makes the records of this name"
+        return "the daemon creates the records of this name"
     if not is_host_name(name):
         return None
     if f"machines/{name}.yaml" in source.files:
         return f"machines/{name}.yaml has this name"
     for layer in source.layers:
         if overlap(pattern := pattern_of(layer, source), name):
-            return f"{layer_file(layer)} can give this name to a machine, by {pattern}"
+            return f"{layer_file(layer)} can give this name to a machine (names: {pattern})"
     return None
 
 
@@ -98,7 +98,7 @@ def _check_lengths(entry: _Entry, domain: str, source: Source) -> None:
 
 def _check_apex(entry: _Entry, source: Source) -> None:
     if entry.name == APEX and entry.cname:
-        text = "the domain has other records, and a cname stands alone (RFC 1034, 3.6.2); write a or aaaa"
+        text = "the domain has other records, and a cname allows none (RFC 1034, 3.6.2); write a or aaaa"
         source.fault(FLEET_FILE, entry.at("cname"), f"records.{APEX}.cname: {text}")
 
 
@@ -115,7 +115,7 @@ def _check_circles(entries: Iterable[_Entry], domain: str, source: Source) -> No
             _, name = aliases[name]
         if name in trail:
             entry, target = aliases[name]
-            way = "is this name itself" if target == name else f"leads back here by way of {target}"
+            way = "points to itself" if target == name else f"forms a loop through {target}"
             source.fault(FLEET_FILE, entry.at("cname"), f"records.{entry.name}.cname: {way}; name another")
 
 

@@ -1,4 +1,4 @@
-"""What layers, and the files and rules that put machines into them, may not say together."""
+"""Conflicts between layers and the files and rules that assign machines to them."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -48,7 +48,7 @@ def check_names(source: Source) -> None:
     patterns = {name: pattern_of(name, source) for name in sorted(source.layers, key=chosen.__contains__)}
     for (one, its), (other, names) in combinations(patterns.items(), 2):
         if overlap(its, names):
-            text = f"{names} can give the names of {layer_file(one)}, too; change one of them"
+            text = f"{names} can also give names of {layer_file(one)}; change one of them"
             source.fault(layer_file(other), ("names",), f"names: {text}")
     for layer, names in patterns.items():
         for other in source.layers:
@@ -113,10 +113,10 @@ def _check_keys(place: _Place, source: Source) -> None:
     """Note keys of a machine's file or a rule that speak of another kind of layer."""
     for key, what, kind in _keys(place.boot) if place.boot else ():
         if place.layer and place.kind not in {None, kind}:
-            text = f"{what} belongs to layers of kind {kind}, and {place.layer} is of kind {place.kind}"
+            text = f"{what} is only for layers of kind {kind}, and {place.layer} is of kind {place.kind}"
             source.fault(place.path, place.at(key), text)
         elif place.layer is None and kind is LayerKind.K3S:
-            text = f"{what} belongs to layers of kind {kind}; name one by 'layer', or remove this key"
+            text = f"{what} is only for layers of kind {kind}; set 'layer' to one, or remove this key"
             source.fault(place.path, place.at(key), text)
 
 

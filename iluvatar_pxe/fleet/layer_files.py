@@ -19,7 +19,7 @@ Kinds = Mapping[str, LayerKind | None]
 MODELS: Mapping[LayerKind, type[Layer]] = MappingProxyType(
     {LayerKind.TALOS: TalosLayer, LayerKind.K3S: K3sLayer}
 )
-_NO_NAME = f"its name is no layer's; use a-z, 0-9 and '-', at most {MOST_OF_LAYER} characters"
+_NO_NAME = f"its name is not a layer name; use a-z, 0-9 and '-', at most {MOST_OF_LAYER} characters"
 _KIND = TypeAdapter(LayerKind)
 _PATTERN = TypeAdapter[str](NamePattern)
 
@@ -30,7 +30,7 @@ def read_layers(source: Source) -> dict[str, Layer]:
         if (found := LAYER.fullmatch(path)) and not is_layer_name(found[1]):
             source.findings.add(path, 1, _NO_NAME)
     for name in NOT_OF_LAYERS.intersection(source.layers):
-        text = f"{name} is one of the daemon's own names in DNS; rename the file"
+        text = f"{name} is reserved for the daemon in DNS; rename the file"
         source.findings.add(layer_file(name), 1, text)
     layers = {name: _read(layer_file(name), source) for name in source.layers}
     return {name: layer for name, layer in layers.items() if layer}

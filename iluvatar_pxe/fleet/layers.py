@@ -30,12 +30,12 @@ def _kind(value: Any) -> LayerKind:
     try:
         return LayerKind(value)
     except ValueError:
-        trouble = "is missing" if value is None else "is no kind of layer"
+        trouble = "is missing" if value is None else "is not a layer kind"
         raise ValueError(f"{trouble}; {_SAY_KIND}") from None
 
 
 class LayerHead(Model, extra="ignore"):
-    """What tells by which model a layer's file is to be read."""
+    """The key that selects the model of a layer's file."""
 
     kind: Annotated[LayerKind | None, BeforeValidator(_kind)] = Field(default=None, validate_default=True)
 
@@ -46,14 +46,14 @@ class Layer(Model, ABC):
     kind: LayerKind
     """What its machines run: ``talos``, or ``k3s`` on Raspberry Pis."""
     names: NamePattern | None = None
-    """What machines are called that no file names: ``#`` stands for a digit of their number. Without it, ``NAME-##``,
+    """Pattern for the names of machines without a file; each ``#`` is one digit of the number. Default: ``NAME-##``,
     by the name of this file."""
     reuse_names: tuple[HostName, ...] = ()
-    """Names of forgotten machines that may be given again."""
+    """Names of forgotten machines that may be reused."""
     patches: tuple[FleetPath, ...] = ()
-    """Files of the fleet that change what is configured on its machines."""
+    """Patch files of the fleet, applied to the configuration of its machines."""
     ingress: Several[AnyAddress] = ()
-    """Where its cluster's applications come in: the addresses, one or a list, of ``*.apps.LAYER`` in the domain."""
+    """Ingress addresses of its cluster, one or a list: ``*.apps.LAYER`` in the domain resolves to them."""
 
     @property
     @abstractmethod
@@ -76,7 +76,7 @@ class Talos(Model):
     version: Version
     """Talos' version, such as ``v1.13.9``."""
     schematic: Schematic
-    """The id that Image Factory gives for a choice of extensions."""
+    """The Image Factory schematic ID, which selects extensions."""
     extra_kernel_args: tuple[KernelArgument, ...] = ()
     """Added to the kernel arguments that Talos requires."""
 
@@ -131,7 +131,7 @@ class K3sLayer(Layer):
     config_txt: tuple[ConfigTxtLine, ...] = ()
     """Lines added to ``config.txt``."""
     eeprom_update: StrictBool = False
-    """Whether the bootloader's update files are served, if the image has them: they are written to the EEPROM."""
+    """Whether the image's bootloader update files, if any, are served; a Pi then writes them to its EEPROM."""
 
     @property
     def leaders(self) -> int:

@@ -1,4 +1,4 @@
-"""Which files list a machine, what it is called, and which machine a person means by a name, a MAC or an id."""
+"""Looks up the files that list a machine, its name, and the machine for a name, a MAC or an ID."""
 
 import re
 from collections.abc import Sequence
@@ -59,13 +59,13 @@ def find_machine(text: str, snapshot: Snapshot, fleet: Fleet) -> Machine:
         return found[0]
     if found:
         cards = ", ".join(sorted(machine.macs[0] for machine in found))
-        raise UnknownMachineError(f"{text}: {len(found)} machines go by that; say which by its MAC: {cards}")
+        raise UnknownMachineError(f"{text}: {len(found)} machines match; name one by its MAC: {cards}")
     if wanted in fleet.names:
         raise UnknownMachineError(
-            f"{text}: machines/{wanted}.yaml lists it, but it was not seen yet; switch it on"
+            f"{text}: machines/{wanted}.yaml lists it, but it has not been seen yet; power it on"
         )
     raise UnknownMachineError(
-        f"{text}: no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them"
+        f"{text}: no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`"
     )
 
 

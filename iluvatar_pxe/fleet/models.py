@@ -1,4 +1,4 @@
-"""The fleet's files as immutable models; what they mean is decided in ``boot``. Keys are written in camelCase."""
+"""The fleet's files as immutable models; ``boot`` interprets them. Keys are written in camelCase."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -50,14 +50,14 @@ __all__ = [
 
 
 class LocalMethod(StrEnum):
-    """How a machine is sent to its own disk; firmware differs in what works (sidero#287, sidero#1205)."""
+    """How a machine boots its own disk; what works depends on the firmware (sidero#287, sidero#1205)."""
 
     EXIT = "exit"
     """iPXE ends; firmware goes on to the next entry of its boot order."""
     SANBOOT = "sanboot"
     """iPXE starts the first disk itself."""
     NOT_FOUND = "404"
-    """Firmware is named a program that is not there, gives up at once and goes on by itself."""
+    """Firmware gets the name of a missing file, fails at once and boots the next entry."""
 
 
 class Boot(Model):
@@ -74,9 +74,9 @@ class Boot(Model):
         BeforeValidator(lambda value: str(value) if value == 404 else value),
         WithJsonSchema({"enum": [*LocalMethod, 404]}),
     ] = None
-    """How it is sent to its disk, whenever it is; without it, ``sanboot`` on BIOS and ``exit`` on UEFI."""
+    """How it boots its own disk. Default: ``sanboot`` on BIOS and ``exit`` on UEFI."""
     program: Literal["undionly.kpxe", "ipxe.pxe", "snponly.efi", "ipxe.efi"] | None = None
-    """iPXE program for firmware on which the usual one fails (danderson/netboot#63)."""
+    """iPXE binary for firmware on which the default one fails (danderson/netboot#63)."""
     image: ImageName | None = None
     """Raspberry Pis: the image, in place of the layer's."""
     eeprom_update: StrictBool | None = None
@@ -88,37 +88,41 @@ class Boot(Model):
         if needed and getattr(self, needed) is None:
             raise ValueError(f"chain {self.chain} needs the key '{needed}', a file of the fleet")
         if self.config and self.chain not in {None, "talos"}:
-            raise ValueError(f"the key 'config' belongs to chain talos, not to {self.chain}")
+            raise ValueError(f"the key 'config' is only for chain talos, not for {self.chain}")
         if self.script and self.chain != "ipxe":
-            raise ValueError(f"the key 'script' belongs to chain ipxe, not to {self.chain or 'its layer'}")
+            raise ValueError(
+                f"the key 'script' is only for chain ipxe, not for {self.chain or 'the chain of its layer'}"
+            )
         return self
 
 
 class _Placed(Boot):
     layer: LayerName | None = None
-    """Where it belongs; the layer's own file says what runs there."""
+    """Its layer; the layer's file defines what runs there."""
     role: RoleOrAuto = None
-    """What it does in the layer's cluster; ``auto``: whatever is needed."""
+    """Its role in the layer's cluster; ``auto``: chosen by the daemon."""
     intent: DeclaredIntent = None
-    """What is wanted of it: ``local`` is its own disk, ``hold`` lets it wait, ``ignore`` gives no answer."""
+    """Desired state: ``local`` boots its own disk, ``hold`` makes it wait, ``ignore`` gives no answer."""
 
 
 class Match(Model):
-    """Which machine a file speaks of: one with any of these MACs, or with this serial number and UUID."""
+    """The machine that a file describes: one with any of these MACs, or with this serial number and UUID."""
 
     macs: tuple[Mac, ...] = ()
-    """Addresses of its NICs, in any usual spelling; one of them is enough."""
+    """MAC addresses of its NICs, in any usual format; one is enough."""
     serial: Serial | None = None
-    """As ``iluvatar-pxe machines show`` prints it; tells a machine together with ``uuid``."""
+    """As ``iluvatar-pxe machines show`` prints it; identifies a machine together with ``uuid``."""
     uuid: MachineUuid | None = None
-    """As ``iluvatar-pxe machines show`` prints it; tells a machine together with ``serial``."""
+    """As ``iluvatar-pxe machines show`` prints it; identifies a machine together with ``serial``."""
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
         if (self.serial is None) != (self.uuid is None):
-            raise ValueError("serial and uuid tell a machine only together; add the other, or match by macs")
+            raise ValueError(
+                "serial and uuid identify a machine only together; add the other, or match by macs"
+            )
         if not self.macs and self.serial is None:
-            raise ValueError("names no machine; add macs, or serial and uuid")
+            raise ValueError("identifies no machine; add macs, or serial and uuid")
         return self
 
     @property
@@ -133,22 +137,22 @@ class MachineFile(_Placed):
     match: Match
     """How it is recognised."""
     name: HostName | None = None
-    """What the file's name says already; a file that says something else is refused."""
+    """Optional; must equal the file's name."""
     layer: LayerName | None = None
-    """Where it belongs; without it, in the fleet's only layer of kind talos."""
+    """Its layer. Default: the fleet's only layer of kind talos."""
     address: Address | None = None
-    """Its fixed address: told by DNS, and handed out where this daemon gives addresses."""
+    """Its fixed address: published in DNS, and assigned where this daemon runs DHCP."""
     patches: tuple[FleetPath, ...] = ()
-    """Files of the fleet that change what the layer configures."""
+    """Patch files of the fleet, applied to the layer's configuration."""
     seen: Seen = Seen()
-    """What was known of it when it joined; nothing is decided by it."""
+    """What was known of it when it joined; informational only."""
 
 
 class Traits(Model):
-    """What a rule asks of a machine: every key that is given, by any of its patterns."""
+    """Conditions of a rule: all given keys must match, each by any of its patterns."""
 
     mac: MacGlobs = ()
-    """Any NIC: the beginning of its address, in any usual spelling, or a pattern."""
+    """Any NIC: a MAC prefix in any usual format, or a pattern."""
     board: Globs = ()
     """What SMBIOS says, or a Pi's revision code; ``*`` is any text, ``?`` any character."""
     arch: ArchGlobs = ()
@@ -160,27 +164,27 @@ class Traits(Model):
     serial: Globs = ()
     """What SMBIOS says, or a Pi's serial number; ``*`` is any text, ``?`` any character."""
     firmware: FirmwareGlobs = ()
-    """How it asks to be booted."""
+    """Its firmware type."""
     subnet: Subnets = ()
-    """The networks that its address is of."""
+    """Networks that contain its address."""
 
 
 class Rule(_Placed):
-    """Where machines with these traits belong: into a layer, or what is wanted of them (local, hold, ignore)."""
+    """Assigns matching machines to a layer, or sets their intent (local, hold, ignore)."""
 
     name: RuleTitle | None = None
-    """For people."""
+    """A title for humans."""
     match: Traits = Traits()
-    """What is asked of a machine; without keys, a rule matches every machine."""
+    """Conditions; without keys, a rule matches every machine."""
 
     @model_validator(mode="after")
     def _layer_or_intent(self) -> Self:
         if (self.layer is None) == (self.intent is None):
-            raise ValueError("a rule needs one of the keys 'layer' and 'intent', and not both")
+            raise ValueError("a rule needs either 'layer' or 'intent', not both")
         if self.intent is Intent.BOOT:
             raise ValueError("a rule's intent is local, hold or ignore; to boot machines, write 'layer'")
         if self.intent and (self.chain or self.config or self.role):
-            raise ValueError("chain, config, script and role belong to a rule with 'layer'")
+            raise ValueError("chain, config, script and role need the key 'layer' in the rule")
         return self
 
 
@@ -190,9 +194,9 @@ class EnrolmentMode(StrEnum):
     WINDOW = "window"
     """While a window is open."""
     JOIN = "join"
-    """At any time; outside a window only in roles that do not lead."""
+    """At any time; outside a window only as worker or agent."""
     HOLD = "hold"
-    """They wait, and their screens say what to do."""
+    """They wait; their screens show how to enrol them."""
     IGNORE = "ignore"
     """They get no answer."""
 
@@ -204,22 +208,22 @@ class Enrolment(Model):
     """``window``: while one is open (``iluvatar-pxe enrol open 30m``); ``join``: at any time; ``hold``: they wait until
     a file lists them; ``ignore``: they get no answer."""
     countdown: Annotated[StrictInt, Field(ge=1, le=300)] = 10
-    """Seconds in which somebody in front of an unlisted machine can press a key."""
+    """Seconds in which a key press on an unlisted machine stops it from joining."""
 
 
 class FleetFile(Model):
-    """``fleet.yaml``: the domain and its records, whether new machines may join, and where they belong."""
+    """``fleet.yaml``: the domain and its records, whether new machines may join, and their rules."""
 
     domain: Domain = "lab.home.arpa"
-    """Where the machines' names are: two labels or more, and not of ``.local``."""
+    """DNS domain of the machines' names: two or more labels, not in ``.local``."""
     records: Mapping[RecordName, DnsRecords] = Field(default_factory=dict)
-    """What else DNS tells of the domain: by the name below it (``@`` for itself), the records of that name."""
+    """Further DNS records, by name below the domain (``@`` is the domain itself)."""
     enrolment: Enrolment = Enrolment()
-    """Whether machines may join that no file lists."""
+    """Whether unlisted machines may join."""
     rules: tuple[Rule, ...] = ()
-    """Where machines belong that no file lists; the first that matches counts."""
+    """Assign unlisted machines to layers; the first match wins."""
     max_attempts: Annotated[StrictInt, Field(ge=1, le=1000)] = 5
-    """Boots of one chain within an hour, without progress, after which a machine is held."""
+    """A machine is held after this many boots of one chain within an hour without progress."""
 
 
 @dataclass(frozen=True, slots=True)

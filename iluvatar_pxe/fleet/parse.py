@@ -1,4 +1,4 @@
-"""The fleet's files to a Fleet, purely: everything wrong is found and named at once."""
+"""Parses the fleet's files to a Fleet, purely, and reports all faults at once."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -51,7 +51,7 @@ def _named(source: Source, pattern: re.Pattern[str], model: type[_ModelT]) -> It
         if not (named := pattern.fullmatch(path)):
             continue
         if not is_host_name(named[1]):
-            source.findings.add(path, 1, "its name is no host name; use a-z, 0-9 and '-'")
+            source.findings.add(path, 1, "its name is not a host name; use a-z, 0-9 and '-'")
         if file := source.model(path, model):
             yield named[1], file
 
@@ -60,4 +60,4 @@ def _refuse_unknown_files(source: Source) -> None:
     for path in source.files:
         if is_declaration(path) and not _READ.fullmatch(path):
             known = "machines are machines/NAME.yaml, layers layers/NAME.yaml, clusters clusters/NAME.yaml"
-            source.findings.add(path, 1, f"is not read; {known}")
+            source.findings.add(path, 1, f"is not a fleet file; {known}")

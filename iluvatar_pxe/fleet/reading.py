@@ -1,6 +1,6 @@
-"""One file of the fleet by itself: its document, the model built from that, and every fault with its line.
+"""One fleet file: its document, the model built from it, and its faults with their lines.
 
-A fleet is read again and again with few files changed, so what texts hold is remembered.
+A fleet is read often with few files changed, so parsed texts are cached.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ MOST_READINGS = 16_384
 
 
 class Reading(NamedTuple):
-    """What a file's text is by itself; immutable, since every fleet that has this text shares it."""
+    """The parsed text of one file; immutable, since it is shared by every fleet with that text."""
 
     document: Document | None
     """None where the text is no YAML of keys and values."""
@@ -53,11 +53,11 @@ _TEXTS: Mapping[str, str] = MappingProxyType(
     {
         "extra_forbidden": "no such key; remove it or correct its name",
         "missing": "is missing; add it",
-        "model_type": "holds no keys; write 'key: value' lines below it",
+        "model_type": "has no keys; write 'key: value' lines below it",
         "tuple_type": "input should be a list; write '- item' lines below it, or [item, item]",
     }
 )
-"""By pydantic's name of a fault, what is said of it here."""
+"""Our message for each pydantic error type."""
 
 
 def _explain(fault: ErrorDetails, key: str) -> str:

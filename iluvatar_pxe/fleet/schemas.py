@@ -1,7 +1,7 @@
-"""JSON Schemas of the fleet's files, by which an editor completes and checks what is typed.
+"""JSON Schemas of the fleet's files, for completion and checks in editors.
 
-What the daemon takes is valid by them. The other way round they speak of single keys: what keys and files may not say
-together is found by ``parse`` alone.
+Everything the daemon accepts is valid by them. They check single keys only: conflicts between keys or files
+are found by ``parse`` alone.
 """
 
 import json
@@ -122,4 +122,8 @@ class _ForEditors(GenerateJsonSchema):
     def uuid_schema(self, schema: core_schema.UuidSchema) -> JsonSchemaValue:
         """Editors know no format of this name."""
         del schema
-        return {"type": "string", "pattern": _UUID, "patternErrorMessage": "write a UUID, as SMBIOS tells it"}
+        return {
+            "type": "string",
+            "pattern": _UUID,
+            "patternErrorMessage": "write a UUID as reported by SMBIOS",
+        }

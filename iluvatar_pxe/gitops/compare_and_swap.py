@@ -1,4 +1,4 @@
-"""The loop of whoever commits: on the newest revision, and again on the one of whoever was quicker."""
+"""Commits by compare-and-swap: on the newest revision, and again when another commit came first."""
 
 import asyncio
 import random
@@ -10,9 +10,9 @@ from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision
 
 MOST_TRIES = 8
-"""Races that are lost before it is given up: everybody who wins one has come further."""
+"""Lost races after which a commit is given up."""
 _LONGEST_PAUSE = 0.2
-"""Seconds between two tries, at most."""
+"""Longest wait between two tries, in seconds."""
 
 Draw = Callable[[Revision], Changes | None]
 """Returns what is to be committed on top of a revision, or None where it has all that is wanted."""
@@ -37,4 +37,4 @@ async def compare_and_swap(repository: Path, read: Read, draw: Draw, push: Push)
             return await push(base, changes)
         except LostRaceError:
             await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - no secret
-    raise LostRaceError(f"{repository}: others committed first {MOST_TRIES} times; try it again")
+    raise LostRaceError(f"{repository}: other commits came first {MOST_TRIES} times; try again")

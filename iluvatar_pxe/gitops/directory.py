@@ -1,4 +1,4 @@
-"""A fleet that is a plain directory."""
+"""A fleet in a plain directory."""
 
 import asyncio
 import os
@@ -41,8 +41,8 @@ def _no_directory(path: Path) -> str:
         pass
     except (OSError, ValueError) as error:  # ValueError: a NUL in it
         reason = error.strerror if isinstance(error, OSError) else error
-        return f"cannot be read: {reason}; correct its rights or [fleet] source"
-    return "is no directory; create it or correct [fleet] source"
+        return f"cannot be read: {reason}; correct its permissions or [fleet] source"
+    return "is not a directory; create it or correct [fleet] source"
 
 
 def read_texts(directory: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -55,7 +55,7 @@ def read_texts(directory: Path) -> tuple[dict[str, str], dict[str, str]]:
 
     def unreadable(error: OSError) -> None:
         folder = Path(error.filename).relative_to(directory).as_posix()
-        faults[folder] = f"cannot be read: {error.strerror}; correct its rights"
+        faults[folder] = f"cannot be read: {error.strerror}; correct its permissions"
 
     for folder, subfolders, names in os.walk(directory, onerror=unreadable):
         inside = Path(folder).relative_to(directory)
@@ -76,12 +76,12 @@ def _text(path: Path) -> str:
     with path.open("rb") as file:
         octets = file.read(MAX_FILE + 1)
     if len(octets) > MAX_FILE:
-        raise ValueError(f"larger than {MAX_FILE} octets")
+        raise ValueError(f"larger than {MAX_FILE} bytes")
     return octets.decode("utf-8")
 
 
 class DirectoryFollower:
-    """Follows a plain directory, which is looked at when somebody asks for it."""
+    """Follows a plain directory, which is read on request."""
 
     def __init__(self, directory: Path, listener: Listener) -> None:
         self._directory = directory

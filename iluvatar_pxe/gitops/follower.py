@@ -1,4 +1,4 @@
-"""Which commit of the fleet is in force, and new ones: the push to the repository's origin decides."""
+"""Follows the fleet's branch and applies each new valid commit; commits by pushing to the repository's origin."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ _log = structlog.get_logger()
 
 
 class Follower:
-    """Follows one branch. The last good state stays in force, whatever comes, and ``problem`` says why it is not the newest."""
+    """Follows one branch. The last valid state stays applied; ``problem`` says why it is not the newest."""
 
     def __init__(self, origin: Origin, listener: Listener) -> None:
         self._origin = origin
@@ -36,7 +36,7 @@ class Follower:
 
     @property
     def problem(self) -> str | None:
-        """Return why the newest commit is not in force, or None."""
+        """Return why the newest commit is not applied, or None."""
         return self._problem.text
 
     async def start(self) -> None:
@@ -56,7 +56,7 @@ class Follower:
             self._problem.set(str(error))
         except TimeoutError:
             self._problem.set(
-                f"{self._origin.repository.path}: nothing came within {FIRST_SECONDS:g} s; is its origin there?"
+                f"{self._origin.repository.path}: no fleet arrived within {FIRST_SECONDS:g} s; check that its origin is reachable"
             )
 
     async def run(self) -> None:
@@ -98,7 +98,9 @@ class Follower:
             except FleetError as error:
                 raise RepositoryError(self._refusal(error)) from error
         if self.in_force is None:
-            raise RepositoryError(f"{self._origin.repository.path}: nothing of it could be read yet")
+            raise RepositoryError(
+                f"{self._origin.repository.path}: has not been read yet; wait, or check its origin"
+            )
         return self.in_force
 
     async def _push(self, base: Revision, changes: Changes) -> Revision:
@@ -107,7 +109,7 @@ class Follower:
         try:
             revision = await read_revision(repository, draft, base.tree)
         except FleetError as error:
-            raise InvalidDraftError(f"what was to be committed is not valid: {error.findings[0]}") from error
+            raise InvalidDraftError(f"the change to commit is not valid: {error.findings[0]}") from error
         try:
             await self._origin.push(base.commit.id, draft)
         except LostRaceError:
@@ -163,7 +165,7 @@ class Follower:
             return None
 
     def _refusal(self, error: FleetError) -> str:
-        return f"commit {self._rejected[:12]} is not in force: {error.findings[0]}"
+        return f"commit {self._rejected[:12]} is not applied: {error.findings[0]}"
 
     async def _wait(self) -> None:
         """Wait until the origin stirs, or somebody wakes this."""

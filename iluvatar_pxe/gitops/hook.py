@@ -15,7 +15,7 @@ from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.revision import read_revision
 
-REFUSED = "nothing was accepted; correct it and push again"
+REFUSED = "push rejected; correct the faults and push again"
 
 
 async def findings(repository: Repository, updates: Iterable[str]) -> list[str]:
@@ -28,7 +28,7 @@ async def findings(repository: Repository, updates: Iterable[str]) -> list[str]:
         if ref != repository.ref:
             continue
         if not new.strip("0"):
-            return [f"{repository.branch}: is the fleet, and is not deleted"]
+            return [f"{repository.branch}: holds the fleet and cannot be deleted"]
         try:
             await read_revision(repository, new)
         except FleetError as error:

@@ -1,4 +1,4 @@
-"""Whom it concerns what is in force: told by whoever reads the fleet, from wherever."""
+"""The listener of fleet changes, called by whatever reads the fleet."""
 
 from typing import Protocol
 
@@ -18,5 +18,5 @@ class Listener(Protocol):
         ...
 
     async def reject(self, commit: Commit | None, error: FleetError) -> None:
-        """Take note that a newer state is not valid, so that the old one stays in force."""
+        """Take note that a newer state is not valid, so that the old one stays applied."""
         ...

@@ -1,4 +1,4 @@
-"""The one origin of the fleet's repository, where a push decides: here, or elsewhere."""
+"""The origin of the fleet's repository, on this host or remote; its branch is authoritative."""
 
 import asyncio
 import random
@@ -11,13 +11,13 @@ from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.remote import NETWORK_SECONDS, Remote
 
 FETCH_SECONDS = 20.0
-"""How long it may take to fetch what is new, before it counts as away."""
+"""Timeout of a fetch, after which the origin counts as unreachable."""
 LOOK_SECONDS = 0.25
-"""How often a repository here is looked at: what is pushed is in force within a second, whoever pushed it, and how."""
+"""How often a local repository is checked, so that every push is applied within a second."""
 ANYWAY_SECONDS = 10.0
-"""After which it is looked at in any case."""
+"""It is checked at least this often."""
 LONGEST_PAUSE = 120.0
-"""Seconds between two looks at an origin that cannot be reached, at most: new machines wait for it."""
+"""Longest interval, in seconds, between attempts to reach an origin: new machines wait for it."""
 
 
 class Origin(Protocol):
@@ -45,7 +45,7 @@ class Origin(Protocol):
 
 
 class HostedOrigin:
-    """A repository that lies here."""
+    """A repository on this host."""
 
     read_only = False
 
@@ -87,7 +87,7 @@ def _mark(path: Path) -> tuple[int, int] | None:
 
 
 class FollowedOrigin:
-    """A repository elsewhere, with a copy here."""
+    """A remote repository, with a local copy."""
 
     def __init__(self, repository: Repository, remote: Remote, poll: float, *, read_only: bool) -> None:
         """``poll`` is in seconds."""

@@ -1,4 +1,4 @@
-"""The fleet's repository on this host: made where it is not there yet, with a first commit where it is hosted."""
+"""Creates the fleet's repository on this host where it is missing, with a first commit if it is hosted here."""
 
 import asyncio
 import shutil
@@ -58,7 +58,7 @@ async def plant(repository: Repository) -> bool:
     """Make the first commit, of the starter fleet, unless there is one; raises FleetError and RepositoryError."""
     if await repository.tip():
         return False
-    draft = await repository.draft(None, Changes("A fleet to begin with\n", starter_files()))
+    draft = await repository.draft(None, Changes("Starter fleet\n", starter_files()))
     try:
         await repository.advance(None, draft)
     except LostRaceError:

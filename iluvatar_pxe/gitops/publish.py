@@ -1,4 +1,4 @@
-"""A commit by a command, beside a daemon that may commit, too."""
+"""Commits made by a command, while the daemon may commit as well."""
 
 from iluvatar_pxe.gitops.compare_and_swap import Draw, compare_and_swap
 from iluvatar_pxe.gitops.origin import Origin

@@ -1,4 +1,4 @@
-"""The fleet as commands see it that do not ask the daemon: what that goes by, or what is newest."""
+"""The fleet for commands that do not ask the daemon: the applied commit, or the newest."""
 
 import asyncio
 from pathlib import Path

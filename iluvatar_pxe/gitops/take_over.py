@@ -1,4 +1,4 @@
-"""A hosted repository that begins with the history of another: a lost Pi's, from a clone or its mirror."""
+"""Imports the history of another repository into a hosted one, such as a lost Pi's clone or mirror."""
 
 from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.gitops.repository.bare import Repository
@@ -17,7 +17,7 @@ async def take_over(repository: Repository, remote: Remote) -> None:
     tip = await repository.tip()
     if tip and not await _is_untouched(repository, tip):
         raise RepositoryError(
-            f"{repository.path}: has commits of its own, which nothing replaces; push to it, or move it away first"
+            f"{repository.path}: already has commits, which are not replaced; push to it, or move it away first"
         )
     git = remote.git(repository.path)
     refspec = f"+{repository.ref}:{_TAKEN}"

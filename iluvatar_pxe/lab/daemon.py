@@ -31,7 +31,7 @@ _HOST_ASSETS = DIRECTORY / "host-assets"
 """The host's boot files, by a name without the commas and colons that separate mount's options."""
 _READY_SECONDS = 30.0
 _POLL_SECONDS = 0.05
-_ANSWER = re.compile(rb'"event": "fleet\.(in-force|rejected)"')
+_ANSWER = re.compile(rb'"event": "fleet\.(applied|rejected)"')
 
 
 class Server:

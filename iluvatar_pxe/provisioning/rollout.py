@@ -66,7 +66,7 @@ class Rollout:
         self.changed.tell()
         await self._take_back(old or Fleet(), fleet)
         self.in_force = fleet
-        _log.info("fleet.in-force", machines=len(fleet.names), **_facts(commit, rewritten=rewritten))
+        _log.info("fleet.applied", machines=len(fleet.names), **_facts(commit, rewritten=rewritten))
         self.adopted.tell()
         self._tell(_News(old, fleet, snapshot, commit, rewritten))
 

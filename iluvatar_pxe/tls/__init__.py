@@ -1,1 +1,1 @@
-"""Certificates: the daemon's own CA, what it signs, and what an administrator gives instead."""
+"""Certificates: the daemon's own CA, what it signs, and certificates supplied by the administrator."""

@@ -1,4 +1,4 @@
-"""The daemon's own CA: made once, and never replaced by itself, because clients trust it. These functions block."""
+"""The daemon's own CA: created once, and never replaced automatically, because clients trust it. These functions block."""
 
 import os
 import re
@@ -23,7 +23,7 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 Where notBefore is after July 1, 2019, Apple's systems refuse more than 825 days (support.apple.com/103769).
 """
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
-"""Before this program was written it is never: a clock that says so is wrong, and its certificates outlive it."""
+"""Clocks before this date are wrong; certificates must outlive them."""
 _LIFE = timedelta(days=20 * 365)
 _LONGEST_NAME = 64
 """Characters of a common name: RFC 5280, appendix A.1, ub-common-name."""
@@ -52,9 +52,9 @@ class Authority:
     def document(self) -> bytes:
         """Its certificate for clients, in PEM, which readers of PEM find below what is said of it to people."""
         lines = (
-            f"{self.name}: signs what this daemon shows on its TLS port.",
+            f"{self.name}: signs the certificate of this daemon's TLS port.",
             f"SHA-256 {self.fingerprint}",
-            "Trust it only if the daemon's log says the same fingerprint.",
+            "Trust it only if the daemon's log shows the same fingerprint.",
         )
         words = "".join(f"# {line}\n" for line in lines)
         return words.encode() + self.certificate.public_bytes(Encoding.PEM)
@@ -68,8 +68,8 @@ def open_authority(directory: Path, host: str, now: datetime) -> Authority:
     if not _is_there(directory):
         _store(_make(host, now), directory)
     remedy = (
-        "make it readable, or put it back from a backup; "
-        f"without {directory} a new CA is made, which every client has to trust anew"
+        "make it readable, or restore it from a backup; "
+        f"without {directory} a new CA is created, which every client has to trust again"
     )
     certificate = read_certificates(directory / _CERTIFICATE, remedy)[0]
     key = read_key(directory / _KEY, certificate, remedy)
@@ -138,7 +138,7 @@ def _store(authority: Authority, directory: Path) -> None:
         whole.rename(directory)
         _sync(directory.parent)
     except OSError as error:
-        remedy = "make room, correct the rights, or remove what is there"
+        remedy = "make room, correct the permissions, or remove what is there"
         raise TlsError(f"{directory}: the CA cannot be stored: {error.strerror}; {remedy}") from error
 
 

@@ -1,4 +1,4 @@
-"""What the TLS port shows now, and how it follows the time, the addresses, the fleet's domain and the files given."""
+"""The TLS port's current certificate, renewed when the time, addresses, domain or files change."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from iluvatar_pxe.tls.names import LOOPBACK, Names
 from iluvatar_pxe.tls.sources import Source, open_source
 
 CHECK_SECONDS = 60.0
-"""Between two looks: the clock of a Raspberry Pi may jump by years once it has reached a time server."""
+"""Interval between checks: a Raspberry Pi's clock may jump by years once it has reached a time server."""
 
 Clock = Callable[[], datetime]
 

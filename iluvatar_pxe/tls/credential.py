@@ -1,4 +1,4 @@
-"""What the TLS port shows: a certificate and its key, ready for handshakes."""
+"""The TLS port's certificate and key, ready for handshakes."""
 
 import os
 import ssl
@@ -69,9 +69,7 @@ def issue(authority: Authority, names: Names, now: datetime) -> Credential:
     try:
         return Credential(certificate, authority.certificate, server_context(pem))
     except OSError as error:
-        text = (
-            f"the server's certificate cannot be loaded: {error.strerror}; this is tried again every minute"
-        )
+        text = f"the server's certificate cannot be loaded: {error.strerror}; retried every minute"
         raise TlsError(text) from error
 
 

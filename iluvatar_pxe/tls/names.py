@@ -1,4 +1,4 @@
-"""By which names a server is asked, as a certificate has them (RFC 5280, 4.2.1.6)."""
+"""The names of a server, as they appear in its certificate (RFC 5280, 4.2.1.6)."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from iluvatar_pxe.fleet.dns import SERVICES
 Names = tuple[x509.GeneralName, ...]
 
 LOOPBACK: Names = (x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")))
-"""What every server is called by its own host."""
+"""The names of every server on its own host."""
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*", re.ASCII)
 
 

@@ -1,4 +1,4 @@
-"""Certificates and keys in PEM files (RFC 7468), read with one line for every fault. These functions block."""
+"""Certificates and keys in PEM files (RFC 7468), read with a one-line error for every fault. These functions block."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def read_key(path: Path, certificate: x509.Certificate, remedy: str) -> PrivateK
     try:
         key = serialization.load_pem_private_key(_read(path, remedy), None)
     except TypeError as error:
-        raise TlsError(f"{path}: the key is encrypted, and nobody is there to ask; {remedy}") from error
+        raise TlsError(f"{path}: the key is encrypted, and no passphrase can be entered; {remedy}") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise TlsError(f"{path}: holds no private key in PEM; {remedy}") from error
     if key.public_key() != certificate.public_key():

@@ -1,4 +1,4 @@
-"""Where the TLS port's certificate comes from: the own CA, or files that ``[http]`` names. These functions block."""
+"""Sources of the TLS port's certificate: the daemon's CA, or files named in ``[http]``. These functions block."""
 
 import ssl
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from iluvatar_pxe.tls.pem import read_certificates, read_key, write_key
 
 
 class Source(Protocol):
-    """Makes what is shown, and says when that has to be done again."""
+    """Loads or signs the certificate, and says when to do so again."""
 
     @property
     def authority(self) -> Authority | None:

@@ -43,23 +43,23 @@ async def test_what_is_not_one_machine(counter: Counter) -> None:
         (
             "two",
             both,
-            "two: 2 machines go by that; say which by its MAC: 52:54:00:00:00:01, 52:54:00:00:00:09",
+            "two: 2 machines match; name one by its MAC: 52:54:00:00:00:01, 52:54:00:00:00:09",
         ),
         (
             "nobody",
             FLEET,
-            "nobody: no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them",
+            "nobody: no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`",
         ),
         (
             "000",
             FLEET,
-            "000: no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them",
+            "000: no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`",
         ),
     ):
         with pytest.raises(UnknownMachineError) as caught:
             find_machine(text, snapshot, fleet)
         assert str(caught.value) == error
     with pytest.raises(
-        UnknownMachineError, match=r"machines/unseen.yaml lists it, but it was not seen yet; switch it on"
+        UnknownMachineError, match=r"machines/unseen.yaml lists it, but it has not been seen yet; power it on"
     ):
         find_machine("unseen", counter.inventory.snapshot, cards)

@@ -74,7 +74,7 @@ def test_talos_boots_when_all_is_there() -> None:
     plan = CHAINS["talos"](subject())
     assert isinstance(plan, RunScript)
     assert (plan.chain, plan.name, plan.template) == ("talos", "one", "talos.ipxe")
-    assert plan.why == "machines/one.yaml says chain talos, Talos v1.13.9"
+    assert plan.why == "machines/one.yaml sets chain talos, Talos v1.13.9"
     assert plan.config == "machine: {}\n"
     assert plan.values == {
         "version": "v1.13.9",
@@ -92,7 +92,7 @@ def test_talos_holds_while_a_file_is_missing(missing: str) -> None:
         f"It cannot boot yet: the file {missing} is missing.",
         "What to do: put it into the assets directory.",
     )
-    assert plan.why == f"machines/one.yaml says chain talos, but the file {missing} is missing"
+    assert plan.why == f"machines/one.yaml sets chain talos, but the file {missing} is missing"
 
 
 def test_talos_holds_arm64_by_its_own_files() -> None:
@@ -107,7 +107,7 @@ def test_talos_holds_a_processor_it_does_not_run_on(arch: CpuArch) -> None:
     assert isinstance(plan, Hold)
     assert plan.screen == (
         f"It cannot boot yet: Talos runs on x86_64 and arm64, not on {arch}.",
-        "What to do: give it another chain.",
+        "What to do: choose another chain.",
     )
 
 
@@ -124,21 +124,21 @@ def test_talos_fetches_what_its_layer_gives_the_role() -> None:
     assert plan.config == "machine: {}\n"
     plan = CHAINS["talos"](subject(fleet=fleet, role=Role.CONTROLPLANE))
     assert isinstance(plan, Hold)
-    assert "names no configuration for the role controlplane" in plan.why
+    assert "has no configuration for role controlplane" in plan.why
 
 
 @pytest.mark.parametrize("method", [None, *LocalMethod])
 def test_local_keeps_the_method(method: LocalMethod | None) -> None:
     line = f"local: {method}\n" if method else ""
     plan = CHAINS["local"](subject(f"chain: local\n{line}"))
-    assert plan == BootLocal(why="machines/one.yaml says chain local", name="one", method=method)
+    assert plan == BootLocal(why="machines/one.yaml sets chain local", name="one", method=method)
 
 
 def test_a_listed_machine_that_is_held_is_told_which_line_says_so() -> None:
     plan = CHAINS["hold"](subject("chain: hold\n"))
     assert isinstance(plan, Hold)
     assert plan.name == "one"
-    assert plan.screen[0] == "The fleet holds this machine: machines/one.yaml says chain hold."
+    assert plan.screen[0] == "The fleet holds this machine: machines/one.yaml sets chain hold."
 
 
 def test_ipxe_runs_the_fleets_script() -> None:
@@ -146,7 +146,7 @@ def test_ipxe_runs_the_fleets_script() -> None:
     assert isinstance(plan, RunScript)
     assert plan.values == {"script": RESCUE}
     assert plan.config is None
-    assert plan.why == "machines/one.yaml says chain ipxe, script rescue.ipxe"
+    assert plan.why == "machines/one.yaml sets chain ipxe, script rescue.ipxe"
 
 
 @pytest.mark.parametrize(

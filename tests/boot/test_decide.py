@@ -57,9 +57,9 @@ def plan(
     return plan_for(sighting, snapshot, fleet, Context(ready=ready, no_assignment="the database is away"))
 
 
-TALOS_WHY = "machines/one.yaml says chain talos, Talos v1.13.9"
+TALOS_WHY = "machines/one.yaml sets chain talos, Talos v1.13.9"
 UNLISTED_WHY = f"no file of the fleet lists {UNLISTED_MAC}, and no rule matches it"
-BOARDS_WHY = 'rule 1 "boards" of fleet.yaml says intent local'
+BOARDS_WHY = 'rule 1 "boards" of fleet.yaml sets intent local'
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ BOARDS_WHY = 'rule 1 "boards" of fleet.yaml says intent local'
             LOCAL_MAC,
             UEFI,
             "ipxe/snponly.efi",
-            ("uefi-pxe runs ipxe/snponly.efi first; then: machines/two.yaml says chain local"),
+            ("uefi-pxe runs ipxe/snponly.efi first; then: machines/two.yaml sets chain local"),
         ),
         (
             NATIVE_MAC,
             UEFI,
             "ipxe/ipxe.efi",
-            ("uefi-pxe runs ipxe/ipxe.efi first; then: machines/six.yaml says chain hold"),
+            ("uefi-pxe runs ipxe/ipxe.efi first; then: machines/six.yaml sets chain hold"),
         ),
         (
             UNLISTED_MAC,
@@ -104,23 +104,23 @@ def test_firmware_is_given_an_ipxe_program(mac: str, kind: Kind, program: str, w
         (
             BIOS,
             (
-                "no iPXE program for PXEClient (architecture 7): install the package ipxe, or put undionly.kpxe or "
+                "no iPXE binary for PXEClient (architecture 7): install the package ipxe, or put undionly.kpxe or "
                 "ipxe.pxe into the folder ipxe of the assets directory"
             ),
         ),
         (
             IA32,
             (
-                "no iPXE program for PXEClient (architecture 7): install the package ipxe, or put snponly-i386.efi or "
+                "no iPXE binary for PXEClient (architecture 7): install the package ipxe, or put snponly-i386.efi or "
                 "ipxe-i386.efi or ipxe32.efi into the folder ipxe of the assets directory"
             ),
         ),
         (
             (Firmware.UEFI_PXE, Platform.UEFI, CpuArch.ARM32),
-            "no iPXE program exists for PXEClient (architecture 7)",
+            "no iPXE binary exists for PXEClient (architecture 7)",
         ),
-        ((Firmware.UEFI_PXE, None, None), "no boot program exists here for PXEClient (architecture 7)"),
-        ((Firmware.UNSUPPORTED, None, None), "no boot program exists here for PXEClient (architecture 7)"),
+        ((Firmware.UEFI_PXE, None, None), "no network boot program exists for PXEClient (architecture 7)"),
+        ((Firmware.UNSUPPORTED, None, None), "no network boot program exists for PXEClient (architecture 7)"),
     ],
 )
 def test_what_cannot_be_booted_is_ignored_with_a_reason(kind: Kind, why: str) -> None:
@@ -142,10 +142,10 @@ def test_ipxe_and_talos_get_the_chain_itself(kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("mac", "kind", "expected", "name", "why"),
     [
-        (LOCAL_MAC, IPXE, BootLocal, "two", "machines/two.yaml says chain local"),
-        (HELD_MAC, IPXE, Hold, "three", "machines/three.yaml says chain hold"),
-        (SCRIPT_MAC, IPXE, RunScript, "four", "machines/four.yaml says chain ipxe, script rescue.ipxe"),
-        (GONE_MAC, IPXE, BootLocal, "five", "machines/five.yaml says chain local"),
+        (LOCAL_MAC, IPXE, BootLocal, "two", "machines/two.yaml sets chain local"),
+        (HELD_MAC, IPXE, Hold, "three", "machines/three.yaml sets chain hold"),
+        (SCRIPT_MAC, IPXE, RunScript, "four", "machines/four.yaml sets chain ipxe, script rescue.ipxe"),
+        (GONE_MAC, IPXE, BootLocal, "five", "machines/five.yaml sets chain local"),
         (UNLISTED_MAC, IPXE, Hold, UNLISTED_MAC, UNLISTED_WHY),
         (
             UNLISTED_MAC,
@@ -181,7 +181,7 @@ def test_talos_without_its_files_is_held(ready: frozenset[str]) -> None:
 @pytest.mark.parametrize("kind", [BIOS, UEFI, HTTP, ARM64])
 @pytest.mark.parametrize("ready", [READY, frozenset()])
 def test_local_404_tells_firmware_itself(kind: Kind, ready: frozenset[str]) -> None:
-    expected = BootLocal(why="machines/five.yaml says chain local", name="five", method=LocalMethod.NOT_FOUND)
+    expected = BootLocal(why="machines/five.yaml sets chain local", name="five", method=LocalMethod.NOT_FOUND)
     assert plan(GONE_MAC, kind, ready=ready) == expected
 
 
@@ -197,7 +197,7 @@ def test_nics_that_a_request_only_claims_do_not_count() -> None:
 def test_a_machine_listed_twice_is_held() -> None:
     decided = plan(TALOS_MAC, IPXE, snapshot=snapshot_of(machine_of(TALOS_MAC, LOCAL_MAC)))
     assert isinstance(decided, Hold)
-    assert decided.why == "machines/one.yaml and machines/two.yaml list cards of one machine"
+    assert decided.why == "machines/one.yaml and machines/two.yaml list NICs of the same machine"
 
 
 def test_the_architecture_may_be_known_from_before() -> None:

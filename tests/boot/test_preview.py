@@ -110,7 +110,7 @@ def test_a_file_that_lists_a_card_of_another_file_s_machine() -> None:
     fleet, machine, _ = CASES["seen, in two files"]
     snapshot = Snapshot.of([machine] if machine else [])
     plan = plan_of(find_asker("other", snapshot, fleet), snapshot, fleet)
-    assert "list cards of one machine" in plan.why
+    assert "list NICs of the same machine" in plan.why
     for one in fleet.listed:
         summary = Preview(fleet, snapshot, CONTEXT).of(None, one)
         assert summary

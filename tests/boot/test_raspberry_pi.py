@@ -146,7 +146,7 @@ def test_a_machine_and_a_rule_may_name_another_image() -> None:
 @pytest.mark.parametrize(
     ("fleet", "ready", "why"),
     [
-        (listed(layer=""), READY, "layers/ainur.yaml names no image"),
+        (listed(layer=""), READY, "layers/ainur.yaml has no image"),
         (
             listed(),
             READY - {"raspberry-pi/ubuntu/start4.elf"},
@@ -162,8 +162,8 @@ def test_a_machine_and_a_rule_may_name_another_image() -> None:
             READY,
             "cannot run chain talos",
         ),
-        (listed(lines="chain: hold\n"), READY, "machines/varda.yaml says chain hold"),
-        (listed(lines="intent: hold\n"), READY, "machines/varda.yaml says intent hold"),
+        (listed(lines="chain: hold\n"), READY, "machines/varda.yaml sets chain hold"),
+        (listed(lines="intent: hold\n"), READY, "machines/varda.yaml sets intent hold"),
     ],
 )
 def test_why_it_waits(fleet: Fleet, ready: frozenset[str], why: str) -> None:

@@ -156,7 +156,7 @@ def test_what_lacks_names_the_layers_file_and_where_else_the_machine_may_go() ->
     lacking = fleet({"layers/valinor.yaml": FILES["layers/valinor.yaml"].partition("config")[0]})
     held = plan_for(OF_PC, Snapshot.of([in_layer("valinor", Role.WORKER, "one")]), lacking, CONTEXT)
     assert isinstance(held, Hold)
-    assert held.why.endswith("but layers/valinor.yaml names no configuration for the role worker")
+    assert held.why.endswith("but layers/valinor.yaml has no configuration for role worker")
     pc = plan_for(OF_PC, Snapshot.of([in_layer("moria", Role.AGENT, "one")]), fleet(), CONTEXT)
     assert isinstance(pc, Hold)
     assert pc.screen[-1] == "What to do: put it into layer arda or valinor."
@@ -292,7 +292,7 @@ def test_a_layer_of_another_kind_now_holds_its_machines() -> None:
     turned = fleet({"layers/valinor.yaml": "kind: k3s\nimage: ubuntu-24\n"})
     held = plan_for(OF_PC, Snapshot.of([in_layer("valinor", Role.WORKER, "one")]), turned, CONTEXT)
     assert isinstance(held, Hold)
-    assert held.why.endswith("only a Raspberry Pi's own firmware boots this way, not ipxe")
+    assert held.why.endswith("chain raspberry-pi needs a Raspberry Pi's own firmware, not ipxe")
 
 
 def test_a_listed_machine_in_no_layer_is_not_put_on_record() -> None:

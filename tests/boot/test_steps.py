@@ -60,7 +60,7 @@ def test_what_the_file_declares_goes_before_what_somebody_wants() -> None:
     wished = machine_of(MAC, assignment=ONE, directive=Directive(Intent.LOCAL, "anna", ""))
     declared = plan(wished, "intent: hold\n")
     assert isinstance(declared, Hold)
-    assert declared.why == "machines/one.yaml says intent hold"
+    assert declared.why == "machines/one.yaml sets intent hold"
 
 
 def test_a_machine_that_goes_round_in_circles_is_held_with_the_reason() -> None:
@@ -129,12 +129,12 @@ def test_every_step_says_what_it_found() -> None:
     assert findings == {
         "request": "asks for a boot: ipxe on x86_64",
         "identity": f"known by {MAC}",
-        "intent": "nobody wants anything else than to boot it",
-        "attempts": "does not go round in circles",
+        "intent": "no override",
+        "attempts": "no boot loop",
         "joined": "has not joined yet",
         "place": "listed by machines/one.yaml: layer arda",
-        "assignment": "on record as one, worker of arda",
-        "chain": "machines/one.yaml puts it into layer arda, Talos v1.13.9",
+        "assignment": "recorded as one, worker of arda",
+        "chain": "machines/one.yaml assigns it to layer arda, Talos v1.13.9",
     }
 
 

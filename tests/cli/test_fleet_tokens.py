@@ -67,7 +67,7 @@ def test_all_are_listed_until_they_are_revoked(host: Host) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "error"),
     [
-        (["add", "Ada"], 2, "iluvatar-pxe: 'Ada' is no name for a token; use up to 63 of a-z, 0-9 and '-'"),
+        (["add", "Ada"], 2, "iluvatar-pxe: 'Ada' is not a token name; use up to 63 of a-z, 0-9 and '-'"),
         (["add", "bob"], 1, "iluvatar-pxe: there is a token bob already; revoke it, or use another name"),
         (["revoke", "ada"], 1, "iluvatar-pxe: there is no token 'ada'; there are: bob"),
     ],
@@ -118,7 +118,7 @@ def test_repositories_of_ones_own_are_made_and_listed(host: Host) -> None:
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("../x", "'../x' is no name for a repository; use up to 63 of a-z, 0-9, '.', '_' and '-'"),
+        ("../x", "'../x' is not a repository name; use up to 63 of a-z, 0-9, '.', '_' and '-'"),
         ("fleet", "fleet is the fleet's own repository; create it with 'iluvatar-pxe fleet init'"),
     ],
 )

@@ -54,8 +54,8 @@ def test_every_fault_is_a_line(tmp_path: Path) -> None:
         [
             f"{fleet}/fleet.yaml:1: unlisted: write rules instead; see docs/fleet.md",
             f"{fleet}/fleet.yaml:3: layer ainur needs layers/ainur.yaml; create it; the fleet has arda",
-            f"{fleet}/fleet.yaml:4: rule 2 is never reached, since rule 1 matches every machine; move it up",
-            f"{fleet}/fleet.yaml:4: rules.2: a rule needs one of the keys 'layer' and 'intent', and not both",
+            f"{fleet}/fleet.yaml:4: rule 2 is never reached, because rule 1 matches every machine; move it up",
+            f"{fleet}/fleet.yaml:4: rules.2: a rule needs either 'layer' or 'intent', not both",
             f"{fleet}/layers/arda.yaml:3: controlPlanes: must be odd (got 2); write 1 or 3",
             f"{fleet}/machines/one.yaml:3: role: input should be 'controlplane', 'worker', 'server' or 'agent'",
             f"{fleet}/machines/two.yaml:1: {again}",

@@ -233,8 +233,8 @@ def test_everything_about_a_machine(host: Host) -> None:
         "How it was decided",
         "  request     asks for a boot: ipxe on x86_64",
         "  identity    known by 52:54:00:00:00:01, 52:54:00:00:00:0a",
-        "  intent      nobody wants anything else than to boot it",
-        "  attempts    does not go round in circles",
+        "  intent      no override",
+        "  attempts    no boot loop",
         "",
         "Boot 1 of 2, 2026-01-02 03:04 UTC: reached discover",
         "at (UTC)        stage     what              size  why",
@@ -283,12 +283,12 @@ def test_a_conflict_is_told_with_ways_to_settle_it(host: Host) -> None:
     [
         (
             "nobody",
-            "nobody: no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them",
+            "nobody: no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`",
         ),
-        ("", ": no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them"),
+        ("", ": no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`"),
         (
             "52:54:00:00:00:ff",
-            "52:54:00:00:00:ff: no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them",
+            "52:54:00:00:00:ff: no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`",
         ),
     ],
 )

@@ -130,7 +130,7 @@ def test_every_change(host: Host) -> None:
 def test_what_cannot_be_done(host: Host) -> None:
     fleet = "machines/big.yaml lists it and takes precedence; change that file"
     assert refused(host, "set", "big", "--role", "worker") == f"big: {fleet}"
-    unknown = "no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them"
+    unknown = "no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`"
     assert refused(host, "hold", "no/bo dy?") == f"no/bo dy?: {unknown}"
     assert refused(host, "split", THREE, TWO) == f"{THREE} has no card {TWO}; it has {THREE}"
     assert (
@@ -140,7 +140,7 @@ def test_what_cannot_be_done(host: Host) -> None:
     assert refused(host, "set", THREE, "--layer", "arda", "--name", "big").startswith(
         "big: machines/big.yaml has"
     )
-    assert done(host, "release", "big").endswith("but machines/big.yaml says intent hold; change that file")
+    assert done(host, "release", "big").endswith("but machines/big.yaml sets intent hold; change that file")
     assert done(host, "hold", "big") == "big is held from its next boot"
 
 

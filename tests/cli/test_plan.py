@@ -226,10 +226,14 @@ CASES = {
             "Result: it waits.",
         ),
     ),
-    "another processor": ((NEW, "--arch", "riscv64"), 1, ("no iPXE program exists for uefi-pxe on riscv64",)),
+    "another processor": ((NEW, "--arch", "riscv64"), 1, ("no iPXE binary exists for uefi-pxe on riscv64",)),
     "a Raspberry Pi": ((NEW, "--firmware", "raspberry-pi"), 1, ("Result: it waits.",)),
-    "held by its file": (("held",), 1, ("machines/held.yaml says intent hold", "Result: it waits.")),
-    "held by hand": ((HELD_BY_HAND,), 1, ("intent      anna wants hold: a new disk comes", "intent hold")),
+    "held by its file": (("held",), 1, ("machines/held.yaml sets intent hold", "Result: it waits.")),
+    "held by hand": (
+        (HELD_BY_HAND,),
+        1,
+        ("intent      anna requested hold: a new disk comes", "intent hold"),
+    ),
 }
 
 

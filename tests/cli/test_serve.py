@@ -72,7 +72,7 @@ def test_a_fleet_is_reloaded_and_a_broken_one_changes_nothing(daemon: Daemon) ->
     machine = daemon.fleet / "machines" / "one.yaml"
     machine.write_text(MACHINE)
     daemon.process.send_signal(signal.SIGHUP)
-    assert daemon.wait_for_log("fleet.in-force", 2)["machines"] == 1
+    assert daemon.wait_for_log("fleet.applied", 2)["machines"] == 1
     assert b"one: booting from its own disk" in daemon.get(f"/ipxe?mac={MAC}")[1]
 
     machine.write_text("chain: local\ncolour: red\n")
@@ -109,7 +109,7 @@ def test_every_line_of_log_is_json(tmp_path: Path) -> None:
         assert daemon.stop() == 0
         assert all({"event", "level", "timestamp"} <= set(line) for line in daemon.log)
         events = [line["event"] for line in daemon.log]
-        assert (events[0], events[-2:]) == ("fleet.in-force", ["stopping", "stopped"])
+        assert (events[0], events[-2:]) == ("fleet.applied", ["stopping", "stopped"])
         assert daemon.output == "", "no table where nobody reads it"
 
 

@@ -64,7 +64,7 @@ def test_a_machine_that_is_held_fails_with_what_its_screen_says(network: Site) -
     assert last.startswith(
         f"iluvatar-pxe: ipxe {HELD}: script: the machine waits; its screen says: held waits."
     )
-    assert "machines/held.yaml says chain hold" in last
+    assert "machines/held.yaml sets chain hold" in last
 
 
 def test_a_machine_that_is_sent_to_its_disk_boots(network: Site) -> None:

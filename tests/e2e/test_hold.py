@@ -20,13 +20,13 @@ Machine: QEMU Lab
 Serial number LAB-{serial}, MAC {mac}
 
 No file of the fleet lists this machine, and no rule matches it, so it waits.
-To let it in, write the file machines/NAME.yaml into the fleet with this line,
-or a rule that matches it into fleet.yaml:
+To enrol it, add machines/NAME.yaml to the fleet with this line,
+or add a matching rule to fleet.yaml:
 
   match: {{macs: ["{mac}"]}}
 
 To boot its own disk now, press d.
-To boot its own disk from now on, on the boot server:
+To always boot its own disk, run on the boot server:
   iluvatar-pxe machines set {mac} --intent local
 """
 

@@ -44,5 +44,5 @@ def test_what_could_break_out_of_its_line_is_refused(line: str, fault: str) -> N
 @pytest.mark.parametrize("line", ["image: other", "eepromUpdate: false"])
 def test_a_machine_of_another_layer_has_no_image(line: str) -> None:
     assert fleet_of(("pi", MAC, f"layer: ainur\n{line}\n"), ainur="").listed
-    with pytest.raises(FleetError, match=r"belongs to layers of kind k3s, and arda is of kind talos"):
+    with pytest.raises(FleetError, match=r"is only for layers of kind k3s, and arda is of kind talos"):
         fleet_of(("pi", MAC, f"chain: local\n{line}\n"), ainur="")

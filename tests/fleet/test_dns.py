@@ -93,12 +93,12 @@ def test_domains(domain: str) -> None:
         ("Origin.Local", "write a domain in lower case such as lab.home.arpa"),
         ("localhost", ".localhost is this host itself "),
         ("lab.localhost", ".localhost is this host itself "),
-        ("lab.invalid", ".invalid is never asked for (RFC 6761)"),
-        ("lab.onion", ".onion is never asked for (RFC 7686)"),
+        ("lab.invalid", ".invalid is never looked up in DNS (RFC 6761)"),
+        ("lab.onion", ".onion is never looked up in DNS (RFC 7686)"),
         ("1.168.192.in-addr.arpa", ".in-addr.arpa has the names of addresses "),
         ("ip6.arpa", ".ip6.arpa has the names of addresses "),
-        ("arpa", "resolvers such as systemd-resolved ask no server for names of one label; write two "),
-        ("lab", "resolvers such as systemd-resolved ask no server for names of one label; write two "),
+        ("arpa", "resolvers such as systemd-resolved ask no DNS server for single-label names; write two "),
+        ("lab", "resolvers such as systemd-resolved ask no DNS server for single-label names; write two "),
         ("-lab.example", "write a domain in lower case "),
         ("lab-.example", "write a domain in lower case "),
         ("lab..example", "write a domain in lower case "),
@@ -148,7 +148,10 @@ def test_domains_that_nobody_would_find(domain: str, reason: str) -> None:
         ("mx: mail", ".mx: no such key; "),
         ("", ": has no record; add a, aaaa, cname, txt or srv"),
         ("a: ~", ": has no record; "),
-        ("cname: nasty, txt: x", ": a cname stands alone (RFC 1034, 3.6.2); remove it, or what is beside it"),
+        (
+            "cname: nasty, txt: x",
+            ": a cname allows no other records (RFC 1034, 3.6.2); remove it or the others",
+        ),
     ],
 )
 def test_faults_of_records(lines: str, fault: str) -> None:

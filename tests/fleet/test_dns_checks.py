@@ -29,7 +29,7 @@ def fleet_file(*records: str) -> dict[str, str]:
     return {"fleet.yaml": "".join(f"{line}\n" for line in ("domain: home.example", "records:", *records))}
 
 
-OWN = "the daemon itself makes the records of this name; choose another name"
+OWN = "the daemon creates the records of this name; choose another name"
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_the_domain_itself_is_no_alias() -> None:
     )
 
 
-SELF = "is this name itself; name another"
+SELF = "points to itself; name another"
 
 
 def back(to: str) -> str:
-    return f"leads back here by way of {to}.home.example; name another"
+    return f"forms a loop through {to}.home.example; name another"
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,6 @@ def test_other_faults_hide_none_of_these() -> None:
         ["fleet.yaml:5", "records.arda-01"],
         ["fleet.yaml:6", "records.Git"],
         ["fleet.yaml:6", "records.Git"],
-        ["machines/git.yaml:1", "git is one of the daemon's own names in DNS; rename the file"],
+        ["machines/git.yaml:1", "git is reserved for the daemon in DNS; rename the file"],
         ["machines/git.yaml:2", "not valid YAML"],
     ]

@@ -42,8 +42,8 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
     ("path", "text", "expected"),
     [
         ("fleet.yaml", None, "fleet.yaml:1: is missing; create it, an empty file will do"),
-        ("fleet.yaml", "- a\n- b\n", "fleet.yaml:1: holds no keys; write 'key: value' lines"),
-        ("fleet.yaml", "just words\n", "fleet.yaml:1: holds no keys; write 'key: value' lines"),
+        ("fleet.yaml", "- a\n- b\n", "fleet.yaml:1: has no keys; write 'key: value' lines"),
+        ("fleet.yaml", "just words\n", "fleet.yaml:1: has no keys; write 'key: value' lines"),
         ("fleet.yaml", "a: 1\nb: [1\nc: 2\n", "fleet.yaml:3: not valid YAML: "),
         (
             "fleet.yaml",
@@ -86,7 +86,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
             "enrolment:\n  mode: open\n",
             "fleet.yaml:2: enrolment.mode: input should be 'window', 'join', 'hold' or 'ignore'",
         ),
-        ("fleet.yaml", "enrolment: window\n", "fleet.yaml:1: enrolment: holds no keys; write 'key: value' "),
+        ("fleet.yaml", "enrolment: window\n", "fleet.yaml:1: enrolment: has no keys; write 'key: value' "),
         (
             "fleet.yaml",
             "enrolment:\n  mode: window\n  countdown: 0\n",
@@ -98,7 +98,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "fleet.yaml",
             "rules:\n  - match: {arch: x86_64}\n",
-            "fleet.yaml:2: rules.1: a rule needs one of the keys 'layer' and 'intent', and not both",
+            "fleet.yaml:2: rules.1: a rule needs either 'layer' or 'intent', not both",
         ),
         (
             "fleet.yaml",
@@ -118,7 +118,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "fleet.yaml",
             "rules:\n  - intent: hold\n    role: worker\n",
-            "fleet.yaml:2: rules.1: chain, config, script and role belong to a rule with 'layer'",
+            "fleet.yaml:2: rules.1: chain, config, script and role need the key 'layer' in the rule",
         ),
         (
             "fleet.yaml",
@@ -156,7 +156,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "fleet.yaml",
             f"{RULE}  - intent: hold\n    match: {{arch: arm64}}\n",
-            "fleet.yaml:5: rule 2 is never reached, since rule 1 matches every machine; move it up",
+            "fleet.yaml:5: rule 2 is never reached, because rule 1 matches every machine; move it up",
         ),
         (
             "fleet.yaml",
@@ -171,7 +171,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "fleet.yaml",
             "rules:\n  - layer: arda\n    config: configs/none.yaml\n",
-            "fleet.yaml:3: configs/none.yaml is no text file of the fleet; ",
+            "fleet.yaml:3: configs/none.yaml is not a text file in the fleet; ",
         ),
         (
             "layers/arda.yaml",
@@ -187,7 +187,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "layers/arda.yaml",
             f"{ARDA}reuseNames:\n  - arda-01\n  - Arda-02\n",
-            "layers/arda.yaml:5: reuseNames.2: is no host name; use a-z, 0-9 and '-'",
+            "layers/arda.yaml:5: reuseNames.2: is not a host name; use a-z, 0-9 and '-'",
         ),
         (
             "layers/arda.yaml",
@@ -197,7 +197,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "layers/arda.yaml",
             f"{ARDA}config:\n  worker: configs/none.yaml\n",
-            "layers/arda.yaml:4: configs/none.yaml is no text file of the fleet; ",
+            "layers/arda.yaml:4: configs/none.yaml is not a text file in the fleet; ",
         ),
         (
             "layers/ainur.yaml",
@@ -239,9 +239,13 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "layers/other.yaml",
             "names: x#\nkind: k8s\n",
-            "layers/other.yaml:2: kind: is no kind of layer; write 'kind: talos' or 'kind: k3s'",
+            "layers/other.yaml:2: kind: is not a layer kind; write 'kind: talos' or 'kind: k3s'",
         ),
-        ("layers/a/b.yaml", "", "layers/a/b.yaml:1: is not read; machines are machines/NAME.yaml, layers "),
+        (
+            "layers/a/b.yaml",
+            "",
+            "layers/a/b.yaml:1: is not a fleet file; machines are machines/NAME.yaml, layers ",
+        ),
         ("machines/two.yml", LOCAL, "machines/two.yml:1: is not read; "),
         ("machines/a/two.yaml", LOCAL, "machines/a/two.yaml:1: is not read; "),
         ("machines/two.yaml", "", "machines/two.yaml:1: match: is missing; add it"),
@@ -249,17 +253,17 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "machines/two.yaml",
             "chain: hold\nmatch: {serial: JX31}\n",
-            "machines/two.yaml:2: match: serial and uuid tell a machine only together; ",
+            "machines/two.yaml:2: match: serial and uuid identify a machine only together; ",
         ),
         (
             "machines/two.yaml",
             "chain: hold\nmatch: {}\n",
-            "machines/two.yaml:2: match: names no machine; add macs, or serial and uuid",
+            "machines/two.yaml:2: match: identifies no machine; add macs, or serial and uuid",
         ),
         (
             "machines/two.yaml",
             f"{BOTH.replace('JX31', 'Default string')}",
-            "machines/two.yaml:1: match.serial: 'Default string' tells no machines apart; match by macs",
+            "machines/two.yaml:1: match.serial: 'Default string' is shared by many machines; match by macs",
         ),
         (
             "machines/two.yaml",
@@ -367,12 +371,12 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "machines/two.yaml",
             f"{LOCAL.replace('local', 'ipxe')}script: configs/one.yaml\n",
-            "configs/one.yaml:1: is no iPXE script; its first line must be #!ipxe",
+            "configs/one.yaml:1: is not an iPXE script; its first line must be #!ipxe",
         ),
         (
             "machines/one.yaml",
             TALOS.replace("configs/one", "machines/two"),
-            "machines/one.yaml:4: machines/two.yaml is read as part of the fleet; name another file",
+            "machines/one.yaml:4: machines/two.yaml is itself a fleet file; name another file",
         ),
         (
             "machines/one.yaml",
@@ -388,15 +392,19 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "configs/one.yaml",
             None,
-            "machines/one.yaml:4: configs/one.yaml is no text file of the fleet; create it or ",
+            "machines/one.yaml:4: configs/one.yaml is not a text file in the fleet; create it or ",
         ),
         (
             "configs/x.ipxe",
             "#!ipxeexit\n",
-            "configs/x.ipxe:1: is no iPXE script; its first line must be #!ipxe",
+            "configs/x.ipxe:1: is not an iPXE script; its first line must be #!ipxe",
         ),
-        ("machines/Two.yaml", LOCAL, "machines/Two.yaml:1: its name is no host name; use a-z, 0-9 and '-'"),
-        ("machines/a\nb.yaml", LOCAL, "machines/a\\nb.yaml:1: its name is no host name; "),
+        (
+            "machines/Two.yaml",
+            LOCAL,
+            "machines/Two.yaml:1: its name is not a host name; use a-z, 0-9 and '-'",
+        ),
+        ("machines/a\nb.yaml", LOCAL, "machines/a\\nb.yaml:1: its name is not a host name; "),
     ],
 )
 def test_a_fault_has_file_line_and_remedy(path: str, text: str | None, expected: str) -> None:

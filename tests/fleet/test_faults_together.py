@@ -47,9 +47,9 @@ HARDWARE = "serial number JX31"
         (
             {"fleet.yaml": "rules:\n  - layer: arda\n  - intent: boot\n  - intent: hold\n    name: x\n"},
             [
-                "fleet.yaml:3: rule 2 is never reached, since rule 1 matches every machine; move it up",
+                "fleet.yaml:3: rule 2 is never reached, because rule 1 matches every machine; move it up",
                 "fleet.yaml:3: rules.2: a rule's intent is local, hold or ignore; ",
-                "fleet.yaml:4: rule 3 is never reached, since rule 1 matches every machine; move it up",
+                "fleet.yaml:4: rule 3 is never reached, because rule 1 matches every machine; move it up",
             ],
         ),
         (
@@ -59,9 +59,9 @@ HARDWARE = "serial number JX31"
             [
                 "fleet.yaml:2: rules.1: holds no keys; ",
                 "fleet.yaml:3: layer ainur needs layers/ainur.yaml; create it",
-                "fleet.yaml:4: rule 3 is never reached, since rule 2 matches every machine; ",
+                "fleet.yaml:4: rule 3 is never reached, because rule 2 matches every machine; ",
                 "fleet.yaml:4: rules.3: the key 'script' belongs to chain ipxe, not to its layer",
-                "fleet.yaml:5: no.ipxe is no text file of the fleet; ",
+                "fleet.yaml:5: no.ipxe is not a text file in the fleet; ",
                 "fleet.yaml:6: colour: no such key; ",
             ],
         ),
@@ -82,7 +82,7 @@ HARDWARE = "serial number JX31"
                 "layers/ainur.yaml:2: servers: ",
                 "layers/arda.yaml:3: controlPlanes: ",
                 "layers/arda.yaml:4: config.boss: ",
-                "layers/arda.yaml:4: no.yaml is no text file of the fleet; ",
+                "layers/arda.yaml:4: no.yaml is not a text file in the fleet; ",
             ],
         ),
         (

@@ -88,8 +88,8 @@ SAY = "write 'kind: talos' or 'kind: k3s'"
         ("", f"1: kind: is missing; {SAY}"),
         ("kind:\n", f"1: kind: is missing; {SAY}"),
         (TALOS.removeprefix("kind: talos\n"), f"1: kind: is missing; {SAY}"),
-        ("names: x#\nkind: Talos\n", f"2: kind: is no kind of layer; {SAY}"),
-        ("kind: [talos]\n", f"1: kind: is no kind of layer; {SAY}"),
+        ("names: x#\nkind: Talos\n", f"2: kind: is not a layer kind; {SAY}"),
+        ("kind: [talos]\n", f"1: kind: is not a layer kind; {SAY}"),
         ("kind: k3s\ncontrolPlanes: 3\n", "2: controlPlanes: no such key; remove it or correct its name"),
         (f"{TALOS}servers: 3\n", "3: servers: no such key; remove it or correct its name"),
     ],
@@ -98,7 +98,7 @@ def test_a_kind_is_required_and_decides_which_keys_there_are(text: str, fault: s
     assert faults({"arda": TALOS, "moria": text}) == [f"layers/moria.yaml:{fault}"]
 
 
-NO_NAME = "1: its name is no layer's; use a-z, 0-9 and '-', at most 32 characters"
+NO_NAME = "1: its name is not a layer name; use a-z, 0-9 and '-', at most 32 characters"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ NO_NAME = "1: its name is no layer's; use a-z, 0-9 and '-', at most 32 character
         ("a.b", NO_NAME),
         ("m" * 33, NO_NAME),
         *(
-            (name, f"1: {name} is one of the daemon's own names in DNS; rename the file")
+            (name, f"1: {name} is reserved for the daemon in DNS; rename the file")
             for name in ("git", "pxe", "api", "apps")
         ),
     ],
@@ -204,19 +204,19 @@ def test_with_a_layer_of_unknown_kind_nothing_is_said_of_what_depends_on_it() ->
         ("layer: moria\nrole: worker", "3: role: moria has no role worker; it has server and agent"),
         (
             "layer: moria\nconfig: configs/one.yaml",
-            "3: config belongs to layers of kind talos, and moria is of kind k3s",
+            "3: config is only for layers of kind talos, and moria is of kind k3s",
         ),
         (
             "layer: valinor\nchain: hold\nimage: x",
-            "4: image belongs to layers of kind k3s, and valinor is of kind talos",
+            "4: image is only for layers of kind k3s, and valinor is of kind talos",
         ),
         (
             "layer: arda\nchain: hold\neepromUpdate: true",
-            "4: eepromUpdate belongs to layers of kind k3s, and arda is of kind talos",
+            "4: eepromUpdate is only for layers of kind k3s, and arda is of kind talos",
         ),
         (
             "chain: hold\nimage: x",
-            "3: image belongs to layers of kind k3s; name one by 'layer', or remove this key",
+            "3: image is only for layers of kind k3s; set 'layer' to one, or remove this key",
         ),
     ],
 )
@@ -234,13 +234,13 @@ def test_the_same_of_rules() -> None:
 """
     assert faults(fleet=rules) == [
         "fleet.yaml:2: rules.1.role: moria has no role worker; it has server and agent",
-        "fleet.yaml:5: config belongs to layers of kind talos, and moria is of kind k3s",
-        "fleet.yaml:6: image belongs to layers of kind k3s, and valinor is of kind talos",
+        "fleet.yaml:5: config is only for layers of kind talos, and moria is of kind k3s",
+        "fleet.yaml:6: image is only for layers of kind k3s, and valinor is of kind talos",
     ]
 
 
 def test_a_record_may_not_be_what_any_layer_has() -> None:
     for name in ("api.valinor", "*.apps.moria", "_kubernetes._tcp.moria"):
         (fault,) = faults(fleet=f"records: {{'{name}': {{a: 10.0.0.1}}}}\n")
-        assert fault.endswith("the daemon itself makes the records of this name; choose another name")
+        assert fault.endswith("the daemon creates the records of this name; choose another name")
     assert fleet(fleet="records: {api.numenor: {a: 10.0.0.1}}\n").settings.records

@@ -32,7 +32,7 @@ def findings(changes: Mapping[str, str]) -> list[str]:
         (
             "machines/b.yaml",
             f"{B}patches: [patches/none.yaml]\n",
-            "2: patches: patches/none.yaml is no file in patches/; ",
+            "2: patches: patches/none.yaml is not a file in patches/; ",
         ),
         (
             "machines/b.yaml",

@@ -56,7 +56,7 @@ def test_no_directory(tmp_path: Path, make: object) -> None:
     directory = tmp_path / "fleet"
     assert callable(make)
     make(directory)
-    assert findings(directory) == [f"{directory}: is no directory; create it or correct [fleet] source"]
+    assert findings(directory) == [f"{directory}: is not a directory; create it or correct [fleet] source"]
 
 
 def make_fifo(path: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_largest_file_is_read(fleet: Path) -> None:
 
 def test_a_name_with_a_line_break_keeps_its_finding_on_one_line(fleet: Path) -> None:
     (fleet / "machines" / "a\nb.yaml").write_text(MACHINE)
-    assert any("/machines/a\\nb.yaml:1: its name is no host name" in line for line in findings(fleet))
+    assert any("/machines/a\\nb.yaml:1: its name is not a host name" in line for line in findings(fleet))
 
 
 def test_a_folder_closed_to_the_service_is_a_fault_and_no_empty_fleet() -> None:
@@ -115,7 +115,7 @@ def test_a_folder_closed_to_the_service_is_a_fault_and_no_empty_fleet() -> None:
         (directory / "machines").chmod(0o755)
     assert sorted(found) == [
         f"{directory}/closed.txt:1: cannot be read: Permission denied; correct or remove it",
-        f"{directory}/machines:1: cannot be read: Permission denied; correct its rights",
+        f"{directory}/machines:1: cannot be read: Permission denied; correct its permissions",
     ]
 
 
@@ -126,15 +126,15 @@ def test_a_fleet_in_a_closed_folder_is_not_read() -> None:
         with without_root():
             found = findings(place)
         (directory / "closed").chmod(0o755)
-    assert found == [f"{place}: cannot be read: Permission denied; correct its rights or [fleet] source"]
+    assert found == [f"{place}: cannot be read: Permission denied; correct its permissions or [fleet] source"]
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("a\nb", "/a\\nb: is no directory; create it or correct [fleet] source"),
-        ("x" * 300, ": cannot be read: File name too long; correct its rights or [fleet] source"),
-        ("\0", "/\\x00: cannot be read: embedded null byte; correct its rights or [fleet] source"),
+        ("a\nb", "/a\\nb: is not a directory; create it or correct [fleet] source"),
+        ("x" * 300, ": cannot be read: File name too long; correct its permissions or [fleet] source"),
+        ("\0", "/\\x00: cannot be read: embedded null byte; correct its permissions or [fleet] source"),
     ],
 )
 def test_no_name_of_a_directory(tmp_path: Path, name: str, expected: str) -> None:

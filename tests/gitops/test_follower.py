@@ -122,9 +122,9 @@ async def test_a_faulty_commit_is_refused_once_and_the_last_good_state_stays(pla
     assert told
     assert told.id == commit
     assert error.findings == ["fleet.yaml:1: colour: no such key; remove it or correct its name"]
-    assert place.follower.problem == f"commit {commit[:12]} is not in force: {error.findings[0]}"
+    assert place.follower.problem == f"commit {commit[:12]} is not applied: {error.findings[0]}"
     assert len(place.listener.adopted) == 1
-    with pytest.raises(RepositoryError, match="is not in force"):
+    with pytest.raises(RepositoryError, match="is not applied"):
         await place.follower.commit(joins(1))
 
     place.person.commit({"fleet.yaml": "domain: mine.example\n"})
@@ -197,9 +197,7 @@ async def test_a_command_gets_the_revision_that_it_committed_on(place: PlaceRequ
 async def test_what_would_not_be_valid_is_not_committed(place: PlaceRequest) -> None:
     await place.follower.start()
     before = await place.central.tip()
-    with pytest.raises(
-        RepositoryError, match=r"what was to be committed is not valid: fleet\.yaml:1: colour"
-    ):
+    with pytest.raises(RepositoryError, match=r"the change to commit is not valid: fleet\.yaml:1: colour"):
         await place.follower.commit(lambda _: Changes("x", {"fleet.yaml": b"colour: red\n"}))
     assert await place.central.tip() == before
 

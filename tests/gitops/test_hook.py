@@ -9,7 +9,7 @@ from support.git_site import GOOD, hosted
 from support.repositories import Person, git
 
 HEAVY = {"aiohttp", "sqlalchemy", "typer", "rich", "jinja2", "structlog", "cryptography"}
-LAST = "nothing was accepted; correct it and push again"
+LAST = "push rejected; correct the faults and push again"
 
 
 @pytest.fixture
@@ -75,7 +75,10 @@ def test_links_and_submodules_are_told(ada: Person) -> None:
 def test_the_branch_is_not_deleted_and_others_are_not_looked_at(fleet: Path, ada: Person) -> None:
     first = ada.commit(GOOD)
     ada.push()
-    assert told(ada.push("origin", ":main", check=False)) == ["main: is the fleet, and is not deleted", LAST]
+    assert told(ada.push("origin", ":main", check=False)) == [
+        "main: holds the fleet and cannot be deleted",
+        LAST,
+    ]
     ada.commit({"fleet.yaml": "no: thing\n"})
     assert told(ada.push("origin", "HEAD:refs/heads/draft", "HEAD:refs/tags/v1")) == []
     both = told(ada.push("origin", "HEAD:main", "HEAD:refs/heads/other", check=False))

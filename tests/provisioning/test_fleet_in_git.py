@@ -47,7 +47,7 @@ def in_force(daemon: Hosted, commit: str) -> dict[str, Any]:
     """Wait until a commit is in force, and return its line of log."""
 
     def line() -> list[dict[str, Any]]:
-        return [one for one in daemon.logged("fleet.in-force") if one.get("commit") == commit[:12]]
+        return [one for one in daemon.logged("fleet.applied") if one.get("commit") == commit[:12]]
 
     return wait_until(line, "the commit to be in force")[0]
 
@@ -175,7 +175,7 @@ def test_who_bypasses_the_check_changes_nothing(pi: Hosted, ada: Person) -> None
     commit = ada.commit({"fleet.yaml": "colour: red\n"})
     git(pi.repository.path, "fetch", "--quiet", str(ada.directory), f"{commit}:refs/heads/smuggled")
     git(pi.repository.path, "update-ref", "refs/heads/main", commit)
-    why = f"commit {commit[:12]} is not in force: fleet.yaml:1: colour: no such key; remove it or correct its name"
+    why = f"commit {commit[:12]} is not applied: fleet.yaml:1: colour: no such key; remove it or correct its name"
     wait_until(lambda: pi.ready()[1]["parts"]["fleet"] == why, "the fault to be told")
     told = command(pi, "check")
     assert (told.status, f"fleet:     {why}" in told.output) == (1, True)

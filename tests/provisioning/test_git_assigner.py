@@ -230,7 +230,7 @@ async def test_a_machine_of_two_files_is_refused_and_says_why(bench: Bench) -> N
         await until(lambda: len(bench.applied.fleet.listed) == 2)
         known = bench.inventory.snapshot.machine(mac(1))
         assert known
-        with pytest.raises(OperationError, match="list cards of one machine"):
+        with pytest.raises(OperationError, match="list NICs of the same machine"):
             await bench.assigner.assign(known.id, PLACE, bench.applied.fleet)
 
 

@@ -314,7 +314,7 @@ async def test_a_provisioned_pi_is_declined_and_its_tries_are_one_boot(bench: Be
     assert bench.machine.furthest is Stage.SCRIPT
     assert await bench.events() == [
         ("discover", ""),
-        ("declined", f"machines/varda.yaml says intent {intent}"),
+        ("declined", f"machines/varda.yaml sets intent {intent}"),
     ]
 
 

@@ -107,7 +107,7 @@ def test_a_provisioned_pi_is_declined_promptly_and_told_why_on_the_server(lan: S
     assert olorin.asks(pi_discover(JOINED, eeprom_id(JOINED, 0xC03111, "0badcafe")))
     for name in ("start4.elf", "start.elf", "config.txt"):
         assert olorin.gets(f"0badcafe/{name}") == MISSING
-    assert "machines/olorin.yaml says intent local" in lan.command("machines", "show", "olorin")
+    assert "machines/olorin.yaml sets intent local" in lan.command("machines", "show", "olorin")
 
 
 def test_rpi_eeprom_475_assets_come_without_redirects(lan: Site) -> None:

@@ -174,7 +174,7 @@ def test_a_user_without_a_name() -> None:
             "/api/v1/machines/x%20%2F/hold",
             "{}",
             404,
-            "x /: no machine has this name, MAC or id; `iluvatar-pxe machines list --all` shows them",
+            "x /: no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`",
         ),
         ("POST", "/api/v1/machines/x/dance", "{}", 404, "404: Not Found"),
         ("GET", "/", None, 404, "404: Not Found"),

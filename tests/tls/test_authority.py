@@ -188,7 +188,7 @@ def test_a_fault_is_one_line_and_replaces_nothing(
         opened(tmp_path)
     line = str(raised.value)
     assert line.startswith(f"{directory}/{name}: {why}")
-    assert line.endswith(f"without {directory} a new CA is made, which every client has to trust anew")
+    assert line.endswith(f"without {directory} a new CA is created, which every client has to trust again")
     assert line.isprintable()
     assert {path: path.read_bytes() for path in directory.iterdir()} == before
 

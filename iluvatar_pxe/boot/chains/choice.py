@@ -1,4 +1,4 @@
-"""What a machine that has its place boots: its chain."""
+"""What an assigned machine boots: its chain."""
 
 from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains import CHAINS, Final
@@ -9,7 +9,7 @@ from iluvatar_pxe.machines.states import LayerKind
 
 _CHAIN_OF_KIND = {LayerKind.TALOS: "talos", LayerKind.K3S: "raspberry-pi"}
 RUN_BY_IPXE = frozenset({"talos", "ipxe"})
-"""Chains that firmware cannot run by itself."""
+"""Chains that need iPXE."""
 
 
 def chain_plan(subject: Subject) -> Final:
@@ -22,7 +22,7 @@ def chain_plan(subject: Subject) -> Final:
     if case.is_pi and chain in RUN_BY_IPXE:
         trouble = f"a Raspberry Pi's own firmware cannot run chain {chain}"
         return hold_for(
-            subject, trouble, f"put it into {subject.layers_of(LayerKind.K3S)} by its file or its rule"
+            subject, trouble, f"assign it to {subject.layers_of(LayerKind.K3S)} in its file or rule"
         )
     return CHAINS[chain](subject)
 

@@ -1,4 +1,4 @@
-"""hold: the machine waits, says what it is and what to do, and asks again."""
+"""hold: the machine waits, shows its identity and the remedy, and asks again."""
 
 from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.plan import Hold
@@ -27,4 +27,4 @@ def hold_without(subject: Subject, kind: LayerKind) -> Hold:
     if subject.case.layer not in subject.fleet.layers:
         return hold_without_layer(subject)
     trouble = f"layers/{subject.case.layer}.yaml is not of kind {kind}"
-    return hold_for(subject, trouble, f"put it into {subject.layers_of(kind)}")
+    return hold_for(subject, trouble, f"assign it to {subject.layers_of(kind)}")

@@ -17,10 +17,10 @@ FOLDER = "raspberry-pi"
 """Folder of the assets directory with a folder for each image."""
 BOOT_IMG = "boot.img"
 LARGEST_FILE = 30_000_000
-"""Octets that a Pi can surely take in one file.
+"""Largest file, in bytes, that every Pi can download.
 
-It gives a file 30 s, one block at a time, and firmware before 2025-09-23 counts no further than 65,535 blocks: 33 MB
-of 512 octets (rpi-eeprom#720, #687).
+It gives a file 30 s, one block at a time, and firmware before 2025-09-23 counts at most 65,535 blocks: 33 MB
+of 512 bytes (rpi-eeprom#720, #687).
 """
 
 
@@ -61,13 +61,15 @@ def plan(subject: Subject) -> ServePiFiles | Hold:
     """Serve the image's files that this generation of Pi needs; hold while one of them is not there."""
     layer = subject.fleet.k3s(subject.case.layer)
     if not subject.case.is_pi:
-        trouble = f"only a Raspberry Pi's own firmware boots this way, not {subject.case.sighting.firmware}"
-        return hold_for(subject, trouble, f"put it into {subject.layers_of(LayerKind.TALOS)}")
+        trouble = (
+            f"chain raspberry-pi needs a Raspberry Pi's own firmware, not {subject.case.sighting.firmware}"
+        )
+        return hold_for(subject, trouble, f"assign it to {subject.layers_of(LayerKind.TALOS)}")
     if layer is None:
         return hold_without(subject, LayerKind.K3S)
     image = subject.options.image or layer.image
     if image is None:
-        return hold_for(subject, f"layers/{subject.case.layer}.yaml names no image", "add 'image:' to it")
+        return hold_for(subject, f"layers/{subject.case.layer}.yaml has no image", "add 'image:' to it")
     return _serve(subject, layer, f"{FOLDER}/{image}")
 
 

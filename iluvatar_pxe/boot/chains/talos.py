@@ -32,7 +32,7 @@ def plan(subject: Subject) -> RunScript | Hold:
     arch = _TALOS_ARCH.get(subject.arch)
     if arch is None:
         return hold_for(
-            subject, f"Talos runs on x86_64 and arm64, not on {subject.arch}", "give it another chain"
+            subject, f"Talos runs on x86_64 and arm64, not on {subject.arch}", "choose another chain"
         )
     layer = subject.fleet.talos(subject.case.layer)
     if layer is None:
@@ -43,8 +43,10 @@ def plan(subject: Subject) -> RunScript | Hold:
             return hold_for(subject, f"the file {name} is missing", "put it into the assets directory")
     config = subject.options.config or (layer.config.get(subject.role) if subject.role else None)
     if config is None:
-        trouble = f"layers/{subject.case.layer}.yaml names no configuration for the role {subject.role or 'it would get'}"
-        return hold_for(subject, trouble, "add it there below 'config:', or as 'config:' to its file or rule")
+        trouble = f"layers/{subject.case.layer}.yaml has no configuration for {f'role {subject.role}' if subject.role else 'its role'}"
+        return hold_for(
+            subject, trouble, "add it there under 'config:', or set 'config:' in its file or rule"
+        )
     return RunScript(
         why=f"{subject.why}, Talos {layer.talos.version}",
         chain="talos",

@@ -1,1 +1,1 @@
-"""What a boot would be before it happens: the next one of a machine, and what a commit changes about it."""
+"""Boots before they happen: a machine's next one, and what a commit changes about it."""

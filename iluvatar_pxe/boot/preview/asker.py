@@ -1,4 +1,4 @@
-"""Who asks at a machine's next boot: what was seen of it, what its file says, or a MAC alone."""
+"""The request of a machine's next boot, from what was seen of it, from its file, or from a MAC alone."""
 
 from collections.abc import Mapping
 from dataclasses import replace

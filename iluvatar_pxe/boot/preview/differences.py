@@ -1,4 +1,4 @@
-"""What a change of the fleet means, machine by machine: which machines it touches, and what becomes of each."""
+"""The effect of a fleet change: which machines it affects, and how."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -160,7 +160,7 @@ def _listing(subject: _Subject) -> list[str]:
         place = f" as {role_words(role)} of {layer}" if layer and role else f" in {layer}" if layer else ""
         return [f"listed{place} (new)", *found]
     if machine and (subject.released or (old and not new and not given)):
-        lost = "no longer listed: its name is free of it" if old else f"{former} is another now"
+        lost = "no longer listed: its name is released" if old else f"{former} is another machine now"
         return [f"{lost}, and it has to enrol again"]
     return [*(["no longer listed"] if old and not new else []), *found]
 

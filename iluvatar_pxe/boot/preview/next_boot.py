@@ -1,4 +1,4 @@
-"""What the next boot of a machine would come to, from its firmware's first question to its last script."""
+"""Predicts a machine's next boot, from its firmware's first request to its last script."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What the next boot of a machine comes to under a fleet, in words, and in what two such summaries differ."""
+"""Describes a machine's next boot under a fleet, and how two such summaries differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

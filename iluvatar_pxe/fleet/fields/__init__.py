@@ -1,1 +1,1 @@
-"""What single values of the fleet's files may be."""
+"""Types of single values in fleet files."""

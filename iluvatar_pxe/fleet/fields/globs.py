@@ -1,4 +1,4 @@
-"""Patterns over what machines tell of themselves, and how they are written in a fleet."""
+"""Patterns for the properties that machines report, as written in a fleet."""
 
 import re
 from collections.abc import Collection
@@ -21,7 +21,7 @@ FIRMWARE = (
     Firmware.IPXE,
     Firmware.RASPBERRY_PI,
 )
-"""What a rule may ask for; the others are not served, or come later than any rule."""
+"""Firmware that a rule may match; the others are not served, or appear after the rules."""
 
 _ARCHITECTURES = tuple(arch.value for arch in CpuArch)
 _MAC_BEGINNING = re.compile(r"[0-9a-f]{1,12}")
@@ -47,16 +47,14 @@ def _mac_glob(value: str) -> str:
         return ":".join(octets) + ("*" if len(digits) < 12 else "")
     glob = text.replace("-", ":")
     if not _MAC_GLOB.fullmatch(glob):
-        raise ValueError(
-            f"{value[:40]!r} is not the beginning of a MAC address, such as 52:54:00, or a pattern"
-        )
+        raise ValueError(f"{value[:40]!r} is not a MAC prefix such as 52:54:00, or a pattern")
     return glob
 
 
 def _one_of(known: Collection[str], what: str) -> AfterValidator:
     def check(glob: str) -> str:
         if not any(fits(one, glob) for one in known):
-            raise ValueError(f"{glob[:40]!r} fits no {what}; there are {', '.join(known)}")
+            raise ValueError(f"{glob[:40]!r} matches no {what}; use one of {', '.join(known)}")
         return glob
 
     return AfterValidator(check)
@@ -77,7 +75,7 @@ def _known_or_pattern(known: Collection[str]) -> WithJsonSchema:
 
 
 class _OrOne:
-    """Tells editors that a single value may stand in place of the list."""
+    """Schema for a single value in place of a list."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -94,7 +92,7 @@ _Glob = Annotated[str, Field(min_length=1, max_length=100)]
 _MacGlob = Annotated[
     _Glob,
     AfterValidator(_mac_glob),
-    hint(r"\s*[0-9A-Fa-f:.?*-]+\s*", "write the beginning of a MAC address, such as 52:54:00, or a pattern"),
+    hint(r"\s*[0-9A-Fa-f:.?*-]+\s*", "write a MAC prefix such as 52:54:00, or a pattern"),
 ]
 _ArchGlob = Annotated[_Glob, _one_of(_ARCHITECTURES, "architecture"), _known_or_pattern(_ARCHITECTURES)]
 _FirmwareGlob = Annotated[_Glob, _one_of(FIRMWARE, "firmware"), _known_or_pattern(FIRMWARE)]

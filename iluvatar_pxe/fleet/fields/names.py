@@ -7,7 +7,7 @@ PATTERN = re.compile(r"([a-z0-9][a-z0-9-]*)?#+([a-z0-9-]*[a-z0-9])?")
 MOST = 50
 """Characters of a pattern, so that large numbers still give host names."""
 MOST_OF_LAYER = 32
-"""Characters of a layer's name, so that its machines' names, and what DNS tells below it, are not too long."""
+"""Characters of a layer's name, so that its machines' names, and the DNS names below it, are not too long."""
 _DIGITS = frozenset("0123456789#*")
 """What may stand for digits where patterns are compared."""
 

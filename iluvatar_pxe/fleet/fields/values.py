@@ -1,4 +1,4 @@
-"""What single values of the fleet's files may be, as types that say what to write instead."""
+"""Types of single values in fleet files; their errors say what to write instead."""
 
 import re
 from ipaddress import IPv4Address
@@ -33,8 +33,8 @@ _OURS = re.compile(
 """Settings of config.txt that say which files a Raspberry Pi fetches."""
 _MAC = r"\s*[:.-]*[0-9A-Fa-f][:.-]*[02468ACEace][:.-]*(?:[0-9A-Fa-f][:.-]*){10}\s*"
 """Twelve digits, of which the second is even: an odd one makes a group's address."""
-_NO_HOST_NAME = "is no host name; use a-z, 0-9 and '-'"
-_NO_LAYER_NAME = f"is no layer's name; use a-z, 0-9 and '-', at most {MOST_OF_LAYER} characters"
+_NO_HOST_NAME = "is not a host name; use a-z, 0-9 and '-'"
+_NO_LAYER_NAME = f"is not a layer name; use a-z, 0-9 and '-', at most {MOST_OF_LAYER} characters"
 _NO_NAME_PATTERN = "write a host name with one run of # for its number, such as arda-##"
 _NO_ADDRESS = "write an IPv4 address such as 192.168.1.20"
 
@@ -61,13 +61,13 @@ def _no_number(value: Any) -> Any:
 
 def _telling_serial(value: str) -> str:
     if is_bogus_serial(value):
-        raise ValueError(f"{value[:40]!r} tells no machines apart; match by macs")
+        raise ValueError(f"{value[:40]!r} is shared by many machines; match by macs")
     return value
 
 
 def _telling_uuid(value: UUID) -> UUID:
     if is_bogus_uuid(value):
-        raise ValueError(f"{value} tells no machines apart; match by macs")
+        raise ValueError(f"{value} is shared by many machines; match by macs")
     return value
 
 
@@ -103,7 +103,7 @@ def _declared_intent(intent: Intent | None) -> Intent | None:
 
 def _not_ours(line: str) -> str:
     if found := _OURS.match(line):
-        raise ValueError(f"{found[1]} is written by the daemon, or names a file that it does not serve")
+        raise ValueError(f"{found[1]} is set by the daemon, or names a file that it does not serve")
     return line
 
 
@@ -143,7 +143,7 @@ OddCount = Annotated[
     AfterValidator(_odd),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 99, "not": {"multipleOf": 2}}),
 ]
-"""How many machines hold a cluster's state: an even number survives no more failures than one less."""
+"""How many machines hold a cluster's state; an even number adds nothing to etcd's quorum."""
 RoleOrAuto = Annotated[
     Role | None,
     BeforeValidator(lambda value: None if value == "auto" else value),
@@ -172,7 +172,7 @@ ConfigTxtLine = Annotated[
         "write a line of config.txt: printable ASCII, at most 98 characters, and no file's name",
     ),
 ]
-RuleTitle = Annotated[str, Shape(r"[ -~]{1,60}", "write up to 60 letters, digits and signs of ASCII")]
+RuleTitle = Annotated[str, Shape(r"[ -~]{1,60}", "write up to 60 printable ASCII characters")]
 Schematic = Annotated[
     str,
     Shape(r"[A-Za-z0-9][A-Za-z0-9._-]*", "write the id of a schematic, as Image Factory gives it"),

@@ -1,1 +1,1 @@
-"""YAML text to documents that know their lines."""
+"""YAML documents with line numbers."""

@@ -1,6 +1,6 @@
-"""YAML as libyaml takes it apart, put together to plain data and the lines of its keys.
+"""Builds plain data, with the line of each key, from libyaml's events.
 
-No text takes long, or much memory: what aliases repeat is shared, but counts as if it were written out.
+Time and memory are bounded: aliases share their value, but count as if it were written out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ _TYPES: Mapping[str, type] = {
     f"{_CORE}seq": tuple,
     f"{_CORE}map": dict,
 }
-"""What may stand behind a tag; there are no others."""
+"""The supported tags and their types."""
 
 
 class DocumentError(Exception):
@@ -123,10 +123,10 @@ class _Composer:
     def _repeated(self, event: AliasEvent, level: int) -> Node:
         complete = self._anchors.get(event.anchor or "")
         if complete is None:
-            text = f"not valid YAML: *{event.anchor} repeats what is not there; put &{event.anchor} before it"
+            text = f"not valid YAML: *{event.anchor} is not defined; put &{event.anchor} before it"
             raise DocumentError(_line(event), text)
         if not complete:
-            raise DocumentError(_line(event), f"*{event.anchor} repeats what it is part of; write it out")
+            raise DocumentError(_line(event), f"*{event.anchor} refers to itself; write it out")
         ((node, size),) = complete
         self._count(event, size)
         _refuse_height(event, level + node.height)
@@ -138,7 +138,7 @@ class _Composer:
             text = f"its anchors (&, *) expand to more than {MOST_VALUES} values; write them out"
             raise DocumentError(_line(event), text)
         if self._values > MOST_VALUES:
-            raise DocumentError(_line(event), f"holds more than {MOST_VALUES} values; shorten it")
+            raise DocumentError(_line(event), f"has more than {MOST_VALUES} values; shorten it")
 
     def _collection(self, event: CollectionStartEvent, level: int) -> Node:
         _refuse_height(event, level)
@@ -181,7 +181,7 @@ class _Composer:
         node = self.node(event, level)
         key = event.value if isinstance(event, ScalarEvent) else node.value
         if not isinstance(key, str):
-            text = "not valid YAML: a key is a single word or text; put quotes around what begins with { or ["
+            text = "not valid YAML: a key must be text; put it in quotes if it begins with { or ["
             raise DocumentError(_line(event), text)
         return key
 
@@ -217,9 +217,9 @@ def _refuse_tag(event: ScalarEvent | CollectionStartEvent, node: Node) -> None:
     if event.tag in {None, "!"} or type(node.value) is _TYPES.get(event.tag or ""):
         return
     tag = (event.tag or "").replace(_CORE, "!!")
-    raise DocumentError(_line(event), f"not valid YAML: the tag {tag} does not belong here; remove it")
+    raise DocumentError(_line(event), f"not valid YAML: the tag {tag} is not allowed here; remove it")
 
 
 def _refuse_height(event: _NodeEvent, height: int) -> None:
     if height > MOST_LEVELS:
-        raise DocumentError(_line(event), f"more than {MOST_LEVELS} levels are nested here; flatten it")
+        raise DocumentError(_line(event), f"nested more than {MOST_LEVELS} levels deep; flatten it")

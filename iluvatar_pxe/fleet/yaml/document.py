@@ -12,21 +12,21 @@ from yaml.reader import ReaderError
 from iluvatar_pxe.fleet.yaml.composer import DocumentError, Marks, compose
 
 Location = tuple[int | str, ...]
-"""The keys and indexes that lead to a part of a document."""
+"""The path of keys and indexes to a part of a document."""
 
 _DIRECTIVE = re.compile(r"(?<![^\n\r\x85\u2028\u2029])%(YAML|TAG)\s(?!\s*1\.2\s*$)", re.MULTILINE)
 _DIRECTIVES: Mapping[str, str] = {
-    "YAML": "is not YAML 1.2, in which 'off' is text; remove the %YAML line",
-    "TAG": "gives names to tags, which are not read; remove the %TAG line",
+    "YAML": "only YAML 1.2 is supported; remove the %YAML line",
+    "TAG": "tags are not supported; remove the %TAG line",
 }
 """What is wrong with them; and libyaml's time grows with the square of the number of %TAG lines."""
 _LONGEST_TEXT = 500
 _LONGEST_WORD = 40
-"""Characters that are told: a key or value may be as long as its file, and aliases may repeat it."""
+"""Characters shown of a fault: a key or value may be as long as its file, and aliases may repeat it."""
 
 
 class Findings:
-    """Collects what is wrong with the fleet's files, one ``file:line: …`` line each."""
+    """Collects the faults of the fleet's files, one ``file:line: …`` line each."""
 
     def __init__(self) -> None:
         self._faults: list[tuple[str, int, str]] = []
@@ -95,7 +95,7 @@ def parse_yaml(text: str) -> Document:
         line, reason = _fault_of(error, text)
         raise DocumentError(line, f"not valid YAML: {reason}; correct it") from error
     if not isinstance(node.value, dict | None):
-        raise DocumentError(1, "holds no keys; write 'key: value' lines")
+        raise DocumentError(1, "has no keys; write 'key: value' lines")
     return Document(node.value or {}, line, node.marks)
 
 
@@ -108,5 +108,5 @@ def _fault_of(error: YAMLError | UnicodeError, text: str) -> tuple[int, str]:
     if isinstance(error, ReaderError):
         return text.encode().count(b"\n", 0, error.position) + 1, error.reason
     if isinstance(error, UnicodeEncodeError):
-        return text.count("\n", 0, error.start) + 1, "half of a pair of surrogates"
-    return 1, "a tag is no UTF-8"
+        return text.count("\n", 0, error.start) + 1, "an unpaired surrogate"
+    return 1, "a tag is not UTF-8"

@@ -1,4 +1,4 @@
-"""What a text without quotes is in YAML: the core schema of version 1.2 (section 10.3.2 of the standard)."""
+"""The type of an unquoted YAML scalar: the core schema of version 1.2 (section 10.3.2 of the standard)."""
 
 import re
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""What is committed. Pure."""
+"""The content of commits. Pure."""

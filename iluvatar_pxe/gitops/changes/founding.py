@@ -8,7 +8,7 @@ from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.sealing import SEALED
 
-_HEAD = "# Written by iluvatar-pxe before this cluster was founded. While it is here, it is never founded again.\n"
+_HEAD = "# Written by iluvatar-pxe before this cluster was founded. While this file exists, the cluster is not founded again.\n"
 
 
 def cluster_path(name: str) -> str:
@@ -27,10 +27,8 @@ def found(revision: Revision, name: str, cluster: ClusterFile, sealed: bytes) ->
     ``sealed`` are its secrets. Who loses the race for the push is refused when it draws again.
     """
     if name in revision.fleet.clusters or secrets_path(name) in revision.tree.texts:
-        remedy = (
-            f"to do it anew all the same, remove {cluster_path(name)} and {secrets_path(name)} by a commit"
-        )
-        raise OperationError(f"{name}: is recorded as founded, and is not founded again; {remedy}")
+        remedy = f"to found it again, remove {cluster_path(name)} and {secrets_path(name)} in a commit"
+        raise OperationError(f"{name}: is already founded; {remedy}")
     told = cluster.model_dump(mode="json", by_alias=True)
     record = _HEAD + "".join(f"{key}: {json.dumps(value)}\n" for key, value in told.items())
     files: dict[str, bytes | None] = {cluster_path(name): record.encode(), secrets_path(name): sealed}

@@ -1,4 +1,4 @@
-"""What is committed when machines join: a file for each, or a role in the file that lists one. Pure."""
+"""The commit for machines that join: a file for each, or a role in the file that lists one. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from iluvatar_pxe.machines.model import Machine
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """A machine that is to have a place, as it is known now."""
+    """A machine that gets an assignment, as it is known now."""
 
     machine: Machine
     place: PlaceRequest
@@ -58,7 +58,7 @@ class Draft:
         listed = files_of(machine, self.fleet)
         if len(listed) > 1:
             files = " and ".join(machine_path(one.name) for one in listed)
-            self.refused[machine.id] = f"{files} list cards of one machine; remove it from one of them"
+            self.refused[machine.id] = f"{files} list NICs of the same machine; remove it from one of them"
         elif listed:
             self._give_role(machine, listed[0], place)
         elif place.name in self.fleet.names:

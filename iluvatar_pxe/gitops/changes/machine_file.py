@@ -16,7 +16,7 @@ from iluvatar_pxe.fleet.yaml.document import parse_yaml
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Role
 
-_HEAD = "# Written by iluvatar-pxe when this machine joined. It is yours now: change what you like but its cards.\n"
+_HEAD = "# Written by iluvatar-pxe when this machine joined. Edit it freely, but keep the MACs.\n"
 _AUTO = re.compile(r"""\brole["']?[ \t]*:\s+("auto"|'auto'|auto)(?![^\s,}#])""")
 _EMPTY = re.compile(r"^([ \t]*role[ \t]*:)(?=[ \t]*(?:#.*)?$)", re.MULTILINE)
 _FIRST_KEY = re.compile(r"^([ ]*)[^\s#%-]", re.MULTILINE)
@@ -63,7 +63,7 @@ def with_role(text: str, role: Role) -> bytes:
     for edited in _edits(text, role.value):
         if _says(edited) == wanted:
             return edited.encode()
-    raise ValueError(f"its role cannot be written there; write it yourself: role: {role}")
+    raise ValueError(f"the daemon cannot add its role there; add it yourself: role: {role}")
 
 
 def _edits(text: str, role: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A fleet to begin with."""
+"""The starter fleet."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The real ``git`` program: one call, as the owner of the repository, with nobody's configuration but ours."""
+"""The real ``git`` program: one call, as the owner of the repository, with our configuration only."""
 
 import asyncio
 import os
@@ -13,10 +13,10 @@ from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.host.owner import Owner
 
 LOCAL_SECONDS = 60.0
-"""How long a command may take that asks nobody else; SD cards are slow."""
+"""Timeout of a local command; SD cards are slow."""
 _HOST = re.sub(r"[^A-Za-z0-9._-]", "", os.uname().nodename) or "localhost"
 OURS = "iluvatar-pxe on "
-"""Begins the name of every daemon that commits."""
+"""Prefix of the committer name of every daemon."""
 IDENTITY: Mapping[str, str] = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -45,7 +45,7 @@ class Git:
     configuration: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     memory: int = 0
-    """Octets of address space for each process; 0: as many as it likes."""
+    """Bytes of address space for each process; 0: unlimited."""
 
     async def run(self, *arguments: str, data: bytes = b"", seconds: float = LOCAL_SECONDS) -> bytes:
         """Return what ``git ARGUMENTS`` prints; raises RepositoryError, one line that names the command.

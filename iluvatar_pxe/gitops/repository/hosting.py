@@ -1,4 +1,4 @@
-"""Bare repositories that lie here: made once, and configured anew at every start."""
+"""Bare repositories on this host: created once, configured at every start."""
 
 import asyncio
 import errno
@@ -26,12 +26,12 @@ CHECK_SECONDS = 60
 """How long the check of a push may take."""
 
 _LEFTOVER_SECONDS = 2 * 3600.0
-"""Age from which on what was begun is nobody's any more: no push takes so long."""
+"""Age at which unfinished work counts as abandoned: no push takes so long."""
 _QUARANTINES = ("tmp_objdir-*", "incoming-*")
 """What receive-pack calls the place for the objects of a push, since git 2.35 and before."""
 _CONFIGURATION = "iluvatar-pxe.config"
 _CONFIGURATION_TEXT = """\
-# Written by iluvatar-pxe at every start. What "config" says below its [include] goes before this.
+# Written by iluvatar-pxe at every start. Settings below the [include] in "config" override these.
 [core]
 	fsync = all
 	# Larger files are not held in memory, and no deltas are made of them.
@@ -51,10 +51,10 @@ _CONFIGURATION_TEXT = """\
 	fsckObjects = true
 	denyNonFastForwards = true
 	denyDeletes = true
-	# A pack stays a pack, and takes no more room than was sent, whatever it inflates to.
+	# Keep packs packed, so that a push takes no more disk space than was sent.
 	unpackLimit = 1
 	maxInputSize = {max_push}m
-	# A client that gives up when it hears nothing would miss the end of the check.
+	# Keep slow checks from timing out at the client.
 	keepAlive = 2
 [uploadpack]
 	# Partial clones. What they fetch later needs no allowAnySHA1InWant: by protocol version 2 any object may be named.
@@ -66,7 +66,7 @@ _HOOK = """\
 timeout --foreground --kill-after=5 {seconds} {python} -P -m iluvatar_pxe.gitops.hook {branch}
 status=$?
 # 124 and 137 are timeout(1)'s
-case $status in 124 | 137) echo "the check did not end within {seconds} s; nothing was accepted" >&2 ;; esac
+case $status in 124 | 137) echo "the check did not end within {seconds} s; push rejected" >&2 ;; esac
 exit $status
 """
 
@@ -74,7 +74,7 @@ exit $status
 def repository_path(directory: Path, name: str) -> Path:
     """Return where the repository of that name lies, whether there is one or not; raises UsageError."""
     if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a repository; use up to 63 of a-z, 0-9, '.', '_' and '-'")
+        raise UsageError(f"{name!r} is not a repository name; use up to 63 of a-z, 0-9, '.', '_' and '-'")
     return directory / f"{name}{SUFFIX}"
 
 
@@ -105,7 +105,7 @@ async def host(path: Path, branch: str, *, checked: bool, max_push: int) -> Repo
     except OSError as error:
         where = error.filename or path
         raise RepositoryError(
-            f"{where}: cannot be written: {error.strerror}; correct its rights, or try it with sudo"
+            f"{where}: cannot be written: {error.strerror}; correct its permissions, or try it with sudo"
         ) from error
     return Repository(Git(path), branch)
 

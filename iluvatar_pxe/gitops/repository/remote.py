@@ -1,4 +1,4 @@
-"""A repository elsewhere: what git needs to reach it, and what it means where it does not."""
+"""A remote repository: what git needs to reach it, and what its errors mean."""
 
 import shlex
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from iluvatar_pxe.settings.model import FleetSettings
 NETWORK_SECONDS = 120.0
 """How long a fetch or push may take; one that moves nothing for 20 s ends by itself."""
 MEMORY = 1 << 30
-"""Address space of each process that talks to a remote, which may lie without end."""
+"""Address space of each process that talks to a remote, which may send anything."""
 PUSH_SECONDS = 60.0
 """How long one commit may take to arrive, with the check at its origin."""
 _FILE_VARIABLE = "ILUVATAR_CREDENTIAL_FILE"
@@ -27,7 +27,7 @@ _RACE = (
     "incorrect old value",
 )
 _LOCKED = "File exists"
-"""A lock of a git that was killed is in the way, and nobody has moved the branch."""
+"""A stale lock of a killed git process; the branch has not moved."""
 _FORBIDDEN = (
     "Authentication failed",
     "403",
@@ -103,8 +103,8 @@ class Remote:
             raise LostRaceError(f"{self.url}: {branch} has moved")
         why = self._explain(complaint, status, branch)
         if "[remote rejected]" in told or any(sign in told for sign in _FORBIDDEN):
-            remedy = "let it push there, or set [fleet] read_only"
-            raise RefusedPushError(f"{self.url}: does not take this daemon's push: {why}; {remedy}")
+            remedy = "allow it to push, or set [fleet] read_only"
+            raise RefusedPushError(f"{self.url}: rejects this daemon's push: {why}; {remedy}")
         raise RepositoryError(f"{self.url}: cannot be pushed to: {why}")
 
     async def mirror(self, directory: Path) -> None:

@@ -12,7 +12,7 @@ from iluvatar_pxe.gitops.repository.bare import Commit, Repository
 from iluvatar_pxe.gitops.repository.tree import Tree, read_tree
 
 MOST_FINDINGS = 100
-"""Faults that are told at once; who has more will see the rest next time."""
+"""Most faults reported at once."""
 
 
 @dataclass(frozen=True, slots=True)

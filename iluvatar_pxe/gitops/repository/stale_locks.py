@@ -1,4 +1,4 @@
-"""Locks of a git that was killed: nobody else takes them away, and nothing can be decided until somebody does."""
+"""Removes stale locks of killed git processes, which block every commit."""
 
 import time
 from contextlib import suppress
@@ -21,5 +21,5 @@ def remove_stale_locks(repository: Path, seconds: float = STALE_SECONDS) -> int:
             if abs(time.time() - path.stat().st_mtime) > seconds:  # a clock may have been set back
                 path.unlink()
                 removed += 1
-                _log.warning("git.lock", removed=str(path), why="whoever had it was killed")
+                _log.warning("git.lock", removed=str(path), why="the git process that held it was killed")
     return removed

@@ -1,4 +1,4 @@
-"""What of a commit is read as the fleet: its texts, never a link, a submodule or what lies outside."""
+"""Reads the fleet's files from a commit: regular files only, no links and no submodules."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,16 +8,16 @@ from iluvatar_pxe.fleet.source import APPLICATIONS, is_declaration, is_read
 from iluvatar_pxe.gitops.repository.git import Git
 
 MAX_FILE = 1 << 20
-"""Octets of the largest file that is read as part of a fleet."""
+"""Bytes of the largest file that is read as part of a fleet."""
 MAX_TEXTS = 64 << 20
-"""Octets of all of them together."""
+"""Bytes of all of them together."""
 _REGULAR = frozenset({"100644", "100755"})
 _WHAT: Mapping[str, str] = {"120000": "a symbolic link", "160000": "a submodule"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of ``git ls-tree``: mode, object and size in octets."""
+    """A line of ``git ls-tree``: mode, object and size in bytes."""
 
     mode: str
     object_id: str
@@ -43,7 +43,7 @@ async def read_tree(git: Git, commit: str, known: Tree | None = None) -> Tree:
     wanted = {path: entry for path, entry in entries.items() if path not in faults}
     if sum(entry.size for entry in wanted.values()) > MAX_TEXTS:
         raise RepositoryError(
-            f"{commit[:12]}: its files have more than {MAX_TEXTS >> 20} MiB together; move what is no fleet to {APPLICATIONS}"
+            f"{commit[:12]}: its files exceed {MAX_TEXTS >> 20} MiB in total; move other files to {APPLICATIONS}"
         )
     octets = await _contents(git, wanted, known)
     texts = {}
@@ -69,16 +69,14 @@ def _entries(listing: bytes) -> Iterable[tuple[str, Entry]]:
 
 def _unreadable(entry: Entry) -> str:
     if entry.mode not in _REGULAR:
-        return (
-            f"is {_WHAT.get(entry.mode, 'no regular file')}, which is not followed; put the file itself here"
-        )
+        return f"is {_WHAT.get(entry.mode, 'not a regular file')}, which is not followed; put the file itself here"
     if entry.size > MAX_FILE:
-        return f"has {entry.size} octets, and more than {MAX_FILE} are not read; make it smaller"
+        return f"has {entry.size} bytes; the limit is {MAX_FILE}; make it smaller"
     return ""
 
 
 async def _contents(git: Git, wanted: Mapping[str, Entry], known: Tree | None) -> dict[str, bytes | str]:
-    """Return octets, or the text that is known of the same object."""
+    """Return bytes, or the text that is known of the same object."""
     texts = {known.objects[path]: text for path, text in known.texts.items()} if known else {}
     missing = list(dict.fromkeys(one.object_id for one in wanted.values() if one.object_id not in texts))
     read = await _blobs(git, missing)
@@ -88,7 +86,7 @@ async def _contents(git: Git, wanted: Mapping[str, Entry], known: Tree | None) -
 
 
 async def _blobs(git: Git, object_ids: list[str]) -> dict[str, bytes]:
-    """Return the octets of objects; raises RepositoryError where one is not there, or no file."""
+    """Return the bytes of objects; raises RepositoryError where one is not there, or no file."""
     if not object_ids:
         return {}
     output = await git.run("cat-file", "--batch", data="".join(f"{one}\n" for one in object_ids).encode())

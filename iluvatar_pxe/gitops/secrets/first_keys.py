@@ -1,4 +1,4 @@
-"""What is shown to the owner once, and kept by nobody else: the right to push, and the key that opens every secret."""
+"""Shown to the owner once and stored nowhere else: the push token, and the recovery key for all secrets."""
 
 import asyncio
 import os
@@ -28,10 +28,10 @@ class FirstKeys:
         """Return what the owner has to read now, or never."""
         lines = []
         if self.token:
-            lines += ["Write token of the fleet's repository, shown only now:", "", f"  {self.token}", ""]
+            lines += ["Write token for the fleet's repository, shown only once:", "", f"  {self.token}", ""]
         if self.recovery:
             lines += [
-                "Recovery key, shown only now: with it and the repository, a new Pi opens every secret of the fleet.",
+                "Recovery key, shown only once: with it and the repository, a new Pi can decrypt all secrets of the fleet.",
                 "Keep it on paper:",
                 "",
                 f"  {self.recovery}",

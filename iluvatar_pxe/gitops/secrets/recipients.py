@@ -1,4 +1,4 @@
-"""``recipients.yaml``: who can open what is sealed in the repository. Pure."""
+"""``recipients.yaml``: who can decrypt the sealed files. Pure."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from iluvatar_pxe.gitops.repository.bare import Changes
 
 _HEAD = """\
 # yaml-language-server: $schema=schemas/recipients.schema.json
-# The public keys that secrets in clusters/ are sealed to. Whoever can write here decides who reads the next ones.
+# The public keys that secrets in clusters/ are sealed to. Write access to this file decides who can read new secrets.
 """
 
 

@@ -1,4 +1,4 @@
-"""A new host among those who may open sealed files: opened by the owner's recovery key, and sealed again, to all."""
+"""Adds a new host to the recipients of sealed files: decrypts with the recovery key and seals again for all."""
 
 from pyrage.x25519 import Identity
 
@@ -18,7 +18,7 @@ def recovery(revision: Revision, enlisting: Enlisting, own: Identity, key: Ident
     known = revision.fleet.recipients
     if known.recovery and str(key.to_public()) not in known.keys:
         raise SealError(
-            "that is no key of this fleet: recipients.yaml does not name it; is it the right paper?"
+            "this key is not of this fleet: recipients.yaml does not list it; use the fleet's recovery key"
         )
     recipients = enlisting.recipients(revision.fleet.recipients)
     files: dict[str, bytes | None] = {

@@ -25,8 +25,8 @@ def key_of(text: str, name: str) -> Identity:
             try:
                 return Identity.from_str(line.strip())
             except pyrage.IdentityError as error:
-                raise SealError(f"{name}: its age key is damaged; copy it again, to the last sign") from error
-    raise SealError(f"{name}: holds no age key; that begins with AGE-SECRET-KEY-1")
+                raise SealError(f"{name}: its age key is damaged; copy it again, in full") from error
+    raise SealError(f"{name}: contains no age key; it begins with AGE-SECRET-KEY-1")
 
 
 def daemon_key(file: Path) -> Identity:
@@ -50,7 +50,7 @@ def daemon_key(file: Path) -> Identity:
 def seal(content: bytes, recipients: Sequence[str]) -> bytes:
     """Return ``content`` for the holders of these public keys alone, as ASCII; raises SealError when there are none."""
     if not recipients:
-        raise SealError("recipients.yaml names nobody who could open it; first: iluvatar-pxe fleet init")
+        raise SealError("recipients.yaml has no recipients; first run: iluvatar-pxe fleet init")
     sealed: bytes = pyrage.encrypt(content, [Recipient.from_str(one) for one in recipients], armored=True)
     return sealed
 
@@ -61,5 +61,5 @@ def unseal(name: str, sealed: bytes, keys: Sequence[Identity]) -> bytes:
         content: bytes = pyrage.decrypt(sealed, list(keys))
     except pyrage.DecryptError as error:
         remedy = "on a new host: iluvatar-pxe fleet recover --key FILE"
-        raise SealError(f"{name}: no key at hand opens it, or it is damaged; {remedy}") from error
+        raise SealError(f"{name}: no available key decrypts it, or it is damaged; {remedy}") from error
     return content

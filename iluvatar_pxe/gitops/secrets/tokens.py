@@ -21,18 +21,18 @@ _NAME = re.compile(r"[a-z0-9-]{1,63}")
 _OCTETS = 32
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _PREFIX = "ilu_"
-"""By which a token is known as one, and of whom, where it turns up in a text."""
+"""Prefix that identifies a leaked token and its origin."""
 
 
 class Right(StrEnum):
-    """What a token is good for; who may write may read."""
+    """Rights of a token; write includes read."""
 
     READ = "read"
     WRITE = "write"
 
 
 class Token(BaseModel):
-    """What is known of a token: all but itself."""
+    """The stored data of a token, without its secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +52,7 @@ class Tokens:
     """The tokens in the file ``tokens.json`` of a directory. Methods block, and raise RepositoryError.
 
     Every call reads the file, so that a daemon knows at once what a command has changed. One that cannot be
-    understood is never written over: nobody has a right then, until a person has looked at it.
+    understood is never overwritten: no token is valid until it is repaired.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -67,24 +67,24 @@ class Tokens:
             return ()
         except OSError as error:
             raise RepositoryError(
-                f"{self._path}: cannot be read: {error.strerror}; correct its rights"
+                f"{self._path}: cannot be read: {error.strerror}; correct its permissions"
             ) from error
         try:
             return _Document.model_validate_json(text).tokens
         except ValidationError as error:
             fault = error.errors(include_url=False, include_context=False, include_input=False)[0]["msg"]
-            remedy = "restore it from a copy, or remove it and make new tokens"
+            remedy = "restore it from a backup, or remove it and create new tokens"
             raise RepositoryError(f"{self._path}: is damaged: {fault}; {remedy}") from error
 
     def add(self, name: str, right: Right) -> str:
         """Make a token and return it: nobody can tell it again; raises UsageError for what is no name."""
         if not _NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is no name for a token; use up to 63 of a-z, 0-9 and '-'")
+            raise UsageError(f"{name!r} is not a token name; use up to 63 of a-z, 0-9 and '-'")
         secret = _PREFIX + secrets.token_urlsafe(_OCTETS)
         now = datetime.now(UTC).replace(microsecond=0)
         with self._changing() as known:
             if any(token.name == name for token in known):
-                raise RepositoryError(f"there is a token {name} already; revoke it, or use another name")
+                raise RepositoryError(f"token {name} already exists; revoke it, or use another name")
             self._write(*known, Token(name=name, right=right, created=now, sha256=_hash(secret)))
         return secret
 
@@ -94,7 +94,7 @@ class Tokens:
             left = [token for token in known if token.name != name]
             if len(left) == len(known):
                 names = ", ".join(token.name for token in known) or "none"
-                raise RepositoryError(f"there is no token {name!r}; there are: {names}")
+                raise RepositoryError(f"no token {name!r}; existing tokens: {names}")
             self._write(*left)
 
     def holder(self, secret: str) -> Token | None:
@@ -125,7 +125,7 @@ class Tokens:
                 os.close(lock)
         except OSError as error:
             where = error.filename or self._path
-            remedy = "correct its rights, or try it with sudo"
+            remedy = "correct its permissions, or try it with sudo"
             raise RepositoryError(f"{where}: cannot be written: {error.strerror}; {remedy}") from error
 
 

@@ -34,9 +34,9 @@ UBUNTU_26 = {name.replace("/ubuntu/", "/ubuntu-26/") for name in PI_READY}
 V1_14 = CONFIGURED.replace("v1.13.9", "v1.14.0")
 AFTER = f"; takes effect after machines reinstall {NAME}"
 RULE = "rules: [{name: PCs, match: {firmware: 'uefi-*'}, layer: arda, role: worker}]\n"
-GONE = "no longer listed: its name is free of it, and it has to enrol again"
+GONE = "no longer listed: its name is released, and it has to enrol again"
 CLOSED = (
-    'is held: rule 1 "PCs" of fleet.yaml would put it into layer arda, but the enrolment window is closed'
+    'is held: rule 1 "PCs" of fleet.yaml would assign it to layer arda, but the enrolment window is closed'
 )
 NO_RULE = f"is held: no file of the fleet lists {MAC}, and no rule matches it"
 TALOS, DISK = "boots Talos v1.13.9", "boots its own disk"
@@ -134,7 +134,7 @@ def test_the_servers_of_ainur_are_called_as_k3s_calls_them() -> None:
         (listed("chain: local\n"), None, "listed in arda (new), chain local"),
         (WORKER, PASSING, f"listed as worker of arda (new), {NO_RULE} → {TALOS}"),
         (listed("intent: ignore\n"), PASSING,
-         f"listed in arda (new), {NO_RULE} → gets no answer: machines/{NAME}.yaml says intent ignore"),
+         f"listed in arda (new), {NO_RULE} → gets no answer: machines/{NAME}.yaml sets intent ignore"),
         (WORKER, seen(assignment=given(rule="rule 1")), "listed as worker of arda (new)"),
         (AUTO, seen(assignment=given(rule="rule 1")), "listed as worker of arda (new)"),
         (WORKER, LET_IN, "listed as worker of arda (new), arda-07 → arda-03"),
@@ -177,9 +177,9 @@ PI: dict[str, Any] = {
     "product": "Raspberry Pi 4 Model B",
 }
 PI_RULE = (
-    "machines/arda-03.yaml puts it into layer arda, but a Raspberry Pi's own firmware cannot run chain talos"
+    "machines/arda-03.yaml assigns it to layer arda, but a Raspberry Pi's own firmware cannot run chain talos"
 )
-NO_PI = "machines/arda-03.yaml puts it into layer ainur, but only a Raspberry Pi's own firmware boots this way, not ipxe"
+NO_PI = "machines/arda-03.yaml assigns it to layer ainur, but chain raspberry-pi needs a Raspberry Pi's own firmware, not ipxe"
 AGENT = listed("layer: ainur\nrole: agent\n")
 
 
@@ -211,16 +211,16 @@ def test_a_machine_comes_back_into_the_layer_that_it_is_installed_for() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "machine", "expected"),
     [
-        ("", "intent: hold\n", seen(), f"boot → hold, {TALOS} → is held: machines/{NAME}.yaml says intent hold"),
-        ("", "intent: hold\n", None, f"boot → hold, {TALOS} → is held: machines/{NAME}.yaml says intent hold"),
+        ("", "intent: hold\n", seen(), f"boot → hold, {TALOS} → is held: machines/{NAME}.yaml sets intent hold"),
+        ("", "intent: hold\n", None, f"boot → hold, {TALOS} → is held: machines/{NAME}.yaml sets intent hold"),
         ("intent: hold\n", "intent: local\n", JOINED,
-         f"hold → local, is held: machines/{NAME}.yaml says intent hold → {DISK}"),
+         f"hold → local, is held: machines/{NAME}.yaml sets intent hold → {DISK}"),
         ("intent: boot\n", "intent: local\n", JOINED, "boot → local"),
         ("intent: local\n", "", JOINED, "local → boot"),
         ("intent: boot\n", "", JOINED, ""),
         ("intent: local\n", "", seen(directive=Directive(Intent.HOLD, "root", "two\n lines")),
-         f"local → boot, {DISK} → is held: root wants hold: two lines"),
-        ("", "chain: hold\n", JOINED, f"{DISK} → is held: machines/{NAME}.yaml says chain hold"),
+         f"local → boot, {DISK} → is held: root requested hold: two lines"),
+        ("", "chain: hold\n", JOINED, f"{DISK} → is held: machines/{NAME}.yaml sets chain hold"),
         ("", "chain: local\n", seen(), f"{TALOS} → {DISK}"),
         ("", "chain: local\n", JOINED, ""),
         ("chain: ipxe\nscript: one.ipxe\n", "chain: ipxe\nscript: two.ipxe\n", JOINED,
@@ -270,7 +270,7 @@ def test_the_layer_changes(arda: str, machine: Machine | None, expected: str) ->
 def test_what_is_missing_for_the_new_version_is_told() -> None:
     ready = replace(CONTEXT, ready=READY)
     missing = f"the file {KERNEL.replace('v1.13.9', 'v1.14.0')} is missing"
-    held = f"is held: machines/{NAME}.yaml puts it into layer arda, but {missing}"
+    held = f"is held: machines/{NAME}.yaml assigns it to layer arda, but {missing}"
     assert said(WORKER, listed(arda=V1_14), seen(), context=ready) == f"{TALOS} → {held}"
 
 
@@ -380,7 +380,7 @@ def test_a_card_is_added_to_a_file() -> None:
 
 def test_a_machine_claims_a_card_of_a_file() -> None:
     claims = seen(assignment=None, claimed=(OTHER,))
-    unheard = f"its firmware lists a card of machines/{NAME}.yaml, but nothing was heard from that card yet"
+    unheard = f"its firmware lists a NIC of machines/{NAME}.yaml, but that NIC has not been seen yet"
     assert told(nobody(), listed(mac=OTHER), claims)[MAC] == f"{NO_RULE} → is held: {unheard}"
 
 
@@ -424,7 +424,7 @@ def test_a_new_file_takes_a_machine_s_name_away() -> None:
     """Which was given that name by a rule."""
     old, new = nobody(fleet=RULE), listed(mac=OTHER, fleet=RULE)
     assert told(old, new, seen()) == {
-        MAC: f"arda-03 is another now, and it has to enrol again, {TALOS} → {CLOSED}",
+        MAC: f"arda-03 is another machine now, and it has to enrol again, {TALOS} → {CLOSED}",
         NAME: "listed as worker of arda (new)",
     }
     assert told(new, listed(mac=OTHER, fleet=RULE, arda=V1_14), JOINED).keys() == {NAME}

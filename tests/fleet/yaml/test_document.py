@@ -80,7 +80,7 @@ def test_what_an_alias_repeats_takes_no_memory() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("- a\n", "1: holds no keys; write 'key: value' lines"),
+        ("- a\n", "1: has no keys; write 'key: value' lines"),
         ("a\n", "1: holds no keys; "),
         ("''\n", "1: holds no keys; "),
         ("false\n", "1: holds no keys; "),
@@ -91,8 +91,8 @@ def test_what_an_alias_repeats_takes_no_memory() -> None:
         ("a: 1\n---\nb: 2\n", "2: a second document begins here; keep one per file"),
         ("a: 1\n...\n# b\n---\n", "4: a second document begins here; "),
         ("a: 1\n--- [\n", "2: a second document begins here; "),
-        ("#\n%YAML 1.1\n---\na: off\n", "2: is not YAML 1.2, in which 'off' is text; remove the %YAML line"),
-        ("%TAG ! tag:x\n---\na: !b c\n", "1: gives names to tags, which are not read; remove the %TAG line"),
+        ("#\n%YAML 1.1\n---\na: off\n", "2: only YAML 1.2 is supported; remove the %YAML line"),
+        ("%TAG ! tag:x\n---\na: !b c\n", "1: tags are not supported; remove the %TAG line"),
         ("#\r%TAG ! tag:x\r---\ra: 1\r", "1: gives names to tags, "),
         ("a: 1\nb: !foo x\n", "2: not valid YAML: the tag !foo does not belong here; remove it"),
         (
@@ -106,11 +106,11 @@ def test_what_an_alias_repeats_takes_no_memory() -> None:
         ("a: !!str []\n", "1: not valid YAML: the tag !!str "),
         ("a: !!binary aGVsbG8=\n", "1: not valid YAML: the tag !!binary "),
         ("!!set {a}\n", "1: not valid YAML: the tag !!set "),
-        ("a: !%ED%A0%80 x\n", "1: not valid YAML: a tag is no UTF-8; "),
+        ("a: !%ED%A0%80 x\n", "1: not valid YAML: a tag is not UTF-8; "),
         ("a: {{ b }}\n", "1: not valid YAML: a key is a single word or text; put quotes around what begins "),
         ("a: 1\n? [b]\n: c\n", "2: not valid YAML: a key is a single word or text; "),
         ("a: &x 1\n*x : c\n", "2: not valid YAML: a key is a single word or text; "),
-        ("a: 1\nb: *c\n", "2: not valid YAML: *c repeats what is not there; put &c before it"),
+        ("a: 1\nb: *c\n", "2: not valid YAML: *c is not defined; put &c before it"),
         ("<<: 1\n", "1: not valid YAML: << takes a mapping, or a list of them; "),
         ("a:\n  <<: [{}, 1]\n", "2: not valid YAML: << takes a mapping, "),
         ("a: [\n", "2: not valid YAML: "),
@@ -119,7 +119,7 @@ def test_what_an_alias_repeats_takes_no_memory() -> None:
         ("a: b: c\n", "1: not valid YAML: mapping values are not allowed in this context; correct it"),
         ("a: 1\n\tb: 2\n", "2: not valid YAML: "),
         ("ä: 1\n# ü\x00\n", "2: not valid YAML: control characters are not allowed; correct it"),
-        ("a: 1\nb: \ud800\n", "2: not valid YAML: half of a pair of surrogates; correct it"),
+        ("a: 1\nb: \ud800\n", "2: not valid YAML: an unpaired surrogate; correct it"),
         ('a: "\\ud800"\n', "1: not valid YAML: "),
     ],
 )

@@ -115,7 +115,7 @@ def test_a_machine_that_two_files_list_is_refused() -> None:
     both = machine_of(mac(1), mac(2))
     draft = draft_of(revision_of(**files), [], Joining(both, PLACE))
     assert draft.refused == {
-        both.id: "machines/a.yaml and machines/b.yaml list cards of one machine; remove it from one of them"
+        both.id: "machines/a.yaml and machines/b.yaml list NICs of the same machine; remove it from one of them"
     }
 
 

@@ -28,7 +28,7 @@ def test_a_new_file_says_who_it_is_and_what_was_seen() -> None:
     machine = machine_of(MAC, arch=CpuArch.X86_64, manufacturer="LENOVO", product="M93p", serial="PC01")
     rule = Rule.model_validate({"layer": "arda", "local": "404", "config": "configs/worker.yaml"})
     assert new_machine_file(machine, GIVEN, rule).decode() == (
-        "# Written by iluvatar-pxe when this machine joined. It is yours now: change what you like but its cards.\n"
+        "# Written by iluvatar-pxe when this machine joined. Edit it freely, but keep the MACs.\n"
         "match:\n"
         "  macs:\n"
         '    - "52:54:00:12:34:56"\n'

@@ -40,7 +40,7 @@ def test_only_who_it_is_sealed_to_opens_it() -> None:
     assert b"t0ps3cr3t" not in sealed
     assert sealed.isascii()
     assert [unseal("x", sealed, [key]) for key in (owner, daemon)] == [SECRET, SECRET]
-    with pytest.raises(SealError, match=r"^clusters/a: no key at hand opens it, or it is damaged; "):
+    with pytest.raises(SealError, match=r"^clusters/a: no available key decrypts it, or it is damaged; "):
         unseal("clusters/a", sealed, [other])
 
 

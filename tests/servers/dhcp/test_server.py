@@ -175,5 +175,5 @@ def test_point_19_another_dhcp_server_on_the_same_host_can_stay() -> None:
 def test_what_cannot_be_served_is_logged_with_its_reason(host: Host, daemon: Process) -> None:
     assert host.ask("a", discover(6), seconds=QUIET_SECONDS) == []
     daemon.wait_for(
-        r'"why": "no iPXE program for PXEClient:Arch:00006.*"event": "dhcp.no_answer"', READY_SECONDS
+        r'"why": "no iPXE binary for PXEClient:Arch:00006.*"event": "dhcp.no_answer"', READY_SECONDS
     )

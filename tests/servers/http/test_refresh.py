@@ -59,7 +59,7 @@ def test_a_signed_push_is_followed_at_once(following: Following, headers: dict[s
     following.person.push()
     assert following.posts(headers) == 202
     wait_until(
-        lambda: following.daemon.logged("fleet.in-force")[-1]["commit"] == commit[:12],
+        lambda: following.daemon.logged("fleet.applied")[-1]["commit"] == commit[:12],
         "the commit to be in force",
     )
 

@@ -212,7 +212,7 @@ def test_a_ticket_of_a_machine_that_has_no_configuration_any_more(booting: Web) 
     served.booter.applied.fleet = fleet_of(("one", MAC, "chain: local\n"))
     response = served.get(config)
     assert response.status == 404
-    assert response.text == "404: this machine has no configuration: machines/one.yaml says chain local\n"
+    assert response.text == "404: this machine has no configuration: machines/one.yaml sets chain local\n"
 
 
 @pytest.mark.parametrize("ticket", ["x", "%00", "%2e%2e", "A" * 48, "=" * 48, "%C3%A9", "%FF", "~" * 2000])

@@ -10,7 +10,7 @@ import pytest
 from support.git_site import GOOD, Site, basic, serving
 from support.repositories import Person, git
 
-LAST = "remote: nothing was accepted; correct it and push again"
+LAST = "remote: push rejected; correct the faults and push again"
 MIB = 1 << 20
 MOST_GROWTH = 24 * MIB
 """Of this process, which serves here as well as it tests."""
