@@ -15,7 +15,7 @@ from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.problem import Problem
 
 SYSTEM_PROGRAMS = Path("/usr/lib/ipxe")
-"""Where Debian's and Ubuntu's package ``ipxe`` puts its programs."""
+"""Where Debian's and Ubuntu's package ``ipxe`` installs its binaries."""
 
 _log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ class Listing:
     problem: str | None = None
 
     def size_of(self, name: str) -> int | None:
-        """Return the octets of a boot file, or None when it is not there."""
+        """Return the bytes of a boot file, or None when it is not there."""
         path = self.files.get(name)
         try:
             return path.stat().st_size if path else None
@@ -38,7 +38,7 @@ class Listing:
 
 
 class Catalogue:
-    """Keeps a listing of the assets directory and the system's iPXE programs, read in a thread."""
+    """Keeps a listing of the assets directory and the system's iPXE binaries, read in a thread."""
 
     def __init__(self, directory: Path, *, interval: float = 5.0) -> None:
         """``interval``: seconds between two looks at the directory."""
@@ -82,7 +82,7 @@ class Catalogue:
 
 
 def list_assets(directory: Path, system_programs: Path) -> Listing:
-    """List the regular files below ``directory``, and the system's iPXE programs where it has none.
+    """List the regular files below ``directory``, and the system's iPXE binaries where it has none.
 
     Hidden files, and links that lead out of the directory, are left out.
     """

@@ -1,4 +1,4 @@
-"""Where the bytes of one served file come from: memory or disk, read at any offset."""
+"""The source of one served file: memory or disk, read at any offset."""
 
 import asyncio
 import os
@@ -31,9 +31,9 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileReply:
-    """A file that is sent, and what records that it was fetched: called with its bytes and the milliseconds it took.
+    """A file to send, and a callback that records the download, called with its bytes and milliseconds.
 
-    ``record`` returns False where nobody is known who fetched it.
+    ``record`` returns False if the client is unknown.
     """
 
     source: Source

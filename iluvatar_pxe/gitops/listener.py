@@ -13,7 +13,7 @@ class Listener(Protocol):
     async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:
         """Go by this fleet from now on; ``commit`` is None where it is a plain directory.
 
-        ``rewritten``: the commit does not go on from the one that was in force.
+        ``rewritten``: the commit is not a descendant of the applied one.
         """
         ...
 

@@ -1,1 +1,1 @@
-"""What was observed: the database, its recorder and the in-memory snapshot."""
+"""Observed state: the database, its recorder and the in-memory snapshot."""

@@ -1,4 +1,4 @@
-"""The observed and assigned state: one immutable snapshot, replaced at every change and recorded a moment later."""
+"""Observed and assigned state: one immutable snapshot, replaced at every change and recorded shortly after."""
 
 import asyncio
 import time
@@ -43,10 +43,10 @@ _log = structlog.get_logger()
 
 
 class Inventory:
-    """What was seen, and who was assigned what. Answers from memory alone; the database follows.
+    """Observed machines and their assignments. Answers from memory; the database follows.
 
     What was observed lags by a fraction of a second, or is queued for days where the database is away; what is
-    assigned or changed by people is written before it is in force. Those methods, which are awaited, raise
+    assigned or changed by people is written before it is applied. Those methods, which are awaited, raise
     InventoryError within 5 s where they cannot be carried out, and go on to the end when their caller gives up.
 
     Belongs to one event loop. ``await open()``, then ``run()`` in a task group, ``await close()`` after it ended.
@@ -103,7 +103,7 @@ class Inventory:
     ) -> Machine:
         """Take in that a machine came to ``stage`` and return it as now known; neither blocks nor raises.
 
-        ``vouched``: it is certain who spoke, so what an iPXE script tells of cards and hardware is believed.
+        ``vouched``: it is certain who spoke, so what an iPXE script reports about NICs and hardware is trusted.
         ``detail`` says what was served and ``cause`` why, ``size`` how many bytes of it, ``milliseconds`` how long
         that took; ``chain`` names the boot chain when its script was served, see ``machines.observe.Step``.
         """
@@ -148,7 +148,7 @@ class Inventory:
         await self._recorder.perform(work, save_first=False)
 
     async def record_commit(self, record: CommitRecord) -> None:
-        """Record that a commit of the fleet came into force, or did not."""
+        """Record that a commit of the fleet was applied or refused."""
 
         async def work() -> None:
             await self._recorder.save_with(
@@ -191,7 +191,7 @@ class Inventory:
         def work() -> Machine:
             one, other = self._memory.machine(one_id), self._memory.machine(other_id)
             if one.id == other.id:
-                raise InventoryError(f"{one.title}: is one machine already; name two")
+                raise InventoryError(f"{one.title}: both names are the same machine; name two")
             latest = max(one, other, key=lambda machine: machine.last_seen)
             machine, done = merge(one, other, latest.id)
             self._memory.absorb(done)
@@ -203,7 +203,7 @@ class Inventory:
         return await self._command(work)
 
     async def split(self, machine_id: UUID, mac: str, by: str) -> tuple[Machine, Machine]:
-        """Make a machine of its own of one card; return what remains, and the new machine."""
+        """Split one NIC off into a separate machine; return what remains, and the new machine."""
 
         def work() -> tuple[Machine, Machine]:
             whole = self._memory.machine(machine_id)
@@ -213,8 +213,8 @@ class Inventory:
                 raise InventoryError(str(error)) from error
             self._memory.put(rest)
             self._memory.put(card)
-            self._memory.record(rest, Happening.SPLIT, f"{mac} is a machine of its own", by)
-            self._memory.record(card, Happening.SPLIT, f"{mac} was a card of {rest.title}", by)
+            self._memory.record(rest, Happening.SPLIT, f"{mac} is a separate machine now", by)
+            self._memory.record(card, Happening.SPLIT, f"{mac} was a NIC of {rest.title}", by)
             return rest, card
 
         return await self._command(work)
@@ -287,7 +287,7 @@ class Inventory:
                 await self._recorder.save(durably=True)
             except InventoryError as error:
                 raise InventoryError(
-                    f"{error}; what was asked is in force, and recorded when that works"
+                    f"{error}; the change is applied, and recorded once the database can be written"
                 ) from error
             return result
 

@@ -51,7 +51,7 @@ class Memory:
         found = self.snapshot.machine_with_id(machine_id)
         if found is None:
             raise InventoryError(
-                f"machine {machine_id}: not known any more, forgotten or merged; look again which there are"
+                f"machine {machine_id}: no longer exists (forgotten or merged); list the machines again"
             )
         return found
 
@@ -132,7 +132,7 @@ class Memory:
         name = machine.assignment.name
         machine = replace(machine, assignment=None, phase=phase)
         self.put(machine)
-        self.record(machine, Happening.CHANGED, f"{name} is not its name any more", why)
+        self.record(machine, Happening.CHANGED, f"{name} is no longer its name", why)
 
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None:
         """Record what happened in a machine's boot besides a stage; raises InventoryError when it is no more."""

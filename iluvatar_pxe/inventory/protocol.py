@@ -1,4 +1,4 @@
-"""What deciding and serving need of an inventory, of the real one or of a rehearsal."""
+"""The inventory interface used by decisions and servers, for the real inventory and the sandbox."""
 
 from collections.abc import Callable
 from ipaddress import IPv4Address

@@ -1,4 +1,4 @@
-"""The machines that ``iluvatar-pxe simulate`` plays: in memory, beside the inventory, and never written into it."""
+"""Simulated machines of ``iluvatar-pxe simulate``: kept in memory, never written to the inventory."""
 
 import time
 from collections.abc import Callable
@@ -130,7 +130,7 @@ class Sandbox:
     def _machine(self, machine_id: UUID) -> Machine:
         machine = self._played.get(machine_id)
         if machine is None:
-            raise InventoryError("that simulated machine is forgotten; boot it again")
+            raise InventoryError("the simulated machine was forgotten; boot it again")
         return machine
 
     def _put(self, machine: Machine) -> Machine:

@@ -19,7 +19,7 @@ class Stage(IntEnum):
     SCRIPT = 60
     """iPXE fetched the machine's own script."""
     CONFIRM = 65
-    """The countdown on an unlisted machine's screen ran out, and nobody had pressed a key."""
+    """The countdown on an unlisted machine's screen ran out without a key press."""
     KERNEL = 70
     INITRAMFS = 80
     CONFIG = 90
@@ -38,21 +38,21 @@ class Happening(StrEnum):
 
     ASSIGNED = "assigned"
     REFUSED = "refused"
-    """Somebody at the machine did not want it to join."""
+    """A key press at the machine stopped it from joining."""
     UNTRUSTED = "untrusted"
-    """Something asked in this machine's name that was not it."""
+    """A request in this machine's name came from another sender."""
     CONFLICT = "conflict"
     MERGED = "merged"
     SPLIT = "split"
     DECLINED = "declined"
-    """A Raspberry Pi asked for its boot files, and is to have none now."""
+    """A Raspberry Pi requested its boot files, and gets none now."""
     FAILED = "failed"
     CHANGED = "changed"
-    """A person changed what is wanted of it, or what is known."""
+    """A person changed its intent or its data."""
 
 
 DHCP = frozenset({Stage.DISCOVER, Stage.BOOT_SERVER, Stage.IPXE_DISCOVER})
-"""Stages that are a question by DHCP, which anybody can ask in any name."""
+"""DHCP stages, which anybody can spoof."""
 
 QUESTIONS = frozenset(
     {Stage.DISCOVER, Stage.BOOT_SERVER, Stage.IPXE_DISCOVER, Stage.FIRST_SCRIPT, Stage.SCRIPT, Stage.CONFIRM}

@@ -25,7 +25,7 @@ from iluvatar_pxe.wire.pxe import (
 )
 
 MAX_TEXT = 64
-"""Characters kept of any text that a machine tells of itself."""
+"""Longest text kept of what a machine reports."""
 
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]+")
 _FIRMWARE = {
@@ -39,7 +39,7 @@ _IPXE_PLATFORMS = {"pcbios": Platform.BIOS, "efi": Platform.UEFI}
 
 
 def from_dhcp(message: DhcpMessage) -> Sighting:
-    """Tell who sent a DHCP message; ``chaddr`` must hold six octets."""
+    """Tell who sent a DHCP message; ``chaddr`` must have six bytes."""
     arch = client_arch(message)
     firmware = _firmware(message, arch)
     address = message.ciaddr if message.ciaddr != ANY else message.address(Option.REQUESTED_ADDRESS)

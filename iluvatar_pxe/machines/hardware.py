@@ -1,8 +1,8 @@
-"""Which hardware it is: what firmware tells of itself, as far as it tells machines apart.
+"""Hardware identity: the values that firmware reports and that distinguish machines.
 
 UUIDs and serial numbers that many machines share, because nobody filled them in.
 Vendors ship boards with the samples of the firmware's maker in SMBIOS. Such a value tells no machines apart: it
-neither joins two cards to one machine nor parts two machines. A row says who ships the value, where that is told,
+neither joins two NICs to one machine nor separates two machines. A row says who ships the value, where that is told,
 and which project refuses it: a file of its repository, or an issue or pull request (``owner/name#number``).
 """
 

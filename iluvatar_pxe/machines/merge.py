@@ -1,4 +1,4 @@
-"""Two machines that turn out to be one, and one that turns out to be two."""
+"""Merges two machines into one, and splits one into two."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -52,16 +52,16 @@ def merge(one: Machine, other: Machine, speaking: UUID) -> tuple[Machine, Merge]
 
 
 def split(machine: Machine, mac: str, fresh_id: UUID) -> tuple[Machine, Machine]:
-    """Return the machine without the card ``mac``, and a new machine that has this card and nothing else.
+    """Return the machine without the NIC ``mac``, and a new machine that has only this NIC.
 
     They stay apart, whatever firmware says, until somebody merges them.
 
-    Raises ValueError when the machine has not this card, or no other.
+    Raises ValueError when the machine lacks this NIC, or has no other.
     """
     if mac not in machine.macs:
-        raise ValueError(f"{machine.title} has no card {mac}; it has {', '.join(machine.macs)}")
+        raise ValueError(f"{machine.title} has no NIC {mac}; it has {', '.join(machine.macs)}")
     if len(machine.macs) == 1:
-        raise ValueError(f"{mac} is the only card of {machine.title}; to start over, forget it")
+        raise ValueError(f"{mac} is the only NIC of {machine.title}; to start over, forget it")
     macs = tuple(one for one in machine.macs if one != mac)
     rest = replace(machine, macs=macs, conflict="", apart=(*machine.apart, mac))
     card = Machine(

@@ -22,7 +22,7 @@ class Machine:
 
     id: UUID
     macs: tuple[str, ...]
-    """Cards that it was heard by."""
+    """MACs of NICs that it has sent packets from."""
     generation: int
     reached: Stage
     """The latest stage of this boot."""
@@ -43,11 +43,11 @@ class Machine:
     assignment: Assignment | None = None
     attempts: Attempts = field(default_factory=Attempts)
     conflict: str = ""
-    """In words, why it is not clear which machine this is; empty when it is."""
+    """Why the machine's identity is unclear; empty when it is clear."""
     claimed: tuple[str, ...] = ()
-    """Further cards that its firmware lists. They are only its word: a card is a machine's once it was heard."""
+    """Further NICs that its firmware lists, unverified: a NIC belongs to a machine once it has sent a packet."""
     apart: tuple[str, ...] = ()
-    """MACs that somebody said are not this machine's, whatever firmware lists."""
+    """MACs that were split off and are not this machine's, whatever its firmware lists."""
 
     @property
     def title(self) -> str:
@@ -118,7 +118,7 @@ class Snapshot:
     owners: "HashTrieMap[str, UUID]" = field(default_factory=HashTrieMap)
     """By MAC, the machine that it belongs to."""
     twins: "HashTrieMap[Hardware, frozenset[UUID]]" = field(default_factory=HashTrieMap)
-    """By what tells hardware apart, the machines that have it."""
+    """Machines by hardware identity."""
 
     @classmethod
     def of(cls, machines: Iterable[Machine]) -> Self:

@@ -62,7 +62,7 @@ def more_telling(firmware: Firmware, than: Firmware) -> bool:
 
 
 def _told(known: Machine, sighting: Sighting, stage: Stage) -> Machine:
-    by_script = bool(sighting.macs)  # an iPXE script tells the mainboard's UUID, a card's option 97 its own
+    by_script = bool(sighting.macs)  # an iPXE script reports the mainboard's UUID, a NIC's option 97 its own
     if not by_script and known.manufacturer not in {
         "",
         MAKER,

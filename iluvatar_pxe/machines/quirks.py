@@ -1,4 +1,4 @@
-"""The one table of misbehaving firmware: who it is, what it does wrong, how that is known, and what is done.
+"""The table of misbehaving firmware: how to identify it, its fault, the evidence, and the workaround.
 
 ``QUIRKS`` says what is done as data, which ``fingerprint`` and ``replies`` go by; a message may match several rows.
 """

@@ -78,7 +78,7 @@ _FAMILIES: Mapping[Generation, str] = MappingProxyType(
         Generation.PI5: f"{MAKER} 5 family",
     }
 )
-"""What a Pi is called of which no more than that is known."""
+"""The name of a Pi of unknown model."""
 _BY_NAME: Mapping[str, Generation] = MappingProxyType(
     dict(_MODELS.values()) | {name: generation for generation, name in _FAMILIES.items()}
 )

@@ -1,10 +1,10 @@
-"""Which machine a sighting is of, and what becomes of that machine and others.
+"""Matches a sighting to a machine, and updates that machine and others.
 
 A MAC belongs to the machine that was heard by it. What iPXE tells of other NICs, and of UUID, serial number and
 product, counts only where it is ``vouched`` for: the neighbour table confirms the sender. And nobody becomes
 another's machine by naming it: two are the same only if both tell the same UUID or serial number, or if each
-lists the other's card.
-A firmware's own option 97 alone neither joins nor parts machines: some cards send another UUID there than the
+lists the other's NIC.
+A firmware's own option 97 alone neither joins nor parts machines: some NICs send another UUID there than the
 mainboard's.
 """
 
@@ -23,9 +23,9 @@ from iluvatar_pxe.machines.states import Phase
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The machine that spoke, None when its MAC is new; machines that are really the same one.
+    """The sender, None when its MAC is new; machines that turn out to be the same one.
 
-    ``conflicts`` says by machine why it is not clear which one it is; then nothing that was told is believed.
+    ``conflicts`` says by machine why its identity is unclear; then nothing it reports is trusted.
     """
 
     machine: Machine | None
@@ -46,7 +46,7 @@ def identify(sighting: Sighting, snapshot: Snapshot, *, vouched: bool) -> Identi
 
 
 def _is_same(one: Machine, own: Machine | None, sighting: Sighting) -> bool:
-    """Say whether a machine found is the one that speaks, by another card."""
+    """Say whether a machine found is the one that speaks, by another NIC."""
     if own is not None and (one.id == own.id or _parted(one, own)):
         return False
     if contradiction(one, sighting) and one.described:
@@ -61,7 +61,7 @@ def _parted(one: Machine, other: Machine) -> bool:
 
 
 def _moved(own: Machine | None, same: Iterable[Machine], sighting: Sighting) -> dict[UUID, str]:
-    """The MAC is on other hardware now: a card or an adapter that moved, or an address used twice."""
+    """The MAC is on other hardware now: a NIC or an adapter that moved, or an address used twice."""
     why = contradiction(own, sighting) if own and own.described else ""
     if not own or not why:
         return {}
@@ -74,7 +74,7 @@ def _disputes(own: Machine | None, same: Iterable[Machine], sighting: Sighting) 
     settled = [one for one in (own, *same) if one and _settled(one)]
     if len(settled) < 2:
         return {}
-    why = "both were booted as machines of their own"
+    why = "both have booted as separate machines"
     found: dict[UUID, str] = {}
     for one in same:
         claim, of_whom = _claim(one, sighting)
@@ -88,8 +88,11 @@ def _claim(other: Machine, sighting: Sighting) -> tuple[str, str]:
     """Return in words what makes the speaker ``other``, for that machine and for the speaker's own."""
     listed = next((mac for mac in sighting.macs if mac in other.macs), None)
     if listed is None:
-        return "tells the same UUID and serial number", f"tells the UUID and serial number of {other.title}"
-    return f"lists {listed} as a card of its own", f"lists {listed}, a card of {other.title}"
+        return (
+            "reports the same UUID and serial number",
+            f"reports the UUID and serial number of {other.title}",
+        )
+    return f"lists {listed} as its own NIC", f"lists {listed}, a NIC of {other.title}"
 
 
 def _settled(machine: Machine) -> bool:
@@ -133,7 +136,7 @@ def recognise(sighting: Sighting, step: Step, snapshot: Snapshot, fresh_id: UUID
 
 def merge_text(absorbed: Machine) -> str:
     """Return in words which machine a machine absorbed."""
-    return f"{', '.join(absorbed.macs)} was known as a machine of its own, {absorbed.title}".removesuffix(
+    return f"{', '.join(absorbed.macs)} was known as a separate machine, {absorbed.title}".removesuffix(
         f", {absorbed.macs[0]}"
     )
 
@@ -157,7 +160,7 @@ def _absorbed(machines: Iterable[Machine], done: Merge) -> str:
 
 
 def _claiming(machine: Machine, sighting: Sighting) -> Machine:
-    """The card that speaks is the machine's; the others that it lists are only its word."""
+    """The sending NIC is the machine's; the others that it lists are unverified."""
     macs = tuple(dict.fromkeys((*machine.macs, sighting.mac)))
     told = sighting.macs or machine.claimed
     return replace(machine, macs=macs, claimed=tuple(mac for mac in told if mac not in macs))
@@ -190,4 +193,4 @@ def _stepped(before: Machine, known: Machine, sighting: Sighting, step: Step) ->
 def _failure(machine: Machine, step: Step) -> str:
     attempts = machine.attempts
     times = attempts.lately(step.now)
-    return f"{attempts.chain}: {times} boots within an hour, and none came past {attempts.best.label}"
+    return f"{attempts.chain}: {times} boots within an hour, none past {attempts.best.label}"

@@ -1,4 +1,4 @@
-"""A sighting: what one message tells about who asks."""
+"""A sighting: what one message tells about its sender."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 
 class Firmware(StrEnum):
-    """Who speaks, by boot stage rather than by vendor."""
+    """The sender's firmware, by boot stage rather than by vendor."""
 
     BIOS_PXE = "bios-pxe"
     UEFI_PXE = "uefi-pxe"
@@ -18,14 +18,14 @@ class Firmware(StrEnum):
     RASPBERRY_PI = "raspberry-pi"
     TALOS = "talos"
     UNSUPPORTED = "unsupported"
-    """Asks for a boot, in a way that this version cannot serve."""
+    """Requests a boot that this version cannot serve."""
     NOT_BOOTING = "not-booting"
     """An ordinary DHCP client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One message's evidence. Text comes from the machine: clean, but not to be believed."""
+    """One message's evidence. Text comes from the machine: sanitised, but not trusted."""
 
     mac: str
     firmware: Firmware

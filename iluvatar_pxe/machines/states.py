@@ -1,4 +1,4 @@
-"""What may be said of a machine besides what it tells: where it belongs, how far it came, what is wanted."""
+"""A machine's state besides what it reports: its assignment, observed phase and desired state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from iluvatar_pxe.machines.boots import Stage
 
 
 class Phase(StrEnum):
-    """What was observed."""
+    """Observed state."""
 
     DISCOVERED = "discovered"
     ASSIGNED = "assigned"
@@ -19,14 +19,14 @@ class Phase(StrEnum):
     """It has fetched its configuration."""
     JOINED = "joined"
     FAILED = "failed"
-    """It booted the same chain again and again, and came no further."""
+    """It is in a boot loop: repeated boots of one chain without progress."""
 
 
 class Intent(StrEnum):
-    """What is wanted."""
+    """Desired state."""
 
     BOOT = "boot"
-    """What its layer, its file or its rule says."""
+    """Whatever its layer, its file or its rule sets."""
     LOCAL = "local"
     REINSTALL = "reinstall"
     """Boot its chain although it has joined; once."""
@@ -52,7 +52,7 @@ class LayerKind(StrEnum):
 
 
 class Role(StrEnum):
-    """What a machine does in its layer's cluster, in the words of what runs there: Talos or k3s."""
+    """A machine's role in its layer's cluster, in the terms of Talos or k3s."""
 
     CONTROLPLANE = "controlplane"
     WORKER = "worker"
@@ -92,7 +92,7 @@ ATTEMPTS_WITHIN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Boots of one chain that came no further than earlier ones: the beginnings of the last few, oldest first.
+    """Boots of one chain without progress: start times of the last few, oldest first.
 
     ``best`` is the latest stage that any boot of the chain has reached, ``boot`` the last one counted.
     """

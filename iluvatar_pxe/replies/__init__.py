@@ -1,1 +1,1 @@
-"""From a Plan to what goes over the wire."""
+"""Turns plans into replies."""

@@ -12,7 +12,7 @@ from iluvatar_pxe.replies.templates import environment_of
 from iluvatar_pxe.wire.pxe import Platform
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9 .,:/_()+@=\[\]{}\"'*-]")
-"""What may mean something to iPXE: ``$`` expands, ``;``, ``&&`` and ``||`` end a command, ``#`` all commands."""
+"""Characters that iPXE may interpret: ``$`` expands, ``;``, ``&&`` and ``||`` end a command, ``#`` all commands."""
 
 
 _COLUMNS = 79

@@ -1,10 +1,10 @@
-"""Where this server is reached, as written into replies."""
+"""URLs of this server, as written into replies."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 ABSENT_FILE = "boot-local-disk"
-"""A file that no server here has: firmware that is named it gives up at once and boots its disk."""
+"""A file that does not exist here: firmware that gets its name fails at once and boots its disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Plans with made-up values of the same shape and size: what a simulated machine on another host gets.
 
-Anybody can say that he is simulated, so nothing here is text of the fleet or of the inventory. Boot files keep their names:
+Any client can claim to be simulated, so no text of the fleet or the inventory is used. Boot files keep their names:
 they hold no secrets, and whoever may boot from this network may fetch them.
 """
 
@@ -23,7 +23,7 @@ from iluvatar_pxe.replies.masking import MASK, mask_argument
 from iluvatar_pxe.replies.public_words import TALOS_KEYS
 
 NAME = "simulated"
-WHY = "only this server's own host is told more: run simulate there, or iluvatar-pxe plan"
+WHY = "details are shown only on the server's own host: run simulate there, or iluvatar-pxe plan"
 _BEGINNING = "#!ipxe\n"
 _END = "exit 1\n"
 _SAID = f"echo This script is made up, {WHY}\n"

@@ -1,4 +1,4 @@
-"""What may be shown of a plan: values that are known to be no secret; every other value is masked.
+"""Masks a plan for display: only values known not to be secret are shown.
 
 The fleet is its owner's own words, and any of them may be a secret. So a value is shown because its place is in a table
 here, never because it looks harmless. Keys that Talos or Kubernetes define are shown whatever their values are.
@@ -114,7 +114,7 @@ def mask_configuration(text: str) -> str:
         written = io.StringIO()
         _yaml().serialize_all(documents, written)
     except _YAML_FAULTS:
-        return f"(not shown: {len(text.encode())} bytes that are no YAML of keys and values)\n"
+        return f"(not shown: {len(text.encode())} bytes that are not a YAML mapping)\n"
     return written.getvalue()
 
 

@@ -43,7 +43,7 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
         (
             LISTED,
             {"intent": Intent.BOOT},
-            "listed-01: machines/listed-01.yaml sets intent hold, and the fleet beats what is set here; change that file",
+            "listed-01: machines/listed-01.yaml says intent hold, and the fleet beats what is set here; change that file",
         ),
         (
             FREE,
@@ -152,7 +152,7 @@ async def test_hold_and_release(counter: Counter) -> None:
 
 async def test_a_file_holds_what_was_released(counter: Counter) -> None:
     answer = await counter.ask(Release(machine=LISTED))
-    why = "but machines/listed-01.yaml sets intent hold; change that file"
+    why = "but machines/listed-01.yaml says intent hold; change that file"
     assert answer["message"] == f"listed-01: nothing to release, {why}"
 
 

@@ -58,7 +58,7 @@ def test_a_backup_is_restored(host: Host, tmp_path: Path) -> None:
     assert (answer.status, answer.error, answer.lines) == (0, "", [f"database backed up to {copy}"])
     assert macs(copy) == {MAC}
     again = host.run("db", "backup", str(copy))
-    text = f"iluvatar-pxe: {copy}: is there already, and is not overwritten; name another file\n"
+    text = f"iluvatar-pxe: {copy}: already exists and is not overwritten; name another file\n"
     assert (again.status, again.error) == (1, text)
 
     assert host.run("machines", "forget", MAC, "--yes").status == 0
@@ -84,7 +84,7 @@ def test_what_is_no_backup_changes_nothing(tmp_path: Path) -> None:
     host = prepared(tmp_path)
     (tmp_path / "no.db").write_bytes(b"nonsense" * 1000)
     assert host.run("db", "restore", str(tmp_path / "none.db")).error.endswith(
-        "there is no such file; name a backup\n"
+        "no such file; name a backup\n"
     )
     answer = host.run("db", "restore", str(tmp_path / "no.db"))
     assert (answer.status, "it is damaged or not a database" in answer.error) == (1, True)

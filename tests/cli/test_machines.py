@@ -308,7 +308,7 @@ def test_an_empty_inventory(tmp_path: Path) -> None:
 def test_no_inventory(tmp_path: Path) -> None:
     host = Host(tmp_path)
     answer = host.run("machines", "list")
-    text = f"iluvatar-pxe: {host.database}: there is no inventory yet; start the daemon, which makes it\n"
+    text = f"iluvatar-pxe: {host.database}: no inventory yet; start the daemon, which creates it\n"
     assert (answer.status, answer.error) == (1, text)
     assert not host.database.exists()
 

@@ -170,9 +170,9 @@ def test_two_that_were_booted_as_machines_of_their_own_are_not_joined() -> None:
     one = machine_of(A, id=ONE, claimed=(B,), **BOGUS, **BOOTED)
     two = machine_of(B, id=TWO, **BOGUS, phase=Phase.JOINED)
     conflicts = identified(script(B, A, **BOGUS), one, two).conflicts
-    why = "both were booted as machines of their own"
+    why = "both have booted as separate machines"
     assert conflicts == {
-        ONE: f"{B} lists {A} as a card of its own: {why}",
+        ONE: f"{B} lists {A} as its own NIC: {why}",
         TWO: f"its firmware lists {A}, a card of arda-01: {why}",
     }
 
@@ -181,10 +181,10 @@ def test_the_same_hardware_twice_is_said_as_such() -> None:
     one = machine_of(A, id=ONE, **HARDWARE_1, **BOOTED)
     two = machine_of(B, id=TWO, **HARDWARE_1, phase=Phase.JOINED)
     conflicts = identified(script(B, **HARDWARE_1), one, two).conflicts
-    why = "both were booted as machines of their own"
+    why = "both have booted as separate machines"
     assert conflicts == {
-        ONE: f"{B} tells the same UUID and serial number: {why}",
-        TWO: f"its firmware tells the UUID and serial number of arda-01: {why}",
+        ONE: f"{B} reports the same UUID and serial number: {why}",
+        TWO: f"its firmware reports the UUID and serial number of arda-01: {why}",
     }
 
 

@@ -106,5 +106,5 @@ def test_a_machine_that_goes_round_and_round_has_failed_and_it_is_said_once() ->
     known = machine(1, reached=Stage.KERNEL, phase=Phase.BOOTING, attempts=attempts)
     found = seen(sighting(ONE), known, stage=Stage.DISCOVER)
     assert found.machine.phase is Phase.FAILED
-    assert told(found) == [(Happening.FAILED, "talos: 5 boots within an hour, and none came past kernel")]
+    assert told(found) == [(Happening.FAILED, "talos: 5 boots within an hour, none past kernel")]
     assert seen(sighting(ONE), found.machine, stage=Stage.DISCOVER).happened == ()

@@ -199,7 +199,7 @@ def test_a_public_place_shows_nothing_else(text: str) -> None:
 
 
 def test_of_a_text_that_is_no_yaml_only_the_size_is_told() -> None:
-    assert mask_configuration("password = ä") == "(not shown: 13 bytes that are no YAML of keys and values)\n"
+    assert mask_configuration("password = ä") == "(not shown: 13 bytes that are not a YAML mapping)\n"
 
 
 @given(st.text(st.sampled_from("ab:-?&*!|>%@`'\"#{}[],\n\t \\0\x00é<=~"), max_size=60))

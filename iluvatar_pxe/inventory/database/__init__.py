@@ -1,1 +1,1 @@
-"""All that knows SQL."""
+"""Everything that uses SQL."""

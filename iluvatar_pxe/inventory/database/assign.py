@@ -1,4 +1,4 @@
-"""Giving a machine its name and role: once, whatever crashes and whoever else writes to the file.
+"""Assigns a machine its name and role exactly once, despite crashes and concurrent writers.
 
 The file decides, not memory: one transaction, which has the write lock from its beginning, reads every name that
 was ever given, chooses, and writes. So there is nothing between two statements in which a kill, another task or another
@@ -28,7 +28,7 @@ from iluvatar_pxe.machines.states import Assignment, Phase, Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Who is to be assigned what; ``generation`` is the boot in which that happens."""
+    """The assignment to make; ``generation`` is the boot in which that happens."""
 
     machine_id: UUID
     generation: int
@@ -116,8 +116,8 @@ def _refuse_double(connection: Connection, given: Assignment, others: list[Reser
         select(cards.mac).where(cards.machine_id == str(holder)).order_by(cards.position).limit(1)
     )
     raise InventoryError(
-        f"{path}: {given.name} of {given.layer} is the name of the machine with {mac or holder} already; "
-        f"give another name, or first: iluvatar-pxe machines forget {mac or holder}"
+        f"{path}: {given.name} of {given.layer} is already the name of machine {mac or holder}; "
+        f"choose another name, or first run: iluvatar-pxe machines forget {mac or holder}"
     )
 
 

@@ -42,7 +42,7 @@ class Assignments:
             if own in self._waiting:
                 self._waiting.remove(own)
         if not isinstance(own.outcome, Machine):
-            raise own.outcome or InventoryError(f"{known.title}: was not assigned; try it again")
+            raise own.outcome or InventoryError(f"{known.title}: was not assigned; try again")
         return own.outcome
 
     async def _serve(self, own: _Waiting) -> None:

@@ -1,4 +1,4 @@
-"""Which commits of the fleet were in force, or refused, and what they changed: for people, and never read back."""
+"""The fleet's applied and refused commits, and what they changed; for humans, never read back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ MOST_CHANGES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitRecord:
-    """One commit that came into force, or with a ``problem`` did not. ``changes`` are machines and what changes for them.
+    """One commit that was applied, or refused because of ``problem``. ``changes`` are machines and what changes for them.
 
-    ``rewritten``: it does not go on from the one that was in force before.
+    ``rewritten``: it is not a descendant of the commit applied before.
     """
 
     commit_id: str

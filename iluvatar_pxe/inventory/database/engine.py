@@ -1,4 +1,4 @@
-"""How this project speaks to SQLite: a file, WAL, foreign keys, transactions that begin where we say."""
+"""SQLite settings: a file, WAL, foreign keys, transactions that begin where we say."""
 
 from collections.abc import Sequence
 from pathlib import Path

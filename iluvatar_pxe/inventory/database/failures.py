@@ -1,4 +1,4 @@
-"""What goes wrong with a database file, in one line that names the file, the cause and the remedy."""
+"""Database errors, in one line that names the file, the cause and the remedy."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from iluvatar_pxe.errors import InventoryError
 
-_REPLACE = "put a backup in its place: iluvatar-pxe db restore FILE, or begin anew: iluvatar-pxe db set-aside"
+_REPLACE = "restore a backup: iluvatar-pxe db restore FILE, or start over: iluvatar-pxe db set-aside"
 _DAMAGED = ("it is damaged or not a database", "{if_damaged}")
 _LOCKED = ("it is locked by another program", "end that program (`fuser -v {path}` names it)")
 
@@ -23,13 +23,13 @@ _SQLITE: Mapping[int, tuple[str, str]] = MappingProxyType(
         sqlite3.SQLITE_CORRUPT: _DAMAGED,
         sqlite3.SQLITE_READONLY: (
             "it cannot be written",
-            "let the daemon's user write it and its directory {directory}",
+            "give the daemon's user write access to it and its directory {directory}",
         ),
         sqlite3.SQLITE_CANTOPEN: (
             "it cannot be opened",
-            "let the daemon's user read and write it and its directory {directory}",
+            "give the daemon's user read and write access to it and its directory {directory}",
         ),
-        sqlite3.SQLITE_IOERR: ("its disk does not read or write", "check the disk of {directory} (`dmesg`)"),
+        sqlite3.SQLITE_IOERR: ("its disk reports an I/O error", "check the disk of {directory} (`dmesg`)"),
     }
 )
 """Cause and remedy by primary result code (https://sqlite.org/rescode.html)."""
@@ -55,6 +55,6 @@ def reported(path: Path, *, if_damaged: str = _REPLACE) -> Iterator[None]:
 def _line(path: Path, error: BaseException | None, if_damaged: str) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     text = " ".join(str(error).split())
-    cause, remedy = _SQLITE.get(code, ("it is not as expected", "check it with `sqlite3 {path} .schema`"))
+    cause, remedy = _SQLITE.get(code, ("unexpected error", "check it with `sqlite3 {path} .schema`"))
     remedy = remedy.format(path=path, directory=path.parent, if_damaged=if_damaged)
     return f"{path}: {cause} ({text}); {remedy}"

@@ -150,13 +150,13 @@ def _replace(database: Path, copy: Path, why: str) -> Path | None:
 
 def _check(source: Path) -> None:
     if not source.is_file():
-        raise InventoryError(f"{source}: there is no such file; name a backup")
+        raise InventoryError(f"{source}: no such file; name a backup")
     with reported(source, if_damaged="name another backup"), _reading(source) as connection:
         verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
         if verdict != "ok":
             raise InventoryError(f"{source}: it is damaged ({verdict}); name another backup")
         if not migrate.is_inventory(connection):
-            raise InventoryError(f"{source}: it is a database, but no inventory; name a backup")
+            raise InventoryError(f"{source}: it is not an inventory database; name a backup")
         migrate.is_current(connection, source)
 
 
@@ -186,9 +186,7 @@ def _reserved(target: Path) -> Iterator[None]:
     try:
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        raise InventoryError(
-            f"{target}: is there already, and is not overwritten; name another file"
-        ) from None
+        raise InventoryError(f"{target}: already exists and is not overwritten; name another file") from None
     try:
         yield
     except BaseException:
@@ -226,7 +224,7 @@ def _sync(path: Path) -> None:
 def _move_away(database: Path, why: str) -> Path:
     kept = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{why}")
     if kept.exists():
-        raise InventoryError(f"{kept}: is there already; move it away, or wait a second")
+        raise InventoryError(f"{kept}: already exists; move it away, or wait a second")
     for companion in _COMPANIONS:
         with suppress(FileNotFoundError):
             database.with_name(database.name + companion).rename(kept.with_name(kept.name + companion))

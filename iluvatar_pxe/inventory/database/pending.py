@@ -28,7 +28,7 @@ class Pending:
         self._events: deque[BootEvent] = deque(maxlen=MOST_EVENTS)
         self._window: SavedWindow | None = None
         self.dropped = 0
-        """How many events were given up, oldest first, because there was no room for them."""
+        """How many events were dropped, oldest first, for lack of room."""
 
     def __bool__(self) -> bool:
         return bool(self._machines or self._merges or self._removals) or self._window is not None

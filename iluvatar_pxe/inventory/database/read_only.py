@@ -44,7 +44,7 @@ def _reading(url: str) -> Iterator[tuple[Connection, Path]]:
     try:
         path.stat()
     except FileNotFoundError as error:
-        text = f"{path}: there is no inventory yet; start the daemon, which makes it"
+        text = f"{path}: no inventory yet; start the daemon, which creates it"
         raise InventoryError(text) from error
     except OSError as error:
         raise InventoryError(f"{path}: cannot be read: {error.strerror}; try it with sudo") from error

@@ -1,4 +1,4 @@
-"""Brings changes to the database, in batches and in a thread; keeps them while that fails."""
+"""Writes changes to the database in batches, in a thread; keeps them while that fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -156,7 +156,7 @@ commits = Table(
     Column("rewritten", Integer, nullable=False),
     Column("server_id", Text, nullable=False),
 )
-"""Each commit of the fleet that came into force (``outcome``: in force) or did not (refused, and ``problem`` says why)."""
+"""Each commit of the fleet that was applied (``outcome``: in force) or refused (``problem`` says why)."""
 
 commit_changes = Table(
     "commit_changes",

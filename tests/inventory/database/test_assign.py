@@ -124,7 +124,7 @@ async def test_a_name_of_another_machine_is_refused(inventory: Inventory, file: 
         await inventory.assign(seen(inventory, 2).id, place(name="arda-01"), FLEET)
     assert str(caught.value) == (
         f"{file}: arda-01 of arda is the name of the machine with 52:54:00:00:00:01 already; "
-        "give another name, or first: iluvatar-pxe machines forget 52:54:00:00:00:01"
+        "choose another name, or first run: iluvatar-pxe machines forget 52:54:00:00:00:01"
     )
     assert inventory.snapshot.machine("52:54:00:00:00:02").assignment is None  # type: ignore[union-attr]
 

@@ -338,9 +338,7 @@ def test_a_machine_keeps_the_name_that_its_backup_tells(file: Path, copy: Path) 
 def test_the_message_of_a_damaged_file_names_the_commands(damaged: Path) -> None:
     with pytest.raises(InventoryError) as caught:
         Store(url_of(damaged)).open()
-    remedy = (
-        "put a backup in its place: iluvatar-pxe db restore FILE, or begin anew: iluvatar-pxe db set-aside"
-    )
+    remedy = "restore a backup: iluvatar-pxe db restore FILE, or start over: iluvatar-pxe db set-aside"
     assert str(caught.value).endswith(f"; {remedy}")
 
 
