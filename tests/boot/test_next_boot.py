@@ -133,7 +133,7 @@ def test_what_ipxe_does_not_tell_no_rule_matches() -> None:
     """The firmware has to load iPXE first, where a rule asks for what only that can tell."""
     dells = RULES.replace("[{", "[{match: {manufacturer: 'Dell*'}, intent: hold}, {")
     first, second, *_ = next_boot(ASKS, Snapshot(), fleet_of(fleet=dells), OPEN)
-    assert "iPXE has to tell first whether" in first.decision.plan.why
+    assert "can be checked only after iPXE" in first.decision.plan.why
     assert plans((first, second)) == ["Chainload", "CountDown"]
 
 

@@ -161,7 +161,7 @@ def test_what_is_asked_about_goes_first(
 def test_two_machines_of_one_name_are_told_apart_by_mac() -> None:
     fleet = listed(PC, f'{MAC}", "{SECOND}')
     snapshot = Snapshot.of([SEEN, machine_of(SECOND)])
-    with pytest.raises(UnknownMachineError, match="2 machines go by that"):
+    with pytest.raises(UnknownMachineError, match="2 machines match"):
         find_asker("it", snapshot, fleet)
 
 

@@ -179,7 +179,7 @@ def test_what_is_no_pi_does_not_boot_a_pis_layer() -> None:
     sighting = Sighting(mac=MAC, firmware=Firmware.IPXE, arch=CpuArch.ARM64, platform=Platform.UEFI)
     found = plan(listed(), sighting, on_record())
     assert isinstance(found, Hold)
-    assert "only a Raspberry Pi's own firmware boots this way" in found.why
+    assert "chain raspberry-pi needs a Raspberry Pi's own firmware" in found.why
 
 
 @pytest.mark.parametrize(

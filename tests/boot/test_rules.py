@@ -64,13 +64,13 @@ def test_every_key_has_to_match_by_any_of_its_patterns(match: dict[str, Any], ex
 @pytest.mark.parametrize("key", ["board", "arch", "manufacturer", "product", "serial", "firmware"])
 def test_what_a_machine_has_not_told_is_no_match(key: str) -> None:
     pattern = {"arch": "x86_64", "firmware": "ipxe"}.get(key, "A*")
-    assert why_not(rule_of({key: pattern}), SILENT) == f"{key} is not known yet, and '{pattern}' is asked for"
+    assert why_not(rule_of({key: pattern}), SILENT) == f"{key} is not known yet, and '{pattern}' is required"
     assert why_not(rule_of({key: "*"}), SILENT) == ""
 
 
 def test_without_an_address_no_subnet_matches() -> None:
     rule = rule_of({"subnet": "0.0.0.0/0"})
-    assert why_not(rule, SILENT) == "address is not known yet, and '0.0.0.0/0' is asked for"
+    assert why_not(rule, SILENT) == "address is not known yet, and '0.0.0.0/0' is required"
 
 
 def test_the_first_that_matches_counts() -> None:

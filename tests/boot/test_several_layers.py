@@ -159,10 +159,10 @@ def test_what_lacks_names_the_layers_file_and_where_else_the_machine_may_go() ->
     assert held.why.endswith("but layers/valinor.yaml has no configuration for role worker")
     pc = plan_for(OF_PC, Snapshot.of([in_layer("moria", Role.AGENT, "one")]), fleet(), CONTEXT)
     assert isinstance(pc, Hold)
-    assert pc.screen[-1] == "What to do: put it into layer arda or valinor."
+    assert pc.screen[-1] == "What to do: assign it to layer arda or valinor."
     pi = plan_for(OF_PI, Snapshot.of([in_layer("arda", Role.WORKER, "one", PI)]), fleet(), CONTEXT)
     assert isinstance(pi, Hold)
-    assert pi.screen[-1] == "What to do: put it into layer ainur or moria by its file or its rule."
+    assert pi.screen[-1] == "What to do: assign it to layer ainur or moria by its file or its rule."
 
 
 def test_the_countdown_says_the_roles_of_the_layer() -> None:

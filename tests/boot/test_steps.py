@@ -53,7 +53,7 @@ def test_where_it_is_not_clear_who_it_is_a_joined_one_boots_its_disk() -> None:
 def test_what_somebody_wants_goes_before_the_chain(intent: Intent, kind: type[Plan]) -> None:
     wanted = plan(machine_of(MAC, assignment=ONE, directive=Directive(intent, "anna", "it smells burnt")))
     assert isinstance(wanted, kind)
-    assert wanted.why == f"anna wants {intent}: it smells burnt"
+    assert wanted.why == f"anna requested {intent}: it smells burnt"
 
 
 def test_what_the_file_declares_goes_before_what_somebody_wants() -> None:
@@ -67,7 +67,7 @@ def test_a_machine_that_goes_round_in_circles_is_held_with_the_reason() -> None:
     attempts = Attempts("talos", Stage.CONFIG, (AT,) * 5, 5)
     held = plan(machine_of(MAC, assignment=ONE, phase=Phase.FAILED, attempts=attempts))
     assert isinstance(held, Hold)
-    assert held.why == "It booted talos 5 times within an hour and never passed 'config'"
+    assert held.why == "Boot loop detected: talos booted 5 times within an hour, never past 'config'"
     assert "iluvatar-pxe machines release one" in " ".join(held.screen)
 
 

@@ -28,9 +28,9 @@ def test_every_key() -> None:
         ("kernelArgs: [ä]", "write one kernel argument"),
         ('configTxt: ["a\\nkernel=x"]', "write a line of config.txt"),
         (f"configTxt: [{'a' * 99}]", "at most 98 characters"),
-        ("configTxt: [kernel=mine.img]", "kernel is written by the daemon"),
-        ("configTxt: ['include more.txt']", "include is written by the daemon"),
-        ("configTxt: [' os_prefix=current/']", "os_prefix is written by the daemon"),
+        ("configTxt: [kernel=mine.img]", "kernel is set by the daemon"),
+        ("configTxt: ['include more.txt']", "include is set by the daemon"),
+        ("configTxt: [' os_prefix=current/']", "os_prefix is set by the daemon"),
         ("eepromUpdate: 'yes'", "eepromUpdate"),
     ],
 )

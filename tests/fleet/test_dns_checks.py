@@ -40,9 +40,12 @@ OWN = "the daemon creates the records of this name; choose another name"
         *((f"{name}.{layer}", OWN) for name in ("api", "apps") for layer in ("ainur", "arda")),
         *((f"{name}.{layer}", OWN) for name in ("*.apps", "_kubernetes._tcp") for layer in ("ainur", "arda")),
         ("nas", "machines/nas.yaml has this name; choose another name"),
-        ("arda-01", "layers/arda.yaml can give this name to a machine, by arda-##; choose another name"),
-        ("arda-123", "layers/arda.yaml can give this name to a machine, by arda-##; choose another name"),
-        ("pi7", "layers/ainur.yaml can give this name to a machine, by pi#; choose another name"),
+        ("arda-01", "layers/arda.yaml can give this name to a machine (names: arda-##); choose another name"),
+        (
+            "arda-123",
+            "layers/arda.yaml can give this name to a machine (names: arda-##); choose another name",
+        ),
+        ("pi7", "layers/ainur.yaml can give this name to a machine (names: pi#); choose another name"),
     ],
 )
 def test_a_name_has_one_owner(name: str, fault: str) -> None:
@@ -84,7 +87,7 @@ def test_no_machine_has_a_name_of_the_daemon_or_of_a_layer(name: str, whose: str
 def test_the_domain_itself_is_no_alias() -> None:
     (line,) = findings(fleet_file('  "@":', "    cname: www.example.com."))
     assert line.startswith(
-        "fleet.yaml:4: records.@.cname: the domain has other records, and a cname stands alone"
+        "fleet.yaml:4: records.@.cname: the domain has other records, and a cname allows none"
     )
 
 

@@ -56,13 +56,13 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
             "domain: a\n# \x00\n",
             "fleet.yaml:2: not valid YAML: control characters are not allowed",
         ),
-        ("fleet.yaml", "[" * 500, "fleet.yaml:1: more than 100 levels are nested here; flatten it"),
+        ("fleet.yaml", "[" * 500, "fleet.yaml:1: nested more than 100 levels deep; flatten it"),
         (
             "fleet.yaml",
             "#\n%YAML 1.1\n---\ndomain: a\n",
-            "fleet.yaml:2: is not YAML 1.2, in which 'off' is text",
+            "fleet.yaml:2: only YAML 1.2 is supported, in which 'off' is text",
         ),
-        ("fleet.yaml", DEEP, "fleet.yaml:101: more than 100 levels are nested here; flatten it"),
+        ("fleet.yaml", DEEP, "fleet.yaml:101: nested more than 100 levels deep; flatten it"),
         ("fleet.yaml", "domain: !!int x\n", "fleet.yaml:1: not valid YAML: "),
         (
             "fleet.yaml",
@@ -103,7 +103,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "fleet.yaml",
             "rules:\n  - layer: arda\n    intent: hold\n",
-            "fleet.yaml:2: rules.1: a rule needs one of the keys ",
+            "fleet.yaml:2: rules.1: a rule needs either ",
         ),
         (
             "fleet.yaml",
@@ -123,17 +123,17 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "fleet.yaml",
             "rules:\n  - match:\n      arch: x86\n    layer: arda\n",
-            "fleet.yaml:3: rules.1.match.arch: 'x86' fits no architecture; there are i386, x86_64, ",
+            "fleet.yaml:3: rules.1.match.arch: 'x86' matches no architecture; there are i386, x86_64, ",
         ),
         (
             "fleet.yaml",
             "rules:\n  - match:\n      firmware:\n        - uefi-*\n        - bios\n    layer: arda\n",
-            "fleet.yaml:5: rules.1.match.firmware.2: 'bios' fits no firmware; there are bios-pxe, uefi-pxe, ",
+            "fleet.yaml:5: rules.1.match.firmware.2: 'bios' matches no firmware; there are bios-pxe, uefi-pxe, ",
         ),
         (
             "fleet.yaml",
             "rules:\n  - match: {mac: Dell}\n    layer: arda\n",
-            "fleet.yaml:2: rules.1.match.mac: 'Dell' is not the beginning of a MAC address, such as ",
+            "fleet.yaml:2: rules.1.match.mac: 'Dell' is not a MAC prefix, such as ",
         ),
         (
             "fleet.yaml",
@@ -246,10 +246,10 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
             "",
             "layers/a/b.yaml:1: is not a fleet file; machines are machines/NAME.yaml, layers ",
         ),
-        ("machines/two.yml", LOCAL, "machines/two.yml:1: is not read; "),
-        ("machines/a/two.yaml", LOCAL, "machines/a/two.yaml:1: is not read; "),
+        ("machines/two.yml", LOCAL, "machines/two.yml:1: is not a fleet file; "),
+        ("machines/a/two.yaml", LOCAL, "machines/a/two.yaml:1: is not a fleet file; "),
         ("machines/two.yaml", "", "machines/two.yaml:1: match: is missing; add it"),
-        ("machines/two.yaml", "- a\n", "machines/two.yaml:1: holds no keys; "),
+        ("machines/two.yaml", "- a\n", "machines/two.yaml:1: has no keys; "),
         (
             "machines/two.yaml",
             "chain: hold\nmatch: {serial: JX31}\n",
@@ -268,7 +268,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "machines/two.yaml",
             "chain: hold\nmatch:\n  serial: JX31\n  uuid: 03000200-0400-0500-0006-000700080009\n",
-            "machines/two.yaml:4: match.uuid: 03000200-0400-0500-0006-000700080009 tells no machines apart; ",
+            "machines/two.yaml:4: match.uuid: 03000200-0400-0500-0006-000700080009 is shared by many machines; ",
         ),
         (
             "machines/two.yaml",
@@ -290,7 +290,11 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
             f"{LOCAL}layer: ainur\n",
             "machines/two.yaml:3: layer ainur needs layers/ainur.yaml; create it",
         ),
-        ("machines/two.yaml", f"{LOCAL}layer: Numenor\n", "machines/two.yaml:3: layer: is no layer's name; "),
+        (
+            "machines/two.yaml",
+            f"{LOCAL}layer: Numenor\n",
+            "machines/two.yaml:3: layer: is not a layer name; ",
+        ),
         (
             "machines/two.yaml",
             f"{LOCAL}layer: ardo\n",
@@ -314,7 +318,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "machines/two.yaml",
             "match: {macs: [52:54:00:00:00:02]}\nscript: configs/x.ipxe\n",
-            "machines/two.yaml:1: the key 'script' belongs to chain ipxe, not to its layer",
+            "machines/two.yaml:1: the key 'script' is only for chain ipxe, not for its layer",
         ),
         (
             "machines/one.yaml",
@@ -340,7 +344,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "machines/two.yaml",
             "chain: hold\nmatch: {macs: []}\n",
-            "machines/two.yaml:2: match: names no machine; ",
+            "machines/two.yaml:2: match: identifies no machine; ",
         ),
         (
             "machines/two.yaml",
@@ -366,7 +370,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "machines/two.yaml",
             f"{LOCAL}config: configs/one.yaml\n",
-            "machines/two.yaml:1: the key 'config' belongs to chain talos, not to local",
+            "machines/two.yaml:1: the key 'config' is only for chain talos, not for local",
         ),
         (
             "machines/two.yaml",

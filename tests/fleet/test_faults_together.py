@@ -57,10 +57,10 @@ HARDWARE = "serial number JX31"
                 "fleet.yaml": "rules:\n  - 7\n  - layer: ainur\n  - layer: arda\n    script: no.ipxe\ncolour: red\n"
             },
             [
-                "fleet.yaml:2: rules.1: holds no keys; ",
+                "fleet.yaml:2: rules.1: has no keys; ",
                 "fleet.yaml:3: layer ainur needs layers/ainur.yaml; create it",
                 "fleet.yaml:4: rule 3 is never reached, because rule 2 matches every machine; ",
-                "fleet.yaml:4: rules.3: the key 'script' belongs to chain ipxe, not to its layer",
+                "fleet.yaml:4: rules.3: the key 'script' is only for chain ipxe, not for its layer",
                 "fleet.yaml:5: no.ipxe is not a text file in the fleet; ",
                 "fleet.yaml:6: colour: no such key; ",
             ],
@@ -68,7 +68,7 @@ HARDWARE = "serial number JX31"
         (
             {"machines/two.yaml": f"{LOCAL}role: boss\nlayer: ainur\nscript: configs/one.yaml\n"},
             [
-                "configs/one.yaml:1: is no iPXE script; ",
+                "configs/one.yaml:1: is not an iPXE script; ",
                 "machines/two.yaml:3: role: ",
                 "machines/two.yaml:4: layer ainur needs layers/ainur.yaml; create it",
             ],

@@ -37,17 +37,17 @@ def findings(changes: Mapping[str, str]) -> list[str]:
         (
             "machines/b.yaml",
             f"{B}patches: [configs/worker.yaml]\n",
-            "2: patches: configs/worker.yaml is no file in ",
+            "2: patches: configs/worker.yaml is not a file in ",
         ),
         (
             "layers/arda.yaml",
             f"{CONFIGURED}patches:\n  - patches/no.yaml\n",
-            "5: patches: patches/no.yaml is no file in ",
+            "5: patches: patches/no.yaml is not a file in ",
         ),
         (
             "machines/b.yaml",
             f"{B}name: c\n",
-            "2: name: the file says b by its own name; rename it, or remove this key",
+            "2: name: the file's name says b by its own name; rename it, or remove this key",
         ),
         (
             "machines/b.yaml",
@@ -61,7 +61,7 @@ def findings(changes: Mapping[str, str]) -> list[str]:
             "2: role: arda has no role agent; it has controlplane and worker",
         ),
         ("clusters/arda.yaml", "layer: arda\nfounder: a\n", "1: caFingerprint: is missing; add it"),
-        ("clusters/notes.txt", "x", "1: is not read; "),
+        ("clusters/notes.txt", "x", "1: is not a fleet file; "),
         (
             "recipients.yaml",
             "recovery: AGE-SECRET-KEY-1X\n",

@@ -114,7 +114,7 @@ def test_a_check_that_does_not_end_is_told(fleet: Path, ada: Person) -> None:
     text = hook.read_text().replace(" 60 ", " 0.2 ").replace(sys.executable, "sleep 1000 #")
     hook.write_text(text)
     ada.commit(GOOD)
-    assert told(ada.push(check=False)) == ["the check did not end within 0.2 s; nothing was accepted"]
+    assert told(ada.push(check=False)) == ["the check did not end within 0.2 s; push rejected"]
     assert tip(fleet) == ""
 
 

@@ -127,7 +127,7 @@ def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
     "name", ["", "..", ".fleet", "-x", "a/b", "Fleet", "fleet\n", "fl\0eet", "ü", "a" * 64, "/etc", "a b"]
 )
 def test_what_leads_elsewhere_is_no_name(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="is no name for a repository"):
+    with pytest.raises(UsageError, match="is not a repository name"):
         repository_path(tmp_path, name)
 
 

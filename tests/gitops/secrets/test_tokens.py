@@ -76,7 +76,7 @@ def test_a_name_that_is_taken_or_unknown_is_told(tokens: Tokens) -> None:
 
 @pytest.mark.parametrize("name", ["", "Ada", "a b", "a_b", "a\n", "../a", "ü", "a" * 64])
 def test_what_is_no_name_is_refused(tokens: Tokens, name: str) -> None:
-    with pytest.raises(UsageError, match="is no name for a token"):
+    with pytest.raises(UsageError, match="is not a token name"):
         tokens.add(name, Right.READ)
     assert not file(tokens).exists()
 

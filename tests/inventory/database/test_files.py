@@ -104,7 +104,7 @@ def test_a_backup_is_its_owner_s_and_overwrites_nothing(file: Path, copy: Path) 
     files.backup(filled(file, 1), other)
     assert stat.S_IMODE(other.stat().st_mode) == 0o600
     copy.write_text("precious")
-    with pytest.raises(InventoryError, match=f"{copy}: is there already, and is not overwritten"):
+    with pytest.raises(InventoryError, match=f"{copy}: already exists, and is not overwritten"):
         files.backup(file, copy)
     assert copy.read_text() == "precious"
 
