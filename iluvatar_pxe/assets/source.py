@@ -67,7 +67,7 @@ class FileSource:
 
     @classmethod
     async def open(cls, path: Path) -> Self:
-        """Open ``path``; raises AssetError (one line) if that is no regular file that can be read."""
+        """Open ``path``; raises AssetError (one line) if it is not a readable regular file."""
         file, size = await asyncio.to_thread(_open, path)
         return cls(path, file, size)
 

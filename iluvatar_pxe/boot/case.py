@@ -111,7 +111,7 @@ class Case:
 
     @property
     def source(self) -> str:
-        """Who says what it is to boot, in words."""
+        """What decides its boot, in words."""
         if self.listed:
             return f"machines/{self.listed.name}.yaml"
         if self.assignment:
@@ -204,7 +204,7 @@ class Subject:
 
     @property
     def why(self) -> str:
-        """Who wants it to boot this way."""
+        """What makes it boot this way."""
         if self.options.chain:
             return f"{self.case.source} sets chain {self.options.chain}"
         return f"{self.case.source} assigns it to layer {self.case.layer}"

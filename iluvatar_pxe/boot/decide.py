@@ -93,7 +93,7 @@ def identity(case: Case) -> Plan | str:
 
 
 def intent(case: Case) -> Plan | str:
-    """Whether somebody wants something else of it than to boot its chain."""
+    """Whether an intent overrides booting its chain."""
     wanted, why = _wanted(case)
     if wanted is Intent.IGNORE:
         return Ignore(why)
@@ -202,7 +202,7 @@ STEPS: Mapping[str, Callable[[Case], Plan | str]] = MappingProxyType(
 
 
 def _wanted(case: Case) -> tuple[Intent, str]:
-    """What its file declares goes before what somebody set by hand."""
+    """Its file takes precedence over an intent set by hand."""
     if case.listed and case.listed.file.intent not in {None, Intent.BOOT}:
         return Intent(
             case.listed.file.intent

@@ -74,7 +74,7 @@ def window_closed(case: Case, number: int, rule: Rule) -> Screen:
 
 
 def enrolment_held(case: Case, number: int, rule: Rule) -> Screen:
-    """The fleet lets nobody in by itself."""
+    """The fleet holds all new machines."""
     return (
         *let_in(case, number, rule),
         "The fleet holds every new machine (fleet.yaml: enrolment mode hold).",

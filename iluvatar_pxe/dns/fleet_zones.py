@@ -57,7 +57,7 @@ def zones_of(facts: Facts, serial: int, here: IPv4Address) -> dict[Name, Zone]:
 
 
 def reverse_zones(network: IPv4Network) -> Iterator[Name]:
-    """Return the apexes of the zones with a network's addresses: of whole octets, the smallest that cover it."""
+    """Return the apexes of the zones with a network's addresses: of whole bytes, the smallest that cover it."""
     octets = min(max(-(-network.prefixlen // 8), 1), 3)
     if network.prefixlen > 8 * octets:
         network = network.supernet(new_prefix=8 * octets)

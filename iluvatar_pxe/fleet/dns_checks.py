@@ -103,7 +103,7 @@ def _check_apex(entry: _Entry, source: Source) -> None:
 
 
 def _check_circles(entries: Iterable[_Entry], domain: str, source: Source) -> None:
-    """Whoever follows aliases has to come to an end."""
+    """CNAME chains must end."""
     aliases = {_whole(one.name, domain): (one, _whole(one.cname, domain)) for one in entries if one.cname}
     followed: set[str] = set()
     for start in aliases:

@@ -24,7 +24,7 @@ class Reading(NamedTuple):
     """The parsed text of one file; immutable, since it is shared by every fleet with that text."""
 
     document: Document | None
-    """None where the text is no YAML of keys and values."""
+    """None where the text is not a YAML mapping."""
     model: BaseModel | None
     """None where there are faults."""
     faults: tuple[Fault, ...]

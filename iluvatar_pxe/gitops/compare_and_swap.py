@@ -15,9 +15,9 @@ _LONGEST_PAUSE = 0.2
 """Longest wait between two tries, in seconds."""
 
 Draw = Callable[[Revision], Changes | None]
-"""Returns what is to be committed on top of a revision, or None where it has all that is wanted."""
+"""Returns the changes to commit on top of a revision, or None if there are none."""
 Read = Callable[[int], Awaitable[Revision]]
-"""Returns the newest revision; gets the number of races that were lost so far."""
+"""Returns the newest revision; takes the number of lost races so far."""
 Push = Callable[[Revision, Changes], Awaitable[Revision]]
 """Commits changes on top of a revision, and returns the revision to report; raises LostRaceError."""
 

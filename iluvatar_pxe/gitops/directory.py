@@ -90,7 +90,7 @@ class DirectoryFollower:
         self.problem: str | None = None
 
     async def start(self) -> None:
-        """Put the directory in force; raises FleetError."""
+        """Apply the directory; raises FleetError."""
         await self._listener.adopt(await asyncio.to_thread(read_fleet, self._directory), None)
 
     async def run(self) -> None:

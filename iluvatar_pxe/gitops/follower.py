@@ -40,7 +40,7 @@ class Follower:
         return self._problem.text
 
     async def start(self) -> None:
-        """Put in force what was so the last time; the newest commit follows when this runs. The first time, put that in force.
+        """Apply the last applied commit; the newest follows when this runs. On the first start, apply the newest.
 
         An origin that does not answer holds nothing up for long. Raises FleetError when there is no valid state at all.
         """
@@ -70,7 +70,7 @@ class Follower:
         self._woken.set()
 
     async def refresh(self) -> None:
-        """Put the newest commit in force, if it is valid and another one."""
+        """Apply the newest commit, if it is valid and not applied yet."""
         async with self._changing:
             await asyncio.to_thread(remove_stale_locks, self._origin.repository.path)
             try:
@@ -81,7 +81,7 @@ class Follower:
                 self._problem.set(self._refusal(error))
 
     async def commit(self, draw: Draw) -> Revision:
-        """Commit what ``draw`` makes of the newest revision, and return the one that then is in force.
+        """Commit what ``draw`` makes of the newest revision, and return the applied revision.
 
         Raises RepositoryError where the origin cannot be reached or written, or its newest commit is not valid;
         InvalidDraftError where what would be committed is not; LostRaceError when others were quicker each time. ``draw`` may be called again and
@@ -91,7 +91,7 @@ class Follower:
             return await compare_and_swap(self._origin.repository.path, self._base, draw, self._push)
 
     async def _base(self, lost: int) -> Revision:
-        """Return what is in force, where that is the newest as far as it is known."""
+        """Return the applied revision if it is the newest known one."""
         if lost or self.problem or self.in_force is None:
             try:
                 await self._follow()
@@ -146,7 +146,7 @@ class Follower:
         await self._note(revision.commit.id)
 
     async def _note(self, commit: str) -> None:
-        """Have commands know what is in force; where that cannot be written now, it is in force all the same."""
+        """Record the applied commit for commands; a failure to record it does not stop it from being applied."""
         if commit == self._noted:
             return
         try:
@@ -168,7 +168,7 @@ class Follower:
         return f"commit {self._rejected[:12]} is not applied: {error.findings[0]}"
 
     async def _wait(self) -> None:
-        """Wait until the origin stirs, or somebody wakes this."""
+        """Wait until the origin changes, or until woken."""
         async with asyncio.TaskGroup() as group:
             stirring = group.create_task(self._stir())
             await self._woken.wait()

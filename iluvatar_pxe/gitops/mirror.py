@@ -1,4 +1,4 @@
-"""The hosted repository's copy elsewhere: pushed after every change, and again until it arrives."""
+"""The hosted repository's mirror: pushed after every change, and retried until it succeeds."""
 
 import asyncio
 from contextlib import suppress
@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 
 class Mirror:
-    """Pushes the repository to its copy, until that arrives."""
+    """Pushes the repository to its mirror, and retries until it succeeds."""
 
     def __init__(self, repository: Path, remote: Remote, changed: Changed) -> None:
         """``changed`` is told when there is something to push."""

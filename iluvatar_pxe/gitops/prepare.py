@@ -43,7 +43,7 @@ async def prepare(settings: Settings) -> Origin | None:
 
 
 async def _drop_damaged(path: Path) -> None:
-    """Remove a copy of a repository elsewhere that git finds fault with: it is fetched again."""
+    """Remove a damaged local copy of a remote repository: it is fetched again."""
     if not await asyncio.to_thread(path.exists):
         return
     status, _, complaint = await Git(path).attempt("fsck", "--no-dangling", "--no-progress")

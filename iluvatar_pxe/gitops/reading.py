@@ -14,7 +14,7 @@ from iluvatar_pxe.settings.model import HOSTED, Settings
 
 
 async def fleet_in_force(settings: Settings) -> Fleet:
-    """Return what the daemon goes by, or will from its first start on; raises FleetError and RepositoryError."""
+    """Return the fleet that the daemon has applied, or will apply on its first start; raises FleetError and RepositoryError."""
     repository = repository_of(settings)
     if repository is None:
         return read_fleet(settings.fleet_directory)
@@ -24,7 +24,7 @@ async def fleet_in_force(settings: Settings) -> Fleet:
 
 
 async def revision_in_force(repository: Repository) -> Revision:
-    """Return the commit that the daemon goes by, else the newest; raises FleetError and RepositoryError."""
+    """Return the applied commit, else the newest; raises FleetError and RepositoryError."""
     commit = await repository.resolve(IN_FORCE) or await repository.tip()
     if commit is None:
         raise RepositoryError(

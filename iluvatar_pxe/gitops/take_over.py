@@ -10,7 +10,7 @@ _TAKEN = "refs/iluvatar/taken"
 
 
 async def take_over(repository: Repository, remote: Remote) -> None:
-    """Put the branch on what the remote's has, if nobody has done anything here yet.
+    """Set the branch to the remote's commit, if the local branch has no commits yet.
 
     Raises RepositoryError, and FleetError where the remote's fleet is not valid.
     """

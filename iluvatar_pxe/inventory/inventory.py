@@ -129,7 +129,7 @@ class Inventory:
         return await self._assignments.assign(self._memory.machine(machine_id), place, fleet)
 
     async def retired_names(self) -> list[Reservation]:
-        """Return the names that were given and are nobody's now, and that stay taken."""
+        """Return the retired names, which stay taken."""
 
         async def work() -> list[Reservation]:
             return await self._recorder.save_with(partial(read_retired, path=self._store.path))

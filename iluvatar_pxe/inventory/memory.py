@@ -184,7 +184,7 @@ class Memory:
             self.remove(machine_id)
 
     def forget_everything(self) -> None:
-        """Take in that another database is to be in force, with nothing of what is known."""
+        """Forget everything: another database is used from now on."""
         self._replace(Snapshot())
         self._pending.clear()
 

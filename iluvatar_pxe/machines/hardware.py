@@ -14,7 +14,7 @@ from iluvatar_pxe.machines.raspberry_pi import same_serial
 
 
 class Bogus(NamedTuple):
-    """A value as firmware tells it, who ships it (empty where nobody tells), and the source."""
+    """A bogus value, the vendor that ships it (empty if unknown), and the source."""
 
     value: str
     shipped_by: str
@@ -92,9 +92,9 @@ _NOT_TELLING = re.compile(r"[^0-9a-z]+")
 
 
 def is_bogus_uuid(uuid: UUID) -> bool:
-    """Say whether a UUID, in either byte order, tells no machines apart: a known one, or twelve equal octets last.
+    """Say whether a UUID, in either byte order, tells no machines apart: a known one, or twelve equal bytes last.
 
-    Erased memory reads as all ones (siderolabs/talos#8804: three MSI Cubi), at times but for the first four octets.
+    Erased memory reads as all ones (siderolabs/talos#8804: three MSI Cubi), at times except for the first four bytes.
     """
     return len(set(uuid.bytes[4:])) == 1 or bool({uuid, UUID(bytes=uuid.bytes_le)} & _UUIDS)
 

@@ -56,7 +56,7 @@ def _is_same(one: Machine, own: Machine | None, sighting: Sighting) -> bool:
 
 
 def _parted(one: Machine, other: Machine) -> bool:
-    """Say whether somebody said that they are not the same."""
+    """Say whether the two were split apart by a person."""
     return not set(one.apart).isdisjoint(other.macs) or not set(other.apart).isdisjoint(one.macs)
 
 

@@ -1,7 +1,7 @@
 """Plans with made-up values of the same shape and size: what a simulated machine on another host gets.
 
 Any client can claim to be simulated, so no text of the fleet or the inventory is used. Boot files keep their names:
-they hold no secrets, and whoever may boot from this network may fetch them.
+they hold no secrets, and any client on this network may fetch them.
 """
 
 import re

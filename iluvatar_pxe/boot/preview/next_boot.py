@@ -37,7 +37,7 @@ def next_boot(
     context: Context,
     retired: Sequence[Reservation] = (),
 ) -> tuple[PreviewStep, ...]:
-    """Return every decision of a boot in which nobody presses a key, and all is granted that may be.
+    """Return every decision of a boot without a key press, with every permission granted.
 
     The last one has the plan that it comes to. ``sighting`` is of the machine's own firmware, but with everything
     that its iPXE tells, as far as that is known. ``retired`` are names that are nobody's and stay taken, as those of forgotten machines.

@@ -24,7 +24,7 @@ def secrets_path(name: str) -> str:
 def found(revision: Revision, name: str, cluster: ClusterFile, sealed: bytes) -> Changes:
     """Return the commit that founds a cluster, for ``Follower.commit``; raises OperationError where that was done.
 
-    ``sealed`` are its secrets. Who loses the race for the push is refused when it draws again.
+    ``sealed`` are its secrets. The loser of the push race is refused on its retry.
     """
     if name in revision.fleet.clusters or secrets_path(name) in revision.tree.texts:
         remedy = f"to found it again, remove {cluster_path(name)} and {secrets_path(name)} in a commit"

@@ -32,7 +32,7 @@ class Draft:
 
     revision: Revision
     taken: Sequence[Reservation]
-    """Names that are nobody's and stay taken, and those of machines that no file lists."""
+    """Retired names, and names of machines without a file."""
     now: datetime
     fleet: Fleet = field(init=False)
     files: dict[str, bytes | None] = field(default_factory=dict)

@@ -1,1 +1,1 @@
-"""Git: repositories, here and elsewhere."""
+"""Git repositories, local and remote."""

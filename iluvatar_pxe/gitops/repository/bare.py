@@ -77,7 +77,7 @@ class Repository:
         await self._set(self.ref, old, new)
 
     async def put_in_force(self, commit: str) -> None:
-        """Note which commit the daemon goes by."""
+        """Record which commit the daemon has applied."""
         await self.git.run("update-ref", IN_FORCE, commit)
 
     async def _set(self, ref: str, old: str | None, new: str) -> None:

@@ -95,7 +95,7 @@ class Git:
             )
         except FileNotFoundError as error:
             missing = "git is not installed; sudo apt-get install git"
-            text = missing if self.directory.is_dir() else f"{self.directory}: there is no repository"
+            text = missing if self.directory.is_dir() else f"{self.directory}: no such repository"
             raise RepositoryError(text) from error
         except OSError as error:
             raise RepositoryError(f"{self.directory}: git cannot be run: {error.strerror}") from error

@@ -59,7 +59,7 @@ def assign(connection: Connection, request: Request, path: Path, server_id: str)
 
 
 def read_retired(connection: Connection, path: Path) -> list[Reservation]:
-    """Return the assignments that are nobody's; raises InventoryError."""
+    """Return retired assignments; raises InventoryError."""
     given = tables.assignments
     rows = connection.execute(select(given).where(given.c.machine_id.is_(None))).mappings()
     return [decoded(path, given, dict(row), _taken) for row in rows]

@@ -33,7 +33,7 @@ def last_boots(url: str, machine_id: UUID, most: int = 10) -> tuple[BootRecord, 
 
 
 def retired_names(url: str) -> list[Reservation]:
-    """Return the names that were given, are nobody's now, and stay taken; raises as ``read_only``."""
+    """Return the retired names, which stay taken; raises as ``read_only``."""
     with _reading(url) as (connection, path):
         return read_retired(connection, path)
 

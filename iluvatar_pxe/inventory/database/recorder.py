@@ -205,6 +205,6 @@ class Recorder:
 
 
 def _take_notice(task: asyncio.Task[T]) -> None:
-    """An error of work that nobody waits for any more was reported as slowness."""
+    """Ignore errors of abandoned work, which was reported as slow."""
     if not task.cancelled():
         task.exception()

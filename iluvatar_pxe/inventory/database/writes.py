@@ -1,4 +1,4 @@
-"""What is written to the database, inside a transaction that somebody else began."""
+"""Writes to the database, inside the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
