@@ -210,7 +210,7 @@ async def test_merge_split_and_forget(counter: Counter) -> None:
     assert answer["message"] == f"{FREE} now has the NICs {FREE}, {OTHER}"
     with pytest.raises(OperationError, match="are one machine already, with"):
         await counter.ask(Merge(machine=FREE, other=OTHER))
-    with pytest.raises(OperationError, match=f"has no card {LISTED}; it has {FREE}, {OTHER}"):
+    with pytest.raises(OperationError, match=f"has no NIC {LISTED}; it has {FREE}, {OTHER}"):
         await counter.ask(Split(machine=FREE, mac=LISTED))
     answer = await counter.ask(Split(machine=FREE, mac=OTHER))
     assert answer["message"] == f"{FREE} now has {FREE}, and {OTHER} is a machine of its own"

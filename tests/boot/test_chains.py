@@ -90,7 +90,7 @@ def test_talos_holds_while_a_file_is_missing(missing: str) -> None:
     assert isinstance(plan, Hold)
     assert plan.screen == (
         f"It cannot boot yet: the file {missing} is missing.",
-        "What to do: assign it to the assets directory.",
+        "What to do: put it into the assets directory.",
     )
     assert plan.why == f"machines/one.yaml sets chain talos, but the file {missing} is missing"
 

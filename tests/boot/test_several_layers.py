@@ -162,7 +162,7 @@ def test_what_lacks_names_the_layers_file_and_where_else_the_machine_may_go() ->
     assert pc.screen[-1] == "What to do: assign it to layer arda or valinor."
     pi = plan_for(OF_PI, Snapshot.of([in_layer("arda", Role.WORKER, "one", PI)]), fleet(), CONTEXT)
     assert isinstance(pi, Hold)
-    assert pi.screen[-1] == "What to do: assign it to layer ainur or moria by its file or its rule."
+    assert pi.screen[-1] == "What to do: assign it to layer ainur or moria in its file or rule."
 
 
 def test_the_countdown_says_the_roles_of_the_layer() -> None:

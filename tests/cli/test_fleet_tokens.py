@@ -69,7 +69,7 @@ def test_all_are_listed_until_they_are_revoked(host: Host) -> None:
     [
         (["add", "Ada"], 2, "iluvatar-pxe: 'Ada' is not a token name; use up to 63 of a-z, 0-9 and '-'"),
         (["add", "bob"], 1, "iluvatar-pxe: there is a token bob already; revoke it, or use another name"),
-        (["revoke", "ada"], 1, "iluvatar-pxe: there is no token 'ada'; there are: bob"),
+        (["revoke", "ada"], 1, "iluvatar-pxe: no token 'ada'; existing tokens: bob"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(

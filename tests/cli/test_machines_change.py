@@ -132,7 +132,7 @@ def test_what_cannot_be_done(host: Host) -> None:
     assert refused(host, "set", "big", "--role", "worker") == f"big: {fleet}"
     unknown = "no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`"
     assert refused(host, "hold", "no/bo dy?") == f"no/bo dy?: {unknown}"
-    assert refused(host, "split", THREE, TWO) == f"{THREE} has no card {TWO}; it has {THREE}"
+    assert refused(host, "split", THREE, TWO) == f"{THREE} has no NIC {TWO}; it has {THREE}"
     assert (
         refused(host, "merge", THREE, THREE) == f"{THREE} and {THREE} are one machine already, with {THREE}"
     )

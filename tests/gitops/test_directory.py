@@ -86,7 +86,7 @@ def write_too_much(path: Path) -> None:
         (link_to_a_device, "not a regular file"),
         (link_to_nothing, "No such file or directory"),
         (write_octets, "'utf-8' codec can't decode byte 0xff in position 3: invalid start byte"),
-        (write_too_much, "larger than 1048576 octets"),
+        (write_too_much, "larger than 1048576 bytes"),
     ],
 )
 def test_a_file_that_cannot_be_read(fleet: Path, make: object, reason: str) -> None:

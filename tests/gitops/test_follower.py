@@ -182,7 +182,7 @@ async def test_whoever_loses_every_race_is_told(place: PlaceRequest, by: str) ->
         place.person.push()
         return joins(200)(revision)
 
-    with pytest.raises(LostRaceError, match="others committed first 8 times"):
+    with pytest.raises(LostRaceError, match="other commits came first 8 times"):
         await commit(draw)
     assert next(numbers) == 9
 
@@ -311,8 +311,6 @@ async def test_a_home_that_takes_no_push_says_so(tmp_path: Path) -> None:
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho no admittance >&2\nexit 1\n")
     hook.chmod(0o755)
-    with pytest.raises(
-        RefusedPushError, match=r"does not take this daemon's push: .*or set \[fleet\] read_only"
-    ):
+    with pytest.raises(RefusedPushError, match=r"rejects this daemon's push: .*or set \[fleet\] read_only"):
         await place.follower.commit(joins(1))
     assert place.names == frozenset()

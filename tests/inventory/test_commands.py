@@ -110,7 +110,7 @@ async def test_two_machines_become_one_with_the_boots_of_both(inventory: Invento
         (under_way, "discover", "second boot"),
         (under_way, "assigned", "arda-01, controlplane"),
         (3, "discover", ""),
-        (merged.generation, "merged", f"{TWO} was known as a machine of its own"),
+        (merged.generation, "merged", f"{TWO} was known as a separate machine"),
     }
 
 
@@ -155,9 +155,9 @@ async def test_a_card_becomes_a_machine_of_its_own(inventory: Inventory, file: P
     rest, card = await inventory.split(whole.id, TWO, "anna")
     assert (rest.id, rest.macs, card.macs) == (whole.id, (ONE,), (TWO,))
     assert known(file) == {ONE: rest, TWO: card}
-    with pytest.raises(InventoryError, match=f"{TWO} is the only card of {TWO}; to start over, forget it"):
+    with pytest.raises(InventoryError, match=f"{TWO} is the only NIC of {TWO}; to start over, forget it"):
         await inventory.split(card.id, TWO, "anna")
-    with pytest.raises(InventoryError, match=f"has no card {THREE}"):
+    with pytest.raises(InventoryError, match=f"has no NIC {THREE}"):
         await inventory.split(rest.id, THREE, "anna")
 
 
@@ -169,11 +169,11 @@ async def test_a_machine_that_is_not_known_is_refused(inventory: Inventory) -> N
         inventory.merge(machine.id, nobody, "anna"),
         inventory.split(nobody, ONE, "anna"),
     ):
-        with pytest.raises(InventoryError, match=f"machine {nobody}: not known any more"):
+        with pytest.raises(InventoryError, match=f"machine {nobody}: no longer exists"):
             await asked
-    with pytest.raises(InventoryError, match=f"machine {nobody}: not known any more"):
+    with pytest.raises(InventoryError, match=f"machine {nobody}: no longer exists"):
         inventory.note(nobody, Happening.REFUSED, "")
-    with pytest.raises(InventoryError, match="is one machine already"):
+    with pytest.raises(InventoryError, match="both names are the same machine"):
         await inventory.merge(machine.id, machine.id, "anna")
 
 

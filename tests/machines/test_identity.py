@@ -173,7 +173,7 @@ def test_two_that_were_booted_as_machines_of_their_own_are_not_joined() -> None:
     why = "both have booted as separate machines"
     assert conflicts == {
         ONE: f"{B} lists {A} as its own NIC: {why}",
-        TWO: f"its firmware lists {A}, a card of arda-01: {why}",
+        TWO: f"its firmware lists {A}, a NIC of arda-01: {why}",
     }
 
 

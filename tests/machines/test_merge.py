@@ -192,8 +192,8 @@ def test_a_split_card_starts_over() -> None:
 @pytest.mark.parametrize(
     ("macs", "card", "why"),
     [
-        pytest.param((A, B), C, f"{A} has no card {C}; it has {A}, {B}", id="not its card"),
-        pytest.param((A,), A, f"{A} is the only card of {A}; to start over, forget it", id="its only card"),
+        pytest.param((A, B), C, f"{A} has no NIC {C}; it has {A}, {B}", id="not its card"),
+        pytest.param((A,), A, f"{A} is the only NIC of {A}; to start over, forget it", id="its only card"),
     ],
 )
 def test_what_cannot_be_split(macs: tuple[str, ...], card: str, why: str) -> None:

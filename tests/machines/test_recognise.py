@@ -54,7 +54,7 @@ def test_two_machines_that_are_one_are_merged_and_it_is_said() -> None:
     assert found.machine.claimed == (THREE,)
     ((who, happening, detail),) = found.happened
     assert (who, happening) == (found.machine, Happening.MERGED)
-    assert detail == f"{TWO} was known as a machine of its own"
+    assert detail == f"{TWO} was known as a separate machine"
 
 
 def test_equal_hardware_is_one_machine() -> None:

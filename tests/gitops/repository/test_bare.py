@@ -92,7 +92,7 @@ async def test_history_that_was_rewritten_is_known(repository: Repository) -> No
 
 async def test_what_is_wrong_is_one_line_with_the_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RepositoryError, match=r"nowhere: there is no repository") as caught:
+    with pytest.raises(RepositoryError, match=r"nowhere: no such repository") as caught:
         await Git(tmp_path / "nowhere").run("status")
     with pytest.raises(RepositoryError, match=r"git rev-parse: fatal: not a git repository") as other:
         await Git(tmp_path).run("rev-parse", "HEAD")

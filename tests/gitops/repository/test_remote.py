@@ -72,7 +72,7 @@ async def test_tokens_that_do_not_suffice_are_said_so(forge: Hosted, tmp_path: P
     reader = run_warm("fleet", "token", "add", "reader", "--config", str(forge._file)).output.split()
     token = next(word for word in reader if word.startswith("ilu_"))
     remote, copy = by_token(forge, tmp_path, token), bare(tmp_path / "copy.git")
-    with pytest.raises(RefusedPushError, match=r"check \[fleet\] token_file or ssh_key; let it push there"):
+    with pytest.raises(RefusedPushError, match=r"check \[fleet\] token_file or ssh_key; allow it to push"):
         await pushed(remote, copy)
     wrong = by_token(forge, tmp_path, "ilu_wrong")
     with pytest.raises(

@@ -74,7 +74,7 @@ async def test_a_lock_at_the_remote_is_no_lost_race(tmp_path: Path) -> None:
     follower = Follower(FollowedOrigin(bare(tmp_path / "copy.git"), remote, 1.0, read_only=False), Listener())
     await follower.start()
     lock(central.path, "refs/heads/main.lock", 1)
-    with pytest.raises(RepositoryError, match="does not take this daemon's push"):
+    with pytest.raises(RepositoryError, match="rejects this daemon's push"):
         await follower.commit(note)
 
 

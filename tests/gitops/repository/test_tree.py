@@ -70,7 +70,7 @@ async def test_links_and_submodules_are_not_followed(repository: Repository, tmp
     ("content", "why"),
     [
         (b"match: \xff\n", "cannot be read: 'utf-8' codec can't decode byte 0xff in position 7"),
-        (b"#" * (50 << 20), "has 52428800 octets, and more than 1048576 are not read; make it smaller"),
+        (b"#" * (50 << 20), "has 52428800 bytes; the limit is 1048576; make it smaller"),
         (b"\xef\xbb\xbf\xff", "cannot be read: 'utf-8' codec can't decode"),
     ],
     ids=["no text", "50 MB", "half a text"],
@@ -97,7 +97,7 @@ async def test_all_texts_together_have_a_limit(repository: Repository) -> None:
         f"texts/{number}": b"%d" % number + b"x" * (MAX_FILE - 10) for number in range(66)
     }
     commit = await repository.draft(None, Changes("x", {**FILES, **many}))
-    with pytest.raises(RepositoryError, match="more than 64 MiB together; move what is no fleet to apps/"):
+    with pytest.raises(RepositoryError, match="exceed 64 MiB in total; move other files to apps/"):
         await read_tree(repository.git, commit)
 
 

@@ -59,7 +59,7 @@ def test_a_changed_octet_is_found() -> None:
 
 
 def test_nothing_is_sealed_to_nobody() -> None:
-    with pytest.raises(SealError, match="names nobody who could open it"):
+    with pytest.raises(SealError, match="has no recipients"):
         seal(SECRET, [])
 
 
@@ -107,7 +107,7 @@ def test_a_cluster_is_founded_once() -> None:
     changes = found(begun, "arda", CLUSTER, b"sealed")
     founded = after(begun, changes)
     assert founded.fleet.clusters == {"arda": CLUSTER}
-    with pytest.raises(OperationError, match="recorded as founded, and is not founded again"):
+    with pytest.raises(OperationError, match="already founded"):
         found(founded, "arda", CLUSTER, b"other")
     record_lost: dict[str, bytes | None] = {"clusters/arda.secrets.age": b"sealed"}
     with pytest.raises(OperationError):
@@ -126,5 +126,5 @@ def test_a_new_host_the_repository_and_the_recovery_key_are_enough() -> None:
         sealed = recovered.tree.texts["clusters/arda.secrets.age"].encode()
         assert [unseal("x", sealed, [key]) for key in (new, owner, lost)] == [SECRET] * 3
         assert recovery(recovered, enlisting, new, owner) is None, "nothing is left to do"
-        with pytest.raises(SealError, match="that is no key of this fleet"):
+        with pytest.raises(SealError, match="this key is not of this fleet"):
             recovery(revision, enlisting, new, new_key())

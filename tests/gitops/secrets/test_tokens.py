@@ -65,12 +65,12 @@ def test_a_revoked_one_is_worth_nothing_and_its_name_is_free(tokens: Tokens) -> 
 
 
 def test_a_name_that_is_taken_or_unknown_is_told(tokens: Tokens) -> None:
-    with pytest.raises(RepositoryError, match="there is no token 'ada'; there are: none"):
+    with pytest.raises(RepositoryError, match="no token 'ada'; existing tokens: none"):
         tokens.revoke("ada")
     tokens.add("ada", Right.WRITE)
-    with pytest.raises(RepositoryError, match="there is a token ada already; revoke it, or use another name"):
+    with pytest.raises(RepositoryError, match="token ada already exists; revoke it, or use another name"):
         tokens.add("ada", Right.READ)
-    with pytest.raises(RepositoryError, match="there is no token 'bob'; there are: ada"):
+    with pytest.raises(RepositoryError, match="no token 'bob'; there are: ada"):
         tokens.revoke("bob")
 
 
@@ -116,7 +116,7 @@ def test_a_damaged_file_refuses_everybody_and_is_left_alone(tokens: Tokens, text
         lambda: tokens.revoke("ada"),
     ):
         with pytest.raises(
-            RepositoryError, match=r"tokens\.json: is damaged: .*; restore it from a copy"
+            RepositoryError, match=r"tokens\.json: is damaged: .*; restore it from a backup"
         ) as caught:
             call()
         assert str(caught.value).isprintable()

@@ -130,7 +130,7 @@ async def test_a_name_of_another_machine_is_refused(inventory: Inventory, file: 
 
 
 async def test_a_machine_that_is_not_known_is_refused(inventory: Inventory) -> None:
-    with pytest.raises(InventoryError, match="not known any more"):
+    with pytest.raises(InventoryError, match="no longer exists"):
         await inventory.assign(UUID(int=7), PLACE, FLEET)
 
 

@@ -180,7 +180,7 @@ def test_what_is_no_backup_is_refused(file: Path, copy: Path) -> None:
     copy.unlink()
     with closing(sqlite3.connect(copy)) as other:
         other.execute("CREATE TABLE pictures (name TEXT)")
-    assert "it is a database, but no inventory" in refusal(file, copy)
+    assert "it is not an inventory database" in refusal(file, copy)
     copy.unlink()
     with closing(sqlite3.connect(filled(copy, 2))) as other, other:
         other.execute("UPDATE alembic_version SET version_num = '0042'")
@@ -242,7 +242,7 @@ def test_a_file_of_an_older_program_is_not_read(file: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_not_made(file: Path) -> None:
-    with pytest.raises(InventoryError, match="there is no inventory yet"):
+    with pytest.raises(InventoryError, match="no inventory yet"):
         read_only(url_of(file))
     assert names(file.parent) == set()
 
