@@ -47,7 +47,7 @@ def test_every_fault_is_a_line(tmp_path: Path) -> None:
             "machines/two.yaml": MACHINE,
         },
     )
-    again = "52:54:00:77:00:01 is listed in machines/one.yaml already; remove it from one of them"
+    again = "52:54:00:77:00:01 is already listed in machines/one.yaml; remove it from one of them"
     assert validate(str(fleet)) == (
         1,
         [],

@@ -166,7 +166,7 @@ def test_a_broken_fleet_is_one_line_a_fault(tmp_path: Path) -> None:
     (fleet / "fleet.yaml").write_text("colour: red\n")
     (fleet / "machines" / "one.yaml").write_text(MACHINE)
     (fleet / "machines" / "two.yaml").write_text(MACHINE)
-    again = f"{MAC} is listed in machines/one.yaml already; remove it from one of them"
+    again = f"{MAC} is already listed in machines/one.yaml; remove it from one of them"
     assert faults(Daemon(tmp_path, {"fleet": {"source": str(fleet)}}), 2) == [
         f"{fleet}/fleet.yaml:1: colour: no such key; remove it or correct its name",
         f"{fleet}/machines/two.yaml:1: {again}",

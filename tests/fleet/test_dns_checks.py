@@ -73,7 +73,7 @@ def test_the_names_of_a_layer_without_a_file_are_free() -> None:
 @pytest.mark.parametrize(
     ("name", "whose"),
     [
-        *((name, "one of the daemon's own names in DNS") for name in ("git", "pxe")),
+        *((name, "reserved for the daemon in DNS") for name in ("git", "pxe")),
         *((name, f"the name of the layer in layers/{name}.yaml") for name in ("ainur", "arda")),
     ],
 )

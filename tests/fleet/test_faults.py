@@ -60,7 +60,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "fleet.yaml",
             "#\n%YAML 1.1\n---\ndomain: a\n",
-            "fleet.yaml:2: only YAML 1.2 is supported, in which 'off' is text",
+            "fleet.yaml:2: only YAML 1.2 is supported; ",
         ),
         ("fleet.yaml", DEEP, "fleet.yaml:101: nested more than 100 levels deep; flatten it"),
         ("fleet.yaml", "domain: !!int x\n", "fleet.yaml:1: not valid YAML: "),
@@ -123,17 +123,17 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "fleet.yaml",
             "rules:\n  - match:\n      arch: x86\n    layer: arda\n",
-            "fleet.yaml:3: rules.1.match.arch: 'x86' matches no architecture; there are i386, x86_64, ",
+            "fleet.yaml:3: rules.1.match.arch: 'x86' matches no architecture; use one of i386, x86_64, ",
         ),
         (
             "fleet.yaml",
             "rules:\n  - match:\n      firmware:\n        - uefi-*\n        - bios\n    layer: arda\n",
-            "fleet.yaml:5: rules.1.match.firmware.2: 'bios' matches no firmware; there are bios-pxe, uefi-pxe, ",
+            "fleet.yaml:5: rules.1.match.firmware.2: 'bios' matches no firmware; use one of bios-pxe, uefi-pxe, ",
         ),
         (
             "fleet.yaml",
             "rules:\n  - match: {mac: Dell}\n    layer: arda\n",
-            "fleet.yaml:2: rules.1.match.mac: 'Dell' is not a MAC prefix, such as ",
+            "fleet.yaml:2: rules.1.match.mac: 'Dell' is not a MAC prefix such as ",
         ),
         (
             "fleet.yaml",
@@ -202,7 +202,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "layers/ainur.yaml",
             "kind: k3s\nservers: 3\nnames: arda-#\n",
-            "layers/ainur.yaml:3: names: arda-# can give the names of layers/arda.yaml, too; ",
+            "layers/ainur.yaml:3: names: arda-# can also give names of layers/arda.yaml; ",
         ),
         (
             "layers/ainur.yaml",
@@ -318,7 +318,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "machines/two.yaml",
             "match: {macs: [52:54:00:00:00:02]}\nscript: configs/x.ipxe\n",
-            "machines/two.yaml:1: the key 'script' is only for chain ipxe, not for its layer",
+            "machines/two.yaml:1: the key 'script' is only for chain ipxe, not for the chain of its layer",
         ),
         (
             "machines/one.yaml",
@@ -349,12 +349,12 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "machines/two.yaml",
             "chain: hold\nmatch:\n  macs:\n    - 52:54:00:00:00:02\n    - 52-54-00-00-00-01\n",
-            "machines/two.yaml:5: 52:54:00:00:00:01 is listed in machines/one.yaml already; ",
+            "machines/two.yaml:5: 52:54:00:00:00:01 is already listed in machines/one.yaml; ",
         ),
         (
             "machines/two.yaml",
             "chain: hold\nmatch: {macs: [52:54:00:00:00:02, 52:54:00:00:00:02]}\n",
-            "machines/two.yaml:2: 52:54:00:00:00:02 is listed in machines/two.yaml already; ",
+            "machines/two.yaml:2: 52:54:00:00:00:02 is already listed in machines/two.yaml; ",
         ),
         ("machines/two.yaml", f"{LOCAL}local: 405\n", "machines/two.yaml:3: local: input should be 'exit', "),
         (
@@ -424,7 +424,7 @@ def test_one_serial_number_and_uuid_in_two_files() -> None:
     for other in (BOTH, SWAPPED):
         (line,) = findings({"machines/three.yaml": BOTH, "machines/two.yaml": other})
         assert line.startswith("machines/two.yaml:1: serial number JX31 ")
-        assert line.endswith(" is listed in machines/three.yaml already; remove it from one of them")
+        assert line.endswith(" is already listed in machines/three.yaml; remove it from one of them")
 
 
 def test_all_faults_are_listed_at_once_by_file_and_line() -> None:

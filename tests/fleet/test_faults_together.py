@@ -21,7 +21,7 @@ def findings(changes: Mapping[str, str]) -> list[str]:
     return caught.value.findings
 
 
-SAME = "52:54:00:00:00:02 is listed in machines/three.yaml already; remove it from one of them"
+SAME = "52:54:00:00:00:02 is already listed in machines/three.yaml; remove it from one of them"
 HARDWARE = "serial number JX31"
 
 
@@ -40,7 +40,7 @@ HARDWARE = "serial number JX31"
             {"machines/three.yaml": f"{BOTH}local: 405\n", "machines/two.yaml": f"{SWAPPED}role: boss\n"},
             [
                 "machines/three.yaml:3: local: ",
-                f"machines/two.yaml:1: {HARDWARE} is listed in machines/three.yaml already; ",
+                f"machines/two.yaml:1: {HARDWARE} is already listed in machines/three.yaml; ",
                 "machines/two.yaml:3: role: ",
             ],
         ),
@@ -60,7 +60,7 @@ HARDWARE = "serial number JX31"
                 "fleet.yaml:2: rules.1: has no keys; ",
                 "fleet.yaml:3: layer ainur needs layers/ainur.yaml; create it",
                 "fleet.yaml:4: rule 3 is never reached, because rule 2 matches every machine; ",
-                "fleet.yaml:4: rules.3: the key 'script' is only for chain ipxe, not for its layer",
+                "fleet.yaml:4: rules.3: the key 'script' is only for chain ipxe, not for the chain of its layer",
                 "fleet.yaml:5: no.ipxe is not a text file in the fleet; ",
                 "fleet.yaml:6: colour: no such key; ",
             ],
@@ -93,7 +93,7 @@ HARDWARE = "serial number JX31"
             [
                 "layers/ainur.yaml:2: servers: ",
                 "layers/arda.yaml:3: controlPlanes: ",
-                "layers/arda.yaml:4: names: a-## can give the names of layers/ainur.yaml, too; ",
+                "layers/arda.yaml:4: names: a-## can also give names of layers/ainur.yaml; ",
             ],
         ),
     ],

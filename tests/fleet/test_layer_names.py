@@ -125,10 +125,10 @@ def test_what_is_one(name: str) -> None:
 
 def test_two_layers_give_no_name_twice() -> None:
     names = {"arda": f"{TALOS}names: 'valinor-#'\n", "valinor": TALOS}
-    text = "names: valinor-# can give the names of layers/valinor.yaml, too; change one of them"
+    text = "names: valinor-# can also give names of layers/valinor.yaml; change one of them"
     assert faults(names) == [f"layers/arda.yaml:3: {text}"]
     both = dict.fromkeys(("arda", "valinor"), f"{TALOS}names: 'node-#'\n")
-    text = "names: node-# can give the names of layers/arda.yaml, too; change one of them"
+    text = "names: node-# can also give names of layers/arda.yaml; change one of them"
     assert faults(both) == [f"layers/valinor.yaml:3: {text}"]
 
 

@@ -47,12 +47,12 @@ def findings(changes: Mapping[str, str]) -> list[str]:
         (
             "machines/b.yaml",
             f"{B}name: c\n",
-            "2: name: the file's name says b by its own name; rename it, or remove this key",
+            "2: name: the file's name says b ; rename the file, or remove this key",
         ),
         (
             "machines/b.yaml",
             f"{B}address: 10.0.0.7\n",
-            "2: address 10.0.0.7 is listed in machines/a.yaml already; ",
+            "2: address 10.0.0.7 is already listed in machines/a.yaml; ",
         ),
         ("machines/b.yaml", f"{B}layer: mordor\n", "2: layer mordor needs layers/mordor.yaml; "),
         (
@@ -80,7 +80,7 @@ def test_one_machine_in_two_files_is_found_by_what_was_seen_of_it() -> None:
     by_hardware = f"match: {{serial: JX31, uuid: {UUID}}}\n"
     (line,) = findings({"machines/b.yaml": by_card, "machines/c.yaml": by_hardware})
     assert line.startswith(
-        "machines/b.yaml:2: machines/c.yaml lists this machine, too, by its serial number and UUID"
+        "machines/b.yaml:2: machines/c.yaml already lists this machine by its serial number and UUID"
     )
 
 

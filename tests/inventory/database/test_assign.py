@@ -123,7 +123,7 @@ async def test_a_name_of_another_machine_is_refused(inventory: Inventory, file: 
     with pytest.raises(InventoryError) as caught:
         await inventory.assign(seen(inventory, 2).id, place(name="arda-01"), FLEET)
     assert str(caught.value) == (
-        f"{file}: arda-01 of arda is the name of the machine with 52:54:00:00:00:01 already; "
+        f"{file}: arda-01 of arda is already the name of machine 52:54:00:00:00:01; "
         "choose another name, or first run: iluvatar-pxe machines forget 52:54:00:00:00:01"
     )
     assert inventory.snapshot.machine("52:54:00:00:00:02").assignment is None  # type: ignore[union-attr]

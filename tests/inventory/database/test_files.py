@@ -104,7 +104,7 @@ def test_a_backup_is_its_owner_s_and_overwrites_nothing(file: Path, copy: Path) 
     files.backup(filled(file, 1), other)
     assert stat.S_IMODE(other.stat().st_mode) == 0o600
     copy.write_text("precious")
-    with pytest.raises(InventoryError, match=f"{copy}: already exists, and is not overwritten"):
+    with pytest.raises(InventoryError, match=f"{copy}: already exists and is not overwritten"):
         files.backup(file, copy)
     assert copy.read_text() == "precious"
 
@@ -172,7 +172,7 @@ def test_what_sqlite_keeps_beside_the_file_goes_with_it(file: Path, copy: Path) 
 
 def test_what_is_no_backup_is_refused(file: Path, copy: Path) -> None:
     filled(file, 1)
-    assert "there is no such file" in refusal(file, copy)
+    assert "no such file" in refusal(file, copy)
     copy.write_bytes(PICTURES)
     said = refusal(file, copy)
     assert "it is damaged or not a database" in said
