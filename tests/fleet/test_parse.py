@@ -107,7 +107,9 @@ def test_what_the_starter_fleet_has_commented_out_is_good_too() -> None:
     files = {path.relative_to(STARTER).as_posix(): path.read_text() for path in STARTER.rglob("[!.]*.*")}
     files["layers/arda.yaml"] = files["layers/arda.yaml"].replace("\n#config:\n#  c", "\nconfig:\n  c")
     files["layers/arda.yaml"] = files["layers/arda.yaml"].replace("\n#  worker:", "\n  worker:")
-    rules, first, examples = files["fleet.yaml"].partition("# More rules, to put before those:\n#\n")
+    rules, first, examples = files["fleet.yaml"].partition(
+        "# More examples; put them before the rules above:\n#\n"
+    )
     rules = re.sub(r"#records:\n(?:#  .+\n)+", lambda found: found[0][1:].replace("\n#", "\n"), rules)
     for name in ("layers/arda.yaml", "layers/ainur.yaml"):
         files[name] = files[name].replace("\n#ingress", "\ningress")

@@ -47,7 +47,7 @@ def findings(changes: Mapping[str, str]) -> list[str]:
         (
             "machines/b.yaml",
             f"{B}name: c\n",
-            "2: name: the file's name says b ; rename the file, or remove this key",
+            "2: name: the file's name says b; rename the file, or remove this key",
         ),
         (
             "machines/b.yaml",

@@ -277,5 +277,5 @@ def test_a_lost_pi_is_made_again_of_a_clone(tmp_path: Path) -> None:
         wait_until(lambda: b"nas" in new.get(f"/ipxe?mac={MAC}")[1], "the old fleet to be in force")
         assert commit in git(new.repository.path, "rev-list", "main")
         again = command(new, "fleet", "init", "--from", str(clone.directory))
-        assert (again.status, "already has commits, which nothing replaces" in again.error) == (1, True)
+        assert (again.status, "already has commits, which are not replaced" in again.error) == (1, True)
         new.fsck()

@@ -202,7 +202,7 @@ def test_who_claims_a_card_that_a_file_lists_is_not_that_machine(
     lan.start(FILES)
     script = attacker.boots(net1=victim.mac)
     assert not script.ticket
-    assert "its firmware lists a NIC of machines/victim.yaml" in script.text.lower().replace("\necho ", " ")
+    assert "its firmware lists a nic of machines/victim.yaml" in script.text.lower().replace("\necho ", " ")
     assert victim.get(victim.boots().ticket).text == SECRET
     assert lan.rows("SELECT macs FROM machine_overview ORDER BY macs") == [(victim.mac,), (attacker.mac,)]
 

@@ -70,7 +70,7 @@ def test_a_name_that_is_taken_or_unknown_is_told(tokens: Tokens) -> None:
     tokens.add("ada", Right.WRITE)
     with pytest.raises(RepositoryError, match="token ada already exists; revoke it, or use another name"):
         tokens.add("ada", Right.READ)
-    with pytest.raises(RepositoryError, match="no token 'bob'; there are: ada"):
+    with pytest.raises(RepositoryError, match="no token 'bob'; existing tokens: ada"):
         tokens.revoke("bob")
 
 
