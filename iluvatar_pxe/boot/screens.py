@@ -26,7 +26,7 @@ def unlisted(case: Case) -> Screen:
 
 
 def conflict(case: Case, why: str) -> Screen:
-    """It is not clear which machine this is."""
+    """The identity of the machine is unclear."""
     return (
         "The identity of this machine is unclear, so it does not boot:",
         f"{why}.",
@@ -38,7 +38,7 @@ def conflict(case: Case, why: str) -> Screen:
 
 
 def circle(case: Case) -> str:
-    """Say how a machine is in a boot loop."""
+    """Describe a boot loop."""
     attempts = case.machine.attempts if case.machine else Attempts()
     times = case.fleet.settings.max_attempts
     return f"Boot loop detected: {attempts.chain} booted {times} times within an hour, never past '{attempts.best.label}'"

@@ -82,7 +82,7 @@ def _told(known: Machine, sighting: Sighting, stage: Stage) -> Machine:
 
 
 def _boot_began(machine: Machine, step: Step) -> Machine:
-    """Count the boot; a machine that goes round and round has failed."""
+    """Count the boot; a machine in a boot loop has failed."""
     tired = machine.attempts.lately(step.now) >= step.most_attempts and machine.phase is not Phase.JOINED
     return replace(
         machine,

@@ -68,7 +68,7 @@ def test_all_are_listed_until_they_are_revoked(host: Host) -> None:
     ("words", "status", "error"),
     [
         (["add", "Ada"], 2, "iluvatar-pxe: 'Ada' is not a token name; use up to 63 of a-z, 0-9 and '-'"),
-        (["add", "bob"], 1, "iluvatar-pxe: there is a token bob already; revoke it, or use another name"),
+        (["add", "bob"], 1, "iluvatar-pxe: token bob already exists; revoke it, or use another name"),
         (["revoke", "ada"], 1, "iluvatar-pxe: no token 'ada'; existing tokens: bob"),
     ],
 )

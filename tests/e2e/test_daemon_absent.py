@@ -16,7 +16,7 @@ from iluvatar_pxe.lab.system.kernel import StandIn
 pytestmark = pytest.mark.firmware
 
 CONFIG = b"version: v1alpha1\n"
-KERNEL_MISSED = r"That did not arrive\. Trying again in 5 seconds \( 1 of 10 \)"
+KERNEL_MISSED = r"Download failed\. Trying again in 5 seconds \( 1 of 10 \)"
 NO_ANSWER = r"No answer from http://10\.77\.0\.2:8080"
 SCRIPT_RUNS = r"Next: kernel"
 FIRST_SCRIPT_RUNS = r"iluvatar-pxe at 10\.77\.0\.2"

@@ -66,7 +66,7 @@ def test_machine_that_a_new_daemon_has_not_seen_shows_itself_and_boots(
         server.write_fleet({"machines/one.yaml": listed.encode()})
         server.start()
         machine.press("spc")
-        machine.shows("is not known for sure", BOOT_SECONDS)
+        machine.shows("is not verified", BOOT_SECONDS)
         machine.shows(r"one: starting Talos", BOOT_SECONDS)
         machine.console.wait_for(r"^LAB config-url=", BOOT_SECONDS)
 

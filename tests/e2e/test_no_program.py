@@ -1,4 +1,4 @@
-"""Firmware for which there is no iPXE program gets no answer, the log says why, and it goes on to its disk."""
+"""Firmware for which there is no iPXE binary gets no answer, the log says why, and it goes on to its disk."""
 
 import json
 

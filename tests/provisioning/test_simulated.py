@@ -173,7 +173,7 @@ def test_a_ticket_of_a_rehearsal_opens_nothing_real(served: Web) -> None:
 
 def test_who_does_not_say_that_it_is_simulated_is_not_believed(served: Web) -> None:
     script = served.get(f"/ipxe?mac={LISTED}&{TOLD}")
-    assert "is not known for sure" in script.text
+    assert "is not verified" in script.text
 
 
 def test_unlisted_ones_count_down_and_get_names_that_nobody_has_taken(served: Web) -> None:
