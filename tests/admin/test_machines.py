@@ -43,7 +43,7 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
         (
             LISTED,
             {"intent": Intent.BOOT},
-            "listed-01: machines/listed-01.yaml says intent hold, and the fleet beats what is set here; change that file",
+            "listed-01: machines/listed-01.yaml says intent holdand takes precedence; change that file",
         ),
         (
             FREE,
@@ -53,7 +53,7 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
         (
             FREE,
             ARDA | {"role": Role.AGENT},
-            "agent: no role of layer arda, whose machines are controlplane or worker; give one of these",
+            "agent: not a role of layer arda; use controlplane or worker",
         ),
         (
             FREE,
@@ -208,7 +208,7 @@ async def test_merge_split_and_forget(counter: Counter) -> None:
     await counter.edit(FREE, first_seen=counter.machine(OTHER).first_seen - timedelta(hours=1))
     answer = await counter.ask(Merge(machine=FREE, other=OTHER))
     assert answer["message"] == f"{FREE} now has the NICs {FREE}, {OTHER}"
-    with pytest.raises(OperationError, match="are one machine already, with"):
+    with pytest.raises(OperationError, match="are already the same machine, with the NICs"):
         await counter.ask(Merge(machine=FREE, other=OTHER))
     with pytest.raises(OperationError, match=f"has no NIC {LISTED}; it has {FREE}, {OTHER}"):
         await counter.ask(Split(machine=FREE, mac=LISTED))

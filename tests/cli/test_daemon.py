@@ -88,7 +88,7 @@ def test_one_that_accepts_and_never_answers(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with listener(path, b""), pytest.raises(ControlError) as caught:
         ask_daemon(path, STATE, OpenWindow(seconds=1), patience=0.1)
-    assert str(caught.value) == f"{path}: no answer for 0.1 s; see the daemon's log, or start it again"
+    assert str(caught.value) == f"{path}: no answer within 0.1 s; see the daemon's log, or restart it"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_backup_is_restored(host: Host, tmp_path: Path) -> None:
     answer = host.run("db", "restore", str(copy))
     assert answer.status == 0
     assert answer.output.startswith(
-        f"the database is that of {copy} now; the old one is {host.state}/inventory.db."
+        f"database restored from {copy} now; the old one is {host.state}/inventory.db."
     )
     assert macs(host.database) == {MAC}
     assert host.run("machines", "hold", MAC).status == 0

@@ -146,5 +146,5 @@ def test_no_duration(text: str) -> None:
 
 def test_no_duration_is_usage(tmp_path: Path) -> None:
     answer = prepared(tmp_path).run("enrol", "open", "forever")
-    text = "iluvatar-pxe: 'forever' is no time of at most 7 days; write 90s, 30m, 2h or 1d\n"
+    text = "iluvatar-pxe: 'forever' is not a duration of at most 7 days; write 90s, 30m, 2h or 1d\n"
     assert (answer.status, answer.output, answer.error) == (2, "", text)

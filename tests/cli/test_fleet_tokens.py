@@ -31,7 +31,7 @@ def token(host: Host, *words: str) -> str:
 
 def test_a_token_is_shown_once_with_how_to_use_it(host: Host) -> None:
     answer = host.run("fleet", "token", "add", "ada", "--write")
-    assert "Token ada, which may read and write. It is shown only now:" in answer.lines
+    assert "Token ada, which may read and write). It is shown only once:" in answer.lines
     assert re.search(r"^ {2}git clone https://127\.0\.0\.1:\d+/git/fleet\.git$", answer.output, re.MULTILINE)
     found = SECRET.search(answer.output)
     assert found

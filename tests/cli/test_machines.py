@@ -327,7 +327,7 @@ def test_a_fleet_with_a_fault_is_left_out(tmp_path: Path) -> None:
     host.write("fleet.yaml", "colour: red\n")
     answer = host.run("machines", "list")
     fault = f"{host.fleet}/fleet.yaml:1: colour: no such key; remove it or correct its name"
-    assert answer.error == f"iluvatar-pxe: {fault}; what the fleet declares is left out\n"
+    assert answer.error == f"iluvatar-pxe: {fault}; ignoring the fleet\n"
     assert answer.status == 0
     assert answer.lines[1].startswith("arda-01 ")
 

@@ -121,7 +121,7 @@ def test_every_change(host: Host) -> None:
     assert done(host, "split", "cp", "525400000002") == f"cp now has {ONE}, and {TWO} is a machine of its own"
     assert known(host, TWO).macs == (TWO,)
 
-    stays = "Its name stays taken until reuseNames of layers/arda.yaml lists it."
+    stays = "Its name stays reserved until reuseNames in layers/arda.yaml lists it."
     assert done(host, "forget", "cp", "--yes") == f"cp is forgotten. {stays}"
     assert read_only(f"sqlite:///{host.database}").snapshot.machine(ONE) is None
     assert done(host, "set", THREE, "--layer", "arda", "--role", "worker").startswith("arda-02 is worker")
@@ -134,7 +134,8 @@ def test_what_cannot_be_done(host: Host) -> None:
     assert refused(host, "hold", "no/bo dy?") == f"no/bo dy?: {unknown}"
     assert refused(host, "split", THREE, TWO) == f"{THREE} has no NIC {TWO}; it has {THREE}"
     assert (
-        refused(host, "merge", THREE, THREE) == f"{THREE} and {THREE} are one machine already, with {THREE}"
+        refused(host, "merge", THREE, THREE)
+        == f"{THREE} and {THREE} are already the same machine, with the NICs {THREE}"
     )
     assert refused(host, "reinstall", THREE).startswith(f"{THREE}: it has no place in the fleet yet")
     assert refused(host, "set", THREE, "--layer", "arda", "--name", "big").startswith(
@@ -213,7 +214,7 @@ def test_another_hosts_daemon_at_the_socket_is_not_asked_for_this_one(tmp_path: 
     (tmp_path / "other").mkdir()
     with Daemon(tmp_path / "other", {"control": {"socket": str(host.socket)}}) as daemon:
         error = refused(host, "hold", THREE)
-    assert error == f"this daemon's state directory is {daemon.state}; name its settings with --config"
+    assert error == f"this daemon's state directory is {daemon.state}; pass its settings with --config"
     assert known(host, THREE).directive == Directive()
 
 

@@ -303,7 +303,7 @@ def test_a_raspberry_pi_is_told_its_files_and_those_too_large_for_it(tmp_path: P
     for text in (
         "asks as     raspberry-pi on arm64",
         "gets        probably ainur-01, server of ainur",
-        "its place is on record, and the firmware gets its answer",
+        "its place is recorded, and the firmware gets its answer",
         "      initramfs initrd.img followkernel\n",
         "      gpu_mem=16\n",
         "    50.0 MiB  raspberry-pi/ubuntu/initrd.img: may be too large for a Raspberry Pi to fetch by TFTP\n",
@@ -319,7 +319,7 @@ def test_before_the_first_start_it_goes_by_what_that_would_make(tmp_path: Path) 
     before = state.pages()
     result = state.plan(NEW)
     assert result.stderr == ""
-    assert "inventory.db is not there yet, so nothing was seen" in " ".join(result.stdout.split())
+    assert "inventory.db does not exist yet; no machine was seen" in " ".join(result.stdout.split())
     assert "git/fleet.git" in result.stdout
     assert "PCs and servers" in result.stdout, "the starter fleet's rule"
     assert "mode window; the window is open for 1 day" in result.stdout

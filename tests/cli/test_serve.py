@@ -189,7 +189,7 @@ def test_a_port_that_is_taken(tmp_path: Path, section: str) -> None:
 
 def test_an_interface_that_is_not_there(tmp_path: Path) -> None:
     """A name that was mistyped, or one that comes later: it cannot be known, so the daemon says so and waits."""
-    why = "there is no interface none0 yet; it is served once there is, or correct [network] interfaces"
+    why = "interface none0 does not exist yet; it is served once it appears, or correct [network] interfaces"
     with Daemon(tmp_path, {"network": {"interfaces": ["none0", "lo"]}}) as daemon:
         assert daemon.wait_for_log("network").items() >= {"level": "warning", "problem": why}.items()
         assert [line["interface"] for line in daemon.logged("listening")] == ["lo"]

@@ -191,7 +191,7 @@ COMMANDS = {
     "sudo apt-get install python3-venv ipxe git": How(
         Where.CHECKOUT, "python3-venv", typed="sudo apt-get --simulate install python3-venv ipxe git"
     ),
-    "make stand-ins": How(Where.CHECKOUT, "Stand-ins are in .*/.cache/stand-ins"),
+    "make stand-ins": How(Where.CHECKOUT, "Test images are in .*/.cache/stand-ins"),
     "make check": How(
         Where.CHECKOUT, "ruff check", typed="make --dry-run check"
     ),  # `make test` begins with it

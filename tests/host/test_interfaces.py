@@ -70,7 +70,9 @@ def test_loopback() -> None:
 
 @pytest.mark.parametrize("name", ["none0", "abcdefghijklmnopqrstuvwxyz", "lo" + "x" * 20, "", "a" * 15])
 def test_an_interface_that_is_not_there(name: str) -> None:
-    why = f"there is no interface {name} yet; it is served once there is, or correct [network] interfaces"
+    why = (
+        f"interface {name} does not exist yet; it is served once it appears, or correct [network] interfaces"
+    )
     assert find_interfaces([name]) == Found((), (why,))
 
 
@@ -127,4 +129,4 @@ def test_an_interface_without_an_address_is_waited_for(two_interfaces: Namespace
 def test_a_longer_name_is_not_taken_for_its_beginning(two_interfaces: Namespace) -> None:
     assert found(two_interfaces, "abcdefghijklmno") == ["abcdefghijklmno 10.66.0.1 10.66.0.0/24"]
     (line,) = found(two_interfaces, "abcdefghijklmnop")
-    assert line.startswith("there is no interface abcdefghijklmnop yet; ")
+    assert line.startswith("interface abcdefghijklmnop yet; ")

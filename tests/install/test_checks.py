@@ -32,7 +32,7 @@ def test_a_masked_unit(tmp_path: Path) -> None:
     unit = tmp_path / "some.service"
     check_unmasked(unit)
     unit.symlink_to("/dev/null")
-    with pytest.raises(InstallError, match=r"is masked; systemctl unmask some\.service, "):
+    with pytest.raises(InstallError, match=r"is masked; run systemctl unmask some\.service, "):
         check_unmasked(unit)
 
 
@@ -40,7 +40,7 @@ def test_a_state_directory_that_is_a_link(tmp_path: Path) -> None:
     state = tmp_path / "state"
     check_no_link(state)
     state.symlink_to("/mnt/disk")
-    with pytest.raises(InstallError, match=r"/state: is a link; mount --bind /mnt/disk there, "):
+    with pytest.raises(InstallError, match=r"/state: is a symlink; mount --bind /mnt/disk there, "):
         check_no_link(state)
 
 
@@ -62,4 +62,4 @@ def test_what_is_mounted_below(tmp_path: Path, mount: str) -> None:
     words = ["unshare", "--mount", "sh", "-c", script, str(tmp_path / mount)]
     command = [*words, sys.executable, "-c", code, str(tmp_path / "state")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout.startswith(f"{tmp_path / mount}: something is mounted there; unmount it"), done.stderr
+    assert done.stdout.startswith(f"{tmp_path / mount}: is a mount point; unmount it"), done.stderr

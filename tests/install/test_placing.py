@@ -136,5 +136,5 @@ def test_a_program_in_a_home_directory_is_refused(path: str, why: str) -> None:
 
 def test_a_program_in_a_closed_directory_is_refused() -> None:
     check_readable([Path("/bin/sh")])
-    with pytest.raises(InstallError, match="is closed to the service's user"):
+    with pytest.raises(InstallError, match="not readable by the service user"):
         check_readable([Path("/etc/shadow")])

@@ -169,9 +169,7 @@ def test_a_deaf_loopback_is_told_and_no_reason_to_start_again(host: Booted) -> N
     before = main_process(host)
     host.run("ip", "link", "set", "lo", "down")
     try:
-        wait_until(
-            lambda: host.shown("StatusText").startswith("loopback carries nothing at "), "it to be told"
-        )
+        wait_until(lambda: host.shown("StatusText").startswith("loopback does not work at "), "it to be told")
         fed = host.shown("WatchdogTimestampMonotonic")
         wait_until(lambda: host.shown("WatchdogTimestampMonotonic") != fed, "the watchdog to be fed")
     finally:

@@ -41,5 +41,5 @@ def test_a_malformed_line_is_no_user(tmp_path: Path, line: str) -> None:
 def test_root_under_its_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/passwd").write_text("iluvatar-pxe:x:0:0::/root:/bin/sh\n")
-    with pytest.raises(InstallError, match=r"^user iluvatar-pxe: has the number 0, as root has; remove it"):
+    with pytest.raises(InstallError, match=r"^user iluvatar-pxe: has UID 0, like root; remove it"):
         user.create(tmp_path, tmp_path / "none", "/")

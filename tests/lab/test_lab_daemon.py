@@ -29,7 +29,7 @@ def test_a_fleet_that_has_a_fault_by_now_is_not_taken(namespace: Namespace, serv
     daemon = server.start()
     reload(namespace, daemon.pid)
     server.write_fleet({"fleet.yaml": b"colour: red\n"})
-    with pytest.raises(LabError, match="the fleet has a fault"):
+    with pytest.raises(LabError, match="the fleet has errors"):
         reload(namespace, daemon.pid)
     assert daemon.stop() == 0
     with pytest.raises(LabError, match="the lab has ended"):

@@ -223,7 +223,7 @@ def test_argo_cd_reads_it(pi: Hosted, tmp_path: Path) -> None:
     assert (argo / application["spec"]["source"]["path"] / "README.md").is_file()
     assert git(argo, "rev-list", "--count", "HEAD").strip() == "1"
     assert "403" in git(argo, "push", url, "HEAD:main", check=False, environment=environment), (
-        "it may only read"
+        "it is read-only"
     )
     shallow = ("clone", "--quiet", "--depth", "1", "--single-branch", url, "again")
     git(tmp_path, *shallow, environment=environment)

@@ -239,7 +239,7 @@ def test_other_variables_are_not_read() -> None:
         ),
         (
             '[dns]\nupstream = ["auto", "dns.google"]\n',
-            r'config\.toml: dns\.upstream: .* resolved first .*, but it is "dns.google"; .*',
+            r'config\.toml: dns\.upstream: .* not a name .*, but it is "dns.google"; .*',
         ),
         (
             "[dns]\nupstream = [{address = 1}]\n",
@@ -391,8 +391,14 @@ def test_where_the_fleet_comes_from(source: str, repository: str | None) -> None
 @pytest.mark.parametrize(
     ("line", "remedy"),
     [
-        ('source = "https://me:secret@git.example.org/x"', "fleet.source: a URL has no password in it; "),
-        ('mirror = "https://me:secret@git.example.org/x"', "fleet.mirror: a URL has no password in it; "),
+        (
+            'source = "https://me:secret@git.example.org/x"',
+            "fleet.source: a URL must not contain a password; ",
+        ),
+        (
+            'mirror = "https://me:secret@git.example.org/x"',
+            "fleet.mirror: a URL must not contain a password; ",
+        ),
         ('branch = "../x"', "fleet.branch: input should be a branch's name such as main"),
         ('branch = "-x"', "fleet.branch: input should be a branch's name such as main"),
         ('branch = "x.lock"', "fleet.branch: input should be a branch's name such as main"),

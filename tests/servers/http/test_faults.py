@@ -69,7 +69,7 @@ def test_only_allowed_networks_may_ask(tmp_path: Path, allow: tuple[object, ...]
             response = running.get(path)
             assert response.status == (404 if (status, path) == (200, "/nothing") else status)
         if status == 403:
-            assert response.text == "403: 127.0.0.1 is in no network of [http] allow\n"
+            assert response.text == "403: 127.0.0.1 is not in [http] allow\n"
 
 
 MALFORMED = {

@@ -46,7 +46,7 @@ def test_a_hook_that_hangs_is_killed(serve: ServeGit, script: str) -> None:
 def test_a_hook_that_hangs_when_it_has_said_something_is_told_on_the_terminal(serve: ServeGit) -> None:
     site = serve(git=1.0)
     shown = [line.rstrip() for line in hooked(site, "pre-receive", CHATTY).push(check=False).splitlines()]
-    told = "git did not end in time; fetch to see whether the push was accepted"
+    told = "git timed out; fetch to see whether the push was accepted"
     assert shown[:2] == ["remote: looking", f"remote: iluvatar-pxe: {told}"]
     assert site.tip("apps") == ""
 
