@@ -329,8 +329,8 @@ def test_before_the_first_start_it_goes_by_what_that_would_make(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [
-        (("nobody",), 1, "nobody: no machine has this name, MAC or id"),
-        (("52:54:00",), 1, "52:54:00: no machine has this name, MAC or id"),
+        (("nobody",), 1, "nobody: no machine has this name, MAC or ID"),
+        (("52:54:00",), 1, "52:54:00: no machine has this name, MAC or ID"),
     ],
 )
 def test_what_does_not_exist_is_one_line(
