@@ -18,7 +18,7 @@ from iluvatar_pxe.settings.model import HOSTED, Settings
 
 
 class FleetSource:
-    """Puts the applied fleet; a plain directory's, or a repository's, which then decides too."""
+    """Applies the fleet of a plain directory, or of a repository, which then also decides names and roles."""
 
     def __init__(
         self,

@@ -73,8 +73,8 @@ class Handout:
         self.pi_texts = pi_texts
 
     def under(self, disclosure: Disclosure) -> "Handout":
-        """Return one that gives the same to others, as far as ``disclosure`` lets it."""
-        return Handout(self._tickets, disclosure, self.scripts, self.pi_texts)
+        """Return one that gives the same to others, as far as ``disclosure`` lets it, with tickets of its own."""
+        return Handout(self._tickets.apart(), disclosure, self.scripts, self.pi_texts)
 
     def script(self, decision: Decision, links: Links, client: IPv4Address, *, doubt: str) -> str:
         """Return the script that a decision is for a client; empty where its plan is no script.

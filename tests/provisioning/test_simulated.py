@@ -144,6 +144,17 @@ def test_a_ticket_that_this_host_got_opens_a_made_up_configuration_elsewhere(ser
     assert tells_nothing(asks_from_elsewhere(served, path, LISTED))
 
 
+def test_simulating_a_machine_does_not_age_its_own_ticket(served: Web) -> None:
+    """The daemon has run for longer than a ticket lives; then only when it was minted counts."""
+    served.now += 5 * 3600
+    machine = served.boots(LISTED)
+    script = served.get(f"/ipxe?mac={LISTED}&{TOLD}")
+    asks_from_elsewhere(served, "/ipxe", LISTED)
+    assert served.get(config_of(script)).status == 200
+    served.neighbours.clear()
+    served.call(served.inventory.forget(machine.id, "test"))
+
+
 def test_another_host_is_not_told_what_is_known_of_the_machine(served: Web) -> None:
     mac = "52:54:00:77:00:09"
     seen = Sighting(
