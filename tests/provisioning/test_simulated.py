@@ -149,7 +149,11 @@ def test_simulating_a_machine_does_not_age_its_own_ticket(served: Web) -> None:
     served.now += 5 * 3600
     machine = served.boots(LISTED)
     script = served.get(f"/ipxe?mac={LISTED}&{TOLD}")
-    asks_from_elsewhere(served, "/ipxe", LISTED)
+    simulated = served.booters.simulated
+    discover = Sighting(mac=LISTED, firmware=Firmware.UEFI_PXE)
+    for _ in range(2):
+        simulated.journal.served(simulated.decide(discover), Stage.DISCOVER, "")
+        asks_from_elsewhere(served, "/ipxe", LISTED)
     assert served.get(config_of(script)).status == 200
     served.neighbours.clear()
     served.call(served.inventory.forget(machine.id, "test"))
