@@ -100,14 +100,14 @@ def test_processes_that_are_not_the_labs_are_left_alone(file: Path, lab: Running
     other = lab.inside if part == "holder" else lab.holder
     with claimed(file) as state:
         publish(state, Running(**(asdict(lab) | {part: other})))
-        with pytest.raises(LabError, match="is ending"):
+        with pytest.raises(LabError, match="the lab is stopping"):
             running(file)
 
 
 def test_it_is_found_while_its_holder_lives(file: Path, lab: Running) -> None:
     assert running(file) is None
     with claimed(file) as state:
-        with pytest.raises(LabError, match="is being built"):
+        with pytest.raises(LabError, match="the lab is starting"):
             running(file)
         publish(state, lab)
         assert running(file) == lab
