@@ -147,7 +147,7 @@ def test_the_command_tells_where_an_answer_comes_from(pi: Daemon, upstream: Unbo
     status, text = command(pi, "query", "new.outside.example", "--json")
     assert status == 0
     assert all(part in text for part in (f'"origin": "{host}"', '"remembered": true', '"rcode": "NOERROR"'))
-    assert f"from {host}, remembered for" in command(pi, "query", "new.outside.example")[1]
+    assert f"from {host}, cached for" in command(pi, "query", "new.outside.example")[1]
     assert command(pi, "query", "git.lab.home.arpa") == (
         0,
         "git.lab.home.arpa. 60 IN A 127.0.0.1\nfrom this daemon\n",
@@ -161,7 +161,7 @@ def test_the_command_tells_where_an_answer_comes_from(pi: Daemon, upstream: Unbo
         "lab.home.arpa: no AXFR record (REFUSED)\nwhy: zones are not transferred\n",
     )
     assert f"why: {host} cannot tell" in command(pi, "query", "x.broken.example")[1]
-    assert "forgotten" in command(pi, "flush")[1]
+    assert "cached answers flushed" in command(pi, "flush")[1]
     assert command(pi, "query", "new.outside.example")[1].endswith(f"\nfrom {host}\n")
     assert upstream.asked("new.outside.example") == 2
 
@@ -197,7 +197,7 @@ def test_what_is_remembered_outlives_the_upstream(tmp_path: Path) -> None:
         asked = statistics(daemon)["upstreams"]
         assert ask(daemon, "a.brief.example").ede == "3 (Stale Answer)"
         assert statistics(daemon)["upstreams"] == asked, "nobody was asked again"
-        assert "no upstream answers" in command(daemon, "query", "a.brief.example")[1]
+        assert "no upstream responds" in command(daemon, "query", "a.brief.example")[1]
         failed = ask(daemon, "unknown.outside.example")
         assert (failed.status, failed.ede) == ("SERVFAIL", "22 (No Reachable Authority)")
         assert daemon.logged("dns.unanswered")

@@ -69,7 +69,7 @@ def test_the_name_of_the_user_is_no_password(site: Site) -> None:
 def test_who_may_read_may_not_push(site: Site) -> None:
     bob = site.person(site.reader)
     bob.commit(GOOD)
-    assert "remote: 403: the token ada-read is read-only" in bob.push(check=False)
+    assert "remote: 403: token ada-read is read-only" in bob.push(check=False)
     assert ask(site, basic(site.reader), "receive-pack").status == 403
     assert site.push_by_hand(b"0000", token=site.reader).status == 403
     assert site.push_by_hand(b"0000", token="wrong").status == 401

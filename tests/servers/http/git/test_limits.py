@@ -110,7 +110,7 @@ def test_a_push_that_is_too_large_is_refused_before_it_is_sent(serve: ServeGit) 
     with site.pushing(update("1" * 40), length=2 * MIB) as sock:
         answer = answer_of(sock)
     assert answer.status == 413
-    assert answer.text == "413: more than 1 MiB are refused; see [git] max_push\n"
+    assert answer.text == "413: requests over 1 MiB are refused; see [git] max_push\n"
 
 
 def test_a_push_that_becomes_too_large_is_stopped(serve: ServeGit) -> None:
@@ -121,7 +121,7 @@ def test_a_push_that_becomes_too_large_is_stopped(serve: ServeGit) -> None:
     ada.git("config", "core.compression", "0")
     ada.git("config", "http.postBuffer", "65536")
     shown = ada.push(check=False)
-    assert "iluvatar-pxe: more than 1 MiB are refused; see [git] max_push" in shown
+    assert "iluvatar-pxe: requests over 1 MiB are refused; see [git] max_push" in shown
     assert site.tip() == commit
 
 
