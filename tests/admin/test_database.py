@@ -38,6 +38,6 @@ async def test_a_copy_and_what_was_before_it(counter: Counter, tmp_path: Path) -
     await counter.ask(Forget(machine=OTHER))
     answer = await counter.ask(Restore(file=copy))
     assert answer["message"].startswith(
-        f"database restored from {copy} now; the old one is {tmp_path}/inventory.db."
+        f"database restored from {copy}; the old one is {tmp_path}/inventory.db."
     )
     assert counter.machine(OTHER).macs == (OTHER,), "known again"

@@ -43,7 +43,7 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
         (
             LISTED,
             {"intent": Intent.BOOT},
-            "listed-01: machines/listed-01.yaml says intent holdand takes precedence; change that file",
+            "listed-01: machines/listed-01.yaml says intent hold and takes precedence; change that file",
         ),
         (
             FREE,
@@ -73,7 +73,7 @@ async def test_a_machine_is_given_a_place_and_another(counter: Counter) -> None:
         (
             FREE,
             ARDA | {"role": Role.CONTROLPLANE},
-            "arda has 1 control plane already, and layers/arda.yaml says controlPlanes: 1; raise it, or change another machine's role first",
+            "arda already has 1 control plane, and layers/arda.yaml says controlPlanes: 1; raise it, or change another machine's role first",
         ),
     ],
 )
@@ -109,7 +109,7 @@ async def test_no_more_leaders_than_the_layer_declares(counter: Counter) -> None
     with pytest.raises(OperationError) as caught:
         await counter.ask(SetPlace(machine=OTHER, role=Role.SERVER))
     assert str(caught.value) == (
-        "ainur has 3 servers already, and layers/ainur.yaml says servers: 3; "
+        "ainur already has 3 servers, and layers/ainur.yaml says servers: 3; "
         "raise it, or change another machine's role first"
     )
     await counter.ask(SetPlace(machine=FREE, **following))

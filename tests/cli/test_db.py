@@ -66,7 +66,7 @@ def test_a_backup_is_restored(host: Host, tmp_path: Path) -> None:
     answer = host.run("db", "restore", str(copy))
     assert answer.status == 0
     assert answer.output.startswith(
-        f"database restored from {copy} now; the old one is {host.state}/inventory.db."
+        f"database restored from {copy}; the old one is {host.state}/inventory.db."
     )
     assert macs(host.database) == {MAC}
     assert host.run("machines", "hold", MAC).status == 0
@@ -113,7 +113,7 @@ def test_a_damaged_database_without_a_daemon(tmp_path: Path) -> None:
     assert (refused.status, "it is damaged or not a database" in refused.error) == (1, True)
     answer = host.run("db", "set-aside", "--yes")
     assert answer.status == 0
-    assert answer.lines[1].startswith("what a running daemon knows is kept, and every name that can be read")
+    assert answer.lines[1].startswith("a running daemon's machines are kept, and every name that can be read")
     assert macs(host.database) == set()
     assert host.run("machines", "list").lines == ["No machines yet; boot one from the network."]
 

@@ -31,7 +31,7 @@ def token(host: Host, *words: str) -> str:
 
 def test_a_token_is_shown_once_with_how_to_use_it(host: Host) -> None:
     answer = host.run("fleet", "token", "add", "ada", "--write")
-    assert "Token ada, which may read and write). It is shown only once:" in answer.lines
+    assert "Token ada (read and write). It is shown only once:" in answer.lines
     assert re.search(r"^ {2}git clone https://127\.0\.0\.1:\d+/git/fleet\.git$", answer.output, re.MULTILINE)
     found = SECRET.search(answer.output)
     assert found
@@ -55,7 +55,7 @@ def test_all_are_listed_until_they_are_revoked(host: Host) -> None:
     secret = token(host, "ada", "--write")
     token(host, "argocd")
     lines = host.run("fleet", "token", "list").lines
-    assert [line.split()[:2] for line in lines] == [["TOKEN", "MAY"], ["ada", "write"], ["argocd", "read"]]
+    assert [line.split()[:2] for line in lines] == [["TOKEN", "RIGHT"], ["ada", "write"], ["argocd", "read"]]
     listed = host.run("fleet", "token", "list", "--json").json
     assert [(one["name"], one["right"]) for one in listed] == [("ada", "write"), ("argocd", "read")]
     assert all(one.keys() == {"name", "right", "created"} for one in listed)

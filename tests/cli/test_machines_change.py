@@ -141,7 +141,7 @@ def test_what_cannot_be_done(host: Host) -> None:
     assert refused(host, "set", THREE, "--layer", "arda", "--name", "big").startswith(
         "big: machines/big.yaml has"
     )
-    assert done(host, "release", "big").endswith("but machines/big.yaml sets intent hold; change that file")
+    assert done(host, "release", "big").endswith("but machines/big.yaml says intent hold; change that file")
     assert done(host, "hold", "big") == "big is held from its next boot"
 
 

@@ -56,7 +56,11 @@ def seen() -> list[Machine]:
 
 def declare(fleet: Path, rules: str, more: str = "") -> None:
     """Write a fleet's files; ``more`` is added to each machine's."""
-    files = {"fleet.yaml": rules, "layers/arda.yaml": CONFIGURED, "layers/ainur.yaml": "image: ubuntu\n"}
+    files = {
+        "fleet.yaml": rules,
+        "layers/arda.yaml": CONFIGURED,
+        "layers/ainur.yaml": "kind: k3s\nimage: ubuntu\n",
+    }
     files |= {f"configs/{role}.yaml": f"machine: {{type: {role}}}\n" for role in ("controlplane", "worker")}
     files |= {
         f"machines/{name}.yaml": f"match: {{{match}}}\n{lines}{more}"

@@ -23,7 +23,7 @@ def test_links_that_lead_out_of_the_image(tmp_path: Path, link: str) -> None:
     (image / "var").mkdir(parents=True)
     check_inside(image, [image / "var/lib/state", image / "etc/none/file"])
     (image / "var/lib").symlink_to(link)
-    with pytest.raises(InstallError, match=rf"^{image}/var/lib: leads to /.*, out of {image}; "):
+    with pytest.raises(InstallError, match=rf"^{image}/var/lib: points to /.*, outside {image}; "):
         check_inside(image, [image / "etc/file", image / "var/lib/state"])
     check_inside(Path("/"), [image / "var/lib/state"])
 
@@ -32,7 +32,7 @@ def test_a_masked_unit(tmp_path: Path) -> None:
     unit = tmp_path / "some.service"
     check_unmasked(unit)
     unit.symlink_to("/dev/null")
-    with pytest.raises(InstallError, match=r"is masked; run systemctl unmask some\.service, "):
+    with pytest.raises(InstallError, match=r"is masked; run systemctl unmask some\.service and try again"):
         check_unmasked(unit)
 
 
@@ -40,7 +40,7 @@ def test_a_state_directory_that_is_a_link(tmp_path: Path) -> None:
     state = tmp_path / "state"
     check_no_link(state)
     state.symlink_to("/mnt/disk")
-    with pytest.raises(InstallError, match=r"/state: is a symlink; mount --bind /mnt/disk there, "):
+    with pytest.raises(InstallError, match=r"/state: is a symlink; mount --bind /mnt/disk there instead, "):
         check_no_link(state)
 
 

@@ -85,7 +85,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     )
     command = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", str(tmp_path)]
     done = subprocess.run([*command, sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "No space left on device; make room" in done.stdout, done.stderr
+    assert "No space left on device; free some space" in done.stdout, done.stderr
     assert done.stdout.endswith(f" old {tmp_path}/unit\n")
 
 
@@ -94,10 +94,12 @@ def test_what_is_in_the_way_is_one_line(tmp_path: Path) -> None:
     for act in (make_directory, lambda path: put(path / "unit", "x")):
         with pytest.raises(InstallError, match=r"^/.*/file: File exists; move away what is in its place"):
             act(tmp_path / "file")
-        with pytest.raises(InstallError, match=r"^/.*/file/x: Not a directory; move away what stands"):
+        with pytest.raises(
+            InstallError, match=r"^/.*/file/x: Not a directory; move away what is in its place"
+        ):
             act(tmp_path / "file" / "x" / "y")
     (tmp_path / "unit").mkdir()
-    with pytest.raises(InstallError, match=r"^/.*/unit: Is a directory; move away what stands"):
+    with pytest.raises(InstallError, match=r"^/.*/unit: Is a directory; move away what is in its place"):
         put(tmp_path / "unit", "x")
     assert names(tmp_path) == ["file", "unit"]
 
@@ -127,7 +129,7 @@ def test_giving_follows_no_link_and_leaves_what_is_linked_elsewhere(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("path", "why"),
-    [("/root/x", "lies in /root, which"), ("/home/pi/.venv/bin/x", "lies in /home, which")],
+    [("/root/x", "is in /root, which"), ("/home/pi/.venv/bin/x", "is in /home, which")],
 )
 def test_a_program_in_a_home_directory_is_refused(path: str, why: str) -> None:
     with pytest.raises(InstallError, match=why):

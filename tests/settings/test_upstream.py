@@ -40,7 +40,7 @@ def test_spellings(text: str, upstream: Upstream, shortest: str) -> None:
 
 
 ADDRESS = "a resolver is an address such as"
-HOST_NAME = "a resolver is an address: not a name"
+HOST_NAME = "a resolver is an address, not a name"
 PORT, PLAIN_NAME = "a resolver's port is", "write tls:// before the address"
 CERTIFICATE, LINK, SINGLE = (
     "the name in the resolver's certificate",
