@@ -52,7 +52,7 @@ def test_every_fault_is_a_line(tmp_path: Path) -> None:
         1,
         [],
         [
-            f"{fleet}/fleet.yaml:1: unlisted: write rules instead; see docs/fleet.md",
+            f"{fleet}/fleet.yaml:1: unlisted: no such key; remove it or correct its name",
             f"{fleet}/fleet.yaml:3: layer ainur needs layers/ainur.yaml; create it; the fleet has arda",
             f"{fleet}/fleet.yaml:4: rule 2 is never reached, because rule 1 matches every machine; move it up",
             f"{fleet}/fleet.yaml:4: rules.2: a rule needs either 'layer' or 'intent', not both",

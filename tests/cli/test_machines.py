@@ -345,7 +345,7 @@ def test_cards_that_are_only_its_word_are_told_apart(tmp_path: Path) -> None:
     host.know(machine(7, claimed=("52:54:00:00:00:99",)))
     lines = host.run("machines", "show", "52:54:00:00:00:07").lines
     assert "  MACs        52:54:00:00:00:07" in lines
-    assert "  lists too   52:54:00:00:00:99" in lines
+    assert "  reports too 52:54:00:00:00:99" in lines
 
 
 def test_what_a_raspberry_pi_boots_next_is_what_its_own_firmware_gets(tmp_path: Path) -> None:

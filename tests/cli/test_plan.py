@@ -206,7 +206,7 @@ CASES = {
         (
             "place       none yet: no file lists it, and none was assigned",
             "rule 1 \"television\": mac is '52:54:00:77:00:99', not '52:54:99*'",
-            "rule 3 \"Dells\": manufacturer is not known yet, and 'Dell*' is asked for",
+            "rule 3 \"Dells\": manufacturer is not known yet, and 'Dell*' is required",
             'rule 4 "PCs": matches',
             "counts down 7 s",
             "prompt --timeout 7000",

@@ -41,7 +41,7 @@ def _identity(page: Data) -> dict[str, str]:
     return {
         "id": page["id"],
         "MACs": ", ".join(page["macs"]),
-        "also reports": ", ".join(page["claimed"]),
+        "reports too": ", ".join(page["claimed"]),
         "UUID": (page["uuid"] or "") + doubt * page["uuid_is_bogus"],
         "serial": (page["serial"] or "") + doubt * page["serial_is_bogus"],
         "make": page["manufacturer"] or "",
