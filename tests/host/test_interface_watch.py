@@ -48,7 +48,7 @@ def run(check: str) -> None:
 def test_an_interface_that_comes_changes_and_goes() -> None:
     run(f"""
     assert served == []
-    assert watch.problem.startswith("interface eth0 yet; ")
+    assert watch.problem.startswith("interface eth0 does not exist yet; ")
     sh({ADD!r})
     await until(lambda: served == ["eth0 10.77.3.2"] and watch.problem is None)
     number = watch.interfaces[0].index
@@ -60,7 +60,7 @@ def test_an_interface_that_comes_changes_and_goes() -> None:
     await until(lambda: served == [])
     assert watch.problem == "interface eth0 has no IPv4 address yet; it is served once it has"
     sh("ip link del eth0")
-    await until(lambda: watch.problem.startswith("interface eth0 yet; "))
+    await until(lambda: watch.problem.startswith("interface eth0 does not exist yet; "))
 """)
 
 

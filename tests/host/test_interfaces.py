@@ -129,4 +129,4 @@ def test_an_interface_without_an_address_is_waited_for(two_interfaces: Namespace
 def test_a_longer_name_is_not_taken_for_its_beginning(two_interfaces: Namespace) -> None:
     assert found(two_interfaces, "abcdefghijklmno") == ["abcdefghijklmno 10.66.0.1 10.66.0.0/24"]
     (line,) = found(two_interfaces, "abcdefghijklmnop")
-    assert line.startswith("interface abcdefghijklmnop yet; ")
+    assert line.startswith("interface abcdefghijklmnop does not exist yet; ")

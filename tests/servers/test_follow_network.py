@@ -168,10 +168,10 @@ def host() -> Iterator[Host]:
         made.daemon.wait_for('"event": "network"', PATIENCE)
         nothing = made.readyz()
         assert not nothing["ready"]
-        assert all(f"interface {name} yet; " in nothing["parts"]["network"] for name in ("eth0", "eth1"))
+        assert all(f"interface {name} does not exist yet; " in nothing["parts"]["network"] for name in ("eth0", "eth1"))
         made.connect("a")
         made.await_log("listening", ["eth0 10.77.1.2"])
-        assert made.network().startswith("interface eth1 yet; ")
+        assert made.network().startswith("interface eth1 does not exist yet; ")
         made.connect("b")
         made.await_log("listening", ["eth0 10.77.1.2", "eth1 10.77.2.2"])
         assert made.boots("a", "10.77.1.2"), "and what is opened when it is first needed is open"
@@ -243,7 +243,7 @@ def test_transfers_go_on_while_another_interface_flaps_and_goes(host: Host) -> N
     )
     host.sh("for n in $(seq 100); do ip link set eth0 down; ip link set eth0 up; done; ip link del eth0")
     host.await_log("listening.ended", ["eth0 10.77.1.2"])
-    assert host.network().startswith("interface eth0 yet; ")
+    assert host.network().startswith("interface eth0 does not exist yet; ")
     host.namespace.outside(GO).touch()
     for transfer, size in ((tftp, len(FILES[f"assets/{PROGRAM}"])), (http, len(FILES["assets/large"]))):
         assert transfer.wait(PATIENCE) == 0

@@ -235,7 +235,7 @@ def test_a_machine_that_boots_by_another_card_than_the_listed_one(served: Web) -
     )
     served.boots(other)
     text = served.get(f"/ipxe?mac={other}&{told}").text
-    assert "machines/one.yaml, but nothing was heard" in text.replace("\necho ", " ")
+    assert "machines/one.yaml, but that NIC has not been seen yet" in text.replace("\necho ", " ")
     served.boots(MAC)
     assert "echo one: starting Talos" in served.get(f"/ipxe?mac={MAC}&{told}").text
     served.boots(other)
