@@ -116,7 +116,7 @@ def split_url(url: str) -> SplitResult:
         _ = IPv4Address(parts.hostname or ""), parts.port
     except ValueError as error:
         raise SimulateError(
-            f"{url}: the host is not an IPv4 address, and firmware may have no DNS ({error})"
+            f"{url}: needs an IPv4 address as its host, as firmware may have no DNS, and a valid port ({error})"
         ) from error
     return parts
 

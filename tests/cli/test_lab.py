@@ -103,7 +103,7 @@ def parts_of(lab: Running) -> dict[int, str]:
 def test_a_lab_that_is_up_boots_machines_until_it_is_taken_down(home: Home) -> None:
     status, output = home.run("up")
     assert status == 0, output
-    assert "Talos v1.13.9 for amd64. The lab boots a stand-in" in output
+    assert "Talos v1.13.9 for amd64. The lab boots a test image" in output
     assert home.run("up")[0] == 0
     assert home.run("up", "--fleet", str(CACHE))[0] == 1
     parts = parts_of(home.lab)

@@ -276,7 +276,7 @@ async def test_a_disk_that_does_not_answer_is_a_fault_too(
     async with running(inventory):
         with locked(file):
             inventory.observe(sighting(), Stage.DISCOVER)
-            await until(lambda: "no answer within 0.01 s" in (inventory.health or ""))
+            await until(lambda: "no answer for 0.01 s" in (inventory.health or ""))
         monkeypatch.undo()
         await until(lambda: inventory.health is None)
     assert recorded_stages(file) == ["discover"]

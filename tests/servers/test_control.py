@@ -288,7 +288,7 @@ async def test_a_socket_that_is_anothers_now_is_not_removed(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("file", "is no socket; remove it or set another [control] socket"),
+        ("file", "not a socket; remove it or set another [control] socket"),
         ("file/control.sock", "cannot listen there: File exists; set another [control] socket"),
         ("a" * 108, "cannot listen there: AF_UNIX path too long; set another [control] socket"),
     ],

@@ -168,7 +168,10 @@ def host() -> Iterator[Host]:
         made.daemon.wait_for('"event": "network"', PATIENCE)
         nothing = made.readyz()
         assert not nothing["ready"]
-        assert all(f"interface {name} does not exist yet; " in nothing["parts"]["network"] for name in ("eth0", "eth1"))
+        assert all(
+            f"interface {name} does not exist yet; " in nothing["parts"]["network"]
+            for name in ("eth0", "eth1")
+        )
         made.connect("a")
         made.await_log("listening", ["eth0 10.77.1.2"])
         assert made.network().startswith("interface eth1 does not exist yet; ")

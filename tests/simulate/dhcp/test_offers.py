@@ -81,7 +81,7 @@ REFUSED = {
     "pi-two-entries": (
         offers.raspberry_pi,
         offer(VENDOR_SPECIFIC=bytes.fromhex("090a00000141") + b"\0\0\1B\0\0"),
-        "single entry",
+        "more or fewer than one entry",
     ),
     "pi3-not-padded": (
         offers.raspberry_pi_3,
@@ -90,7 +90,7 @@ REFUSED = {
             .replace(b"\x14\x00\x00\x14", b"\x14\x00\x00\x11")
             .replace(b"oot   ", b"oot")
         ),
-        "as this model wants it",
+        "lacks the Raspberry Pi Boot text of this model",
     ),
 }
 
