@@ -95,7 +95,7 @@ COMMANDS = {
     "iluvatar-pxe check": How(Where.NAMED),
     "iluvatar-pxe fleet validate": How(Where.INSTALLED, "valid: 0 machines, 2 rules"),
     "sudo iluvatar-pxe fleet token add ada --write": How(
-        Where.INSTALLED, "Token ada, which may read and write"
+        Where.INSTALLED, "Token ada (read and write)"
     ),
     "sudo iluvatar-pxe fleet token add backup": How(Where.INSTALLED, "Token backup, which may read"),
     "sudo iluvatar-pxe fleet token list": How(Where.INSTALLED, r"(?s)ada +write.*backup +read"),
