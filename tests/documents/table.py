@@ -94,8 +94,8 @@ COMMANDS = {
     "sudo iluvatar-pxe check": How(Where.INSTALLED, "fleet: +ok"),
     "iluvatar-pxe check": How(Where.NAMED),
     "iluvatar-pxe fleet validate": How(Where.INSTALLED, "valid: 0 machines, 2 rules"),
-    "sudo iluvatar-pxe fleet token add ada --write": How(Where.INSTALLED, "Token ada (read and write)"),
-    "sudo iluvatar-pxe fleet token add backup": How(Where.INSTALLED, "Token backup (read-only)"),
+    "sudo iluvatar-pxe fleet token add ada --write": How(Where.INSTALLED, r"Token ada \(read and write\)"),
+    "sudo iluvatar-pxe fleet token add backup": How(Where.INSTALLED, r"Token backup \(read-only\)"),
     "sudo iluvatar-pxe fleet token list": How(Where.INSTALLED, r"(?s)ada +write.*backup +read"),
     "sudo iluvatar-pxe fleet token revoke backup": How(Where.INSTALLED, "is revoked"),
     "sudo iluvatar-pxe fleet repository add apps": How(Where.INSTALLED, r"/git/apps\.git"),
@@ -162,7 +162,7 @@ COMMANDS = {
     "sudo iluvatar-pxe dns query www.debian.org --type AAAA": How(
         Where.INSTALLED, "(?s)SERVFAIL.*why: ", status=1
     ),  # there is no Internet
-    "sudo iluvatar-pxe dns flush": How(Where.INSTALLED, "forgotten"),
+    "sudo iluvatar-pxe dns flush": How(Where.INSTALLED, "flushed"),
     # and to change
     "sudo iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),
     "iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),
