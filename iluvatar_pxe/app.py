@@ -154,11 +154,11 @@ class App:
         await catalogue.refresh()
         inventory = Inventory(settings.database_url)
         await inventory.open()
-        app = cls(settings, origin, Tickets(key, time.monotonic), certificates, catalogue, inventory)
         try:
+            app = cls(settings, origin, Tickets(key, time.monotonic), certificates, catalogue, inventory)
             await app._start(origin)
         except BaseException:
-            await app._kept.aclose()
+            await inventory.close()
             raise
         return app
 
@@ -182,7 +182,7 @@ class App:
         await self.watch.start(self._listeners.serve)
 
     async def close(self) -> None:
-        """Close everything, in the reverse order of building."""
+        """Close what takes work, then let transfers end, then close the rest, the inventory last."""
         await self._open.aclose()
         await self._kept.aclose()
 

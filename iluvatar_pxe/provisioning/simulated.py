@@ -20,8 +20,14 @@ from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.trust import Trust, TrustPolicy
-from iluvatar_pxe.replies.made_up import made_up, made_up_arguments, made_up_configuration, stranger
-from iluvatar_pxe.replies.masking import mask_arguments, mask_configuration, rehearsed
+from iluvatar_pxe.replies.made_up import (
+    made_up,
+    made_up_arguments,
+    made_up_configuration,
+    stranger,
+    with_made_up_script,
+)
+from iluvatar_pxe.replies.masking import mask_arguments, mask_configuration, masked
 
 IsOwn = Callable[[IPv4Address], bool]
 """Says whether an address is this host's."""
@@ -112,7 +118,7 @@ class LimitedDisclosure:
 
     def plan(self, plan: Plan, client: IPv4Address) -> Plan:
         """Return the plan without secrets to this host, and a made-up one to any other."""
-        return rehearsed(plan) if self._is_own(client) else made_up(plan)
+        return with_made_up_script(masked(plan)) if self._is_own(client) else made_up(plan)
 
     def sighting(self, sighting: Sighting, client: IPv4Address) -> Sighting:
         """Tell another host nothing of the machine."""

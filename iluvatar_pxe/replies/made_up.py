@@ -7,6 +7,7 @@ they hold no secrets, and any client on this network may fetch them.
 import re
 from dataclasses import replace
 
+from iluvatar_pxe.boot.chains.talos import KERNEL_ARGS, KERNEL_ARGS_TO_1_13
 from iluvatar_pxe.boot.plan import (
     AssignFirst,
     BootLocal,
@@ -19,8 +20,8 @@ from iluvatar_pxe.boot.plan import (
     ServePiFiles,
 )
 from iluvatar_pxe.machines.sighting import Sighting
-from iluvatar_pxe.replies.masking import MASK, mask_argument
 from iluvatar_pxe.replies.public_words import TALOS_KEYS
+from iluvatar_pxe.replies.raspberry_pi import CGROUPS, PLAIN_CMDLINE
 
 NAME = "simulated"
 WHY = "details are shown only on the server's own host: run simulate there, or iluvatar-pxe plan"
@@ -28,6 +29,8 @@ _BEGINNING = "#!ipxe\n"
 _END = "exit 1\n"
 _SAID = f"echo This script is made up, {WHY}\n"
 _ENTRY = re.compile(r"(?P<indent>\s*(?:- )*)(?P<key>[A-Za-z0-9_.-]+)(?P<mark>: *)(?P<value>.*)", re.DOTALL)
+_OWN_ARGUMENTS = frozenset((*KERNEL_ARGS, *KERNEL_ARGS_TO_1_13, *CGROUPS, *PLAIN_CMDLINE.split()))
+"""What the daemon itself puts into every command line."""
 _NOT_BLANK = re.compile(r"[^\s]")
 
 
@@ -48,13 +51,20 @@ def made_up(plan: Plan) -> Plan:
             return _script(plan)
 
 
+def with_made_up_script(plan: Plan) -> Plan:
+    """Return the plan with a made-up script in place of one that the fleet gives: no script can be masked and still run."""
+    if not isinstance(plan, RunScript) or "script" not in plan.values:
+        return plan
+    return replace(plan, values=dict(plan.values) | {"script": made_up_script(str(plan.values["script"]))})
+
+
 def stranger(sighting: Sighting) -> Sighting:
     """Return a sighting without what is known of the machine besides its address."""
     return replace(sighting, uuid=None, serial="", manufacturer="", product="", board="")
 
 
 def made_up_arguments(line: str) -> str:
-    """Return a kernel's command line with those arguments that are no secrets, and others of the same size."""
+    """Return a kernel's command line with the daemon's own arguments; all others are made up, of the same size."""
     return " ".join(map(_argument, line.split()))
 
 
@@ -88,7 +98,7 @@ def _pi(plan: ServePiFiles) -> ServePiFiles:
 
 
 def _argument(argument: str) -> str:
-    return argument if mask_argument(argument) != MASK else _filled(argument)
+    return argument if argument in _OWN_ARGUMENTS else _filled(argument)
 
 
 def _configuration_line(line: str) -> str:

@@ -8,7 +8,7 @@ import base64
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -63,25 +63,24 @@ _PUBLIC_VALUES: Mapping[str, str] = MappingProxyType(
 )
 """By its keys, a value of a machine configuration that is no secret, and what one looks like."""
 
-_ARGUMENT = re.compile(r"([a-z_.\d]+)(?:=[\w.,:/-]*)?", re.IGNORECASE | re.ASCII)
 
 _PUBLIC_CONFIG_LINES = re.compile(
-    r"(?:arm_64bit|arm_boost|auto_initramfs|boot_ramdisk|camera_auto_detect|cmdline|disable_overscan|"
-    r"display_auto_detect|dtoverlay|dtparam|enable_uart|gpu_mem|hdmi_\w+|initramfs|kernel|max_framebuffers|uart_2ndstage)"
-    r"[= ][\w.,:=-]*(?: followkernel)?",
+    r"(?:arm_64bit|arm_boost|camera_auto_detect|disable_overscan|display_auto_detect|enable_uart|gpu_mem|"
+    r"hdmi_(?:drive|force_hotplug|group|mode)|max_framebuffers|uart_2ndstage)=\d{1,4}"
+    r"|dtoverlay=(?:disable-bt|disable-wifi|dwc2|miniuart-bt|vc4-f?kms-v3d)"
+    r"|dtparam=(?:audio|i2c_arm|pciex1|spi|watchdog)(?:=(?:on|off))?",
     re.ASCII,
 )
 """Lines of a Raspberry Pi's ``config.txt`` that are no secrets (documentation of config.txt)."""
-
-_REQUEST = re.compile(r"(?P<scheme>\w+://)(?:[^/@\s]*@)?(?P<place>[^\s?#]*)(?P<rest>[?#]\S*)?")
-_BEFORE_ARGUMENTS = re.compile(r"(\s*(?:kernel|imgargs|chain|boot|imgexec)\s+(?:--\S+\s+\S+\s+)*\S+)(.*)")
 
 _CERTIFICATES = re.compile(r"(?:-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\s*)+")
 _CERTIFICATE_KEYS = frozenset({"crt", "cert", "acceptedCAs"})
 
 _CORE = "tag:yaml.org,2002:"
 _TEXT = f"{_CORE}str"
-_ALWAYS_SHOWN = frozenset({f"{_CORE}bool", f"{_CORE}null"})
+_ALWAYS_SHOWN = {f"{_CORE}bool": "true|false", f"{_CORE}null": "null|~|"}
+"""By its tag, a value that is no secret, and what it looks like: a tag may be written before any text."""
+_COLLECTIONS = frozenset({f"{_CORE}map", f"{_CORE}seq"})
 _YAML_FAULTS = (
     *(YAMLError, RecursionError),
     *(ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, NotImplementedError),
@@ -91,12 +90,15 @@ _YAML_FAULTS = (
 
 def masked(plan: Plan) -> Plan:
     """Return a plan that may be shown, but for its configuration. Of a script that the fleet gives only the commands stay."""
-    return _masked(plan, mask_script)
-
-
-def rehearsed(plan: Plan) -> Plan:
-    """Return a plan as a simulated machine on this host gets it: like ``masked``, but the fleet's script still runs."""
-    return _masked(plan, runnable)
+    if isinstance(plan, ServePiFiles):
+        lines = (line if _PUBLIC_CONFIG_LINES.fullmatch(line) else f"# {MASK}" for line in plan.config_lines)
+        arguments = tuple(map(mask_argument, plan.kernel_args))
+        return replace(plan, config_lines=tuple(lines), kernel_args=arguments)
+    if not isinstance(plan, RunScript):
+        return plan
+    edits = {"script": mask_script, "kernel_args": mask_arguments}
+    values = {key: edits[key](str(value)) if key in edits else value for key, value in plan.values.items()}
+    return replace(plan, values=values)
 
 
 def mask_configuration(text: str) -> str:
@@ -119,9 +121,14 @@ def mask_configuration(text: str) -> str:
 
 
 def mask_argument(argument: str) -> str:
-    """Return a kernel argument that is known to be no secret as it is; of any other nothing."""
-    match = _ARGUMENT.fullmatch(argument)
-    return argument if match and match[1] in KERNEL_ARGUMENTS else MASK
+    """Return a kernel argument if its name and its value are known to be no secret, else ``MASK``."""
+    name, equals, value = argument.partition("=")
+    if name not in KERNEL_ARGUMENTS:
+        return MASK
+    pattern = KERNEL_ARGUMENTS[name]
+    if pattern is None:
+        return MASK if equals else argument
+    return argument if equals and re.fullmatch(pattern, value, re.ASCII) else MASK
 
 
 def mask_arguments(line: str) -> str:
@@ -134,23 +141,6 @@ def mask_script(script: str) -> str:
     return "".join(_command(line) for line in script.splitlines(keepends=True))
 
 
-def runnable(script: str) -> str:
-    """Return an iPXE script without user names, passwords and queries in its addresses, nor secret kernel arguments."""
-    return "".join(_runnable(line) for line in script.splitlines(keepends=True))
-
-
-def _masked(plan: Plan, script: Callable[[str], str]) -> Plan:
-    if isinstance(plan, ServePiFiles):
-        lines = (line if _PUBLIC_CONFIG_LINES.fullmatch(line) else f"# {MASK}" for line in plan.config_lines)
-        arguments = tuple(map(mask_argument, plan.kernel_args))
-        return replace(plan, config_lines=tuple(lines), kernel_args=arguments)
-    if not isinstance(plan, RunScript):
-        return plan
-    edits = {"script": script, "kernel_args": mask_arguments}
-    values = {key: edits[key](str(value)) if key in edits else value for key, value in plan.values.items()}
-    return replace(plan, values=values)
-
-
 def _command(line: str) -> str:
     words = line.split()
     if not words:
@@ -158,18 +148,6 @@ def _command(line: str) -> str:
     indent = line[: len(line) - len(line.lstrip())]
     shown = [words[0] if words[0] in IPXE_COMMANDS else MASK, *([MASK] if len(words) > 1 else [])]
     return indent + " ".join(shown) + _ending(line)
-
-
-def _runnable(line: str) -> str:
-    line = _REQUEST.sub(lambda found: f"{found['scheme']}{found['place']}", line)
-    found = _BEFORE_ARGUMENTS.match(line)
-    if found is None:
-        return line
-    arguments, mark, otherwise = found[2].partition("||")
-    words = arguments.strip()
-    return (
-        found[1] + (f" {mask_arguments(words)} " if words else arguments) + mark + otherwise + _ending(line)
-    )
 
 
 def _ending(line: str) -> str:
@@ -189,6 +167,8 @@ def _mask(node: Node, seen: set[tuple[int, str]], place: str) -> None:
     if (id(node), place) in seen:
         return
     seen.add((id(node), place))
+    if not isinstance(node, ScalarNode) and node.tag not in _COLLECTIONS:
+        node.ctag = Tag(suffix=f"{_CORE}{'map' if isinstance(node, MappingNode) else 'seq'}")
     if isinstance(node, ScalarNode):
         _mask_scalar(node, place)
     elif isinstance(node, SequenceNode):
@@ -214,7 +194,8 @@ def _mask_mapping(node: MappingNode, seen: set[tuple[int, str]], place: str) -> 
 
 
 def _mask_scalar(node: ScalarNode, place: str) -> None:
-    if node.value and node.tag not in _ALWAYS_SHOWN:
+    harmless = _ALWAYS_SHOWN.get(str(node.tag))
+    if node.value and not (harmless and re.fullmatch(harmless, node.value, re.IGNORECASE)):
         shown = _shown(node.value, place)
         if shown != node.value:
             _write(node, shown)

@@ -58,14 +58,52 @@ From Talos' JSON Schemas v1.13.9 and v1.14.0-rc.1 (siderolabs/talos, pkg/machine
 documents in its default configurations (admission control, audit policy, encryption, node labels).
 """
 
-_ARGUMENTS = """
-amd_iommu cgroup_enable cgroup_memory cma console consoleblank default_hugepagesz earlycon fsck.repair hugepages hugepagesz
-init_on_alloc init_on_free initrd intel_iommu iommu ip ipv6.disable isolcpus lockdown loglevel mitigations
-module.sig_enforce net.ifnames nomodeset nvme_core.io_timeout panic pcie_aspm printk.devkmsg proc_mem.force_override pti
-quiet ro root rootfstype rootwait rw selinux slab_nomerge talos.dashboard.disabled talos.halt_if_installed talos.platform
+_NUMBER = r"-?\d{1,10}[KMG]?"
+KERNEL_ARGUMENTS = {
+    "amd_iommu": "on|off",
+    "cgroup_enable": "memory|cpuset",
+    "cgroup_memory": "[01]",
+    "cma": _NUMBER,
+    "console": r"(?:tty[A-Z]{0,4}\d{1,3}|serial\d)(?:,\d{3,7}n?8?)?",
+    "consoleblank": _NUMBER,
+    "default_hugepagesz": _NUMBER,
+    "fsck.repair": "yes|no|preen",
+    "hugepages": _NUMBER,
+    "hugepagesz": _NUMBER,
+    "init_on_alloc": "[01]",
+    "init_on_free": "[01]",
+    "intel_iommu": "on|off",
+    "iommu": "pt|on|off|soft",
+    "ip": "dhcp|off|on|any",
+    "ipv6.disable": "[01]",
+    "lockdown": "integrity|confidentiality",
+    "loglevel": "[0-8]",
+    "mitigations": "auto|off|auto,nosmt",
+    "module.sig_enforce": "[01]",
+    "net.ifnames": "[01]",
+    "nomodeset": None,
+    "nvme_core.io_timeout": _NUMBER,
+    "panic": _NUMBER,
+    "pcie_aspm": "off|force",
+    "printk.devkmsg": "on|off|ratelimit",
+    "proc_mem.force_override": "never|ptrace|always",
+    "pti": "on|off|auto",
+    "quiet": None,
+    "ro": None,
+    "root": r"LABEL=(?:writable|rootfs)|/dev/(?:ram0|mmcblk\dp\d|sd[a-z]\d)",
+    "rootfstype": "ext4|btrfs|xfs|squashfs|vfat",
+    "rootwait": None,
+    "rw": None,
+    "selinux": "[01]",
+    "slab_nomerge": "",
+    "talos.dashboard.disabled": "[01]",
+    "talos.halt_if_installed": "[01]",
+    "talos.platform": "metal",
+}
+"""Kernel arguments that are no secrets, and what their values look like (None: there is no value).
+
+From Linux' kernel-parameters.txt and Talos' kernel reference.
 """
-KERNEL_ARGUMENTS = frozenset(_ARGUMENTS.split())
-"""Kernel arguments whose values are no secrets (Linux' kernel-parameters.txt; Talos' kernel reference)."""
 
 _COMMANDS = """
 #!ipxe boot chain clear config console cpuid dhcp echo exit goto ifclose ifconf iflinkwait ifopen ifstat imgargs imgexec

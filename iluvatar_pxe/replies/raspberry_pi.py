@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from iluvatar_pxe.boot.plan import ServePiFiles
 from iluvatar_pxe.replies.templates import environment_of
 
-_CGROUPS = ("cgroup_enable=memory", "cgroup_memory=1")
+CGROUPS = ("cgroup_enable=memory", "cgroup_memory=1")
 """k3s needs the memory cgroup, which Raspberry Pi kernels leave off."""
-_PLAIN_CMDLINE = "console=serial0,115200 console=tty1 rootwait"
+PLAIN_CMDLINE = "console=serial0,115200 console=tty1 rootwait"
 """For an image without a ``cmdline.txt`` of its own."""
 
 
@@ -24,5 +24,5 @@ class PiTexts:
 
 def cmdline_txt(plan: ServePiFiles, of_image: str) -> str:
     """Return ``cmdline.txt``, whose first line alone counts; ``of_image`` is the image's own, or empty."""
-    words = (of_image.replace("\0", " ").strip() or _PLAIN_CMDLINE).split()
-    return " ".join((*words, *(one for one in _CGROUPS if one not in words), *plan.kernel_args)) + "\n"
+    words = (of_image.replace("\0", " ").strip() or PLAIN_CMDLINE).split()
+    return " ".join((*words, *(one for one in CGROUPS if one not in words), *plan.kernel_args)) + "\n"

@@ -48,7 +48,8 @@ FLEET = fleet_of(
     ("hush-ignored", IGNORED, "intent: ignore\n"),
     fleet="enrolment: {mode: join, countdown: 1}\nrules: [{match: {product: Simulated}, layer: arda}]\n",
     arda=f"{CONFIGURED}names: 'node-#'\n".replace(
-        "talos: {", f"talos: {{extraKernelArgs: [wifi.psk={HUSH}, pin.4711, panic=10], "
+        "talos: {",
+        f"talos: {{extraKernelArgs: [wifi.psk={HUSH}, pin.4711, ip={HUSH}, root=/{HUSH}, quiet={HUSH}, panic=10], ",
     ),
     **{"configs/secret_yaml": CONFIG, "scripts/own_ipxe": SCRIPT},
 )
@@ -122,7 +123,8 @@ def test_another_host_that_says_that_it_is_simulated_gets_no_text_of_the_fleet(
 
 def test_another_host_gets_a_made_up_configuration_of_the_same_shape_and_size(served: Web) -> None:
     script = asks_from_elsewhere(served, "/ipxe", LISTED)
-    assert "panic=10" in script.text
+    assert "panic=10" not in script.text, "that is the fleet's"
+    assert " pti=on " in script.text, "that is the daemon's own"
     assert f" {'x' * len('wifi.psk=HUSH')} " in script.text
     config = asks_from_elsewhere(served, config_of(script), LISTED)
     assert config.status == 200
@@ -174,11 +176,11 @@ def test_another_host_is_not_told_what_is_known_of_the_machine(served: Web) -> N
     served.call(served.inventory.forget(machine.id, "test"))
 
 
-def test_this_host_runs_the_script_without_its_secrets(served: Web) -> None:
-    script = asks(served, "/ipxe", SCRIPTED).text
-    assert "chain https://192.0.2.7/next" in script
-    assert "kernel http://192.0.2.7/boot/HUSH (masked) pti=on || shell" in script
-    assert "token" not in script
+def test_this_host_gets_a_made_up_script_too(served: Web) -> None:
+    """No script can be masked and still run."""
+    script = asks(served, "/ipxe", SCRIPTED)
+    assert tells_nothing(script)
+    assert "exit 1\n" in script.text
 
 
 def test_a_ticket_of_a_rehearsal_opens_nothing_real(served: Web) -> None:

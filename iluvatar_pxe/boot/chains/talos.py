@@ -9,7 +9,7 @@ from iluvatar_pxe.wire.pxe import CpuArch
 
 _TALOS_ARCH = {CpuArch.X86_64: "amd64", CpuArch.ARM64: "arm64"}
 
-_KERNEL_ARGS = (
+KERNEL_ARGS = (
     "talos.platform=metal",
     "console=tty0",
     "slab_nomerge=",
@@ -24,7 +24,7 @@ _KERNEL_ARGS = (
 
 Talos reboots for ever without ``slab_nomerge`` and ``pti=on``.
 """
-_KERNEL_ARGS_TO_1_13 = ("init_on_alloc=1", "nvme_core.io_timeout=4294967295")
+KERNEL_ARGS_TO_1_13 = ("init_on_alloc=1", "nvme_core.io_timeout=4294967295")
 
 
 def plan(subject: Subject) -> RunScript | Hold:
@@ -70,5 +70,5 @@ def asset_names(talos: Talos, arch: str) -> tuple[str, str]:
 
 def kernel_args(talos: Talos) -> tuple[str, ...]:
     """Return the kernel's arguments but for ``talos.config``."""
-    older = _KERNEL_ARGS_TO_1_13 if talos.minor <= (1, 13) else ()
-    return (*_KERNEL_ARGS, *older, *talos.extra_kernel_args)
+    older = KERNEL_ARGS_TO_1_13 if talos.minor <= (1, 13) else ()
+    return (*KERNEL_ARGS, *older, *talos.extra_kernel_args)
