@@ -6,8 +6,12 @@ from pathlib import Path
 
 from support.daemon import HERE
 
-INTERRUPTING = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
-"""In place of a module that the command line imports first."""
+INTERRUPTING = """\
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.kill(os.getpid(), signal.SIGINT)
+"""
+"""In place of a module that the command line imports first; a background job ignores the signal unless it is reset."""
 
 
 def test_an_interrupted_start_ends_without_a_traceback(tmp_path: Path) -> None:
