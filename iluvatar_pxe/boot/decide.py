@@ -17,8 +17,6 @@ from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Intent, Phase
 
-_FIRST_STAGE = frozenset({Firmware.BIOS_PXE, Firmware.UEFI_PXE, Firmware.UEFI_HTTP})
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -32,7 +30,8 @@ class Decision:
 def decide(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context) -> Decision:
     """Decide what the machine behind ``sighting`` is served, and keep what each step found.
 
-    Firmware first gets an iPXE binary; iPXE and the operating system get what the steps decide.
+    Firmware, and an iPXE without HTTP, first get an iPXE binary; iPXE and the operating system get what the steps
+    decide.
     """
     case = case_of(sighting, snapshot, fleet, context)
     findings: list[tuple[str, str]] = []
@@ -46,7 +45,7 @@ def decide(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Contex
 
 
 def _for_this_stage(case: Case, final: Plan) -> Plan:
-    if isinstance(final, Ignore) or case.sighting.firmware not in _FIRST_STAGE:
+    if isinstance(final, Ignore) or not case.sighting.needs_ipxe:
         return final
     if isinstance(final, BootLocal) and final.method is LocalMethod.NOT_FOUND:
         return final
@@ -59,7 +58,8 @@ def _chainload(case: Case, then: str) -> Plan:
         return Ignore(f"no network boot program exists for {sighting.client}", notable=True)
     program = program_for(sighting.platform, sighting.arch, case.options.program, ready)
     if program:
-        return Chainload(f"{sighting.firmware} runs {program} first; then: {then}", program)
+        name = f"{sighting.firmware} without HTTP" if sighting.without_http else sighting.firmware
+        return Chainload(f"{name} runs {program} first; then: {then}", program)
     fitting = PROGRAMS.get((sighting.platform, sighting.arch), ())
     if not fitting:
         return Ignore(f"no iPXE binary exists for {sighting.client}", notable=True)

@@ -20,6 +20,7 @@ from iluvatar_pxe.wire.pxe import (
     Platform,
     client_arch,
     client_arch_codes,
+    lacks_http,
     machine_uuid,
     user_classes,
 )
@@ -46,6 +47,7 @@ def from_dhcp(message: DhcpMessage) -> Sighting:
     sighting = Sighting(
         mac=message.mac,
         firmware=firmware,
+        without_http=firmware is Firmware.IPXE and lacks_http(message),
         arch=arch.cpu if arch else None,
         platform=arch.platform if arch else None,
         client=_client_words(message),

@@ -31,6 +31,8 @@ class Sighting:
     firmware: Firmware
     macs: tuple[str, ...] = ()
     """Every NIC that iPXE lists, the asking one first; empty where not iPXE's script speaks."""
+    without_http: bool = False
+    """An iPXE, built into a NIC or a hypervisor, that can fetch by TFTP alone."""
     arch: CpuArch | None = None
     platform: Platform | None = None
     client: str = ""
@@ -47,3 +49,17 @@ class Sighting:
     """A client of ``iluvatar-pxe simulate``, by its own word."""
     neighbour: str | None = None
     """The MAC that the kernel's neighbour table has for ``address``."""
+
+    @property
+    def needs_ipxe(self) -> bool:
+        """It runs no script from a URL, but can load a full iPXE, which does."""
+        return self.without_http or self.firmware in _LOADS_IPXE
+
+    @property
+    def fetches_by_url(self) -> bool:
+        """It takes a URL for a boot file; others take a name, and fetch it by TFTP."""
+        return self.firmware in _FETCHES_BY_URL and not self.without_http
+
+
+_LOADS_IPXE = frozenset({Firmware.BIOS_PXE, Firmware.UEFI_PXE, Firmware.UEFI_HTTP})
+_FETCHES_BY_URL = frozenset({Firmware.UEFI_HTTP, Firmware.IPXE})

@@ -87,11 +87,10 @@ def destination(
 
 
 def _boot_file(sighting: Sighting, plan: BootAnswer, links: Links) -> str:
-    by_url = sighting.firmware in {Firmware.IPXE, Firmware.UEFI_HTTP}
     if isinstance(plan, BootLocal) and plan.method == "404":
-        return f"{links.base}/{ABSENT_FILE}" if by_url else ABSENT_FILE
+        return f"{links.base}/{ABSENT_FILE}" if sighting.fetches_by_url else ABSENT_FILE
     if isinstance(plan, Chainload):
-        return links.asset(plan.program) if by_url else plan.program
+        return links.asset(plan.program) if sighting.fetches_by_url else plan.program
     return links.first_script
 
 

@@ -20,6 +20,8 @@ DISCOVERY_CONTROL_BOOT_FILE = b"\x06\x01\x08\xff"
 
 Without it a ROM asks port 4011 for a boot menu and ends with PXE-E55 (siderolabs/booter#4).
 """
+IPXE_HTTP = 19
+"""Feature in iPXE's option 175: it was built with HTTP (ipxe.org/howto/dhcpd, ``ipxe.http``)."""
 BOOT_ITEM = 71
 """Sub-option of 43 in a boot server request: type and layer (PXE 2.1 section 2.2.3)."""
 
@@ -106,6 +108,12 @@ def user_classes(message: DhcpMessage) -> tuple[bytes, ...]:
     """Return option 77, both as RFC 3004 writes it (length-prefixed) and raw, as iPXE does."""
     value = message.option(Option.USER_CLASS) or b""
     return (value, *_length_prefixed(value)) if value else ()
+
+
+def lacks_http(message: DhcpMessage) -> bool:
+    """Say whether an iPXE lists its features (option 175), and HTTP is not among them."""
+    features = message.option(Option.IPXE)
+    return features is not None and all(code != IPXE_HTTP for code, _ in tagged_values(features))
 
 
 def _length_prefixed(value: bytes) -> Iterator[bytes]:

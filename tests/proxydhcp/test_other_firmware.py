@@ -5,8 +5,8 @@ from ipaddress import IPv4Address
 
 import pytest
 from support import captures
-from support.fleets import PROGRAMS
-from support.proxy import ME, Proxy, boot_request, captured, discover
+from support.fleets import PROGRAMS, fleet_of
+from support.proxy import MAC, ME, Proxy, boot_request, captured, discover
 
 from iluvatar_pxe.servers.dhcp.proxy import Reply
 from iluvatar_pxe.wire.dhcp import ANY, BROADCAST_FLAG, DhcpMessage, MessageType, Option, encode
@@ -14,7 +14,6 @@ from iluvatar_pxe.wire.dhcp import ANY, BROADCAST_FLAG, DhcpMessage, MessageType
 BASE = "http://10.77.0.2:8080"
 ARM64, ARM64_URL = b"ipxe/ipxe-arm64.efi", f"{BASE}/assets/ipxe/ipxe-arm64.efi".encode()
 SCRIPT = f"{BASE}/boot.ipxe".encode()
-ENCAPSULATED = 175
 
 
 def answer(request: DhcpMessage) -> DhcpMessage:
@@ -148,12 +147,47 @@ def test_an_ipxe_with_a_name_of_its_own_is_given_ipxe_once() -> None:
     assert Proxy().reply(discover(7, (Option.USER_CLASS, b"Tinkerbell"))).file == b"ipxe/snponly.efi"
 
 
-def test_what_ipxe_encapsulates_changes_nothing_and_is_not_echoed() -> None:
+FEATURES = bytes.fromhex("b105018086100eeb03010000180101270101")
+HTTP_FEATURE = bytes.fromhex("130101")
+
+
+def ipxe(arch: int, features: bytes) -> DhcpMessage:
+    """Return the DISCOVER of an iPXE that lists these features."""
+    return discover(arch, (Option.USER_CLASS, b"iPXE"), (Option.IPXE, features))
+
+
+@pytest.mark.parametrize(("arch", "program"), [(0, b"undionly.kpxe"), (7, b"snponly.efi"), (11, ARM64[5:])])
+def test_point_34_an_ipxe_without_http_loads_a_full_one_by_tftp_which_gets_the_script(
+    arch: int, program: bytes
+) -> None:
+    offer = answer(ipxe(arch, FEATURES))
+    assert (offer.file, offer.siaddr) == (b"ipxe/" + program, ME)
+    assert offer.option(Option.VENDOR_SPECIFIC) is None
+    assert answer(ipxe(arch, FEATURES + HTTP_FEATURE)).file == SCRIPT
+
+
+def test_point_34_an_ipxe_without_http_is_served_on_4011_too() -> None:
+    options = ((Option.USER_CLASS, b"iPXE"), (Option.IPXE, FEATURES))
+    assert answer(boot_request(0, *options)).file == b"ipxe/undionly.kpxe"
+
+
+def test_point_34_without_a_full_ipxe_it_gets_no_answer_and_the_log_says_what_to_install() -> None:
+    silence = Proxy(ready=frozenset()).silence(ipxe(0, FEATURES))
+    assert silence.sighting is not None
+    assert "install the package ipxe" in silence.why
+
+
+def test_point_34_an_ipxe_without_http_fails_at_a_name_when_its_disk_is_to_boot() -> None:
+    fleet = fleet_of(("disk", MAC, "chain: local\nlocal: 404\n"))
+    assert Proxy(fleet).reply(ipxe(0, FEATURES)).file == b"boot-local-disk"
+
+
+def test_what_a_full_ipxe_encapsulates_changes_nothing_and_is_not_echoed() -> None:
     request = captured("bios-virtio.0-ipxe-discover")
-    assert request.option(ENCAPSULATED)
-    without = replace(request, options=tuple(pair for pair in request.options if pair[0] != ENCAPSULATED))
+    assert request.option(Option.IPXE)
+    without = replace(request, options=tuple(pair for pair in request.options if pair[0] != Option.IPXE))
     assert answer(request) == answer(without)
-    assert answer(request).option(ENCAPSULATED) is None
+    assert answer(request).option(Option.IPXE) is None
 
 
 def test_a_list_of_architectures_goes_by_the_first_that_is_known() -> None:

@@ -16,6 +16,7 @@ from iluvatar_pxe.wire.pxe import (
     boot_item,
     client_arch,
     client_arch_codes,
+    lacks_http,
     machine_uuid,
     user_classes,
 )
@@ -102,3 +103,25 @@ def test_no_option_value_raises(options: list[tuple[int, bytes]]) -> None:
     user_classes(message)
     boot_item(message)
     machine_uuid(message.option(Option.CLIENT_MACHINE_ID))
+
+
+@pytest.mark.parametrize(
+    ("features", "lacks"),
+    [
+        pytest.param(None, False, id="lists none, so nobody can tell"),
+        pytest.param("", True, id="an empty list"),
+        pytest.param("b105011af41000eb03010000170101130101", False, id="with HTTP"),
+        pytest.param("eb03131313180101", True, id="19 as a value"),
+        pytest.param("1301", True, id="cut off"),
+    ],
+)
+def test_an_ipxe_lists_its_features(features: str | None, lacks: bool) -> None:  # noqa: FBT001
+    options = ((Option.IPXE, bytes.fromhex(features)),) if features is not None else ()
+    assert lacks_http(_message(*options)) is lacks
+
+
+@pytest.mark.parametrize("name", captures.names("ipxe-discover"))
+def test_real_ipxes_have_http(name: str) -> None:
+    message = decode(captures.payload(name))
+    assert message.option(Option.IPXE)
+    assert not lacks_http(message)
