@@ -19,9 +19,10 @@ from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
 from iluvatar_pxe.host.owner import Owner, make_directory, write_file
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}(?<!\.git)")
 """What a repository may be called: never a hidden file, and nothing that leads anywhere else."""
 SUFFIX = ".git"
+"""Ends the name of a repository's directory, and may end its name where people write it."""
 CHECK_SECONDS = 60
 """How long the check of a push may take."""
 
@@ -73,6 +74,7 @@ exit $status
 
 def repository_path(directory: Path, name: str) -> Path:
     """Return where the repository of that name lies, whether there is one or not; raises UsageError."""
+    name = name.removesuffix(SUFFIX)
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a repository name; use up to 63 of a-z, 0-9, '.', '_' and '-'")
     return directory / f"{name}{SUFFIX}"
@@ -98,6 +100,7 @@ async def host(path: Path, branch: str, *, checked: bool, max_push: int) -> Repo
     """
     traits = _Traits(branch, checked=checked, max_push=max_push)
     try:
+        await asyncio.to_thread(_remove_leftovers, path.parent, f"{_draft_prefix(path)}*")
         if await asyncio.to_thread(_is_there, path):
             await _configure(path, traits)
         else:
@@ -135,16 +138,18 @@ async def _make(path: Path, traits: _Traits) -> None:
 
 
 def _draft(path: Path) -> Path:
-    """Return a new directory beside ``path``, and remove what others have left half-way."""
+    """Return a new directory beside ``path``."""
     path.parent.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     make_directory(path.parent)
-    prefix = f".{path.name}-"
-    _remove_leftovers(path.parent, f"{prefix}*")
-    draft = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
+    draft = Path(tempfile.mkdtemp(prefix=_draft_prefix(path), dir=path.parent))
     owner = Owner.of(path.parent)
     if os.geteuid() == 0:
         os.chown(draft, owner.user, owner.group)
     return draft
+
+
+def _draft_prefix(path: Path) -> str:
+    return f".{path.name}-"
 
 
 def _put_in_place(draft: Path, path: Path) -> None:

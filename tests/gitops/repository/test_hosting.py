@@ -86,6 +86,15 @@ def test_killed_half_way_the_next_call_makes_it(tmp_path: Path, seen: str) -> No
     assert "error" not in git(path, "fsck", "--full")
 
 
+def test_what_a_killed_call_has_left_is_removed_when_another_was_quicker(tmp_path: Path) -> None:
+    path = hosted(tmp_path / "fleet.git", checked=True)
+    left = tmp_path / ".fleet.git-abc"
+    left.mkdir()
+    os.utime(left, (0, time.time() - 3 * 3600))
+    hosted(path, checked=True)
+    assert [one.name for one in tmp_path.iterdir()] == ["fleet.git"]
+
+
 def test_what_a_killed_push_has_left_is_removed(tmp_path: Path) -> None:
     path = hosted(tmp_path / "fleet.git", checked=True)
     old, young = (path / "objects" / name for name in ("tmp_objdir-incoming-a", "tmp_objdir-incoming-b"))
@@ -124,11 +133,31 @@ def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "..", ".fleet", "-x", "a/b", "Fleet", "fleet\n", "fl\0eet", "ü", "a" * 64, "/etc", "a b"]
+    "name",
+    [
+        "",
+        "..",
+        ".fleet",
+        "-x",
+        "a/b",
+        "Fleet",
+        "fleet\n",
+        "fl\0eet",
+        "ü",
+        "a" * 64,
+        "/etc",
+        "a b",
+        ".git",
+        "a.git.git",
+    ],
 )
 def test_what_leads_elsewhere_is_no_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="is not a repository name"):
         repository_path(tmp_path, name)
+
+
+def test_a_name_may_be_written_as_in_its_url(tmp_path: Path) -> None:
+    assert repository_path(tmp_path, "apps.git") == repository_path(tmp_path, "apps") == tmp_path / "apps.git"
 
 
 def test_the_hosted_are_named(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from aiohttp import BasicAuth, hdrs, web
 
 from iluvatar_pxe.errors import RepositoryError
+from iluvatar_pxe.gitops.repository.hosting import SUFFIX
 from iluvatar_pxe.gitops.secrets.tokens import Right, Token, Tokens
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import client_of
@@ -27,14 +28,14 @@ class Access:
         self._anonymous_read = anonymous_read
         self._tls_port = tls_port
 
-    async def check(self, request: web.Request, right: Right) -> str:
+    async def check(self, request: web.Request, repository: str, right: Right) -> str:
         """Return the name of a request's token, or an empty string where none is needed; raises HTTPException."""
         if right is Right.READ and self._anonymous_read:
             return ""
         if not is_private(request):
-            raise web.HTTPForbidden(
-                text=f"tokens are accepted over TLS only; use {self._secure_url(request)}"
-            )
+            complain("git.refused", client=request.remote, why="without TLS")
+            url = f"https://{_own_address(request)}:{self._tls_port}/git/{repository}{SUFFIX}"
+            raise web.HTTPForbidden(text=f"tokens are accepted over TLS only; use {url}")
         token = await self._token_of(request)
         if right is Right.WRITE and token.right is not Right.WRITE:
             complain("git.refused", client=request.remote, token=token.name, why="read-only token")
@@ -69,9 +70,6 @@ class Access:
             complain("git.refused", client=client, why="too many wrong tokens")
             wait = {hdrs.RETRY_AFTER: str(int(seconds) + 1)}
             raise web.HTTPTooManyRequests(text="too many wrong tokens; wait a minute", headers=wait)
-
-    def _secure_url(self, request: web.Request) -> str:
-        return f"https://{_own_address(request)}:{self._tls_port}{request.path.partition('.git/')[0]}.git"
 
 
 def is_private(request: web.Request) -> bool:

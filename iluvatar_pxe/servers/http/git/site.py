@@ -1,6 +1,7 @@
 """``/git/NAME.git``: Git's smart HTTP (gitprotocol-http(5)), for clones and pushes of the repositories hosted here."""
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -10,8 +11,9 @@ from pathlib import Path
 import structlog
 from aiohttp import hdrs, web
 
-from iluvatar_pxe.gitops.repository.hosting import NAME, SUFFIX
+from iluvatar_pxe.gitops.repository.hosting import NAME
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
+from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import client_of
 from iluvatar_pxe.servers.http.git.access import Access
 from iluvatar_pxe.servers.http.git.backend import Call
@@ -20,7 +22,12 @@ from iluvatar_pxe.settings.model import GitSettings
 
 READ, WRITE = "git-upload-pack", "git-receive-pack"
 _RIGHTS = {READ: Right.READ, WRITE: Right.WRITE}
-_REPOSITORY = f"/git/{{name:{NAME.pattern}}}{SUFFIX}"
+_REPOSITORY = rf"/{{slashes:/*}}git/{{name:{NAME.pattern}}}{{suffix:(\.git)?/*}}"
+"""As forges have it: ``.git`` may be left out, and slashes too many do no harm."""
+_LFS_TYPE = "application/vnd.git-lfs+json"
+_NO_LFS = (
+    "this server does not offer Git LFS; commit the files without it, or set lfs.url to a server that does"
+)
 _ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
 """Which aiohttp undoes by itself."""
 _PROTOCOL = re.compile(r"[a-z0-9=:.-]{1,100}")
@@ -55,6 +62,7 @@ class GitSite:
         return [
             web.get(f"{_REPOSITORY}/info/refs", self._advertise, allow_head=False),
             web.post(f"{_REPOSITORY}/{{service:{READ}|{WRITE}}}", self._serve),
+            web.route(hdrs.METH_ANY, f"{_REPOSITORY}/info/lfs{{tail:(/.*)?}}", _refuse_lfs),
         ]
 
     async def _advertise(self, request: web.Request) -> web.StreamResponse:
@@ -72,11 +80,12 @@ class GitSite:
         return await self._respond(request, service, service)
 
     async def _respond(self, request: web.Request, tail: str, service: str) -> web.StreamResponse:
-        user = await self._access.check(request, _RIGHTS[service])
+        name = request.match_info["name"]
+        user = await self._access.check(request, name, _RIGHTS[service])
         protocol = _PROTOCOL.fullmatch(request.headers.get("Git-Protocol", ""))
         call = Call(
             self._directory,
-            request.match_info["name"],
+            name,
             tail,
             request.method,
             service,
@@ -85,7 +94,8 @@ class GitSite:
             protocol[0] if protocol else "",
         )
         if not await asyncio.to_thread(call.repository.is_dir):
-            raise web.HTTPNotFound(text=f"there is no repository {call.name}")
+            complain("git.refused", client=call.client, token=user, why=f"there is no repository {name}")
+            raise web.HTTPNotFound(text=f"there is no repository {name}")
         async with self._turn():
             return await self._relay(request, call)
 
@@ -113,3 +123,9 @@ class GitSite:
             yield
         finally:
             self._turns.release()
+
+
+async def _refuse_lfs(request: web.Request) -> web.Response:
+    """Say that there is no Git LFS, in the form of which its client shows the sentence (git-lfs, docs/api/batch.md)."""
+    complain("git.refused", client=request.remote, why="Git LFS is not offered")
+    return web.Response(status=501, text=json.dumps({"message": _NO_LFS}), content_type=_LFS_TYPE)

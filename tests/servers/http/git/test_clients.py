@@ -56,6 +56,18 @@ def test_what_is_pushed_can_be_cloned(site: Site) -> None:
         assert (place / "machines/one.yaml").is_file()
 
 
+@pytest.mark.parametrize(
+    "path", ["git/fleet", "git/fleet/", "git/fleet.git/", "/git/fleet.git", "/git/fleet//"]
+)
+def test_an_address_is_written_as_for_a_forge(site: Site, path: str) -> None:
+    url = f"http://any:{site.writer}@127.0.0.1:{site.web.port}/{path}"
+    ada = Person(site.directory / "ada", url)
+    commit = ada.commit(GOOD)
+    ada.push()
+    assert site.tip() == commit
+    assert git(site.directory, "ls-remote", url, "HEAD") == f"{commit}\tHEAD\n"
+
+
 def test_protocol_version_2_is_spoken(site: Site) -> None:
     told = git(site.directory, "ls-remote", site.url(site.reader), environment={"GIT_TRACE_PACKET": "1"})
     assert re.search(r"ls-remote< version 2", told)
