@@ -7,7 +7,8 @@ import typer
 
 from iluvatar_pxe.admin.database import Restore, SetAside, Upgrade
 from iluvatar_pxe.cli.daemon import change
-from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure, settings_for
+from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.inventory.database import files
 from iluvatar_pxe.inventory.database.store import Store
@@ -26,14 +27,14 @@ app = typer.Typer(no_args_is_help=True, help="Maintain the inventory database.")
 @app.command()
 def upgrade(*, config: ConfigOption = None) -> None:
     """Migrate the tables to this version; the daemon does so at startup."""
-    say([change(settings_for(config), Upgrade)["message"]])
+    say([change(settings_of_daemon(config), Upgrade)["message"]])
 
 
 @app.command()
 def backup(file: File, *, config: ConfigOption = None) -> None:
     """Write a backup; works while the daemon runs."""
     files.backup(
-        Store(settings_for(config).database_url).path, file
+        Store(settings_of_daemon(config).database_url).path, file
     )  # the daemon may write only its own directory
     say([f"database backed up to {file}"])
 
@@ -41,13 +42,13 @@ def backup(file: File, *, config: ConfigOption = None) -> None:
 @app.command()
 def restore(file: File, *, config: ConfigOption = None) -> None:
     """Replace the database with a backup."""
-    say([change(settings_for(config), Restore, file=file.absolute())["message"]])
+    say([change(settings_of_daemon(config), Restore, file=file.absolute())["message"]])
 
 
 @app.command()
 def set_aside(*, yes: YesOption = False, config: ConfigOption = None) -> None:
     """Move a damaged database aside and start with an empty one."""
-    settings = settings_for(config)
+    settings = settings_of_daemon(config)
     kept = _HEALTHY if files.is_healthy(Store(settings.database_url).path) else _DOUBTFUL
     make_sure(f"Start with an empty database? ({kept})", yes=yes)
     say([change(settings, SetAside)["message"], kept])

@@ -8,7 +8,8 @@ import typer
 from iluvatar_pxe.admin.command import Command, CommandResult, command_of
 from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.cli.daemon import ask_running
-from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, span
 from iluvatar_pxe.errors import UsageError
 
@@ -26,7 +27,7 @@ def query(
     config: ConfigOption = None,
 ) -> None:
     """Look up a name in the daemon's DNS server, as a client would; exits 1 when there is no such record."""
-    answer = ask_running(settings_for(config), _query(name, kind))
+    answer = ask_running(settings_of_daemon(config), _query(name, kind))
     if as_json:
         say_json(answer)
     else:
@@ -37,7 +38,7 @@ def query(
 @app.command()
 def flush(*, config: ConfigOption = None) -> None:
     """Flush the cache of upstream answers."""
-    say([f"{ask_running(settings_for(config), DnsFlush())['message']}."])
+    say([f"{ask_running(settings_of_daemon(config), DnsFlush())['message']}."])
 
 
 def _query(name: str, kind: str) -> Command:

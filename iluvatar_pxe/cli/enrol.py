@@ -11,7 +11,8 @@ from iluvatar_pxe.admin.command import CommandResult
 from iluvatar_pxe.admin.enrolment import LONGEST_WINDOW, CloseWindow, OpenWindow, ShowEnrolment
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.machines.listing import machine_lines
-from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, span, terminal_width
 from iluvatar_pxe.errors import UsageError
 
@@ -37,21 +38,21 @@ def open_window(
     config: ConfigOption = None,
 ) -> None:
     """Open the enrolment window, so that new machines may join."""
-    answer = change(settings_for(config), OpenWindow, seconds=duration(how_long))
+    answer = change(settings_of_daemon(config), OpenWindow, seconds=duration(how_long))
     say([f"{answer['message']} for {span(answer['remaining'])}.", *_modes(answer)])
 
 
 @app.command()
 def close(*, config: ConfigOption = None) -> None:
     """Close the enrolment window."""
-    answer = change(settings_for(config), CloseWindow)
+    answer = change(settings_of_daemon(config), CloseWindow)
     say([f"{answer['message']}.", *_modes(answer)])
 
 
 @app.command()
 def status(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show whether new machines may join, and which ones wait or were refused."""
-    answer = change(settings_for(config), ShowEnrolment)
+    answer = change(settings_of_daemon(config), ShowEnrolment)
     if as_json:
         say_json(answer)
     else:

@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption
+from iluvatar_pxe.cli.running import settings_to_reach_daemon
 from iluvatar_pxe.cli.tables import plain, say_json
 from iluvatar_pxe.errors import SimulateError, UsageError
 from iluvatar_pxe.host.interfaces import find_interfaces
@@ -62,7 +63,7 @@ def simulate(
 
     Exits 0 when it boots, also from its own disk; otherwise 1, with the stage and the reason.
     """
-    settings = settings_for(config)
+    settings = settings_to_reach_daemon(config)
     reports = _until_stopped(_boots(_machines(kind, mac, count), server, interface, settings))
     page = _many(kind, reports) if count > 1 else _one(reports[0])
     if as_json:

@@ -9,7 +9,8 @@ import typer
 from iluvatar_pxe.cli.fleet import repositories, tokens
 from iluvatar_pxe.cli.fleet.diff import diff
 from iluvatar_pxe.cli.fleet.keys import argocd, init, recover
-from iluvatar_pxe.cli.options import ConfigOption, settings_for
+from iluvatar_pxe.cli.options import ConfigOption
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.yaml.document import printable
@@ -41,17 +42,20 @@ def validate(
     config: ConfigOption = None,
 ) -> None:
     """Validate a fleet's files; lists every error with file and line, and then exits 1."""
-    settings = settings_for(config)
-    place = str(directory) if directory else settings.fleet_place
     try:
-        declared = read_fleet(directory) if directory else asyncio.run(_newest(settings))
+        place, declared = (str(directory), read_fleet(directory)) if directory else _newest(config)
     except FleetError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from error
     typer.echo(f"{printable(place)}: valid: {_summary(declared)}")
 
 
-async def _newest(settings: Settings) -> Fleet:
+def _newest(config: Path | None) -> tuple[str, Fleet]:
+    settings = settings_of_daemon(config)
+    return settings.fleet_place, asyncio.run(_newest_of(settings))
+
+
+async def _newest_of(settings: Settings) -> Fleet:
     repository = repository_of(settings)
     if repository and repository.path.exists():
         return await fleet_at(repository, repository.ref)

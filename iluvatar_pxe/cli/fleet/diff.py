@@ -7,7 +7,8 @@ import typer
 
 from iluvatar_pxe.boot.preview.differences import differences
 from iluvatar_pxe.boot.rules import options_of
-from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json
 from iluvatar_pxe.fleet.lookup import listed_as
@@ -35,7 +36,7 @@ def diff(
 
     Where the fleet can only be read, also which files are to be added to it for what was decided here.
     """
-    state = State.read(settings_for(config))
+    state = State.read(settings_of_daemon(config))
     new = asyncio.run(_fleet_to_be(state.settings, revision))
     found = differences(state.fleet, new, state.snapshot, state.context, state.retired)
     files = _files_to_add(state.settings, state.snapshot, new)

@@ -11,7 +11,8 @@ import typer
 
 from iluvatar_pxe.cli.fleet.argocd_manifests import argocd_manifests
 from iluvatar_pxe.cli.fleet.repositories import secure_url
-from iluvatar_pxe.cli.options import ConfigOption, settings_for
+from iluvatar_pxe.cli.options import ConfigOption
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import RepositoryError, SealError, UsageError
 from iluvatar_pxe.fleet.layer_files import or_another
@@ -43,7 +44,7 @@ def init(
     config: ConfigOption = None,
 ) -> None:
     """Create the fleet's repository if there is none, and the owner's keys, which are shown only once."""
-    settings = settings_for(config)
+    settings = settings_of_daemon(config)
     keys = asyncio.run(_init(settings, source))
     say([f"The fleet is {settings.fleet_place}", ""])
     if settings.fleet.source == HOSTED:
@@ -63,7 +64,7 @@ def recover(
     config: ConfigOption = None,
 ) -> None:
     """Let a new host open the repository's sealed files, with the owner's recovery key."""
-    settings = settings_for(config)
+    settings = settings_of_daemon(config)
     opened = asyncio.run(_recover(settings, _text(key), str(key)))
     if opened:
         say([f"This host can now open every sealed file of the fleet: {', '.join(opened)}"])
@@ -83,7 +84,7 @@ def argocd(
 
     Pipe it into kubectl apply. A token that was printed before is worth nothing from then on.
     """
-    settings = settings_for(config)
+    settings = settings_of_daemon(config)
     if settings.fleet.source != HOSTED:
         raise UsageError(
             "[fleet] source: the repository is not hosted here; give Argo CD access on the server that hosts it"

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, table, terminal_width
 from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.gitops.repository.hosting import SUFFIX, host, hosted_names, repository_path
@@ -26,7 +27,7 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Create an empty repository; works while the daemon runs. An existing one is reconfigured and keeps its contents."""
-    settings = settings_for(config)
+    settings = settings_of_daemon(config)
     path = repository_path(settings.repositories, name)
     if path == settings.fleet_repository:
         raise UsageError(f"{name} is the fleet's own repository; create it with 'iluvatar-pxe fleet init'")
@@ -37,7 +38,7 @@ def add(
 @app.command("list")
 def list_repositories(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """List the repositories hosted here."""
-    settings = settings_for(config)
+    settings = settings_of_daemon(config)
     rows = [
         {
             "name": name,

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from iluvatar_pxe.cli.fleet.repositories import secure_url
-from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, table, terminal_width
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
 
@@ -25,7 +26,7 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Create a token and print it once; only its hash is stored. It is valid immediately."""
-    settings = settings_for(config)
+    settings = settings_of_daemon(config)
     right = Right.WRITE if write else Right.READ
     secret = Tokens(settings.repositories).add(name, right)
     url = secure_url(settings, "fleet")
@@ -48,7 +49,7 @@ def add(
 @app.command("list")
 def list_tokens(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """List all tokens and their rights."""
-    known = Tokens(settings_for(config).repositories).all()
+    known = Tokens(settings_of_daemon(config).repositories).all()
     if as_json:
         say_json([token.model_dump(mode="json", include={"name", "right", "created"}) for token in known])
     elif known:
@@ -61,5 +62,5 @@ def list_tokens(*, as_json: JsonOption = False, config: ConfigOption = None) -> 
 @app.command()
 def revoke(name: Name, *, config: ConfigOption = None) -> None:
     """Revoke a token."""
-    Tokens(settings_for(config).repositories).revoke(name)
+    Tokens(settings_of_daemon(config).repositories).revoke(name)
     say([f"token {name} is revoked"])

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from iluvatar_pxe.cli.lab.page import attempt_lines, console_line, stage_lines
-from iluvatar_pxe.cli.options import ConfigOption, settings_for
+from iluvatar_pxe.cli.options import ConfigOption
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import plain
 from iluvatar_pxe.errors import LabError, UsageError
 from iluvatar_pxe.gitops.directory import read_fleet
@@ -75,7 +76,7 @@ def boot(
     address = _mac(mac)
     if there := running(_file()):
         if there.fleet == str(default_cache() / "fleet"):
-            _own_fleet(settings_for(config))
+            _own_fleet(settings_of_daemon(config))
         if (
             there.fleet
         ):  # it may have been edited since; read here, its faults have the paths that its owner knows
@@ -130,7 +131,7 @@ def _report(attempts: list[Attempt], machines: str) -> None:
 
 
 def _sources(fleet: Path | None, assets: Path | None, config: Path | None) -> Sources:
-    settings = settings_for(config)
+    settings = settings_of_daemon(config)
     for directory in (fleet, assets):
         if directory and not directory.is_dir():
             if directory.exists():

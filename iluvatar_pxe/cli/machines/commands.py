@@ -14,7 +14,8 @@ from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.machines.listing import machine_lines
 from iluvatar_pxe.cli.machines.page import page_lines
-from iluvatar_pxe.cli.options import ConfigOption, JsonOption, YesOption, make_sure, settings_for
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption, YesOption, make_sure
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json, terminal_width
 from iluvatar_pxe.errors import UsageError
@@ -38,7 +39,7 @@ def list_machines(
     config: ConfigOption = None,
 ) -> None:
     """List all machines."""
-    state = State.read_recorded(settings_for(config))
+    state = State.read_recorded(settings_of_daemon(config))
     machines = [describe(one, state.fleet) for one in state.snapshot.by_id.values()]
     if as_json:
         say_json(in_order(machines, every=every))
@@ -55,7 +56,7 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show everything known about a machine, its last boots, and what it boots next and why."""
-    state = State.read_recorded(settings_for(config))
+    state = State.read_recorded(settings_of_daemon(config))
     machine = find_machine(name, state.snapshot, state.fleet)
     *_, last = state.next_boot(asking(sighting_of(machine)))
     latest = last_boots(state.settings.database_url, machine.id, boots)
@@ -112,7 +113,7 @@ def reinstall(name: Name, *, config: ConfigOption = None) -> None:
 @app.command()
 def forget(name: Name, *, yes: YesOption = False, config: ConfigOption = None) -> None:
     """Remove a machine and its boots from the inventory."""
-    settings = settings_for(config)
+    settings = settings_of_daemon(config)
     state = State.read_recorded(settings)
     machine = find_machine(name, state.snapshot, state.fleet)
     given = None if listed_as(machine, state.fleet) else machine.assignment
@@ -148,4 +149,4 @@ def split(
 
 
 def _change(config: Path | None, kind: type[Command], **fields: Any) -> None:
-    say([change(settings_for(config), kind, **fields)["message"]])
+    say([change(settings_of_daemon(config), kind, **fields)["message"]])

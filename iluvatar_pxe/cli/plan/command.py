@@ -7,9 +7,10 @@ import typer
 
 from iluvatar_pxe.admin.plans import Server, plan_data
 from iluvatar_pxe.boot.preview.asker import asking, find_asker
-from iluvatar_pxe.cli.options import ConfigOption, JsonOption, settings_for
+from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.plan.page import page_lines
 from iluvatar_pxe.cli.plan_server import assumed, links_for
+from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json
 from iluvatar_pxe.machines.sighting import Firmware
@@ -55,7 +56,7 @@ def plan(
 
     Exits 0 when it would boot something, 1 when it would wait or get no answer.
     """
-    state = State.read(settings_for(config))
+    state = State.read(settings_of_daemon(config))
     known = find_asker(machine, state.snapshot, state.fleet)
     asker = asking(known, Firmware(firmware) if firmware else None, arch)
     links = links_for(asker.address, state.settings)
