@@ -111,6 +111,17 @@ def with_directive(directive: Directive) -> Callable[[Machine], Machine]:
     return lambda machine: replace(machine, directive=directive)
 
 
+def held(by: str, why: str) -> Callable[[Machine], Machine]:
+    """Return the edit that holds a machine; one that is held keeps its reason unless there is a new one."""
+
+    def edit(machine: Machine) -> Machine:
+        was = machine.directive
+        reason = why or (was.why if was.intent is Intent.HOLD else "")
+        return replace(machine, directive=Directive(Intent.HOLD, by, reason))
+
+    return edit
+
+
 def released(machine: Machine) -> Machine:
     """Return the machine with hold, refusal, failure and conflict cleared; a directive to reinstall it stays.
 

@@ -11,6 +11,7 @@ from iluvatar_pxe.admin.edits import (
     Wanted,
     check_undeclared,
     declared_intent,
+    held,
     place_for,
     released,
     with_directive,
@@ -92,10 +93,10 @@ class Hold(_OfMachine):
     why: Words = ""
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
-        edit = with_directive(Directive(Intent.HOLD, by, self.why))
+        before = _find(self.machine, context)
         detail = f"hold: {self.why}".rstrip(": ")
-        machine = await _change(context, _find(self.machine, context), edit, detail, by)
-        return _result(machine, context, f"{_title(machine, context)} is held from its next boot")
+        machine = await _change(context, before, held(by, self.why), detail, by)
+        return _result(machine, context, f"{_title(machine, context)} {_held(before, machine)}")
 
 
 class Release(_OfMachine):
@@ -184,6 +185,16 @@ class Split(_OfMachine):
         cards = ", ".join(machine.macs)
         says = f"{_title(machine, context)} now has {cards}, and {self.mac} is a machine of its own"
         return _result(machine, context, says)
+
+
+def _held(before: Machine, after: Machine) -> str:
+    """Say in words what a hold has done, and what it has replaced."""
+    was, why = before.directive, after.directive.why
+    if was.intent is Intent.HOLD:
+        replaced = f", in place of: {was.why}" if was.why and was.why != why else ""
+        return f"is still held{f': {why}' if why else ''}{replaced}"
+    lost = "; it is not reinstalled then" if was.intent is Intent.REINSTALL else ""
+    return f"is held from its next boot{lost}"
 
 
 def _find(text: str, context: CommandContext) -> Machine:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_pxe.cli.options import YesOption, make_sure_by_name
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import InstallError
 from iluvatar_pxe.install.installation import Installation, Step
@@ -23,9 +24,19 @@ def install(root: Root = Path("/")) -> None:
     say(["", "To see the keys to your fleet's repository (shown once): sudo iluvatar-pxe fleet init"])
 
 
-def uninstall(*, purge: Purge = False, root: Root = Path("/")) -> None:
+def uninstall(*, purge: Purge = False, yes: YesOption = False, root: Root = Path("/")) -> None:
     """Stop and remove the service; state and settings are kept."""
-    _carry_out(Installation(_checked(root)).uninstall(purge=purge))
+    installation = Installation(_checked(root))
+    if purge:
+        _make_sure(installation, yes=yes)
+    _carry_out(installation.uninstall(purge=purge))
+
+
+def _make_sure(installation: Installation, *, yes: bool) -> None:
+    lost = list(installation.irreplaceable())
+    if lost:
+        say(["This removes for good:", *(f"  {line}" for line in lost)])
+        make_sure_by_name(os.uname().nodename, yes=yes)
 
 
 def _checked(root: Path) -> Path:

@@ -26,8 +26,19 @@ def settings_for(config: Path | None) -> Settings:
 
 def make_sure(question: str, *, yes: bool) -> None:
     """Ask, and end the command unless the answer is yes; where nobody can be asked, ``--yes`` is needed; raises UsageError."""
-    if yes:
-        return
+    if not yes:
+        _check_terminal()
+        typer.confirm(question, abort=True)
+
+
+def make_sure_by_name(name: str, *, yes: bool) -> None:
+    """Have ``name`` typed before something is lost for good, as ``make_sure``; raises UsageError for another name."""
+    if not yes:
+        _check_terminal()
+        if typer.prompt(f"Type {name} to confirm") != name:
+            raise UsageError(f"that is not {name}; nothing was changed")
+
+
+def _check_terminal() -> None:
     if not os.isatty(0):
         raise UsageError("there is no terminal to confirm on; add --yes")
-    typer.confirm(question, abort=True)

@@ -10,6 +10,7 @@ from iluvatar_pxe.errors import InstallError
 from iluvatar_pxe.install import user
 from iluvatar_pxe.install.checks import check_inside, check_no_link, check_unmasked, check_unmounted
 from iluvatar_pxe.install.commands import run, succeeds
+from iluvatar_pxe.install.contents import contents_of
 from iluvatar_pxe.install.placing import UNCHANGED, give, make_directory, open_to, put, remove
 from iluvatar_pxe.install.program import installed_program
 from iluvatar_pxe.resources import data_directory
@@ -74,6 +75,12 @@ class Installation:
             yield self._step(place, remove(self.root / place) if purge else "kept")
         if self._is_running:
             run("systemctl", "daemon-reload")
+
+    def irreplaceable(self) -> Iterator[str]:
+        """Yield what ``uninstall`` with ``purge`` removes and nobody can make again, a line each."""
+        yield from contents_of(self.root / _STATE)
+        if (self.root / _SETTINGS_FILE).exists():
+            yield f"{self.root / _SETTINGS_FILE}: the settings of this host"
 
     def _directories(self) -> Iterator[Step]:
         ids = user.ids_of(self.root)

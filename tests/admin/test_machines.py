@@ -150,6 +150,22 @@ async def test_hold_and_release(counter: Counter) -> None:
     assert (await counter.ask(Release(machine=FREE)))["message"] == f"{FREE}: nothing to release"
 
 
+async def test_a_hold_keeps_its_reason_until_there_is_a_new_one(counter: Counter) -> None:
+    await counter.ask(Hold(machine=FREE, why="fan"))
+    assert (await counter.ask(Hold(machine=FREE)))["message"] == f"{FREE} is still held: fan"
+    assert counter.machine(FREE).directive == Directive(Intent.HOLD, "root", "fan")
+    answer = await counter.ask(Hold(machine=FREE, why="disk"))
+    assert answer["message"] == f"{FREE} is still held: disk, in place of: fan"
+    assert counter.machine(FREE).directive == Directive(Intent.HOLD, "root", "disk")
+
+
+async def test_a_hold_says_that_it_ends_a_reinstallation(counter: Counter) -> None:
+    await counter.ask(SetPlace(machine=FREE, phase=Phase.JOINED, **ARDA))
+    await counter.ask(Reinstall(machine="arda-01"))
+    answer = await counter.ask(Hold(machine="arda-01"))
+    assert answer["message"] == "arda-01 is held from its next boot; it is not reinstalled then"
+
+
 async def test_a_file_holds_what_was_released(counter: Counter) -> None:
     answer = await counter.ask(Release(machine=LISTED))
     why = "but machines/listed-01.yaml says intent hold; change that file"

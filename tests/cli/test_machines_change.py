@@ -113,7 +113,7 @@ def test_every_change(host: Host) -> None:
 
     assert done(host, "hold", "cp", "--why", "the fan\x1b") == "cp is held from its next boot"
     assert known(host, ONE).directive == Directive(Intent.HOLD, ME, "the fan?")
-    assert done(host, "reinstall", "cp") == "cp is reinstalled at its next boot"
+    assert done(host, "reinstall", "cp", "--yes") == "cp is reinstalled at its next boot"
     assert known(host, ONE).directive == Directive(Intent.REINSTALL, ME)
 
     assert done(host, "merge", ONE, TWO) == f"cp now has the NICs {ONE}, {TWO}"
@@ -137,12 +137,19 @@ def test_what_cannot_be_done(host: Host) -> None:
         refused(host, "merge", THREE, THREE)
         == f"{THREE} and {THREE} are already the same machine, with the NICs {THREE}"
     )
-    assert refused(host, "reinstall", THREE).startswith(f"{THREE}: it has no place in the fleet yet")
+    assert refused(host, "reinstall", THREE, "--yes").startswith(f"{THREE}: it has no place in the fleet yet")
     assert refused(host, "set", THREE, "--layer", "arda", "--name", "big").startswith(
         "big: machines/big.yaml has"
     )
     assert done(host, "release", "big").endswith("but machines/big.yaml says intent hold; change that file")
     assert done(host, "hold", "big") == "big is held from its next boot"
+    assert (
+        refused(host, "reinstall", "big", status=2)
+        == refused(host, "forget", "big", status=2)
+        == "there is no terminal to confirm on; add --yes"
+    )
+    stays = "machines/big.yaml stays in the fleet, and the machine has its place again when it boots; remove that file too."
+    assert done(host, "forget", "big", "--yes") == f"big is forgotten. {stays}"
 
 
 @pytest.mark.parametrize(

@@ -171,11 +171,16 @@ COMMANDS = {
     "iluvatar-pxe machines hold NAME --why TEXT": How(Where.INSTALLED, "is held"),
     "iluvatar-pxe machines release NAME": How(Where.INSTALLED),
     "iluvatar-pxe machines set arda-01 --phase joined": How(Where.INSTALLED, "joined"),
-    "iluvatar-pxe machines reinstall NAME": How(Where.INSTALLED),
+    "iluvatar-pxe machines reinstall NAME": How(
+        Where.INSTALLED, typed="iluvatar-pxe machines reinstall NAME --yes"
+    ),
     "iluvatar-pxe machines merge NAME OTHER": How(Where.INSTALLED),
     "iluvatar-pxe machines split NAME MAC": How(Where.INSTALLED),
     "iluvatar-pxe machines forget NAME": How(
         Where.INSTALLED, typed="iluvatar-pxe machines forget NAME --yes"
+    ),
+    "sudo iluvatar-pxe fleet keys renew": How(
+        Where.INSTALLED, "shown only once", typed="sudo iluvatar-pxe fleet keys renew --yes"
     ),
     "iluvatar-pxe db backup FILE": How(Where.INSTALLED),
     "iluvatar-pxe db restore FILE": How(
@@ -184,7 +189,9 @@ COMMANDS = {
     "iluvatar-pxe db upgrade": How(Where.INSTALLED),
     "iluvatar-pxe db set-aside": How(Where.INSTALLED, typed="iluvatar-pxe db set-aside --yes"),
     "sudo iluvatar-pxe uninstall": How(Where.INSTALLED, "/var/lib/iluvatar-pxe: kept"),
-    "sudo iluvatar-pxe uninstall --purge": How(Where.INSTALLED, "/var/lib/iluvatar-pxe: removed"),
+    "sudo iluvatar-pxe uninstall --purge": How(
+        Where.INSTALLED, "/var/lib/iluvatar-pxe: removed", typed="sudo iluvatar-pxe uninstall --purge --yes"
+    ),
     # a checkout
     "sudo apt-get install python3-venv ipxe git": How(
         Where.CHECKOUT, "python3-venv", typed="sudo apt-get --simulate install python3-venv ipxe git"

@@ -94,7 +94,7 @@ def test_an_image_gets_the_files_and_nothing_is_started(host: Booted) -> None:
     assert f"\nExecStart={PROGRAM} serve\n" in unit
     assert (image / "etc/systemd/system/multi-user.target.wants/iluvatar-pxe.service").is_symlink()
     assert "\niluvatar-pxe:" in "\n" + (image / "etc/passwd").read_text()
-    host.command("uninstall", "--purge", "--root", "/run/image")
+    host.command("uninstall", "--purge", "--yes", "--root", "/run/image")
     left = {path.name for path in image.rglob("*") if not path.is_dir() or path.is_symlink()}
     assert not {name for name in left if name.startswith("iluvatar-pxe") or name == "config.toml"}
 
@@ -205,6 +205,11 @@ def test_uninstalling_keeps_state_and_settings_unless_told_otherwise(host: Boote
     assert settings.read_text() == "# mine\n"
     assert host.shown("ActiveState") == "active"
 
-    assert f"{STATE}: removed" in host.command("uninstall", "--purge")
+    refused = host.run("sh", "-c", f"{PROGRAM} uninstall --purge 2>&1 || true")
+    assert f"{STATE}/git/fleet.git: a Git repository, perhaps its only copy" in refused
+    assert "there is no terminal to confirm on; add --yes" in refused
+    assert host.shown("ActiveState") == "active"
+    assert settings.exists()
+    assert f"{STATE}: removed" in host.command("uninstall", "--purge", "--yes")
     for path in (STATE, settings.parent, SOCKET, "/etc/systemd/system/iluvatar-pxe.socket"):
         assert not host.outside(str(path)).exists(), path

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.cli.fleet import repositories, tokens
+from iluvatar_pxe.cli.fleet import renew, repositories, tokens
 from iluvatar_pxe.cli.fleet.diff import diff
 from iluvatar_pxe.cli.fleet.keys import argocd, init, recover
 from iluvatar_pxe.cli.options import ConfigOption
@@ -24,6 +24,7 @@ app.command()(init)
 app.command()(diff)
 app.command()(recover)
 app.command()(argocd)
+app.add_typer(renew.app, name="keys")
 app.add_typer(tokens.app, name="token")
 app.add_typer(repositories.app, name="repository")
 

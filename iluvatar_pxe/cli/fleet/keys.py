@@ -98,6 +98,7 @@ def argocd(
     tokens = Tokens(settings.repositories)
     if any(one.name == name for one in tokens.all()):
         tokens.revoke(name)
+        typer.echo(f"iluvatar-pxe: the token {name} that was printed before is revoked", err=True)
     token = tokens.add(name, Right.READ)
     given = settings.http.tls_certificate
     authority = (
@@ -111,7 +112,7 @@ def argocd(
 
 
 async def _init(settings: Settings, source: str | None) -> FirstKeys:
-    origin = await _origin(settings)
+    origin = await origin_of(settings)
     if source is not None:
         if not isinstance(origin, HostedOrigin):
             raise UsageError(
@@ -124,14 +125,15 @@ async def _init(settings: Settings, source: str | None) -> FirstKeys:
 
 async def _recover(settings: Settings, text: str, name: str) -> tuple[str, ...]:
     owner = key_of(text, name)
-    origin = await _origin(settings)
+    origin = await origin_of(settings)
     own = await asyncio.to_thread(daemon_key, settings.state_directory / KEY_FILE)
     enlisting = await enlisting_of(settings)
     revision = await publish(origin, lambda newest: recovery(newest, enlisting, own, owner))
     return tuple(path for path in revision.tree.texts if path.endswith(SEALED))
 
 
-async def _origin(settings: Settings) -> Origin:
+async def origin_of(settings: Settings) -> Origin:
+    """Return the fleet's repository, made if there is none; raises RepositoryError, UsageError for a plain directory."""
     state = settings.state_directory
     try:
         await asyncio.to_thread(state.mkdir, mode=0o750, parents=True, exist_ok=True)

@@ -20,8 +20,9 @@ from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json, terminal_width
 from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database.read_only import last_boots
-from iluvatar_pxe.machines.model import sighting_of
+from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.states import Phase, Role
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, a MAC, or the first characters of an id.")]
@@ -105,9 +106,14 @@ def release(name: Name, *, config: ConfigOption = None) -> None:
 
 
 @app.command()
-def reinstall(name: Name, *, config: ConfigOption = None) -> None:
-    """Reinstall a machine at its next boot."""
-    _change(config, Reinstall, machine=name)
+def reinstall(name: Name, *, yes: YesOption = False, config: ConfigOption = None) -> None:
+    """Reinstall a machine at its next boot, which may erase its disk."""
+    settings = settings_of_daemon(config)
+    state = State.read_recorded(settings)
+    machine = find_machine(name, state.snapshot, state.fleet)
+    title = title_of(machine, state.fleet)
+    make_sure(f"Reinstall {title} at its next boot? That may erase its disk.", yes=yes)
+    say([change(settings, Reinstall, machine=str(machine.id))["message"]])
 
 
 @app.command()
@@ -116,14 +122,22 @@ def forget(name: Name, *, yes: YesOption = False, config: ConfigOption = None) -
     settings = settings_of_daemon(config)
     state = State.read_recorded(settings)
     machine = find_machine(name, state.snapshot, state.fleet)
-    given = None if listed_as(machine, state.fleet) else machine.assignment
-    stays = (
-        f" Its name stays reserved until reuseNames in layers/{given.layer}.yaml lists it." if given else ""
-    )
+    stays = _what_stays(machine, state.fleet)
     make_sure(
         f"Forget {title_of(machine, state.fleet)} ({', '.join(machine.macs)}) and its boots?{stays}", yes=yes
     )
     say([change(settings, Forget, machine=str(machine.id))["message"] + "." + stays])
+
+
+def _what_stays(machine: Machine, fleet: Fleet) -> str:
+    """Say what a forgotten machine leaves behind."""
+    if listed := listed_as(machine, fleet):
+        path = f"machines/{listed.name}.yaml"
+        return f" {path} stays in the fleet, and the machine has its place again when it boots; remove that file too."
+    if machine.assignment:
+        layer = machine.assignment.layer
+        return f" Its name stays reserved until reuseNames in layers/{layer}.yaml lists it."
+    return ""
 
 
 @app.command()

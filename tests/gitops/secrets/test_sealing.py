@@ -14,6 +14,7 @@ from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.repository.tree import Tree
 from iluvatar_pxe.gitops.secrets.recipients import Enlisting, recipients_text
 from iluvatar_pxe.gitops.secrets.recover import recovery
+from iluvatar_pxe.gitops.secrets.renew import renewal
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, key_of, new_key, seal, unseal
 
 SECRET = b"cluster: {token: t0ps3cr3t}\n"
@@ -128,3 +129,27 @@ def test_a_new_host_the_repository_and_the_recovery_key_are_enough() -> None:
         assert recovery(recovered, enlisting, new, owner) is None, "nothing is left to do"
         with pytest.raises(SealError, match="this key is not of this fleet"):
             recovery(revision, enlisting, new, new_key())
+
+
+def test_a_recovery_key_is_renewed_by_a_daemon_that_opens_the_secrets() -> None:
+    former, own, other, new = (new_key() for _ in range(4))
+    keys = RecipientsFile(
+        recovery=str(former.to_public()),
+        daemons={"pi-1": str(own.to_public()), "pi-2": str(other.to_public())},
+    )
+    begun = revision_of({"recipients.yaml": recipients_text(keys)})
+    founded = after(begun, found(begun, "arda", CLUSTER, seal(SECRET, keys.keys)))
+    renewed = after(founded, renewal(founded, "pi-1", own, str(new.to_public())))
+    assert renewed.fleet.recipients == keys.model_copy(update={"recovery": str(new.to_public())})
+    sealed = renewed.tree.texts["clusters/arda.secrets.age"].encode()
+    assert [unseal("x", sealed, [key]) for key in (new, own, other)] == [SECRET] * 3
+    with pytest.raises(SealError):
+        unseal("x", sealed, [former])
+
+
+def test_no_recovery_key_is_renewed_by_a_host_that_does_not_open_the_secrets() -> None:
+    own = new_key()
+    begun = revision_of({"recipients.yaml": recipients_text(RecipientsFile())})
+    founded = after(begun, found(begun, "arda", CLUSTER, seal(SECRET, [str(own.to_public())])))
+    with pytest.raises(SealError, match=r"clusters/arda\.secrets\.age: no available key decrypts it"):
+        renewal(founded, "pi-2", new_key(), str(new_key().to_public()))

@@ -1,0 +1,54 @@
+"""``iluvatar-pxe fleet keys``: the owner's recovery key."""
+
+import asyncio
+import os
+
+import typer
+
+from iluvatar_pxe.cli.fleet.keys import origin_of
+from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure
+from iluvatar_pxe.cli.running import settings_of_daemon
+from iluvatar_pxe.cli.tables import say
+from iluvatar_pxe.gitops.publish import publish
+from iluvatar_pxe.gitops.repository.revision import Revision
+from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE, FirstKeys
+from iluvatar_pxe.gitops.secrets.renew import renewal, sealed_paths
+from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
+from iluvatar_pxe.settings.model import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Manage the recovery key of sealed files.")
+
+
+@app.command()
+def renew(*, yes: YesOption = False, config: ConfigOption = None) -> None:
+    """Replace the recovery key, on a host that can open the sealed files; the new one is shown only once."""
+    settings = settings_of_daemon(config)
+    make_sure(
+        "Replace the recovery key? What is sealed from now on cannot be opened by the former one.", yes=yes
+    )
+    recovery, before = asyncio.run(_renew(settings))
+    say(FirstKeys(recovery=recovery).lines())
+    if before.fleet.recipients.recovery:
+        say(_what_the_former_opens(before))
+
+
+async def _renew(settings: Settings) -> tuple[str, Revision]:
+    """Return the new key, and the commit before it."""
+    origin = await origin_of(settings)
+    own = await asyncio.to_thread(daemon_key, settings.state_directory / KEY_FILE)
+    key, host = new_key(), os.uname().nodename
+    before = await publish(origin, lambda newest: renewal(newest, host, own, str(key.to_public())))
+    return str(key), before
+
+
+def _what_the_former_opens(before: Revision) -> list[str]:
+    paths = sealed_paths(before)
+    if not paths:
+        return ["The former recovery key opens nothing: no file was sealed to it."]
+    return [
+        f"The former recovery key still opens these files as they are in the history up to {before.commit.id[:10]}:",
+        "",
+        *(f"  {path}" for path in paths),
+        "",
+        "If somebody else may have that key, change the secrets in them.",
+    ]
