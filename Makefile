@@ -95,8 +95,10 @@ stand-in-fleet: stand-ins
 test: setup-test check
 	$(BIN)/pytest -m "not long" --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
+# The campaigns, and all but the firmware in an order by chance: no test may need what another has left.
 test-long: setup-test
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -m long --timeout=3600
+	$(BIN)/pytest -m "not long and not firmware" -p randomly --numprocesses=auto --maxprocesses=4
 
 check: setup-test
 	$(BIN)/ruff check

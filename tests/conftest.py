@@ -3,7 +3,9 @@
 The tables are printed here, not in e2e: tests may run in workers, and the process that prints loads only this file.
 """
 
+import ast
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +24,10 @@ settings.load_profile("tests")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if lines := list(_untested_without_root(terminalreporter)):
+        terminalreporter.section("not tested, for that needs root")
+        for line in lines:
+            terminalreporter.write_line(line)
     if lines := list(_recorded(terminalreporter, "disk_lines")):
         terminalreporter.section("chain local: seconds since switching on")
         for line in lines:
@@ -30,6 +36,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("boots: seconds since switching on, beside dnsmasq with iPXE of 2019")
         for row in rows:
             _write_boot(terminalreporter, *row)
+
+
+def _untested_without_root(terminalreporter: pytest.TerminalReporter) -> Iterator[str]:
+    """Yield a line for each file with tests that only root can run: what it promises, and how many they are."""
+    skipped = [
+        report.nodeid.partition("::")[0]
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and "needs root" in report.longrepr[2]
+    ]
+    for file, count in sorted(Counter(skipped).items()):
+        text = (terminalreporter.config.rootpath / file).read_text(encoding="utf-8")
+        promise = (ast.get_docstring(ast.parse(text)) or file).partition("\n")[0]
+        yield f"{promise} ({file}: {count})"
 
 
 def _recorded(terminalreporter: pytest.TerminalReporter, name: str) -> Iterator[Any]:

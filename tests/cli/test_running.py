@@ -14,7 +14,7 @@ from support.waiting import PATIENCE
 
 from iluvatar_pxe.host.daemons import serve_arguments
 
-ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: namespaces")
 PROGRAM = shlex.join(HERE)
 LOOPBACK = {"ILUVATAR_PXE_NETWORK__INTERFACES": '["lo"]', "ILUVATAR_PXE_LOG__FORMAT": "json"}
 ASKING = (

@@ -49,7 +49,7 @@ def test_blanks_in_mount_points() -> None:
     assert mount_points(f"{line}\n") == [Path("/mnt of\\two")]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts in a namespace of its own")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts in a namespace of its own")
 @pytest.mark.parametrize("mount", ["state", "state/a b/assets"])
 def test_what_is_mounted_below(tmp_path: Path, mount: str) -> None:
     (tmp_path / mount).mkdir(parents=True)

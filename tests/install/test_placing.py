@@ -114,7 +114,7 @@ def test_removing_follows_no_link(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: gives files to another user")
 def test_giving_follows_no_link_and_leaves_what_is_linked_elsewhere(tmp_path: Path) -> None:
     state, other = tmp_path / "state", tmp_path / "other"
     (state / "below").mkdir(parents=True)
