@@ -91,7 +91,7 @@ class App:
         self.watch = InterfaceWatch(settings.network.interfaces)
         pace = Pace()
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
-        self.tftp = TftpServer(settings.tftp, files.open, files.report)
+        self.tftp = TftpServer(settings.tftp, files.open, files.report, neighbours.mac_of)
         ndp = NdpServer()
         self.dhcp = DhcpServer(settings.dhcp, settings.http.port, booters, ndp.offered, pace)
         self.names = NameService(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import tftpy
-from support.tftp_peer import replying
+from support.tftp_peer import NOBODY, replying
 
 from iluvatar_pxe.assets.source import FileSource, Source
 from iluvatar_pxe.servers.tftp.server import TftpServer, TransferReport
@@ -63,7 +63,7 @@ async def serving(files: Path) -> AsyncIterator[Running]:
 
     running = Running(0, files)
     settings = TftpSettings().model_copy(update={"port": 0})
-    server = TftpServer(settings, replying(open_file), running.reports.append)
+    server = TftpServer(settings, replying(open_file), running.reports.append, NOBODY.get)
     assert not server.serve([ADDRESS])
     running.port = server.listening[0][1]
     task = asyncio.create_task(server.run())

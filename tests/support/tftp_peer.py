@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from iluvatar_pxe.assets.source import BytesSource, FileReply, Source
+from iluvatar_pxe.servers.connection_pool import MacOf
 from iluvatar_pxe.servers.tftp.server import TftpServer, TransferReport
 from iluvatar_pxe.servers.tftp.session import OpenFile
 from iluvatar_pxe.settings.model import TftpSettings
@@ -26,6 +27,8 @@ ONE = IPv4Address("127.0.0.1")
 TWO = IPv4Address("127.0.0.2")
 FILE = bytes(i % 251 for i in range(3000))
 FILES = {"nbp": FILE, "other": b"other", "text": b"one\ntwo\r\n", "huge": bytes(16 * 1024 * 1024 + 1)}
+NOBODY: dict[IPv4Address, str] = {}
+"""Stands in for the kernel's neighbour table, which has no loopback in it."""
 Name = tuple[str, int]
 PATIENCE = 20
 """Seconds after which a test is broken; nothing waits for so long."""
@@ -121,13 +124,14 @@ async def serving(
     find: Find = open_file,
     *,
     addresses: Sequence[IPv4Address] = (ONE,),
+    mac_of: MacOf = NOBODY.get,
     max_transfers: int = 256,
     **settings: Any,
 ) -> AsyncIterator[tuple[TftpServer, Reports]]:
     """A running server on ports that the kernel chose, and the queue of its reports."""
     reports = Reports()
     chosen = TftpSettings(**settings).model_copy(update={"port": 0})
-    server = TftpServer(chosen, replying(find), reports.put_nowait, max_transfers=max_transfers)
+    server = TftpServer(chosen, replying(find), reports.put_nowait, mac_of, max_transfers=max_transfers)
     assert not server.serve(addresses)
     task = asyncio.create_task(server.run())
     try:

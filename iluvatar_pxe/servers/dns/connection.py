@@ -8,8 +8,8 @@ import structlog
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.servers.allowed import Allowed
+from iluvatar_pxe.servers.connection_pool import ConnectionPool
 from iluvatar_pxe.servers.dns.answer import DnsAnswer
-from iluvatar_pxe.servers.dns.connection_pool import ConnectionPool
 from iluvatar_pxe.servers.dns.resolver import Resolver
 from iluvatar_pxe.wire.dns.query import Query, read_query
 from iluvatar_pxe.wire.dns.reply import LONGEST_MESSAGE, fault_of
@@ -40,6 +40,11 @@ class Connection(asyncio.Protocol):
         self._out = 0
         self._blocked = False
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_served(self) -> bool:
+        """Say whether a question waits for its answer, and the client takes answers."""
+        return self._out > 0 and not self._blocked
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the oldest connection ends where there are too many."""

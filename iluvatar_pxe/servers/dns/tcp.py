@@ -6,10 +6,11 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.servers.allowed import Allowed
+from iluvatar_pxe.servers.connection_pool import ConnectionPool
 from iluvatar_pxe.servers.dns.connection import Connection
-from iluvatar_pxe.servers.dns.connection_pool import ConnectionPool
 from iluvatar_pxe.servers.dns.resolver import Resolver
 
+MOST_CONNECTIONS, MOST_OF_CLIENT = 150, 50
 _BACKLOG = 128
 
 
@@ -19,7 +20,7 @@ class TcpListener:
     def __init__(self, address: IPv4Address, port: int, resolver: Resolver, allowed: Allowed) -> None:
         """Bind; raises ServerError."""
         self.address = address
-        self.pool = ConnectionPool()
+        self.pool = ConnectionPool("dns.crowded", each=MOST_OF_CLIENT, total=MOST_CONNECTIONS)
         self._connect = lambda: Connection(address, resolver, allowed, self.pool)
         self._socket = _bind(address, port)
         self._server: asyncio.Server | None = None

@@ -1,16 +1,19 @@
-"""How many connections a client may hold, and for how long one that takes nothing is kept."""
+"""How many connections a client may hold, and for how long one is kept that takes nothing or sends no request."""
 
 import asyncio
+import logging
 import socket
 import struct
-from collections import Counter
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 from aiohttp import web
 
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.servers.connection_pool import ConnectionPool
+from iluvatar_pxe.servers.library_internals import Handler
 
 CHECKS = 4
 """How often within the time of a stall a connection is looked at."""
@@ -25,34 +28,15 @@ class Limits:
     """What connections may cost; the process may open 1,024 files, unless its administrator says otherwise."""
 
     each: int = 64
-    """Connections of one client address."""
+    """Connections of one NIC."""
     total: int = 512
+    header: float = 10.0
+    """Seconds from the first byte of a request to the end of its header, and from a connection's start to that of its first."""
     stall: float = 60.0
     """Seconds for which a client may take nothing of what it asked for."""
 
 
 LIMITS = Limits()
-
-
-class ConnectionLimit:
-    """Counts the connections that are open."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self._inside: Counter[str] = Counter()
-
-    def enter(self, client: str) -> bool:
-        """Let one more connection of ``client`` in, or tell that it is too many."""
-        if self._inside[client] >= self.limits.each or self._inside.total() >= self.limits.total:
-            return False
-        self._inside[client] += 1
-        return True
-
-    def leave(self, client: str) -> None:
-        """Forget a connection that was let in."""
-        self._inside[client] -= 1
-        if not self._inside[client]:
-            del self._inside[client]
 
 
 class Progress:
@@ -78,47 +62,92 @@ class Progress:
 
 
 class GuardedConnection(web.RequestHandler):
-    """A connection that is closed at once when there are too many, and later when its client stalls."""
+    """A connection that makes room for others, and that ends when its client stalls or does not finish its request."""
 
-    def __init__(self, *args: Any, limit: ConnectionLimit, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, limits: Limits, pool: ConnectionPool, client_at: Callable[[str], str], **kwargs: Any
+    ) -> None:
+        """``client_at`` tells by what the client at an address is counted."""
         super().__init__(*args, **kwargs)
-        self._limit = limit
-        self._client: str | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self.is_served = False
+        self._limits = limits
+        self._pool = pool
+        self._client_at = client_at
+        self._progress_timer: asyncio.TimerHandle | None = None
+        self._header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Serve the connection, or close it."""
-        client = transport.get_extra_info("peername")[0]
-        if not self._limit.enter(client):
-            complain("http.crowded", client=client)
-            cast("asyncio.Transport", transport).abort()
-            return
-        self._client = client
-        super().connection_made(transport)
+        """Serve the connection; another one may have to make room."""
+        self._client = self._client_at(transport.get_extra_info("peername")[0])
         self._sock: socket.socket = transport.get_extra_info("socket")
         self._progress = Progress(self._sock)
+        self._pool.enter(self, self._client)
+        super().connection_made(transport)
         self._check()
+        self._expect_request()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Make room for another connection."""
-        if self._client is None:
-            return
-        self._limit.leave(self._client)
-        self._client = None
-        if self._timer:
-            self._timer.cancel()
+        self._leave()
         super().connection_lost(exc)
 
-    def _check(self) -> None:
-        if self._progress.still() >= CHECKS:
-            complain("http.stalled", client=self._client, seconds=self._limit.limits.stall)
-            self._cut_off()
-        else:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._limit.limits.stall / CHECKS, self._check)
+    def data_received(self, data: bytes) -> None:
+        """Give a request that begins the time for its header."""
+        if not self.is_served and self._header_timer is None:
+            self._expect_request()
+        super().data_received(data)
 
-    def _cut_off(self) -> None:
-        """Let whatever sends fail; ``transport.abort`` would leave a sendfile waiting for ever."""
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Let others make room first while a request is served."""
+        self._cancel_header_timer()
+        self.is_served = True
+        try:
+            yield
+        finally:
+            self.is_served = False
+            self._pool.heard(self)
+
+    def abort(self) -> None:
+        """Let whatever sends fail, and end; ``transport.abort`` would leave a sendfile waiting for ever."""
+        self._leave()
         with suppress(OSError):  # the peer was quicker
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._sock.shutdown(socket.SHUT_RDWR)
+
+    def _leave(self) -> None:
+        self._pool.leave(self)
+        self._cancel_header_timer()
+        if self._progress_timer:
+            self._progress_timer.cancel()
+
+    def _check(self) -> None:
+        if self._progress.still() >= CHECKS:
+            complain("http.stalled", client=self._client, seconds=self._limits.stall)
+            self.abort()
+        else:
+            loop = asyncio.get_running_loop()
+            self._progress_timer = loop.call_later(self._limits.stall / CHECKS, self._check)
+
+    def _expect_request(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._header_timer = loop.call_later(self._limits.header, self._miss_request)
+
+    def _miss_request(self) -> None:
+        complain("http.silent", logging.INFO, client=self._client, seconds=self._limits.header)
+        self.abort()
+
+    def _cancel_header_timer(self) -> None:
+        if self._header_timer:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+
+def noting_service(handler: Handler) -> Handler:
+    """Return a handler that tells the connection while it serves a request."""
+
+    async def serve(request: web.BaseRequest) -> web.StreamResponse:
+        with cast("GuardedConnection", request.protocol).serving():
+            return await handler(request)
+
+    return serve

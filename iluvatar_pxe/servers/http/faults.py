@@ -10,7 +10,8 @@ from aiohttp import hdrs, web
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.http.connections import ConnectionLimit, GuardedConnection, Limits
+from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf, nic_at
+from iluvatar_pxe.servers.http.connections import GuardedConnection, Limits, noting_service
 from iluvatar_pxe.servers.library_internals import CustomRunner, Handler
 
 LONGEST_LINE = 300
@@ -49,10 +50,15 @@ def _refusal(status: int, text: str, headers: dict[str, str] | None = None) -> w
     return web.Response(status=status, text=one_line(status, text), headers=headers)
 
 
-def one_line_runner(app: web.Application, limits: Limits, **kwargs: Any) -> web.AppRunner:
+def one_line_runner(app: web.Application, limits: Limits, mac_of: MacOf, **kwargs: Any) -> web.AppRunner:
     """Return a runner whose connections answer with one line whatever they do not serve, and keep to ``limits``."""
-    connect = partial(_Connection, limit=ConnectionLimit(limits))
-    return CustomRunner(app, connect, lambda handler: partial(_answer, handler), **kwargs)
+    connect = partial(
+        _Connection,
+        limits=limits,
+        pool=ConnectionPool("http.crowded", each=limits.each, total=limits.total),
+        client_at=partial(nic_at, mac_of=mac_of),
+    )
+    return CustomRunner(app, connect, lambda handler: noting_service(partial(_answer, handler)), **kwargs)
 
 
 class _Connection(GuardedConnection):

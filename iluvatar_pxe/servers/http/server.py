@@ -58,7 +58,8 @@ class HttpServer:
         self.certificates = certificates
         self._settings = settings
         self._applied = booters.real.applied
-        self._handshakes = HandshakeLimit(lambda: certificates.shown.context)
+        mac_of = booters.real.trust.mac_of
+        self._handshakes = HandshakeLimit(lambda: certificates.shown.context, mac_of)
         self._sites: dict[tuple[str, int], web.BaseSite | TlsSite] = {}
         self._allowed = Allowed(settings.allow)
         self._addresses: tuple[IPv4Address, ...] = ()
@@ -73,6 +74,7 @@ class HttpServer:
         self._runner = one_line_runner(
             app,
             limits,
+            mac_of,
             access_log=None,
             logger=quiet_logger(),
             keepalive_timeout=idle,

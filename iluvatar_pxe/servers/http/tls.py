@@ -8,11 +8,10 @@ from typing import cast
 
 from aiohttp import web
 
-from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.http.connections import ConnectionLimit, Limits
+from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf, nic_at
 from iluvatar_pxe.servers.library_internals import TlsProtocol
 
-HANDSHAKES = Limits(each=32, total=256)
+MOST_OF_NIC, MOST_HANDSHAKES = 32, 256
 """Connections that are not through with their handshake; those that are count as any other."""
 HANDSHAKE_SECONDS = 10
 """For a handshake."""
@@ -25,10 +24,11 @@ _BACKLOG = 128
 class HandshakeLimit:
     """Where connections are before they are let in to aiohttp, which hears of them only after the handshake."""
 
-    def __init__(self, context: Callable[[], ssl.SSLContext], limits: Limits = HANDSHAKES) -> None:
+    def __init__(self, context: Callable[[], ssl.SSLContext], mac_of: MacOf) -> None:
         """``context`` is asked at each new connection."""
         self.context = context
-        self.limit = ConnectionLimit(limits)
+        self.client_at = partial(nic_at, mac_of=mac_of)
+        self.pool = ConnectionPool("tls.crowded", each=MOST_OF_NIC, total=MOST_HANDSHAKES)
         self.connections: dict[asyncio.BaseProtocol, asyncio.Transport] = {}
         """All TLS connections, from the first octet to the last."""
 
@@ -65,6 +65,8 @@ class TlsSite:
 class _TlsConnection(TlsProtocol):
     """Limits the number of handshakes."""
 
+    is_served = False
+
     def __init__(self, handshakes: HandshakeLimit, inside: asyncio.Protocol) -> None:
         self._handshakes = handshakes
         self._through = asyncio.get_running_loop().create_future()
@@ -78,22 +80,23 @@ class _TlsConnection(TlsProtocol):
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the handshake, or close the connection."""
-        tcp = cast("asyncio.Transport", transport)
-        client = tcp.get_extra_info("peername")[0]
-        if not self._handshakes.limit.enter(client):
-            complain("tls.crowded", client=client)
-            tcp.abort()
-            return
-        self._through.add_done_callback(partial(self._leave, client))
-        self._handshakes.connections[self] = tcp
+        """Begin the handshake; another one may have to make room."""
+        self._tcp = cast("asyncio.Transport", transport)
+        self._handshakes.pool.enter(self, self._handshakes.client_at(self._tcp.get_extra_info("peername")[0]))
+        self._through.add_done_callback(self._leave)
+        self._handshakes.connections[self] = self._tcp
         super().connection_made(transport)
+
+    def abort(self) -> None:
+        """Make room for another handshake."""
+        self._handshakes.pool.leave(self)
+        self._tcp.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell aiohttp, if it has ever heard of this connection."""
         self._handshakes.connections.pop(self, None)
         super().connection_lost(exc)
 
-    def _leave(self, client: str, through: asyncio.Future[None]) -> None:
-        self._handshakes.limit.leave(client)
+    def _leave(self, through: asyncio.Future[None]) -> None:
+        self._handshakes.pool.leave(self)
         through.exception()  # else asyncio would log that nobody has asked for it

@@ -14,6 +14,7 @@ from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.udp import Peer, UdpSocket
 from iluvatar_pxe.ratelimit import Complaints
 from iluvatar_pxe.servers.bound import Bound
+from iluvatar_pxe.servers.connection_pool import MacOf, nic_at
 from iluvatar_pxe.servers.tftp.session import OpenFile, Session
 from iluvatar_pxe.settings.model import TftpSettings
 from iluvatar_pxe.wire.tftp.options import Limits
@@ -23,8 +24,8 @@ from iluvatar_pxe.wire.tftp.transfer import Outcome
 SELF_CHECK = WriteRequest("self-check", "octet")
 """Refused like every other, but without a line of log: the daemon asks itself so, see ``self_check``."""
 _MODES = ("octet", "netascii")
-_MAX_PER_ADDRESS = 32
-"""Transfers of one client address at once; a machine that boots needs one or two."""
+_MAX_PER_NIC = 32
+"""Transfers of one NIC at once; a machine that boots needs one or two."""
 _COMPLAINT_INTERVAL = 10
 """Seconds between two log lines about the same kind of nuisance."""
 
@@ -56,7 +57,7 @@ class TftpServer:
     ``open_file`` gets the name as the client wrote it, the client's address and the one it asked; which names there are is its
     business alone, no path is touched here. ``report`` is called once for every read request that was
     admitted and not evicted, and must not raise. A request beyond ``max_transfers`` at once, beyond 32 of one
-    address, or without a free port evicts the oldest transfer (of that address, in the second case) that never
+    NIC (``mac_of``), or without a free port evicts the oldest transfer (of that NIC, in the second case) that never
     had an ACK. If there is none, the request is dropped: the client asks again. Retransmitted requests are
     dropped too, for their transfer goes on.
     """
@@ -66,12 +67,14 @@ class TftpServer:
         settings: TftpSettings,
         open_file: OpenFile,
         report: Callable[[TransferReport], None],
+        mac_of: MacOf,
         *,
         max_transfers: int = 256,
     ) -> None:
         self._settings = settings
         self._open_file = open_file
         self._report = report
+        self._mac_of = mac_of
         self._max_transfers = max_transfers
         self._limits = Limits(settings.max_blksize, settings.max_windowsize)
         self._listeners = Bound(self._listen)
@@ -150,20 +153,21 @@ class TftpServer:
         current = self._sessions.get(client)
         if current and not current.makes_way_for(request):
             return
-        udp = self._slot(listener.local[0], client)
+        nic = nic_at(client[0], self._mac_of)
+        udp = self._slot(listener.local[0], client, nic)
         if udp is None:
             return
-        session = self._sessions[client] = Session(udp, client, request)
+        session = self._sessions[client] = Session(udp, client, nic, request)
         task = group.create_task(self._serve(session))
         self._tasks[session] = task
         task.add_done_callback(partial(self._ended, session, asyncio.get_running_loop().time()))
 
-    def _slot(self, address: str, client: Peer) -> UdpSocket | None:
+    def _slot(self, address: str, client: Peer, nic: str) -> UdpSocket | None:
         """Return the socket for one more transfer, or None if none can be had, by eviction neither."""
         running = [session for session in self._tasks if not session.evicted]
-        own = [session for session in running if session.client[0] == client[0]]
-        if len(own) >= _MAX_PER_ADDRESS:
-            free = self._evict_one(own, client, f"{_MAX_PER_ADDRESS} transfers of one address are running")
+        own = [session for session in running if session.nic == nic]
+        if len(own) >= _MAX_PER_NIC:
+            free = self._evict_one(own, client, f"{_MAX_PER_NIC} transfers of {nic} are running")
         elif len(running) >= self._max_transfers:
             free = self._evict_one(running, client, f"{self._max_transfers} transfers are running")
         else:

@@ -31,8 +31,10 @@ class Session:
     transfer identifier in the first answer, and firmware was only ever tested against servers that do so.
     """
 
-    def __init__(self, udp: UdpSocket, client: Peer, request: ReadRequest) -> None:
+    def __init__(self, udp: UdpSocket, client: Peer, nic: str, request: ReadRequest) -> None:
         self.client = client
+        self.nic = nic
+        """By what the client is counted."""
         self.request = request
         self.terms = Terms()
         self.evicted = False

@@ -13,7 +13,6 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.servers.dns import connection
-from iluvatar_pxe.servers.dns.connection_pool import MOST_CONNECTIONS, MOST_OF_CLIENT, ConnectionPool
 from iluvatar_pxe.servers.dns.forwarder import Forwarder
 from iluvatar_pxe.servers.dns.recursion import Recursion
 from iluvatar_pxe.servers.dns.server import DnsServer
@@ -94,32 +93,6 @@ async def test_a_client_that_sends_no_questions_is_let_go(port: int, octets: byt
     writer.write(octets)
     assert await reader.read() == b""
     writer.close()
-
-
-class _Guest:
-    def __init__(self, pool: ConnectionPool) -> None:
-        self._pool = pool
-        self.gone = False
-
-    def abort(self) -> None:
-        self.gone = True
-        self._pool.leave(self)
-
-
-def test_the_quiet_make_room_of_the_same_client_first() -> None:
-    pool = ConnectionPool()
-    guests = {}
-    for client in ("1", "2", "3"):
-        for number in range(MOST_OF_CLIENT):
-            guests[client, number] = _Guest(pool)
-            pool.enter(guests[client, number], client)
-    assert len(pool) == MOST_CONNECTIONS
-    pool.heard(guests["1", 0])
-    for client in ("2", "4"):
-        pool.enter(_Guest(pool), client)
-    assert {key for key, guest in guests.items() if guest.gone} == {("2", 0), ("1", 1)}
-    pool.disperse()
-    assert len(pool) == 0
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])

@@ -3,7 +3,8 @@
 import math
 import random
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from support.web import Web, response_of, web
 
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.ratelimit import RateLimiter
-from iluvatar_pxe.servers.http.connections import ConnectionLimit, Limits, Progress
+from iluvatar_pxe.servers.http.connections import LIMITS, Limits, Progress
 
 LARGE = random.Random(3).randbytes(16 << 20)
 ASK = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -50,26 +51,69 @@ def the_rest(sock: socket.socket) -> bytes:
     return bytes(octets)
 
 
-def test_the_connections_of_one_client_are_counted(tmp_path: Path) -> None:
-    with web(tmp_path, limits=Limits(each=3)) as served:
-        held = [served.connect(CROWD) for _ in range(3)]
-        assert not is_served_now(served, CROWD)
+def test_a_new_connection_ends_the_longest_silent_one_of_its_client(tmp_path: Path) -> None:
+    with web(tmp_path, limits=Limits(each=3)) as served, ExitStack() as stack:
+        other = stack.enter_context(served.connect("127.0.0.3"))
+        held = [stack.enter_context(served.connect(CROWD)) for _ in range(3)]
+        assert is_served(held[0])
+        assert is_served_now(served, CROWD)
+        assert [is_served(sock) for sock in (other, *held)] == [True, True, False, True]
+
+
+def test_a_new_connection_ends_the_longest_silent_one_of_all(tmp_path: Path) -> None:
+    with web(tmp_path, limits=Limits(each=2, total=4)) as served, ExitStack() as stack:
+        held = [stack.enter_context(served.connect(f"127.0.1.{number}")) for number in (1, 1, 2, 2)]
+        assert is_served(held[0])
+        assert is_served_now(served, "127.0.0.1")
+        assert [is_served(sock) for sock in held] == [True, False, True, True]
+
+
+def test_one_nic_with_ten_addresses_keeps_nobody_from_being_served(tmp_path: Path) -> None:
+    addresses = [f"127.0.2.{number}" for number in range(1, 11)]
+    with web(tmp_path) as served, ExitStack() as stack:
+        served.neighbours.update(dict.fromkeys(map(IPv4Address, addresses), "02:00:00:00:00:66"))
+        served.put("large", LARGE)
+        booting = stack.enter_context(served.connect())
+        booting.sendall(ASK_LARGE)
+        first = booting.recv(1000)
+        for address in addresses * LIMITS.each:
+            stack.enter_context(served.connect(address))
         assert is_served_now(served, "127.0.0.3")
-        assert all(is_served(sock) for sock in held)
-        held.pop().close()
-        wait_until(lambda: is_served_now(served, CROWD), "the place that became free")
-        for sock in held:
-            sock.close()
+        wait_until(lambda: len(connections_of(served)) <= LIMITS.each + 2, "the end of the oldest")
+        assert response_of(first + the_rest(booting)).body == LARGE
 
 
-def test_the_connections_of_all_clients_are_counted(tmp_path: Path) -> None:
-    with web(tmp_path, limits=Limits(each=2, total=4)) as served:
-        held = [served.connect(f"127.0.1.{number}") for number in (1, 1, 2, 2)]
-        assert not is_served_now(served, "127.0.0.1")
-        assert all(is_served(sock) for sock in held)
-        for sock in held:
-            sock.close()
-        wait_until(lambda: is_served_now(served, "127.0.0.1"), "the place that became free")
+@pytest.mark.parametrize("octets", [b"", ASK[:-2]], ids=["silent", "half a header"])
+def test_the_first_header_has_to_end_in_time(tmp_path: Path, octets: bytes) -> None:
+    with web(tmp_path, limits=Limits(header=0.2)) as served, served.connect() as sock, capture_logs() as logs:
+        sock.sendall(octets)
+        the_rest(sock)
+    assert [(line["event"], line["seconds"]) for line in logs] == [("http.silent", 0.2)]
+
+
+def test_every_other_header_has_to_end_in_time(tmp_path: Path) -> None:
+    with web(tmp_path, limits=Limits(header=0.2)) as served, served.connect() as sock, capture_logs() as logs:
+        assert is_served(sock)
+        sock.sendall(ASK[:-2])
+        the_rest(sock)
+    assert [(line["event"], line["seconds"]) for line in logs] == [("http.silent", 0.2)]
+
+
+def test_a_connection_between_two_requests_and_a_slow_download_outlive_the_time_of_a_header(
+    tmp_path: Path,
+) -> None:
+    with (
+        web(tmp_path, limits=Limits(header=0.2)) as served,
+        served.connect() as idle,
+        served.connect(receive_buffer=2048) as slow,
+        served.connect() as silent,
+    ):
+        served.put("large", LARGE)
+        assert is_served(idle)
+        slow.sendall(ASK_LARGE)
+        assert the_rest(silent) == b"", "the time has passed"
+        assert is_served(idle)
+        assert response_of(the_rest(slow)).body == LARGE
 
 
 def test_a_flood_of_connections_disturbs_no_boot_and_is_one_line_of_log(
@@ -81,22 +125,12 @@ def test_a_flood_of_connections_disturbs_no_boot_and_is_one_line_of_log(
         booting.sendall(ASK_LARGE)
         first = booting.recv(1000)
         flood = [served.connect(CROWD) for _ in range(200)]
-        assert [is_served(sock) for sock in flood] == [True] * 2 + [False] * 198
+        assert [is_served(sock) for sock in flood] == [False] * 198 + [True] * 2
         assert served.get("/assets/large").body == LARGE
         assert response_of(first + the_rest(booting)).body == LARGE
         for sock in flood:
             sock.close()
     assert [(line["event"], line["client"]) for line in logs] == [("http.crowded", CROWD)]
-
-
-def test_the_door_forgets_who_left() -> None:
-    limit = ConnectionLimit(Limits(each=1))
-    assert [limit.enter("a"), limit.enter("a"), limit.enter("b")] == [True, False, True]
-    limit.leave("a")
-    assert limit.enter("a")
-    for client in ("a", "b"):
-        limit.leave(client)
-    assert not limit._inside
 
 
 @pytest.mark.parametrize("ahead", [0, 2000], ids=["a large file", "many answers"])

@@ -95,6 +95,21 @@ async def test_another_request_from_the_same_port_ends_the_transfer_silently(pee
         client.assert_silent()
 
 
+async def test_a_transfer_that_ended_leaves_its_successor_known(peer: MakePeer) -> None:
+    """Otherwise a retransmitted request would start a second transfer to the same port."""
+    client, request = peer(), ReadRequest("other", "octet")
+    async with serving() as (server, reports):
+        await client.ask(server, ReadRequest("nbp", "octet"))
+        data, tid = await client.ask(server, request)
+        assert (await reports.next()).outcome is Outcome.ABORTED
+        client.send(request, server.listening[0])
+        await peer().ask(server, WriteRequest("nbp", "octet"))  # when it is answered, the request was read
+        assert await client.finish(data, tid) == b"other"
+        assert (await reports.next()).outcome is Outcome.DONE
+        client.assert_silent()
+    assert reports.empty()
+
+
 async def test_a_client_that_restarts_in_the_middle_is_served_anew(peer: MakePeer) -> None:
     """A boot ROM that was power-cycled uses the same port again, and asks for the same file."""
     client = peer()
@@ -292,7 +307,22 @@ async def test_one_address_with_32_transfers_that_go_on_gets_no_other(peer: Make
             late.assert_silent()
             assert await busy[0].finish(*begun[0]) == FILE[512:]
     assert [(log["event"], log["reason"]) for log in logs] == [
-        ("tftp.dropped", "32 transfers of one address are running")
+        ("tftp.dropped", "32 transfers of 127.0.0.66 are running")
+    ]
+
+
+async def test_one_nic_with_many_addresses_holds_32_transfers(peer: MakePeer) -> None:
+    hog = [peer(address=f"127.0.1.{number}") for number in range(1, 41)]
+    nic = {IPv4Address(client.name[0]): "02:00:00:00:00:66" for client in hog}
+    with capture_logs() as logs:
+        async with serving(mac_of=nic.get, max_transfers=40) as (server, _):
+            begun = [await begin(client, server) for client in hog[:32]]
+            for client in hog[32:]:
+                client.send(ReadRequest("nbp", "octet"), server.listening[0])
+            assert await peer().fetch(server, "nbp") == FILE
+            assert await hog[0].finish(*begun[0]) == FILE[512:]
+    assert [(log["event"], log["reason"]) for log in logs] == [
+        ("tftp.dropped", "32 transfers of 02:00:00:00:00:66 are running")
     ]
 
 

@@ -6,7 +6,19 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 import pytest
-from support.tftp_peer import FILE, ONE, PATIENCE, TWO, MakePeer, Reports, open_file, peers, replying, serving
+from support.tftp_peer import (
+    FILE,
+    NOBODY,
+    ONE,
+    PATIENCE,
+    TWO,
+    MakePeer,
+    Reports,
+    open_file,
+    peers,
+    replying,
+    serving,
+)
 
 from iluvatar_pxe.servers.tftp.server import TftpServer
 from iluvatar_pxe.settings.model import TftpSettings
@@ -37,7 +49,7 @@ async def test_drain_refuses_new_requests_at_once_and_lets_transfers_finish(peer
 
 
 async def test_drain_frees_what_was_bound_and_never_ran(peer: MakePeer) -> None:
-    server = TftpServer(TftpSettings().model_copy(update={"port": 0}), replying(open_file), print)
+    server = TftpServer(TftpSettings().model_copy(update={"port": 0}), replying(open_file), print, NOBODY.get)
     assert not server.serve([ONE])
     listener = server.listening[0]
     await server.drain(0)
@@ -74,7 +86,7 @@ async def test_drain_also_ends_what_still_waits_for_its_file(peer: MakePeer) -> 
 async def test_cancelling_run_frees_every_port_and_tells_the_clients(peer: MakePeer) -> None:
     reports, client = Reports(), peer()
     settings = TftpSettings().model_copy(update={"port": 0})
-    server = TftpServer(settings, replying(open_file), reports.put_nowait)
+    server = TftpServer(settings, replying(open_file), reports.put_nowait, NOBODY.get)
     assert not server.serve([ONE])
     listener = server.listening[0]
     task = asyncio.create_task(server.run())
@@ -106,7 +118,7 @@ async def test_other_addresses_leave_what_is_served_already_alone(peer: MakePeer
 async def test_a_listener_that_cannot_be_bound_is_told_and_tried_again(peer: MakePeer) -> None:
     taken = peer(address="127.0.0.2")
     port = taken.name[1]
-    server = TftpServer(TftpSettings(port=port), replying(open_file), print)
+    server = TftpServer(TftpSettings(port=port), replying(open_file), print, NOBODY.get)
     (error,) = server.serve([ONE, TWO])
     assert re.match(r"UDP 127\.0\.0\.2:\d+ cannot be bound: Address already in use; ", str(error))
     assert server.listening == [(str(ONE), port)]
