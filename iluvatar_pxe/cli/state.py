@@ -11,9 +11,10 @@ from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
-from iluvatar_pxe.errors import FleetError, RepositoryError
+from iluvatar_pxe.errors import FleetError, RepositoryError, SealError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.reading import fleet_in_force
+from iluvatar_pxe.gitops.secrets.opening import with_opened
 from iluvatar_pxe.inventory.database.queries import Stored
 from iluvatar_pxe.inventory.database.read_only import read_only, retired_names
 from iluvatar_pxe.inventory.database.store import Store
@@ -34,8 +35,11 @@ class State:
 
     @classmethod
     def read(cls, settings: Settings) -> "State":
-        """Read the applied fleet and the inventory; raises FleetError, RepositoryError and InventoryError."""
-        fleet = asyncio.run(fleet_in_force(settings))
+        """Read the applied fleet and the inventory.
+
+        Raises FleetError, RepositoryError, SealError and InventoryError.
+        """
+        fleet = _applied_fleet(settings)
         return cls(settings, fleet, _stored(settings.database_url), datetime.now(UTC))
 
     @classmethod
@@ -46,8 +50,8 @@ class State:
         """
         stored = read_only(settings.database_url)
         try:
-            fleet = asyncio.run(fleet_in_force(settings))
-        except (FleetError, RepositoryError) as error:
+            fleet = _applied_fleet(settings)
+        except (FleetError, RepositoryError, SealError) as error:
             line = str(error).partition("\n")[0]
             print(f"iluvatar-pxe: {line}; ignoring the fleet", file=sys.stderr)  # noqa: T201
             fleet = Fleet()
@@ -81,6 +85,10 @@ class State:
     def next_boot(self, asker: Sighting) -> tuple[PreviewStep, ...]:
         """Return every decision of a machine's next boot; see ``boot.preview.next_boot``."""
         return next_boot(asker, self.snapshot, self.fleet, self.context, self.retired)
+
+
+def _applied_fleet(settings: Settings) -> Fleet:
+    return with_opened(asyncio.run(fleet_in_force(settings)), settings)
 
 
 def _stored(url: str) -> Stored | None:

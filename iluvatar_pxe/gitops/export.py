@@ -1,23 +1,23 @@
 """The fleet of a repository as a plain directory, for what reads only that."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
-from iluvatar_pxe.gitops.repository.tree import Tree
 
+def export(texts: Mapping[str, str], directory: Path) -> None:
+    """Make ``directory`` hold the texts of a fleet, and nothing else; blocks, raises OSError.
 
-def export(tree: Tree, directory: Path) -> None:
-    """Make ``directory`` hold a commit's texts, and nothing else; blocks, raises OSError.
-
-    It stays the same directory, which may be mounted elsewhere.
+    It stays the same directory, which may be mounted elsewhere, and is closed to others.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o700)
     for old in directory.iterdir():
         if old.is_dir() and not old.is_symlink():
             shutil.rmtree(old)
         else:
             old.unlink()
-    for path, text in tree.texts.items():
+    for path, text in texts.items():
         file = directory / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text.encode())

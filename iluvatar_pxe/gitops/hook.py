@@ -7,47 +7,57 @@ exits 0. What it writes to standard error is shown to the person who pushes.
 import asyncio
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from iluvatar_pxe.errors import FleetError, RepositoryError
+from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.yaml.document import printable
 from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.revision import read_revision
 
 REFUSED = "push rejected; correct the faults and push again"
+HISTORY = "push accepted; Git keeps those secrets in its history, so replace them as well"
 
 
-async def findings(repository: Repository, updates: Iterable[str]) -> list[str]:
-    """Return all that is wrong with updates (lines ``old new ref``) of the branch; other refs are not looked at.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Lines for the person who pushes: faults, for which the push is refused, and warnings."""
 
-    Raises RepositoryError.
-    """
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+async def judge(repository: Repository, updates: Iterable[str]) -> Verdict:
+    """Judge updates (lines ``old new ref``) of the branch; other refs are not looked at. Raises RepositoryError."""
     for update in updates:
         _, new, ref = update.rstrip("\n").split(" ", 2)
         if ref != repository.ref:
             continue
         if not new.strip("0"):
-            return [f"{repository.branch}: holds the fleet and cannot be deleted"]
+            return Verdict([f"{repository.branch}: holds the fleet and cannot be deleted"])
         try:
-            await read_revision(repository, new)
+            revision = await read_revision(repository, new)
         except FleetError as error:
-            return error.findings
-    return []
+            return Verdict(error.findings)
+        return Verdict(warnings=clear_secrets(revision.fleet.texts))
+    return Verdict()
 
 
 def main() -> None:
     """Check a push; exits 1 when it is not to be accepted, also when that cannot be told."""
     repository = Repository(Git(Path.cwd()), sys.argv[1])
     try:
-        found = asyncio.run(findings(repository, sys.stdin))
+        verdict = asyncio.run(judge(repository, sys.stdin))
     except RepositoryError as error:
-        found = [str(error)]
+        verdict = Verdict([str(error)])
     except Exception as error:  # noqa: BLE001 - the last resort: what was not checked is not accepted
-        found = [f"the check itself failed: {error!r}"]
-    for line in found:
+        verdict = Verdict([f"the check itself failed: {error!r}"])
+    warnings = [f"warning: {line}" for line in verdict.warnings]
+    for line in [*verdict.faults, *warnings, *([HISTORY] if warnings else [])]:
         print(printable(line), file=sys.stderr)  # noqa: T201
-    if found:
+    if verdict.faults:
         print(REFUSED, file=sys.stderr)  # noqa: T201
         sys.exit(1)
 

@@ -1,6 +1,7 @@
 """The declared state as one part of the daemon: its source, the assigner, and its listeners."""
 
 import asyncio
+from functools import partial
 
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.changed import Changed
@@ -9,6 +10,9 @@ from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.mirror import Mirror
 from iluvatar_pxe.gitops.origin import Origin
 from iluvatar_pxe.gitops.repository.remote import Remote
+from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
+from iluvatar_pxe.gitops.secrets.opening import Opener
+from iluvatar_pxe.gitops.secrets.sealing import daemon_key
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
@@ -30,7 +34,11 @@ class FleetSource:
     ) -> None:
         repository_decides = origin is not None and not origin.read_only
         self._rollout = rollout = Rollout(
-            applied, catalogue, inventory, repository_decides=repository_decides
+            applied,
+            catalogue,
+            inventory,
+            Opener(partial(daemon_key, settings.state_directory / KEY_FILE)),
+            repository_decides=repository_decides,
         )
         self.assigner: Assigner = DatabaseAssigner(inventory)
         """Who gives machines their names and roles."""
@@ -51,8 +59,9 @@ class FleetSource:
 
     @property
     def problem(self) -> str | None:
-        """Why the newest state is not applied, or its mirror is not up to date; None when all is well."""
-        return self._follower.problem or (self._mirror.problem if self._mirror else None)
+        """Why the newest state is not applied, not all of it, or not mirrored; None when all is well."""
+        mirror = self._mirror.problem if self._mirror else None
+        return self._follower.problem or self._rollout.problem or mirror
 
     @property
     def changed(self) -> Changed:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -11,13 +11,17 @@ from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.differences import differences, is_released
 from iluvatar_pxe.changed import Changed
-from iluvatar_pxe.errors import FleetError, InventoryError
+from iluvatar_pxe.errors import FleetError, InventoryError, SealError
+from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.sealed import sealed_paths
 from iluvatar_pxe.gitops.repository.bare import Commit
+from iluvatar_pxe.gitops.secrets.opening import Opener
 from iluvatar_pxe.inventory.database.commits import CommitRecord
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
 
 MOST_UNTOLD = 64
@@ -42,9 +46,17 @@ class Rollout:
     """The listener of whoever reads the fleet."""
 
     def __init__(
-        self, applied: Applied, catalogue: Catalogue, inventory: Inventory, *, repository_decides: bool
+        self,
+        applied: Applied,
+        catalogue: Catalogue,
+        inventory: Inventory,
+        opener: Opener,
+        *,
+        repository_decides: bool,
     ) -> None:
         """``repository_decides``: names and roles are given by commits, not by the database."""
+        self._opener = opener
+        self._problem = Problem(lambda why: _log.error("fleet.sealed", why=why))
         self._applied = applied
         self._catalogue = catalogue
         self._inventory = inventory
@@ -58,8 +70,15 @@ class Rollout:
         self._newest: Fleet | None = None
         self._news: asyncio.Queue[_News] = asyncio.Queue(MOST_UNTOLD)
 
+    @property
+    def problem(self) -> str | None:
+        """Why a part of the applied fleet cannot be read, or None."""
+        return self._problem.text
+
     async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:
         """Go by this fleet from now on."""
+        await _warn_of_secrets(fleet)
+        fleet = await self._opened(fleet)
         old, self._newest = self._newest, fleet
         snapshot = self._inventory.snapshot
         self._applied.fleet = fleet
@@ -81,6 +100,16 @@ class Rollout:
         """Find out what has changed for whom, log and record it, until cancelled."""
         while True:
             await self._tell_of(await self._news.get())
+
+    async def _opened(self, fleet: Fleet) -> Fleet:
+        """Return the fleet with its sealed files opened, as far as this host's key opens them."""
+        try:
+            texts = await asyncio.to_thread(self._opener.open, fleet.texts)
+        except SealError as error:
+            self._problem.set(str(error))
+            return fleet
+        self._problem.set(_why_closed(sealed_paths(texts), self._opener.recipient))
+        return replace(fleet, texts=texts)
 
     def _tell(self, news: _News) -> None:
         try:
@@ -132,6 +161,20 @@ class Rollout:
             await self._inventory.release(lost, "the fleet's repository")
         except InventoryError as error:
             _log.error("fleet.release", why=str(error))
+
+
+async def _warn_of_secrets(fleet: Fleet) -> None:
+    """Log which files should have been sealed: a repository elsewhere has no hook that says so."""
+    if found := await asyncio.to_thread(clear_secrets, fleet.texts):
+        _log.warning("fleet.clear_secrets", why=found[0], files=len(found))
+
+
+def _why_closed(paths: tuple[str, ...], recipient: str) -> str | None:
+    if not paths:
+        return None
+    which = f"{paths[0]} and {len(paths) - 1} more are" if paths[1:] else f"{paths[0]} is"
+    remedy = "run: iluvatar-pxe fleet recover --key FILE"
+    return f"{which} sealed, but not to this host's key {recipient}; {remedy}"
 
 
 def _record(

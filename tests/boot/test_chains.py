@@ -9,6 +9,7 @@ from iluvatar_pxe.boot.chains.talos import asset_names, kernel_args
 from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript
 from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.fleet.models import Fleet, LocalMethod, Talos
+from iluvatar_pxe.fleet.sealed import ARMOR
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -68,6 +69,14 @@ def test_talos_assets_lie_as_image_factory_names_them() -> None:
         f"talos/{SCHEMATIC}/v1.13.9/kernel-arm64",
         f"talos/{SCHEMATIC}/v1.13.9/initramfs-arm64.xz",
     )
+
+
+def test_talos_waits_for_a_configuration_that_stays_sealed() -> None:
+    fleet = fleet_of(("one", MAC, "chain: talos\nconfig: secret.yaml\n"), secret_yaml=f"{ARMOR}\nx\n")
+    plan = CHAINS["talos"](subject(fleet=fleet))
+    assert isinstance(plan, Hold)
+    assert plan.screen[0].endswith("secret.yaml is sealed, and the boot server's key does not open it.")
+    assert "iluvatar-pxe fleet recover --key FILE" in plan.screen[1]
 
 
 def test_talos_boots_when_all_is_there() -> None:

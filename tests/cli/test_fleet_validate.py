@@ -37,6 +37,12 @@ def test_an_empty_fleet_is_valid(tmp_path: Path) -> None:
     assert validate(str(fleet)) == (0, [f"{fleet}: valid: 1 machine, 0 rules, no layers"], [])
 
 
+def test_secrets_in_clear_are_warned_of(tmp_path: Path) -> None:
+    fleet = fleet_in(tmp_path, **{"configs/a.yaml": "password: s3cret\n"})
+    told = f"warning: {fleet}/configs/a.yaml:1: holds password in clear; encrypt it: iluvatar-pxe fleet seal configs/a.yaml"
+    assert validate(str(fleet)) == (0, [f"{fleet}: valid: 0 machines, 0 rules, no layers"], [told])
+
+
 def test_every_fault_is_a_line(tmp_path: Path) -> None:
     fleet = fleet_in(
         tmp_path,

@@ -63,6 +63,7 @@ _MINUTES = How(Where.NOT_HERE, "measures for minutes")
 _RELEASE = How(Where.NOT_HERE, "done once for each release")
 _LAB = How(Where.TEST, "tests/cli/test_lab.py::test_a_lab_that_is_up_boots_machines_until_it_is_taken_down")
 _DAEMON = How(Where.DAEMON, "iluvatar-pxe listens", status=-signal.SIGTERM)
+_SEAL = "tests/cli/test_fleet_seal.py"
 _WAITS = How(Where.INSTALLED, "Result: it waits", status=1)  # its boot files are missing
 _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\narda-01"
 
@@ -113,6 +114,17 @@ COMMANDS = {
     "sudo iluvatar-pxe fleet init --from REPOSITORY": How(
         Where.TEST, "tests/provisioning/test_fleet_in_git.py::test_a_lost_pi_is_made_again_of_a_clone"
     ),
+    "iluvatar-pxe fleet seal configs/controlplane.yaml configs/worker.yaml": How(
+        Where.TEST, f"{_SEAL}::test_a_file_is_sealed_in_place_to_the_owner_and_the_daemons"
+    ),
+    "sudo iluvatar-pxe fleet unseal configs/worker.yaml": How(
+        Where.TEST, f"{_SEAL}::test_it_is_unsealed_to_be_edited_and_sealed_again"
+    ),
+    "iluvatar-pxe fleet unseal configs/worker.yaml --key FILE": How(
+        Where.TEST, f"{_SEAL}::test_it_is_unsealed_to_be_edited_and_sealed_again"
+    ),
+    "iluvatar-pxe fleet seal": How(Where.NAMED),
+    "iluvatar-pxe fleet recover": How(Where.NAMED),
     "sudo sqlite3 -header -column /var/lib/iluvatar-pxe/inventory.db 'SELECT * FROM fleet_history'": How(
         Where.INSTALLED, r"at +commit +outcome +author +subject +machine +change"
     ),

@@ -8,6 +8,8 @@ import pytest
 from support.git_site import GOOD, hosted
 from support.repositories import Person, git
 
+from iluvatar_pxe.gitops.hook import HISTORY
+
 HEAVY = {"aiohttp", "sqlalchemy", "typer", "rich", "jinja2", "structlog", "cryptography"}
 LAST = "push rejected; correct the faults and push again"
 
@@ -49,6 +51,13 @@ def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_kept(fleet: Pat
     assert refused[-1] == LAST
     assert tip(fleet) == first
     assert [path.name for path in fleet.glob("objects/tmp_*")] == []
+
+
+def test_secrets_in_clear_are_accepted_with_a_warning_and_the_remedy(fleet: Path, ada: Person) -> None:
+    commit = ada.commit({**GOOD, "configs/a.yaml": "machine:\n  token: abcdef.0123456789abcdef\n"})
+    told_of = "holds a bootstrap token in clear; encrypt it: iluvatar-pxe fleet seal configs/a.yaml"
+    assert told(ada.push()) == [f"warning: configs/a.yaml:2: {told_of}", HISTORY]
+    assert tip(fleet) == commit
 
 
 def test_what_a_path_holds_does_nothing_to_the_terminal(ada: Person) -> None:

@@ -8,7 +8,7 @@ from support.repositories import bare
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.gitops.directory import read_fleet
-from iluvatar_pxe.gitops.hook import findings
+from iluvatar_pxe.gitops.hook import Verdict, judge
 from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.tree import MAX_FILE
 
@@ -58,10 +58,11 @@ async def test_a_directory_and_a_push_are_judged_alike(tmp_path: Path, case: str
     except FleetError as error:
         found = [one.removeprefix(f"{directory}/") for one in error.findings]
     assert places(found) == expected
-    assert places(await pushed(tmp_path / "fleet.git", files)) == expected
+    verdict = await pushed(tmp_path / "fleet.git", files)
+    assert (places(verdict.faults), verdict.warnings) == (expected, [])
 
 
-async def pushed(path: Path, files: dict[str, bytes]) -> list[str]:
+async def pushed(path: Path, files: dict[str, bytes]) -> Verdict:
     repository = bare(path)
     commit = await repository.draft(None, Changes("all of it", dict(files)))
-    return await findings(repository, [f"{NOTHING} {commit} {repository.ref}\n"])
+    return await judge(repository, [f"{NOTHING} {commit} {repository.ref}\n"])

@@ -19,6 +19,7 @@ from iluvatar_pxe.fleet.models import Fleet, Rule
 from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.origin import FollowedOrigin
 from iluvatar_pxe.gitops.repository.remote import Remote
+from iluvatar_pxe.gitops.secrets.opening import Opener
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
@@ -53,7 +54,10 @@ class Bench:
         self.person.push()
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
         self.applied = Applied()
-        self.rollout = Rollout(self.applied, Catalogue(directory), self.inventory, repository_decides=True)
+        opener = Opener(lambda: None)
+        self.rollout = Rollout(
+            self.applied, Catalogue(directory), self.inventory, opener, repository_decides=True
+        )
         remote = Remote(f"file://{self.central.path}", directory / "hosts")
         home = FollowedOrigin(bare(directory / "followed.git"), remote, poll=poll, read_only=False)
         self.follower = Follower(home, self.rollout)

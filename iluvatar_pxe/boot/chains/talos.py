@@ -4,6 +4,7 @@ from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.fleet.models import Talos
+from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.machines.states import LayerKind
 from iluvatar_pxe.wire.pxe import CpuArch
 
@@ -47,6 +48,10 @@ def plan(subject: Subject) -> RunScript | Hold:
         return hold_for(
             subject, trouble, "add it there under 'config:', or set 'config:' in its file or rule"
         )
+    text = subject.fleet.texts[config]
+    if is_sealed(text):
+        trouble = f"{config} is sealed, and the boot server's key does not open it"
+        return hold_for(subject, trouble, "run 'iluvatar-pxe fleet recover --key FILE' there")
     return RunScript(
         why=f"{subject.why}, Talos {layer.talos.version}",
         chain="talos",
@@ -58,7 +63,7 @@ def plan(subject: Subject) -> RunScript | Hold:
             "initramfs": initramfs,
             "kernel_args": " ".join(kernel_args(layer.talos)),
         },
-        config=subject.fleet.texts[config],
+        config=text,
     )
 
 

@@ -9,9 +9,11 @@ import typer
 from iluvatar_pxe.cli.fleet import renew, repositories, tokens
 from iluvatar_pxe.cli.fleet.diff import diff
 from iluvatar_pxe.cli.fleet.keys import argocd, init, recover
+from iluvatar_pxe.cli.fleet.sealing import seal_files, unseal_files
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.yaml.document import printable
 from iluvatar_pxe.gitops.directory import read_fleet
@@ -24,6 +26,8 @@ app.command()(init)
 app.command()(diff)
 app.command()(recover)
 app.command()(argocd)
+app.command("seal")(seal_files)
+app.command("unseal")(unseal_files)
 app.add_typer(renew.app, name="keys")
 app.add_typer(tokens.app, name="token")
 app.add_typer(repositories.app, name="repository")
@@ -48,6 +52,8 @@ def validate(
     except FleetError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from error
+    for line in clear_secrets(declared.texts):
+        typer.echo(f"warning: {f'{printable(place)}/' if directory else ''}{line}", err=True)
     typer.echo(f"{printable(place)}: valid: {_summary(declared)}")
 
 

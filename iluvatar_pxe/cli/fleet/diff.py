@@ -16,6 +16,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.changes.machine_file import machine_path, new_machine_file
 from iluvatar_pxe.gitops.prepare import repository_of
 from iluvatar_pxe.gitops.reading import fleet_at
+from iluvatar_pxe.gitops.secrets.opening import with_opened
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.settings.model import Settings
 
@@ -37,7 +38,7 @@ def diff(
     Where the fleet can only be read, also which files are to be added to it for what was decided here.
     """
     state = State.read(settings_of_daemon(config))
-    new = asyncio.run(_fleet_to_be(state.settings, revision))
+    new = with_opened(asyncio.run(_fleet_to_be(state.settings, revision)), state.settings)
     found = differences(state.fleet, new, state.snapshot, state.context, state.retired)
     files = _files_to_add(state.settings, state.snapshot, new)
     if as_json:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pyrage.x25519 import Identity
 
 from iluvatar_pxe.cli.fleet.argocd_manifests import argocd_manifests
 from iluvatar_pxe.cli.fleet.repositories import secure_url
@@ -16,6 +17,7 @@ from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import RepositoryError, SealError, UsageError
 from iluvatar_pxe.fleet.layer_files import or_another
+from iluvatar_pxe.fleet.sealed import sealed_paths
 from iluvatar_pxe.gitops.origin import HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.publish import publish
@@ -23,7 +25,7 @@ from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE, FirstKeys, enlisting_of, make_first_keys
 from iluvatar_pxe.gitops.secrets.recover import recovery
-from iluvatar_pxe.gitops.secrets.sealing import SEALED, daemon_key, key_of
+from iluvatar_pxe.gitops.secrets.sealing import daemon_key, key_of
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
 from iluvatar_pxe.gitops.take_over import take_over
 from iluvatar_pxe.settings.model import HOSTED, Settings
@@ -65,7 +67,7 @@ def recover(
 ) -> None:
     """Let a new host open the repository's sealed files, with the owner's recovery key."""
     settings = settings_of_daemon(config)
-    opened = asyncio.run(_recover(settings, _text(key), str(key)))
+    opened = asyncio.run(_recover(settings, owners_key(key)))
     if opened:
         say([f"This host can now open every sealed file of the fleet: {', '.join(opened)}"])
     else:
@@ -123,13 +125,12 @@ async def _init(settings: Settings, source: str | None) -> FirstKeys:
     return await make_first_keys(settings, origin, shown=True)
 
 
-async def _recover(settings: Settings, text: str, name: str) -> tuple[str, ...]:
-    owner = key_of(text, name)
+async def _recover(settings: Settings, owner: Identity) -> tuple[str, ...]:
     origin = await origin_of(settings)
     own = await asyncio.to_thread(daemon_key, settings.state_directory / KEY_FILE)
     enlisting = await enlisting_of(settings)
     revision = await publish(origin, lambda newest: recovery(newest, enlisting, own, owner))
-    return tuple(path for path in revision.tree.texts if path.endswith(SEALED))
+    return sealed_paths(revision.tree.texts)
 
 
 async def origin_of(settings: Settings) -> Origin:
@@ -143,6 +144,11 @@ async def origin_of(settings: Settings) -> Origin:
     if origin is None:
         raise UsageError(f"[fleet] source: {settings.fleet.source} is a plain directory, not a repository")
     return origin
+
+
+def owners_key(file: Path) -> Identity:
+    """Return the recovery key in a file, or given on standard input; raises SealError."""
+    return key_of(_text(file), str(file))
 
 
 def _text(file: Path) -> str:

@@ -9,10 +9,11 @@ from iluvatar_pxe.cli.fleet.keys import origin_of
 from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
+from iluvatar_pxe.fleet.sealed import sealed_paths
 from iluvatar_pxe.gitops.publish import publish
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE, FirstKeys
-from iluvatar_pxe.gitops.secrets.renew import renewal, sealed_paths
+from iluvatar_pxe.gitops.secrets.renew import renewal
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
 from iluvatar_pxe.settings.model import Settings
 
@@ -42,7 +43,7 @@ async def _renew(settings: Settings) -> tuple[str, Revision]:
 
 
 def _what_the_former_opens(before: Revision) -> list[str]:
-    paths = sealed_paths(before)
+    paths = sealed_paths(before.tree.texts)
     if not paths:
         return ["The former recovery key opens nothing: no file was sealed to it."]
     return [

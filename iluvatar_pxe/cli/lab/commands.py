@@ -19,6 +19,7 @@ from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.gitops.export import export
 from iluvatar_pxe.gitops.prepare import repository_of
 from iluvatar_pxe.gitops.reading import revision_in_force
+from iluvatar_pxe.gitops.secrets.opening import with_opened
 from iluvatar_pxe.lab.daemon import ask, reload
 from iluvatar_pxe.lab.demo import demonstrate
 from iluvatar_pxe.lab.guest.firmware import firmware_named
@@ -149,10 +150,11 @@ def _own_fleet(settings: Settings) -> Path | None:
         return settings.fleet_directory if settings.fleet_directory.is_dir() else None
     if not repository.path.exists():
         return None
-    tree = asyncio.run(revision_in_force(repository)).tree
+    revision = asyncio.run(revision_in_force(repository))
+    opened = with_opened(revision.fleet, settings).texts
     directory = default_cache() / "fleet"
     try:
-        export(tree, directory)
+        export({**revision.tree.texts, **opened}, directory)
     except OSError as error:
         raise LabError(f"{directory}: cannot be written: {error.strerror}; make room there") from error
     return directory

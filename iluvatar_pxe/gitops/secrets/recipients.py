@@ -10,7 +10,7 @@ from iluvatar_pxe.gitops.repository.bare import Changes
 
 _HEAD = """\
 # yaml-language-server: $schema=schemas/recipients.schema.json
-# The public keys that secrets in clusters/ are sealed to. Write access to this file decides who can read new secrets.
+# The public keys that files of this repository are sealed to. Write access to this file decides who can read what is sealed next.
 """
 
 

@@ -3,10 +3,11 @@
 from pyrage.x25519 import Identity
 
 from iluvatar_pxe.errors import SealError
+from iluvatar_pxe.fleet.sealed import sealed_paths
 from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.recipients import Enlisting
-from iluvatar_pxe.gitops.secrets.sealing import SEALED, seal, unseal
+from iluvatar_pxe.gitops.secrets.sealing import seal, unseal
 
 
 def recovery(revision: Revision, enlisting: Enlisting, own: Identity, key: Identity) -> Changes | None:
@@ -22,9 +23,9 @@ def recovery(revision: Revision, enlisting: Enlisting, own: Identity, key: Ident
         )
     recipients = enlisting.recipients(revision.fleet.recipients)
     files: dict[str, bytes | None] = {
-        path: seal(unseal(path, text.encode(), [key]), recipients.keys)
-        for path, text in revision.tree.texts.items()
-        if path.endswith(SEALED) and not _opens(path, text, own)
+        path: seal(unseal(path, revision.tree.texts[path].encode(), [key]), recipients.keys)
+        for path in sealed_paths(revision.tree.texts)
+        if not _opens(path, revision.tree.texts[path], own)
     }
     enlisted = enlisting.changes(revision.fleet.recipients)
     if enlisted:

@@ -2,11 +2,12 @@
 
 from pyrage.x25519 import Identity
 
+from iluvatar_pxe.fleet.sealed import sealed_paths
 from iluvatar_pxe.fleet.source import RECIPIENTS_FILE
 from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
-from iluvatar_pxe.gitops.secrets.sealing import SEALED, seal, unseal
+from iluvatar_pxe.gitops.secrets.sealing import seal, unseal
 
 
 def renewal(revision: Revision, host: str, own: Identity, recovery: str) -> Changes:
@@ -17,12 +18,7 @@ def renewal(revision: Revision, host: str, own: Identity, recovery: str) -> Chan
     recipients = revision.fleet.recipients.model_copy(update={"recovery": recovery})
     files: dict[str, bytes | None] = {
         path: seal(unseal(path, revision.tree.texts[path].encode(), [own]), recipients.keys)
-        for path in sealed_paths(revision)
+        for path in sealed_paths(revision.tree.texts)
     }
     files[RECIPIENTS_FILE] = recipients_text(recipients)
     return Changes(f"{host} renews the recovery key\n", files)
-
-
-def sealed_paths(revision: Revision) -> tuple[str, ...]:
-    """Return the paths of a commit's sealed files."""
-    return tuple(path for path in revision.tree.texts if path.endswith(SEALED))

@@ -10,7 +10,7 @@ from iluvatar_pxe.errors import SealError
 from iluvatar_pxe.host.owner import write_file
 
 SEALED = ".secrets.age"
-"""Ends the names of sealed files in ``clusters/``."""
+"""Ends the names of the daemon's sealed files, in ``clusters/``; those of the owner have any name."""
 
 
 def new_key() -> Identity:
@@ -29,14 +29,20 @@ def key_of(text: str, name: str) -> Identity:
     raise SealError(f"{name}: contains no age key; it begins with AGE-SECRET-KEY-1")
 
 
-def daemon_key(file: Path) -> Identity:
-    """Return this daemon's own key, made where there is none; blocks. Raises SealError."""
+def known_key(file: Path) -> Identity | None:
+    """Return this daemon's own key, None where there is none; blocks. Raises SealError."""
     try:
         return key_of(file.read_text(encoding="ascii", errors="replace"), str(file))
     except FileNotFoundError:
-        pass
+        return None
     except OSError as error:
         raise SealError(f"{file}: cannot be read: {error.strerror}; try it with sudo") from error
+
+
+def daemon_key(file: Path) -> Identity:
+    """Return this daemon's own key, made where there is none; blocks. Raises SealError."""
+    if known := known_key(file):
+        return known
     key = new_key()
     try:
         write_file(file, f"{key}\n".encode())
