@@ -1,7 +1,6 @@
 """The boot files that can be served: logical name to file, looked up, never built from a client's path."""
 
 import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from types import MappingProxyType
 
 import structlog
 
+from iluvatar_pxe.assets.folders import files_below
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER, PROGRAMS
 from iluvatar_pxe.errors import AssetError
@@ -26,6 +26,8 @@ class Listing:
 
     files: Mapping[str, Path] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Links that are not served, by their logical names, and why."""
     problem: str | None = None
 
     def size_of(self, name: str) -> int | None:
@@ -47,6 +49,8 @@ class Catalogue:
         self._listing = Listing()
         self.ready = self._listing.names
         """Logical names of what can be served."""
+        self.links = self._listing.links
+        """Links that are not served, by their logical names, and why."""
         self._problem = Problem(lambda text: _log.warning("assets", problem=text))
 
     @property
@@ -71,7 +75,7 @@ class Catalogue:
     async def refresh(self) -> None:
         """Look at the directory again."""
         self._listing = await asyncio.to_thread(list_assets, self._directory, SYSTEM_PROGRAMS)
-        self.ready = self._listing.names
+        self.ready, self.links = self._listing.names, self._listing.links
         self._problem.set(self._listing.problem)
 
     async def run(self) -> None:
@@ -82,44 +86,14 @@ class Catalogue:
 
 
 def list_assets(directory: Path, system_programs: Path) -> Listing:
-    """List the regular files below ``directory``, and the system's iPXE binaries where it has none.
-
-    Hidden files, and links that lead out of the directory, are left out.
-    """
+    """List the regular files below ``directory``, and the system's iPXE binaries where it has none."""
     files = {
         f"{PROGRAM_FOLDER}/{program}": path
         for programs in PROGRAMS.values()
         for program in programs
         if (path := system_programs / program).is_file()
     }
-    try:
-        found, problem = _files_below(directory)
-    except RecursionError:
-        found, problem = {}, f"{directory}: its folders are nested too deeply; flatten them"
-    files |= found
-    return Listing(MappingProxyType(files), frozenset(files), problem)
-
-
-def _files_below(directory: Path) -> tuple[dict[str, Path], str | None]:
-    """Return what can be served, and what is wrong with the first folder that cannot be listed."""
-    found: dict[str, Path] = {}
-    errors: list[OSError] = []
-    root = Path(os.path.realpath(directory))
-    for folder, subfolders, names in os.walk(root, onerror=errors.append):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for path in (Path(folder, name) for name in names if not name.startswith(".")):
-            if _is_served(path, root):
-                found[path.relative_to(root).as_posix()] = path
-    lasting = (error for error in errors if Path(error.filename) == root or os.path.lexists(error.filename))
-    problems = [
-        f"{error.filename}: {error.strerror}; make it a directory that the service can read"
-        for error in lasting
-    ]
-    return found, next(iter(problems), None)
-
-
-def _is_served(path: Path, root: Path) -> bool:
-    try:
-        return path.is_file() and path.resolve().is_relative_to(root)
-    except OSError:  # a link into a place that is closed to the service
-        return False
+    found = files_below(directory)
+    files |= found.files
+    links, problem = MappingProxyType(found.links), next(iter(found.problems), None)
+    return Listing(MappingProxyType(files), frozenset(files), links, problem)

@@ -1,7 +1,7 @@
 """Everything known about the requesting machine, collected once for the decision steps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title
 from iluvatar_pxe.fleet.lookup import role_of
@@ -16,12 +16,14 @@ from iluvatar_pxe.wire.pxe import CpuArch
 class Context:
     """The rest that a decision needs.
 
-    ``ready`` are logical names of the assets that can be served now. ``doubt`` says why the request may not come
+    ``ready`` are logical names of the assets that can be served now, ``links`` those of links that are not, with the
+    reason. ``doubt`` says why the request may not come
     from the machine that it names, ``no_assignment`` why nothing can be assigned now; both are empty when all is
     well. ``confirmed``: the countdown on the machine's screen has run out.
     """
 
     ready: frozenset[str] = frozenset()
+    links: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""
     window_open: bool = False
     no_assignment: str = ""

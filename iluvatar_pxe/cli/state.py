@@ -80,7 +80,7 @@ class State:
     @property
     def context(self) -> Context:
         """What a decision needs besides, for a request that comes from the machine itself."""
-        return Context(ready=self.assets.names, window_open=self.window_seconds > 0)
+        return Context(ready=self.assets.names, links=self.assets.links, window_open=self.window_seconds > 0)
 
     def next_boot(self, asker: Sighting) -> tuple[PreviewStep, ...]:
         """Return every decision of a machine's next boot; see ``boot.preview.next_boot``."""

@@ -45,6 +45,7 @@ class Booter:
         inventory = self.inventory
         context = Context(
             ready=self.catalogue.ready,
+            links=self.catalogue.links,
             doubt=doubt,
             window_open=inventory.window.is_open,
             no_assignment=no_assignment or inventory.health or self.assigner.blocked_by,

@@ -122,7 +122,11 @@ class Rollout:
     async def _tell_of(self, news: _News) -> None:
         changes: list[tuple[str, str]] = []
         if news.old:
-            context = Context(ready=self._catalogue.ready, window_open=self._inventory.window.is_open)
+            context = Context(
+                ready=self._catalogue.ready,
+                links=self._catalogue.links,
+                window_open=self._inventory.window.is_open,
+            )
             found = await asyncio.to_thread(
                 differences, news.old, news.new, news.snapshot, context, await self._retired()
             )

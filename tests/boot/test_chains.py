@@ -1,5 +1,8 @@
 """The chains: what each makes of a machine, and what holds it when something is missing."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pytest
 from support.fleets import ARDA, INITRAMFS, KERNEL, READY, SCHEMATIC, fleet_of
 
@@ -34,10 +37,11 @@ def subject(
     ready: frozenset[str] = READY,
     arch: CpuArch = CpuArch.X86_64,
     role: Role | None = None,
+    links: Mapping[str, str] = MappingProxyType({}),
 ) -> Subject:
     sighting = Sighting(mac=MAC, firmware=Firmware.IPXE, arch=arch)
     declared = fleet or fleet_of(("one", MAC, boot), rescue_ipxe=RESCUE)
-    return Subject(case_of(sighting, Snapshot(), declared, Context(ready=ready)), role)
+    return Subject(case_of(sighting, Snapshot(), declared, Context(ready=ready, links=links)), role)
 
 
 def layer(version: str, *extra: str) -> Talos:
@@ -102,6 +106,17 @@ def test_talos_holds_while_a_file_is_missing(missing: str) -> None:
         "What to do: put it into the assets directory.",
     )
     assert plan.why == f"machines/one.yaml sets chain talos, but the file {missing} is missing"
+
+
+@pytest.mark.parametrize("link", [KERNEL, KERNEL.rpartition("/")[0], "talos"])
+def test_a_file_behind_a_broken_link_is_held_for_the_link(link: str) -> None:
+    why = "/assets/link: is a link to /mnt: No such file or directory; correct or remove the link"
+    plan = CHAINS["talos"](subject(ready=READY - {KERNEL}, links={link: why}))
+    assert isinstance(plan, Hold)
+    assert plan.screen == (
+        "It cannot boot yet: /assets/link: is a link to /mnt: No such file or directory.",
+        "What to do: correct or remove the link.",
+    )
 
 
 def test_talos_holds_arm64_by_its_own_files() -> None:

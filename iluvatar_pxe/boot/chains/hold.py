@@ -1,5 +1,7 @@
 """hold: the machine waits, shows its identity and the remedy, and asks again."""
 
+from pathlib import PurePosixPath
+
 from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.plan import Hold
 from iluvatar_pxe.machines.states import LayerKind
@@ -15,6 +17,16 @@ def hold_for(subject: Subject, trouble: str, remedy: str) -> Hold:
     """Hold a machine that cannot be booted as the fleet says."""
     screen = (f"It cannot boot yet: {trouble}.", f"What to do: {remedy}.")
     return Hold(why=f"{subject.why}, but {trouble}", name=subject.title, screen=screen)
+
+
+def hold_without_file(subject: Subject, name: str) -> Hold:
+    """Hold a machine whose boot file is not in the assets directory, or behind a link that is not served."""
+    links, path = subject.case.context.links, PurePosixPath(name)
+    broken = next((links[str(one)] for one in (path, *path.parents) if str(one) in links), "")
+    if broken:
+        trouble, _, remedy = broken.rpartition("; ")
+        return hold_for(subject, trouble, remedy)
+    return hold_for(subject, f"the file {name} is missing", "put it into the assets directory")
 
 
 def hold_without_layer(subject: Subject) -> Hold:

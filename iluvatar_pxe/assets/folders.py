@@ -1,0 +1,83 @@
+"""What lies below the assets directory, links followed."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from iluvatar_pxe.assets.links import Place, allow, follow
+from iluvatar_pxe.errors import AssetError
+
+MOST_FILES = 100_000
+"""A link may lead to the root of a large disk."""
+
+
+@dataclass(slots=True)
+class Found:
+    """Files by their logical names, and why others are not served: the links by their logical names, and all in one line each."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def files_below(directory: Path) -> Found:
+    """Find the regular files below a directory, without those that are hidden."""
+    found = Found()
+    root = Path(os.path.realpath(directory))
+    try:
+        _search(Place(root, root.stat(), frozenset()), PurePosixPath(), root, (), found)
+    except OSError as error:
+        found.problems.append(_unreadable(root, error))
+    except RecursionError:
+        found.problems.append(f"{directory}: its folders are nested too deeply; flatten them")
+    if len(found.files) >= MOST_FILES:
+        found.problems.append(f"{directory}: has more than {MOST_FILES} files; only so many are served")
+    return found
+
+
+def _search(
+    folder: Place, name: PurePosixPath, root: Path, above: tuple[tuple[int, int], ...], found: Found
+) -> None:
+    """Take in a folder; ``above`` are the folders that it lies in, so that a link to one of them ends there."""
+    own = (folder.status.st_dev, folder.status.st_ino)
+    if own in above:
+        return
+    for path in _entries(folder, found):
+        place = _place(path, folder, name / path.name, root, found)
+        if place is None or len(found.files) >= MOST_FILES:
+            continue
+        if stat.S_ISDIR(place.status.st_mode):
+            _search(place, name / path.name, root, (*above, own), found)
+        elif stat.S_ISREG(place.status.st_mode):
+            found.files[str(name / path.name)] = place.path
+
+
+def _entries(folder: Place, found: Found) -> Iterator[Path]:
+    try:
+        paths = sorted(folder.path.iterdir())
+    except OSError as error:
+        if os.path.lexists(folder.path):
+            found.problems.append(_unreadable(folder.path, error))
+        return
+    yield from (path for path in paths if not path.name.startswith("."))
+
+
+def _place(path: Path, folder: Place, name: PurePosixPath, root: Path, found: Found) -> Place | None:
+    """Return what is at a path, or None, noted where a link is the reason, if it is not to be served."""
+    try:
+        status = path.lstat()
+        place = follow(path, root) if stat.S_ISLNK(status.st_mode) else Place(path, status, frozenset())
+        allow(folder.makers, place)
+    except AssetError as error:
+        found.links[str(name)] = str(error)
+        found.problems.append(str(error))
+        return None
+    except OSError:  # gone since
+        return None
+    return Place(place.path, place.status, folder.makers | place.makers)
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    return f"{path}: {error.strerror}; make it a directory that the service can read"
