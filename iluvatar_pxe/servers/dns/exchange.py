@@ -3,17 +3,22 @@
 import asyncio
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+import structlog
+
+from iluvatar_pxe.dns.inquiry import RETRY_SECONDS, Abilities, Inquiry
 from iluvatar_pxe.errors import ResolveError
 from iluvatar_pxe.settings.upstream import Upstream
-from iluvatar_pxe.wire.dns.message import is_answer, is_truncated, knows_no_edns
-from iluvatar_pxe.wire.dns.query import without_edns
+from iluvatar_pxe.wire.dns.message import is_answer, is_truncated
 
 RESEND = (0.8, 1.2)
 """Seconds until a datagram is sent again, and once more."""
 _LONGEST = 65535
+
+_log = structlog.get_logger()
 
 
 def with_id(query: bytes) -> bytes:
@@ -21,19 +26,23 @@ def with_id(query: bytes) -> bytes:
     return secrets.token_bytes(2) + query[2:]
 
 
-async def ask_udp(upstream: Upstream, query: bytes, seconds: float) -> bytes:
+async def ask_udp(upstream: Upstream, query: bytes, seconds: float, abilities: Abilities) -> bytes:
     """Return the answer, under the question's own id; what is cut off is asked for again by TCP. Raises ResolveError.
 
     The socket is a fresh one, from a port that the kernel chooses at random, and connected: the kernel drops what
     others send. What does not answer this very question is ignored.
     """
-    asked = with_id(query)
+    inquiry = Inquiry(query, abilities, time.monotonic(), secrets.token_bytes)
     with _reported(upstream):
         async with asyncio.timeout(seconds):
             with _socket(upstream) as sock:
-                reply = await _by_datagrams(sock, asked)
+                reply = await _by_datagrams(sock, inquiry)
+            for ability in inquiry.learn(time.monotonic()):
+                minutes = int(RETRY_SECONDS / 60)
+                why = f"it answers only without {ability}, and is asked without for {minutes} minutes"
+                _log.info("dns.upstream", upstream=str(upstream), why=why)
             if is_truncated(reply):
-                reply = await _by_stream(upstream, asked)
+                reply = await _by_stream(upstream, inquiry.answered)
     return query[:2] + reply[2:]
 
 
@@ -47,23 +56,21 @@ def framed(message: bytes) -> bytes:
     return len(message).to_bytes(2) + message
 
 
-async def _by_datagrams(sock: socket.socket, asked: bytes) -> bytes:
-    """Ask until there is an answer; without EDNS, where that is not understood."""
+async def _by_datagrams(sock: socket.socket, inquiry: Inquiry) -> bytes:
+    """Ask until there is an answer."""
     loop = asyncio.get_running_loop()
     for patience in (*RESEND, None):
-        await loop.sock_sendall(sock, asked)
+        await loop.sock_sendall(sock, inquiry.again())
         try:
             async with asyncio.timeout(patience):
-                while True:
-                    reply = await loop.sock_recv(sock, _LONGEST)
-                    if knows_no_edns(asked, reply):
-                        asked = without_edns(asked)
-                        await loop.sock_sendall(sock, asked)
-                    elif is_answer(asked, reply):
-                        return reply
+                while not inquiry.reply:
+                    if more := inquiry.take(await loop.sock_recv(sock, _LONGEST)):
+                        await loop.sock_sendall(sock, more)
         except TimeoutError:
             if patience is None:
                 raise
+        else:
+            return inquiry.reply
     raise TimeoutError
 
 

@@ -2,16 +2,19 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from iluvatar_pxe.dns.inquiry import Abilities
 from iluvatar_pxe.dns.ranking import Ranking
 from iluvatar_pxe.errors import ResolveError
 from iluvatar_pxe.servers.dns.exchange import ask_udp
 from iluvatar_pxe.servers.dns.tls import TlsUpstreams
 from iluvatar_pxe.settings.upstream import Upstream
 from iluvatar_pxe.wire.dns.message import rcode_of
+from iluvatar_pxe.wire.dns.query import wants_signatures
 from iluvatar_pxe.wire.dns.types import Rcode
 
 SECONDS = 4.5
@@ -48,6 +51,8 @@ class Forwarder:
         self._ranking = Ranking()
         self._tls = TlsUpstreams()
         self._counts: dict[Upstream, _Count] = {}
+        self._abilities: defaultdict[tuple[Upstream, bool], Abilities] = defaultdict(Abilities)
+        """By upstream, for questions without and with DO."""
         self._out = 0
 
     @property
@@ -93,10 +98,9 @@ class Forwarder:
         count = self._counts.setdefault(upstream, _Count())
         count.asked += 1
         self._out += 1
-        ask = self._tls.ask if upstream.tls else ask_udp
         start = time.monotonic()
         try:
-            reply = await ask(upstream, query, max(deadline - start, 0))
+            reply = await self._ask(upstream, query, max(deadline - start, 0))
         except ResolveError as error:
             count.failed += 1
             self._ranking.failed(upstream, time.monotonic())
@@ -109,6 +113,12 @@ class Forwarder:
         count.answered += 1
         self._ranking.answered(upstream, time.monotonic() - start)
         return _Outcome(upstream, reply)
+
+    async def _ask(self, upstream: Upstream, query: bytes, seconds: float) -> bytes:
+        if upstream.tls:
+            return await self._tls.ask(upstream, query, seconds)
+        abilities = self._abilities[upstream, wants_signatures(query)]
+        return await ask_udp(upstream, query, seconds, abilities)
 
     def _described(self, upstream: Upstream) -> dict[str, Any]:
         count = self._counts[upstream]

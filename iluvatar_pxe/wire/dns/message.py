@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from iluvatar_pxe.errors import WireError
-from iluvatar_pxe.wire.dns.name import read_name
+from iluvatar_pxe.wire.dns.name import ROOT, read_name
 from iluvatar_pxe.wire.dns.query import HEADER, OPCODE, QR, TC
 from iluvatar_pxe.wire.dns.types import Rcode, Type
 
@@ -18,6 +18,10 @@ LONGEST_NO = 3600
 """Seconds for which a "no" is kept at most (RFC 2308, 5)."""
 _RECORD = struct.Struct("!HHIH")
 _TTL_OFFSET = 4
+_ADDITIONAL = 2
+"""Number of that section, after answers and authorities."""
+_LONGEST_RCODE = 15
+"""Of a header. What goes beyond concerns an upstream and this daemon, whose client may have no EDNS."""
 _RRSIG = 46
 
 
@@ -52,8 +56,10 @@ class _Place:
 
 
 def rcode_of(message: bytes) -> int:
-    """Return the response code of a message, of its header alone."""
-    return message[3] & 0x0F
+    """Return the response code of a message, with the part that its OPT record holds (RFC 6891, 6.1.3); raises WireError."""
+    opt = next((place for place in _places(message) if place.type == Type.OPT), None)
+    extended = message[opt.ttl_offset] if opt else 0
+    return extended << 4 | message[3] & 0x0F
 
 
 def is_truncated(message: bytes) -> bool:
@@ -61,32 +67,42 @@ def is_truncated(message: bytes) -> bool:
     return bool(message[2] << 8 & TC)
 
 
-def is_answer(query: bytes, reply: bytes) -> bool:
-    """Say whether a message answers this very question, id included (RFC 5452, 9.1), and is whole."""
-    if len(reply) < HEADER.size or reply[:2] != query[:2]:
+def is_reply(message: bytes) -> bool:
+    """Say whether a message is long enough for a header, and answers something."""
+    return len(message) >= HEADER.size and bool(message[2] << 8 & QR)
+
+
+def repeats_question(query: bytes, reply: bytes) -> bool:
+    """Say whether a message answers this very question, id included (RFC 5452, 9.1), in any case."""
+    if not is_reply(reply) or reply[:2] != query[:2]:
         return False
     flags, questions = struct.unpack_from("!HH", reply, 2)
-    if not flags & QR or flags & OPCODE or questions != 1:
+    if flags & OPCODE or questions != 1:
         return False
     try:
         asked, end = read_name(query, HEADER.size)
         answered, reply_end = read_name(reply, HEADER.size)
-        for _ in _places(reply):
-            pass
     except WireError:
         return False
     return (asked, query[end : end + 4]) == (answered, reply[reply_end : reply_end + 4]) and end == reply_end
 
 
-def knows_no_edns(query: bytes, reply: bytes) -> bool:
-    """Say whether a server shows that it does not understand a question's OPT record (RFC 6891, 7).
+def repeats_spelling(query: bytes, reply: bytes) -> bool:
+    """Say whether an answer has the question's name in the same case (0x20)."""
+    _, end = read_name(query, HEADER.size)
+    return query[HEADER.size : end] == reply[HEADER.size : end]
 
-    Forwarders of older home routers answer FORMERR, some with nothing but a header.
-    """
-    if len(reply) < HEADER.size or reply[:2] != query[:2] or query[10:12] == b"\0\0":
+
+def is_answer(query: bytes, reply: bytes) -> bool:
+    """Say whether a message answers this very question, and is whole."""
+    if not repeats_question(query, reply):
         return False
-    is_reply = bool(reply[2] << 8 & QR)
-    return is_reply and rcode_of(reply) in {Rcode.FORMERR, Rcode.NOTIMP} and reply[10:12] == b"\0\0"
+    try:
+        for _ in _places(reply):
+            pass
+    except WireError:
+        return False
+    return True
 
 
 def body_of(message: bytes) -> Body:
@@ -99,17 +115,18 @@ def body_of(message: bytes) -> Body:
             break  # what is behind it may point into it
         kept.append(place)
     counts = [sum(place.section == section for place in kept) for section in range(3)]
+    rcode = rcode_of(message)
     return Body(
-        rcode=rcode_of(message),
+        rcode=rcode if rcode <= _LONGEST_RCODE else Rcode.SERVFAIL,
         counts=(counts[0], counts[1], counts[2]),
         records=message[start : kept[-1].end] if kept else b"",
         ttls=tuple(place.ttl_offset - start for place in kept),
-        ttl=_ttl(message, kept),
+        ttl=_ttl(message, rcode, kept),
     )
 
 
 def _places(message: bytes) -> Iterator[_Place]:
-    """Walk over the records; raises WireError."""
+    """Walk over the records; raises WireError, also for an OPT record that is none (RFC 6891, 6.1.1)."""
     _, _, questions, *counts = HEADER.unpack_from(message)
     offset = HEADER.size
     for _ in range(questions):
@@ -117,13 +134,15 @@ def _places(message: bytes) -> Iterator[_Place]:
         offset += 4
     for section, count in enumerate(counts):
         for _ in range(count):
-            _, offset = read_name(message, offset)
+            owner, offset = read_name(message, offset)
             if offset + _RECORD.size > len(message):
                 raise WireError("a record ends behind the message")
             kind, _, ttl, length = _RECORD.unpack_from(message, offset)
             end = offset + _RECORD.size + length
             if end > len(message):
                 raise WireError("a record ends behind the message")
+            if kind == Type.OPT and (section != _ADDITIONAL or owner != ROOT):
+                raise WireError("an OPT record that is not the root's, or not among the additional records")
             yield _Place(section, kind, _sane(ttl), offset + _TTL_OFFSET, end)
             offset = end
 
@@ -133,14 +152,14 @@ def _sane(ttl: int) -> int:
     return 0 if ttl >> 31 else min(ttl, LONGEST_TTL)
 
 
-def _ttl(message: bytes, places: list[_Place]) -> int:
+def _ttl(message: bytes, rcode: int, places: list[_Place]) -> int:
     """Return for how long an answer is good; a "no" without an SOA is not kept (RFC 2308, 5)."""
     answers = [place for place in places if place.section == 0]
     starts = [place for place in places if place.section == 1 and place.type == Type.SOA]
     times = [place.ttl for place in answers]
-    if rcode_of(message) == Rcode.NXDOMAIN or not answers or (starts and _only_aliases(answers)):
+    if rcode == Rcode.NXDOMAIN or not answers or (starts and _only_aliases(answers)):
         times += [_no(message, place) for place in starts] or [0]
-    return min(times) if rcode_of(message) in {Rcode.NOERROR, Rcode.NXDOMAIN} else 0
+    return min(times) if rcode in {Rcode.NOERROR, Rcode.NXDOMAIN} else 0
 
 
 def _only_aliases(answers: list[_Place]) -> bool:

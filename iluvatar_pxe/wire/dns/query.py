@@ -20,6 +20,9 @@ _QUESTION_END = 5
 _RECORD = struct.Struct("!HHIH")
 _OPT_OCTETS = 1 + _RECORD.size
 _DO = 0x8000
+_CASE = 0x20
+_LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz")
+"""Lengths of labels are smaller than any of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,22 @@ def _read_edns(message: bytes, offset: int, records: int) -> Edns | None:
 def without_edns(query: bytes) -> bytes:
     """Return a question of ``make_query`` without its OPT record, which is at its end."""
     return query[:10] + b"\0\0" + query[HEADER.size : -_OPT_OCTETS]
+
+
+def wants_signatures(query: bytes) -> bool:
+    """Say whether a question of ``make_query`` has DO (RFC 3225)."""
+    return bool(int.from_bytes(query[-4:-2]) & _DO)
+
+
+def in_random_case(query: bytes, chance: bytes) -> bytes:
+    """Return a question whose name has each letter in upper case where a bit of ``chance`` (32 octets) is set."""
+    _, end = read_name(query, HEADER.size)
+    bits = int.from_bytes(chance)
+    name = bytes(
+        octet ^ _CASE if octet in _LETTERS and bits >> place & 1 else octet
+        for place, octet in enumerate(query[HEADER.size : end])
+    )
+    return query[: HEADER.size] + name + query[end:]
 
 
 def make_query(name: Name, kind: int, *, do: bool = False, cd: bool = False) -> bytes:

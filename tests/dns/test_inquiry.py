@@ -1,0 +1,137 @@
+"""In which forms a question is sent, and what is learned of an upstream; stand-ins: tests/servers/dns/test_broken_routers."""
+
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iluvatar_pxe.dns.inquiry import RETRY_SECONDS, Abilities, Ability, Inquiry
+from iluvatar_pxe.wire.dns.name import name_of
+from iluvatar_pxe.wire.dns.query import in_random_case, make_query, read_query, wants_signatures
+
+QUERY = make_query(name_of("www.example.com"), 1)
+_ADDRESS = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
+
+
+def inquiry(abilities: Abilities, now: float = 0.0) -> Inquiry:
+    """Return one whose ids count up, and whose case is all upper."""
+    numbers = count(1)
+    return Inquiry(
+        QUERY,
+        abilities,
+        now,
+        lambda octets: next(numbers).to_bytes(octets) if octets == 2 else b"\xff" * octets,
+    )
+
+
+def answered(query: bytes, rcode: int = 0) -> bytes:
+    asked = read_query(query).asked
+    return query[:2] + bytes([0x80, rcode]) + b"\0\1\0\1\0\0\0\0" + asked + _ADDRESS
+
+
+def how(query: bytes) -> tuple[bool, bool]:
+    """Return whether a question has EDNS, and random case."""
+    read = read_query(query)
+    return read.edns is not None, read.asked != read.asked.lower()
+
+
+EVERYTHING, NO_EDNS, PLAIN = (True, True), (False, True), (False, False)
+
+
+def test_silence_is_asked_in_plainer_and_plainer_forms() -> None:
+    asked = inquiry(Abilities())
+    assert [how(asked.again()) for _ in range(4)] == [EVERYTHING, NO_EDNS, PLAIN, PLAIN]
+
+
+def test_an_upstream_that_knows_edns_is_asked_with_it_again() -> None:
+    abilities = Abilities()
+    abilities.edns.works()
+    asked = inquiry(abilities)
+    assert [how(asked.again()) for _ in range(3)] == [EVERYTHING, EVERYTHING, PLAIN]
+
+
+def test_each_form_has_an_id_of_its_own_and_a_late_answer_counts() -> None:
+    abilities = Abilities()
+    asked = inquiry(abilities)
+    first, second = asked.again(), asked.again()
+    assert first[:2] != second[:2]
+    assert asked.take(answered(first)) == b""
+    assert (asked.reply, asked.answered) == (answered(first), first)
+    assert (list(asked.learn(0)), abilities.edns.proven, abilities.case.proven) == ([], True, True)
+
+
+def lose(abilities: Abilities, now: float, *, lost: int) -> list[str]:
+    """Ask, lose as many datagrams, have the next one answered, and return what is given up."""
+    asked = inquiry(abilities, now)
+    for _ in range(lost):
+        asked.again()
+    asked.take(answered(asked.again()))
+    return list(asked.learn(now))
+
+
+def test_one_lost_datagram_proves_nothing_and_two_in_a_row_do_for_a_while() -> None:
+    abilities = Abilities()
+    assert [lose(abilities, 0, lost=1), lose(abilities, 0, lost=0), lose(abilities, 0, lost=2)] == [
+        [],
+        [],
+        [],
+    ]
+    assert lose(abilities, 100, lost=2) == ["EDNS", "random case (0x20)"]
+    assert how(inquiry(abilities, 99 + RETRY_SECONDS).again()) == PLAIN
+    assert how(inquiry(abilities, 100 + RETRY_SECONDS).again()) == EVERYTHING
+    assert lose(abilities, 100 + RETRY_SECONDS, lost=1) == ["EDNS"], "once more is enough"
+
+
+def test_what_is_out_when_it_is_given_up_does_not_put_off_the_next_try() -> None:
+    ability = Ability()
+    assert [ability.fails(0), ability.fails(0), ability.fails(800)] == [False, True, False]
+    assert ability.is_usable(RETRY_SECONDS)
+
+
+@pytest.mark.parametrize("rcode", [2, 5])
+def test_a_failure_is_believed_of_who_knows_edns_and_else_only_without_it(rcode: int) -> None:
+    asked = inquiry(Abilities())
+    plain = asked.take(answered(asked.again(), rcode))
+    assert how(plain) == NO_EDNS
+    assert asked.take(answered(plain, rcode)) == b""
+    assert (asked.reply, list(asked.learn(0))) == (answered(plain, rcode), [])
+    proven = Abilities()
+    proven.edns.works()
+    asked = inquiry(proven)
+    assert asked.take(answered(asked.again(), rcode)) == b""
+    assert asked.reply
+
+
+def test_an_answer_in_another_case_is_not_taken_and_the_right_one_still_is() -> None:
+    abilities = Abilities()
+    asked = inquiry(abilities)
+    first = asked.again()
+    forged = answered(first).replace(b"WWW", b"www")
+    lower = asked.take(forged)
+    assert (how(lower), lower[:2] != first[:2], asked.reply) == ((True, False), True, b"")
+    assert asked.take(forged) == b"", "asked in lower case once"
+    asked.take(answered(first))
+    assert (asked.reply, abilities.case.proven) == (answered(first), False)
+    assert (list(asked.learn(0)), abilities.case.proven) == ([], True)
+
+
+@given(st.lists(st.binary(max_size=60) | st.sampled_from([answered(QUERY), answered(QUERY, 2), QUERY])))
+def test_whatever_comes_is_taken_or_not(replies: list[bytes]) -> None:
+    asked = inquiry(Abilities())
+    for reply in replies:
+        number = asked.again()[:2]
+        asked.take(number + reply[2:])
+    list(asked.learn(0))
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_the_case_of_a_name_is_all_that_is_random(chance: bytes) -> None:
+    query = make_query(name_of("a1-z.@[`{.example.com"), 28, do=True)
+    assert in_random_case(query, chance).lower() == query.lower()
+    assert read_query(in_random_case(query, chance)).name == read_query(query).name
+
+
+@pytest.mark.parametrize("do", [True, False])
+def test_a_question_tells_whether_it_wants_signatures(*, do: bool) -> None:
+    assert wants_signatures(make_query(name_of("example.com"), 1, do=do)) is do
