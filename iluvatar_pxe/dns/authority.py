@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from iluvatar_pxe.dns.zone import Found, Zone
-from iluvatar_pxe.wire.dns.name import Name, name_of, parent_of, suffixes
+from iluvatar_pxe.wire.dns.name import Name, is_below, name_of, parent_of, suffixes
 from iluvatar_pxe.wire.dns.types import Rcode, Type
 
-_HOME = name_of("home.arpa")
+_ARPA = name_of("arpa")
 _ADDRESSES = frozenset({Type.A, Type.AAAA})
 
 
@@ -18,12 +18,12 @@ class Authority:
     zones: Mapping[Name, Zone]
 
     def find(self, name: Name, kind: int) -> Found | None:
-        """Look up a name; None where others have to be asked."""
-        if (
-            kind == Type.DS and name == _HOME
-        ):  # RFC 8375, 4: the proof that home.arpa is not signed lies elsewhere
-            return None
-        for suffix in suffixes(name):
+        """Look up a name; None where others have to be asked.
+
+        A zone's DS records are its parent's: below ``arpa`` they tell who validates that it is not signed (RFC 8375, 4).
+        """
+        is_cut = kind == Type.DS and name in self.zones and is_below(name, _ARPA)
+        for suffix in suffixes(parent_of(name) if is_cut else name):
             if zone := self.zones.get(suffix):
                 return self._followed(zone.find(name, kind), kind)
         if kind in _ADDRESSES and name[0] and not parent_of(name)[0]:

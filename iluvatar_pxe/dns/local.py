@@ -1,6 +1,6 @@
 """Zones that resolvers must answer locally and never forward."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 
 from iluvatar_pxe.dns.zone import Node, Zone, start_of
@@ -11,6 +11,8 @@ _NO_SECONDS = 300
 _TTL = 86400
 _NOBODY = name_of("nobody.invalid")
 _LOCALHOST = name_of("localhost")
+_EVERY_LOCALHOST = name_of("*.localhost")
+_EVERY_RESOLVER = name_of("*.resolver.arpa")
 
 _PRIVATE = (
     # RFC 6303, 4.1 to 4.6: this network, loopback, private and link-local addresses, documentation
@@ -31,36 +33,48 @@ _PRIVATE = (
 )
 _SPECIAL = (
     "home.arpa",  # RFC 8375
+    "service.arpa",  # RFC 9665: of a link's own services
     "local",  # RFC 6762: of multicast DNS
     "localhost",  # RFC 6761
     "invalid",  # RFC 6761
+    "test",  # RFC 6761
     "onion",  # RFC 7686
+    "alt",  # RFC 9476: of no DNS
+    "resolver.arpa",  # RFC 9462: this daemon has no encrypted resolver to name
 )
+"""Others of IANA's registry of special names are asked for as they are: example (RFC 6761, 6.5), ipv4only.arpa (RFC 8880,
+7.1: its answer is what tells a NAT64 before this daemon), 6tisch.arpa, eap.arpa and eap-noob.arpa."""
 
 
 def local_zones() -> Mapping[Name, Zone]:
     """Return those zones, nearly all empty, by their apex."""
-    zones = {}
-    for text in (*_PRIVATE, *_SPECIAL):
-        apex = name_of(text)
-        zones[apex] = _zone(apex, _known(apex))
-    return zones
+    return {apex: _zone(apex) for apex in map(name_of, (*_PRIVATE, *_SPECIAL))}
 
 
-def _zone(apex: Name, known: Iterable[Record]) -> Zone:
+def _zone(apex: Name) -> Zone:
     """Return a zone such as RFC 6303, 3 describes."""
     start = start_of(apex, apex, _NOBODY, 1, no=_NO_SECONDS)
-    by_name: dict[Name, list[Record]] = {apex: [start, Record(apex, Type.NS, _TTL, Target(apex))]}
-    for record in known:
-        by_name.setdefault(record.name, []).append(record)
-    return Zone.of(apex, {name: Node.of(records, "local zone") for name, records in by_name.items()})
+    known: dict[Name, list[Record]] = {apex: [start, Record(apex, Type.NS, _TTL, Target(apex))]}
+    for name, records in _KNOWN.items():
+        if is_below(name, apex):
+            known.setdefault(name, []).extend(records)
+    return Zone.of(apex, {name: Node.of(records, "local zone") for name, records in known.items()})
 
 
-def _known(apex: Name) -> list[Record]:
-    if apex == _LOCALHOST:
-        return [
-            Record(apex, Type.A, _TTL, IPv4Address("127.0.0.1")),
-            Record(apex, Type.AAAA, _TTL, IPv6Address("::1")),
-        ]
-    name = reverse_name(IPv4Address("127.0.0.1"))
-    return [Record(name, Type.PTR, _TTL, Target(_LOCALHOST))] if is_below(name, apex) else []
+def _loopback(name: Name) -> list[Record]:
+    return [
+        Record(name, Type.A, _TTL, IPv4Address("127.0.0.1")),
+        Record(name, Type.AAAA, _TTL, IPv6Address("::1")),
+    ]
+
+
+_KNOWN: Mapping[Name, list[Record]] = {
+    _LOCALHOST: _loopback(_LOCALHOST),
+    _EVERY_LOCALHOST: _loopback(_EVERY_LOCALHOST),  # RFC 6761, 6.3
+    _EVERY_RESOLVER: [],  # RFC 9462, 6.4: every name is there, and has nothing
+    **{
+        (name := reverse_name(address)): [Record(name, Type.PTR, _TTL, Target(_LOCALHOST))]
+        for address in (IPv4Address("127.0.0.1"), IPv6Address("::1"))
+    },
+}
+"""What the zones have besides what each zone has."""
