@@ -18,6 +18,8 @@ NO_SECONDS = 5
 _CLUSTER_TTL = 5
 _MACHINE_TTL = 30
 _TTL = 60
+_STRING = 255
+"""Bytes of a string in a TXT record (RFC 1035, 3.3)."""
 _THIS = "this daemon"
 
 
@@ -103,11 +105,16 @@ def _declared(name: Name, declared: DnsRecords, apex: Name) -> Iterator[Record]:
     if declared.cname:
         yield _to(name, Type.CNAME, _target(declared.cname, apex))
     for text in declared.txt:
-        yield Record(name, Type.TXT, _TTL, Text((text.encode(),)))
+        yield Record(name, Type.TXT, _TTL, Text(_strings(text.encode())))
     for service in declared.srv:
         target = _target(service.target, apex)
         data = Service(service.priority, service.weight, service.port, target)
         yield Record(name, Type.SRV, _TTL, data)
+
+
+def _strings(text: bytes) -> tuple[bytes, ...]:
+    """Return the strings of a TXT record, which readers put together again (RFC 7208, 3.3; RFC 6376, 3.6.2.2)."""
+    return tuple(text[start : start + _STRING] for start in range(0, len(text), _STRING)) or (b"",)
 
 
 def _addresses(name: Name, addresses: Iterable[IPv4Address | IPv6Address], ttl: int) -> list[Record]:

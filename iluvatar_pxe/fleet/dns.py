@@ -31,8 +31,10 @@ NOT_OF_LAYERS = frozenset({*SERVICES, "api", "apps"})
 """Names reserved for the daemon, which no layer may have."""
 _LONGEST_DOMAIN = 180
 """Characters, so that whatever the daemon puts before it is still a name (RFC 1035, 2.3.4: 255 octets)."""
-_LONGEST_TEXT = 255
-"""Bytes of a character-string (RFC 1035, 3.3)."""
+_LONGEST_TEXT = 4096
+"""Bytes of a TXT record; a DKIM key of 4096 bits has about 750."""
+_LONGEST_TEXTS = 32768
+"""Bytes of all of a name's, which are one answer: a message has at most 65,535."""
 _MOST = 100
 """Records of one kind at one name: all of them have to fit into one message."""
 _NOT_ASKED: Mapping[str, str] = MappingProxyType(
@@ -41,6 +43,8 @@ _NOT_ASKED: Mapping[str, str] = MappingProxyType(
         "localhost": "always means the local host (RFC 6761)",
         "invalid": "is never looked up in DNS (RFC 6761)",
         "onion": "is never looked up in DNS (RFC 7686)",
+        "alt": "is never looked up in DNS (RFC 9476)",
+        "resolver.arpa": "is for the discovery of resolvers (RFC 9462)",
         "in-addr.arpa": "is for reverse lookups (RFC 1035, 3.5)",
         "ip6.arpa": "is for reverse lookups (RFC 3596)",
     }
@@ -93,8 +97,16 @@ def _any_address(value: Any) -> IPv4Address | IPv6Address:
 
 def _text(value: str) -> str:
     if len(value.encode()) > _LONGEST_TEXT:
-        raise ValueError(f"must not be longer than {_LONGEST_TEXT} bytes; split it into a list of texts")
+        raise ValueError(f"must not be longer than {_LONGEST_TEXT} bytes; shorten it")
     return value
+
+
+def _texts(values: tuple[str, ...]) -> tuple[str, ...]:
+    if sum(len(value.encode()) for value in values) > _LONGEST_TEXTS:
+        raise ValueError(
+            f"must not have more than {_LONGEST_TEXTS} bytes in all; write fewer or shorter texts"
+        )
+    return values
 
 
 def _set(values: tuple[_T, ...]) -> tuple[_T, ...]:
@@ -159,8 +171,8 @@ class DnsRecords(Model):
     """Its IPv6 addresses, one or a list."""
     cname: Target | None = None
     """The target: a name of the domain, or a full name that ends with a dot. It excludes other records."""
-    txt: Several[_Text] = ()
-    """Texts of up to 255 bytes, one or a list."""
+    txt: Annotated[Several[_Text], AfterValidator(_texts)] = ()
+    """Texts of up to 4,096 bytes, one or a list: each is one record, in strings of 255 bytes (RFC 7208, 3.3)."""
     srv: Several[Srv] = ()
     """Where a service is, one or a list; the record's name is ``_SERVICE._tcp`` or ``_SERVICE._udp``."""
 

@@ -14,7 +14,7 @@ from iluvatar_pxe.wire.dns.name import name_of, reverse_name, text_of
 from iluvatar_pxe.wire.dns.query import make_query, read_query
 from iluvatar_pxe.wire.dns.records import body_with, describe
 from iluvatar_pxe.wire.dns.reply import reply_of
-from iluvatar_pxe.wire.dns.types import Rcode, Type
+from iluvatar_pxe.wire.dns.types import Rcode, Text, Type
 
 HERE = IPv4Address("192.168.1.2")
 FLEET = """
@@ -97,6 +97,23 @@ def test_names_of_the_domain(text: str, kind: Type, expected: list[str]) -> None
 def test_aliases_of_the_fleet_lead_within_it_or_elsewhere() -> None:
     assert answers(facts(), "wiki") == ["60 CNAME nas.home.example.", "nas.home.example. 60 A 192.168.1.5"]
     assert ask(facts(), "media").elsewhere == name_of("www.example.com")
+
+
+@pytest.mark.parametrize(
+    ("octets", "strings"),
+    [(0, [0]), (255, [255]), (256, [255, 1]), (765, [255, 255, 255]), (4096, [255] * 16 + [16])],
+)
+def test_a_long_text_is_one_record_of_several_strings(octets: int, strings: list[int]) -> None:
+    """RFC 7208, 3.3."""
+    text = "v=DKIM1; p=" + "x" * 4096
+    known = Facts(
+        fleet_of(fleet=f'records: {{key: {{txt: "{text[:octets]}"}}}}'), interfaces=facts().interfaces
+    )
+    zone = zones_of(known, 7, HERE)[name_of("lab.home.arpa")]
+    (record,) = zone.find(name_of("key.lab.home.arpa"), Type.TXT).answers
+    assert isinstance(record.data, Text)
+    assert [len(one) for one in record.data.strings] == strings
+    assert b"".join(record.data.strings).decode() == text[:octets]
 
 
 def test_an_alias_to_what_nobody_is_asked_for_stays_here() -> None:

@@ -139,7 +139,11 @@ def test_domains_that_nobody_would_find(domain: str, reason: str) -> None:
         (f"cname: {LABEL}a", ".cname: write a name of the domain "),
         (f"cname: _{LABEL}", ".cname: write a name of the domain "),
         ("txt: 42", ".txt: input should be a valid string; put it in quotes"),
-        (f"txt: {'ü' * 128}", ".txt: must not be longer than 255 bytes; "),
+        (f"txt: {'ü' * 2049}", ".txt: must not be longer than 4096 bytes; shorten it"),
+        (
+            f"txt: [{', '.join(f'{n:04}' * 1024 for n in range(9))}]",
+            ".txt: must not have more than 32768 bytes",
+        ),
         ("srv: nas", ".srv: has no keys; "),
         ("srv: {target: nas}", ".srv.port: is missing; add it"),
         ("srv: {port: 0, target: nas}", ".srv.port: input should be greater than or equal to 1"),
@@ -160,7 +164,7 @@ def test_faults_of_records(lines: str, fault: str) -> None:
     assert any(line.startswith(f"fleet.yaml:1: records.nas{fault}") for line in caught.value.findings)
 
 
-@pytest.mark.parametrize("text", ["x" * 255, "ü" * 127, "", "a\\nb"])
+@pytest.mark.parametrize("text", ["x" * 4096, "ü" * 2048, "", "a\\nb"])
 def test_texts(text: str) -> None:
     assert record(f'txt: "{text}"').txt == (text.replace("\\n", "\n"),)
 
