@@ -1,6 +1,6 @@
 """Which zone a name belongs to."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 from iluvatar_pxe.dns.zone import Found, Zone
@@ -8,7 +8,7 @@ from iluvatar_pxe.wire.dns.name import Name, is_below, name_of, parent_of, suffi
 from iluvatar_pxe.wire.dns.types import Rcode, Type
 
 _ARPA = name_of("arpa")
-_ADDRESSES = frozenset({Type.A, Type.AAAA})
+_ADDRESSES = frozenset({Type.A, Type.AAAA, Type.HTTPS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class Authority:
     """The local zones by apex; the most specific zone wins."""
 
     zones: Mapping[Name, Zone]
+    forward: Container[Name] = frozenset()
+    """Domains of which others know the names, but for zones below them."""
 
     def find(self, name: Name, kind: int) -> Found | None:
         """Look up a name; None where others have to be asked.
@@ -26,6 +28,8 @@ class Authority:
         for suffix in suffixes(parent_of(name) if is_cut else name):
             if zone := self.zones.get(suffix):
                 return self._followed(zone.find(name, kind), kind)
+            if suffix in self.forward:
+                return None
         if kind in _ADDRESSES and name[0] and not parent_of(name)[0]:
             return Found("single-label names are not forwarded", Rcode.NXDOMAIN)
         return None

@@ -53,7 +53,9 @@ def zones_of(facts: Facts, serial: int, here: IPv4Address) -> dict[Name, Zone]:
         start = start_of(reverse, primary, mailbox, serial, no=NO_SECONDS)
         below = {name: node for name, node in pointers.items() if is_below(name, reverse)}
         zones[reverse] = Zone.of(
-            reverse, {**below, reverse: Node.of([start, _to(reverse, Type.NS, primary)], "fleet")}
+            reverse,
+            {**below, reverse: Node.of([start, _to(reverse, Type.NS, primary)], "fleet")},
+            is_shared=True,  # the router knows those that it has handed out
         )
     return zones
 

@@ -40,6 +40,8 @@ class Found:
     authorities: tuple[Record, ...] = ()
     additional: tuple[Record, ...] = ()
     elsewhere: Name | None = None
+    is_shared: bool = False
+    """Somebody else may know a name that is not known here."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,17 @@ class Zone:
     nodes: Mapping[Name, Node]
     inner: frozenset[Name] = field(default=frozenset(), compare=False)
     """Names without records that have names below them: they exist (RFC 8020)."""
+    is_shared: bool = False
+    """Names that are not in it may be known elsewhere."""
 
     @classmethod
-    def of(cls, apex: Name, nodes: Mapping[Name, Node]) -> Self:
+    def of(cls, apex: Name, nodes: Mapping[Name, Node], *, is_shared: bool = False) -> Self:
         """Return the zone of these nodes."""
         inner: set[Name] = set()
         for name in nodes:
             while name != apex and (name := parent_of(name)) not in inner:
                 inner.add(name)
-        return cls(apex, nodes, frozenset(inner - nodes.keys()))
+        return cls(apex, nodes, frozenset(inner - nodes.keys()), is_shared)
 
     @property
     def start(self) -> Record:
@@ -96,7 +100,10 @@ class Zone:
         return self.nodes.get(_WILDCARD + encloser)
 
     def _no(self, rcode: Rcode, answers: list[Record], origin: str) -> Found:
-        return Found(origin or f"zone {text_of(self.apex)}", rcode, tuple(answers), (self.start,))
+        is_shared = self.is_shared and rcode is Rcode.NXDOMAIN
+        return Found(
+            origin or f"zone {text_of(self.apex)}", rcode, tuple(answers), (self.start,), is_shared=is_shared
+        )
 
     def _additional(self, records: Iterable[Record]) -> tuple[Record, ...]:
         """Return the addresses of the servers that SRV records name."""

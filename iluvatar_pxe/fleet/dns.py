@@ -57,6 +57,7 @@ _FOUND = rf"(?!.{{{_LONGEST_DOMAIN + 1}}})(?!(?:.*\.)?(?:{_ENDS})$){_DOMAIN[:-1]
 _NO_DOMAIN = f"write a domain in lower case such as lab.home.arpa, of at most {_LONGEST_DOMAIN} characters"
 _LABEL = r"(?![^.]{64})_?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _NO_RECORD_NAME = "write a name below the domain in lower case such as nas or _ldap._tcp, @ for the domain itself, or begin it with *."
+_NO_PRIVATE_DOMAIN = "write a domain in lower case such as plex.direct"
 _NO_TARGET = "write a name of the domain such as nas, or a full name that ends with a dot"
 _NO_IPV6_ADDRESS = "write an IPv6 address such as fd00::5"
 _NO_ADDRESS = "write an address such as 192.168.1.80 or fd00::80"
@@ -128,6 +129,8 @@ class _OrOne:
 
 
 Domain = Annotated[str, AfterValidator(_domain), hint(_FOUND, _NO_DOMAIN)]
+PrivateDomain = Annotated[str, Shape(rf"{_LABEL}(?:\.{_LABEL})*", _NO_PRIVATE_DOMAIN)]
+"""A domain of somebody else, or a name in one."""
 RecordName = Annotated[str, Shape(rf"{APEX}|(?:\*|{_LABEL})(?:\.{_LABEL})*", _NO_RECORD_NAME)]
 """Without the domain."""
 Target = Annotated[

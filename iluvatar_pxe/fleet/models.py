@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSche
 
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile, Seen
-from iluvatar_pxe.fleet.dns import DnsRecords, Domain, RecordName
+from iluvatar_pxe.fleet.dns import DnsRecords, Domain, PrivateDomain, RecordName
 from iluvatar_pxe.fleet.fields.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
 from iluvatar_pxe.fleet.fields.values import (
     Address,
@@ -218,6 +218,8 @@ class FleetFile(Model):
     """DNS domain of the machines' names: two or more labels, not in ``.local``."""
     records: Mapping[RecordName, DnsRecords] = Field(default_factory=dict)
     """Further DNS records, by name below the domain (``@`` is the domain itself)."""
+    private_domains: tuple[PrivateDomain, ...] = ()
+    """Domains of others whose names may have private addresses; for all others such answers are dropped (DNS rebinding)."""
     enrolment: Enrolment = Enrolment()
     """Whether unlisted machines may join."""
     rules: tuple[Rule, ...] = ()

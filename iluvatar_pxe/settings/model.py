@@ -21,6 +21,7 @@ from iluvatar_pxe.errors import SettingsError
 from iluvatar_pxe.settings.values import (
     AnyPath,
     BranchName,
+    Forward,
     GitUrl,
     Interfaces,
     Network,
@@ -116,6 +117,8 @@ class DnsSettings(_Section):
     """False: no DNS at all."""
     upstream: tuple[UpstreamOrAuto, ...] = ("auto",)
     """Resolvers that the other questions go to; ``auto`` is what this host asks itself, none: nothing is forwarded."""
+    forward: Forward = Field(default_factory=dict)
+    """Resolvers for the names of single domains, such as the router's own."""
     allow: tuple[Network, ...] = ("local",)
     """Networks whose questions are forwarded; ``local`` is those of the served interfaces, and loopback."""
 
@@ -336,8 +339,8 @@ def _overlay(document: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple
 
 
 def _environment_value(value: str) -> Any:
-    """Lists are written as JSON (``["eth0"]``), everything else as plain text."""
-    if value.startswith("["):
+    """Lists and tables are written as JSON (``["eth0"]``), everything else as plain text."""
+    if value.startswith(("[", "{")):
         try:
             return json.loads(value)
         except (ValueError, RecursionError):

@@ -1,6 +1,7 @@
 """Types of single settings; their errors say what to write instead."""
 
 import re
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from iluvatar_pxe.settings.upstream import Upstream, parse_upstream
 
 _GIT_URL = re.compile(r"(https?|ssh|git\+ssh|file)://|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!/{2})")
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _SECRET_IN_URL = re.compile(r"[a-z+]+://[^/@]*:[^/@]+@")
 
 
@@ -46,6 +48,24 @@ def _upstream(value: Any) -> Any:
     if value == "auto" or isinstance(value, Upstream):
         return value
     return parse_upstream(value if isinstance(value, str) else "")
+
+
+def _one_or_more(value: Any) -> Any:
+    """Take one resolver for a list of one."""
+    resolvers = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not resolvers:
+        raise ValueError("write at least one resolver such as 192.168.1.1")
+    return tuple(
+        one if isinstance(one, Upstream) else parse_upstream(one if isinstance(one, str) else "")
+        for one in resolvers
+    )
+
+
+def _forward_domain(value: str) -> str:
+    domain = value.removesuffix(".").lower()
+    if not _DOMAIN.fullmatch(domain):
+        raise ValueError("the left side should be a domain such as fritz.box or 2.168.192.in-addr.arpa")
+    return domain
 
 
 def _no_nul(value: Any) -> Any:
@@ -86,6 +106,11 @@ Port = Annotated[Whole, Field(ge=1, le=65535)]
 PortOrAny = Annotated[Whole, Field(ge=0, le=65535)]
 InterfaceName = Annotated[str, AfterValidator(_interface_name)]
 Network = Annotated[IPv4Network | Literal["local"], BeforeValidator(_network)]
+Forward = Mapping[
+    Annotated[str, AfterValidator(_forward_domain)],
+    Annotated[tuple[Upstream, ...], BeforeValidator(_one_or_more)],
+]
+"""Resolvers by the domain that they are asked for."""
 UpstreamOrAuto = Annotated[Upstream | Literal["auto"], BeforeValidator(_upstream)]
 AnyPath = Annotated[Path, BeforeValidator(_no_nul)]
 Interfaces = Annotated[tuple[InterfaceName, ...], AfterValidator(_some)]

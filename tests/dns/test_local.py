@@ -133,6 +133,7 @@ def test_public_addresses_are_asked_for(address: str) -> None:
         ("10.in-addr.arpa", Type.NS, Rcode.NOERROR),
         ("arda-01", Type.A, Rcode.NXDOMAIN),
         ("arda-01", Type.AAAA, Rcode.NXDOMAIN),
+        ("arda-01", Type.HTTPS, Rcode.NXDOMAIN),
     ],
 )
 def test_names_that_are_nobodys_stay_here(text: str, kind: Type, rcode: Rcode) -> None:

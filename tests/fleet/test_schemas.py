@@ -159,6 +159,7 @@ def test_the_starter_fleet_is_valid(path: str) -> None:
     [
         ("fleet.yaml", ""),
         ("fleet.yaml", "domain:\nrules:\n#  - layer: arda\nenrolment:\n#  mode: hold\n"),
+        ("fleet.yaml", "privateDomains: [plex.direct, _a.example.com, lan]\n"),
         ("fleet.yaml", "domain: home.arpa\nrecords:\n#  a: {a: 10.0.0.1}\n"),
         ("fleet.yaml", 'records: {"@": {a: 10.0.0.1, aaaa: [fd00::1], txt: [a, Ü]}, "*.x": {cname: A.b.}}\n'),
         (
@@ -206,9 +207,11 @@ def test_every_way_to_write_a_value_is_valid(path: str, text: str) -> None:
         ("fleet.yaml", "records: {nas: {aaaa: 10.0.0.1}}\n", "records"),
         ("fleet.yaml", "records: {nas: {aaaa: fe80::1%eth0}}\n", "records"),
         ("fleet.yaml", "records: {nas: {cname: a_b}}\n", "records"),
-        ("fleet.yaml", f"records: {{nas: {{txt: {'a' * 256}}}}}\n", "records"),
+        ("fleet.yaml", f"records: {{nas: {{txt: {'a' * 4097}}}}}\n", "records"),
         ("fleet.yaml", "records: {nas: {srv: {port: 0, target: a}}}\n", "records"),
         ("fleet.yaml", "records: {nas: {srv: [{port: 1}]}}\n", "records"),
+        ("fleet.yaml", "privateDomains: plex.direct\n", "privateDomains"),
+        ("fleet.yaml", "privateDomains: [Plex.direct]\n", "privateDomains"),
         ("fleet.yaml", "enrolment: window\n", "enrolment"),
         ("fleet.yaml", "enrolment: {mode: open}\n", "enrolment"),
         ("fleet.yaml", "enrolment: {countdown: 301}\n", "enrolment"),

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ allow = ["local", "10.0.0.0/8"]
 port = 5353
 enabled = false
 upstream = ["tls://1.1.1.1#one.one.one.one", "auto"]
+forward = {"fritz.box" = "192.168.178.1", "Lan." = ["192.168.1.1", "[fd00::1]:54"]}
 allow = ["10.0.0.0/8"]
 [database]
 url = "sqlite:////srv/inventory.db"
@@ -87,7 +88,7 @@ def test_every_key_has_the_documented_default() -> None:
             "tls_certificate": None,
             "tls_key": None,
         },
-        "dns": {"port": 53, "enabled": True, "upstream": ("auto",), "allow": ("local",)},
+        "dns": {"port": 53, "enabled": True, "upstream": ("auto",), "forward": {}, "allow": ("local",)},
         "database": {"url": None},
         "fleet": {
             "source": "hosted",
@@ -120,6 +121,10 @@ def test_the_file_sets_every_key() -> None:
         Upstream(IPv4Address("1.1.1.1"), 853, tls=True, name="one.one.one.one"),
         "auto",
     )
+    assert settings.dns.forward == {
+        "fritz.box": (Upstream(IPv4Address("192.168.178.1")),),
+        "lan": (Upstream(IPv4Address("192.168.1.1")), Upstream(IPv6Address("fd00::1"), 54)),
+    }
     assert settings.dns.allow == (IPv4Network("10.0.0.0/8"),)
     assert settings.database_url == "sqlite:////srv/inventory.db"
     assert settings.fleet_directory == Path("/srv/fleet")
@@ -245,6 +250,16 @@ def test_other_variables_are_not_read() -> None:
             "[dns]\nupstream = [{address = 1}]\n",
             r"config\.toml: dns\.upstream: a resolver is an address such as .*; .*",
         ),
+        (
+            '[dns]\nforward = {"a..b" = "192.168.1.1"}\n',
+            r'config\.toml: dns\.forward: the left side should be a domain .*, but it is "a..b"; correct it',
+        ),
+        (
+            '[dns]\nforward = {lan = ["router"]}\n',
+            r"config\.toml: dns\.forward: a resolver is an address, not a name .*; correct it",
+        ),
+        ("[dns]\nforward = {lan = []}\n", r"config\.toml: dns\.forward: write at least one resolver .*"),
+        ('[dns]\nforward = "192.168.1.1"\n', r"config\.toml: dns\.forward: .*; correct it"),
         ("[dns]\nenabled = 3\n", r"config\.toml: dns\.enabled: .*boolean.*, but it is 3; correct it"),
         (
             '[state]\ndirectory = "a\\u0000b"\n',

@@ -39,12 +39,19 @@ def loopback_settings(state: Path) -> dict[str, dict[str, Any]]:
 
 
 def write_settings(file: Path, settings: Settings) -> None:
-    """Write settings as TOML; JSON's texts, numbers and lists are TOML's, too."""
+    """Write settings as TOML."""
     sections = (
-        f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+        f"[{section}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items())
         for section, keys in settings.items()
     )
     file.write_text("".join(sections), encoding="utf-8")
+
+
+def _toml(value: Any) -> str:
+    """Return a value in TOML: JSON's texts, numbers and lists are the same there, tables are not."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + "}"
+    return json.dumps(value)
 
 
 class Daemon:

@@ -2,21 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from iluvatar_pxe.dns.admission import Admission, Bounds
 from iluvatar_pxe.dns.cache import Cache, Entry, Key
+from iluvatar_pxe.dns.rebinding import may_be_private, private_among
 from iluvatar_pxe.errors import ResolveError, WireError
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.dns.answer import DnsAnswer, refusal
 from iluvatar_pxe.servers.dns.forwarder import Forwarder
 from iluvatar_pxe.settings.upstream import Upstream
-from iluvatar_pxe.wire.dns.message import Body, body_of
-from iluvatar_pxe.wire.dns.name import text_of
+from iluvatar_pxe.wire.dns.message import Body, addresses_in, body_of
+from iluvatar_pxe.wire.dns.name import Name, text_of
 from iluvatar_pxe.wire.dns.query import make_query
 from iluvatar_pxe.wire.dns.types import Ede, Rcode
 
@@ -37,6 +38,13 @@ _log = structlog.get_logger()
 Deliver = Callable[[DnsAnswer], None]
 
 
+class Choose(Protocol):
+    """Returns the upstreams for a client's question; with ``inside`` only those in private networks."""
+
+    def __call__(self, client: str, name: Name, *, inside: bool) -> tuple[Upstream, ...]:
+        """Return them now, in the order of asking."""
+
+
 @dataclass(eq=False)
 class _Flight:
     """A question that is out."""
@@ -54,10 +62,13 @@ class _Flight:
 class Recursion:
     """Belongs to one event loop; ``ask`` needs ``run`` to be running."""
 
-    def __init__(self, forwarder: Forwarder, upstreams: Callable[[str], tuple[Upstream, ...]]) -> None:
-        """``upstreams`` returns those that are to be asked now for a client."""
+    def __init__(
+        self, forwarder: Forwarder, upstreams: Choose, inner_domains: Callable[[], Container[Name]]
+    ) -> None:
+        """``inner_domains`` returns those whose names may have private addresses."""
         self._forwarder = forwarder
         self._upstreams = upstreams
+        self._inner_domains = inner_domains
         self._answers = Cache(MOST_ANSWERS, ANSWER_OCTETS)
         self._noes = Cache(MOST_NOES, NO_OCTETS)
         self._admission = Admission(Bounds())
@@ -100,9 +111,9 @@ class Recursion:
             return DnsAnswer(entry.body, entry.origin, entry.stored, cached=True)
         return _stale(entry) if now < entry.retry_at else None
 
-    def ask(self, key: Key, client: str, deliver: Deliver) -> None:
-        """Ask for an answer, and deliver it: now, or later."""
-        upstreams = self._upstreams(client)
+    def ask(self, key: Key, client: str, deliver: Deliver, *, inside: bool = False) -> None:
+        """Ask for an answer, and deliver it: now, or later. ``inside``: nobody outside of private networks is asked."""
+        upstreams = self._upstreams(client, key.name, inside=inside)
         flight = self._flights.get((key, upstreams))
         if flight and len(flight.waiting) < _MOST_WAITING:
             flight.waiting.append(deliver)
@@ -129,14 +140,25 @@ class Recursion:
         question = make_query(key.name, key.type, do=key.do, cd=key.cd)
         try:
             reply, upstream = await self._forwarder.ask(question, upstreams)
+            if why := self._rebinds(key, reply):
+                complain("dns.rebinding", name=text_of(key.name), upstream=str(upstream), why=why)
+                return self._learn(key, Body(Rcode.NOERROR), f"{upstream}: {why}", Ede.BLOCKED)
             body = body_of(reply)
             origin = f"{upstream} cannot tell" if body.failed else str(upstream)
         except (ResolveError, WireError) as error:
             complain("dns.unanswered", name=text_of(key.name), why=str(error))
             body, origin = Body(Rcode.SERVFAIL), str(error)
-        return self._learn(key, body, origin)
+        reason = Ede.NO_REACHABLE_AUTHORITY if body.rcode == Rcode.SERVFAIL else None
+        return self._learn(key, body, origin, reason)
 
-    def _learn(self, key: Key, body: Body, origin: str) -> DnsAnswer:
+    def _rebinds(self, key: Key, reply: bytes) -> str:
+        """Return why an answer must not be passed on; nothing where it may. Raises WireError."""
+        address = private_among(addresses_in(reply))
+        if address is None or may_be_private(key.name, self._inner_domains()):
+            return ""
+        return f"its answer {address} is private, and was dropped; to allow it, add the domain to privateDomains in fleet.yaml"
+
+    def _learn(self, key: Key, body: Body, origin: str, error: Ede | None) -> DnsAnswer:
         """Remember what an upstream said, unless an old answer is better than that."""
         now = time.monotonic()
         if body.failed:
@@ -149,7 +171,6 @@ class Recursion:
         if body.ttl:
             cache = self._answers if body.counts[0] else self._noes
             cache.put(key, Entry(body, origin, now))
-        error = Ede.NO_REACHABLE_AUTHORITY if body.rcode == Rcode.SERVFAIL else None
         return DnsAnswer(body, origin, now, error=error)
 
     def _give_stale(self, flight: _Flight) -> None:

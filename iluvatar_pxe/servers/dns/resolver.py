@@ -49,17 +49,40 @@ class Resolver:
         found = self._zones.at(here).find(query.name, query.type)
         if found is None:
             return self._elsewhere(_key(query, query.name), query, client, allowed=allowed, deliver=deliver)
+        if found.is_shared and query.recursive and allowed:
+            return self._ask_inside(query, client, found, deliver)
         self.counts["own"] += 1
         if found.elsewhere and query.recursive and allowed:
-            target = found.elsewhere
-
-            def join(rest: DnsAnswer) -> None:
-                deliver(_joined(query, target, found, rest))
-
-            if rest := self._elsewhere(_key(query, target), query, client, allowed=True, deliver=join):
-                return _joined(query, target, found, rest)
-            return None
+            return self._follow(query, client, found, found.elsewhere, deliver)
         return self._keep(here, query, found)
+
+    def _follow(
+        self, query: Query, client: str, found: Found, target: Name, deliver: Deliver
+    ) -> DnsAnswer | None:
+        """Ask for what an alias of the fleet leads to."""
+
+        def join(rest: DnsAnswer) -> None:
+            deliver(_joined(query, target, found, rest))
+
+        rest = self._elsewhere(_key(query, target), query, client, allowed=True, deliver=join)
+        return rest and _joined(query, target, found, rest)
+
+    def _ask_inside(self, query: Query, client: str, found: Found, deliver: Deliver) -> DnsAnswer | None:
+        """Ask in private networks for a name that is not known here; where nobody tells, there is none."""
+        own = DnsAnswer(_body(query.name, found), found.origin, time.monotonic())
+
+        def better(rest: DnsAnswer) -> DnsAnswer:
+            return own if rest.body.failed else rest
+
+        rest = self._elsewhere(
+            _key(query, query.name),
+            query,
+            client,
+            allowed=True,
+            deliver=lambda rest: deliver(better(rest)),
+            inside=True,
+        )
+        return rest and better(rest)
 
     def _keep(self, here: IPv4Address, query: Query, found: Found) -> DnsAnswer:
         answer = DnsAnswer(_body(query.name, found), found.origin)
@@ -70,7 +93,7 @@ class Resolver:
         return answer
 
     def _elsewhere(
-        self, key: Key, query: Query, client: str, *, allowed: bool, deliver: Deliver
+        self, key: Key, query: Query, client: str, *, allowed: bool, deliver: Deliver, inside: bool = False
     ) -> DnsAnswer | None:
         if not allowed:
             return self._refuse(f"{client} is in no network of [dns] allow")
@@ -80,7 +103,7 @@ class Resolver:
         if not query.recursive:
             return self._refuse("it is not remembered, and nobody may be asked (no RD)")
         self.counts["forwarded"] += 1
-        self._recursion.ask(key, client, deliver)
+        self._recursion.ask(key, client, deliver, inside=inside)
         return None
 
     def _refuse(self, why: str) -> DnsAnswer:

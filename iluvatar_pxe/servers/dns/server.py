@@ -18,7 +18,7 @@ from iluvatar_pxe.servers.dns.tcp import TcpListener
 from iluvatar_pxe.servers.dns.udp import UdpListener
 from iluvatar_pxe.servers.dns.zones import Sources, Zones
 from iluvatar_pxe.settings.model import DnsSettings
-from iluvatar_pxe.wire.dns.name import Name, text_of
+from iluvatar_pxe.wire.dns.name import Name, name_of, text_of
 from iluvatar_pxe.wire.dns.query import Query, make_query, read_query
 from iluvatar_pxe.wire.dns.records import describe, rcode_name, type_name
 from iluvatar_pxe.wire.dns.reply import LONGEST_MESSAGE
@@ -53,7 +53,7 @@ class DnsServer:
         self._recursion = recursion
         self._listeners = Bound(self._listen)
         self._running = False
-        self.zones = Zones(sources, self._forget)
+        self.zones = Zones(sources, self._forget, frozenset(map(name_of, settings.forward)))
         self._resolver = Resolver(self.zones, recursion)
 
     @property

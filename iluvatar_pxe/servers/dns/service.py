@@ -16,6 +16,7 @@ from iluvatar_pxe.servers.dns.server import DnsServer
 from iluvatar_pxe.servers.dns.upstreams import Upstreams
 from iluvatar_pxe.servers.dns.zones import Sources
 from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.wire.dns.name import Name, name_of
 
 _SSH_HOST = re.compile(r"(?:[^@/]*@)?([0-9.]+):")
 
@@ -32,8 +33,14 @@ class NameService:
     ) -> None:
         """``snapshot`` and ``fleet`` return what is known and declared now; ``changes`` tell when that is replaced."""
         self._settings = settings.dns
-        self._upstreams = Upstreams(settings.dns.upstream, settings.state_directory, port=settings.dns.port)
-        recursion = Recursion(Forwarder(), self._upstreams.for_client)
+        self._upstreams = Upstreams(
+            settings.dns.upstream,
+            settings.state_directory,
+            port=settings.dns.port,
+            forward={name_of(domain): resolvers for domain, resolvers in settings.dns.forward.items()},
+        )
+        self._fleet = fleet
+        recursion = Recursion(Forwarder(), self._upstreams.for_question, self._inner_domains)
         self._probe = probe = ApiProbe()
         sources = Sources(
             snapshot,
@@ -43,6 +50,10 @@ class NameService:
             repository_host(settings.fleet.source),
         )
         self.server = DnsServer(settings.dns, sources, recursion)
+
+    def _inner_domains(self) -> frozenset[Name]:
+        """Return the domains whose names may have private addresses: the fleet's choice, and what is known to be inside."""
+        return self._upstreams.inner_domains | set(map(name_of, self._fleet().settings.private_domains))
 
     @property
     def problem(self) -> str | None:

@@ -10,14 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import structlog
 
+from iluvatar_pxe.dns.forwarding import Forward, resolvers_of
 from iluvatar_pxe.host.owner import write_file
 from iluvatar_pxe.host.routes import ROUTES, parse_default_routes
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.settings.upstream import DNS_PORT, Address, Upstream, parse_address
+from iluvatar_pxe.wire.dns.name import ROOT, Name, name_of
 
 REFRESH_SECONDS = 5.0
 """Between two looks at the host's files."""
@@ -63,13 +66,20 @@ class Upstreams:
         *,
         port: int = DNS_PORT,
         files: HostFiles = HOST_FILES,
+        forward: Forward = MappingProxyType({}),
     ) -> None:
-        """``wanted`` is ``[dns] upstream``; ``state`` the state directory; ``port`` the one this daemon answers at."""
+        """``wanted`` is ``[dns] upstream``; ``state`` the state directory; ``port`` the one this daemon answers at.
+
+        ``forward`` is ``[dns] forward``.
+        """
         self.now: tuple[Upstream, ...] = ()
         """In the order of asking."""
         self.spare: tuple[Upstream, ...] = ()
         """Who is asked where only the one that asks is among those."""
+        self.inner_domains: frozenset[Name] = frozenset(forward)
+        """Those of ``[dns] forward``, and those that this host's network calls its own."""
         self._wanted = wanted
+        self._wanted_forward = self._forward = forward
         self._memory = state / MEMORY
         self._last: list[Address] = []
         self._port = port
@@ -93,23 +103,31 @@ class Upstreams:
     async def refresh(self, own: frozenset[IPv4Address]) -> None:
         """Look now; ``own`` is never among the upstreams."""
         async with self._turn:
-            now, self.spare = await asyncio.to_thread(
-                self._look, {Upstream(address, self._port) for address in own}
-            )
+            here = {Upstream(address, self._port) for address in own}
+            now, self.spare = await asyncio.to_thread(self._look, here)
+            searched = await asyncio.to_thread(self._read, self._files.resolv_conf)
+            self.inner_domains = frozenset((*self._wanted_forward, *parse_search_domains(searched)))
+            self._forward = {
+                domain: tuple(one for one in resolvers if not self._is_own(one, here, "forward"))
+                for domain, resolvers in self._wanted_forward.items()
+            }
             self._problem.set(_NONE if self._wanted and not now else None)
             if now and now != self.now:
                 _log.info("dns.upstreams", upstreams=[str(one) for one in now])
             self.now = now
 
-    def for_client(self, client: str) -> tuple[Upstream, ...]:
+    def for_question(self, client: str, name: Name, *, inside: bool = False) -> tuple[Upstream, ...]:
         """Return whom to ask for a client, an address: never itself, or questions would go in a circle.
 
-        Two of these daemons, both handed out by a router, are each other's upstreams; the router then is what is left.
+        ``inside``: nobody outside of private networks, unless ``[dns] forward`` says so. Two of these daemons, both handed out by a router, are each other's upstreams; the router then is what is left.
         Programs on this host are told apart from an upstream on it by nothing.
         """
-        for upstreams in (self.now, self.spare):
+        given = resolvers_of(self._forward, name)
+        for upstreams in (self.now, self.spare) if given is None else (given,):
             others = (one for one in upstreams if str(one.address) != client or one.address.is_loopback)
-            if found := tuple(others):
+            if found := tuple(
+                one for one in others if one.address.is_private or not inside or given is not None
+            ):
                 return found
         return ()
 
@@ -122,14 +140,14 @@ class Upstreams:
                 routes = parse_default_routes(self._read(self._files.routes))
                 gateways = [route.gateway for route in routes if route.gateway]
                 found += map(Upstream, self._auto(own, gateways))
-            elif not self._is_own(one, own):
+            elif not self._is_own(one, own, "upstream"):
                 found.append(one)
         spare = (one for one in map(Upstream, choose(own, gateways)) if one not in found)
         return tuple(dict.fromkeys(found)), tuple(spare)
 
-    def _is_own(self, one: Upstream, own: set[Upstream]) -> bool:
-        problem = f"{one} is this daemon itself; remove it from [dns] upstream" if one in own else None
-        self._problems[str(one)].set(problem)
+    def _is_own(self, one: Upstream, own: set[Upstream], setting: str) -> bool:
+        problem = f"{one} is this daemon itself; remove it from [dns] {setting}" if one in own else None
+        self._problems[f"{setting} {one}"].set(problem)
         return problem is not None
 
     def _auto(self, own: set[Upstream], gateways: Sequence[Address]) -> list[Address]:
@@ -172,6 +190,16 @@ class Upstreams:
 def parse_nameservers(text: str) -> list[Address]:
     """Return the resolvers that a resolv.conf(5) names and that can be asked from any interface, in its order."""
     return _addresses(found[1] for line in text.split("\n") if (found := _NAMESERVER.match(line)))
+
+
+def parse_search_domains(text: str) -> list[Name]:
+    """Return the domains that a resolv.conf(5) completes names with: the last of these lines counts."""
+    lines = [line.split()[1:] for line in text.split("\n") if line.startswith(("search", "domain"))]
+    found = []
+    for word in lines[-1] if lines else ():
+        with suppress(ValueError):
+            found.append(name_of(word))
+    return [name for name in found if name != ROOT]
 
 
 def parse_memory(text: str) -> list[Address]:

@@ -17,6 +17,7 @@ from iluvatar_pxe.dns.members import leaders, members_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.wire.dns.name import Name
 
 LOOK_SECONDS = 0.1
 """Between two looks, at least: 1,000 machines that boot are no reason to make the zones 1,000 times."""
@@ -61,12 +62,16 @@ class _Made:
 class Zones:
     """``changed`` is called when answers given until now may be wrong."""
 
-    def __init__(self, sources: Sources, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, sources: Sources, changed: Callable[[], None], forward: frozenset[Name] = frozenset()
+    ) -> None:
+        """``forward`` are domains of which others know the names: they are in no local zone."""
         self._sources = sources
         self._changed = changed
         self._interfaces: tuple[Interface, ...] = ()
-        self._local = local_zones()
-        self._none = Authority(self._local)
+        self._forward = forward
+        self._local = {apex: zone for apex, zone in local_zones().items() if apex not in forward}
+        self._none = Authority(self._local, forward)
         self._now = _Made(Facts(sources.fleet()))
 
     def serve(self, interfaces: Sequence[Interface]) -> None:
@@ -116,7 +121,9 @@ class Zones:
             return now
         serial = max(now.serial + 1, int(time.time())) & 0xFFFFFFFF
         authorities = {
-            interface.address: Authority({**self._local, **zones_of(facts, serial, interface.address)})
+            interface.address: Authority(
+                {**self._local, **zones_of(facts, serial, interface.address)}, self._forward
+            )
             for interface in interfaces
         }
         return _Made(facts, interfaces, serial, authorities)

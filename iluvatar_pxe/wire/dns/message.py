@@ -6,6 +6,7 @@ DnsRecords are passed on as they came, so that types which nobody here knows arr
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.dns.name import ROOT, read_name
@@ -18,6 +19,14 @@ LONGEST_NO = 3600
 """Seconds for which a "no" is kept at most (RFC 2308, 5)."""
 _RECORD = struct.Struct("!HHIH")
 _TTL_OFFSET = 4
+_DATA_OFFSET = 6
+"""From a record's TTL to its data."""
+_IPV4_OCTETS, _IPV6_OCTETS = 4, 16
+_PRIORITY = 2
+"""Octets of a service binding before its target (RFC 9460, 2.2)."""
+_PARAMETER = struct.Struct("!HH")
+_HINTS = {4: _IPV4_OCTETS, 6: _IPV6_OCTETS}
+"""Octets of each address in the parameters ipv4hint and ipv6hint."""
 _ADDITIONAL = 2
 """Number of that section, after answers and authorities."""
 _LONGEST_RCODE = 15
@@ -123,6 +132,40 @@ def body_of(message: bytes) -> Body:
         ttls=tuple(place.ttl_offset - start for place in kept),
         ttl=_ttl(message, rcode, kept),
     )
+
+
+def addresses_in(message: bytes) -> Iterator[IPv4Address | IPv6Address]:
+    """Return the addresses that an answer leads to: of A and AAAA records, and hints (RFC 9460, 7.3); raises WireError."""
+    for place in _places(message):
+        if place.section == 0:
+            data = message[place.ttl_offset + _DATA_OFFSET : place.end]
+            match place.type:
+                case Type.A | Type.AAAA:
+                    yield from _addresses(data)
+                case Type.SVCB | Type.HTTPS:
+                    yield from _hints(data)
+
+
+def _hints(data: bytes) -> Iterator[IPv4Address | IPv6Address]:
+    if len(data) <= _PRIORITY:
+        raise WireError("a service binding ends before its target")
+    _, offset = read_name(bytes(HEADER.size) + data[_PRIORITY:], HEADER.size)
+    offset += _PRIORITY - HEADER.size
+    while offset + _PARAMETER.size <= len(data):
+        key, length = _PARAMETER.unpack_from(data, offset)
+        offset += _PARAMETER.size + length
+        if octets := _HINTS.get(key):
+            values = data[offset - length : offset]
+            for start in range(0, len(values), octets):
+                yield from _addresses(values[start : start + octets])
+
+
+def _addresses(octets: bytes) -> Iterator[IPv4Address | IPv6Address]:
+    """Return the address that octets are; none where their number is another, which no reader takes for one."""
+    if len(octets) == _IPV4_OCTETS:
+        yield IPv4Address(octets)
+    elif len(octets) == _IPV6_OCTETS:
+        yield IPv6Address(octets)
 
 
 def _places(message: bytes) -> Iterator[_Place]:

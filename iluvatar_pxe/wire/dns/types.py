@@ -21,6 +21,8 @@ class Type(IntEnum):
     SRV = 33
     OPT = 41
     DS = 43
+    SVCB = 64
+    HTTPS = 65
     IXFR = 251
     AXFR = 252
     ANY = 255
@@ -42,6 +44,7 @@ class Ede(IntEnum):
     """Extended errors: why an answer is as it is (RFC 8914)."""
 
     STALE_ANSWER = 3
+    BLOCKED = 15
     PROHIBITED = 18
     NO_REACHABLE_AUTHORITY = 22
 

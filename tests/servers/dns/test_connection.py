@@ -32,7 +32,9 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(connection, "IDLE_SECONDS", 0.5)
     port = free_port()
     sources = Sources(Snapshot, Fleet, frozenset, ())
-    server = DnsServer(DnsSettings(port=port), sources, Recursion(Forwarder(), lambda _client: ()))
+    server = DnsServer(
+        DnsSettings(port=port), sources, Recursion(Forwarder(), lambda *_, **__: (), frozenset)
+    )
     assert await server.serve([LOOPBACK]) == []
     running = asyncio.create_task(server.run())
     await until(lambda: server.listening)
@@ -101,7 +103,9 @@ async def test_a_port_that_another_program_has_is_an_error_that_says_what_to_do(
 ) -> None:
     port = free_port()
     sources = Sources(Snapshot, Fleet, frozenset, ())
-    server = DnsServer(DnsSettings(port=port), sources, Recursion(Forwarder(), lambda _client: ()))
+    server = DnsServer(
+        DnsSettings(port=port), sources, Recursion(Forwarder(), lambda *_, **__: (), frozenset)
+    )
     with socket.socket(type=kind) as other:
         other.bind(("127.0.0.1", port))
         if kind is socket.SOCK_STREAM:

@@ -102,10 +102,19 @@ def test_an_alias_of_the_fleet_comes_with_what_it_leads_to_elsewhere(pi: Daemon)
 
 
 @pytest.mark.parametrize(
-    "name", ["1.1.168.192.in-addr.arpa", "nas.local", "x.home.arpa", "localhost", "plain"]
+    "name",
+    [
+        "1.1.168.192.in-addr.arpa",
+        "nas.local",
+        "x.home.arpa",
+        "localhost",
+        "plain",
+        "_dns.resolver.arpa",
+        "x.alt",
+    ],
 )
 def test_what_is_nobodys_is_not_asked_for(pi: Daemon, upstream: Unbound, name: str) -> None:
-    for kind in ("A", "AAAA"):
+    for kind in ("A", "AAAA", "TYPE65"):
         assert ask(pi, name, kind).status in {"NXDOMAIN", "NOERROR"}
     assert upstream.asked(name) == 0
 

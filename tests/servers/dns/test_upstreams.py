@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from sys import byteorder
+from types import MappingProxyType
 from typing import Any, Literal
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from support.waiting import until
 
+from iluvatar_pxe.dns.forwarding import Forward
 from iluvatar_pxe.servers.dns import upstreams
 from iluvatar_pxe.servers.dns.upstreams import (
     HostFiles,
@@ -23,6 +25,7 @@ from iluvatar_pxe.servers.dns.upstreams import (
     parse_nameservers,
 )
 from iluvatar_pxe.settings.upstream import Upstream, parse_upstream
+from iluvatar_pxe.wire.dns.name import ROOT, name_of
 
 PI, ROUTER, ELSEWHERE = "192.168.1.2", "192.168.1.1", "9.9.9.9"
 HEADING = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
@@ -118,11 +121,11 @@ class Host:
         make(path)
         return path
 
-    def daemon(self, *wanted: str, port: int = 53) -> Upstreams:
+    def daemon(self, *wanted: str, port: int = 53, forward: Forward = MappingProxyType({})) -> Upstreams:
         words: list[Upstream | Literal["auto"]] = [
             "auto" if one == "auto" else parse_upstream(one) for one in wanted or ("auto",)
         ]
-        return Upstreams(words, self.state, port=port, files=self.files)
+        return Upstreams(words, self.state, port=port, files=self.files, forward=forward)
 
 
 @pytest.fixture
@@ -182,10 +185,11 @@ async def test_two_daemons_that_the_router_hands_out_do_not_ask_each_other_in_a_
     daemon = host.daemon()
     assert await spelled(daemon) == [ELSEWHERE], "the other one"
     asked = {
-        client: [str(one) for one in daemon.for_client(client)] for client in ("192.168.1.50", ELSEWHERE)
+        client: [str(one) for one in daemon.for_question(client, ROOT)]
+        for client in ("192.168.1.50", ELSEWHERE)
     }
     assert asked == {"192.168.1.50": [ELSEWHERE], ELSEWHERE: ["192.168.1.254"]}
-    assert daemon.for_client("192.168.1.254") == daemon.now
+    assert daemon.for_question("192.168.1.254", ROOT) == daemon.now
 
 
 @pytest.mark.parametrize(
@@ -202,7 +206,58 @@ async def test_an_upstream_is_not_asked_for_what_it_asks(
 ) -> None:
     daemon = host.daemon(*wanted)
     await daemon.refresh(OWN)
-    assert [str(one) for one in daemon.for_client(client)] == asked
+    assert [str(one) for one in daemon.for_question(client, ROOT)] == asked
+
+
+FORWARD = {name_of("lan"): (Upstream(IPv4Address(ROUTER)), Upstream(IPv4Address(PI)))}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "client", "name", "inside", "asked"),
+    [
+        ((ELSEWHERE,), "192.168.1.50", "nas.lan", False, [ROUTER]),
+        ((ELSEWHERE,), ROUTER, "nas.lan", False, []),  # it is the one that asks
+        ((ELSEWHERE,), "192.168.1.50", "www.example.com", False, [ELSEWHERE]),
+        ((ELSEWHERE,), "192.168.1.50", "77.1.168.192.in-addr.arpa", True, []),  # nothing leaks
+        ((ELSEWHERE, ROUTER), "192.168.1.50", "77.1.168.192.in-addr.arpa", True, [ROUTER]),
+        ((ELSEWHERE, "fd00::1", ROUTER), ROUTER, "77.1.168.192.in-addr.arpa", True, ["fd00::1"]),
+        ((f"tls://{ROUTER}",), "192.168.1.50", "77.1.168.192.in-addr.arpa", True, [f"tls://{ROUTER}"]),
+        (("auto",), ROUTER, "77.1.168.192.in-addr.arpa", True, ["192.168.1.254"]),
+    ],
+)
+async def test_who_is_asked_depends_on_the_name(
+    host: Host, wanted: tuple[str, ...], client: str, name: str, *, inside: bool, asked: list[str]
+) -> None:
+    daemon = host.daemon(*wanted, forward=FORWARD)
+    await daemon.refresh(OWN)
+    assert [str(one) for one in daemon.for_question(client, name_of(name), inside=inside)] == asked
+
+
+async def test_a_domain_is_not_forwarded_to_this_daemon_itself(host: Host, log: list[Any]) -> None:
+    daemon = host.daemon(forward=FORWARD)
+    await daemon.refresh(OWN)
+    await daemon.refresh(OWN)
+    told = [line["problem"] for line in log if "problem" in line]
+    assert told == [f"{PI} is this daemon itself; remove it from [dns] forward"], "once"
+
+
+@pytest.mark.parametrize(
+    ("text", "domains"),
+    [
+        ("", []),
+        ("nameserver 1.1.1.1\nsearch fritz.box Lan.\n", ["fritz.box", "lan"]),
+        ("domain lan\nsearch a b\n", ["a", "b"]),
+        ("search .\n", []),  # systemd-resolved writes this where there is none
+        ("#search a\nsearch a..b c\n", ["c"]),
+    ],
+)
+async def test_domains_that_the_network_calls_its_own_are_inside(
+    host: Host, text: str, domains: list[str]
+) -> None:
+    host.files.resolv_conf.write_text(text)
+    daemon = host.daemon(forward=FORWARD)
+    await daemon.refresh(OWN)
+    assert daemon.inner_domains == {name_of("lan"), *map(name_of, domains)}
 
 
 async def test_without_any_it_says_what_to_do(host: Host, log: list[Any]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import WireError
-from iluvatar_pxe.wire.dns.message import LONGEST_NO, LONGEST_TTL, body_of, is_answer, is_truncated, rcode_of
+from iluvatar_pxe.wire.dns.message import addresses_in, body_of, is_answer, is_truncated, rcode_of
 from iluvatar_pxe.wire.dns.name import name_of
 from iluvatar_pxe.wire.dns.query import make_query, read_query
 from iluvatar_pxe.wire.dns.records import body_followed_by, describe
@@ -50,12 +50,12 @@ def test_an_answer_keeps_its_records_but_not_the_upstreams_edns() -> None:
     [
         (said(ADDRESS), 300),
         (said(ADDRESS.replace("300", "0")), 0),
-        (said(ADDRESS.replace("300", "700000")), LONGEST_TTL),
+        (said(ADDRESS.replace("300", "700000")), 86400),
         (said(ADDRESS.replace("300", "4000000000")), 0),  # RFC 2181, 8
         (said(authority=SOA), 60),
         (said(authority=SOA, rcode=3), 60),
         (said(authority=SOA.replace(" 900 ", " 20 "), rcode=3), 20),
-        (said(authority=SOA.replace(" 60", " 90000").replace(" 900 ", " 90000 "), rcode=3), LONGEST_NO),
+        (said(authority=SOA.replace(" 60", " 90000").replace(" 900 ", " 90000 "), rcode=3), 3600),
         (said(rcode=3), 0),  # nobody says for how long
         (said(), 0),
         (said("www.example.com. 30 CNAME no.example.com.", authority=SOA, rcode=3), 30),
@@ -99,6 +99,26 @@ def test_what_does_not_answer_the_question_is_not_taken(query: bytes, reply: byt
     assert not is_answer(query, reply)
 
 
+@pytest.mark.parametrize(
+    ("message", "addresses"),
+    [
+        (said(ADDRESS + "\nwww.example.com. 60 AAAA fd00::1"), ["192.0.2.1", "fd00::1"]),
+        (said("www.example.com. 60 CNAME a.example.com.\na.example.com. 60 A 10.0.0.1"), ["10.0.0.1"]),
+        (said("www.example.com. 60 TXT 10.0.0.1", authority=SOA), []),
+        (
+            said(
+                "www.example.com. 60 HTTPS 1 . alpn=h2 ipv4hint=10.0.0.1,192.168.1.1 ipv6hint=fd00::1",
+                qtype="HTTPS",
+            ),
+            ["10.0.0.1", "192.168.1.1", "fd00::1"],
+        ),
+        (said("www.example.com. 60 HTTPS 0 web.example.com.", qtype="HTTPS"), []),
+    ],
+)
+def test_an_answer_tells_the_addresses_that_it_leads_to(message: bytes, addresses: list[str]) -> None:
+    assert [str(one) for one in addresses_in(message)] == addresses
+
+
 def test_an_answer_is_one_in_any_case() -> None:
     assert is_answer(QUESTION, said(ADDRESS).replace(b"www", b"WwW"))
 
@@ -106,6 +126,9 @@ def test_an_answer_is_one_in_any_case() -> None:
 def test_the_header_tells_truncation_and_the_response_code() -> None:
     refused = said(rcode=5)
     assert (rcode_of(refused), is_truncated(refused)) == (5, False)
+    bad_version = bytearray(said())
+    bad_version[-6] = 1
+    assert (rcode_of(bytes(bad_version)), body_of(bytes(bad_version)).rcode) == (16, 2), "no client's fault"
     assert is_truncated(refused[:2] + bytes([refused[2] | 2]) + refused[3:])
 
 

@@ -1,0 +1,38 @@
+"""Private addresses for public names: how a web page makes a browser at home reach the router (DNS rebinding)."""
+
+from collections.abc import Container, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from iluvatar_pxe.wire.dns.name import Name, name_of, parent_of, suffixes
+
+_PRIVATE = tuple(
+    map(
+        ip_network,
+        (
+            *("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16"),
+            *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),  # RFC 1918
+            *("::/128", "::1/128", "fe80::/10", "fec0::/10", "fc00::/7"),
+        ),
+    )
+)
+_NOBODYS = frozenset(
+    map(name_of, ("home.arpa", "internal", "lan", "home", "corp", "intranet", "private", "localdomain"))
+)
+"""Domains that nobody can register: RFC 8375; ICANN, 2024; RFC 6762, appendix G; what routers use besides."""
+
+
+def private_among(addresses: Iterable[IPv4Address | IPv6Address]) -> IPv4Address | IPv6Address | None:
+    """Return the first address that leads into somebody's own network or host."""
+    return next((address for address in addresses if _is_private(address)), None)
+
+
+def may_be_private(name: Name, domains: Container[Name]) -> bool:
+    """Say whether a name may have private addresses: it is in one of ``domains``, or nobody outside can have it."""
+    is_single = not parent_of(name)[0]
+    return is_single or any(suffix in domains or suffix in _NOBODYS for suffix in suffixes(name))
+
+
+def _is_private(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    return any(address in network for network in _PRIVATE)
