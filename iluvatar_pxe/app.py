@@ -88,7 +88,7 @@ class App:
         booters = _booters(
             settings, self.applied, catalogue, inventory, neighbours, tickets, self._fleet_source
         )
-        self.watch = InterfaceWatch(settings.network.interfaces)
+        self.watch = InterfaceWatch(settings.network.interfaces, inventory.machines_in)
         pace = Pace()
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
         self.tftp = TftpServer(settings.tftp, files.open, files.report, neighbours.mac_of)

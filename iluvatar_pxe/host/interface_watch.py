@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from ipaddress import IPv4Network
 
 import structlog
 
@@ -33,9 +34,12 @@ class InterfaceWatch:
     enough to look, and what is found then is the truth.
     """
 
-    def __init__(self, wanted: Sequence[str]) -> None:
-        """``wanted`` is ``[network] interfaces``."""
+    def __init__(self, wanted: Sequence[str], machines_in: Callable[[IPv4Network], int]) -> None:
+        """``wanted`` is ``[network] interfaces``; ``machines_in`` tells how many machines are in a network."""
         self._wanted = wanted
+        self._machines_in = machines_in
+        self._home: Interface | None = None
+        """What ``auto`` comes back to: its last interface, or an earlier one whose machines it has left."""
         self._found = Found()
         self._errors: list[ServerError] = []
         self._told = Problem(lambda text: _log.warning("network", problem=text))
@@ -48,9 +52,14 @@ class InterfaceWatch:
         return self._found.interfaces
 
     @property
-    def problem(self) -> str | None:
+    def unserved(self) -> str | None:
         """Missing interfaces and bind errors, in one line."""
         return "; ".join([*self._found.waits_for, *map(str, self._errors)]) or None
+
+    @property
+    def problem(self) -> str | None:
+        """What is not served, and machines that ``auto`` has left, in one line."""
+        return "; ".join(filter(None, (self.unserved, self._left_machines))) or None
 
     async def start(self, serve: Serve) -> None:
         """Listen to the kernel, and have ``serve`` what there is; raises ServerError, also when a port is taken."""
@@ -84,6 +93,31 @@ class InterfaceWatch:
             self._socket.close()
             self._socket = None
 
+    @property
+    def _of_auto(self) -> Interface | None:
+        return next((one for one in self.interfaces if one.name == self._found.default), None)
+
+    @property
+    def _left_machines(self) -> str | None:
+        """Say that ``auto`` has moved away from machines: to another interface, which does not have their network."""
+        home, now = self._home, self._of_auto
+        if home is None or now is None or now.name == home.name:
+            return None
+        count = (
+            0
+            if any(one.network == home.network for one in self.interfaces)
+            else self._machines_in(home.network)
+        )
+        if not count:
+            return None
+        where = f"{home.name} ({home.network}; machines there: {count})"
+        return f"auto moved from {where} to {now.name}; name the right one in [network] interfaces"
+
+    @property
+    def _kept(self) -> tuple[str, ...]:
+        names = (self._home.name if self._home else None, self._found.default)
+        return tuple(dict.fromkeys(filter(None, names)))
+
     def _hear(self, sock: socket.socket) -> None:
         with suppress(OSError):  # ENOBUFS: there was more than the socket could hold
             sock.recv(1)
@@ -92,9 +126,12 @@ class InterfaceWatch:
     async def _look(self, serve: Serve) -> None:
         """Serve what is found; what is served stays where nothing can be found out, as without a free descriptor."""
         try:
-            self._found = await asyncio.to_thread(find_interfaces, self._wanted, self._found.default)
+            served = {one.network for one in self.interfaces}
+            self._found = await asyncio.to_thread(find_interfaces, self._wanted, self._kept, served)
         except OSError as error:
             text = f"interfaces cannot be listed: {error.strerror}; retried every few seconds"
             self._errors = [ServerError(text)]
             return
+        if (now := self._of_auto) and not self._left_machines:
+            self._home = now
         self._errors = await serve(self.interfaces)

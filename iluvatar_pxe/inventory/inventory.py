@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection
 from functools import partial
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -79,6 +79,10 @@ class Inventory:
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine last seen at ``address`` since the start, or None; addresses change hands."""
         return self._memory.machine_at(address)
+
+    def machines_in(self, network: IPv4Network) -> int:
+        """Return how many machines were last seen in a network."""
+        return self.snapshot.count_in(network)
 
     def asked_within(self, machine_id: UUID, seconds: float) -> bool:
         """Say whether the machine asked for a boot by DHCP so lately, and since the start."""

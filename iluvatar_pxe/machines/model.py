@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Self, TypeAlias
 from uuid import UUID
 
@@ -141,6 +141,13 @@ class Snapshot:
         """Return the machine that was assigned this name, or None."""
         return next(
             (one for one in self.by_id.values() if one.assignment and one.assignment.name == name), None
+        )
+
+    def count_in(self, network: IPv4Network) -> int:
+        """Return how many machines were last seen in a network; those that only asked by DHCP do not count."""
+        return sum(
+            not one.transient and one.address is not None and one.address in network
+            for one in self.by_id.values()
         )
 
     def with_hardware(self, hardware: Hardware | None) -> tuple[Machine, ...]:

@@ -71,7 +71,7 @@ class SelfCheck:
     @property
     def _addresses(self) -> list[str]:
         """The addresses at which everything is bound; none while something cannot be, which the watch has said."""
-        return [] if self._watch.problem else [str(one.address) for one in self._watch.interfaces]
+        return [] if self._watch.unserved else [str(one.address) for one in self._watch.interfaces]
 
     def _hinder(self, deaf: Sequence[str]) -> None:
         text = (

@@ -54,7 +54,7 @@ class NetworkSettings(_Section):
     """``[network]``."""
 
     interfaces: Interfaces = ("auto",)
-    """Interface names to serve on; ``auto`` is the default route's, wired before wireless."""
+    """Interface names to serve on; ``auto`` is the LAN's: that of the default route, wired before wireless."""
     dhcp: Literal["proxy", "off"] = "proxy"
     """``proxy``: the router keeps handing out addresses; ``off``: no DHCP at all."""
 

@@ -15,17 +15,17 @@ from iluvatar_pxe.errors import WireError
 LONGEST_ANSWER = 8192
 """Octets; no answer about one neighbour comes near it."""
 
-_NLMSGHDR = struct.Struct("=IHHII")
+NLMSGHDR = struct.Struct("=IHHII")
 _NDMSG = struct.Struct("=BBHiHBB")
 _RTATTR = struct.Struct("=HH")
 _ERROR = struct.Struct("=i")
 
-_NLMSG_ERROR = 2
+NLMSG_ERROR = 2
 _RTM_NEWNEIGH, _RTM_GETNEIGH = 28, 30
-_NLM_F_REQUEST = 1
+NLM_F_REQUEST = 1
 _NDA_DST, _NDA_LLADDR = 1, 2
 _NLA_TYPE_MASK = 0x3FFF
-_AF_INET = 2
+AF_INET = 2
 _ALIGNMENT = 4
 
 
@@ -79,27 +79,28 @@ def encode_question(address: IPv4Address, interface: int, sequence: int) -> byte
     """
     if interface <= 0:
         raise ValueError("the index of an interface is 1 or more")
-    body = _NDMSG.pack(_AF_INET, 0, 0, interface, 0, 0, 0)
+    body = _NDMSG.pack(AF_INET, 0, 0, interface, 0, 0, 0)
     body += _RTATTR.pack(_RTATTR.size + 4, _NDA_DST) + address.packed
-    return _NLMSGHDR.pack(_NLMSGHDR.size + len(body), _RTM_GETNEIGH, _NLM_F_REQUEST, sequence, 0) + body
+    return NLMSGHDR.pack(NLMSGHDR.size + len(body), _RTM_GETNEIGH, NLM_F_REQUEST, sequence, 0) + body
 
 
 def decode_answer(data: bytes) -> NeighbourAnswer:
     """Read one datagram of a netlink socket; raises WireError when it is no answer to such a question."""
-    if len(data) < _NLMSGHDR.size:
+    if len(data) < NLMSGHDR.size:
         raise WireError(f"{len(data)} bytes, shorter than a netlink message")
-    length, kind, _flags, sequence, _port = _NLMSGHDR.unpack_from(data)
-    if not _NLMSGHDR.size <= length <= len(data):
+    length, kind, _flags, sequence, _port = NLMSGHDR.unpack_from(data)
+    if not NLMSGHDR.size <= length <= len(data):
         raise WireError(f"a netlink message of {length} bytes in {len(data)}")
-    body = data[_NLMSGHDR.size : length]
-    if kind == _NLMSG_ERROR:
-        return NeighbourAnswer(sequence, errno=_errno(body))
+    body = data[NLMSGHDR.size : length]
+    if kind == NLMSG_ERROR:
+        return NeighbourAnswer(sequence, errno=read_errno(body))
     if kind == _RTM_NEWNEIGH:
         return NeighbourAnswer(sequence, _neighbour(body))
     raise WireError(f"netlink message type {kind}, neither a neighbour nor an error")
 
 
-def _errno(body: bytes) -> int:
+def read_errno(body: bytes) -> int:
+    """Return the errno in the body of a netlink error, 0 for none; raises WireError."""
     if len(body) < _ERROR.size:
         raise WireError("a netlink error without its number")
     (negative,) = _ERROR.unpack_from(body)
@@ -110,15 +111,16 @@ def _neighbour(body: bytes) -> Neighbour:
     if len(body) < _NDMSG.size:
         raise WireError("a neighbour message cut off")
     family, _pad, _pad, interface, state, _flags, _type = _NDMSG.unpack_from(body)
-    attributes = dict(_attributes(body[_NDMSG.size :]))
+    attributes = dict(attributes_of(body[_NDMSG.size :]))
     address = attributes.get(_NDA_DST, b"")
-    if family != _AF_INET or len(address) != 4:
+    if family != AF_INET or len(address) != 4:
         raise WireError("a neighbour without an IPv4 address")
     link_address = attributes.get(_NDA_LLADDR, b"")
     return Neighbour(IPv4Address(address), interface, NeighbourState(state & 0xFF), link_address)
 
 
-def _attributes(field: bytes) -> Iterator[tuple[int, bytes]]:
+def attributes_of(field: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield type and value of each attribute; raises WireError for one that overruns ``field``."""
     position = 0
     while position < len(field):
         if len(field) - position < _RTATTR.size:

@@ -29,7 +29,7 @@ def sh(command):
     subprocess.run(command, shell=True, check=True)
 
 async def main():
-    watch = InterfaceWatch(["eth0"])
+    watch = InterfaceWatch(["eth0"], lambda network: 0)
     await watch.start(serve)
     following = asyncio.create_task(watch.run(serve))
     await check(watch)

@@ -1,66 +1,18 @@
-"""Interfaces: the default route's, wired before wireless; named ones; and one line for those that are none."""
+"""Interfaces of the real kernel: what ``auto`` and names stand for, and one line for those that are none."""
 
 import os
 import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
 
 import pytest
+from support.interfaces import read_interface
 
-from iluvatar_pxe.host import interfaces
-from iluvatar_pxe.host.interfaces import (
-    Found,
-    Interface,
-    find_interfaces,
-    read_interface,
-)
+from iluvatar_pxe.errors import LabError
+from iluvatar_pxe.host.interfaces import Found, Interface, find_interfaces
 from iluvatar_pxe.lab.room.namespace import Namespace
 
 LOOPBACK = Interface("lo", 1, IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"))
-HEADING = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
-ETH = "eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
-WLAN = "wlan0\t00000000\t0100A8C0\t0003\t0\t0\t50\t00000000\t0\t0\t0\n"
-LAN = "eth0\t0000A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n"
-
-
-@pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The kernel's tables of another host: only what tells wireless from wired."""
-    for name in ("eth0", "eth1", "wlan0", "wlan1"):
-        (tmp_path / "net" / name).mkdir(parents=True)
-    (tmp_path / "net" / "wlan0" / "wireless").mkdir()
-    (tmp_path / "net" / "wlan1" / "phy80211").mkdir()
-    monkeypatch.setattr(interfaces, "_CLASS_NET", tmp_path / "net")
-    monkeypatch.setattr(interfaces, "ROUTES", tmp_path / "route")
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("routes", "before", "expected"),
-    [
-        (WLAN + ETH, None, "eth0"),
-        (WLAN.replace("wlan0", "wlan1") + ETH, "wlan1", "eth0"),
-        (WLAN, None, "wlan0"),
-        (ETH + ETH.replace("eth0", "eth1").replace("\t100\t", "\t99\t"), None, "eth1"),
-        (WLAN, "eth0", "wlan0"),
-        (LAN, "eth0", "eth0"),
-        (ETH.replace("eth0", "eth1") + ETH, None, "eth0"),
-    ],
-)
-def test_auto_is_wired_before_wireless_and_stays_while_there_is_no_default_route(
-    host: Path, monkeypatch: pytest.MonkeyPatch, routes: str, before: str | None, expected: str
-) -> None:
-    (host / "route").write_text(HEADING + routes)
-    found = Interface(expected, 7, IPv4Address("192.0.2.1"), IPv4Network("192.0.2.0/24"))
-    monkeypatch.setattr(interfaces, "read_interface", {expected: found}.__getitem__)
-    assert find_interfaces(["auto"], before) == Found((found,), (), expected)
-
-
-def test_auto_waits_for_a_default_route(host: Path) -> None:
-    (host / "route").write_text(HEADING)
-    why = "no interface has a default route yet; auto waits for one, or name one in [network] interfaces"
-    assert find_interfaces(["auto", "lo"]) == Found((LOOPBACK,), (why,), None)
 
 
 def test_loopback() -> None:
@@ -130,3 +82,94 @@ def test_a_longer_name_is_not_taken_for_its_beginning(two_interfaces: Namespace)
     assert found(two_interfaces, "abcdefghijklmno") == ["abcdefghijklmno 10.66.0.1 10.66.0.0/24"]
     (line,) = found(two_interfaces, "abcdefghijklmnop")
     assert line.startswith("interface abcdefghijklmnop does not exist yet; ")
+
+
+def sh(namespace: Namespace, script: str) -> None:
+    namespace.run(["sh", "-ec", script])
+
+
+LAN = """
+ip link add eth0 type veth peer name peer0; ip link set peer0 up; ip link set eth0 up
+ip address add 192.168.1.9/32 dev eth0; ip address add 10.9.0.2/24 dev eth0; ip address add 192.168.1.2/24 dev eth0
+ip route add default via 192.168.1.1 metric 100
+"""
+ETH0 = "eth0 192.168.1.2 192.168.1.0/24"
+TUNNEL = """
+ip tuntap add tun0 mode {mode}; ip address add 10.8.0.6/24 dev tun0; ip link set tun0 up
+ip route add default via 10.8.0.5 metric 1
+"""
+CONTAINERS = """
+ip link add docker0 type bridge; ip address add 172.17.0.1/16 dev docker0; ip link set docker0 up
+ip link add veth1 type veth peer name guest; ip link set veth1 master docker0 up
+ip route add default via 172.17.0.9 metric 1
+"""
+VXLAN = """
+ip link add vxlan0 type vxlan id 3 dstport 4789; ip address add 10.7.0.2/24 dev vxlan0; ip link set vxlan0 up
+ip route add default via 10.7.0.9 metric 1
+"""
+MACVLAN = """
+ip link add mac0 link eth0 type macvlan; ip address add 192.168.1.4/24 dev mac0; ip link set mac0 up
+ip route add default via 192.168.1.1 dev mac0 metric 1
+"""
+VLAN = """
+ip link add eth0.10 link eth0 type vlan id 10; ip address add 10.10.0.2/24 dev eth0.10; ip link set eth0.10 up
+ip route add default via 10.10.0.1 metric 1
+"""
+BOND = """
+ip link add bond0 type bond; ip address add 10.11.0.2/24 dev bond0
+ip link add slave0 type veth peer name slave1; ip link set slave1 up; ip link set slave0 master bond0
+ip link set bond0 up; ip route add default via 10.11.0.1 metric 1
+"""
+
+
+@pytest.fixture
+def lan() -> Iterator[Namespace]:
+    """A host of one card, with a virtual IP and an address of another network before the one that machines use."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: network namespaces")
+    with Namespace() as namespace:
+        sh(namespace, LAN)
+        yield namespace
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        pytest.param("", ETH0, id="nothing else"),
+        pytest.param(TUNNEL.format(mode="tun"), ETH0, id="tun"),
+        pytest.param(TUNNEL.format(mode="tap"), ETH0, id="tap"),
+        pytest.param(
+            TUNNEL.format(mode="tun")
+            + "ip route del default via 192.168.1.1; ip address del 10.9.0.2/24 dev eth0",
+            ETH0,
+            id="tun alone",
+        ),
+        pytest.param(CONTAINERS, ETH0, id="a container bridge"),
+        pytest.param(VXLAN, ETH0, id="VXLAN"),
+        pytest.param(MACVLAN, "mac0 192.168.1.4 192.168.1.0/24", id="macvlan"),
+        pytest.param(VLAN, "eth0.10 10.10.0.2 10.10.0.0/24", id="VLAN"),
+        pytest.param(BOND, "bond0 10.11.0.2 10.11.0.0/24", id="bond"),
+    ],
+)
+def test_auto_serves_the_lan_beside(lan: Namespace, more: str, expected: str) -> None:
+    try:
+        sh(lan, more)
+    except LabError as error:
+        if "Unknown device type" not in str(error):
+            raise
+        pytest.skip("this kernel has no such links")
+    assert found(lan, "auto") == [expected]
+
+
+def test_a_bridge_with_a_card_is_the_lan(lan: Namespace) -> None:
+    """Stood for by a macvlan: a kernel of our own namespaces has no real card, and a veth could be a container's."""
+    sh(
+        lan,
+        "ip link add card link eth0 type macvlan; ip link add br0 type bridge; ip link set card master br0 up;"
+        "ip address flush dev eth0; ip address add 192.168.1.2/24 dev br0; ip link set br0 up;"
+        "ip route add default via 192.168.1.1",
+    )
+    assert found(lan, "auto") == ["br0 192.168.1.2 192.168.1.0/24"]
+    sh(lan, "ip link del card; ip route replace default via 192.168.1.1 dev br0")
+    (why,) = found(lan, "auto")
+    assert why.startswith("the default route leads over br0, a network of containers or virtual machines; ")

@@ -24,7 +24,7 @@ ETH0, ETH1 = (
 PRELUDE = """
 import os, resource, socket, subprocess
 from ipaddress import IPv4Address
-from iluvatar_pxe.host.interfaces import read_interface
+from support.interfaces import read_interface
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.wire.netlink import encode_question
 def sh(command):
@@ -45,7 +45,7 @@ def said_by(script: str) -> list[str]:
         start = f'{PRELUDE}neighbours = serving("eth0")\n'
         command = [
             "env",
-            f"PYTHONPATH={ROOT}",
+            f"PYTHONPATH={ROOT}:{ROOT}/tests",
             sys.executable,
             "-W",
             "error",
@@ -179,7 +179,7 @@ def test_who_connects_is_known_by_the_card_that_it_uses_now() -> None:
     with Namespace() as namespace:
         network = Network(namespace)
         server, client = (network.add_station(f"one{host}", f"10.77.0.{host}") for host in (2, 3))
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/tests"}
         listening = namespace.start(
             "server", [sys.executable, "-c", LISTEN], network=server, environment=environment
         )

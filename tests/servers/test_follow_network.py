@@ -291,6 +291,54 @@ def test_a_port_that_is_taken_later_is_told_and_tried_again(host: Host) -> None:
     host.await_log("listening", ["eth0 10.77.1.9", "eth0 10.77.1.2"])
 
 
+VPN = "ip tuntap add tun0 mode tun; ip address add 10.8.0.6 peer 10.8.0.5 dev tun0; ip link set tun0 up"
+
+
+def test_a_vpn_that_takes_the_default_route_moves_nothing() -> None:
+    with Namespace() as namespace:
+        host = Host(namespace, ["auto"])
+        host.connect("a")
+        host.sh("ip route add default via 10.77.1.50 metric 100")
+        host.await_log("listening", ["eth0 10.77.1.2"])
+        assert host.boots("a", "10.77.1.2"), "and what is opened when it is first needed is open"
+        sockets = host.sockets()
+        host.sh(f"{VPN}; ip route add default via 10.8.0.5 metric 50; ip route del default via 10.77.1.50")
+        assert host.boots("a", "10.77.1.2")
+        host.connect("b")
+        host.sh("ip route add default via 10.77.2.50 metric 1; ip route add default via 10.77.1.50")
+        assert host.boots("a", "10.77.1.2")
+        host.sh("ip link del tun0")
+        assert host.boots("a", "10.77.1.2")
+        assert host.sockets() == sockets
+        assert host.logged("listening.ended") == []
+        assert host.network() == "ok"
+        assert host.daemon.stop() == 0
+
+
+def test_machines_that_auto_leaves_are_named_until_it_comes_back() -> None:
+    with Namespace() as namespace:
+        host = Host(namespace, ["auto"])
+        host.connect("a")
+        host.connect("b")
+        host.sh("ip route add default via 10.77.1.50")
+        host.await_log("listening", ["eth0 10.77.1.2"])
+        assert host.boots("a", "10.77.1.2")
+        host.sh("ip route replace default via 10.77.2.50")
+        host.await_log("listening", ["eth0 10.77.1.2", "eth1 10.77.2.2"])
+        moved = (
+            "auto moved from eth0 (10.77.1.0/24; machines there: 1) to eth1; "
+            "name the right one in [network] interfaces"
+        )
+        wait_until(lambda: host.network() == moved, "the machine to be missed")
+        assert moved in host.daemon.output
+        assert host.boots("b", "10.77.2.2"), "what it has moved to is served nonetheless"
+        host.sh("ip route add default via 10.77.1.50 metric 200")
+        host.await_log("listening", ["eth0 10.77.1.2", "eth1 10.77.2.2", "eth0 10.77.1.2"])
+        assert host.boots("a", "10.77.1.2")
+        assert host.network() == "ok"
+        assert host.daemon.stop() == 0
+
+
 def test_auto_follows_the_default_route() -> None:
     with Namespace() as namespace:
         host = Host(namespace, ["auto"])

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from support.booters import booters_of
+from support.interfaces import read_interface
 from support.ports import free_port
 from support.waiting import PATIENCE
 
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.host.interfaces import read_interface
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine

@@ -13,13 +13,14 @@ import pytest
 from cryptography import x509
 from structlog.testing import capture_logs
 from support.daemon import Daemon
+from support.interfaces import read_interface
 from support.tls import Given, fingerprint_of, openssl, run
 from support.waiting import PATIENCE, wait_until
 from support.web import Web, response_of, web
 
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.fleet.models import Fleet, FleetFile
-from iluvatar_pxe.host.interfaces import Interface, read_interface
+from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.servers.http import tls
 from iluvatar_pxe.servers.http.connections import Limits
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from support.interfaces import read_interface
 from support.proxy import captured
 from support.rights import without_root
 from support.waiting import wait_until
 
 from iluvatar_pxe.errors import WireError
-from iluvatar_pxe.host.interfaces import read_interface
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
 from iluvatar_pxe.lab.room.network import BRIDGE, INTERFACE, Network

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from support.git_site import GOOD, Site, basic, serving
+from support.interfaces import read_interface
 from support.repositories import git
 from support.web import Response
 
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
-from iluvatar_pxe.host.interfaces import read_interface
 
 REFS = "/git/fleet.git/info/refs?service=git-"
 NEIGHBOUR = LINK = f"git{os.getpid()}"
