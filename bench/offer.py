@@ -51,6 +51,7 @@ ARRIVAL = Arrival(
     links=Links(IPv4Address("10.77.0.2"), 8080),
     source=("0.0.0.0", 68),
     pxe_port=False,
+    own_frame=True,
     server_port=67,
     client_port=68,
 )

@@ -44,7 +44,8 @@ class Sighting:
     board: str = ""
     address: IPv4Address | None = None
     from_nowhere: bool = False
-    """Sent from 0.0.0.0, port 68: by firmware without an address, not by a program of a running system."""
+    """Sent from 0.0.0.0, port 68, in a frame of this very NIC: by firmware without an address, not by a program of a
+    running system, nor in another machine's name."""
     simulated: bool = False
     """A client of ``iluvatar-pxe simulate``, by its own word."""
     neighbour: str | None = None

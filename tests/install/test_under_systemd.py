@@ -49,6 +49,7 @@ def test_it_serves_and_says_so(host: Booted) -> None:
     assert get(host, "/boot.ipxe").startswith("#!ipxe")
     assert f'"tftp": "{ADDRESS}:69"' in log_of(host)
     assert "ndp.off" not in log_of(host), "the raw socket works"
+    assert "dhcp.no_proof" not in log_of(host), "and so does the packet socket"
     status = wait_until(lambda: host.shown("StatusText"), "a status")
     assert re.fullmatch(r"0 machines, 0 booting, window open 23 h 5\d min", status)
     assert host.shown("UnitFileState") == "enabled"

@@ -195,6 +195,29 @@ def test_a_discover_in_the_victims_name_ends_no_boot_of_it(
     assert lan.rows("SELECT DISTINCT boots, address FROM machine_overview") == [(1, victim.address)]
 
 
+def test_a_discover_from_nowhere_in_the_victims_name_ends_no_boot_of_it(
+    lan: Site, victim: Station, attacker: Station
+) -> None:
+    """The frame tells whose NIC it came from, whatever the message says."""
+    lan.start(FILES)
+    ticket = victim.boots().ticket
+    assert attacker.asks_for_a_boot(victim.mac)
+    assert victim.get(ticket).text == SECRET
+    wait_until(lambda: lan.logged("dhcp.not_recorded"), "the lie in the log")
+    assert lan.rows("SELECT DISTINCT boots, address FROM machine_overview") == [(1, victim.address)]
+
+
+def test_a_discover_from_nowhere_of_another_nic_proves_nothing(
+    lan: Site, victim: Station, attacker: Station
+) -> None:
+    """A program without rights on the victim waits for somebody to say that the victim boots."""
+    lan.start(FILES)
+    assert attacker.asks_for_a_boot(victim.mac)
+    answer = victim.asks_what_to_boot()
+    assert not answer.ticket
+    assert "no DHCP boot request from it within 15 minutes" in answer.text.replace("\necho ", " ")
+
+
 def test_who_claims_a_card_that_a_file_lists_is_not_that_machine(
     lan: Site, victim: Station, attacker: Station
 ) -> None:

@@ -34,7 +34,12 @@ class Proxy:
         self, data: bytes, *, pxe_port: bool = False, source: tuple[str, int] = NOBODY
     ) -> Reply | Silence | Lease:
         arrival = Arrival(
-            links=Links(ME, 8080), source=source, pxe_port=pxe_port, server_port=67, client_port=68
+            links=Links(ME, 8080),
+            source=source,
+            pxe_port=pxe_port,
+            own_frame=True,
+            server_port=67,
+            client_port=68,
         )
         return respond(data, arrival, self.decide)
 

@@ -16,11 +16,15 @@ from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, MessageType, decode, encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Where a datagram came in: on this server as ``links`` names it, from ``source``, on 67 or on 4011."""
+    """Where a datagram came in: on this server as ``links`` names it, from ``source``, on 67 or on 4011.
+
+    ``own_frame``: the Ethernet frame came from the very MAC that the message names.
+    """
 
     links: Links
     source: tuple[str, int]
     pxe_port: bool
+    own_frame: bool
     server_port: int
     client_port: int
 
@@ -85,7 +89,7 @@ def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Decision
 
 def _seen(request: DhcpMessage, arrival: Arrival) -> Sighting:
     nowhere = arrival.source == (str(ANY), arrival.client_port)
-    seen = replace(from_dhcp(request), from_nowhere=nowhere)
+    seen = replace(from_dhcp(request), from_nowhere=nowhere and arrival.own_frame)
     if seen.simulated and not nowhere:  # it asks from its own address, and takes no other
         return replace(seen, address=IPv4Address(arrival.source[0]))
     return seen

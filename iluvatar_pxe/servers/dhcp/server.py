@@ -3,12 +3,16 @@
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
+
+import structlog
 
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.host.own_frames import OwnFrames
 from iluvatar_pxe.host.udp import UdpSocket
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -20,7 +24,18 @@ from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, respond
 from iluvatar_pxe.settings.model import DhcpSettings
 
-NOT_ITSELF = "its source address is not known to be that machine's"
+NOT_ITSELF = "neither its Ethernet frame nor its source address is known to be that machine's"
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An interface: what replies are sent from, and what tells whether a message came from the NIC that it names."""
+
+    reply_socket: UdpSocket
+    links: Links
+    own_frames: OwnFrames | None
 
 
 class DhcpServer:
@@ -64,20 +79,22 @@ class DhcpServer:
                 sockets.enter_context(closing(_socket(interface, *local)))
                 for local in ((address, port), (address, self._settings.pxe_port), ("255.255.255.255", port))
             )
-            links = Links(interface.address, self._http_port)
-            own.start(partial(self._receive, own, links, pxe_port=False))
-            broadcasts.start(partial(self._receive, own, links, pxe_port=False))
-            boot_server.start(partial(self._receive, boot_server, links, pxe_port=True))
+            frames = _own_frames(interface.name, port)
+            if frames:
+                sockets.enter_context(closing(frames))
+            place = _Place(own, Links(interface.address, self._http_port), frames)
+            own.start(partial(self._receive, place, pxe_port=False))
+            broadcasts.start(partial(self._receive, place, pxe_port=False))
+            boot_server.start(partial(self._receive, _Place(boot_server, place.links, None), pxe_port=True))
             return sockets.pop_all()
 
-    def _receive(
-        self, reply_socket: UdpSocket, links: Links, data: bytes, source: tuple[str, int], *, pxe_port: bool
-    ) -> None:
+    def _receive(self, place: _Place, data: bytes, source: tuple[str, int], *, pxe_port: bool) -> None:
         started = time.perf_counter()
         arrival = Arrival(
-            links=links,
+            links=place.links,
             source=source,
             pxe_port=pxe_port,
+            own_frame=place.own_frames is not None and place.own_frames.has(data),
             server_port=self._settings.port,
             client_port=self._settings.client_port,
         )
@@ -88,7 +105,9 @@ class DhcpServer:
             return
         if isinstance(result, Reply):
             booter = self._facing(result.decision.case.sighting)
-            answer = partial(self._answer, booter, result, reply_socket, pxe_port=pxe_port, started=started)
+            answer = partial(
+                self._answer, booter, result, place.reply_socket, pxe_port=pxe_port, started=started
+            )
             in_turn = result.one_at_a_time and booter is self._booters.real
             if in_turn or result.delay:
                 self._pace.send(result, answer, in_turn=in_turn)
@@ -125,6 +144,17 @@ class DhcpServer:
 
 def _socket(interface: Interface, address: str, port: int) -> UdpSocket:
     return UdpSocket.open(address, port, device=interface.name, broadcast=True, reuse_address=True)
+
+
+def _own_frames(interface: str, port: int) -> OwnFrames | None:
+    """Return what hears frames on an interface; None, and a line of log, where the host does not let us."""
+    try:
+        return OwnFrames(interface, port)
+    except OSError as error:
+        remedy = "run it as the systemd service that `iluvatar-pxe install` sets up, or give it CAP_NET_RAW"
+        why = f"{error.strerror}, so no machine can prove who it is or gets a configuration; {remedy}"
+        _log.warning("dhcp.no_proof", interface=interface, why=why)
+        return None
 
 
 def _stage(firmware: Firmware, *, pxe_port: bool) -> Stage:

@@ -1,13 +1,15 @@
 """UDP as a firmware has it: datagrams come or do not, and whoever waits has a deadline."""
 
 import asyncio
-import ctypes
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address
 from typing import Protocol, Self
+
+from iluvatar_pxe.host.packet_filter import Do, Step, attach_filter
+from iluvatar_pxe.wire.udp import UDP, udp_payload
 
 Peer = tuple[str, int]
 """IPv4 address as text, port."""
@@ -18,8 +20,6 @@ _LONGEST = 65535
 _ETHERTYPE_IPV4 = 0x0800
 _BROADCAST_MAC = b"\xff" * 6
 _BROADCAST = IPv4Address("255.255.255.255")
-_UDP = 17
-_SO_ATTACH_FILTER = 26
 _IP_HEADER = struct.Struct("!BBHHHBBH4s4s")
 
 
@@ -103,7 +103,7 @@ class CardChannel(_Queued):
         """Open it; raises OSError. The kernel keeps away what is for other machines: of many there is a flood."""
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            _attach_filter(sock, client_port, mac)
+            attach_filter(sock, _for_this_machine(client_port, mac))
             sock.bind((device, _ETHERTYPE_IPV4))
         except OSError:
             sock.close()
@@ -125,37 +125,19 @@ class CardChannel(_Queued):
         return None if kind == socket.PACKET_OUTGOING else udp_payload(packet, self._client_port)
 
 
-def _attach_filter(sock: socket.socket, port: int, mac: bytes) -> None:
-    """Let only IP packets in that carry DHCP for this machine: by UDP port and ``chaddr`` (a program for bpf(4))."""
-    load, load_half, equal, end = 0x20, 0x28, 0x15, 0x06
-    program = (
-        *((load_half, 0, 0, 22), (equal, 0, 5, port)),
-        *((load, 0, 0, 56), (equal, 0, 3, int.from_bytes(mac[:4]))),
-        *((load_half, 0, 0, 60), (equal, 0, 1, int.from_bytes(mac[4:]))),
-        *((end, 0, 0, _LONGEST), (end, 0, 0, 0)),
-    )
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
-    sock.setsockopt(
-        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(code))
+def _for_this_machine(port: int, mac: bytes) -> Sequence[Step]:
+    """Let only IP packets in that carry DHCP for this machine: by UDP port and ``chaddr``."""
+    return (
+        *((Do.LOAD_HALF, 22), (Do.EQUAL, port)),
+        *((Do.LOAD, 56), (Do.EQUAL, int.from_bytes(mac[:4]))),
+        *((Do.LOAD_HALF, 60), (Do.EQUAL, int.from_bytes(mac[4:]))),
     )
 
 
 def ip_header(length: int, ttl: int) -> bytes:
     """Return the header of a UDP broadcast from nowhere with ``length`` octets behind it (RFC 791)."""
-    fields = (0x45, 0, 20 + length, 0, 0, ttl, _UDP)
+    fields = (0x45, 0, 20 + length, 0, 0, ttl, UDP)
     addresses = (bytes(4), _BROADCAST.packed)
     total = sum(struct.unpack("!10H", _IP_HEADER.pack(*fields, 0, *addresses)))
     total = (total & 0xFFFF) + (total >> 16)
     return _IP_HEADER.pack(*fields, ~(total + (total >> 16)) & 0xFFFF, *addresses)
-
-
-def udp_payload(packet: bytes, port: int) -> tuple[bytes, Peer] | None:
-    """Return the payload of an IP packet to this UDP port, with where it came from; None for any other packet."""
-    if len(packet) < 28 or packet[0] >> 4 != 4 or packet[9] != _UDP:
-        return None
-    header = (packet[0] & 0x0F) * 4
-    ports = packet[header : header + 8]
-    if len(ports) < 8 or int.from_bytes(ports[2:4]) != port:
-        return None
-    end = header + int.from_bytes(ports[4:6])
-    return packet[header + 8 : end], (str(IPv4Address(packet[12:16])), int.from_bytes(ports[:2]))

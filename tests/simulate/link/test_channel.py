@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_pxe.simulate.link.channel import ip_header, udp_payload
+from iluvatar_pxe.simulate.link.channel import ip_header
 from iluvatar_pxe.simulate.link.macvlan import card_name
 from iluvatar_pxe.simulate.machine import Kind, random_mac, random_macs
+from iluvatar_pxe.wire.udp import udp_payload
 
 
 def packet(payload: bytes, port: int, *, protocol: int = 17) -> bytes:

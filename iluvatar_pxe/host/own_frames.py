@@ -1,0 +1,91 @@
+"""Which DHCP messages came from the very NIC that they name.
+
+Anybody can write another machine's MAC into ``chaddr``. The source address of the Ethernet frame is another matter:
+switches learn from it, and a program without rights cannot choose it. A UDP socket does not tell it. So a packet
+socket beside it hears the same messages, and the kernel lets through only those whose frame comes from ``chaddr``.
+What a relay forwards comes from the relay's NIC, and so is never among them.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Sequence
+
+from iluvatar_pxe.bounded import Recent
+from iluvatar_pxe.host.packet_filter import Do, Step, attach_filter
+from iluvatar_pxe.wire.udp import UDP, udp_payload
+
+FRESH_SECONDS = 2.0
+"""From a frame to the datagram in it, as the UDP socket hands it over, at most."""
+MOST_FRAMES = 1024
+"""Remembered at once; the oldest goes first."""
+
+_ETHERTYPE_ALL, _ETHERTYPE_IPV4 = 0x0003, 0x0800
+"""The kernel gives a packet to sockets for all protocols before it looks for a UDP socket, so this is never late."""
+_SOL_PACKET, _IGNORE_OUTGOING = 263, 23
+_LONGEST_PACKET = 60 + 8 + 4096
+"""The longest headers, and as much as ``host.udp`` reads of a datagram."""
+_ETHERTYPE = 0xFFFFF000
+"""Where a filter finds it (linux/filter.h: SKF_AD_OFF + SKF_AD_PROTOCOL); the packet begins with the IP header."""
+_SOURCE_MAC = 0xFFE00000 + 6
+"""The same for the frame's header (SKF_LL_OFF)."""
+_PROTOCOL, _PORT, _CHADDR = 9, 2, 8 + 28
+"""In the IP header; and behind it."""
+
+
+class OwnFrames:
+    """Hears DHCP on one interface. Belongs to the running event loop."""
+
+    def __init__(self, device: str, port: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """Listen to messages to a UDP port; raises OSError, without CAP_NET_RAW for one."""
+        self._socket = _open(device, port)
+        self._port = port
+        self._clock = clock
+        self._heard: Recent[bytes, float] = Recent(MOST_FRAMES)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket, self._drain)
+
+    def has(self, data: bytes) -> bool:
+        """Say whether a datagram that the UDP socket has just handed over came in such a frame."""
+        if data not in self._heard:
+            self._drain()
+        heard = self._heard.get(data)
+        return heard is not None and self._clock() - heard <= FRESH_SECONDS
+
+    def close(self) -> None:
+        """Hear nothing any more."""
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _drain(self) -> None:
+        for _ in range(MOST_FRAMES):
+            try:
+                packet = self._socket.recv(_LONGEST_PACKET)
+            except OSError:  # nothing more there, or the interface went down
+                return
+            if found := udp_payload(packet, self._port):
+                self._heard.put(found[0], self._clock())
+
+
+def _open(device: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        attach_filter(sock, _from_chaddr(port))
+        sock.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
+        sock.bind((device, _ETHERTYPE_ALL))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _from_chaddr(port: int) -> Sequence[Step]:
+    """Let UDP datagrams to a port through that have the frame's source address as their ``chaddr``."""
+    return (
+        *((Do.LOAD_HALF, _ETHERTYPE), (Do.EQUAL, _ETHERTYPE_IPV4)),
+        *((Do.LOAD_BYTE, _PROTOCOL), (Do.EQUAL, UDP)),
+        *((Do.HEADER_LENGTH, 0), (Do.LOAD_HALF_AFTER_X, _PORT), (Do.EQUAL, port)),
+        *((Do.LOAD_AFTER_X, _CHADDR), (Do.MOVE_TO_X, 0), (Do.LOAD, _SOURCE_MAC), (Do.EQUAL_X, 0)),
+        *((Do.HEADER_LENGTH, 0), (Do.LOAD_HALF_AFTER_X, _CHADDR + 4), (Do.MOVE_TO_X, 0)),
+        *((Do.LOAD_HALF, _SOURCE_MAC + 4), (Do.EQUAL_X, 0)),
+    )

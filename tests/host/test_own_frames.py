@@ -1,0 +1,107 @@
+"""Which DHCP messages came in a frame of the NIC that they name: real frames on loopback, whose MAC is all zeros."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+
+import pytest
+from support.rights import without_root
+from support.waiting import until
+
+from iluvatar_pxe.host.own_frames import FRESH_SECONDS, OwnFrames
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: packet sockets")
+
+OWN_MAC = bytes(6)
+HEADER = b"\1\1\6\0" + bytes(24)
+
+
+def message(chaddr: bytes = OWN_MAC, tail: bytes = b"options") -> bytes:
+    return HEADER + chaddr + bytes(10) + tail
+
+
+def heard(*sent: bytes, ask: Callable[[OwnFrames, bytes], bool] = OwnFrames.has) -> list[bool]:
+    """Send messages over loopback, and return what is said of each when the UDP socket hands it over."""
+
+    async def run() -> list[bool]:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.1", 0))
+            frames = OwnFrames("lo", server.getsockname()[1])
+            try:
+                found = []
+                for data in sent:
+                    server.sendto(data, server.getsockname())
+                    assert server.recv(4096) == data
+                    found.append(ask(frames, data))
+                return found
+            finally:
+                frames.close()
+
+    return asyncio.run(run())
+
+
+@needs_root
+def test_a_message_in_a_frame_of_the_nic_that_it_names() -> None:
+    assert heard(message(), message(tail=b"x" * 1200)) == [True, True]
+
+
+@needs_root
+def test_every_octet_of_the_mac_counts() -> None:
+    others = [bytes(place) + b"\2" + bytes(5 - place) for place in range(6)]
+    assert heard(*(message(mac) for mac in others)) == [False] * 6
+
+
+@needs_root
+def test_a_frame_speaks_for_its_own_message_only() -> None:
+    forged = message(b"\2\0\0\0\0\1")
+    assert heard(message(), forged, message()) == [True, False, True]
+
+
+@needs_root
+@pytest.mark.parametrize("sent", [b"", b"short", HEADER], ids=["empty", "short", "without a MAC"])
+def test_what_is_no_dhcp_message_is_of_nobody(sent: bytes) -> None:
+    assert heard(sent) == [False]
+
+
+@needs_root
+def test_another_port_is_not_heard() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+
+        def elsewhere(frames: OwnFrames, _data: bytes) -> bool:
+            other.sendto(message(tail=b"elsewhere"), other.getsockname())
+            return frames.has(message(tail=b"elsewhere"))
+
+        assert heard(message(), ask=elsewhere) == [False]
+
+
+@needs_root
+def test_a_frame_of_some_time_ago_speaks_for_nothing_any_more() -> None:
+    """Who repeats what a machine sent hours ago is not that machine."""
+    now = 0.0
+
+    async def run() -> list[bool]:
+        nonlocal now
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.1", 0))
+            frames = OwnFrames("lo", server.getsockname()[1], lambda: now)
+            server.sendto(message(), server.getsockname())
+            await until(lambda: frames.has(message()))
+            now = FRESH_SECONDS
+            in_time = frames.has(message())
+            now += 0.1
+            late = frames.has(message())
+            frames.close()
+            return [in_time, late]
+
+    assert asyncio.run(run()) == [True, False]
+
+
+@needs_root
+def test_without_the_right_to_it_the_failure_is_an_oserror() -> None:
+    async def run() -> None:
+        OwnFrames("lo", 67)
+
+    with without_root(), pytest.raises(OSError, match="not permitted"):
+        asyncio.run(run())
