@@ -96,5 +96,7 @@ class Handout:
         """Return the machine that a ticket is made out to; None where it is not valid, or not any more."""
         claim = self._tickets.check(ticket, self.disclosure.purpose)
         machine = snapshot.machine_with_id(claim.machine_id) if claim else None
-        outdated = not claim or not machine or machine.generation != claim.generation
-        return None if machine is None or outdated or machine.phase is Phase.JOINED else machine
+        if claim is None or machine is None or machine.phase is Phase.JOINED:
+            return None
+        is_current = machine.generation == claim.generation or self._tickets.outlives_its_boot(claim)
+        return machine if is_current else None

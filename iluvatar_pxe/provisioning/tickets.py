@@ -18,9 +18,13 @@ from iluvatar_pxe.errors import ServerError
 
 LIFETIME = 4 * 3600.0
 """Seconds, by the monotonic clock: a Pi has no other to trust."""
+OUTLIVES = 10 * 60.0
+"""Seconds from its making for which a ticket outlives its boot, so that no DHCP message can take a boot's last step away."""
 KEY_OCTETS = 32
 MOST_MACHINES = 65536
 """Machines whose tickets' age is known; one that is forgotten counts from the daemon's start."""
+_BOOTS = 2
+"""Of each machine, the last ones with a ticket."""
 
 _CLAIM = struct.Struct("!16sI")
 _MAC_OCTETS = 16
@@ -47,7 +51,8 @@ class Tickets:
         self._key = key
         self._clock = clock
         self._opened = clock()
-        self._first_minted: Recent[UUID, tuple[int, float]] = Recent(MOST_MACHINES)
+        self._first_minted: Recent[UUID, dict[int, float]] = Recent(MOST_MACHINES)
+        """When the tickets of a machine's boots were made."""
 
     def apart(self) -> "Tickets":
         """Return tickets with the same key whose age is remembered apart, so that nobody's minting ages another's."""
@@ -55,9 +60,10 @@ class Tickets:
 
     def mint(self, claim: Claim, purpose: str) -> str:
         """Return a ticket; all tickets of one boot are the same and die together."""
-        generation, _ = self._first_minted.get(claim.machine_id) or (None, 0.0)
-        if generation != claim.generation:
-            self._first_minted.put(claim.machine_id, (claim.generation, self._clock()))
+        born = self._born(claim.machine_id)
+        if claim.generation not in born:
+            latest = (*born.items(), (claim.generation, self._clock()))[-_BOOTS:]
+            self._first_minted.put(claim.machine_id, dict(latest))
         return _text(self._sign(claim, purpose))
 
     def check(self, ticket: str, purpose: str) -> Claim | None:
@@ -68,12 +74,17 @@ class Tickets:
         except (binascii.Error, ValueError, struct.error):
             return None
         genuine = hmac.compare_digest(octets, self._sign(claim, purpose)) and _text(octets) == ticket
-        return claim if genuine and self._clock() - self._born(claim) < LIFETIME else None
+        born = self._born(claim.machine_id).get(claim.generation, self._opened)
+        return claim if genuine and self._clock() - born < LIFETIME else None
 
-    def _born(self, claim: Claim) -> float:
-        """When a ticket was first minted; one of an earlier run of the daemon counts from its start."""
-        generation, born = self._first_minted.get(claim.machine_id) or (None, self._opened)
-        return born if generation == claim.generation else self._opened
+    def outlives_its_boot(self, claim: Claim) -> bool:
+        """Say whether a ticket is so young that it is good although its machine has begun another boot."""
+        born = self._born(claim.machine_id).get(claim.generation)
+        return born is not None and self._clock() - born < OUTLIVES
+
+    def _born(self, machine_id: UUID) -> dict[int, float]:
+        """When the tickets of a machine's last boots were made; one of an earlier run of the daemon counts from its start."""
+        return self._first_minted.get(machine_id) or {}
 
     def _sign(self, claim: Claim, purpose: str) -> bytes:
         octets = _CLAIM.pack(claim.machine_id.bytes, claim.generation)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import ServerError
-from iluvatar_pxe.provisioning.tickets import KEY_OCTETS, LIFETIME, Claim, Tickets, load_key, mask
+from iluvatar_pxe.provisioning.tickets import KEY_OCTETS, LIFETIME, OUTLIVES, Claim, Tickets, load_key, mask
 
 KEY = bytes(range(KEY_OCTETS))
 ONE = Claim(UUID(int=1), 1)
@@ -99,6 +99,31 @@ def test_a_ticket_of_an_earlier_run_counts_from_the_start_of_this_one() -> None:
     assert later.check(ticket, PURPOSE) == ONE
     clock.now += 1
     assert later.check(ticket, PURPOSE) is None
+
+
+def test_a_young_ticket_outlives_its_boot() -> None:
+    clock = Clock()
+    issuer = office(clock)
+    issuer.mint(ONE, PURPOSE)
+    clock.now += OUTLIVES - 1
+    second = Claim(ONE.machine_id, 2)
+    issuer.mint(second, PURPOSE)
+    assert issuer.outlives_its_boot(ONE)
+    clock.now += 1
+    assert not issuer.outlives_its_boot(ONE)
+    assert issuer.outlives_its_boot(second)
+
+
+def test_a_ticket_that_was_not_made_in_this_run_does_not_outlive_its_boot() -> None:
+    assert not office().outlives_its_boot(ONE)
+
+
+def test_of_the_boots_of_a_machine_the_last_two_are_remembered() -> None:
+    issuer = office()
+    claims = [Claim(ONE.machine_id, boot) for boot in (1, 2, 3)]
+    for claim in claims:
+        issuer.mint(claim, PURPOSE)
+    assert [issuer.outlives_its_boot(claim) for claim in claims] == [False, True, True]
 
 
 @given(st.integers(0, 48 * 8 - 1))

@@ -11,7 +11,9 @@ from support.fleets import INITRAMFS, KERNEL, fleet_of, talos
 from support.web import Response, Web, web
 
 from iluvatar_pxe.machines.boots import Happening, Stage
-from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.states import Directive, Intent, Phase
+from iluvatar_pxe.provisioning.tickets import OUTLIVES
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
 QUERY = f"mac={MAC}&uuid=&serial=S-1&manufacturer=QEMU&product=Q35&arch=x86_64&platform=efi&version=1.21.1"
@@ -185,12 +187,15 @@ def test_looking_is_no_stage(served: Web) -> None:
     assert logs == []
 
 
-def test_a_ticket_dies_with_the_next_boot(booting: Web) -> None:
+def test_a_ticket_outlives_its_boot_by_minutes(booting: Web) -> None:
+    """Whatever a DHCP message in the machine's name begins, the boot under way comes to its end."""
     served = booting
     config = config_url(served.get(f"/ipxe?{QUERY}"))
-    assert served.get(config).status == 200
-    served.boots(MAC)
-    served.boots(MAC, Stage.SCRIPT)
+    boots = [served.boots(MAC, stage).generation for stage in (Stage.DISCOVER, Stage.NBP, Stage.DISCOVER)]
+    assert boots == [2, 2, 3]
+    served.now += OUTLIVES - 1
+    assert served.get(config).text == "machine: {}\n"
+    served.now += 1
     served.boots(MAC)
     response = served.get(config)
     assert response.status == 404
@@ -244,17 +249,17 @@ def test_a_machine_that_boots_by_another_card_than_the_listed_one(served: Web) -
     assert served.get(config_url(response)).text == "machine: {}\n"
 
 
-def test_a_ticket_dies_when_the_machine_has_joined(booting: Web) -> None:
+@pytest.mark.parametrize("intent", [Intent.BOOT, Intent.REINSTALL])
+def test_a_ticket_dies_when_the_machine_has_joined(booting: Web, intent: Intent) -> None:
+    """Also when it is to be installed again: that takes a boot, which has a ticket of its own."""
     config = config_url(booting.get(f"/ipxe?{QUERY}"))
     machine = booting.inventory.snapshot.machine(MAC)
     assert machine
 
-    async def join() -> None:
-        await booting.inventory.change(
-            machine.id, lambda one: replace(one, phase=Phase.JOINED), Happening.CHANGED, "joined", "test"
-        )
+    def joined(one: Machine) -> Machine:
+        return replace(one, phase=Phase.JOINED, directive=Directive(intent, "test"))
 
-    booting.call(join())
+    booting.call(booting.inventory.change(machine.id, joined, Happening.CHANGED, "joined", "test"))
     assert booting.get(config).status == 404
 
 
