@@ -10,6 +10,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.host.packet_filter import Do, Step, attach_filter
@@ -18,7 +19,7 @@ from iluvatar_pxe.wire.udp import UDP, udp_payload
 FRESH_SECONDS = 2.0
 """From a frame to the datagram in it, as the UDP socket hands it over, at most."""
 MOST_FRAMES = 1024
-"""Remembered at once; the oldest goes first."""
+"""Different messages remembered at once; the oldest goes first."""
 
 _ETHERTYPE_ALL, _ETHERTYPE_IPV4 = 0x0003, 0x0800
 """The kernel gives a packet to sockets for all protocols before it looks for a UDP socket, so this is never late."""
@@ -33,24 +34,39 @@ _PROTOCOL, _PORT, _CHADDR = 9, 2, 8 + 28
 """In the IP header; and behind it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """Frames with the same message that no datagram was asked about yet."""
+
+    count: int
+    latest: float
+
+
 class OwnFrames:
     """Hears DHCP on one interface. Belongs to the running event loop."""
 
     def __init__(self, device: str, port: int, clock: Callable[[], float] = time.monotonic) -> None:
         """Listen to messages to a UDP port; raises OSError, without CAP_NET_RAW for one."""
         self._socket = _open(device, port)
-        self._port = port
+        self.port = port
         self._clock = clock
-        self._heard: Recent[bytes, float] = Recent(MOST_FRAMES)
+        self._heard: Recent[bytes, _Frames] = Recent(MOST_FRAMES)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._drain)
 
-    def has(self, data: bytes) -> bool:
-        """Say whether a datagram that the UDP socket has just handed over came in such a frame."""
+    def take(self, data: bytes) -> bool:
+        """Say whether a datagram that the UDP socket has just handed over came in such a frame.
+
+        Each frame speaks for one datagram, and soon for none: who repeats a machine's message is not that machine.
+        """
         if data not in self._heard:
             self._drain()
-        heard = self._heard.get(data)
-        return heard is not None and self._clock() - heard <= FRESH_SECONDS
+        frames = self._heard.pop(data)
+        if frames is None:
+            return False
+        if frames.count > 1:
+            self._heard.put(data, replace(frames, count=frames.count - 1))
+        return self._clock() - frames.latest <= FRESH_SECONDS
 
     def close(self) -> None:
         """Hear nothing any more."""
@@ -63,8 +79,10 @@ class OwnFrames:
                 packet = self._socket.recv(_LONGEST_PACKET)
             except OSError:  # nothing more there, or the interface went down
                 return
-            if found := udp_payload(packet, self._port):
-                self._heard.put(found[0], self._clock())
+            if found := udp_payload(packet, self.port):
+                data, _ = found
+                before = self._heard.get(data)
+                self._heard.put(data, _Frames(before.count + 1 if before else 1, self._clock()))
 
 
 def _open(device: str, port: int) -> socket.socket:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 from support.rights import without_root
-from support.waiting import until
 
 from iluvatar_pxe.host.own_frames import FRESH_SECONDS, OwnFrames
 
@@ -21,7 +20,7 @@ def message(chaddr: bytes = OWN_MAC, tail: bytes = b"options") -> bytes:
     return HEADER + chaddr + bytes(10) + tail
 
 
-def heard(*sent: bytes, ask: Callable[[OwnFrames, bytes], bool] = OwnFrames.has) -> list[bool]:
+def heard(*sent: bytes, ask: Callable[[OwnFrames, bytes], bool] = OwnFrames.take) -> list[bool]:
     """Send messages over loopback, and return what is said of each when the UDP socket hands it over."""
 
     async def run() -> list[bool]:
@@ -71,7 +70,7 @@ def test_another_port_is_not_heard() -> None:
 
         def elsewhere(frames: OwnFrames, _data: bytes) -> bool:
             other.sendto(message(tail=b"elsewhere"), other.getsockname())
-            return frames.has(message(tail=b"elsewhere"))
+            return frames.take(message(tail=b"elsewhere"))
 
         assert heard(message(), ask=elsewhere) == [False]
 
@@ -87,15 +86,26 @@ def test_a_frame_of_some_time_ago_speaks_for_nothing_any_more() -> None:
             server.bind(("127.0.0.1", 0))
             frames = OwnFrames("lo", server.getsockname()[1], lambda: now)
             server.sendto(message(), server.getsockname())
-            await until(lambda: frames.has(message()))
+            server.sendto(message(), server.getsockname())
+            assert not frames.take(b"another")  # but the frames are read now
             now = FRESH_SECONDS
-            in_time = frames.has(message())
+            in_time = frames.take(message())
             now += 0.1
-            late = frames.has(message())
+            late = frames.take(message())
             frames.close()
             return [in_time, late]
 
     assert asyncio.run(run()) == [True, False]
+
+
+@needs_root
+def test_each_frame_speaks_for_one_datagram() -> None:
+    def thrice(frames: OwnFrames, data: bytes) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+            again.sendto(data, ("127.0.0.1", frames.port))
+        return [frames.take(data) for _ in range(3)] == [True, True, False]
+
+    assert heard(message(), ask=thrice) == [True]
 
 
 @needs_root

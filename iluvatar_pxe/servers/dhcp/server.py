@@ -94,7 +94,7 @@ class DhcpServer:
             links=place.links,
             source=source,
             pxe_port=pxe_port,
-            own_frame=place.own_frames is not None and place.own_frames.has(data),
+            own_frame=place.own_frames is not None and place.own_frames.take(data),
             server_port=self._settings.port,
             client_port=self._settings.client_port,
         )
