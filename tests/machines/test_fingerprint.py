@@ -110,10 +110,14 @@ def test_without_a_usable_card_nobody_asks(mac: str) -> None:
 
 
 def test_cards_that_are_none_are_left_out() -> None:
-    sighting = told(
-        net0=OTHER.upper().replace(":", "-"), net1="", net2="nonsense", net3="ff" * 6, net7=MAC, net8=OTHER
-    )
+    sighting = told(net0=OTHER.upper().replace(":", "-"), net1="", net2="nonsense", net3="ff" * 6, net4=MAC)
     assert sighting.macs == (MAC, OTHER)
+
+
+def test_eight_cards_count_and_no_more() -> None:
+    macs = tuple(f"02:00:00:00:00:0{number}" for number in range(9))
+    sighting = told(**{f"net{number}": mac for number, mac in enumerate(macs)})
+    assert sighting.macs == (MAC, *macs[:8])
 
 
 @pytest.mark.parametrize(

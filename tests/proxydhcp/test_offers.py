@@ -1,6 +1,5 @@
 """docs/proxydhcp.md, "The client" and "The offer": each test names the point it shows."""
 
-import itertools
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -8,8 +7,8 @@ import pytest
 from support.fleets import PROGRAMS, fleet_of, talos
 from support.proxy import MAC, ME, Proxy, boot_request, captured, discover
 
-from iluvatar_pxe.servers.dhcp.proxy import Lease, Reply
-from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, MessageType, Option, encode
+from iluvatar_pxe.servers.dhcp.proxy import Lease, Reply, Silence
+from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, MessageType, Option, decode, encode
 
 FIRMWARE = [
     pytest.param("uefi-x64-pxe.0-firmware-pxe-discover", "ipxe/snponly.efi", id="uefi-x64"),
@@ -134,12 +133,41 @@ def test_point_14_replies_are_padded_and_keep_the_clients_limit() -> None:
     result = Proxy().handle(encode(discover(7)))
     assert isinstance(result, Reply)
     assert len(result.data) >= 300
-    huge = [(97, b"u" * 255), (Option.RELAY_AGENT, b"r" * 250)]
-    for limit, chosen in itertools.product((b"\x02\x40", b"\x05\xc0"), (huge, huge[:1])):
-        result = Proxy().handle(encode(discover(7, (Option.MAX_MESSAGE, limit), *chosen)))
-        assert isinstance(result, Reply)
-        assert len(result.data) <= max(int.from_bytes(limit), 576)
-        assert b"ipxe/snponly.efi" in result.data
+    assert len(offered(limit=576)) <= 576
+    assert len(offered(limit=68)) == len(offered(limit=576)), "every client has to take 576"
+
+
+ECHOED = ((97, b"u" * 255), (Option.RELAY_AGENT, b"r" * 250))
+UNCUT = 789
+"""Bytes of the offer to a client that sends these."""
+REPEATED = 19
+"""Bytes of option 67, which repeats the field ``file``."""
+
+
+def offered(limit: int) -> bytes:
+    """Return the offer to a client that sends much to be echoed, and takes no more than ``limit`` bytes."""
+    result = Proxy().handle(encode(discover(7, (Option.MAX_MESSAGE, limit.to_bytes(2)), *ECHOED)))
+    assert isinstance(result, Reply)
+    return result.data
+
+
+@pytest.mark.parametrize(
+    ("limit", "size", "dropped"),
+    [
+        pytest.param(UNCUT, UNCUT, set(), id="just fits"),
+        pytest.param(UNCUT - 1, UNCUT - REPEATED, {67}, id="a byte too long"),
+        pytest.param(UNCUT - REPEATED, UNCUT - REPEATED, {67}, id="just fits without 67"),
+        pytest.param(UNCUT - REPEATED - 1, UNCUT - REPEATED - 257, {67, 97}, id="a byte too long without 67"),
+    ],
+)
+def test_point_14_what_the_header_repeats_is_dropped_first_then_what_is_only_echoed(
+    limit: int, size: int, dropped: set[int]
+) -> None:
+    whole, cut = decode(offered(limit=1472)), decode(offered(limit))
+    assert len(offered(limit=1472)) == UNCUT
+    assert len(offered(limit)) == size
+    assert [pair for pair in whole.options if pair[0] not in dropped] == list(cut.options)
+    assert (cut.file, cut.option(Option.RELAY_AGENT)) == (b"ipxe/snponly.efi", b"r" * 250)
 
 
 def test_point_15_urls_fit_the_file_field() -> None:
@@ -152,6 +180,17 @@ def test_point_20_requests_to_the_router_are_left_alone() -> None:
         result = Proxy().handle(encode(captured(name)))
         assert isinstance(result, Lease), name  # its address is noted, nothing is sent
         assert result.sighting.address in {IPv4Address("10.77.0.143"), IPv4Address("10.77.0.174")}
+
+
+@pytest.mark.parametrize(
+    "source", [("10.77.0.143", 68), ("0.0.0.0", 67), ("0.0.0.0", 1024), ("10.88.0.1", 67)]
+)
+def test_point_20_a_request_that_is_not_from_an_address_less_firmware_teaches_no_address(
+    source: tuple[str, int],
+) -> None:
+    """Any program may send one from its own address, and name any machine and any address in it."""
+    for name in ("bios-virtio.2-ipxe-request", "uefi-x64-pxe.2-firmware-pxe-request"):
+        assert isinstance(Proxy().handle(encode(captured(name)), source=source), Silence), name
 
 
 @pytest.mark.parametrize(

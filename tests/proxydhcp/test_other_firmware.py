@@ -13,6 +13,7 @@ from iluvatar_pxe.wire.dhcp import ANY, BROADCAST_FLAG, DhcpMessage, MessageType
 
 BASE = "http://10.77.0.2:8080"
 ARM64, ARM64_URL = b"ipxe/ipxe-arm64.efi", f"{BASE}/assets/ipxe/ipxe-arm64.efi".encode()
+X64_URL = f"{BASE}/assets/ipxe/snponly.efi".encode()
 SCRIPT = f"{BASE}/boot.ipxe".encode()
 
 
@@ -79,6 +80,9 @@ def test_u_boot_finds_all_that_it_reads_in_the_header() -> None:
     assert (offer.yiaddr, offer.siaddr, offer.file) == (ANY, ME, ARM64)
 
 
+SILENT = {"u-boot-arm64.0-firmware-discover"}
+
+
 def test_u_boot_that_does_not_say_it_boots_is_an_ordinary_client() -> None:
     silence = Proxy().silence(captured("u-boot-arm64.0-firmware-discover"))
     assert (silence.why, silence.sighting) == ("does not ask for a boot", None)
@@ -90,12 +94,15 @@ def test_u_boot_that_does_not_say_it_boots_is_an_ordinary_client() -> None:
         pytest.param(22, b"PXEClient", ARM64, id="U-Boot arm64 (omni-infra-provider-bare-metal#48)"),
         pytest.param(24, b"HTTPClient", ARM64_URL, id="U-Boot arm64, HTTP"),
         pytest.param(19, b"HTTPClient", ARM64_URL, id="UEFI arm64, HTTP"),
+        pytest.param(7, b"HTTPClient", X64_URL, id="UEFI x86-64, HTTP with the number of PXE"),
+        pytest.param(11, b"HTTPClient", ARM64_URL, id="UEFI arm64, HTTP with the number of PXE"),
         pytest.param(9, b"PXEClient", b"ipxe/snponly.efi", id="x86-64 by the swapped number"),
         pytest.param(0, b"PXEClient", b"ipxe/undionly.kpxe", id="BIOS"),
     ],
 )
 def test_vectors_of_other_architectures(arch: int, kind: bytes, boot_file: bytes) -> None:
-    assert Proxy().reply(discover(arch, kind=kind)).file == boot_file
+    reply = Proxy().reply(discover(arch, kind=kind))
+    assert (reply.file, reply.option(Option.VENDOR_CLASS)) == (boot_file, kind)
 
 
 @pytest.mark.parametrize(("arch", "kind"), [(6, b"PXEClient"), (15, b"HTTPClient")])
@@ -200,7 +207,11 @@ def test_a_list_of_architectures_goes_by_the_first_that_is_known() -> None:
 
 
 def test_replies_give_no_address() -> None:
-    for name in captures.dhcp_requests():
-        result = Proxy().handle(captures.payload(name), pxe_port="4011" in name)
-        if isinstance(result, Reply):
-            assert IPv4Address(result.data[16:20]) == ANY, name
+    asking = [
+        name for name in captures.dhcp_requests() if name not in SILENT and not name.endswith("-request")
+    ]
+    replies = {name: Proxy().handle(captures.payload(name), pxe_port="4011" in name) for name in asking}
+    assert len(replies) >= 13
+    for name, reply in replies.items():
+        assert isinstance(reply, Reply), name
+        assert IPv4Address(reply.data[16:20]) == ANY, name
