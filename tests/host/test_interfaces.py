@@ -4,14 +4,17 @@ import os
 import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 
 import pytest
 from support.interfaces import read_interface
+from support.waiting import PATIENCE
 
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.host.interfaces import Found, Interface, find_interfaces
 from iluvatar_pxe.lab.room.namespace import Namespace
 
+TUNNEL_CLIENT = Path(__file__).parents[1] / "support" / "tunnel.py"
 LOOPBACK = Interface("lo", 1, IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"))
 
 
@@ -95,12 +98,12 @@ ip route add default via 192.168.1.1 metric 100
 """
 ETH0 = "eth0 192.168.1.2 192.168.1.0/24"
 TUNNEL = """
-ip tuntap add tun0 mode {mode}; ip address add 10.8.0.6/24 dev tun0; ip link set tun0 up
+ip address add 10.8.0.6/24 dev tun0; ip link set tun0 up
 ip route add default via 10.8.0.5 metric 1
 """
 CONTAINERS = """
 ip link add docker0 type bridge; ip address add 172.17.0.1/16 dev docker0; ip link set docker0 up
-ip link add veth1 type veth peer name guest; ip link set veth1 master docker0 up
+ip link add veth1 type veth peer name guest; ip link set veth1 master docker0 up; ip link set guest up
 ip route add default via 172.17.0.9 metric 1
 """
 VXLAN = """
@@ -136,14 +139,6 @@ def lan() -> Iterator[Namespace]:
     ("more", "expected"),
     [
         pytest.param("", ETH0, id="nothing else"),
-        pytest.param(TUNNEL.format(mode="tun"), ETH0, id="tun"),
-        pytest.param(TUNNEL.format(mode="tap"), ETH0, id="tap"),
-        pytest.param(
-            TUNNEL.format(mode="tun")
-            + "ip route del default via 192.168.1.1; ip address del 10.9.0.2/24 dev eth0",
-            ETH0,
-            id="tun alone",
-        ),
         pytest.param(CONTAINERS, ETH0, id="a container bridge"),
         pytest.param(VXLAN, ETH0, id="VXLAN"),
         pytest.param(MACVLAN, "mac0 192.168.1.4 192.168.1.0/24", id="macvlan"),
@@ -159,6 +154,17 @@ def test_auto_serves_the_lan_beside(lan: Namespace, more: str, expected: str) ->
             raise
         pytest.skip("this kernel has no such links")
     assert found(lan, "auto") == [expected]
+
+
+@pytest.mark.parametrize("mode", ["tun", "tap"])
+def test_auto_keeps_off_a_tunnel_that_takes_the_default_route(lan: Namespace, mode: str) -> None:
+    client = lan.start("tunnel", [sys.executable, str(TUNNEL_CLIENT), mode])
+    client.wait_for("OPEN", PATIENCE)
+    sh(lan, TUNNEL)
+    assert "LOWER_UP" in lan.run(["ip", "link", "show", "tun0"])
+    assert found(lan, "auto") == [ETH0]
+    sh(lan, "ip address del 10.9.0.2/24 dev eth0; ip route del default via 192.168.1.1")
+    assert found(lan, "auto") == [ETH0]
 
 
 def test_a_bridge_with_a_card_is_the_lan(lan: Namespace) -> None:

@@ -291,7 +291,7 @@ def test_a_port_that_is_taken_later_is_told_and_tried_again(host: Host) -> None:
     host.await_log("listening", ["eth0 10.77.1.9", "eth0 10.77.1.2"])
 
 
-VPN = "ip tuntap add tun0 mode tun; ip address add 10.8.0.6 peer 10.8.0.5 dev tun0; ip link set tun0 up"
+VPN = "ip address add 10.8.0.6 peer 10.8.0.5 dev tun0; ip link set tun0 up"
 
 
 def test_a_vpn_that_takes_the_default_route_moves_nothing() -> None:
@@ -302,12 +302,14 @@ def test_a_vpn_that_takes_the_default_route_moves_nothing() -> None:
         host.await_log("listening", ["eth0 10.77.1.2"])
         assert host.boots("a", "10.77.1.2"), "and what is opened when it is first needed is open"
         sockets = host.sockets()
+        client = host.start("tunnel", sys.executable, str(SUPPORT / "tunnel.py"), "tun")
+        client.wait_for("OPEN", PATIENCE)
         host.sh(f"{VPN}; ip route add default via 10.8.0.5 metric 50; ip route del default via 10.77.1.50")
         assert host.boots("a", "10.77.1.2")
         host.connect("b")
         host.sh("ip route add default via 10.77.2.50 metric 1; ip route add default via 10.77.1.50")
         assert host.boots("a", "10.77.1.2")
-        host.sh("ip link del tun0")
+        client.stop()
         assert host.boots("a", "10.77.1.2")
         assert host.sockets() == sockets
         assert host.logged("listening.ended") == []
