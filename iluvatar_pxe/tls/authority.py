@@ -78,6 +78,14 @@ def open_authority(directory: Path, host: str, now: datetime) -> Authority:
     return Authority(certificate, key)
 
 
+def known_fingerprint(directory: Path) -> str | None:
+    """Return the fingerprint of the CA in ``directory``; None if there is none, or the daemon has to say why not."""
+    try:
+        return fingerprint(read_certificates(directory / _CERTIFICATE, "")[0])
+    except TlsError:
+        return None
+
+
 def valid_until(now: datetime, life: timedelta) -> datetime:
     """Return the end of a validity that begins now, whatever the clock thinks when that is."""
     return max(now, _EARLIEST) + life

@@ -32,7 +32,8 @@ def token(host: Host, *words: str) -> str:
 def test_a_token_is_shown_once_with_how_to_use_it(host: Host) -> None:
     answer = host.run("fleet", "token", "add", "ada", "--write")
     assert "Token ada (read and write). It is shown only once:" in answer.lines
-    assert re.search(r"^ {2}git clone https://127\.0\.0\.1:\d+/git/fleet\.git$", answer.output, re.MULTILINE)
+    clone = r"^ {2}git clone -c http\.sslCAInfo=\S+ https://127\.0\.0\.1:\d+/git/fleet\.git$"
+    assert re.search(clone, answer.output, re.MULTILINE)
     found = SECRET.search(answer.output)
     assert found
     held = Tokens(host.state / "git").holder(found[1])
@@ -101,9 +102,9 @@ def test_repositories_of_ones_own_are_made_and_listed(host: Host) -> None:
     assert host.run("fleet", "repository", "list").lines[0].startswith("No repositories are hosted here. ")
     answer = host.run("fleet", "repository", "add", "my-apps", "--branch", "trunk")
     path = host.state / "git/my-apps.git"
-    url = answer.lines[0].rpartition(" ")[2]
+    url = answer.lines[-1].rpartition(" ")[2]
     assert re.fullmatch(r"https://127\.0\.0\.1:\d+/git/my-apps\.git", url)
-    assert answer.lines == [f"{path} is hosted as {url}"]
+    assert answer.lines[0] == f"{path} is hosted. To clone it:"
     assert git(path, "symbolic-ref", "HEAD").strip() == "refs/heads/trunk"
     assert not (path / "hooks").exists()
     listed = host.run("fleet", "repository", "list", "--json").json

@@ -124,17 +124,19 @@ COMMANDS = {
         Where.TEST, f"{_SEAL}::test_it_is_unsealed_to_be_edited_and_sealed_again"
     ),
     "iluvatar-pxe fleet seal": How(Where.NAMED),
+    "iluvatar-pxe fleet token add": How(Where.NAMED),
+    "iluvatar-pxe fleet repository add": How(Where.NAMED),
+    "iluvatar-pxe fleet init": How(Where.NAMED),
     "iluvatar-pxe fleet recover": How(Where.NAMED),
     "sudo sqlite3 -header -column /var/lib/iluvatar-pxe/inventory.db 'SELECT * FROM fleet_history'": How(
         Where.INSTALLED, r"at +commit +outcome +author +subject +machine +change"
     ),
-    "curl --output ca.crt http://127.0.0.1:8080/ca.crt": How(Where.GIT),
-    "git -c http.sslCAInfo=ca.crt clone https://127.0.0.1:8443/git/fleet.git": How(
-        Where.GIT, typed="git -c http.sslCAInfo=ca.crt clone https://127.0.0.1:8443/git/fleet.git by-tls"
+    "curl --fail --output ~/iluvatar-pxe.crt http://127.0.0.1:8080/ca.crt": How(Where.GIT),
+    "git clone -c http.sslCAInfo=~/iluvatar-pxe.crt https://127.0.0.1:8443/git/fleet.git": How(
+        Where.GIT,
+        typed="git clone -c http.sslCAInfo=~/iluvatar-pxe.crt https://127.0.0.1:8443/git/fleet.git by-tls",
     ),
-    "git push origin HEAD:try": How(
-        Where.GIT, typed="git -C by-tls -c http.sslCAInfo=../ca.crt push origin HEAD:try"
-    ),
+    "git push origin HEAD:try": How(Where.GIT, typed="git -C by-tls push origin HEAD:try"),
     "git config receive.denyNonFastForwards false": How(Where.NOT_HERE, "a setting of git's own"),
     "sudo make run STAND_INS=1 AS_REAL=1": _DAEMON,
     "git clone http://127.0.0.1:8080/git/fleet.git": How(Where.GIT),

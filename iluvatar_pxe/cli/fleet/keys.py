@@ -11,7 +11,7 @@ import typer
 from pyrage.x25519 import Identity
 
 from iluvatar_pxe.cli.fleet.argocd_manifests import argocd_manifests
-from iluvatar_pxe.cli.fleet.repositories import secure_url
+from iluvatar_pxe.cli.fleet.clone import clone_lines, secure_url
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
@@ -50,9 +50,9 @@ def init(
     keys = asyncio.run(_init(settings, source))
     say([f"The fleet is {settings.fleet_place}", ""])
     if settings.fleet.source == HOSTED:
-        url = secure_url(settings, "fleet")
         local = f"http://127.0.0.1:{settings.http.port}/git/fleet.git"
-        say([f"  git clone {url}", f"  git clone {local}   # on this host", ""])
+        say(["To clone it on this host:", "", f"  git clone {local}", ""])
+        say(["To clone it on another host:", "", *clone_lines(settings, "fleet"), ""])
     say(
         keys.lines()
         or ["Its keys were shown before. To create another token: iluvatar-pxe fleet token add NAME --write"]

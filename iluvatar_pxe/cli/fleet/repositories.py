@@ -1,18 +1,16 @@
 """``iluvatar-pxe fleet repository``: further hosted repositories."""
 
 import asyncio
-import os
 from typing import Annotated
 
 import typer
 
+from iluvatar_pxe.cli.fleet.clone import clone_lines, secure_url
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, table, terminal_width
 from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.gitops.repository.hosting import SUFFIX, host, hosted_names, repository_path
-from iluvatar_pxe.host.interfaces import find_interfaces
-from iluvatar_pxe.settings.model import Settings
 
 _HEADINGS = (("REPOSITORY",), ("DIRECTORY",), ("URL",))
 
@@ -32,7 +30,7 @@ def add(
     if path == settings.fleet_repository:
         raise UsageError(f"{name} is the fleet's own repository; create it with 'iluvatar-pxe fleet init'")
     asyncio.run(host(path, branch, checked=False, max_push=settings.git.max_push))
-    say([f"{path} is hosted as {secure_url(settings, name)}"])
+    say([f"{path} is hosted. To clone it:", "", *clone_lines(settings, path.stem)])
 
 
 @app.command("list")
@@ -54,13 +52,3 @@ def list_repositories(*, as_json: JsonOption = False, config: ConfigOption = Non
         say(table(_HEADINGS, cells, terminal_width(), (1, 2)))
     else:
         say(["No repositories are hosted here. To create one: iluvatar-pxe fleet repository add NAME"])
-
-
-def secure_url(settings: Settings, name: str) -> str:
-    """Return the URL of a repository for everybody, by this host's address where it has one."""
-    try:
-        interfaces = find_interfaces(settings.network.interfaces).interfaces
-    except OSError:
-        interfaces = ()
-    address = str(interfaces[0].address) if interfaces else os.uname().nodename
-    return f"https://{address}:{settings.http.tls_port}/git/{name}{SUFFIX}"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.cli.fleet.repositories import secure_url
+from iluvatar_pxe.cli.fleet.clone import clone_lines, secure_url
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, table, terminal_width
@@ -29,8 +29,8 @@ def add(
     settings = settings_of_daemon(config)
     right = Right.WRITE if write else Right.READ
     secret = Tokens(settings.repositories).add(name, right)
-    url = secure_url(settings, "fleet")
     if as_json:
+        url = secure_url(settings, "fleet")
         say_json({"name": name, "right": right, "token": secret, "url": url})
         return
     say(
@@ -41,7 +41,7 @@ def add(
             "",
             "Git asks for it as the password, with any user name:",
             "",
-            f"  git clone {url}",
+            *clone_lines(settings, "fleet"),
         ]
     )
 
