@@ -86,12 +86,14 @@ class DirectoryFollower:
     def __init__(self, directory: Path, listener: Listener) -> None:
         self._directory = directory
         self._listener = listener
+        self._changing = asyncio.Lock()
         self._woken = asyncio.Event()
         self.problem: str | None = None
 
     async def start(self) -> None:
         """Apply the directory; raises FleetError."""
-        await self._listener.adopt(await asyncio.to_thread(read_fleet, self._directory), None)
+        async with self._changing:
+            await self._listener.adopt(await asyncio.to_thread(read_fleet, self._directory), None)
 
     async def run(self) -> None:
         """Read it again whenever this is woken, until cancelled."""

@@ -86,7 +86,7 @@ class Checkout:
         judge(command, done.returncode, done.stdout)
 
     def answers_git(self, token: str) -> None:
-        """Have git's questions answered as by a person who has this token, and a name."""
+        """Have git's questions answered as by a person who has this token, a name and a home."""
         answer = self._directory / "bin" / "answer"
         answer.write_text(f'#!/bin/sh\ncase "$1" in User*) echo me ;; *) echo {token} ;; esac\n')
         answer.chmod(0o755)
@@ -95,7 +95,9 @@ class Checkout:
             for who in ("AUTHOR", "COMMITTER")
             for what in ("NAME", "EMAIL")
         }
-        self._environment |= {"GIT_ASKPASS": str(answer), **names}
+        home = self._directory / "home"
+        home.mkdir()
+        self._environment |= {"GIT_ASKPASS": str(answer), "HOME": str(home), **names}
 
     def start(self, namespace: Namespace, line: str, network: str) -> Process:
         """Type a line in a private network."""

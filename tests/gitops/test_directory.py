@@ -1,13 +1,17 @@
 """A fleet in a directory: what is read of it, and what is not."""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
+from support.repositories import Listener
 from support.rights import directory_for_nobody, without_root
 
 from iluvatar_pxe.errors import FleetError
-from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.directory import DirectoryFollower, read_fleet
+from iluvatar_pxe.gitops.repository.bare import Commit
 from iluvatar_pxe.gitops.repository.tree import MAX_FILE
 
 MACHINE = "match: {macs: [52:54:00:00:00:01]}\nchain: local\n"
@@ -162,3 +166,30 @@ def test_of_very_many_faults_the_first_hundred_are_told(fleet: Path) -> None:
     told = findings(fleet)
     assert len(told) == 101
     assert told[-1].endswith("and 150 faults more")
+
+
+class SlowListener(Listener):
+    """Takes its time over the first fleet that it is told, until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told, self.released = asyncio.Event(), asyncio.Event()
+
+    async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:
+        if not self.told.is_set():
+            self.told.set()
+            await self.released.wait()
+        await super().adopt(fleet, commit, rewritten=rewritten)
+
+
+async def test_of_two_readings_at_a_time_the_newer_one_stays_in_force(fleet: Path) -> None:
+    listener = SlowListener()
+    follower = DirectoryFollower(fleet, listener)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follower.refresh())
+        await listener.told.wait()
+        (fleet / "machines" / "one.yaml").rename(fleet / "machines" / "two.yaml")
+        second = group.create_task(follower.refresh())
+        await asyncio.wait([second], timeout=1)  # it has time to be done, if it does not wait for the first
+        listener.released.set()
+    assert [adopted.names for adopted, _, _ in listener.adopted] == [{"one"}, {"two"}]

@@ -101,6 +101,46 @@ async def test_the_newest_commit_is_put_in_force_at_the_start(place: PlaceReques
     assert place.follower.problem is None
 
 
+class HeldOrigin(HostedOrigin):
+    """One whose answer is on its way for as long as the test wants, once it is asked to be."""
+
+    def __init__(self, repository: Repository) -> None:
+        super().__init__(repository)
+        self.asked, self.released = asyncio.Event(), asyncio.Event()
+        self.holds = False
+
+    async def newest(self) -> str:
+        tip = await super().newest()
+        if self.holds:
+            self.holds = False
+            self.asked.set()
+            await self.released.wait()
+        return tip
+
+
+async def test_a_commit_while_a_refresh_is_under_way_is_not_replaced_by_an_older_one(tmp_path: Path) -> None:
+    """The refresh knows of m1 only, when somebody has m2 committed on top of it."""
+    place = PlaceRequest(tmp_path, followed=False)
+    origin = HeldOrigin(place.central)
+    follower = Follower(origin, place.listener)
+    await follower.start()
+    place.person.commit(machine(1))
+    place.person.push()
+    origin.holds = True
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follower.refresh())
+        await origin.asked.wait()
+        committing = group.create_task(follower.commit(joins(2)))
+        await asyncio.wait(
+            [committing], timeout=1
+        )  # it has time to be done, if it does not wait for the refresh
+        origin.released.set()
+    assert place.names == {"m1", "m2"}
+    assert follower.in_force
+    assert follower.in_force.commit.id == committing.result().commit.id == await place.central.tip()
+    assert await place.central.resolve(IN_FORCE) == committing.result().commit.id
+
+
 async def test_what_is_pushed_is_in_force_without_being_asked(place: PlaceRequest) -> None:
     await place.follower.start()
     async with asyncio.TaskGroup() as group:

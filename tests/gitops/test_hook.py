@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,21 @@ def test_secrets_in_clear_are_accepted_with_a_warning_and_the_remedy(fleet: Path
     told_of = "holds a bootstrap token in clear; encrypt it: iluvatar-pxe fleet seal configs/a.yaml"
     assert told(ada.push()) == [f"warning: configs/a.yaml:2: {told_of}", HISTORY]
     assert tip(fleet) == commit
+
+
+def test_of_several_refs_the_fleets_branch_is_judged_wherever_it_stands(fleet: Path, ada: Person) -> None:
+    first = ada.commit(GOOD)
+    ada.push()
+    bad = ada.commit({"fleet.yaml": "colour: red\n"})
+    refused = told(ada.push("origin", "HEAD:aside", "HEAD:main", check=False))
+    assert (refused[0].partition(": ")[0], refused[-1]) == ("fleet.yaml:1", LAST)
+    assert (tip(fleet), git(fleet, "branch", "--list", "aside")) == (first, ""), "nothing of it is kept"
+    ada.push("origin", "HEAD:aside")
+    updates = [f"{first} {bad} refs/heads/{branch}\n" for branch in ("aside", "main", "other")]
+    for order in permutations(updates):
+        status, lines = run(fleet, "".join(order))
+        assert (status, lines[0].partition(": ")[0], lines[-1]) == (1, "fleet.yaml:1", LAST)
+    assert run(fleet, updates[0] + updates[2]) == (0, [])
 
 
 def test_what_a_path_holds_does_nothing_to_the_terminal(ada: Person) -> None:

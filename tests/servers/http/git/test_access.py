@@ -2,13 +2,18 @@
 
 import os
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
-from support.git_site import GOOD, Site, basic, serving
+from support.git_site import GOOD, Site, answer_of, basic, serving
 from support.interfaces import read_interface
 from support.repositories import git
+from support.waiting import PATIENCE, wait_until
 from support.web import Response
 
 from iluvatar_pxe import ratelimit
@@ -104,6 +109,29 @@ def test_who_guesses_waits_even_with_a_right_token(site: Site) -> None:
     )
     site.clock.now += 61
     assert ask(site, basic(site.writer)).status == 200
+
+
+def has_waiting(executor: ThreadPoolExecutor, calls: int) -> bool:
+    return executor._work_queue.qsize() == calls
+
+
+def test_who_guesses_many_at_once_waits_even_if_the_last_is_right(site: Site) -> None:
+    """All of them are on their way before the first one is found to be wrong."""
+    everything_came = threading.Event()
+    with ThreadPoolExecutor(1) as executor, ExitStack() as stack:
+        site.web._loop.set_default_executor(executor)
+        executor.submit(everything_came.wait, PATIENCE)
+        tokens = [*(f"guess{number}" for number in range(19)), site.writer]
+        socks = [stack.enter_context(site.web.connect()) for _ in tokens]
+        for number, (sock, token) in enumerate(zip(socks, tokens, strict=True), 1):
+            sock.sendall(
+                f"GET {REFS}upload-pack HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                f"Authorization: {basic(token)}\r\n\r\n".encode()
+            )
+            wait_until(partial(has_waiting, executor, number), "the token to be looked up")
+        everything_came.set()
+        statuses = [answer_of(sock).status for sock in socks]
+    assert statuses == [401] * 10 + [429] * 10
 
 
 def test_what_is_logged_says_who_and_never_the_token(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
