@@ -17,7 +17,7 @@ from iluvatar_pxe.wire.dns.message import (
     repeats_spelling,
 )
 from iluvatar_pxe.wire.dns.query import in_random_case, without_edns
-from iluvatar_pxe.wire.dns.types import Rcode
+from iluvatar_pxe.wire.dns.types import TELLING, Rcode
 
 RETRY_SECONDS = 900.0
 """For which an upstream is asked without what it failed at."""
@@ -25,7 +25,6 @@ _FAILURES = 2
 """In a row, until it is: a lost datagram, or an upstream that fails for a moment, is no proof."""
 _ID_OCTETS, _CASE_OCTETS = 2, 32
 _REFUSALS = frozenset({Rcode.FORMERR, Rcode.NOTIMP})
-_USABLE = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
 
 
 @dataclass(slots=True)
@@ -121,7 +120,7 @@ class Inquiry:
 
     def learn(self, now: float) -> Iterator[str]:
         """Take note of what the upstream copes with; yield in words what it is asked without from now on."""
-        if self._answered is None or not (is_truncated(self.reply) or rcode_of(self.reply) in _USABLE):
+        if self._answered is None or not (is_truncated(self.reply) or rcode_of(self.reply) in TELLING):
             return
         manner, tried = self._answered.manner, [form.manner for form in self._forms.values()]
         abilities = self._abilities
@@ -159,7 +158,7 @@ class Inquiry:
             rcode = rcode_of(reply)
         except WireError:
             return True
-        return rcode not in _USABLE and (rcode > Rcode.REFUSED or not self._abilities.edns.proven)
+        return rcode not in TELLING and (rcode > Rcode.REFUSED or not self._abilities.edns.proven)
 
 
 def _is_cut_off(query: bytes, reply: bytes) -> bool:

@@ -15,13 +15,12 @@ from iluvatar_pxe.servers.dns.tls import TlsUpstreams
 from iluvatar_pxe.settings.upstream import Upstream
 from iluvatar_pxe.wire.dns.message import rcode_of
 from iluvatar_pxe.wire.dns.query import wants_signatures
-from iluvatar_pxe.wire.dns.types import Rcode
+from iluvatar_pxe.wire.dns.types import TELLING
 
 SECONDS = 4.5
 """For all attempts together: a client's own patience is 5 s (resolv.conf(5))."""
 MOST_OUT = 500
 """Questions that are out, to all upstreams together: each takes a socket."""
-_USABLE = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
 
 
 @dataclass(slots=True)
@@ -41,7 +40,7 @@ class _Outcome:
 
     @property
     def usable(self) -> bool:
-        return bool(self.reply) and rcode_of(self.reply) in _USABLE
+        return bool(self.reply) and rcode_of(self.reply) in TELLING
 
 
 class Forwarder:

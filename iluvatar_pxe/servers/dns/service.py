@@ -58,7 +58,12 @@ class NameService:
     @property
     def problem(self) -> str | None:
         """Why names elsewhere cannot be asked for, in one line, or None."""
-        return self._upstreams.problem if self._settings.enabled else None
+        if not self._settings.enabled:
+            return None
+        domain = self._fleet().settings.domain
+        if domain in self._settings.forward:
+            return f"{domain} is the fleet's own domain and is not forwarded; remove it from [dns] forward"
+        return self._upstreams.problem
 
     async def run(self) -> None:
         """Answer, and follow everything that answers depend on, until cancelled."""

@@ -34,6 +34,7 @@ _RESOLVED = (IPv4Address("127.0.0.53"), IPv4Address("127.0.0.54"))
 """systemd-resolved's stubs (systemd-resolved.service(8))."""
 _NAMESERVER = re.compile(r"nameserver[ \t]+([^;#\s]+)")
 """The keyword begins a line, and a comment may follow the address: so does the C library read it."""
+_SEARCH = re.compile(r"(?:search|domain)[ \t]+([^;#]+)")
 _NONE = "no resolver but this daemon itself is known, and nothing is forwarded; name one in [dns] upstream"
 
 _log = structlog.get_logger()
@@ -119,15 +120,18 @@ class Upstreams:
     def for_question(self, client: str, name: Name, *, inside: bool = False) -> tuple[Upstream, ...]:
         """Return whom to ask for a client, an address: never itself, or questions would go in a circle.
 
-        ``inside``: nobody outside of private networks, unless ``[dns] forward`` says so. Two of these daemons, both handed out by a router, are each other's upstreams; the router then is what is left.
-        Programs on this host are told apart from an upstream on it by nothing.
+        Two of these daemons, both handed out by a router, are each other's upstreams; the router then is what is left.
+        Programs on this host are told apart from an upstream on it by nothing. With ``inside``, nobody outside of
+        private networks is asked, unless ``[dns] forward`` says so.
         """
         given = resolvers_of(self._forward, name)
-        for upstreams in (self.now, self.spare) if given is None else (given,):
+        sources: tuple[tuple[Upstream, ...], ...] = (self.now, self.spare) if given is None else (given,)
+        if inside and given is None:
+            now, spare = map(_private, sources)
+            sources = (now, spare) if now else ()
+        for upstreams in sources:
             others = (one for one in upstreams if str(one.address) != client or one.address.is_loopback)
-            if found := tuple(
-                one for one in others if one.address.is_private or not inside or given is not None
-            ):
+            if found := tuple(others):
                 return found
         return ()
 
@@ -194,9 +198,9 @@ def parse_nameservers(text: str) -> list[Address]:
 
 def parse_search_domains(text: str) -> list[Name]:
     """Return the domains that a resolv.conf(5) completes names with: the last of these lines counts."""
-    lines = [line.split()[1:] for line in text.split("\n") if line.startswith(("search", "domain"))]
+    lines = [line[1] for line in map(_SEARCH.match, text.split("\n")) if line]
     found = []
-    for word in lines[-1] if lines else ():
+    for word in lines[-1].split() if lines else ():
         with suppress(ValueError):
             found.append(name_of(word))
     return [name for name in found if name != ROOT]
@@ -228,6 +232,10 @@ def choose(own: set[Upstream], *sources: Sequence[Address]) -> list[Address]:
         if others := [address for address in dict.fromkeys(source) if Upstream(address) not in own]:
             return others[:_MOST]
     return []
+
+
+def _private(upstreams: Iterable[Upstream]) -> tuple[Upstream, ...]:
+    return tuple(one for one in upstreams if one.address.is_private)
 
 
 def _addresses(texts: Iterable[str]) -> list[Address]:

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.dns.name import ROOT, read_name
 from iluvatar_pxe.wire.dns.query import HEADER, OPCODE, QR, TC
-from iluvatar_pxe.wire.dns.types import Rcode, Type
+from iluvatar_pxe.wire.dns.types import TELLING, Rcode, Type
 
 LONGEST_TTL = 86400
 """Seconds; what claims to be good for longer is asked for again after a day (RFC 8767, 4)."""
@@ -52,7 +52,7 @@ class Body:
     @property
     def failed(self) -> bool:
         """Say whether it tells neither that there is something, nor that there is nothing."""
-        return self.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}
+        return self.rcode not in TELLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,12 @@ class _Place:
 
 def rcode_of(message: bytes) -> int:
     """Return the response code of a message, with the part that its OPT record holds (RFC 6891, 6.1.3); raises WireError."""
-    opt = next((place for place in _places(message) if place.type == Type.OPT), None)
-    extended = message[opt.ttl_offset] if opt else 0
-    return extended << 4 | message[3] & 0x0F
+    opts = (place for place in _places(message) if place.type == Type.OPT)
+    return next((_extended(message, opt) for opt in opts), 0) | message[3] & 0x0F
+
+
+def _extended(message: bytes, opt: _Place) -> int:
+    return message[opt.ttl_offset] << 4
 
 
 def is_truncated(message: bytes) -> bool:
@@ -119,12 +122,13 @@ def body_of(message: bytes) -> Body:
     _, end = read_name(message, HEADER.size)
     start = end + 4
     kept: list[_Place] = []
+    rcode = message[3] & 0x0F
     for place in _places(message):
         if place.type == Type.OPT:
+            rcode |= _extended(message, place)
             break  # what is behind it may point into it
         kept.append(place)
     counts = [sum(place.section == section for place in kept) for section in range(3)]
-    rcode = rcode_of(message)
     return Body(
         rcode=rcode if rcode <= _LONGEST_RCODE else Rcode.SERVFAIL,
         counts=(counts[0], counts[1], counts[2]),
@@ -202,7 +206,7 @@ def _ttl(message: bytes, rcode: int, places: list[_Place]) -> int:
     times = [place.ttl for place in answers]
     if rcode == Rcode.NXDOMAIN or not answers or (starts and _only_aliases(answers)):
         times += [_no(message, place) for place in starts] or [0]
-    return min(times) if rcode in {Rcode.NOERROR, Rcode.NXDOMAIN} else 0
+    return min(times) if rcode in TELLING else 0
 
 
 def _only_aliases(answers: list[_Place]) -> bool:

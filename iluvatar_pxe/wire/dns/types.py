@@ -40,6 +40,10 @@ class Rcode(IntEnum):
     BADVERS = 16
 
 
+TELLING = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
+"""What tells that there is something, or nothing; all others are failures."""
+
+
 class Ede(IntEnum):
     """Extended errors: why an answer is as it is (RFC 8914)."""
 

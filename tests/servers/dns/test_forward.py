@@ -12,6 +12,11 @@ from support.dig import Dug, dig
 from support.unbound import ADDRESS, Unbound
 from support.waiting import wait_until
 
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.servers.dns.service import NameService
+from iluvatar_pxe.settings.model import Settings
+
 ROUTER = [
     'local-zone: "home.arpa." static',
     'local-data: "nas.home.arpa. 60 IN A 192.168.1.5"',
@@ -86,6 +91,19 @@ def test_a_private_address_for_a_public_name_is_dropped_until_the_fleet_allows_i
     pi.process.send_signal(signal.SIGHUP)
     allowed = wait_until(lambda: ask(pi, "x.rebind.example").values, "the fleet's permission to be in force")
     assert allowed == ["192.168.1.66"]
+
+
+@pytest.mark.parametrize(
+    ("domain", "problem"),
+    [
+        ("lab.home.arpa", "lab.home.arpa is the fleet's own domain and is not forwarded; "),
+        ("home.arpa", "None"),
+    ],
+)
+def test_the_fleets_own_domain_stays_here(tmp_path: Path, domain: str, problem: str) -> None:
+    dns = {"forward": {domain: "192.168.1.1"}}
+    settings = Settings.model_validate({"dns": dns, "state": {"directory": str(tmp_path)}})
+    assert str(NameService(settings, Snapshot, Fleet, ()).problem).startswith(problem)
 
 
 def test_addresses_that_only_the_router_knows_have_its_names(tmp_path: Path) -> None:

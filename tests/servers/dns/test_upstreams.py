@@ -223,6 +223,7 @@ FORWARD = {name_of("lan"): (Upstream(IPv4Address(ROUTER)), Upstream(IPv4Address(
         ((ELSEWHERE, "fd00::1", ROUTER), ROUTER, "77.1.168.192.in-addr.arpa", True, ["fd00::1"]),
         ((f"tls://{ROUTER}",), "192.168.1.50", "77.1.168.192.in-addr.arpa", True, [f"tls://{ROUTER}"]),
         (("auto",), ROUTER, "77.1.168.192.in-addr.arpa", True, ["192.168.1.254"]),
+        (("auto", ELSEWHERE), "192.168.1.50", "77.1.168.192.in-addr.arpa", True, [ROUTER]),
     ],
 )
 async def test_who_is_asked_depends_on_the_name(
@@ -248,7 +249,8 @@ async def test_a_domain_is_not_forwarded_to_this_daemon_itself(host: Host, log: 
         ("nameserver 1.1.1.1\nsearch fritz.box Lan.\n", ["fritz.box", "lan"]),
         ("domain lan\nsearch a b\n", ["a", "b"]),
         ("search .\n", []),  # systemd-resolved writes this where there is none
-        ("#search a\nsearch a..b c\n", ["c"]),
+        ("#search a\nsearch a..b c # d\n", ["c"]),
+        ("searching a\ndomain\n", []),
     ],
 )
 async def test_domains_that_the_network_calls_its_own_are_inside(
