@@ -103,6 +103,17 @@ def test_a_failure_is_believed_of_who_knows_edns_and_else_only_without_it(rcode:
     assert asked.reply
 
 
+def test_what_only_edns_can_be_the_fault_of_is_not_believed_even_of_who_knows_it() -> None:
+    abilities = Abilities()
+    abilities.edns.works()
+    for rcode, extended in ((1, 0), (4, 0), (0, 1)):
+        asked = inquiry(abilities)
+        first = asked.again()
+        opt = b"\0\0\x29\x04\xd0" + bytes([extended, 0, 0, 0, 0, 0])
+        refusal = first[:2] + bytes([0x80, rcode]) + b"\0\1\0\0\0\0\0\1" + read_query(first).asked + opt
+        assert how(asked.take(refusal)) == NO_EDNS
+
+
 def test_an_answer_in_another_case_is_not_taken_and_the_right_one_still_is() -> None:
     abilities = Abilities()
     asked = inquiry(abilities)

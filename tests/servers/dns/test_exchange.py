@@ -91,6 +91,8 @@ async def test_what_is_cut_off_is_asked_for_by_tcp_under_an_id_that_cannot_be_gu
     liar.say = lambda query: [answer(query, tc=1)]
     reply = await ask_udp(liar.upstream, QUERY, 5, Abilities())
     assert (reply[:2], address_in(reply), len(liar.by_tcp)) == (QUERY[:2], "192.0.2.99", 1)
+    assert liar.by_tcp[0] == liar.asked[0][0], "in the form that was answered"
+    assert liar.by_tcp[0][:2] != QUERY[:2]
 
 
 async def test_an_upstream_may_have_an_ipv6_address() -> None:

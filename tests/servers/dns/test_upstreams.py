@@ -234,6 +234,14 @@ async def test_who_is_asked_depends_on_the_name(
     assert [str(one) for one in daemon.for_question(client, name_of(name), inside=inside)] == asked
 
 
+async def test_the_gateway_is_not_asked_inside_in_place_of_public_resolvers(host: Host) -> None:
+    host.is_told(ELSEWHERE)
+    daemon = host.daemon()
+    await daemon.refresh(OWN)
+    assert [str(one) for one in daemon.spare] == ["192.168.1.254"]
+    assert daemon.for_question("192.168.1.50", name_of("77.1.168.192.in-addr.arpa"), inside=True) == ()
+
+
 async def test_a_domain_is_not_forwarded_to_this_daemon_itself(host: Host, log: list[Any]) -> None:
     daemon = host.daemon(forward=FORWARD)
     await daemon.refresh(OWN)
