@@ -1,10 +1,12 @@
 """The command line's root: commands, and one line for every expected error."""
 
 import sys
+from importlib.metadata import version as version_of
+from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.cli import check, db, dns, enrol, install, serve, simulate
+from iluvatar_pxe.cli import check, db, dns, enrol, install, logs, man, serve, simulate, status
 from iluvatar_pxe.cli.fleet import commands as fleet
 from iluvatar_pxe.cli.lab import commands as lab
 from iluvatar_pxe.cli.machines import commands as machines
@@ -12,8 +14,14 @@ from iluvatar_pxe.cli.plan import command as plan
 from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError, UsageError
 from iluvatar_pxe.fleet.yaml.document import printable
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 app.command("serve")(serve.serve)
+app.command("status")(status.status)
+app.command("logs")(logs.logs)
 app.command("check")(check.check)
 app.command("plan")(plan.plan)
 app.command("simulate")(simulate.simulate)
@@ -26,10 +34,22 @@ app.add_typer(dns.app, name="dns")
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(db.app, name="db")
 app.add_typer(lab.app, name="lab")
+app.command("man", hidden=True)(man.man)
+
+
+def _on_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
+    if wanted:
+        typer.echo(f"iluvatar-pxe {version_of('iluvatar-pxe')}")
+        raise typer.Exit
 
 
 @app.callback()
-def root() -> None:
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_on_version)
+    ] = False,
+) -> None:
     """Zero-touch netboot provisioning for a home lab."""
 
 
@@ -41,3 +61,7 @@ def main() -> None:
         for line in f"iluvatar-pxe: {error}".splitlines():
             print(printable(line), file=sys.stderr)  # noqa: T201
         sys.exit(2 if isinstance(error, UsageError | SettingsError | FleetError) else 1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(printable(f"iluvatar-pxe: {where}{error.strerror}"), file=sys.stderr)  # noqa: T201
+        sys.exit(1)

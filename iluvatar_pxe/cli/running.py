@@ -3,7 +3,6 @@
 import os
 import shlex
 import shutil
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,15 +26,17 @@ _OPTION = "--config"
 def settings_of_daemon(config: Path | None) -> Settings:
     """Return the settings of the daemon that a command asks, or whose files it reads.
 
-    They are those of this command if they name a state directory, or if such a daemon listens; else those of the
-    only daemon that runs here. Raises SettingsError, and ControlError if this user may not ask that daemon or the
-    installed service: its fleet would be taken for an empty one.
+    They are those of this command if they name a state directory; else those of the only daemon that runs here.
+    Nothing is asked: systemd starts a service whose socket is connected to. Raises SettingsError, and ControlError if
+    this user may not ask that daemon or the installed service: its fleet would be taken for an empty one.
     """
     settings = settings_for(config)
-    if config or settings.state.directory or "STATE_DIRECTORY" in os.environ or _listens(settings):
+    if config or settings.state.directory or "STATE_DIRECTORY" in os.environ:
         return settings
     daemons = list(running_daemons())
     found = [_settings_of(daemon, daemon.environ) for daemon in daemons if daemon.environ is not None]
+    if any(one.control_socket == settings.control_socket for one in found):
+        return settings
     if len(found) > 1:
         places = ", ".join(sorted(str(one.state_directory) for one in found))
         raise ControlError(
@@ -58,18 +59,6 @@ def settings_to_reach_daemon(config: Path | None) -> Settings:
         return settings_of_daemon(config)
     except ControlError:
         return settings_for(config)
-
-
-def _listens(settings: Settings) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(0)
-        try:
-            probe.connect(str(settings.control_socket))
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-    return True
 
 
 def _settings_of(daemon: DaemonProcess, environ: Mapping[str, str]) -> Settings:
@@ -108,5 +97,5 @@ def _check_none_of_others(daemons: list[DaemonProcess]) -> None:
 
 def _with_sudo() -> str:
     program = Path(sys.argv[0])
-    is_on_path = shutil.which(program.name) == str(program)
-    return shlex.join(["sudo", program.name if is_on_path else str(program), *sys.argv[1:]])
+    is_typed_by_name = shutil.which(program.name) == str(program) or not os.access(program, os.X_OK)
+    return shlex.join(["sudo", "iluvatar-pxe" if is_typed_by_name else str(program), *sys.argv[1:]])

@@ -5,6 +5,7 @@ import os
 import resource
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -13,12 +14,10 @@ from typing import Annotated
 
 import structlog
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from iluvatar_pxe.admin.health import NO_PROGRAM
 from iluvatar_pxe.app import App
-from iluvatar_pxe.cli.tables import say
+from iluvatar_pxe.cli.tables import say, table, terminal_width
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
 from iluvatar_pxe.log import configure_logging, is_console
 from iluvatar_pxe.servers.listeners import sockets_of
@@ -85,18 +84,19 @@ def announce(app: App) -> None:
     if window.is_open:
         _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
     if is_console(app.settings.log.format):
-        console = Console(highlight=False)
-        console.print(_table(app))
-        console.print(_next_step(app))
+        say(["", "iluvatar-pxe listens:", "", *_listening(app), "", *_next_step(app).splitlines()])
+        sys.stdout.flush()
 
 
-def _table(app: App) -> Table:
-    table = Table(title="iluvatar-pxe listens", title_justify="left")
-    for heading in ("interface", "proxyDHCP", "DNS", "TFTP", "HTTP", "HTTPS"):
-        table.add_column(heading)
+_HEADINGS = (("interface",), ("proxyDHCP", "DNS"), ("TFTP",), ("HTTP", "HTTPS"))
+
+
+def _listening(app: App) -> Iterator[str]:
+    rows = []
     for interface in app.watch.interfaces:
-        table.add_row(*sockets_of(app.settings, interface).values())
-    return table
+        name, dhcp, dns, tftp, http, https = sockets_of(app.settings, interface).values()
+        rows.append(((name,), (dhcp, dns), (tftp,), (http, https)))
+    return table(_HEADINGS, rows, terminal_width(), ())
 
 
 def _next_step(app: App) -> str:

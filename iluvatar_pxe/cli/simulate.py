@@ -1,7 +1,6 @@
 """``iluvatar-pxe simulate``: acts as a machine's firmware on the network, stage by stage."""
 
 import asyncio
-import os
 import signal
 from collections import Counter
 from collections.abc import Coroutine
@@ -9,12 +8,10 @@ from ipaddress import IPv4Address
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_to_reach_daemon
-from iluvatar_pxe.cli.tables import plain, say_json
+from iluvatar_pxe.cli.tables import say, say_json, table, terminal_width
 from iluvatar_pxe.errors import SimulateError, UsageError
 from iluvatar_pxe.host.interfaces import find_interfaces
 from iluvatar_pxe.settings.model import Settings
@@ -169,34 +166,23 @@ def _percentiles(values: list[float]) -> dict[str, float]:
 
 
 def _show_one(page: Data) -> None:
-    table = Table(title=f"{page['kind']}, {page['mac']}", title_justify="left")
-    for heading, justify in (("stage", "left"), ("ms", "right"), ("", "left")):
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for stage in page["stages"]:
-        table.add_row(stage["stage"], f"{stage['ms']:.1f}", plain(stage["detail"]))
-    _print(table)
+    rows = [((one["stage"],), (f"{one['ms']:>8.1f}",), (one["detail"],)) for one in page["stages"]]
+    say([f"{page['kind']}, {page['mac']}"])
+    say(table((("stage",), (f"{'ms':>8}",), ("detail",)), rows, terminal_width(), (2,)))
     if page["boots"]:
-        _print(f"{page['kind']} {page['mac']}: {plain(page['result'])}, after {page['seconds']:.1f} s")
+        say([f"{page['kind']} {page['mac']}: {page['result']}, after {page['seconds']:.1f} s"])
 
 
 def _show_many(page: Data) -> None:
-    table = Table(title=f"{page['count']} x {page['kind']}, milliseconds", title_justify="left")
-    table.add_column("stage")
-    for name in _percentiles([0.0]):
-        table.add_column(name, justify="right")
-    for stage, values in page["stages"].items():
-        table.add_row(stage, *(f"{value:.1f}" for value in values.values()))
-    _print(table)
-    for result, count in page["results"].items():
-        _print(f"{count} x {plain(result)}")
-    _print(f"{page['count'] - page['failed']} of {page['count']} boot")
-
-
-def _print(shown: Table | str) -> None:
-    width = None if os.isatty(1) else 160
-    Console(highlight=False, markup=False, emoji=False, width=width, soft_wrap=isinstance(shown, str)).print(
-        shown
-    )
+    names = [f"{name:>9}" for name in _percentiles([0.0])]
+    rows = [
+        ((stage,), *((f"{value:>9.1f}",) for value in values.values()))
+        for stage, values in page["stages"].items()
+    ]
+    say([f"{page['count']} x {page['kind']}, milliseconds"])
+    say(table((("stage",), *((name,) for name in names)), rows, terminal_width(), (0,)))
+    say(f"{count} x {result}" for result, count in page["results"].items())
+    say([f"{page['count'] - page['failed']} of {page['count']} boot"])
 
 
 def _reason(report: Report) -> str:

@@ -4,9 +4,11 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import zip_longest
+from typing import NoReturn
 
 from iluvatar_pxe.fleet.yaml.document import printable
 
@@ -17,6 +19,9 @@ _GAP = "  "
 _LEAST = 8
 """Characters below which no column is squeezed."""
 _LABEL = 12
+_CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+"""ECMA-48: to the first line, and erase the screen with what was scrolled away."""
+_WATCH_SECONDS = 1.0
 _UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -33,6 +38,15 @@ def terminal_width() -> int | None:
 def say(lines: Iterable[str]) -> None:
     """Write lines to standard output, with control characters escaped."""
     sys.stdout.writelines(f"{plain(line)}\n" for line in lines)
+
+
+def watch_lines(lines: Callable[[], Iterable[str]]) -> NoReturn:
+    """Show lines on a terminal, made anew every second, until KeyboardInterrupt."""
+    while True:
+        text = "".join(f"{plain(line)}\n" for line in lines())
+        sys.stdout.write(f"{_CLEAR}{text}")
+        sys.stdout.flush()
+        time.sleep(_WATCH_SECONDS)
 
 
 def say_json(document: object) -> None:

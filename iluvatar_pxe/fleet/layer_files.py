@@ -1,7 +1,6 @@
 """``layers/NAME.yaml`` while they are read: which model each has, by its kind, and what others ask of them."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 
 from pydantic import TypeAdapter
@@ -13,6 +12,7 @@ from iluvatar_pxe.fleet.layers import K3sLayer, Layer, LayerHead, TalosLayer
 from iluvatar_pxe.fleet.reading import read_text
 from iluvatar_pxe.fleet.source import LAYER, Source, layer_file
 from iluvatar_pxe.machines.states import LayerKind
+from iluvatar_pxe.suggest import meant_by
 
 Kinds = Mapping[str, LayerKind | None]
 """By the name of each layer that has a file, its kind; None where that is faulty."""
@@ -65,5 +65,5 @@ def or_another(layer: str, known: Mapping[str, object]) -> str:
     if not known:
         return ""
     there = " and ".join(known)
-    close = get_close_matches(layer, known, n=1)
-    return f", or did you mean {close[0]}? The fleet has {there}" if close else f"; the fleet has {there}"
+    meant = meant_by(layer, known)
+    return f", or did you mean {meant}? The fleet has {there}" if meant else f"; the fleet has {there}"

@@ -7,6 +7,7 @@ from iluvatar_pxe.errors import UnknownMachineError
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.suggest import meant_by
 from iluvatar_pxe.wire.mac import parse_mac
 
 _ID_BEGINNING = re.compile(r"[0-9a-f-]{4,36}")
@@ -65,8 +66,15 @@ def find_machine(text: str, snapshot: Snapshot, fleet: Fleet) -> Machine:
             f"{text}: machines/{wanted}.yaml lists it, but it has not been seen yet; power it on"
         )
     raise UnknownMachineError(
-        f"{text}: no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`"
+        f"{text}: no machine has this name, MAC or ID; {_remedy(wanted, snapshot, fleet)}"
     )
+
+
+def _remedy(name: str, snapshot: Snapshot, fleet: Fleet) -> str:
+    given = (one.assignment.name for one in snapshot.by_id.values() if one.assignment)
+    if meant := meant_by(name, {*fleet.names, *given}):
+        return f"did you mean {meant}?"
+    return "list them with `iluvatar-pxe machines list --all`"
 
 
 def _named(name: str, snapshot: Snapshot, fleet: Fleet) -> Sequence[Machine]:

@@ -6,13 +6,14 @@ A fleet is read often with few files changed, so parsed texts are cached.
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.fleet.yaml.document import Document, parse_yaml
+from iluvatar_pxe.suggest import meant_by
 
 Fault = tuple[int, str]
 """A line, from 1, and what is wrong with it; what to do."""
@@ -40,13 +41,36 @@ def read_text(text: str, model: type[BaseModel]) -> Reading:
     try:
         return Reading(document, model.model_validate(document.value), ())
     except ValidationError as error:
-        return Reading(document, None, tuple(_faults(error, document)))
+        return Reading(document, None, tuple(_faults(error, document, model)))
 
 
-def _faults(error: ValidationError, document: Document) -> Iterator[Fault]:
+def _faults(error: ValidationError, document: Document, model: type[BaseModel]) -> Iterator[Fault]:
     for fault in error.errors(include_url=False, include_context=False):
         location = tuple(part for part in fault["loc"] if part != "[key]")  # pydantic's mark of a faulty key
-        yield document.line_of(location), _explain(fault, document.spelled(location))
+        meant = None
+        if fault["type"] == "extra_forbidden":
+            meant = meant_by(str(location[-1]), _keys_beside(location, model))
+        yield document.line_of(location), _explain(fault, document.spelled(location), meant)
+
+
+def _keys_beside(location: tuple[int | str, ...], model: type[BaseModel]) -> Iterator[str]:
+    """Yield the keys that a mapping of the file may have, where it has one that it may not have."""
+    models = [model]
+    for part in location[:-1]:
+        fields = [
+            field for one in models for name, field in one.model_fields.items() if part in {name, field.alias}
+        ]
+        inner = [one for field in fields for one in _models_in(field.annotation)]
+        models = inner or models  # a number or a name within a list or a mapping of models
+    for one in models:
+        yield from (field.alias or name for name, field in one.model_fields.items())
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 _TEXTS: Mapping[str, str] = MappingProxyType(
@@ -60,7 +84,9 @@ _TEXTS: Mapping[str, str] = MappingProxyType(
 """Our message for each pydantic error type."""
 
 
-def _explain(fault: ErrorDetails, key: str) -> str:
+def _explain(fault: ErrorDetails, key: str, meant: str | None) -> str:
+    if meant:
+        return f"{key}: no such key; did you mean {meant}?"
     if text := _TEXTS.get(fault["type"]):
         return f"{key}: {text}"
     if fault["type"] == "string_type" and isinstance(fault["input"], int | float):

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -33,6 +33,7 @@ from iluvatar_pxe.settings.values import (
     Whole,
     is_git_url,
 )
+from iluvatar_pxe.suggest import meant_by
 
 ENV_PREFIX = "ILUVATAR_PXE_"
 DEFAULT_FILE = Path("/etc/iluvatar-pxe/config.toml")
@@ -354,8 +355,15 @@ def _first_fault(error: ValidationError, name: str, origin: Mapping[tuple[str, .
     key = ".".join(location[:2])
     where = origin.get(location[:2], f"{name}: {key}")
     if first["type"] == "extra_forbidden":
-        return f"{where}: no such setting; remove it or correct its name (see docs/settings.md)"
+        meant = meant_by(location[-1], _keys_beside(location))
+        remedy = f"did you mean {meant}?" if meant else "remove it or correct its name (see docs/settings.md)"
+        return f"{where}: no such setting; {remedy}"
     return f"{where}: {_fault(first['type'], first['msg'])}, but it is {_shown(first['input'])}; correct it"
+
+
+def _keys_beside(location: tuple[str, ...]) -> Iterable[str]:
+    section = Settings.model_fields[location[0]].annotation if len(location) > 1 else Settings
+    return section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else ()
 
 
 def _fault(kind: str, message: str) -> str:

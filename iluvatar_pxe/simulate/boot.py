@@ -74,6 +74,11 @@ async def boot(machine: Machine, attachment: Attachment) -> Report:
         return Report(machine, stages, reason=str(error))
     except TimeoutError:
         return Report(machine, stages, reason=f"the boot did not end within {BOOT_SECONDS:.0f} s")
+    except ConnectionRefusedError:
+        nothing = f"nothing listens on UDP port {attachment.ports.dhcp} of the server"
+        return Report(
+            machine, stages, reason=f"{nothing}; start the daemon, or name its address with --server"
+        )
     except OSError as error:
         return Report(machine, stages, reason=f"this host: {error.strerror}")
     finally:

@@ -157,7 +157,9 @@ COMMANDS = {
     "sudo iluvatar-pxe machines list": How(Where.INSTALLED, r"name +layer +role +phase +intent +address"),
     "sudo iluvatar-pxe machines list --all": How(Where.INSTALLED, "52:54:00:00:00:03"),
     "iluvatar-pxe machines list --all": How(Where.INSTALLED, "52:54:00:00:00:03"),
-    "iluvatar-pxe machines list [--all] [--json]": How(Where.INSTALLED, '"arda-01"'),
+    "iluvatar-pxe machines list [--all] [--watch] [--json]": How(
+        Where.INSTALLED, '"arda-01"', typed="iluvatar-pxe machines list --all --json"
+    ),
     "sudo iluvatar-pxe machines show arda-01": How(Where.INSTALLED, "52:54:00:00:00:01"),
     "iluvatar-pxe machines show NAME [--boots N] [--json]": How(Where.INSTALLED, '"arda-01"'),
     "sudo iluvatar-pxe plan arda-01": _WAITS,
@@ -177,6 +179,22 @@ COMMANDS = {
         Where.INSTALLED, "(?s)SERVFAIL.*why: ", status=1
     ),  # there is no Internet
     "sudo iluvatar-pxe dns flush": How(Where.INSTALLED, "flushed"),
+    "sudo iluvatar-pxe status": How(
+        Where.INSTALLED, "daemon      runs", typed="sudo iluvatar-pxe status || true"
+    ),
+    "sudo iluvatar-pxe logs arda-01": How(Where.INSTALLED, typed="sudo iluvatar-pxe logs arda-01 || true"),
+    "iluvatar-pxe status [--json]": How(
+        Where.INSTALLED, '"running": true', typed="iluvatar-pxe status --json || true"
+    ),
+    "iluvatar-pxe logs [MACHINE] [--follow]": How(Where.INSTALLED, typed="iluvatar-pxe logs arda-01 || true"),
+    "iluvatar-pxe --install-completion": How(
+        Where.INSTALLED, "complete", typed="iluvatar-pxe --show-completion bash"
+    ),
+    "iluvatar-pxe man | sudo tee /usr/local/share/man/man1/iluvatar-pxe.1": How(
+        Where.INSTALLED,
+        "ILUVATAR",
+        typed="mkdir -p /usr/local/share/man/man1 && iluvatar-pxe man | sudo tee /usr/local/share/man/man1/iluvatar-pxe.1",
+    ),
     # and to change
     "sudo iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),
     "iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),

@@ -1,5 +1,6 @@
 """``iluvatar-pxe machines``: the inventory, and what people change in it."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from iluvatar_pxe.admin.command import Command
-from iluvatar_pxe.admin.describe import describe, in_order
+from iluvatar_pxe.admin.describe import Data, describe, in_order
 from iluvatar_pxe.admin.machine_details import machine_details
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.boot.preview.asker import asking
@@ -17,13 +18,14 @@ from iluvatar_pxe.cli.machines.page import page_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, YesOption, make_sure
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.state import State
-from iluvatar_pxe.cli.tables import say, say_json, terminal_width
+from iluvatar_pxe.cli.tables import say, say_json, terminal_width, watch_lines
 from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database.read_only import last_boots
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.states import Phase, Role
+from iluvatar_pxe.settings.model import Settings
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, a MAC, or the first characters of an id.")]
 
@@ -36,16 +38,29 @@ def list_machines(
     every: Annotated[
         bool, typer.Option("--all", help="Include machines that only sent a DHCP boot request.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show the list anew every second, until Ctrl-C.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """List all machines."""
-    state = State.read_recorded(settings_of_daemon(config))
-    machines = [describe(one, state.fleet) for one in state.snapshot.by_id.values()]
-    if as_json:
-        say_json(in_order(machines, every=every))
+    settings = settings_of_daemon(config)
+    if watch:
+        if as_json or not sys.stdout.isatty():
+            raise UsageError("--watch needs a terminal, and no --json")
+        watch_lines(
+            lambda: machine_lines(_described(settings), datetime.now(UTC), terminal_width(), every=every)
+        )
+    elif as_json:
+        say_json(in_order(_described(settings), every=every))
     else:
-        say(machine_lines(machines, datetime.now(UTC), terminal_width(), every=every))
+        say(machine_lines(_described(settings), datetime.now(UTC), terminal_width(), every=every))
+
+
+def _described(settings: Settings) -> list[Data]:
+    state = State.read_recorded(settings)
+    return [describe(one, state.fleet) for one in state.snapshot.by_id.values()]
 
 
 @app.command()

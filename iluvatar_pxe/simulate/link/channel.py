@@ -20,6 +20,8 @@ _LONGEST = 65535
 _ETHERTYPE_IPV4 = 0x0800
 _BROADCAST_MAC = b"\xff" * 6
 _BROADCAST = IPv4Address("255.255.255.255")
+_IP_RECVERR = 11
+"""linux/in.h: read ICMP errors as errors of the socket, ip(7)."""
 _IP_HEADER = struct.Struct("!BBHHHBBH4s4s")
 
 
@@ -30,7 +32,10 @@ class Channel(Protocol):
         """Send a datagram, to ``to`` or by default to where this channel leads; it may be lost."""
 
     async def receive(self, seconds: float) -> tuple[bytes, Peer] | None:
-        """Return the next datagram, or None when none comes in time."""
+        """Return the next datagram, or None when none comes in time.
+
+        Raises ConnectionRefusedError when the host that this channel leads to says that nothing listens there.
+        """
 
     def close(self) -> None:
         """Hear nothing any more."""
@@ -42,17 +47,18 @@ class _Queued:
     def __init__(self, sock: socket.socket, read: Callable[[], tuple[bytes, Peer] | None]) -> None:
         self.socket = sock
         self._read = read
-        self._queue: asyncio.Queue[tuple[bytes, Peer]] = asyncio.Queue(_WAITING)
+        self._queue: asyncio.Queue[tuple[bytes, Peer] | ConnectionRefusedError] = asyncio.Queue(_WAITING)
         asyncio.get_running_loop().add_reader(sock, self._on_readable)
 
     async def receive(self, seconds: float) -> tuple[bytes, Peer] | None:
-        if not self._queue.empty():
-            return self._queue.get_nowait()
         try:
             async with asyncio.timeout(max(seconds, 0.0)):
-                return await self._queue.get()
+                found = await self._queue.get()
         except TimeoutError:
             return None
+        if isinstance(found, ConnectionRefusedError):
+            raise found
+        return found
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self.socket)
@@ -60,8 +66,13 @@ class _Queued:
 
     def _on_readable(self) -> None:
         with suppress(OSError, asyncio.QueueFull):  # an ICMP error, or more than anybody reads
-            if found := self._read():
-                self._queue.put_nowait(found)
+            try:
+                found = self._read()
+            except ConnectionRefusedError as error:
+                self._queue.put_nowait(error)
+            else:
+                if found:
+                    self._queue.put_nowait(found)
 
 
 class UdpChannel(_Queued):
@@ -80,6 +91,8 @@ class UdpChannel(_Queued):
         try:
             if device:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+            if leads_to:
+                sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
             sock.bind((address, port))
         except OSError:
             sock.close()

@@ -1,4 +1,4 @@
-"""IP below a card without an address."""
+"""IP below a NIC without an address, and a server that is not there."""
 
 import struct
 
