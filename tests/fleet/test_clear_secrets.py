@@ -65,7 +65,7 @@ def test_a_machine_configuration_is_told_once_with_all_that_it_holds() -> None:
         (f"key: {pem_in_base64('RSA PRIVATE KEY')}", "a private key"),
         (f"contexts: {{lab: {{key: {KEY}}}}}", "a private key"),
         (f"client-key-data: {KEY}", "a private key"),
-        (f"# {new_key()}", "an age key"),
+        pytest.param(f"# {new_key()}", "an age key", id="age"),
         ("--token=abcdef.0123456789abcdef", "a bootstrap token"),
         ('"bootstraptoken": "abcdef.0123456789abcdef",', "a bootstrap token"),
         (f"url: https://any:ilu_{'x' * 43}@host/", "an access token"),
@@ -103,7 +103,7 @@ def test_every_form_is_found_where_it_is(text: str, kind: str) -> None:
         "docker.elasticsearchabc",
         "my_token: x",
         "tokens: 3",
-        seal(TALOS.encode(), [str(new_key().to_public())]).decode(),
+        pytest.param(seal(TALOS.encode(), [str(new_key().to_public())]).decode(), id="sealed"),
     ],
 )
 def test_what_is_none_is_not_taken_for_one(text: str) -> None:
