@@ -183,7 +183,7 @@ COMMANDS = {
     "sudo iluvatar-pxe logs arda-01": How(Where.INSTALLED),
     "iluvatar-pxe logs [MACHINE] [--follow]": How(Where.INSTALLED, typed="iluvatar-pxe logs arda-01"),
     "iluvatar-pxe --install-completion": How(
-        Where.INSTALLED, "complete", typed="iluvatar-pxe --show-completion bash"
+        Where.INSTALLED, "complete", typed="_ILUVATAR_PXE_COMPLETE=source_bash iluvatar-pxe"
     ),
     "iluvatar-pxe man | sudo tee /usr/local/share/man/man1/iluvatar-pxe.1": How(
         Where.INSTALLED,
