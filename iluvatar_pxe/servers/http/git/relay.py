@@ -29,7 +29,7 @@ class GitLimits:
     """What Git may cost. Times are in seconds, sizes in octets."""
 
     backends: int = 8
-    """Requests that are served at a time."""
+    """Requests that are served at a time; of one token, half of them."""
     turn: float = 30.0
     """How long others wait for their turn."""
     body: float = 60.0

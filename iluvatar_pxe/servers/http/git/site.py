@@ -5,7 +5,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import structlog
@@ -18,6 +18,7 @@ from iluvatar_pxe.servers.http.context import client_of
 from iluvatar_pxe.servers.http.git.access import Access
 from iluvatar_pxe.servers.http.git.backend import Call
 from iluvatar_pxe.servers.http.git.relay import LIMITS, GitLimits, Relay
+from iluvatar_pxe.servers.http.git.turns import Turns
 from iluvatar_pxe.settings.model import GitSettings
 
 READ, WRITE = "git-upload-pack", "git-receive-pack"
@@ -52,7 +53,7 @@ class GitSite:
         self._directory = directory
         self._max_push = settings.max_push << 20
         self._limits = limits
-        self._turns = asyncio.Semaphore(limits.backends)
+        self._turns = Turns(limits.backends)
         self._access = Access(
             Tokens(directory), clock, anonymous_read=settings.anonymous_read, tls_port=tls_port
         )
@@ -96,7 +97,7 @@ class GitSite:
         if not await asyncio.to_thread(call.repository.is_dir):
             complain("git.refused", client=call.client, token=user, why=f"there is no repository {name}")
             raise web.HTTPNotFound(text=f"there is no repository {name}")
-        async with self._turn():
+        async with self._turn(call):
             return await self._relay(request, call)
 
     async def _relay(self, request: web.Request, call: Call) -> web.StreamResponse:
@@ -110,19 +111,18 @@ class GitSite:
                 )
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._limits.turn):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            wait = {hdrs.RETRY_AFTER: "10"}
-            raise web.HTTPServiceUnavailable(
-                text="too many Git requests at once; try again", headers=wait
-            ) from error
-        try:
+    async def _turn(self, call: Call) -> AsyncIterator[None]:
+        """Wait for a turn of a token; those who read without one share theirs."""
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._turns.turn(call.user, self._limits.turn))
+            except TimeoutError as error:
+                complain("git.refused", client=call.client, token=call.user, why="too many requests at once")
+                wait = {hdrs.RETRY_AFTER: "10"}
+                raise web.HTTPServiceUnavailable(
+                    text="too many Git requests at once; try again", headers=wait
+                ) from error
             yield
-        finally:
-            self._turns.release()
 
 
 async def _refuse_lfs(request: web.Request) -> web.Response:

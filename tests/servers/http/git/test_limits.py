@@ -1,8 +1,10 @@
 """What a push or a client may cost: each limit ends it with a clear refusal, and the repository is as it was."""
 
+import os
 import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -176,6 +178,25 @@ def test_only_so_many_are_served_at_a_time(serve: ServeGit) -> None:
     site.wait_until_idle()
     assert site.tip() == ""
     pushed(site)
+
+
+def test_slow_pushes_of_one_token_do_not_keep_others_waiting(serve: ServeGit) -> None:
+    site = serve(backends=4, turn=0.5)
+    target = "/git/fleet.git/info/refs?service=git-upload-pack"
+    with ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(site.pushing(update("1" * 40), length=1000))
+        wait_until(lambda: len(sessions(site)) == 2, "two of them to be served")
+        assert site.web.get(target, Authorization=basic(site.writer)).status == 503, "it has its share"
+        assert site.web.get(target, Authorization=basic(site.reader)).status == 200
+        assert len(sessions(site)) == 2
+    site.wait_until_idle()
+    assert site.web.get(target, Authorization=basic(site.writer)).status == 200
+
+
+def sessions(site: Site) -> set[int]:
+    """Return the requests that are served: each has a session of its own."""
+    return {os.getsid(process) for process in site.processes()}
 
 
 def test_those_who_wait_get_their_turn(serve: ServeGit) -> None:
