@@ -15,11 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from support.rights import NOBODY, directory_for_nobody
 from support.waiting import PATIENCE
 
 from iluvatar_pxe.admin.command import CommandContext
-from iluvatar_pxe.errors import ServerError
+from iluvatar_pxe.errors import (
+    IluvatarError,
+    InvalidDraftError,
+    InventoryError,
+    OperationError,
+    RepositoryError,
+    ServerError,
+    UnknownMachineError,
+)
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
@@ -105,6 +115,26 @@ async def test_who_asks_is_recorded_with_what_sudo_says(tmp_path: Path) -> None:
             path, "PUT", "/api/v1/enrolment", '{"seconds": 60}', **{CLAIM: "al\u00efce"}
         )
     assert (status, answer["opened_by"]) == (200, f"{me} (sudo: al?ce)")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (UnknownMachineError("arda-01: no such machine"), 404),
+        (OperationError("arda-01: is held"), 409),
+        (InvalidDraftError("the change to commit is not valid"), 409),
+        (InventoryError("the database is locked"), 503),
+        (RepositoryError("the origin cannot be reached"), 503),
+    ],
+)
+async def test_every_expected_error_is_one_line_for_who_asks(error: IluvatarError, status: int) -> None:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        raise error
+
+    answer = await api.json_faults(make_mocked_request("PUT", "/"), handler)
+    assert isinstance(answer, web.Response)
+    assert answer.text
+    assert (answer.status, json.loads(answer.text)) == (status, {"error": str(error)})
 
 
 def test_a_user_without_a_name() -> None:

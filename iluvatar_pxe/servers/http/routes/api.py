@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from iluvatar_pxe.admin.command import Command, CommandContext, command_of
 from iluvatar_pxe.admin.registry import COMMANDS
-from iluvatar_pxe.errors import InventoryError, OperationError, UnknownMachineError
+from iluvatar_pxe.errors import IluvatarError, InvalidDraftError, OperationError, UnknownMachineError
 
 REQUEST_SECONDS = 60.0
 """How long one change may take, its request's arrival included: a backup to a slow card is the longest."""
@@ -40,9 +40,9 @@ async def json_faults(request: web.Request, handler: Handler) -> web.StreamRespo
         return _fault(error.status, error.text or error.reason)
     except UnknownMachineError as error:
         return _fault(HTTPStatus.NOT_FOUND, str(error))
-    except OperationError as error:
+    except (OperationError, InvalidDraftError) as error:
         return _fault(HTTPStatus.CONFLICT, str(error))
-    except InventoryError as error:
+    except IluvatarError as error:
         return _fault(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
     except TimeoutError:
         return _fault(
