@@ -1,4 +1,5 @@
-# make run: try it here.  make demo: two machines boot.  make test: every test.  make test-long: longer campaigns.
+# make run: try it here.  make demo: two machines boot.  make deb: Debian packages.
+# make test: every test.  make test-long: longer campaigns.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +12,10 @@ TEST_PACKAGES := $(LAB_PACKAGES) git-lfs curl openssl sqlite3 openssh-client ope
 	busybox-static cpio systemd tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu \
 	bind9-dnsutils knot-dnsutils unbound dnsperf
 
-.PHONY: setup setup-test packages run demo stand-ins stand-in-fleet test test-long check format lock clean
+# What `make test-long` needs besides: fresh systems, and a judge of packages.
+LONG_PACKAGES := debootstrap lintian
+
+.PHONY: setup setup-test deb packages run demo stand-ins stand-in-fleet test test-long check format lock clean
 
 define install_packages
 	@missing=$$(for package in $(1); do \
@@ -97,6 +101,7 @@ test: setup-test check
 
 # The campaigns, and all but the firmware in an order by chance: no test may need what another has left.
 test-long: setup-test
+	$(call install_packages,$(LONG_PACKAGES))
 	$(BIN)/pytest -m long --timeout=3600
 	$(BIN)/pytest -m "not long and not firmware" -p randomly --numprocesses=auto --maxprocesses=4
 
@@ -109,6 +114,11 @@ check: setup-test
 format:
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Debian packages that carry what requirements.lock pins; see systemd/debian.
+DEB_DIRECTORY ?= dist
+deb: setup
+	@for architecture in amd64 arm64; do sh systemd/debian/build $$architecture $(DEB_DIRECTORY) || exit 1; done
 
 # Needs uv. The locks name no package index: whoever installs uses their own.
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11

@@ -20,7 +20,7 @@ ADDRESS = "10.77.0.2"
 LOG = "/run/daemon.log"
 _CGROUPS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 _UNITS = "/usr/lib/systemd/system"
-_NAMESPACES = ("--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup")
+NAMESPACES = ("--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup")
 _PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _BOOT = f"""
 set -e
@@ -76,7 +76,7 @@ class Booted:
 
     def try_to_run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command as its root, and return how it ended."""
-        words = ["nsenter", f"--target={self.pid}", *_NAMESPACES, *command]
+        words = ["nsenter", f"--target={self.pid}", *NAMESPACES, *command]
         environment = {"PATH": os.environ["PATH"]}
         return subprocess.run(
             words, capture_output=True, text=True, check=False, timeout=PATIENCE, env=environment
@@ -106,12 +106,20 @@ class Booted:
 @contextmanager
 def booted() -> Iterator[Booted]:
     """Boot; everything in it ends with the block. Skips where there is no systemd, or nobody may make namespaces."""
-    if os.geteuid() != 0 or not SYSTEMD.exists() or not shutil.which("nsenter"):
-        pytest.skip("needs root, systemd and util-linux")
+    if not SYSTEMD.exists():
+        pytest.skip("needs systemd")
+    with booted_by(_BOOT, sys.base_prefix, str(CHECKOUT), sysconfig.get_path("purelib")) as host:
+        yield host
+
+
+@contextmanager
+def booted_by(script: str, *arguments: str) -> Iterator[Booted]:
+    """Boot by a script that makes of its namespaces a host, and then becomes systemd."""
+    if os.geteuid() != 0 or not shutil.which("nsenter"):
+        pytest.skip("needs root and util-linux")
     with _cgroup() as procs:
         join = 'echo $$ >"$0" && exec unshare "$@"'
-        arguments = [sys.base_prefix, str(CHECKOUT), sysconfig.get_path("purelib")]
-        unshare = [*_NAMESPACES, "--fork", "--kill-child", "sh", "-c", _BOOT, "sh", *arguments]
+        unshare = [*NAMESPACES, "--fork", "--kill-child", "sh", "-c", script, "sh", *arguments]
         holder = subprocess.Popen(
             ["sh", "-c", join, str(procs), *unshare], stdin=subprocess.DEVNULL, start_new_session=True
         )
