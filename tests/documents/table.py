@@ -67,9 +67,33 @@ _SEAL = "tests/cli/test_fleet_seal.py"
 _WAITS = How(Where.INSTALLED, "Result: it waits", status=1)  # its boot files are missing
 _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\narda-01"
 
+_INTERNET = How(Where.NOT_HERE, "comes from the Internet")
+_PACKAGE = How(Where.TEST, "tests/install/test_debian_package.py::test_it_is_installed_upgraded_and_removed")
+_COPY = "iluvatar-pxe.tar.gz"
+_ASSETS = "/var/lib/iluvatar-pxe/assets/talos"
+_TALOS = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba/v1.13.9"
+_FETCH = "sudo curl --fail --location --create-dirs --output"
+
 DEMONSTRATION = "tests/cli/test_lab.py::test_two_unlisted_machines_join_in_the_demonstration"
 
 COMMANDS = {
+    # the checkout
+    "sudo apt-get install make git curl": How(
+        Where.CHECKOUT, "make", typed="sudo apt-get --simulate install make git curl"
+    ),
+    "git clone URL iluvatar-pxe": How(
+        Where.CHECKOUT, typed=f"git clone --quiet --no-checkout file://{ROOT} iluvatar-pxe"
+    ),
+    "cd iluvatar-pxe": How(Where.CHECKOUT),
+    "apt-get install sudo": How(Where.CHECKOUT, "sudo", typed="apt-get --simulate install sudo"),
+    "/usr/sbin/usermod --append --groups sudo NAME": How(
+        Where.TEST, "tests/documents/test_newcomer.py::test_a_newcomer_follows_the_documents"
+    ),
+    # the package
+    "make deb": How(Where.CHECKOUT, "systemd/debian/build", typed="make --dry-run deb"),
+    "sudo apt-get install ./dist/iluvatar-pxe_*_amd64.deb": _PACKAGE,
+    "sudo apt-get remove iluvatar-pxe": _PACKAGE,
+    "sudo apt-get purge iluvatar-pxe": _PACKAGE,
     # the installation
     "sudo python3 -m venv /opt/iluvatar-pxe": How(Where.INSTALLED),
     "sudo /opt/iluvatar-pxe/bin/pip install --require-hashes --requirement requirements.lock": How(
@@ -86,9 +110,9 @@ COMMANDS = {
         Where.INSTALLED, status=124, typed="timeout 1 journalctl --unit iluvatar-pxe --follow"
     ),
     "systemd-analyze security iluvatar-pxe": How(Where.INSTALLED, r"exposure level .*: [01]\.\d|: 2\.0"),
-    "systemctl edit iluvatar-pxe": How(
+    "sudo systemctl edit iluvatar-pxe": How(
         Where.INSTALLED,
-        typed="SYSTEMD_EDITOR=true script --quiet --return --command 'systemctl edit iluvatar-pxe' /dev/null",
+        typed="sudo env SYSTEMD_EDITOR=true script --quiet --return --command 'systemctl edit iluvatar-pxe' /dev/null",
     ),
     # its fleet in Git
     "sudo iluvatar-pxe fleet init": How(Where.INSTALLED, r"(?s)ilu_\S{43}.*AGE-SECRET-KEY-1"),
@@ -142,6 +166,8 @@ COMMANDS = {
     "git clone http://127.0.0.1:8080/git/fleet.git": How(Where.GIT),
     "git -C fleet pull": How(Where.GIT, r"machines/arda-01\.yaml"),
     "cat fleet/machines/arda-01.yaml": How(Where.GIT, "role: controlplane"),
+    "git -C fleet config user.name Ada": How(Where.GIT),
+    "git -C fleet config user.email ada@example.org": How(Where.GIT),
     r"""printf 'match:\n macs:\n - "52:54:00:12:34:56"\nintent: local\n' >fleet/machines/tower.yaml""": How(
         Where.GIT
     ),
@@ -152,7 +178,7 @@ COMMANDS = {
     "sed --in-place 's/^controlPlanes: 1/controlPlanes: 2/' fleet/layers/arda.yaml": How(Where.GIT),
     'git -C fleet commit --all --message "Two control planes"': How(Where.GIT, "1 file changed"),
     "iluvatar-pxe fleet validate [DIRECTORY]": How(Where.INSTALLED, typed="iluvatar-pxe fleet validate"),
-    "systemctl reload iluvatar-pxe": How(Where.INSTALLED),
+    "sudo systemctl reload iluvatar-pxe": How(Where.INSTALLED),
     # its inventory, to look at
     "sudo iluvatar-pxe machines list": How(Where.INSTALLED, r"name +layer +role +phase +intent +address"),
     "sudo iluvatar-pxe machines list --all": How(Where.INSTALLED, "52:54:00:00:00:03"),
@@ -198,6 +224,10 @@ COMMANDS = {
     "iluvatar-pxe machines hold NAME --why TEXT": How(Where.INSTALLED, "is held"),
     "iluvatar-pxe machines release NAME": How(Where.INSTALLED),
     "iluvatar-pxe machines set arda-01 --phase joined": How(Where.INSTALLED, "joined"),
+    "sudo iluvatar-pxe machines set arda-01 --phase joined": How(Where.INSTALLED, "joined"),
+    "sudo iluvatar-pxe machines reinstall NAME": How(
+        Where.INSTALLED, typed="sudo iluvatar-pxe machines reinstall NAME --yes"
+    ),
     "iluvatar-pxe machines reinstall NAME": How(
         Where.INSTALLED, typed="iluvatar-pxe machines reinstall NAME --yes"
     ),
@@ -215,6 +245,23 @@ COMMANDS = {
     ),
     "iluvatar-pxe db upgrade": How(Where.INSTALLED),
     "iluvatar-pxe db set-aside": How(Where.INSTALLED, typed="iluvatar-pxe db set-aside --yes"),
+    # what it leaves behind
+    "sudo iluvatar-pxe fleet token add second --write": How(Where.INSTALLED, "Token second"),
+    "sudo ss --listening --numeric --processes --tcp --udp": How(Where.INSTALLED, ":8080"),
+    "sudo systemctl restart iluvatar-pxe": How(Where.INSTALLED),
+    "sudo systemctl stop iluvatar-pxe": How(Where.INSTALLED),
+    f"sudo tar --create --gzip --exclude iluvatar-pxe/assets --file /root/{_COPY} --directory /var/lib iluvatar-pxe": How(
+        Where.INSTALLED,
+        typed=f"sudo tar --create --gzip --exclude iluvatar-pxe/assets --file /tmp/{_COPY} --directory /var/lib iluvatar-pxe",
+    ),
+    "sudo systemctl start iluvatar-pxe": How(Where.INSTALLED),
+    "sudo rm -r /var/lib/iluvatar-pxe": How(
+        Where.INSTALLED, typed="sudo systemctl stop iluvatar-pxe && sudo rm -r /var/lib/iluvatar-pxe"
+    ),
+    f"sudo tar --extract --gzip --file /root/{_COPY} --directory /var/lib": How(
+        Where.INSTALLED, typed=f"sudo tar --extract --gzip --file /tmp/{_COPY} --directory /var/lib"
+    ),
+    "sudo iluvatar-pxe install": How(Where.INSTALLED, "iluvatar-pxe.service: started"),
     "sudo iluvatar-pxe uninstall": How(Where.INSTALLED, "/var/lib/iluvatar-pxe: kept"),
     "sudo iluvatar-pxe uninstall --purge": How(
         Where.INSTALLED, "/var/lib/iluvatar-pxe: removed", typed="sudo iluvatar-pxe uninstall --purge --yes"
@@ -242,7 +289,7 @@ COMMANDS = {
     ),
     ".venv/bin/pytest tests/documents/test_table.py": How(Where.NOT_HERE, "the test of this table itself"),
     # What it begins is in DEMONSTRATION.
-    "make demo": How(Where.CHECKOUT, "lab demo", typed="make --dry-run demo"),
+    "sudo make demo": How(Where.CHECKOUT, "lab demo", typed="make --dry-run demo"),
     "make run": _DAEMON,
     "sudo make run": _DAEMON,
     "curl http://127.0.0.1:8080/readyz": How(Where.RUN, '"ready": true'),
@@ -279,6 +326,15 @@ COMMANDS = {
     " [--config FILE]": How(Where.NAMED),
     # what cannot be tried here
     "talosctl gen config": _TALOSCTL,
+    "talosctl gen config arda https://api.arda.lab.home.arpa:6443 --install-disk /dev/nvme0n1"
+    f" --install-image factory.talos.dev/metal-installer/{_TALOS.replace('/', ':')}": _TALOSCTL,
+    "talosctl --talosconfig talosconfig --endpoints ADDRESS --nodes ADDRESS bootstrap": _TALOSCTL,
+    "talosctl --talosconfig talosconfig --endpoints ADDRESS --nodes ADDRESS kubeconfig": _TALOSCTL,
+    "talosctl etcd remove-member": _TALOSCTL,
+    f"{_FETCH} {_ASSETS}/{_TALOS}/kernel-amd64 https://factory.talos.dev/image/{_TALOS}/kernel-amd64": _INTERNET,
+    f"{_FETCH} {_ASSETS}/{_TALOS}/initramfs-amd64.xz"
+    f" https://factory.talos.dev/image/{_TALOS}/initramfs-amd64.xz": _INTERNET,
+    "git pull": _INTERNET,
     "sudo rpi-eeprom-config --edit": _ON_PI,
     "make bin-arm64-efi/snponly.efi": How(Where.NOT_HERE, "builds iPXE from its own source"),
     "sudo .venv/bin/python bench/simulated_machines.py": _MINUTES,

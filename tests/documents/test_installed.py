@@ -105,16 +105,23 @@ class Typist:
 @pytest.fixture
 def typist(tmp_path: Path) -> Iterator[Typist]:
     """Somebody at a host that knows three machines from an earlier installation, of which nothing else is left."""
-    known = Host(tmp_path)
-    one, two = named(1), named(2)
-    seen = BootEvent(at=NOW, machine_id=one.id, generation=1, stage=Stage.DISCOVER, detail="ipxe/snponly.efi")
-    known.know(one, two, machine_of("52:54:00:00:00:03"), events=[seen])
+    inventory = known_machines(tmp_path)
     with booted() as running:
         running.run("sh", "-ec", EMPTY)
-        shutil.copy(known.database, running.outside(STATE))
+        shutil.copy(inventory, running.outside(STATE))
         typist = Typist(running)
         yield typist
         typist.leaves()
+
+
+def known_machines(directory: Path) -> Path:
+    """Return an inventory that knows the machines of which the documents' commands speak."""
+    known = Host(directory)
+    one, two = named(1), named(2)
+    seen = BootEvent(at=NOW, machine_id=one.id, generation=1, stage=Stage.DISCOVER, detail="ipxe/snponly.efi")
+    three = machine_of("52:54:00:00:00:03", last_seen=datetime.now(UTC))  # it is not kept for long
+    known.know(one, two, three, events=[seen])
+    return known.database
 
 
 def named(number: int) -> Machine:
