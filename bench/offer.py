@@ -113,7 +113,7 @@ def booter_with(inventory: Inventory, catalogue: Catalogue) -> Booter:
         inventory=inventory,
         catalogue=catalogue,
         assigner=DatabaseAssigner(inventory),
-        trust=NeighbourTrust(inventory, NEIGHBOURS.get),
+        trust=NeighbourTrust(inventory, applied, NEIGHBOURS.get),
         handout=Handout(Tickets(b"", time.monotonic), FullDisclosure(), Scripts({}), PiTexts({})),
         journal=Journal(inventory, applied),
     )

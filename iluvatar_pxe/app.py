@@ -278,7 +278,7 @@ def _booters(
         inventory=inventory,
         catalogue=catalogue,
         assigner=fleet_source.assigner,
-        trust=NeighbourTrust(inventory, neighbours.mac_of),
+        trust=NeighbourTrust(inventory, applied, neighbours.mac_of),
         handout=Handout(
             tickets,
             FullDisclosure(),

@@ -6,6 +6,7 @@ from typing import Any
 
 from iluvatar_pxe.fleet.lookup import listed_as, name_of, role_of
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.nics import nic_warnings
 from iluvatar_pxe.machines.hardware import is_bogus_serial, is_bogus_uuid
 from iluvatar_pxe.machines.model import Machine
 
@@ -25,6 +26,7 @@ def describe(machine: Machine, fleet: Fleet) -> Data:
         "intent_by": machine.directive.by or None,
         "intent_why": machine.directive.why or None,
         "conflict": machine.conflict or None,
+        "warnings": list(nic_warnings(machine, fleet)),
         "address": machine.address and str(machine.address),
         "macs": list(machine.macs),
         "claimed": list(machine.claimed),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title
 from iluvatar_pxe.fleet.lookup import role_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
+from iluvatar_pxe.fleet.nics import machine_with
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, LayerKind, Role
@@ -126,7 +127,7 @@ _NOTHING = Boot()
 
 def case_of(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context) -> Case:
     """Gather what is known. Without a word about its architecture a machine counts as x86-64."""
-    machine = snapshot.machine(sighting.mac)
+    machine = machine_with(sighting.mac, snapshot, fleet)
     arch = sighting.arch or (machine.arch if machine else None) or CpuArch.X86_64
     macs = machine.macs if machine else (sighting.mac,)
     serial = sighting.serial or (machine.serial if machine else "")

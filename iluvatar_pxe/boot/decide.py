@@ -137,7 +137,8 @@ def _unheard(case: Case) -> Plan | None:
     claimed = case.machine.claimed if case.machine else ()
     for one in case.fleet.machines(claimed, "", None):
         why = f"its firmware lists a NIC of machines/{one.name}.yaml, but that NIC has not been seen yet"
-        remedy = f"Boot it from that NIC once, or add {case.sighting.mac} to that file."
+        mac = case.sighting.mac
+        remedy = f'Boot it from that NIC once, or add "{mac}" to match.macs in machines/{one.name}.yaml.'
         return Hold(why=why, name=case.title, screen=(f"{why[0].upper()}{why[1:]}.", remedy))
     return None
 

@@ -27,7 +27,8 @@ class Chainload:
 class RunScript:
     """iPXE runs a script: a template of ``boot_assets/ipxe`` and its values.
 
-    ``config`` is the text that the machine's ticket is redeemed for, if the chain has one.
+    ``config`` is the text that the machine's ticket is redeemed for, if the chain has one; ``notes`` are lines for the
+    machine's screen.
     """
 
     why: str
@@ -36,6 +37,7 @@ class RunScript:
     template: str
     values: Mapping[str, object] = field(default_factory=dict)
     config: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.rules import title
 from iluvatar_pxe.fleet.models import Rule
+from iluvatar_pxe.fleet.nics import nic_warnings
 from iluvatar_pxe.machines.states import Attempts
 
 Screen = tuple[str, ...]
@@ -48,10 +49,16 @@ def failed(case: Case) -> Screen:
     """It booted again and again."""
     return (
         f"{circle(case)}.",
+        *nic_notes(case),
         "The machine waits. Once the cause is fixed, run on the boot server:",
         f"  iluvatar-pxe machines release {case.title}",
         _TO_ITS_DISK,
     )
+
+
+def nic_notes(case: Case) -> Screen:
+    """Of which NICs only the owner can tell whether they are the machine's."""
+    return tuple(f"{why}." for why in nic_warnings(case.machine, case.fleet)) if case.machine else ()
 
 
 def let_in(case: Case, number: int, rule: Rule) -> Screen:

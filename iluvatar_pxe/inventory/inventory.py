@@ -98,6 +98,7 @@ class Inventory:
         stage: Stage,
         *,
         vouched: bool = False,
+        listed: Collection[str] = (),
         detail: str = "",
         cause: str = "",
         size: int = 0,
@@ -108,18 +109,21 @@ class Inventory:
         """Take in that a machine came to ``stage`` and return it as now known; neither blocks nor raises.
 
         ``vouched``: it is certain who spoke, so what an iPXE script reports about NICs and hardware is trusted.
+        ``listed`` are NICs that the fleet lists together with the sender's: one machine has them all.
         ``detail`` says what was served and ``cause`` why, ``size`` how many bytes of it, ``milliseconds`` how long
         that took; ``chain`` names the boot chain when its script was served, see ``machines.observe.Step``.
         """
         step = Step(stage, wall_clock(), chain, most_attempts)
-        machine = self._memory.see(sighting, step, vouched=vouched)
+        machine = self._memory.see(sighting, step, vouched=vouched, listed=listed)
         self._memory.record(machine, stage, detail, cause, size, milliseconds)
         self._recorder.wake()
         return machine
 
-    def touch(self, sighting: Sighting, stage: Stage, *, vouched: bool = False) -> Machine:
+    def touch(
+        self, sighting: Sighting, stage: Stage, *, vouched: bool = False, listed: Collection[str] = ()
+    ) -> Machine:
         """Take in a sighting like ``observe``, but without the stage's event: nothing new happened."""
-        machine = self._memory.see(sighting, Step(stage, wall_clock()), vouched=vouched)
+        machine = self._memory.see(sighting, Step(stage, wall_clock()), vouched=vouched, listed=listed)
         self._recorder.wake()
         return machine
 
@@ -127,6 +131,13 @@ class Inventory:
         """Record what happened in a machine's boot besides a stage; raises InventoryError when it is no more."""
         self._memory.note(machine_id, happening, detail, cause)
         self._recorder.wake()
+
+    def doubt_nic(self, machine_id: UUID, mac: str) -> None:
+        """Record that a NIC which is not known to be a machine's asks for what is the machine's."""
+        machine = self._memory.machine(machine_id)
+        if (doubted := machine.with_unsure(mac)) != machine:
+            self._memory.put(doubted)
+            self._recorder.wake()
 
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine its name and role, unless it has what ``place`` says; return it. See ``assigner.assign``."""

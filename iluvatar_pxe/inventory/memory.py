@@ -1,6 +1,6 @@
 """What is known now, in memory, and queued for the database at the moment it changes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -70,9 +70,9 @@ class Memory:
         asked = self._asked.get(machine_id)
         return asked is not None and self._clock() - asked <= seconds
 
-    def see(self, sighting: Sighting, step: Step, *, vouched: bool) -> Machine:
+    def see(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Collection[str] = ()) -> Machine:
         """Take in a sighting, and record what happened besides the stage; return the machine as now known."""
-        seen = recognise(sighting, step, self.snapshot, uuid4(), vouched=vouched)
+        seen = recognise(sighting, step, self.snapshot, uuid4(), vouched=vouched, listed=listed)
         for merge in seen.merges:
             self.absorb(merge)
         for other in seen.disputed:

@@ -1,6 +1,6 @@
 """The inventory interface used by decisions and servers, for the real inventory and the sandbox."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import IPv4Address
 from typing import Protocol
 from uuid import UUID
@@ -37,6 +37,7 @@ class InventoryProtocol(Protocol):
         stage: Stage,
         *,
         vouched: bool = False,
+        listed: Collection[str] = (),
         detail: str = "",
         cause: str = "",
         size: int = 0,
@@ -45,9 +46,13 @@ class InventoryProtocol(Protocol):
         most_attempts: int = 5,
     ) -> Machine: ...
 
-    def touch(self, sighting: Sighting, stage: Stage, *, vouched: bool = False) -> Machine: ...
+    def touch(
+        self, sighting: Sighting, stage: Stage, *, vouched: bool = False, listed: Collection[str] = ()
+    ) -> Machine: ...
 
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None: ...
+
+    def doubt_nic(self, machine_id: UUID, mac: str) -> None: ...
 
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine: ...
 

@@ -1,7 +1,7 @@
 """Simulated machines of ``iluvatar-pxe simulate``: kept in memory, never written to the inventory."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID, uuid4
@@ -80,19 +80,27 @@ class Sandbox:
         stage: Stage,
         *,
         vouched: bool = False,
+        listed: Collection[str] = (),
         chain: str = "",
         most_attempts: int = 5,
         **event: object,
     ) -> Machine:
         """Take in that a machine came to ``stage``; the ``event`` is not recorded."""
         del event
-        return self._see(sighting, Step(stage, wall_clock(), chain, most_attempts), vouched=vouched)
+        return self._see(
+            sighting, Step(stage, wall_clock(), chain, most_attempts), vouched=vouched, listed=listed
+        )
 
-    def touch(self, sighting: Sighting, stage: Stage, *, vouched: bool = False) -> Machine:
+    def touch(
+        self, sighting: Sighting, stage: Stage, *, vouched: bool = False, listed: Collection[str] = ()
+    ) -> Machine:
         """Take in a sighting."""
-        return self._see(sighting, Step(stage, wall_clock()), vouched=vouched)
+        return self._see(sighting, Step(stage, wall_clock()), vouched=vouched, listed=listed)
 
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None:
+        """Nothing is recorded of what is played."""
+
+    def doubt_nic(self, machine_id: UUID, mac: str) -> None:
         """Nothing is recorded of what is played."""
 
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
@@ -113,14 +121,15 @@ class Sandbox:
         del happening, detail, by
         return self._put(edit(self._machine(machine_id)))
 
-    def _see(self, sighting: Sighting, step: Step, *, vouched: bool) -> Machine:
-        known = self.snapshot.machine(sighting.mac)
+    def _see(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Collection[str]) -> Machine:
+        known = self.snapshot.machine(sighting.mac, listed)
         if known is None:
             machine = first_seen(sighting, step, uuid4())
         else:
             if begins_boot(known.reached, step.stage):
-                known = self._inventory.snapshot.machine(sighting.mac) or known
+                known = self._inventory.snapshot.machine(sighting.mac, listed) or known
             machine = observed(known, sighting, step)
+            machine = replace(machine, macs=tuple(dict.fromkeys((*machine.macs, sighting.mac))))
         if vouched and sighting.macs:
             machine = replace(machine, claimed=sighting.macs[1:])
         machine = self._put(machine)

@@ -90,6 +90,7 @@ def _united(stored: Machine, seen: Machine, known: Snapshot) -> Machine:
         id=stored.id,
         macs=tuple(dict.fromkeys((*stored.macs, *own))),
         apart=tuple(dict.fromkeys((*stored.apart, *seen.apart))),
+        unsure=tuple(dict.fromkeys((*stored.unsure, *seen.unsure))),
         generation=stored.generation + seen.generation,
         furthest=max(stored.furthest, seen.furthest),
         first_seen=min(stored.first_seen, seen.first_seen),

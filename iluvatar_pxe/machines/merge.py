@@ -63,7 +63,8 @@ def split(machine: Machine, mac: str, fresh_id: UUID) -> tuple[Machine, Machine]
     if len(machine.macs) == 1:
         raise ValueError(f"{mac} is the only NIC of {machine.title}; to start over, forget it")
     macs = tuple(one for one in machine.macs if one != mac)
-    rest = replace(machine, macs=macs, conflict="", apart=(*machine.apart, mac))
+    unsure = tuple(one for one in machine.unsure if one != mac)
+    rest = replace(machine, macs=macs, conflict="", apart=(*machine.apart, mac), unsure=unsure)
     card = Machine(
         id=fresh_id,
         macs=(mac,),
@@ -97,6 +98,9 @@ def _united(survivor: Machine, absorbed: Machine, speaks: Machine, done: Merge) 
         macs=macs,
         apart=tuple(mac for mac in dict.fromkeys(survivor.apart + absorbed.apart) if mac not in macs),
         claimed=tuple(mac for mac in dict.fromkeys(survivor.claimed + absorbed.claimed) if mac not in macs),
+        unsure=tuple(
+            mac for one in (survivor, absorbed) for mac in one.unsure if mac in one.macs or mac not in macs
+        ),
         generation=generation,
         reached=speaks.reached,
         furthest=max(survivor.furthest, absorbed.furthest),

@@ -15,6 +15,8 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase
 from iluvatar_pxe.wire.pxe import CpuArch
 
+_MOST_UNSURE = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
@@ -48,6 +50,15 @@ class Machine:
     """Further NICs that its firmware lists, unverified: a NIC belongs to a machine once it has sent a packet."""
     apart: tuple[str, ...] = ()
     """MACs that were split off and are not this machine's, whatever its firmware lists."""
+    unsure: tuple[str, ...] = ()
+    """MACs of which only the owner can tell whether they are this machine's: of ``macs``, those that are because the
+    hardware data are the same; others asked for its configuration."""
+
+    def with_unsure(self, mac: str) -> Self:
+        """Return the machine with one more NIC in question; of too many the oldest are forgotten."""
+        if mac in self.unsure:
+            return self
+        return replace(self, unsure=(*self.unsure, mac)[-_MOST_UNSURE:])
 
     @property
     def title(self) -> str:
@@ -128,10 +139,17 @@ class Snapshot:
             snapshot = snapshot.with_machine(machine)
         return snapshot
 
-    def machine(self, mac: str) -> Machine | None:
-        """Return the machine that a MAC belongs to, or None."""
-        owner = self.owners.get(mac)
-        return None if owner is None else self.by_id.get(owner)
+    def machine(self, mac: str, listed: Iterable[str] = ()) -> Machine | None:
+        """Return the machine that a MAC belongs to, else one that has a NIC of ``listed``, or None.
+
+        ``listed`` are NICs that the fleet lists together with this one. What was split off stays apart.
+        """
+        for one in (mac, *listed):
+            owner = self.owners.get(one)
+            machine = None if owner is None else self.by_id.get(owner)
+            if machine and mac not in machine.apart:
+                return machine
+        return None
 
     def machine_with_id(self, machine_id: UUID) -> Machine | None:
         """Return the machine with this id, or None."""

@@ -1,14 +1,14 @@
 """Matches a sighting to a machine, and updates that machine and others.
 
-A MAC belongs to the machine that was heard by it. What iPXE tells of other NICs, and of UUID, serial number and
-product, counts only where it is ``vouched`` for: the neighbour table confirms the sender. And nobody becomes
-another's machine by naming it: two are the same only if both tell the same UUID or serial number, or if each
-lists the other's NIC.
+A MAC belongs to the machine that was heard by it, or to that of the NICs that the fleet lists with it. What iPXE
+tells of other NICs, and of UUID, serial number and product, counts only where it is ``vouched`` for: the neighbour
+table confirms the sender. And nobody becomes another's machine by naming it: two are the same only if both tell the
+same UUID or serial number, if each lists the other's NIC, or if the fleet lists both together.
 A firmware's own option 97 alone neither joins nor parts machines: some NICs send another UUID there than the
 mainboard's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -33,26 +33,33 @@ class Identity:
     conflicts: Mapping[UUID, str] = field(default_factory=dict)
 
 
-def identify(sighting: Sighting, snapshot: Snapshot, *, vouched: bool) -> Identity:
-    """Tell which machine a sighting is of; changes nothing."""
-    own = snapshot.machine(sighting.mac)
+def identify(
+    sighting: Sighting, snapshot: Snapshot, *, vouched: bool, listed: Collection[str] = ()
+) -> Identity:
+    """Tell which machine a sighting is of; changes nothing. ``listed``: see ``Snapshot.machine``."""
+    own = snapshot.machine(sighting.mac, listed)
     if not vouched or not sighting.macs:
         return Identity(own)
-    listed = (snapshot.machine(mac) for mac in sighting.macs)
-    found = {one.id: one for one in (*listed, *snapshot.with_hardware(hardware_of(sighting))) if one}
-    same = tuple(one for one in found.values() if _is_same(one, own, sighting))
+    named = (snapshot.machine(mac) for mac in (*sighting.macs, *listed))
+    found = {one.id: one for one in (*named, *snapshot.with_hardware(hardware_of(sighting))) if one}
+    same = tuple(one for one in found.values() if _is_same(one, own, sighting, listed))
     conflicts = _moved(own, same, sighting) or _disputes(own, same, sighting)
     return Identity(own, conflicts=conflicts) if conflicts else Identity(own, same)
 
 
-def _is_same(one: Machine, own: Machine | None, sighting: Sighting) -> bool:
+def _is_same(one: Machine, own: Machine | None, sighting: Sighting, listed: Collection[str]) -> bool:
     """Say whether a machine found is the one that speaks, by another NIC."""
-    if own is not None and (one.id == own.id or _parted(one, own)):
+    if sighting.mac in one.apart or (own is not None and (one.id == own.id or _parted(one, own))):
         return False
     if contradiction(one, sighting) and one.described:
         return False
     mutual = sighting.mac in one.claimed and not set(sighting.macs).isdisjoint(one.macs)
-    return mutual or agreement(one, sighting)
+    return mutual or not set(listed).isdisjoint(one.macs) or agreement(one, sighting)
+
+
+def _by_hardware_alone(one: Machine, sighting: Sighting, listed: Collection[str]) -> bool:
+    """Say whether nothing but equal hardware data makes a machine the one that speaks: clones have those, too."""
+    return sighting.mac not in one.claimed and {*sighting.macs, *listed}.isdisjoint(one.macs)
 
 
 def _parted(one: Machine, other: Machine) -> bool:
@@ -112,13 +119,23 @@ class Seen:
     happened: tuple[tuple[Machine, Happening, str], ...] = ()
 
 
-def recognise(sighting: Sighting, step: Step, snapshot: Snapshot, fresh_id: UUID, *, vouched: bool) -> Seen:
+def recognise(
+    sighting: Sighting,
+    step: Step,
+    snapshot: Snapshot,
+    fresh_id: UUID,
+    *,
+    vouched: bool,
+    listed: Collection[str] = (),
+) -> Seen:
     """Take in a sighting; changes nothing. ``fresh_id`` is for a machine that nobody has seen before.
+
+    ``listed`` are NICs that the fleet lists together with the sender's.
 
     A machine whose identity is in doubt does not absorb others; people settle that. What an iPXE
     script tells of a machine is believed only where it is ``vouched`` for: nobody changes what is known of another's.
     """
-    identity = identify(sighting, snapshot, vouched=vouched)
+    identity = identify(sighting, snapshot, vouched=vouched, listed=listed)
     believed = sighting if vouched or not sighting.macs else _bare(sighting)
     if identity.conflicts:
         return _in_conflict(identity, believed, step, snapshot, fresh_id)
@@ -129,6 +146,8 @@ def recognise(sighting: Sighting, step: Step, snapshot: Snapshot, fresh_id: UUID
         return Seen(_claiming(first_seen(believed, step, fresh_id), believed))
     united, merges = _united(clear)
     united = _claiming(united, believed)
+    if any(_by_hardware_alone(one, sighting, listed) for one in clear if one is not identity.machine):
+        united = united.with_unsure(sighting.mac)
     seen = _stepped(clear[0], united, believed, step)
     merged = tuple((seen.machine, Happening.MERGED, _absorbed(clear, one)) for one in merges)
     return Seen(seen.machine, merges, happened=merged + seen.happened)

@@ -9,6 +9,7 @@ from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, Hold
 from iluvatar_pxe.errors import InventoryError, OperationError, RepositoryError
+from iluvatar_pxe.fleet.nics import listed_with, machine_with
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
@@ -77,9 +78,14 @@ class Booter:
 
     def hear(self, sighting: Sighting) -> Trust:
         """Take in that a machine asks by HTTP, if it is that machine; return whether it is."""
-        trust = self.trust.of(sighting, self.inventory.snapshot.machine(sighting.mac))
+        fleet = self.applied.fleet
+        trust = self.trust.of(sighting, machine_with(sighting.mac, self.inventory.snapshot, fleet))
         if trust.itself:
-            self.inventory.touch(sighting, Stage.FIRST_SCRIPT, vouched=not trust.doubt)
+            listed = listed_with(sighting.mac, fleet)
+            machine = self.inventory.touch(
+                sighting, Stage.FIRST_SCRIPT, vouched=not trust.doubt, listed=listed
+            )
+            self.journal.warn_of_nics(machine)
         return trust
 
     def is_from_machine(self, decision: Decision, address: IPv4Address, stage: Stage) -> bool:
@@ -92,7 +98,9 @@ class Booter:
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine that has an address: by the neighbour table, else by what DHCP told."""
         mac = self.trust.mac_of(address)
-        return self.inventory.snapshot.machine(mac) if mac else self.inventory.machine_at(address)
+        if mac is None:
+            return self.inventory.machine_at(address)
+        return machine_with(mac, self.inventory.snapshot, self.applied.fleet)
 
 
 @dataclass(frozen=True, slots=True)

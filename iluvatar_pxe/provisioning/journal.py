@@ -10,6 +10,7 @@ from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.boot.plan import RunScript, ServePiFiles
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.fleet.lookup import name_of, title_of
+from iluvatar_pxe.fleet.nics import listed_with, nic_warnings
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.boots import QUESTIONS, Happening, Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine, sighting_of
@@ -82,6 +83,13 @@ class Journal:
         if self.is_first(machine, (Happening.UNTRUSTED, detail)):
             self._inventory.note(machine.id, Happening.UNTRUSTED, detail, doubt)
 
+    def warn_of_nics(self, machine: Machine) -> None:
+        """Log, once for each of its boots, of which NICs only the owner can tell whether they are a machine's."""
+        for why in nic_warnings(machine, self._applied.fleet):
+            if self.is_first(machine, why):
+                title = title_of(machine, self._applied.fleet)
+                _log.warning("nic.unsure", machine=title, why=why, **self._marks)
+
     def is_first(self, machine: Machine, thing: object) -> bool:
         """Say whether ``thing`` is said for the first time in a machine's boot under way, and remember it."""
         boot, said = self._said.get(machine.id) or (machine.generation, set())
@@ -103,12 +111,14 @@ class Journal:
         vouched: bool = False,
     ) -> Machine:
         (sighting, known), (why, chain, size, milliseconds) = asked, told
+        listed = listed_with(sighting.mac, self._applied.fleet)
         if known and self._was_said(known, stage, detail):
-            return self._inventory.touch(sighting, stage, vouched=vouched)
+            return self._inventory.touch(sighting, stage, vouched=vouched, listed=listed)
         machine = self._inventory.observe(
             sighting,
             stage,
             vouched=vouched,
+            listed=listed,
             detail=detail,
             cause=why,
             size=size,

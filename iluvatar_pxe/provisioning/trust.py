@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
 
+from iluvatar_pxe.fleet.nics import nics_of, not_its_nic
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.provisioning.applied import Applied
 
 DHCP_WITHIN = 15 * 60.0
 """Seconds since the machine last asked for a boot by DHCP."""
@@ -50,9 +52,12 @@ class TrustPolicy(Protocol):
 class NeighbourTrust:
     """Believes the kernel's neighbour table and DHCP."""
 
-    def __init__(self, inventory: InventoryProtocol, mac_of: Callable[[IPv4Address], str | None]) -> None:
+    def __init__(
+        self, inventory: InventoryProtocol, applied: Applied, mac_of: Callable[[IPv4Address], str | None]
+    ) -> None:
         """``mac_of`` looks an address up in the kernel's neighbour table."""
         self._inventory = inventory
+        self._applied = applied
         self._mac_of = mac_of
 
     def mac_of(self, address: IPv4Address) -> str | None:
@@ -64,9 +69,10 @@ class NeighbourTrust:
         address, neighbour = sighting.address, sighting.neighbour
         if neighbour is None:
             return Trust(itself=False, doubt=f"no NIC on this server's network has the address {address}")
-        if neighbour not in (machine.macs if machine else (sighting.mac,)):
-            whose = f"{address} belongs to {neighbour}, which is not a NIC of {sighting.mac}'s machine"
-            return Trust(itself=False, doubt=whose)
+        if neighbour not in self._nics(machine, sighting.mac):
+            fleet = self._applied.fleet
+            whose = not_its_nic(machine, neighbour, fleet) if machine else f"not to {sighting.mac}"
+            return Trust(itself=False, doubt=f"{address} belongs to {neighbour}, {whose}")
         if machine is None or not self._inventory.asked_within(machine.id, DHCP_WITHIN):
             return Trust(itself=True, doubt="no DHCP boot request from it within 15 minutes")
         return Trust(itself=True)
@@ -84,11 +90,16 @@ class NeighbourTrust:
             mac is None and stage is Stage.BOOT_SERVER
         ):  # the kernel may not have had to ask yet who has that address
             return self._inventory.machine_at(address) == machine
-        return mac in machine.macs
+        return mac in self._nics(machine)
 
     def doubt_of_holder(self, machine: Machine, client: IPv4Address) -> str:
         """Compare the neighbour's MAC with all that the machine has or lists: Talos may come up by another NIC."""
         neighbour = self._mac_of(client)
-        if neighbour in (*machine.macs, *machine.claimed):
+        if neighbour is None:
+            return f"{client} belongs to no NIC on this network, not to the machine"
+        if neighbour in (*self._nics(machine), *machine.claimed):
             return ""
-        return f"{client} belongs to {neighbour or 'no NIC on this network'}, not to the machine"
+        return f"{client} belongs to {neighbour}, {not_its_nic(machine, neighbour, self._applied.fleet)}"
+
+    def _nics(self, machine: Machine | None, mac: str = "") -> tuple[str, ...]:
+        return nics_of(machine, self._applied.fleet) if machine else (mac,)

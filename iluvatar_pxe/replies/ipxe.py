@@ -54,7 +54,14 @@ class Scripts:
             )
         if isinstance(plan, BootLocal):
             return self._render("local.ipxe", links, name=plan.name, method=_method(plan, sighting))
-        return self._render(plan.template, links, name=plan.name, config=links.config(ticket), **plan.values)
+        return self._render(
+            plan.template,
+            links,
+            name=plan.name,
+            config=links.config(ticket),
+            notes=plan.notes,
+            **plan.values,
+        )
 
     def _render(self, template: str, links: Links, **values: object) -> str:
         return self._environment.get_template(template).render(links=links, **values)

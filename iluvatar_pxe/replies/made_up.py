@@ -84,7 +84,7 @@ def made_up_script(text: str) -> str:
 def _script(plan: RunScript) -> RunScript:
     edits = {"script": made_up_script, "kernel_args": made_up_arguments}
     values = {key: edits[key](str(value)) if key in edits else value for key, value in plan.values.items()}
-    return replace(plan, why=WHY, name=NAME, values=values)
+    return replace(plan, why=WHY, name=NAME, values=values, notes=())
 
 
 def _pi(plan: ServePiFiles) -> ServePiFiles:

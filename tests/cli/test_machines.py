@@ -171,6 +171,7 @@ def test_the_list_as_json(host: Host) -> None:
         "intent_by": None,
         "intent_why": None,
         "conflict": None,
+        "warnings": [],
         "address": "192.168.1.21",
         "claimed": [],
         "macs": ["52:54:00:00:00:01", "52:54:00:00:00:0a"],

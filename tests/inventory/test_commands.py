@@ -65,6 +65,13 @@ async def test_a_change_is_written_and_then_answered(inventory: Inventory, file:
     assert rows(file, EVENTS)[-1] == (ONE, 1, "changed", "hold: broken", "anna")
 
 
+async def test_a_nic_in_question_is_recorded_with_its_machine(inventory: Inventory, file: Path) -> None:
+    machine = inventory.observe(sighting(ONE), Stage.DISCOVER)
+    inventory.doubt_nic(machine.id, TWO)
+    changed = await hold(inventory, machine)
+    assert changed.unsure == known(file)[ONE].unsure == (TWO,)
+
+
 async def test_a_change_while_the_database_is_locked_changes_nothing(
     inventory: Inventory, file: Path
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.machines import machine_of
 
-from iluvatar_pxe.machines.hardware import BOGUS_SERIALS, BOGUS_UUIDS, swapped
+from iluvatar_pxe.machines.hardware import BOGUS_SERIALS, BOGUS_UUIDS, hardware_of, swapped
 from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.recognise import Identity, identify
@@ -252,6 +252,46 @@ def test_what_somebody_split_stays_apart_whatever_firmware_lists(speaking: str) 
     identity = identify(told, snapshot, vouched=True)
     assert identity.machine == (rest if speaking == A else card)
     assert (identity.same, identity.conflicts) == ((), {})
+
+
+def test_what_somebody_split_off_and_forgot_stays_apart() -> None:
+    """Whatever tells of it first: a packet that makes it a new machine, or its script."""
+    rest, _ = split(machine_of(A, B, id=ONE, claimed=(B,), **HARDWARE_1), B, TWO)
+    again = machine_of(B, id=THREE)
+    for listed in ((), (A, B)):
+        told = script(B, A, **HARDWARE_1)
+        assert identify(told, Snapshot.of([rest]), vouched=True, listed=listed) == Identity(None)
+        assert identify(told, Snapshot.of([rest, again]), vouched=True, listed=listed) == Identity(again)
+
+
+@pytest.mark.parametrize("sighting", [dhcp(B), script(B), script(B, **HARDWARE_1)])
+def test_nics_that_the_fleet_lists_together_are_one_machines(sighting: Sighting) -> None:
+    machine = machine_of(A, id=ONE, **BOOTED)
+    found = identify(sighting, Snapshot.of([machine]), vouched=bool(sighting.macs), listed=(A, B))
+    assert found == Identity(machine)
+
+
+def test_machines_whose_nics_the_fleet_lists_together_become_one() -> None:
+    one, two = machine_of(A, id=ONE, **BOOTED), machine_of(B, id=TWO)
+    snapshot = Snapshot.of([one, two])
+    assert identify(script(B), snapshot, vouched=True, listed=(A, B)) == Identity(two, (one,))
+    assert identify(script(B), snapshot, vouched=False, listed=(A, B)) == Identity(two)
+
+
+def test_a_file_that_lists_nics_of_different_hardware_joins_nothing() -> None:
+    one, two = machine_of(A, id=ONE, **HARDWARE_1), machine_of(B, id=TWO)
+    snapshot = Snapshot.of([one, two])
+    assert identify(script(B, **HARDWARE_2), snapshot, vouched=True, listed=(A, B)) == Identity(two)
+
+
+@pytest.mark.parametrize("told", [UUID_1, swapped(UUID_1)])
+def test_a_uuid_in_the_other_byte_order_is_the_same(told: UUID) -> None:
+    machine = machine_of(A, id=ONE, **HARDWARE_1)
+    same = {**HARDWARE_1, "uuid": told}
+    assert Snapshot.of([machine]).with_hardware(hardware_of(script(B, **same))) == (machine,)
+    assert identified(script(A, **same), machine).conflicts == {}
+    by_uuid = machine_of(A, id=ONE, uuid=UUID_1)
+    assert identified(script(B, A, uuid=told), by_uuid, machine_of(B, id=TWO)).same == (by_uuid,)
 
 
 def test_what_somebody_merged_again_is_one_machine() -> None:

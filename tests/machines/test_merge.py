@@ -49,6 +49,14 @@ def test_who_lives_on(senior: dict[str, Any], junior: dict[str, Any], speaking: 
         assert united.assignment == one.assignment
 
 
+def test_a_nic_in_question_that_turns_out_to_be_the_machines_is_none_any_more() -> None:
+    """It asked for the configuration; clones that already counted as one stay in question."""
+    stranger = "52:54:00:00:00:04"
+    one, two = machine_of(A, B, id=ONE, unsure=(B, C, stranger)), machine_of(C, id=TWO)
+    whole, _ = merge(one, two, ONE)
+    assert whole.unsure == (B, stranger)
+
+
 def test_what_one_has_not_told_the_other_did() -> None:
     one = machine_of(
         A,

@@ -35,7 +35,7 @@ def booters_of(
         inventory=inventory,
         catalogue=catalogue,
         assigner=assigner or DatabaseAssigner(inventory),
-        trust=NeighbourTrust(inventory, mac_of),
+        trust=NeighbourTrust(inventory, applied, mac_of),
         handout=Handout(tickets, FullDisclosure(), IPXE, PI_TEXTS),
         journal=Journal(inventory, applied),
     )

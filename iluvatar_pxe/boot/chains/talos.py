@@ -3,6 +3,7 @@
 from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_file
 from iluvatar_pxe.boot.plan import Hold, RunScript
+from iluvatar_pxe.boot.screens import nic_notes
 from iluvatar_pxe.fleet.models import Talos
 from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.machines.states import LayerKind
@@ -64,6 +65,7 @@ def plan(subject: Subject) -> RunScript | Hold:
             "kernel_args": " ".join(kernel_args(layer.talos)),
         },
         config=text,
+        notes=nic_notes(subject.case),
     )
 
 

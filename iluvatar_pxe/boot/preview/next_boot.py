@@ -11,6 +11,7 @@ from iluvatar_pxe.boot.chains.talos import asset_names
 from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.nics import machine_with
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.observe import Step, first_seen
@@ -44,14 +45,14 @@ def next_boot(
     """
     if sighting.firmware is Firmware.RASPBERRY_PI:
         return tuple(_to_the_end(sighting, snapshot, fleet, context, retired))
-    known = snapshot.machine(sighting.mac)
+    known = machine_with(sighting.mac, snapshot, fleet)
     asking = replace(sighting, firmware=Firmware.IPXE, macs=known.macs if known else (sighting.mac,))
     if sighting.firmware is Firmware.IPXE:
         return tuple(_to_the_end(asking, snapshot, fleet, context, retired))
     first = PreviewStep(decide(sighting, snapshot, fleet, context))
     if not isinstance(first.decision.plan, Chainload):
         return (first,)
-    snapshot = _with_sighted(snapshot, sighting)
+    snapshot = _with_sighted(snapshot, sighting, fleet)
     return (first, *_to_the_end(asking, snapshot, fleet, context, retired))
 
 
@@ -79,16 +80,20 @@ def _to_the_end(
             others = taken_by(one for one in snapshot.by_id.values() if sighting.mac not in one.macs)
             given = assignment_for(decision.plan.place, fleet, [*others, *retired], _AT)
             yield PreviewStep(decision, given)
-            snapshot = _with_sighted(snapshot, sighting, given)
+            snapshot = _with_sighted(snapshot, sighting, fleet, given)
         else:
             yield PreviewStep(decision)
             return
 
 
-def _with_sighted(snapshot: Snapshot, sighting: Sighting, given: Assignment | None = None) -> Snapshot:
+def _with_sighted(
+    snapshot: Snapshot, sighting: Sighting, fleet: Fleet, given: Assignment | None = None
+) -> Snapshot:
     """Put the machine that was seen into the snapshot, with the firmware that it asks by and a place, if any."""
-    machine = snapshot.machine(sighting.mac) or first_seen(sighting, Step(Stage.DISCOVER, _AT), _NOBODY)
+    known = machine_with(sighting.mac, snapshot, fleet)
+    machine = known or first_seen(sighting, Step(Stage.DISCOVER, _AT), _NOBODY)
+    macs = tuple(dict.fromkeys((*machine.macs, sighting.mac)))
     firmware = machine.firmware if sighting.firmware is Firmware.IPXE else sighting.firmware
     arch = sighting.arch or machine.arch
     given = given or machine.assignment
-    return snapshot.with_machine(replace(machine, firmware=firmware, arch=arch, assignment=given))
+    return snapshot.with_machine(replace(machine, macs=macs, firmware=firmware, arch=arch, assignment=given))

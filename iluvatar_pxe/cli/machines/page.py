@@ -42,6 +42,7 @@ def _identity(page: Data) -> dict[str, str]:
         "id": page["id"],
         "MACs": ", ".join(page["macs"]),
         "reports too": ", ".join(page["claimed"]),
+        "warning": ". ".join(page["warnings"]),
         "UUID": (page["uuid"] or "") + doubt * page["uuid_is_bogus"],
         "serial": (page["serial"] or "") + doubt * page["serial_is_bogus"],
         "make": page["manufacturer"] or "",

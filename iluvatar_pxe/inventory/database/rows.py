@@ -41,6 +41,7 @@ def machine_row(machine: Machine) -> Row:
         "conflict": storable(machine.conflict),
         "claimed": " ".join(machine.claimed),
         "apart": " ".join(machine.apart),
+        "unsure": " ".join(machine.unsure),
         **_attempts_columns(machine.attempts),
     }
 
@@ -151,6 +152,7 @@ def machine_of(row: Mapping[str, Any], macs: Sequence[str], assignment: Assignme
         conflict=row["conflict"],
         claimed=tuple(row["claimed"].split()),
         apart=tuple(row["apart"].split()),
+        unsure=tuple(row["unsure"].split()),
     )
 
 

@@ -65,7 +65,19 @@ def fill_0002(database: sqlite3.Connection) -> None:
     )
 
 
-FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {"0001": fill_0001, "0002": fill_0002}
+def fill_0003(database: sqlite3.Connection) -> None:
+    """One that has applied a commit since."""
+    database.execute(
+        "INSERT INTO commits VALUES (1, ?, ?, 'applied', 'Anna', ?, 'A worker', '', 0, ?)",
+        ("c" * 40, AT, AT, SERVER),
+    )
+
+
+FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
+    "0001": fill_0001,
+    "0002": fill_0002,
+    "0003": fill_0003,
+}
 """By revision, in their order, how daemons of that time left their database."""
 
 
@@ -135,8 +147,8 @@ def test_what_is_new_has_sensible_values(file: Path, revision: str) -> None:
     }
     for one in found.values():
         assert (one.directive, one.attempts) == (Directive(), Attempts())
-        assert one.assignment is None or (revision, one.assignment.name) == ("0002", "arda-01")
-        assert (one.board, one.conflict) == ("", "")
+        assert one.assignment is None or (revision > "0001" and one.assignment.name == "arda-01")
+        assert (one.board, one.conflict, one.unsure) == ("", "", ())
 
 
 @pytest.mark.parametrize("revision", FILLED)

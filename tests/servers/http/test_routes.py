@@ -3,19 +3,21 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 from support.fleets import INITRAMFS, KERNEL, fleet_of, talos
-from support.web import Response, Web, web
+from support.web import CLIENT, Response, Web, web
 
+from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Directive, Intent, Phase
 from iluvatar_pxe.provisioning.tickets import OUTLIVES
 
-MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
+MAC, OTHER, UNSEEN = "52:54:00:77:00:01", "52:54:00:77:00:02", "52:54:00:77:00:88"
 QUERY = f"mac={MAC}&uuid=&serial=S-1&manufacturer=QEMU&product=Q35&arch=x86_64&platform=efi&version=1.21.1"
 FLEET = fleet_of(talos("one", MAC), ("two", OTHER, "chain: local\n"))
 
@@ -247,6 +249,63 @@ def test_a_machine_that_boots_by_another_card_than_the_listed_one(served: Web) -
     response = served.get(f"/ipxe?mac={other}&{told}")
     assert "echo one: starting Talos" in response.text
     assert served.get(config_url(response)).text == "machine: {}\n"
+
+
+def test_a_nic_that_the_file_lists_is_the_machines_also_if_only_another_has_booted(booting: Web) -> None:
+    booting.booter.applied.fleet = fleet_of(talos("one", f'{MAC}", "{UNSEEN}'))
+    config = config_url(booting.get(f"/ipxe?{QUERY}"))
+    booting.neighbours[CLIENT] = UNSEEN
+    assert booting.get(config).text == "machine: {}\n"
+    assert "warning" not in booting.get(f"/ipxe?{QUERY}").text
+
+
+def test_the_owner_is_told_the_line_for_a_nic_that_asks_and_is_not_listed(booting: Web) -> None:
+    """By the answer, the log, the inventory, and the machine's screen at its next boot, until the line is there."""
+    line = f'add "{UNSEEN}" to match.macs in machines/one.yaml'
+    config = config_url(booting.get(f"/ipxe?{QUERY}"))
+    booting.neighbours[CLIENT] = UNSEEN
+    with capture_logs() as logs:
+        response = booting.get(config)
+    assert (response.status, line in response.text) == (403, True)
+    assert [line in entry["why"] for entry in logs if entry["event"] == "untrusted"] == [True]
+    booting.boots(MAC)
+    assert line in booting.get(f"/ipxe?{QUERY}").text.replace("\necho ", " ")
+    machine = booting.inventory.snapshot.machine(MAC)
+    assert machine
+    assert [line in one for one in describe(machine, FLEET)["warnings"]] == [True]
+    booting.booter.applied.fleet = fleet_of(talos("one", f'{MAC}", "{UNSEEN}'))
+    assert UNSEEN not in booting.get(f"/ipxe?{QUERY}").text
+    assert describe(machine, booting.booter.applied.fleet)["warnings"] == []
+
+
+def test_a_joined_machine_boots_its_disk_also_by_another_nic_of_its_file(booting: Web) -> None:
+    """Hardware data would not show which machine it is: many boards have none of their own."""
+    booting.booter.applied.fleet = fleet_of(talos("one", f'{MAC}", "{UNSEEN}'))
+    machine = booting.inventory.snapshot.machine(MAC)
+    assert machine
+    joined = partial(replace, phase=Phase.JOINED)
+    booting.call(booting.inventory.change(machine.id, joined, Happening.CHANGED, "joined", "test"))
+    booting.boots(UNSEEN)
+    answer = booting.get(f"/ipxe?mac={UNSEEN}&arch=x86_64&platform=efi&net0={UNSEEN}")
+    assert "booting from its own disk" in answer.text
+    (known,) = booting.inventory.snapshot.by_id.values()
+    assert known.macs == (MAC, UNSEEN)
+
+
+def test_clones_are_one_machine_and_the_owner_is_told_both_nics(booting: Web) -> None:
+    hardware = "uuid=4c4c4544-0042-3510-8052-b4c04f4e3432&serial=S-9&product=P&arch=x86_64&platform=efi"
+    assert booting.get(f"/ipxe?mac={MAC}&net0={MAC}&{hardware}").status == 200
+    booting.boots(UNSEEN)
+    with capture_logs() as logs:
+        answer = booting.get(f"/ipxe?mac={UNSEEN}&net0={UNSEEN}&{hardware}")
+        booting.get(f"/ipxe?mac={UNSEEN}&net0={UNSEEN}&{hardware}")
+    assert "echo one: starting Talos" in answer.text
+    (warning,) = (entry["why"] for entry in logs if entry["event"] == "nic.unsure")
+    assert warning.startswith(f"{UNSEEN} and {MAC} report the same UUID and serial number")
+    (machine,) = booting.inventory.snapshot.by_id.values()
+    assert describe(machine, FLEET)["warnings"] == [warning]
+    rest, _ = booting.call(booting.inventory.split(machine.id, UNSEEN, "test"))
+    assert describe(rest, FLEET)["warnings"] == []
 
 
 @pytest.mark.parametrize("intent", [Intent.BOOT, Intent.REINSTALL])

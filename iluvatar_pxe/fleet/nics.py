@@ -1,0 +1,56 @@
+"""Which NICs are a machine's: those that it has sent packets from, and those that its file lists."""
+
+from collections.abc import Iterator
+
+from iluvatar_pxe.fleet.lookup import listed_as, name_of, title_of
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.model import Machine, Snapshot
+
+
+def listed_with(mac: str, fleet: Fleet) -> tuple[str, ...]:
+    """Return the NICs of the file that lists this one, which is among them; none where no file does."""
+    return tuple(one for listed in fleet.machines((mac,), "", None) for one in listed.file.match.macs)
+
+
+def nics_of(machine: Machine, fleet: Fleet) -> tuple[str, ...]:
+    """Return all NICs of a machine: its owner's word counts as much as a packet from it."""
+    listed = listed_as(machine, fleet)
+    return tuple(dict.fromkeys((*machine.macs, *(listed.file.match.macs if listed else ()))))
+
+
+def machine_with(mac: str, snapshot: Snapshot, fleet: Fleet) -> Machine | None:
+    """Return the machine that has a NIC, seen or listed with one that was seen; None where there is none."""
+    return snapshot.machine(mac, listed_with(mac, fleet))
+
+
+def not_its_nic(machine: Machine, mac: str, fleet: Fleet) -> str:
+    """Return in words that a NIC is not known to be a machine's, and what to do if it is."""
+    return f"not a NIC of {title_of(machine, fleet)}; if it is one, {_line_to_add(machine, mac, fleet)}"
+
+
+def nic_warnings(machine: Machine, fleet: Fleet) -> Iterator[str]:
+    """Yield a line for each NIC of which only the owner can tell whose it is, and has not."""
+    listed = listed_as(machine, fleet)
+    declared = listed.file.match.macs if listed else ()
+    for mac in (one for one in machine.unsure if one not in declared):
+        if mac in machine.macs:
+            yield _taken_for_one(machine, mac, fleet)
+        else:
+            yield f"{mac} asked for the configuration, and is {not_its_nic(machine, mac, fleet)}"
+
+
+def _taken_for_one(machine: Machine, mac: str, fleet: Fleet) -> str:
+    title = title_of(machine, fleet)
+    others = " and ".join(one for one in machine.macs if one != mac)
+    return (
+        f"{mac} and {others} report the same UUID and serial number, so they count as NICs of one machine, {title}; "
+        f"if they are two machines, run iluvatar-pxe machines split {title} {mac}; "
+        f"if they are one, {_line_to_add(machine, mac, fleet)}"
+    )
+
+
+def _line_to_add(machine: Machine, mac: str, fleet: Fleet) -> str:
+    if listed := listed_as(machine, fleet):
+        return f'add "{mac}" to match.macs in machines/{listed.name}.yaml'
+    macs = ", ".join(f'"{one}"' for one in dict.fromkeys((*machine.macs, mac)))
+    return f"add machines/{name_of(machine, fleet) or 'NAME'}.yaml with match: {{macs: [{macs}]}}"
