@@ -90,7 +90,7 @@ def cost(booter: Booter, messages: Iterator[bytes], offers: int) -> float:
     batch = list(islice(messages, offers))
     started = time.perf_counter()
     for message in batch:
-        reply = respond(message, ARRIVAL, booter.decide)
+        reply = respond(message, ARRIVAL, booter.decide, lambda _: True)
         assert isinstance(reply, Reply)
         booter.journal.served(reply.decision, Stage.DISCOVER, reply.boot_file)
     return (time.perf_counter() - started) / offers * 1e6
@@ -113,7 +113,7 @@ def booter_with(inventory: Inventory, catalogue: Catalogue) -> Booter:
         inventory=inventory,
         catalogue=catalogue,
         assigner=DatabaseAssigner(inventory),
-        trust=NeighbourTrust(inventory, applied, NEIGHBOURS.get),
+        trust=NeighbourTrust(inventory, applied, NEIGHBOURS.get, lambda _: False),
         handout=Handout(Tickets(b"", time.monotonic), FullDisclosure(), Scripts({}), PiTexts({})),
         journal=Journal(inventory, applied),
     )

@@ -93,7 +93,7 @@ class App:
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
         self.tftp = TftpServer(settings.tftp, files.open, files.report, neighbours.mac_of)
         ndp = NdpServer()
-        self.dhcp = DhcpServer(settings.dhcp, settings.http.port, booters, ndp.offered, pace)
+        self.dhcp = DhcpServer(settings.dhcp, settings.http, booters, ndp.offered, pace)
         self.names = NameService(
             settings,
             lambda: inventory.snapshot,
@@ -278,7 +278,7 @@ def _booters(
         inventory=inventory,
         catalogue=catalogue,
         assigner=fleet_source.assigner,
-        trust=NeighbourTrust(inventory, applied, neighbours.mac_of),
+        trust=NeighbourTrust(inventory, applied, neighbours.mac_of, neighbours.is_routed),
         handout=Handout(
             tickets,
             FullDisclosure(),

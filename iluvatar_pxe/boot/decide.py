@@ -7,6 +7,7 @@ from types import MappingProxyType
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Case, Context, Subject, case_of
 from iluvatar_pxe.boot.chains.choice import chain_plan, guarded
+from iluvatar_pxe.boot.chains.hold import hold_in_doubt
 from iluvatar_pxe.boot.enrolment import enrol
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Hold, Ignore, Plan
 from iluvatar_pxe.boot.programs import PROGRAMS, program_for
@@ -74,6 +75,12 @@ def request(case: Case) -> Plan | str:
         return Ignore("does not ask for a boot")
     if firmware is Firmware.UNSUPPORTED:
         return Ignore(f"no network boot program exists for {case.sighting.client}", notable=True)
+    if case.is_pi and case.sighting.routed:
+        return Ignore(
+            "a Raspberry Pi behind a relay cannot prove which one it is, so it gets no boot files; "
+            "connect it to a network that this server serves",
+            notable=True,
+        )
     return f"asks for a boot: {firmware} on {case.arch}"
 
 
@@ -174,8 +181,10 @@ def assignment(case: Case) -> Plan | str:
     if trouble := case.context.doubt or case.context.no_assignment:
         if role or case.options.chain:
             return f"its assignment is not recorded now: {trouble}"
+        if case.context.doubt:
+            return hold_in_doubt(case, f"{why}, and its role is to be chosen")
         text = f"{why}, but its role cannot be chosen: {trouble}"
-        return Hold(why=text, name=case.title, screen=(f"{text}.",), unseen=bool(case.context.doubt))
+        return Hold(why=text, name=case.title, screen=(f"{text}.",))
     wanted = PlaceRequest(
         layer=layer, name=case.listed.name, role=role, rule=f"machines/{case.listed.name}.yaml"
     )
@@ -184,7 +193,7 @@ def assignment(case: Case) -> Plan | str:
 
 def chain(case: Case) -> Plan | str:
     """What it boots."""
-    return guarded(chain_plan(Subject(case, case.role)), case.context.doubt)
+    return guarded(chain_plan(Subject(case, case.role)), case)
 
 
 _NONE = Fleet()

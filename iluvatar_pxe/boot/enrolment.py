@@ -3,9 +3,10 @@
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Case, Subject
 from iluvatar_pxe.boot.chains.choice import chain_plan
+from iluvatar_pxe.boot.chains.hold import hold_in_doubt
 from iluvatar_pxe.boot.plan import AssignFirst, CountDown, Hold, Plan
 from iluvatar_pxe.boot.rules import title
-from iluvatar_pxe.boot.screens import counting_down, enrolment_held, unseen, window_closed
+from iluvatar_pxe.boot.screens import counting_down, enrolment_held, window_closed
 from iluvatar_pxe.fleet.models import EnrolmentMode, Rule
 
 
@@ -44,9 +45,7 @@ def _without_a_place_to_boot_from(case: Case, rule: Rule, layer: str) -> Hold | 
 def _admit(case: Case, why: str, number: int, rule: Rule, layer: str) -> Plan:
     context = case.context
     if context.doubt:
-        return Hold(
-            why=f"{why}, but {context.doubt}", name=case.title, screen=unseen(context.doubt), unseen=True
-        )
+        return hold_in_doubt(case, why)
     place = PlaceRequest(
         layer=layer, role=rule.role, may_lead=context.window_open, rule=title(number, rule), options=rule
     )

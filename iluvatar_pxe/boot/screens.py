@@ -108,6 +108,16 @@ def unseen(doubt: str) -> Screen:
     )
 
 
+def routed(doubt: str) -> Screen:
+    """There is a router in between, so the machine cannot prove who it is."""
+    return (
+        "This machine is behind a router or a relay, so nothing proves which machine it is:",
+        f"{doubt}.",
+        "From here it can boot its disk or a script, but gets no configuration and cannot join.",
+        "Connect it, or the boot server by a VLAN, to a network that both share.",
+    )
+
+
 def _role(case: Case, rule: Rule) -> str:
     if rule.role:
         return f"a {rule.role}"

@@ -46,6 +46,10 @@ class Neighbours:
         """Say whether an address is this host's own, which is not in the neighbour table."""
         return address.is_loopback or any(one.address == address for one in self._served)
 
+    def is_routed(self, address: IPv4Address) -> bool:
+        """Say whether an address is in none of the served networks, so that packets from it came through a router."""
+        return not self.is_own(address) and not any(address in one.network for one in self._served)
+
     def close(self) -> None:
         """Close the socket; the next question opens another."""
         if self._socket is not None:

@@ -53,15 +53,18 @@ def from_dhcp(message: DhcpMessage) -> Sighting:
         client=_client_words(message),
         uuid=machine_uuid(message.option(Option.CLIENT_MACHINE_ID)),
         address=address,
+        routed=message.giaddr != ANY,
         simulated=SIMULATED in user_classes(message),
     )
     return _as_pi(sighting, message) if firmware is Firmware.RASPBERRY_PI else sighting
 
 
-def from_ipxe(query: Mapping[str, str], address: IPv4Address, neighbour: str | None = None) -> Sighting:
+def from_ipxe(
+    query: Mapping[str, str], address: IPv4Address, neighbour: str | None = None, *, routed: bool = False
+) -> Sighting:
     """Tell who asks for ``/ipxe?mac=…``; raises WireError when it names no usable MAC.
 
-    ``neighbour`` is the MAC that the kernel has for ``address``.
+    ``neighbour`` is the MAC that the kernel has for ``address``; ``routed``: the address is in no network served here.
 
     ``arch`` is iPXE's ``${buildarch}``, corrected to x86_64 where the processor has long mode.
     """
@@ -82,6 +85,7 @@ def from_ipxe(query: Mapping[str, str], address: IPv4Address, neighbour: str | N
         product=plain_text(query.get("product", "")),
         board=plain_text(query.get("board", "")),
         address=address,
+        routed=routed,
         neighbour=neighbour,
     )
 

@@ -48,6 +48,8 @@ class Sighting:
     running system, nor in another machine's name."""
     simulated: bool = False
     """A client of ``iluvatar-pxe simulate``, by its own word."""
+    routed: bool = False
+    """It came through a relay or a router, so this server cannot see whose NIC sent it."""
     neighbour: str | None = None
     """The MAC that the kernel's neighbour table has for ``address``."""
 

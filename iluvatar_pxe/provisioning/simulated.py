@@ -62,6 +62,11 @@ class TrustEverybody:
         del address
         return None
 
+    def is_routed(self, address: IPv4Address) -> bool:
+        """Say no: it makes no difference."""
+        del address
+        return False
+
     def of(self, sighting: Sighting, machine: Machine | None) -> Trust:
         """Believe it."""
         del sighting, machine
@@ -91,6 +96,10 @@ class TrustThisHost:
     def mac_of(self, address: IPv4Address) -> str | None:
         """Ask the other policy."""
         return self._otherwise.mac_of(address)
+
+    def is_routed(self, address: IPv4Address) -> bool:
+        """Ask the other policy."""
+        return self._otherwise.is_routed(address)
 
     def of(self, sighting: Sighting, machine: Machine | None) -> Trust:
         """Believe a request from this host."""

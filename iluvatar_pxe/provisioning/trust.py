@@ -36,6 +36,10 @@ class TrustPolicy(Protocol):
         """Return the MAC that the neighbour table has for an address, or None."""
         ...
 
+    def is_routed(self, address: IPv4Address) -> bool:
+        """Say whether an address is in no network that is served here, so that a router is in between."""
+        ...
+
     def of(self, sighting: Sighting, machine: Machine | None) -> Trust:
         """Weigh a request in the name of ``sighting.mac``, which is ``machine``'s if anybody's."""
         ...
@@ -53,26 +57,31 @@ class NeighbourTrust:
     """Believes the kernel's neighbour table and DHCP."""
 
     def __init__(
-        self, inventory: InventoryProtocol, applied: Applied, mac_of: Callable[[IPv4Address], str | None]
+        self,
+        inventory: InventoryProtocol,
+        applied: Applied,
+        mac_of: Callable[[IPv4Address], str | None],
+        is_routed: Callable[[IPv4Address], bool],
     ) -> None:
-        """``mac_of`` looks an address up in the kernel's neighbour table."""
+        """``mac_of`` looks an address up in the kernel's neighbour table; ``is_routed``: see ``TrustPolicy``."""
         self._inventory = inventory
         self._applied = applied
         self._mac_of = mac_of
+        self._is_routed = is_routed
 
     def mac_of(self, address: IPv4Address) -> str | None:
         """Ask the kernel."""
         return self._mac_of(address)
 
+    def is_routed(self, address: IPv4Address) -> bool:
+        """Compare it with the networks of the interfaces."""
+        return self._is_routed(address)
+
     def of(self, sighting: Sighting, machine: Machine | None) -> Trust:
         """Compare the neighbour's MAC with the machine's, and ask when it was heard by DHCP."""
-        address, neighbour = sighting.address, sighting.neighbour
-        if neighbour is None:
-            return Trust(itself=False, doubt=f"no NIC on this server's network has the address {address}")
+        neighbour = sighting.neighbour
         if neighbour not in self._nics(machine, sighting.mac):
-            fleet = self._applied.fleet
-            whose = not_its_nic(machine, neighbour, fleet) if machine else f"not to {sighting.mac}"
-            return Trust(itself=False, doubt=f"{address} belongs to {neighbour}, {whose}")
+            return Trust(itself=False, doubt=self._whose(sighting.address, neighbour, machine, sighting.mac))
         if machine is None or not self._inventory.asked_within(machine.id, DHCP_WITHIN):
             return Trust(itself=True, doubt="no DHCP boot request from it within 15 minutes")
         return Trust(itself=True)
@@ -95,11 +104,20 @@ class NeighbourTrust:
     def doubt_of_holder(self, machine: Machine, client: IPv4Address) -> str:
         """Compare the neighbour's MAC with all that the machine has or lists: Talos may come up by another NIC."""
         neighbour = self._mac_of(client)
-        if neighbour is None:
-            return f"{client} belongs to no NIC on this network, not to the machine"
         if neighbour in (*self._nics(machine), *machine.claimed):
             return ""
-        return f"{client} belongs to {neighbour}, {not_its_nic(machine, neighbour, self._applied.fleet)}"
+        return self._whose(client, neighbour, machine)
 
     def _nics(self, machine: Machine | None, mac: str = "") -> tuple[str, ...]:
         return nics_of(machine, self._applied.fleet) if machine else (mac,)
+
+    def _whose(
+        self, address: IPv4Address | None, neighbour: str | None, machine: Machine | None, mac: str = ""
+    ) -> str:
+        """Say in words why an address is not the machine's; a router's NIC does not show whose it is."""
+        if address and self._is_routed(address):
+            return f"{address} is in none of this server's networks"
+        if neighbour is None:
+            return f"no NIC on this server's network has the address {address}"
+        whose = not_its_nic(machine, neighbour, self._applied.fleet) if machine else f"not to {mac}"
+        return f"{address} belongs to {neighbour}, {whose}"

@@ -117,6 +117,14 @@ def test_no_configuration_goes_to_somebody_in_doubt(lines: str) -> None:
     assert "10.0.0.9 is another's" in " ".join(held.screen)
 
 
+def test_a_pi_behind_a_relay_is_not_offered_what_it_could_not_fetch() -> None:
+    asks = Sighting(mac=MAC, firmware=Firmware.RASPBERRY_PI, arch=CpuArch.ARM64, routed=True)
+    found = decide(asks, snapshot_of(machine_of(MAC)), fleet_of(), Context(ready=READY)).plan
+    assert isinstance(found, Ignore)
+    assert found.notable
+    assert "behind a relay" in found.why
+
+
 @pytest.mark.parametrize(("lines", "kind"), [("chain: local\n", BootLocal), ("chain: hold\n", Hold)])
 def test_what_holds_no_secret_is_told_to_anybody(lines: str, kind: type[Plan]) -> None:
     told = plan(machine_of(MAC, assignment=ONE), lines, doubt="10.0.0.9 is another's")

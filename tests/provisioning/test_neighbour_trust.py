@@ -22,7 +22,7 @@ class Site:
         self.now = 0.0
         self.neighbours = {HERE: MAC}
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}", lambda: self.now)
-        self.trust = NeighbourTrust(self.inventory, APPLIED, self.neighbours.get)
+        self.trust = NeighbourTrust(self.inventory, APPLIED, self.neighbours.get, lambda _: False)
 
     def asks_by_dhcp(self) -> None:
         self.inventory.observe(

@@ -129,6 +129,18 @@ def test_point_13_relayed_request_goes_back_to_the_relay() -> None:
     assert offer.options[-1] == (Option.RELAY_AGENT, b"\x01\x04port")
 
 
+def test_point_13_a_relayed_network_that_may_not_fetch_its_files_is_offered_nothing() -> None:
+    """A machine that was offered a boot all the same would end on a screen that does not know why."""
+    relayed = replace(discover(7), giaddr=IPv4Address("192.0.2.1"), hops=1)
+    silence = Proxy().silence(relayed, source=("192.0.2.1", 67))
+    why = "its relay 192.0.2.1 is not in [http] allow; if its network may boot, add that network there"
+    assert (silence.why, silence.sighting and silence.sighting.mac) == (why, MAC)
+    ordinary = replace(relayed, options=((Option.MESSAGE_TYPE, bytes((MessageType.DISCOVER,))),))
+    assert Proxy().silence(ordinary, source=("192.0.2.1", 67)).sighting is None, "a phone is no line of log"
+    routed = Proxy().silence(boot_request(7), source=("192.0.2.50", 4011), pxe_port=True)
+    assert routed.why.startswith("192.0.2.50 is not in [http] allow")
+
+
 def test_point_14_replies_are_padded_and_keep_the_clients_limit() -> None:
     result = Proxy().handle(encode(discover(7)))
     assert isinstance(result, Reply)

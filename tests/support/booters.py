@@ -27,6 +27,7 @@ def booters_of(
     assigner: Assigner | None = None,
     now: Callable[[], float] = lambda: 0.0,
     is_own: Callable[[IPv4Address], bool] = lambda _: True,
+    is_routed: Callable[[IPv4Address], bool] = lambda _: False,
 ) -> Booters:
     """Return a booter of real machines, and one of simulated machines in a sandbox; ``now`` is the tickets' clock."""
     applied, tickets = Applied(fleet), Tickets(b"k" * 32, now)
@@ -35,7 +36,7 @@ def booters_of(
         inventory=inventory,
         catalogue=catalogue,
         assigner=assigner or DatabaseAssigner(inventory),
-        trust=NeighbourTrust(inventory, applied, mac_of),
+        trust=NeighbourTrust(inventory, applied, mac_of, is_routed),
         handout=Handout(tickets, FullDisclosure(), IPXE, PI_TEXTS),
         journal=Journal(inventory, applied),
     )

@@ -1,7 +1,7 @@
 """One datagram through the DHCP server's core, with the real decision behind it."""
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from support import captures
 from support.fleets import READY
@@ -26,6 +26,10 @@ class Proxy:
     def __init__(self, fleet: Fleet | None = None, ready: frozenset[str] = READY) -> None:
         self.fleet = fleet or Fleet()
         self.ready = ready
+        self.allowed = IPv4Network("10.0.0.0/8")
+
+    def permits(self, address: str) -> bool:
+        return IPv4Address(address) in self.allowed
 
     def decide(self, sighting: Sighting) -> Decision:
         return decide(sighting, Snapshot(), self.fleet, Context(ready=self.ready))
@@ -41,7 +45,7 @@ class Proxy:
             server_port=67,
             client_port=68,
         )
-        return respond(data, arrival, self.decide)
+        return respond(data, arrival, self.decide, self.permits)
 
     def reply(self, request: DhcpMessage, **how: object) -> DhcpMessage:
         """Return the message that answers ``request``; fails when there is none."""

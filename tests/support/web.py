@@ -65,6 +65,8 @@ class Web:
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
         self.neighbours: dict[IPv4Address, str] = {}
         """Stands in for the kernel's neighbour table, which has no loopback in it."""
+        self.routed: set[IPv4Address] = set()
+        """Addresses that are taken for those of other networks."""
         self.booters = booters_of(
             fleet,
             self.inventory,
@@ -72,6 +74,7 @@ class Web:
             self.neighbours.get,
             now=lambda: self.now,
             is_own=CLIENT.__eq__,
+            is_routed=self.routed.__contains__,
         )
         self.booter = self.booters.real
         checks = {name: partial(self.problems.get, name) for name in self.problems}

@@ -1,10 +1,9 @@
 """What an assigned machine boots: its chain."""
 
-from iluvatar_pxe.boot.case import Subject
+from iluvatar_pxe.boot.case import Case, Subject
 from iluvatar_pxe.boot.chains import CHAINS, Final
-from iluvatar_pxe.boot.chains.hold import hold_for, hold_without_layer
-from iluvatar_pxe.boot.plan import Hold, RunScript
-from iluvatar_pxe.boot.screens import unseen
+from iluvatar_pxe.boot.chains.hold import hold_for, hold_in_doubt, hold_without_layer
+from iluvatar_pxe.boot.plan import RunScript
 from iluvatar_pxe.machines.states import LayerKind
 
 _CHAIN_OF_KIND = {LayerKind.TALOS: "talos", LayerKind.K3S: "raspberry-pi"}
@@ -27,8 +26,8 @@ def chain_plan(subject: Subject) -> Final:
     return CHAINS[chain](subject)
 
 
-def guarded(plan: Final, doubt: str) -> Final:
+def guarded(plan: Final, case: Case) -> Final:
     """Return the plan, or a wait in its place where it carries secrets and the asker is in doubt."""
-    if not doubt or not isinstance(plan, RunScript) or plan.config is None:
+    if not case.context.doubt or not isinstance(plan, RunScript) or plan.config is None:
         return plan
-    return Hold(why=f"{plan.why}; but {doubt}", name=plan.name, screen=unseen(doubt), unseen=True)
+    return hold_in_doubt(case, plan.why)

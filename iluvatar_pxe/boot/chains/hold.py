@@ -2,8 +2,9 @@
 
 from pathlib import PurePosixPath
 
-from iluvatar_pxe.boot.case import Subject
+from iluvatar_pxe.boot.case import Case, Subject
 from iluvatar_pxe.boot.plan import Hold
+from iluvatar_pxe.boot.screens import routed, unseen
 from iluvatar_pxe.machines.states import LayerKind
 
 
@@ -27,6 +28,13 @@ def hold_without_file(subject: Subject, name: str) -> Hold:
         trouble, _, remedy = broken.rpartition("; ")
         return hold_for(subject, trouble, remedy)
     return hold_for(subject, f"the file {name} is missing", "put it into the assets directory")
+
+
+def hold_in_doubt(case: Case, why: str) -> Hold:
+    """Hold a machine that may be another one; by DHCP it proves who it is, unless a router is in between."""
+    doubt, is_routed = case.context.doubt, case.sighting.routed
+    screen = routed(doubt) if is_routed else unseen(doubt)
+    return Hold(why=f"{why}; but {doubt}", name=case.title, screen=screen, unseen=not is_routed)
 
 
 def hold_without_layer(subject: Subject) -> Hold:

@@ -59,8 +59,16 @@ class Lease:
     sighting: Sighting
 
 
-def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Decision]) -> Reply | Silence | Lease:
-    """Decide about one datagram; raises WireError when it is no DHCP message, and nothing else."""
+def respond(
+    data: bytes,
+    arrival: Arrival,
+    decide: Callable[[Sighting], Decision],
+    permits: Callable[[str], bool],
+) -> Reply | Silence | Lease:
+    """Decide about one datagram; raises WireError when it is no DHCP message, and nothing else.
+
+    ``permits`` says whether an address may ask by HTTP: who may not could fetch nothing of what it is offered.
+    """
     request = decode(data)
     refusal = not_for_us(request, pxe_port=arrival.pxe_port)
     if refusal:
@@ -70,6 +78,8 @@ def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Decision
     plan = decision.plan
     if isinstance(plan, Ignore):
         return Silence(plan.why, sighting if plan.notable else None)
+    if trouble := _unreachable(request, arrival, permits):
+        return Silence(trouble, sighting)
     kind = MessageType.ACK if arrival.pxe_port else MessageType.OFFER
     quirks = quirks_of(request)
     reply = reply_to(request, sighting, plan, arrival.links, kind, quirks)
@@ -85,6 +95,16 @@ def respond(data: bytes, arrival: Arrival, decide: Callable[[Sighting], Decision
         delay=max((quirk.delay for quirk in quirks), default=0.0),
         one_at_a_time=to[0] == str(BROADCAST) and any(quirk.one_at_a_time for quirk in quirks),
     )
+
+
+def _unreachable(request: DhcpMessage, arrival: Arrival, permits: Callable[[str], bool]) -> str:
+    """Say why a client that is behind a relay or a router could not fetch its files; empty where it can."""
+    is_relayed = request.giaddr != ANY
+    address = str(request.giaddr) if is_relayed else arrival.source[0]
+    if address == str(ANY) or permits(address):
+        return ""
+    who = f"its relay {address}" if is_relayed else address
+    return f"{who} is not in [http] allow; if its network may boot, add that network there"
 
 
 def _seen(request: DhcpMessage, arrival: Arrival) -> Sighting:

@@ -19,10 +19,11 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, respond
-from iluvatar_pxe.settings.model import DhcpSettings
+from iluvatar_pxe.settings.model import DhcpSettings, HttpSettings
 
 NOT_ITSELF = "neither its Ethernet frame nor its source address is known to be that machine's"
 
@@ -44,14 +45,15 @@ class DhcpServer:
     def __init__(
         self,
         settings: DhcpSettings,
-        http_port: int,
+        http: HttpSettings,
         booters: Booters,
         on_ipxe_offer: Callable[[str], None],
         pace: Pace,
     ) -> None:
         """Call ``on_ipxe_offer(mac)`` whenever a machine's iPXE was offered a boot."""
         self._settings = settings
-        self._http_port = http_port
+        self._http_port = http.port
+        self._allowed = Allowed(http.allow)
         self._booters = booters
         self._on_ipxe_offer = on_ipxe_offer
         self._pace = pace
@@ -59,7 +61,9 @@ class DhcpServer:
 
     def serve(self, interfaces: Iterable[Interface]) -> list[ServerError]:
         """Answer on these interfaces and on no others; return an error for each that cannot be bound."""
-        return self._bound.follow(interfaces)
+        served = tuple(interfaces)
+        self._allowed.follow(served)
+        return self._bound.follow(served)
 
     def close(self) -> None:
         """Answer nothing any more."""
@@ -99,7 +103,7 @@ class DhcpServer:
             client_port=self._settings.client_port,
         )
         try:
-            result = respond(data, arrival, self._decide)
+            result = respond(data, arrival, self._decide, self._allowed.permits)
         except WireError as error:
             complain("dhcp.malformed", source=source[0], why=str(error))
             return

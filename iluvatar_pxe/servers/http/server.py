@@ -14,6 +14,8 @@ from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.provisioning.booter import Booters
 from iluvatar_pxe.provisioning.countdowns import Countdowns
+from iluvatar_pxe.provisioning.tickets import mask
+from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.http.connections import LIMITS, Limits
 from iluvatar_pxe.servers.http.context import (
@@ -140,12 +142,20 @@ class HttpServer:
         A browser that was lured to a hostile name that resolves to this server sends that name as Host; with TLS it
         finds that the certificate is not for that name.
         """
-        if not self._allowed.permits(request.remote or "0.0.0.0"):  # noqa: S104
-            raise web.HTTPForbidden(text=f"{request.remote} is not in [http] allow")
-        if not request.secure and not self._is_named(request.headers.get("Host", "")):
-            names = " or ".join(services_of(self._domain))
-            raise web.HTTPForbidden(text=f"use this server's IP address or {names}, not another name")
+        if why := self._refusal(request):
+            complain("http.refused", client=request.remote, path=mask(request.path)[:200], why=why)
+            raise web.HTTPForbidden(text=why)
         return await handler(request)
+
+    def _refusal(self, request: web.Request) -> str:
+        """Return why a request is not let in; empty when it is."""
+        client = request.remote or "0.0.0.0"  # noqa: S104
+        if not self._allowed.permits(client):
+            return f"{client} is not in [http] allow; if it may ask, add its network there"
+        if request.secure or self._is_named(request.headers.get("Host", "")):
+            return ""
+        names = " or ".join(services_of(self._domain))
+        return f"use this server's IP address or {names}, not another name"
 
     @property
     def _domain(self) -> str:

@@ -161,6 +161,16 @@ def test_point_13_relayed_requests_are_answered_to_the_relay(host: Host) -> None
     assert answer.message.giaddr == IPv4Address("10.77.1.50")
 
 
+def test_point_13_behind_a_relay_that_may_not_ask_by_http_nobody_is_offered_a_boot(
+    host: Host, daemon: Process
+) -> None:
+    relayed = replace(discover(7), giaddr=IPv4Address("192.0.2.1"), hops=1)
+    assert host.ask("a", relayed, to=("10.77.1.2", 67), port=67, seconds=QUIET_SECONDS) == []
+    daemon.wait_for(
+        r'"why": "its relay 192.0.2.1 is not in \[http\] allow.*"event": "dhcp.no_answer"', READY_SECONDS
+    )
+
+
 def test_point_19_another_dhcp_server_on_the_same_host_can_stay() -> None:
     with Namespace() as namespace:
         host = Host(namespace)

@@ -48,10 +48,11 @@ def test_who_names_the_server_by_an_address_may_ask(served: Web, host: str) -> N
 )
 @pytest.mark.parametrize("path", ["/healthz", "/boot.ipxe", "/nothing", f"/assets/{KERNEL}"])
 def test_a_browser_that_was_lured_to_a_name_is_refused(served: Web, host: str, path: str) -> None:
-    response = served.get(path, Host=host)
-    names = "git.lab.home.arpa or pxe.lab.home.arpa"
-    why = f"403: use this server's IP address or {names}, not another name\n"
-    assert (response.status, response.text) == (403, why)
+    with capture_logs() as logs:
+        response = served.get(path, Host=host)
+    why = "use this server's IP address or git.lab.home.arpa or pxe.lab.home.arpa, not another name"
+    assert (response.status, response.text) == (403, f"403: {why}\n")
+    assert [(line["event"], line["path"], line["why"]) for line in logs] == [("http.refused", path, why)]
 
 
 @pytest.mark.parametrize("host", ["pxe.lab.home.arpa", "PXE.lab.home.arpa.:8080", "git.lab.home.arpa:8080"])
@@ -65,11 +66,15 @@ def test_who_names_the_server_as_its_own_dns_does_may_ask(served: Web, host: str
 )
 def test_only_allowed_networks_may_ask(tmp_path: Path, allow: tuple[object, ...], status: int) -> None:
     with web(tmp_path, allow=allow) as running:
-        for path in ("/healthz", "/boot.ipxe", "/nothing"):
-            response = running.get(path)
+        with capture_logs() as logs:
+            responses = {path: running.get(path) for path in ("/healthz", "/boot.ipxe", "/nothing")}
+        for path, response in responses.items():
             assert response.status == (404 if (status, path) == (200, "/nothing") else status)
         if status == 403:
-            assert response.text == "403: 127.0.0.1 is not in [http] allow\n"
+            why = "127.0.0.1 is not in [http] allow; if it may ask, add its network there"
+            assert response.text == f"403: {why}\n"
+            assert {"client": "127.0.0.1", "path": "/nothing", "why": why}.items() <= logs[-1].items()
+            assert {line["event"] for line in logs} == {"http.refused"}
 
 
 MALFORMED = {

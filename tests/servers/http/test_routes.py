@@ -84,8 +84,10 @@ def test_a_local_machine_boots_its_disk(served: Web) -> None:
     "query", ["", "?", "?mac=", "?mac=x", "?mac=ff:ff:ff:ff:ff:ff", "?uuid=1", "?mac=%00%ff"]
 )
 def test_a_request_without_a_usable_mac_is_refused(served: Web, query: str) -> None:
-    response = served.get(f"/ipxe{query}")
+    with capture_logs() as logs:
+        response = served.get(f"/ipxe{query}")
     assert response.status == 400
+    assert all(line["event"] == "ipxe.malformed" and line["why"].startswith("mac: ") for line in logs)
     assert response.is_one_line
     assert "MAC address" in response.text or "group or null address" in response.text
 
@@ -276,6 +278,26 @@ def test_the_owner_is_told_the_line_for_a_nic_that_asks_and_is_not_listed(bootin
     booting.booter.applied.fleet = fleet_of(talos("one", f'{MAC}", "{UNSEEN}'))
     assert UNSEEN not in booting.get(f"/ipxe?{QUERY}").text
     assert describe(machine, booting.booter.applied.fleet)["warnings"] == []
+
+
+def test_a_machine_behind_a_router_gets_all_but_a_configuration(booting: Web) -> None:
+    """Its screen says so, and does not go round by DHCP, which would prove nothing there."""
+    config = config_url(booting.get(f"/ipxe?{QUERY}"))
+    booting.neighbours[CLIENT] = UNSEEN  # the router's NIC: nobody should add that to a file
+    booting.routed.add(CLIENT)
+    refused = booting.get(config)
+    assert (refused.status, "add" in refused.text) == (403, False)
+    assert all(not one.unsure for one in booting.inventory.snapshot.by_id.values())
+    answer = booting.get(f"/ipxe?{QUERY}")
+    assert answer.status == 200
+    text = answer.text.replace("\necho ", " ")
+    assert "behind a router or a relay, so nothing proves which machine it is: 127.0.0.1 is in none" in text
+    assert "talos.config" not in text
+    assert "ifconf" not in text
+    booting.booter.applied.fleet = fleet_of(("one", MAC, "chain: local\n"))
+    assert "booting from its own disk" in booting.get(f"/ipxe?{QUERY}").text
+    booting.booter.applied.fleet = fleet_of(("one", MAC, "chain: hold\n"))
+    assert "The fleet holds this machine" in booting.get(f"/ipxe?{QUERY}").text
 
 
 def test_a_joined_machine_boots_its_disk_also_by_another_nic_of_its_file(booting: Web) -> None:

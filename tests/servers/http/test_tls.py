@@ -215,7 +215,9 @@ def test_a_large_file_arrives_octet_for_octet(served: Web, tmp_path: Path) -> No
 def test_only_allowed_networks_are_served(tmp_path: Path) -> None:
     with web(tmp_path, allow=(IPv4Network("10.0.0.0/8"),)) as served, connect(served) as sock:
         sock.sendall(ASK_LARGE)
-        assert response_of(the_rest(sock)).text == "403: 127.0.0.1 is not in [http] allow\n"
+        assert response_of(the_rest(sock)).text == (
+            "403: 127.0.0.1 is not in [http] allow; if it may ask, add its network there\n"
+        )
 
 
 def test_a_faulty_request_is_refused_in_one_line(served: Web) -> None:

@@ -31,7 +31,8 @@ async def _redeem(booter: Booter, machine: Machine, client: IPv4Address, started
     disclosure = booter.handout.disclosure
     if doubt := booter.trust.doubt_of_holder(machine, client):
         booter.journal.distrusted(machine, client, "config.yaml", doubt)
-        if mac := booter.trust.mac_of(client):
+        mac = booter.trust.mac_of(client)
+        if mac and not booter.trust.is_routed(client):
             booter.inventory.doubt_nic(machine.id, mac)
         raise web.HTTPForbidden(text=f"the ticket belongs to another machine: {doubt}")
     plan = booter.decide(sighting_of(machine, Firmware.TALOS)).plan
