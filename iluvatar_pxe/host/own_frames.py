@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.host.packet_filter import Do, Step, attach_filter
+from iluvatar_pxe.host.udp import enlarge_receive_buffer
 from iluvatar_pxe.wire.udp import UDP, udp_payload
 
 FRESH_SECONDS = 2.0
@@ -45,9 +46,11 @@ class _Frames:
 class OwnFrames:
     """Hears DHCP on one interface. Belongs to the running event loop."""
 
-    def __init__(self, device: str, port: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, device: str, port: int, receive_buffer: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Listen to messages to a UDP port; raises OSError, without CAP_NET_RAW for one."""
-        self._socket = _open(device, port)
+        self._socket = _open(device, port, receive_buffer)
         self.port = port
         self._clock = clock
         self._heard: Recent[bytes, _Frames] = Recent(MOST_FRAMES)
@@ -85,11 +88,12 @@ class OwnFrames:
                 self._heard.put(data, _Frames(before.count + 1 if before else 1, self._clock()))
 
 
-def _open(device: str, port: int) -> socket.socket:
+def _open(device: str, port: int, receive_buffer: int) -> socket.socket:
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
         attach_filter(sock, _from_chaddr(port))
         sock.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
+        enlarge_receive_buffer(sock, receive_buffer)
         sock.bind((device, _ETHERTYPE_ALL))
     except OSError:
         sock.close()

@@ -18,8 +18,8 @@ Peer = tuple[str, int]
 
 _LONGEST_DATAGRAM = 4096
 """Bytes; nothing that boots a machine sends a longer one, so the rest of such a datagram is cut off."""
-_DATAGRAMS_PER_WAKEUP = 64
-"""So that a flood on one socket leaves the other sockets their turn."""
+_DATAGRAMS_AT_ONCE = 64
+_SO_RCVBUFFORCE = 33
 _BACKLOG = 4 * 1024 * 1024
 """Bytes that wait at most for the kernel's send buffer to empty."""
 
@@ -37,6 +37,7 @@ class UdpSocket:
         self._on_datagram: Callable[[bytes, Peer], None] | None = None
         self._backlog: deque[tuple[bytes, Peer]] = deque()
         self._backlog_bytes = 0
+        self._at_once = _DATAGRAMS_AT_ONCE
 
     @classmethod
     def open(
@@ -47,9 +48,13 @@ class UdpSocket:
         device: str | None = None,
         broadcast: bool = False,
         reuse_address: bool = False,
+        receive_buffer: int = 0,
     ) -> Self:
         """Bind ``address``:``port``, see ``bind_udp``; raises ServerError."""
-        return cls(bind_udp(address, port, device=device, broadcast=broadcast, reuse_address=reuse_address))
+        sock = bind_udp(address, port, device=device, broadcast=broadcast, reuse_address=reuse_address)
+        if receive_buffer:
+            enlarge_receive_buffer(sock, receive_buffer)
+        return cls(sock)
 
     @property
     def local(self) -> Peer:
@@ -57,15 +62,19 @@ class UdpSocket:
         address, port = self._socket.getsockname()
         return address, port
 
-    def start(self, on_datagram: Callable[[bytes, Peer], None]) -> None:
-        """Call ``on_datagram(data, peer)`` from the running loop for every datagram, until ``close``."""
+    def start(self, on_datagram: Callable[[bytes, Peer], None], *, at_once: int = _DATAGRAMS_AT_ONCE) -> None:
+        """Call ``on_datagram(data, peer)`` from the running loop for every datagram, until ``close``.
+
+        At most ``at_once`` of them in a row, so that a flood on one socket leaves the other sockets their turn.
+        """
         self._on_datagram = on_datagram
+        self._at_once = at_once
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self.receive_pending)
 
     def receive_pending(self) -> None:
         """Hand over what has already arrived, up to a bound; never raises."""
-        for _ in range(_DATAGRAMS_PER_WAKEUP):
+        for _ in range(self._at_once):
             try:
                 data, peer = self._socket.recvfrom(_LONGEST_DATAGRAM)
             except OSError:  # nothing more there, a pending ICMP error, or closed by the callback
@@ -128,6 +137,14 @@ class UdpSocket:
             self._backlog_bytes -= len(data)
         if self._loop is not None:
             self._loop.remove_writer(self._socket)
+
+
+def enlarge_receive_buffer(sock: socket.socket, size: int) -> None:
+    """Let more bytes wait in the kernel; without CAP_NET_ADMIN no more than ``net.core.rmem_max`` (socket(7))."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
 
 def bind_udp(

@@ -95,6 +95,12 @@ class Booter:
             return True
         return self.trust.may_have_sent(machine, address, stage)
 
+    def knows(self, mac: str) -> bool:
+        """Say whether a MAC is that of a machine that has booted here before, or that the fleet lists."""
+        machine = self.inventory.snapshot.machine(mac)
+        is_transient = machine is None or machine.transient
+        return not is_transient or bool(self.applied.fleet.machines((mac,), "", None))
+
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine that has an address: by the neighbour table, else by what DHCP told."""
         mac = self.trust.mac_of(address)

@@ -338,6 +338,7 @@ COMMANDS = {
     "sudo rpi-eeprom-config --edit": _ON_PI,
     "make bin-arm64-efi/snponly.efi": How(Where.NOT_HERE, "builds iPXE from its own source"),
     "sudo .venv/bin/python bench/simulated_machines.py": _MINUTES,
+    "sudo .venv/bin/python bench/dhcp_storm.py": _MINUTES,
     ".venv/bin/python bench/offer.py": _MINUTES,
     "sudo .venv/bin/python bench/dns.py": _MINUTES,
     ".venv/bin/python bench/large_fleet.py": _MINUTES,

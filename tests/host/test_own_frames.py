@@ -26,7 +26,7 @@ def heard(*sent: bytes, ask: Callable[[OwnFrames, bytes], bool] = OwnFrames.take
     async def run() -> list[bool]:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind(("127.0.0.1", 0))
-            frames = OwnFrames("lo", server.getsockname()[1])
+            frames = OwnFrames("lo", server.getsockname()[1], 1 << 16)
             try:
                 found = []
                 for data in sent:
@@ -84,7 +84,7 @@ def test_a_frame_of_some_time_ago_speaks_for_nothing_any_more() -> None:
         nonlocal now
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind(("127.0.0.1", 0))
-            frames = OwnFrames("lo", server.getsockname()[1], lambda: now)
+            frames = OwnFrames("lo", server.getsockname()[1], 1 << 16, lambda: now)
             server.sendto(message(), server.getsockname())
             server.sendto(message(), server.getsockname())
             assert not frames.take(b"another")  # but the frames are read now
@@ -111,7 +111,7 @@ def test_each_frame_speaks_for_one_datagram() -> None:
 @needs_root
 def test_without_the_right_to_it_the_failure_is_an_oserror() -> None:
     async def run() -> None:
-        OwnFrames("lo", 67)
+        OwnFrames("lo", 67, 1 << 16)
 
     with without_root(), pytest.raises(OSError, match="not permitted"):
         asyncio.run(run())

@@ -4,13 +4,15 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
 from structlog.testing import capture_logs
+from support.rights import without_root
 
 from iluvatar_pxe.errors import ServerError
-from iluvatar_pxe.host.udp import Peer, UdpSocket
+from iluvatar_pxe.host.udp import Peer, UdpSocket, enlarge_receive_buffer
 
 OpenUdp = Callable[..., UdpSocket]
 Received = asyncio.Queue[tuple[bytes, Peer]]
@@ -232,3 +234,23 @@ async def test_bound_to_a_device_and_allowed_to_broadcast(opened: OpenUdp) -> No
     name = udp._socket.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16)
     assert name.rstrip(b"\0") == b"lo"
     assert udp._socket.getsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST) == 1
+
+
+def test_the_receive_buffer_is_enlarged_as_far_as_rights_allow(opened: OpenUdp) -> None:
+    most = int(Path("/proc/sys/net/core/rmem_max").read_text())
+    wanted = most // 2 + 4096
+    with opened(receive_buffer=wanted)._socket.dup() as sock:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * wanted, "the kernel doubles it"
+        with without_root():
+            enlarge_receive_buffer(sock, 4 * most)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * most
+
+
+async def test_so_many_datagrams_are_handed_over_in_a_row_and_no_more(opened: OpenUdp) -> None:
+    sender, receiver = opened(), opened()
+    received: list[bytes] = []
+    receiver.start(lambda data, _peer: received.append(data), at_once=3)
+    for number in range(5):
+        sender.send(bytes((number,)), receiver.local)
+    receiver.receive_pending()
+    assert received == [b"\0", b"\1", b"\2"]

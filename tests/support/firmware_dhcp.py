@@ -31,11 +31,22 @@ def listening(device: str) -> socket.socket:
 
 def send_from_nowhere(device: str, request: bytes) -> None:
     """Send a DHCP message by broadcast, with the card's own MAC and without an address."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
-        sock.bind((device, _ETHER_IP))
-        mac = sock.getsockname()[4]
-        udp = struct.pack("!4H", 68, 67, 8 + len(request), 0) + request
-        sock.send(_BROADCAST + mac + struct.pack("!H", _ETHER_IP) + _ip_header(len(udp)) + udp)
+    with broadcasting(device) as sock:
+        sock.send(frame_of(sock, request))
+
+
+def broadcasting(device: str) -> socket.socket:
+    """Return a socket that sends frames by ``device``."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    sock.bind((device, _ETHER_IP))
+    return sock
+
+
+def frame_of(sock: socket.socket, request: bytes) -> bytes:
+    """Return the frame of a DHCP message that this socket's card broadcasts."""
+    mac: bytes = sock.getsockname()[4]
+    udp = struct.pack("!4H", 68, 67, 8 + len(request), 0) + request
+    return _BROADCAST + mac + struct.pack("!H", _ETHER_IP) + _ip_header(len(udp)) + udp
 
 
 def answer_to(request: bytes, sock: socket.socket, seconds: float) -> bytes | None:

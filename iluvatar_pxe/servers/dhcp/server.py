@@ -1,5 +1,6 @@
 """The proxyDHCP server: ports 67 and 4011 on each interface that is served."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
@@ -21,10 +22,16 @@ from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.bound import Bound
+from iluvatar_pxe.servers.dhcp.intake import CHADDR, Intake, Work
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, respond
 from iluvatar_pxe.settings.model import DhcpSettings, HttpSettings
 
+RECEIVE_BUFFER = 4 << 20
+"""Bytes that may wait in the kernel for each socket: about 3,000 messages."""
+_AT_ONCE = 512
+"""Messages read in a row. To read one costs little; what is done about it waits for its turn."""
+CROWDED = "more messages arrive than can be answered; known machines, and who asks again, are heard first"
 NOT_ITSELF = "neither its Ethernet frame nor its source address is known to be that machine's"
 
 _log = structlog.get_logger()
@@ -58,6 +65,8 @@ class DhcpServer:
         self._on_ipxe_offer = on_ipxe_offer
         self._pace = pace
         self._bound = Bound(self._open)
+        self._intake = Intake(booters.real.knows)
+        self._next_turn: asyncio.Handle | None = None
 
     def serve(self, interfaces: Iterable[Interface]) -> list[ServerError]:
         """Answer on these interfaces and on no others; return an error for each that cannot be bound."""
@@ -69,6 +78,7 @@ class DhcpServer:
         """Answer nothing any more."""
         self._pace.close()
         self._bound.close()
+        self._intake.clear()
 
     def _open(self, interface: Interface) -> ExitStack:
         """Return what closes the sockets of an interface; raises ServerError.
@@ -87,13 +97,23 @@ class DhcpServer:
             if frames:
                 sockets.enter_context(closing(frames))
             place = _Place(own, Links(interface.address, self._http_port), frames)
-            own.start(partial(self._receive, place, pxe_port=False))
-            broadcasts.start(partial(self._receive, place, pxe_port=False))
-            boot_server.start(partial(self._receive, _Place(boot_server, place.links, None), pxe_port=True))
+            own.start(partial(self._receive, place, pxe_port=False), at_once=_AT_ONCE)
+            broadcasts.start(partial(self._receive, place, pxe_port=False), at_once=_AT_ONCE)
+            at_boot_server = _Place(boot_server, place.links, None)
+            boot_server.start(partial(self._receive, at_boot_server, pxe_port=True), at_once=_AT_ONCE)
             return sockets.pop_all()
 
     def _receive(self, place: _Place, data: bytes, source: tuple[str, int], *, pxe_port: bool) -> None:
-        started = time.perf_counter()
+        """Let a message wait for its turn. In a storm most of them find no place, and are dropped here."""
+        loop = asyncio.get_running_loop()
+        work = partial(self._work, place, data, source, pxe_port)
+        if not self._intake.put(data, work, loop.time()):
+            complain("dhcp.crowded", mac=data[CHADDR].hex(":"), why=CROWDED)
+        elif self._next_turn is None:
+            self._next_turn = loop.call_soon(self._take_turn)
+
+    def _work(self, place: _Place, data: bytes, source: tuple[str, int], pxe_port: bool) -> Work:  # noqa: FBT001
+        """Return what is to be done about a message. Whose frame it came in can be found out only now."""
         arrival = Arrival(
             links=place.links,
             source=source,
@@ -102,10 +122,22 @@ class DhcpServer:
             server_port=self._settings.port,
             client_port=self._settings.client_port,
         )
+        return partial(self._handle, place, data, arrival, time.perf_counter())
+
+    def _take_turn(self) -> None:
+        """Do a turn's work, then let the other servers have theirs."""
+        loop = asyncio.get_running_loop()
+        turn = self._intake.turn()
+        for work in turn:
+            loop.call_soon(work)
+        self._next_turn = loop.call_soon(self._take_turn) if turn else None
+
+    def _handle(self, place: _Place, data: bytes, arrival: Arrival, started: float) -> None:
+        pxe_port = arrival.pxe_port
         try:
             result = respond(data, arrival, self._decide, self._allowed.permits)
         except WireError as error:
-            complain("dhcp.malformed", source=source[0], why=str(error))
+            complain("dhcp.malformed", source=arrival.source[0], why=str(error))
             return
         if isinstance(result, Reply):
             booter = self._facing(result.decision.case.sighting)
@@ -147,13 +179,20 @@ class DhcpServer:
 
 
 def _socket(interface: Interface, address: str, port: int) -> UdpSocket:
-    return UdpSocket.open(address, port, device=interface.name, broadcast=True, reuse_address=True)
+    return UdpSocket.open(
+        address,
+        port,
+        device=interface.name,
+        broadcast=True,
+        reuse_address=True,
+        receive_buffer=RECEIVE_BUFFER,
+    )
 
 
 def _own_frames(interface: str, port: int) -> OwnFrames | None:
     """Return what hears frames on an interface; None, and a line of log, where the host does not let us."""
     try:
-        return OwnFrames(interface, port)
+        return OwnFrames(interface, port, RECEIVE_BUFFER)
     except OSError as error:
         remedy = "run it as the systemd service that `iluvatar-pxe install` sets up, or give it CAP_NET_RAW"
         why = f"{error.strerror}, so no machine can prove who it is or gets a configuration; {remedy}"

@@ -1,0 +1,31 @@
+"""Machines that ask for a boot one after the other: ``python dhcp_asks.py DEVICE SECONDS,… REQUEST_HEX…``.
+
+Each sends its DISCOVER again when it has waited so many seconds in vain. Prints for each how many it sent, and the
+milliseconds until the answer to the last of them; ``0 0`` where there was none.
+"""
+
+import socket
+import sys
+import time
+
+from support.firmware_dhcp import answer_to, listening, send_from_nowhere
+
+
+def main() -> None:
+    device, waits, *requests = sys.argv[1:]
+    with listening(device) as sock:
+        for request in map(bytes.fromhex, requests):
+            sys.stdout.write("{} {:.0f}\n".format(*_ask(device, sock, request, waits)))
+
+
+def _ask(device: str, sock: socket.socket, request: bytes, waits: str) -> tuple[int, float]:
+    for number, wait in enumerate(map(float, waits.split(",")), 1):
+        sent = time.monotonic()
+        send_from_nowhere(device, request)
+        if answer_to(request, sock, wait):
+            return number, (time.monotonic() - sent) * 1000
+    return 0, 0.0
+
+
+if __name__ == "__main__":
+    main()
