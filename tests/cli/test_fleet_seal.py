@@ -1,17 +1,23 @@
 """``fleet seal`` and ``fleet unseal`` in a clone, by whoever has a key."""
 
+import asyncio
 import stat
 from pathlib import Path
 
 import pytest
 from support.command import Answer, Host
 from support.fleets import ARDA, INITRAMFS, KERNEL
+from support.repositories import Person
 from support.warm import run_warm
 
+from iluvatar_pxe.cli.lab.commands import own_fleet
 from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.fleet.sealed import is_sealed
+from iluvatar_pxe.gitops.prepare import prepare
+from iluvatar_pxe.gitops.secrets.first_keys import make_first_keys
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key, unseal
+from iluvatar_pxe.settings.model import Settings
 
 CONFIG = "cluster: {token: abcdef.0123456789abcdef}\n"
 
@@ -131,6 +137,26 @@ def test_a_link_stays_a_link(clone: Clone) -> None:
     assert bare("fleet", "seal", str(link)).status == 0
     assert link.is_symlink()
     assert is_sealed(clone.file.read_text())
+
+
+def test_a_lab_boots_from_the_contents_of_sealed_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "state").mkdir()
+    settings = Settings.model_validate({"state": {"directory": tmp_path / "state"}})
+    origin = asyncio.run(prepare(settings))
+    assert origin
+    asyncio.run(make_first_keys(settings, origin, shown=False))
+    owner = Person(tmp_path / "clone", str(origin.repository.path))
+    owner.commit({"configs/worker.yaml": CONFIG})
+    assert bare("fleet", "seal", str(owner.directory / "configs/worker.yaml")).status == 0
+    owner.commit({}, "Sealed")
+    owner.push()
+    directory = own_fleet(settings)
+    assert directory
+    assert (directory / "configs/worker.yaml").read_text() == CONFIG
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
 def test_a_plan_shows_what_a_sealed_configuration_holds_masked(clone: Clone) -> None:

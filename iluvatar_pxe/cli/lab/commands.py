@@ -77,7 +77,7 @@ def boot(
     address = _mac(mac)
     if there := running(_file()):
         if there.fleet == str(default_cache() / "fleet"):
-            _own_fleet(settings_of_daemon(config))
+            own_fleet(settings_of_daemon(config))
         if (
             there.fleet
         ):  # it may have been edited since; read here, its faults have the paths that its owner knows
@@ -138,12 +138,12 @@ def _sources(fleet: Path | None, assets: Path | None, config: Path | None) -> So
             if directory.exists():
                 raise UsageError(f"{directory}: not a directory; name one")
             raise UsageError(f"{directory}: no such directory; create it or name another")
-    fleet = fleet or _own_fleet(settings)
+    fleet = fleet or own_fleet(settings)
     boot_files = assets or settings.assets_directory
     return Sources(fleet.absolute() if fleet else None, boot_files.absolute(), default_cache())
 
 
-def _own_fleet(settings: Settings) -> Path | None:
+def own_fleet(settings: Settings) -> Path | None:
     """Return this host's fleet as a directory, None where there is none; what is in force in its repository, exported."""
     repository = repository_of(settings)
     if repository is None:
