@@ -90,7 +90,7 @@ COMMANDS = {
         Where.TEST, "tests/documents/test_newcomer.py::test_a_newcomer_follows_the_documents"
     ),
     # the package
-    "make deb": How(Where.CHECKOUT, "systemd/debian/build", typed="make --dry-run deb"),
+    "sudo make deb": How(Where.CHECKOUT, "systemd/debian/build", typed="make --dry-run deb"),
     "sudo apt-get install ./dist/iluvatar-pxe_*_amd64.deb": _PACKAGE,
     "sudo apt-get remove iluvatar-pxe": _PACKAGE,
     "sudo apt-get purge iluvatar-pxe": _PACKAGE,
