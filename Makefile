@@ -81,6 +81,10 @@ run: export ILUVATAR_PXE_STATE__DIRECTORY := $(STAND_INS_DIRECTORY)/state
 run: export ILUVATAR_PXE_CONTROL__SOCKET := $(STAND_INS_DIRECTORY)/state/control.sock
 endif
 
+ifdef OBSERVE
+run: export ILUVATAR_PXE_NETWORK__DHCP := observe
+endif
+
 ifdef AS_REAL
 run: export ILUVATAR_PXE_SIMULATE__AS_REAL := true
 endif

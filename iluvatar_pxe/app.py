@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, make_first_keys
 from iluvatar_pxe.host.interface_watch import InterfaceWatch
+from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.host.service_manager import ServiceManager
@@ -93,7 +94,7 @@ class App:
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
         self.tftp = TftpServer(settings.tftp, files.open, files.report, neighbours.mac_of)
         ndp = NdpServer()
-        self.dhcp = DhcpServer(settings.dhcp, settings.http, booters, ndp.offered, pace)
+        self.dhcp = DhcpServer(settings, booters, ndp.offered, pace)
         self.names = NameService(
             settings,
             lambda: inventory.snapshot,
@@ -162,24 +163,35 @@ class App:
             raise
         return app
 
-    async def serve(self, ready: Callable[[], None], show: Callable[[FirstKeys], None]) -> None:
+    async def serve(
+        self,
+        foretell: Callable[[Sequence[Interface]], None],
+        ready: Callable[[], None],
+        show: Callable[[FirstKeys], None],
+    ) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads the fleet. Raises ServerError when a port is taken.
 
-        ``ready`` is called once when everything listens, ``show`` with keys that the owner has to see now.
+        ``foretell`` is called once with the interfaces before anybody on them is answered, ``ready`` once when
+        everything listens, ``show`` with keys that the owner has to see now.
         """
         async with self._kept, self._open:
             reload = self._listen_to_signals()
-            await self.bind()
+            await self.bind(foretell)
             _freeze_garbage()
             self._manager.ready()
             ready()
             await self._run(reload, show)
         _log.info("stopped")
 
-    async def bind(self) -> None:
-        """Listen on all sockets; raises ServerError."""
+    async def bind(self, foretell: Callable[[Sequence[Interface]], None]) -> None:
+        """Listen on all sockets, once ``foretell`` has told what follows; raises ServerError."""
+
+        async def serve(interfaces: Sequence[Interface]) -> list[ServerError]:
+            foretell(interfaces)
+            return await self._listeners.serve(interfaces)
+
         await self.control.bind()
-        await self.watch.start(self._listeners.serve)
+        await self.watch.start(serve)
 
     async def close(self) -> None:
         """Close what takes work, then let transfers end, then close the rest, the inventory last."""

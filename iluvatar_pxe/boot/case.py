@@ -58,6 +58,11 @@ class Case:
         return self.machine.assignment if self.machine else None
 
     @property
+    def is_of_fleet(self) -> bool:
+        """Say whether a file lists it, or it was given a name."""
+        return bool(self.files) or self.assignment is not None
+
+    @property
     def is_pi(self) -> bool:
         """Say whether a Raspberry Pi's own firmware asks, which runs no iPXE."""
         return self.sighting.firmware is Firmware.RASPBERRY_PI

@@ -1,7 +1,7 @@
 """Decides what a machine is served. Each step returns a plan, which ends the decision, or says why it continues."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from iluvatar_pxe.boot.assign import PlaceRequest
@@ -40,9 +40,24 @@ def decide(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Contex
         found = step(case)
         if not isinstance(found, str):
             findings.append((name, found.why))
-            return Decision(_for_this_stage(case, found), case, tuple(findings))
+            plan = _for_this_stage(case, _for_a_while(case, found))
+            return Decision(plan, case, tuple(findings))
         findings.append((name, found))
     raise AssertionError("the last step always has a plan")
+
+
+def _for_a_while(case: Case, plan: Plan) -> Plan:
+    """Let a machine that is not the fleet's go on to its own disk once it has waited, unless its owner wants it to wait.
+
+    A Raspberry Pi is told at once that it gets nothing, and goes on by its own boot order.
+    """
+    if not isinstance(plan, Hold) or plan.wanted or case.is_of_fleet or case.is_pi:
+        return plan
+    wait = case.fleet.settings.enrolment.wait
+    if left := max(0, wait - case.sighting.waited):
+        return replace(plan, why=f"{plan.why}; after {wait} s it boots its own disk", seconds=left)
+    why = f"{plan.why}; it has waited for {wait} s, so it boots its own disk"
+    return BootLocal(why=why, name=case.title, method=case.options.local)
 
 
 def _for_this_stage(case: Case, final: Plan) -> Plan:
@@ -108,7 +123,7 @@ def intent(case: Case) -> Plan | str:
         return BootLocal(why=why, name=case.title, method=case.options.local)
     if wanted is Intent.HOLD:
         screen = (f"It is held: {why}.", f"To let it boot: iluvatar-pxe machines release {case.title}")
-        return Hold(why=why, name=case.title, screen=screen)
+        return Hold(why=why, name=case.title, screen=screen, wanted=True)
     return why if wanted is Intent.REINSTALL else "no override"
 
 
@@ -242,4 +257,4 @@ def _of_rule(case: Case, wanted: Intent | None, source: str) -> Plan:
         f"{why}.",
         "Change that rule, or list the machine, to let it boot.",
     )
-    return Hold(why=why, name=case.title, screen=screen)
+    return Hold(why=why, name=case.title, screen=screen, wanted=True)

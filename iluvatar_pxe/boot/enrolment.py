@@ -19,6 +19,7 @@ def enrol(case: Case, number: int, rule: Rule, layer: str) -> Plan:
             why=f"{why}, but fleet.yaml holds new machines",
             name=case.title,
             screen=enrolment_held(case, number, rule),
+            wanted=True,
         )
     if trouble := case.context.no_assignment:
         screen = ("No name can be assigned to it now:", f"{trouble}.")

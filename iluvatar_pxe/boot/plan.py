@@ -74,6 +74,8 @@ class BootLocal:
 class Hold:
     """The machine waits and asks again. ``screen`` are the lines on its screen.
 
+    ``wanted``: it waits because its owner says so, in a file, in a rule or by a command. ``seconds`` are those that it
+    waits before it boots its own disk; None where it waits for ever.
     ``unseen``: this server did not see that the request comes from this machine, so it is to ask the network for
     its address again, which shows that, before it asks what to boot.
     """
@@ -81,6 +83,8 @@ class Hold:
     why: str
     name: str
     screen: tuple[str, ...]
+    wanted: bool = False
+    seconds: int | None = None
     unseen: bool = False
 
 

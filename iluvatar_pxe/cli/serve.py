@@ -5,10 +5,11 @@ import os
 import resource
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,8 +18,10 @@ import typer
 
 from iluvatar_pxe.admin.health import NO_PROGRAM
 from iluvatar_pxe.app import App
+from iluvatar_pxe.cli.intentions import intentions
 from iluvatar_pxe.cli.tables import say, table, terminal_width
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
+from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.log import configure_logging, is_console
 from iluvatar_pxe.servers.listeners import sockets_of
 from iluvatar_pxe.settings.model import DEFAULT_FILE, Settings, load_settings
@@ -48,7 +51,7 @@ async def _serve(settings: Settings) -> None:
     threads = ThreadPoolExecutor(thread_name_prefix="files")
     asyncio.get_running_loop().set_default_executor(threads)
     app = await App.build(settings)
-    await app.serve(lambda: announce(app), show)
+    await app.serve(partial(foretell, app), partial(announce, app), show)
     leave(threads)
 
 
@@ -76,6 +79,17 @@ def show(keys: FirstKeys) -> None:
     if lines := keys.lines():
         say(lines)
         sys.stdout.flush()
+
+
+def foretell(app: App, interfaces: Sequence[Interface]) -> None:
+    """Say what this daemon is going to do on a network: on a console to people, else to the log."""
+    settings, window = app.settings, app.inventory.window
+    lines = intentions(settings.network.dhcp, interfaces, app.applied.fleet, window.remaining)
+    if is_console(settings.log.format):
+        say((*lines, ""))
+        sys.stdout.flush()
+    else:
+        _log.info("intentions", says=" ".join(map(str.strip, lines)))
 
 
 def announce(app: App) -> None:

@@ -209,6 +209,8 @@ class Enrolment(Model):
     a file lists them; ``ignore``: they get no answer."""
     countdown: Annotated[StrictInt, Field(ge=1, le=300)] = 10
     """Seconds in which a key press on an unlisted machine stops it from joining."""
+    wait: Annotated[StrictInt, Field(ge=1, le=3600)] = 30
+    """Seconds that an unlisted machine waits when it cannot join, before it boots its own disk."""
 
 
 class FleetFile(Model):

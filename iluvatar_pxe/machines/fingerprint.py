@@ -28,6 +28,7 @@ from iluvatar_pxe.wire.pxe import (
 MAX_TEXT = 64
 """Longest text kept of what a machine reports."""
 
+_FEW_DIGITS = re.compile(r"[0-9]{1,6}")
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]+")
 _FIRMWARE = {
     (Platform.BIOS, False): Firmware.BIOS_PXE,
@@ -86,6 +87,7 @@ def from_ipxe(
         board=plain_text(query.get("board", "")),
         address=address,
         routed=routed,
+        waited=_seconds(query.get("waited", "")),
         neighbour=neighbour,
     )
 
@@ -143,6 +145,10 @@ def _all_macs(mac: str, query: Mapping[str, str]) -> tuple[str, ...]:
 
 def _cpu(text: str) -> CpuArch | None:
     return CpuArch(text) if text in set(CpuArch) else None
+
+
+def _seconds(text: str) -> int:
+    return int(text) if _FEW_DIGITS.fullmatch(text) else 0
 
 
 def _uuid(text: str) -> UUID | None:

@@ -50,6 +50,8 @@ class Sighting:
     """A client of ``iluvatar-pxe simulate``, by its own word."""
     routed: bool = False
     """It came through a relay or a router, so this server cannot see whose NIC sent it."""
+    waited: int = 0
+    """Seconds that it was told to wait, and did, since its iPXE started."""
     neighbour: str | None = None
     """The MAC that the kernel's neighbour table has for ``address``."""
 

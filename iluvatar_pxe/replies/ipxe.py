@@ -41,8 +41,16 @@ class Scripts:
     def machine_script(self, plan: Shown, sighting: Sighting, links: Links, ticket: str) -> str:
         """Return a machine's own script. ``ticket`` is for its configuration, if its chain has one."""
         if isinstance(plan, Hold):
-            template = "unseen.ipxe" if plan.unseen else "hold.ipxe"
-            return self._render(template, links, sighting=sighting, name=plan.name, screen=plan.screen)
+            template, period = ("unseen.ipxe", 3) if plan.unseen else ("hold.ipxe", 30)
+            return self._render(
+                template,
+                links,
+                sighting=sighting,
+                name=plan.name,
+                screen=plan.screen,
+                left=plan.seconds,
+                period=min(period, plan.seconds or period),
+            )
         if isinstance(plan, CountDown):
             return self._render(
                 "countdown.ipxe",

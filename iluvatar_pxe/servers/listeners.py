@@ -37,8 +37,9 @@ class Listeners:
         errors = self.tftp.serve(one.address for one in interfaces)
         errors += await self.http.serve(interfaces)
         errors += await self.dns.serve(interfaces)
-        if self.settings.network.dhcp == "proxy":
+        if self.settings.network.dhcp != "off":
             errors += self.dhcp.serve(interfaces)
+        if self.settings.network.dhcp == "proxy":
             self.ndp.serve(interfaces)
         if not errors:
             self._announce(interfaces)
@@ -56,10 +57,11 @@ class Listeners:
 def sockets_of(settings: Settings, interface: Interface) -> dict[str, str]:
     """Return by protocol the socket addresses of one interface."""
     address = interface.address
-    dhcp = f"{address}:{settings.dhcp.port} and :{settings.dhcp.pxe_port}"
+    ports = f"{address}:{settings.dhcp.port} and :{settings.dhcp.pxe_port}"
+    dhcp = {"proxy": ports, "observe": f"{ports}, observed only", "off": "off"}
     return {
         "interface": interface.name,
-        "dhcp": dhcp if settings.network.dhcp == "proxy" else "off",
+        "dhcp": dhcp[settings.network.dhcp],
         "dns": f"{address}:{settings.dns.port}" if settings.dns.enabled else "off",
         "tftp": f"{address}:{settings.tftp.port}",
         "http": f"{address}:{settings.http.port}",

@@ -56,8 +56,9 @@ class NetworkSettings(_Section):
 
     interfaces: Interfaces = ("auto",)
     """Interface names to serve on; ``auto`` is the LAN's: that of the default route, wired before wireless."""
-    dhcp: Literal["proxy", "off"] = "proxy"
-    """``proxy``: the router keeps handing out addresses; ``off``: no DHCP at all."""
+    dhcp: Literal["proxy", "observe", "off"] = "proxy"
+    """``proxy``: the router keeps handing out addresses; ``observe``: machines are recorded, and nobody is answered;
+    ``off``: no DHCP at all."""
 
 
 class DhcpSettings(_Section):

@@ -58,7 +58,9 @@ def plan(
 
 
 TALOS_WHY = "machines/one.yaml sets chain talos, Talos v1.13.9"
-UNLISTED_WHY = f"no file of the fleet lists {UNLISTED_MAC}, and no rule matches it"
+UNLISTED_WHY = (
+    f"no file of the fleet lists {UNLISTED_MAC}, and no rule matches it; after 30 s it boots its own disk"
+)
 BOARDS_WHY = 'rule 1 "boards" of fleet.yaml sets intent local'
 
 

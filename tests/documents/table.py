@@ -292,6 +292,7 @@ COMMANDS = {
     "sudo make demo": How(Where.CHECKOUT, "lab demo", typed="make --dry-run demo"),
     "make run": _DAEMON,
     "sudo make run": _DAEMON,
+    "sudo make run OBSERVE=1": _DAEMON,
     "curl http://127.0.0.1:8080/readyz": How(Where.RUN, '"ready": true'),
     ".venv/bin/iluvatar-pxe simulate uefi-x64": How(Where.RUN, "kernel-amd64", status=1),
     "sudo make run STAND_INS=1": _DAEMON,

@@ -161,6 +161,15 @@ def test_a_daemon_of_a_checkout_and_what_is_typed_beside_it(site: Site) -> None:
         for command in commands_for(Where.RUN):
             site.tries(command)
     assert "No right to bind" not in daemon.output
+    assert daemon.output.index("machines that boot from the network are answered") < daemon.output.index(
+        "listening"
+    )
+
+
+def test_a_daemon_that_only_looks_says_so(site: Site) -> None:
+    with site.daemon("sudo make run OBSERVE=1") as daemon:
+        assert "no machine gets an answer to DHCP (dhcp = observe)" in daemon.output
+        assert "observed only" in daemon.output
 
 
 def test_a_daemon_that_may_not_have_low_ports_says_so(site: Site) -> None:

@@ -28,12 +28,17 @@ or add a matching rule to fleet.yaml:
 To boot its own disk now, press d.
 To always boot its own disk, run on the boot server:
   iluvatar-pxe machines set {mac} --intent local
+
+It is not a machine of the fleet: in {left} seconds it boots its own disk.
 """
+WAITS_LONG = {"fleet.yaml": b"enrolment: {wait: 600}\n"}
 
 
 def test_screen_says_what_to_do_and_the_key_d_boots_the_disk(current: Path) -> None:
     with Lab() as lab:
-        Server(lab.network, current).start()
+        server = Server(lab.network, current)
+        server.write_fleet(WAITS_LONG)
+        server.start()
         machines = switch_on_all(lab, ["bios", "uefi-x64"])
         at_the_same_time(
             *(partial(held, machine, number) for number, machine in enumerate(machines, start=1))
@@ -49,6 +54,7 @@ def test_screen_says_what_to_do_and_the_key_d_boots_the_disk(current: Path) -> N
 def test_held_machine_boots_when_the_fleet_lists_it(current: Path, *, own_programs: bool) -> None:
     with Lab() as lab:
         server = Server(lab.network, None if own_programs else current)
+        server.write_fleet(WAITS_LONG)
         daemon = server.start()
         (machine,) = switch_on_all(lab, ["uefi-x64-http"])
         held(machine, 1)
@@ -60,11 +66,23 @@ def test_held_machine_boots_when_the_fleet_lists_it(current: Path, *, own_progra
         boots_disk_after(machine, r"now-listed: booting from its own disk\.")
 
 
-def held(machine: Machine, number: int) -> None:
+def test_machine_that_nobody_knows_waits_and_then_boots_its_disk_by_itself(current: Path) -> None:
+    with Lab() as lab:
+        Server(lab.network, current).start()
+        machines = switch_on_all(lab, ["bios", "uefi-x64"])
+        at_the_same_time(
+            *(
+                partial(boots_disk_after, machine, r"(?s)in 30 seconds it boots.*booting from its own disk\.")
+                for machine in machines
+            )
+        )
+
+
+def held(machine: Machine, number: int, left: int = 600) -> None:
     """Wait for the screen of a held machine, and compare it with what a person is to read."""
     machine.shows("Asking again in", BOOT_SECONDS)
     mac = mac_of(number)
-    expected = SCREEN.format(mac=mac, serial=mac.replace(":", ""))
+    expected = SCREEN.format(mac=mac, serial=mac.replace(":", ""), left=left)
     machine.shows("asks now", BOOT_SECONDS)
     assert shown_lines(expected) == own_part(machine.screen), machine.screen
     assert max(len(line) for line in machine.screen.partition(BEFORE)[2].splitlines()) < COLUMNS

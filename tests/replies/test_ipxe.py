@@ -19,7 +19,7 @@ from support.plans import plan_for
 from support.templates import IPXE
 
 from iluvatar_pxe.boot.case import Context
-from iluvatar_pxe.boot.plan import BootLocal
+from iluvatar_pxe.boot.plan import BootLocal, Hold
 from iluvatar_pxe.fleet.models import Fleet, LocalMethod
 from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.machines.model import Snapshot
@@ -77,6 +77,7 @@ SCRIPTS = {
     "hold-nameless": script("", sighting(manufacturer="", product="", serial="")),
     "hold-window-closed": script(RULE, sighting(), context=Context(ready=READY)),
     "hold-unseen": script("talos", sighting(), context=Context(ready=READY, doubt=DOUBT)),
+    "hold-new-unseen": script(RULE, sighting(), context=Context(ready=READY, window_open=True, doubt=DOUBT)),
     "countdown": script(RULE, sighting(), context=Context(ready=READY, window_open=True)),
     "local-efi": script("chain: local\n", sighting()),
     "local-bios": script("chain: local\n", sighting(platform="pcbios")),
@@ -133,9 +134,29 @@ def test_what_fails_is_tried_again_and_not_for_ever(name: str) -> None:
 
 
 def test_a_held_machine_asks_again_by_itself() -> None:
-    assert "--timeout 30000" in SCRIPTS["hold-unlisted"]
+    assert "--timeout 30000" in SCRIPTS["hold-listed"]
     again = rf":wait\nprompt .*\nchain .*--autofree --replace {LINKS.first_script} \|\|\necho .*\ngoto wait\n"
-    assert re.search(again, SCRIPTS["hold-unlisted"])
+    assert re.search(again, SCRIPTS["hold-listed"])
+    assert "waited" not in SCRIPTS["hold-listed"]
+
+
+@pytest.mark.parametrize("name", ["hold-unlisted", "hold-window-closed", "hold-new-unseen"])
+def test_a_machine_that_is_not_the_fleets_counts_what_it_waits_and_then_goes_on(name: str) -> None:
+    """Where nobody answers any more it goes on at once."""
+    seconds = 3 if name == "hold-new-unseen" else 30
+    assert "in 30 seconds it boots its own disk.\n" in SCRIPTS[name]
+    assert f"inc waited {seconds}\n:wait\nprompt --key 0x64 --timeout {seconds}000 " in SCRIPTS[name]
+    assert re.search(r"chain .* \|\|\necho No answer from .*\n:disk\n", SCRIPTS[name])
+    assert "&waited=${waited} ||" in SCRIPTS["boot"]
+
+
+@pytest.mark.parametrize(("left", "period"), [(1, 1), (29, 29), (30, 30), (31, 30), (600, 30)])
+def test_a_machine_asks_again_every_half_minute_however_long_it_waits(left: int, period: int) -> None:
+    plan = Hold(why="", name="one", screen=(), seconds=left)
+    text = IPXE.machine_script(plan, sighting(), LINKS, TICKET)
+    assert f"in {left} seconds it boots" in text
+    assert f"inc waited {period}\n" in text
+    assert f"--timeout {period}000 " in text
 
 
 def test_only_the_talos_chain_carries_the_ticket() -> None:

@@ -113,7 +113,7 @@ async def running(directory: Path) -> AsyncIterator[App]:
     """Run the parts that can be asked."""
     plant_starter_fleet(directory / "fleet")
     app = await App.build(Settings.model_validate(loopback_settings(directory)))
-    await app.bind()
+    await app.bind(lambda _interfaces: None)
     serving = asyncio.create_task(app.tftp.run())
     naming = asyncio.create_task(app.names.run())
     await until(lambda: app.names.server.listening)

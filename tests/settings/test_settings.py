@@ -226,7 +226,10 @@ def test_other_variables_are_not_read() -> None:
         ("[network]\ninterfaces = [1]\n", r"config\.toml: network\.interfaces: .*string, but it is 1; .*"),
         ('[network]\ninterfaces = ["a/b"]\n', r"config\.toml: network\.interfaces: .*interface's name .*"),
         ('[network]\ninterfaces = ["abcdefghijklmnop"]\n', r"config\.toml: network\.interfaces: .*15 char.*"),
-        ('[network]\ndhcp = "authoritative"\n', r"config\.toml: network\.dhcp: .*'proxy' or 'off', but .*"),
+        (
+            '[network]\ndhcp = "authoritative"\n',
+            r"config\.toml: network\.dhcp: .*'proxy', 'observe' or 'off', but .*",
+        ),
         (
             '[http]\nallow = ["10.0.0.0/40"]\n',
             r"config\.toml: http\.allow: .*such as 192.168.1.0/24, but it is .*",

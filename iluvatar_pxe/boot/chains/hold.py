@@ -11,7 +11,7 @@ from iluvatar_pxe.machines.states import LayerKind
 def plan(subject: Subject) -> Hold:
     """Hold a machine because its file or its rule says so."""
     screen = (f"The fleet holds this machine: {subject.why}.", "Change that line to let it boot.")
-    return Hold(why=subject.why, name=subject.title, screen=screen)
+    return Hold(why=subject.why, name=subject.title, screen=screen, wanted=True)
 
 
 def hold_for(subject: Subject, trouble: str, remedy: str) -> Hold:

@@ -25,7 +25,7 @@ from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.dhcp.intake import CHADDR, Intake, Work
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, respond
-from iluvatar_pxe.settings.model import DhcpSettings, HttpSettings
+from iluvatar_pxe.settings.model import Settings
 
 RECEIVE_BUFFER = 4 << 20
 """Bytes that may wait in the kernel for each socket: about 3,000 messages."""
@@ -47,20 +47,20 @@ class _Place:
 
 
 class DhcpServer:
-    """Moves bytes between sockets and ``respond``."""
+    """Moves bytes between sockets and ``respond``. With ``[network] dhcp = "observe"`` it sends nothing."""
 
     def __init__(
         self,
-        settings: DhcpSettings,
-        http: HttpSettings,
+        settings: Settings,
         booters: Booters,
         on_ipxe_offer: Callable[[str], None],
         pace: Pace,
     ) -> None:
         """Call ``on_ipxe_offer(mac)`` whenever a machine's iPXE was offered a boot."""
-        self._settings = settings
-        self._http_port = http.port
-        self._allowed = Allowed(http.allow)
+        self._settings = settings.dhcp
+        self._observes = settings.network.dhcp == "observe"
+        self._http_port = settings.http.port
+        self._allowed = Allowed(settings.http.allow)
         self._booters = booters
         self._on_ipxe_offer = on_ipxe_offer
         self._pace = pace
@@ -141,6 +141,9 @@ class DhcpServer:
             return
         if isinstance(result, Reply):
             booter = self._facing(result.decision.case.sighting)
+            if self._observes:
+                self._record(booter, result, f"nothing; would be {result.boot_file}", pxe_port=pxe_port)
+                return
             answer = partial(
                 self._answer, booter, result, place.reply_socket, pxe_port=pxe_port, started=started
             )
@@ -168,14 +171,30 @@ class DhcpServer:
             complain("dhcp.not_sent", mac=sighting.mac, to=reply.to[0])
             return
         milliseconds = (time.perf_counter() - started) * 1000
-        stage = _stage(sighting.firmware, pxe_port=pxe_port)
-        if not booter.is_from_machine(reply.decision, IPv4Address(reply.to[0]), stage):
-            complain("dhcp.not_recorded", mac=sighting.mac, client=reply.to[0], why=NOT_ITSELF)
-            return
-        if stage is Stage.IPXE_DISCOVER and not pxe_port and booter is self._booters.real:
-            self._on_ipxe_offer(sighting.mac)
         size = len(reply.data)
-        booter.journal.served(reply.decision, stage, reply.boot_file, size=size, milliseconds=milliseconds)
+        recorded = self._record(
+            booter, reply, reply.boot_file, size=size, milliseconds=milliseconds, pxe_port=pxe_port
+        )
+        if recorded and sighting.firmware is Firmware.IPXE and not pxe_port and booter is self._booters.real:
+            self._on_ipxe_offer(sighting.mac)
+
+    def _record(
+        self,
+        booter: Booter,
+        reply: Reply,
+        served: str,
+        *,
+        size: int = 0,
+        milliseconds: float = 0.0,
+        pxe_port: bool,
+    ) -> bool:
+        """Record what a machine was served, if it may have asked itself; return whether that was done."""
+        stage, client = _stage(reply.decision.case.sighting.firmware, pxe_port=pxe_port), reply.to[0]
+        if not booter.is_from_machine(reply.decision, IPv4Address(client), stage):
+            complain("dhcp.not_recorded", mac=reply.decision.case.sighting.mac, client=client, why=NOT_ITSELF)
+            return False
+        booter.journal.served(reply.decision, stage, served, size=size, milliseconds=milliseconds)
+        return True
 
 
 def _socket(interface: Interface, address: str, port: int) -> UdpSocket:

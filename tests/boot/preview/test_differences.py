@@ -35,8 +35,10 @@ V1_14 = CONFIGURED.replace("v1.13.9", "v1.14.0")
 AFTER = f"; takes effect after machines reinstall {NAME}"
 RULE = "rules: [{name: PCs, match: {firmware: 'uefi-*'}, layer: arda, role: worker}]\n"
 GONE = "no longer listed: its name is released, and it has to enrol again"
+FOR_A_WHILE = "; after 30 s it boots its own disk"
 CLOSED = (
     'is held: rule 1 "PCs" of fleet.yaml would assign it to layer arda, but the enrolment window is closed'
+    f"{FOR_A_WHILE}"
 )
 NO_RULE = f"is held: no file of the fleet lists {MAC}, and no rule matches it"
 TALOS, DISK = "boots Talos v1.13.9", "boots its own disk"
@@ -132,9 +134,9 @@ def test_the_servers_of_ainur_are_called_as_k3s_calls_them() -> None:
         (listed("role: worker\nintent: boot\n"), None, "listed as worker of arda (new)"),
         (listed("role: worker\nintent: hold\n"), None, "listed as worker of arda (new), intent hold"),
         (listed("chain: local\n"), None, "listed in arda (new), chain local"),
-        (WORKER, PASSING, f"listed as worker of arda (new), {NO_RULE} → {TALOS}"),
+        (WORKER, PASSING, f"listed as worker of arda (new), {NO_RULE}{FOR_A_WHILE} → {TALOS}"),
         (listed("intent: ignore\n"), PASSING,
-         f"listed in arda (new), {NO_RULE} → gets no answer: machines/{NAME}.yaml sets intent ignore"),
+         f"listed in arda (new), {NO_RULE}{FOR_A_WHILE} → gets no answer: machines/{NAME}.yaml sets intent ignore"),
         (WORKER, seen(assignment=given(rule="rule 1")), "listed as worker of arda (new)"),
         (AUTO, seen(assignment=given(rule="rule 1")), "listed as worker of arda (new)"),
         (WORKER, LET_IN, "listed as worker of arda (new), arda-07 → arda-03"),
@@ -322,8 +324,10 @@ def test_a_raspberry_pi_s_image() -> None:
 
 def test_rules_tell_of_machines_that_no_file_lists() -> None:
     found = told(nobody(), nobody(fleet=RULE), PASSING)
-    assert found == {MAC: f"{NO_RULE} → {CLOSED}"}
-    assert told(nobody(), nobody(fleet=RULE), PASSING, context=OPEN) == {MAC: f"{NO_RULE} → {TALOS}"}
+    assert found == {MAC: f"{NO_RULE}{FOR_A_WHILE} → {CLOSED}"}
+    assert told(nobody(), nobody(fleet=RULE), PASSING, context=OPEN) == {
+        MAC: f"{NO_RULE}{FOR_A_WHILE} → {TALOS}"
+    }
     leading = RULE.replace("role: worker", "role: controlplane")
     found = told(nobody(fleet=RULE), nobody(fleet=leading), PASSING, context=OPEN)
     assert found == {MAC: "probably worker → control plane"}
@@ -381,7 +385,10 @@ def test_a_card_is_added_to_a_file() -> None:
 def test_a_machine_claims_a_card_of_a_file() -> None:
     claims = seen(assignment=None, claimed=(OTHER,))
     unheard = f"its firmware lists a NIC of machines/{NAME}.yaml, but that NIC has not been seen yet"
-    assert told(nobody(), listed(mac=OTHER), claims)[MAC] == f"{NO_RULE} → is held: {unheard}"
+    assert (
+        told(nobody(), listed(mac=OTHER), claims)[MAC]
+        == f"{NO_RULE}{FOR_A_WHILE} → is held: {unheard}{FOR_A_WHILE}"
+    )
 
 
 def test_files_change_their_names() -> None:
@@ -408,7 +415,7 @@ def test_a_name_passes_on_to_another_machine() -> None:
     """Whose name it was goes by its MAC."""
     new = listed(mac=OTHER)
     assert told(WORKER, new, seen()) == {
-        MAC: f"{GONE}, {TALOS} → {NO_RULE}",
+        MAC: f"{GONE}, {TALOS} → {NO_RULE}{FOR_A_WHILE}",
         NAME: "listed as worker of arda (new)",
     }
     other = machine_of(OTHER, arch=CpuArch.X86_64, assignment=given(name="arda-07"))
@@ -465,7 +472,7 @@ def test_a_machine_is_found_by_its_serial_number(uuid: UUID) -> None:
     other = listed(mac=OTHER)
     assert told(fleet("worker"), other, machine_of(OTHER)) == {
         NAME: "listed as worker of arda (new), is held: no file of the fleet lists "
-        f"{OTHER}, and no rule matches it → {TALOS}",
+        f"{OTHER}, and no rule matches it{FOR_A_WHILE} → {TALOS}",
         "5CG1234": "no longer listed",
     }
     assert said(WORKER, fleet("worker"), machine) == f"matched by {MAC} → serial 5CG1234"
