@@ -201,7 +201,11 @@ def assignment(case: Case) -> Plan | str:
         text = f"{why}, but its role cannot be chosen: {trouble}"
         return Hold(why=text, name=case.title, screen=(f"{text}.",))
     wanted = PlaceRequest(
-        layer=layer, name=case.listed.name, role=role, rule=f"machines/{case.listed.name}.yaml"
+        layer=layer,
+        name=case.listed.name,
+        role=role,
+        may_lead=case.options.config is None,
+        rule=f"machines/{case.listed.name}.yaml",
     )
     return AssignFirst(why=why, name=case.title, place=wanted)
 

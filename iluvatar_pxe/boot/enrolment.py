@@ -48,7 +48,11 @@ def _admit(case: Case, why: str, number: int, rule: Rule, layer: str) -> Plan:
     if context.doubt:
         return hold_in_doubt(case, why)
     place = PlaceRequest(
-        layer=layer, role=rule.role, may_lead=context.window_open, rule=title(number, rule), options=rule
+        layer=layer,
+        role=rule.role,
+        may_lead=context.window_open and rule.boots_by_layer and rule.config is None,
+        rule=title(number, rule),
+        options=rule,
     )
     if case.is_pi:  # it has no screen for a countdown: it is let in when it asks for its files
         return AssignFirst(why=why, name=case.title, place=place)

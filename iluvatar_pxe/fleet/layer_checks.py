@@ -82,13 +82,13 @@ def _check_file(place: _Place, source: Source, kinds: Kinds) -> None:
 
 def _check_named(place: _Place, source: Source, kinds: Kinds) -> None:
     """Note where a machine boots by a layer, and its file does not say by which."""
-    if place.layer is None and isinstance(place.boot, MachineFile) and _boots_by_layer(place.boot):
+    if place.layer is None and isinstance(place.boot, MachineFile) and _needs_layer(place.boot):
         source.fault(place.path, place.at("layer"), f"layer: is missing, and {_which(kinds)}")
 
 
-def _boots_by_layer(boot: MachineFile) -> bool:
+def _needs_layer(boot: MachineFile) -> bool:
     """A machine that only boots its disk, waits or runs a script needs no layer."""
-    return boot.chain in {None, "talos"} and boot.intent in {None, Intent.BOOT}
+    return boot.boots_by_layer and boot.intent in {None, Intent.BOOT}
 
 
 def _which(kinds: Kinds) -> str:

@@ -104,6 +104,11 @@ class _Placed(Boot):
     intent: DeclaredIntent = None
     """Desired state: ``local`` boots its own disk, ``hold`` makes it wait, ``ignore`` gives no answer."""
 
+    @property
+    def boots_by_layer(self) -> bool:
+        """Say whether its chain is its layer's: only to such a machine a role is given."""
+        return self.chain in {None, "talos"}
+
 
 class Match(Model):
     """The machine that a file describes: one with any of these MACs, or with this serial number and UUID."""
@@ -234,7 +239,7 @@ class FleetFile(Model):
 class ListedMachine:
     """A machine that the fleet lists, by its name.
 
-    ``layer`` is the one that its file names, or means; None for one that needs none.
+    ``layer`` is the one that its file names, or means; None for one that runs something else than its layer.
     """
 
     name: str

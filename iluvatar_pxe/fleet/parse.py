@@ -33,7 +33,7 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
     fleet = Fleet(
         settings=settings or FleetFile(),
         layers=layers,
-        listed=tuple(ListedMachine(name, file, file.layer or usual) for name, file in machines),
+        listed=tuple(ListedMachine(name, file, _layer_of(file, usual)) for name, file in machines),
         texts={path: text for path, text in files.items() if not is_declaration(path)},
         clusters=dict(_named(source, _CLUSTER, ClusterFile)),
         recipients=source.optional(RECIPIENTS_FILE, RecipientsFile) or RecipientsFile(),
@@ -43,6 +43,11 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
     if source.findings.lines:
         raise FleetError(source.findings.lines)
     return fleet
+
+
+def _layer_of(file: MachineFile, usual: str | None) -> str | None:
+    """Return a machine's layer; one whose chain is not its layer's belongs to it only by a role in its file."""
+    return (file.layer or usual) if file.boots_by_layer or file.role else None
 
 
 def _named(source: Source, pattern: re.Pattern[str], model: type[_ModelT]) -> Iterator[tuple[str, _ModelT]]:

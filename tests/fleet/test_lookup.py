@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from support.fleets import fleet_of
+from support.fleets import CONFIGURED, fleet_of
 from support.machines import machine_of
 
 from iluvatar_pxe.admin.describe import describe
@@ -51,6 +51,7 @@ def test_a_machine_has_one_name(machine: Machine, fleet: Fleet, name: str | None
 
 
 LEADER, AUTO = (fleet_of(("nas", MAC, f"role: {role}\nchain: local\n")) for role in ("controlplane", "auto"))
+LISTED = fleet_of(("nas", MAC, ""), arda=CONFIGURED)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,8 @@ LEADER, AUTO = (fleet_of(("nas", MAC, f"role: {role}\nchain: local\n")) for role
         (NEW, AUTO, None),
         (ASSIGNED, fleet_of(), Role.WORKER),
         (ASSIGNED, LEADER, Role.CONTROLPLANE),
-        (ASSIGNED, AUTO, Role.WORKER),
+        (ASSIGNED, AUTO, None),
+        (ASSIGNED, LISTED, Role.WORKER),
         (ASSIGNED, fleet_of(("nas", MAC, "layer: ainur\nchain: local\n"), ainur=""), None),
         (replace(ASSIGNED, phase=Phase.JOINED), LEADER, Role.WORKER),
         (replace(ASSIGNED, phase=Phase.INSTALLING), LEADER, Role.WORKER),

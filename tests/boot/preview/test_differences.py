@@ -133,7 +133,7 @@ def test_the_servers_of_ainur_are_called_as_k3s_calls_them() -> None:
         (listed("layer: ainur\nrole: agent\n"), None, "listed as agent of ainur (new)"),
         (listed("role: worker\nintent: boot\n"), None, "listed as worker of arda (new)"),
         (listed("role: worker\nintent: hold\n"), None, "listed as worker of arda (new), intent hold"),
-        (listed("chain: local\n"), None, "listed in arda (new), chain local"),
+        (listed("chain: local\n"), None, "listed (new), chain local"),
         (WORKER, PASSING, f"listed as worker of arda (new), {NO_RULE}{FOR_A_WHILE} → {TALOS}"),
         (listed("intent: ignore\n"), PASSING,
          f"listed in arda (new), {NO_RULE}{FOR_A_WHILE} → gets no answer: machines/{NAME}.yaml sets intent ignore"),

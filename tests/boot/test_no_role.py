@@ -1,0 +1,73 @@
+"""A machine that runs something else than its layer is never a control plane by accident."""
+
+import pytest
+from support.fleets import CONFIGURED, READY, fleet_of
+from support.machines import machine_of, snapshot_of
+
+from iluvatar_pxe.boot.assign import leader_names
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.decide import Decision, decide
+from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Plan, RunScript
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.wire.pxe import CpuArch
+
+MAC = "52:54:00:77:00:01"
+SCRIPT = "#!ipxe\nexit\n"
+OTHERS: dict[str, type[Plan]] = {
+    "chain: ipxe\nscript: rescue.ipxe\n": RunScript,
+    "chain: local\n": BootLocal,
+    "chain: hold\n": Hold,
+}
+
+
+def fleet(lines: str | None, rules: str = "") -> Fleet:
+    machines = [("rescue", MAC, lines)] if lines is not None else []
+    return fleet_of(*machines, fleet=rules, arda=CONFIGURED, rescue_ipxe=SCRIPT)
+
+
+def decided(of: Fleet) -> Decision:
+    sighting = Sighting(mac=MAC, macs=(MAC,), firmware=Firmware.IPXE, arch=CpuArch.X86_64)
+    context = Context(ready=READY, window_open=True, confirmed=True)
+    return decide(sighting, snapshot_of(machine_of(MAC)), of, context)
+
+
+@pytest.mark.parametrize("lines", OTHERS)
+@pytest.mark.parametrize("layer", ["", "layer: arda\n"])
+def test_another_chain_than_the_layers_has_no_role(lines: str, layer: str) -> None:
+    of = fleet(lines + layer)
+    decision = decided(of)
+    assert isinstance(decision.plan, OTHERS[lines])
+    assert (decision.case.role, decision.case.layer) == (None, None)
+    assert leader_names("arda", of, []) == set()
+
+
+@pytest.mark.parametrize("lines", OTHERS)
+def test_a_role_in_its_file_keeps_its_place_while_it_runs_something_else(lines: str) -> None:
+    of = fleet(f"{lines}role: controlplane\n")
+    assert leader_names("arda", of, []) == {"rescue"}
+    assert decided(of).case.role is Role.CONTROLPLANE
+
+
+@pytest.mark.parametrize(
+    ("lines", "may_lead"),
+    [("", True), ("config: configs/one.yaml\n", False), ("chain: talos\nconfig: configs/one.yaml\n", False)],
+)
+def test_a_configuration_of_its_own_is_no_control_planes_unless_its_file_says_so(
+    lines: str, *, may_lead: bool
+) -> None:
+    plan = decided(fleet(lines)).plan
+    assert isinstance(plan, AssignFirst)
+    assert (plan.place.role, plan.place.may_lead) == (None, may_lead)
+
+
+@pytest.mark.parametrize(
+    ("keys", "may_lead"),
+    [("", True), (", chain: ipxe, script: rescue.ipxe", False), (", chain: local", False),
+     (", chain: talos, config: configs/one.yaml", False)],
+)  # fmt: skip
+def test_what_a_rule_lets_in_leads_only_where_it_boots_by_its_layer(keys: str, *, may_lead: bool) -> None:
+    plan = decided(fleet(None, f"rules: [{{layer: arda{keys}}}]\n")).plan
+    assert isinstance(plan, AssignFirst)
+    assert plan.place.may_lead == may_lead
