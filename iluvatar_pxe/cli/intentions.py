@@ -45,8 +45,9 @@ def _enrolment(mode: EnrolmentMode, window_seconds: float) -> str:
         return "get no answer (mode ignore)"
     if mode is EnrolmentMode.HOLD:
         return "wait until they are listed, if a rule gives them a layer (mode hold)"
+    if mode is EnrolmentMode.JOIN:
+        role = "" if window_seconds else " as worker or agent"
+        return f"may join{role}, by the rules (mode join)"
     if window_seconds:
         return f"may join, for {timedelta(seconds=round(window_seconds))} more, by the rules"
-    if mode is EnrolmentMode.JOIN:
-        return "may join as worker or agent, by the rules (mode join)"
     return "cannot join: the enrolment window is closed"

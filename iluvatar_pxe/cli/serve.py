@@ -122,10 +122,15 @@ def _next_step(app: App) -> str:
         f"Boot files: {app.settings.assets_directory}",
         f"Enrolment: {_enrolment(app)}",
         "",
-        "Next: boot a machine from the network (PXE or UEFI HTTP Boot); its screen says what to do.",
+        f"Next: boot a machine from the network (PXE or UEFI HTTP Boot); {_who_tells(app)}.",
         f"Or ask: curl http://{_address(app)}:{app.settings.http.port}/readyz",
     ]
     return "\n".join(lines)
+
+
+def _who_tells(app: App) -> str:
+    observes = app.settings.network.dhcp == "observe"
+    return "the log says what it would get" if observes else "its screen says what to do"
 
 
 def _address(app: App) -> str:

@@ -39,7 +39,7 @@ def test_who_gets_an_answer_and_what_becomes_of_the_others() -> None:
     [
         ("window", 3600.4, "- Others may join, for 1:00:00 more, by the rules."),
         ("window", 0.0, "- Others cannot join: the enrolment window is closed."),
-        ("join", 3600.0, "- Others may join, for 1:00:00 more, by the rules."),
+        ("join", 3600.0, "- Others may join, by the rules (mode join)."),
         ("join", 0.0, "- Others may join as worker or agent, by the rules (mode join)."),
         ("hold", 60.0, "- Others wait until they are listed, if a rule gives them a layer (mode hold)."),
         ("ignore", 60.0, "- Others get no answer (mode ignore)."),
