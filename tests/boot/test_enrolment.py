@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 
 import pytest
 from support.fleets import ARDA, KERNEL, READY, fleet_of
@@ -119,6 +120,18 @@ def test_an_assigned_machine_boots_whatever_the_window() -> None:
     decided = plan_for(sighting, snapshot_of(machine_of(MAC, assignment=given)), fleet, Context(ready=READY))
     assert isinstance(decided, RunScript)
     assert (decided.name, decided.config) == ("arda-07", "machine: {}\n")
+
+
+def test_a_rule_for_a_subnet_is_waited_for_until_the_machine_has_an_address() -> None:
+    """A DISCOVER comes from no address: a later rule that ignores all others must not silence the machine."""
+    rules = "rules: [{match: {subnet: 10.77.0.0/24}, layer: arda}, {intent: ignore}]\n"
+    fleet = fleet_of(fleet=rules, arda=ARDA + CONFIGS)
+    early = Sighting(mac=MAC, firmware=Firmware.UEFI_PXE, platform=Platform.UEFI, arch=CpuArch.X86_64)
+    context = Context(ready=READY, window_open=True)
+    assert isinstance(plan_for(early, NEW, fleet, context), Chainload)
+    asking = replace(early, firmware=Firmware.IPXE, macs=(MAC,))
+    for address, kind in (("10.77.0.5", CountDown), ("10.78.0.5", Ignore)):
+        assert isinstance(plan_for(replace(asking, address=IPv4Address(address)), NEW, fleet, context), kind)
 
 
 @pytest.mark.parametrize("firmware", [Firmware.UEFI_PXE, Firmware.IPXE])

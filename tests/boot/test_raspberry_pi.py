@@ -134,6 +134,22 @@ def test_rpi_eeprom_857_boot_img_is_served_unsigned() -> None:
     assert found.files == {"boot.img"}
 
 
+@pytest.mark.parametrize(("generation", "ramdisk"), [(PI3, False), (PI4, True), (PI5, True)])
+def test_a_pi_3_gets_loose_files_and_never_boot_img(generation: Generation, *, ramdisk: bool) -> None:
+    """Its boot ROM knows no ramdisk (documentation of config.txt, boot_ramdisk: Raspberry Pi 4 and later)."""
+    found = served(generation, more=frozenset({"raspberry-pi/ubuntu/boot.img"}))
+    assert found.ramdisk == ramdisk
+    assert ("boot.img" in found.files) == ramdisk
+    assert found.files >= COMMON
+
+
+def test_a_pi_3_waits_where_there_is_only_boot_img() -> None:
+    mac, context = MACS[PI3], replace(OPEN, ready=frozenset({"raspberry-pi/one/boot.img"}))
+    held = plan(listed(mac, layer="image: one\n"), from_dhcp(pi(PI3)), on_record(mac), context)
+    assert isinstance(held, Hold)
+    assert "raspberry-pi/one/bootcode.bin is missing" in held.why
+
+
 def test_a_machine_and_a_rule_may_name_another_image() -> None:
     more = frozenset(name.replace("/ubuntu/", "/other/") for name in READY)
     assert served(PI4, "image: other\n", more=more).folder == "raspberry-pi/other"

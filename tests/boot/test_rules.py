@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_pxe.boot.rules import Asker, matching_rule, title, why_not
+from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title, why_not
 from iluvatar_pxe.fleet.fields.globs import FIRMWARE
 from iluvatar_pxe.fleet.models import Rule
 from iluvatar_pxe.machines.sighting import Firmware
@@ -71,6 +71,26 @@ def test_what_a_machine_has_not_told_is_no_match(key: str) -> None:
 def test_without_an_address_no_subnet_matches() -> None:
     rule = rule_of({"subnet": "0.0.0.0/0"})
     assert why_not(rule, SILENT) == "address is not known yet, and '0.0.0.0/0' is required"
+
+
+@pytest.mark.parametrize(
+    ("match", "open_to_silent", "open_to_optiplex"),
+    [
+        ({"subnet": "192.168.1.0/24"}, True, True),
+        ({"subnet": ["10.0.0.0/8", "172.16.0.0/12"]}, True, False),
+        ({"subnet": "10.0.0.0/8", "arch": "arm64"}, True, False),
+        ({"subnet": "10.0.0.0/8", "mac": "00:1a"}, False, False),
+        ({"product": "Opti*"}, True, True),
+        ({"product": "Lati*"}, True, False),
+        ({}, True, True),
+    ],
+)
+def test_what_is_not_known_yet_may_still_match(
+    match: dict[str, Any], *, open_to_silent: bool, open_to_optiplex: bool
+) -> None:
+    rule = rule_of(match)
+    assert may_match(rule, SILENT) == open_to_silent
+    assert may_match(rule, OPTIPLEX) == open_to_optiplex
 
 
 def test_the_first_that_matches_counts() -> None:
