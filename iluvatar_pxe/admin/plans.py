@@ -19,6 +19,7 @@ from iluvatar_pxe.boot.plan import (
     Plan,
     RunScript,
     ServePiFiles,
+    ShowMenu,
 )
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, with_boot_files
 from iluvatar_pxe.boot.rules import Asker, title, why_not
@@ -79,6 +80,8 @@ def plan_words(plan: Plan) -> str:
         return f"boots chain {plan.chain}"
     if isinstance(plan, CountDown):
         return f"counts down {plan.seconds} s, then joins unless a key is pressed"
+    if isinstance(plan, ShowMenu):
+        return f"shows a menu, and goes on after {plan.seconds} s without a key press"
     return _WORDS[type(plan)]
 
 

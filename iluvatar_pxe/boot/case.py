@@ -9,7 +9,7 @@ from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
 from iluvatar_pxe.fleet.nics import machine_with
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, LayerKind, Role
+from iluvatar_pxe.machines.states import Assignment, Intent, LayerKind, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
@@ -103,6 +103,14 @@ class Case:
     def is_installed(self) -> bool:
         """Say whether an operating system with its role in it is on its disk, and is to stay there."""
         return self.machine is not None and self.machine.is_installed
+
+    @property
+    def has_joined(self) -> bool:
+        """Say whether it is a member of its cluster, and nobody wants it installed again."""
+        machine = self.machine
+        if machine is None or machine.phase is not Phase.JOINED:
+            return False
+        return machine.directive.intent is not Intent.REINSTALL
 
     @property
     def rule(self) -> Rule | None:

@@ -8,6 +8,7 @@ from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Case, Context, Subject, case_of
 from iluvatar_pxe.boot.chains.choice import chain_plan, guarded
 from iluvatar_pxe.boot.chains.hold import hold_in_doubt
+from iluvatar_pxe.boot.chains.menu import plan as menu_plan
 from iluvatar_pxe.boot.enrolment import enrol
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Hold, Ignore, Plan
 from iluvatar_pxe.boot.programs import PROGRAMS, program_for
@@ -134,11 +135,18 @@ def attempts(case: Case) -> Plan | str:
     return Hold(why=circle(case), name=case.title, screen=failed(case))
 
 
+def menu(case: Case) -> Plan | str:
+    """Whether its screen shows a menu first. A machine that is not the fleet's joins before it has one."""
+    if case.options.chain != "menu" or not case.is_of_fleet or case.is_pi:
+        return "no menu"
+    return menu_plan(Subject(case, case.role)) or "its own chain was chosen"
+
+
 def joined(case: Case) -> Plan | str:
     """Whether its operating system is on its disk."""
     if case.machine is None or case.machine.phase is not Phase.JOINED:
         return "has not joined yet"
-    if case.machine.directive.intent is Intent.REINSTALL or case.options.chain not in {None, "talos"}:
+    if not case.has_joined or case.options.chain not in {None, "talos", "menu"}:
         return "has joined, but boots its chain again"
     why = "it has joined, so it boots its disk; to install it again: iluvatar-pxe machines reinstall"
     return BootLocal(why=why, name=case.title, method=case.options.local)
@@ -222,6 +230,7 @@ STEPS: Mapping[str, Callable[[Case], Plan | str]] = MappingProxyType(
         "identity": identity,
         "intent": intent,
         "attempts": attempts,
+        "menu": menu,
         "joined": joined,
         "place": place,
         "assignment": assignment,

@@ -99,6 +99,20 @@ class CountDown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowMenu:
+    """The machine's screen lists ``own``, and ``entries``: the path of a script and its title.
+
+    After ``seconds`` without a key press it goes on with ``own``.
+    """
+
+    why: str
+    name: str
+    own: str
+    entries: tuple[tuple[str, str], ...]
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssignFirst:
     """The machine gets its assignment, which is committed before anything else is decided about it."""
 
@@ -107,7 +121,7 @@ class AssignFirst:
     place: PlaceRequest
 
 
-BootAnswer = Chainload | RunScript | ServePiFiles | BootLocal | Hold | CountDown | AssignFirst
+BootAnswer = Chainload | RunScript | ServePiFiles | BootLocal | Hold | CountDown | ShowMenu | AssignFirst
 """Every plan that is answered."""
 Plan = Ignore | BootAnswer
 """Everything ``plan_for`` may return."""

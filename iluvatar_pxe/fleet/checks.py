@@ -21,9 +21,10 @@ from iluvatar_pxe.machines.states import ROLES, Intent, LayerKind
 PATCHES = "patches/"
 """The folder of the fleet's patches."""
 _SCRIPT = re.compile(r"#!ipxe\s")
-_RULES = TypeAdapter[tuple[Any, ...]](tuple[Any, ...])
+_ITEMS = TypeAdapter[tuple[Any, ...]](tuple[Any, ...])
 _MATCH = TypeAdapter(Match)
 _RULE = TypeAdapter(Rule)
+_CHAIN = TypeAdapter[Any](Any)
 _PATH = TypeAdapter[str](FleetPath)
 _PATCHES = TypeAdapter[tuple[str, ...]](tuple[str, ...])
 _ADDRESS = TypeAdapter[IPv4Address](Address)
@@ -39,6 +40,7 @@ def check_fleet(fleet: Fleet, source: Source) -> None:
     kinds = kinds_of(source)
     for path, location in _boots(source):
         check_place(path, location, source, kinds)
+        _check_menu(path, location, source)
     for path, location in _files(source):
         _check_file(path, location, source)
     for path in (*source.machines, *map(layer_file, source.layers)):
@@ -48,15 +50,15 @@ def check_fleet(fleet: Fleet, source: Source) -> None:
         _check_name(machine, source)
 
 
-def _rules(source: Source) -> range:
-    """Return the indexes of the rules."""
-    rules = source.part(FLEET_FILE, ("rules",), _RULES)
-    return range(len(rules or ()))
+def _count(source: Source, *location: str) -> int:
+    """Return how many items a list of ``fleet.yaml`` has."""
+    items = source.part(FLEET_FILE, location, _ITEMS)
+    return len(items or ())
 
 
 def _boots(source: Source) -> Iterator[tuple[str, Location]]:
     """Every place that says how machines boot."""
-    for index in _rules(source):
+    for index in range(_count(source, "rules")):
         yield FLEET_FILE, ("rules", index)
     for path in source.machines:
         yield path, ()
@@ -67,6 +69,8 @@ def _files(source: Source) -> Iterator[tuple[str, Location]]:
     for path, location in _boots(source):
         yield path, (*location, "config")
         yield path, (*location, "script")
+    for index in range(_count(source, "menu", "entries")):
+        yield FLEET_FILE, ("menu", "entries", index, "script")
     for layer in source.layers:
         for role in ROLES[LayerKind.TALOS]:
             yield layer_file(layer), ("config", role.value)
@@ -106,7 +110,7 @@ def _is_of(path: str, known: Seen, source: Source) -> bool:
 
 
 def _check_rules(source: Source) -> None:
-    parts = [source.part(FLEET_FILE, ("rules", index), _RULE) for index in _rules(source)]
+    parts = [source.part(FLEET_FILE, ("rules", index), _RULE) for index in range(_count(source, "rules"))]
     for_all = next(
         (number for number, rule in enumerate(parts, 1) if rule and rule.match == Traits()), len(parts)
     )
@@ -127,10 +131,17 @@ def _check_file(path: str, location: Location, source: Source) -> None:
         source.findings.add(file, 1, "is not an iPXE script; its first line must be #!ipxe")
 
 
+def _check_menu(path: str, location: Location, source: Source) -> None:
+    chain = source.part(path, (*location, "chain"), _CHAIN)
+    if chain == "menu" and not _count(source, "menu", "entries"):
+        text = "chain: menu needs an entry; add name and script to 'menu.entries' of fleet.yaml"
+        source.fault(path, (*location, "chain"), text)
+
+
 def _check_configured(machine: ListedMachine, fleet: Fleet, source: Source) -> None:
     """A listed machine is to boot at once; one that a rule lets in may wait, its screen says for what."""
     file, layer = machine.file, fleet.talos(machine.layer)
-    if layer is None or file.intent not in {None, Intent.BOOT} or file.chain or file.config:
+    if layer is None or file.intent not in {None, Intent.BOOT} or not file.boots_by_layer or file.config:
         return
     roles = (file.role,) if file.role else layer.roles
     missing = [role for role in roles if role in layer.roles and role not in layer.config]

@@ -19,6 +19,7 @@ from iluvatar_pxe.fleet.fields.values import (
     FleetPath,
     HostName,
     ImageName,
+    KernelArgument,
     LayerName,
     Mac,
     MachineUuid,
@@ -42,6 +43,8 @@ __all__ = [
     "LocalMethod",
     "MachineFile",
     "Match",
+    "Menu",
+    "MenuEntry",
     "Rule",
     "Talos",
     "TalosLayer",
@@ -63,7 +66,7 @@ class LocalMethod(StrEnum):
 class Boot(Model):
     """How a machine boots: the options of a machine's file and of a rule."""
 
-    chain: Literal["talos", "local", "hold", "ipxe"] | None = None
+    chain: Literal["talos", "local", "hold", "ipxe", "menu"] | None = None
     """What it runs; without it, the chain of its layer."""
     config: FleetPath | None = None
     """Chain talos: the machine configuration, a file of the fleet, in place of the layer's."""
@@ -77,6 +80,8 @@ class Boot(Model):
     """How it boots its own disk. Default: ``sanboot`` on BIOS and ``exit`` on UEFI."""
     program: Literal["undionly.kpxe", "ipxe.pxe", "snponly.efi", "ipxe.efi"] | None = None
     """iPXE binary for firmware on which the default one fails (danderson/netboot#63)."""
+    kernel_args: tuple[KernelArgument, ...] | None = None
+    """Added to the kernel's arguments; for the chain ipxe, the setting ``kernelArgs`` of its script."""
     image: ImageName | None = None
     """Raspberry Pis: the image, in place of the layer's."""
     eeprom_update: StrictBool | None = None
@@ -87,12 +92,14 @@ class Boot(Model):
         needed = {"talos": "config", "ipxe": "script"}.get(self.chain or "")
         if needed and getattr(self, needed) is None:
             raise ValueError(f"chain {self.chain} needs the key '{needed}', a file of the fleet")
-        if self.config and self.chain not in {None, "talos"}:
+        if self.config and self.chain not in {None, "talos", "menu"}:
             raise ValueError(f"the key 'config' is only for chain talos, not for {self.chain}")
         if self.script and self.chain != "ipxe":
             raise ValueError(
                 f"the key 'script' is only for chain ipxe, not for {self.chain or 'the chain of its layer'}"
             )
+        if self.kernel_args and self.chain in {"local", "hold"}:
+            raise ValueError(f"the key 'kernelArgs' is for chains that boot a kernel, not for {self.chain}")
         return self
 
 
@@ -106,8 +113,9 @@ class _Placed(Boot):
 
     @property
     def boots_by_layer(self) -> bool:
-        """Say whether its chain is its layer's: only to such a machine a role is given."""
-        return self.chain in {None, "talos"}
+        """Say whether its chain is its layer's, maybe after a menu: only to such a machine a role is given."""
+        has_place = self.layer is not None or self.role is not None
+        return self.chain in {None, "talos"} or (self.chain == "menu" and has_place)
 
 
 class Match(Model):
@@ -218,6 +226,24 @@ class Enrolment(Model):
     """Seconds that an unlisted machine waits when it cannot join, before it boots its own disk."""
 
 
+class MenuEntry(Model):
+    """An entry of the menu."""
+
+    name: RuleTitle
+    """What the screen shows."""
+    script: FleetPath
+    """The iPXE script that it runs, a file of the fleet."""
+
+
+class Menu(Model):
+    """The ``menu:`` part of ``fleet.yaml``: what machines with ``chain: menu`` offer at their screen."""
+
+    timeout: Annotated[StrictInt, Field(ge=1, le=3600)] = 10
+    """Seconds without a key press after which a machine boots its own chain."""
+    entries: tuple[MenuEntry, ...] = ()
+    """In this order, after the machine's own chain."""
+
+
 class FleetFile(Model):
     """``fleet.yaml``: the domain and its records, whether new machines may join, and their rules."""
 
@@ -231,6 +257,8 @@ class FleetFile(Model):
     """Whether unlisted machines may join."""
     rules: tuple[Rule, ...] = ()
     """Assign unlisted machines to layers; the first match wins."""
+    menu: Menu = Menu()
+    """What machines with ``chain: menu`` offer at their screen."""
     max_attempts: Annotated[StrictInt, Field(ge=1, le=1000)] = 5
     """A machine is held after this many boots of one chain within an hour without progress."""
 

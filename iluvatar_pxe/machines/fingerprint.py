@@ -88,6 +88,7 @@ def from_ipxe(
         address=address,
         routed=routed,
         waited=_seconds(query.get("waited", "")),
+        choice=query.get("choice", ""),
         neighbour=neighbour,
     )
 

@@ -52,6 +52,8 @@ class Sighting:
     """It came through a relay or a router, so this server cannot see whose NIC sent it."""
     waited: int = 0
     """Seconds that it was told to wait, and did, since its iPXE started."""
+    choice: str = ""
+    """What was chosen of its menu."""
     neighbour: str | None = None
     """The MAC that the kernel's neighbour table has for ``address``."""
 

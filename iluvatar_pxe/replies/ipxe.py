@@ -4,7 +4,8 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
-from iluvatar_pxe.boot.plan import BootLocal, CountDown, Hold, RunScript
+from iluvatar_pxe.boot.chains.menu import OWN
+from iluvatar_pxe.boot.plan import BootLocal, CountDown, Hold, RunScript, ShowMenu
 from iluvatar_pxe.fleet.models import LocalMethod
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.links import Links
@@ -19,7 +20,7 @@ _COLUMNS = 79
 """Characters in a line of a text screen, less the last: a full line may leave an empty one below it."""
 
 
-Shown = RunScript | BootLocal | Hold | CountDown
+Shown = RunScript | BootLocal | Hold | CountDown | ShowMenu
 """Plans that are an iPXE script."""
 
 
@@ -58,6 +59,16 @@ class Scripts:
                 sighting=sighting,
                 name=plan.name,
                 screen=plan.screen,
+                seconds=plan.seconds,
+            )
+        if isinstance(plan, ShowMenu):
+            return self._render(
+                "menu.ipxe",
+                links,
+                name=plan.name,
+                own=plan.own,
+                own_choice=OWN,
+                entries=plan.entries,
                 seconds=plan.seconds,
             )
         if isinstance(plan, BootLocal):

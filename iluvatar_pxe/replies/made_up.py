@@ -18,6 +18,7 @@ from iluvatar_pxe.boot.plan import (
     Plan,
     RunScript,
     ServePiFiles,
+    ShowMenu,
 )
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.public_words import TALOS_KEYS
@@ -37,14 +38,14 @@ _NOT_BLANK = re.compile(r"[^\s]")
 def made_up(plan: Plan) -> Plan:
     """Return the plan with made-up values, but for its configuration: see ``made_up_configuration``."""
     match plan:
-        case Ignore():
-            return replace(plan, why=WHY)
-        case Chainload() | AssignFirst():
+        case Ignore() | Chainload() | AssignFirst():
             return replace(plan, why=WHY)
         case BootLocal():
             return replace(plan, why=WHY, name=NAME)
         case Hold() | CountDown():
             return replace(plan, why=WHY, name=NAME, screen=(f"The reason is not shown: {WHY}.",))
+        case ShowMenu():
+            return replace(plan, why=WHY, name=NAME, own="Boot", entries=())
         case ServePiFiles():
             return _pi(plan)
         case RunScript():

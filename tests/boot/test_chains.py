@@ -168,7 +168,7 @@ def test_a_listed_machine_that_is_held_is_told_which_line_says_so() -> None:
 def test_ipxe_runs_the_fleets_script() -> None:
     plan = CHAINS["ipxe"](subject("chain: ipxe\nscript: rescue.ipxe\n"))
     assert isinstance(plan, RunScript)
-    assert plan.values == {"script": RESCUE}
+    assert plan.values == {"path": "rescue.ipxe", "script": RESCUE}
     assert plan.config is None
     assert plan.why == "machines/one.yaml sets chain ipxe, script rescue.ipxe"
 

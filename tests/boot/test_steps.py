@@ -139,6 +139,7 @@ def test_every_step_says_what_it_found() -> None:
         "identity": f"known by {MAC}",
         "intent": "no override",
         "attempts": "no boot loop",
+        "menu": "no menu",
         "joined": "has not joined yet",
         "place": "listed by machines/one.yaml: layer arda",
         "assignment": "recorded as one, worker of arda",

@@ -8,7 +8,7 @@ from support.fleets import CONFIGURED
 
 from iluvatar_pxe.fleet.dns import DnsRecords, Srv
 from iluvatar_pxe.fleet.layers import K3sLayer, TalosLayer
-from iluvatar_pxe.fleet.models import Boot, Enrolment, FleetFile, MachineFile, Rule, Traits
+from iluvatar_pxe.fleet.models import Boot, Enrolment, FleetFile, MachineFile, Menu, MenuEntry, Rule, Traits
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.fleet.source import is_declaration
 
@@ -18,9 +18,13 @@ README = (ROOT / "boot_assets" / "fleet" / "README.md").read_text(encoding="utf-
 EXAMPLES = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
 
+def files_named_in(text: str) -> dict[str, str]:
+    return dict.fromkeys(re.findall(r"(?:configs|scripts)/[\w.-]+", text), "#!ipxe\n")
+
+
 @pytest.mark.parametrize(("path", "text"), EXAMPLES, ids=[path for path, _ in EXAMPLES])
 def test_an_example_is_valid(path: str, text: str) -> None:
-    named = dict.fromkeys(re.findall(r"configs/[\w.-]+", text + CONFIGURED), "machine: {}\n")
+    named = files_named_in(text + CONFIGURED)
     assert is_declaration(path)
     fleet = parse_fleet(
         {
@@ -39,8 +43,8 @@ def test_every_example_is_tested() -> None:
 
 
 def test_all_examples_are_one_fleet() -> None:
-    configs = dict.fromkeys(re.findall(r"configs/[\w.-]+", GUIDE), "machine: {}\n")
-    assert parse_fleet({**dict(EXAMPLES), **configs}).names == {"arda-01", "nas"}
+    named = files_named_in(" ".join(text for _, text in EXAMPLES))
+    assert parse_fleet({**dict(EXAMPLES), **named}).names == {"arda-01", "nas"}
 
 
 def test_the_starter_fleets_machine_is_valid() -> None:
@@ -53,7 +57,21 @@ def test_the_starter_fleets_machine_is_valid() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Boot, MachineFile, Rule, Traits, Enrolment, FleetFile, DnsRecords, Srv, TalosLayer, K3sLayer]
+    "model",
+    [
+        Boot,
+        MachineFile,
+        Rule,
+        Traits,
+        Enrolment,
+        Menu,
+        MenuEntry,
+        FleetFile,
+        DnsRecords,
+        Srv,
+        TalosLayer,
+        K3sLayer,
+    ],
 )
 def test_every_key_is_documented(model: type[FleetFile]) -> None:
     keys = {info.alias for info in model.model_fields.values()}

@@ -93,6 +93,24 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
             "fleet.yaml:3: enrolment.countdown: input should be greater than or equal to 1",
         ),
         ("fleet.yaml", "enrolment: {countdown: 301}\n", "fleet.yaml:1: enrolment.countdown: "),
+        ("fleet.yaml", "enrolment: {wait: 0}\n", "fleet.yaml:1: enrolment.wait: "),
+        ("fleet.yaml", "enrolment: {wait: 3601}\n", "fleet.yaml:1: enrolment.wait: "),
+        ("fleet.yaml", "menu: {timeout: 0}\n", "fleet.yaml:1: menu.timeout: "),
+        (
+            "fleet.yaml",
+            "menu:\n  entries:\n    - {name: Memory}\n",
+            "fleet.yaml:3: menu.entries.1.script: is missing",
+        ),
+        (
+            "fleet.yaml",
+            "menu:\n  entries:\n    - {name: Memory, script: memory.ipxe}\n",
+            "fleet.yaml:3: memory.ipxe is not a text file in the fleet; create it or correct the path",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - {layer: arda, chain: menu}\n",
+            "fleet.yaml:2: chain: menu needs an entry; add name and script to 'menu.entries' of fleet.yaml",
+        ),
         ("fleet.yaml", "maxAttempts: 0\n", "fleet.yaml:1: maxAttempts: input should be greater than "),
         ("fleet.yaml", "max_attempts: 3\n", "fleet.yaml:1: max_attempts: no such key; "),
         (
@@ -179,6 +197,16 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
             "layers/arda.yaml:3: controlPlanes: must be odd (got 2); write 1 or 3",
         ),
         ("layers/arda.yaml", f"{ARDA}controlPlanes: 0\n", "layers/arda.yaml:3: controlPlanes: "),
+        (
+            "layers/arda.yaml",
+            f"{ARDA}controlPlanes: 101\n",
+            "layers/arda.yaml:3: controlPlanes: input should be less than or equal to 99",
+        ),
+        (
+            "layers/ainur.yaml",
+            "kind: k3s\nservers: 101\n",
+            "layers/ainur.yaml:2: servers: input should be less than or equal to 99",
+        ),
         (
             "layers/arda.yaml",
             f"{ARDA}names: arda\n",

@@ -24,7 +24,7 @@ from iluvatar_pxe.fleet.models import Fleet, LocalMethod
 from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
-from iluvatar_pxe.replies.ipxe import Shown, on_screen
+from iluvatar_pxe.replies.ipxe import Shown, on_lines, on_screen
 from iluvatar_pxe.replies.links import Links
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -46,13 +46,16 @@ def sighting(**changes: str) -> Sighting:
     return from_ipxe(QUERY | changes, CLIENT)
 
 
+MENU = "menu: {timeout: 20, entries: [{name: Rescue system (a && b), script: rescue.ipxe}]}\n"
+
+
 @cache
 def fleet_with(lines: str) -> Fleet:
     """Return a fleet whose file for ``MAC`` holds ``lines``, or with that rule; with none it says nothing of it."""
     if lines.startswith("rules:"):
         return fleet_of(fleet=lines, arda=ARDA + ROLE_CONFIGS)
     machines = (talos("arda-01", MAC) if lines == "talos" else ("arda-01", MAC, lines),) if lines else ()
-    return fleet_of(*machines, rescue_ipxe="#!ipxe\necho rescue\nshell\n")
+    return fleet_of(*machines, fleet=MENU, rescue_ipxe="#!ipxe\necho rescue\nshell\n")
 
 
 def script(lines: str, seen: Sighting, ready: frozenset[str] = READY, context: Context | None = None) -> str:
@@ -83,8 +86,14 @@ SCRIPTS = {
     "local-bios": script("chain: local\n", sighting(platform="pcbios")),
     "local-exit": script("chain: local\nlocal: exit\n", sighting(platform="pcbios")),
     "local-404": script("chain: local\nlocal: 404\n", sighting(platform="pcbios")),
+    "menu": script("chain: menu\n", sighting()),
+    "ipxe-arguments": script("chain: ipxe\nscript: rescue.ipxe\nkernelArgs: [quiet, a=b]\n", sighting()),
     "ipxe": script("chain: ipxe\nscript: rescue.ipxe\n", sighting()),
 }
+
+
+OF_FLEET = {"ipxe", "ipxe-arguments"}
+"""What these do is the owner's business."""
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -106,23 +115,33 @@ def test_every_script_is_one_for_ipxe_and_ends_in_something_safe(name: str) -> N
     assert "{{" not in SCRIPTS[name]
     assert "{%" not in SCRIPTS[name]
     assert SCRIPTS[name].endswith("\n")
-    if name != "ipxe":  # the fleet's own
+    if name not in OF_FLEET:
         assert re.fullmatch(r"exit( 1)?|chain .* \|\| exit 1", lines[-1]), (
             "firmware goes on, or it asks again"
         )
 
 
-@pytest.mark.parametrize("name", sorted(SCRIPTS.keys() - {"ipxe"}))
+@pytest.mark.parametrize("name", sorted(SCRIPTS.keys() - OF_FLEET))
 def test_every_jump_has_a_place_to_go(name: str) -> None:
     labels = set(re.findall(r"^:(\w+)$", SCRIPTS[name], re.MULTILINE))
     assert set(re.findall(r"\bgoto (\w+)", SCRIPTS[name])) <= labels
 
 
-@pytest.mark.parametrize("name", sorted(SCRIPTS.keys() - {"ipxe"}))
+@pytest.mark.parametrize("name", sorted(SCRIPTS.keys() - OF_FLEET))
 def test_no_command_that_may_fail_ends_the_script(name: str) -> None:
     """iPXE leaves a script at the first line that fails: what asks the network has an ``||``."""
     for line in SCRIPTS[name].splitlines():
-        if line.split(" ")[0] in {"chain", "kernel", "initrd", "ifconf", "boot", "sanboot", "prompt", "iseq"}:
+        if line.split(" ")[0] in {
+            "chain",
+            "kernel",
+            "initrd",
+            "ifconf",
+            "boot",
+            "sanboot",
+            "prompt",
+            "iseq",
+            "choose",
+        }:
             assert "||" in line, line
 
 
@@ -147,7 +166,7 @@ def test_a_machine_that_is_not_the_fleets_counts_what_it_waits_and_then_goes_on(
     assert "in 30 seconds it boots its own disk.\n" in SCRIPTS[name]
     assert f"inc waited {seconds}\n:wait\nprompt --key 0x64 --timeout {seconds}000 " in SCRIPTS[name]
     assert re.search(r"chain .* \|\|\necho No answer from .*\n:disk\n", SCRIPTS[name])
-    assert "&waited=${waited} ||" in SCRIPTS["boot"]
+    assert "&waited=${waited}&" in SCRIPTS["boot"]
 
 
 @pytest.mark.parametrize(("left", "period"), [(1, 1), (29, 29), (30, 30), (31, 30), (600, 30)])
@@ -159,6 +178,23 @@ def test_a_machine_asks_again_every_half_minute_however_long_it_waits(left: int,
     assert f"--timeout {period}000 " in text
 
 
+def test_a_menu_is_followed_by_what_was_chosen_of_it() -> None:
+    lines = SCRIPTS["menu"].splitlines()
+    assert lines[1:4] == [
+        "menu arda-01",
+        "item / Boot its own disk",
+        "item rescue.ipxe Rescue system (a ?? b)",
+    ]
+    assert "choose --default / --timeout 20000 choice || set choice /" in lines
+    assert "&choice=${choice} ||" in SCRIPTS["boot"]
+
+
+def test_a_script_of_the_fleet_knows_this_server_and_the_machines_arguments() -> None:
+    assert f"set server {LINKS.base}\n" in SCRIPTS["boot"]
+    assert f"set server {LINKS.base}\n" in SCRIPTS["autoexec"]
+    assert SCRIPTS["ipxe-arguments"] == "#!ipxe\nset kernelArgs quiet a=b\necho rescue\nshell\n"
+
+
 def test_only_the_talos_chain_carries_the_ticket() -> None:
     assert [name for name in SCRIPTS if TICKET in SCRIPTS[name]] == ["talos"]
 
@@ -168,6 +204,28 @@ def test_the_method_of_the_file_beats_the_firmwares(method: LocalMethod) -> None
     plan = BootLocal(why="", name="one", method=method)
     text = IPXE.machine_script(plan, sighting(platform="efi"), LINKS, TICKET)
     assert ("sanboot" in text) == (method is LocalMethod.SANBOOT)
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        (
+            f"{'a' * 39} {'b' * 39}",
+            1,
+        ),  # 79: the screen has 80, and a full line may leave an empty one below it
+        (f"{'a' * 40} {'b' * 39}", 2),
+        (f"  {'a' * 37} {'b' * 39}", 1),
+        (f"  {'a' * 38} {'b' * 39}", 2),
+        ("a" * 80, 1),  # cannot be broken: a URL, a file
+        ("", 1),
+    ],
+)
+def test_a_line_of_80_is_broken_and_one_of_79_is_not(line: str, lines: int) -> None:
+    shown = on_lines([line])
+    assert len(shown) == lines
+    assert " ".join(part.strip() for part in shown) == line.strip()
+    indent = line[: len(line) - len(line.lstrip())]
+    assert all(part.startswith(indent) for part in shown)
 
 
 HOSTILE = [

@@ -7,23 +7,30 @@ from iluvatar_pxe.boot.plan import RunScript
 from iluvatar_pxe.machines.states import LayerKind
 
 _CHAIN_OF_KIND = {LayerKind.TALOS: "talos", LayerKind.K3S: "raspberry-pi"}
-RUN_BY_IPXE = frozenset({"talos", "ipxe"})
+RUN_BY_IPXE = frozenset({"talos", "ipxe", "menu"})
 """Chains that need iPXE."""
 
 
 def chain_plan(subject: Subject) -> Final:
-    """Plan the chain that the machine's file or rule names, else its layer's."""
-    case = subject.case
-    kind = case.fleet.kind(case.layer)
-    chain = subject.options.chain or (_CHAIN_OF_KIND[kind] if kind else None)
-    if chain is None:
-        return hold_without_layer(subject)
-    if case.is_pi and chain in RUN_BY_IPXE:
-        trouble = f"a Raspberry Pi's own firmware cannot run chain {chain}"
+    """Plan the chain that the machine's file or rule names, else its layer's; of a menu the machine's own."""
+    case, named = subject.case, subject.options.chain
+    chain = _own_chain(case, named)
+    if case.is_pi and not RUN_BY_IPXE.isdisjoint({named, chain}):
+        trouble = f"a Raspberry Pi's own firmware cannot run chain {named or chain}"
         return hold_for(
             subject, trouble, f"assign it to {subject.layers_of(LayerKind.K3S)} in its file or rule"
         )
-    return CHAINS[chain](subject)
+    return CHAINS[chain](subject) if chain else hold_without_layer(subject)
+
+
+def _own_chain(case: Case, named: str | None) -> str | None:
+    """Return what a machine boots by itself, after a menu, if it has one; None where its layer has no file."""
+    if named not in {None, "menu"}:
+        return named
+    kind = case.fleet.kind(case.layer)
+    if kind:
+        return _CHAIN_OF_KIND[kind]
+    return "local" if named == "menu" and case.layer is None else None
 
 
 def guarded(plan: Final, case: Case) -> Final:

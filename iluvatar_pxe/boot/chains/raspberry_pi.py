@@ -93,7 +93,7 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
         initramfs=loaded.initramfs if loaded.initramfs in image else "",
         ramdisk=ramdisk,
         config_lines=layer.config_txt,
-        kernel_args=layer.kernel_args,
+        kernel_args=(*layer.kernel_args, *(subject.options.kernel_args or ())),
     )
 
 

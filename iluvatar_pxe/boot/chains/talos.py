@@ -62,7 +62,7 @@ def plan(subject: Subject) -> RunScript | Hold:
             "version": layer.talos.version,
             "kernel": kernel,
             "initramfs": initramfs,
-            "kernel_args": " ".join(kernel_args(layer.talos)),
+            "kernel_args": " ".join((*kernel_args(layer.talos), *(subject.options.kernel_args or ()))),
         },
         config=text,
         notes=nic_notes(subject.case),
@@ -76,6 +76,6 @@ def asset_names(talos: Talos, arch: str) -> tuple[str, str]:
 
 
 def kernel_args(talos: Talos) -> tuple[str, ...]:
-    """Return the kernel's arguments but for ``talos.config``."""
+    """Return the kernel's arguments of a layer but for ``talos.config``."""
     older = KERNEL_ARGS_TO_1_13 if talos.minor <= (1, 13) else ()
     return (*KERNEL_ARGS, *older, *talos.extra_kernel_args)

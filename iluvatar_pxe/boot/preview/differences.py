@@ -81,7 +81,8 @@ def _shared(fleet: Fleet) -> object:
     """Return what bears upon machines besides their own files."""
     talos = [layer for name in fleet.layers if (layer := fleet.talos(name))]
     texts = [fleet.texts.get(path) for layer in talos for path in layer.config.values()]
-    return fleet.settings, dict(fleet.layers), texts, _texts(fleet.settings.rules, fleet)
+    menu = [fleet.texts.get(entry.script) for entry in fleet.settings.menu.entries]
+    return fleet.settings, dict(fleet.layers), texts, menu, _texts(fleet.settings.rules, fleet)
 
 
 def _own(listed: ListedMachine | None, fleet: Fleet) -> object:

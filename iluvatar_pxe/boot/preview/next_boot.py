@@ -7,9 +7,10 @@ from uuid import UUID
 
 from iluvatar_pxe.boot.assign import Reservation, assignment_for, taken_by
 from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.chains.menu import OWN
 from iluvatar_pxe.boot.chains.talos import asset_names
 from iluvatar_pxe.boot.decide import Decision, decide
-from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown
+from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown, ShowMenu
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import machine_with
 from iluvatar_pxe.machines.boots import Stage
@@ -76,6 +77,9 @@ def _to_the_end(
         if isinstance(decision.plan, CountDown):
             yield PreviewStep(decision)
             context = replace(context, confirmed=True)
+        elif isinstance(decision.plan, ShowMenu):
+            yield PreviewStep(decision)
+            sighting = replace(sighting, choice=OWN)
         elif isinstance(decision.plan, AssignFirst):
             others = taken_by(one for one in snapshot.by_id.values() if sighting.mac not in one.macs)
             given = assignment_for(decision.plan.place, fleet, [*others, *retired], _AT)

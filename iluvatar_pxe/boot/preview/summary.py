@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Case, Context
-from iluvatar_pxe.boot.plan import BootLocal, Chainload, Hold, Ignore, Plan, RunScript, ServePiFiles
+from iluvatar_pxe.boot.plan import BootLocal, Chainload, Hold, Ignore, Plan, RunScript, ServePiFiles, ShowMenu
 from iluvatar_pxe.boot.preview.asker import asking, listed_sighting
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
@@ -115,7 +115,8 @@ def keys_of(listed: ListedMachine) -> dict[str, str]:
 def _summary(steps: Sequence[PreviewStep]) -> Summary:
     first, last = steps[0].decision, steps[-1].decision
     case, plan = last.case, last.plan
-    words = _words(plan, case)
+    menu = next((one.decision.plan for one in steps if isinstance(one.decision.plan, ShowMenu)), None)
+    words = f"{'shows a menu, then ' if menu else ''}{_words(plan)}"
     told = {("program", ""): first.plan.program} if isinstance(first.plan, Chainload) else {}
     if any(one.given for one in steps) and not (case.listed and case.listed.file.role):
         told["probably", ""] = role_words(case.role)  # other machines may come first
@@ -125,11 +126,15 @@ def _summary(steps: Sequence[PreviewStep]) -> Summary:
         words=words,
         essence=words.replace(f": {case.source}", ":", 1),
         told=told | _told(plan, case),
-        untold=_untold(plan, case),
+        untold=_untold(plan, case) | ({"its menu": _offered(menu, case)} if menu else {}),
     )
 
 
-def _words(plan: Plan, case: Case) -> str:
+def _offered(menu: ShowMenu, case: Case) -> object:
+    return menu.entries, menu.seconds, [case.fleet.texts[script] for script, _ in menu.entries]
+
+
+def _words(plan: Plan) -> str:
     if isinstance(plan, BootLocal):
         return "boots its own disk"
     if isinstance(plan, ServePiFiles):
@@ -137,7 +142,7 @@ def _words(plan: Plan, case: Case) -> str:
     if not isinstance(plan, RunScript):
         return f"{_WAITS[type(plan)]}: {plan.why}"
     if plan.chain == "ipxe":
-        return f"runs script {case.options.script}"
+        return f"runs script {plan.values['path']}"
     return f"boots Talos {plan.values['version']}" if plan.chain == "talos" else f"boots chain {plan.chain}"
 
 
@@ -161,11 +166,11 @@ def _untold(plan: Plan, case: Case) -> dict[str, object]:
         return {}
     layer = case.fleet.talos(case.layer)
     if plan.chain != "talos" or layer is None:
-        return {f"its script {case.options.script}": plan.values.get("script")}
+        return {f"its script {plan.values.get('path')}": plan.values.get("script")}
     return {
         f"its configuration {_configuration(case)}": plan.config,
         "its schematic": layer.talos.schematic,
-        "its kernel arguments": layer.talos.extra_kernel_args,
+        "its kernel arguments": (*layer.talos.extra_kernel_args, *(case.options.kernel_args or ())),
     }
 
 

@@ -74,6 +74,8 @@ def _heading(stages: Sequence[Data], number: int) -> str:
     stage, before = stages[number - 1], stages[number - 2]["plan"] if number > 1 else ""
     if before == "CountDown":
         return "iPXE asks again after the countdown"
+    if before == "ShowMenu":
+        return "iPXE asks again after the menu"
     if before == "AssignFirst":
         asker = "iPXE" if stage["asks"] == "ipxe" else "the firmware"
         return f"its place is recorded, and {asker} gets its answer"

@@ -19,6 +19,7 @@ from iluvatar_pxe.simulate.ipxe.interpreter import (
     Steps,
     Stuck,
 )
+from iluvatar_pxe.simulate.ipxe.menus import Item, Menu
 from iluvatar_pxe.simulate.ipxe.script import is_script
 from iluvatar_pxe.simulate.programs import EMPTY
 
@@ -31,29 +32,23 @@ LONG_MODE = 29
 """Bit of ``cpuid --ext`` that every simulated PC has."""
 
 Options = dict[str, str]
-_FLAGS = frozenset({"--autofree", "-a", "--replace", "-r", "--no-describe", "--ext", "-e", "-n"})
-_SHORT = MappingProxyType(
-    {
-        "-a": "--autofree",
-        "-r": "--replace",
-        "-t": "--timeout",
-        "-n": "--name",
-        "-k": "--key",
-        "-c": "--configurator",
-    }
-)
+_FLAGS = frozenset({"--autofree", "--replace", "--no-describe", "--ext", "-n", "--delete", "--gap", "--keep"})
+"""Options without a value; for ``item`` also ``--default``, which has one for ``choose``."""
 
 
-def _options(words: Sequence[str], *known: str) -> tuple[Options, list[str]]:
-    """Split options from the arguments behind them; raises ValueError."""
+def _options(words: Sequence[str], *known: str, flags: frozenset[str] = _FLAGS) -> tuple[Options, list[str]]:
+    """Split options from the arguments behind them; raises ValueError. A short one is its first letter."""
     given: Options = {}
     rest = list(words)
     while rest and rest[0].startswith("-") and len(rest[0]) > 1:
         name, equals, value = rest.pop(0).partition("=")
-        name = _SHORT.get(name, name) if name not in known else name
+        if name == "--":
+            break
+        if name not in known and len(name) == len("-x"):
+            name = next((one for one in known if one.startswith(f"-{name}")), name)
         if name not in known:
             raise ValueError(f"unrecognised option {name}")
-        if name not in _FLAGS and not equals:
+        if name not in flags and not equals:
             if not rest:
                 raise ValueError(f"option {name} needs a value")
             value = rest.pop(0)
@@ -154,6 +149,51 @@ def _prompt(ipxe: Ipxe, words: Sequence[str]) -> Steps:
     ipxe.screen.append(" ".join(rest))
     yield Sleep(seconds)
     return FAILED
+
+
+def _menu(ipxe: Ipxe, words: Sequence[str]) -> Steps:
+    yield from _nothing()
+    options, rest = _options(words, "--name", "--delete")
+    name = options.get("--name", "")
+    ipxe.menus[name] = Menu(" ".join(rest))
+    if "--delete" in options:
+        del ipxe.menus[name]
+    return OK
+
+
+def _item(ipxe: Ipxe, words: Sequence[str]) -> Steps:
+    yield from _nothing()
+    options, rest = _options(words, "--menu", "--key", "--default", "--gap", flags=_FLAGS | {"--default"})
+    label = rest.pop(0) if rest and "--gap" not in options else None
+    _menu_of(ipxe, options).items.append(Item(label, " ".join(rest), "--default" in options))
+    return OK
+
+
+def _choose(ipxe: Ipxe, words: Sequence[str]) -> Steps:
+    """Nobody presses a key. Without a timeout that is where the machine stays."""
+    options, rest = _options(words, "--menu", "--default", "--timeout", "--keep")
+    if len(rest) != 1:
+        raise ValueError("one setting is needed")
+    menu = _menu_of(ipxe, options)
+    if "--keep" not in options:
+        del ipxe.menus[options.get("--menu", "")]
+    selected = menu.selected(options.get("--default"))
+    if selected is None or selected.label is None:
+        raise ValueError("the menu has no items")
+    seconds = _seconds(options, 0)
+    if not seconds:
+        ipxe.ending = Stuck("the machine's menu waits for a person; it says: " + _on_screen(menu.lines()))
+        return FAILED
+    yield Sleep(seconds)
+    ipxe.settings.set(rest[0], selected.label)
+    return OK
+
+
+def _menu_of(ipxe: Ipxe, options: Options) -> Menu:
+    name = options.get("--menu", "")
+    if name not in ipxe.menus:
+        raise ValueError(f"there is no menu {name}".rstrip())
+    return ipxe.menus[name]
 
 
 def _on_screen(lines: Sequence[str]) -> str:
@@ -280,8 +320,33 @@ COMMANDS: Mapping[str, Callable[[Ipxe, Sequence[str]], Steps]] = MappingProxyTyp
         **{
             command.__name__.lstrip("_"): _guarded(command)
             for command in (
-                *(_boot, _chain, _clear, _cpuid, _echo, _exit, _goto, _ifconf, _iflinkwait, _imgfree, _inc),
-                *(_initrd, _iseq, _isset, _kernel, _prompt, _sanboot, _set, _shell, _sleep),
+                *(
+                    _boot,
+                    _chain,
+                    _choose,
+                    _clear,
+                    _cpuid,
+                    _echo,
+                    _exit,
+                    _goto,
+                    _ifconf,
+                    _iflinkwait,
+                    _imgfree,
+                ),
+                *(
+                    _inc,
+                    _initrd,
+                    _iseq,
+                    _isset,
+                    _item,
+                    _kernel,
+                    _menu,
+                    _prompt,
+                    _sanboot,
+                    _set,
+                    _shell,
+                    _sleep,
+                ),
             )
         },
         "dhcp": _guarded(_ifconf),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iluvatar_pxe.simulate.content import Content
+from iluvatar_pxe.simulate.ipxe.menus import Menu
 from iluvatar_pxe.simulate.ipxe.script import Command, Script, is_script, parse
 from iluvatar_pxe.simulate.ipxe.settings import Settings
 from iluvatar_pxe.simulate.programs import format_error
@@ -102,6 +103,8 @@ class Ipxe:
     """What failed last in the script that runs."""
     kernel: Image | None = None
     initrds: list[Image] = field(default_factory=list)
+    menus: dict[str, Menu] = field(default_factory=dict)
+    """By name; the one without a name is the current one."""
     holds: int = 0
     """How often a screen that waits was waited for."""
     target: int | None = None

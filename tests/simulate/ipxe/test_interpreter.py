@@ -128,7 +128,10 @@ ENDINGS = {
     "local-404": (there(), LocalDisk),
     "talos": (there("kernel"), Booted),
     "talos-missing": (there(), Stuck),
+    "hold-new-unseen": (there(), LocalDisk),
+    "menu": (there(), LocalDisk),
     "ipxe": (there(), Stuck),
+    "ipxe-arguments": (there(), Stuck),
 }
 
 

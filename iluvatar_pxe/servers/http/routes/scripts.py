@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from aiohttp import web
 
 from iluvatar_pxe.boot.decide import Decision
-from iluvatar_pxe.boot.plan import BootLocal, CountDown, Hold, RunScript
+from iluvatar_pxe.boot.plan import BootLocal, CountDown, Hold, RunScript, ShowMenu
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.boots import Stage
@@ -19,7 +19,7 @@ from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.ipxe import Shown
 from iluvatar_pxe.servers.http.context import COUNTDOWNS, booter_of, client_of, links_of, query_of, script
 
-_WORDS: dict[type[Shown], str] = {BootLocal: "local", Hold: "hold", CountDown: "countdown"}
+_WORDS: dict[type[Shown], str] = {BootLocal: "local", Hold: "hold", CountDown: "countdown", ShowMenu: "menu"}
 
 ROUTES = web.RouteTableDef()
 
