@@ -103,11 +103,8 @@ class InterfaceWatch:
         home, now = self._home, self._of_auto
         if home is None or now is None or now.name == home.name:
             return None
-        count = (
-            0
-            if any(one.network == home.network for one in self.interfaces)
-            else self._machines_in(home.network)
-        )
+        is_served = home.network in {one.network for one in self.interfaces}
+        count = 0 if is_served else self._machines_in(home.network)
         if not count:
             return None
         where = f"{home.name} ({home.network}; machines there: {count})"

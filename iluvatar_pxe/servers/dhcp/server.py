@@ -106,13 +106,13 @@ class DhcpServer:
     def _receive(self, place: _Place, data: bytes, source: tuple[str, int], *, pxe_port: bool) -> None:
         """Let a message wait for its turn. In a storm most of them find no place, and are dropped here."""
         loop = asyncio.get_running_loop()
-        work = partial(self._work, place, data, source, pxe_port)
+        work = partial(self._work, place, data, source, pxe_port=pxe_port)
         if not self._intake.put(data, work, loop.time()):
             complain("dhcp.crowded", mac=data[CHADDR].hex(":"), why=CROWDED)
         elif self._next_turn is None:
             self._next_turn = loop.call_soon(self._take_turn)
 
-    def _work(self, place: _Place, data: bytes, source: tuple[str, int], pxe_port: bool) -> Work:  # noqa: FBT001
+    def _work(self, place: _Place, data: bytes, source: tuple[str, int], *, pxe_port: bool) -> Work:
         """Return what is to be done about a message. Whose frame it came in can be found out only now."""
         arrival = Arrival(
             links=place.links,
