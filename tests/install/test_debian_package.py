@@ -82,6 +82,13 @@ def test_it_carries_what_the_lock_pins_for_its_architecture(built: Built, name: 
     assert {one for one in carried if one[0] != "iluvatar-pxe"} == pinned
 
 
+@pytest.mark.parametrize("name", MACHINES)
+def test_it_has_a_man_page_and_completion(built: Built, name: str) -> None:
+    listed = output_of("dpkg-deb", "--contents", str(built.packages[name]))
+    for file in ("man/man1/iluvatar-pxe.1.gz", "bash-completion/completions/iluvatar-pxe"):
+        assert re.search(rf" [1-9]\d+ \S+ \S+ \./usr/share/{file}$", listed, re.MULTILINE), file
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_it_is_installed_upgraded_and_removed(built: Built, release: str) -> None:
     with debian(release) as system:
