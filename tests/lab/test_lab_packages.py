@@ -26,6 +26,14 @@ deb http://elsewhere.test/apt vendor-{OWN} main
 """
 
 
+@pytest.mark.parametrize("layout", ["bin/busybox", "usr/bin/busybox"])
+def test_a_file_is_found_in_the_packages_of_debian_12_and_of_13(tmp_path: Path, layout: str) -> None:
+    (tmp_path / "usr" / "share").mkdir(parents=True)
+    (tmp_path / layout).parent.mkdir(exist_ok=True, parents=True)
+    (tmp_path / layout).touch()
+    assert packages.place_in(tmp_path, "bin/busybox") == tmp_path / layout
+
+
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(packages, "_SOURCES", tmp_path)

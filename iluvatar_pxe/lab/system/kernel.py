@@ -11,7 +11,7 @@ from pathlib import Path
 from iluvatar_pxe.lab.system import initramfs
 from iluvatar_pxe.lab.system.cache import cached
 from iluvatar_pxe.lab.system.modules import load_order
-from iluvatar_pxe.lab.system.packages import own_suite, unpack_package
+from iluvatar_pxe.lab.system.packages import own_suite, place_in, unpack_package
 
 _MODULES = ("virtio_pci", "virtio_net")
 _APPLETS = (
@@ -39,8 +39,8 @@ def stand_in(cache: Path, architecture: str) -> StandIn:
     """
     suite = own_suite()
     system = unpack_package(cache, _KERNEL_PACKAGE[architecture], suite, architecture)
-    busybox = unpack_package(cache, "busybox-static", suite, architecture) / "bin/busybox"
-    modules = load_order(next((system / "lib/modules").iterdir()), *_MODULES)
+    busybox = place_in(unpack_package(cache, "busybox-static", suite, architecture), "bin/busybox")
+    modules = load_order(next(place_in(system, "lib/modules").iterdir()), *_MODULES)
     content = initramfs.pack(_entries(busybox.read_bytes(), modules))
     return StandIn(architecture, next((system / "boot").glob("vmlinuz-*")), _keep(cache, content))
 

@@ -46,6 +46,12 @@ def unpack_package(cache: Path, package: str, suite: str, architecture: str) -> 
     return cached(cache, f"{package}.{suite}.{architecture}", build) / "files"
 
 
+def place_in(files: Path, place: str) -> Path:
+    """Return where a package's files have ``place``: since Debian 13 below ``usr``, as on every running system."""
+    merged = files / "usr" / place
+    return merged if merged.exists() else files / place
+
+
 class _Apt:
     """apt with a private root in ``root``."""
 
