@@ -37,6 +37,11 @@ def test_a_wanted_module_that_is_missing_is_named(tree: Path) -> None:
         load_order(tree, "e1000")
 
 
+def test_a_wanted_module_that_is_built_in_is_not_loaded(tree: Path) -> None:
+    (tree / "modules.builtin").write_text("kernel/drivers/virtio/virtio-pci.ko\n")
+    assert list(load_order(tree, "virtio_pci", "failover")) == ["failover"]
+
+
 def test_modules_that_need_each_other_do_not_go_on_for_ever(tree: Path) -> None:
     (tree / "failover.ko").write_bytes(module("net_failover"))
     assert set(load_order(tree, "virtio_net")) == {"failover", "net_failover", "virtio", "virtio_net"}

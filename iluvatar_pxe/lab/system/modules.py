@@ -14,12 +14,13 @@ def load_order(tree: Path, *wanted: str) -> dict[str, bytes]:
     """Return the modules that ``wanted`` need, by name, each after those it depends on.
 
     ``tree`` is a directory of modules as a kernel package has it. A name that is not there is taken to be
-    built into the kernel, except a wanted one: LabError.
+    built into the kernel; a wanted one has to be among those that ``modules.builtin`` lists, or LabError.
     """
     files = {_name(file): file for file in sorted(tree.rglob("*.ko*")) if file.name.endswith(_SUFFIXES)}
+    built_in = _built_in(tree)
     loaded: dict[str, bytes] = {}
     for name in wanted:
-        if name not in files and name not in loaded:
+        if name not in files and name not in loaded and name not in built_in:
             raise LabError(f"{tree}: no module {name}; the lab needs Debian's kernel with its modules")
         _load(name, files, loaded)
     return loaded
@@ -34,6 +35,12 @@ def _load(name: str, files: dict[str, Path], loaded: dict[str, bytes]) -> None:
     for dependency in _dependencies(content):
         _load(dependency, files, loaded)
     loaded[name] = content
+
+
+def _built_in(tree: Path) -> set[str]:
+    file = tree / "modules.builtin"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return {_name(Path(line)) for line in lines}
 
 
 def _dependencies(content: bytes) -> list[str]:
