@@ -1,6 +1,7 @@
 """Repositories that lie here: never half of one, for the owner of the directory, and configured at every start."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.git_site import hosted
-from support.repositories import git
+from support.repositories import Person, git
 from support.rights import NOBODY, directory_for_nobody
 from support.waiting import wait_until
 
@@ -93,6 +94,27 @@ def test_what_a_killed_call_has_left_is_removed_when_another_was_quicker(tmp_pat
     os.utime(left, (0, time.time() - 3 * 3600))
     hosted(path, checked=True)
     assert [one.name for one in tmp_path.iterdir()] == ["fleet.git"]
+
+
+def test_a_push_is_on_the_disk_before_it_is_accepted(tmp_path: Path) -> None:
+    """Objects and refs are flushed, as git tells itself of each of its programs (api-trace2)."""
+    path = hosted(tmp_path / "fleet.git", checked=False)
+    ada = Person(tmp_path / "ada", str(path))
+    ada.commit({"fleet.yaml": ""})
+    (tmp_path / "trace").mkdir()
+    ada._environment = {"GIT_TRACE2_EVENT": str(tmp_path / "trace")}
+    ada.push()
+    flushed = {}
+    for trace in (tmp_path / "trace").iterdir():
+        events = [json.loads(line) for line in trace.read_text().splitlines()]
+        program = next((one["name"] for one in events if one["event"] == "cmd_name"), "")
+        flushed[program] = sum(
+            int(one["value"])
+            for one in events
+            if one["event"] == "data" and one["key"] == "fsync/hardware-flush"
+        )
+    assert flushed["index-pack"] >= 2, "the pack and its index"
+    assert flushed["receive-pack"] >= 1, "the ref"
 
 
 def test_what_a_killed_push_has_left_is_removed(tmp_path: Path) -> None:
