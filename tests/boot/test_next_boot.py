@@ -144,3 +144,9 @@ def test_what_it_would_boot_if_all_files_were_there() -> None:
     wanted = with_boot_files(last).plan
     assert isinstance(wanted, RunScript)
     assert (wanted.values["kernel"], wanted.values["initramfs"]) == (KERNEL, INITRAMFS)
+
+
+def test_a_nic_that_a_file_lists_with_a_known_one_boots_as_that_machine() -> None:
+    fleet = fleet_of(("one", f'{MAC}", "{OTHER}', "chain: talos\nconfig: configs/one.yaml\n"))
+    snapshot = Snapshot.of([machine_of(MAC, arch=CpuArch.X86_64, phase=Phase.JOINED)])
+    assert plans(next_boot(replace(ASKS, mac=OTHER), snapshot, fleet, OPEN)) == ["Chainload", "BootLocal"]
