@@ -20,13 +20,14 @@ from iluvatar_pxe.boot.programs import architectures_ready
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
 from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
-from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, make_first_keys
+from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, enlisting_of, make_first_keys
 from iluvatar_pxe.host.interface_watch import InterfaceWatch
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
@@ -34,7 +35,7 @@ from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.simulated import as_real, in_sandbox
-from iluvatar_pxe.provisioning.tickets import Tickets, load_key
+from iluvatar_pxe.provisioning.tickets import TicketKey, Tickets, load_key
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
 from iluvatar_pxe.replies.ipxe import Scripts
 from iluvatar_pxe.replies.raspberry_pi import PiTexts
@@ -72,7 +73,7 @@ class App:
         self,
         settings: Settings,
         origin: Origin | None,
-        tickets: Tickets,
+        key: TicketKey,
         certificates: Certificates,
         catalogue: Catalogue,
         inventory: Inventory,
@@ -82,10 +83,12 @@ class App:
         self.applied = Applied()
         self.first_keys = FirstKeys()
         """What the owner is to see now, and never again."""
+        self._keys = Problem(lambda why: _log.warning("fleet.keys", why=why, later="iluvatar-pxe fleet init"))
         self._origin = origin
         self._catalogue = catalogue
         self._fleet_source = FleetSource(settings, origin, self.applied, catalogue, inventory)
         neighbours = Neighbours()
+        tickets = Tickets(key.octets, time.monotonic)
         booters = _booters(
             settings, self.applied, catalogue, inventory, neighbours, tickets, self._fleet_source
         )
@@ -104,10 +107,13 @@ class App:
         health = Health(
             parts={
                 "assets": lambda: catalogue.problem,
+                "control": lambda: self.control.problem,
                 "database": lambda: inventory.health,
                 "dns": lambda: self.names.problem,
                 "fleet": lambda: self._fleet_source.problem,
+                "keys": lambda: self._keys.text,
                 "network": lambda: self.watch.problem,
+                "tickets": lambda: key.problem,
                 "tls": lambda: certificates.problem,
             },
             programs=self.programs,
@@ -156,7 +162,7 @@ class App:
         inventory = Inventory(settings.database_url)
         await inventory.open()
         try:
-            app = cls(settings, origin, Tickets(key, time.monotonic), certificates, catalogue, inventory)
+            app = cls(settings, origin, key, certificates, catalogue, inventory)
             await app._start(origin)
         except BaseException:
             await inventory.close()
@@ -204,9 +210,21 @@ class App:
 
     async def _start(self, origin: Origin | None) -> None:
         await self._fleet_source.start()
-        if isinstance(origin, HostedOrigin):
-            self.first_keys = await _first_keys(self.settings, origin) or FirstKeys()
+        if self._fleet_source.was_applied or await self._others():
+            self.inventory.follow_old_fleet()
+        if isinstance(origin, HostedOrigin) and await self._make_keys(origin):
             await self._fleet_source.refresh()
+
+    async def _others(self) -> bool:
+        """Say whether another daemon has served this fleet, or that cannot be told: then no window opens by itself."""
+        recipients = self.applied.fleet.recipients.daemons.values()
+        if not recipients:
+            return self._origin is not None and self._fleet_source.problem is not None
+        try:
+            own = (await enlisting_of(self.settings)).daemon
+        except SealError:
+            return True
+        return any(key != own for key in recipients)
 
     async def _run(self, reload: asyncio.Event, show: Callable[[FirstKeys], None]) -> None:
         """Run all parts until the stop signal, then stop in stages: no new work, the transfers' end, the rest."""
@@ -237,14 +255,24 @@ class App:
         return reload
 
     async def _show_keys(self, show: Callable[[FirstKeys], None]) -> None:
-        """Show what was made at the start; for a repository elsewhere, make it once that can be reached."""
-        if isinstance(self._origin, FollowedOrigin) and not self._origin.read_only:
+        """Show the keys, which are made now for a repository elsewhere, and later where that failed."""
+        origin = self._origin
+        if origin and not origin.read_only and (self._keys.text or isinstance(origin, FollowedOrigin)):
             while True:
-                if keys := await _first_keys(self.settings, self._origin):
-                    self.first_keys = keys
+                if await self._make_keys(origin):
                     break
                 await asyncio.sleep(KEYS_SECONDS)
         show(self.first_keys)
+
+    async def _make_keys(self, origin: Origin) -> bool:
+        """Make the keys that the owner lacks, and say whether that could be done."""
+        try:
+            self.first_keys = await make_first_keys(self.settings, origin, shown=shown_once())
+        except (FleetError, RepositoryError, SealError) as error:
+            self._keys.set(str(error).partition("\n")[0])
+            return False
+        self._keys.clear()
+        return True
 
     def _routes(self) -> list[web.RouteDef]:
         """Return what HTTP serves of the repositories."""
@@ -329,12 +357,3 @@ def shown_once() -> bool:
     systemd gives every process of a unit an INVOCATION_ID (systemd.exec(5)), terminals in a desktop session among them.
     """
     return sys.stdout.isatty() or "INVOCATION_ID" not in os.environ
-
-
-async def _first_keys(settings: Settings, origin: Origin) -> FirstKeys | None:
-    """Make the keys that the owner lacks; None where that cannot be done now."""
-    try:
-        return await make_first_keys(settings, origin, shown=shown_once())
-    except (FleetError, RepositoryError, SealError) as error:
-        _log.warning("fleet.keys", why=str(error).partition("\n")[0], later="iluvatar-pxe fleet init")
-        return None

@@ -24,6 +24,7 @@ from iluvatar_pxe.errors import (
 )
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.gitops.prepare import kept_of
 from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -147,6 +148,8 @@ async def _directly(settings: Settings, command: Command) -> CommandResult:
     fleet = await _fleet(settings)
     by = caller(os.geteuid(), os.environ.get("SUDO_USER", ""))
     inventory = Inventory(settings.database_url)
+    if await asyncio.to_thread(kept_of(settings).path.exists):
+        inventory.follow_old_fleet()
     await inventory.open()
     try:
         assigner = _assigner(settings, inventory)

@@ -140,6 +140,8 @@ def _address(app: App) -> str:
 def _secure(app: App) -> str:
     base = f"https://{_address(app)}:{app.settings.http.tls_port}"
     authority = app.http.certificates.authority
+    if authority is None and (problem := app.http.certificates.problem):
+        return f"{base}, with a certificate that nobody trusts: {problem}"
     if authority is None:
         return f"{base}, with the certificate of [http] tls_certificate"
     return f"{base}; its CA: http://{_address(app)}:{app.settings.http.port}/ca.crt, SHA-256 {authority.fingerprint}"

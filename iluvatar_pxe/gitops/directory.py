@@ -3,22 +3,34 @@
 import asyncio
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+
+import structlog
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.source import is_declaration, is_read
 from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.gitops.kept import KeptFile
 from iluvatar_pxe.gitops.listener import Listener
 from iluvatar_pxe.gitops.repository.revision import parse_texts
 from iluvatar_pxe.gitops.repository.tree import MAX_FILE
+from iluvatar_pxe.problem import Problem
+
+AGAIN_SECONDS = 10.0
+"""Until what is applied is written down again, where that failed."""
+
+_log = structlog.get_logger()
 
 
 def read_fleet(directory: Path) -> Fleet:
-    """Read and validate the fleet in ``directory``; blocks, so call it in a thread.
+    """Read and validate the fleet in ``directory``; blocks, raises FleetError."""
+    return read_directory(directory)[0]
 
-    Raises FleetError.
-    """
+
+def read_directory(directory: Path) -> tuple[Fleet, dict[str, str]]:
+    """Return the fleet in ``directory``, and the texts that it was read from; blocks, raises FleetError."""
     if trouble := _no_directory(directory):
         raise FleetError([f"{printable(str(directory))}: {trouble}"])
     try:
@@ -26,7 +38,7 @@ def read_fleet(directory: Path) -> Fleet:
     except RecursionError as error:
         raise FleetError([f"{directory}: its folders are nested too deeply; flatten them"]) from error
     try:
-        return parse_texts(texts, faults)
+        return parse_texts(texts, faults), texts
     except FleetError as error:
         place = printable(str(directory))
         raise FleetError([f"{place}/{finding}" for finding in error.findings]) from error
@@ -81,26 +93,46 @@ def _text(path: Path) -> str:
 
 
 class DirectoryFollower:
-    """Follows a plain directory, which is read on request."""
+    """Follows a plain directory, which is read on request. The last valid state stays applied, over a restart too."""
 
-    def __init__(self, directory: Path, listener: Listener) -> None:
+    def __init__(self, directory: Path, listener: Listener, kept: KeptFile) -> None:
         self._directory = directory
         self._listener = listener
         self._changing = asyncio.Lock()
+        self._kept = kept
         self._woken = asyncio.Event()
+        self._texts: Mapping[str, str] = {}
+        self._unnoted = Problem(lambda why: _log.error("fleet.unnoted", why=why))
         self.problem: str | None = None
 
+    @property
+    def unnoted(self) -> str | None:
+        """Return why what is applied cannot be written down for the next start, or None."""
+        return self._unnoted.text
+
     async def start(self) -> None:
-        """Apply the directory; raises FleetError."""
+        """Apply the directory, or what was applied last; raises FleetError where there is neither."""
         async with self._changing:
-            await self._listener.adopt(await asyncio.to_thread(read_fleet, self._directory), None)
+            try:
+                await self._apply()
+            except FleetError as error:
+                kept = await asyncio.to_thread(self._kept.read)
+                if kept is None:
+                    raise
+                await self._reject(error)
+                await self._listener.adopt(kept.fleet, None)
 
     async def run(self) -> None:
         """Read it again whenever this is woken, until cancelled."""
         while True:
-            await self._woken.wait()
-            self._woken.clear()
-            await self.refresh()
+            try:
+                async with asyncio.timeout(AGAIN_SECONDS if self.unnoted else None):
+                    await self._woken.wait()
+            except TimeoutError:
+                await self._keep()
+            else:
+                self._woken.clear()
+                await self.refresh()
 
     def wake(self) -> None:
         """Have it read now."""
@@ -108,10 +140,27 @@ class DirectoryFollower:
 
     async def refresh(self) -> None:
         """Read it again; a faulty one changes nothing."""
+        async with self._changing:
+            try:
+                await self._apply()
+            except FleetError as error:
+                await self._reject(error)
+            else:
+                self.problem = None
+
+    async def _apply(self) -> None:
+        fleet, texts = await asyncio.to_thread(read_directory, self._directory)
+        await self._listener.adopt(fleet, None)
+        self._texts = texts
+        await self._keep()
+
+    async def _keep(self) -> None:
         try:
-            await self.start()
-        except FleetError as error:
-            self.problem = error.findings[0]
-            await self._listener.reject(None, error)
-        else:
-            self.problem = None
+            await asyncio.to_thread(self._kept.write, self._texts)
+            self._unnoted.clear()
+        except OSError as error:
+            self._unnoted.set(f"{self._kept.path}: cannot be written: {error.strerror}; make it writable")
+
+    async def _reject(self, error: FleetError) -> None:
+        self.problem = error.findings[0]
+        await self._listener.reject(None, error)

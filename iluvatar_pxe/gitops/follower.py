@@ -1,20 +1,26 @@
 """Follows the fleet's branch and applies each new valid commit; commits by pushing to the repository's origin."""
 
 import asyncio
+import time
 
 import structlog
 
 from iluvatar_pxe.errors import FleetError, InvalidDraftError, LostRaceError, RepositoryError
 from iluvatar_pxe.gitops.compare_and_swap import Draw, compare_and_swap
+from iluvatar_pxe.gitops.kept import KeptFile, last_applied
 from iluvatar_pxe.gitops.listener import Listener
 from iluvatar_pxe.gitops.origin import Origin
-from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Changes
+from iluvatar_pxe.gitops.repository.bare import Changes
+from iluvatar_pxe.gitops.repository.mending import is_whole, mend_objects
 from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
 from iluvatar_pxe.problem import Problem
 
 FIRST_SECONDS = 15.0
 """How long the very first start waits for a fleet; then machines are served without one."""
+MEND_SECONDS = 60.0
+"""Between two attempts to mend a damaged repository."""
+_WRITABLE = "make it writable, or the next start may know an older fleet"
 
 _log = structlog.get_logger()
 
@@ -30,21 +36,31 @@ class Follower:
         self._rejected = ""
         self._noted = ""
         self.in_force: Revision | None = None
+        self._is_read = False
+        """Whether ``in_force`` was read from the repository since the start."""
         self._problem = Problem(
             lambda why: _log.error("fleet.problem", why=why), lambda: _log.info("fleet.well")
         )
+        self._unnoted = Problem(lambda why: _log.error("fleet.unnoted", why=why))
+        self._kept = KeptFile.of(origin.repository)
+        self._mended = -MEND_SECONDS
 
     @property
     def problem(self) -> str | None:
         """Return why the newest commit is not applied, or None."""
         return self._problem.text
 
+    @property
+    def unnoted(self) -> str | None:
+        """Return why the applied commit cannot be written down for the next start, or None."""
+        return self._unnoted.text
+
     async def start(self) -> None:
         """Apply the last applied commit; the newest follows when this runs. On the first start, apply the newest.
 
         An origin that does not answer holds nothing up for long. Raises FleetError when there is no valid state at all.
         """
-        self.in_force = await self._last()
+        self.in_force = await last_applied(self._origin.repository)
         self._woken.set()
         if self.in_force:
             await self._listener.adopt(self.in_force.fleet, self.in_force.commit)
@@ -77,6 +93,7 @@ class Follower:
                 await self._follow()
             except RepositoryError as error:
                 self._problem.set(str(error))
+                await self._mend()
             except FleetError as error:
                 self._problem.set(self._refusal(error))
 
@@ -125,8 +142,11 @@ class Follower:
         newest = await self._origin.newest()
         old = self.in_force
         if old and old.commit.id == newest:
+            if not self._is_read:  # what is kept beside the repository says nothing of that
+                await read_revision(self._origin.repository, newest)
+                self._is_read = True
             self._problem.clear()
-            await self._note(newest)
+            await self._note(old)
             return
         try:
             revision = await read_revision(self._origin.repository, newest, old.tree if old else None)
@@ -139,30 +159,47 @@ class Follower:
         await self._put_in_force(revision, rewritten=not goes_on)
 
     async def _put_in_force(self, revision: Revision, *, rewritten: bool = False) -> None:
-        self.in_force = revision
+        self.in_force, self._is_read = revision, True
         self._rejected = ""
         self._problem.clear()
         await self._listener.adopt(revision.fleet, revision.commit, rewritten=rewritten)
-        await self._note(revision.commit.id)
+        await self._note(revision)
 
-    async def _note(self, commit: str) -> None:
-        """Record the applied commit for commands; a failure to record it does not stop it from being applied."""
-        if commit == self._noted:
+    async def _mend(self) -> None:
+        """Mend the repository where it is damaged, and look again; not again and again."""
+        repository, now = self._origin.repository, time.monotonic()
+        if now < self._mended + MEND_SECONDS or await is_whole(repository):
+            return
+        self._mended = now
+        tree = self.in_force.tree if self.in_force else None
+        try:
+            await mend_objects(
+                repository, self._origin.spare, tree.texts if tree else {}, tree.commit if tree else None
+            )
+            await self._follow()
+        except FleetError as error:
+            self._problem.set(self._refusal(error))
+        except (OSError, RepositoryError) as error:
+            what = self._origin.spare.url if self._origin.spare else "[fleet] mirror is not set"
+            _log.error("fleet.unmended", repository=str(repository.path), tried=what, why=str(error))
+
+    async def _note(self, revision: Revision) -> None:
+        """Record what is applied, for commands and the next start; a failure does not stop it from being applied."""
+        repository = self._origin.repository
+        if revision.commit.id == self._noted:
             return
         try:
-            await self._origin.repository.put_in_force(commit)
-            self._noted = commit
+            await asyncio.to_thread(
+                self._kept.write, revision.tree.texts, revision.commit, revision.tree.objects
+            )
+            await repository.put_in_force(revision.commit.id)
+        except OSError as error:
+            self._unnoted.set(f"{self._kept.path}: cannot be written: {error.strerror}; {_WRITABLE}")
         except RepositoryError as error:
-            _log.warning("fleet.unnoted", commit=commit, why=str(error))
-
-    async def _last(self) -> Revision | None:
-        """Return the last good state; None where there is none, this program takes it for faulty, or it is damaged."""
-        try:
-            commit = await self._origin.repository.resolve(IN_FORCE)
-            return await read_revision(self._origin.repository, commit) if commit else None
-        except (FleetError, RepositoryError) as error:
-            _log.warning("fleet.last", why=str(error).partition("\n")[0])
-            return None
+            self._unnoted.set(f"{error}; {_WRITABLE}")
+        else:
+            self._noted = revision.commit.id
+            self._unnoted.clear()
 
     def _refusal(self, error: FleetError) -> str:
         return f"commit {self._rejected[:12]} is not applied: {error.findings[0]}"

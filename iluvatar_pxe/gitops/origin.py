@@ -43,14 +43,20 @@ class Origin(Protocol):
         """Return when it is worth a look."""
         ...
 
+    @property
+    def spare(self) -> Remote | None:
+        """Who else has the repository's objects, if anybody does."""
+        ...
+
 
 class HostedOrigin:
     """A repository on this host."""
 
     read_only = False
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, mirror: Remote | None = None) -> None:
         self.repository = repository
+        self.spare = mirror
         self._seen: object = None
 
     async def newest(self) -> str:
@@ -58,7 +64,7 @@ class HostedOrigin:
         self._seen = await asyncio.to_thread(self._marks)
         tip = await self.repository.tip()
         if tip is None:
-            where = f"{self.repository.path}: has no branch {self.repository.branch}"
+            where = f"{self.repository.path}: branch {self.repository.branch} is not there, or damaged"
             raise RepositoryError(f"{where}; push a fleet there, or set [fleet] branch")
         return tip
 
@@ -93,7 +99,7 @@ class FollowedOrigin:
         """``poll`` is in seconds."""
         self.repository = repository
         self.read_only = read_only
-        self._remote = remote
+        self.spare = remote
         self._poll = poll
         self._failures = 0
 
@@ -102,16 +108,16 @@ class FollowedOrigin:
         self._failures += 1
         known = await self.repository.tip()
         seconds = FETCH_SECONDS if known else NETWORK_SECONDS
-        await self._remote.fetch(self.repository.path, self.repository.branch, seconds)
+        await self.spare.fetch(self.repository.path, self.repository.branch, seconds)
         tip = await self.repository.tip()
         if tip is None:
-            raise RepositoryError(f"{self._remote.url}: its branch is empty")
+            raise RepositoryError(f"{self.spare.url}: its branch is empty")
         self._failures = 0
         return tip
 
     async def push(self, old: str, new: str) -> None:
         """Push it, and take it for what the origin has then."""
-        await self._remote.push(self.repository.path, self.repository.branch, old, new)
+        await self.spare.push(self.repository.path, self.repository.branch, old, new)
         await self.repository.advance(old, new)
 
     async def changed(self) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.directory import read_fleet
+from iluvatar_pxe.gitops.kept import last_applied
 from iluvatar_pxe.gitops.prepare import repository_of
-from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Repository
+from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 from iluvatar_pxe.resources import data_directory
 from iluvatar_pxe.settings.model import HOSTED, Settings
@@ -25,7 +26,9 @@ async def fleet_in_force(settings: Settings) -> Fleet:
 
 async def revision_in_force(repository: Repository) -> Revision:
     """Return the applied commit, else the newest; raises FleetError and RepositoryError."""
-    commit = await repository.resolve(IN_FORCE) or await repository.tip()
+    if last := await last_applied(repository):
+        return last
+    commit = await repository.tip()
     if commit is None:
         raise RepositoryError(
             f"{repository.path}: has no fleet yet; start the daemon, or: iluvatar-pxe fleet init"

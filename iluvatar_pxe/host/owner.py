@@ -1,7 +1,6 @@
 """Owners of directories: root's work in the service's directories is done as the service user, or given to it."""
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -39,30 +38,6 @@ class Owner:
         """Give the owner what root has made."""
         if os.geteuid() == 0:
             os.fchown(handle, self.user, self.group)
-
-
-def write_file(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Put a whole file in the place of ``path``, for the directory's owner, so that no loss of power undoes half of it.
-
-    Raises OSError; then ``path`` is what it was.
-    """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            Owner.of(path.parent).take(handle)
-            os.fchmod(handle, mode)
-            file.write(content)
-            file.flush()
-            os.fsync(handle)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def make_directory(path: Path, mode: int = 0o700) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from iluvatar_pxe.errors import InstallError
+from iluvatar_pxe.host.durable import put_in_place
 
 UNCHANGED = "unchanged"
 _IN_THE_WAY = "move away what is in its place"
@@ -32,7 +33,7 @@ def put(path: Path, text: str, mode: int = 0o644) -> str:
         new = path.with_name(f".{path.name}.{os.getpid()}.new")
         try:
             _write(new, text.encode(), mode)
-            new.replace(path)
+            put_in_place(new, path)
         except OSError:
             new.unlink(missing_ok=True)
             raise
@@ -116,6 +117,4 @@ def _clear_up(path: Path) -> None:
 def _write(path: Path, data: bytes, mode: int) -> None:
     with path.open("xb") as file:
         file.write(data)
-        file.flush()
         os.fchmod(file.fileno(), mode)
-        os.fsync(file.fileno())

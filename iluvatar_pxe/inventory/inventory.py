@@ -38,6 +38,8 @@ TICK_SECONDS = 60.0
 FILE_SECONDS = 50.0
 """How long a backup may take, or putting another file in the database's place: SD cards are slow."""
 
+_OPEN = "iluvatar-pxe enrol open 30m"
+
 T = TypeVar("T")
 _log = structlog.get_logger()
 
@@ -61,10 +63,13 @@ class Inventory:
         self._store = Store(url)
         self._pending = Pending()
         self._memory = Memory(self._pending, clock, self.changed)
-        self._recorder = Recorder(self._store, self._pending, self._adopt)
+        self._recorder = Recorder(self._store, self._pending, self._adopt, self._memory.adopt)
         self._assignments = Assignments(self._memory, self._store, self._recorder)
         self._window_known = False
         self._window_saved_open = False
+        self._fleet_is_new = True
+        self._is_first = False
+        """Whether the database was made by this start."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -242,6 +247,18 @@ class Inventory:
         """Let no more machines join."""
         await self._command(lambda: self._set_window(0, by))
 
+    def follow_old_fleet(self) -> None:
+        """Take in that the fleet is not new: an inventory that is new then opens no window, as it was lost."""
+        self._fleet_is_new = False
+        if self._is_first:
+            self._refuse_first_window()
+            self._queue_window()
+
+    def _refuse_first_window(self) -> None:
+        self._is_first = False
+        self.window.close("the fleet is not new")
+        _log.warning("enrolment.closed", why="the inventory is new and the fleet is not", open=_OPEN)
+
     async def backup(self, path: Path) -> None:
         """Write a copy of the database; see ``files.backup``. The recording goes on meanwhile."""
 
@@ -320,7 +337,11 @@ class Inventory:
         self._memory.adopt(stored.snapshot)
         if not self._window_known:
             self._window_known = True
-            self.window.resume(stored.window, wall_clock())
+            self._is_first = stored.window is None
+            if stored.window or self._fleet_is_new:
+                self.window.resume(stored.window, wall_clock())
+            else:
+                self._refuse_first_window()
         self._queue_window()
 
     def _set_window(self, seconds: float, by: str) -> None:

@@ -7,11 +7,13 @@ clocks: the wall clock may shorten what remained, and never lengthens it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 FIRST_WINDOW_SECONDS = 24 * 3600.0
 """How long it is open after the very first start."""
 FIRST_START = "first start"
+_EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+"""A clock before this date has not been set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,12 @@ class SavedWindow:
     opened_by: str
 
     def remaining_at(self, now: datetime) -> float:
-        """Return how many seconds of it a start at ``now`` has left; never more than had remained."""
+        """Return how many seconds of it a start at ``now`` has left; never more than had remained.
+
+        Where it was written down by a clock that had not been set yet, only what had remained counts.
+        """
+        if self.ends_at < _EARLIEST:
+            return self.remaining
         return max(0.0, min(self.remaining, (self.ends_at - now).total_seconds()))
 
 

@@ -9,6 +9,7 @@ from iluvatar_pxe.gitops.directory import DirectoryFollower
 from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.mirror import Mirror
 from iluvatar_pxe.gitops.origin import Origin
+from iluvatar_pxe.gitops.prepare import kept_of
 from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
 from iluvatar_pxe.gitops.secrets.opening import Opener
@@ -44,9 +45,12 @@ class FleetSource:
         """Who gives machines their names and roles."""
         self._assigner: GitAssigner | None = None
         self._mirror: Mirror | None = None
+        self.was_applied = False
+        """Whether this host had applied the fleet before it was started."""
+        self._kept = kept_of(settings)
         if origin is None:
             self._follower: Follower | DirectoryFollower = DirectoryFollower(
-                settings.fleet_directory, rollout
+                settings.fleet_directory, rollout, self._kept
             )
             return
         self._follower = follower = Follower(origin, rollout)
@@ -59,9 +63,9 @@ class FleetSource:
 
     @property
     def problem(self) -> str | None:
-        """Why the newest state is not applied, not all of it, or not mirrored; None when all is well."""
-        mirror = self._mirror.problem if self._mirror else None
-        return self._follower.problem or self._rollout.problem or mirror
+        """Why the newest state is not applied, not all of it, not kept or not mirrored; None when all is well."""
+        follower, mirror = self._follower, self._mirror.problem if self._mirror else None
+        return follower.problem or self._rollout.problem or follower.unnoted or mirror
 
     @property
     def changed(self) -> Changed:
@@ -70,6 +74,7 @@ class FleetSource:
 
     async def start(self) -> None:
         """Apply it; raises FleetError where there is no valid state at all."""
+        self.was_applied = await asyncio.to_thread(self._kept.path.exists)
         await self._follower.start()
 
     async def run(self) -> None:

@@ -7,14 +7,14 @@ import os
 import re
 import struct
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from uuid import UUID
 
+import structlog
+
 from iluvatar_pxe.bounded import Recent
-from iluvatar_pxe.errors import ServerError
+from iluvatar_pxe.host.durable import write_file
 
 LIFETIME = 4 * 3600.0
 """Seconds, by the monotonic clock: a Pi has no other to trust."""
@@ -26,9 +26,12 @@ MOST_MACHINES = 65536
 _BOOTS = 2
 """Of each machine, the last ones with a ticket."""
 
+_FLEETING = "until then a restart ends the boots under way"
 _CLAIM = struct.Struct("!16sI")
 _MAC_OCTETS = 16
 _TICKET = re.compile(r"(?<![\w-])[\w-]{48}(?![\w-])", re.ASCII)
+
+_log = structlog.get_logger()
 
 
 def mask(text: str) -> str:
@@ -91,40 +94,45 @@ class Tickets:
         return octets + hmac.digest(self._key, purpose.encode() + b"\0" + octets, "sha256")[:_MAC_OCTETS]
 
 
-def load_key(path: Path) -> bytes:
-    """Return the key in ``path``, made and stored (mode 0600) when it is not there; blocks.
+@dataclass(frozen=True, slots=True)
+class TicketKey:
+    """The key, and why it is good only until the next restart, in one line, or None."""
 
-    Raises ServerError.
+    octets: bytes
+    problem: str | None = None
+
+
+def load_key(path: Path) -> TicketKey:
+    """Return the key in ``path``, made and stored (mode 0600) where there is none, or no whole one; blocks.
+
+    A new key costs the boots under way, whose tickets are of the old one, and no more than that.
     """
     try:
         key = path.read_bytes()
     except FileNotFoundError:
-        key = _make_key(path)
+        return _new_key(path)
     except OSError as error:
-        raise ServerError(
-            f"{path}: cannot be read: {error.strerror}; make it readable for the service"
-        ) from error
-    if len(key) != KEY_OCTETS:
-        raise ServerError(
-            f"{path}: holds {len(key)} bytes, not {KEY_OCTETS}; remove it, and a new one is made"
+        return TicketKey(
+            os.urandom(KEY_OCTETS),
+            f"{path}: cannot be read: {error.strerror}; make it readable for the service, or remove it: {_FLEETING}",
         )
-    return key
+    if len(key) == KEY_OCTETS:
+        return TicketKey(key)
+    made = _new_key(path)
+    _log.warning(
+        "tickets.key", file=str(path), why=f"held {len(key)} bytes, not {KEY_OCTETS}", now="a new key is used"
+    )
+    return made
 
 
-def _make_key(path: Path) -> bytes:
-    """Make the key under a name of its own and link it into place: of several daemons at it, one wins."""
+def _new_key(path: Path) -> TicketKey:
+    key = os.urandom(KEY_OCTETS)
     try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as file:  # mode 0600
-            file.write(os.urandom(KEY_OCTETS))
-            file.flush()
-            os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(file.name, path)
-        return path.read_bytes()
+        write_file(path, key)
     except OSError as error:
-        raise ServerError(
-            f"{path}: cannot be written: {error.strerror}; make room or correct its rights"
-        ) from error
+        why = f"cannot be written: {error.strerror}; make room or correct its rights: {_FLEETING}"
+        return TicketKey(key, f"{path}: {why}")
+    return TicketKey(key)
 
 
 def _text(octets: bytes) -> str:

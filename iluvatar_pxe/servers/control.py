@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import quote, unquote
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -20,6 +21,7 @@ from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.service_manager import passed_socket
 from iluvatar_pxe.machines.fingerprint import plain_text
+from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.faults import quiet_logger
 from iluvatar_pxe.servers.http.routes.api import BY, COMMAND_CONTEXT, LARGEST_BODY, json_faults, routes
@@ -34,9 +36,12 @@ CLAIM = "X-Sudo-User"
 STATE = "X-State-Directory"
 """Header: the caller's state directory, URL-encoded; a daemon with another one refuses."""
 
+_UNWRITABLE = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 _DIRECTORY = web.AppKey("state_directory", str)
 _PEER = struct.Struct("3i")
 """``struct ucred`` of unix(7): process, user and group of the peer when it connected."""
+
+_log = structlog.get_logger()
 
 
 class ControlServer:
@@ -46,6 +51,7 @@ class ControlServer:
         self._path = path
         self._ours: tuple[int, int] | None = None
         self._listener: asyncio.Server | None = None
+        self._problem = Problem(lambda text: _log.error("control.closed", problem=text))
         app = web.Application(middlewares=[json_faults, _admit], client_max_size=LARGEST_BODY)
         app[COMMAND_CONTEXT], app[_DIRECTORY] = context, directory_mark(state_directory)
         app.add_routes(routes())
@@ -58,14 +64,26 @@ class ControlServer:
             shutdown_timeout=1.0,
         )
 
+    @property
+    def problem(self) -> str | None:
+        """Return why no command can reach this daemon, or None."""
+        return self._problem.text
+
     async def bind(self) -> None:
         """Listen; raises ServerError. What a dead daemon left is replaced; a live daemon's socket never.
 
-        A socket that systemd has opened there stays systemd's: it is used, and not removed.
+        A socket that systemd has opened there stays systemd's: it is used, and not removed. A file system that cannot
+        be written is a problem for commands, and none for machines.
         """
         sock = passed_socket(self._path, os.environ)
         if sock is None:
-            sock = await asyncio.to_thread(_bound, self._path)
+            try:
+                sock = await asyncio.to_thread(_bound, self._path)
+            except ServerError as error:
+                if isinstance(error.__cause__, OSError) and error.__cause__.errno in _UNWRITABLE:
+                    self._problem.set(str(error))
+                    return
+                raise
             self._ours = _inode(self._path)
         await self._runner.setup()
         meet = partial(_ControlConnection, cast("web.Server", self._runner.server))

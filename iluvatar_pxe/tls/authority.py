@@ -1,6 +1,5 @@
 """The daemon's own CA: created once, and never replaced automatically, because clients trust it. These functions block."""
 
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from iluvatar_pxe.errors import TlsError
-from iluvatar_pxe.host.owner import make_directory, write_file
+from iluvatar_pxe.host.durable import put_directory_in_place, write_file
+from iluvatar_pxe.host.owner import make_directory
 from iluvatar_pxe.tls.pem import fingerprint, read_certificates, read_key, write_key
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ _LIFE = timedelta(days=20 * 365)
 _LONGEST_NAME = 64
 """Characters of a common name: RFC 5280, appendix A.1, ub-common-name."""
 _UNUSUAL = re.compile("[^!-~]")
-_CERTIFICATE, _KEY = "ca.crt", "ca.key"
+CERTIFICATE, KEY = "ca.crt", "ca.key"
 
 
 @dataclass(frozen=True)
@@ -66,22 +66,22 @@ def open_authority(directory: Path, host: str, now: datetime) -> Authority:
     Raises TlsError where one half of it is missing, or anything cannot be read or written.
     """
     if not _is_there(directory):
-        _store(_make(host, now), directory)
+        _store(make_authority(host, now), directory)
     remedy = (
         "make it readable, or restore it from a backup; "
         f"without {directory} a new CA is created, which every client has to trust again"
     )
-    certificate = read_certificates(directory / _CERTIFICATE, remedy)[0]
-    key = read_key(directory / _KEY, certificate, remedy)
+    certificate = read_certificates(directory / CERTIFICATE, remedy)[0]
+    key = read_key(directory / KEY, certificate, remedy)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise TlsError(f"{directory / _KEY}: is not on an elliptic curve, as keys made here are; {remedy}")
+        raise TlsError(f"{directory / KEY}: is not on an elliptic curve, as keys made here are; {remedy}")
     return Authority(certificate, key)
 
 
 def known_fingerprint(directory: Path) -> str | None:
     """Return the fingerprint of the CA in ``directory``; None if there is none, or the daemon has to say why not."""
     try:
-        return fingerprint(read_certificates(directory / _CERTIFICATE, "")[0])
+        return fingerprint(read_certificates(directory / CERTIFICATE, "")[0])
     except TlsError:
         return None
 
@@ -94,7 +94,7 @@ def valid_until(now: datetime, life: timedelta) -> datetime:
 def _is_there(directory: Path) -> bool:
     """Say whether there is a CA, or half of one."""
     try:
-        return any(path.name in {_CERTIFICATE, _KEY} for path in directory.iterdir())
+        return any(path.name in {CERTIFICATE, KEY} for path in directory.iterdir())
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -102,9 +102,9 @@ def _is_there(directory: Path) -> bool:
         raise TlsError(f"{directory}: cannot be read: {error.strerror}; {remedy}") from error
 
 
-def _make(host: str, now: datetime) -> Authority:
-    """Make a CA by RFC 5280: basic constraints (4.2.1.9), key usage (4.2.1.3) and key identifiers (4.2.1.1, 4.2.1.2)."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def make_authority(host: str, now: datetime, key: ec.EllipticCurvePrivateKey | None = None) -> Authority:
+    """Make a CA, of a given key or a new one, by RFC 5280: basic constraints (4.2.1.9), key usage (4.2.1.3) and key identifiers (4.2.1.1, 4.2.1.2)."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
     public = key.public_key()
     text = f"iluvatar-pxe CA of {_UNUSUAL.sub('?', host)}"
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:_LONGEST_NAME])])
@@ -141,18 +141,9 @@ def _store(authority: Authority, directory: Path) -> None:
     try:
         shutil.rmtree(whole, ignore_errors=True)
         make_directory(whole)
-        write_file(whole / _KEY, write_key(authority.key))
-        write_file(whole / _CERTIFICATE, authority.document, 0o644)
-        whole.rename(directory)
-        _sync(directory.parent)
+        write_file(whole / KEY, write_key(authority.key))
+        write_file(whole / CERTIFICATE, authority.document, 0o644)
+        put_directory_in_place(whole, directory)
     except OSError as error:
         remedy = "make room, correct the permissions, or remove what is there"
         raise TlsError(f"{directory}: the CA cannot be stored: {error.strerror}; {remedy}") from error
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,9 +12,10 @@ import structlog
 from iluvatar_pxe.errors import TlsError
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.settings.model import HttpSettings
+from iluvatar_pxe.tls.authority import Authority
 from iluvatar_pxe.tls.credential import Credential
 from iluvatar_pxe.tls.names import LOOPBACK, Names
-from iluvatar_pxe.tls.sources import Source, open_source
+from iluvatar_pxe.tls.sources import Source, StandIn, open_source
 
 CHECK_SECONDS = 60.0
 """Interval between checks: a Raspberry Pi's clock may jump by years once it has reached a time server."""
@@ -32,20 +33,31 @@ def utc_now() -> datetime:
 class Certificates:
     """The certificate in use. New connections get a new one at once; those that are open keep theirs."""
 
-    def __init__(self, source: Source, clock: Clock) -> None:
-        """Begin with a certificate for loopback; raises TlsError where there is none that can be used. Blocks."""
-        self.shown = source.make(LOOPBACK, clock())
+    def __init__(self, open_: Callable[[], Source], host: str, clock: Clock) -> None:
+        """Begin with a certificate for loopback, of a stand-in where ``open_`` or what it opens fails. Blocks."""
         self._problem = Problem(lambda text: _log.error("tls.failed", problem=text))
-        self.authority = source.authority
-        self._source = source
+        self._open = open_
         self._clock = clock
         self._turn = asyncio.Lock()
         self._news = asyncio.Event()
+        try:
+            self._source: Source = open_()
+            self.shown = self._source.make(LOOPBACK, clock())
+        except TlsError as error:
+            self._problem.set(str(error))
+            self._source = StandIn.make_one(host, clock())
+            self.shown = self._source.make(LOOPBACK, clock())
 
     @classmethod
     def load(cls, settings: HttpSettings, directory: Path, clock: Clock = utc_now) -> "Certificates":
-        """Begin with what ``[http]`` names, or with the own CA, which is kept in ``directory``; raises TlsError. Blocks."""
-        return cls(open_source(settings, directory, os.uname().nodename, clock()), clock)
+        """Begin with what ``[http]`` names, or with the own CA, which is kept in ``directory``. Blocks."""
+        host = os.uname().nodename
+        return cls(lambda: open_source(settings, directory, host, clock()), host, clock)
+
+    @property
+    def authority(self) -> Authority | None:
+        """The own CA; None where a certificate is given, or a stand-in is shown."""
+        return self._source.authority
 
     @property
     def problem(self) -> str | None:
@@ -78,4 +90,9 @@ class Certificates:
 
     def _next(self, names: Names) -> Credential:
         now = self._clock()
+        if isinstance(self._source, StandIn):
+            source = self._open()
+            credential = source.make(names, now)
+            self._source = source
+            return credential
         return self.shown if self._source.is_good(self.shown, names, now) else self._source.make(names, now)

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from iluvatar_pxe.errors import TlsError
 from iluvatar_pxe.settings.model import HttpSettings
-from iluvatar_pxe.tls.authority import Authority, open_authority
+from iluvatar_pxe.tls.authority import Authority, make_authority, open_authority
 from iluvatar_pxe.tls.credential import Credential, issue, server_context
+from iluvatar_pxe.tls.mending import mend_authority
 from iluvatar_pxe.tls.names import Names
 from iluvatar_pxe.tls.pem import read_certificates, read_key, write_key
 
@@ -92,8 +93,33 @@ class GivenSource:
         return marks
 
 
+@dataclass(frozen=True)
+class StandIn:
+    """Signs by a CA that nobody trusts, and that is not handed out: what answers is this daemon, and says why."""
+
+    signer: Authority
+
+    @classmethod
+    def make_one(cls, host: str, now: datetime) -> "StandIn":
+        """Return one, whose CA is in memory alone."""
+        return cls(make_authority(host, now))
+
+    @property
+    def authority(self) -> None:
+        """There is none to trust."""
+
+    def is_good(self, shown: Credential, names: Names, now: datetime) -> bool:
+        """See Source."""
+        return shown.is_good(names, now)
+
+    def make(self, names: Names, now: datetime) -> Credential:
+        """See Source."""
+        return issue(self.signer, names, now)
+
+
 def open_source(settings: HttpSettings, directory: Path, host: str, now: datetime) -> Source:
     """Return where the certificate comes from; the own CA is kept in ``directory``. Raises TlsError."""
     if settings.tls_certificate and settings.tls_key:
         return GivenSource(settings.tls_certificate, settings.tls_key)
+    mend_authority(directory, host, now)
     return OwnSource(open_authority(directory, host, now))

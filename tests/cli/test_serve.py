@@ -40,7 +40,8 @@ def test_it_is_ready_and_serves(daemon: Daemon) -> None:
     status, report = daemon.ready()
     assert status == 200
     assert report["ready"] is True
-    assert report["parts"] == dict.fromkeys(("assets", "database", "dns", "fleet", "network", "tls"), "ok")
+    parts = ("assets", "control", "database", "dns", "fleet", "keys", "network", "tickets", "tls")
+    assert report["parts"] == dict.fromkeys(parts, "ok")
     assert set(report["programs"]) == {
         "bios-x86_64",
         "uefi-x86_64",

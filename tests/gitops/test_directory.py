@@ -11,6 +11,7 @@ from support.rights import directory_for_nobody, without_root
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.directory import DirectoryFollower, read_fleet
+from iluvatar_pxe.gitops.kept import KeptFile
 from iluvatar_pxe.gitops.repository.bare import Commit
 from iluvatar_pxe.gitops.repository.tree import MAX_FILE
 
@@ -184,7 +185,7 @@ class SlowListener(Listener):
 
 async def test_of_two_readings_at_a_time_the_newer_one_stays_in_force(fleet: Path) -> None:
     listener = SlowListener()
-    follower = DirectoryFollower(fleet, listener)
+    follower = DirectoryFollower(fleet, listener, KeptFile(fleet.with_suffix(".applied"), ""))
     async with asyncio.TaskGroup() as group:
         group.create_task(follower.refresh())
         await listener.told.wait()

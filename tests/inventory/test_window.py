@@ -68,6 +68,13 @@ def test_what_a_restart_leaves_of_it(wall: datetime, remaining: float) -> None:
     assert again.remaining == pytest.approx(remaining)
 
 
+def test_a_clock_that_was_not_set_yet_does_not_end_it() -> None:
+    """A Pi begins in 1970, loses its power, and knows the time when it starts again."""
+    window = Window(Clock())
+    window.open(HOUR, "first start")
+    assert restarted(window.saved(datetime(1970, 1, 1, 0, 10, tzinfo=UTC)), NOW).remaining == HOUR
+
+
 def test_a_closed_one_stays_closed() -> None:
     window = Window(Clock())
     window.close("anna")

@@ -1,6 +1,5 @@
 """Tickets: whose they are, how long they live, what is no ticket, and the key that makes them."""
 
-import multiprocessing
 import os
 import stat
 from pathlib import Path
@@ -9,8 +8,8 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.provisioning.tickets import KEY_OCTETS, LIFETIME, OUTLIVES, Claim, Tickets, load_key, mask
 
 KEY = bytes(range(KEY_OCTETS))
@@ -169,7 +168,8 @@ def test_nothing_else_is_masked(text: str) -> None:
 def test_the_key_is_made_once_and_closed_to_others(tmp_path: Path) -> None:
     file = tmp_path / "ticket.key"
     key = load_key(file)
-    assert (len(key), load_key(file)) == (KEY_OCTETS, key)
+    assert (len(key.octets), key.problem) == (KEY_OCTETS, None)
+    assert load_key(file) == key
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert load_key(tmp_path / "other.key") != key
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.key", "ticket.key"]
@@ -185,45 +185,27 @@ def test_the_key_is_closed_to_others_whatever_the_umask(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"x", bytes(KEY_OCTETS - 1), bytes(KEY_OCTETS + 1)])
-def test_a_damaged_key_is_told_and_kept(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_key_is_told_and_replaced(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "ticket.key"
     file.write_bytes(content)
-    with pytest.raises(ServerError) as caught:
-        load_key(file)
-    assert str(caught.value) == (
-        f"{file}: holds {len(content)} bytes, not 32; remove it, and a new one is made"
-    )
-    assert file.read_bytes() == content
+    with capture_logs() as lines:
+        key = load_key(file)
+    assert [(line["event"], line["why"]) for line in lines] == [
+        ("tickets.key", f"held {len(content)} bytes, not 32")
+    ]
+    assert (file.read_bytes(), key.problem) == (key.octets, None)
+    assert len(key.octets) == KEY_OCTETS
 
 
-def test_a_key_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(
-        ServerError, match=r": cannot be read: Is a directory; make it readable for the service$"
-    ):
-        load_key(tmp_path)
+def test_a_key_that_cannot_be_read_is_left_and_another_used_until_then(tmp_path: Path) -> None:
+    key = load_key(tmp_path)
+    assert len(key.octets) == KEY_OCTETS
+    assert key.problem
+    assert key.problem.startswith(f"{tmp_path}: cannot be read: Is a directory; make it readable")
 
 
-def test_a_key_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(
-        ServerError, match=r"/none/ticket\.key: cannot be written: No such file or directory; .+$"
-    ):
-        load_key(tmp_path / "none" / "ticket.key")
-
-
-def load_at_the_same_time(path: Path, barrier: object, keys: object) -> None:
-    barrier.wait()  # type: ignore[attr-defined]
-    keys.put(load_key(path))  # type: ignore[attr-defined]
-
-
-def test_several_daemons_that_make_the_key_at_once_agree(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    barrier, keys = context.Barrier(6), context.Queue()
-    arguments = (tmp_path / "ticket.key", barrier, keys)
-    daemons = [context.Process(target=load_at_the_same_time, args=arguments) for _ in range(6)]
-    for daemon in daemons:
-        daemon.start()
-    found = {keys.get(timeout=60) for _ in daemons}
-    for daemon in daemons:
-        daemon.join()
-    assert found == {(tmp_path / "ticket.key").read_bytes()}
-    assert [path.name for path in tmp_path.iterdir()] == ["ticket.key"]
+def test_a_key_that_cannot_be_written_is_used_until_then(tmp_path: Path) -> None:
+    key = load_key(tmp_path / "none" / "ticket.key")
+    assert len(key.octets) == KEY_OCTETS
+    assert key.problem
+    assert "/none/ticket.key: cannot be written: No such file or directory; make room" in key.problem

@@ -1,7 +1,7 @@
 """The real daemon with the fleet's repository in it, and its owner with a clone."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,16 @@ FILES: Mapping[str, str | None] = {
 class Hosted(Daemon):
     """On loopback, where nobody can boot in earnest: what is to be served is asked for by HTTP."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        prefix: Sequence[str] = (),
+    ) -> None:
         own = {section: dict(keys) for section, keys in (settings or {}).items()}
         own["fleet"] = {"source": "hosted", **own.get("fleet", {})}
-        super().__init__(directory, own)
+        super().__init__(directory, own, prefix=prefix)
         for name in (KERNEL, INITRAMFS, "ipxe/snponly.efi"):
             (self.assets / name).parent.mkdir(parents=True, exist_ok=True)
             (self.assets / name).write_bytes(b"boot file")

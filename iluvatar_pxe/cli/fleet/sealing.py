@@ -18,7 +18,7 @@ from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.fleet.source import APPLICATIONS, RECIPIENTS_FILE, is_declaration, is_read
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
 from iluvatar_pxe.gitops.secrets.sealing import known_key, seal, unseal
-from iluvatar_pxe.host.owner import write_file
+from iluvatar_pxe.host.durable import write_file
 
 KeyOption = Annotated[
     Path | None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.schemas import schemas
 from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.host.durable import put_directory_in_place
 from iluvatar_pxe.resources import data_directory
 
 
@@ -38,7 +39,7 @@ def plant_starter_fleet(directory: Path) -> bool:
             path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        unfinished.rename(directory)
+        put_directory_in_place(unfinished, directory)
     except OSError as error:
         remedy = "make the state directory writable, with room in it, or name another fleet in [fleet] source"
         raise FleetError([f"{directory}: cannot be created: {error.strerror}; {remedy}"]) from error

@@ -51,6 +51,11 @@ class Repository:
         found = output.decode("ascii", "replace").strip()
         return found if _COMMIT_ID.fullmatch(found) else None
 
+    def was_used(self) -> bool:
+        """Say whether the branch ever had a commit, as far as its log tells; blocks, raises OSError."""
+        log = self.path / "logs" / self.ref
+        return log.exists() and log.stat().st_size > 0
+
     async def tip(self) -> str | None:
         """Return the branch's newest commit, or None while it has none."""
         return await self.resolve(self.ref)

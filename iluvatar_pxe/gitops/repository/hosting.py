@@ -2,22 +2,22 @@
 
 import asyncio
 import errno
-import os
 import re
 import shlex
 import shutil
 import sys
-import tempfile
-import time
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from iluvatar_pxe.errors import RepositoryError, UsageError
 from iluvatar_pxe.gitops.repository.bare import Repository
+from iluvatar_pxe.gitops.repository.drafts import draft_beside, remove_leftovers
 from iluvatar_pxe.gitops.repository.git import Git
+from iluvatar_pxe.gitops.repository.mending import mend_layout
 from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
-from iluvatar_pxe.host.owner import Owner, make_directory, write_file
+from iluvatar_pxe.host.durable import put_directory_in_place, write_file
+from iluvatar_pxe.host.owner import make_directory
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}(?<!\.git)")
 """What a repository may be called: never a hidden file, and nothing that leads anywhere else."""
@@ -26,8 +26,6 @@ SUFFIX = ".git"
 CHECK_SECONDS = 60
 """How long the check of a push may take."""
 
-_LEFTOVER_SECONDS = 2 * 3600.0
-"""Age at which unfinished work counts as abandoned: no push takes so long."""
 _QUARANTINES = ("tmp_objdir-*", "incoming-*")
 """What receive-pack calls the place for the objects of a push, since git 2.35 and before."""
 _CONFIGURATION = "iluvatar-pxe.config"
@@ -35,6 +33,8 @@ _CONFIGURATION_TEXT = """\
 # Written by iluvatar-pxe at every start. Settings below the [include] in "config" override these.
 [core]
 	fsync = all
+	# A ref that a loss of power has damaged is read from its log.
+	logAllRefUpdates = true
 	# Larger files are not held in memory, and no deltas are made of them.
 	bigFileThreshold = 4m
 	packedGitLimit = 64m
@@ -100,8 +100,9 @@ async def host(path: Path, branch: str, *, checked: bool, max_push: int) -> Repo
     """
     traits = _Traits(branch, checked=checked, max_push=max_push)
     try:
-        await asyncio.to_thread(_remove_leftovers, path.parent, f"{_draft_prefix(path)}*")
+        await asyncio.to_thread(remove_leftovers, path.parent, f".{path.name}-*")
         if await asyncio.to_thread(_is_there, path):
+            await mend_layout(path, branch)
             await _configure(path, traits)
         else:
             await _make(path, traits)
@@ -138,37 +139,30 @@ async def _make(path: Path, traits: _Traits) -> None:
 
 
 def _draft(path: Path) -> Path:
-    """Return a new directory beside ``path``."""
+    """Return a new directory beside ``path``, whose directory is made where there is none."""
     path.parent.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     make_directory(path.parent)
-    draft = Path(tempfile.mkdtemp(prefix=_draft_prefix(path), dir=path.parent))
-    owner = Owner.of(path.parent)
-    if os.geteuid() == 0:
-        os.chown(draft, owner.user, owner.group)
-    return draft
-
-
-def _draft_prefix(path: Path) -> str:
-    return f".{path.name}-"
+    return draft_beside(path)
 
 
 def _put_in_place(draft: Path, path: Path) -> None:
-    os.sync()  # the new name must not come before what it names
     try:
-        draft.rename(path)
+        put_directory_in_place(draft, path)
     except OSError as error:
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:  # somebody else has made it meanwhile
             raise
-    os.sync()
 
 
 async def _configure(path: Path, traits: _Traits) -> None:
+    if await asyncio.to_thread(
+        (path / "objects").is_dir
+    ):  # before git reads what a loss of power has left of it
+        await asyncio.to_thread(_write, path, traits)
     repository = Repository(Git(path), traits.branch)
     if await _asked(repository.git, "symbolic-ref", "--quiet", "HEAD") != [repository.ref]:
         await repository.git.run("symbolic-ref", "HEAD", repository.ref)
     if _CONFIGURATION not in await _asked(repository.git, "config", "--get-all", "include.path"):
         await repository.git.run("config", "--add", "include.path", _CONFIGURATION)
-    await asyncio.to_thread(_write, path, traits)
 
 
 async def _asked(git: Git, *arguments: str) -> list[str]:
@@ -187,7 +181,7 @@ def _write(path: Path, traits: _Traits) -> None:
         _keep(path / "hooks" / "pre-receive", hook, 0o755)
     remove_stale_locks(path, 10.0)  # as long as a git lives on that a daemon left behind
     for pattern in _QUARANTINES:
-        _remove_leftovers(path / "objects", pattern)
+        remove_leftovers(path / "objects", pattern)
 
 
 def _keep(path: Path, text: str, mode: int) -> None:
@@ -196,11 +190,3 @@ def _keep(path: Path, text: str, mode: int) -> None:
         if path.read_bytes() == text.encode() and path.stat().st_mode & 0o777 == mode:
             return
     write_file(path, text.encode(), mode)
-
-
-def _remove_leftovers(directory: Path, pattern: str) -> None:
-    """Remove what a process that was killed had begun: a repository, or the objects of a push."""
-    for path in directory.glob(pattern):
-        with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)

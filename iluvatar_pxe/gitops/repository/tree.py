@@ -11,6 +11,8 @@ MAX_FILE = 1 << 20
 """Bytes of the largest file that is read as part of a fleet."""
 MAX_TEXTS = 64 << 20
 """Bytes of all of them together."""
+_UNREADABLE = "BAD"
+"""What ``git ls-tree`` gives for the size of an object that it cannot read."""
 _REGULAR = frozenset({"100644", "100755"})
 _WHAT: Mapping[str, str] = {"120000": "a symbolic link", "160000": "a submodule"}
 
@@ -38,7 +40,7 @@ class Tree:
 async def read_tree(git: Git, commit: str, known: Tree | None = None) -> Tree:
     """Read a commit's files; what ``known`` has already is not read again. Raises RepositoryError."""
     listing = await git.run("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
-    entries = {path: entry for path, entry in _entries(listing) if is_read(path)}
+    entries = {path: entry for path, entry in _entries(git, listing) if is_read(path)}
     faults = {path: why for path, entry in entries.items() if (why := _unreadable(entry))}
     wanted = {path: entry for path, entry in entries.items() if path not in faults}
     if sum(entry.size for entry in wanted.values()) > MAX_TEXTS:
@@ -56,11 +58,13 @@ async def read_tree(git: Git, commit: str, known: Tree | None = None) -> Tree:
     return Tree(commit, texts, telling, {path: entries[path].object_id for path in texts})
 
 
-def _entries(listing: bytes) -> Iterable[tuple[str, Entry]]:
+def _entries(git: Git, listing: bytes) -> Iterable[tuple[str, Entry]]:
     for line in listing.split(b"\0"):
         if line:
             told, _, path = line.partition(b"\t")
             mode, _, object_id, size = told.decode("ascii").split()
+            if size == _UNREADABLE:
+                raise RepositoryError(f"{git.directory}: object {object_id} is missing or damaged")
             yield (
                 path.decode("utf-8", "surrogateescape"),
                 Entry(mode, object_id, 0 if size == "-" else int(size)),
@@ -96,9 +100,7 @@ async def _blobs(git: Git, object_ids: list[str]) -> dict[str, bytes]:
         end = output.index(b"\n", start)
         told = output[start:end].split()
         if len(told) != 3 or told[1] != b"blob":
-            raise RepositoryError(
-                f"{git.directory}: object {object_id} cannot be read; is the repository damaged?"
-            )
+            raise RepositoryError(f"{git.directory}: object {object_id} is missing or damaged")
         start = end + 1 + int(told[2]) + 1
         found[object_id] = output[end + 1 : start - 1]
     return found

@@ -7,7 +7,7 @@ import pyrage
 from pyrage.x25519 import Identity, Recipient
 
 from iluvatar_pxe.errors import SealError
-from iluvatar_pxe.host.owner import write_file
+from iluvatar_pxe.host.durable import write_file
 
 SEALED = ".secrets.age"
 """Ends the names of the daemon's sealed files, in ``clusters/``; those of the owner have any name."""

@@ -15,7 +15,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from iluvatar_pxe.errors import RepositoryError, UsageError
-from iluvatar_pxe.host.owner import Owner, make_directory, write_file
+from iluvatar_pxe.host.durable import write_file
+from iluvatar_pxe.host.owner import Owner, make_directory
 
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
 _OCTETS = 32

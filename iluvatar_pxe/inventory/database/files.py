@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.host.durable import put_in_place, sync
 from iluvatar_pxe.host.owner import Owner
 from iluvatar_pxe.inventory.database import migrate
 from iluvatar_pxe.inventory.database.engine import make_engine, make_reading_engine, writing
@@ -54,6 +55,7 @@ def create(database: Path) -> None:
             Owner.of(database.parent).take(handle)
         finally:
             os.close(handle)
+        sync(database.parent)
 
 
 def is_healthy(database: Path) -> bool:
@@ -79,7 +81,7 @@ def backup(database: Path, target: Path) -> None:
     with reported(target), _reserved(target), _temporary(target.parent) as copy:
         with reported(database):
             _copy(database, copy)
-        _into_place(copy, target)
+        put_in_place(copy, target)
 
 
 def restore(database: Path, source: Path, known: Sequence[Row] = ()) -> Replaced | None:
@@ -144,7 +146,7 @@ def _replace(database: Path, copy: Path, why: str) -> Path | None:
     finally:
         os.close(handle)
     kept = _move_away(database, why) if there else None
-    _into_place(copy, database)
+    put_in_place(copy, database)
     return kept
 
 
@@ -207,20 +209,6 @@ def _temporary(directory: Path) -> Iterator[Path]:
             copy.with_name(copy.name + companion).unlink(missing_ok=True)
 
 
-def _into_place(copy: Path, target: Path) -> None:
-    _sync(copy)
-    copy.replace(target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _move_away(database: Path, why: str) -> Path:
     kept = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{why}")
     if kept.exists():
@@ -228,5 +216,5 @@ def _move_away(database: Path, why: str) -> Path:
     for companion in _COMPANIONS:
         with suppress(FileNotFoundError):
             database.with_name(database.name + companion).rename(kept.with_name(kept.name + companion))
-    _sync(database.parent)
+    sync(database.parent)
     return kept

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -11,6 +12,7 @@ from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database.pending import Pending
 from iluvatar_pxe.inventory.database.queries import Stored
 from iluvatar_pxe.inventory.database.store import Store
+from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.problem import Problem
 
 BATCH_SECONDS = 0.2
@@ -28,12 +30,22 @@ _log = structlog.get_logger()
 class Recorder:
     """Owned by the event loop. The store is used by one task at a time."""
 
-    def __init__(self, store: Store, pending: Pending, adopt: Callable[[Stored], None]) -> None:
-        """``adopt`` is told what the database holds each time that it was opened, and queues what that lacks."""
+    def __init__(
+        self,
+        store: Store,
+        pending: Pending,
+        adopt: Callable[[Stored], None],
+        recall: Callable[[Snapshot], None],
+    ) -> None:
+        """``adopt`` is told what the database holds each time that it was opened, and queues what that lacks.
+
+        ``recall`` is told once which machines there are in a database that can only be read.
+        """
         self._unopened: str | None = f"{store.path}: not opened yet; wait"
         self._store = store
         self._pending = pending
         self._adopt = adopt
+        self._recall: Callable[[Snapshot], None] | None = recall
         self._changed = asyncio.Event()
         self._lock = asyncio.Lock()
         self._working: asyncio.Task[object] | None = None
@@ -95,8 +107,13 @@ class Recorder:
         """Open the database if need be, and write what is queued; for ``work`` only."""
         self._changed.clear()
         if not self._opened:
-            self._adopt(await asyncio.to_thread(self._open))
-            self._opened = True
+            try:
+                stored = await asyncio.to_thread(self._open)
+            except InventoryError:
+                await self._peek()
+                raise
+            self._adopt(stored)
+            self._opened, self._recall = True, None
         if self._pending:
             await self._write(lambda _: None, durably=durably)
         self._unopened = None
@@ -179,6 +196,13 @@ class Recorder:
             self._failure.set(str(error))
             return False
         return True
+
+    async def _peek(self) -> None:
+        """Know the machines of a database that cannot be written: they boot as before."""
+        if self._recall:
+            with suppress(InventoryError):  # nor read, which has been told
+                self._recall((await asyncio.to_thread(self._store.peek)).snapshot)
+                self._recall = None
 
     def _open(self) -> Stored:
         self._store.open()

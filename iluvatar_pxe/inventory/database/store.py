@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, select
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database import files, migrate, tables
 from iluvatar_pxe.inventory.database.batch import Batch
-from iluvatar_pxe.inventory.database.engine import file_url, make_engine, writing
+from iluvatar_pxe.inventory.database.engine import file_url, make_engine, make_reading_engine, writing
 from iluvatar_pxe.inventory.database.failures import reported
 from iluvatar_pxe.inventory.database.queries import Stored, read_stored
 from iluvatar_pxe.inventory.database.writes import write_batch
@@ -52,6 +52,16 @@ class Store:
                 migrate.upgrade(engine)
             with engine.connect() as connection:
                 self._server_id = connection.scalars(select(tables.local_server.c.id)).one()
+
+    def peek(self) -> Stored:
+        """Return what ``load`` does of a file that cannot be written, which need not be open."""
+        engine = make_reading_engine(self.path)
+        try:
+            with reported(self.path), engine.connect() as connection:
+                migrate.is_current(connection, self.path)
+                return read_stored(connection, self.path)
+        finally:
+            engine.dispose()
 
     def load(self) -> Stored:
         """Return all machines, and the enrolment window."""

@@ -16,7 +16,7 @@ from typing import Literal
 import structlog
 
 from iluvatar_pxe.dns.forwarding import Forward, resolvers_of
-from iluvatar_pxe.host.owner import write_file
+from iluvatar_pxe.host.durable import write_file
 from iluvatar_pxe.host.routes import ROUTES, parse_default_routes
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.settings.upstream import DNS_PORT, Address, Upstream, parse_address

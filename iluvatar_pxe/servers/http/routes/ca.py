@@ -12,7 +12,7 @@ async def ca_certificate(request: web.Request) -> web.Response:
     """Serve the certificate of the daemon's own CA."""
     authority = request.app[CERTIFICATES].authority
     if authority is None:
-        text = "this server has no CA of its own: it uses the certificate of [http] tls_certificate"
+        text = "this server has no CA to trust: it uses the certificate of [http] tls_certificate, or /readyz says why"
         raise web.HTTPNotFound(text=text)
     headers = {"Cache-Control": "no-store"}
     return web.Response(body=authority.document, content_type="application/x-x509-ca-cert", headers=headers)
