@@ -111,7 +111,7 @@ class App:
                 "database": lambda: inventory.health,
                 "dns": lambda: self.names.problem,
                 "fleet": lambda: self._fleet_source.problem,
-                "keys": lambda: self._keys.text,
+                "keys": lambda: None if isinstance(origin, FollowedOrigin) else self._keys.text,
                 "network": lambda: self.watch.problem,
                 "tickets": lambda: key.problem,
                 "tls": lambda: certificates.problem,

@@ -4,18 +4,20 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from inventory.samples import known, rows, script, sighting, until, url_of
+from sqlalchemy import Engine, event
 from support.fleets import ARDA, fleet_of
 
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database import recorder
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase, Role
 
@@ -58,6 +60,34 @@ async def test_the_first_is_written_before_it_is_known(inventory: Inventory, fil
     assert rows(file, "SELECT stage, detail, cause FROM boot_events ORDER BY id DESC LIMIT 1") == [
         ("assigned", "arda-01, controlplane", "rule 1 of fleet.yaml")
     ]
+
+
+async def test_a_joined_machine_that_is_assigned_again_stays_joined_in_its_row(
+    inventory: Inventory, file: Path
+) -> None:
+    machine = await inventory.assign(seen(inventory).id, PLACE, FLEET)
+    await inventory.change(
+        machine.id, lambda one: replace(one, phase=Phase.JOINED), Happening.CHANGED, "joined", "test"
+    )
+    await inventory.assign(machine.id, place(name="gandalf"), FLEET)
+    assert rows(file, "SELECT phase FROM machines") == [("joined",)], "before anything else is written"
+
+
+async def test_it_is_written_so_that_no_loss_of_power_undoes_it(inventory: Inventory) -> None:
+    machine = seen(inventory)
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        await inventory.assign(machine.id, PLACE, FLEET)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    written = next(number for number, text in enumerate(statements) if "INSERT INTO assignments" in text)
+    (level,) = [text for text in statements[:written] if text.startswith("PRAGMA synchronous")][-1:]
+    assert level == "PRAGMA synchronous = FULL"
 
 
 async def test_all_at_once_get_different_names_and_one_leads(inventory: Inventory, file: Path) -> None:

@@ -1,0 +1,75 @@
+"""What is put in place is on the disk before its name is, and the name before anybody is told of it."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from iluvatar_pxe.host.durable import move_aside, put_directory_in_place, put_in_place, write_file
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is synced and renamed from now on, in this order."""
+    done: list[str] = []
+    real_fsync, real_replace, real_rename = os.fsync, os.replace, os.rename
+
+    def fsync(handle: int) -> None:
+        real_fsync(handle)
+        done.append("directory" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+
+    def naming(real: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
+        def call(old: Path, new: Path) -> None:
+            real(old, new)
+            done.append("name")
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "sync", lambda: done.append("everything"))
+    monkeypatch.setattr(os, "replace", naming(real_replace))
+    monkeypatch.setattr(os, "rename", naming(real_rename))
+    return done
+
+
+def test_a_file(tmp_path: Path, steps: list[str]) -> None:
+    write_file(tmp_path / "key", b"secret")
+    assert steps == ["file", "name", "directory"]
+    assert (tmp_path / "key").read_bytes() == b"secret"
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_a_file_that_is_whole(tmp_path: Path, steps: list[str]) -> None:
+    (tmp_path / "new").write_bytes(b"whole")
+    put_in_place(tmp_path / "new", tmp_path / "old")
+    assert steps == ["file", "name", "directory"]
+
+
+def test_a_directory(tmp_path: Path, steps: list[str]) -> None:
+    (tmp_path / "new").mkdir()
+    put_directory_in_place(tmp_path / "new", tmp_path / "old")
+    assert steps == ["everything", "name", "directory"]
+
+
+def test_what_is_damaged_is_kept_under_names_of_its_own(tmp_path: Path, steps: list[str]) -> None:
+    names = []
+    for content in (b"one", b"two"):
+        (tmp_path / "config").write_bytes(content)
+        names.append(move_aside(tmp_path / "config").name)
+    assert names == ["config.damaged-1", "config.damaged-2"]
+    assert (tmp_path / "config.damaged-1").read_bytes() == b"one"
+    assert steps == ["name", "directory"] * 2
+
+
+def test_a_disk_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key").write_bytes(b"old")
+
+    def failing(_handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(OSError, match="Input/output error"):
+        write_file(tmp_path / "key", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("key", b"old")]
