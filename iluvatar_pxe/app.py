@@ -109,6 +109,7 @@ class App:
                 "assets": lambda: catalogue.problem,
                 "control": lambda: self.control.problem,
                 "database": lambda: inventory.health,
+                "dhcp": lambda: self.dhcp.problem,
                 "dns": lambda: self.names.problem,
                 "fleet": lambda: self._fleet_source.problem,
                 "keys": lambda: None if isinstance(origin, FollowedOrigin) else self._keys.text,

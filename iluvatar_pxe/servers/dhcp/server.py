@@ -67,6 +67,13 @@ class DhcpServer:
         self._bound = Bound(self._open)
         self._intake = Intake(booters.real.knows)
         self._next_turn: asyncio.Handle | None = None
+        self._without_proof: dict[str, str] = {}
+        """By interface, why frames cannot be heard there."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why no machine can prove who it is, in one line, or None."""
+        return next((f"{name}: {why}" for name, why in self._without_proof.items()), None)
 
     def serve(self, interfaces: Iterable[Interface]) -> list[ServerError]:
         """Answer on these interfaces and on no others; return an error for each that cannot be bound."""
@@ -93,15 +100,27 @@ class DhcpServer:
                 sockets.enter_context(closing(_socket(interface, *local)))
                 for local in ((address, port), (address, self._settings.pxe_port), ("255.255.255.255", port))
             )
-            frames = _own_frames(interface.name, port)
-            if frames:
-                sockets.enter_context(closing(frames))
+            frames = self._own_frames(interface.name, sockets)
             place = _Place(own, Links(interface.address, self._http_port), frames)
             own.start(partial(self._receive, place, pxe_port=False), at_once=_AT_ONCE)
             broadcasts.start(partial(self._receive, place, pxe_port=False), at_once=_AT_ONCE)
             at_boot_server = _Place(boot_server, place.links, None)
             boot_server.start(partial(self._receive, at_boot_server, pxe_port=True), at_once=_AT_ONCE)
             return sockets.pop_all()
+
+    def _own_frames(self, interface: str, sockets: ExitStack) -> OwnFrames | None:
+        """Return what hears frames on an interface; None, and a problem, where the host does not let us."""
+        try:
+            return sockets.enter_context(closing(OwnFrames(interface, self._settings.port, RECEIVE_BUFFER)))
+        except OSError as error:
+            remedy = (
+                "run it as the systemd service that `iluvatar-pxe install` sets up, or give it CAP_NET_RAW"
+            )
+            why = f"{error.strerror}, so no machine can prove who it is or gets a configuration; {remedy}"
+            _log.warning("dhcp.no_proof", interface=interface, why=why)
+            self._without_proof[interface] = why
+            sockets.callback(self._without_proof.pop, interface, None)
+            return None
 
     def _receive(self, place: _Place, data: bytes, source: tuple[str, int], *, pxe_port: bool) -> None:
         """Let a message wait for its turn. In a storm most of them find no place, and are dropped here."""
@@ -206,17 +225,6 @@ def _socket(interface: Interface, address: str, port: int) -> UdpSocket:
         reuse_address=True,
         receive_buffer=RECEIVE_BUFFER,
     )
-
-
-def _own_frames(interface: str, port: int) -> OwnFrames | None:
-    """Return what hears frames on an interface; None, and a line of log, where the host does not let us."""
-    try:
-        return OwnFrames(interface, port, RECEIVE_BUFFER)
-    except OSError as error:
-        remedy = "run it as the systemd service that `iluvatar-pxe install` sets up, or give it CAP_NET_RAW"
-        why = f"{error.strerror}, so no machine can prove who it is or gets a configuration; {remedy}"
-        _log.warning("dhcp.no_proof", interface=interface, why=why)
-        return None
 
 
 def _stage(firmware: Firmware, *, pxe_port: bool) -> Stage:
