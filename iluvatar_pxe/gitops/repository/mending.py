@@ -75,6 +75,7 @@ async def mend_objects(
         for key, limit in (("fastimport", "0"), ("fetch", "1")):  # all objects in packs, however few
             await copy.git.run("config", f"{key}.unpackLimit", limit)
         await copy.git.run("fast-import", "--quiet", data=_blobs(texts.values()))
+        await asyncio.to_thread(_take_packs, draft, repository.path)  # also if nobody answers now
         if remote:
             refspecs = [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags")]
             await remote.git(draft).run("fetch", "--quiet", remote.url, *refspecs, seconds=NETWORK_SECONDS)
@@ -132,7 +133,10 @@ def _logged(log: Path) -> list[str]:
 
 
 def _since(commits: list[str], applied: str | None) -> list[str]:
-    return commits[: commits.index(applied) + 1] if applied in commits else commits
+    """Return those that are not older than what was applied last, which a damaged log may have lost."""
+    if applied is None:
+        return commits
+    return commits[: commits.index(applied) + 1] if applied in commits else [applied]
 
 
 async def _restore(repository: Repository, ref: str, commits: Iterable[str]) -> None:
