@@ -104,6 +104,7 @@ class UdpSocket:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
             self._loop = None
+        self._on_datagram = None  # often a method of this socket's owner: a cycle, which lives on for long
         self._backlog.clear()
         self._socket.close()
 

@@ -150,12 +150,21 @@ class ReadTransfer:
             self._rewind()
 
     def wanted(self) -> tuple[int, int] | None:
-        """Return (offset, length) of the file to ``supply`` next, or None if enough is at hand."""
-        offset = self._offset + len(self._buffer)
-        enough = self._offset + self.terms.windowsize * self.terms.blksize + READ_SIZE
-        if self.ending or offset >= min(enough, self.size):
+        """Return (offset, length) of the file to ``supply`` next, or None if enough is at hand.
+
+        A client that never answers costs no more than what is sent to it: nothing is read ahead before its first ACK.
+        """
+        if self.ending or self._negotiating:
             return None
-        return offset, min(READ_SIZE, self.size - offset)
+        offset = self._offset + len(self._buffer)
+        window = self._offset + self.terms.windowsize * self.terms.blksize
+        if not self._acknowledged:
+            length = min(window, self.size) - offset
+        elif offset < window + READ_SIZE:
+            length = self.size - offset
+        else:
+            length = 0
+        return (offset, min(length, READ_SIZE)) if length > 0 else None
 
     def supply(self, offset: int, data: bytes) -> None:
         """Hand over what was ``wanted`` at ``offset``; fewer bytes than wanted end the transfer."""
@@ -248,3 +257,4 @@ class ReadTransfer:
 
     def _end(self, outcome: Outcome, reason: str) -> None:
         self.ending = Ending(outcome, self._offset, reason)
+        self._buffer.clear()

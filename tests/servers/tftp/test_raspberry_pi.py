@@ -63,9 +63,10 @@ async def test_rpi_eeprom_140_a_missing_file_is_error_1_from_a_new_port(peer: Ma
 def test_firmware_1631_no_block_is_sent_twice_within_a_second() -> None:
     """An older start4.elf counts the second as the next block, and hangs."""
     transfer = ReadTransfer(3000, Terms(blksize=1024))
-    transfer.supply(0, FILE[:3000])
+    transfer.supply(0, FILE[:1024])
     assert [decode(one) for one in transfer.datagrams_to_send(0.0)] == [Data(1, FILE[:1024])]
     transfer.receive(encode(Ack(1)))
+    transfer.supply(1024, FILE[1024:])
     assert len(transfer.datagrams_to_send(0.1)) == 1
     for _ in range(5):
         transfer.receive(encode(Ack(1)))  # a Pi that asks again, or a link that doubles

@@ -19,6 +19,27 @@ from iluvatar_pxe.wire.tftp.transfer import (
 OPTIONS = (("tsize", "x"),)
 
 
+@pytest.mark.parametrize(("terms", "expected"), [(Terms(), (0, 512)), (Terms(blksize=1468), (0, 1468))])
+def test_nothing_is_read_ahead_for_a_client_that_never_answered(
+    terms: Terms, expected: tuple[int, int]
+) -> None:
+    transfer = ReadTransfer(1 << 20, terms)
+    assert transfer.wanted() == expected
+    transfer.supply(0, bytes(expected[1]))
+    assert transfer.wanted() is None
+    transfer.datagrams_to_send(0)
+    transfer.receive(encode(Ack(1)))
+    assert transfer.wanted() == (expected[1], READ_SIZE)
+
+
+def test_nothing_is_read_before_the_options_are_acknowledged() -> None:
+    transfer = ReadTransfer(1 << 20, Terms(accepted=(("windowsize", "64"),), windowsize=64))
+    transfer.datagrams_to_send(0)
+    assert transfer.wanted() is None
+    transfer.receive(encode(Ack(0)))
+    assert transfer.wanted() == (0, READ_SIZE)
+
+
 class Served:
     """A transfer whose file is at hand, with the client's moves as methods that return what is sent."""
 
@@ -385,17 +406,23 @@ def test_while_the_file_is_awaited_no_time_runs() -> None:
 
 
 def test_the_file_is_wanted_in_large_pieces_and_only_a_little_ahead() -> None:
+    window = 8 * 1024
     transfer = ReadTransfer(10 * READ_SIZE + 1, Terms(1024, 8))
-    asked = []
-    while wanted := transfer.wanted():
-        asked.append(wanted)
-        transfer.supply(wanted[0], bytes(wanted[1]))
-    assert asked == [(0, READ_SIZE), (READ_SIZE, READ_SIZE)]
-    transfer.datagrams_to_send(0.0)
+    asked: list[tuple[int, int]] = []
+
+    def fill() -> None:
+        while wanted := transfer.wanted():
+            asked.append(wanted)
+            transfer.supply(wanted[0], bytes(wanted[1]))
+        transfer.datagrams_to_send(0.0)
+
+    fill()
     for block in range(8, 72, 8):
         transfer.receive(encode(Ack(block)))
-        transfer.datagrams_to_send(0.0)
-    assert transfer.wanted() == (2 * READ_SIZE, READ_SIZE)
+        fill()
+    assert asked == [(0, window), (window, READ_SIZE), (window + READ_SIZE, READ_SIZE)]
+    transfer.receive(encode(Ack(72)))
+    assert transfer.wanted() == (window + 2 * READ_SIZE, READ_SIZE)
 
 
 def test_what_was_not_wanted_is_not_taken() -> None:
@@ -408,7 +435,7 @@ def test_what_was_not_wanted_is_not_taken() -> None:
 
 def test_a_file_that_shrinks_ends_with_an_error() -> None:
     transfer = ReadTransfer(1000, Terms())
-    transfer.supply(0, bytes(999))
+    transfer.supply(0, bytes(511))
     reason = "the file became shorter than 1000 bytes while it was sent"
     assert [decode(d) for d in transfer.datagrams_to_send(0.0)] == [Error(0, reason)]
     assert transfer.ending == Ending(Outcome.FAILED, 0, reason)
