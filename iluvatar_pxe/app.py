@@ -34,6 +34,7 @@ from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.pis import PiFiles
+from iluvatar_pxe.provisioning.prospects import Prospects
 from iluvatar_pxe.provisioning.simulated import as_real, in_sandbox
 from iluvatar_pxe.provisioning.tickets import TicketKey, Tickets, load_key
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
@@ -104,9 +105,11 @@ class App:
             lambda: self.applied.fleet,
             (inventory.changed, self._fleet_source.changed),
         )
+        self.prospects = Prospects(self.applied, catalogue)
         health = Health(
             parts={
                 "assets": lambda: catalogue.problem,
+                "boot": lambda: self.prospects.problem,
                 "control": lambda: self.control.problem,
                 "database": lambda: inventory.health,
                 "dhcp": lambda: self.dhcp.problem,
@@ -118,6 +121,7 @@ class App:
                 "tls": lambda: certificates.problem,
             },
             programs=self.programs,
+            boot=lambda: self.prospects.lines,
             dns=self.names.server.statistics,
         )
         context = CommandContext(

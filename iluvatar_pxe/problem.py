@@ -1,10 +1,18 @@
 """Why a part of the daemon does not work: logged when it changes, and not each time that it is found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def _silently() -> None:
     """Log nothing."""
+
+
+def first_of(problems: Sequence[str]) -> str | None:
+    """Return the first of several problems, and how many others there are, in one line; None where there are none."""
+    if not problems:
+        return None
+    others = len(problems) - 1
+    return problems[0] + (f" (and {others} more: iluvatar-pxe check)" if others else "")
 
 
 class Problem:

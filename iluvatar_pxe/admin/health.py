@@ -1,6 +1,6 @@
 """Readiness by part, and the command that shows it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ class Health:
     parts: Mapping[str, Check]
     programs: Callable[[], Mapping[str, str | None]]
     """By kind of firmware, the iPXE program it gets; None for one that has none."""
+    boot: Callable[[], Sequence[str]] = list
+    """What keeps machines from booting that the fleet lists or would let join, one line each."""
     dns: Callable[[], Mapping[str, Any]] = dict
     """What the DNS server has answered, and what of others it remembers."""
 
@@ -33,7 +35,8 @@ class Health:
         ready = not any(problems.values())
         programs = {kind: program or NO_PROGRAM for kind, program in self.programs().items()}
         parts = {name: problem or OK for name, problem in problems.items()}
-        return ready, {"ready": ready, "parts": parts, "programs": programs, "dns": dict(self.dns())}
+        lists = {"boot": list(self.boot()), "programs": programs, "dns": dict(self.dns())}
+        return ready, {"ready": ready, "parts": parts, **lists}
 
 
 class ShowHealth(Command):

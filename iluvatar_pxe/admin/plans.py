@@ -158,8 +158,7 @@ def _script(plan: Plan, sighting: Sighting, server: Server) -> str:
 def _boot_files(last: Decision, server: Server) -> list[str]:
     """Return the boot files that the last script fetches, or would fetch if they were there; a Pi's but for overlays."""
     if isinstance(last.plan, ServePiFiles):
-        folder = last.plan.folder
-        return [f"{folder}/{file}" for file in sorted(last.plan.files) if not file.startswith("overlays/")]
+        return [path for file, path in sorted(last.plan.files.items()) if not file.startswith("overlays/")]
     wanted = last if isinstance(last.plan, RunScript) else with_boot_files(last)
     if not isinstance(wanted.plan, RunScript):
         return []

@@ -8,11 +8,12 @@ from types import MappingProxyType
 
 import structlog
 
+from iluvatar_pxe.assets.contents import faulty
 from iluvatar_pxe.assets.folders import files_below
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER, PROGRAMS
 from iluvatar_pxe.errors import AssetError
-from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.problem import Problem, first_of
 
 SYSTEM_PROGRAMS = Path("/usr/lib/ipxe")
 """Where Debian's and Ubuntu's package ``ipxe`` installs its binaries."""
@@ -28,7 +29,13 @@ class Listing:
     names: frozenset[str] = frozenset()
     links: Mapping[str, str] = field(default_factory=dict)
     """Links that are not served, by their logical names, and why."""
-    problem: str | None = None
+    problems: tuple[str, ...] = ()
+    """What cannot be read, links that are not followed, and boot files that certainly do not boot."""
+
+    @property
+    def problem(self) -> str | None:
+        """The first of them, and how many there are."""
+        return first_of(self.problems)
 
     def size_of(self, name: str) -> int | None:
         """Return the bytes of a boot file, or None when it is not there."""
@@ -57,6 +64,11 @@ class Catalogue:
     def problem(self) -> str | None:
         """What is wrong with the assets directory, or None."""
         return self._problem.text
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """All that is wrong with it."""
+        return self._listing.problems
 
     def path(self, name: str) -> Path | None:
         """Return the file behind a logical name, or None."""
@@ -95,5 +107,5 @@ def list_assets(directory: Path, system_programs: Path) -> Listing:
     }
     found = files_below(directory)
     files |= found.files
-    links, problem = MappingProxyType(found.links), next(iter(found.problems), None)
-    return Listing(MappingProxyType(files), frozenset(files), links, problem)
+    problems = (*found.problems, *faulty(files))
+    return Listing(MappingProxyType(files), frozenset(files), MappingProxyType(found.links), problems)

@@ -44,16 +44,17 @@ class RunScript:
 class ServePiFiles:
     """A Raspberry Pi fetches its boot files by TFTP.
 
-    ``files`` of the assets' ``folder`` are all that it may have, besides ``config.txt`` and ``cmdline.txt``, which
-    are made for it: with ``config_lines``, and with ``kernel_args`` behind those that the image has. With
-    ``ramdisk`` everything else is in one ``boot.img``. ``initramfs`` may be empty.
+    ``files`` of the assets' ``folder``, by the names that it asks for, are all that it may have, besides
+    ``config.txt`` and ``cmdline.txt``, which are made for it: with ``config_lines``, and with ``kernel_args`` behind
+    those that the image has in ``cmdline``. With ``ramdisk`` everything else is in one ``boot.img``. ``initramfs`` may be empty.
     """
 
     why: str
     chain: str
     name: str
     folder: str
-    files: frozenset[str]
+    files: Mapping[str, str]
+    cmdline: str
     kernel: str
     initramfs: str
     ramdisk: bool
@@ -70,9 +71,18 @@ class BootLocal:
     method: LocalMethod | None
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What keeps a machine from booting as the fleet says, and what to do; ``file`` is the boot file that is missing."""
+
+    trouble: str
+    remedy: str
+    file: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """The machine waits and asks again. ``screen`` are the lines on its screen.
+    """The machine waits and asks again. ``screen`` are the lines on its screen, ``lack`` what its boot lacks, if anything.
 
     ``wanted``: it waits because its owner says so, in a file, in a rule or by a command. ``seconds`` are those that it
     waits before it boots its own disk; None where it waits for ever.
@@ -83,6 +93,7 @@ class Hold:
     why: str
     name: str
     screen: tuple[str, ...]
+    lack: Lack | None = None
     wanted: bool = False
     seconds: int | None = None
     unseen: bool = False

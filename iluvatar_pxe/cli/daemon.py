@@ -91,9 +91,14 @@ def ask_running(settings: Settings, command: Command) -> CommandResult:
     """Ask the running daemon; raises ControlError when none runs, otherwise as ``ask_daemon``."""
     answer = ask_daemon(settings.control_socket, settings.state_directory, command)
     if answer is None:
-        remedy = "start it: sudo systemctl start iluvatar-pxe, or iluvatar-pxe serve"
-        raise ControlError(f"{settings.control_socket}: no daemon listens there; {remedy}")
+        raise no_daemon(settings)
     return answer
+
+
+def no_daemon(settings: Settings) -> ControlError:
+    """Return the error that says that no daemon runs."""
+    remedy = "start it: sudo systemctl start iluvatar-pxe, or iluvatar-pxe serve"
+    return ControlError(f"{settings.control_socket}: no daemon listens there; {remedy}")
 
 
 class _Connection(http.client.HTTPConnection):

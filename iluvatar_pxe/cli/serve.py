@@ -97,6 +97,8 @@ def announce(app: App) -> None:
     window = app.inventory.window
     if window.is_open:
         _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
+    for line in app.prospects.lines:
+        _log.warning("boot", problem=line)
     if is_console(app.settings.log.format):
         say(["", "iluvatar-pxe listens:", "", *_listening(app), "", *_next_step(app).splitlines()])
         sys.stdout.flush()

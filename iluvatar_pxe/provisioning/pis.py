@@ -148,15 +148,15 @@ async def _source(booter: Booter, plan: ServePiFiles, file: str, client: IPv4Add
         return BytesSource(f"{disclosure.arguments(text, client)}\n".encode())
     if file not in plan.files:
         return None
-    source = await booter.catalogue.open(f"{plan.folder}/{file}")
+    source = await booter.catalogue.open(plan.files[file])
     if source and source.size > LARGEST_FILE:
-        complain("pi.large_file", file=f"{plan.folder}/{file}", bytes=source.size, most=LARGEST_FILE)
+        complain("pi.large_file", file=plan.files[file], bytes=source.size, most=LARGEST_FILE)
     return source
 
 
 async def _own_cmdline(booter: Booter, plan: ServePiFiles) -> str:
     """Return the image's ``cmdline.txt``, or an empty text where it has none."""
-    source = await booter.catalogue.open(f"{plan.folder}/cmdline.txt")
+    source = await booter.catalogue.open(plan.cmdline)
     if source is None:
         return ""
     try:

@@ -12,7 +12,9 @@ from iluvatar_pxe.simulate.downloads import by_tftp
 from iluvatar_pxe.simulate.play import Play, new_xid
 from iluvatar_pxe.simulate.programs import format_error
 from iluvatar_pxe.simulate.tftp_download import Manner
+from iluvatar_pxe.wire.boot_file import fault_of
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, Option
+from iluvatar_pxe.wire.pxe import Platform
 
 UEFI_HTTP_AGENT = "UefiHttpBoot/1.0"
 _HTTP_SECONDS = 30.0
@@ -109,7 +111,11 @@ async def _program_by_tftp(play: Play, heard: Heard, name: str, size: Manner, fi
 
 def _check_program(play: Play, name: str, content: Content) -> None:
     """Raise SimulateError for what the platform does not run."""
-    if fault := format_error(content.text, play.machine.kind.client.platform):
+    client = play.machine.kind.client
+    cpu = client.cpu if client.platform is Platform.UEFI else None
+    if fault := fault_of(content.head, content.size, cpu):
+        raise SimulateError(f"{name}: Exec format error: it {fault}")
+    if fault := format_error(content.text, client.platform):
         raise SimulateError(f"{name}: {fault}")
 
 

@@ -56,6 +56,7 @@ async def test_health(counter: Counter) -> None:
     assert answer == {
         "ready": False,
         "parts": {"fleet": "ok", "tls": "it has expired"},
+        "boot": [],
         "programs": {"bios-pxe": "none: see docs/firmware.md"},
         "dns": {},
     }

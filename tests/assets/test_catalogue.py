@@ -107,8 +107,9 @@ def test_closed_folders_are_told_and_cost_only_their_own_files() -> None:
             listing = list_assets(directory, Path("/nowhere"))
         (directory / "closed").chmod(0o755)
     assert listing.names == {"open"}
-    assert listing.problem == (
-        f"{directory}/closed: Permission denied; make it a directory that the service can read"
+    assert listing.problems == (
+        f"{directory}/closed: Permission denied; make it a directory that the service can read",
+        f"{directory}/link: is a link to closed/file: Permission denied; correct or remove the link",
     )
 
 

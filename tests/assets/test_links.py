@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.daemon import Daemon
 from support.rights import directory_for_nobody
+from support.tftp_client import TftpClient
 
 from iluvatar_pxe.assets import folders
 from iluvatar_pxe.assets.catalogue import Listing, list_assets
+from iluvatar_pxe.wire.tftp.packet import Data
 
 KERNEL = "talos/v1/kernel-amd64"
 STRANGER = 12345
@@ -67,6 +70,23 @@ def test_a_folder_without_end_is_cut_short(place: Path, monkeypatch: pytest.Monk
     found = listing(place)
     assert len(found.files) == 10
     assert found.problem == f"{place}/assets: has more than 10 files; only so many are served"
+
+
+def test_tftp_and_http_serve_what_the_owner_linked(tmp_path: Path) -> None:
+    disk, program = tmp_path / "disk", "ipxe/snponly.efi"
+    disk.mkdir()
+    (disk / "snponly.efi").write_bytes(b"MZ" * 1000)
+    assets = tmp_path / "state" / "assets"
+    assets.mkdir(parents=True)
+    (assets / "ipxe").symlink_to(disk)
+    (assets / "gone").symlink_to(tmp_path / "away")
+    with Daemon(tmp_path) as daemon:
+        assert daemon.get(f"/assets/{program}") == (200, b"MZ" * 1000)
+        with TftpClient(daemon.tftp_port, program) as client:
+            first = client.receive()
+            assert isinstance(first, Data)
+            assert client.finish(first) == b"MZ" * 1000
+        assert f"{assets}/gone: is a link to {tmp_path}/away: " in daemon.ready()[1]["parts"]["assets"]
 
 
 @needs_root

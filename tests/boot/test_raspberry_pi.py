@@ -71,13 +71,13 @@ def served(
     ],
 )
 def test_each_generation_gets_its_own_files_and_no_others(generation: Generation, expected: set[str]) -> None:
-    assert served(generation).files == COMMON | expected
+    assert served(generation).files.keys() == COMMON | expected
 
 
 def test_a_pi_that_does_not_tell_its_generation_gets_what_any_would_need() -> None:
     found = plan(listed(), from_dhcp(pi_discover(MAC, None)), on_record())
     assert isinstance(found, ServePiFiles)
-    assert found.files >= COMMON | {"bootcode.bin", "start4.elf", "bcm2712-rpi-5-b.dtb"}
+    assert found.files.keys() >= COMMON | {"bootcode.bin", "start4.elf", "bcm2712-rpi-5-b.dtb"}
     assert "kernel7.img" not in found.files
 
 
@@ -105,7 +105,7 @@ UPDATE = {"pieeprom.upd", "pieeprom.sig", "recovery.bin", "vl805.bin"}
 def test_rpi_eeprom_417_and_2712_of_2023_an_eeprom_is_updated_only_where_the_fleet_asks_for_it(
     generation: Generation, lines: str, layer: str, *, updates: bool
 ) -> None:
-    assert (served(generation, lines, layer=layer).files & UPDATE) == (UPDATE if updates else set())
+    assert (served(generation, lines, layer=layer).files.keys() & UPDATE) == (UPDATE if updates else set())
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,25 @@ def test_the_kernels_of_raspberry_pi_os(generation: Generation, kernel: str, ini
     assert (found.kernel, found.initramfs, found.ramdisk) == (kernel, initramfs, False)
 
 
+@pytest.mark.parametrize("generation", Generation)
+def test_ubuntu_since_25_10_has_its_system_in_a_folder(generation: Generation) -> None:
+    current = (*COMMON, "cmdline.txt", "bcm2710-rpi-3-b.dtb", "bcm2711-rpi-4-b.dtb", "bcm2712-rpi-5-b.dtb")
+    firmware = ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat", "autoboot.txt")
+    image = {f"raspberry-pi/new/current/{file}" for file in current}
+    image |= {f"raspberry-pi/new/{file}" for file in (*firmware, "vmlinuz")}
+    found = served(generation, layer="image: new\n", more=frozenset(image))
+    assert (found.kernel, found.initramfs) == ("vmlinuz", "initrd.img")
+    assert found.files["vmlinuz"] == "raspberry-pi/new/current/vmlinuz"
+    assert found.files["overlays/bcm2712d0.dtbo"] == "raspberry-pi/new/current/overlays/bcm2712d0.dtbo"
+    assert found.cmdline == "raspberry-pi/new/current/cmdline.txt"
+    assert found.files.keys() == served(generation).files.keys(), "and no autoboot.txt"
+
+
 def test_rpi_eeprom_857_boot_img_is_served_unsigned() -> None:
     image = frozenset(f"raspberry-pi/one/{file}" for file in ("boot.img", "boot.sig"))
     found = served(PI5, layer="image: one\n", more=image)
     assert found.ramdisk
-    assert found.files == {"boot.img"}
+    assert found.files == {"boot.img": "raspberry-pi/one/boot.img"}
 
 
 @pytest.mark.parametrize(("generation", "ramdisk"), [(PI3, False), (PI4, True), (PI5, True)])

@@ -161,7 +161,12 @@ async def test_a_boot_without_an_end_names_its_stage(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     ("body", "reason"),
-    [(b"MZ", ""), (b"", "Exec format error: it is empty"), (b"<html>", "does not begin with MZ")],
+    [
+        (b"MZ", ""),
+        (b"", "Exec format error: it is empty"),
+        (b"#!", "does not begin with MZ"),
+        (b"<html>", "it is a web page"),
+    ],
 )
 async def test_uefi_starts_programs_only(body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timings, "UEFI_DISCOVER", (0.1, 1.0))

@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 
 from iluvatar_pxe.boot.case import Case, Subject
-from iluvatar_pxe.boot.plan import Hold
+from iluvatar_pxe.boot.plan import Hold, Lack
 from iluvatar_pxe.boot.screens import routed, unseen
 from iluvatar_pxe.machines.states import LayerKind
 
@@ -14,10 +14,11 @@ def plan(subject: Subject) -> Hold:
     return Hold(why=subject.why, name=subject.title, screen=screen, wanted=True)
 
 
-def hold_for(subject: Subject, trouble: str, remedy: str) -> Hold:
-    """Hold a machine that cannot be booted as the fleet says."""
+def hold_for(subject: Subject, trouble: str, remedy: str, *, file: str = "") -> Hold:
+    """Hold a machine that cannot be booted as the fleet says; ``file`` is the boot file that it lacks, if it is one."""
     screen = (f"It cannot boot yet: {trouble}.", f"What to do: {remedy}.")
-    return Hold(why=f"{subject.why}, but {trouble}", name=subject.title, screen=screen)
+    lack = Lack(trouble, remedy, file)
+    return Hold(why=f"{subject.why}, but {trouble}", name=subject.title, screen=screen, lack=lack)
 
 
 def hold_without_file(subject: Subject, name: str) -> Hold:
@@ -26,8 +27,8 @@ def hold_without_file(subject: Subject, name: str) -> Hold:
     broken = next((links[str(one)] for one in (path, *path.parents) if str(one) in links), "")
     if broken:
         trouble, _, remedy = broken.rpartition("; ")
-        return hold_for(subject, trouble, remedy)
-    return hold_for(subject, f"the file {name} is missing", "put it into the assets directory")
+        return hold_for(subject, trouble, remedy, file=name)
+    return hold_for(subject, f"the file {name} is missing", "put it into the assets directory", file=name)
 
 
 def hold_in_doubt(case: Case, why: str) -> Hold:

@@ -16,6 +16,13 @@ from iluvatar_pxe.machines.states import LayerKind
 FOLDER = "raspberry-pi"
 """Folder of the assets directory with a folder for each image."""
 BOOT_IMG = "boot.img"
+CURRENT = "current/"
+"""Where Ubuntu's images have had kernel, initrd, device trees, overlays and cmdline.txt since 25.10, see their os_prefix.
+
+They are served without it: firmware uses overlays below a prefix only where ``overlays/README`` is, too
+(home-assistant/operating-system#3079), and takes only short prefixes (raspberrypi/firmware#1720).
+"""
+CMDLINE = "cmdline.txt"
 LARGEST_FILE = 30_000_000
 """Largest file, in bytes, that every Pi can download.
 
@@ -75,7 +82,8 @@ def plan(subject: Subject) -> ServePiFiles | Hold:
 
 def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hold:
     generation = generation_of(subject.case.product)
-    image = _image(subject.ready, f"{folder}/")
+    paths = _paths(subject.ready, f"{folder}/")
+    image = frozenset(paths)
     ramdisk = BOOT_IMG in image and generation is not Generation.PI3
     loaded = _loaded(generation, image)
     for name in () if ramdisk else _needed(generation, loaded):
@@ -88,7 +96,8 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
         chain="raspberry-pi",
         name=subject.title,
         folder=folder,
-        files=files | {BOOT_IMG} if ramdisk else files,
+        files={name: paths[name] for name in (files | {BOOT_IMG} if ramdisk else files)},
+        cmdline=paths.get(CMDLINE, ""),
         kernel=loaded.kernel,
         initramfs=loaded.initramfs if loaded.initramfs in image else "",
         ramdisk=ramdisk,
@@ -98,9 +107,11 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
 
 
 @lru_cache(maxsize=16)
-def _image(ready: frozenset[str], folder: str) -> frozenset[str]:
-    """Return the files of an image by their names in it. A Pi asks some forty times in a boot."""
-    return frozenset(name.removeprefix(folder) for name in ready if name.startswith(folder))
+def _paths(ready: frozenset[str], folder: str) -> Mapping[str, str]:
+    """Return the assets that are an image's files, by their names in it. A Pi asks some forty times in a boot."""
+    names = {name.removeprefix(folder): name for name in ready if name.startswith(folder)}
+    current = {name.removeprefix(CURRENT): path for name, path in names.items() if name.startswith(CURRENT)}
+    return MappingProxyType(names | current)
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from iluvatar_pxe.boot.chains.choice import RUN_BY_IPXE
 from iluvatar_pxe.errors import UnknownMachineError
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as
-from iluvatar_pxe.fleet.models import Fleet, ListedMachine
+from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Snapshot, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import LayerKind
@@ -44,7 +44,12 @@ def listed_sighting(listed: ListedMachine, fleet: Fleet) -> Sighting:
     """Return all that is known of a machine that was not seen: what its file says."""
     match = listed.file.match
     mac = match.macs[0] if match.macs else NO_MAC
-    return Sighting(mac=mac, firmware=_firmware_of(listed, fleet), serial=match.serial or "", uuid=match.uuid)
+    return Sighting(
+        mac=mac,
+        firmware=firmware_of(listed.layer, listed.file, fleet),
+        serial=match.serial or "",
+        uuid=match.uuid,
+    )
 
 
 def mac_sighting(mac: str, fleet: Fleet) -> Sighting:
@@ -77,7 +82,7 @@ def _unseen(text: str, snapshot: Snapshot, fleet: Fleet) -> Sighting | None:
         return None
 
 
-def _firmware_of(listed: ListedMachine, fleet: Fleet) -> Firmware:
+def firmware_of(layer: str | None, boot: Boot, fleet: Fleet) -> Firmware:
     """Take a machine of a k3s layer for a Raspberry Pi, unless its chain is run by iPXE; all others for a UEFI PC."""
-    is_pi = fleet.kind(listed.layer) is LayerKind.K3S and listed.file.chain not in RUN_BY_IPXE
+    is_pi = fleet.kind(layer) is LayerKind.K3S and boot.chain not in RUN_BY_IPXE
     return Firmware.RASPBERRY_PI if is_pi else Firmware.UEFI_PXE

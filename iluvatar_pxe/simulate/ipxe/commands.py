@@ -21,7 +21,8 @@ from iluvatar_pxe.simulate.ipxe.interpreter import (
 )
 from iluvatar_pxe.simulate.ipxe.menus import Item, Menu
 from iluvatar_pxe.simulate.ipxe.script import is_script
-from iluvatar_pxe.simulate.programs import EMPTY
+from iluvatar_pxe.wire.boot_file import fault_of
+from iluvatar_pxe.wire.pxe import CpuArch
 
 FETCH_SECONDS = 60.0
 HOLD_SECONDS = 10.0
@@ -248,8 +249,9 @@ def _kernel(ipxe: Ipxe, words: Sequence[str]) -> Steps:
     content = yield from _fetched(ipxe, rest[0], "kernel", options)
     if content is None:
         return FAILED
-    if not content.size:
-        return ipxe.fail(f"{ipxe.address(rest[0])}: {EMPTY}")
+    arch = next((one for one in CpuArch if one == ipxe.settings.show("buildarch")), None)
+    if fault := fault_of(content.head, content.size, arch):
+        return ipxe.fail(f"{ipxe.address(rest[0])}: Exec format error: it {fault}")
     ipxe.kernel = Image(options.get("--name") or _base_name(rest[0]), " ".join(rest[1:]))
     return OK
 
@@ -258,8 +260,11 @@ def _initrd(ipxe: Ipxe, words: Sequence[str]) -> Steps:
     options, rest = _options(words, "--timeout", "--autofree", "--name")
     if not rest:
         raise ValueError("no file is named")
-    if (yield from _fetched(ipxe, rest[0], "initramfs", options)) is None:
+    content = yield from _fetched(ipxe, rest[0], "initramfs", options)
+    if content is None:
         return FAILED
+    if fault := fault_of(content.head, content.size):
+        return ipxe.fail(f"{ipxe.address(rest[0])}: no kernel would find its files in it: it {fault}")
     ipxe.initrds.append(Image(options.get("--name") or _base_name(rest[0])))
     return OK
 

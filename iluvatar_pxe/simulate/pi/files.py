@@ -14,6 +14,8 @@ from iluvatar_pxe.simulate.machine import Kind, Machine
 from iluvatar_pxe.simulate.pi.config import PiConfig, read_config
 from iluvatar_pxe.simulate.tftp_download import Manner
 from iluvatar_pxe.simulate.timings import pi_manner
+from iluvatar_pxe.wire.boot_file import fault_of
+from iluvatar_pxe.wire.pxe import CpuArch
 
 _EEPROM = (("tsize", "0"), ("blksize", "1468"))
 _PI3 = (("tsize", "0"),)
@@ -78,7 +80,7 @@ class _Asking:
             raise SimulateError(
                 f"the TFTP server has no file {self.prefix}{name}, without which it does not start"
             )
-        return content
+        return _sound(name, content)
 
     def is_there(self, name: str, stage: str) -> Generator[Ask, Content | None, bool]:
         """Ask whether there is a file, and end the transfer early."""
@@ -183,6 +185,13 @@ FILES: Mapping[Kind, Callable[[Machine], Files]] = MappingProxyType(
 """By model, all that is asked for once the network is there."""
 
 
+def _sound(name: str, content: Content, arch: CpuArch | None = None) -> Content:
+    """Return a file with which a Pi goes on; raises SimulateError where it would stop."""
+    if fault := fault_of(content.head, content.size, arch):
+        raise SimulateError(f"it does not start with {name}, which {fault}")
+    return content
+
+
 def _self_update(ask: _Asking) -> Files:
     if (yield from ask.file("pieeprom.sig", "self-update")) is not None:
         yield from ask.optional("self-update", "pieeprom.upd")
@@ -213,7 +222,8 @@ def _kernel(ask: _Asking, config: PiConfig, *, stubs: tuple[str, ...], probe: bo
         if probe and not (yield from ask.is_there(name, "kernel")):
             continue
         yield from ask.optional("kernel", *stubs)
-        if (yield from ask.file(name, "kernel")) is not None:
+        if content := (yield from ask.file(name, "kernel")):
+            _sound(name, content, CpuArch.ARM64)
             return
     raise SimulateError(
         f"the TFTP server has no kernel, neither {' nor '.join((config.kernel,) if config.kernel else own)}"

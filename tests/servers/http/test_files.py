@@ -34,7 +34,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     directory = tmp_path_factory.mktemp("web")
     (directory / "secret").write_bytes(SECRET)
     with web(directory) as running:
-        (running.assets / "out").symlink_to("../secret")
         (running.assets / ".hidden").write_bytes(SECRET)
         running.put("large/initramfs-amd64.xz", CONTENT)
         running.put("small", SMALL)
@@ -161,7 +160,6 @@ def test_a_file_that_became_another_thing(served: Web) -> None:
         "/../secret",
         "/%2e%2e/secret",
         "/secret",
-        "/assets/out",
         "/assets/.hidden",
         "/assets/%2ehidden",
         "/assets//etc/passwd",
@@ -178,7 +176,7 @@ def test_nothing_outside_is_reachable(served: Web, target: str) -> None:
 
 
 PARTS = st.sampled_from(
-    ["..", ".", "", "%2e%2e", "%2f", "\\", "secret", "out", ".hidden", "small", "%00", "%ff", "assets"]
+    ["..", ".", "", "%2e%2e", "%2f", "\\", "secret", ".hidden", "small", "%00", "%ff", "assets"]
 )
 
 

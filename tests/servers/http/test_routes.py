@@ -99,6 +99,7 @@ def test_health(served: Web) -> None:
     assert json.loads(response.body) == {
         "ready": True,
         "parts": {"database": "ok", "fleet": "ok"},
+        "boot": [],
         "programs": {"bios-x86_64": "none: see docs/firmware.md"},
         "dns": {},
     }

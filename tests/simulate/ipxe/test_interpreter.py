@@ -223,6 +223,20 @@ def test_an_empty_file_is_not_started(command: str) -> None:
     assert stuck == Stuck("http://10.77.0.2:8080/x: Exec format error: it is empty")
 
 
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("kernel", "x: Exec format error: it is a web page"),
+        ("initrd", "x: no kernel would find its files in it: it is a web page"),
+    ],
+)
+@pytest.mark.parametrize("platform", ["efi", "pcbios"])
+def test_a_page_is_no_kernel(command: str, why: str, platform: str) -> None:
+    stuck = Run(f"#!ipxe\n{command} x\nboot\n", there("<!doctype html>"), platform).ending
+    assert isinstance(stuck, Stuck)
+    assert why in stuck.why
+
+
 @pytest.mark.parametrize("command", ["chain", "chain --replace"])
 def test_what_a_platform_can_start(command: str) -> None:
     script, page = f"#!ipxe\n{command} x\n", there("<html>")

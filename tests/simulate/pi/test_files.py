@@ -113,6 +113,16 @@ def test_what_it_cannot_start_without_is_named(kind: Kind, name: str) -> None:
         asked(FILES[kind](MACHINES[kind]), there)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, name in MISSING if not name.endswith(".dtb")]
+)
+@pytest.mark.parametrize(("text", "fault"), [("", "is empty"), ("<html>", "is a web page")])
+def test_what_is_damaged_is_not_started(kind: Kind, name: str, text: str, fault: str) -> None:
+    there = files_of(kind) | {name: text}
+    with pytest.raises(SimulateError, match=f"it does not start with {name}, which {fault}"):
+        asked(FILES[kind](MACHINES[kind]), there)
+
+
 def test_the_order_of_a_pi_4() -> None:
     under = prefix(Kind.PI4)
     all_asked = [

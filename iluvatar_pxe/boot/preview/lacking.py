@@ -1,0 +1,96 @@
+"""What machines would lack that boot as the fleet says, before one of them tries: by the plans that they would get."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from iluvatar_pxe.boot.case import Case, Context, Subject
+from iluvatar_pxe.boot.chains.choice import chain_plan
+from iluvatar_pxe.boot.plan import Hold, Lack
+from iluvatar_pxe.boot.preview.asker import NO_MAC, firmware_of
+from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
+from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.states import Intent, LayerKind, Role
+from iluvatar_pxe.wire.pxe import CpuArch
+
+_ROLES = {LayerKind.TALOS: (Role.CONTROLPLANE, Role.WORKER), LayerKind.K3S: (Role.SERVER,)}
+_MOST_FILES = 20
+"""Missing files of one machine that are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """One line about what is missing; ``listed`` says whether a machine's file needs it, and not only a rule."""
+
+    text: str
+    listed: bool
+
+
+def shortages(fleet: Fleet, context: Context) -> tuple[Shortage, ...]:
+    """Return everything that listed machines, then machines that a rule lets join, would lack, each once."""
+    found: dict[Lack, Shortage] = {}
+    for case in (*_listed(fleet, context), *_by_rules(fleet, context)):
+        for lack in _lacks(case):
+            text = f"{case.source}: {lack.trouble}; {lack.remedy}"
+            found.setdefault(lack, Shortage(text, listed=bool(case.files)))
+    return tuple(found.values())
+
+
+def _listed(fleet: Fleet, context: Context) -> Iterator[Case]:
+    """Return one case for all machines whose files say the same."""
+    alike = {(one.layer, one.file.role, _boot_of(one)): one for one in reversed(fleet.listed) if _boots(one)}
+    for listed in reversed(alike.values()):
+        yield _case(fleet, context, listed, None)
+
+
+def _boots(listed: ListedMachine) -> bool:
+    return listed.file.intent in {None, Intent.BOOT}
+
+
+def _boot_of(listed: ListedMachine) -> str:
+    return listed.file.model_dump_json(include=set(Boot.model_fields))
+
+
+def _by_rules(fleet: Fleet, context: Context) -> Iterator[Case]:
+    for number, rule in enumerate(fleet.settings.rules, 1):
+        if rule.layer:
+            yield _case(fleet, context, None, (number, rule))
+
+
+def _case(
+    fleet: Fleet, context: Context, listed: ListedMachine | None, matched: tuple[int, Rule] | None
+) -> Case:
+    layer, boot = (
+        (listed.layer, listed.file) if listed else (matched[1].layer, matched[1]) if matched else ("", Boot())
+    )
+    return Case(
+        sighting=Sighting(mac=NO_MAC, firmware=firmware_of(layer, boot, fleet)),
+        machine=None,
+        fleet=fleet,
+        context=context,
+        arch=CpuArch.X86_64,
+        files=(listed,) if listed else (),
+        matched=matched,
+        open_rule=None,
+    )
+
+
+def _lacks(case: Case) -> Iterator[Lack]:
+    """Return what a machine lacks of one architecture, where it would boot with none."""
+    by_arch = [list(_lacks_as(replace(case, arch=arch))) for arch in (CpuArch.X86_64, CpuArch.ARM64)]
+    yield from min(by_arch, key=len)
+
+
+def _lacks_as(case: Case) -> Iterator[Lack]:
+    kind = case.fleet.kind(case.layer)
+    for role in (case.role,) if case.role or kind is None else _ROLES[kind]:
+        subject = Subject(case, role)
+        for _ in range(_MOST_FILES):
+            plan = chain_plan(subject)
+            if not isinstance(plan, Hold) or plan.lack is None:
+                break
+            yield plan.lack
+            if not plan.lack.file:
+                break
+            known = subject.case.context
+            context = replace(known, ready=known.ready | {plan.lack.file})
+            subject = Subject(replace(case, context=context), role)

@@ -1,0 +1,35 @@
+"""What keeps machines from booting now: boot files and configurations that are missing or damaged."""
+
+from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.preview.lacking import Shortage, shortages
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.problem import first_of
+from iluvatar_pxe.provisioning.applied import Applied
+
+
+class Prospects:
+    """Looked at anew only when the fleet or the boot files have changed."""
+
+    def __init__(self, applied: Applied, catalogue: Catalogue) -> None:
+        self._applied = applied
+        self._catalogue = catalogue
+        self._seen: tuple[Fleet, Context] | None = None
+        self._found: tuple[Shortage, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """Everything, each in one line."""
+        return [*self._catalogue.problems, *(one.text for one in self._shortages())]
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps listed machines from booting, in one line, or None."""
+        return first_of([one.text for one in self._shortages() if one.listed])
+
+    def _shortages(self) -> tuple[Shortage, ...]:
+        fleet = self._applied.fleet
+        context = Context(ready=self._catalogue.ready, links=self._catalogue.links)
+        if self._seen is None or self._seen[0] is not fleet or self._seen[1] != context:
+            self._seen, self._found = (fleet, context), shortages(fleet, context)
+        return self._found
