@@ -44,6 +44,7 @@ def serve(
     settings = load_settings(config, os.environ)
     configure_logging(settings.log.level, settings.log.format)
     allow_descriptors()
+    forbid_core_dumps()
     asyncio.run(_serve(settings))
 
 
@@ -62,6 +63,11 @@ def allow_descriptors() -> None:
         wanted = DESCRIPTORS if hard < 0 else min(hard, DESCRIPTORS)
         with suppress(OSError):  # forbidden, as under the unit, which has set the limit itself
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def forbid_core_dumps() -> None:
+    """Leave nothing of this process, or of the git that it runs, on a disk: its memory holds keys and configurations."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def leave(threads: ThreadPoolExecutor) -> None:

@@ -20,6 +20,7 @@ from iluvatar_pxe.ratelimit import RateLimiter
 from iluvatar_pxe.servers.http import faults
 
 MAC = "52:54:00:77:00:01"
+UNLISTED = "52:54:00:77:00:02"
 OK = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
 
@@ -53,6 +54,38 @@ def test_a_browser_that_was_lured_to_a_name_is_refused(served: Web, host: str, p
     why = "use this server's IP address or git.lab.home.arpa or pxe.lab.home.arpa, not another name"
     assert (response.status, response.text) == (403, f"403: {why}\n")
     assert [(line["event"], line["path"], line["why"]) for line in logs] == [("http.refused", path, why)]
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://127.0.0.1:8080/healthz", "evil.example", 200),
+        ("http://pxe.lab.home.arpa/healthz", "evil.example", 200),
+        ("http://[::1]/healthz", "evil.example", 200),
+        ("http://evil.example/healthz", "127.0.0.1", 403),
+        ("https://evil.example/healthz", "127.0.0.1", 403),
+        ("HTTP://evil.example:8080/healthz", "127.0.0.1", 403),
+        ("http://127.0.0.1@evil.example/healthz", "127.0.0.1", 403),
+        ("http://127.0.0.1/nothing", "127.0.0.1", 404),
+        (f"http://127.0.0.1/ipxe?mac={MAC}", "127.0.0.1", 200),
+    ],
+)
+def test_rfc_9112_3_2_2_a_target_in_absolute_form_counts_and_not_the_host(
+    served: Web, target: str, host: str, status: int
+) -> None:
+    assert served.get(target, Host=host).status == status
+
+
+@pytest.mark.parametrize("path", ["/ipxe", "/ipxe/confirm", "/ipxe/refuse"])
+def test_a_web_page_cannot_ask_in_the_name_of_the_machine_that_shows_it(served: Web, path: str) -> None:
+    machine = served.boots(UNLISTED)
+    browser = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    with capture_logs() as logs:
+        response = served.get(f"{path}?mac={UNLISTED}", User_Agent=browser)
+    assert (response.status, response.is_one_line) == (403, True)
+    assert [line["event"] for line in logs] == ["http.browser"]
+    assert served.inventory.snapshot.by_id[machine.id] == machine
+    assert served.get(f"/ipxe?mac={UNLISTED}", User_Agent="iPXE/1.21.1").status == 200
 
 
 @pytest.mark.parametrize("host", ["pxe.lab.home.arpa", "PXE.lab.home.arpa.:8080", "git.lab.home.arpa:8080"])

@@ -21,6 +21,9 @@ from iluvatar_pxe.servers.http.context import COUNTDOWNS, booter_of, client_of, 
 
 _WORDS: dict[type[Shown], str] = {BootLocal: "local", Hold: "hold", CountDown: "countdown", ShowMenu: "menu"}
 
+_BROWSER = "Mozilla/"
+"""How the User-Agent of every browser begins, which a web page that makes it ask cannot change."""
+
 ROUTES = web.RouteTableDef()
 
 
@@ -60,6 +63,9 @@ def visit_of(request: web.Request) -> Visit:
     """Return what query and neighbour table tell of who asks; raises HTTPBadRequest when it names no machine."""
     started = time.perf_counter()
     booter, client = booter_of(request), client_of(request)
+    if request.headers.get("User-Agent", "").startswith(_BROWSER):
+        complain("http.browser", client=str(client), path=request.path)
+        raise web.HTTPForbidden(text="no web page may ask in the name of a machine; use iluvatar-pxe plan")
     try:
         routed = booter.trust.is_routed(client)
         sighting = from_ipxe(query_of(request), client, booter.trust.mac_of(client), routed=routed)
