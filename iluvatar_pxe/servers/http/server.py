@@ -36,6 +36,8 @@ IDLE_SECONDS = 30.0
 """How long a connection may say nothing: firmware that was switched off leaves its connections open."""
 LONGEST_LINE = 64 << 10
 """Octets of a request's first line: what SMBIOS says may be 4 KB in each of its texts, and thrice that as a URL."""
+MOST_HEADERS, LONGEST_HEADER = 64, 4096
+"""Of one request, and bytes of each: a browser sends about twenty-five. A header that does not end is kept in memory."""
 _LOCALHOST = IPv4Address("127.0.0.1")
 
 
@@ -82,6 +84,8 @@ class HttpServer:
             keepalive_timeout=idle,
             handle_signals=False,
             max_line_size=LONGEST_LINE,
+            max_headers=MOST_HEADERS,
+            max_field_size=LONGEST_HEADER,
         )
 
     async def serve(self, interfaces: Sequence[Interface]) -> list[ServerError]:

@@ -88,6 +88,16 @@ def test_a_web_page_cannot_ask_in_the_name_of_the_machine_that_shows_it(served: 
     assert served.get(f"/ipxe?mac={UNLISTED}", User_Agent="iPXE/1.21.1").status == 200
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [b"X: " + b"a" * 5000, b"\r\n".join(b"X-%d: a" % number for number in range(100))],
+    ids=["a long header", "many headers"],
+)
+def test_headers_that_fill_the_memory_are_refused_before_they_end(served: Web, headers: bytes) -> None:
+    response = served.send(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" + headers + b"\r\n")
+    assert (response.status, response.is_one_line) == (400, True)
+
+
 @pytest.mark.parametrize("host", ["pxe.lab.home.arpa", "PXE.lab.home.arpa.:8080", "git.lab.home.arpa:8080"])
 def test_who_names_the_server_as_its_own_dns_does_may_ask(served: Web, host: str) -> None:
     assert served.get("/healthz", Host=host).status == 200
