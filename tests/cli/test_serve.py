@@ -40,7 +40,7 @@ def test_it_is_ready_and_serves(daemon: Daemon) -> None:
     status, report = daemon.ready()
     assert status == 200
     assert report["ready"] is True
-    parts = ("assets", "control", "database", "dns", "fleet", "keys", "network", "tickets", "tls")
+    parts = ("assets", "boot", "control", "database", "dns", "fleet", "keys", "network", "tickets", "tls")
     assert report["parts"] == dict.fromkeys(parts, "ok")
     assert set(report["programs"]) == {
         "bios-x86_64",
@@ -50,6 +50,11 @@ def test_it_is_ready_and_serves(daemon: Daemon) -> None:
         "u-boot-arm64",
     }
     assert daemon.get("/boot.ipxe")[1].startswith(b"#!ipxe\n")
+
+
+def test_no_core_dump_is_written_of_it(daemon: Daemon) -> None:
+    limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
 
 
 def test_it_says_what_listens_where(daemon: Daemon) -> None:

@@ -128,6 +128,20 @@ async def test_its_config_and_command_line_are_made_for_it(bench: Bench) -> None
     assert line == b"root=LABEL=writable cgroup_enable=memory cgroup_memory=1\n"
 
 
+async def test_the_system_of_ubuntu_since_25_10_is_served_from_its_folder(bench: Bench) -> None:
+    image = bench.directory / "assets" / "raspberry-pi" / "ubuntu"
+    (image / "current" / "overlays").mkdir(parents=True)
+    for file in ("vmlinuz", "overlays/overlay_map.dtb"):
+        (image / "current" / file).write_bytes(b"current")
+    (image / "current" / "cmdline.txt").write_bytes(b"root=current\n")
+    await bench.booter.catalogue.refresh()
+    bench.boots(pi(PI4))
+    assert await bench.get("vmlinuz") == await bench.get("overlays/overlay_map.dtb") == b"current"
+    assert (await bench.get("cmdline.txt") or b"").startswith(b"root=current ")
+    assert await bench.get("start4.elf") == b"start4.elf"
+    assert await bench.get("current/vmlinuz") is None, "config.txt has no os_prefix"
+
+
 NOT_HIS = (
     *("00000001/start4.elf", "dc-a6-32-00-00-05/start4.elf", "my-prefix/start4.elf"),
     *("bootcode.bin", "start.elf", "bcm2712-rpi-5-b.dtb", "kernel7.img", "README", "overlays/README"),

@@ -59,7 +59,7 @@ class Host:
         for name in assets:
             path = self.state / "assets" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            path.write_text(name)
 
     def know(self, *machines: Machine, events: Sequence[BootEvent] = ()) -> None:
         """Write machines, with their assignments, and events into the database."""

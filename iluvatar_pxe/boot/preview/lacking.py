@@ -8,7 +8,7 @@ from iluvatar_pxe.boot.chains.choice import chain_plan
 from iluvatar_pxe.boot.plan import Hold, Lack
 from iluvatar_pxe.boot.preview.asker import NO_MAC, firmware_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
-from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Intent, LayerKind, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
@@ -39,7 +39,8 @@ def _listed(fleet: Fleet, context: Context) -> Iterator[Case]:
     """Return one case for all machines whose files say the same."""
     alike = {(one.layer, one.file.role, _boot_of(one)): one for one in reversed(fleet.listed) if _boots(one)}
     for listed in reversed(alike.values()):
-        yield _case(fleet, context, listed, None)
+        firmware = firmware_of(listed.layer, listed.file, fleet)
+        yield _case(fleet, context, firmware, files=(listed,))
 
 
 def _boots(listed: ListedMachine) -> bool:
@@ -53,22 +54,25 @@ def _boot_of(listed: ListedMachine) -> str:
 def _by_rules(fleet: Fleet, context: Context) -> Iterator[Case]:
     for number, rule in enumerate(fleet.settings.rules, 1):
         if rule.layer:
-            yield _case(fleet, context, None, (number, rule))
+            yield _case(fleet, context, firmware_of(rule.layer, rule, fleet), matched=(number, rule))
 
 
 def _case(
-    fleet: Fleet, context: Context, listed: ListedMachine | None, matched: tuple[int, Rule] | None
+    fleet: Fleet,
+    context: Context,
+    firmware: Firmware,
+    *,
+    files: tuple[ListedMachine, ...] = (),
+    matched: tuple[int, Rule] | None = None,
 ) -> Case:
-    layer, boot = (
-        (listed.layer, listed.file) if listed else (matched[1].layer, matched[1]) if matched else ("", Boot())
-    )
+    """Return the case of a machine that was not seen."""
     return Case(
-        sighting=Sighting(mac=NO_MAC, firmware=firmware_of(layer, boot, fleet)),
+        sighting=Sighting(mac=NO_MAC, firmware=firmware),
         machine=None,
         fleet=fleet,
         context=context,
         arch=CpuArch.X86_64,
-        files=(listed,) if listed else (),
+        files=files,
         matched=matched,
         open_rule=None,
     )
