@@ -55,7 +55,8 @@ class Newcomer:
                 self.types(command)
                 if command == CLONE:
                     self._types(".venv/bin/iluvatar-pxe simulate uefi-x64")
-            assert self._system.types("git -C fleet push", directory=CHECKOUT)[0] != 0
+            status, output = self._system.types(f"{self._answers}git -C fleet push", directory=CHECKOUT)
+            assert (status, "push rejected" in output) == (1, True), output
             for command in commands[:first]:
                 self.types(command)
 
