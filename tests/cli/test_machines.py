@@ -236,6 +236,7 @@ def test_everything_about_a_machine(host: Host) -> None:
         "  identity    known by 52:54:00:00:00:01, 52:54:00:00:00:0a",
         "  intent      no override",
         "  attempts    no boot loop",
+        "  menu        no menu",
         "",
         "Boot 1 of 2, 2026-01-02 03:04 UTC: reached discover",
         "at (UTC)        stage     what              size  why",
