@@ -40,7 +40,19 @@ def test_it_is_ready_and_serves(daemon: Daemon) -> None:
     status, report = daemon.ready()
     assert status == 200
     assert report["ready"] is True
-    parts = ("assets", "boot", "control", "database", "dns", "fleet", "keys", "network", "tickets", "tls")
+    parts = (
+        "assets",
+        "boot",
+        "control",
+        "database",
+        "dhcp",
+        "dns",
+        "fleet",
+        "keys",
+        "network",
+        "tickets",
+        "tls",
+    )
     assert report["parts"] == dict.fromkeys(parts, "ok")
     assert set(report["programs"]) == {
         "bios-x86_64",
