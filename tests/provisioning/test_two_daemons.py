@@ -22,7 +22,7 @@ LONGEST_LIFE = 5.0
 """Seconds that a daemon lives at most before it is killed: as long as it takes many machines to enrol."""
 MACS = [f"52:54:00:77:02:{number:02x}" for number in range(MACHINES)]
 FILES = {
-    "fleet.yaml": "enrolment: {countdown: 3}\nmaxAttempts: 1000\nrules: [{match: {product: Sim}, layer: arda}]\n",
+    "fleet.yaml": "enrolment: {mode: join, countdown: 3}\nmaxAttempts: 1000\nrules: [{match: {product: Sim}, layer: arda}]\n",
     "layers/arda.yaml": f"{CONFIGURED}controlPlanes: {LEADERS}\n",
     "configs/controlplane.yaml": "controlplane",
     "configs/worker.yaml": "worker",
