@@ -38,7 +38,8 @@ def log_of(host: Booted) -> str:
 
 
 def main_process(host: Booted) -> str:
-    return host.shown("MainPID")
+    """Return its PID. While there is none systemd says 0, which to kill(2) is the caller's own process group."""
+    return wait_until(lambda: host.shown("MainPID").removeprefix("0"), "a main process")
 
 
 def get(host: Booted, path: str) -> str:

@@ -268,6 +268,25 @@ async def test_a_stop_does_not_wait_for_ever(inventory: Inventory, file: Path) -
     assert recorded_stages(file) == []
 
 
+async def test_what_a_cancelled_write_took_is_told_as_lost(
+    inventory: Inventory, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread is stuck for longer than a stop may take."""
+    await inventory.open()
+    monkeypatch.setattr(recorder, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(recorder, "_GRACE_SECONDS", 0.05)
+    with capture_logs() as logs, locked(file):
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(inventory.run())
+            inventory.observe(sighting(), Stage.DISCOVER)
+            await until(lambda: not inventory._pending)
+            run.cancel()
+        inventory.observe(sighting(), Stage.NBP)
+        await inventory.close()
+    told = [(line["machines"], line["events"]) for line in logs if line["event"] == "inventory-not-saved"]
+    assert told == [(1, 2)]
+
+
 async def test_a_disk_that_does_not_answer_is_a_fault_too(
     inventory: Inventory, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
