@@ -18,8 +18,10 @@ from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.catalogue import Catalogue
 from iluvatar_pxe.boot.programs import architectures_ready
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
+from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, enlisting_of, make_first_keys
 from iluvatar_pxe.host.interface_watch import InterfaceWatch
 from iluvatar_pxe.host.interfaces import Interface
@@ -56,6 +58,7 @@ from iluvatar_pxe.servers.tftp.files import TftpFiles
 from iluvatar_pxe.servers.tftp.server import TftpServer
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.tls.certificates import Certificates
+from iluvatar_pxe.tls.mending import has_authority
 
 TRANSFER_GRACE = 4.0
 """Seconds that running transfers get to finish after SIGTERM."""
@@ -160,7 +163,7 @@ class App:
         origin = await prepare(settings)
         key = await asyncio.to_thread(load_key, settings.state_directory / "ticket.key")
         certificates = await asyncio.to_thread(
-            Certificates.load, settings.http, settings.state_directory / "tls"
+            Certificates.load, settings.http, settings.state_directory / "tls", await _domain(settings)
         )
         catalogue = Catalogue(settings.assets_directory)
         await catalogue.refresh()
@@ -335,6 +338,16 @@ def _booters(
     if settings.simulate.as_real:
         return Booters(real, as_real(real, neighbours.is_own))
     return Booters(real, in_sandbox(real, inventory, neighbours.is_own))
+
+
+async def _domain(settings: Settings) -> str:
+    """Return the fleet's domain for a CA that is to be made or mended; the default if the fleet is not valid, as its reader tells."""
+    if await asyncio.to_thread(has_authority, settings.state_directory / "tls"):
+        return Fleet().settings.domain
+    try:
+        return (await fleet_in_force(settings)).settings.domain
+    except (FleetError, RepositoryError):
+        return Fleet().settings.domain
 
 
 def _freeze_garbage() -> None:

@@ -126,7 +126,7 @@ def test_a_full_disk_stops_no_boot(tmp_path: Path) -> None:
         pytest.skip("needs root and unshare, to mount a small filesystem")
     state = tmp_path / "state"
     state.mkdir()
-    open_authority(tmp_path / "tls", "host", datetime.now(UTC))
+    open_authority(tmp_path / "tls", "host", "lab.home.arpa", datetime.now(UTC))
     fill = (
         f"mount -t tmpfs -o size=1m small {state} && cd {state} && mkdir assets fleet && : > fleet/fleet.yaml && "
         f"cp -a {tmp_path}/tls . && head -c 32 /dev/urandom > ticket.key; dd if=/dev/zero of=filler bs=4096 2>/dev/null; "

@@ -4,6 +4,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from iluvatar_pxe.errors import TlsError
 from iluvatar_pxe.host.durable import put_directory_in_place, write_file
 from iluvatar_pxe.host.owner import make_directory
+from iluvatar_pxe.tls.names import is_host_name
 from iluvatar_pxe.tls.pem import fingerprint, read_certificates, read_key, write_key
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,6 +29,15 @@ _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 _LIFE = timedelta(days=20 * 365)
 _LONGEST_NAME = 64
 """Characters of a common name: RFC 5280, appendix A.1, ub-common-name."""
+_PRIVATE_DOMAINS = ("localhost", "local", "home.arpa", "internal")
+"""That nobody has in the DNS of the internet (RFC 6761, 6762, 8375; ICANN for ``internal``)."""
+_PRIVATE_NETWORKS = tuple(
+    map(
+        IPv4Network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "127.0.0.0/8"),
+    )
+)
+"""RFC 1918, 3927, 6598."""
 _UNUSUAL = re.compile("[^!-~]")
 CERTIFICATE, KEY = "ca.crt", "ca.key"
 
@@ -42,6 +53,11 @@ class Authority:
     def name(self) -> str:
         """Whose CA it is."""
         return self.certificate.subject.rfc4514_string().removeprefix("CN=")
+
+    def permits(self, name: x509.GeneralName) -> bool:
+        """Say whether clients accept a certificate of this CA for a name: one that is not permitted spoils all of it."""
+        permitted = self.certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+        return any(_is_within(name, subtree) for subtree in permitted.permitted_subtrees or ())
 
     @property
     def fingerprint(self) -> str:
@@ -60,13 +76,13 @@ class Authority:
         return words.encode() + self.certificate.public_bytes(Encoding.PEM)
 
 
-def open_authority(directory: Path, host: str, now: datetime) -> Authority:
-    """Return the CA in ``directory``, made and stored for the host of that name where there is none yet.
+def open_authority(directory: Path, host: str, domain: str, now: datetime) -> Authority:
+    """Return the CA in ``directory``, made and stored for the host and the fleet's domain where there is none yet.
 
     Raises TlsError where one half of it is missing, or anything cannot be read or written.
     """
     if not _is_there(directory):
-        _store(make_authority(host, now), directory)
+        _store(make_authority(host, domain, now), directory)
     remedy = (
         "make it readable, or restore it from a backup; "
         f"without {directory} a new CA is created, which every client has to trust again"
@@ -102,8 +118,13 @@ def _is_there(directory: Path) -> bool:
         raise TlsError(f"{directory}: cannot be read: {error.strerror}; {remedy}") from error
 
 
-def make_authority(host: str, now: datetime, key: ec.EllipticCurvePrivateKey | None = None) -> Authority:
-    """Make a CA, of a given key or a new one, by RFC 5280: basic constraints (4.2.1.9), key usage (4.2.1.3) and key identifiers (4.2.1.1, 4.2.1.2)."""
+def make_authority(
+    host: str, domain: str, now: datetime, key: ec.EllipticCurvePrivateKey | None = None
+) -> Authority:
+    """Make a CA, of a given key or a new one, by RFC 5280: basic constraints (4.2.1.9), key usage (4.2.1.3) and key identifiers (4.2.1.1, 4.2.1.2).
+
+    Its name constraints (4.2.1.10) let it vouch for nobody on the internet, whoever gets hold of its key.
+    """
     key = key or ec.generate_private_key(ec.SECP256R1())
     public = key.public_key()
     text = f"iluvatar-pxe CA of {_UNUSUAL.sub('?', host)}"
@@ -114,10 +135,26 @@ def make_authority(host: str, now: datetime, key: ec.EllipticCurvePrivateKey | N
         .not_valid_after(valid_until(now, _LIFE))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage(signs_certificates=True), critical=True)
+        .add_extension(_constraints(host, domain), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
     )
     return Authority(builder.sign(key, hashes.SHA256()), key)
+
+
+def _constraints(host: str, domain: str) -> x509.NameConstraints:
+    hosts = [host] if is_host_name(host) else []
+    names = dict.fromkeys([*_PRIVATE_DOMAINS, domain, *hosts])
+    permitted = [*map(x509.DNSName, names), *map(x509.IPAddress, _PRIVATE_NETWORKS)]
+    return x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=None)
+
+
+def _is_within(name: x509.GeneralName, subtree: x509.GeneralName) -> bool:
+    if isinstance(name, x509.DNSName) and isinstance(subtree, x509.DNSName):
+        return f".{name.value.lower()}".endswith(f".{subtree.value.lower()}")
+    if isinstance(name, x509.IPAddress) and isinstance(subtree, x509.IPAddress):
+        return isinstance(subtree.value, IPv4Network) and name.value in subtree.value
+    return False
 
 
 def usage(*, signs_certificates: bool) -> x509.KeyUsage:

@@ -33,7 +33,7 @@ def utc_now() -> datetime:
 class Certificates:
     """The certificate in use. New connections get a new one at once; those that are open keep theirs."""
 
-    def __init__(self, open_: Callable[[], Source], host: str, clock: Clock) -> None:
+    def __init__(self, open_: Callable[[], Source], host: str, domain: str, clock: Clock) -> None:
         """Begin with a certificate for loopback, of a stand-in where ``open_`` or what it opens fails. Blocks."""
         self._problem = Problem(lambda text: _log.error("tls.failed", problem=text))
         self._open = open_
@@ -45,14 +45,19 @@ class Certificates:
             self.shown = self._source.make(LOOPBACK, clock())
         except TlsError as error:
             self._problem.set(str(error))
-            self._source = StandIn.make_one(host, clock())
+            self._source = StandIn.make_one(host, domain, clock())
             self.shown = self._source.make(LOOPBACK, clock())
 
     @classmethod
-    def load(cls, settings: HttpSettings, directory: Path, clock: Clock = utc_now) -> "Certificates":
-        """Begin with what ``[http]`` names, or with the own CA, which is kept in ``directory``. Blocks."""
+    def load(
+        cls, settings: HttpSettings, directory: Path, domain: str, clock: Clock = utc_now
+    ) -> "Certificates":
+        """Begin with what ``[http]`` names, or with the own CA, which is kept in ``directory``. Blocks.
+
+        ``domain`` is the fleet's, for which the CA is made if there is none yet.
+        """
         host = os.uname().nodename
-        return cls(lambda: open_source(settings, directory, host, clock()), host, clock)
+        return cls(lambda: open_source(settings, directory, host, domain, clock()), host, domain, clock)
 
     @property
     def authority(self) -> Authority | None:
@@ -72,7 +77,7 @@ class Certificates:
             except TlsError as error:
                 self._problem.set(str(error))
                 return
-            self._problem.clear()
+            self._problem.set(self._source.trouble_with(names))
             if fresh is not self.shown:
                 self.shown = fresh
                 self._news.set()

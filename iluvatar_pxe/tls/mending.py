@@ -20,7 +20,7 @@ from iluvatar_pxe.tls.authority import CERTIFICATE, KEY, make_authority
 _log = structlog.get_logger()
 
 
-def mend_authority(directory: Path, host: str, now: datetime) -> None:
+def mend_authority(directory: Path, host: str, domain: str, now: datetime) -> None:
     """Leave a CA that can be used, or none, in ``directory``, if it was damaged; raises TlsError."""
     try:
         certificate, key = _content(directory / CERTIFICATE), _content(directory / KEY)
@@ -30,12 +30,23 @@ def mend_authority(directory: Path, host: str, now: datetime) -> None:
             aside = move_aside(directory)
             _log.error("tls.lost", kept=str(aside), why="the key of the CA was damaged", now=_ANEW)
         elif _is_damaged_certificate(certificate or b""):
-            _renew(directory, key or b"", host, now)
+            _renew(directory, key or b"", host, domain, now)
     except OSError as error:
         where = error.filename or directory
         raise TlsError(
             f"{where}: cannot be read or mended: {error.strerror}; correct its permissions"
         ) from error
+
+
+def has_authority(directory: Path) -> bool:
+    """Say whether there is a CA that needs no mending, or that cannot be read at all."""
+    try:
+        certificate, key = _content(directory / CERTIFICATE), _content(directory / KEY)
+    except OSError:
+        return True
+    if certificate is None or key is None:
+        return False
+    return not (_is_damaged_key(key) or _is_damaged_certificate(certificate))
 
 
 _ANEW = "a new CA is used, which every client has to trust again; or restore that directory from a backup"
@@ -65,11 +76,11 @@ def _is_damaged_certificate(pem: bytes) -> bool:
         return True
 
 
-def _renew(directory: Path, pem: bytes, host: str, now: datetime) -> None:
+def _renew(directory: Path, pem: bytes, host: str, domain: str, now: datetime) -> None:
     key = load_pem_private_key(pem, None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         return
-    authority = make_authority(host, now, key)
+    authority = make_authority(host, domain, now, key)
     file = directory / CERTIFICATE
     if file.exists():
         move_aside(file)

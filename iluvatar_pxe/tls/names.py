@@ -21,9 +21,14 @@ def names_of(host: str, domain: str, addresses: Iterable[IPv4Address]) -> Names:
     A host's name that no client can ask for, which the kernel takes as well, is left out.
     """
     hosts = list(services_of(domain))
-    if _HOST.fullmatch(host):
+    if is_host_name(host):
         hosts += [host, f"{host.partition('.')[0]}.local"]
     return tuple(dict.fromkeys([*LOOPBACK, *map(x509.DNSName, hosts), *map(x509.IPAddress, addresses)]))
+
+
+def is_host_name(host: str) -> bool:
+    """Say whether clients can ask for a host by this name."""
+    return _HOST.fullmatch(host) is not None
 
 
 def services_of(domain: str) -> tuple[str, ...]:

@@ -30,6 +30,9 @@ class Source(Protocol):
     def make(self, names: Names, now: datetime) -> Credential:
         """Return what is to be shown from now on; raises TlsError."""
 
+    def trouble_with(self, names: Names) -> str | None:
+        """Say for which names it cannot vouch, in one line, or return None."""
+
 
 @dataclass(frozen=True)
 class OwnSource:
@@ -39,11 +42,24 @@ class OwnSource:
 
     def is_good(self, shown: Credential, names: Names, now: datetime) -> bool:
         """See Source."""
-        return shown.is_good(names, now)
+        return shown.is_good(self._permitted(names), now)
 
     def make(self, names: Names, now: datetime) -> Credential:
         """See Source."""
-        return issue(self.authority, names, now)
+        return issue(self.authority, self._permitted(names), now)
+
+    def trouble_with(self, names: Names) -> str | None:
+        """See Source."""
+        refused = [str(name.value) for name in names if not self.authority.permits(name)]
+        if not refused:
+            return None
+        return (
+            f"{', '.join(refused)}: not in the certificate, because this CA was made for another domain or private "
+            "addresses; to make a new one, which clients have to trust again, move tls/ out of the state directory"
+        )
+
+    def _permitted(self, names: Names) -> Names:
+        return tuple(name for name in names if self.authority.permits(name))
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,9 @@ class GivenSource:
             )
             raise TlsError(text) from error
 
+    def trouble_with(self, _names: Names) -> None:
+        """There is nothing that is known here."""
+
     def _mark(self) -> object:
         """Return what changes when a file does."""
         marks = []
@@ -100,9 +119,9 @@ class StandIn:
     signer: Authority
 
     @classmethod
-    def make_one(cls, host: str, now: datetime) -> "StandIn":
+    def make_one(cls, host: str, domain: str, now: datetime) -> "StandIn":
         """Return one, whose CA is in memory alone."""
-        return cls(make_authority(host, now))
+        return cls(make_authority(host, domain, now))
 
     @property
     def authority(self) -> None:
@@ -116,10 +135,13 @@ class StandIn:
         """See Source."""
         return issue(self.signer, names, now)
 
+    def trouble_with(self, _names: Names) -> None:
+        """Nobody trusts it anyway."""
 
-def open_source(settings: HttpSettings, directory: Path, host: str, now: datetime) -> Source:
+
+def open_source(settings: HttpSettings, directory: Path, host: str, domain: str, now: datetime) -> Source:
     """Return where the certificate comes from; the own CA is kept in ``directory``. Raises TlsError."""
     if settings.tls_certificate and settings.tls_key:
         return GivenSource(settings.tls_certificate, settings.tls_key)
-    mend_authority(directory, host, now)
-    return OwnSource(open_authority(directory, host, now))
+    mend_authority(directory, host, domain, now)
+    return OwnSource(open_authority(directory, host, domain, now))

@@ -79,7 +79,7 @@ class Web:
         self.booter = self.booters.real
         checks = {name: partial(self.problems.get, name) for name in self.problems}
         health = Health(parts=checks, programs=lambda: {"bios-x86_64": None})
-        self.certificates = Certificates.load(settings, directory / "tls")
+        self.certificates = Certificates.load(settings, directory / "tls", fleet.settings.domain)
         self._make = partial(HttpServer, settings, self.booters, health, self.certificates, **options)
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._note_failure)

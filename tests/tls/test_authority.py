@@ -19,7 +19,7 @@ NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
 def opened(directory: Path, host: str = "pi", now: datetime = NOW) -> Authority:
-    return open_authority(directory / "tls", host, now)
+    return open_authority(directory / "tls", host, "lab.home.arpa", now)
 
 
 def test_openssl_reads_what_it_is(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def names(*addresses: str) -> Names:
 
 
 def own(directory: Path, clock: Callable[[], datetime]) -> Certificates:
-    return Certificates.load(HttpSettings(), directory / "tls", clock)
+    return Certificates.load(HttpSettings(), directory / "tls", "lab.home.arpa", clock)
 
 
 async def test_it_is_renewed_in_time_and_not_before(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ async def test_it_says_what_is_shown_at_first_and_after_every_change(
 async def test_given_files_are_read_again_and_faulty_ones_change_nothing(tmp_path: Path) -> None:
     given = Given.make(tmp_path)
     certificates = Certificates.load(
-        HttpSettings.model_validate(given.settings), tmp_path / "tls", Clock(NOW)
+        HttpSettings.model_validate(given.settings), tmp_path / "tls", "lab.home.arpa", Clock(NOW)
     )
     first = certificates.shown
     await certificates.renew(names("10.0.0.1"))

@@ -1,7 +1,7 @@
 """The certificate that the own CA signs: OpenSSL accepts it for every name, and it is good for as long as it should."""
 
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def authority(directory: Path) -> Authority:
-    return open_authority(directory / "tls", "pi", NOW)
+    return open_authority(directory / "tls", "pi.example.org", "lab.home.arpa", NOW)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,31 @@ def test_openssl_accepts_every_name_and_no_other(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "accepted"),
+    [
+        (x509.DNSName("bank.example"), False),
+        (x509.DNSName("evil-lab.home.arpa.example"), False),
+        (x509.DNSName("xhome.arpa"), False),
+        (x509.DNSName("arpa"), False),
+        (x509.DNSName("pi.example.org"), True),
+        (x509.DNSName("example.org"), False),
+        (x509.DNSName("nas.local"), True),
+        (x509.IPAddress(IPv4Address("1.1.1.1")), False),
+        (x509.IPAddress(IPv4Address("172.32.0.1")), False),
+        (x509.IPAddress(IPv4Address("172.31.0.1")), True),
+        (x509.IPAddress(IPv6Address("2001:db8::1")), False),
+    ],
+)
+def test_openssl_accepts_nobody_on_the_internet_whoever_has_the_key(
+    authority: Authority, directory: Path, name: x509.GeneralName, *, accepted: bool
+) -> None:
+    forged = directory / "forged.crt"
+    forged.write_bytes(issue(authority, (name,), NOW).certificate.public_bytes(Encoding.PEM))
+    assert verified(forged, "-attime", str(int(NOW.timestamp()))) == accepted
+    assert authority.permits(name) == accepted, "we know what clients will say"
+
+
+@pytest.mark.parametrize(
     ("when", "accepted"),
     [
         (NO_CLOCK + timedelta(seconds=1), True),
@@ -72,7 +97,7 @@ def test_a_clock_that_is_behind_does_no_harm(file: Path, when: datetime, *, acce
 def test_openssl_reads_what_it_is_for(file: Path) -> None:
     text = openssl("x509", "-in", str(file), "-noout", "-text")
     for part in (
-        "Issuer: CN = iluvatar-pxe CA of pi\n",
+        "Issuer: CN = iluvatar-pxe CA of pi.example.org\n",
         "NIST CURVE: P-256",
         "X509v3 Basic Constraints: critical\n                CA:FALSE\n",
         "X509v3 Key Usage: critical\n                Digital Signature\n",

@@ -23,7 +23,9 @@ KINDS = {
 
 
 def source_of(given: Given) -> Source:
-    return open_source(HttpSettings.model_validate(given.settings), given.key.parent / "tls", "pi", NOW)
+    return open_source(
+        HttpSettings.model_validate(given.settings), given.key.parent / "tls", "pi", "lab.home.arpa", NOW
+    )
 
 
 def read(given: Given) -> Credential:
@@ -40,7 +42,7 @@ def test_any_kind_of_key_is_taken(tmp_path: Path, options: tuple[str, ...]) -> N
 
 
 def test_without_files_there_is_the_own_authority(tmp_path: Path) -> None:
-    source = open_source(HttpSettings(), tmp_path / "tls", "pi", NOW)
+    source = open_source(HttpSettings(), tmp_path / "tls", "pi", "lab.home.arpa", NOW)
     assert isinstance(source, OwnSource)
     credential = source.make(LOOPBACK, NOW)
     assert source.authority.fingerprint == credential.fingerprint

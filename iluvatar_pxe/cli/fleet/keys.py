@@ -91,7 +91,8 @@ def argocd(
         raise UsageError(
             "[fleet] source: the repository is not hosted here; give Argo CD access on the server that hosts it"
         )
-    layers = asyncio.run(fleet_in_force(settings)).layers
+    fleet = asyncio.run(fleet_in_force(settings))
+    layers = fleet.layers
     if layer not in layers:
         raise UsageError(
             f"{layer}: the fleet has no layers/{layer}.yaml; create it{or_another(layer, layers)}"
@@ -107,7 +108,7 @@ def argocd(
         ""
         if given
         else open_authority(
-            settings.state_directory / "tls", os.uname().nodename, datetime.now(UTC)
+            settings.state_directory / "tls", os.uname().nodename, fleet.settings.domain, datetime.now(UTC)
         ).document.decode()
     )
     say(argocd_manifests(layer, secure_url(settings, "fleet"), settings.fleet.branch, token, authority))

@@ -322,10 +322,19 @@ def test_a_new_address_is_in_the_certificate_at_once(served: Web, tmp_path: Path
 
 
 def test_a_new_domain_is_in_the_certificate_at_the_next_look(served: Web) -> None:
-    served.booter.applied.fleet = Fleet(settings=FleetFile(domain="new.example"))
+    served.booter.applied.fleet = Fleet(settings=FleetFile(domain="new.home.arpa"))
     served.call(served.certificates.renew(served.server._names()))
     names = shown_by(served).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert {"git.new.example", "pxe.new.example"} <= set(names.get_values_for_type(x509.DNSName))
+    assert {"git.new.home.arpa", "pxe.new.home.arpa"} <= set(names.get_values_for_type(x509.DNSName))
+
+
+def test_a_domain_for_which_the_ca_was_not_made_is_told_and_spoils_nothing(served: Web) -> None:
+    served.booter.applied.fleet = Fleet(settings=FleetFile(domain="new.example"))
+    served.call(served.certificates.renew(served.server._names()))
+    problem = served.certificates.problem
+    assert problem
+    assert problem.startswith("git.new.example, pxe.new.example: not in the certificate, because ")
+    assert is_served_now(served)
 
 
 def test_given_files_are_shown_instead(tmp_path: Path) -> None:
