@@ -32,13 +32,13 @@ async def confirm(request: web.Request) -> web.Response:
 
 @ROUTES.get("/ipxe/refuse", allow_head=False)
 async def refuse(request: web.Request) -> web.Response:
-    """Record that a machine is not to join, and send it to its disk, now and from now on."""
+    """Record that a machine that is not the fleet's is not to join, and send it to its disk, now and from now on."""
     visit, machine = _known(request)
     trust = visit.booter.trust.of(visit.sighting, machine)
     if not trust.itself:
         visit.booter.journal.distrusted(machine, visit.client, request.path, trust.doubt)
         raise web.HTTPForbidden(text=trust.doubt)
-    if machine.assignment is None:
+    if not visit.booter.decide(visit.sighting, trust.doubt).case.is_of_fleet:
         await _refuse(visit.booter, machine)
     decision = visit.booter.decide(visit.sighting, trust.doubt)
     return answer(request, visit, trust, decision, Stage.SCRIPT)
