@@ -49,8 +49,9 @@ class OwnSource:
         return issue(self.authority, self._permitted(names), now)
 
     def trouble_with(self, names: Names) -> str | None:
-        """See Source."""
+        """See Source. A host's name without a domain is left out without a word: the host may have been renamed."""
         refused = [str(name.value) for name in names if not self.authority.permits(name)]
+        refused = [name for name in refused if "." in name]
         if not refused:
             return None
         return (

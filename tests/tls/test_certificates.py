@@ -1,6 +1,7 @@
 """The certificate in use follows the time, the names and the files, while it is used."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -29,7 +30,7 @@ class Clock:
 
 
 def names(*addresses: str) -> Names:
-    return names_of("pi", "lab.home.arpa", map(IPv4Address, addresses))
+    return names_of(os.uname().nodename, "lab.home.arpa", map(IPv4Address, addresses))
 
 
 def own(directory: Path, clock: Callable[[], datetime]) -> Certificates:

@@ -159,14 +159,15 @@ def test_the_ca_outlives_the_daemon(tmp_path: Path) -> None:
         assert daemon.stop() == 0
 
 
-def test_a_broken_ca_ends_the_start_with_one_line(tmp_path: Path) -> None:
+def test_half_a_ca_is_set_aside_and_a_new_one_is_made(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path)
     (daemon.state / "tls").mkdir(parents=True)
     (daemon.state / "tls" / "ca.crt").write_text("half")
-    daemon.start()
-    assert daemon.ends() == 1
-    (line,) = daemon.errors
-    assert line.startswith(f"iluvatar-pxe: {daemon.state}/tls/ca.crt: holds no certificate in PEM; ")
+    with daemon:
+        lost = daemon.wait_for_log("tls.lost")
+        assert (Path(lost["kept"]) / "ca.crt").read_text() == "half"
+        assert fingerprint_of(fetch_authority(daemon, tmp_path)) == daemon.wait_for_log("tls")["fingerprint"]
+        assert daemon.stop() == 0
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
@@ -343,20 +344,26 @@ def test_given_files_are_shown_instead(tmp_path: Path) -> None:
         url = f"https://localhost:{daemon.tls_port}/healthz"
         assert run(*CURL, "--cacert", str(given.certificate), url).stdout == "ok\n"
         assert daemon.wait_for_log("tls")["fingerprint"] == fingerprint_of(given.certificate)
-        line = b"404: this server has no CA of its own: it uses the certificate of [http] tls_certificate\n"
+        line = (
+            b"404: this server has no CA to trust: it uses the certificate of [http] tls_certificate, "
+            b"or /readyz says why\n"
+        )
         assert daemon.get("/ca.crt") == (404, line)
         assert not (daemon.state / "tls").exists()
         assert daemon.stop() == 0
 
 
-def test_given_files_that_are_faulty_end_the_start(tmp_path: Path) -> None:
+def test_given_files_that_are_faulty_are_a_problem_and_machines_boot_on(tmp_path: Path) -> None:
     given = Given.make(tmp_path)
     given.key.write_text("nonsense")
-    daemon = Daemon(tmp_path, {"http": given.settings})
-    daemon.start()
-    assert daemon.ends() == 1
-    (line,) = daemon.errors
-    assert line.startswith(f"iluvatar-pxe: {given.key}: holds no private key in PEM; give [http] tls_key ")
+    with Daemon(tmp_path, {"http": given.settings}) as daemon:
+        status, report = daemon.ready()
+        assert status == 503
+        assert report["parts"]["tls"].startswith(
+            f"{given.key}: holds no private key in PEM; give [http] tls_key "
+        )
+        assert daemon.get("/boot.ipxe")[0] == 200
+        assert daemon.stop() == 0
 
 
 def test_a_client_that_takes_its_time_gets_the_end_of_an_answer(served: Web) -> None:
