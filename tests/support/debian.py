@@ -19,6 +19,8 @@ SECONDS = 900.0
 USER = "ada"
 _MINIMAL = "systemd,systemd-sysv,dbus,sudo,iproute2,ca-certificates"
 _TYPED = "/run/typed"
+_ISOLATED = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""What debootstrap mounts and starts ends with it, also when it fails or is killed."""
 _BOOT = f"""
 set -e
 mount --make-rprivate /
@@ -107,11 +109,12 @@ def _with(text: str, log: Path) -> str:
 @contextmanager
 def debian(release: str) -> Iterator[Debian]:
     """Yield a fresh one, which is gone after the block. Skips where none can be made."""
-    if os.geteuid() != 0 or not shutil.which("debootstrap"):
-        pytest.skip("needs root and debootstrap")
+    if os.geteuid() != 0 or not all(map(shutil.which, ("apt-get", "debootstrap"))):
+        pytest.skip("needs root, apt and debootstrap")
     with TemporaryDirectory(prefix="iluvatar-pxe-debian-") as directory:
         root = Path(directory, "root")
-        _run("debootstrap", "--variant=minbase", f"--include={_MINIMAL}", release, str(root), _archive())
+        made_of = (f"--include={_MINIMAL}", release, str(root), _archive())
+        _run(*_ISOLATED, "debootstrap", "--variant=minbase", *made_of)
         _run("chroot", str(root), "sh", "-ec", _PREPARE)
         for name in ("resolv.conf", "ssl/certs/ca-certificates.crt"):  # of the network outside
             shutil.copy(f"/etc/{name}", root / "etc" / name)
