@@ -17,7 +17,7 @@ def test_every_command_is_on_it() -> None:
 
 
 @pytest.mark.interop
-@pytest.mark.skipif(not shutil.which("groff"), reason="needs the package groff")
+@pytest.mark.skipif(not shutil.which("groff"), reason="needs groff")
 def test_groff_takes_it() -> None:
     page = run_warm("man").output
     formatted = subprocess.run(
