@@ -5,6 +5,7 @@ repository without our check takes.
 """
 
 import asyncio
+import math
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,9 @@ LAYER = (
 class Nobody:
     """Whom it does not concern."""
 
-    async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None: ...
+    async def adopt(
+        self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False, most_age: float = math.inf
+    ) -> None: ...
 
     async def reject(self, commit: Commit | None, error: FleetError) -> None: ...
 

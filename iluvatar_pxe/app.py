@@ -131,6 +131,7 @@ class App:
             inventory=inventory,
             fleet_in_force=lambda: self.applied.fleet,
             assigner=self._fleet_source.assigner,
+            window=self._fleet_source.window,
             report=lambda: health.report()[1],
             dns=self.names.server,
         )

@@ -8,9 +8,7 @@ from pydantic import Field
 from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.waiting import refused_machines, waiting_machines
-
-LONGEST_WINDOW = 7 * 24 * 3600
-"""Seconds for which the enrolment window may be opened at once."""
+from iluvatar_pxe.fleet.daemon_files import LONGEST_WINDOW
 
 
 class ShowEnrolment(Command):
@@ -31,7 +29,8 @@ class OpenWindow(Command):
     seconds: Annotated[int, Field(ge=1, le=LONGEST_WINDOW)]
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
-        await context.inventory.open_window(self.seconds, by)
+        context.check_inventory()
+        await context.window.set(self.seconds, by)
         return _enrolment(context) | {"message": "the enrolment window is open"}
 
 
@@ -42,7 +41,7 @@ class CloseWindow(Command):
     route = "/api/v1/enrolment"
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
-        await context.inventory.close_window(by)
+        await context.window.set(0, by)
         return _enrolment(context) | {"message": "the enrolment window is closed"}
 
 

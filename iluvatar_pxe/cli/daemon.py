@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,13 +25,18 @@ from iluvatar_pxe.errors import (
 )
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.yaml.document import printable
-from iluvatar_pxe.gitops.prepare import kept_of
+from iluvatar_pxe.gitops.compare_and_swap import Draw
+from iluvatar_pxe.gitops.origin import Origin
+from iluvatar_pxe.gitops.prepare import kept_of, prepare
+from iluvatar_pxe.gitops.publish import publish
 from iluvatar_pxe.gitops.reading import fleet_in_force
+from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
+from iluvatar_pxe.provisioning.enrolment import FleetWindow, OwnWindow
 from iluvatar_pxe.servers.control import CLAIM, STATE, caller, directory_mark
 from iluvatar_pxe.servers.http.routes.api import REQUEST_SECONDS
 from iluvatar_pxe.settings.model import Settings
@@ -158,7 +164,8 @@ async def _directly(settings: Settings, command: Command) -> CommandResult:
     await inventory.open()
     try:
         assigner = _assigner(settings, inventory)
-        context = CommandContext(inventory=inventory, fleet_in_force=fleet, assigner=assigner)
+        window = _WindowWithoutDaemon(settings, inventory)
+        context = CommandContext(inventory=inventory, fleet_in_force=fleet, assigner=assigner, window=window)
         return await command.carry_out(context, by)
     finally:
         await inventory.close()
@@ -197,3 +204,25 @@ class _DaemonOnlyAssigner:
         raise OperationError(
             "the daemon assigns names and roles by committing to the fleet's repository; start it first"
         )
+
+
+class _WindowWithoutDaemon:
+    """Sets the window as a daemon would; the other daemons of the fleet take it in, and this host's when it starts."""
+
+    def __init__(self, settings: Settings, inventory: Inventory) -> None:
+        self._settings = settings
+        self._inventory = inventory
+
+    async def set(self, seconds: int, by: str) -> None:
+        """Commit it, or have the inventory set it where there is no repository that may be written."""
+        origin = await prepare(self._settings)
+        if origin is None or origin.read_only:
+            await OwnWindow(self._inventory).set(seconds, by)
+        else:
+            await FleetWindow(partial(self._commit, origin)).set(seconds, by)
+
+    async def _commit(self, origin: Origin, draw: Draw) -> Revision:
+        await publish(origin, draw)
+        newest = await read_revision(origin.repository, await origin.newest())
+        self._inventory.follow_window(newest.fleet.window, 0)
+        return newest

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from iluvatar_pxe.admin.command import CommandResult
-from iluvatar_pxe.admin.enrolment import LONGEST_WINDOW, CloseWindow, OpenWindow, ShowEnrolment
+from iluvatar_pxe.admin.enrolment import CloseWindow, OpenWindow, ShowEnrolment
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.machines.listing import machine_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, span, terminal_width
 from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.fleet.daemon_files import LONGEST_WINDOW
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")

@@ -1,15 +1,34 @@
 """Files that the daemon writes into the fleet's repository, so that the repository alone can rebuild everything."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StrictInt
+from pydantic import AfterValidator, Field, StrictInt
 
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.fields.shapes import Shape
 from iluvatar_pxe.fleet.fields.values import Address, HostName, LayerName
 
+LONGEST_WINDOW = 7 * 24 * 3600
+"""Seconds for which the enrolment window may be opened at once."""
+_NO_TIME = "write a time in UTC, such as 2026-11-29T13:30:00Z"
+
+
+def _real_time(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(_NO_TIME) from error
+    return text
+
+
+UtcTime = Annotated[
+    str,
+    Shape(r"(?:19[789]|20\d)\d-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", _NO_TIME),
+    AfterValidator(_real_time),
+]
 AgeKey = Annotated[str, Shape(r"age1[02-9ac-hj-np-z]{58}", "write an age public key, which begins with age1")]
 Fingerprint = Annotated[
     str,
@@ -59,3 +78,24 @@ class RecipientsFile(Model):
     def keys(self) -> tuple[str, ...]:
         """All of them."""
         return tuple(dict.fromkeys([*([self.recovery] if self.recovery else []), *self.daemons.values()]))
+
+
+class EnrolmentFile(Model):
+    """``enrolment.yaml``: when the enrolment window was last opened or closed, for every daemon of the fleet."""
+
+    at: UtcTime
+    """When that was, by the clock of the daemon that committed it."""
+    seconds: Annotated[StrictInt, Field(ge=0, le=LONGEST_WINDOW)]
+    """For how long it is open since then; 0 closes it."""
+    by: str
+    """Who did it, and on which host."""
+
+    @property
+    def moment(self) -> datetime:
+        """When it was opened or closed."""
+        return datetime.fromisoformat(self.at)
+
+    @property
+    def words(self) -> str:
+        """Who did it and when. No two in one branch are the same."""
+        return f"{self.by} at {self.moment:%Y-%m-%d %H:%M:%S} UTC"

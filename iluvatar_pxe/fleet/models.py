@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema, model_validator
 
 from iluvatar_pxe.fleet.base import Model
-from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile, Seen
+from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile, Seen
 from iluvatar_pxe.fleet.dns import DnsRecords, Domain, PrivateDomain, RecordName
 from iluvatar_pxe.fleet.fields.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
 from iluvatar_pxe.fleet.fields.values import (
@@ -288,6 +288,8 @@ class Fleet:
     clusters: Mapping[str, ClusterFile] = field(default_factory=dict)
     """By name, the clusters that were founded."""
     recipients: RecipientsFile = field(default_factory=RecipientsFile)
+    window: EnrolmentFile | None = None
+    """When the enrolment window was last opened or closed; None if no commit says so."""
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -8,18 +8,26 @@ from pydantic import BaseModel
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.checks import check_fleet
-from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile
+from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile
 from iluvatar_pxe.fleet.fields.names import is_host_name
 from iluvatar_pxe.fleet.layer_files import default_layer, kinds_of, read_layers
 from iluvatar_pxe.fleet.models import Fleet, FleetFile, ListedMachine, MachineFile
-from iluvatar_pxe.fleet.source import FLEET_FILE, LAYER, RECIPIENTS_FILE, Source, is_declaration
+from iluvatar_pxe.fleet.source import (
+    ENROLMENT_FILE,
+    FLEET_FILE,
+    LAYER,
+    RECIPIENTS_FILE,
+    Source,
+    is_declaration,
+)
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 _MACHINE = re.compile(r"machines/([^/]+)\.yaml")
 _CLUSTER = re.compile(r"clusters/([^/]+)\.yaml")
 _SEALED = r"clusters/[^/]+\.secrets\.age"
 _READ = re.compile(
-    rf"{_MACHINE.pattern}|{_CLUSTER.pattern}|{_SEALED}|{LAYER.pattern}|{FLEET_FILE}|{RECIPIENTS_FILE}"
+    rf"{_MACHINE.pattern}|{_CLUSTER.pattern}|{_SEALED}|{LAYER.pattern}|"
+    rf"{FLEET_FILE}|{RECIPIENTS_FILE}|{ENROLMENT_FILE}"
 )
 
 
@@ -37,6 +45,7 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
         texts={path: text for path, text in files.items() if not is_declaration(path)},
         clusters=dict(_named(source, _CLUSTER, ClusterFile)),
         recipients=source.optional(RECIPIENTS_FILE, RecipientsFile) or RecipientsFile(),
+        window=source.optional(ENROLMENT_FILE, EnrolmentFile),
     )
     _refuse_unknown_files(source)
     check_fleet(fleet, source)

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile
+from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile
 from iluvatar_pxe.fleet.layer_files import MODELS
 from iluvatar_pxe.fleet.models import FleetFile, Layer, MachineFile
 
@@ -41,6 +41,7 @@ DESCRIBED: Mapping[str, Described] = MappingProxyType(
         "machine.schema.json": Described("machines/*.yaml", MachineFile),
         "cluster.schema.json": Described("clusters/*.yaml", ClusterFile),
         "recipients.schema.json": Described("recipients.yaml", RecipientsFile),
+        "enrolment.schema.json": Described("enrolment.yaml", EnrolmentFile),
     }
 )
 """By the schema's file name."""

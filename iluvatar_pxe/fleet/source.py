@@ -12,6 +12,7 @@ from iluvatar_pxe.fleet.yaml.document import Document, Findings, Location
 
 FLEET_FILE = "fleet.yaml"
 RECIPIENTS_FILE = "recipients.yaml"
+ENROLMENT_FILE = "enrolment.yaml"
 APPLICATIONS = "apps/"
 """Argo CD's, and of any size."""
 LAYER = re.compile(r"layers/([^/]+)\.yaml")
@@ -29,7 +30,7 @@ def layer_file(layer: str) -> str:
 
 def is_declaration(path: str) -> bool:
     """Say whether a file of the fleet declares something itself; others are only named by those that do."""
-    return path in {FLEET_FILE, RECIPIENTS_FILE} or path.startswith(_FOLDERS)
+    return path in {FLEET_FILE, RECIPIENTS_FILE, ENROLMENT_FILE} or path.startswith(_FOLDERS)
 
 
 def is_read(path: str) -> bool:

@@ -1,6 +1,7 @@
 """Follows the fleet's branch and applies each new valid commit; commits by pushing to the repository's origin."""
 
 import asyncio
+import math
 import time
 
 import structlog
@@ -44,6 +45,8 @@ class Follower:
         self._unnoted = Problem(lambda why: _log.error("fleet.unnoted", why=why))
         self._kept = KeptFile.of(origin.repository)
         self._mended = -MEND_SECONDS
+        self._newest_at = -math.inf
+        """When the applied commit was last known to be the newest, by the monotonic clock."""
 
     @property
     def problem(self) -> str | None:
@@ -134,17 +137,20 @@ class Follower:
         except RepositoryError:
             await asyncio.to_thread(remove_stale_locks, repository.path)
             raise
+        self._newest_at = time.monotonic()
         await self._put_in_force(revision)
         return revision
 
     async def _follow(self) -> None:
         """Raises RepositoryError, and FleetError once for each commit that is not valid and again when asked again."""
+        asked = time.monotonic()
         newest = await self._origin.newest()
         old = self.in_force
         if old and old.commit.id == newest:
             if not self._is_read:  # what is kept beside the repository says nothing of that
                 await read_revision(self._origin.repository, newest)
                 self._is_read = True
+            self._newest_at = asked
             self._problem.clear()
             await self._note(old)
             return
@@ -157,12 +163,14 @@ class Follower:
             raise
         goes_on = old is None or await self._origin.repository.is_ancestor(old.commit.id, newest)
         await self._put_in_force(revision, rewritten=not goes_on)
+        self._newest_at = asked
 
     async def _put_in_force(self, revision: Revision, *, rewritten: bool = False) -> None:
         self.in_force, self._is_read = revision, True
         self._rejected = ""
         self._problem.clear()
-        await self._listener.adopt(revision.fleet, revision.commit, rewritten=rewritten)
+        age = math.inf if rewritten else time.monotonic() - self._newest_at
+        await self._listener.adopt(revision.fleet, revision.commit, rewritten=rewritten, most_age=age)
         await self._note(revision)
 
     async def _mend(self) -> None:

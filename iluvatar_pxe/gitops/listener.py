@@ -1,5 +1,6 @@
 """The listener of fleet changes, called by whatever reads the fleet."""
 
+import math
 from typing import Protocol
 
 from iluvatar_pxe.errors import FleetError
@@ -10,10 +11,13 @@ from iluvatar_pxe.gitops.repository.bare import Commit
 class Listener(Protocol):
     """Neither raises."""
 
-    async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:
+    async def adopt(
+        self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False, most_age: float = math.inf
+    ) -> None:
         """Go by this fleet from now on; ``commit`` is None where it is a plain directory.
 
-        ``rewritten``: the commit is not a descendant of the applied one.
+        ``rewritten``: the commit is not a descendant of the applied one. ``most_age``: so many seconds ago at most the
+        branch had the one that was applied before; infinite if that is not known.
         """
         ...
 

@@ -14,6 +14,7 @@ import structlog
 from iluvatar_pxe.boot.assign import PlaceRequest, Reservation
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.fleet.daemon_files import EnrolmentFile
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database import files
 from iluvatar_pxe.inventory.database.assign import read_retired, retire
@@ -25,7 +26,7 @@ from iluvatar_pxe.inventory.database.recorder import Recorder
 from iluvatar_pxe.inventory.database.rows import Row, assignment_row
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.memory import Memory, wall_clock
-from iluvatar_pxe.inventory.window import Window
+from iluvatar_pxe.inventory.window import Window, seconds_stated
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine, Snapshot
@@ -70,6 +71,10 @@ class Inventory:
         self._fleet_is_new = True
         self._is_first = False
         """Whether the database was made by this start."""
+        self._stated: EnrolmentFile | None = None
+        self._stated_since = 0.0
+        """The earliest moment, by ``clock``, at which that can have been committed."""
+        self._clock = clock
 
     @property
     def snapshot(self) -> Snapshot:
@@ -239,13 +244,28 @@ class Inventory:
 
         return await self._command(work)
 
-    async def open_window(self, seconds: float, by: str) -> None:
-        """Let machines that the fleet does not list join, for so many seconds from now."""
+    async def set_window(self, seconds: float, by: str) -> None:
+        """Let machines that the fleet does not list join, for so many seconds from now; 0 closes the window."""
         await self._command(lambda: self._set_window(seconds, by))
 
-    async def close_window(self, by: str) -> None:
-        """Let no more machines join."""
-        await self._command(lambda: self._set_window(0, by))
+    def follow_window(self, stated: EnrolmentFile | None, most_age: float) -> None:
+        """Take in when a commit opened or closed the window, ``most_age`` seconds ago at most; None says nothing."""
+        if stated != self._stated:
+            self._stated, self._stated_since = stated, self._clock() - most_age
+            self._follow_stated()
+
+    def _follow_stated(self) -> None:
+        """Set the window as the commit says, once, and as soon as the clocks tell what is left of it."""
+        stated = self._stated
+        if stated is None or not self._window_known or stated.words == self.window.opened_by:
+            return
+        left = seconds_stated(stated, wall_clock(), self._clock() - self._stated_since)
+        if left is None:
+            return
+        self._is_first = False
+        self._set_window(left, stated.words)
+        self._recorder.wake()
+        _log.info("enrolment.set", seconds=round(left), by=stated.words)
 
     def follow_old_fleet(self) -> None:
         """Take in that the fleet is not new: an inventory that is new then opens no window, as it was lost."""
@@ -329,6 +349,7 @@ class Inventory:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self._memory.drop_expired()
+            self._follow_stated()
             self._save_window()
             if self._pending:
                 self._recorder.wake()
@@ -342,6 +363,7 @@ class Inventory:
                 self.window.resume(stored.window, wall_clock())
             else:
                 self._refuse_first_window()
+            self._follow_stated()
         self._queue_window()
 
     def _set_window(self, seconds: float, by: str) -> None:

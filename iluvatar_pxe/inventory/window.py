@@ -2,12 +2,16 @@
 
 A Raspberry Pi has no clock of its own. It starts somewhere in the past, and jumps forward when it has reached a
 time server. So an open window is measured by the monotonic clock, which does not jump, and over a restart by both
-clocks: the wall clock may shorten what remained, and never lengthens it.
+clocks: the wall clock may shorten what remained, and never lengthens it. Where the fleet's repository says when it was
+opened or closed, that holds: each daemon takes it in once, when it applies the commit.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from iluvatar_pxe.fleet.daemon_files import EnrolmentFile
 
 FIRST_WINDOW_SECONDS = 24 * 3600.0
 """How long it is open after the very first start."""
@@ -37,6 +41,19 @@ class SavedWindow:
 def seconds_left(saved: SavedWindow | None, now: datetime) -> float:
     """Return how many seconds of the window a start at ``now`` has left; None is a first start, which opens it."""
     return FIRST_WINDOW_SECONDS if saved is None else saved.remaining_at(now)
+
+
+def seconds_stated(stated: EnrolmentFile, now: datetime, most_age: float) -> float | None:
+    """Return how many seconds of a window that a commit opened are left, or None if that cannot be known yet.
+
+    The commit was made ``most_age`` seconds ago at most: that counts where one of the two clocks was not set, or they
+    contradict each other, and limits what a clock that is ahead takes away.
+    """
+    told = (now - stated.moment).total_seconds()
+    age = min(told, most_age) if told >= 0 and stated.moment >= _EARLIEST else most_age
+    if math.isinf(age) and stated.seconds:
+        return None
+    return max(0.0, stated.seconds - age)
 
 
 class Window:

@@ -17,6 +17,7 @@ from iluvatar_pxe.gitops.secrets.sealing import daemon_key
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
+from iluvatar_pxe.provisioning.enrolment import FleetWindow, OwnWindow, WindowKeeper
 from iluvatar_pxe.provisioning.git_assigner import GitAssigner
 from iluvatar_pxe.provisioning.rollout import Rollout
 from iluvatar_pxe.settings.model import HOSTED, Settings
@@ -43,6 +44,8 @@ class FleetSource:
         )
         self.assigner: Assigner = DatabaseAssigner(inventory)
         """Who gives machines their names and roles."""
+        self.window: WindowKeeper = OwnWindow(inventory)
+        """Who opens and closes the enrolment window."""
         self._assigner: GitAssigner | None = None
         self._mirror: Mirror | None = None
         self.was_applied = False
@@ -57,6 +60,7 @@ class FleetSource:
         if repository_decides:
             self._assigner = GitAssigner(inventory, follower, rollout)
             self.assigner = self._assigner
+            self.window = FleetWindow(follower.commit)
         if settings.fleet.mirror and settings.fleet.source == HOSTED:
             remote = Remote.of(settings.fleet.mirror, settings.fleet, settings.state_directory)
             self._mirror = Mirror(origin.repository.path, remote, rollout.adopted)

@@ -1,6 +1,7 @@
 """Applies a fleet: all decisions use it at once, lost assignments are released, and changes are logged per machine."""
 
 import asyncio
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -75,13 +76,17 @@ class Rollout:
         """Why a part of the applied fleet cannot be read, or None."""
         return self._problem.text
 
-    async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:
+    async def adopt(
+        self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False, most_age: float = math.inf
+    ) -> None:
         """Go by this fleet from now on."""
         await _warn_of_secrets(fleet)
         fleet = await self._opened(fleet)
         old, self._newest = self._newest, fleet
         snapshot = self._inventory.snapshot
         self._applied.fleet = fleet
+        if self._repository_decides:
+            self._inventory.follow_window(fleet.window, most_age)
         self.changed.tell()
         await self._take_back(old or Fleet(), fleet)
         self.in_force = fleet

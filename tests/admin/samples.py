@@ -13,6 +13,7 @@ from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
+from iluvatar_pxe.provisioning.enrolment import OwnWindow
 
 LISTED, FREE, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
 RULES = """
@@ -50,7 +51,10 @@ class Counter:
         self.inventory = inventory
         self.fleet = FLEET
         self.context = CommandContext(
-            inventory=inventory, fleet_in_force=lambda: self.fleet, assigner=DatabaseAssigner(inventory)
+            inventory=inventory,
+            fleet_in_force=lambda: self.fleet,
+            assigner=DatabaseAssigner(inventory),
+            window=OwnWindow(inventory),
         )
 
     async def ask(self, command: Command) -> CommandResult:

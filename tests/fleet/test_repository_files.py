@@ -63,6 +63,11 @@ def findings(changes: Mapping[str, str]) -> list[str]:
         ("clusters/arda.yaml", "layer: arda\nfounder: a\n", "1: caFingerprint: is missing; add it"),
         ("clusters/notes.txt", "x", "1: is not a fleet file; "),
         (
+            "enrolment.yaml",
+            "at: '2026-02-30T13:30:00Z'\nseconds: 60\nby: anna\n",
+            "1: at: write a time in UTC, such as 2026-11-29T13:30:00Z",
+        ),
+        (
             "recipients.yaml",
             "recovery: AGE-SECRET-KEY-1X\n",
             "1: recovery: write an age public key, which begins with age1",

@@ -180,6 +180,7 @@ def test_the_starter_fleet_is_valid(path: str) -> None:
         ("clusters/a.yaml", f"layer: arda\ncaFingerprint: {FINGERPRINT}\nfounder: arda-01\n"),
         ("recipients.yaml", f"recovery: {AGE}\ndaemons: {{pi: {AGE}}}\n"),
         ("recipients.yaml", "daemons: {}\n"),
+        ("enrolment.yaml", "at: '2026-11-29T13:30:00Z'\nseconds: 0\nby: anna on pi-1\n"),
     ],
 )
 def test_every_way_to_write_a_value_is_valid(path: str, text: str) -> None:
@@ -274,6 +275,8 @@ def test_every_way_to_write_a_value_is_valid(path: str, text: str) -> None:
         ("recipients.yaml", "recovery: AGE-SECRET-KEY-1\n", "recovery"),
         ("recipients.yaml", f"daemons: {{Pi: {AGE}}}\n", "daemons"),
         ("recipients.yaml", "daemons: {pi: age1}\n", "daemons"),
+        ("enrolment.yaml", "at: today\nseconds: 0\nby: anna\n", "at"),
+        ("enrolment.yaml", "at: '2026-11-29T13:30:00Z'\nseconds: 604801\nby: anna\n", "seconds"),
     ],
 )
 def test_what_is_typed_wrong_is_marked(path: str, text: str, marked: str) -> None:
@@ -336,6 +339,12 @@ PLACES: Mapping[str, tuple[str, tuple[str | int, ...], type[BaseModel], Mapping[
         {"layer": "arda", "caFingerprint": FINGERPRINT, "founder": "a"},
     ),
     "recipients": ("recipients.yaml", (), MODELS["recipients.yaml"], {}),
+    "enrolment window": (
+        "enrolment.yaml",
+        (),
+        MODELS["enrolment.yaml"],
+        {"at": "2026-11-29T13:30:00Z", "seconds": 0, "by": "anna"},
+    ),
 }
 """By what it is: the file, where in it, the model there, and what is there besides."""
 AROUND: Mapping[str, Mapping[str, Any]] = {

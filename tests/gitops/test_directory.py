@@ -1,6 +1,7 @@
 """A fleet in a directory: what is read of it, and what is not."""
 
 import asyncio
+import math
 import os
 from pathlib import Path
 
@@ -176,11 +177,13 @@ class SlowListener(Listener):
         super().__init__()
         self.told, self.released = asyncio.Event(), asyncio.Event()
 
-    async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:
+    async def adopt(
+        self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False, most_age: float = math.inf
+    ) -> None:
         if not self.told.is_set():
             self.told.set()
             await self.released.wait()
-        await super().adopt(fleet, commit, rewritten=rewritten)
+        await super().adopt(fleet, commit, rewritten=rewritten, most_age=most_age)
 
 
 async def test_of_two_readings_at_a_time_the_newer_one_stays_in_force(fleet: Path) -> None:

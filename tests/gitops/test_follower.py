@@ -1,7 +1,9 @@
 """Which commit is in force: of a repository here, and of one elsewhere that may be away, faulty, rewritten or lost."""
 
 import asyncio
+import math
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -99,6 +101,28 @@ async def test_the_newest_commit_is_put_in_force_at_the_start(place: PlaceReques
     assert told
     assert (fleet.names, told.id, told.author, rewritten) == (frozenset({"m1"}), commit, "Ada", False)
     assert place.follower.problem is None
+
+
+async def test_how_old_a_commit_can_be_is_told(place: PlaceRequest) -> None:
+    """Since the last look, unless there was none; the daemon's own is new."""
+    await place.follower.start()
+    assert place.listener.most_age == math.inf
+    began = time.monotonic()
+    await place.follower.refresh()
+    place.person.commit(machine(1))
+    place.person.push()
+    await place.follower.refresh()
+    assert place.lists("m1")
+    assert 0 < place.listener.most_age <= time.monotonic() - began
+    await place.follower.commit(joins(2))
+    assert place.lists("m2")
+    assert 0 <= place.listener.most_age < 1
+    place.person.pull()
+    place.person.git("reset", "--hard", "HEAD~1")
+    place.person.push("--force", "origin", "HEAD:main")
+    await place.follower.refresh()
+    assert not place.lists("m2")
+    assert place.listener.most_age == math.inf, "a branch that was rewritten may be of any age"
 
 
 class HeldOrigin(HostedOrigin):

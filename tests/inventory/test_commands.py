@@ -24,6 +24,7 @@ from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Directive, Intent
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
+from iluvatar_pxe.provisioning.enrolment import OwnWindow
 
 ONE, TWO, THREE = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
 FLEET = fleet_of()
@@ -142,7 +143,10 @@ async def test_merging_tells_which_name_is_nobody_s_now(inventory: Inventory) ->
         await inventory.assign(machine.id, PLACE, FLEET)
     inventory.observe(sighting(THREE), Stage.DISCOVER)
     context = CommandContext(
-        inventory=inventory, fleet_in_force=lambda: FLEET, assigner=DatabaseAssigner(inventory)
+        inventory=inventory,
+        fleet_in_force=lambda: FLEET,
+        assigner=DatabaseAssigner(inventory),
+        window=OwnWindow(inventory),
     )
     first = await Merge(machine=ONE, other=THREE).carry_out(context, "anna")
     assert first["message"] == f"arda-01 now has the NICs {ONE}, {THREE}"
@@ -243,7 +247,7 @@ async def test_the_window_is_open_after_the_first_start_and_resumed_after_others
     assert (inventory.window.remaining, inventory.window.opened_by) == (86400, "first start")
     told = asyncio.Event()
     inventory.changed.subscribers.add(told)
-    await inventory.open_window(1800, "anna")
+    await inventory.set_window(1800, "anna")
     assert told.is_set()
     clock.now += 600
     await inventory.close()
@@ -251,7 +255,7 @@ async def test_the_window_is_open_after_the_first_start_and_resumed_after_others
     await again.open()
     assert again.window.opened_by == "anna"
     assert again.window.remaining == pytest.approx(1200, abs=DEADLINE)
-    await again.close_window("bert")
+    await again.set_window(0, "bert")
     saved = read_only(url_of(file)).window
     assert saved is not None
     assert (saved.remaining, saved.opened_by) == (0, "bert")
@@ -265,7 +269,7 @@ DEADLINE = 40
 async def test_a_window_that_ended_between_two_ticks_is_written_at_the_stop(
     inventory: Inventory, file: Path, clock: Clock
 ) -> None:
-    await inventory.open_window(30, "anna")
+    await inventory.set_window(30, "anna")
     clock.now += 31
     await inventory.close()
     saved = read_only(url_of(file)).window

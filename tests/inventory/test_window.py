@@ -1,13 +1,15 @@
 """The enrolment window, whatever the clocks do."""
 
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inventory.samples import NOW, Clock
 
-from iluvatar_pxe.inventory.window import FIRST_WINDOW_SECONDS, SavedWindow, Window
+from iluvatar_pxe.fleet.daemon_files import EnrolmentFile
+from iluvatar_pxe.inventory.window import FIRST_WINDOW_SECONDS, SavedWindow, Window, seconds_stated
 
 HOUR = 3600.0
 IN_THE_PAST = datetime(2024, 1, 1, tzinfo=UTC)
@@ -81,6 +83,40 @@ def test_a_closed_one_stays_closed() -> None:
     assert not restarted(window.saved(NOW), IN_THE_PAST).is_open
 
 
+def stated(at: str = "2026-11-22T18:30:00Z", seconds: int = 3600) -> EnrolmentFile:
+    return EnrolmentFile(at=at, seconds=seconds, by="anna on pi-1")
+
+
+OPENED = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+UNSET = datetime(1970, 1, 1, 0, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("file", "now", "most_age", "left"),
+    [
+        pytest.param(stated(), OPENED, inf, HOUR, id="at once"),
+        pytest.param(stated(), OPENED + timedelta(minutes=20), inf, 2400, id="a start 20 minutes later"),
+        pytest.param(stated(), OPENED + timedelta(hours=2), inf, 0, id="a start after its end"),
+        pytest.param(stated(), OPENED + timedelta(seconds=9), 1, HOUR - 1, id="our clock is ahead a little"),
+        pytest.param(stated(), OPENED + timedelta(days=2), 60, HOUR - 60, id="our clock is ahead by days"),
+        pytest.param(stated(), OPENED - timedelta(days=2), 60, HOUR - 60, id="our clock is behind"),
+        pytest.param(stated(), UNSET, 60, HOUR - 60, id="our clock is not set, and it is news"),
+        pytest.param(stated(), UNSET, inf, None, id="our clock is not set, and it may be old"),
+        pytest.param(stated(), UNSET, 7200, 0, id="our clock is not set, and so old it cannot be"),
+        pytest.param(stated("1970-01-01T00:10:00Z"), OPENED, 60, HOUR - 60, id="theirs was not set"),
+        pytest.param(
+            stated("1970-01-01T00:10:00Z"), OPENED, inf, None, id="theirs was not set, it may be old"
+        ),
+        pytest.param(stated(seconds=0), UNSET, inf, 0, id="closed is closed by any clock"),
+        pytest.param(stated(seconds=0), OPENED, 1, 0, id="closed"),
+    ],
+)
+def test_what_is_left_of_a_window_that_a_commit_opened(
+    file: EnrolmentFile, now: datetime, most_age: float, left: float | None
+) -> None:
+    assert seconds_stated(file, now, most_age) == left
+
+
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
@@ -101,3 +137,12 @@ def test_no_clock_makes_it_longer(seconds: float, runs: list[tuple[float, dateti
         left = max(0.0, left - lasts)
         assert window.remaining <= left + 1e-6
         saved = window.saved(end)
+
+
+@given(st.integers(0, 7 * 24 * 3600), MOMENTS, MOMENTS, st.floats(0, 1e6))
+def test_no_clock_makes_a_stated_one_longer_or_shorter_than_it_can_be(
+    seconds: int, at: datetime, now: datetime, most_age: float
+) -> None:
+    left = seconds_stated(stated(f"{at:%Y-%m-%dT%H:%M:%SZ}", seconds), now, most_age)
+    assert left is not None
+    assert max(0.0, seconds - most_age) <= left <= seconds

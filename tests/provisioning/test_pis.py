@@ -251,7 +251,7 @@ async def test_a_place_that_cannot_be_given_soon_is_error_1_and_given_meanwhile(
 
 async def test_a_pi_that_waits_for_a_window_stands_before_the_door(bench: Bench) -> None:
     bench.booter.applied.fleet = OPEN
-    await bench.inventory.close_window("anna")
+    await bench.inventory.set_window(0, "anna")
     bench.boots(pi(PI4))
     assert await bench.get("start4.elf") is None
     machine = bench.machine

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -80,6 +81,31 @@ def test_few_commits_nothing_without_the_home_and_all_again_from_the_repository(
     first = many_join_by_few_commits(pis)
     known, new = without_the_home_nothing_new_is_decided(pis)
     the_repository_alone_gives_everything_again(pis, {**first, **known, **new})
+
+
+def test_the_enrolment_window_is_the_fleet_s(pis: TwoPis) -> None:
+    """Each daemon opens and closes it for both."""
+    pis.other.command("enrol", "open", "30m")
+    opened = wait_until(lambda: status_of(pis.home, "open for 29"), "the other daemon to open it, too")
+    assert re.search(r"open for 29 min( \d+ s)? more, by \S+ on \S+ at 20\d\d-", opened), opened
+    assert opened.partition(", by ")[2] == status_of(pis.other, "open for 29").partition(", by ")[2]
+    subject, who = pis.home.git("log", "-1", "--format=%s%n%b", "main").split("\n")[:2]
+    assert subject.startswith("The enrolment window is open until 20"), subject
+    assert who.startswith("By "), who
+    pis.home.command("enrol", "close")
+    wait_until(lambda: status_of(pis.other, "is closed"), "the other daemon to close it, too")
+    assert pis.other.daemon
+    pis.other.daemon.stop()
+    pis.home.command("enrol", "open", "1h")
+    pis.other.start()
+    pis.other.wait()
+    wait_until(lambda: status_of(pis.other, "open for "), "a daemon that starts to know it")
+
+
+def status_of(pi: Pi, words: str) -> str:
+    """Return the line of the window if it has these words, else nothing."""
+    line = pi.command("enrol", "status").partition("\n")[0]
+    return line if words in line else ""
 
 
 def many_join_by_few_commits(pis: TwoPis) -> dict[str, set[tuple[str, str]]]:

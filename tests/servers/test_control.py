@@ -33,6 +33,7 @@ from iluvatar_pxe.errors import (
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
+from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.servers.control import CLAIM, IDLE_SECONDS, MOST_CONNECTIONS, ControlServer, caller
 from iluvatar_pxe.servers.http.routes import api
 
@@ -51,7 +52,12 @@ print(answer.status, answer.read().decode())
 
 
 def context_of(inventory: Inventory) -> CommandContext:
-    return CommandContext(inventory=inventory, fleet_in_force=Fleet, assigner=DatabaseAssigner(inventory))
+    return CommandContext(
+        inventory=inventory,
+        fleet_in_force=Fleet,
+        assigner=DatabaseAssigner(inventory),
+        window=OwnWindow(inventory),
+    )
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """Real bare repositories, and a person with a clone of one."""
 
+import math
 import os
 import subprocess
 from collections.abc import Mapping
@@ -91,9 +92,14 @@ class Listener:
     def __init__(self) -> None:
         self.adopted: list[tuple[Fleet, Commit | None, bool]] = []
         self.rejected: list[tuple[Commit | None, FleetError]] = []
+        self.most_age = math.inf
+        """Of the one that was adopted last."""
 
-    async def adopt(self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False) -> None:
+    async def adopt(
+        self, fleet: Fleet, commit: Commit | None, *, rewritten: bool = False, most_age: float = math.inf
+    ) -> None:
         self.adopted.append((fleet, commit, rewritten))
+        self.most_age = most_age
 
     async def reject(self, commit: Commit | None, error: FleetError) -> None:
         self.rejected.append((commit, error))

@@ -222,7 +222,7 @@ async def test_a_machine_merged_meanwhile_brings_its_name(
     inventory.observe(sighting(one.macs[0]), Stage.NBP)  # it came further, so it absorbs the other
     inventory.touch(script(*two.macs, *one.macs), Stage.DISCOVER, vouched=True)
     if flushed:
-        await inventory.close_window("anna")
+        await inventory.set_window(0, "anna")
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         task = asyncio.create_task(inventory.assign(two.id, PLACE, FLEET))
