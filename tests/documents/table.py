@@ -211,11 +211,8 @@ COMMANDS = {
     "iluvatar-pxe --install-completion": How(
         Where.INSTALLED, "complete", typed="_ILUVATAR_PXE_COMPLETE=source_bash iluvatar-pxe"
     ),
-    "iluvatar-pxe man | sudo tee /usr/local/share/man/man1/iluvatar-pxe.1": How(
-        Where.INSTALLED,
-        "ILUVATAR",
-        typed="mkdir -p /usr/local/share/man/man1 && iluvatar-pxe man | sudo tee /usr/local/share/man/man1/iluvatar-pxe.1",
-    ),
+    "sudo mkdir -p /usr/local/share/man/man1": How(Where.INSTALLED),
+    "iluvatar-pxe man | sudo tee /usr/local/share/man/man1/iluvatar-pxe.1": How(Where.INSTALLED, "ILUVATAR"),
     # and to change
     "sudo iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),
     "iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),
@@ -265,6 +262,9 @@ COMMANDS = {
     "sudo iluvatar-pxe uninstall": How(Where.INSTALLED, "/var/lib/iluvatar-pxe: kept"),
     "sudo iluvatar-pxe uninstall --purge": How(
         Where.INSTALLED, "/var/lib/iluvatar-pxe: removed", typed="sudo iluvatar-pxe uninstall --purge --yes"
+    ),
+    "sudo rm -rf /opt/iluvatar-pxe /usr/local/bin/iluvatar-pxe /usr/local/share/man/man1/iluvatar-pxe.1": How(
+        Where.INSTALLED
     ),
     # a checkout
     "sudo apt-get install python3-venv ipxe git": How(

@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from documents.markdown import OURS, ROOT
+from documents.markdown import ROOT
 from documents.table import COMMANDS, Where, commands_for, judge, typed
-from documents.test_installed import STATE, known_machines
+from documents.test_installed import LEFT, STATE, known_machines
 from support.debian import RELEASES, USER, Debian, debian
 
 CHECKOUT = "iluvatar-pxe"
@@ -125,4 +125,4 @@ def test_a_newcomer_follows_the_documents(release: str, repository: Path, tmp_pa
         newcomer.gets_it(repository)
         newcomer.tries_it()
         newcomer.installs_it(inventory)
-        assert OURS not in system.does("ls /usr/local/bin /etc/systemd/system")
+        assert not system.does(LEFT)
