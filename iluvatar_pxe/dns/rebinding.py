@@ -11,10 +11,21 @@ _PRIVATE = tuple(
         (
             *("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16"),
             *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),  # RFC 1918
-            *("::/128", "::1/128", "fe80::/10", "fec0::/10", "fc00::/7"),
+            "100.64.0.0/10",  # RFC 6598: providers' NAT, and Tailscale
+            "198.18.0.0/15",  # RFC 2544
+            *("fe80::/10", "fec0::/10", "fc00::/7"),
         ),
     )
 )
+_LEADS_TO = {
+    ip_network("::/96"): 0,  # RFC 4291, 2.5.5.1; :: and ::1 are of 0.0.0.0/8
+    ip_network("::ffff:0:0/96"): 0,  # RFC 4291, 2.5.5.2
+    ip_network("::ffff:0:0:0/96"): 0,  # RFC 2765, 2.1
+    ip_network("64:ff9b::/96"): 0,  # NAT64: RFC 6052, 2.1
+    ip_network("64:ff9b:1::/48"): 0,  # NAT64 by the network's own prefixes: RFC 8215
+    ip_network("2002::/16"): 80,  # 6to4: RFC 3056, 2
+}
+"""Networks of IPv6 whose addresses hold one of IPv4, and how many bits follow it."""
 _NOBODYS = frozenset(
     map(name_of, ("home.arpa", "internal", "lan", "home", "corp", "intranet", "private", "localdomain"))
 )
@@ -33,6 +44,11 @@ def may_be_private(name: Name, domains: Container[Name]) -> bool:
 
 
 def _is_private(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or address
-    return any(address in network for network in _PRIVATE)
+    reached = next(
+        (_held(address, after) for network, after in _LEADS_TO.items() if address in network), address
+    )
+    return any(reached in network for network in _PRIVATE)
+
+
+def _held(address: IPv4Address | IPv6Address, after: int) -> IPv4Address:
+    return IPv4Address(int(address) >> after & 0xFFFFFFFF)

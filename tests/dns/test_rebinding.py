@@ -14,7 +14,18 @@ INNER = {name_of("fritz.box"), name_of("nas.example.com")}
     "text",
     [
         *("10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.1.1", "127.0.0.1", "127.9.9.9"),
-        *("0.0.0.0", "::", "::1", "fe80::1", "fc00::1", "fd00::1", "::ffff:192.168.1.1"),
+        *("0.0.0.0", "::", "::1", "fe80::1", "fec0::1", "fc00::1", "fd00::1"),
+        pytest.param("100.64.0.1", id="RFC 6598"),
+        pytest.param("100.127.255.255", id="RFC 6598, the last"),
+        pytest.param("198.18.0.1", id="RFC 2544"),
+        pytest.param("198.19.255.255", id="RFC 2544, the last"),
+        pytest.param("::ffff:192.168.1.1", id="RFC 4291, mapped"),
+        pytest.param("::10.79.0.2", id="RFC 4291, compatible"),
+        pytest.param("::ffff:0:a4f:2", id="RFC 2765, translated"),
+        pytest.param("64:ff9b::a4f:2", id="RFC 6052"),
+        pytest.param("64:ff9b:1::a4f:2", id="RFC 8215"),
+        pytest.param("64:ff9b:1:fffe::7f00:1", id="RFC 8215, a part of it"),
+        pytest.param("2002:a4f:2::1", id="RFC 3056"),
     ],
 )
 def test_an_address_that_leads_inside(text: str) -> None:
@@ -22,7 +33,12 @@ def test_an_address_that_leads_inside(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["9.9.9.9", "172.15.0.1", "172.32.0.1", "100.64.0.1", "2606:4700::1", "64:ff9b::1"]
+    "text",
+    [
+        *("9.9.9.9", "172.15.0.1", "172.32.0.1", "100.63.255.255", "100.128.0.1", "198.17.0.1", "198.20.0.1"),
+        *("2606:4700::1", "2606:4700::a4f:2", "::ffff:9.9.9.9", "::9.9.9.9", "::ffff:0:909:909"),
+        *("64:ff9b::909:909", "64:ff9b:1::909:909", "64:ff9b:2::a4f:2", "2002:909:909::a4f:2"),
+    ],
 )
 def test_an_address_that_does_not(text: str) -> None:
     assert private_among([ip_address(text)]) is None
