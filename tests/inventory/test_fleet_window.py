@@ -69,6 +69,17 @@ async def test_what_a_commit_says_of_the_window_holds_once_and_over_restarts(
     await again.close()
 
 
+async def test_what_was_committed_while_the_database_was_away_counts_when_it_is_back(
+    inventory: Inventory, file: Path, clock: Clock
+) -> None:
+    await inventory.close()
+    again = Inventory(url_of(file), clock)
+    again.follow_window(stated(0), 1)
+    await again.open()
+    assert not again.window.is_open
+    await again.close()
+
+
 async def test_a_new_inventory_of_an_old_fleet_takes_the_fleet_s_window(inventory: Inventory) -> None:
     inventory.follow_window(stated(1800, ago=60), inf)
     inventory.follow_old_fleet()
