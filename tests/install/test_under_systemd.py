@@ -133,7 +133,7 @@ def test_the_fleet_is_hosted_and_its_keys_are_in_no_journal(host: Booted) -> Non
     )
     wait_until(lambda: '"subject": "other"' in log_of(host), "the push to be in force")
     assert host.command("fleet", "diff") == "Nothing changes for any machine.\n"
-    assert host.command("check").count(" ok\n") == 6
+    assert host.command("check").count(" ok\n") == 11
     assert token[0] not in log_of(host)
     assert key[0] not in log_of(host)
     assert host.run("find", STATE, "!", "-user", "iluvatar-pxe") == ""
