@@ -64,10 +64,11 @@ def architecture() -> str:
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_lintian_finds_no_error(built: Built, name: str) -> None:
+def test_lintian_finds_no_error(built: Built, name: str, tmp_path: Path) -> None:
     if not shutil.which("lintian"):
         pytest.skip("needs lintian")
-    told = output_of("lintian", "--allow-root", "--fail-on=error", str(built.packages[name]))
+    lintian = ("env", f"TMPDIR={tmp_path}", "lintian")  # it leaves some files there
+    told = output_of(*lintian, "--allow-root", "--fail-on=error", str(built.packages[name]))
     assert "\nE: " not in f"\n{told}"
 
 
