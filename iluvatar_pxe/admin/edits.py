@@ -122,6 +122,14 @@ def held(by: str, why: str) -> Callable[[Machine], Machine]:
     return edit
 
 
+def ended_hold(machine: Machine) -> str:
+    """Return what to say when a machine's directive is replaced: that a hold ends, and the reason that it had."""
+    was = machine.directive
+    if was.intent is not Intent.HOLD:
+        return ""
+    return f"; its hold ends{f' ({was.why})' if was.why else ''}"
+
+
 def released(machine: Machine) -> Machine:
     """Return the machine with hold, refusal, failure and conflict cleared; a directive to reinstall it stays.
 

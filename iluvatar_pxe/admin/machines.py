@@ -11,6 +11,7 @@ from iluvatar_pxe.admin.edits import (
     Wanted,
     check_undeclared,
     declared_intent,
+    ended_hold,
     held,
     place_for,
     released,
@@ -65,6 +66,7 @@ class SetPlace(_OfMachine):
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         machine = _find(self.machine, context)
+        ended = ended_hold(machine) if self.intent else ""
         if self.intent:
             check_undeclared(machine, context.fleet)
         machine = await self._placed(machine, context, by)
@@ -76,7 +78,7 @@ class SetPlace(_OfMachine):
         data = describe(machine, context.fleet)
         role = f"{data['role']} of {data['layer']}, " if data["role"] else ""
         is_now = f"{role}{machine.phase}, intent {machine.directive.intent}"
-        return {"message": f"{_title(machine, context)} is {is_now}", "machine": data}
+        return {"message": f"{_title(machine, context)} is {is_now}{ended}", "machine": data}
 
     async def _placed(self, machine: Machine, context: CommandContext, by: str) -> Machine:
         wanted = Wanted(name=self.name, layer=self.layer, role=self.role)
@@ -126,9 +128,9 @@ class Reinstall(_OfMachine):
             raise OperationError(f"{title}: {why}; first: iluvatar-pxe machines release {title}")
         if machine.assignment is None and listed_as(machine, context.fleet) is None:
             raise OperationError(f"{title}: it has no place in the fleet yet; list it, or set its layer")
-        edit = with_directive(Directive(Intent.REINSTALL, by))
+        edit, ended = with_directive(Directive(Intent.REINSTALL, by)), ended_hold(machine)
         machine = await _change(context, machine, edit, "reinstall", by)
-        return _result(machine, context, f"{title} is reinstalled at its next boot")
+        return _result(machine, context, f"{title} is reinstalled at its next boot{ended}")
 
 
 class Forget(_OfMachine):

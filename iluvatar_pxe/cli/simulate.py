@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Coroutine
+from functools import partial
 from ipaddress import IPv4Address
 from typing import Annotated, Any, TypeVar
 
@@ -96,7 +97,13 @@ def _boots(
                 "--server and --interface exclude each other: with --interface the machine broadcasts; remove one"
             )
         return boot_with_nics(machines, interface, ports)
-    return boot_by_host(machines, _address(server, settings), ports)
+    address = _address(server, settings)
+    return boot_by_host(machines, address, ports, partial(_tell_silence, address, ports.dhcp))
+
+
+def _tell_silence(address: IPv4Address, port: int) -> None:
+    why = f"{address} has not answered on UDP port {port} yet: does a daemon run there, and does a firewall let it pass?"
+    typer.echo(f"iluvatar-pxe: {why} Asking on, as firmware does.", err=True)
 
 
 def _address(server: str | None, settings: Settings) -> IPv4Address:

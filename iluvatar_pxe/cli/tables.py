@@ -75,8 +75,9 @@ def table(
 
 def fields(values: Mapping[str, str], width: int | None) -> Iterator[str]:
     """Lay out values beside their names, long ones over several lines; empty ones are left out."""
+    length = max([_LABEL, *(len(name) + 1 for name in values)])
     for name, value in values.items():
-        label = f"  {name:<{_LABEL}}"
+        label = f"  {name:<{length}}"
         text = f"{label}{plain(value)}"
         if value and width is not None:
             yield from textwrap.wrap(text, width, subsequent_indent=" " * len(label))

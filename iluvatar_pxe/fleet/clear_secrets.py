@@ -26,6 +26,7 @@ _FORMS = (
             r"gh[pousr]_[A-Za-z0-9]{36}",
             r"github_pat_\w{50}",
             r"glpat-[\w-]{20}",
+            r"K10[0-9a-f]{64}::",
         )
     ),
 )
@@ -39,8 +40,8 @@ _NAMES = frozenset(
     ]
 )
 """Keys whose values are secrets, in lower case."""
-_NO_SECRET = re.compile(r"[<$({\[|>&*!#].*|x{3,}|null|~|true|false|\d{1,7}|", re.IGNORECASE)
-"""A placeholder, a reference, or something that begins on the next line."""
+_NO_SECRET = re.compile(r"[<$({\[&*!#].*|x{3,}|null|~|true|false|\d{1,7}|", re.IGNORECASE)
+"""A placeholder, a reference, or nothing; a block scalar is a secret that begins on the next line."""
 _AROUND = " \t-\"',}]"
 
 

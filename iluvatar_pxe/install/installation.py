@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from iluvatar_pxe.errors import InstallError
+from iluvatar_pxe.errors import InstallError, ServerError
+from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.install import user
 from iluvatar_pxe.install.checks import check_inside, check_no_link, check_unmasked, check_unmounted
 from iluvatar_pxe.install.commands import run, succeeds
@@ -69,6 +70,8 @@ class Installation:
         if purge:
             check_unmounted(self.root / place for place in (_SETTINGS, _STATE))
         yield from self._stop()
+        if purge:
+            self._check_unused()
         for place in (_ENABLED, *_TEMPLATES):
             yield self._step(place, remove(self.root / place))
         for place in (_SETTINGS, _STATE):
@@ -79,8 +82,8 @@ class Installation:
     def irreplaceable(self) -> Iterator[str]:
         """Yield what ``uninstall`` with ``purge`` removes and nobody can make again, a line each."""
         yield from contents_of(self.root / _STATE)
-        if (self.root / _SETTINGS_FILE).exists():
-            yield f"{self.root / _SETTINGS_FILE}: the settings of this host"
+        for file in sorted(path for path in (self.root / _SETTINGS).rglob("*") if not path.is_dir()):
+            yield f"{file}: {'the settings of this host' if file == self.root / _SETTINGS_FILE else 'a file of yours'}"
 
     def _directories(self) -> Iterator[Step]:
         ids = user.ids_of(self.root)
@@ -132,6 +135,15 @@ class Installation:
             if run("systemctl", "show", "--property=ActiveState", "--value", unit) != "inactive":
                 run("systemctl", "stop", unit)
                 yield unit, "stopped"
+
+    def _check_unused(self) -> None:
+        """Refuse while a daemon uses the state, such as one of ``make run``: it would go on with nothing below it."""
+        state = self.root / _STATE
+        try:
+            if state.is_dir():
+                lock_directory(state)
+        except ServerError as error:
+            raise InstallError(str(error)) from error
 
     def _check(self) -> None:
         places = [

@@ -1,7 +1,7 @@
 """Whole boots: of one machine from its first DISCOVER to its configuration, and of many at once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -22,6 +22,8 @@ BOOT_SECONDS = 600.0
 ROUNDS = 3
 """How often the boot order is gone through when packets were lost after a server had been heard."""
 ROUND_PAUSE = 5.0
+SILENCE_SECONDS = 2.0
+"""After which somebody at a terminal wants to know that nothing has come yet."""
 TALOS_AGENT = "Go-http-client/1.1"
 _CONFIG = "talos.config="
 _CONFIG_SECONDS = 30.0
@@ -45,10 +47,24 @@ class Report:
     reason: str = ""
 
 
-async def boot_by_host(machines: Sequence[Machine], server: IPv4Address, ports: Ports) -> list[Report]:
-    """Boot machines at once from this host's own address; raises SimulateError when the server has no route."""
+async def boot_by_host(
+    machines: Sequence[Machine], server: IPv4Address, ports: Ports, on_silence: Callable[[], None]
+) -> list[Report]:
+    """Boot machines at once from this host's own address; raises SimulateError when the server has no route.
+
+    Firmware asks for a minute; ``on_silence`` is called after ``SILENCE_SECONDS`` if nobody has answered by then.
+    """
     attachment = HostAttachment(server, ports)
-    return await _all([(machine, attachment) for machine in machines])
+    timer = asyncio.get_running_loop().call_later(SILENCE_SECONDS, _tell, attachment, on_silence)
+    try:
+        return await _all([(machine, attachment) for machine in machines])
+    finally:
+        timer.cancel()
+
+
+def _tell(attachment: HostAttachment, on_silence: Callable[[], None]) -> None:
+    if not attachment.was_answered:
+        on_silence()
 
 
 async def boot_with_nics(machines: Sequence[Machine], interface: str, ports: Ports) -> list[Report]:

@@ -166,6 +166,16 @@ async def test_a_hold_says_that_it_ends_a_reinstallation(counter: Counter) -> No
     assert answer["message"] == "arda-01 is held from its next boot; it is not reinstalled then"
 
 
+async def test_what_ends_a_hold_says_so(counter: Counter) -> None:
+    await counter.ask(SetPlace(machine=FREE, phase=Phase.JOINED, **ARDA))
+    await counter.ask(Hold(machine=FREE, why="disk"))
+    answer = await counter.ask(Reinstall(machine="arda-01"))
+    assert answer["message"] == "arda-01 is reinstalled at its next boot; its hold ends (disk)"
+    await counter.ask(Hold(machine=FREE))
+    answer = await counter.ask(SetPlace(machine="arda-01", intent=Intent.LOCAL))
+    assert answer["message"].endswith(", intent local; its hold ends")
+
+
 async def test_a_file_holds_what_was_released(counter: Counter) -> None:
     answer = await counter.ask(Release(machine=LISTED))
     why = "but machines/listed-01.yaml says intent hold; change that file"

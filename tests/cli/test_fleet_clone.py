@@ -56,7 +56,7 @@ def printed(daemon: Hosted, *words: str) -> list[str]:
     """Return the lines to type that a command prints."""
     told = run_warm(*words, "--config", str(daemon._file))
     assert told.status == 0, told.error
-    return re.findall(r"^  ((?:git|curl) .*)$", told.output, re.MULTILINE)
+    return re.findall(r"^  ((?:git|curl|openssl) .*)$", told.output, re.MULTILINE)
 
 
 def clone_pull_and_push(home: Home, lines: list[str], name: str) -> None:
@@ -73,7 +73,7 @@ def clone_pull_and_push(home: Home, lines: list[str], name: str) -> None:
 
 def test_the_lines_of_init_clone_here_and_elsewhere_and_go_on_working(pi: Hosted, tmp_path: Path) -> None:
     local, *elsewhere = printed(pi, "fleet", "init")
-    assert [line.split()[0] for line in (local, *elsewhere)] == ["git", "curl", "git"]
+    assert [line.split()[0] for line in (local, *elsewhere)] == ["git", "curl", "openssl", "git"]
     for name, lines in (("here", [local]), ("elsewhere", elsewhere)):
         (tmp_path / name).mkdir()
         clone_pull_and_push(Home(tmp_path / name, pi.token), lines, "fleet")
@@ -90,7 +90,7 @@ def test_the_lines_of_a_new_repository_clone(pi: Hosted, tmp_path: Path) -> None
 def test_what_was_fetched_in_clear_is_compared_with_what_is_printed(pi: Hosted) -> None:
     told = run_warm("fleet", "init", "--config", str(pi._file)).output
     fetched = pi.get("/ca.crt")[1].decode()
-    assert re.findall(r"SHA-256 (\S+)", told) == re.findall(r"SHA-256 (\S+)", fetched)
+    assert re.findall(r"must be (\S+)", told) == re.findall(r"SHA-256 (\S+)", fetched)
 
 
 def test_with_a_certificate_of_ones_own_a_plain_clone_is_printed(pi: Hosted) -> None:

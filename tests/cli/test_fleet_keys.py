@@ -7,6 +7,7 @@ import pytest
 from support.command import Host
 from support.daemon import loopback_settings, write_settings
 from support.repositories import git
+from support.warm import run_warm
 
 from iluvatar_pxe.gitops.secrets.sealing import key_of
 
@@ -34,6 +35,22 @@ def test_a_recovery_key_is_renewed(host: Host) -> None:
     assert f"recovery: {new}\n" in committed(host)
     assert former not in committed(host)
     assert answer.lines[-1] == "The former recovery key opens nothing: no file was sealed to it."
+
+
+def test_what_the_former_key_opens_is_found_in_the_history(host: Host) -> None:
+    host.run("fleet", "init")
+    repository = host.state / "git/fleet.git"
+    clone = host.directory / "clone"
+    git(host.directory, "clone", "--quiet", str(repository), str(clone))
+    (clone / "configs").mkdir(exist_ok=True)
+    (clone / "configs/worker.yaml").write_text("machine: {token: x}\n")
+    assert run_warm("fleet", "seal", str(clone / "configs/worker.yaml")).status == 0
+    steps = ("add --all", "commit -qm Seal", "rm -q configs/worker.yaml", "commit -qm Gone")
+    for step in (*steps, f"push --quiet {repository} HEAD:main"):
+        git(clone, *step.split())
+    lines = host.run("fleet", "keys", "renew", "--yes").lines
+    assert "  configs/worker.yaml" in lines
+    assert lines[-1] == "If somebody else may have that key, change the secrets in them."
 
 
 def test_nobody_renews_a_key_without_a_word(host: Host) -> None:

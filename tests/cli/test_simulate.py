@@ -3,15 +3,17 @@
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.command import Host
+from support.daemon import loopback_settings, write_settings
 from support.simulated_site import HELD, LOCAL, PCS, simulated_site
 from support.stations import Site
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.network import INTERFACE
@@ -55,6 +57,26 @@ def test_wrong_usage(host: Host, words: list[str], fault: str) -> None:
     answer = host.run("simulate", *words)
     assert answer.status == 2
     assert fault in answer.error
+
+
+def test_a_server_without_a_daemon_is_named_at_once(host: Host) -> None:
+    answer = host.run("simulate", "uefi-x64", "--server", "127.0.0.1")
+    assert answer.status == 1
+    assert ": offer: nothing listens on UDP port " in answer.error
+    assert "start the daemon, or name its address with --server" in answer.error
+
+
+def test_a_silent_server_is_named_soon(host: Host) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        settings = loopback_settings(host.state) | {"dhcp": {"port": silent.getsockname()[1]}}
+        write_settings(host.config, settings)
+        with host.start("simulate", "bios", "--server", "127.0.0.1") as process:
+            assert process.stderr
+            line = process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=PATIENCE)
+    assert "127.0.0.1 has not answered on UDP port " in line
 
 
 def test_a_machine_that_is_held_fails_with_what_its_screen_says(network: Site) -> None:

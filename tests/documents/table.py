@@ -156,6 +156,9 @@ COMMANDS = {
         Where.INSTALLED, r"at +commit +outcome +author +subject +machine +change"
     ),
     "curl --fail --output ~/iluvatar-pxe.crt http://127.0.0.1:8080/ca.crt": How(Where.GIT),
+    "openssl x509 -noout -fingerprint -sha256 -in ~/iluvatar-pxe.crt": How(
+        Where.GIT, "(?i)sha256 fingerprint="
+    ),
     "git clone -c http.sslCAInfo=~/iluvatar-pxe.crt https://127.0.0.1:8443/git/fleet.git": How(
         Where.GIT,
         typed="git clone -c http.sslCAInfo=~/iluvatar-pxe.crt https://127.0.0.1:8443/git/fleet.git by-tls",

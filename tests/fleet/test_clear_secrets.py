@@ -75,6 +75,9 @@ def test_a_machine_configuration_is_told_once_with_all_that_it_holds() -> None:
         ("- passphrase: hunter2", "passphrase"),
         ('  "privateKey" : "x"', "privateKey"),
         ("TOKEN: x", "TOKEN"),
+        ("password: |", "password"),
+        ("secret: >-", "secret"),
+        (f"token-file: K10{'0a' * 32}::server:1", "an access token"),
     ],
 )
 def test_every_form_is_found_where_it_is(text: str, kind: str) -> None:

@@ -78,7 +78,7 @@ async def liar(*urls: str) -> AsyncIterator[Ports]:
 
 
 async def boots(ports: Ports, *machines: Machine) -> list[Report]:
-    return await boot_by_host(machines, IPv4Address(HOST), ports)
+    return await boot_by_host(machines, IPv4Address(HOST), ports, lambda: None)
 
 
 @asynccontextmanager

@@ -22,10 +22,14 @@ def clone_lines(settings: Settings, name: str) -> list[str]:
     file = f"~/iluvatar-pxe-{address}.crt"
     lines = [
         f"  curl --fail --output {file} http://{address}:{settings.http.port}/ca.crt",
+        f"  openssl x509 -noout -fingerprint -sha256 -in {file}",
         f"  git clone -c http.sslCAInfo={file} {url}",
     ]
     if fingerprint := known_fingerprint(settings.state_directory / "tls"):
-        lines += ["", f"{file} must say: SHA-256 {fingerprint}"]
+        lines += [
+            "",
+            f"The file comes unencrypted, so compare before you clone. The fingerprint must be {fingerprint}",
+        ]
     return lines
 
 

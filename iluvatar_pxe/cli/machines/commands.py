@@ -9,6 +9,7 @@ import typer
 
 from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.describe import Data, describe, in_order
+from iluvatar_pxe.admin.edits import ended_hold
 from iluvatar_pxe.admin.machine_details import machine_details
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.boot.preview.asker import asking
@@ -127,7 +128,7 @@ def reinstall(name: Name, *, yes: YesOption = False, config: ConfigOption = None
     state = State.read_recorded(settings)
     machine = find_machine(name, state.snapshot, state.fleet)
     title = title_of(machine, state.fleet)
-    make_sure(f"Reinstall {title} at its next boot? That may erase its disk.", yes=yes)
+    make_sure(f"Reinstall {title} at its next boot{ended_hold(machine)}? That may erase its disk.", yes=yes)
     say([change(settings, Reinstall, machine=str(machine.id))["message"]])
 
 

@@ -71,6 +71,14 @@ class Repository:
         status, _, _ = await self.git.attempt("merge-base", "--is-ancestor", old, new)
         return status == 0
 
+    async def paths_that_held(self, text: str, commit: str) -> tuple[str, ...]:
+        """Return the paths of files that have contained ``text`` in a commit or in its history."""
+        told = await self.git.run(
+            "log", "-z", "--format=", "--name-only", "--no-renames", f"-S{text}", commit, "--"
+        )
+        names = told.decode("utf-8", "replace").replace("\n", "\0").split("\0")
+        return tuple(sorted({name for name in names if name}))
+
     async def draft(self, parent: str | None, changes: "Changes") -> str:
         """Make a commit on top of ``parent`` that no branch has yet, and return its id."""
         script = _fast_import(parent, changes)

@@ -60,6 +60,7 @@ class HostAttachment:
         """Raises SimulateError when there is no way to the server."""
         self.ports = ports
         self._server = server
+        self._opened: list[UdpChannel] = []
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                 probe.connect((str(server), ports.dhcp))
@@ -67,10 +68,17 @@ class HostAttachment:
         except OSError as error:
             raise SimulateError(_UNREACHABLE.format(address=server, why=error.strerror)) from error
 
+    @property
+    def was_answered(self) -> bool:
+        """Say whether the server has answered DHCP, or its host that nothing listens there."""
+        return any(channel.was_answered for channel in self._opened)
+
     def dhcp(self, *, ttl: int = 64) -> Channel:
         """Open a socket that leads to the server; ``ttl`` is the kernel's."""
         del ttl
-        return UdpChannel.open(leads_to=(str(self._server), self.ports.dhcp))
+        channel = UdpChannel.open(leads_to=(str(self._server), self.ports.dhcp))
+        self._opened.append(channel)
+        return channel
 
     def udp(self, port: int = 0) -> UdpChannel:
         """Open a socket on any port: this host's own may be taken."""

@@ -46,6 +46,8 @@ class _Queued:
 
     def __init__(self, sock: socket.socket, read: Callable[[], tuple[bytes, Peer] | None]) -> None:
         self.socket = sock
+        self.was_answered = False
+        """Whether anything came, also that nothing listens."""
         self._read = read
         self._queue: asyncio.Queue[tuple[bytes, Peer] | ConnectionRefusedError] = asyncio.Queue(_WAITING)
         asyncio.get_running_loop().add_reader(sock, self._on_readable)
@@ -69,8 +71,10 @@ class _Queued:
             try:
                 found = self._read()
             except ConnectionRefusedError as error:
+                self.was_answered = True
                 self._queue.put_nowait(error)
             else:
+                self.was_answered = True
                 if found:
                     self._queue.put_nowait(found)
 
