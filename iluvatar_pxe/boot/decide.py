@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Case, Context, Subject, case_of
-from iluvatar_pxe.boot.chains.choice import chain_plan, guarded
+from iluvatar_pxe.boot.chains.choice import chain_plan, guarded, plans_in
 from iluvatar_pxe.boot.chains.hold import hold_in_doubt
 from iluvatar_pxe.boot.chains.menu import plan as menu_plan
 from iluvatar_pxe.boot.enrolment import enrol
@@ -200,6 +200,8 @@ def assignment(case: Case) -> Plan | str:
     given = case.assignment
     if given and (given.name, given.layer, given.role) == (case.listed.name, layer, role):
         return f"recorded as {given.name}, {given.role} of {given.layer}"
+    if unable := _unable(case, layer):
+        return unable
     why = f"machines/{case.listed.name}.yaml lists it"
     if trouble := case.context.doubt or case.context.no_assignment:
         if role or case.options.chain:
@@ -216,6 +218,16 @@ def assignment(case: Case) -> Plan | str:
         rule=f"machines/{case.listed.name}.yaml",
     )
     return AssignFirst(why=why, name=case.title, place=wanted)
+
+
+def _unable(case: Case, layer: str) -> Hold | None:
+    """Return why it can boot in none of the roles that it could get, if it cannot: then it takes no place from others.
+
+    A boot file that is missing may still come, and changes nothing about its place.
+    """
+    plans = plans_in(case, layer)
+    lacks = [plan for plan in plans if isinstance(plan, Hold) and plan.lack and not plan.lack.file]
+    return lacks[0] if len(lacks) == len(plans) else None
 
 
 def chain(case: Case) -> Plan | str:

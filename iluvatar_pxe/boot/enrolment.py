@@ -1,8 +1,8 @@
 """Whether an unlisted machine may join, and what its screen shows meanwhile."""
 
 from iluvatar_pxe.boot.assign import PlaceRequest
-from iluvatar_pxe.boot.case import Case, Subject
-from iluvatar_pxe.boot.chains.choice import chain_plan
+from iluvatar_pxe.boot.case import Case
+from iluvatar_pxe.boot.chains.choice import plans_in
 from iluvatar_pxe.boot.chains.hold import hold_in_doubt
 from iluvatar_pxe.boot.plan import AssignFirst, CountDown, Hold, Plan
 from iluvatar_pxe.boot.rules import title
@@ -31,16 +31,10 @@ def enrol(case: Case, number: int, rule: Rule, layer: str) -> Plan:
             name=case.title,
             screen=window_closed(case, number, rule),
         )
-    return _without_a_place_to_boot_from(case, rule, layer) or _admit(case, why, number, rule, layer)
-
-
-def _without_a_place_to_boot_from(case: Case, rule: Rule, layer: str) -> Hold | None:
-    """A name is not spent on a machine that could not boot then."""
-    for role in (rule.role,) if rule.role else case.fleet.layers[layer].roles:
-        plan = chain_plan(Subject(case, role))
-        if isinstance(plan, Hold):
-            return plan
-    return None
+    held = next((plan for plan in plans_in(case, layer) if isinstance(plan, Hold)), None)
+    return held or _admit(
+        case, why, number, rule, layer
+    )  # no name is spent on a machine that could not boot then
 
 
 def _admit(case: Case, why: str, number: int, rule: Rule, layer: str) -> Plan:

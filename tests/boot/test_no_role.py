@@ -1,14 +1,19 @@
 """A machine that runs something else than its layer is never a control plane by accident."""
 
+from dataclasses import replace
+
 import pytest
 from support.fleets import CONFIGURED, READY, fleet_of
 from support.machines import machine_of, snapshot_of
+from support.pi import MACS, pi
 
 from iluvatar_pxe.boot.assign import leader_names
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Plan, RunScript
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.fingerprint import from_dhcp
+from iluvatar_pxe.machines.raspberry_pi import Generation
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -71,3 +76,26 @@ def test_what_a_rule_lets_in_leads_only_where_it_boots_by_its_layer(keys: str, *
     plan = decided(fleet(None, f"rules: [{{layer: arda{keys}}}]\n")).plan
     assert isinstance(plan, AssignFirst)
     assert plan.place.may_lead == may_lead
+
+
+PI = MACS[Generation.PI4]
+PI_ASKS = from_dhcp(pi(Generation.PI4))
+PC_ASKS = Sighting(mac=MAC, macs=(MAC,), firmware=Firmware.IPXE, arch=CpuArch.X86_64)
+UNABLE = {
+    "a Pi in a Talos layer": (PI, "", PI_ASKS),
+    "a Pi that is to be a control plane": (PI, "role: controlplane\n", PI_ASKS),
+    "a PC in a layer of Pis": (MAC, "layer: ainur\n", PC_ASKS),
+    "a processor without Talos": (MAC, "", replace(PC_ASKS, arch=CpuArch.I386)),
+    "another such processor": (MAC, "", replace(PC_ASKS, arch=CpuArch.RISCV64)),
+}
+
+
+@pytest.mark.parametrize("name", UNABLE)
+@pytest.mark.parametrize("trouble", ["", "the repository cannot be reached"])
+def test_a_listed_machine_that_cannot_run_its_layers_chain_takes_no_place(name: str, trouble: str) -> None:
+    mac, lines, asks = UNABLE[name]
+    of = fleet_of(("one", mac, lines), arda=CONFIGURED, ainur="image: ubuntu\n")
+    context = Context(ready=READY, window_open=True, confirmed=True, no_assignment=trouble)
+    plan = decide(asks, snapshot_of(machine_of(mac)), of, context).plan
+    assert isinstance(plan, Hold)
+    assert plan.lack

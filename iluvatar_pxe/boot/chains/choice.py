@@ -23,6 +23,12 @@ def chain_plan(subject: Subject) -> Final:
     return CHAINS[chain](subject) if chain else hold_without_layer(subject)
 
 
+def plans_in(case: Case, layer: str) -> tuple[Final, ...]:
+    """Plan the machine's chain for each role that it could get in ``layer``."""
+    roles = (case.role,) if case.role else case.fleet.layers[layer].roles
+    return tuple(chain_plan(Subject(case, role)) for role in roles)
+
+
 def _own_chain(case: Case, named: str | None) -> str | None:
     """Return what a machine boots by itself, after a menu, if it has one; None where its layer has no file."""
     if named not in {None, "menu"}:
