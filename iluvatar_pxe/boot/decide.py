@@ -101,12 +101,15 @@ def request(case: Case) -> Plan | str:
 
 
 def identity(case: Case) -> Plan | str:
-    """Whether it is clear which machine it is."""
+    """Whether it is clear which machine it is. To boot its own disk it need not be."""
     if case.machine is None:
         return "never seen before"
     if why := case.machine.conflict:
         if case.machine.phase is Phase.JOINED:
             return BootLocal(why=f"{why}; it has joined, so it boots its disk", name=case.title, method=None)
+        if case.options.chain == "local":
+            why = f"{case.source} sets chain local"
+            return BootLocal(why=why, name=case.title, method=case.options.local)
         return Hold(why=why, name=case.title, screen=conflict(case, why))
     if len(case.files) > 1:
         names = " and ".join(f"machines/{one.name}.yaml" for one in case.files)
@@ -129,8 +132,9 @@ def intent(case: Case) -> Plan | str:
 
 
 def attempts(case: Case) -> Plan | str:
-    """Whether it is in a boot loop."""
-    if case.machine is None or case.machine.phase is not Phase.FAILED:
+    """Whether it is in a boot loop. A script of the fleet, and its own disk, it may boot as often as it likes."""
+    chain = case.options.chain
+    if case.machine is None or case.machine.phase is not Phase.FAILED or chain in {"ipxe", "local"}:
         return "no boot loop"
     return Hold(why=circle(case), name=case.title, screen=failed(case))
 
@@ -204,12 +208,7 @@ def assignment(case: Case) -> Plan | str:
         return unable
     why = f"machines/{case.listed.name}.yaml lists it"
     if trouble := case.context.doubt or case.context.no_assignment:
-        if role or case.options.chain:
-            return f"its assignment is not recorded now: {trouble}"
-        if case.context.doubt:
-            return hold_in_doubt(case, f"{why}, and its role is to be chosen")
-        text = f"{why}, but its role cannot be chosen: {trouble}"
-        return Hold(why=text, name=case.title, screen=(f"{text}.",))
+        return _unrecorded(case, why, trouble)
     wanted = PlaceRequest(
         layer=layer,
         name=case.listed.name,
@@ -218,6 +217,16 @@ def assignment(case: Case) -> Plan | str:
         rule=f"machines/{case.listed.name}.yaml",
     )
     return AssignFirst(why=why, name=case.title, place=wanted)
+
+
+def _unrecorded(case: Case, why: str, trouble: str) -> Plan | str:
+    """Let it boot without a record where its file says all of its place; else hold it."""
+    if case.role or case.options.chain:
+        return f"its assignment is not recorded now: {trouble}"
+    if case.context.doubt:
+        return hold_in_doubt(case, f"{why}, and its role is to be chosen")
+    text = f"{why}, but its role cannot be chosen: {trouble}"
+    return Hold(why=text, name=case.title, screen=(f"{text}.",))
 
 
 def _unable(case: Case, layer: str) -> Hold | None:
@@ -239,10 +248,10 @@ _NONE = Fleet()
 STEPS: Mapping[str, Callable[[Case], Plan | str]] = MappingProxyType(
     {
         "request": request,
-        "identity": identity,
         "intent": intent,
-        "attempts": attempts,
+        "identity": identity,
         "menu": menu,
+        "attempts": attempts,
         "joined": joined,
         "place": place,
         "assignment": assignment,
@@ -252,8 +261,9 @@ STEPS: Mapping[str, Callable[[Case], Plan | str]] = MappingProxyType(
 
 
 def _wanted(case: Case) -> tuple[Intent, str]:
-    """Its file takes precedence over an intent set by hand."""
-    if case.listed and case.listed.file.intent not in {None, Intent.BOOT}:
+    """Its file takes precedence over an intent set by hand, unless several files say different things of it."""
+    agree = len({one.file.intent for one in case.files}) == 1
+    if case.listed and agree and case.listed.file.intent not in {None, Intent.BOOT}:
         return Intent(
             case.listed.file.intent
         ), f"machines/{case.listed.name}.yaml sets intent {case.listed.file.intent}"

@@ -12,6 +12,8 @@ from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase
 
 _VAGUE = (Firmware.NOT_BOOTING, Firmware.TALOS, Firmware.UNSUPPORTED, Firmware.IPXE)
 """Those that do not tell which firmware the machine has, least telling first."""
+_INSTALLING = frozenset({"talos", "raspberry-pi"})
+"""Chains that boot an operating system, which may fail; a script of the fleet may be run as often as one likes."""
 _SCRIPTS = frozenset({Stage.SCRIPT, Stage.CONFIRM})
 
 
@@ -19,7 +21,7 @@ _SCRIPTS = frozenset({Stage.SCRIPT, Stage.CONFIRM})
 class Step:
     """A stage that a boot came to. ``chain`` names the boot chain when its script was served.
 
-    After ``most_attempts`` boots of one chain within an hour, none of them further than an earlier one, the next
+    After ``most_attempts`` boots of an operating system's chain within an hour, none of them further than an earlier one, the next
     one fails.
     """
 
@@ -108,6 +110,8 @@ def _boot_went_on(machine: Machine, step: Step) -> Machine:
 
 
 def _attempted(machine: Machine, step: Step) -> Machine:
+    if step.chain not in _INSTALLING:
+        return replace(machine, attempts=Attempts())
     attempts = machine.attempts
     if attempts.chain != step.chain:
         attempts = Attempts(chain=step.chain, best=step.stage)

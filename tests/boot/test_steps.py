@@ -1,5 +1,6 @@
 """What goes before a machine's chain: conflicts, directives, failures, what was installed; and what keeps secrets in."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,8 +9,9 @@ from support.machines import machine_of, snapshot_of
 
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.chains.menu import OWN
 from iluvatar_pxe.boot.decide import Decision, decide
-from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, RunScript
+from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, RunScript, ShowMenu
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
@@ -17,7 +19,7 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
-MAC = "52:54:00:77:00:01"
+MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 ONE = Assignment(name="one", layer="arda", role=Role.WORKER, rule="machines/one.yaml", at=AT)
 CONFIGS = "config: {controlplane: configs/one.yaml, worker: configs/one.yaml}\n"
@@ -45,6 +47,48 @@ def test_where_it_is_not_clear_who_it_is_nothing_is_done_to_it() -> None:
 def test_where_it_is_not_clear_who_it_is_a_joined_one_boots_its_disk() -> None:
     booted = plan(machine_of(MAC, assignment=ONE, conflict="two of them", phase=Phase.JOINED))
     assert isinstance(booted, BootLocal)
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [("intent: local\n", BootLocal), ("intent: ignore\n", Ignore), ("chain: local\n", BootLocal)],
+)
+def test_to_boot_its_own_disk_it_need_not_be_clear_who_it_is(lines: str, kind: type[Plan]) -> None:
+    assert isinstance(plan(machine_of(MAC, conflict="a new mainboard"), lines), kind)
+
+
+@pytest.mark.parametrize(("intent", "kind"), [(Intent.LOCAL, BootLocal), (Intent.IGNORE, Ignore)])
+def test_what_was_set_by_hand_needs_no_identity_either(intent: Intent, kind: type[Plan]) -> None:
+    unclear = machine_of(MAC, conflict="a new mainboard", directive=Directive(intent, "anna"))
+    assert isinstance(plan(unclear), kind)
+
+
+def test_a_machine_of_two_files_that_differ_is_held() -> None:
+    files = (("one", MAC, "intent: local\n"), ("two", OTHER, "chain: local\n"))
+    sighting = Sighting(mac=MAC, macs=(MAC,), firmware=Firmware.IPXE, arch=CpuArch.X86_64)
+    machine = machine_of(MAC, OTHER)
+    assert isinstance(
+        decide(sighting, snapshot_of(machine), fleet_of(*files), Context(ready=READY)).plan, Hold
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        ("chain: ipxe\nscript: rescue.ipxe\n", RunScript),
+        ("chain: local\n", BootLocal),
+        ("chain: menu\nlayer: arda\n", ShowMenu),
+    ],
+)
+def test_a_boot_loop_keeps_nobody_from_a_script_its_disk_or_the_menu(lines: str, kind: type[Plan]) -> None:
+    menu = "menu: {entries: [{name: Rescue, script: rescue.ipxe}]}\n"
+    fleet = fleet_of(("one", MAC, lines), fleet=menu, arda=ARDA + CONFIGS, rescue_ipxe="#!ipxe\nexit\n")
+    sighting = Sighting(mac=MAC, macs=(MAC,), firmware=Firmware.IPXE, arch=CpuArch.X86_64)
+    machine = machine_of(MAC, phase=Phase.FAILED, attempts=Attempts("talos", starts=(AT,) * 5))
+    assert isinstance(decide(sighting, snapshot_of(machine), fleet, Context(ready=READY)).plan, kind)
+    if kind is ShowMenu:
+        own = replace(sighting, choice=OWN)
+        assert isinstance(decide(own, snapshot_of(machine), fleet, Context(ready=READY)).plan, Hold)
 
 
 @pytest.mark.parametrize(

@@ -96,10 +96,26 @@ def test_another_chain_begins_the_count_anew() -> None:
     looping = Looping()
     for _ in range(5):
         looping.boot()
+    looping.chain = "raspberry-pi"
+    looping.reach(Stage.SCRIPT)
+    assert looping.machine.attempts == Attempts("raspberry-pi", Stage.SCRIPT, (looping.now,), boot=5)
+    assert looping.boot() is Phase.BOOTING
+
+
+def test_a_script_of_the_fleet_is_run_as_often_as_its_owner_likes() -> None:
+    looping = Looping(chain="ipxe")
+    assert Phase.FAILED not in [looping.boot() for _ in range(20)]
+    assert looping.machine.attempts == Attempts()
+
+
+def test_a_script_that_was_chosen_by_hand_begins_the_count_anew() -> None:
+    looping = Looping()
+    for _ in range(5):
+        looping.boot()
     looping.chain = "ipxe"
     looping.reach(Stage.SCRIPT)
-    assert looping.machine.attempts == Attempts("ipxe", Stage.SCRIPT, (looping.now,), boot=5)
-    assert looping.boot() is Phase.BOOTING
+    looping.chain = "talos"
+    assert [looping.boot() for _ in range(6)] == [Phase.BOOTING] * 5 + [Phase.FAILED]
 
 
 def test_attempts_of_more_than_an_hour_ago_do_not_count() -> None:
