@@ -41,6 +41,13 @@ def test_a_file(tmp_path: Path, steps: list[str]) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o755])
+def test_a_file_s_mode_is_the_one_named_whatever_was_there(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "key").touch(0o640)
+    write_file(tmp_path / "key", b"secret", mode)
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == mode
+
+
 def test_a_file_that_is_whole(tmp_path: Path, steps: list[str]) -> None:
     (tmp_path / "new").write_bytes(b"whole")
     put_in_place(tmp_path / "new", tmp_path / "old")

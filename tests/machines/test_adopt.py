@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import IPv4Address
 from uuid import UUID
 
+import pytest
 from inventory.samples import NOW, machine
 
 from iluvatar_pxe.machines.adopt import adopt
@@ -11,7 +13,8 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
+from iluvatar_pxe.wire.pxe import CpuArch
 
 MACS = machine(1).macs
 
@@ -102,6 +105,36 @@ def test_which_machines_of_the_database_are_one_is_not_decided_here() -> None:
     adoption = adopt(snapshot(seen), snapshot(machine(1), machine(2)), gone=())
     united = machine(1, macs=(*machine(1).macs, "52:54:00:00:00:0c"), generation=2)
     assert adoption.snapshot == snapshot(united, machine(2))
+
+
+def test_what_was_split_off_or_in_question_stays_so_whoever_knows_of_it() -> None:
+    stored = machine(1, apart=("52:54:00:00:00:0a",), unsure=("52:54:00:00:00:0c",))
+    seen = machine(50, macs=MACS, apart=("52:54:00:00:00:0b",), unsure=("52:54:00:00:00:0d",))
+    (united,) = adopt(snapshot(seen), snapshot(stored), gone=()).unwritten
+    assert united.apart == (*stored.apart, *seen.apart)
+    assert united.unsure == (*stored.unsure, *seen.unsure)
+
+
+STORED = {
+    "arch": CpuArch.X86_64,
+    "uuid": UUID("4c4c4544-0051-3010-8052-b4c04f465031"),
+    "serial": "CZ1",
+    "manufacturer": "Dell",
+    "product": "R220",
+    "board": "0DRXF5",
+    "address": IPv4Address("10.77.0.50"),
+    "phase": Phase.JOINED,
+    "directive": Directive(Intent.LOCAL, "anna", "it moves"),
+    "conflict": "it was somebody else's",
+    "attempts": Attempts("talos", Stage.KERNEL, (NOW,), 1),
+}
+
+
+@pytest.mark.parametrize("field", STORED)
+def test_what_memory_does_not_know_is_as_the_database_has_it(field: str) -> None:
+    stored = machine(1, **{field: STORED[field]})
+    (united,) = adopt(snapshot(machine(50, macs=MACS)), snapshot(stored), gone=()).unwritten
+    assert getattr(united, field) == STORED[field]
 
 
 def given(name: str) -> Assignment:

@@ -51,6 +51,10 @@ def the_rest(sock: socket.socket) -> bytes:
     return bytes(octets)
 
 
+def test_the_limits_are_those_that_are_promised() -> None:
+    assert (LIMITS.each, LIMITS.total, LIMITS.header, LIMITS.stall) == (64, 512, 10, 60)
+
+
 def test_a_new_connection_ends_the_longest_silent_one_of_its_client(tmp_path: Path) -> None:
     with web(tmp_path, limits=Limits(each=3)) as served, ExitStack() as stack:
         other = stack.enter_context(served.connect("127.0.0.3"))
