@@ -86,6 +86,35 @@ async def test_a_new_inventory_of_an_old_fleet_takes_the_fleet_s_window(inventor
     assert inventory.window.remaining == pytest.approx(1740, abs=DEADLINE)
 
 
+@pytest.mark.parametrize("is_told_first", [True, False])
+async def test_a_new_inventory_of_an_old_fleet_opens_no_window(
+    file: Path, clock: Clock, *, is_told_first: bool
+) -> None:
+    inventory = Inventory(url_of(file), clock)
+    if is_told_first:
+        inventory.follow_old_fleet()
+    await inventory.open()
+    assert inventory.window.is_open is not is_told_first
+    inventory.follow_old_fleet()
+    assert not inventory.window.is_open
+    await inventory.close()
+    again = Inventory(url_of(file), clock)
+    await again.open()
+    assert not again.window.is_open
+    await again.close()
+
+
+async def test_an_old_fleet_closes_no_window_of_an_inventory_that_was_there(
+    inventory: Inventory, file: Path, clock: Clock
+) -> None:
+    await inventory.close()
+    again = Inventory(url_of(file), clock)
+    await again.open()
+    again.follow_old_fleet()
+    assert again.window.remaining == pytest.approx(86400, abs=DEADLINE)
+    await again.close()
+
+
 async def test_a_commit_of_unknown_age_counts_as_soon_as_the_clock_is_set(
     inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """What is made of upstreams' answers: remembered, forgotten, or dropped."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -86,7 +87,27 @@ async def test_a_name_that_became_none_does_not_come_back_when_the_upstream_dies
     assert (found.body.rcode, found.stale) == (Rcode.SERVFAIL, False)
 
 
-@pytest.mark.parametrize("address", ["192.168.1.1", "127.0.0.1", "0.0.0.0"])
+async def test_an_upstream_that_failed_is_left_alone_for_half_a_minute(bench: Bench) -> None:
+    def short(query: bytes) -> list[bytes]:
+        reply = dnslib.DNSRecord.parse(query).reply()
+        reply.add_answer(*dnslib.RR.fromZone("www.example.com. 1 A 192.0.2.1"))
+        return [bytes(reply.pack())]
+
+    bench.liar.say = short
+    await bench.ask("www.example.com")
+    asked = time.monotonic() + 2
+    assert bench.recursion.remembered(key("www.example.com"), asked) is None, "it has expired"
+    bench.liar.say = lambda query: [failure(query, 2)]
+    before = time.monotonic()
+    assert (await bench.ask("www.example.com")).stale
+    after = time.monotonic()
+    old = bench.recursion.remembered(key("www.example.com"), before + 29.9)
+    assert old
+    assert (old.stale, old.body.counts[0]) == (True, 1)
+    assert bench.recursion.remembered(key("www.example.com"), after + 30.1) is None, "it is asked again"
+
+
+@pytest.mark.parametrize("address", ["192.168.1.1", "127.0.0.1", "0.0.0.0", "100.64.0.1"])
 async def test_a_public_name_has_no_private_address(bench: Bench, address: str) -> None:
     bench.liar.say = lambda query: [answer(query, address)]
     with capture_logs() as log:
