@@ -1,5 +1,6 @@
 """In which forms a question is sent, and what is learned of an upstream; stand-ins: tests/servers/dns/test_broken_routers."""
 
+from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -39,67 +40,136 @@ def how(query: bytes) -> tuple[bool, bool]:
 EVERYTHING, NO_EDNS, PLAIN = (True, True), (False, True), (False, False)
 
 
-def test_silence_is_asked_in_plainer_and_plainer_forms() -> None:
-    asked = inquiry(Abilities())
-    assert [how(asked.again()) for _ in range(4)] == [EVERYTHING, NO_EDNS, PLAIN, PLAIN]
+def sent(asked: Inquiry, moments: int) -> list[list[tuple[bool, bool]]]:
+    return [[how(form) for form in asked.again()] for _ in range(moments)]
+
+
+def test_silence_is_asked_in_plainer_forms_beside_the_full_one() -> None:
+    last = [EVERYTHING, NO_EDNS, PLAIN]
+    assert sent(inquiry(Abilities()), 4) == [[EVERYTHING], [EVERYTHING, NO_EDNS], last, last]
 
 
 def test_an_upstream_that_knows_edns_is_asked_with_it_again() -> None:
     abilities = Abilities()
     abilities.edns.works()
-    asked = inquiry(abilities)
-    assert [how(asked.again()) for _ in range(3)] == [EVERYTHING, EVERYTHING, PLAIN]
+    assert sent(inquiry(abilities), 3) == [[EVERYTHING], [EVERYTHING], [EVERYTHING, NO_EDNS, PLAIN]]
 
 
 def test_each_form_has_an_id_of_its_own_and_a_late_answer_counts() -> None:
     abilities = Abilities()
     asked = inquiry(abilities)
-    first, second = asked.again(), asked.again()
+    (first,), (second, _) = asked.again(), asked.again()
     assert first[:2] != second[:2]
     assert asked.take(answered(first)) == b""
     assert (asked.reply, asked.answered) == (answered(first), first)
     assert (list(asked.learn(0)), abilities.edns.proven, abilities.case.proven) == ([], True, True)
 
 
-def lose(abilities: Abilities, now: float, *, lost: int) -> list[str]:
-    """Ask, lose as many datagrams, have the next one answered, and return what is given up."""
-    asked = inquiry(abilities, now)
-    for _ in range(lost):
-        asked.again()
-    asked.take(answered(asked.again()))
-    return list(asked.learn(now))
+def lose(
+    abilities: Abilities, begun: float, *, knows: Callable[[bytes], bool], outage: int = 0, seconds: float = 0
+) -> list[str]:
+    """Ask who drops what it does not know, and for some moments everything; return what is given up.
+
+    The plainest form is answered first.
+    """
+    asked = inquiry(abilities, begun)
+    for moment in count():
+        forms = asked.again()
+        for form in reversed(forms if moment >= outage else []):
+            if knows(form):
+                asked.take(answered(form))
+        if asked.reply:
+            return list(asked.learn(begun + seconds))
+    raise AssertionError
 
 
-def test_one_lost_datagram_proves_nothing_and_two_in_a_row_do_for_a_while() -> None:
+def no_edns(form: bytes) -> bool:
+    return not how(form)[0]
+
+
+def no_case(form: bytes) -> bool:
+    return not how(form)[1]
+
+
+def plain(form: bytes) -> bool:
+    return how(form) == PLAIN
+
+
+def anything(_form: bytes) -> bool:
+    return True
+
+
+CASE = "random case (0x20)"
+
+
+@pytest.mark.parametrize(
+    ("knows", "given_up"),
+    [
+        (anything, [[], [], [], []]),
+        (no_edns, [[], ["EDNS"], [], []]),
+        (no_case, [[], [CASE], [], []]),
+        (plain, [[], [CASE], [], ["EDNS"]]),
+    ],
+)
+@pytest.mark.parametrize("outage", [0, 1, 2])
+@pytest.mark.parametrize("proven", [True, False])
+def test_silence_beside_an_answer_is_given_up_for_one_at_a_time(
+    knows: Callable[[bytes], bool], given_up: list[list[str]], outage: int, *, proven: bool
+) -> None:
     abilities = Abilities()
-    assert [lose(abilities, 0, lost=1), lose(abilities, 0, lost=0), lose(abilities, 0, lost=2)] == [
-        [],
-        [],
-        [],
-    ]
-    assert lose(abilities, 100, lost=2) == ["EDNS", "random case (0x20)"]
-    assert how(inquiry(abilities, 99 + RETRY_SECONDS).again()) == PLAIN
-    assert how(inquiry(abilities, 100 + RETRY_SECONDS).again()) == EVERYTHING
-    assert lose(abilities, 100 + RETRY_SECONDS, lost=1) == ["EDNS"], "once more is enough"
+    if proven:
+        abilities.edns.works()
+    assert [lose(abilities, now, knows=knows, outage=outage) for now in range(4)] == given_up
+
+
+def test_what_is_given_up_is_tried_again_and_once_more_is_enough_then() -> None:
+    abilities = Abilities()
+    assert [lose(abilities, now, knows=no_edns) for now in (0, 100)] == [[], ["EDNS"]]
+    assert sent(inquiry(abilities, 99 + RETRY_SECONDS), 1) == [[NO_EDNS]]
+    assert sent(inquiry(abilities, 100 + RETRY_SECONDS), 1) == [[EVERYTHING]]
+    assert lose(abilities, 100 + RETRY_SECONDS, knows=no_edns) == ["EDNS"]
+
+
+def test_a_question_that_is_answered_between_two_failures_clears_the_first() -> None:
+    abilities = Abilities()
+    assert [lose(abilities, 0, knows=one) for one in (no_edns, anything, no_edns)] == [[], [], []]
+
+
+def test_questions_that_are_out_together_count_once() -> None:
+    abilities = Abilities()
+    begun = (0.0, 0.5, 1.9, 2.1)
+    assert [lose(abilities, one, knows=no_edns, seconds=2) for one in begun] == [[], [], [], ["EDNS"]]
+
+
+def test_the_answer_to_the_fuller_form_is_waited_for_and_preferred() -> None:
+    asked = inquiry(Abilities())
+    asked.again()
+    full, without = asked.again()
+    asked.take(answered(without))
+    assert (asked.reply, asked.is_open) == (answered(without), True)
+    asked.take(answered(full, 3))
+    assert (asked.answered, asked.is_open) == (full, False)
+    asked.take(answered(without))
+    assert asked.answered == full
 
 
 def test_what_is_out_when_it_is_given_up_does_not_put_off_the_next_try() -> None:
     ability = Ability()
-    assert [ability.fails(0), ability.fails(0), ability.fails(800)] == [False, True, False]
+    assert [ability.fails(now, now) for now in (0, 0, 800)] == [False, True, False]
     assert ability.is_usable(RETRY_SECONDS)
 
 
 @pytest.mark.parametrize("rcode", [2, 5])
 def test_a_failure_is_believed_of_who_knows_edns_and_else_only_without_it(rcode: int) -> None:
     asked = inquiry(Abilities())
-    plain = asked.take(answered(asked.again(), rcode))
-    assert how(plain) == NO_EDNS
-    assert asked.take(answered(plain, rcode)) == b""
-    assert (asked.reply, list(asked.learn(0))) == (answered(plain, rcode), [])
+    without = asked.take(answered(asked.again()[0], rcode))
+    assert how(without) == NO_EDNS
+    assert asked.take(answered(without, rcode)) == b""
+    assert (asked.reply, list(asked.learn(0))) == (answered(without, rcode), [])
     proven = Abilities()
     proven.edns.works()
     asked = inquiry(proven)
-    assert asked.take(answered(asked.again(), rcode)) == b""
+    assert asked.take(answered(asked.again()[0], rcode)) == b""
     assert asked.reply
 
 
@@ -108,7 +178,7 @@ def test_what_only_edns_can_be_the_fault_of_is_not_believed_even_of_who_knows_it
     abilities.edns.works()
     for rcode, extended in ((1, 0), (4, 0), (0, 1)):
         asked = inquiry(abilities)
-        first = asked.again()
+        (first,) = asked.again()
         opt = b"\0\0\x29\x04\xd0" + bytes([extended, 0, 0, 0, 0, 0])
         refusal = first[:2] + bytes([0x80, rcode]) + b"\0\1\0\0\0\0\0\1" + read_query(first).asked + opt
         assert how(asked.take(refusal)) == NO_EDNS
@@ -117,7 +187,7 @@ def test_what_only_edns_can_be_the_fault_of_is_not_believed_even_of_who_knows_it
 def test_an_answer_in_another_case_is_not_taken_and_the_right_one_still_is() -> None:
     abilities = Abilities()
     asked = inquiry(abilities)
-    first = asked.again()
+    (first,) = asked.again()
     forged = answered(first).replace(b"WWW", b"www")
     lower = asked.take(forged)
     assert (how(lower), lower[:2] != first[:2], asked.reply) == ((True, False), True, b"")
@@ -131,7 +201,7 @@ def test_an_answer_in_another_case_is_not_taken_and_the_right_one_still_is() -> 
 def test_whatever_comes_is_taken_or_not(replies: list[bytes]) -> None:
     asked = inquiry(Abilities())
     for reply in replies:
-        number = asked.again()[:2]
+        number = asked.again()[0][:2]
         asked.take(number + reply[2:])
     list(asked.learn(0))
 

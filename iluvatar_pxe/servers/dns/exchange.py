@@ -5,7 +5,7 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import structlog
 
@@ -16,6 +16,8 @@ from iluvatar_pxe.wire.dns.message import is_answer, is_truncated
 
 RESEND = (0.8, 1.2)
 """Seconds until a datagram is sent again, and once more."""
+SIDE_BY_SIDE = 0.2
+"""Seconds between the answers to two forms of a question that were sent together, at most."""
 _LONGEST = 65535
 
 _log = structlog.get_logger()
@@ -57,21 +59,31 @@ def framed(message: bytes) -> bytes:
 
 
 async def _by_datagrams(sock: socket.socket, inquiry: Inquiry) -> bytes:
-    """Ask until there is an answer."""
+    """Ask until there is an answer, and a moment longer where a fuller form was sent with the answered one."""
     loop = asyncio.get_running_loop()
     for patience in (*RESEND, None):
-        await loop.sock_sendall(sock, inquiry.again())
+        for form in inquiry.again():
+            await loop.sock_sendall(sock, form)
         try:
             async with asyncio.timeout(patience):
                 while not inquiry.reply:
-                    if more := inquiry.take(await loop.sock_recv(sock, _LONGEST)):
-                        await loop.sock_sendall(sock, more)
+                    await _take(sock, inquiry)
         except TimeoutError:
             if patience is None:
                 raise
         else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SIDE_BY_SIDE):
+                    while inquiry.is_open:
+                        await _take(sock, inquiry)
             return inquiry.reply
     raise TimeoutError
+
+
+async def _take(sock: socket.socket, inquiry: Inquiry) -> None:
+    loop = asyncio.get_running_loop()
+    if more := inquiry.take(await loop.sock_recv(sock, _LONGEST)):
+        await loop.sock_sendall(sock, more)
 
 
 async def _by_stream(upstream: Upstream, asked: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Upstreams and routers that fail EDNS, or change a name's case: stand-ins on loopback, one a row."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -123,7 +124,9 @@ ROUTERS = {
         edns=True,
         mixed=False,
     ),
-    "drops random case": Router(lambda query: [] if is_mixed(query) else [answer(query)], mixed=False),
+    "drops random case": Router(
+        lambda query: [] if is_mixed(query) else [answer(query)], edns=True, mixed=False
+    ),
     "FORMERR, and lower case": Router(
         with_edns(lambda query: [header_of(query, 1)], lambda query: answer(lowered(query))), mixed=False
     ),
@@ -154,6 +157,7 @@ def twice(query: bytes) -> bytes:
 @pytest.fixture
 async def liar(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Liar]:
     monkeypatch.setattr(exchange, "RESEND", (0.1, 0.1))
+    monkeypatch.setattr(exchange, "SIDE_BY_SIDE", 0.05)
     async with Liar().listen() as running:
         yield running
 
@@ -175,3 +179,19 @@ async def test_names_resolve_behind_it_and_it_is_soon_asked_at_once_as_it_likes(
     assert await ask(liar, abilities, router.query) == router.address
     ((query, _),) = liar.asked
     assert (has_edns(query), is_mixed(query)) == (router.edns, router.mixed)
+
+
+@pytest.mark.parametrize("lost", [3, 6])
+async def test_an_outage_takes_nothing_from_an_upstream_that_copes(liar: Liar, lost: int) -> None:
+    abilities = Abilities()
+    await ask(liar, abilities)
+    liar.asked.clear()
+    liar.say = lambda query: [answer(query)] if len(liar.asked) > lost else []
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(ask(liar, abilities))
+    liar.asked.clear()
+    liar.say = Liar().say
+    await ask(liar, abilities)
+    ((query, _),) = liar.asked
+    assert (has_edns(query), is_mixed(query)) == (True, True)
