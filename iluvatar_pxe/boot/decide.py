@@ -13,7 +13,7 @@ from iluvatar_pxe.boot.enrolment import enrol
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Hold, Ignore, Plan
 from iluvatar_pxe.boot.programs import PROGRAMS, program_for
 from iluvatar_pxe.boot.rules import title
-from iluvatar_pxe.boot.screens import circle, conflict, failed, unlisted
+from iluvatar_pxe.boot.screens import circle, conflict, failed, listed_twice, unlisted
 from iluvatar_pxe.fleet.models import EnrolmentMode, Fleet, LocalMethod
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -114,7 +114,7 @@ def identity(case: Case) -> Plan | str:
     if len(case.files) > 1:
         names = " and ".join(f"machines/{one.name}.yaml" for one in case.files)
         why = f"{names} list NICs of the same machine"
-        return Hold(why=why, name=case.title, screen=(f"{why}.", "Remove it from one of them."))
+        return Hold(why=why, name=case.title, screen=listed_twice(case, why))
     return f"known by {', '.join(case.machine.macs)}"
 
 

@@ -38,6 +38,18 @@ def conflict(case: Case, why: str) -> Screen:
     )
 
 
+def listed_twice(case: Case, why: str) -> Screen:
+    """Several files list NICs of the machine, as of two that counted as one before the files listed them."""
+    macs = case.machine.macs if case.machine else ()
+    others = (mac for file in case.files[1:] for mac in file.file.match.macs if mac in macs)
+    return (
+        f"{why}.",
+        "If it is one machine, remove it from all files but one.",
+        "If there are several, run on the boot server:",
+        *(f"  iluvatar-pxe machines split {case.title} {mac}" for mac in others),
+    )
+
+
 def circle(case: Case) -> str:
     """Describe a boot loop."""
     attempts = case.machine.attempts if case.machine else Attempts()

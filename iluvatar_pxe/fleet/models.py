@@ -312,11 +312,14 @@ class Fleet:
         return found if isinstance(found, K3sLayer) else None
 
     def machines(self, macs: Iterable[str], serial: str, uuid: UUID | None) -> tuple[ListedMachine, ...]:
-        """Return every machine listed under one of these MACs, then those under the serial number and UUID."""
-        found = [self._by_mac.get(mac) for mac in macs]
-        if serial and uuid:
-            found.append(self._by_hardware.get(_hardware(serial, uuid)))
-        return tuple({one.name: one for one in found if one}.values())
+        """Return every machine listed under one of these MACs, else the one under the serial number and UUID.
+
+        A MAC tells more than those: clones have the same.
+        """
+        found = {one.name: one for mac in macs if (one := self._by_mac.get(mac))}
+        if not found and serial and uuid and (listed := self._by_hardware.get(_hardware(serial, uuid))):
+            return (listed,)
+        return tuple(found.values())
 
     @cached_property
     def _by_mac(self) -> Mapping[str, ListedMachine]:

@@ -4,12 +4,20 @@ from collections.abc import Iterator
 
 from iluvatar_pxe.fleet.lookup import listed_as, name_of, title_of
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 
 
-def listed_with(mac: str, fleet: Fleet) -> tuple[str, ...]:
-    """Return the NICs of the file that lists this one, which is among them; none where no file does."""
-    return tuple(one for listed in fleet.machines((mac,), "", None) for one in listed.file.match.macs)
+def listed_with(mac: str, fleet: Fleet) -> Listed:
+    """Return what the file that lists a NIC says: which NICs, this one among them, and that other files' are others'."""
+    own = next(iter(fleet.machines((mac,), "", None)), None)
+    if own is None:
+        return NOT_LISTED
+
+    def elsewhere(machine: Machine) -> bool:
+        other = listed_as(machine, fleet)
+        return other is not None and other.name != own.name
+
+    return Listed(own.file.match.macs, elsewhere)
 
 
 def nics_of(machine: Machine, fleet: Fleet) -> tuple[str, ...]:
@@ -20,7 +28,7 @@ def nics_of(machine: Machine, fleet: Fleet) -> tuple[str, ...]:
 
 def machine_with(mac: str, snapshot: Snapshot, fleet: Fleet) -> Machine | None:
     """Return the machine that has a NIC, seen or listed with one that was seen; None where there is none."""
-    return snapshot.machine(mac, listed_with(mac, fleet))
+    return snapshot.machine(mac, listed_with(mac, fleet).macs)
 
 
 def not_its_nic(machine: Machine, mac: str, fleet: Fleet) -> str:

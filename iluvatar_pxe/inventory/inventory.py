@@ -29,7 +29,7 @@ from iluvatar_pxe.inventory.memory import Memory, wall_clock
 from iluvatar_pxe.inventory.window import Window, seconds_stated
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.merge import merge, split
-from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step
 from iluvatar_pxe.machines.recognise import merge_text
 from iluvatar_pxe.machines.sighting import Sighting
@@ -108,7 +108,7 @@ class Inventory:
         stage: Stage,
         *,
         vouched: bool = False,
-        listed: Collection[str] = (),
+        listed: Listed = NOT_LISTED,
         detail: str = "",
         cause: str = "",
         size: int = 0,
@@ -119,7 +119,7 @@ class Inventory:
         """Take in that a machine came to ``stage`` and return it as now known; neither blocks nor raises.
 
         ``vouched``: it is certain who spoke, so what an iPXE script reports about NICs and hardware is trusted.
-        ``listed`` are NICs that the fleet lists together with the sender's: one machine has them all.
+        ``listed`` is what the fleet says of the sender.
         ``detail`` says what was served and ``cause`` why, ``size`` how many bytes of it, ``milliseconds`` how long
         that took; ``chain`` names the boot chain when its script was served, see ``machines.observe.Step``.
         """
@@ -130,7 +130,7 @@ class Inventory:
         return machine
 
     def touch(
-        self, sighting: Sighting, stage: Stage, *, vouched: bool = False, listed: Collection[str] = ()
+        self, sighting: Sighting, stage: Stage, *, vouched: bool = False, listed: Listed = NOT_LISTED
     ) -> Machine:
         """Take in a sighting like ``observe``, but without the stage's event: nothing new happened."""
         machine = self._memory.see(sighting, Step(stage, wall_clock()), vouched=vouched, listed=listed)

@@ -1,6 +1,6 @@
 """What is known now, in memory, and queued for the database at the moment it changes."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -13,7 +13,7 @@ from iluvatar_pxe.inventory.database.pending import Pending
 from iluvatar_pxe.machines.adopt import adopt
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.merge import Merge
-from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot
+from iluvatar_pxe.machines.model import NOT_LISTED, BootEvent, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step
 from iluvatar_pxe.machines.recognise import recognise
 from iluvatar_pxe.machines.sighting import Sighting
@@ -70,7 +70,7 @@ class Memory:
         asked = self._asked.get(machine_id)
         return asked is not None and self._clock() - asked <= seconds
 
-    def see(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Collection[str] = ()) -> Machine:
+    def see(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Listed = NOT_LISTED) -> Machine:
         """Take in a sighting, and record what happened besides the stage; return the machine as now known."""
         seen = recognise(sighting, step, self.snapshot, uuid4(), vouched=vouched, listed=listed)
         for merge in seen.merges:

@@ -1,6 +1,6 @@
 """The inventory interface used by decisions and servers, for the real inventory and the sandbox."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Protocol
 from uuid import UUID
@@ -9,7 +9,7 @@ from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.window import Window
 from iluvatar_pxe.machines.boots import Happening, Stage
-from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 
 
@@ -37,7 +37,7 @@ class InventoryProtocol(Protocol):
         stage: Stage,
         *,
         vouched: bool = False,
-        listed: Collection[str] = (),
+        listed: Listed = NOT_LISTED,
         detail: str = "",
         cause: str = "",
         size: int = 0,
@@ -47,7 +47,7 @@ class InventoryProtocol(Protocol):
     ) -> Machine: ...
 
     def touch(
-        self, sighting: Sighting, stage: Stage, *, vouched: bool = False, listed: Collection[str] = ()
+        self, sighting: Sighting, stage: Stage, *, vouched: bool = False, listed: Listed = NOT_LISTED
     ) -> Machine: ...
 
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None: ...

@@ -1,7 +1,7 @@
 """Simulated machines of ``iluvatar-pxe simulate``: kept in memory, never written to the inventory."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID, uuid4
@@ -14,7 +14,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.inventory.window import Window
 from iluvatar_pxe.machines.boots import Happening, Stage, begins_boot
-from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.sighting import Sighting
 
@@ -80,7 +80,7 @@ class Sandbox:
         stage: Stage,
         *,
         vouched: bool = False,
-        listed: Collection[str] = (),
+        listed: Listed = NOT_LISTED,
         chain: str = "",
         most_attempts: int = 5,
         **event: object,
@@ -92,7 +92,7 @@ class Sandbox:
         )
 
     def touch(
-        self, sighting: Sighting, stage: Stage, *, vouched: bool = False, listed: Collection[str] = ()
+        self, sighting: Sighting, stage: Stage, *, vouched: bool = False, listed: Listed = NOT_LISTED
     ) -> Machine:
         """Take in a sighting."""
         return self._see(sighting, Step(stage, wall_clock()), vouched=vouched, listed=listed)
@@ -121,13 +121,13 @@ class Sandbox:
         del happening, detail, by
         return self._put(edit(self._machine(machine_id)))
 
-    def _see(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Collection[str]) -> Machine:
-        known = self.snapshot.machine(sighting.mac, listed)
+    def _see(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Listed) -> Machine:
+        known = self.snapshot.machine(sighting.mac, listed.macs)
         if known is None:
             machine = first_seen(sighting, step, uuid4())
         else:
             if begins_boot(known.reached, step.stage):
-                known = self._inventory.snapshot.machine(sighting.mac, listed) or known
+                known = self._inventory.snapshot.machine(sighting.mac, listed.macs) or known
             machine = observed(known, sighting, step)
             machine = replace(machine, macs=tuple(dict.fromkeys((*machine.macs, sighting.mac))))
         if vouched and sighting.macs:

@@ -1,6 +1,6 @@
 """What is known of machines: immutable values, replaced when something changes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
@@ -119,6 +119,23 @@ class BootEvent:
     cause: str = ""
     bytes: int = 0
     milliseconds: float = 0.0
+
+
+def _nowhere(_: Machine) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the fleet says of the machine that a NIC belongs to: the NICs of its file, and who is another machine."""
+
+    macs: tuple[str, ...] = ()
+    elsewhere: Callable[[Machine], bool] = _nowhere
+    """Say whether another file lists a machine: then its owner says that the two are not one."""
+
+
+NOT_LISTED = Listed()
+"""No file lists the NIC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,20 @@
 A MAC belongs to the machine that was heard by it, or to that of the NICs that the fleet lists with it. What iPXE
 tells of other NICs, and of UUID, serial number and product, counts only where it is ``vouched`` for: the neighbour
 table confirms the sender. And nobody becomes another's machine by naming it: two are the same only if both tell the
-same UUID or serial number, if each lists the other's NIC, or if the fleet lists both together.
+same UUID or serial number, if each lists the other's NIC, or if the fleet lists both together. Where the fleet lists
+them in two files, equal hardware data do not count: clones have those, too.
 A firmware's own option 97 alone neither joins nor parts machines: some NICs send another UUID there than the
 mainboard's.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.hardware import agreement, contradiction, hardware_of
 from iluvatar_pxe.machines.merge import Merge, merge
-from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Phase
@@ -34,32 +35,34 @@ class Identity:
 
 
 def identify(
-    sighting: Sighting, snapshot: Snapshot, *, vouched: bool, listed: Collection[str] = ()
+    sighting: Sighting, snapshot: Snapshot, *, vouched: bool, listed: Listed = NOT_LISTED
 ) -> Identity:
-    """Tell which machine a sighting is of; changes nothing. ``listed``: see ``Snapshot.machine``."""
-    own = snapshot.machine(sighting.mac, listed)
+    """Tell which machine a sighting is of; changes nothing. ``listed`` is what the fleet says."""
+    own = snapshot.machine(sighting.mac, listed.macs)
     if not vouched or not sighting.macs:
         return Identity(own)
-    named = (snapshot.machine(mac) for mac in (*sighting.macs, *listed))
+    named = (snapshot.machine(mac) for mac in (*sighting.macs, *listed.macs))
     found = {one.id: one for one in (*named, *snapshot.with_hardware(hardware_of(sighting))) if one}
     same = tuple(one for one in found.values() if _is_same(one, own, sighting, listed))
     conflicts = _moved(own, same, sighting) or _disputes(own, same, sighting)
     return Identity(own, conflicts=conflicts) if conflicts else Identity(own, same)
 
 
-def _is_same(one: Machine, own: Machine | None, sighting: Sighting, listed: Collection[str]) -> bool:
+def _is_same(one: Machine, own: Machine | None, sighting: Sighting, listed: Listed) -> bool:
     """Say whether a machine found is the one that speaks, by another NIC."""
     if sighting.mac in one.apart or (own is not None and (one.id == own.id or _parted(one, own))):
         return False
     if contradiction(one, sighting) and one.described:
         return False
+    if listed.elsewhere(one) and _by_hardware_alone(one, sighting, listed):
+        return False
     mutual = sighting.mac in one.claimed and not set(sighting.macs).isdisjoint(one.macs)
-    return mutual or not set(listed).isdisjoint(one.macs) or agreement(one, sighting)
+    return mutual or not set(listed.macs).isdisjoint(one.macs) or agreement(one, sighting)
 
 
-def _by_hardware_alone(one: Machine, sighting: Sighting, listed: Collection[str]) -> bool:
+def _by_hardware_alone(one: Machine, sighting: Sighting, listed: Listed) -> bool:
     """Say whether nothing but equal hardware data makes a machine the one that speaks: clones have those, too."""
-    return sighting.mac not in one.claimed and {*sighting.macs, *listed}.isdisjoint(one.macs)
+    return sighting.mac not in one.claimed and {*sighting.macs, *listed.macs}.isdisjoint(one.macs)
 
 
 def _parted(one: Machine, other: Machine) -> bool:
@@ -126,11 +129,11 @@ def recognise(
     fresh_id: UUID,
     *,
     vouched: bool,
-    listed: Collection[str] = (),
+    listed: Listed = NOT_LISTED,
 ) -> Seen:
     """Take in a sighting; changes nothing. ``fresh_id`` is for a machine that nobody has seen before.
 
-    ``listed`` are NICs that the fleet lists together with the sender's.
+    ``listed`` is what the fleet says of the sender.
 
     A machine whose identity is in doubt does not absorb others; people settle that. What an iPXE
     script tells of a machine is believed only where it is ``vouched`` for: nobody changes what is known of another's.

@@ -200,6 +200,7 @@ def test_a_machine_listed_twice_is_held() -> None:
     decided = plan(TALOS_MAC, IPXE, snapshot=snapshot_of(machine_of(TALOS_MAC, LOCAL_MAC)))
     assert isinstance(decided, Hold)
     assert decided.why == "machines/one.yaml and machines/two.yaml list NICs of the same machine"
+    assert decided.screen[-1] == f"  iluvatar-pxe machines split one {LOCAL_MAC}"
 
 
 def test_the_architecture_may_be_known_from_before() -> None:

@@ -22,7 +22,14 @@ def test_a_machine_has_the_nics_that_its_file_lists() -> None:
     assert nics_of(machine_of(A), ONE_FILE) == (A, B)
     assert nics_of(machine_of(A, C), ONE_FILE) == (A, C, B)
     assert nics_of(machine_of(C), ONE_FILE) == (C,)
-    assert (listed_with(B, ONE_FILE), listed_with(C, ONE_FILE)) == ((A, B), ())
+    assert (listed_with(B, ONE_FILE).macs, listed_with(C, ONE_FILE).macs) == ((A, B), ())
+
+
+def test_a_machine_that_another_file_lists_is_another() -> None:
+    fleet = fleet_of(("one", A, "chain: hold\n"), ("two", B, "chain: hold\n"))
+    listed = listed_with(B, fleet)
+    assert [listed.elsewhere(machine_of(mac)) for mac in (A, B, C)] == [True, False, False]
+    assert not listed_with(C, fleet).elsewhere(machine_of(A)), "no file speaks of the NIC itself"
 
 
 def test_a_nic_that_was_never_seen_is_that_of_the_machine_it_is_listed_with() -> None:

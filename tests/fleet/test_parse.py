@@ -168,7 +168,7 @@ def test_a_machine_is_found_by_its_macs_then_by_its_hardware() -> None:
     )
     uuid = UUID(UUID_TEXT)
     assert names(fleet, "52:54:00:00:00:02", "52:54:00:00:00:01") == ["two", "one"]
-    assert names(fleet, "52:54:00:00:00:02", serial="JX31", uuid=uuid) == ["two", "three"]
+    assert names(fleet, "52:54:00:00:00:02", serial="JX31", uuid=uuid) == ["two"], "it may be a clone"
     assert names(fleet, "52:54:00:00:00:09", serial="JX31", uuid=swapped(uuid)) == ["three"]
     assert names(fleet, serial="JX31") == []
     assert names(fleet, serial="JX32", uuid=uuid) == []

@@ -11,7 +11,7 @@ from support.machines import machine_of
 
 from iluvatar_pxe.machines.hardware import BOGUS_SERIALS, BOGUS_UUIDS, hardware_of, swapped
 from iluvatar_pxe.machines.merge import merge, split
-from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.model import Listed, Machine, Snapshot
 from iluvatar_pxe.machines.recognise import Identity, identify
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
@@ -258,7 +258,7 @@ def test_what_somebody_split_off_and_forgot_stays_apart() -> None:
     """Whatever tells of it first: a packet that makes it a new machine, or its script."""
     rest, _ = split(machine_of(A, B, id=ONE, claimed=(B,), **HARDWARE_1), B, TWO)
     again = machine_of(B, id=THREE)
-    for listed in ((), (A, B)):
+    for listed in (Listed(), Listed((A, B))):
         told = script(B, A, **HARDWARE_1)
         assert identify(told, Snapshot.of([rest]), vouched=True, listed=listed) == Identity(None)
         assert identify(told, Snapshot.of([rest, again]), vouched=True, listed=listed) == Identity(again)
@@ -267,21 +267,32 @@ def test_what_somebody_split_off_and_forgot_stays_apart() -> None:
 @pytest.mark.parametrize("sighting", [dhcp(B), script(B), script(B, **HARDWARE_1)])
 def test_nics_that_the_fleet_lists_together_are_one_machines(sighting: Sighting) -> None:
     machine = machine_of(A, id=ONE, **BOOTED)
-    found = identify(sighting, Snapshot.of([machine]), vouched=bool(sighting.macs), listed=(A, B))
+    found = identify(sighting, Snapshot.of([machine]), vouched=bool(sighting.macs), listed=Listed((A, B)))
     assert found == Identity(machine)
 
 
 def test_machines_whose_nics_the_fleet_lists_together_become_one() -> None:
     one, two = machine_of(A, id=ONE, **BOOTED), machine_of(B, id=TWO)
     snapshot = Snapshot.of([one, two])
-    assert identify(script(B), snapshot, vouched=True, listed=(A, B)) == Identity(two, (one,))
-    assert identify(script(B), snapshot, vouched=False, listed=(A, B)) == Identity(two)
+    assert identify(script(B), snapshot, vouched=True, listed=Listed((A, B))) == Identity(two, (one,))
+    assert identify(script(B), snapshot, vouched=False, listed=Listed((A, B))) == Identity(two)
 
 
 def test_a_file_that_lists_nics_of_different_hardware_joins_nothing() -> None:
     one, two = machine_of(A, id=ONE, **HARDWARE_1), machine_of(B, id=TWO)
     snapshot = Snapshot.of([one, two])
-    assert identify(script(B, **HARDWARE_2), snapshot, vouched=True, listed=(A, B)) == Identity(two)
+    assert identify(script(B, **HARDWARE_2), snapshot, vouched=True, listed=Listed((A, B))) == Identity(two)
+
+
+def test_clones_that_two_files_list_are_two_machines_unless_they_list_each_other() -> None:
+    one = machine_of(A, id=ONE, **HARDWARE_1)
+    listed = Listed((B,), lambda machine: machine == one)
+    for own in ((), (machine_of(B, id=TWO),), (machine_of(B, id=TWO, **HARDWARE_1),)):
+        snapshot = Snapshot.of([one, *own])
+        found = identify(script(B, **HARDWARE_1), snapshot, vouched=True, listed=listed)
+        assert found == Identity(own[0] if own else None)
+    found = identify(script(B, A, **HARDWARE_1), Snapshot.of([one]), vouched=True, listed=listed)
+    assert found == Identity(None, (one,)), "two files list NICs of one machine"
 
 
 @pytest.mark.parametrize("told", [UUID_1, swapped(UUID_1)])

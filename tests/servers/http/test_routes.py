@@ -331,6 +331,20 @@ def test_clones_are_one_machine_and_the_owner_is_told_both_nics(booting: Web) ->
     assert describe(rest, FLEET)["warnings"] == []
 
 
+def test_clones_that_two_files_list_are_two_machines(booting: Web) -> None:
+    """The boot of one does not end that of the other."""
+    booting.booter.applied.fleet = fleet_of(talos("one", MAC), talos("two", UNSEEN))
+    hardware = "uuid=4c4c4544-0042-3510-8052-b4c04f4e3432&serial=S-9&product=P&arch=x86_64&platform=efi"
+    config = config_url(booting.get(f"/ipxe?mac={MAC}&net0={MAC}&{hardware}"))
+    booting.boots(UNSEEN)
+    answer = booting.get(f"/ipxe?mac={UNSEEN}&net0={UNSEEN}&{hardware}")
+    assert "echo two: starting Talos" in answer.text
+    assert booting.get(config_url(answer)).text == "machine: {}\n"
+    booting.neighbours[CLIENT] = MAC
+    assert booting.get(config).text == "machine: {}\n"
+    assert {one.macs for one in booting.inventory.snapshot.by_id.values()} == {(MAC,), (UNSEEN,)}
+
+
 @pytest.mark.parametrize("intent", [Intent.BOOT, Intent.REINSTALL])
 def test_a_ticket_dies_when_the_machine_has_joined(booting: Web, intent: Intent) -> None:
     """Also when it is to be installed again: that takes a boot, which has a ticket of its own."""
