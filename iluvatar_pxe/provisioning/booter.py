@@ -89,7 +89,7 @@ class Booter:
         return trust
 
     def is_from_machine(self, decision: Decision, address: IPv4Address, stage: Stage) -> bool:
-        """Say whether a DHCP message may be of the machine that it names: only firmware sends from 0.0.0.0."""
+        """Say whether a DHCP message may be of the machine that it names; ``address`` is the datagram's source."""
         sighting, machine = decision.case.sighting, decision.case.machine
         if sighting.from_nowhere or machine is None:
             return True

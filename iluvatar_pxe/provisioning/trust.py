@@ -45,7 +45,7 @@ class TrustPolicy(Protocol):
         ...
 
     def may_have_sent(self, machine: Machine, address: IPv4Address, stage: Stage) -> bool:
-        """Say whether a DHCP message from ``address``, which is not 0.0.0.0, may be of the machine that it names."""
+        """Say whether a DHCP message may be of the machine that it names; nothing but ``address`` shows it."""
         ...
 
     def doubt_of_holder(self, machine: Machine, client: IPv4Address) -> str:
@@ -87,17 +87,18 @@ class NeighbourTrust:
         return Trust(itself=True)
 
     def may_have_sent(self, machine: Machine, address: IPv4Address, stage: Stage) -> bool:
-        """Say whether the address is the machine's.
+        """Say whether the address is the machine's, and firmware has one at this stage.
 
-        What merely lies in the message must not end the boot of another machine, nor be recorded of it. A machine that
-        came no further than DHCP has nothing to lose, and may be behind a relay.
+        It has none when it sends a DISCOVER: a program on that machine or elsewhere, or a relay, does, and must neither
+        end a boot nor be recorded of it. A machine that came no further than DHCP has nothing to lose, and may be
+        behind a relay.
         """
         if machine.transient:
             return True
+        if stage is not Stage.BOOT_SERVER:
+            return False
         mac = self._mac_of(address)
-        if (
-            mac is None and stage is Stage.BOOT_SERVER
-        ):  # the kernel may not have had to ask yet who has that address
+        if mac is None:  # the kernel may not have had to ask yet who has that address
             return self._inventory.machine_at(address) == machine
         return mac in self._nics(machine)
 

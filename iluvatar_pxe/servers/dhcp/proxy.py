@@ -110,9 +110,11 @@ def _unreachable(request: DhcpMessage, arrival: Arrival, permits: Callable[[str]
 def _seen(request: DhcpMessage, arrival: Arrival) -> Sighting:
     nowhere = arrival.source == (str(ANY), arrival.client_port)
     seen = replace(from_dhcp(request), from_nowhere=nowhere and arrival.own_frame)
+    if seen.from_nowhere:
+        return seen
     if seen.simulated and not nowhere:  # it asks from its own address, and takes no other
         return replace(seen, address=IPv4Address(arrival.source[0]))
-    return seen
+    return replace(seen, address=None)  # anybody may have written it
 
 
 def _overheard(request: DhcpMessage, arrival: Arrival) -> Lease | None:

@@ -32,7 +32,7 @@ RECEIVE_BUFFER = 4 << 20
 _AT_ONCE = 512
 """Messages read in a row. To read one costs little; what is done about it waits for its turn."""
 CROWDED = "more messages arrive than can be answered; known machines, and who asks again, are heard first"
-NOT_ITSELF = "neither its Ethernet frame nor its source address is known to be that machine's"
+NOT_ITSELF = "not from 0.0.0.0 in a frame of that machine's NIC, as firmware sends it, nor on 4011 from its address"
 
 _log = structlog.get_logger()
 
@@ -152,7 +152,6 @@ class DhcpServer:
         self._next_turn = loop.call_soon(self._take_turn) if turn else None
 
     def _handle(self, place: _Place, data: bytes, arrival: Arrival, started: float) -> None:
-        pxe_port = arrival.pxe_port
         try:
             result = respond(data, arrival, self._decide, self._allowed.permits)
         except WireError as error:
@@ -161,11 +160,9 @@ class DhcpServer:
         if isinstance(result, Reply):
             booter = self._facing(result.decision.case.sighting)
             if self._observes:
-                self._record(booter, result, f"nothing; would be {result.boot_file}", pxe_port=pxe_port)
+                self._record(booter, result, arrival, f"nothing; would be {result.boot_file}")
                 return
-            answer = partial(
-                self._answer, booter, result, place.reply_socket, pxe_port=pxe_port, started=started
-            )
+            answer = partial(self._answer, booter, result, arrival, place.reply_socket, started)
             in_turn = result.one_at_a_time and booter is self._booters.real
             if in_turn or result.delay:
                 self._pace.send(result, answer, in_turn=in_turn)
@@ -183,7 +180,7 @@ class DhcpServer:
         return self._booters.facing(simulated=sighting.simulated)
 
     def _answer(
-        self, booter: Booter, reply: Reply, sock: UdpSocket, *, pxe_port: bool, started: float
+        self, booter: Booter, reply: Reply, arrival: Arrival, sock: UdpSocket, started: float
     ) -> None:
         sighting = reply.decision.case.sighting
         if not sock.send(reply.data, reply.to):
@@ -192,23 +189,25 @@ class DhcpServer:
         milliseconds = (time.perf_counter() - started) * 1000
         size = len(reply.data)
         recorded = self._record(
-            booter, reply, reply.boot_file, size=size, milliseconds=milliseconds, pxe_port=pxe_port
+            booter, reply, arrival, reply.boot_file, size=size, milliseconds=milliseconds
         )
-        if recorded and sighting.firmware is Firmware.IPXE and not pxe_port and booter is self._booters.real:
+        is_ipxe_offer = sighting.firmware is Firmware.IPXE and not arrival.pxe_port
+        if recorded and is_ipxe_offer and booter is self._booters.real:
             self._on_ipxe_offer(sighting.mac)
 
     def _record(
         self,
         booter: Booter,
         reply: Reply,
+        arrival: Arrival,
         served: str,
         *,
         size: int = 0,
         milliseconds: float = 0.0,
-        pxe_port: bool,
     ) -> bool:
         """Record what a machine was served, if it may have asked itself; return whether that was done."""
-        stage, client = _stage(reply.decision.case.sighting.firmware, pxe_port=pxe_port), reply.to[0]
+        stage = _stage(reply.decision.case.sighting.firmware, pxe_port=arrival.pxe_port)
+        client = arrival.source[0]
         if not booter.is_from_machine(reply.decision, IPv4Address(client), stage):
             complain("dhcp.not_recorded", mac=reply.decision.case.sighting.mac, client=client, why=NOT_ITSELF)
             return False
@@ -228,6 +227,6 @@ def _socket(interface: Interface, address: str, port: int) -> UdpSocket:
 
 
 def _stage(firmware: Firmware, *, pxe_port: bool) -> Stage:
-    if firmware is Firmware.IPXE:
-        return Stage.IPXE_DISCOVER
-    return Stage.BOOT_SERVER if pxe_port else Stage.DISCOVER
+    if pxe_port:
+        return Stage.BOOT_SERVER
+    return Stage.IPXE_DISCOVER if firmware is Firmware.IPXE else Stage.DISCOVER
