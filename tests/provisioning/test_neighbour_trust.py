@@ -59,6 +59,18 @@ async def test_dhcp_from_an_address_shows_no_firmware(site: Site, stage: Stage) 
     assert site.asks_by_http().doubt == "no DHCP boot request from it within 15 minutes"
 
 
+@pytest.mark.parametrize("stage", sorted(DHCP))
+async def test_firmware_has_an_address_only_when_it_asks_the_boot_server(site: Site, stage: Stage) -> None:
+    site.asks_by_dhcp()
+    asked = site.inventory.snapshot.machine(MAC)
+    assert asked
+    assert site.trust.may_have_sent(asked, HERE, stage), "there is nothing to lose yet"
+    booted = site.inventory.observe(Sighting(mac=MAC, firmware=Firmware.IPXE), Stage.FIRST_SCRIPT)
+    assert site.trust.may_have_sent(booted, HERE, stage) is (stage is Stage.BOOT_SERVER)
+    site.neighbours[HERE] = STRANGER
+    assert not site.trust.may_have_sent(booted, HERE, stage)
+
+
 async def test_a_nic_that_its_file_lists_is_its_own(site: Site) -> None:
     site.asks_by_dhcp()
     site.neighbours[HERE] = LISTED

@@ -2,15 +2,19 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 from support.fleets import ARDA
+from support.proxy import boot_request, discover
 from support.stations import Site, Station, site
 from support.waiting import wait_until
 
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.daemon import reload
 from iluvatar_pxe.lab.room.network import SERVER_ADDRESS
+from iluvatar_pxe.wire.dhcp import Option
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")
 
@@ -205,6 +209,28 @@ def test_a_discover_from_nowhere_in_the_victims_name_ends_no_boot_of_it(
     assert victim.get(ticket).text == SECRET
     wait_until(lambda: lan.logged("dhcp.not_recorded"), "the lie in the log")
     assert lan.rows("SELECT DISTINCT boots, address FROM machine_overview") == [(1, victim.address)]
+
+
+def test_what_a_program_writes_into_a_message_neither_begins_a_boot_nor_moves_a_name(
+    lan: Site, victim: Station, attacker: Station
+) -> None:
+    """Neither a program elsewhere that names the victim as its relay, nor one without rights on the victim itself."""
+    lan.start(FILES)
+    ticket = victim.boots().ticket
+    here, there = IPv4Address(victim.address), IPv4Address(attacker.address)
+    lie = replace(discover(7, mac=victim.mac), ciaddr=there)
+    as_ipxe = replace(discover(7, (Option.USER_CLASS, b"iPXE"), mac=victim.mac), ciaddr=there)
+    as_request = replace(boot_request(7), chaddr=lie.chaddr, ciaddr=there)
+    for relayed in (lie, as_ipxe):
+        attacker.sends(replace(relayed, giaddr=here), 50000, 67, seconds=0.1)
+    attacker.sends(replace(as_request, giaddr=here), 50000, 4011, seconds=0.1)
+    victim.sends(lie, 50000, 67, seconds=0.1)
+    victim.sends(as_request, 50000, 4011, seconds=0.1)
+    assert attacker.asks_for_a_boot()
+    query = "SELECT DISTINCT boots, address FROM machine_overview WHERE macs = "
+    wait_until(lambda: lan.rows(f"{query}'{attacker.mac}'"), "what came last on record")
+    assert lan.rows(f"{query}'{victim.mac}'") == [(1, victim.address)]
+    assert victim.get(ticket).text == SECRET
 
 
 def test_a_discover_from_nowhere_of_another_nic_proves_nothing(

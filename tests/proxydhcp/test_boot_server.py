@@ -1,10 +1,11 @@
 """docs/proxydhcp.md, "Port 4011", "Raspberry Pi" and "Local disk": each test names the point it shows."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 from support.fleets import fleet_of
-from support.proxy import MAC, ME, Proxy, boot_request, captured, discover
+from support.proxy import MAC, ME, NOBODY, Proxy, boot_request, captured, discover
 
 from iluvatar_pxe.servers.dhcp.proxy import Reply
 from iluvatar_pxe.wire.dhcp import MessageType, Option, encode
@@ -90,3 +91,19 @@ def test_point_26_uefi_on_a_pi_is_served_as_uefi(arch: int, boot_file: bytes) ->
 def test_local_by_404_names_a_file_that_is_not_there(request_: object, boot_file: bytes) -> None:
     fleet = fleet_of(("disk", MAC, "chain: local\nlocal: 404\n"))
     assert Proxy(fleet).reply(request_).file == boot_file  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options", [(), ((Option.REQUESTED_ADDRESS, bytes((10, 77, 0, 50))),)], ids=["ciaddr", "50"]
+)
+@pytest.mark.parametrize(
+    ("source", "told"), [(("10.77.0.50", 4011), False), (("10.77.0.50", 50000), False), (NOBODY, True)]
+)
+def test_an_address_is_learned_only_from_what_comes_from_nowhere(
+    options: tuple[tuple[int, bytes], ...], source: tuple[str, int], *, told: bool
+) -> None:
+    ciaddr = IPv4Address(0) if options else IPv4Address("10.77.0.50")
+    for message, pxe_port in ((discover(7, *options), False), (boot_request(7, *options), True)):
+        result = Proxy().handle(encode(replace(message, ciaddr=ciaddr)), pxe_port=pxe_port, source=source)
+        assert isinstance(result, Reply)
+        assert (result.decision.case.sighting.address is not None) is told

@@ -17,7 +17,7 @@ from iluvatar_pxe.lab.daemon import STATE, Server
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.namespace import Namespace
 from iluvatar_pxe.lab.room.network import INTERFACE, SERVER_ADDRESS, Network
-from iluvatar_pxe.wire.dhcp import encode
+from iluvatar_pxe.wire.dhcp import DhcpMessage, encode
 
 SUPPORT = Path(__file__).parent
 _PORT = 8080
@@ -58,8 +58,11 @@ class Station:
 
     def asks_as_a_program(self, mac: str, port: int = 50000) -> int:
         """Send a DISCOVER as any program of a running system can, and return how many answers came."""
-        request = encode(discover(7, mac=mac)).hex()
-        arguments = [request, INTERFACE, str(port), SERVER_ADDRESS, "67", "1", "5"]
+        return self.sends(discover(7, mac=mac), port, 67, seconds=5.0)
+
+    def sends(self, message: DhcpMessage, port: int, to: int, *, seconds: float) -> int:
+        """Send a message from an ordinary socket, and return how many answers came in time."""
+        arguments = [encode(message).hex(), INTERFACE, str(port), SERVER_ADDRESS, str(to), "1", str(seconds)]
         return len(self._run(str(SUPPORT / "dhcp_client.py"), *arguments).splitlines())
 
     def _run(self, *words: str) -> str:

@@ -32,7 +32,9 @@ RECEIVE_BUFFER = 4 << 20
 _AT_ONCE = 512
 """Messages read in a row. To read one costs little; what is done about it waits for its turn."""
 CROWDED = "more messages arrive than can be answered; known machines, and who asks again, are heard first"
-NOT_ITSELF = "not from 0.0.0.0 in a frame of that machine's NIC, as firmware sends it, nor on 4011 from its address"
+NOT_ITSELF = (
+    "not from 0.0.0.0 in a frame of that machine's NIC, as firmware sends it, nor on 4011 from its address"
+)
 
 _log = structlog.get_logger()
 
@@ -188,9 +190,7 @@ class DhcpServer:
             return
         milliseconds = (time.perf_counter() - started) * 1000
         size = len(reply.data)
-        recorded = self._record(
-            booter, reply, arrival, reply.boot_file, size=size, milliseconds=milliseconds
-        )
+        recorded = self._record(booter, reply, arrival, reply.boot_file, size=size, milliseconds=milliseconds)
         is_ipxe_offer = sighting.firmware is Firmware.IPXE and not arrival.pxe_port
         if recorded and is_ipxe_offer and booter is self._booters.real:
             self._on_ipxe_offer(sighting.mac)
