@@ -59,18 +59,6 @@ async def test_dhcp_from_an_address_shows_no_firmware(site: Site, stage: Stage) 
     assert site.asks_by_http().doubt == "no DHCP boot request from it within 15 minutes"
 
 
-@pytest.mark.parametrize("stage", sorted(DHCP))
-async def test_firmware_has_an_address_only_when_it_asks_the_boot_server(site: Site, stage: Stage) -> None:
-    site.asks_by_dhcp()
-    asked = site.inventory.snapshot.machine(MAC)
-    assert asked
-    assert site.trust.may_have_sent(asked, HERE, stage), "there is nothing to lose yet"
-    booted = site.inventory.observe(Sighting(mac=MAC, firmware=Firmware.IPXE), Stage.FIRST_SCRIPT)
-    assert site.trust.may_have_sent(booted, HERE, stage) is (stage is Stage.BOOT_SERVER)
-    site.neighbours[HERE] = STRANGER
-    assert not site.trust.may_have_sent(booted, HERE, stage)
-
-
 async def test_a_nic_that_its_file_lists_is_its_own(site: Site) -> None:
     site.asks_by_dhcp()
     site.neighbours[HERE] = LISTED
@@ -88,8 +76,9 @@ async def test_a_nic_that_its_file_lists_is_its_own(site: Site) -> None:
 @pytest.mark.parametrize(
     ("neighbour", "stage", "told_by", "may"),
     [
-        (MAC, Stage.DISCOVER, None, True),
-        (LISTED, Stage.DISCOVER, None, True),
+        (MAC, Stage.DISCOVER, MAC, False),
+        (MAC, Stage.IPXE_DISCOVER, MAC, False),
+        (LISTED, Stage.BOOT_SERVER, None, True),
         (STRANGER, Stage.DISCOVER, None, False),
         (None, Stage.DISCOVER, MAC, False),
         (MAC, Stage.BOOT_SERVER, None, True),
@@ -102,7 +91,10 @@ async def test_a_nic_that_its_file_lists_is_its_own(site: Site) -> None:
 async def test_a_dhcp_message_from_an_address_is_of_the_machine_that_has_it(
     site: Site, neighbour: str | None, stage: Stage, told_by: str | None, *, may: bool
 ) -> None:
-    """``told_by``: whom DHCP last had at that address, for when the kernel has not asked yet."""
+    """Firmware has none when it sends a DISCOVER, but asks the boot server from its own.
+
+    ``told_by``: whom DHCP last had at that address, for when the kernel has not asked yet.
+    """
     machine = site.inventory.observe(Sighting(mac=MAC, firmware=Firmware.UEFI_PXE), Stage.NBP)
     site.inventory.observe(Sighting(mac=STRANGER, firmware=Firmware.UEFI_PXE), Stage.NBP)
     site.neighbours = {HERE: neighbour} if neighbour else {}
