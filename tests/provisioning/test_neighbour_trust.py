@@ -1,5 +1,6 @@
 """When a machine is in doubt: its NIC by the neighbour table, and the time since it asked by DHCP, by a fake clock."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -71,6 +72,7 @@ async def test_a_nic_that_its_file_lists_is_its_own(site: Site) -> None:
     assert not site.asks_by_http().itself
     assert line in site.asks_by_http().doubt
     assert line in site.trust.doubt_of_holder(machine, HERE)
+    assert site.trust.doubt_of_holder(replace(machine, claimed=(STRANGER,)), HERE) == ""
 
 
 @pytest.mark.parametrize(
