@@ -335,6 +335,7 @@ def _booters(
             PiTexts(read_templates("raspberry-pi")),
         ),
         journal=Journal(inventory, applied),
+        observes=settings.network.dhcp == "observe",
     )
     if settings.simulate.as_real:
         return Booters(real, as_real(real, neighbours.is_own))

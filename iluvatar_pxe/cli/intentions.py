@@ -1,10 +1,10 @@
 """What the daemon is going to do on a network, in words, before it answers anybody there."""
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 from typing import Literal
 
 from iluvatar_pxe.boot.rules import title
+from iluvatar_pxe.cli.tables import span
 from iluvatar_pxe.fleet.models import EnrolmentMode, Fleet
 from iluvatar_pxe.host.interfaces import Interface
 
@@ -36,7 +36,9 @@ def _answers(fleet: Fleet, window_seconds: float) -> Iterator[str]:
     for number, rule in enumerate(fleet.settings.rules, 1):
         wanted = f"layer {rule.layer}" if rule.layer else f"intent {rule.intent}"
         yield f"  {title(number, rule)}: {wanted}"
-    if enrolment.mode is not EnrolmentMode.IGNORE:
+    if enrolment.mode is EnrolmentMode.HOLD:
+        yield f"- A machine that no rule gives a layer waits for {enrolment.wait} s, then boots its disk."
+    elif enrolment.mode is not EnrolmentMode.IGNORE:
         yield f"- A machine that cannot join waits for {enrolment.wait} s, and then boots its own disk."
 
 
@@ -49,5 +51,5 @@ def _enrolment(mode: EnrolmentMode, window_seconds: float) -> str:
         role = "" if window_seconds else " as worker or agent"
         return f"may join{role}, by the rules (mode join)"
     if window_seconds:
-        return f"may join, for {timedelta(seconds=round(window_seconds))} more, by the rules"
+        return f"may join, for {span(round(window_seconds))} more, by the rules"
     return "cannot join: the enrolment window is closed"

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +18,7 @@ import typer
 from iluvatar_pxe.admin.health import NO_PROGRAM
 from iluvatar_pxe.app import App
 from iluvatar_pxe.cli.intentions import intentions
-from iluvatar_pxe.cli.tables import say, table, terminal_width
+from iluvatar_pxe.cli.tables import say, span, table, terminal_width
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.log import configure_logging, is_console
@@ -158,5 +157,5 @@ def _secure(app: App) -> str:
 def _enrolment(app: App) -> str:
     remaining = app.inventory.window.remaining
     if remaining:
-        return f"open for {timedelta(seconds=round(remaining))} more; to close it: iluvatar-pxe enrol close"
+        return f"open for {span(round(remaining))} more; to close it: iluvatar-pxe enrol close"
     return "closed; to open it: iluvatar-pxe enrol open 30m"

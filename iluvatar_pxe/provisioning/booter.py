@@ -23,13 +23,17 @@ from iluvatar_pxe.ratelimit import complain
 
 FIRMWARE_SECONDS = 300.0
 """From a DISCOVER to the last file that the same firmware fetches, at most."""
+ONLY_LOOKS = '[network] dhcp is "observe", so nothing is assigned'
 ASSIGN_SECONDS = 5.0
 """How long an iPXE waits for its machine's name; then it is told to wait and asks again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booter:
-    """Decides for the machines of one inventory. Whom it believes, and what it gives them, are its policies."""
+    """Decides for the machines of one inventory. Whom it believes, and what it gives them, are its policies.
+
+    One that ``observes`` gives no machine a place, whoever sent that machine here.
+    """
 
     applied: Applied
     inventory: InventoryProtocol
@@ -38,6 +42,7 @@ class Booter:
     trust: TrustPolicy
     handout: Handout
     journal: Journal
+    observes: bool = False
 
     def decide(
         self, sighting: Sighting, doubt: str = "", *, confirmed: bool = False, no_assignment: str = ""
@@ -58,7 +63,8 @@ class Booter:
         self, sighting: Sighting, doubt: str, *, confirmed: bool = False, seconds: float = ASSIGN_SECONDS
     ) -> Decision:
         """Decide, and give the machine its place first where that is due, which takes ``seconds`` at most."""
-        decision = self.decide(sighting, doubt, confirmed=confirmed)
+        kept = ONLY_LOOKS if self.observes else ""
+        decision = self.decide(sighting, doubt, confirmed=confirmed, no_assignment=kept)
         plan, machine = decision.plan, decision.case.machine
         if not isinstance(plan, AssignFirst) or machine is None:
             if isinstance(plan, Hold) and self.assigner.blocked_by:

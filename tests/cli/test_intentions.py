@@ -37,7 +37,7 @@ def test_who_gets_an_answer_and_what_becomes_of_the_others() -> None:
 @pytest.mark.parametrize(
     ("mode", "window", "line"),
     [
-        ("window", 3600.4, "- Others may join, for 1:00:00 more, by the rules."),
+        ("window", 3600.4, "- Others may join, for 1 h more, by the rules."),
         ("window", 0.0, "- Others cannot join: the enrolment window is closed."),
         ("join", 3600.0, "- Others may join, by the rules (mode join)."),
         ("join", 0.0, "- Others may join as worker or agent, by the rules (mode join)."),
@@ -48,7 +48,9 @@ def test_who_gets_an_answer_and_what_becomes_of_the_others() -> None:
 def test_who_may_join(mode: str, window: float, line: str) -> None:
     lines = said(f"enrolment: {{mode: {mode}, wait: 45}}\n", window=window)
     assert lines[2] == line
-    assert (DISK.replace("30", "45") in lines) == (mode != "ignore")
+    assert (DISK.replace("30", "45") in lines) == (mode in {"window", "join"})
+    unmatched = "- A machine that no rule gives a layer waits for 45 s, then boots its disk."
+    assert (unmatched in lines) == (mode == "hold")
 
 
 def test_where_nobody_is_answered_that_is_said_first() -> None:

@@ -1,23 +1,27 @@
 """Stages are recorded and logged once; asking again is not news, fetching again is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from support.booters import booters_of
-from support.fleets import fleet_of
+from support.fleets import CONFIGURED, INITRAMFS, KERNEL, fleet_of
 
 from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.boot.plan import CountDown, Hold, RunScript
 from iluvatar_pxe.inventory.database.read_only import last_boots
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.booter import ONLY_LOOKS, Booter
+from iluvatar_pxe.wire.pxe import CpuArch
 
 NOBODY: dict[IPv4Address, str] = {}
 """A neighbour table."""
@@ -81,6 +85,35 @@ def test_a_file_that_is_fetched_again_is_news(booter: Booter, log: list[EventDic
     for _ in range(2):
         booter.journal.fetched(machine, Stage.KERNEL, "kernel", size=5, milliseconds=1.25)
     assert [(line["bytes"], line["ms"]) for line in log[1:]] == [(5, 1.2), (5, 1.2)]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"fleet": "enrolment: {mode: join}\nrules: [{layer: arda}]\n", "machines": ()},
+        {"fleet": "", "machines": (("named", MAC, ""),)},
+    ],
+)
+@pytest.mark.parametrize("confirmed", [False, True])
+async def test_who_only_observes_assigns_nothing(
+    inventory: Inventory, tmp_path: Path, files: dict[str, Any], *, confirmed: bool
+) -> None:
+    await inventory.open()
+    fleet = fleet_of(*files["machines"], fleet=files["fleet"], arda=CONFIGURED)
+    for name in (KERNEL, INITRAMFS):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(64))
+    catalogue = Catalogue(tmp_path)
+    await catalogue.refresh()
+    real = booters_of(fleet, inventory, catalogue, NOBODY.get).real
+    asks = replace(IPXE, macs=(MAC,), arch=CpuArch.X86_64)
+    record(real, asks, Stage.IPXE_DISCOVER, "boot.ipxe")
+    held = (await replace(real, observes=True).settle(asks, "", confirmed=confirmed)).plan
+    assert isinstance(held, Hold)
+    assert ONLY_LOOKS in held.why
+    assert inventory.snapshot.named("named") is None
+    assert isinstance((await real.settle(asks, "", confirmed=confirmed)).plan, CountDown | RunScript)
+    await inventory.close()
 
 
 async def test_what_is_asked_in_anothers_name_is_on_record_once_a_boot(

@@ -173,7 +173,7 @@ def test_a_machine_that_is_not_the_fleets_counts_what_it_waits_and_then_goes_on(
 def test_a_machine_asks_again_every_half_minute_however_long_it_waits(left: int, period: int) -> None:
     plan = Hold(why="", name="one", screen=(), seconds=left)
     text = IPXE.machine_script(plan, sighting(), LINKS, TICKET)
-    assert f"in {left} seconds it boots" in text
+    assert f"in {left} second{'s' * (left != 1)} it boots" in text
     assert f"inc waited {period}\n" in text
     assert f"--timeout {period}000 " in text
 
