@@ -1,6 +1,7 @@
 """Types of single settings; their errors say what to write instead."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -61,11 +62,24 @@ def _one_or_more(value: Any) -> Any:
     )
 
 
+def _canonical(domain: str) -> str:
+    return domain.removesuffix(".").lower()
+
+
 def _forward_domain(value: str) -> str:
-    domain = value.removesuffix(".").lower()
+    domain = _canonical(value)
     if not _DOMAIN.fullmatch(domain):
         raise ValueError("the left side should be a domain such as fritz.box or 2.168.192.in-addr.arpa")
     return domain
+
+
+def _forward(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise ValueError('write domains and their resolvers, such as {"fritz.box" = "192.168.178.1"}')  # noqa: TRY004 - pydantic's way to report
+    counts = Counter(_canonical(domain) for domain in value if isinstance(domain, str))
+    if twice := [domain for domain, times in counts.items() if times > 1]:
+        raise ValueError(f"write {twice[0]} once, with a list of its resolvers")
+    return value
 
 
 def _no_nul(value: Any) -> Any:
@@ -106,9 +120,12 @@ Port = Annotated[Whole, Field(ge=1, le=65535)]
 PortOrAny = Annotated[Whole, Field(ge=0, le=65535)]
 InterfaceName = Annotated[str, AfterValidator(_interface_name)]
 Network = Annotated[IPv4Network | Literal["local"], BeforeValidator(_network)]
-Forward = Mapping[
-    Annotated[str, AfterValidator(_forward_domain)],
-    Annotated[tuple[Upstream, ...], BeforeValidator(_one_or_more)],
+Forward = Annotated[
+    Mapping[
+        Annotated[str, AfterValidator(_forward_domain)],
+        Annotated[tuple[Upstream, ...], BeforeValidator(_one_or_more)],
+    ],
+    BeforeValidator(_forward),
 ]
 """Resolvers by the domain that they are asked for."""
 UpstreamOrAuto = Annotated[Upstream | Literal["auto"], BeforeValidator(_upstream)]

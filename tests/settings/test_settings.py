@@ -263,7 +263,17 @@ def test_other_variables_are_not_read() -> None:
             r"config\.toml: dns\.forward: a resolver is an address, not a name .*; correct it",
         ),
         ("[dns]\nforward = {lan = []}\n", r"config\.toml: dns\.forward: write at least one resolver .*"),
-        ('[dns]\nforward = "192.168.1.1"\n', r"config\.toml: dns\.forward: .*; correct it"),
+        *(
+            (
+                f"[dns]\nforward = {value}\n",
+                r'config\.toml: dns\.forward: write domains .* such as \{"fritz.box" = .*',
+            )
+            for value in ('"192.168.1.1"', '["lan"]', "3")
+        ),
+        (
+            '[dns]\nforward = {"LAN." = "192.168.1.1", lan = "192.168.1.3"}\n',
+            r"config\.toml: dns\.forward: write lan once, with a list of its resolvers, .*; correct it",
+        ),
         ("[dns]\nenabled = 3\n", r"config\.toml: dns\.enabled: .*boolean.*, but it is 3; correct it"),
         (
             '[state]\ndirectory = "a\\u0000b"\n',
