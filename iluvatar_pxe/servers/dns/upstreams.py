@@ -92,8 +92,10 @@ class Upstreams:
 
     @property
     def problem(self) -> str | None:
-        """Return why there is none although some are wanted, in one line, or None."""
-        return self._problem.text
+        """Return why there is none although some are wanted, or why a domain's is not asked, in one line, or None."""
+        forward = {one for resolvers in self._wanted_forward.values() for one in resolvers}
+        own = sorted(text for one in forward if (text := self._own_problem("forward", one).text))
+        return self._problem.text or "; ".join(own) or None
 
     async def run(self, own: Callable[[], frozenset[IPv4Address]]) -> None:
         """Look every few seconds, until cancelled; ``own`` says at which addresses this daemon answers."""
@@ -151,8 +153,11 @@ class Upstreams:
 
     def _is_own(self, one: Upstream, own: set[Upstream], setting: str) -> bool:
         problem = f"{one} is this daemon itself; remove it from [dns] {setting}" if one in own else None
-        self._problems[f"{setting} {one}"].set(problem)
+        self._own_problem(setting, one).set(problem)
         return problem is not None
+
+    def _own_problem(self, setting: str, one: Upstream) -> Problem:
+        return self._problems[f"{setting} {one}"]
 
     def _auto(self, own: set[Upstream], gateways: Sequence[Address]) -> list[Address]:
         files, memory = self._files, self._read(self._memory)

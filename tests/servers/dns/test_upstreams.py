@@ -248,6 +248,9 @@ async def test_a_domain_is_not_forwarded_to_this_daemon_itself(host: Host, log: 
     await daemon.refresh(OWN)
     told = [line["problem"] for line in log if "problem" in line]
     assert told == [f"{PI} is this daemon itself; remove it from [dns] forward"], "once"
+    assert daemon.problem == told[0]
+    await daemon.refresh(frozenset())
+    assert daemon.problem is None
 
 
 @pytest.mark.parametrize(
