@@ -45,6 +45,9 @@ _SPECIAL = (
 """Others of IANA's registry of special names are asked for as they are: example (RFC 6761, 6.5), ipv4only.arpa (RFC 8880,
 7.1: its answer is what tells a NAT64 before this daemon), 6tisch.arpa, eap.arpa and eap-noob.arpa."""
 
+KEPT = tuple(map(name_of, ("localhost", "invalid", "onion", "alt", "resolver.arpa")))
+"""Those that no resolver knows better, not even a router: what asks for them must not leave this daemon."""
+
 
 def local_zones() -> Mapping[Name, Zone]:
     """Return those zones, nearly all empty, by their apex."""

@@ -7,7 +7,7 @@ from support.fleets import fleet_of
 
 from iluvatar_pxe.dns.authority import Authority
 from iluvatar_pxe.dns.fleet_zones import Facts, zones_of
-from iluvatar_pxe.dns.forwarding import resolvers_of
+from iluvatar_pxe.dns.forwarding import kept_here, resolvers_of
 from iluvatar_pxe.dns.local import local_zones
 from iluvatar_pxe.settings.upstream import Upstream
 from iluvatar_pxe.wire.dns.name import name_of
@@ -36,7 +36,8 @@ def test_the_smallest_domain_counts(text: str, resolvers: tuple[Upstream, ...] |
 
 def authority(*forward: str) -> Authority:
     """Return the zones of lab.home.arpa at 192.168.1.2, without those of other domains' names."""
-    domains = frozenset(map(name_of, forward))
+    asked = frozenset(map(name_of, forward))
+    domains = asked - kept_here(asked, name_of("lab.home.arpa"))
     local = {apex: zone for apex, zone in local_zones().items() if apex not in domains}
     facts = Facts(fleet_of(), interfaces=(IPv4Interface("192.168.1.2/24"),))
     return Authority({**local, **zones_of(facts, 1, HERE)}, domains)
@@ -51,7 +52,6 @@ def authority(*forward: str) -> Authority:
         ("nas.fritz.box", "fritz.box"),
         ("1.2.168.192.in-addr.arpa", "2.168.192.in-addr.arpa"),
         ("1.2.168.192.in-addr.arpa", "168.192.in-addr.arpa"),
-        ("x.sub.lab.home.arpa", "sub.lab.home.arpa"),
     ],
 )
 def test_names_of_such_a_domain_are_asked_for(text: str, domain: str) -> None:
@@ -63,6 +63,13 @@ def test_names_of_such_a_domain_are_asked_for(text: str, domain: str) -> None:
     [
         ("pxe.lab.home.arpa", "home.arpa", Rcode.NOERROR),
         ("pxe.lab.home.arpa", "lab.home.arpa", Rcode.NOERROR),
+        ("git.lab.home.arpa", "git.lab.home.arpa", Rcode.NOERROR),
+        ("x.sub.lab.home.arpa", "sub.lab.home.arpa", Rcode.NXDOMAIN),
+        ("localhost", "localhost", Rcode.NOERROR),
+        ("x.localhost", "localhost", Rcode.NOERROR),
+        ("x.localhost", "x.localhost", Rcode.NOERROR),
+        ("_dns.resolver.arpa", "resolver.arpa", Rcode.NOERROR),
+        ("x.onion", "x.onion", Rcode.NXDOMAIN),
         ("nas.home.arpa", "lan", Rcode.NXDOMAIN),
         ("1.3.168.192.in-addr.arpa", "2.168.192.in-addr.arpa", Rcode.NXDOMAIN),
     ],

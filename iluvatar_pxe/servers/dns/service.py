@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
 from iluvatar_pxe.changed import Changed
+from iluvatar_pxe.dns.forwarding import kept_here
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.servers.dns.api_probe import ApiProbe
@@ -16,7 +17,7 @@ from iluvatar_pxe.servers.dns.server import DnsServer
 from iluvatar_pxe.servers.dns.upstreams import Upstreams
 from iluvatar_pxe.servers.dns.zones import Sources
 from iluvatar_pxe.settings.model import Settings
-from iluvatar_pxe.wire.dns.name import Name, name_of
+from iluvatar_pxe.wire.dns.name import Name, name_of, text_of
 
 _SSH_HOST = re.compile(r"(?:[^@/]*@)?([0-9.]+):")
 
@@ -60,9 +61,10 @@ class NameService:
         """Why names elsewhere cannot be asked for, in one line, or None."""
         if not self._settings.enabled:
             return None
-        domain = self._fleet().settings.domain
-        if domain in self._settings.forward:
-            return f"{domain} is the fleet's own domain and is not forwarded; remove it from [dns] forward"
+        forward = map(name_of, self._settings.forward)
+        if kept := kept_here(forward, name_of(self._fleet().settings.domain)):
+            names = ", ".join(sorted(map(text_of, kept)))
+            return f"[dns] forward has {names}: the fleet's own and special names stay here; remove what is named"
         return self._upstreams.problem
 
     async def run(self) -> None:

@@ -12,12 +12,14 @@ import structlog
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.dns.authority import Authority
 from iluvatar_pxe.dns.fleet_zones import Facts, zones_of
+from iluvatar_pxe.dns.forwarding import kept_here
 from iluvatar_pxe.dns.local import local_zones
 from iluvatar_pxe.dns.members import leaders, members_of
+from iluvatar_pxe.dns.zone import Zone
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.machines.model import Snapshot
-from iluvatar_pxe.wire.dns.name import Name
+from iluvatar_pxe.wire.dns.name import Name, name_of
 
 LOOK_SECONDS = 0.1
 """Between two looks, at least: 1,000 machines that boot are no reason to make the zones 1,000 times."""
@@ -70,8 +72,8 @@ class Zones:
         self._changed = changed
         self._interfaces: tuple[Interface, ...] = ()
         self._forward = forward
-        self._local = {apex: zone for apex, zone in local_zones().items() if apex not in forward}
-        self._none = Authority(self._local, forward)
+        self._local = local_zones()
+        self._none = self._authority(sources.fleet(), {})
         self._now = _Made(Facts(sources.fleet()))
 
     def serve(self, interfaces: Sequence[Interface]) -> None:
@@ -121,12 +123,16 @@ class Zones:
             return now
         serial = max(now.serial + 1, int(time.time())) & 0xFFFFFFFF
         authorities = {
-            interface.address: Authority(
-                {**self._local, **zones_of(facts, serial, interface.address)}, self._forward
-            )
+            interface.address: self._authority(seen.fleet, zones_of(facts, serial, interface.address))
             for interface in interfaces
         }
         return _Made(facts, interfaces, serial, authorities)
+
+    def _authority(self, fleet: Fleet, zones: Mapping[Name, Zone]) -> Authority:
+        """Return the fleet's zones with the local ones, but for the names that others are asked for."""
+        forward = self._forward - kept_here(self._forward, name_of(fleet.settings.domain))
+        local = {apex: zone for apex, zone in self._local.items() if apex not in forward}
+        return Authority({**local, **zones}, forward)
 
     def _adopt(self, made: _Made) -> None:
         if made is not self._now:

@@ -30,6 +30,7 @@ ELSEWHERE = [
     'local-zone: "rebind.example." redirect',
     'local-data: "rebind.example. 60 IN A 192.168.1.66"',
 ]
+KEPT = ("git.lab.home.arpa", "sub.lab.home.arpa", "localhost")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def daemon_of(directory: Path, upstream: Unbound, **dns: Any) -> Daemon:
 
 @pytest.fixture(scope="module")
 def pi(tmp_path_factory: pytest.TempPathFactory, router: Unbound, elsewhere: Unbound) -> Iterator[Daemon]:
-    forward = {"home.arpa": address_of(router), "lan": [address_of(router)]}
+    forward = dict.fromkeys(("home.arpa", "lan", *KEPT), address_of(router))
     with daemon_of(tmp_path_factory.mktemp("pi"), elsewhere, forward=forward) as daemon:
         wait_until(lambda: ask(daemon, "ready.outside.example").values, "names elsewhere")
         yield daemon
@@ -79,7 +80,9 @@ def test_the_routers_names_are_asked_of_the_router(pi: Daemon, elsewhere: Unboun
 def test_all_other_names_are_not(pi: Daemon, router: Unbound) -> None:
     assert ask(pi, "www.outside.example").values == [ADDRESS]
     assert ask(pi, "git.lab.home.arpa").values == ["127.0.0.1"]
-    for name in ("www.outside.example", "git.lab.home.arpa"):
+    assert ask(pi, "x.sub.lab.home.arpa").status == "NXDOMAIN"
+    assert ask(pi, "x.localhost").values == ["127.0.0.1"]
+    for name in ("www.outside.example", "git.lab.home.arpa", "x.sub.lab.home.arpa", "x.localhost"):
         assert router.asked(name) == 0
 
 
@@ -96,11 +99,22 @@ def test_a_private_address_for_a_public_name_is_dropped_until_the_fleet_allows_i
 @pytest.mark.parametrize(
     ("domain", "problem"),
     [
-        ("lab.home.arpa", "lab.home.arpa is the fleet's own domain and is not forwarded; "),
+        *(
+            (domain, f"[dns] forward has {domain}: ")
+            for domain in (
+                "lab.home.arpa",
+                "git.lab.home.arpa",
+                "x.sub.lab.home.arpa",
+                "localhost",
+                "x.localhost",
+                "resolver.arpa",
+            )
+        ),
         ("home.arpa", "None"),
+        ("collab.home.arpa", "None"),
     ],
 )
-def test_the_fleets_own_domain_stays_here(tmp_path: Path, domain: str, problem: str) -> None:
+def test_the_fleets_own_and_special_names_stay_here(tmp_path: Path, domain: str, problem: str) -> None:
     dns = {"forward": {domain: "192.168.1.1"}}
     settings = Settings.model_validate({"dns": dns, "state": {"directory": str(tmp_path)}})
     assert str(NameService(settings, Snapshot, Fleet, ()).problem).startswith(problem)
