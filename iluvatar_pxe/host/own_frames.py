@@ -15,12 +15,15 @@ from dataclasses import dataclass, replace
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.host.packet_filter import Do, Step, attach_filter
 from iluvatar_pxe.host.udp import enlarge_receive_buffer
+from iluvatar_pxe.wire.dhcp import CHADDR
 from iluvatar_pxe.wire.udp import UDP, udp_payload
 
 FRESH_SECONDS = 2.0
 """From a frame to the datagram in it, as the UDP socket hands it over, at most."""
 MOST_FRAMES = 1024
-"""Different messages remembered at once; the oldest goes first."""
+"""Different messages remembered at once, of known machines and as many of others; the oldest goes first."""
+MOST_WAITING = 16384
+"""More frames than a receive buffer of 8 MB holds: each takes at least 512 octets of it."""
 
 _ETHERTYPE_ALL, _ETHERTYPE_IPV4 = 0x0003, 0x0800
 """The kernel gives a packet to sockets for all protocols before it looks for a UDP socket, so this is never late."""
@@ -31,7 +34,7 @@ _ETHERTYPE = 0xFFFFF000
 """Where a filter finds it (linux/filter.h: SKF_AD_OFF + SKF_AD_PROTOCOL); the packet begins with the IP header."""
 _SOURCE_MAC = 0xFFE00000 + 6
 """The same for the frame's header (SKF_LL_OFF)."""
-_PROTOCOL, _PORT, _CHADDR = 9, 2, 8 + 28
+_PROTOCOL, _PORT, _CHADDR = 9, 2, 8 + CHADDR.start
 """In the IP header; and behind it."""
 
 
@@ -47,13 +50,23 @@ class OwnFrames:
     """Hears DHCP on one interface. Belongs to the running event loop."""
 
     def __init__(
-        self, device: str, port: int, receive_buffer: int, clock: Callable[[], float] = time.monotonic
+        self,
+        device: str,
+        port: int,
+        receive_buffer: int,
+        is_known: Callable[[str], bool],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Listen to messages to a UDP port; raises OSError, without CAP_NET_RAW for one."""
+        """Listen to messages to a UDP port; raises OSError, without CAP_NET_RAW for one.
+
+        ``is_known`` says whose frames, by MAC, those of no others drive out.
+        """
         self._socket = _open(device, port, receive_buffer)
         self.port = port
         self._clock = clock
-        self._heard: Recent[bytes, _Frames] = Recent(MOST_FRAMES)
+        self._is_known = is_known
+        self._known: Recent[bytes, _Frames] = Recent(MOST_FRAMES)
+        self._others: Recent[bytes, _Frames] = Recent(MOST_FRAMES)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._drain)
 
@@ -62,13 +75,14 @@ class OwnFrames:
 
         Each frame speaks for one datagram, and soon for none: who repeats a machine's message is not that machine.
         """
-        if data not in self._heard:
-            self._drain()
-        frames = self._heard.pop(data)
+        heard = self._memory_for(data)
+        if data not in heard:
+            self._read(MOST_WAITING, until=data)
+        frames = heard.pop(data)
         if frames is None:
             return False
         if frames.count > 1:
-            self._heard.put(data, replace(frames, count=frames.count - 1))
+            heard.put(data, replace(frames, count=frames.count - 1))
         return self._clock() - frames.latest <= FRESH_SECONDS
 
     def close(self) -> None:
@@ -77,15 +91,25 @@ class OwnFrames:
         self._socket.close()
 
     def _drain(self) -> None:
-        for _ in range(MOST_FRAMES):
+        self._read(MOST_FRAMES)
+
+    def _memory_for(self, data: bytes) -> Recent[bytes, _Frames]:
+        return self._known if self._is_known(data[CHADDR].hex(":")) else self._others
+
+    def _read(self, most: int, until: bytes | None = None) -> None:
+        """Take in frames that wait, and stop at one with the message ``until``: it came before its datagram."""
+        for _ in range(most):
             try:
                 packet = self._socket.recv(_LONGEST_PACKET)
             except OSError:  # nothing more there, or the interface went down
                 return
             if found := udp_payload(packet, self.port):
                 data, _ = found
-                before = self._heard.get(data)
-                self._heard.put(data, _Frames(before.count + 1 if before else 1, self._clock()))
+                heard = self._memory_for(data)
+                before = heard.get(data)
+                heard.put(data, _Frames(before.count + 1 if before else 1, self._clock()))
+                if data == until:
+                    return
 
 
 def _open(device: str, port: int, receive_buffer: int) -> socket.socket:

@@ -15,6 +15,8 @@ ANY = IPv4Address(0)
 
 MIN_MESSAGE = 300
 """Octets a reply is padded to: BOOTP clients and relays may drop shorter ones (RFC 1542 section 2.1)."""
+CHADDR = slice(28, 34)
+"""Where an Ethernet sender's MAC is in a message."""
 DEFAULT_MAX_MESSAGE = 576
 """Octets every client must accept when it sends no option 57 (RFC 2132 section 9.10)."""
 

@@ -4,20 +4,28 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
+from support.firmware_dhcp import broadcasting, frame_of
 from support.rights import without_root
 
-from iluvatar_pxe.host.own_frames import FRESH_SECONDS, OwnFrames
+from iluvatar_pxe.host.own_frames import FRESH_SECONDS, MOST_FRAMES, OwnFrames
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: packet sockets")
 
 OWN_MAC = bytes(6)
+DHCP_PORT = 67
+STORM = 2 * MOST_FRAMES
 HEADER = b"\1\1\6\0" + bytes(24)
 
 
 def message(chaddr: bytes = OWN_MAC, tail: bytes = b"options") -> bytes:
     return HEADER + chaddr + bytes(10) + tail
+
+
+def nobody(_mac: str) -> bool:
+    return False
 
 
 def heard(*sent: bytes, ask: Callable[[OwnFrames, bytes], bool] = OwnFrames.take) -> list[bool]:
@@ -26,7 +34,7 @@ def heard(*sent: bytes, ask: Callable[[OwnFrames, bytes], bool] = OwnFrames.take
     async def run() -> list[bool]:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind(("127.0.0.1", 0))
-            frames = OwnFrames("lo", server.getsockname()[1], 1 << 16)
+            frames = OwnFrames("lo", server.getsockname()[1], 1 << 16, nobody)
             try:
                 found = []
                 for data in sent:
@@ -84,7 +92,7 @@ def test_a_frame_of_some_time_ago_speaks_for_nothing_any_more() -> None:
         nonlocal now
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind(("127.0.0.1", 0))
-            frames = OwnFrames("lo", server.getsockname()[1], 1 << 16, lambda: now)
+            frames = OwnFrames("lo", server.getsockname()[1], 1 << 16, nobody, lambda: now)
             server.sendto(message(), server.getsockname())
             server.sendto(message(), server.getsockname())
             assert not frames.take(b"another")  # but the frames are read now
@@ -109,9 +117,30 @@ def test_each_frame_speaks_for_one_datagram() -> None:
 
 
 @needs_root
+@pytest.mark.parametrize("place", [0, STORM], ids=["before the storm", "behind it"])
+def test_a_storm_of_own_frames_does_not_drive_out_that_of_a_known_machine(place: int) -> None:
+    """Each frame comes from the MAC that its message names."""
+    known = b"\x52" + bytes(5)
+    macs = [b"\2" + number.to_bytes(5) for number in range(STORM)]
+    macs.insert(place, known)
+
+    async def run() -> list[bool]:
+        frames = OwnFrames("lo", DHCP_PORT, 4 << 20, lambda mac: mac == known.hex(":"))
+        with closing(frames), broadcasting("lo") as sock:
+            for mac in macs:
+                sock.send(frame_of(sock, message(mac), mac))
+            if not place:  # the reader has its turns
+                for _ in range(STORM // MOST_FRAMES + 1):
+                    frames.take(b"another")
+            return [frames.take(message(known)) for _ in range(2)]
+
+    assert asyncio.run(run()) == [True, False]
+
+
+@needs_root
 def test_without_the_right_to_it_the_failure_is_an_oserror() -> None:
     async def run() -> None:
-        OwnFrames("lo", 67, 1 << 16)
+        OwnFrames("lo", 67, 1 << 16, nobody)
 
     with without_root(), pytest.raises(OSError, match="not permitted"):
         asyncio.run(run())

@@ -42,9 +42,9 @@ def broadcasting(device: str) -> socket.socket:
     return sock
 
 
-def frame_of(sock: socket.socket, request: bytes) -> bytes:
-    """Return the frame of a DHCP message that this socket's card broadcasts."""
-    mac: bytes = sock.getsockname()[4]
+def frame_of(sock: socket.socket, request: bytes, mac: bytes = b"") -> bytes:
+    """Return the frame of a DHCP message that this socket's card, or a machine with another MAC, broadcasts."""
+    mac = mac or sock.getsockname()[4]
     udp = struct.pack("!4H", 68, 67, 8 + len(request), 0) + request
     return _BROADCAST + mac + struct.pack("!H", _ETHER_IP) + _ip_header(len(udp)) + udp
 

@@ -4,6 +4,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from iluvatar_pxe.wire.dhcp import CHADDR
+
 MOST_OF_ONE = 4
 """Messages of one sender that wait at once."""
 REPEAT_SECONDS = range(1, 21)
@@ -12,8 +14,6 @@ STALE_SECONDS = 1.0
 """After which a message that waits makes room for another: its sender soon asks again, or has given up."""
 _SLOTS = 1 << 20
 _TICKS = 255
-CHADDR = slice(28, 34)
-"""Where the sender's MAC is in a message."""
 
 Work = Callable[[], None]
 

@@ -22,10 +22,11 @@ from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.bound import Bound
-from iluvatar_pxe.servers.dhcp.intake import CHADDR, Intake, Work
+from iluvatar_pxe.servers.dhcp.intake import Intake, Work
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, respond
 from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.wire.dhcp import CHADDR
 
 RECEIVE_BUFFER = 4 << 20
 """Bytes that may wait in the kernel for each socket: about 3,000 messages."""
@@ -113,7 +114,9 @@ class DhcpServer:
     def _own_frames(self, interface: str, sockets: ExitStack) -> OwnFrames | None:
         """Return what hears frames on an interface; None, and a problem, where the host does not let us."""
         try:
-            return sockets.enter_context(closing(OwnFrames(interface, self._settings.port, RECEIVE_BUFFER)))
+            is_known = self._booters.real.knows
+            frames = OwnFrames(interface, self._settings.port, RECEIVE_BUFFER, is_known)
+            return sockets.enter_context(closing(frames))
         except OSError as error:
             remedy = (
                 "run it as the systemd service that `iluvatar-pxe install` sets up, or give it CAP_NET_RAW"
