@@ -32,9 +32,9 @@ def enrol(case: Case, number: int, rule: Rule, layer: str) -> Plan:
             screen=window_closed(case, number, rule),
         )
     held = next((plan for plan in plans_in(case, layer) if isinstance(plan, Hold)), None)
-    return held or _admit(
-        case, why, number, rule, layer
-    )  # no name is spent on a machine that could not boot then
+    if held:  # no name is spent on a machine that could not boot then
+        return held
+    return _admit(case, why, number, rule, layer)
 
 
 def _admit(case: Case, why: str, number: int, rule: Rule, layer: str) -> Plan:
@@ -44,7 +44,7 @@ def _admit(case: Case, why: str, number: int, rule: Rule, layer: str) -> Plan:
     place = PlaceRequest(
         layer=layer,
         role=rule.role,
-        may_lead=context.window_open and rule.boots_by_layer and rule.config is None,
+        may_lead=context.window_open and rule.may_lead,
         rule=title(number, rule),
         options=rule,
     )

@@ -75,9 +75,12 @@ def nic_notes(case: Case) -> Screen:
 
 def let_in(case: Case, number: int, rule: Rule) -> Screen:
     """Return what the fleet would do with an unlisted machine."""
+    new = f"This machine is new. By {title(number, rule)} it would"
+    if rule.chain == "hold":
+        return (f"{new} be held.",)
     return (
-        f"This machine is new. By {title(number, rule)} it would become",
-        f"{_role(case, rule)} of layer {rule.layer}, and an operating system would be installed.",
+        f"{new} become",
+        f"{_role(case, rule)} of layer {rule.layer}, and {_what_runs(rule)}.",
     )
 
 
@@ -107,7 +110,7 @@ def counting_down(case: Case, number: int, rule: Rule) -> Screen:
     """It is going to be let in."""
     return (
         *let_in(case, number, rule),
-        "THAT MAY ERASE ITS DISK.",
+        *(() if rule.chain == "local" else ("THAT MAY ERASE ITS DISK.",)),
     )
 
 
@@ -130,9 +133,18 @@ def routed(doubt: str) -> Screen:
     )
 
 
+def _what_runs(rule: Rule) -> str:
+    """Say what its chain would do; the layer's own installs an operating system."""
+    if rule.chain == "ipxe":
+        return f"{rule.script} would run"
+    return "it would boot its own disk" if rule.chain == "local" else "an operating system would be installed"
+
+
 def _role(case: Case, rule: Rule) -> str:
-    if rule.role:
-        return f"a {rule.role}"
+    """Say which role it would get: a role that is chosen leads only where the machine boots by its layer."""
     layer = case.fleet.layers.get(rule.layer or "")
     leading, following = layer.roles if layer else ("control plane", "worker")
+    role = rule.role or ("" if rule.may_lead else following)
+    if role:
+        return f"an {role}" if role[0] in "aeiou" else f"a {role}"
     return f"a {leading} or {following}"

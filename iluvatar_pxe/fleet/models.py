@@ -190,6 +190,11 @@ class Rule(_Placed):
     match: Traits = Traits()
     """Conditions; without keys, a rule matches every machine."""
 
+    @property
+    def may_lead(self) -> bool:
+        """Say whether a role that is chosen may be the leading one: where both chain and configuration are the layer's."""
+        return self.boots_by_layer and self.config is None
+
     @model_validator(mode="after")
     def _layer_or_intent(self) -> Self:
         if (self.layer is None) == (self.intent is None):

@@ -10,7 +10,7 @@ from support.pi import MACS, pi
 from iluvatar_pxe.boot.assign import leader_names
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import Decision, decide
-from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Plan, RunScript
+from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, CountDown, Hold, Plan, RunScript
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.raspberry_pi import Generation
@@ -76,6 +76,30 @@ def test_what_a_rule_lets_in_leads_only_where_it_boots_by_its_layer(keys: str, *
     plan = decided(fleet(None, f"rules: [{{layer: arda{keys}}}]\n")).plan
     assert isinstance(plan, AssignFirst)
     assert plan.place.may_lead == may_lead
+
+
+WOULD = {
+    "": "controlplane or worker of layer arda, and an operating system would be installed.",
+    ", chain: talos, config: configs/one.yaml": "become a worker of layer arda, and an operating system would be",
+    ", chain: ipxe, script: rescue.ipxe": "become a worker of layer arda, and rescue.ipxe would run.",
+    ", chain: local": "become a worker of layer arda, and it would boot its own disk.",
+    ", chain: hold": "it would be held.",
+}
+
+
+@pytest.mark.parametrize("keys", WOULD)
+@pytest.mark.parametrize("window_open", [True, False])
+def test_the_screen_says_what_a_rule_would_really_do(keys: str, *, window_open: bool) -> None:
+    of = fleet(None, f"rules: [{{layer: arda{keys}}}]\n")
+    context = Context(ready=READY, window_open=window_open)
+    plan = decide(PC_ASKS, snapshot_of(machine_of(MAC)), of, context).plan
+    assert isinstance(plan, CountDown | Hold)
+    shown = " ".join(plan.screen)
+    if "hold" in keys and window_open:
+        assert "The fleet holds this machine" in shown
+        return
+    assert WOULD[keys] in shown
+    assert ("ERASE" in shown) == (window_open and "local" not in keys)
 
 
 PI = MACS[Generation.PI4]
