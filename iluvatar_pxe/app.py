@@ -166,7 +166,7 @@ class App:
         certificates = await asyncio.to_thread(
             Certificates.load, settings.http, settings.state_directory / "tls", await _domain(settings)
         )
-        catalogue = Catalogue(settings.assets_directory)
+        catalogue = Catalogue(settings.assets_directory, settings.state_directory)
         await catalogue.refresh()
         inventory = Inventory(settings.database_url)
         await inventory.open()

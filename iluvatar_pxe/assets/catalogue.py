@@ -1,6 +1,7 @@
 """The boot files that can be served: logical name to file, looked up, never built from a client's path."""
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import structlog
 
 from iluvatar_pxe.assets.contents import faulty
 from iluvatar_pxe.assets.folders import files_below
+from iluvatar_pxe.assets.opening import ListedFile
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER, PROGRAMS
 from iluvatar_pxe.errors import AssetError
@@ -25,7 +27,7 @@ _log = structlog.get_logger()
 class Listing:
     """The files of one moment."""
 
-    files: Mapping[str, Path] = field(default_factory=dict)
+    files: Mapping[str, ListedFile] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     links: Mapping[str, str] = field(default_factory=dict)
     """Links that are not served, by their logical names, and why."""
@@ -39,9 +41,9 @@ class Listing:
 
     def size_of(self, name: str) -> int | None:
         """Return the bytes of a boot file, or None when it is not there."""
-        path = self.files.get(name)
+        file = self.files.get(name)
         try:
-            return path.stat().st_size if path else None
+            return file.path.stat().st_size if file else None
         except FileNotFoundError:  # gone since
             return None
 
@@ -49,9 +51,10 @@ class Listing:
 class Catalogue:
     """Keeps a listing of the assets directory and the system's iPXE binaries, read in a thread."""
 
-    def __init__(self, directory: Path, *, interval: float = 5.0) -> None:
-        """``interval``: seconds between two looks at the directory."""
+    def __init__(self, directory: Path, state: Path | None = None, *, interval: float = 5.0) -> None:
+        """``state``: the daemon's own directory; ``interval``: seconds between two looks at the assets directory."""
         self._directory = directory
+        self._state = state
         self._interval = interval
         self._listing = Listing()
         self.ready = self._listing.names
@@ -70,15 +73,11 @@ class Catalogue:
         """All that is wrong with it."""
         return self._listing.problems
 
-    def path(self, name: str) -> Path | None:
-        """Return the file behind a logical name, or None."""
-        return self._listing.files.get(name)
-
     async def open(self, name: str) -> FileSource | None:
         """Open the file behind a logical name, or return None; raises AssetError when it cannot be read."""
-        path = self.path(name)
+        file = self._listing.files.get(name)
         try:
-            return None if path is None else await FileSource.open(path)
+            return None if file is None else await FileSource.open(file)
         except AssetError as error:
             if isinstance(error.__cause__, FileNotFoundError):  # gone since the last look
                 return None
@@ -86,7 +85,7 @@ class Catalogue:
 
     async def refresh(self) -> None:
         """Look at the directory again."""
-        self._listing = await asyncio.to_thread(list_assets, self._directory, SYSTEM_PROGRAMS)
+        self._listing = await asyncio.to_thread(list_assets, self._directory, SYSTEM_PROGRAMS, self._state)
         self.ready, self.links = self._listing.names, self._listing.links
         self._problem.set(self._listing.problem)
 
@@ -97,15 +96,18 @@ class Catalogue:
             await self.refresh()
 
 
-def list_assets(directory: Path, system_programs: Path) -> Listing:
-    """List the regular files below ``directory``, and the system's iPXE binaries where it has none."""
+def list_assets(directory: Path, system_programs: Path, state: Path | None = None) -> Listing:
+    """List the regular files below ``directory``, and the system's iPXE binaries where it has none.
+
+    Nothing else of ``state``, the daemon's own directory, is among them.
+    """
     files = {
-        f"{PROGRAM_FOLDER}/{program}": path
+        f"{PROGRAM_FOLDER}/{program}": ListedFile(Path(os.path.realpath(path)))
         for programs in PROGRAMS.values()
         for program in programs
         if (path := system_programs / program).is_file()
     }
-    found = files_below(directory)
+    found = files_below(directory, state)
     files |= found.files
     problems = (*found.problems, *faulty(files))
     return Listing(MappingProxyType(files), frozenset(files), MappingProxyType(found.links), problems)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from iluvatar_pxe.assets.links import Place, allow, follow
+from iluvatar_pxe.assets.links import Bounds, Place, allow, follow
+from iluvatar_pxe.assets.opening import ListedFile
 from iluvatar_pxe.errors import AssetError
 
 MOST_FILES = 100_000
@@ -17,17 +18,21 @@ MOST_FILES = 100_000
 class Found:
     """Files by their logical names, and why others are not served: the links by their logical names, and all in one line each."""
 
-    files: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, ListedFile] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
-def files_below(directory: Path) -> Found:
-    """Find the regular files below a directory, without those that are hidden."""
+def files_below(directory: Path, state: Path | None) -> Found:
+    """Find the regular files below a directory, without those that are hidden, and those of the state directory."""
     found = Found()
     root = Path(os.path.realpath(directory))
+    bounds = Bounds(root, Path(os.path.realpath(state)) if state else None)
     try:
-        _search(Place(root, root.stat(), frozenset()), PurePosixPath(), root, (), found)
+        bounds.check(directory, root)
+        _search(Place(root, root.stat(), frozenset()), PurePosixPath(), bounds, (), found)
+    except AssetError as error:
+        found.problems.append(str(error))
     except OSError as error:
         found.problems.append(_unreadable(root, error))
     except RecursionError:
@@ -38,20 +43,20 @@ def files_below(directory: Path) -> Found:
 
 
 def _search(
-    folder: Place, name: PurePosixPath, root: Path, above: tuple[tuple[int, int], ...], found: Found
+    folder: Place, name: PurePosixPath, bounds: Bounds, above: tuple[tuple[int, int], ...], found: Found
 ) -> None:
     """Take in a folder; ``above`` are the folders that it lies in, so that a link to one of them ends there."""
     own = (folder.status.st_dev, folder.status.st_ino)
     if own in above:
         return
     for path in _entries(folder, found):
-        place = _place(path, folder, name / path.name, root, found)
+        place = _place(path, folder, name / path.name, bounds, found)
         if place is None or len(found.files) >= MOST_FILES:
             continue
         if stat.S_ISDIR(place.status.st_mode):
-            _search(place, name / path.name, root, (*above, own), found)
+            _search(place, name / path.name, bounds, (*above, own), found)
         elif stat.S_ISREG(place.status.st_mode):
-            found.files[str(name / path.name)] = place.path
+            found.files[str(name / path.name)] = ListedFile(place.path, place.makers)
 
 
 def _entries(folder: Place, found: Found) -> Iterator[Path]:
@@ -64,11 +69,14 @@ def _entries(folder: Place, found: Found) -> Iterator[Path]:
     yield from (path for path in paths if not path.name.startswith("."))
 
 
-def _place(path: Path, folder: Place, name: PurePosixPath, root: Path, found: Found) -> Place | None:
+def _place(path: Path, folder: Place, name: PurePosixPath, bounds: Bounds, found: Found) -> Place | None:
     """Return what is at a path, or None, noted where a link is the reason, if it is not to be served."""
     try:
         status = path.lstat()
-        place = follow(path, root) if stat.S_ISLNK(status.st_mode) else Place(path, status, frozenset())
+        place = (
+            follow(path, bounds.root) if stat.S_ISLNK(status.st_mode) else Place(path, status, frozenset())
+        )
+        bounds.check(path, place.path)
         allow(folder.makers, place)
     except AssetError as error:
         found.links[str(name)] = str(error)
@@ -76,7 +84,8 @@ def _place(path: Path, folder: Place, name: PurePosixPath, root: Path, found: Fo
         return None
     except OSError:  # gone since
         return None
-    return Place(place.path, place.status, folder.makers | place.makers)
+    is_own = place.path.is_relative_to(bounds.root)  # everybody gets it, whichever link leads there
+    return Place(place.path, place.status, frozenset() if is_own else folder.makers | place.makers)
 
 
 def _unreadable(path: Path, error: OSError) -> str:

@@ -1,6 +1,7 @@
 """Symbolic links in the assets directory: one is followed if whoever made it could have put a copy there instead.
 
-So a link gives away nothing that its maker may not read himself. Root and the service's own user may make any.
+So a link gives away nothing that its maker may not read himself. Root and the service's own user may make any, but
+none to the daemon's own state.
 """
 
 import errno
@@ -24,6 +25,25 @@ class Place:
     path: Path
     status: os.stat_result
     makers: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The assets directory, and the state directory, which may hold it; neither path has links in it."""
+
+    root: Path
+    state: Path | None
+
+    def check(self, path: Path, reached: Path) -> None:
+        """Raise AssetError if ``path`` leads to what the daemon keeps for itself, whoever made the link."""
+        if self.state and reached.is_relative_to(self.state) and not self._is_asset(reached, self.state):
+            raise AssetError(
+                f"{path}: leads into the state directory, which has the daemon's keys; "
+                "only the assets directory in it is served, so copy the file there"
+            )
+
+    def _is_asset(self, reached: Path, state: Path) -> bool:
+        return self.root != state and self.root.is_relative_to(state) and reached.is_relative_to(self.root)
 
 
 def follow(link: Path, root: Path) -> Place:

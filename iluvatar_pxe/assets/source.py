@@ -2,13 +2,13 @@
 
 import asyncio
 import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Protocol, Self
 
+from iluvatar_pxe.assets.opening import ListedFile, open_listed
 from iluvatar_pxe.errors import AssetError
 
 
@@ -66,10 +66,15 @@ class FileSource:
         self._size = size
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
-        """Open ``path``; raises AssetError (one line) if it is not a readable regular file."""
-        file, size = await asyncio.to_thread(_open, path)
-        return cls(path, file, size)
+    async def open(cls, listed: ListedFile) -> Self:
+        """Open a file; raises AssetError (one line) if it is not a readable regular file, or not what was listed."""
+        file, status = await asyncio.to_thread(open_listed, listed)
+        return cls(listed.path, file, status.st_size)
+
+    @property
+    def opened(self) -> Path:
+        """A path of the very file that is open, whatever lies at its old path by now (proc_pid_fd(5))."""
+        return Path(f"/proc/self/fd/{self._file.fileno()}")
 
     @property
     def size(self) -> int:
@@ -86,21 +91,3 @@ class FileSource:
             return os.pread(self._file.fileno(), length, offset)
         except (OSError, ValueError) as error:  # ValueError: closed while a cancelled read was on its way
             raise AssetError(f"{self._path}: cannot be read: {error}; fetch or restore it") from error
-
-
-def _open(path: Path) -> tuple[FileIO, int]:
-    try:
-        file = FileIO(path, opener=_open_without_waiting)
-    except OSError as error:
-        raise AssetError(
-            f"{path}: cannot be opened: {error.strerror}; make it a readable regular file"
-        ) from error
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        file.close()
-        raise AssetError(f"{path}: not a regular file; only regular files are served")
-    return file, status.st_size
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)  # a FIFO would wait for its writer

@@ -70,7 +70,7 @@ class State:
     @cached_property
     def assets(self) -> Listing:
         """The boot files that can be served."""
-        return list_assets(self.settings.assets_directory, SYSTEM_PROGRAMS)
+        return list_assets(self.settings.assets_directory, SYSTEM_PROGRAMS, self.settings.state_directory)
 
     @property
     def window_seconds(self) -> float:

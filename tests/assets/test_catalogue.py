@@ -12,7 +12,7 @@ from support.rights import directory_for_nobody, without_root
 from support.waiting import until
 
 from iluvatar_pxe.assets import catalogue as catalogue_module
-from iluvatar_pxe.assets.catalogue import Catalogue, list_assets
+from iluvatar_pxe.assets.catalogue import Catalogue, Listing, list_assets
 
 
 @pytest.fixture
@@ -41,14 +41,14 @@ def names(assets: Path, programs: Path) -> set[str]:
 def test_files_are_named_by_their_path(assets: Path, programs: Path) -> None:
     listing = list_assets(assets, programs)
     assert listing.names == {"talos/v1/kernel-amd64", "ipxe/undionly.kpxe"}
-    assert listing.files["talos/v1/kernel-amd64"].read_text() == "kernel"
+    assert listing.files["talos/v1/kernel-amd64"].path.read_text() == "kernel"
     assert listing.problem is None
 
 
 def test_the_directorys_own_program_goes_before_the_systems(assets: Path, programs: Path) -> None:
     (assets / "ipxe").mkdir()
     (assets / "ipxe" / "undionly.kpxe").write_text("ours")
-    assert list_assets(assets, programs).files["ipxe/undionly.kpxe"].read_text() == "ours"
+    assert list_assets(assets, programs).files["ipxe/undionly.kpxe"].path.read_text() == "ours"
 
 
 def test_what_is_not_listed(assets: Path, programs: Path) -> None:
@@ -72,7 +72,7 @@ def test_what_is_not_listed(assets: Path, programs: Path) -> None:
 
 def test_links_inside_are_followed(assets: Path, programs: Path) -> None:
     (assets / "latest").symlink_to("talos/v1/kernel-amd64")
-    assert list_assets(assets, programs).files["latest"].read_text() == "kernel"
+    assert list_assets(assets, programs).files["latest"].path.read_text() == "kernel"
 
 
 def test_the_directory_itself_may_be_a_link(assets: Path, programs: Path, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ async def test_files_come_and_go(assets: Path, programs: Path) -> None:
     (assets / "new").touch()
     await until(lambda: "new" in catalogue.ready)
     (assets / "new").unlink()
-    await until(lambda: catalogue.path("new") is None)
+    await until(lambda: "new" not in catalogue.ready)
     running.cancel()
     assert await asyncio.gather(running, return_exceptions=True)
 
@@ -163,16 +163,14 @@ SECRET = "outside-the-assets-directory"
 
 
 @pytest.fixture(scope="module")
-def listed(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Listing:
     root = tmp_path_factory.mktemp("root")
     (root / "secret").write_text(SECRET)
     (root / "assets" / "folder").mkdir(parents=True)
     (root / "assets" / "file").write_text("inside")
     (root / "assets" / "out").symlink_to("../elsewhere")
     (root / "elsewhere").mkdir()
-    catalogue = Catalogue(root / "assets")
-    asyncio.run(catalogue.refresh())
-    return catalogue
+    return list_assets(root / "assets", Path("/nowhere"))
 
 
 PARTS = st.sampled_from(
@@ -182,6 +180,6 @@ PARTS = st.sampled_from(
 
 @settings(max_examples=1000)
 @given(st.lists(PARTS | st.text(max_size=4), max_size=8).map("/".join))
-def test_no_name_reaches_outside(listed: Catalogue, name: str) -> None:
-    path = listed.path(name)
-    assert path is None or path.read_text() != SECRET
+def test_no_name_reaches_outside(listed: Listing, name: str) -> None:
+    file = listed.files.get(name)
+    assert file is None or file.path.read_text() != SECRET

@@ -13,6 +13,7 @@ import pytest
 import tftpy
 from support.tftp_peer import NOBODY, replying
 
+from iluvatar_pxe.assets.opening import ListedFile
 from iluvatar_pxe.assets.source import FileSource, Source
 from iluvatar_pxe.servers.tftp.server import TftpServer, TransferReport
 from iluvatar_pxe.settings.model import TftpSettings
@@ -59,7 +60,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @asynccontextmanager
 async def serving(files: Path) -> AsyncIterator[Running]:
     async def open_file(name: str, _client: IPv4Address, _server: IPv4Address) -> Source | None:
-        return await FileSource.open(files / name) if (files / name).is_file() else None
+        return await FileSource.open(ListedFile(files / name)) if (files / name).is_file() else None
 
     running = Running(0, files)
     settings = TftpSettings().model_copy(update={"port": 0})

@@ -119,9 +119,14 @@ def test_a_file_that_vanished_is_one_line_of_answer_and_of_log(served: Web) -> N
     assert response.status == 404
     assert response.is_one_line
     assert [(line["event"], line["path"]) for line in logs] == [("http.asset", "/assets/vanishing")]
-    assert logs[0]["why"].endswith(
-        "/vanishing: cannot be read; make it a regular file that the service can read"
-    )
+    assert logs[0]["why"] == "vanishing: is gone since the directory was read; put it there again"
+
+
+def test_only_the_file_itself_is_sent_not_a_compressed_one_beside_it(served: Web) -> None:
+    served.put("beside", b"itself")
+    served.put("beside.gz", b"another")
+    response = served.get("/assets/beside", Accept_Encoding="gzip")
+    assert (response.body, response.headers.get("content-encoding")) == (b"itself", None)
 
 
 def test_a_file_closed_to_the_service(served: Web) -> None:

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.tftp_peer import FILE, ONE, TWO, MakePeer, open_file, peers, serving
 
+from iluvatar_pxe.assets.opening import ListedFile
 from iluvatar_pxe.assets.source import FileSource, Source
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.servers.tftp import session
@@ -198,7 +199,7 @@ async def test_a_file_that_shrinks_while_it_is_sent(peer: MakePeer, tmp_path: Pa
     path.write_bytes(bytes(512 * 1000))
 
     async def find(_name: str, _client: IPv4Address, _server: IPv4Address) -> Source | None:
-        return await FileSource.open(path)
+        return await FileSource.open(ListedFile(path))
 
     client = peer()
     async with serving(find) as (server, reports):
@@ -218,7 +219,7 @@ async def test_many_clients_at_once_each_get_their_file(peer: MakePeer, tmp_path
         (tmp_path / str(number)).write_bytes(os.urandom(20_000 + number))
 
     async def find(name: str, _client: IPv4Address, _server: IPv4Address) -> Source | None:
-        return await FileSource.open(tmp_path / name)
+        return await FileSource.open(ListedFile(tmp_path / name))
 
     async with serving(find) as (server, reports):
         clients = [peer(address=f"127.0.0.{100 + number % 4}") for number in range(40)]

@@ -1,0 +1,66 @@
+"""Opens a listed file if what lies at its path now is what the listing allowed: a link may have come in between."""
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from iluvatar_pxe.assets.links import Place, allow
+from iluvatar_pxe.errors import AssetError
+
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY  # a FIFO would wait for its writer
+_CHANGED = {errno.ELOOP, errno.ENOTDIR}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """A file at an absolute path without links, and the users that made the links which led there."""
+
+    path: Path
+    makers: frozenset[int] = frozenset()
+
+
+def open_listed(listed: ListedFile) -> tuple[FileIO, os.stat_result]:
+    """Open a file; raises AssetError (one line) unless it is regular, reached without links, and for its makers to read."""
+    try:
+        file = FileIO(listed.path, opener=lambda _path, _flags: _descend(listed))
+    except OSError as error:
+        raise AssetError(_words(listed.path, error)) from error
+    status = os.fstat(file.fileno())
+    try:
+        _check(listed, status)
+    except AssetError:
+        file.close()
+        raise
+    return file, status
+
+
+def _check(listed: ListedFile, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise AssetError(f"{listed.path}: not a regular file; only regular files are served")
+    allow(listed.makers, Place(listed.path, status, frozenset()))
+
+
+def _descend(listed: ListedFile) -> int:
+    """Return a descriptor of the file, gone to folder by folder; each is checked where it was opened."""
+    *folders, name = listed.path.parts[1:]
+    here = os.open("/", _FOLDER)
+    try:
+        for folder in folders:
+            below = os.open(folder, _FOLDER, dir_fd=here)
+            os.close(here)
+            here = below
+            if listed.makers:
+                allow(listed.makers, Place(listed.path, os.fstat(here), frozenset()))
+        return os.open(name, _FILE, dir_fd=here)
+    finally:
+        os.close(here)
+
+
+def _words(path: Path, error: OSError) -> str:
+    if error.errno in _CHANGED:
+        return f"{path}: is behind a link that was not there when the directory was read; ask again in a few seconds"
+    return f"{path}: cannot be opened: {error.strerror}; make it a readable regular file"
