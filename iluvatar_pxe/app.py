@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -24,7 +25,6 @@ from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, enlisting_of, make_first_keys
 from iluvatar_pxe.host.interface_watch import InterfaceWatch
-from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.host.service_manager import ServiceManager
@@ -50,7 +50,7 @@ from iluvatar_pxe.servers.dns.service import NameService
 from iluvatar_pxe.servers.http.git.site import GitSite
 from iluvatar_pxe.servers.http.routes.refresh import Webhook
 from iluvatar_pxe.servers.http.server import HttpServer
-from iluvatar_pxe.servers.listeners import Listeners
+from iluvatar_pxe.servers.listeners import Foretell, Listeners
 from iluvatar_pxe.servers.ndp.server import NdpServer
 from iluvatar_pxe.servers.self_check import SelfCheck
 from iluvatar_pxe.servers.supervision import Supervision
@@ -180,13 +180,13 @@ class App:
 
     async def serve(
         self,
-        foretell: Callable[[Sequence[Interface]], None],
+        foretell: Foretell,
         ready: Callable[[], None],
         show: Callable[[FirstKeys], None],
     ) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads the fleet. Raises ServerError when a port is taken.
 
-        ``foretell`` is called once with the interfaces before anybody on them is answered, ``ready`` once when
+        ``foretell`` is called with interfaces before anybody on them is answered, ``ready`` once when
         everything listens, ``show`` with keys that the owner has to see now.
         """
         async with self._kept, self._open:
@@ -195,18 +195,13 @@ class App:
             _freeze_garbage()
             self._manager.ready()
             ready()
-            await self._run(reload, show)
+            await self._run(foretell, reload, show)
         _log.info("stopped")
 
-    async def bind(self, foretell: Callable[[Sequence[Interface]], None]) -> None:
+    async def bind(self, foretell: Foretell) -> None:
         """Listen on all sockets, once ``foretell`` has told what follows; raises ServerError."""
-
-        async def serve(interfaces: Sequence[Interface]) -> list[ServerError]:
-            foretell(interfaces)
-            return await self._listeners.serve(interfaces)
-
         await self.control.bind()
-        await self.watch.start(serve)
+        await self.watch.start(partial(self._listeners.serve, foretell))
 
     async def close(self) -> None:
         """Close what takes work, then let transfers end, then close the rest, the inventory last."""
@@ -235,13 +230,15 @@ class App:
             return True
         return any(key != own for key in recipients)
 
-    async def _run(self, reload: asyncio.Event, show: Callable[[FirstKeys], None]) -> None:
+    async def _run(
+        self, foretell: Foretell, reload: asyncio.Event, show: Callable[[FirstKeys], None]
+    ) -> None:
         """Run all parts until the stop signal, then stop in stages: no new work, the transfers' end, the rest."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(part.run()) for part in self._runs]
             tasks += [group.create_task(self._reload_when(reload)), group.create_task(self._show_keys(show))]
             group.create_task(self.tftp.run())
-            following = group.create_task(self.watch.run(self._listeners.serve))
+            following = group.create_task(self.watch.run(partial(self._listeners.serve, foretell)))
             supervising = group.create_task(self.supervision.run())
             await self._stop.wait()
             supervising.cancel()

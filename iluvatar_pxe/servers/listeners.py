@@ -1,6 +1,6 @@
 """All that listens on the interfaces that are served, as one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,10 +17,16 @@ from iluvatar_pxe.settings.model import Settings
 
 _log = structlog.get_logger()
 
+Foretell = Callable[[Sequence[Interface]], None]
+"""Tells people what the daemon is going to do on interfaces."""
+
 
 @dataclass
 class Listeners:
-    """The servers, which follow the interfaces together; ``announced`` are those that the log has told of."""
+    """The servers, which follow the interfaces together; ``announced`` are those that the log has told of.
+
+    ``foretold`` are those of which was told what follows on them; None before the start.
+    """
 
     settings: Settings
     dhcp: DhcpServer
@@ -29,10 +35,15 @@ class Listeners:
     ndp: NdpServer
     neighbours: Neighbours
     tftp: TftpServer
+    foretold: dict[Interface, None] | None = None
     announced: dict[Interface, None] = field(default_factory=dict)
 
-    async def serve(self, interfaces: Sequence[Interface]) -> list[ServerError]:
-        """Serve these interfaces and no others; return an error for each socket that cannot be bound."""
+    async def serve(self, foretell: Foretell, interfaces: Sequence[Interface]) -> list[ServerError]:
+        """Serve these interfaces and no others; return an error for each socket that cannot be bound.
+
+        ``foretell`` tells what follows on interfaces: at the start, and before anybody on a new one is answered.
+        """
+        self._foretell(foretell, interfaces)
         self.neighbours.serve(interfaces)
         errors = self.tftp.serve(one.address for one in interfaces)
         errors += await self.http.serve(interfaces)
@@ -44,6 +55,12 @@ class Listeners:
         if not errors:
             self._announce(interfaces)
         return errors
+
+    def _foretell(self, foretell: Foretell, interfaces: Sequence[Interface]) -> None:
+        new = [one for one in interfaces if one not in (self.foretold or {})]
+        if new or self.foretold is None:
+            foretell(new)
+        self.foretold = dict.fromkeys(interfaces)
 
     def _announce(self, interfaces: Sequence[Interface]) -> None:
         for gone in self.announced.keys() - set(interfaces):

@@ -358,4 +358,10 @@ def test_auto_follows_the_default_route() -> None:
         host.sh("ip address del 10.77.2.2/24 dev eth1; ip address add 10.77.2.9/24 dev eth1")
         host.await_log("listening", ["eth0 10.77.1.2", "eth1 10.77.2.2", "eth1 10.77.2.9"])
         assert host.boots("b", "10.77.2.9")
+        told = [json.loads(line) for line in host.daemon.output.splitlines() if line.startswith("{")]
+        order = [line for line in told if line["event"] in {"intentions", "listening"}]
+        assert [line["event"] for line in order] == ["intentions", *["intentions", "listening"] * 3]
+        says = [line["says"].partition(",")[0] for line in order if line["event"] == "intentions"]
+        served = ["eth0 (10.77.1.2)", "eth1 (10.77.2.2)", "eth1 (10.77.2.9)"]
+        assert says == [f"On {where}" for where in ("no interface yet", *served)]
         assert host.daemon.stop() == 0
