@@ -1,6 +1,6 @@
 """Machines that ask for a boot one after the other: ``python dhcp_asks.py DEVICE SECONDS,… REQUEST_HEX…``.
 
-Each sends its DISCOVER again when it has waited so many seconds in vain. Prints for each how many it sent, and the
+Each sends its DISCOVER in a frame of its own MAC, and again when it has waited so many seconds in vain. Prints for each how many it sent, and the
 milliseconds until the answer to the last of them; ``0 0`` where there was none.
 """
 
@@ -9,6 +9,8 @@ import sys
 import time
 
 from support.firmware_dhcp import answer_to, listening, send_from_nowhere
+
+from iluvatar_pxe.wire.dhcp import CHADDR
 
 
 def main() -> None:
@@ -21,7 +23,7 @@ def main() -> None:
 def _ask(device: str, sock: socket.socket, request: bytes, waits: str) -> tuple[int, float]:
     for number, wait in enumerate(map(float, waits.split(",")), 1):
         sent = time.monotonic()
-        send_from_nowhere(device, request)
+        send_from_nowhere(device, request, request[CHADDR])
         if answer_to(request, sock, wait):
             return number, (time.monotonic() - sent) * 1000
     return 0, 0.0

@@ -29,10 +29,10 @@ def listening(device: str) -> socket.socket:
     return sock
 
 
-def send_from_nowhere(device: str, request: bytes) -> None:
-    """Send a DHCP message by broadcast, with the card's own MAC and without an address."""
+def send_from_nowhere(device: str, request: bytes, mac: bytes = b"") -> None:
+    """Send a DHCP message by broadcast, in a frame of the card or of this MAC, and without an address."""
     with broadcasting(device) as sock:
-        sock.send(frame_of(sock, request))
+        sock.send(frame_of(sock, request, mac))
 
 
 def broadcasting(device: str) -> socket.socket:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.proxy import discover
 
-from iluvatar_pxe.lab.daemon import Server
+from iluvatar_pxe.lab.daemon import STATE, Server
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.namespace import Namespace
 from iluvatar_pxe.lab.room.network import INTERFACE, Network
@@ -30,9 +30,9 @@ class StormSite:
     daemon: Process
 
     @contextmanager
-    def storm(self, per_second: int) -> Iterator[Process]:
+    def storm(self, per_second: int, *options: str) -> Iterator[Process]:
         """Let so many DISCOVERs of invented MACs come in a second, while the block runs."""
-        words = [_discover("02:00:00:00:00:00"), INTERFACE, str(per_second), str(LONGEST)]
+        words = [_discover("02:00:00:00:00:00"), INTERFACE, str(per_second), str(LONGEST), *options]
         process = self.start("storm", "dhcp_storm.py", words)
         process.wait_for("STORM", PATIENCE)
         yield process
@@ -45,6 +45,11 @@ class StormSite:
         assert asking.wait(len(macs) * sum(waits) + PATIENCE) == 0
         pairs = (line.split() for line in asking.output.splitlines())
         return [(int(sent), float(milliseconds)) for sent, milliseconds in pairs]
+
+    def command(self, *words: str) -> str:
+        """Run ``iluvatar-pxe`` on the server, and return what it prints."""
+        argv = [sys.executable, "-m", "iluvatar_pxe", *words, "--config", str(STATE.parent / "config.toml")]
+        return self.namespace.run(argv, network="server")
 
     def start(self, name: str, script: str, words: Sequence[str]) -> Process:
         command = [sys.executable, str(TESTS / "support" / script), *words]

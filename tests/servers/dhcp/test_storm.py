@@ -44,6 +44,17 @@ def test_files_are_served_in_a_storm(storm: StormSite) -> None:
         assert storm.namespace.run(command, network=STATION) == str(2 + (1 << 18))
 
 
+def test_a_known_machine_proves_itself_in_a_storm_of_own_frames(site: StormSite) -> None:
+    """Each DISCOVER of the storm comes from the MAC that it names, as those of real machines do."""
+    assert site.asks(LISTED[:1], AS_UEFI)[0][0]
+    site.command("machines", "hold", LISTED[0])
+    with site.storm(PER_SECOND, "own"):
+        site.daemon.wait_for('"event": "dhcp.crowded"', 30)
+        answers = site.asks(LISTED[:10], AS_UEFI)
+    assert all(sent > 0 for sent, _ in answers), answers
+    assert "dhcp.not_recorded" not in site.daemon.output
+
+
 @pytest.mark.long
 def test_known_machines_are_answered_when_the_kernel_drops_what_nobody_can_read(site: StormSite) -> None:
     with site.storm(MOST):
