@@ -111,9 +111,12 @@ def user_classes(message: DhcpMessage) -> tuple[bytes, ...]:
 
 
 def lacks_http(message: DhcpMessage) -> bool:
-    """Say whether an iPXE lists its features (option 175), and HTTP is not among them."""
-    features = message.option(Option.IPXE)
-    return features is not None and all(code != IPXE_HTTP for code, _ in tagged_values(features))
+    """Say whether an iPXE lists its features (option 175), and HTTP is not among them.
+
+    A long list comes in several pieces (RFC 3396).
+    """
+    pieces = [value for number, value in message.options if number == Option.IPXE]
+    return bool(pieces) and all(code != IPXE_HTTP for code, _ in tagged_values(b"".join(pieces)))
 
 
 def _length_prefixed(value: bytes) -> Iterator[bytes]:

@@ -120,6 +120,12 @@ def test_an_ipxe_lists_its_features(features: str | None, lacks: bool) -> None: 
     assert lacks_http(_message(*options)) is lacks
 
 
+def test_features_in_several_pieces_are_one_list() -> None:
+    whole = bytes.fromhex("b105011af41000eb0301000017010113010121")
+    for cut in range(len(whole) + 1):
+        assert not lacks_http(_message((Option.IPXE, whole[:cut]), (Option.IPXE, whole[cut:])))
+
+
 @pytest.mark.parametrize("name", captures.names("ipxe-discover"))
 def test_real_ipxes_have_http(name: str) -> None:
     message = decode(captures.payload(name))
