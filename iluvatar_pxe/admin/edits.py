@@ -133,13 +133,14 @@ def ended_hold(machine: Machine) -> str:
 def released(machine: Machine) -> Machine:
     """Return the machine with hold, refusal, failure and conflict cleared; a directive to reinstall it stays.
 
-    After a conflict its reported hardware data is cleared, to be reported anew.
+    NICs that asked for its configuration are not in question any more. After a conflict its reported hardware data is cleared, to be reported anew.
     """
     if machine.directive.intent is not Intent.REINSTALL:
         machine = replace(machine, directive=Directive())
     if machine.phase is Phase.FAILED:
         phase = Phase.ASSIGNED if machine.assignment else Phase.DISCOVERED
         machine = replace(machine, phase=phase, attempts=Attempts())
+    machine = replace(machine, unsure=tuple(mac for mac in machine.unsure if mac in machine.macs))
     if machine.conflict:
         machine = replace(machine, conflict="", uuid=None, serial="", manufacturer="", product="")
     return machine

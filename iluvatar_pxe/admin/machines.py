@@ -102,7 +102,7 @@ class Hold(_OfMachine):
 
 
 class Release(_OfMachine):
-    """``machines release``: clears a hold, a refusal, a failure or an identity conflict."""
+    """``machines release``: clears a hold, a refusal, a failure, an identity conflict or a warning about an unlisted NIC."""
 
     route = "/api/v1/machines/{machine}/release"
 

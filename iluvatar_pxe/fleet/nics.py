@@ -31,20 +31,36 @@ def machine_with(mac: str, snapshot: Snapshot, fleet: Fleet) -> Machine | None:
     return snapshot.machine(mac, listed_with(mac, fleet).macs)
 
 
-def not_its_nic(machine: Machine, mac: str, fleet: Fleet) -> str:
-    """Return in words that a NIC is not known to be a machine's, and what to do if it is."""
-    return f"not a NIC of {title_of(machine, fleet)}; if it is one, {_line_to_add(machine, mac, fleet)}"
+def owner_of(mac: str, snapshot: Snapshot, fleet: Fleet) -> str:
+    """Return what the machine is called that a file or a boot shows to have a NIC; empty where nothing does.
+
+    A DHCP request for a boot shows nothing: firmware sends those from several NICs.
+    """
+    for listed in fleet.machines((mac,), "", None):
+        return listed.name
+    machine = snapshot.machine(mac)
+    return "" if machine is None or machine.transient else title_of(machine, fleet)
+
+
+def not_its_nic(machine: Machine, mac: str, snapshot: Snapshot, fleet: Fleet) -> str:
+    """Return in words whose a NIC is instead of a machine's; where nothing shows that, what to do if it is its own."""
+    if owner := owner_of(mac, snapshot, fleet):
+        return f"a NIC of {owner}, not of {title_of(machine, fleet)}"
+    return _of_nobody(machine, mac, fleet)
 
 
 def nic_warnings(machine: Machine, fleet: Fleet) -> Iterator[str]:
     """Yield a line for each NIC of which only the owner can tell whose it is, and has not."""
-    listed = listed_as(machine, fleet)
-    declared = listed.file.match.macs if listed else ()
-    for mac in (one for one in machine.unsure if one not in declared):
+    for mac in (one for one in machine.unsure if not fleet.machines((one,), "", None)):
         if mac in machine.macs:
             yield _taken_for_one(machine, mac, fleet)
         else:
-            yield f"{mac} asked for the configuration, and is {not_its_nic(machine, mac, fleet)}"
+            dismissal = f"if not, run iluvatar-pxe machines release {title_of(machine, fleet)}"
+            yield f"{mac} asked for the configuration, and is {_of_nobody(machine, mac, fleet)}; {dismissal}"
+
+
+def _of_nobody(machine: Machine, mac: str, fleet: Fleet) -> str:
+    return f"not a NIC of {title_of(machine, fleet)}; if it is one, {_line_to_add(machine, mac, fleet)}"
 
 
 def _taken_for_one(machine: Machine, mac: str, fleet: Fleet) -> str:

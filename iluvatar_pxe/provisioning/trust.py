@@ -120,5 +120,7 @@ class NeighbourTrust:
             return f"{address} is in none of this server's networks"
         if neighbour is None:
             return f"no NIC on this server's network has the address {address}"
-        whose = not_its_nic(machine, neighbour, self._applied.fleet) if machine else f"not to {mac}"
+        if machine is None:
+            return f"{address} belongs to {neighbour}, not to {mac}"
+        whose = not_its_nic(machine, neighbour, self._inventory.snapshot, self._applied.fleet)
         return f"{address} belongs to {neighbour}, {whose}"

@@ -192,6 +192,7 @@ async def test_a_file_holds_what_was_released(counter: Counter) -> None:
         ({"directive": Directive(Intent.REINSTALL, "a")}, {"directive": Directive(Intent.REINSTALL, "a")}),
         ({"phase": Phase.FAILED, "attempts": Attempts("talos", Stage.CONFIG, (NOW,), 1)}, {}),
         ({"phase": Phase.JOINED}, {"phase": Phase.JOINED}),
+        ({"unsure": (*PLAIN.macs, "52:54:00:00:99:99")}, {"unsure": PLAIN.macs}),
         (
             {"conflict": "two"},
             {"uuid": None, "serial": "", "manufacturer": "", "product": ""},

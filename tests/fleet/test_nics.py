@@ -7,10 +7,11 @@ from support.fleets import fleet_of
 from support.machines import machine_of
 
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.fleet.nics import listed_with, machine_with, nic_warnings, nics_of
+from iluvatar_pxe.fleet.nics import listed_with, machine_with, nic_warnings, nics_of, not_its_nic
 from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.hardware import swapped
-from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.machines.model import Machine, Snapshot
 
 A, B, C = (f"52:54:00:00:00:0{number}" for number in range(1, 4))
 HARDWARE = UUID("03de0294-0480-0506-f806-d50700080009")
@@ -57,13 +58,13 @@ def test_a_file_finds_its_machine_by_a_uuid_in_either_byte_order(told: UUID) -> 
         pytest.param(
             OTHER_FILE,
             f"{B} asked for the configuration, and is not a NIC of one; if it is one, "
-            f'add "{B}" to match.macs in machines/one.yaml',
+            f'add "{B}" to match.macs in machines/one.yaml; if not, run iluvatar-pxe machines release one',
             id="listed",
         ),
         pytest.param(
             Fleet(),
             f"{B} asked for the configuration, and is not a NIC of {A}; if it is one, "
-            f'add machines/NAME.yaml with match: {{macs: ["{A}", "{B}"]}}',
+            f'add machines/NAME.yaml with match: {{macs: ["{A}", "{B}"]}}; if not, run iluvatar-pxe machines release {A}',
             id="unlisted",
         ),
     ],
@@ -79,7 +80,34 @@ def test_the_owner_is_told_of_clones() -> None:
     assert warning.endswith(f'if they are one, add "{B}" to match.macs in machines/one.yaml')
 
 
-def test_a_nic_that_the_file_lists_is_no_question() -> None:
+@pytest.mark.parametrize(
+    ("fleet", "other", "expected"),
+    [
+        pytest.param(
+            fleet_of(("nas", B, "chain: hold\n")), None, f"a NIC of nas, not of {A}", id="by a file"
+        ),
+        pytest.param(
+            OTHER_FILE,
+            machine_of(B, reached=Stage.SCRIPT, furthest=Stage.SCRIPT),
+            f"a NIC of {B}, not of one",
+            id="by a boot",
+        ),
+        pytest.param(
+            OTHER_FILE,
+            machine_of(B),
+            f'not a NIC of one; if it is one, add "{B}" to match.macs in machines/one.yaml',
+            id="by DHCP alone",
+        ),
+    ],
+)
+def test_of_another_s_nic_it_is_said_whose_it_is(fleet: Fleet, other: Machine | None, expected: str) -> None:
+    snapshot = Snapshot.of([other] if other else [])
+    assert not_its_nic(machine_of(A), B, snapshot, fleet) == expected
+
+
+def test_a_nic_that_a_file_lists_is_no_question() -> None:
+    two = fleet_of(("one", A, "chain: hold\n"), ("nas", B, "chain: hold\n"))
+    assert list(nic_warnings(machine_of(A, unsure=(B,)), two)) == []
     assert list(nic_warnings(machine_of(A, unsure=(B,)), ONE_FILE)) == []
     assert list(nic_warnings(machine_of(A, B, unsure=(B,)), ONE_FILE)) == []
 

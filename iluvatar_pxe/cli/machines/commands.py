@@ -117,7 +117,7 @@ def hold(
 
 @app.command()
 def release(name: Name, *, config: ConfigOption = None) -> None:
-    """Clear a hold, a refusal, a failure or an identity conflict."""
+    """Clear a hold, a refusal, a failure, an identity conflict or a warning about an unlisted NIC."""
     _change(config, Release, machine=name)
 
 

@@ -281,6 +281,15 @@ def test_the_owner_is_told_the_line_for_a_nic_that_asks_and_is_not_listed(bootin
     assert describe(machine, booting.booter.applied.fleet)["warnings"] == []
 
 
+def test_of_a_nic_of_another_machine_that_asks_the_answer_says_whose_it_is(booting: Web) -> None:
+    booting.booter.applied.fleet = fleet_of(talos("one", MAC), talos("nas", UNSEEN))
+    config = config_url(booting.get(f"/ipxe?{QUERY}"))
+    booting.neighbours[CLIENT] = UNSEEN
+    response = booting.get(config)
+    assert (response.status, "a NIC of nas, not of one" in response.text) == (403, True)
+    assert all(not one.unsure for one in booting.inventory.snapshot.by_id.values())
+
+
 def test_a_machine_behind_a_router_gets_all_but_a_configuration(booting: Web) -> None:
     """Its screen says so, and does not go round by DHCP, which would prove nothing there."""
     config = config_url(booting.get(f"/ipxe?{QUERY}"))

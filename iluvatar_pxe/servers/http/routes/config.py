@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 from aiohttp import web
 
 from iluvatar_pxe.boot.plan import RunScript
+from iluvatar_pxe.fleet.nics import owner_of
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
@@ -32,7 +33,7 @@ async def _redeem(booter: Booter, machine: Machine, client: IPv4Address, started
     if doubt := booter.trust.doubt_of_holder(machine, client):
         booter.journal.distrusted(machine, client, "config.yaml", doubt)
         mac = booter.trust.mac_of(client)
-        if mac and not booter.trust.is_routed(client):
+        if mac and not booter.trust.is_routed(client) and not _has_owner(booter, mac):
             booter.inventory.doubt_nic(machine.id, mac)
         raise web.HTTPForbidden(text=f"the ticket belongs to another machine: {doubt}")
     plan = booter.decide(sighting_of(machine, Firmware.TALOS)).plan
@@ -46,3 +47,7 @@ async def _redeem(booter: Booter, machine: Machine, client: IPv4Address, started
         machine, Stage.CONFIG, name, size=size, milliseconds=milliseconds, firmware=Firmware.TALOS
     )
     return config
+
+
+def _has_owner(booter: Booter, mac: str) -> bool:
+    return bool(owner_of(mac, booter.inventory.snapshot, booter.applied.fleet))
