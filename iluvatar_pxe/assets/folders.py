@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from iluvatar_pxe.assets.links import Bounds, Place, allow, follow
+from iluvatar_pxe.assets.links import Bounds, Place, allow, enter, follow
 from iluvatar_pxe.assets.opening import ListedFile
 from iluvatar_pxe.errors import AssetError
 
@@ -26,15 +26,15 @@ class Found:
 def files_below(directory: Path, state: Path | None) -> Found:
     """Find the regular files below a directory, without those that are hidden, and those of the state directory."""
     found = Found()
-    root = Path(os.path.realpath(directory))
-    bounds = Bounds(root, Path(os.path.realpath(state)) if state else None)
     try:
-        bounds.check(directory, root)
-        _search(Place(root, root.stat(), frozenset()), PurePosixPath(), bounds, (), found)
+        root = enter(directory)
+        bounds = Bounds(root.path, Path(os.path.realpath(state)) if state else None)
+        bounds.check(directory, root.path)
+        _search(root, PurePosixPath(), bounds, (), found)
     except AssetError as error:
         found.problems.append(str(error))
     except OSError as error:
-        found.problems.append(_unreadable(root, error))
+        found.problems.append(_unreadable(directory, error))
     except RecursionError:
         found.problems.append(f"{directory}: its folders are nested too deeply; flatten them")
     if len(found.files) >= MOST_FILES:

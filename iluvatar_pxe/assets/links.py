@@ -46,6 +46,16 @@ class Bounds:
         return self.root != state and self.root.is_relative_to(state) and reached.is_relative_to(self.root)
 
 
+def enter(directory: Path) -> Place:
+    """Return where the assets directory is; raises OSError, or AssetError if a stranger's link leads to it."""
+    place, _ = _walk(directory.absolute())
+    for maker in place.makers - {0, os.geteuid()}:
+        raise AssetError(
+            f"{directory}: user {maker} made a link on the way to it; make the link with sudo ln -s"
+        )
+    return Place(place.path, place.status, frozenset())
+
+
 def follow(link: Path, root: Path) -> Place:
     """Return where a link leads; raises AssetError where it leads out of ``root`` to what its maker may not read.
 

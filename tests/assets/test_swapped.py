@@ -129,3 +129,17 @@ def test_an_assets_directory_around_the_state_directory_gives_away_none_of_it(
     assert listing.names == ({"snponly.efi"} if assets == "state/tls" else set()), (
         "what [assets] names is served"
     )
+
+
+@needs_root
+def test_no_stranger_says_by_a_link_which_directory_is_served(place: Path) -> None:
+    (place / "disk").mkdir()
+    (place / "disk" / "file").touch()
+    (place / "pxe").symlink_to(place / "disk")
+    assert list_assets(place / "pxe", Path("/nowhere")).names == {"file"}, "root may"
+    os.lchown(place / "pxe", STRANGER, STRANGER)
+    listing = list_assets(place / "pxe", Path("/nowhere"))
+    assert listing.names == set()
+    assert listing.problem == (
+        f"{place}/pxe: user {STRANGER} made a link on the way to it; make the link with sudo ln -s"
+    )
