@@ -80,7 +80,7 @@ def test_a_range(served: Web, wanted: str, expected: bytes, described: str) -> N
 
 
 @pytest.mark.parametrize(
-    "wanted", ["bytes=200-", "bytes=5-2", "bytes=a-b", "bytes=0-1,5-6", "lines=1-2", f"bytes={'9' * 5000}-"]
+    "wanted", ["bytes=200-", "bytes=5-2", "bytes=a-b", "bytes=0-1,5-6", "lines=1-2", f"bytes={'9' * 3000}-"]
 )
 def test_a_range_that_is_not_there(served: Web, wanted: str) -> None:
     response = served.get("/assets/small", Range=wanted)
