@@ -44,6 +44,7 @@ def test_files_are_served_in_a_storm(storm: StormSite) -> None:
         assert storm.namespace.run(command, network=STATION) == str(2 + (1 << 18))
 
 
+@pytest.mark.long
 def test_a_known_machine_proves_itself_in_a_storm_of_own_frames(site: StormSite) -> None:
     """Each DISCOVER of the storm comes from the MAC that it names, as those of real machines do."""
     assert site.asks(LISTED[:1], AS_UEFI)[0][0]
