@@ -103,7 +103,7 @@ def announce(app: App) -> None:
     if window.is_open:
         _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
     for line in app.prospects.lines:
-        _log.warning("boot", problem=line)
+        _log.warning("boot.lacking", problem=line)
     if is_console(app.settings.log.format):
         say(["", "iluvatar-pxe listens:", "", *_listening(app), "", *_next_step(app).splitlines()])
         sys.stdout.flush()

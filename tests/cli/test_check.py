@@ -18,7 +18,7 @@ PC = 'match: {macs: ["52:54:00:77:00:01"]}\nchain: talos\nconfig: configs/one.ya
 
 def test_everything_that_keeps_machines_from_booting_is_a_line(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
-        (line, *_) = daemon.logged("boot")
+        (line, *_) = daemon.logged("boot.lacking")
         assert "kernel-amd64 is missing; put it into the assets directory" in line["problem"]
         done = run_warm("check", "--config", str(tmp_path / "config.toml"))
     assert done.status == 0, "no machine of the fleet needs them yet"

@@ -75,7 +75,7 @@ def run(home: Path, script: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=4 * PATIENCE,
     )
     assert ended.returncode == 0, ended.stdout
     return ended.stdout

@@ -58,7 +58,7 @@ def test_a_token_is_given_as_a_password_or_by_itself(site: Site, kind: Callable[
 
 
 @pytest.mark.parametrize(
-    "header", ["Basic", "Basic !!!", "Basic YQ==", "Bearer", "Digest a=b", "Basic " + "A" * 5000, "\xff\xfe"]
+    "header", ["Basic", "Basic !!!", "Basic YQ==", "Bearer", "Digest a=b", "Basic " + "A" * 3000, "\xff\xfe"]
 )
 def test_what_is_no_token_is_refused(site: Site, header: str) -> None:
     answer = ask(site, header)
