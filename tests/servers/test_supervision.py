@@ -84,7 +84,7 @@ def test_a_hangup_before_it_can_act_waits(tmp_path: Path) -> None:
     try:
         wait_until(lambda: re.search(r"SigBlk:\t0*1\n", Path(blocked).read_text()), "its first step")
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for_log("fleet.applied")
+        daemon.wait_for_log("listening")
         assert daemon.stop() == 0
     finally:
         daemon.__exit__()
