@@ -12,6 +12,7 @@ from support.waiting import wait_until
 from support.web import Web, web
 
 from iluvatar_pxe import ratelimit
+from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
@@ -41,10 +42,10 @@ def served(tmp_path: Path) -> Iterator[Web]:
 def test_a_failure_is_logged_once_in_a_while(
     served: Web, monkeypatch: pytest.MonkeyPatch, error: type[Exception], event: str
 ) -> None:
-    def broken(_name: str) -> Path:
+    async def broken(_name: str) -> FileSource:
         raise error("broken")
 
-    monkeypatch.setattr(served.catalogue, "path", broken)
+    monkeypatch.setattr(served.catalogue, "open", broken)
     with capture_logs() as logs:
         assert [served.get(f"/assets/{KERNEL}").status >= 400 for _ in range(5)] == [True] * 5
     assert [line["event"] for line in logs] == [event]
