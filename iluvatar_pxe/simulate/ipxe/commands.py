@@ -249,7 +249,9 @@ def _kernel(ipxe: Ipxe, words: Sequence[str]) -> Steps:
     content = yield from _fetched(ipxe, rest[0], "kernel", options)
     if content is None:
         return FAILED
-    arch = next((one for one in CpuArch if one == ipxe.settings.show("buildarch")), None)
+    built_for = ipxe.settings.show("buildarch")
+    # iPXE for BIOS is a 32-bit program, and boots 64-bit kernels (Linux, arch/x86/boot.rst).
+    arch = next((one for one in CpuArch if one == built_for and one is not CpuArch.I386), None)
     if fault := fault_of(content.head, content.size, arch):
         return ipxe.fail(f"{ipxe.address(rest[0])}: Exec format error: it {fault}")
     ipxe.kernel = Image(options.get("--name") or _base_name(rest[0]), " ".join(rest[1:]))
