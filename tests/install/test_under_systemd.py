@@ -129,7 +129,7 @@ def test_the_fleet_is_hosted_and_its_keys_are_in_no_journal(host: Booted) -> Non
         f"cd /tmp && export GIT_SSL_CAINFO={STATE}/tls/ca.crt HOME=/tmp"
         f" && git clone --quiet {url} clone && cd clone"
         " && git config user.name Ada && git config user.email ada@example.org"
-        " && echo 'domain: other.example' >fleet.yaml && git commit --quiet --all --message other && git push --quiet",
+        " && echo 'domain: lab.home.arpa' >fleet.yaml && git commit --quiet --all --message other && git push --quiet",
     )
     wait_until(lambda: '"subject": "other"' in log_of(host), "the push to be in force")
     assert host.command("fleet", "diff") == "Nothing changes for any machine.\n"
