@@ -121,7 +121,9 @@ def booted_by(script: str, *arguments: str) -> Iterator[Booted]:
         join = 'echo $$ >"$0" && exec unshare "$@"'
         unshare = [*NAMESPACES, "--fork", "--kill-child", "sh", "-c", script, "sh", *arguments]
         holder = subprocess.Popen(
-            ["sh", "-c", join, str(procs), *unshare], stdin=subprocess.DEVNULL, start_new_session=True
+            ["setpriv", "--pdeathsig=KILL", "sh", "-c", join, str(procs), *unshare],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             host = Booted(_child(holder))
