@@ -42,6 +42,7 @@ def test_killed_between_script_and_kernel_and_started_again(system: StandIn, cur
 def test_held_machines_are_told_and_go_on_when_the_daemon_is_back(current: Path) -> None:
     with Lab() as lab:
         server = Server(lab.network, current)
+        server.write_fleet({"fleet.yaml": b"rules: [{match: {product: Lab}, intent: hold}]\n"})
         daemon = server.start()
         machines = switch_on_all(lab, ["bios", "uefi-x64"])
         for machine in machines:

@@ -1,6 +1,6 @@
 """The enrolment window as a commit of the fleet opens or closes it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -40,20 +40,26 @@ def stated(seconds: int, ago: float = 0) -> EnrolmentFile:
 
 
 @pytest.mark.parametrize(
-    ("said", "most_age", "left"),
+    ("stating", "most_age", "left"),
     [
-        (None, inf, 86400),
-        (stated(0), 1, 0),
-        (stated(0, ago=1e6), inf, 0),
-        (stated(1800), 0, 1800),
-        (stated(1800, ago=900), inf, 900),
-        (stated(1800, ago=-1e6), inf, 86400),
+        (lambda: None, inf, 86400),
+        (lambda: stated(0), 1, 0),
+        (lambda: stated(0, ago=1e6), inf, 0),
+        (lambda: stated(1800), 0, 1800),
+        (lambda: stated(1800, ago=900), inf, 900),
+        (lambda: stated(1800, ago=-1e6), inf, 86400),
     ],
     ids=["nothing", "closed", "closed long ago", "opened", "opened before the start", "opened in the future"],
 )
 async def test_what_a_commit_says_of_the_window_holds_once_and_over_restarts(
-    inventory: Inventory, file: Path, clock: Clock, said: EnrolmentFile | None, most_age: float, left: float
+    inventory: Inventory,
+    file: Path,
+    clock: Clock,
+    stating: Callable[[], EnrolmentFile | None],
+    most_age: float,
+    left: float,
 ) -> None:
+    said = stating()
     inventory.follow_window(said, most_age)
     assert inventory.window.remaining == pytest.approx(left, abs=DEADLINE)
     clock.now += 300

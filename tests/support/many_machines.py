@@ -49,7 +49,7 @@ def boot(server: str, port: int, number: int, mac: str) -> Iterator[dict[str, st
         return
     query = f"mac={mac}&net0={mac}&product=Sim&serial=SIM-{number}&arch=x86_64&platform=efi"
     script = get(server, port, number, f"/ipxe?{query}")
-    if counting := re.search(r"Press any key within (\d+) seconds", script):
+    if counting := re.search(r"Press any key within (\d+) seconds?", script):
         time.sleep(int(counting[1]))
         script = get(server, port, number, f"/ipxe/confirm?mac={mac}")
     starting = re.search(r"^echo (\S+): starting Talos", script, re.MULTILINE)
