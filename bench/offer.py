@@ -18,7 +18,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.inventory.database.batch import Batch
 from iluvatar_pxe.inventory.database.store import Store
@@ -72,8 +72,8 @@ async def measure(offers: int) -> dict[int, float]:
         inventories = {
             count: await inventory_with(count, Path(directory, f"{count}.db")) for count in (FEW, MANY)
         }
-        catalogue = await boot_files(Path(directory))
-        booters = {count: booter_with(one, catalogue) for count, one in inventories.items()}
+        store = await boot_files(Path(directory))
+        booters = {count: booter_with(one, store) for count, one in inventories.items()}
         costs: dict[int, list[float]] = {count: [] for count in booters}
         messages = {count: cycle(discovers(count)) for count in booters}
         for _ in range(ROUNDS):
@@ -96,22 +96,22 @@ def cost(booter: Booter, messages: Iterator[bytes], offers: int) -> float:
     return (time.perf_counter() - started) / offers * 1e6
 
 
-async def boot_files(directory: Path) -> Catalogue:
-    """Return a catalogue of one program."""
+async def boot_files(directory: Path) -> AssetStore:
+    """Return a store of one program."""
     (directory / "assets" / "ipxe").mkdir(parents=True)
     (directory / "assets" / "ipxe" / "snponly.efi").write_bytes(b"program")
-    catalogue = Catalogue(directory / "assets")
-    await catalogue.refresh()
-    return catalogue
+    store = AssetStore(directory / "assets")
+    await store.refresh()
+    return store
 
 
-def booter_with(inventory: Inventory, catalogue: Catalogue) -> Booter:
+def booter_with(inventory: Inventory, store: AssetStore) -> Booter:
     """Return a booter with a fleet."""
     applied = Applied(parse_fleet(FLEET))
     return Booter(
         applied=applied,
         inventory=inventory,
-        catalogue=catalogue,
+        store=store,
         assigner=DatabaseAssigner(inventory),
         trust=NeighbourTrust(inventory, applied, NEIGHBOURS.get, lambda _: False),
         handout=Handout(Tickets(b"", time.monotonic), FullDisclosure(), Scripts({}), PiTexts({})),

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.programs import architectures_ready
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
 from iluvatar_pxe.fleet.models import Fleet
@@ -79,7 +79,7 @@ class App:
         origin: Origin | None,
         key: TicketKey,
         certificates: Certificates,
-        catalogue: Catalogue,
+        store: AssetStore,
         inventory: Inventory,
     ) -> None:
         self.settings = settings
@@ -89,13 +89,11 @@ class App:
         """What the owner is to see now, and never again."""
         self._keys = Problem(lambda why: _log.warning("fleet.keys", why=why, later="iluvatar-pxe fleet init"))
         self._origin = origin
-        self._catalogue = catalogue
-        self._fleet_source = FleetSource(settings, origin, self.applied, catalogue, inventory)
+        self._store = store
+        self._fleet_source = FleetSource(settings, origin, self.applied, store, inventory)
         neighbours = Neighbours()
         tickets = Tickets(key.octets, time.monotonic)
-        booters = _booters(
-            settings, self.applied, catalogue, inventory, neighbours, tickets, self._fleet_source
-        )
+        booters = _booters(settings, self.applied, store, inventory, neighbours, tickets, self._fleet_source)
         self.watch = InterfaceWatch(settings.network.interfaces, inventory.machines_in)
         pace = Pace()
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
@@ -108,10 +106,10 @@ class App:
             lambda: self.applied.fleet,
             (inventory.changed, self._fleet_source.changed),
         )
-        self.prospects = Prospects(self.applied, catalogue)
+        self.prospects = Prospects(self.applied, store)
         health = Health(
             parts={
-                "assets": lambda: catalogue.problem,
+                "assets": lambda: store.problem,
                 "boot": lambda: self.prospects.problem,
                 "control": lambda: self.control.problem,
                 "database": lambda: inventory.health,
@@ -143,7 +141,7 @@ class App:
         self._manager = ServiceManager.of(os.environ)
         check = SelfCheck(settings, self.tftp, self.names.server, self.watch)
         self.supervision = Supervision(self._manager, check, health, inventory)
-        self._runs = (inventory, catalogue, self._fleet_source, self.http, self.names)
+        self._runs = (inventory, store, self._fleet_source, self.http, self.names)
         """What runs until the last transfer has ended."""
         self._stop = asyncio.Event()
         self._kept = AsyncExitStack()
@@ -166,12 +164,12 @@ class App:
         certificates = await asyncio.to_thread(
             Certificates.load, settings.http, settings.state_directory / "tls", await _domain(settings)
         )
-        catalogue = Catalogue(settings.assets_directory, settings.state_directory)
-        await catalogue.refresh()
+        store = AssetStore(settings.assets_directory, settings.state_directory)
+        await store.refresh()
         inventory = Inventory(settings.database_url)
         await inventory.open()
         try:
-            app = cls(settings, origin, key, certificates, catalogue, inventory)
+            app = cls(settings, origin, key, certificates, store, inventory)
             await app._start(origin)
         except BaseException:
             await inventory.close()
@@ -210,7 +208,7 @@ class App:
 
     def programs(self) -> dict[str, str | None]:
         """Tell for every kind of firmware the iPXE program it gets, or None."""
-        return architectures_ready(self._catalogue.ready)
+        return architectures_ready(self._store.ready)
 
     async def _start(self, origin: Origin | None) -> None:
         await self._fleet_source.start()
@@ -313,7 +311,7 @@ class App:
 def _booters(
     settings: Settings,
     applied: Applied,
-    catalogue: Catalogue,
+    store: AssetStore,
     inventory: Inventory,
     neighbours: Neighbours,
     tickets: Tickets,
@@ -322,7 +320,7 @@ def _booters(
     real = Booter(
         applied=applied,
         inventory=inventory,
-        catalogue=catalogue,
+        store=store,
         assigner=fleet_source.assigner,
         trust=NeighbourTrust(inventory, applied, neighbours.mac_of, neighbours.is_routed),
         handout=Handout(

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS
+from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS
 from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import span
 from iluvatar_pxe.host.interfaces import find_interfaces

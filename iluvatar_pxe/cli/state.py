@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, Listing, list_assets
+from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot

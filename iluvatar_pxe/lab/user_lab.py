@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS, list_assets
+from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, list_assets
 from iluvatar_pxe.boot.chains.talos import asset_names
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.lab.daemon import Server

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, Hold
@@ -37,7 +37,7 @@ class Booter:
 
     applied: Applied
     inventory: InventoryProtocol
-    catalogue: Catalogue
+    store: AssetStore
     assigner: Assigner
     trust: TrustPolicy
     handout: Handout
@@ -50,8 +50,8 @@ class Booter:
         """Decide, with the state of this moment."""
         inventory = self.inventory
         context = Context(
-            ready=self.catalogue.ready,
-            links=self.catalogue.links,
+            ready=self.store.ready,
+            links=self.store.links,
             doubt=doubt,
             window_open=inventory.window.is_open,
             no_assignment=no_assignment or inventory.health or self.assigner.blocked_by,

@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.gitops.directory import DirectoryFollower
 from iluvatar_pxe.gitops.follower import Follower
@@ -31,13 +31,13 @@ class FleetSource:
         settings: Settings,
         origin: Origin | None,
         applied: Applied,
-        catalogue: Catalogue,
+        store: AssetStore,
         inventory: Inventory,
     ) -> None:
         repository_decides = origin is not None and not origin.read_only
         self._rollout = rollout = Rollout(
             applied,
-            catalogue,
+            store,
             inventory,
             Opener(partial(daemon_key, settings.state_directory / KEY_FILE)),
             repository_decides=repository_decides,

@@ -148,7 +148,7 @@ async def _source(booter: Booter, plan: ServePiFiles, file: str, client: IPv4Add
         return BytesSource(f"{disclosure.arguments(text, client)}\n".encode())
     if file not in plan.files:
         return None
-    source = await booter.catalogue.open(plan.files[file])
+    source = await booter.store.open(plan.files[file])
     if source and source.size > LARGEST_FILE:
         complain("pi.large_file", file=plan.files[file], bytes=source.size, most=LARGEST_FILE)
     return source
@@ -156,7 +156,7 @@ async def _source(booter: Booter, plan: ServePiFiles, file: str, client: IPv4Add
 
 async def _own_cmdline(booter: Booter, plan: ServePiFiles) -> str:
     """Return the image's ``cmdline.txt``, or an empty text where it has none."""
-    source = await booter.catalogue.open(plan.cmdline)
+    source = await booter.store.open(plan.cmdline)
     if source is None:
         return ""
     try:

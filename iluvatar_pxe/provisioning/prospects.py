@@ -1,6 +1,6 @@
 """What keeps machines from booting now: boot files and configurations that are missing or damaged."""
 
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.lacking import Shortage, shortages
 from iluvatar_pxe.fleet.models import Fleet
@@ -11,16 +11,16 @@ from iluvatar_pxe.provisioning.applied import Applied
 class Prospects:
     """Looked at anew only when the fleet or the boot files have changed."""
 
-    def __init__(self, applied: Applied, catalogue: Catalogue) -> None:
+    def __init__(self, applied: Applied, store: AssetStore) -> None:
         self._applied = applied
-        self._catalogue = catalogue
+        self._store = store
         self._seen: tuple[Fleet, Context] | None = None
         self._found: tuple[Shortage, ...] = ()
 
     @property
     def lines(self) -> list[str]:
         """Everything, each in one line."""
-        return [*self._catalogue.problems, *(one.text for one in self._shortages())]
+        return [*self._store.problems, *(one.text for one in self._shortages())]
 
     @property
     def problem(self) -> str | None:
@@ -29,7 +29,7 @@ class Prospects:
 
     def _shortages(self) -> tuple[Shortage, ...]:
         fleet = self._applied.fleet
-        context = Context(ready=self._catalogue.ready, links=self._catalogue.links)
+        context = Context(ready=self._store.ready, links=self._store.links)
         if self._seen is None or self._seen[0] is not fleet or self._seen[1] != context:
             self._seen, self._found = (fleet, context), shortages(fleet, context)
         return self._found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.differences import differences, is_released
@@ -49,7 +49,7 @@ class Rollout:
     def __init__(
         self,
         applied: Applied,
-        catalogue: Catalogue,
+        store: AssetStore,
         inventory: Inventory,
         opener: Opener,
         *,
@@ -59,7 +59,7 @@ class Rollout:
         self._opener = opener
         self._problem = Problem(lambda why: _log.error("fleet.sealed", why=why))
         self._applied = applied
-        self._catalogue = catalogue
+        self._store = store
         self._inventory = inventory
         self._repository_decides = repository_decides
         self.changed = Changed()
@@ -128,8 +128,8 @@ class Rollout:
         changes: list[tuple[str, str]] = []
         if news.old:
             context = Context(
-                ready=self._catalogue.ready,
-                links=self._catalogue.links,
+                ready=self._store.ready,
+                links=self._store.links,
                 window_open=self._inventory.window.is_open,
             )
             found = await asyncio.to_thread(

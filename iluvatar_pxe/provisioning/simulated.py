@@ -39,7 +39,7 @@ def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn) -> Booter:
     return Booter(
         applied=real.applied,
         inventory=sandbox,
-        catalogue=real.catalogue,
+        store=real.store,
         assigner=DatabaseAssigner(sandbox),
         trust=TrustEverybody(),
         handout=real.handout.under(LimitedDisclosure(is_own)),

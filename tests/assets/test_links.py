@@ -10,7 +10,7 @@ from support.rights import directory_for_nobody
 from support.tftp_client import TftpClient
 
 from iluvatar_pxe.assets import folders
-from iluvatar_pxe.assets.catalogue import Listing, list_assets
+from iluvatar_pxe.assets.store import Listing, list_assets
 from iluvatar_pxe.wire.tftp.packet import Data
 
 KERNEL = "talos/v1/kernel-amd64"

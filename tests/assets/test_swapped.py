@@ -9,7 +9,7 @@ from support.daemon import Daemon
 from support.rights import directory_for_nobody
 from support.tftp_client import TftpClient
 
-from iluvatar_pxe.assets.catalogue import Catalogue, list_assets
+from iluvatar_pxe.assets.store import AssetStore, list_assets
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.wire.tftp.packet import Error
 
@@ -88,12 +88,12 @@ async def test_what_became_a_link_is_not_opened(
     place: Path, make: Callable[[Path], Path], *, whole_folder: bool
 ) -> None:
     program = filled(make(place))
-    catalogue = Catalogue(place / "state" / "assets", place / "state")
-    await catalogue.refresh()
+    store = AssetStore(place / "state" / "assets", place / "state")
+    await store.refresh()
     secret = place / "state" / "tls" / program.name
     swap(program.parent if whole_folder else program, secret.parent if whole_folder else secret)
     with pytest.raises(AssetError, match=f"^{program}: {CHANGED}$"):
-        await catalogue.open(PROGRAM)
+        await store.open(PROGRAM)
     assert PROGRAM not in list_assets(place / "state" / "assets", Path("/nowhere"), place / "state").names
 
 
@@ -105,11 +105,11 @@ async def test_what_its_linker_may_no_longer_read_is_not_opened(place: Path, clo
     link = place / "state" / "assets" / "snponly.efi"
     link.symlink_to(place / "disk" / "snponly.efi")
     os.lchown(link, STRANGER, STRANGER)
-    catalogue = Catalogue(place / "state" / "assets", place / "state")
-    await catalogue.refresh()
+    store = AssetStore(place / "state" / "assets", place / "state")
+    await store.refresh()
     (place / closed).chmod(0o700)
     with pytest.raises(AssetError, match=f"user {STRANGER}, who linked it here, may not read it"):
-        await catalogue.open("snponly.efi")
+        await store.open("snponly.efi")
 
 
 @pytest.mark.parametrize("target", ["tls", "tls/snponly.efi", ".", ".."])

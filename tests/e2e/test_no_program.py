@@ -5,7 +5,7 @@ import json
 import pytest
 from e2e.side_by_side import boots_disk_after, mac_of, switch_on_all
 
-from iluvatar_pxe.assets.catalogue import SYSTEM_PROGRAMS
+from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS
 from iluvatar_pxe.lab.daemon import Server
 from iluvatar_pxe.lab.room.lab import Lab
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from iluvatar_pxe.assets.catalogue import list_assets
+from iluvatar_pxe.assets.store import list_assets
 from iluvatar_pxe.boot.chains.raspberry_pi import FOLDER
 from iluvatar_pxe.boot.chains.talos import asset_names
 from iluvatar_pxe.gitops.directory import read_fleet

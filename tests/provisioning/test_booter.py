@@ -13,7 +13,7 @@ from structlog.typing import EventDict
 from support.booters import booters_of
 from support.fleets import CONFIGURED, INITRAMFS, KERNEL, fleet_of
 
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.plan import CountDown, Hold, RunScript
 from iluvatar_pxe.inventory.database.read_only import last_boots
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -38,7 +38,7 @@ def inventory(tmp_path: Path) -> Inventory:
 @pytest.fixture
 def booter(tmp_path: Path, inventory: Inventory) -> Booter:
     fleet = fleet_of(("named", MAC, "chain: hold\n"))
-    return booters_of(fleet, inventory, Catalogue(tmp_path), NOBODY.get).real
+    return booters_of(fleet, inventory, AssetStore(tmp_path), NOBODY.get).real
 
 
 @pytest.fixture
@@ -103,9 +103,9 @@ async def test_who_only_observes_assigns_nothing(
     for name in (KERNEL, INITRAMFS):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(bytes(64))
-    catalogue = Catalogue(tmp_path)
-    await catalogue.refresh()
-    real = booters_of(fleet, inventory, catalogue, NOBODY.get).real
+    store = AssetStore(tmp_path)
+    await store.refresh()
+    real = booters_of(fleet, inventory, store, NOBODY.get).real
     asks = replace(IPXE, macs=(MAC,), arch=CpuArch.X86_64)
     record(real, asks, Stage.IPXE_DISCOVER, "boot.ipxe")
     held = (await replace(real, observes=True).settle(asks, "", confirmed=confirmed)).plan

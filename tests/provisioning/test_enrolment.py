@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.repositories import Person, bare
 
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.origin import FollowedOrigin
@@ -29,7 +29,7 @@ class Daemon:
         self.inventory = Inventory(f"sqlite:///{directory}.db")
         rollout = Rollout(
             Applied(),
-            Catalogue(directory),
+            AssetStore(directory),
             self.inventory,
             Opener(lambda: None),
             repository_decides=not read_only,

@@ -12,7 +12,7 @@ from support.fleets import CONFIGURED
 from support.repositories import Person, bare
 from support.waiting import until
 
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.errors import InvalidDraftError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet, Rule
@@ -56,7 +56,7 @@ class Bench:
         self.applied = Applied()
         opener = Opener(lambda: None)
         self.rollout = Rollout(
-            self.applied, Catalogue(directory), self.inventory, opener, repository_decides=True
+            self.applied, AssetStore(directory), self.inventory, opener, repository_decides=True
         )
         remote = Remote(f"file://{self.central.path}", directory / "hosts")
         home = FollowedOrigin(bare(directory / "followed.git"), remote, poll=poll, read_only=False)

@@ -14,7 +14,7 @@ from support.waiting import until
 
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.admin.waiting import waiting_machines
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database.read_only import last_boots
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -101,14 +101,14 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         path = tmp_path / "assets" / "raspberry-pi" / "ubuntu" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"root=LABEL=writable\n" if file == "cmdline.txt" else file.encode())
-    catalogue = Catalogue(tmp_path / "assets")
-    await catalogue.refresh()
+    store = AssetStore(tmp_path / "assets")
+    await store.refresh()
     inventory = Inventory(f"sqlite:///{tmp_path / 'inventory.db'}")
     await inventory.open()
     neighbours: dict[IPv4Address, str] = {}
     asked: list[str] = []
     own = {HERE}
-    booters = booters_of(LISTED, inventory, catalogue, neighbours.get, is_own=own.__contains__)
+    booters = booters_of(LISTED, inventory, store, neighbours.get, is_own=own.__contains__)
     files = TftpFiles(booters, 8080, PiFiles(booters, asked.append))
     yield Bench(tmp_path, booters, inventory, neighbours, asked, own, files)
     await inventory.close()
@@ -134,7 +134,7 @@ async def test_the_system_of_ubuntu_since_25_10_is_served_from_its_folder(bench:
     for file in ("vmlinuz", "overlays/overlay_map.dtb"):
         (image / "current" / file).write_bytes(b"current")
     (image / "current" / "cmdline.txt").write_bytes(b"root=current\n")
-    await bench.booter.catalogue.refresh()
+    await bench.booter.store.refresh()
     bench.boots(pi(PI4))
     assert await bench.get("vmlinuz") == await bench.get("overlays/overlay_map.dtb") == b"current"
     assert (await bench.get("cmdline.txt") or b"").startswith(b"root=current ")

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 
 from support.templates import IPXE, PI_TEXTS
 
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
@@ -21,7 +21,7 @@ from iluvatar_pxe.provisioning.trust import NeighbourTrust
 def booters_of(
     fleet: Fleet,
     inventory: Inventory,
-    catalogue: Catalogue,
+    store: AssetStore,
     mac_of: Callable[[IPv4Address], str | None],
     *,
     assigner: Assigner | None = None,
@@ -34,7 +34,7 @@ def booters_of(
     real = Booter(
         applied=applied,
         inventory=inventory,
-        catalogue=catalogue,
+        store=store,
         assigner=assigner or DatabaseAssigner(inventory),
         trust=NeighbourTrust(inventory, applied, mac_of, is_routed),
         handout=Handout(tickets, FullDisclosure(), IPXE, PI_TEXTS),

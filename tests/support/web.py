@@ -17,7 +17,7 @@ from support.ports import free_port
 from support.waiting import PATIENCE
 
 from iluvatar_pxe.admin.health import Health
-from iluvatar_pxe.assets.catalogue import Catalogue
+from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
@@ -61,7 +61,7 @@ class Web:
         self.problems: dict[str, str | None] = {"database": None, "fleet": None}
         self.failures: list[dict[str, Any]] = []
         """What reached the event loop's last resort: nothing may."""
-        self.catalogue = Catalogue(self.assets)
+        self.store = AssetStore(self.assets)
         self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
         self.neighbours: dict[IPv4Address, str] = {}
         """Stands in for the kernel's neighbour table, which has no loopback in it."""
@@ -70,7 +70,7 @@ class Web:
         self.booters = booters_of(
             fleet,
             self.inventory,
-            self.catalogue,
+            self.store,
             self.neighbours.get,
             now=lambda: self.now,
             is_own=CLIENT.__eq__,
@@ -101,7 +101,7 @@ class Web:
         self.failures.append(context)
 
     async def _start(self) -> None:
-        await self.catalogue.refresh()
+        await self.store.refresh()
         self.server = self._make()
         assert not await self.server.serve([read_interface("lo")])
 
@@ -110,11 +110,11 @@ class Web:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
 
     def put(self, name: str, content: bytes) -> Path:
-        """Put a boot file into the assets directory, and let the catalogue see it."""
+        """Put a boot file into the assets directory, and let the store see it."""
         path = self.assets / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        self.call(self.catalogue.refresh())
+        self.call(self.store.refresh())
         return path
 
     def boots(self, mac: str, stage: Stage = Stage.DISCOVER) -> Machine:

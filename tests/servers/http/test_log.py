@@ -45,7 +45,7 @@ def test_a_failure_is_logged_once_in_a_while(
     async def broken(_name: str) -> FileSource:
         raise error("broken")
 
-    monkeypatch.setattr(served.catalogue, "open", broken)
+    monkeypatch.setattr(served.store, "open", broken)
     with capture_logs() as logs:
         assert [served.get(f"/assets/{KERNEL}").status >= 400 for _ in range(5)] == [True] * 5
     assert [line["event"] for line in logs] == [event]

@@ -45,11 +45,11 @@ class _BootFile(web.FileResponse):
 
 @ROUTES.get("/assets/{name:.+}")
 async def asset(request: web.Request) -> web.StreamResponse:
-    """Serve a file of the catalogue by its logical name."""
+    """Serve a file of the store by its logical name."""
     booter, name = booter_of(request), request.match_info["name"]
-    if name not in booter.catalogue.ready:
+    if name not in booter.store.ready:
         raise web.HTTPNotFound(text=f"no asset {name[:200]}")
-    source = await booter.catalogue.open(name)
+    source = await booter.store.open(name)
     if source is None:
         raise AssetError(f"{name}: is gone since the directory was read; put it there again")
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The catalogue: what is listed by which name, what is left out, and files that come and go."""
+"""The store: what is listed by which name, what is left out, and files that come and go."""
 
 import asyncio
 import os
@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from support.rights import directory_for_nobody, without_root
 from support.waiting import until
 
-from iluvatar_pxe.assets import catalogue as catalogue_module
-from iluvatar_pxe.assets.catalogue import Catalogue, Listing, list_assets
+from iluvatar_pxe.assets import store as store_module
+from iluvatar_pxe.assets.store import AssetStore, Listing, list_assets
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory.mkdir()
     (directory / "undionly.kpxe").write_text("the system's")
     (directory / "ipxe.iso").touch()
-    monkeypatch.setattr(catalogue_module, "SYSTEM_PROGRAMS", directory)
+    monkeypatch.setattr(store_module, "SYSTEM_PROGRAMS", directory)
     return directory
 
 
@@ -115,13 +115,13 @@ def test_closed_folders_are_told_and_cost_only_their_own_files() -> None:
 
 async def test_files_come_and_go(assets: Path, programs: Path) -> None:
     del programs
-    catalogue = Catalogue(assets, interval=0.01)
-    await catalogue.refresh()
-    running = asyncio.create_task(catalogue.run())
+    store = AssetStore(assets, interval=0.01)
+    await store.refresh()
+    running = asyncio.create_task(store.run())
     (assets / "new").touch()
-    await until(lambda: "new" in catalogue.ready)
+    await until(lambda: "new" in store.ready)
     (assets / "new").unlink()
-    await until(lambda: "new" not in catalogue.ready)
+    await until(lambda: "new" not in store.ready)
     running.cancel()
     assert await asyncio.gather(running, return_exceptions=True)
 
@@ -129,34 +129,34 @@ async def test_files_come_and_go(assets: Path, programs: Path) -> None:
 async def test_a_problem_is_logged_once_and_goes_away(assets: Path, programs: Path) -> None:
     del programs
     away = assets.with_name("away")
-    catalogue = Catalogue(away)
+    store = AssetStore(away)
     with capture_logs() as logs:
-        await catalogue.refresh()
-        await catalogue.refresh()
-    assert [line["problem"] for line in logs] == [catalogue.problem]
+        await store.refresh()
+        await store.refresh()
+    assert [line["problem"] for line in logs] == [store.problem]
     await asyncio.to_thread(assets.rename, away)
-    await catalogue.refresh()
-    assert catalogue.problem is None
+    await store.refresh()
+    assert store.problem is None
 
 
 async def test_open_reads_by_logical_name_only(assets: Path, programs: Path) -> None:
     del programs
-    catalogue = Catalogue(assets)
-    await catalogue.refresh()
-    source = await catalogue.open("talos/v1/kernel-amd64")
+    store = AssetStore(assets)
+    await store.refresh()
+    source = await store.open("talos/v1/kernel-amd64")
     assert source is not None
     assert await source.read(0, 100) == b"kernel"
     await source.close()
     for name in ("", ".", "talos", "/talos/v1/kernel-amd64", "talos//v1/kernel-amd64", str(assets / "talos")):
-        assert await catalogue.open(name) is None
+        assert await store.open(name) is None
 
 
 async def test_a_file_that_is_gone_since_the_last_look_is_not_there(assets: Path, programs: Path) -> None:
     del programs
-    catalogue = Catalogue(assets)
-    await catalogue.refresh()
+    store = AssetStore(assets)
+    await store.refresh()
     (assets / "talos/v1/kernel-amd64").unlink()
-    assert await catalogue.open("talos/v1/kernel-amd64") is None
+    assert await store.open("talos/v1/kernel-amd64") is None
 
 
 SECRET = "outside-the-assets-directory"

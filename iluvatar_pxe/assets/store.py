@@ -48,7 +48,7 @@ class Listing:
             return None
 
 
-class Catalogue:
+class AssetStore:
     """Keeps a listing of the assets directory and the system's iPXE binaries, read in a thread."""
 
     def __init__(self, directory: Path, state: Path | None = None, *, interval: float = 5.0) -> None:

@@ -1,0 +1,77 @@
+"""One file to be downloaded: its addresses, how it is checked, and the assets that it gives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A checksum that the catalogue, the fleet or a commit pins; ``value`` is lower-case hex."""
+
+    algorithm: Literal["sha256", "sha512"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SumsFile:
+    """Checksums that the publisher lists in a file, lines of ``HEX  NAME`` (sha256sum(1)).
+
+    ``name`` is the file's name in it. ``signatures`` are addresses of a detached OpenPGP signature of the list, and
+    ``key`` the certificate in ``boot_assets/keys`` that it must be made with; both are empty where nobody signs it.
+    """
+
+    urls: tuple[str, ...]
+    algorithm: Literal["sha256", "sha512"]
+    name: str
+    signatures: tuple[str, ...] = ()
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstUse:
+    """The publisher lists no checksum: the one of the first download is pinned by a commit."""
+
+
+Check = Digest | SumsFile | FirstUse
+"""How a downloaded file is checked."""
+
+
+class Unpack(StrEnum):
+    """What is done with a file once it is verified."""
+
+    NONE = "none"
+    """It is an asset itself."""
+    ARCHIVE = "archive"
+    """A tar archive: its ``members`` are assets."""
+    PI_IMAGE = "pi-image"
+    """A Raspberry Pi's disk image: the files of its first partition are assets, and its root file system is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file that is wanted. ``name`` is its logical name; ``urls`` are tried in this order, mirrors first.
+
+    ``members`` are an archive's members and the logical names that they get. ``folder`` is the folder of the assets
+    that an image's files are put into. ``builds``: the server may build the file for 20 minutes before the first byte.
+    ``wanted_by`` are the files of the fleet that want it, in words.
+    """
+
+    name: str
+    version: str
+    urls: tuple[str, ...]
+    check: Check
+    unpack: Unpack = Unpack.NONE
+    members: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
+    builds: bool = False
+    wanted_by: tuple[str, ...] = ()
+
+    def gives(self, asset: str) -> bool:
+        """Say whether this download brings an asset, by its logical name."""
+        if self.unpack is Unpack.NONE:
+            return asset == self.name
+        if self.unpack is Unpack.ARCHIVE:
+            return asset in self.members.values()
+        return asset.startswith(f"{self.folder}/")

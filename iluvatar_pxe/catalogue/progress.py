@@ -1,0 +1,41 @@
+"""How far a download is, as machines' screens, ``assets status`` and ``/readyz`` tell it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What happens to a wanted file."""
+
+    QUEUED = "queued"
+    BUILDING = "building"
+    """The image factory builds it; that takes up to 20 minutes."""
+    LOADING = "loading"
+    UNPACKING = "unpacking"
+    WAITING = "waiting"
+    """The last attempt failed, and another one follows."""
+    READY = "ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """The state of one download. ``done`` and ``size`` are bytes, ``size`` None while unknown; ``rate`` is bytes/s.
+
+    ``trouble`` is the last fault in one line, also while another attempt runs; empty when all is well.
+    """
+
+    state: State
+    done: int = 0
+    size: int | None = None
+    rate: float = 0.0
+    trouble: str = ""
+
+    @property
+    def percent(self) -> int | None:
+        """Return the whole per cent that are there, or None while the size is unknown."""
+        return min(100, self.done * 100 // self.size) if self.size else None
+
+    @property
+    def seconds_left(self) -> int | None:
+        """Return the remaining seconds at this rate, or None where that cannot be told."""
+        return round((self.size - self.done) / self.rate) if self.size and self.rate > 0 else None
