@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title
+from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.fleet.lookup import role_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
 from iluvatar_pxe.fleet.nics import machine_with
@@ -18,13 +19,15 @@ class Context:
     """The rest that a decision needs.
 
     ``ready`` are logical names of the assets that can be served now, ``links`` those of links that are not, with the
-    reason. ``doubt`` says why the request may not come
+    reason. ``coming`` are wanted assets that are not there yet, with the state of their download; a name that ends with
+    ``/`` stands for each file of that folder. ``doubt`` says why the request may not come
     from the machine that it names, ``no_assignment`` why nothing can be assigned now; both are empty when all is
     well. ``confirmed``: the countdown on the machine's screen has run out.
     """
 
     ready: frozenset[str] = frozenset()
     links: Mapping[str, str] = field(default_factory=dict)
+    coming: Mapping[str, Progress] = field(default_factory=dict)
     doubt: str = ""
     window_open: bool = False
     no_assignment: str = ""
