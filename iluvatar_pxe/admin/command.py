@@ -1,12 +1,14 @@
 """A command: a value that may be sent to the daemon as JSON, and that does its work where it arrives."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from iluvatar_pxe.assets.status import AssetStatus, Leftover
 from iluvatar_pxe.errors import InventoryError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -31,6 +33,38 @@ class DnsAdmin(Protocol):
         ...
 
 
+class AssetsAdmin(Protocol):
+    """Commands on the wanted boot files. What takes long begins at once, and ``files`` tells how far it is."""
+
+    def files(self) -> Sequence[AssetStatus]:
+        """Return what the applied commit wants, by name."""
+        ...
+
+    def fetch(self, names: Collection[str]) -> None:
+        """Fetch these now, without waiting until another attempt is due, also where ``[assets] fetch`` is false."""
+        ...
+
+    def verify(self, names: Collection[str]) -> None:
+        """Read these again: VERIFYING, then READY, or fetched again with the fault as ``trouble``."""
+        ...
+
+    def take(self, name: str, file: Path, *, trust: bool) -> None:
+        """Verify a file that lies below the assets directory, and move or unpack it into place.
+
+        A sums file and its signature are looked for beside it. What neither they nor a pin can check is refused unless
+        ``trust``; then its checksum is pinned. VERIFYING, then UNPACKING, then READY, or as before with a ``trouble``.
+        """
+        ...
+
+    async def leftovers(self) -> Sequence[Leftover]:
+        """Return what the applied commit does not want, by name."""
+        ...
+
+    async def remove(self, names: Collection[str]) -> None:
+        """Remove these leftovers, but none with a ``kept_for``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandContext:
     """What commands work on. ``report`` and ``dns`` are the daemon's, and None where none runs."""
@@ -43,6 +77,7 @@ class CommandContext:
     report: Callable[[], CommandResult] | None = None
     """Returns the health of the daemon's components."""
     dns: DnsAdmin | None = None
+    assets: AssetsAdmin | None = None
 
     @property
     def fleet(self) -> Fleet:

@@ -8,10 +8,14 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A checksum that the catalogue, the fleet or a commit pins; ``value`` is lower-case hex."""
+    """A checksum that the catalogue, the fleet or a commit pins; ``value`` is lower-case hex.
+
+    ``first_use``: it is that of the first download (``assets.lock.yaml``), and no publisher's.
+    """
 
     algorithm: Literal["sha256", "sha512"]
     value: str
+    first_use: bool = False
 
 
 @dataclass(frozen=True, slots=True)

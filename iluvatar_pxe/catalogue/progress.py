@@ -7,10 +7,14 @@ from enum import StrEnum
 class State(StrEnum):
     """What happens to a wanted file."""
 
+    MISSING = "missing"
+    """It is not there, and nothing fetches it: ``[assets] fetch`` is false, or no daemon runs."""
     QUEUED = "queued"
     BUILDING = "building"
     """The image factory builds it; that takes up to 20 minutes."""
     LOADING = "loading"
+    VERIFYING = "verifying"
+    """All of it is there, and is read to be compared; one that was ready is served meanwhile."""
     UNPACKING = "unpacking"
     WAITING = "waiting"
     """The last attempt failed, and another one follows."""

@@ -1,0 +1,39 @@
+"""What is told of the wanted boot files, and of those that nobody wants any more."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from iluvatar_pxe.catalogue.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetStatus:
+    """One download that the fleet wants; ``progress`` also tells why it is not there.
+
+    ``source`` is where it came from, or is fetched from: an address, another daemon, an import, the system's package.
+    ``check`` is how it is checked, in words such as ``sha256 pinned on first use``; ``checked_at`` is when it was last
+    (UTC), None before the first time.
+    """
+
+    name: str
+    version: str
+    wanted_by: tuple[str, ...]
+    progress: Progress
+    source: str = ""
+    check: str = ""
+    checked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """Files of a download that the applied commit does not want; ``size`` is bytes.
+
+    ``kept_for`` says why ``assets gc --yes`` keeps them, and is empty for what it removes. ``only_named``: they are
+    removed if they are named, since their publisher may not offer them any more.
+    """
+
+    name: str
+    version: str
+    size: int
+    kept_for: str = ""
+    only_named: bool = False
