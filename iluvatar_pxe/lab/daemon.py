@@ -125,7 +125,7 @@ def _settings() -> str:
         f'[dns]\nupstream = ["{ROUTER_ADDRESS}"]\n'  # "auto" would be the host's
         f'[state]\ndirectory = "{STATE}"\n'
         f'[control]\nsocket = "{DIRECTORY}/control.sock"\n'
-        f'[assets]\ndirectory = "{_ASSETS}"\n'
+        f'[assets]\ndirectory = "{_ASSETS}"\nfetch = false\n'
         f'[fleet]\nsource = "{_FLEET}"\n'
         "[simulate]\nas_real = true\n"
         '[log]\nformat = "json"\n'

@@ -25,8 +25,10 @@ from iluvatar_pxe.settings.values import (
     GitUrl,
     Interfaces,
     Network,
+    PeerOrAuto,
     Port,
     PortOrAny,
+    Rate,
     Seconds,
     Text,
     UpstreamOrAuto,
@@ -176,6 +178,12 @@ class AssetsSettings(_Section):
 
     directory: AnyPath | None = None
     """Boot files; the default is ``assets`` in the state directory."""
+    fetch: bool = True
+    """Download the boot files that the fleet wants; False: they come by ``assets import`` or by hand."""
+    rate_limit: Rate = None
+    """What all downloads together take of the line, such as ``2MB/s``."""
+    peers: tuple[PeerOrAuto, ...] = ("auto",)
+    """Daemons that are asked for a boot file before its publisher; ``auto`` is the fleet's, by their host names."""
 
 
 class StateSettings(_Section):

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -115,6 +115,26 @@ def _seconds(value: Any) -> float:
     return float(found[1]) * {"m": 60, "h": 3600}.get(found[2], 1)
 
 
+def _rate(value: Any) -> float | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6}) ?(kB|MB)/s", str(value))
+    if not found or not int(found[1]):
+        raise ValueError('input should be a rate such as "500kB/s" or "2MB/s"')
+    return int(found[1]) * {"kB": 1e3, "MB": 1e6}[found[2]]
+
+
+def _peer(value: str) -> str:
+    address = value.partition(":")[0]
+    try:
+        IPv4Address(address)
+    except ValueError:
+        address = ""
+    if value != "auto" and (not address or not re.fullmatch(r"(:[1-9]\d{0,4})?", value[len(address) :])):
+        raise ValueError('input should be "auto" or an address such as 192.168.1.11 or 192.168.1.11:8080')
+    return value
+
+
 Whole = Annotated[int, BeforeValidator(_no_truth)]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 PortOrAny = Annotated[Whole, Field(ge=0, le=65535)]
@@ -135,3 +155,6 @@ Text = Annotated[str, AfterValidator(_no_nul)]
 GitUrl = Annotated[str, AfterValidator(_no_nul), AfterValidator(_no_secret)]
 BranchName = Annotated[str, AfterValidator(_branch_name)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+Rate = Annotated[float | None, BeforeValidator(_rate)]
+"""Bytes per second; None is without a limit."""
+PeerOrAuto = Annotated[str, AfterValidator(_peer)]

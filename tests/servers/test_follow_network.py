@@ -71,7 +71,7 @@ class Host:
         namespace.outside(DIRECTORY / "config.toml").write_text(
             f'[network]\ninterfaces = {json.dumps(interfaces)}\n[state]\ndirectory = "{state}"\n'
             f'[fleet]\nsource = "{state}/fleet"\n'
-            f'[control]\nsocket = "{DIRECTORY}/control.sock"\n[log]\nformat = "json"\n'
+            f'[control]\nsocket = "{DIRECTORY}/control.sock"\n[assets]\nfetch = false\n[log]\nformat = "json"\n'
         )
         command = [sys.executable, "-W", "error", "-m", "iluvatar_pxe", "serve"]
         command += ["--config", str(DIRECTORY / "config.toml")]

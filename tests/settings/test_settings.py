@@ -51,6 +51,9 @@ url = "sqlite:////srv/inventory.db"
 source = "/srv/fleet"
 [assets]
 directory = "/srv/assets"
+fetch = false
+rate_limit = "2MB/s"
+peers = ["192.168.1.11", "192.168.1.12:8081"]
 [state]
 directory = "/srv/state"
 [control]
@@ -102,7 +105,7 @@ def test_every_key_has_the_documented_default() -> None:
             "mirror": None,
         },
         "git": {"anonymous_read": False, "max_push": 512},
-        "assets": {"directory": None},
+        "assets": {"directory": None, "fetch": True, "rate_limit": None, "peers": ("auto",)},
         "state": {"directory": None},
         "control": {"socket": None},
         "simulate": {"as_real": False},
@@ -129,6 +132,7 @@ def test_the_file_sets_every_key() -> None:
     assert settings.database_url == "sqlite:////srv/inventory.db"
     assert settings.fleet_directory == Path("/srv/fleet")
     assert settings.assets_directory == Path("/srv/assets")
+    assert settings.assets.rate_limit == 2e6
     assert settings.state_directory == Path("/srv/state")
     assert settings.control_socket == Path("/srv/control.sock")
     assert settings.log.level == "debug"
@@ -211,6 +215,16 @@ def test_other_variables_are_not_read() -> None:
             r"config\.toml: tftp\.port_range: give \[first, last\] .*, but it is \[9, 1\]; .*",
         ),
         ("[tftp]\nport_range = [0, 9]\n", r"config\.toml: tftp\.port_range: give \[first, last\] .*"),
+        (
+            "[assets]\nrate_limit = 2\n",
+            r'config\.toml: assets\.rate_limit: .* such as "500kB/s" .*, but it is 2; .*',
+        ),
+        ('[assets]\nrate_limit = "0MB/s"\n', r"config\.toml: assets\.rate_limit: .*rate.*"),
+        (
+            '[assets]\npeers = ["pi2"]\n',
+            r'config\.toml: assets\.peers: .*address such as .*, but it is "pi2"; .*',
+        ),
+        ('[assets]\npeers = ["10.0.0.1:0"]\n', r"config\.toml: assets\.peers: .*address such as .*"),
         ("[tftp]\nport_range = [1]\n", r"config\.toml: tftp\.port_range: .*required.*"),
         ("[tftp]\nport_range = [1, 2, 3]\n", r"config\.toml: tftp\.port_range: .*at most 2 items.*"),
         (

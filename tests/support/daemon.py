@@ -33,6 +33,7 @@ def loopback_settings(state: Path) -> dict[str, dict[str, Any]]:
         "dns": {"port": free_port()},
         "state": {"directory": str(state)},
         "fleet": {"source": str(state / "fleet")},
+        "assets": {"fetch": False},
         "control": {"socket": str(state / "control.sock")},
         "log": {"format": "json"},
     }

@@ -40,7 +40,7 @@ class Pi:
             f'[network]\ninterfaces = ["{INTERFACE}"]\n'
             f'[state]\ndirectory = "{self.state}"\n'
             f'[control]\nsocket = "{self.directory}/control.sock"\n'
-            f'[assets]\ndirectory = "{_ASSETS}"\n'
+            f'[assets]\ndirectory = "{_ASSETS}"\nfetch = false\n'
             '[log]\nformat = "json"\n[fleet]\n'
             + "".join(f'{key} = "{value}"\n' for key, value in fleet.items())
         )

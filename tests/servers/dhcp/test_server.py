@@ -47,7 +47,7 @@ class Host:
         settings = DIRECTORY / "config.toml"
         self.namespace.outside(settings).write_text(
             '[network]\ninterfaces = ["eth0", "eth1"]\n'
-            f'[state]\ndirectory = "{DIRECTORY}/state"\n[log]\nformat = "json"\n'
+            f'[state]\ndirectory = "{DIRECTORY}/state"\n[assets]\nfetch = false\n[log]\nformat = "json"\n'
         )
         programs = self.namespace.outside(DIRECTORY) / "state" / "assets" / "ipxe"
         programs.mkdir(parents=True)

@@ -212,7 +212,7 @@ class Site:
         settings = DIRECTORY / "config.toml"
         self.namespace.outside(settings).write_text(
             f'[network]\ninterfaces = ["{INTERFACE}"]\n'
-            f'[state]\ndirectory = "{DIRECTORY}/state"\n[log]\nformat = "json"\nlevel = "debug"\n'
+            f'[state]\ndirectory = "{DIRECTORY}/state"\n[assets]\nfetch = false\n[log]\nformat = "json"\nlevel = "debug"\n'
         )
         command = [sys.executable, "-m", "iluvatar_pxe", "serve", "--config", str(settings)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
