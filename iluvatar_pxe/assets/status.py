@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.progress import Progress
 
 
@@ -11,16 +12,12 @@ class AssetStatus:
     """One download that the fleet wants; ``progress`` also tells why it is not there.
 
     ``source`` is where it came from, or is fetched from: an address, another daemon, an import, the system's package.
-    ``check`` is how it is checked, in words such as ``sha256 pinned on first use``; ``checked_at`` is when it was last
-    (UTC), None before the first time.
+    ``checked_at`` is when it was last checked (UTC), None before the first time.
     """
 
-    name: str
-    version: str
-    wanted_by: tuple[str, ...]
+    download: Download
     progress: Progress
     source: str = ""
-    check: str = ""
     checked_at: datetime | None = None
 
 
