@@ -41,18 +41,19 @@ class AssetsAdmin(Protocol):
         ...
 
     def fetch(self, names: Collection[str]) -> None:
-        """Fetch these now, without waiting until another attempt is due, also where ``[assets] fetch`` is false."""
+        """Fetch these now, also where ``[assets] fetch`` is false; those that waited for another attempt are QUEUED."""
         ...
 
     def verify(self, names: Collection[str]) -> None:
-        """Read these again: VERIFYING, then READY, or fetched again with the fault as ``trouble``."""
+        """Read these again: VERIFYING at once, then READY, or with a ``fault`` and fetched again."""
         ...
 
     def take(self, name: str, file: Path, *, trust: bool) -> None:
         """Verify a file that lies below the assets directory, and move or unpack it into place.
 
         A sums file and its signature are looked for beside it. What neither they nor a pin can check is refused unless
-        ``trust``; then its checksum is pinned. VERIFYING, then UNPACKING, then READY, or as before with a ``trouble``.
+        ``trust``; then its checksum is pinned. VERIFYING at once, then UNPACKING, then READY; or a ``fault``, with
+        everything else as it was. The file is removed if it was not moved.
         """
         ...
 

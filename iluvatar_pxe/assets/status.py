@@ -12,13 +12,15 @@ class AssetStatus:
     """One download that the fleet wants; ``progress`` also tells why it is not there.
 
     ``source`` is where it came from, or is fetched from: an address, another daemon, an import, the system's package.
-    ``checked_at`` is when it was last checked (UTC), None before the first time.
+    ``checked_at`` is when it was last checked (UTC), None before the first time. ``fault`` is what the last
+    ``assets verify`` or ``import`` of it found wrong, in one line, until the next one begins.
     """
 
     download: Download
     progress: Progress
     source: str = ""
     checked_at: datetime | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
