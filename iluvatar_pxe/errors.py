@@ -12,6 +12,8 @@ IluvatarError                 base; its text is one line that names the thing an
 ├── SealError                 a sealed file cannot be opened, or has no recipient
 ├── InventoryError            the database cannot be opened, read or written
 ├── AssetError                a boot file that cannot be served
+│   ├── SumsError             a publisher's list of checksums, or its signature, cannot be trusted
+│   └── UnpackError           an archive or an image cannot be unpacked
 ├── OperationError            a requested change is not possible for that machine
 │   └── UnknownMachineError   no machine, or more than one, matches
 ├── ControlError              the running daemon cannot be asked
@@ -80,6 +82,14 @@ class InventoryError(IluvatarError):
 
 class AssetError(IluvatarError):
     """A boot file that is missing, unreadable or outside its directory."""
+
+
+class SumsError(AssetError):
+    """A publisher's list of checksums is none, lacks the file, or is not signed by whom it must be."""
+
+
+class UnpackError(AssetError):
+    """An archive or a disk image that is damaged, hostile, or does not fit on the disk."""
 
 
 class OperationError(IluvatarError):

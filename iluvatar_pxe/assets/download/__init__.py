@@ -1,0 +1,1 @@
+"""Gets files from their publishers, and checks them."""
