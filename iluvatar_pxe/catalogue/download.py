@@ -59,6 +59,7 @@ class Download:
 
     ``members`` are an archive's members and the logical names that they get. ``folder`` is the folder of the assets
     that an image's files are put into. ``builds``: the server may build the file for 20 minutes before the first byte.
+    ``size`` is its bytes, where they are known before.
     ``withdrawn``: the publisher takes it away later, so what is here is removed only by name.
     ``wanted_by`` are the files of the fleet that want it, in words.
     """
@@ -67,6 +68,7 @@ class Download:
     version: str
     urls: tuple[str, ...]
     check: Check
+    size: int | None = None
     unpack: Unpack = Unpack.NONE
     members: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""
