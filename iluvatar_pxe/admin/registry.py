@@ -1,5 +1,13 @@
 """All commands: to add one, write its class and list it here."""
 
+from iluvatar_pxe.admin.assets import (
+    AssetsFetch,
+    AssetsGc,
+    AssetsImport,
+    AssetsLeftovers,
+    AssetsStatus,
+    AssetsVerify,
+)
 from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.database import Backup, Restore, SetAside, Upgrade
 from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
@@ -12,4 +20,5 @@ COMMANDS: tuple[type[Command], ...] = (
     *(ShowHealth, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
     *(DnsQuery, DnsFlush),
+    *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),
 )

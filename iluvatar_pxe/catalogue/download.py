@@ -42,6 +42,17 @@ Check = Digest | SumsFile | FirstUse
 """How a downloaded file is checked."""
 
 
+def checked_by(check: Check) -> str:
+    """Say in words how a file is checked."""
+    match check:
+        case Digest(algorithm, _, first_use):
+            return f"{algorithm} pinned{' on first use' if first_use else ''}"
+        case SumsFile():
+            return f"{check.algorithm} of the publisher, {'signed' if check.signatures else 'not signed'}"
+        case FirstUse():
+            return "not pinned yet: pinned on first use"
+
+
 class Unpack(StrEnum):
     """What is done with a file once it is verified."""
 

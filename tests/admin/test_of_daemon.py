@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from admin.samples import Counter
 
+from iluvatar_pxe.admin.assets import AssetsStatus
 from iluvatar_pxe.admin.command import Command, CommandResult
 from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.admin.health import Health, ShowHealth
@@ -31,7 +32,7 @@ class Remembering:
         return forgotten
 
 
-@pytest.mark.parametrize("command", [QUERY, DnsFlush(), ShowHealth()])
+@pytest.mark.parametrize("command", [QUERY, DnsFlush(), ShowHealth(), AssetsStatus()])
 async def test_there_is_none_to_be_asked(counter: Counter, command: Command) -> None:
     with pytest.raises(OperationError) as caught:
         await counter.ask(command)

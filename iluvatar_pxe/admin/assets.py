@@ -1,0 +1,172 @@
+"""Commands on the boot files that the fleet wants. None of them waits: how far each file is, ``AssetsStatus`` tells."""
+
+from collections.abc import Iterable, Sequence
+
+from iluvatar_pxe.admin.command import AssetsAdmin, Command, CommandContext, CommandResult, of_daemon
+from iluvatar_pxe.admin.database import File
+from iluvatar_pxe.admin.describe import Data, utc
+from iluvatar_pxe.assets.status import AssetStatus, Leftover
+from iluvatar_pxe.catalogue.download import SumsFile, checked_by
+from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.suggest import meant_by
+
+
+class AssetsStatus(Command):
+    """``assets status``: returns the boot files that the fleet wants, and how far each is."""
+
+    method = "GET"
+    route = "/api/v1/assets"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        return {"files": [asset_data(one) for one in of_daemon(context.assets).files()]}
+
+
+class _OnFiles(Command):
+    """``names`` are those of files, of folders or their last parts; without them, all files are meant."""
+
+    names: tuple[str, ...] = ()
+
+    def _chosen(self, assets: AssetsAdmin) -> list[AssetStatus]:
+        files = assets.files()
+        names = chosen(self.names, [one.download.name for one in files])
+        return [one for one in files if one.download.name in names]
+
+
+class AssetsFetch(_OnFiles):
+    """``assets fetch``: fetches what is missing now."""
+
+    route = "/api/v1/assets/fetch"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        assets = of_daemon(context.assets)
+        missing = [one.download.name for one in self._chosen(assets) if not is_there(one)]
+        assets.fetch(missing)
+        return {"message": f"{_files(len(missing))} to fetch", "names": missing}
+
+
+class AssetsVerify(_OnFiles):
+    """``assets verify``: reads what is there again, and fetches again what is damaged."""
+
+    route = "/api/v1/assets/verify"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        assets = of_daemon(context.assets)
+        there = [one.download.name for one in self._chosen(assets) if is_there(one)]
+        assets.verify(there)
+        return {"message": f"{_files(len(there))} to verify", "names": there}
+
+
+class AssetsImport(Command):
+    """``assets import``: verifies a copy of a file in the assets directory, and puts it into place."""
+
+    route = "/api/v1/assets/import"
+    name: str
+    file: File
+    trust: bool = False
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        assets = of_daemon(context.assets)
+        if self.name not in {one.download.name for one in assets.files()}:
+            raise _unknown(self.name, ())
+        assets.take(self.name, self.file, trust=self.trust)
+        return {"message": f"{self.name} is verified"}
+
+
+class AssetsLeftovers(Command):
+    """``assets gc``: returns the files that the applied commit does not want."""
+
+    method = "GET"
+    route = "/api/v1/assets/leftovers"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        return {"files": [_leftover_data(one) for one in await of_daemon(context.assets).leftovers()]}
+
+
+class AssetsGc(Command):
+    """``assets gc --yes``: removes the files that the applied commit does not want; some only if they are named."""
+
+    route = "/api/v1/assets/gc"
+    names: tuple[str, ...] = ()
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        assets = of_daemon(context.assets)
+        found = await assets.leftovers()
+        named = chosen(self.names, [one.name for one in found])
+        gone = [one for one in found if one.name in named and self._goes(one)]
+        await assets.remove([one.name for one in gone])
+        return {
+            "message": f"{_files(len(gone))} removed",
+            "removed": [_leftover_data(one) for one in gone],
+            "kept": [_leftover_data(one) for one in found if one not in gone],
+        }
+
+    def _goes(self, leftover: Leftover) -> bool:
+        return not leftover.kept_for and (bool(self.names) or not leftover.only_named)
+
+
+def is_there(status: AssetStatus) -> bool:
+    """Say whether a file can be served; one that is being read again can."""
+    return status.progress.state is State.READY or (
+        status.progress.state is State.VERIFYING and status.checked_at is not None
+    )
+
+
+def chosen(wanted: Sequence[str], names: Sequence[str]) -> frozenset[str]:
+    """Return the names that people mean by parts of them, such as ``talos`` or ``kernel-amd64``; all if nothing is wanted.
+
+    Raises OperationError for a word that fits none.
+    """
+    for word in wanted:
+        if not any(_fits(word, name) for name in names):
+            raise _unknown(word, names)
+    return frozenset(name for name in names if not wanted or any(_fits(word, name) for word in wanted))
+
+
+def _fits(word: str, name: str) -> bool:
+    return f"/{word.strip('/')}/" in f"/{name}/"
+
+
+def _unknown(word: str, names: Iterable[str]) -> OperationError:
+    parts = {part for name in names for part in (name, *name.split("/"))}
+    meant = meant_by(word, sorted(parts))
+    advice = f"did you mean {meant}?" if meant else "to see all: iluvatar-pxe assets status"
+    return OperationError(f"{word}: there is no such file; {advice}")
+
+
+def asset_data(status: AssetStatus) -> Data:
+    """Return a wanted file as plain data, for JSON; times are UTC, ISO 8601, and what is not known is null."""
+    download, progress = status.download, status.progress
+    sums = download.check if isinstance(download.check, SumsFile) else None
+    return {
+        "name": download.name,
+        "version": download.version,
+        "wanted_by": list(download.wanted_by),
+        "state": progress.state.value,
+        "bytes": progress.done,
+        "size": progress.size,
+        "percent": progress.percent,
+        "rate": round(progress.rate),
+        "seconds_left": progress.seconds_left,
+        "trouble": progress.trouble or None,
+        "source": status.source or None,
+        "check": checked_by(download.check),
+        "checked_at": utc(status.checked_at) if status.checked_at else None,
+        "fault": status.fault or None,
+        "urls": list(download.urls),
+        "sums_urls": [*sums.urls, *sums.signatures] if sums else [],
+    }
+
+
+def _leftover_data(leftover: Leftover) -> Data:
+    return {
+        "name": leftover.name,
+        "version": leftover.version,
+        "size": leftover.size,
+        "kept_for": leftover.kept_for or None,
+        "only_named": leftover.only_named,
+    }
+
+
+def _files(count: int) -> str:
+    return f"{count} {'file' if count == 1 else 'files'}"
