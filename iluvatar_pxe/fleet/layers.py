@@ -2,23 +2,29 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, WithJsonSchema, model_validator
 
+from iluvatar_pxe.catalogue.schematic import Overlay, Schematic
 from iluvatar_pxe.fleet.base import Model
 from iluvatar_pxe.fleet.dns import AnyAddress, Several
 from iluvatar_pxe.fleet.fields.names import default_pattern
 from iluvatar_pxe.fleet.fields.values import (
     CmdlineArgument,
     ConfigTxtLine,
+    ExtensionName,
     FleetPath,
     HostName,
     ImageName,
     KernelArgument,
     NamePattern,
     OddCount,
-    Schematic,
+    OptionName,
+    OptionValue,
+    OverlayName,
+    SchematicId,
     Version,
 )
 from iluvatar_pxe.machines.states import ROLES, LayerKind, Role
@@ -70,21 +76,73 @@ class Layer(Model, ABC):
         return self.names or default_pattern(name)
 
 
+class OverlayPart(Model):
+    """The ``overlay:`` part of a layer's file: what a single-board computer needs to boot from its disk."""
+
+    image: ExtensionName
+    """The overlay's image, such as ``siderolabs/sbc-rockchip``."""
+    name: OverlayName
+    """Which overlay of that image, such as ``rock4cplus``."""
+    options: Mapping[OptionName, OptionValue] = Field(default_factory=dict)
+    """The overlay's own options."""
+
+    @property
+    def built(self) -> Overlay:
+        """It as a part of a schematic."""
+        return Overlay(image=_official(self.image), name=self.name, options=self.options)
+
+
 class Talos(Model):
     """The ``talos:`` part of a layer's file."""
 
     version: Version
     """Talos' version, such as ``v1.13.9``."""
-    schematic: Schematic
-    """The Image Factory schematic ID, which selects extensions."""
+    given_schematic: SchematicId | None = Field(default=None, alias="schematic")
+    """ID of a schematic that was made at Image Factory, in place of ``extensions`` and ``overlay``."""
+    extensions: tuple[ExtensionName, ...] = ()
+    """System extensions by Image Factory's names; ``siderolabs/`` may be left out."""
+    overlay: OverlayPart | None = None
+    """An overlay, for single-board computers."""
     extra_kernel_args: tuple[KernelArgument, ...] = ()
-    """Added to the kernel arguments that Talos requires."""
+    """Added to the kernel arguments that Talos requires, in memory and, without ``schematic``, once installed."""
+
+    @model_validator(mode="after")
+    def _one_schematic(self) -> Self:
+        if self.given_schematic and (self.extensions or self.overlay):
+            raise ValueError("'schematic' stands for extensions and overlay; remove it, or remove those")
+        try:
+            _ = self.schematic  # computed once, and kept
+        except ValueError as error:
+            remedy = "make the schematic at Image Factory, and write its id as 'schematic' in place of these"
+            raise ValueError(f"no schematic id can be computed: {error}; {remedy}") from error
+        return self
+
+    @cached_property
+    def schematic(self) -> str:
+        """The Image Factory schematic's ID, given or computed."""
+        return self.composed.id if self.composed else str(self.given_schematic)
+
+    @cached_property
+    def composed(self) -> Schematic | None:
+        """The schematic that this part of the file describes; None where it names one."""
+        if self.given_schematic:
+            return None
+        return Schematic(
+            extensions=tuple(sorted({_official(name) for name in self.extensions})),
+            kernel_args=self.extra_kernel_args,
+            overlay=self.overlay.built if self.overlay else None,
+        )
 
     @property
     def minor(self) -> tuple[int, int]:
         """Major and minor version, as numbers."""
         major, minor, _ = self.version.removeprefix("v").split(".", 2)
         return int(major), int(minor)
+
+
+def _official(name: str) -> str:
+    """Return an extension's or overlay's full name: those without an owner are Sidero Labs'."""
+    return name if "/" in name else f"siderolabs/{name}"
 
 
 def _role_of_talos(role: Role) -> Role:

@@ -7,6 +7,7 @@ import pytest
 from support.daemon import write_settings
 from support.warm import run_warm
 
+from iluvatar_pxe.catalogue.schematic import EMPTY
 from iluvatar_pxe.resources import data_directory
 
 STARTER = data_directory("boot_assets") / "fleet"
@@ -29,7 +30,8 @@ def fleet_in(directory: Path, **files: str) -> Path:
 
 def test_the_starter_fleet_is_valid() -> None:
     expected = f"{STARTER}: valid: 0 machines, 2 rules, layers ainur and arda"
-    assert validate(str(STARTER)) == (0, [expected], [])
+    image = f"arda: installer image factory.talos.dev/metal-installer/{EMPTY}:v1.13.9"
+    assert validate(str(STARTER)) == (0, [expected, image], [])
 
 
 def test_an_empty_fleet_is_valid(tmp_path: Path) -> None:

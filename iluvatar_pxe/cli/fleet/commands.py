@@ -1,6 +1,7 @@
 """``iluvatar-pxe fleet``: the declared state, and its repository."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,8 @@ def validate(
     for line in clear_secrets(declared.texts):
         typer.echo(f"warning: {f'{printable(place)}/' if directory else ''}{line}", err=True)
     typer.echo(f"{printable(place)}: valid: {_summary(declared)}")
+    for line in _installers(declared):
+        typer.echo(line)
 
 
 def _newest(config: Path | None) -> tuple[str, Fleet]:
@@ -72,6 +75,14 @@ async def _newest_of(settings: Settings) -> Fleet:
 def _summary(fleet: Fleet) -> str:
     layers = f"layers {' and '.join(fleet.layers)}" if fleet.layers else "no layers"
     return f"{_count(fleet.listed, 'machine')}, {_count(fleet.settings.rules, 'rule')}, {layers}"
+
+
+def _installers(fleet: Fleet) -> Iterator[str]:
+    """Yield for each layer of kind talos the image that a machine configuration must name to install the same."""
+    for name in fleet.layers:
+        if layer := fleet.talos(name):
+            talos = layer.talos
+            yield f"{name}: installer image factory.talos.dev/metal-installer/{talos.schematic}:{talos.version}"
 
 
 def _count(things: tuple[object, ...], what: str) -> str:

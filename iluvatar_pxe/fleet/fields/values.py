@@ -101,6 +101,12 @@ def _declared_intent(intent: Intent | None) -> Intent | None:
     return intent
 
 
+def _option(value: Any) -> Any:
+    if not isinstance(value, str | int):
+        raise ValueError("write a text, a whole number, true or false")  # noqa: TRY004 - pydantic's way
+    return value
+
+
 def _not_ours(line: str) -> str:
     if found := _OURS.match(line):
         raise ValueError(f"{found[1]} is set by the daemon, or names a file that it does not serve")
@@ -173,10 +179,22 @@ ConfigTxtLine = Annotated[
     ),
 ]
 RuleTitle = Annotated[str, Shape(r"[ -~]{1,60}", "write up to 60 printable ASCII characters")]
-Schematic = Annotated[
+SchematicId = Annotated[
     str,
     Shape(r"[A-Za-z0-9][A-Za-z0-9._-]*", "write the id of a schematic, as Image Factory gives it"),
 ]
 Version = Annotated[
     str, Shape(r"v\d{1,4}\.\d{1,4}\.\d{1,4}(-[a-z]+\.\d{1,4})?", "write a version such as v1.13.9")
 ]
+ExtensionName = Annotated[
+    str,
+    Shape(
+        r"([a-z0-9][a-z0-9-]{0,38}/)?[a-z0-9][a-z0-9._-]{0,99}",
+        "write a name of Image Factory's list, such as siderolabs/iscsi-tools",
+    ),
+]
+OverlayName = Annotated[
+    str, Shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "write the name of an overlay such as rpi_generic")
+]
+OptionName = Annotated[str, Shape(r"[A-Za-z]{1,50}", "write the name of an option: letters only")]
+OptionValue = Annotated[str | int | bool, BeforeValidator(_option)]
