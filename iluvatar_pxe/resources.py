@@ -15,3 +15,8 @@ def read_templates(name: str) -> dict[str, str]:
     """Return the templates in ``boot_assets/NAME`` by file name; blocks. Raises OSError."""
     directory = data_directory("boot_assets") / name
     return {path.name: path.read_text(encoding="utf-8") for path in directory.iterdir()}
+
+
+def read_catalogue() -> str:
+    """Return ``boot_assets/catalogue.toml``, for ``catalogue.model.parse_catalogue``; blocks. Raises OSError."""
+    return (data_directory("boot_assets") / "catalogue.toml").read_text(encoding="utf-8")

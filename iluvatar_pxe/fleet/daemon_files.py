@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StrictInt
 
-from iluvatar_pxe.fleet.base import Model
-from iluvatar_pxe.fleet.fields.shapes import Shape
+from iluvatar_pxe.declared.base import Model
+from iluvatar_pxe.declared.shapes import Shape
 from iluvatar_pxe.fleet.fields.values import Address, HostName, LayerName
 
 LONGEST_WINDOW = 7 * 24 * 3600

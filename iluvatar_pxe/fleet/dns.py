@@ -18,9 +18,9 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from iluvatar_pxe.fleet.base import Model
+from iluvatar_pxe.declared.base import Model
+from iluvatar_pxe.declared.shapes import Shape, hint
 from iluvatar_pxe.fleet.fields.names import HOST_NAME
-from iluvatar_pxe.fleet.fields.shapes import Shape, hint
 from iluvatar_pxe.fleet.fields.values import Address
 
 APEX = "@"

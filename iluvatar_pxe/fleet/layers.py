@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, WithJsonSchema, model_validator
 
 from iluvatar_pxe.catalogue.schematic import Overlay, Schematic
-from iluvatar_pxe.fleet.base import Model
+from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.fleet.dns import AnyAddress, Several
 from iluvatar_pxe.fleet.fields.names import default_pattern
 from iluvatar_pxe.fleet.fields.values import (

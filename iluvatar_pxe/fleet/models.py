@@ -9,7 +9,9 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema, model_validator
 
-from iluvatar_pxe.fleet.base import Model
+from iluvatar_pxe.catalogue.lock import AssetsLock
+from iluvatar_pxe.catalogue.model import AssetsPart
+from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile, Seen
 from iluvatar_pxe.fleet.dns import DnsRecords, Domain, PrivateDomain, RecordName
 from iluvatar_pxe.fleet.fields.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
@@ -264,6 +266,8 @@ class FleetFile(Model):
     """Assign unlisted machines to layers; the first match wins."""
     menu: Menu = Menu()
     """What machines with ``chain: menu`` offer at their screen."""
+    assets: AssetsPart = AssetsPart()
+    """Boot files: other versions, further files and mirrors."""
     max_attempts: Annotated[StrictInt, Field(ge=1, le=1000)] = 5
     """A machine is held after this many boots of one chain within an hour without progress."""
 
@@ -295,6 +299,8 @@ class Fleet:
     recipients: RecipientsFile = field(default_factory=RecipientsFile)
     window: EnrolmentFile | None = None
     """When the enrolment window was last opened or closed; None if no commit says so."""
+    lock: AssetsLock = field(default_factory=AssetsLock)
+    """Which boot files were downloaded, and what ``stable`` means."""
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.checks import check_fleet
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile
@@ -16,6 +17,7 @@ from iluvatar_pxe.fleet.source import (
     ENROLMENT_FILE,
     FLEET_FILE,
     LAYER,
+    LOCK_FILE,
     RECIPIENTS_FILE,
     Source,
     is_declaration,
@@ -27,7 +29,7 @@ _CLUSTER = re.compile(r"clusters/([^/]+)\.yaml")
 _SEALED = r"clusters/[^/]+\.secrets\.age"
 _READ = re.compile(
     rf"{_MACHINE.pattern}|{_CLUSTER.pattern}|{_SEALED}|{LAYER.pattern}|"
-    rf"{FLEET_FILE}|{RECIPIENTS_FILE}|{ENROLMENT_FILE}"
+    rf"{FLEET_FILE}|{RECIPIENTS_FILE}|{ENROLMENT_FILE}|{LOCK_FILE}"
 )
 
 
@@ -46,6 +48,7 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
         clusters=dict(_named(source, _CLUSTER, ClusterFile)),
         recipients=source.optional(RECIPIENTS_FILE, RecipientsFile) or RecipientsFile(),
         window=source.optional(ENROLMENT_FILE, EnrolmentFile),
+        lock=source.optional(LOCK_FILE, AssetsLock) or AssetsLock(),
     )
     _refuse_unknown_files(source)
     check_fleet(fleet, source)

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
+from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile
 from iluvatar_pxe.fleet.layer_files import MODELS
 from iluvatar_pxe.fleet.models import FleetFile, Layer, MachineFile
@@ -42,6 +43,7 @@ DESCRIBED: Mapping[str, Described] = MappingProxyType(
         "cluster.schema.json": Described("clusters/*.yaml", ClusterFile),
         "recipients.schema.json": Described("recipients.yaml", RecipientsFile),
         "enrolment.schema.json": Described("enrolment.yaml", EnrolmentFile),
+        "assets.lock.schema.json": Described("assets.lock.yaml", AssetsLock),
     }
 )
 """By the schema's file name."""

@@ -13,12 +13,14 @@ from iluvatar_pxe.fleet.yaml.document import Document, Findings, Location
 FLEET_FILE = "fleet.yaml"
 RECIPIENTS_FILE = "recipients.yaml"
 ENROLMENT_FILE = "enrolment.yaml"
+LOCK_FILE = "assets.lock.yaml"
 APPLICATIONS = "apps/"
 """Argo CD's, and of any size."""
 LAYER = re.compile(r"layers/([^/]+)\.yaml")
 """The path of a layer's file, in which its name is."""
 _MACHINES = "machines/"
 _FOLDERS = ("layers/", _MACHINES, "clusters/")
+_SINGLE = frozenset({FLEET_FILE, RECIPIENTS_FILE, ENROLMENT_FILE, LOCK_FILE})
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 _PartT = TypeVar("_PartT")
 
@@ -30,7 +32,7 @@ def layer_file(layer: str) -> str:
 
 def is_declaration(path: str) -> bool:
     """Say whether a file of the fleet declares something itself; others are only named by those that do."""
-    return path in {FLEET_FILE, RECIPIENTS_FILE, ENROLMENT_FILE} or path.startswith(_FOLDERS)
+    return path in _SINGLE or path.startswith(_FOLDERS)
 
 
 def is_read(path: str) -> bool:

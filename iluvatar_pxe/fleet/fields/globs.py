@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandle
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from iluvatar_pxe.fleet.fields.shapes import hint
+from iluvatar_pxe.declared.shapes import hint
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.wire.pxe import CpuArch
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
 
+from iluvatar_pxe.declared.shapes import Shape, hint
 from iluvatar_pxe.fleet.fields.names import (
     HOST_NAME,
     MOST,
@@ -16,7 +17,6 @@ from iluvatar_pxe.fleet.fields.names import (
     is_layer_name,
     is_pattern,
 )
-from iluvatar_pxe.fleet.fields.shapes import Shape, hint
 from iluvatar_pxe.machines.hardware import is_bogus_serial, is_bogus_uuid
 from iluvatar_pxe.machines.states import Intent, Role
 from iluvatar_pxe.wire.mac import parse_mac

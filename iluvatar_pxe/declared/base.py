@@ -1,4 +1,4 @@
-"""The base class of the fleet's models."""
+"""The base class of the models of files that people write."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,0 +1,175 @@
+"""The catalogue, and the part ``assets`` of a fleet that changes it, as immutable models."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StrictBool, TypeAdapter, ValidationError, model_validator
+
+from iluvatar_pxe.catalogue.download import Unpack
+from iluvatar_pxe.catalogue.fields import (
+    Arch,
+    AssetTemplate,
+    EntryName,
+    ImageTemplate,
+    KeyName,
+    MemberName,
+    Sha256,
+    Sha512,
+    SumsName,
+    Title,
+    UrlPrefix,
+    UrlTemplate,
+    VersionText,
+)
+from iluvatar_pxe.declared.base import Model
+from iluvatar_pxe.errors import AssetError
+
+_SOME = Field(min_length=1)
+_Urls = Annotated[tuple[UrlTemplate, ...], _SOME]
+
+
+class Sums(Model):
+    """A list of checksums that the publisher offers, as sha256sum writes it."""
+
+    urls: _Urls
+    """Where the list is."""
+    name: SumsName
+    """What the file is called in it."""
+    algorithm: Literal["sha256", "sha512"] = "sha256"
+    """How its checksums are made."""
+    signatures: tuple[UrlTemplate, ...] = ()
+    """Where its detached OpenPGP signature is, if it is signed."""
+    key: KeyName | None = None
+    """Whose signature is accepted: a key that comes with the daemon."""
+
+    @model_validator(mode="after")
+    def _signed_by_whom(self) -> Self:
+        if bool(self.signatures) != bool(self.key):
+            raise ValueError("'signatures' and 'key' belong together; add the other, or remove both")
+        return self
+
+
+class File(Model):
+    """A file to download. Texts may contain ``{version}``, ``{arch}`` and so on."""
+
+    name: AssetTemplate
+    """Its logical name: where it lies below ``/assets/``."""
+    urls: _Urls
+    """Where it is, in the order in which the addresses are tried."""
+    arch: Arch | None = None
+    """The only architecture that it is for."""
+    sha256: Sha256 | None = None
+    """Its checksum, in the entry's own version."""
+    sha512: Sha512 | None = None
+    """Its checksum, in the entry's own version."""
+    sums: Sums | None = None
+    """Where its publisher lists its checksum. Without any checksum, that of the first download is pinned by a commit."""
+    unpack: Unpack = Unpack.NONE
+    """``none``, ``archive`` (a tar archive) or ``pi-image`` (a Raspberry Pi's disk image)."""
+    members: Mapping[MemberName, AssetTemplate] = Field(default_factory=dict)
+    """Of an archive: the logical names of the files in it that are used, by their paths in it."""
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        if self.sha256 and self.sha512:
+            raise ValueError("one of 'sha256' and 'sha512' is enough; remove the other")
+        if (self.unpack is Unpack.ARCHIVE) != bool(self.members):
+            raise ValueError("'unpack: archive' and 'members' belong together; add the other, or remove both")
+        is_signed = self.sums is not None and self.sums.signatures
+        if not (self.sha256 or self.sha512 or is_signed) and any(
+            url.startswith("http:") for url in self.urls
+        ):
+            raise ValueError(
+                "anybody on the way can change what http:// brings; use https://, or add 'sha256'"
+            )
+        return self
+
+    @property
+    def is_checked(self) -> bool:
+        """Say whether somebody publishes its checksum."""
+        return bool(self.sha256 or self.sha512 or self.sums)
+
+    @property
+    def texts(self) -> Iterator[str]:
+        """All texts that may contain variables."""
+        yield self.name
+        yield from self.urls
+        yield from self.members.values()
+        if self.sums:
+            yield from (self.sums.name, *self.sums.urls, *self.sums.signatures)
+
+
+class Package(Model):
+    """A package of the host's system that has the same files."""
+
+    name: str
+    """What Debian calls it."""
+    version: VersionText
+    """The oldest version that is new enough."""
+
+
+class Entry(Model):
+    """Boot files that belong together and have one version."""
+
+    about: Title | None = None
+    """What it is, for people."""
+    version: VersionText | None = None
+    """Its version; none where a layer's file says it."""
+    published: VersionText | None = None
+    """The date of the publisher's folder, where that differs from the version."""
+    series: VersionText | None = None
+    """Which versions of an image belong to this entry: those that begin so."""
+    image: ImageTemplate | None = None
+    """What ``image:`` in a layer's file calls it; such an image's files lie in ``raspberry-pi/IMAGE``."""
+    architectures: tuple[Arch, ...] = ()
+    """What ``{arch}`` stands for."""
+    builds: StrictBool = False
+    """Whether its server may build a file for minutes before it sends the first byte."""
+    withdrawn: StrictBool = False
+    """Whether its publisher takes its files away when the next version comes; ``assets gc`` keeps them unless named."""
+    package: Package | None = None
+    """A package of the host's system that is used in its place."""
+    files: Annotated[tuple[File, ...], _SOME]
+    """The files to download."""
+
+    @model_validator(mode="after")
+    def _can_be_filled_in(self) -> Self:
+        texts = [text for file in self.files for text in file.texts]
+        if not self.architectures and any("{arch}" in text for text in texts):
+            raise ValueError("{arch} needs 'architectures', such as [amd64, arm64]")
+        if (self.image is None) == any(file.unpack is Unpack.PI_IMAGE for file in self.files):
+            raise ValueError("'image' and a file with 'unpack: pi-image' belong together; add the other")
+        return self
+
+
+class AssetsPart(Model):
+    """The ``assets:`` part of ``fleet.yaml``: other versions, further files and mirrors."""
+
+    versions: Mapping[EntryName, VersionText] = Field(default_factory=dict)
+    """Versions of entries of the catalogue, in place of those that came with the daemon; they are downloaded."""
+    entries: Mapping[EntryName, Entry] = Field(default_factory=dict)
+    """Further files to download; one with the name of an entry of the catalogue replaces that."""
+    mirrors: Mapping[UrlPrefix, Annotated[tuple[UrlPrefix, ...], _SOME]] = Field(default_factory=dict)
+    """By the beginning of addresses, what is tried in its place first."""
+
+
+class Catalogue(Model):
+    """All entries that come with the daemon, by name."""
+
+    entries: Mapping[EntryName, Entry]
+
+
+_ENTRIES = TypeAdapter(Mapping[EntryName, Entry])
+
+
+def parse_catalogue(text: str) -> Catalogue:
+    """Return what ``catalogue.toml`` says; raises AssetError, which names the faulty key."""
+    try:
+        return Catalogue(entries=_ENTRIES.validate_python(tomllib.loads(text)))
+    except tomllib.TOMLDecodeError as error:
+        raise AssetError(f"catalogue.toml: {error}; install iluvatar-pxe again") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise AssetError(f"catalogue.toml: {key}: {first['msg']}; install iluvatar-pxe again") from error
