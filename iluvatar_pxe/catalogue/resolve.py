@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from iluvatar_pxe.catalogue.download import Check, Digest, Download, FirstUse, SumsFile
-from iluvatar_pxe.catalogue.lock import AssetsLock
+from iluvatar_pxe.catalogue.lock import AssetsLock, Pin
 from iluvatar_pxe.catalogue.model import AssetsPart, Catalogue, Entry, File
 from iluvatar_pxe.catalogue.wish import Wish
 
@@ -113,11 +113,13 @@ def _download(
     wanted: _Wanted, file: File, values: Mapping[str, str], lock: AssetsLock, mirrors: Mirrors
 ) -> Download:
     name = _filled(file.name, values)
+    pin = lock.files.get(name)
     return Download(
         name=name,
         version=wanted.version or "",
         urls=_addresses(file.urls, values, mirrors),
-        check=_check(wanted, file, name, values, lock, mirrors),
+        check=_check(wanted, file, pin, values, mirrors),
+        size=pin.size if pin else None,
         unpack=file.unpack,
         members={_filled(path, values): _filled(asset, values) for path, asset in file.members.items()},
         folder=f"{IMAGES}/{wanted.wish.image}" if wanted.entry.image else "",
@@ -128,10 +130,10 @@ def _download(
 
 
 def _check(
-    wanted: _Wanted, file: File, name: str, values: Mapping[str, str], lock: AssetsLock, mirrors: Mirrors
+    wanted: _Wanted, file: File, pin: Pin | None, values: Mapping[str, str], mirrors: Mirrors
 ) -> Check:
     """What a commit pins counts before what came with the daemon, and that before the publisher's list."""
-    if pin := lock.files.get(name):
+    if pin:
         return Digest("sha256", pin.sha256, first_use=not file.is_checked)
     if wanted.is_own and file.sha256:
         return Digest("sha256", file.sha256)
