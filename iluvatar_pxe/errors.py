@@ -12,6 +12,8 @@ IluvatarError                 base; its text is one line that names the thing an
 ├── SealError                 a sealed file cannot be opened, or has no recipient
 ├── InventoryError            the database cannot be opened, read or written
 ├── AssetError                a boot file that cannot be served
+│   ├── FactoryError          Image Factory cannot be reached, or gives no usable answer
+│   │   └── FactoryRefusalError it refuses what is asked, however often
 │   ├── SumsError             a publisher's list of checksums, or its signature, cannot be trusted
 │   └── UnpackError           an archive or an image cannot be unpacked
 ├── OperationError            a requested change is not possible for that machine
@@ -82,6 +84,14 @@ class InventoryError(IluvatarError):
 
 class AssetError(IluvatarError):
     """A boot file that is missing, unreadable or outside its directory."""
+
+
+class FactoryError(AssetError):
+    """Image Factory cannot be reached, or gives no usable answer; asked again later, it may."""
+
+
+class FactoryRefusalError(FactoryError):
+    """Image Factory refuses what is asked, however often: what is asked has to be corrected."""
 
 
 class SumsError(AssetError):

@@ -1,0 +1,37 @@
+"""Which version ``stable`` stands for, by what the publishers list. Pure."""
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Any
+
+STABLE = "stable"
+"""The version that stands for the newest one without faults that is known."""
+CONTRACTS = frozenset({(1, 13), (1, 14)})
+"""Releases of Talos that this daemon can boot, by major and minor version."""
+_RELEASE = re.compile(r"v(\d{1,4})\.(\d{1,4})\.(\d{1,4})", re.ASCII)
+_K3S = re.compile(r"v\d{1,4}\.\d{1,4}\.\d{1,4}\+k3s\d{1,4}", re.ASCII)
+
+
+def newest_stable(
+    versions: Iterable[str], broken: Collection[str], contracts: Collection[tuple[int, int]] = CONTRACTS
+) -> str | None:
+    """Return the newest patch of the newest supported release that has one; None where there is none.
+
+    Pre-releases do not count, nor what is ``broken``.
+    """
+    found = [
+        ((int(one[1]), int(one[2]), int(one[3])), version)
+        for version in versions
+        if version not in broken and (one := _RELEASE.fullmatch(version))
+    ]
+    return max((one for one in found if one[0][:2] in contracts), default=(None, None))[1]
+
+
+def k3s_stable(channels: Any) -> str | None:
+    """Return the version of k3s' channel ``stable``, by the channel server's JSON; None where that names none."""
+    listed = channels.get("data") if isinstance(channels, dict) else None
+    for channel in listed if isinstance(listed, list) else ():
+        if isinstance(channel, dict) and STABLE in {channel.get("id"), channel.get("name")}:
+            latest = channel.get("latest")
+            return latest if isinstance(latest, str) and _K3S.fullmatch(latest) else None
+    return None
