@@ -14,6 +14,9 @@ IluvatarError                 base; its text is one line that names the thing an
 ├── AssetError                a boot file that cannot be served
 │   ├── FactoryError          Image Factory cannot be reached, or gives no usable answer
 │   │   └── FactoryRefusalError it refuses what is asked, however often
+│   ├── DownloadError         a boot file that a publisher does not give
+│   │   ├── UnavailableError  the publisher cannot be reached, or stops: another attempt may succeed
+│   │   └── DiskError         the disk has no room for it, or cannot be written
 │   ├── SumsError             a publisher's list of checksums, or its signature, cannot be trusted
 │   └── UnpackError           an archive or an image cannot be unpacked
 ├── OperationError            a requested change is not possible for that machine
@@ -100,6 +103,26 @@ class SumsError(AssetError):
 
 class UnpackError(AssetError):
     """An archive or a disk image that is damaged, hostile, or does not fit on the disk."""
+
+
+class DownloadError(AssetError):
+    """What an address gives is not the wanted file, and asking again does not help: another one may have it."""
+
+
+class UnavailableError(DownloadError):
+    """A publisher cannot be reached, does not answer or hangs up: the same address may give the file later.
+
+    ``after`` is the pause in seconds that it asks for; ``is_building``: it makes the file first.
+    """
+
+    def __init__(self, text: str, *, after: float | None = None, is_building: bool = False) -> None:
+        super().__init__(text)
+        self.after = after
+        self.is_building = is_building
+
+
+class DiskError(DownloadError):
+    """The disk has no room for a file, or cannot be written: no other address helps."""
 
 
 class OperationError(IluvatarError):

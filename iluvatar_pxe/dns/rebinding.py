@@ -43,10 +43,15 @@ def may_be_private(name: Name, domains: Container[Name]) -> bool:
     return is_single or any(suffix in domains or suffix in _NOBODYS for suffix in suffixes(name))
 
 
-def _is_private(address: IPv4Address | IPv6Address) -> bool:
-    reached = next(
+def reached_by(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the address of IPv4 that one of IPv6 leads to, or the address itself."""
+    return next(
         (_held(address, after) for network, after in _LEADS_TO.items() if address in network), address
     )
+
+
+def _is_private(address: IPv4Address | IPv6Address) -> bool:
+    reached = reached_by(address)
     return any(reached in network for network in _PRIVATE)
 
 

@@ -1,0 +1,35 @@
+"""What checksum a file must have: pinned, or listed by the publisher."""
+
+import asyncio
+
+from iluvatar_pxe.assets.download.attempts import try_each
+from iluvatar_pxe.assets.download.client import Ask, Downloader
+from iluvatar_pxe.assets.download.signature import LARGEST_SIGNATURE, check_signature, read_certificate
+from iluvatar_pxe.assets.download.sums import LARGEST_LIST, digest_in
+from iluvatar_pxe.catalogue.download import Check, Digest, SumsFile
+
+
+async def digest_for(what: str, check: Check, downloader: Downloader) -> Digest | None:
+    """Return the checksum, or None where nobody lists one; raises DownloadError or SumsError."""
+    match check:
+        case Digest():
+            return check
+        case SumsFile():
+            return await try_each(
+                check.urls, lambda url: _listed(what, url, check, downloader), downloader.timing
+            )
+    return None
+
+
+async def _listed(what: str, url: str, sums: SumsFile, downloader: Downloader) -> Digest:
+    """Return what the list at an address says, if its signature, at the address of the same rank, is good."""
+    listed = await downloader.read(Ask(what=f"checksums of {what}", url=url), LARGEST_LIST)
+    if sums.signatures:
+        rank = min(sums.urls.index(url), len(sums.signatures) - 1)
+        signature_url = sums.signatures[rank]
+        signature = await downloader.read(
+            Ask(what=f"signature of {what}", url=signature_url), LARGEST_SIGNATURE
+        )
+        certificate = await asyncio.to_thread(read_certificate, sums.key)
+        check_signature(signature_url, listed, signature, certificate)
+    return digest_in(listed, sums)
