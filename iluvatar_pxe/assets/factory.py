@@ -23,10 +23,14 @@ from urllib.request import (
     Request,
 )
 
+from iluvatar_pxe.catalogue.factory import factory_addresses
+from iluvatar_pxe.catalogue.model import parse_catalogue
 from iluvatar_pxe.catalogue.offered import Offered
 from iluvatar_pxe.catalogue.schematic import Schematic, schematic_id
 from iluvatar_pxe.errors import FactoryError, FactoryRefusalError
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.resources import read_catalogue
 
 _ItemT = TypeVar("_ItemT")
 SECONDS = 20.0
@@ -45,6 +49,14 @@ _REFUSALS: Mapping[int, str] = MappingProxyType(
     }
 )
 """Answers that stay the same however often one asks."""
+
+
+def addresses_for(fleet: Fleet) -> tuple[str, ...]:
+    """Return where a fleet's Image Factory is, mirrors first.
+
+    Raises AssetError, and OSError, where the installation is damaged.
+    """
+    return factory_addresses(parse_catalogue(read_catalogue()), fleet.settings.assets)
 
 
 class Factory:

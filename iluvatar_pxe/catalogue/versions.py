@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
-STABLE = "stable"
-"""The version that stands for the newest one without faults that is known."""
+from iluvatar_pxe.catalogue.lock import STABLE
+
 CONTRACTS = frozenset({(1, 13), (1, 14)})
 """Releases of Talos that this daemon can boot, by major and minor version."""
 _RELEASE = re.compile(r"v(\d{1,4})\.(\d{1,4})\.(\d{1,4})", re.ASCII)

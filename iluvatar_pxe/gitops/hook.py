@@ -1,5 +1,7 @@
 """The pre-receive hook of the fleet's repository: ``python -m iluvatar_pxe.gitops.hook BRANCH``, see githooks(5).
 
+With the further argument ``ask-factory`` Image Factory is asked for the names of extensions.
+
 Git runs it in the repository, with the objects of the push in a place of their own, and keeps them only when it
 exits 0. What it writes to standard error is shown to the person who pushes.
 """
@@ -10,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from iluvatar_pxe.assets.names import Names, check_names
 from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.yaml.document import printable
@@ -17,19 +20,25 @@ from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.revision import read_revision
 
+ASK_FACTORY = "ask-factory"
+"""The argument that lets it ask Image Factory."""
 REFUSED = "push rejected; correct the faults and push again"
 HISTORY = "push accepted; Git keeps those secrets in its history, so replace them as well"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Lines for the person who pushes: faults, for which the push is refused, and warnings."""
+    """Lines for the person who pushes: faults, for which the push is refused, and warnings.
+
+    ``secrets`` are warnings of secrets in clear, ``warnings`` all others.
+    """
 
     faults: list[str] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
-async def judge(repository: Repository, updates: Iterable[str]) -> Verdict:
+async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: bool = False) -> Verdict:
     """Judge updates (lines ``old new ref``) of the branch; other refs are not looked at. Raises RepositoryError."""
     for update in updates:
         _, new, ref = update.rstrip("\n").split(" ", 2)
@@ -41,7 +50,12 @@ async def judge(repository: Repository, updates: Iterable[str]) -> Verdict:
             revision = await read_revision(repository, new)
         except FleetError as error:
             return Verdict(error.findings)
-        return Verdict(warnings=clear_secrets(revision.fleet.texts))
+        names = await asyncio.to_thread(check_names, revision.fleet) if ask_factory else Names()
+        return Verdict(
+            faults=[*names.faults],
+            secrets=clear_secrets(revision.fleet.texts),
+            warnings=[names.unchecked] if names.unchecked else [],
+        )
     return Verdict()
 
 
@@ -49,13 +63,14 @@ def main() -> None:
     """Check a push; exits 1 when it is not to be accepted, also when that cannot be told."""
     repository = Repository(Git(Path.cwd()), sys.argv[1])
     try:
-        verdict = asyncio.run(judge(repository, sys.stdin))
+        verdict = asyncio.run(judge(repository, sys.stdin, ask_factory=ASK_FACTORY in sys.argv[2:]))
     except RepositoryError as error:
         verdict = Verdict([str(error)])
     except Exception as error:  # noqa: BLE001 - the last resort: what was not checked is not accepted
         verdict = Verdict([f"the check itself failed: {error!r}"])
-    warnings = [f"warning: {line}" for line in verdict.warnings]
-    for line in [*verdict.faults, *warnings, *([HISTORY] if warnings else [])]:
+    warnings = [f"warning: {line}" for line in (*verdict.secrets, *verdict.warnings)]
+    history = [HISTORY] if verdict.secrets and not verdict.faults else []
+    for line in [*verdict.faults, *warnings, *history]:
         print(printable(line), file=sys.stderr)  # noqa: T201
     if verdict.faults:
         print(REFUSED, file=sys.stderr)  # noqa: T201

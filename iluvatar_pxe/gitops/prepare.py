@@ -71,7 +71,13 @@ async def _hosted(path: Path, settings: Settings) -> Repository:
 async def _ready(path: Path, settings: Settings, *, checked: bool) -> Repository:
     """Make or configure the repository; raises RepositoryError only where there is none, and none can be made."""
     try:
-        return await host(path, settings.fleet.branch, checked=checked, max_push=settings.git.max_push)
+        return await host(
+            path,
+            settings.fleet.branch,
+            checked=checked,
+            max_push=settings.git.max_push,
+            ask_factory=settings.assets.fetch,
+        )
     except RepositoryError as error:
         if not await asyncio.to_thread(path.exists):
             raise

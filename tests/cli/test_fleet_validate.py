@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.daemon import write_settings
+from support.factory import SyntheticFactory, talos_from
 from support.warm import run_warm
 
 from iluvatar_pxe.catalogue.schematic import EMPTY
@@ -68,6 +69,31 @@ def test_every_fault_is_a_line(tmp_path: Path) -> None:
             f"{fleet}/machines/one.yaml:3: role: input should be 'controlplane', 'worker', 'server' or 'agent'",
             f"{fleet}/machines/two.yaml:1: {again}",
         ],
+    )
+
+
+def test_the_names_of_extensions_are_checked_where_the_factory_answers(tmp_path: Path) -> None:
+    with SyntheticFactory() as factory:
+        layer = "kind: talos\ntalos: {version: v1.13.9, extensions: [iscsi-tools]}\n"
+        fleet = fleet_in(tmp_path, **{"fleet.yaml": talos_from(factory.address), "layers/arda.yaml": layer})
+        schematic = "c9078f9419961640c712a8bf2bb9174933dfcf1da383fd8ea2b7dc21493f8bac"
+        valid = [
+            f"{fleet}: valid: 0 machines, 0 rules, layers arda",
+            f"arda: installer image 127.0.0.1:{factory.port}/metal-installer/{schematic}:v1.13.9",
+        ]
+        assert validate(str(fleet)) == (0, valid, [])
+        factory.extensions = ("siderolabs/iscsi-tooling",)
+        assert validate(str(fleet)) == (
+            1,
+            [],
+            [
+                f"{fleet}/layers/arda.yaml: talos.extensions: siderolabs/iscsi-tools is no extension for Talos v1.13.9; did you mean siderolabs/iscsi-tooling?"
+            ],
+        )
+    status, output, (warning,) = validate(str(fleet))
+    assert (status, output) == (0, valid)
+    assert warning.startswith(
+        f"warning: the names of extensions and overlays were not checked: {factory.address}: "
     )
 
 

@@ -1,17 +1,21 @@
 """The pre-receive hook, as git runs it: what is pushed is checked before it is there."""
 
+import asyncio
 import subprocess
 import sys
 from itertools import permutations
 from pathlib import Path
 
 import pytest
+from support.factory import SyntheticFactory, talos_from
 from support.git_site import GOOD, hosted
 from support.repositories import Person, git
 
 from iluvatar_pxe.gitops.hook import HISTORY
+from iluvatar_pxe.gitops.repository.hosting import host
 
 HEAVY = {"aiohttp", "sqlalchemy", "typer", "rich", "jinja2", "structlog", "cryptography"}
+TALOS, IT = "layers/arda.yaml: talos", "Talos v1.13.9"
 LAST = "push rejected; correct the faults and push again"
 
 
@@ -168,3 +172,59 @@ def test_it_starts_with_little() -> None:
     script = f"import sys, iluvatar_pxe.gitops.hook; print({HEAVY!r} & set(sys.modules))"
     output = subprocess.check_output([sys.executable, "-c", script], text=True)
     assert output == "set()\n"
+
+
+def asking(fleet: Path) -> None:
+    """Have the hook ask Image Factory, as the daemon configures it."""
+    asyncio.run(host(fleet, "main", checked=True, max_push=1, ask_factory=True))
+
+
+def built(address: str, talos: str = "extensions: [iscsi-tools]", version: str = "v1.13.9") -> dict[str, str]:
+    """Return a fleet whose factory is at another address."""
+    layer = f"kind: talos\ntalos: {{version: {version}, {talos}}}\n"
+    return {"fleet.yaml": talos_from(address), "layers/arda.yaml": layer}
+
+
+def test_names_that_the_factory_does_not_have_are_refused_with_what_was_meant(
+    fleet: Path, ada: Person
+) -> None:
+    asking(fleet)
+    with SyntheticFactory() as factory:
+        ada.commit(built(factory.address, "extensions: [iscsi-tool, zfs], overlay: {image: sbc-x, name: x}"))
+        refused = told(ada.push(check=False))
+        assert refused == [
+            f"{TALOS}.extensions: siderolabs/iscsi-tool is no extension for {IT}; did you mean siderolabs/iscsi-tools?",
+            f"{TALOS}.overlay.image: siderolabs/sbc-x is no overlay for {IT}; take a name of Image Factory's list",
+            LAST,
+        ]
+        ada.commit(built(factory.address, version="v1.13.99"))
+        assert told(ada.push(check=False)) == [
+            "layers/arda.yaml: talos.version: Image Factory has no Talos v1.13.99; did you mean v1.13.9?",
+            LAST,
+        ]
+        assert tip(fleet) == ""
+        commit = ada.commit(built(factory.address))
+        assert told(ada.push()) == []
+        assert tip(fleet) == commit
+
+
+def test_a_factory_that_cannot_be_asked_holds_no_push_up(fleet: Path, ada: Person) -> None:
+    asking(fleet)
+    with SyntheticFactory(answers={"/versions": (503, "upstream")}) as factory:
+        commit = ada.commit(built(factory.address))
+        (line,) = told(ada.push())
+        assert line.startswith(
+            f"warning: the names of extensions and overlays were not checked: {factory.address}: cannot tell its "
+            "versions now: HTTP 503: upstream; "
+        )
+        assert tip(fleet) == commit
+
+
+def test_without_extensions_or_without_the_argument_nobody_is_asked(fleet: Path, ada: Person) -> None:
+    with SyntheticFactory() as factory:
+        ada.commit(built(factory.address))
+        assert told(ada.push()) == []
+        asking(fleet)
+        ada.commit(built(factory.address, "schematic: x, extraKernelArgs: [quiet]"))
+        assert told(ada.push()) == []
+        assert factory.asked == []

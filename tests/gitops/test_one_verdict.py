@@ -59,7 +59,7 @@ async def test_a_directory_and_a_push_are_judged_alike(tmp_path: Path, case: str
         found = [one.removeprefix(f"{directory}/") for one in error.findings]
     assert places(found) == expected
     verdict = await pushed(tmp_path / "fleet.git", files)
-    assert (places(verdict.faults), verdict.warnings) == (expected, [])
+    assert (places(verdict.faults), verdict.secrets, verdict.warnings) == (expected, [], [])
 
 
 async def pushed(path: Path, files: dict[str, bytes]) -> Verdict:

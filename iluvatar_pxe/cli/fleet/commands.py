@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
+from iluvatar_pxe.assets.factory import addresses_for
+from iluvatar_pxe.assets.names import check_names
 from iluvatar_pxe.cli.fleet import renew, repositories, tokens
 from iluvatar_pxe.cli.fleet.diff import diff
 from iluvatar_pxe.cli.fleet.keys import argocd, init, recover
@@ -47,17 +50,31 @@ def validate(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Validate a fleet's files; lists every error with file and line, and then exits 1."""
+    """Validate a fleet's files; lists every error with file and line, and then exits 1.
+
+    The names of Talos' extensions are checked at Image Factory, if that can be reached.
+    """
     try:
         place, declared = (str(directory), read_fleet(directory)) if directory else _newest(config)
+        unchecked = _check_names(declared, directory)
     except FleetError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from error
     for line in clear_secrets(declared.texts):
         typer.echo(f"warning: {f'{printable(place)}/' if directory else ''}{line}", err=True)
+    if unchecked:
+        typer.echo(f"warning: {unchecked}", err=True)
     typer.echo(f"{printable(place)}: valid: {_summary(declared)}")
     for line in _installers(declared):
         typer.echo(line)
+
+
+def _check_names(fleet: Fleet, directory: Path | None) -> str | None:
+    """Return why names could not be checked, if so; raises FleetError for those that Image Factory does not have."""
+    names = check_names(fleet)
+    if names.faults:
+        raise FleetError([f"{directory}/{line}" if directory else line for line in names.faults])
+    return names.unchecked
 
 
 def _newest(config: Path | None) -> tuple[str, Fleet]:
@@ -79,10 +96,11 @@ def _summary(fleet: Fleet) -> str:
 
 def _installers(fleet: Fleet) -> Iterator[str]:
     """Yield for each layer of kind talos the image that a machine configuration must name to install the same."""
-    for name in fleet.layers:
+    registry = urlsplit(next(reversed(addresses_for(fleet)), "")).netloc
+    for name in fleet.layers if registry else ():
         if layer := fleet.talos(name):
             talos = layer.talos
-            yield f"{name}: installer image factory.talos.dev/metal-installer/{talos.schematic}:{talos.version}"
+            yield f"{name}: installer image {registry}/metal-installer/{talos.schematic}:{talos.version}"
 
 
 def _count(things: tuple[object, ...], what: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from iluvatar_pxe.errors import RepositoryError, UsageError
+from iluvatar_pxe.gitops.hook import ASK_FACTORY
 from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.drafts import draft_beside, remove_leftovers
 from iluvatar_pxe.gitops.repository.git import Git
@@ -64,7 +65,7 @@ _CONFIGURATION_TEXT = """\
 _HOOK = """\
 #!/bin/sh
 # Written by iluvatar-pxe at every start: what is pushed is checked as `iluvatar-pxe fleet validate` does it.
-timeout --foreground --kill-after=5 {seconds} {python} -P -m iluvatar_pxe.gitops.hook {branch}
+timeout --foreground --kill-after=5 {seconds} {python} -P -m iluvatar_pxe.gitops.hook {arguments}
 status=$?
 # 124 and 137 are timeout(1)'s
 case $status in 124 | 137) echo "the check did not end within {seconds} s; push rejected" >&2 ;; esac
@@ -92,13 +93,15 @@ def hosted_names(directory: Path) -> list[str]:
     return [name for name in names if NAME.fullmatch(name)]
 
 
-async def host(path: Path, branch: str, *, checked: bool, max_push: int) -> Repository:
+async def host(
+    path: Path, branch: str, *, checked: bool, max_push: int, ask_factory: bool = False
+) -> Repository:
     """Make a bare repository where there is none, for the owner of the directory above, and configure it anew.
 
-    ``branch`` is what a clone checks out. Where that is the fleet (``checked``), pushes to it are validated. No push
-    is larger than ``max_push`` MiB. Half a repository is never seen, whenever this is killed. Raises RepositoryError.
+    ``branch`` is what a clone checks out. Where that is the fleet (``checked``), pushes to it are validated, with
+    ``ask_factory`` also by what Image Factory has. No push is larger than ``max_push`` MiB. Half a repository is never seen, whenever this is killed. Raises RepositoryError.
     """
-    traits = _Traits(branch, checked=checked, max_push=max_push)
+    traits = _Traits(branch, checked=checked, max_push=max_push, ask_factory=ask_factory)
     try:
         await asyncio.to_thread(remove_leftovers, path.parent, f".{path.name}-*")
         if await asyncio.to_thread(_is_there, path):
@@ -122,6 +125,15 @@ class _Traits:
     _: KW_ONLY
     checked: bool
     max_push: int
+    ask_factory: bool
+
+    @property
+    def hook(self) -> str:
+        """The text of the hook."""
+        arguments = [self.branch, *([ASK_FACTORY] if self.ask_factory else [])]
+        return _HOOK.format(
+            seconds=CHECK_SECONDS, python=shlex.quote(sys.executable), arguments=shlex.join(arguments)
+        )
 
 
 def _is_there(path: Path) -> bool:
@@ -176,9 +188,7 @@ def _write(path: Path, traits: _Traits) -> None:
     _keep(path / _CONFIGURATION, configuration, 0o644)
     if traits.checked:
         make_directory(path / "hooks", 0o755)
-        words = {"python": shlex.quote(sys.executable), "branch": shlex.quote(traits.branch)}
-        hook = _HOOK.format(seconds=CHECK_SECONDS, **words)
-        _keep(path / "hooks" / "pre-receive", hook, 0o755)
+        _keep(path / "hooks" / "pre-receive", traits.hook, 0o755)
     remove_stale_locks(path, 10.0)  # as long as a git lives on that a daemon left behind
     for pattern in _QUARANTINES:
         remove_leftovers(path / "objects", pattern)

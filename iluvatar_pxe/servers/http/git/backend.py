@@ -18,6 +18,16 @@ CHUNK = 64 << 10
 """Octets that are read at once."""
 GIVE_UP_SECONDS = 1.0
 """For git to end when it is told to, before it is killed."""
+_WAY_OUT = (
+    "https_proxy",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "no_proxy",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+"""Variables of the environment that say how the internet is reached, and which certificates are trusted there."""
 _MOST_COMPLAINTS = 4 << 10
 """Octets of its standard error that are kept."""
 _SHELL = '(ulimit -v "$0") 2>/dev/null && ulimit -v "$0"; exec "$@"'
@@ -51,7 +61,7 @@ class Call:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The whole environment: nothing of this process's but its PATH, and nobody's configuration."""
+        """The whole environment: of this process's its PATH and its way to the internet, and nobody's configuration."""
         found = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": str(self.repository),
@@ -72,7 +82,10 @@ class Call:
         else:
             found["CONTENT_TYPE"] = f"application/x-{self.service}-request"
         optional = {"REMOTE_USER": self.user, "GIT_PROTOCOL": self.protocol}
-        return found | {key: value for key, value in optional.items() if value}
+        outside = {
+            name: os.environ.get(name, "") for name in _WAY_OUT
+        }  # the check of a push asks Image Factory
+        return found | {key: value for key, value in (optional | outside).items() if value}
 
 
 @dataclass(frozen=True, slots=True)

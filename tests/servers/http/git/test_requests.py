@@ -202,12 +202,16 @@ def test_a_client_that_waits_for_100_is_told_to_go_on(site: Site) -> None:
         assert response_of(sock.recv(1000)).status == 200
 
 
-def test_git_sees_nothing_of_this_processs_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_sees_nothing_of_this_processs_surroundings_but_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("GIT_DIR", "/elsewhere")
     monkeypatch.setenv("SECRET", "x")
+    monkeypatch.setenv("https_proxy", "http://10.0.0.2:3128")
     call = Call(Path("/r"), "fleet", "info/refs", "GET", "git-upload-pack", "10.0.0.1", "ada", "version=2")
     environment = call.environment
     assert not {"GIT_DIR", "SECRET", "HTTP_CONTENT_ENCODING", "CONTENT_LENGTH"} & environment.keys()
     assert environment["PATH_INFO"] == "/fleet.git/info/refs"
     assert environment["REMOTE_USER"] == "ada"
+    assert environment["https_proxy"] == "http://10.0.0.2:3128", "the check of a push asks Image Factory"
     assert environment["GIT_PROTOCOL"] == "version=2"
