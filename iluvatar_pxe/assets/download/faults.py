@@ -37,6 +37,7 @@ _ROWS: tuple[tuple[type[aiohttp.ClientError], type[DownloadError], str, str], ..
     (aiohttp.ConnectionTimeoutError, UnavailableError, "{host} cannot be reached: {reason}", _CONNECTION),
     (aiohttp.ClientConnectionError, UnavailableError, _HUNG_UP, _LATER),
     (aiohttp.ClientPayloadError, UnavailableError, _HUNG_UP, _LATER),
+    (aiohttp.InvalidURL, DownloadError, "{host} is not a valid host", "correct the address"),
     (aiohttp.ClientError, DownloadError, "{host} does not speak HTTP", _ADDRESS),
 )
 """The first row that fits says what an error is."""
@@ -65,7 +66,7 @@ def of_status(
     if fault := _GONE.get(status):
         return DownloadError(f"{subject} {fault} ({status}); {_ADDRESS}")
     if status == 407:
-        return DownloadError(f"{what}: the proxy wants a password (407); add it to the proxy's address")
+        return DownloadError(f"{what}: the proxy answers {status}; {_PROXY}")
     return DownloadError(f"{subject} answers {status} {response.reason}{says}; {_ADDRESS}")
 
 

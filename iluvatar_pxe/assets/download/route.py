@@ -66,11 +66,16 @@ def inside(what: str, host: str) -> DownloadError:
 
 def is_inside(address: Address, is_own: IsOwn) -> bool:
     """Say whether an address leads to this host, or to what only its neighbours reach."""
-    reached = reached_by(address)
-    is_special = (
-        reached.is_loopback or reached.is_link_local or reached.is_unspecified or reached.is_multicast
+    return any(_is_special(one) or is_own(one) for one in {address, reached_by(address)})
+
+
+def _is_special(address: Address) -> bool:
+    return (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_multicast
+        or (address.version == 4 and int(address) >> 24 == 0)  # this network: RFC 1122, 3.2.1.3
     )
-    return is_special or is_own(reached)
 
 
 def literal(host: str) -> Address | None:
