@@ -74,13 +74,15 @@ class AssetsImport(Command):
 
 
 class AssetsLeftovers(Command):
-    """``assets gc``: returns the files that the applied commit does not want."""
+    """``assets gc``: returns the files that the applied commit does not want, and whether ``AssetsGc`` removes them."""
 
     method = "GET"
     route = "/api/v1/assets/leftovers"
+    names: tuple[str, ...] = ()
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        return {"files": [_leftover_data(one) for one in await of_daemon(context.assets).leftovers()]}
+        found = await of_daemon(context.assets).leftovers()
+        return {"files": [_leftover_data(one, self.names) for one in _named(found, self.names)]}
 
 
 class AssetsGc(Command):
@@ -91,18 +93,22 @@ class AssetsGc(Command):
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
-        found = await assets.leftovers()
-        named = chosen(self.names, [one.name for one in found])
-        gone = [one for one in found if one.name in named and self._goes(one)]
-        await assets.remove([one.name for one in gone])
+        found = _named(await assets.leftovers(), self.names)
+        gone = [one.name for one in found if _goes(one, self.names)]
+        await assets.remove(gone)
         return {
             "message": f"{_files(len(gone))} removed",
-            "removed": [_leftover_data(one) for one in gone],
-            "kept": [_leftover_data(one) for one in found if one not in gone],
+            "files": [_leftover_data(one, self.names) for one in found],
         }
 
-    def _goes(self, leftover: Leftover) -> bool:
-        return not leftover.kept_for and (bool(self.names) or not leftover.only_named)
+
+def _named(found: Sequence[Leftover], words: Sequence[str]) -> list[Leftover]:
+    names = chosen(words, [one.name for one in found])
+    return [one for one in found if one.name in names]
+
+
+def _goes(leftover: Leftover, words: Sequence[str]) -> bool:
+    return not leftover.kept_for and (bool(words) or not leftover.only_named)
 
 
 def is_there(status: AssetStatus) -> bool:
@@ -142,6 +148,7 @@ def asset_data(status: AssetStatus) -> Data:
         "name": download.name,
         "version": download.version,
         "wanted_by": list(download.wanted_by),
+        "ready": is_there(status),
         "state": progress.state.value,
         "bytes": progress.done,
         "size": progress.size,
@@ -149,6 +156,7 @@ def asset_data(status: AssetStatus) -> Data:
         "rate": round(progress.rate),
         "seconds_left": progress.seconds_left,
         "trouble": progress.trouble or None,
+        "failures": status.failures,
         "source": status.source or None,
         "check": checked_by(download.check),
         "checked_at": utc(status.checked_at) if status.checked_at else None,
@@ -158,13 +166,14 @@ def asset_data(status: AssetStatus) -> Data:
     }
 
 
-def _leftover_data(leftover: Leftover) -> Data:
+def _leftover_data(leftover: Leftover, words: Sequence[str]) -> Data:
+    unnamed = "its publisher may not offer it any more; it is removed if you name it"
     return {
         "name": leftover.name,
         "version": leftover.version,
         "size": leftover.size,
-        "kept_for": leftover.kept_for or None,
-        "only_named": leftover.only_named,
+        "goes": _goes(leftover, words),
+        "kept_for": leftover.kept_for or (unnamed if not _goes(leftover, words) else None),
     }
 
 

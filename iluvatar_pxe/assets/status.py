@@ -13,7 +13,8 @@ class AssetStatus:
 
     ``source`` is where it came from, or is fetched from: an address, another daemon, an import, the system's package.
     ``checked_at`` is when it was last checked (UTC), None before the first time. ``fault`` is what the last
-    ``assets verify`` or ``import`` of it found wrong, in one line, until the next one begins.
+    ``assets verify`` or ``import`` of it found wrong, in one line, until the next one begins. ``failures`` is how often
+    it could not be fetched since it is wanted, or since the last ``assets fetch`` of it.
     """
 
     download: Download
@@ -21,6 +22,7 @@ class AssetStatus:
     source: str = ""
     checked_at: datetime | None = None
     fault: str = ""
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,20 @@ def change(settings: Settings, kind: type[Command], **fields: Any) -> CommandRes
         command = command_of(kind, fields)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    answer = ask_or_lock(settings, command)
+    return asyncio.run(_directly(settings, command)) if answer is None else answer
+
+
+def ask_or_lock(settings: Settings, command: Command) -> CommandResult | None:
+    """Ask the daemon, or return None when none runs, and then none can start until this process ends.
+
+    Raises as ``ask_daemon``, and ControlError where the state directory cannot be locked.
+    """
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         answer = ask_daemon(settings.control_socket, settings.state_directory, command)
-        if answer is not None:
+        if answer is not None or _lock(settings, deadline):
             return answer
-        if _lock(settings, deadline):
-            return asyncio.run(_directly(settings, command))
         time.sleep(_PAUSE)
 
 
@@ -156,8 +164,19 @@ def _lock(settings: Settings, deadline: float) -> bool:
 
 
 async def _directly(settings: Settings, command: Command) -> CommandResult:
+    async with context_without_daemon(settings) as context:
+        return await command.carry_out(context, this_caller())
+
+
+def this_caller() -> str:
+    """Return in words who runs this command."""
+    return caller(os.geteuid(), os.environ.get("SUDO_USER", ""))
+
+
+@asynccontextmanager
+async def context_without_daemon(settings: Settings) -> AsyncIterator[CommandContext]:
+    """Open what commands work on; ``ask_or_lock`` has locked the state directory."""
     fleet = await _fleet(settings)
-    by = caller(os.geteuid(), os.environ.get("SUDO_USER", ""))
     inventory = Inventory(settings.database_url)
     if await asyncio.to_thread(kept_of(settings).path.exists):
         inventory.follow_old_fleet()
@@ -165,8 +184,7 @@ async def _directly(settings: Settings, command: Command) -> CommandResult:
     try:
         assigner = _assigner(settings, inventory)
         window = _WindowWithoutDaemon(settings, inventory)
-        context = CommandContext(inventory=inventory, fleet_in_force=fleet, assigner=assigner, window=window)
-        return await command.carry_out(context, by)
+        yield CommandContext(inventory=inventory, fleet_in_force=fleet, assigner=assigner, window=window)
     finally:
         await inventory.close()
 

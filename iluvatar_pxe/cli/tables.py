@@ -85,6 +85,11 @@ def fields(values: Mapping[str, str], width: int | None) -> Iterator[str]:
             yield text
 
 
+def paragraph(text: str, width: int | None) -> list[str]:
+    """Break a text into lines, where they would be longer than ``width``."""
+    return textwrap.wrap(plain(text), width) if width is not None else [text]
+
+
 def ago(moment: datetime, now: datetime) -> str:
     """Say how long ago a moment was, in its largest unit; a clock that was ahead is told as it is."""
     seconds = (now - moment) // timedelta(seconds=1)
@@ -104,6 +109,15 @@ def span(seconds: int) -> str:
         if count:
             parts.append(_counted(count, unit))
     return " ".join(parts[:2]) or "0 s"
+
+
+def amount(octets: float) -> str:
+    """Return bytes with three digits and a decimal unit."""
+    for unit in ("B", "kB", "MB"):
+        if octets < 999.5:
+            return f"{octets:.0f} {unit}" if unit == "B" or octets >= 99.95 else f"{octets:.1f} {unit}"
+        octets /= 1000
+    return f"{octets:.1f} GB"
 
 
 def _counted(count: int, unit: str) -> str:

@@ -1,6 +1,8 @@
 """Owners of directories: root's work in the service's directories is done as the service user, or given to it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -38,6 +40,24 @@ class Owner:
         """Give the owner what root has made."""
         if os.geteuid() == 0:
             os.fchown(handle, self.user, self.group)
+
+
+@contextmanager
+def acting_as(owner: Owner) -> Iterator[None]:
+    """Do root's work as the owner, all threads and children of this process included; nothing changes for other users."""
+    if os.geteuid() != 0 or owner.user == 0:
+        yield
+        return
+    group, groups = os.getegid(), os.getgroups()
+    os.setgroups([])
+    os.setresgid(owner.group, owner.group, group)
+    os.setresuid(owner.user, owner.user, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(group, group, group)
+        os.setgroups(groups)
 
 
 def make_directory(path: Path, mode: int = 0o700) -> None:

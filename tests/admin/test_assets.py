@@ -108,18 +108,19 @@ async def test_what_nobody_wants_is_removed(counter: Counter, desk: SmallDesk) -
     before = replace(old, name="talos/2/v1.13.8/kernel-amd64", kept_for="the commit before wants it")
     withdrawn = replace(old, name="ubuntu/24.04.2.img", only_named=True)
     desk.unwanted = [old, before, withdrawn]
+    unnamed = "its publisher may not offer it any more; it is removed if you name it"
     shown = (await asked(counter, desk, AssetsLeftovers()))["files"]
-    assert [(one["name"], one["size"], one["kept_for"], one["only_named"]) for one in shown] == [
-        (old.name, 7, None, False),
-        (before.name, 7, "the commit before wants it", False),
-        (withdrawn.name, 7, None, True),
+    assert [(one["name"], one["goes"], one["kept_for"]) for one in shown] == [
+        (old.name, True, None),
+        (before.name, False, "the commit before wants it"),
+        (withdrawn.name, False, unnamed),
     ]
-    answer = await asked(counter, desk, AssetsGc())
-    assert answer["message"] == "1 file removed"
-    assert [one["name"] for one in answer["kept"]] == [before.name, withdrawn.name]
+    assert await asked(counter, desk, AssetsGc()) == {"message": "1 file removed", "files": shown}
     assert desk.unwanted == [before, withdrawn]
-    answer = await asked(counter, desk, AssetsGc(names=(withdrawn.name, before.name)))
-    assert [one["name"] for one in answer["removed"]] == [withdrawn.name]
+    named = (withdrawn.name, before.name)
+    shown = (await asked(counter, desk, AssetsLeftovers(names=named)))["files"]
+    assert [(one["name"], one["goes"]) for one in shown] == [(before.name, False), (withdrawn.name, True)]
+    assert (await asked(counter, desk, AssetsGc(names=named)))["files"] == shown
     assert desk.unwanted == [before]
 
 
@@ -133,6 +134,7 @@ async def test_everything_is_told_of_a_file(counter: Counter, tmp_path: Path) ->
             "name": KERNEL,
             "version": "v1",
             "wanted_by": ["layers/arda.yaml"],
+            "ready": False,
             "state": "loading",
             "bytes": 1 << 20,
             "size": 3 << 20,
@@ -140,6 +142,7 @@ async def test_everything_is_told_of_a_file(counter: Counter, tmp_path: Path) ->
             "rate": 1_000_000,
             "seconds_left": 2,
             "trouble": "the connection broke",
+            "failures": 0,
             "source": "https://mirror.example",
             "check": "not pinned yet: pinned on first use",
             "checked_at": None,

@@ -40,16 +40,23 @@ class SmallDesk:
     """What it offers, by the names of the downloads."""
     wants: dict[str, AssetStatus] = field(default_factory=dict)
     unwanted: list[Leftover] = field(default_factory=list)
+    slow: set[str] = field(default_factory=set)
+    """What is not fetched at once: a test says how far it is."""
 
     def files(self) -> Sequence[AssetStatus]:
         return [one for _, one in sorted(self.wants.items())]
 
     def fetch(self, names: Collection[str]) -> None:
-        for name in names:
+        for name in set(names) - self.slow:
             if name in self.publisher:
                 self._put(name, self.publisher[name])
             else:
-                self._set(name, Progress(state=State.WAITING, trouble=f"{SITE}: no route to host"))
+                self.fail(name, f"{SITE}: no route to host")
+
+    def fail(self, name: str, trouble: str) -> None:
+        """Tell that a file could not be fetched."""
+        waiting = replace(self.wants[name].progress, state=State.WAITING, trouble=trouble)
+        self.wants[name] = replace(self.wants[name], progress=waiting, failures=1)
 
     def verify(self, names: Collection[str]) -> None:
         for name in names:
@@ -60,7 +67,7 @@ class SmallDesk:
 
     def take(self, name: str, file: Path, *, trust: bool) -> None:
         if isinstance(self.wants[name].download.check, FirstUse) and not trust:
-            fault = f"{name}: nothing checks it; add --trust to pin its checksum"
+            fault = f"{name}: no checksum of it is known; add --trust to pin this one"
         else:
             fault = self._fault(name, file.read_bytes())
         self._set(name, self.wants[name].progress, fault=fault)

@@ -1,0 +1,69 @@
+"""``assets import``: wanted files from a stick, copied to the daemon and verified there."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from iluvatar_pxe.admin.assets import AssetsImport, AssetsStatus
+from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.cli.assets.matching import found_in
+from iluvatar_pxe.cli.assets.session import Session, session
+from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below, staging
+from iluvatar_pxe.cli.assets.watching import LOOK_SECONDS, Show, is_read, look, watch
+from iluvatar_pxe.cli.assets.words import COPYING
+from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.host.owner import Owner, acting_as
+from iluvatar_pxe.settings.model import Settings
+
+
+async def import_all(settings: Settings, paths: Sequence[Path], show: Show, *, trust: bool) -> list[Data]:
+    """Import the wanted files below these paths, but not those that are there; return the last rows of all.
+
+    Raises OSError, OperationError, AssetError and ControlError.
+    """
+    with ExitStack() as files:
+        rows, opened = await _opened(settings, paths, files)
+        async with session(settings) as place:
+            with acting_as(Owner.of(settings.state_directory)), staging(settings.assets_directory) as folder:
+                for one in opened:
+                    rows |= await _import(place, one, folder, show, trust=trust)
+    return list(rows.values())
+
+
+async def _opened(
+    settings: Settings, paths: Sequence[Path], files: ExitStack
+) -> tuple[dict[str, Data], list[Opened]]:
+    """Return the rows of the files that were found, and open what is to be imported.
+
+    It is opened by whoever gives the command: the daemon's user may not be able to.
+    """
+    async with session(settings) as place:
+        rows = (await place.ask(AssetsStatus()))["files"]
+    found = {one.name: one for one in found_in(paths, files_below(paths), rows)}
+    if not found:
+        where = " ".join(map(str, paths))
+        raise OperationError(
+            f"{where}: has no file that the fleet wants; to see them: iluvatar-pxe assets status"
+        )
+    meant = {row["name"]: row for row in rows if row["name"] in found}
+    return meant, [Opened.of(found[name], files) for name, row in meant.items() if not row["ready"]]
+
+
+async def _import(
+    place: Session, opened: Opened, folder: Path, show: Show, *, trust: bool
+) -> dict[str, Data]:
+    copied = 0
+
+    def report(octets: int) -> None:
+        nonlocal copied
+        copied = octets
+
+    (row,) = await look(place, [opened.name])
+    copying = asyncio.create_task(asyncio.to_thread(copy, opened, folder, report))
+    while not copying.done():
+        share = {"bytes": copied, "size": opened.size, "percent": copied * 100 // (opened.size or 1)}
+        show([row | share | {"state": COPYING}])
+        await asyncio.wait([copying], timeout=LOOK_SECONDS)
+    await place.ask(AssetsImport(name=opened.name, file=await copying, trust=trust))
+    return {row["name"]: row for row in await watch(place, [opened.name], is_read, show)}

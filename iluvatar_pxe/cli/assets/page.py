@@ -1,0 +1,114 @@
+"""The pages of ``assets status`` and ``assets gc``."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.cli.assets.words import short, state_words, when_checked
+from iluvatar_pxe.cli.tables import Cell, amount, paragraph, table
+
+_COLUMNS = (("file", "wanted by"), ("version", "size"), ("state", "checked"), ("check", "source"))
+"""Columns that a narrow table sets below each other."""
+_FOLDING = ("file", "wanted by", "state", "check", "source")
+_WIDE = 180
+"""Columns of a terminal on which each of them gets its own."""
+_LEFTOVER_COLUMNS = (("file",), ("size",), ("state",))
+_LEFTOVER_FOLDING = (0, 2)
+
+
+def status_lines(rows: Sequence[Data], now: datetime, width: int | None) -> Iterator[str]:
+    """Lay out the wanted files, and then what is missing and how to bring it."""
+    if not rows:
+        yield "The fleet wants no boot files."
+        return
+    narrow = width is not None and width < _WIDE
+    groups = _COLUMNS if narrow else tuple((heading,) for group in _COLUMNS for heading in group)
+    folding = [number for number, group in enumerate(groups) if group[0] in _FOLDING]
+    yield from table(groups, [_row(one, now, groups) for one in rows], width, folding)
+    missing = [one for one in rows if not one["ready"]]
+    if missing:
+        yield ""
+        yield from missing_lines(missing, len(rows), width)
+
+
+def missing_lines(missing: Sequence[Data], wanted: int, width: int | None) -> Iterator[str]:
+    """Say which files are missing and why, from where they can be had, and how to bring them."""
+    count = f"{len(missing)} of {wanted} files {'is' if len(missing) == 1 else 'are'} missing"
+    yield from paragraph(f"{count}; machines that need {'it' if len(missing) == 1 else 'them'} wait.", width)
+    stuck = [one for one in missing if one["state"] in {State.MISSING, State.WAITING}]
+    for row in stuck:
+        yield ""
+        why = "; ".join(filter(None, (row["trouble"], row["fault"])))
+        yield from paragraph(f"{short(row['name'])}: {state_words(row)}{f': {why}' if why else ''}", width)
+        yield from (f"  {url}" for url in (*row["urls"][:1], *row["sums_urls"]))
+    if stuck:
+        yield ""
+        yield from paragraph(
+            "To fetch them now: iluvatar-pxe assets fetch. Without internet: download these addresses on another "
+            "host, and bring the files: iluvatar-pxe assets import PATH",
+            width,
+        )
+
+
+def fetched_lines(rows: Sequence[Data]) -> list[str]:
+    """Say that everything is there."""
+    return [f"fetched: {counted(len(rows))}." if rows else "Nothing is missing."]
+
+
+def verified_lines(rows: Sequence[Data]) -> Iterator[str]:
+    """Name the files that are damaged, one line each."""
+    damaged = [row for row in rows if row["fault"]]
+    yield from (short(row["fault"]) for row in damaged)
+    yield f"verified: {counted(len(rows))}, {len(damaged) or 'none'} damaged."
+
+
+def imported_lines(rows: Sequence[Data]) -> Iterator[str]:
+    """Name the files that were refused, one line each."""
+    refused = [row for row in rows if not row["ready"]]
+    yield from (short(row["fault"] or f"{row['name']}: {state_words(row)}") for row in refused)
+    there = len(rows) - len(refused)
+    yield f"{there} of {counted(len(rows))} {'is' if there == 1 else 'are'} there now."
+
+
+def leftover_lines(
+    rows: Sequence[Data], words: Sequence[str], width: int | None, *, removed: bool
+) -> Iterator[str]:
+    """Lay out the files that the applied commit does not want, those that are kept, and how to remove the others."""
+    if not rows:
+        yield "There are no files that the fleet does not want."
+        return
+    goes = "removed" if removed else "not wanted"
+    cells = [
+        (
+            (short(row["name"]),),
+            (amount(row["size"]),),
+            (f"kept: {row['kept_for']}" if row["kept_for"] else goes,),
+        )
+        for row in rows
+    ]
+    yield from table(_LEFTOVER_COLUMNS, cells, width, _LEFTOVER_FOLDING)
+    gone = [row for row in rows if row["goes"]]
+    if gone and not removed:
+        command = " ".join(("iluvatar-pxe assets gc", *words, "--yes"))
+        yield ""
+        yield f"To remove {counted(len(gone))}, {amount(sum(row['size'] for row in gone))}: {command}"
+
+
+def counted(files: int) -> str:
+    """Return a number of files in words."""
+    return f"{files} {'file' if files == 1 else 'files'}"
+
+
+def _row(row: Data, now: datetime, groups: Sequence[Cell]) -> list[Cell]:
+    texts = {
+        "file": short(row["name"]),
+        "wanted by": ", ".join(row["wanted_by"]),
+        "version": row["version"],
+        "size": amount(row["size"]) if row["size"] else "",
+        "state": state_words(row),
+        "checked": when_checked(row, now),
+        "check": row["check"],
+        "source": short(row["source"] or ""),
+    }
+    return [tuple(filter(None, (texts[heading] for heading in group))) for group in groups]

@@ -1,0 +1,77 @@
+"""A wanted boot file in words. Rows are those of ``admin.assets.asset_data``."""
+
+import re
+from datetime import datetime
+
+from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.cli.tables import ago, amount, span
+
+_STATES = {
+    State.BUILDING: "the factory is building it",
+    State.WAITING: "waiting to try again",
+}
+COPYING = "copying"
+"""The state of a row whose file is copied from a stick."""
+_MOVING = {COPYING, State.LOADING, State.VERIFYING, State.UNPACKING}
+_SCHEMATIC = re.compile(r"(?<![0-9a-f])([0-9a-f]{4})[0-9a-f]{56}([0-9a-f]{4})(?![0-9a-f])")
+"""Talos' names have a SHA-256 in them."""
+
+
+def short(name: str) -> str:
+    """Return a name without the middle of a checksum in it."""
+    return _SCHEMATIC.sub(r"\1...\2", name)
+
+
+def ending(name: str, most: int) -> str:
+    """Return the last characters of a name: the first ones are often the same."""
+    text = short(name)
+    return text if len(text) <= most else f"...{text[3 - most :]}"
+
+
+def state_words(row: Data) -> str:
+    """Say what happens to a file, and how far it is."""
+    return _joined(_state(row), _share(row), *_pace(row))
+
+
+def bar_words(row: Data) -> str:
+    """Say the same beside a bar, in at most 43 characters."""
+    if row["state"] == State.LOADING:
+        return _joined(_share(row), *_pace(row))
+    return _joined(_state(row), f"{row['percent']}%" if _share(row) and row["size"] else "", *_pace(row))
+
+
+def change_words(row: Data) -> str:
+    """Return the line for a change of a file."""
+    why = row["fault"] or row["trouble"]
+    return f"{short(row['name'])}: {state_words(row)}{f': {why}' if why else ''}"
+
+
+def when_checked(row: Data, now: datetime) -> str:
+    """Say how long ago a file was verified."""
+    return f"checked {ago(datetime.fromisoformat(row['checked_at']), now)}" if row["checked_at"] else ""
+
+
+def _state(row: Data) -> str:
+    return _STATES.get(row["state"], str(row["state"]))
+
+
+def _share(row: Data) -> str:
+    """Return how much of a file is done, where that is known."""
+    if row["state"] not in _MOVING:
+        return ""
+    if row["size"]:
+        return f"{row['percent']}% of {amount(row['size'])}"
+    return amount(row["bytes"]) if row["bytes"] else ""
+
+
+def _pace(row: Data) -> list[str]:
+    """Return the rate and the remaining time, where they are known."""
+    if row["state"] not in _MOVING:
+        return []
+    rate = f"{amount(row['rate'])}/s" if row["rate"] else ""
+    return [rate, "" if row["seconds_left"] is None else f"{span(row['seconds_left'])} left"]
+
+
+def _joined(*words: str) -> str:
+    return ", ".join(filter(None, words))

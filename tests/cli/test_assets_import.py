@@ -1,0 +1,115 @@
+"""Which files of a stick are imported, and how they are copied to the daemon."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from support.wanted import wanted
+
+from iluvatar_pxe.admin.assets import asset_data
+from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.catalogue.download import SumsFile
+from iluvatar_pxe.cli.assets.matching import Found, found_in
+from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below, staging
+from iluvatar_pxe.errors import AssetError, ControlError, OperationError
+
+OLD, NEW = "talos/37/v1.12.0/kernel-amd64", "talos/37/v1.13.9/kernel-amd64"
+PI = "raspberry-pi/ubuntu.img.xz"
+
+
+def row(name: str, *urls: str, sums: SumsFile | None = None) -> Data:
+    data = asset_data(wanted(name, sums))
+    return data | {"urls": list(urls)} if urls else data
+
+
+ROWS = [
+    row(OLD),
+    row(NEW),
+    row(
+        PI,
+        "https://ubuntu.example/24.04/ubuntu-24.04.3-arm64%2Braspi.img.xz?mirror=1",
+        sums=SumsFile(
+            ("https://ubuntu.example/24.04/SHA256SUMS",), "sha256", "n", ("https://a/SHA256SUMS.gpg",)
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (f"/stick/{NEW}", NEW),
+        ("/stick/v1.12.0/kernel-amd64", OLD),
+        ("/stick/ubuntu-24.04.3-arm64+raspi.img.xz", PI),
+        ("/stick/ubuntu.img.xz", PI),
+    ],
+)
+def test_a_file_is_known_by_its_name_or_its_address(path: str, name: str) -> None:
+    (found,) = found_in([Path("/stick")], [Path(path)], ROWS)
+    assert (found.path, found.name) == (Path(path), name)
+
+
+def test_what_checks_it_is_looked_for_beside_it() -> None:
+    (found,) = found_in([], [Path("/stick/ubuntu.img.xz")], ROWS)
+    assert found.beside == ("SHA256SUMS", "SHA256SUMS.gpg")
+
+
+def test_others_are_left_alone_unless_they_are_named() -> None:
+    readme = Path("/stick/README")
+    assert found_in([Path("/stick")], [readme, Path("/stick/talos/37")], ROWS) == []
+    with pytest.raises(OperationError) as caught:
+        found_in([readme], [readme], ROWS)
+    assert str(caught.value) == (
+        "/stick/README: no wanted file has this name; to see them: iluvatar-pxe assets status"
+    )
+
+
+def test_a_name_of_several_files_is_refused() -> None:
+    with pytest.raises(OperationError) as caught:
+        found_in([], [Path("/stick/kernel-amd64")], ROWS)
+    assert (
+        str(caught.value) == f"/stick/kernel-amd64: may be {OLD} or {NEW}; put it into folders of that name"
+    )
+
+
+def test_files_below_a_directory(tmp_path: Path) -> None:
+    for name in ("b/two", "a", ".hidden/three", "b/.four"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (tmp_path / "loop").symlink_to(tmp_path)
+    found = [path.relative_to(tmp_path).as_posix() for path in files_below([tmp_path])]
+    assert found == ["a", "b/two"]
+    with pytest.raises(FileNotFoundError):
+        list(files_below([tmp_path / "none"]))
+
+
+def test_a_file_is_copied_with_what_checks_it(tmp_path: Path) -> None:
+    (tmp_path / "stick").mkdir()
+    image, sums = tmp_path / "stick/image", tmp_path / "stick/SHA256SUMS"
+    image.write_bytes(b"x" * (3 << 20))
+    sums.write_text("list")
+    heard: list[int] = []
+    with ExitStack() as files, staging(tmp_path) as folder:
+        opened = Opened.of(Found(image, PI, ("SHA256SUMS", "none.gpg")), files)
+        path = copy(opened, folder, heard.append)
+        assert (path.name, path.read_bytes()) == ("ubuntu.img.xz", image.read_bytes())
+        assert {one.name for one in path.parent.iterdir()} == {"ubuntu.img.xz", "SHA256SUMS"}
+        with pytest.raises(ControlError, match=r"another import runs"), staging(tmp_path):
+            pass
+        assert path.exists()
+    assert heard == [1 << 20, 2 << 20, 3 << 20]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_full_disk_is_named_before_anything_is_copied(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    with image.open("wb") as file:
+        file.truncate(1 << 43)  # a hole of 8 TiB
+    with ExitStack() as files, staging(tmp_path) as folder:
+        with pytest.raises(
+            AssetError, match=r"needs .* more than the .* that are free; .* gc shows"
+        ) as caught:
+            copy(Opened.of(Found(image, PI, ()), files), folder, lambda _: None)
+        assert list(folder.iterdir()) == []
+    assert str(caught.value).isprintable()
