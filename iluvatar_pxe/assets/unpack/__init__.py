@@ -1,0 +1,1 @@
+"""Takes archives and Raspberry Pi images apart, without root and without mounts."""
