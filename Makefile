@@ -5,13 +5,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # What the daemon needs of Debian, Ubuntu or Raspberry Pi OS; and what its tests need besides.
-PACKAGES := python3-venv ipxe git
+PACKAGES := python3-venv ipxe git e2fsprogs
 LAB_PACKAGES := iproute2 util-linux dnsmasq-base \
 	qemu-system-x86 seabios ipxe-qemu ovmf qemu-system-arm qemu-efi-aarch64
 TEST_PACKAGES := $(LAB_PACKAGES) git-lfs curl openssl sqlite3 openssh-client openssh-server \
 	busybox-static cpio systemd tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu \
 	bind9-dnsutils knot-dnsutils unbound dnsperf groff-base \
-	gnupg mtools dosfstools fdisk e2fsprogs xz-utils
+	gnupg mtools dosfstools fdisk
 
 # What `make test-long` needs besides: fresh systems, and a judge of packages.
 LONG_PACKAGES := debootstrap lintian

@@ -26,7 +26,7 @@ _LARGEST_HEADER = 1 << 20
 
 
 def unpack_archive(archive: Path, wanted: Mapping[str, str], place: Path, report: Report) -> None:
-    """Write the members of an archive below ``place``, named as ``wanted`` says; raises UnpackError and OSError.
+    """Write the members of an archive below ``place``, named as ``wanted`` says; raises UnpackError, DiskError, OSError.
 
     Links become copies. An archive is refused as a whole if one of its members, wanted or not, has an absolute name or
     leads out of it, or is a device.
@@ -42,11 +42,7 @@ def unpack_archive(archive: Path, wanted: Mapping[str, str], place: Path, report
         with opened(archive, most, report) as stream:
             _extract(stream, names, place)
     except tarfile.TarError as error:
-        raise UnpackError(
-            f"{archive}: is not a tar archive, or is damaged: {error}; fetch it again"
-        ) from error
-    except UnpackError as error:
-        raise UnpackError(_with_path(archive, str(error))) from error
+        raise UnpackError(f"is not a tar archive, or is damaged: {error}; fetch it again") from error
 
 
 def _index(stream: Stream, most: int) -> dict[str, Member]:
@@ -132,7 +128,3 @@ class _Forward(io.RawIOBase):
         if size > _LARGEST_HEADER:
             raise UnpackError(f"has a header of {size} bytes; use another source")
         return self._stream.read(size)
-
-
-def _with_path(archive: Path, text: str) -> str:
-    return text if text.startswith(f"{archive}: ") else f"{archive}: {text}"

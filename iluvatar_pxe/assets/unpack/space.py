@@ -3,17 +3,14 @@
 import shutil
 from pathlib import Path
 
-from iluvatar_pxe.errors import UnpackError
-
-RESERVE = 64 << 20
-"""Bytes that stay free: the inventory and the repository lie on the same disk."""
+from iluvatar_pxe.assets.download.space import missing
+from iluvatar_pxe.errors import DiskError
 
 
 def check_space(place: Path, needed: int) -> None:
-    """Raise UnpackError, which says how much is missing, unless ``needed`` bytes fit; raises OSError."""
-    missing = needed + RESERVE - shutil.disk_usage(place).free
-    if missing > 0:
-        raise UnpackError(
-            f"needs {needed} bytes to unpack, and {missing} are missing on the disk of {place}; "
-            "remove files, or run iluvatar-pxe assets gc"
+    """Raise DiskError, which says how much is missing, unless ``needed`` bytes fit; raises OSError."""
+    if lacking := missing(needed, shutil.disk_usage(place).free):
+        raise DiskError(
+            f"cannot be unpacked: {place} lacks {lacking} bytes of free space; "
+            "free them, for example with: iluvatar-pxe assets gc"
         )

@@ -31,7 +31,6 @@ class Stream:
 
     def __init__(self, file: BinaryIO, path: Path, most: int, report: Report) -> None:
         self._file = file
-        self._path = path
         self._most = most
         self._report = report
         self._size = path.stat().st_size
@@ -46,9 +45,7 @@ class Stream:
             size -= len(part)
             self.position += len(part)
             if self.position > self._most:
-                raise UnpackError(
-                    f"{self._path}: unpacks to more than {self._most} bytes; it is not what it claims to be"
-                )
+                raise UnpackError(f"unpacks to more than {self._most} bytes; it is not what it claims to be")
             self._report(min(self._file.tell(), self._size), self._size)
         return b"".join(parts)
 
@@ -57,7 +54,7 @@ class Stream:
         while size:
             chunk = self.read(min(size, CHUNK))
             if not chunk:
-                raise UnpackError(f"{self._path}: ends {size} bytes too early; fetch it again")
+                raise UnpackError(f"ends {size} bytes too early; fetch it again")
             size -= len(chunk)
             yield chunk
 
@@ -70,7 +67,7 @@ class Stream:
         try:
             return self._decoder.read(size)
         except (lzma.LZMAError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile, EOFError) as error:
-            raise UnpackError(f"{self._path}: cannot be decompressed: {error}; fetch it again") from error
+            raise UnpackError(f"cannot be decompressed: {error}; fetch it again") from error
 
 
 @contextmanager

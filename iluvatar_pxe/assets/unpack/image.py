@@ -1,0 +1,96 @@
+"""A Raspberry Pi's disk image: the files of its boot partition, its root file system, and what is known of both."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+
+from iluvatar_pxe.assets.unpack.fat import FatVolume
+from iluvatar_pxe.assets.unpack.partitions import HEAD, LARGEST_IMAGE, partitions_of
+from iluvatar_pxe.assets.unpack.root import (
+    CompressedRoot,
+    SparseFile,
+    compress_root,
+    debugfs_path,
+    installed_packages,
+)
+from iluvatar_pxe.assets.unpack.space import check_space
+from iluvatar_pxe.assets.unpack.stream import Report, Stream, opened
+from iluvatar_pxe.boot.chains.raspberry_pi import CURRENT, INITRAMFSES, KERNELS, LARGEST_FILE
+from iluvatar_pxe.errors import UnpackError
+
+ROOT = "root.img.zst"
+FACTS = "facts.json"
+
+_log = structlog.get_logger()
+
+
+def unpack_image(image: Path, place: Path, scratch: Path, report: Report) -> None:
+    """Write an image's boot files, its compressed root file system and ``FACTS`` to ``place``.
+
+    ``scratch`` is a directory for copies of its partitions. Raises UnpackError, DiskError, and OSError.
+    """
+    with opened(image, LARGEST_IMAGE, report) as stream:
+        facts = _take_apart(image, stream, place, scratch)
+    if large := facts["too_large"]:
+        _log.warning("unpack.large_files", image=str(image), files=large, most=LARGEST_FILE)
+    with (place / FACTS).open("x", encoding="utf-8") as file:
+        json.dump(facts, file, indent=2)
+
+
+def _take_apart(image: Path, stream: Stream, place: Path, scratch: Path) -> Mapping[str, object]:
+    debugfs = debugfs_path()
+    boot, root = partitions_of(stream.read(HEAD))
+    check_space(place, boot.size + root.size * (2 if debugfs else 1))
+    stream.skip_to(boot.start)
+    files = _boot_files(stream, boot.size, place, scratch / "boot")
+    stream.skip_to(root.start)
+    copy = scratch / "root"
+    with SparseFile(copy) if debugfs else nullcontext() as sparse:
+        compressed = compress_root(stream.chunks(root.size), root.size, place / ROOT, sparse)
+    packages = installed_packages(debugfs, copy) if debugfs else None
+    if packages is None:
+        _log.warning(
+            "unpack.packages", image=str(image), why="debugfs is missing: sudo apt-get install e2fsprogs"
+        )
+    return _facts(files, compressed, packages)
+
+
+def _boot_files(stream: Stream, size: int, place: Path, copy: Path) -> dict[str, int]:
+    """Write the files of the boot partition to ``place``, and return their sizes by name."""
+    with SparseFile(copy) as sparse:
+        for chunk in stream.chunks(size):
+            sparse.write(chunk)
+    with copy.open("rb") as file:
+        volume = FatVolume(lambda offset, length: os.pread(file.fileno(), length, offset), size)
+        files = volume.files()
+        for one in files:
+            target = place / one.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as written:
+                written.writelines(volume.content(one))
+    copy.unlink()
+    return {one.path: one.size for one in files}
+
+
+def _facts(
+    files: Mapping[str, int], root: CompressedRoot, packages: Mapping[str, str] | None
+) -> Mapping[str, object]:
+    """Say what firmware loads, which files are too large for old firmware, and what the root file system has."""
+    loaded = {name.removeprefix(CURRENT): name for name in files}
+    kernels = sorted(loaded[name] for name in KERNELS & loaded.keys())
+    if not kernels:
+        raise UnpackError(
+            f"has no kernel in its first partition ({', '.join(sorted(KERNELS))}); use a Raspberry Pi image"
+        )
+    return {
+        "kernels": kernels,
+        "initramfs": sorted(loaded[name] for name in INITRAMFSES & loaded.keys()),
+        "too_large": sorted(name for name, size in files.items() if size > LARGEST_FILE),
+        "root": {"file": ROOT, **asdict(root)},
+        "packages": packages,
+    }

@@ -1,0 +1,118 @@
+"""The root file system of an image: compressed again while it streams by, and looked into with e2fsprogs."""
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import zstandard
+
+from iluvatar_pxe.assets.unpack.ext4 import HEAD, check_ext4, versions_in
+from iluvatar_pxe.errors import UnpackError
+from iluvatar_pxe.host.owner import Owner
+
+PACKAGES = ("cloud-init", "open-iscsi", "nfs-common", "linux-raspi")
+"""What nodes can do depends on their versions."""
+_ZEROS = bytes(64 << 10)
+_STATUS = "/var/lib/dpkg/status"
+_NOT_FOUND = "File not found"
+_LARGEST_STATUS = 64 << 20
+_SECONDS = 60.0
+_PATHS = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/bin", "/bin"))
+"""A service's or a user's PATH may lack sbin."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedRoot:
+    """The sha256 and the bytes of the compressed file, and the bytes that it unpacks to."""
+
+    sha256: str
+    size: int
+    uncompressed_size: int
+
+
+class SparseFile:
+    """A new file that is written from its beginning to its end, with holes where there are zeros."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError, as all here."""
+        self._file = path.open("xb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._file:
+            self._file.truncate(self._file.tell())
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+        for at in range(0, len(data), len(_ZEROS)):
+            part = data[at : at + len(_ZEROS)]
+            if part == _ZEROS[: len(part)]:
+                self._file.seek(len(part), io.SEEK_CUR)
+            else:
+                self._file.write(part)
+
+
+def compress_root(
+    content: Iterator[bytes], size: int, target: Path, copy: SparseFile | None
+) -> CompressedRoot:
+    """Write a partition of ``size`` bytes to ``target``, compressed with zstd, and to ``copy`` as it is.
+
+    Raises UnpackError if it does not begin as an ext4 file system, and OSError.
+    """
+    compressor = zstandard.ZstdCompressor(write_checksum=True).compressobj(size=size)
+    digest, written, first = hashlib.sha256(), 0, True
+    with target.open("xb") as file:
+        for chunk in content:
+            if first:
+                check_ext4(chunk[:HEAD], size)
+                first = False
+            if copy:
+                copy.write(chunk)
+            compressed = compressor.compress(chunk)
+            digest.update(compressed)
+            written += file.write(compressed)
+        compressed = compressor.flush()
+        digest.update(compressed)
+        written += file.write(compressed)
+    return CompressedRoot(digest.hexdigest(), written, size)
+
+
+def debugfs_path() -> str | None:
+    """Return e2fsprogs' program that reads ext4 without a mount, or None where it is not installed."""
+    return shutil.which("debugfs", path=_PATHS)
+
+
+def installed_packages(debugfs: str, root: Path) -> Mapping[str, str]:
+    """Return the versions of ``PACKAGES`` in a file system, none where it has no dpkg.
+
+    Raises UnpackError if it cannot be read, and OSError.
+    """
+    command = [debugfs, "-R", f"cat {_STATUS}", str(root)]
+    identity = Owner.of(root.parent).identity
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(  # noqa: S603 - argument list made here
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, **identity
+        ) as process,
+    ):
+        timer = threading.Timer(_SECONDS, process.kill)
+        timer.start()
+        output = process.stdout.read(_LARGEST_STATUS) if process.stdout else b""
+        timer.cancel()
+        process.kill()
+        errors.seek(0)
+        said = errors.read(4096).decode(errors="replace").strip()
+    if not output and _NOT_FOUND not in said:
+        last = "".join(said.splitlines()[-1:])
+        raise UnpackError(f"has a damaged ext4 file system: {last or 'debugfs did not end'}; fetch it again")
+    return versions_in(output.decode(errors="replace"), PACKAGES)

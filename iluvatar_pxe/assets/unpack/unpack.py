@@ -1,0 +1,94 @@
+"""Unpacks what was downloaded and verified: whole files appear in the assets directory, or nothing does."""
+
+import os
+import shutil
+from pathlib import Path
+
+from iluvatar_pxe.assets.unpack.archive import unpack_archive
+from iluvatar_pxe.assets.unpack.image import FACTS, unpack_image
+from iluvatar_pxe.assets.unpack.stream import Report
+from iluvatar_pxe.catalogue.download import Download, Unpack
+from iluvatar_pxe.errors import DiskError, UnpackError
+from iluvatar_pxe.host.background import background_thread
+from iluvatar_pxe.host.durable import put_directory_in_place, put_in_place
+from iluvatar_pxe.host.owner import Owner
+
+WORK = ".unpacking"
+"""Folder of the assets directory where it happens; hidden files are not served."""
+
+
+def unpack(download: Download, file: Path, assets: Path, report: Report) -> None:
+    """Make assets of a verified file, in a thread of low priority; blocks. Raises UnpackError and DiskError (one line).
+
+    An image's folder is replaced as a whole, an archive's files one by one. What ``report`` raises ends it, too.
+    """
+    with background_thread("unpack") as thread:
+        thread.submit(_unpack, download, file, assets, report).result()
+
+
+def remove_leftovers(assets: Path) -> None:
+    """Remove what an unpacking has left that was killed; none may run. Raises OSError."""
+    if (assets / WORK).exists():
+        shutil.rmtree(assets / WORK)
+
+
+def _unpack(download: Download, file: Path, assets: Path, report: Report) -> None:
+    work = assets / WORK / download.name.replace("/", "_")
+    try:
+        if work.exists():
+            shutil.rmtree(work)
+        (work / "new").mkdir(parents=True)
+        _build(download, file, work, assets, report)
+        _give(work, Owner.of(assets))
+        _put_in_place(download, work, assets)
+    except UnpackError as error:
+        raise UnpackError(f"{download.name}: {error}") from error
+    except DiskError as error:
+        raise DiskError(f"{download.name}: {error}") from error
+    except OSError as error:
+        raise DiskError(
+            f"{download.name}: cannot be unpacked below {assets}: {error.strerror}; correct that"
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _build(download: Download, file: Path, work: Path, assets: Path, report: Report) -> None:
+    if download.unpack is Unpack.ARCHIVE:
+        unpack_archive(file, download.members, work / "new", report)
+    elif download.unpack is Unpack.PI_IMAGE:
+        _check_folder(assets / download.folder)
+        unpack_image(file, work / "new", work, report)
+
+
+def _give(work: Path, owner: Owner) -> None:
+    """Give the assets' owner what root has made."""
+    if os.geteuid() == 0:
+        for path in (work.parent, work, *work.rglob("*")):
+            os.chown(path, owner.user, owner.group, follow_symlinks=False)
+
+
+def _put_in_place(download: Download, work: Path, assets: Path) -> None:
+    new = work / "new"
+    if download.unpack is Unpack.PI_IMAGE:
+        _replace_folder(new, assets / download.folder, work / "old")
+        return
+    for path in [path for path in new.rglob("*") if path.is_file()]:
+        target = assets / path.relative_to(new)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        put_in_place(path, target)
+
+
+def _replace_folder(new: Path, folder: Path, old: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        folder.rename(old)
+    put_directory_in_place(new, folder)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse to replace what somebody has put there."""
+    if folder.exists() and not (folder / FACTS).exists():
+        raise UnpackError(
+            f"has no place: {folder} was not unpacked by iluvatar-pxe; move it away, or name another image"
+        )
