@@ -17,7 +17,7 @@ from aiohttp import web
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.store import AssetStore
-from iluvatar_pxe.boot.programs import architectures_ready
+from iluvatar_pxe.boot.programs import programs_told
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
@@ -206,9 +206,9 @@ class App:
         await self._open.aclose()
         await self._kept.aclose()
 
-    def programs(self) -> dict[str, str | None]:
-        """Tell for every kind of firmware the iPXE program it gets, or None."""
-        return architectures_ready(self._store.ready)
+    def programs(self) -> dict[str, str]:
+        """Tell for every kind of firmware the iPXE program it gets, or why none."""
+        return programs_told(self.prospects.context)
 
     async def _start(self, origin: Origin | None) -> None:
         await self._fleet_source.start()

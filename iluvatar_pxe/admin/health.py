@@ -7,7 +7,6 @@ from typing import Any
 from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
 
 OK = "ok"
-NO_PROGRAM = "none: see docs/firmware.md"
 Check = Callable[[], str | None]
 """Returns what is wrong with a part, in one line, or None."""
 
@@ -17,8 +16,8 @@ class Health:
     """Checks by part, and what else is worth telling."""
 
     parts: Mapping[str, Check]
-    programs: Callable[[], Mapping[str, str | None]]
-    """By kind of firmware, the iPXE program it gets; None for one that has none."""
+    programs: Callable[[], Mapping[str, str]]
+    """By kind of firmware, the iPXE program it gets, or why none."""
     boot: Callable[[], Sequence[str]] = list
     """What keeps machines from booting that the fleet lists or would let join, one line each."""
     dns: Callable[[], Mapping[str, Any]] = dict
@@ -33,9 +32,8 @@ class Health:
         """Say whether all parts are healthy, and give the report that ``/readyz`` shows."""
         problems = {name: check() for name, check in self.parts.items()}
         ready = not any(problems.values())
-        programs = {kind: program or NO_PROGRAM for kind, program in self.programs().items()}
         parts = {name: problem or OK for name, problem in problems.items()}
-        lists = {"boot": list(self.boot()), "programs": programs, "dns": dict(self.dns())}
+        lists = {"boot": list(self.boot()), "programs": dict(self.programs()), "dns": dict(self.dns())}
         return ready, {"ready": ready, "parts": parts, **lists}
 
 

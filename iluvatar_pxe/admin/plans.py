@@ -23,6 +23,7 @@ from iluvatar_pxe.boot.plan import (
 )
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, with_boot_files
 from iluvatar_pxe.boot.rules import Asker, title, why_not
+from iluvatar_pxe.catalogue.coming import find, words
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment
 from iluvatar_pxe.replies.ipxe import Scripts, Shown
@@ -60,7 +61,7 @@ def plan_data(steps: Sequence[PreviewStep], server: Server) -> Data:
         "machine": _machine(first.case, asker),
         "rules": _rules(first.case, asker),
         "stages": [_stage(one, server) for one in steps],
-        "files": [_file(name, server.size_of(name), last.plan) for name in _boot_files(last, server)],
+        "files": [_file(name, server.size_of(name), last) for name in _boot_files(last, server)],
         "config": _config(last),
         "boots": isinstance(last.plan, RunScript | ServePiFiles | BootLocal),
     }
@@ -110,9 +111,10 @@ def _machine(case: Case, asker: Asker) -> Data:
     }
 
 
-def _file(name: str, octets: int | None, plan: Plan) -> Data:
-    too_large = isinstance(plan, ServePiFiles) and (octets or 0) > LARGEST_FILE
-    return {"name": name, "bytes": octets, "too_large": too_large}
+def _file(name: str, octets: int | None, last: Decision) -> Data:
+    too_large = isinstance(last.plan, ServePiFiles) and (octets or 0) > LARGEST_FILE
+    coming = find(name, last.case.context.coming) if octets is None else None
+    return {"name": name, "bytes": octets, "too_large": too_large, "coming": coming and words(*coming)}
 
 
 def _rules(case: Case, asker: Asker) -> list[Data]:

@@ -8,6 +8,7 @@ from iluvatar_pxe.admin.assets import (
     AssetsStatus,
     AssetsVerify,
 )
+from iluvatar_pxe.admin.coming import ShowComing
 from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.database import Backup, Restore, SetAside, Upgrade
 from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
@@ -17,7 +18,7 @@ from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release,
 
 COMMANDS: tuple[type[Command], ...] = (
     *(SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
-    *(ShowHealth, ShowEnrolment, OpenWindow, CloseWindow),
+    *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
     *(DnsQuery, DnsFlush),
     *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),

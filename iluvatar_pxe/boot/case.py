@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title
-from iluvatar_pxe.catalogue.progress import Progress
+from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.fleet.lookup import role_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
 from iluvatar_pxe.fleet.nics import machine_with
@@ -27,7 +27,7 @@ class Context:
 
     ready: frozenset[str] = frozenset()
     links: Mapping[str, str] = field(default_factory=dict)
-    coming: Mapping[str, Progress] = field(default_factory=dict)
+    coming: Coming = field(default_factory=dict)
     doubt: str = ""
     window_open: bool = False
     no_assignment: str = ""

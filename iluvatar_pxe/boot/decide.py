@@ -11,7 +11,7 @@ from iluvatar_pxe.boot.chains.hold import hold_in_doubt
 from iluvatar_pxe.boot.chains.menu import plan as menu_plan
 from iluvatar_pxe.boot.enrolment import enrol
 from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Chainload, Hold, Ignore, Plan
-from iluvatar_pxe.boot.programs import PROGRAMS, program_for
+from iluvatar_pxe.boot.programs import PROGRAMS, coming_program, program_for
 from iluvatar_pxe.boot.rules import title
 from iluvatar_pxe.boot.screens import circle, conflict, failed, listed_twice, unlisted
 from iluvatar_pxe.fleet.models import EnrolmentMode, Fleet, LocalMethod
@@ -50,9 +50,10 @@ def decide(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Contex
 def _for_a_while(case: Case, plan: Plan) -> Plan:
     """Let a machine that is not the fleet's go on to its own disk once it has waited, unless its owner wants it to wait.
 
+    One that may join waits for boot files that are under way.
     A Raspberry Pi is told at once that it gets nothing, and goes on by its own boot order.
     """
-    if not isinstance(plan, Hold) or plan.wanted or case.is_of_fleet or case.is_pi:
+    if not isinstance(plan, Hold) or plan.wanted or plan.awaits_file or case.is_of_fleet or case.is_pi:
         return plan
     wait = case.fleet.settings.enrolment.wait
     if left := max(0, wait - case.sighting.waited):
@@ -80,8 +81,10 @@ def _chainload(case: Case, then: str) -> Plan:
     fitting = PROGRAMS.get((sighting.platform, sighting.arch), ())
     if not fitting:
         return Ignore(f"no iPXE binary exists for {sighting.client}", notable=True)
-    remedy = f"install the package ipxe, or put {' or '.join(fitting)} into the folder ipxe of the assets directory"
-    return Ignore(f"no iPXE binary for {sighting.client}: {remedy}", notable=True)
+    coming = coming_program(sighting.platform, sighting.arch, case.context)
+    put = f"put {' or '.join(fitting)} into the folder ipxe of the assets directory"
+    told = f"{coming.trouble}; {coming.remedy}" if coming else f"run 'iluvatar-pxe assets fetch', or {put}"
+    return Ignore(f"no iPXE binary for {sighting.client}: {told}", notable=True)
 
 
 def request(case: Case) -> Plan | str:

@@ -73,11 +73,15 @@ class BootLocal:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What keeps a machine from booting as the fleet says, and what to do; ``file`` is the boot file that is missing."""
+    """What keeps a machine from booting as the fleet says, and what to do; ``file`` is the boot file that is missing.
+
+    ``under_way``: that file is being fetched, and nobody has to do anything.
+    """
 
     trouble: str
     remedy: str
     file: str = ""
+    under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,11 @@ class Hold:
     wanted: bool = False
     seconds: int | None = None
     unseen: bool = False
+
+    @property
+    def awaits_file(self) -> bool:
+        """Say whether it ends by itself, as soon as the boot files are here."""
+        return self.lack is not None and self.lack.under_way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,15 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.missing import lack_of
+from iluvatar_pxe.boot.plan import Lack
+from iluvatar_pxe.catalogue.coming import find
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 PROGRAM_FOLDER = "ipxe"
+NO_PROGRAM = "none"
+"""How it is told that firmware gets no program."""
 _EFI_ARM64 = ("snponly-arm64.efi", "ipxe-arm64.efi")
 
 PROGRAMS: Mapping[tuple[Platform, CpuArch], tuple[str, ...]] = MappingProxyType(
@@ -33,9 +39,20 @@ def program_for(platform: Platform, arch: CpuArch, wanted: str | None, ready: fr
     return next((name for name in names if name in ready), None)
 
 
-def architectures_ready(ready: frozenset[str]) -> dict[str, str | None]:
-    """Tell for every kind of firmware served here, by name, the program it would get."""
+def coming_program(platform: Platform, arch: CpuArch, context: Context) -> Lack | None:
+    """Say how far the best program is that is wanted, but not ready; None where none is wanted."""
+    names = (f"{PROGRAM_FOLDER}/{program}" for program in PROGRAMS.get((platform, arch), ()))
+    return next((lack_of(name, context) for name in names if find(name, context.coming)), None)
+
+
+def programs_told(context: Context) -> dict[str, str]:
+    """Tell for every kind of firmware served here, by name, the program it would get, or how far that is."""
     return {
-        f"{platform.value}-{arch.value}": program_for(platform, arch, None, ready)
+        f"{platform.value}-{arch.value}": program_for(platform, arch, None, context.ready)
+        or _none(coming_program(platform, arch, context))
         for platform, arch in PROGRAMS
     }
+
+
+def _none(coming: Lack | None) -> str:
+    return f"{NO_PROGRAM}: {coming.trouble if coming else 'see docs/firmware.md'}"

@@ -87,10 +87,13 @@ class Download:
     withdrawn: bool = False
     wanted_by: tuple[str, ...] = ()
 
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The logical names of the assets that it brings; one that ends with ``/`` is all of that folder."""
+        if self.unpack is Unpack.NONE:
+            return (self.name,)
+        return tuple(self.members.values()) if self.unpack is Unpack.ARCHIVE else (f"{self.folder}/",)
+
     def gives(self, asset: str) -> bool:
         """Say whether this download brings an asset, by its logical name."""
-        if self.unpack is Unpack.NONE:
-            return asset == self.name
-        if self.unpack is Unpack.ARCHIVE:
-            return asset in self.members.values()
-        return asset.startswith(f"{self.folder}/")
+        return any(asset == name or (name[-1] == "/" and asset.startswith(name)) for name in self.assets)

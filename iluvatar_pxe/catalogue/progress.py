@@ -43,3 +43,8 @@ class Progress:
     def seconds_left(self) -> int | None:
         """Return the remaining seconds at this rate, or None where that cannot be told."""
         return round((self.size - self.done) / self.rate) if self.size and self.rate > 0 else None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Say whether the file comes by itself: nothing has failed, and somebody fetches it."""
+        return self.state not in {State.MISSING, State.WAITING}

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import typer
 
 from iluvatar_pxe.admin.command import CommandResult
-from iluvatar_pxe.admin.health import NO_PROGRAM, ShowHealth
+from iluvatar_pxe.admin.health import ShowHealth
+from iluvatar_pxe.boot.programs import NO_PROGRAM
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
@@ -47,4 +48,4 @@ def _lines(report: CommandResult) -> Iterator[tuple[str, str]]:
     told = tuple(report["parts"].values())
     yield from (("boot", line) for line in report["boot"] if not any(one.startswith(line) for one in told))
     programs: dict[str, str] = report["programs"]
-    yield from (("iPXE", f"{kind}: {one}") for kind, one in programs.items() if one == NO_PROGRAM)
+    yield from (("iPXE", f"{kind}: {one}") for kind, one in programs.items() if one.startswith(NO_PROGRAM))

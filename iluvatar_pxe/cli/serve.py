@@ -15,7 +15,6 @@ from typing import Annotated
 import structlog
 import typer
 
-from iluvatar_pxe.admin.health import NO_PROGRAM
 from iluvatar_pxe.app import App
 from iluvatar_pxe.cli.intentions import intentions
 from iluvatar_pxe.cli.tables import say, span, table, terminal_width
@@ -122,7 +121,7 @@ def _listening(app: App) -> Iterator[str]:
 
 def _next_step(app: App) -> str:
     programs = app.programs()
-    lines = [f"iPXE for {kind}: {program or NO_PROGRAM}" for kind, program in programs.items()]
+    lines = [f"iPXE for {kind}: {program}" for kind, program in programs.items()]
     lines += [
         f"Git and API (TLS): {_secure(app)}",
         f"Fleet: {app.settings.fleet_place} ({len(app.applied.fleet.names)} machines listed)",

@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from iluvatar_pxe.admin.coming import ShowComing, coming_of
 from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
-from iluvatar_pxe.errors import FleetError, RepositoryError, SealError
+from iluvatar_pxe.catalogue.coming import Coming
+from iluvatar_pxe.cli.daemon import ask_daemon
+from iluvatar_pxe.errors import ControlError, FleetError, OperationError, RepositoryError, SealError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.gitops.secrets.opening import with_opened
@@ -22,6 +25,9 @@ from iluvatar_pxe.inventory.window import seconds_left
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.settings.model import Settings
+
+_PATIENCE = 2.0
+"""Seconds for which a busy daemon is waited for."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,16 @@ class State:
         """The boot files that can be served."""
         return list_assets(self.settings.assets_directory, SYSTEM_PROGRAMS, self.settings.state_directory)
 
+    @cached_property
+    def coming(self) -> Coming:
+        """The boot files that the daemon is fetching; none where no daemon runs, or this user may not ask it."""
+        settings = self.settings
+        try:
+            answer = ask_daemon(settings.control_socket, settings.state_directory, ShowComing(), _PATIENCE)
+        except (ControlError, OperationError):
+            return {}
+        return coming_of(answer) if answer else {}
+
     @property
     def window_seconds(self) -> float:
         """Seconds for which the enrolment window stays open."""
@@ -80,7 +96,12 @@ class State:
     @property
     def context(self) -> Context:
         """What a decision needs besides, for a request that comes from the machine itself."""
-        return Context(ready=self.assets.names, links=self.assets.links, window_open=self.window_seconds > 0)
+        return Context(
+            ready=self.assets.names,
+            links=self.assets.links,
+            coming=self.coming,
+            window_open=self.window_seconds > 0,
+        )
 
     def next_boot(self, asker: Sighting) -> tuple[PreviewStep, ...]:
         """Return every decision of a machine's next boot; see ``boot.preview.next_boot``."""

@@ -1,6 +1,7 @@
 """What a machine that asks is served: decided by ``boot.decide``, once its place is settled."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -8,6 +9,7 @@ from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, Hold
+from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.errors import InventoryError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.nics import listed_with, machine_with
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
@@ -42,6 +44,8 @@ class Booter:
     trust: TrustPolicy
     handout: Handout
     journal: Journal
+    coming: Callable[[], Coming] = dict
+    """Returns the wanted boot files that are not here yet."""
     observes: bool = False
 
     def decide(
@@ -52,6 +56,7 @@ class Booter:
         context = Context(
             ready=self.store.ready,
             links=self.store.links,
+            coming=self.coming(),
             doubt=doubt,
             window_open=inventory.window.is_open,
             no_assignment=no_assignment or inventory.health or self.assigner.blocked_by,

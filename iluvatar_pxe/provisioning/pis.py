@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.assets.source import BytesSource, FileReply, Source
 from iluvatar_pxe.boot.chains.raspberry_pi import LARGEST_FILE
 from iluvatar_pxe.boot.decide import Decision
-from iluvatar_pxe.boot.plan import ServePiFiles
+from iluvatar_pxe.boot.plan import Hold, Plan, ServePiFiles
 from iluvatar_pxe.boot.stages import stage_of_pi_file
 from iluvatar_pxe.fleet.lookup import title_of
 from iluvatar_pxe.machines.boots import Happening, Stage
@@ -103,10 +103,16 @@ def _decline(booter: Booter, decision: Decision) -> None:
         return
     if machine.furthest < Stage.SCRIPT:
         booter.journal.served(decision, Stage.SCRIPT, Happening.DECLINED.value)
-    elif booter.journal.is_first(machine, (Happening.DECLINED, why)):
+    elif booter.journal.is_first(machine, (Happening.DECLINED, _cause(decision.plan))):
         booter.inventory.note(machine.id, Happening.DECLINED, why)
         title = title_of(machine, booter.applied.fleet)
         complain("pi.declined", logging.INFO, machine=title, mac=decision.case.sighting.mac, why=why)
+
+
+def _cause(plan: Plan) -> str:
+    """Return why a Pi gets nothing, but not how far a download is: that differs each time."""
+    lack = plan.lack if isinstance(plan, Hold) else None
+    return lack.file if lack and lack.under_way else plan.why
 
 
 def _sighting(booter: Booter, machine: Machine, client: IPv4Address) -> Sighting:

@@ -1,35 +1,45 @@
 """What keeps machines from booting now: boot files and configurations that are missing or damaged."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.lacking import Shortage, shortages
+from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.problem import first_of
 from iluvatar_pxe.provisioning.applied import Applied
 
 
 class Prospects:
-    """Looked at anew only when the fleet or the boot files have changed."""
+    """Looked at anew only when the fleet or the boot files have changed; how far a download is, each time."""
 
-    def __init__(self, applied: Applied, store: AssetStore) -> None:
+    def __init__(self, applied: Applied, store: AssetStore, coming: Callable[[], Coming] = dict) -> None:
         self._applied = applied
         self._store = store
+        self._coming = coming
         self._seen: tuple[Fleet, Context] | None = None
         self._found: tuple[Shortage, ...] = ()
 
     @property
     def lines(self) -> list[str]:
         """Everything, each in one line."""
-        return [*self._store.problems, *(one.text for one in self._shortages())]
+        return [*self._store.problems, *dict.fromkeys(one.text for one in self._shortages())]
 
     @property
     def problem(self) -> str | None:
         """What keeps listed machines from booting, in one line, or None."""
-        return first_of([one.text for one in self._shortages() if one.listed])
+        return first_of(list(dict.fromkeys(one.text for one in self._shortages() if one.listed)))
+
+    @property
+    def context(self) -> Context:
+        """The boot files that are here, and those that are coming."""
+        return Context(ready=self._store.ready, links=self._store.links, coming=self._coming())
 
     def _shortages(self) -> tuple[Shortage, ...]:
-        fleet = self._applied.fleet
-        context = Context(ready=self._store.ready, links=self._store.links)
+        fleet, now = self._applied.fleet, self.context
+        context = replace(now, coming={})
         if self._seen is None or self._seen[0] is not fleet or self._seen[1] != context:
             self._seen, self._found = (fleet, context), shortages(fleet, context)
-        return self._found
+        return tuple(one.told_by(now) for one in self._found)

@@ -40,6 +40,7 @@ def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn) -> Booter:
         applied=real.applied,
         inventory=sandbox,
         store=real.store,
+        coming=real.coming,
         assigner=DatabaseAssigner(sandbox),
         trust=TrustEverybody(),
         handout=real.handout.under(LimitedDisclosure(is_own)),

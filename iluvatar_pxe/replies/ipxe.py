@@ -12,7 +12,7 @@ from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.replies.templates import environment_of
 from iluvatar_pxe.wire.pxe import Platform
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9 .,:/_()+@=\[\]{}\"'*-]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9 .,:/_()+@=%\[\]{}\"'*-]")
 """Characters that iPXE may interpret: ``$`` expands, ``;``, ``&&`` and ``||`` end a command, ``#`` all commands."""
 
 
@@ -42,14 +42,15 @@ class Scripts:
     def machine_script(self, plan: Shown, sighting: Sighting, links: Links, ticket: str) -> str:
         """Return a machine's own script. ``ticket`` is for its configuration, if its chain has one."""
         if isinstance(plan, Hold):
-            template, period = ("unseen.ipxe", 3) if plan.unseen else ("hold.ipxe", 30)
+            period = _period(plan)
             return self._render(
-                template,
+                "unseen.ipxe" if plan.unseen else "hold.ipxe",
                 links,
                 sighting=sighting,
                 name=plan.name,
                 screen=plan.screen,
                 left=plan.seconds,
+                awaits_file=plan.awaits_file,
                 period=min(period, plan.seconds or period),
             )
         if isinstance(plan, CountDown):
@@ -102,6 +103,13 @@ def _broken(line: str) -> list[str]:
         line, _COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
     return parts or [""]
+
+
+def _period(plan: Hold) -> int:
+    """Return the seconds until a machine on hold asks again."""
+    if plan.unseen:
+        return 3
+    return 5 if plan.awaits_file else 30
 
 
 def _method(plan: BootLocal, sighting: Sighting) -> str:

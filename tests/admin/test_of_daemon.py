@@ -51,13 +51,14 @@ async def test_dns(counter: Counter) -> None:
 
 async def test_health(counter: Counter) -> None:
     health = Health(
-        parts={"fleet": lambda: None, "tls": lambda: "it has expired"}, programs=lambda: {"bios-pxe": None}
+        parts={"fleet": lambda: None, "tls": lambda: "it has expired"},
+        programs=lambda: {"bios-pxe": "none: see docs"},
     )
     answer = await ShowHealth().carry_out(replace(counter.context, report=lambda: health.report()[1]), "root")
     assert answer == {
         "ready": False,
         "parts": {"fleet": "ok", "tls": "it has expired"},
         "boot": [],
-        "programs": {"bios-pxe": "none: see docs/firmware.md"},
+        "programs": {"bios-pxe": "none: see docs"},
         "dns": {},
     }

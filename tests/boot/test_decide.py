@@ -106,14 +106,14 @@ def test_firmware_is_given_an_ipxe_program(mac: str, kind: Kind, program: str, w
         (
             BIOS,
             (
-                "no iPXE binary for PXEClient (architecture 7): install the package ipxe, or put undionly.kpxe or "
+                "no iPXE binary for PXEClient (architecture 7): run 'iluvatar-pxe assets fetch', or put undionly.kpxe or "
                 "ipxe.pxe into the folder ipxe of the assets directory"
             ),
         ),
         (
             IA32,
             (
-                "no iPXE binary for PXEClient (architecture 7): install the package ipxe, or put snponly-i386.efi or "
+                "no iPXE binary for PXEClient (architecture 7): run 'iluvatar-pxe assets fetch', or put snponly-i386.efi or "
                 "ipxe-i386.efi or ipxe32.efi into the folder ipxe of the assets directory"
             ),
         ),

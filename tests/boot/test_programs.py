@@ -2,7 +2,9 @@
 
 import pytest
 
-from iluvatar_pxe.boot.programs import PROGRAMS, architectures_ready, program_for
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.programs import PROGRAMS, program_for, programs_told
+from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 ALL = frozenset(f"ipxe/{program}" for programs in PROGRAMS.values() for program in programs)
@@ -38,10 +40,12 @@ def test_the_program_of_a_firmware(
 
 
 def test_every_kind_of_firmware_is_told_of() -> None:
-    assert architectures_ready(frozenset({"ipxe/undionly.kpxe", "ipxe/ipxe-arm64.efi"})) == {
+    ready = frozenset({"ipxe/undionly.kpxe", "ipxe/ipxe-arm64.efi"})
+    coming = {"ipxe/snponly.efi": Progress(state=State.LOADING, done=1_000_000, size=4_000_000)}
+    assert programs_told(Context(ready=ready, coming=coming)) == {
         "bios-x86_64": "ipxe/undionly.kpxe",
-        "uefi-x86_64": None,
-        "uefi-i386": None,
+        "uefi-x86_64": "none: ipxe/snponly.efi is 25 % here (1.0 of 4.0 MB)",
+        "uefi-i386": "none: see docs/firmware.md",
         "uefi-arm64": "ipxe/ipxe-arm64.efi",
         "u-boot-arm64": "ipxe/ipxe-arm64.efi",
     }

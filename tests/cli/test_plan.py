@@ -276,7 +276,8 @@ def test_json_tells_the_same(state: State) -> None:
         "certain": False,
     }
     assert page["stages"][3]["script"].startswith("#!ipxe\n")
-    assert page["files"][0] == {"name": f"{FOLDER}/kernel-amd64", "bytes": 5 << 20, "too_large": False}
+    kernel = {"name": f"{FOLDER}/kernel-amd64", "bytes": 5 << 20, "too_large": False, "coming": None}
+    assert page["files"][0] == kernel
     assert (page["config"]["file"], page["config"]["bytes"]) == ("configs/worker.yaml", 2638)
     assert not json.loads(state.plan("held", "--json").stdout)["boots"]
 

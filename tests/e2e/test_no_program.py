@@ -12,7 +12,7 @@ from iluvatar_pxe.lab.room.lab import Lab
 pytestmark = [pytest.mark.firmware, pytest.mark.long]
 
 REASON = (
-    "no iPXE binary for PXEClient:Arch:00007:UNDI:003000 (architecture 7): install the package ipxe, "
+    "no iPXE binary for PXEClient:Arch:00007:UNDI:003000 (architecture 7): run 'iluvatar-pxe assets fetch', "
     "or put snponly.efi or ipxe.efi into the folder ipxe of the assets directory"
 )
 NOTHING_OFFERED = r"PXE-E16: No valid offer received\."

@@ -15,6 +15,7 @@ from support.waiting import until
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.admin.waiting import waiting_machines
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database.read_only import last_boots
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -51,6 +52,7 @@ class Bench:
     asked: list[str]
     own: set[IPv4Address]
     """Addresses of the daemon's own host."""
+    coming: dict[str, Progress]
     files: TftpFiles
 
     def boots(self, request: DhcpMessage, address: IPv4Address = HERE) -> Machine:
@@ -107,10 +109,12 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     await inventory.open()
     neighbours: dict[IPv4Address, str] = {}
     asked: list[str] = []
-    own = {HERE}
-    booters = booters_of(LISTED, inventory, store, neighbours.get, is_own=own.__contains__)
+    own, coming = {HERE}, dict[str, Progress]()
+    booters = booters_of(
+        LISTED, inventory, store, neighbours.get, is_own=own.__contains__, coming=lambda: coming
+    )
     files = TftpFiles(booters, 8080, PiFiles(booters, asked.append))
-    yield Bench(tmp_path, booters, inventory, neighbours, asked, own, files)
+    yield Bench(tmp_path, booters, inventory, neighbours, asked, own, coming, files)
     await inventory.close()
 
 
@@ -330,6 +334,27 @@ async def test_a_provisioned_pi_is_declined_and_its_tries_are_one_boot(bench: Be
         ("discover", ""),
         ("declined", f"machines/varda.yaml sets intent {intent}"),
     ]
+
+
+async def test_a_pi_whose_image_is_coming_is_declined_until_it_is_there(bench: Bench) -> None:
+    """Its tries are one boot, and are recorded once, however far the image is."""
+    bench.booter.applied.fleet = fleet_of(("varda", MAC, "layer: ainur\nrole: agent\n"), ainur="image: new\n")
+    for done in range(0, 100, 20):
+        bench.coming["raspberry-pi/new/"] = Progress(state=State.LOADING, done=done, size=100)
+        bench.boots(pi(PI4))
+        for file in ("start4.elf", "start.elf", "config.txt"):
+            assert await bench.get(f"{SERIAL}/{file}") is None
+    assert bench.machine.generation == 2
+    (_, (event, why)) = await bench.events()
+    assert event == "declined"
+    assert why.endswith("but raspberry-pi/new is 20 % here (0.0 of 0.0 MB)")
+    assert not bench.machine.attempts.starts
+    (bench.directory / "assets" / "raspberry-pi" / "ubuntu").rename(
+        bench.directory / "assets" / "raspberry-pi" / "new"
+    )
+    await bench.booter.store.refresh()
+    bench.boots(pi(PI4))
+    assert await bench.get(f"{SERIAL}/start4.elf") == b"start4.elf"
 
 
 async def test_the_first_question_for_a_file_ends_a_pis_turn(bench: Bench) -> None:

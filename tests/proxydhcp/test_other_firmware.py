@@ -178,10 +178,10 @@ def test_point_34_an_ipxe_without_http_is_served_on_4011_too() -> None:
     assert answer(boot_request(0, *options)).file == b"ipxe/undionly.kpxe"
 
 
-def test_point_34_without_a_full_ipxe_it_gets_no_answer_and_the_log_says_what_to_install() -> None:
+def test_point_34_without_a_full_ipxe_it_gets_no_answer_and_the_log_says_what_to_do() -> None:
     silence = Proxy(ready=frozenset()).silence(ipxe(0, FEATURES))
     assert silence.sighting is not None
-    assert "install the package ipxe" in silence.why
+    assert "run 'iluvatar-pxe assets fetch'" in silence.why
 
 
 def test_point_34_an_ipxe_without_http_fails_at_a_name_when_its_disk_is_to_boot() -> None:

@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fleets import ARDA, READY, fleet_of, talos
+from support.fleets import ARDA, INITRAMFS, KERNEL, READY, fleet_of, talos
 from support.plans import plan_for
 from support.templates import IPXE
 
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import BootLocal, Hold
+from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.fleet.models import Fleet, LocalMethod
 from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.machines.model import Snapshot
@@ -70,11 +71,16 @@ def script(lines: str, seen: Sighting, ready: frozenset[str] = READY, context: C
 ROLE_CONFIGS = "config: {controlplane: configs/one.yaml, worker: configs/one.yaml}\n"
 RULE = "rules: [{name: PCs, match: {manufacturer: 'q*'}, layer: arda}]\n"
 DOUBT = "10.77.0.50 belongs to 52:54:00:77:00:02, which is no card of it"
+COMING = {
+    KERNEL: Progress(state=State.LOADING, done=31_500_000, size=75_000_000, rate=2e6),
+    INITRAMFS: Progress(state=State.BUILDING),
+}
 SCRIPTS = {
     "boot": IPXE.first_script(LINKS, network=False),
     "autoexec": IPXE.first_script(LINKS, network=True),
     "talos": script("talos", sighting()),
     "talos-missing": script("talos", sighting(), frozenset()),
+    "talos-coming": script("talos", sighting(), context=Context(coming=COMING, no_assignment="none")),
     "hold-listed": script("chain: hold\n", sighting()),
     "hold-unlisted": script("", sighting()),
     "hold-nameless": script("", sighting(manufacturer="", product="", serial="")),
@@ -176,6 +182,12 @@ def test_a_machine_asks_again_every_half_minute_however_long_it_waits(left: int,
     assert f"in {left} second{'s' * (left != 1)} it boots" in text
     assert f"inc waited {period}\n" in text
     assert f"--timeout {period}000 " in text
+
+
+def test_a_machine_whose_files_are_coming_asks_every_few_seconds_and_forgets_what_it_has_waited() -> None:
+    text = SCRIPTS["talos-coming"]
+    assert "kernel-amd64 is 42 % here (31 of 75 MB, 2.0 MB/s, 22\necho s left)." in text
+    assert "clear waited ||\n:wait\nprompt --key 0x64 --timeout 5000 Asking again in 5 seconds." in text
 
 
 def test_a_menu_is_followed_by_what_was_chosen_of_it() -> None:

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 from support.templates import IPXE, PI_TEXTS
 
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
@@ -28,6 +29,7 @@ def booters_of(
     now: Callable[[], float] = lambda: 0.0,
     is_own: Callable[[IPv4Address], bool] = lambda _: True,
     is_routed: Callable[[IPv4Address], bool] = lambda _: False,
+    coming: Callable[[], Coming] = dict,
 ) -> Booters:
     """Return a booter of real machines, and one of simulated machines in a sandbox; ``now`` is the tickets' clock."""
     applied, tickets = Applied(fleet), Tickets(b"k" * 32, now)
@@ -39,5 +41,6 @@ def booters_of(
         trust=NeighbourTrust(inventory, applied, mac_of, is_routed),
         handout=Handout(tickets, FullDisclosure(), IPXE, PI_TEXTS),
         journal=Journal(inventory, applied),
+        coming=coming,
     )
     return Booters(real, in_sandbox(real, inventory, is_own))

@@ -78,7 +78,7 @@ class Web:
         )
         self.booter = self.booters.real
         checks = {name: partial(self.problems.get, name) for name in self.problems}
-        health = Health(parts=checks, programs=lambda: {"bios-x86_64": None})
+        health = Health(parts=checks, programs=lambda: {"bios-x86_64": "none: see docs/firmware.md"})
         self.certificates = Certificates.load(settings, directory / "tls", fleet.settings.domain)
         self._make = partial(HttpServer, settings, self.booters, health, self.certificates, **options)
         self._loop = asyncio.new_event_loop()

@@ -1,8 +1,9 @@
 """hold: the machine waits, shows its identity and the remedy, and asks again."""
 
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 
 from iluvatar_pxe.boot.case import Case, Subject
+from iluvatar_pxe.boot.missing import lack_of
 from iluvatar_pxe.boot.plan import Hold, Lack
 from iluvatar_pxe.boot.screens import routed, unseen
 from iluvatar_pxe.machines.states import LayerKind
@@ -14,21 +15,26 @@ def plan(subject: Subject) -> Hold:
     return Hold(why=subject.why, name=subject.title, screen=screen, wanted=True)
 
 
-def hold_for(subject: Subject, trouble: str, remedy: str, *, file: str = "") -> Hold:
-    """Hold a machine that cannot be booted as the fleet says; ``file`` is the boot file that it lacks, if it is one."""
-    screen = (f"It cannot boot yet: {trouble}.", f"What to do: {remedy}.")
-    lack = Lack(trouble, remedy, file)
-    return Hold(why=f"{subject.why}, but {trouble}", name=subject.title, screen=screen, lack=lack)
+def hold_for(subject: Subject, trouble: str, remedy: str) -> Hold:
+    """Hold a machine that cannot be booted as the fleet says."""
+    return _lacking(subject, Lack(trouble, remedy))
 
 
-def hold_without_file(subject: Subject, name: str) -> Hold:
-    """Hold a machine whose boot file is not in the assets directory, or behind a link that is not served."""
-    links, path = subject.case.context.links, PurePosixPath(name)
-    broken = next((links[str(one)] for one in (path, *path.parents) if str(one) in links), "")
-    if broken:
-        trouble, _, remedy = broken.rpartition("; ")
-        return hold_for(subject, trouble, remedy, file=name)
-    return hold_for(subject, f"the file {name} is missing", "put it into the assets directory", file=name)
+def hold_without_files(subject: Subject, names: Sequence[str]) -> Hold:
+    """Hold a machine whose boot files ``names`` are not there: first for those that somebody has to bring."""
+    lacks = [lack_of(name, subject.case.context) for name in names]
+    for lack in lacks:
+        if not lack.under_way:
+            return _lacking(subject, lack)
+    troubles = tuple(dict.fromkeys(lack.trouble for lack in lacks))
+    screen = ("It boots by itself as soon as its boot files are here:", *(f"{one}." for one in troubles))
+    why = f"{subject.why}, but {'; '.join(troubles)}"
+    return Hold(why=why, name=subject.title, screen=screen, lack=lacks[0])
+
+
+def _lacking(subject: Subject, lack: Lack) -> Hold:
+    screen = (f"It cannot boot yet: {lack.trouble}.", f"What to do: {lack.remedy}.")
+    return Hold(why=f"{subject.why}, but {lack.trouble}", name=subject.title, screen=screen, lack=lack)
 
 
 def hold_in_doubt(case: Case, why: str) -> Hold:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from iluvatar_pxe.boot.case import Subject
-from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_file
+from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_files
 from iluvatar_pxe.boot.plan import Hold, ServePiFiles
 from iluvatar_pxe.fleet.models import K3sLayer
 from iluvatar_pxe.machines.raspberry_pi import Generation, generation_of
@@ -86,9 +86,9 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
     image = frozenset(paths)
     ramdisk = BOOT_IMG in image and generation is not Generation.PI3
     loaded = _loaded(generation, image)
-    for name in () if ramdisk else _needed(generation, loaded):
-        if name not in image:
-            return hold_without_file(subject, f"{folder}/{name}")
+    needed = () if ramdisk else _needed(generation, loaded)
+    if missing := [f"{folder}/{name}" for name in needed if name not in image]:
+        return hold_without_files(subject, missing)
     update = layer.eeprom_update if subject.options.eeprom_update is None else subject.options.eeprom_update
     files = _fitting(image, generation, update=update) | image.intersection(loaded)
     return ServePiFiles(

@@ -1,7 +1,7 @@
 """talos: Talos Linux from memory, which fetches its machine configuration with a ticket."""
 
 from iluvatar_pxe.boot.case import Subject
-from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_file
+from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_files
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.screens import nic_notes
 from iluvatar_pxe.fleet.models import Talos
@@ -40,9 +40,8 @@ def plan(subject: Subject) -> RunScript | Hold:
     if layer is None:
         return hold_without(subject, LayerKind.TALOS)
     kernel, initramfs = asset_names(layer.talos, arch)
-    for name in (kernel, initramfs):
-        if name not in subject.ready:
-            return hold_without_file(subject, name)
+    if missing := [name for name in (kernel, initramfs) if name not in subject.ready]:
+        return hold_without_files(subject, missing)
     config = subject.options.config or (layer.config.get(subject.role) if subject.role else None)
     if config is None:
         trouble = f"layers/{subject.case.layer}.yaml has no configuration for {f'role {subject.role}' if subject.role else 'its role'}"

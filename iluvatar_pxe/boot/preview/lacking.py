@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from iluvatar_pxe.boot.case import Case, Context, Subject
 from iluvatar_pxe.boot.chains.choice import chain_plan
+from iluvatar_pxe.boot.missing import lack_of
 from iluvatar_pxe.boot.plan import Hold, Lack
 from iluvatar_pxe.boot.preview.asker import NO_MAC, firmware_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
@@ -19,10 +20,20 @@ _MOST_FILES = 20
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """One line about what is missing; ``listed`` says whether a machine's file needs it, and not only a rule."""
+    """What is missing, and for whom; ``listed`` says whether a machine's file needs it, and not only a rule."""
 
-    text: str
+    source: str
+    lack: Lack
     listed: bool
+
+    @property
+    def text(self) -> str:
+        """All of it in one line."""
+        return f"{self.source}: {self.lack.trouble}; {self.lack.remedy}"
+
+    def told_by(self, context: Context) -> "Shortage":
+        """Return it with what is told now of the boot file, if it is one: how far it is changes at any moment."""
+        return replace(self, lack=lack_of(self.lack.file, context)) if self.lack.file else self
 
 
 def shortages(fleet: Fleet, context: Context) -> tuple[Shortage, ...]:
@@ -30,8 +41,7 @@ def shortages(fleet: Fleet, context: Context) -> tuple[Shortage, ...]:
     found: dict[Lack, Shortage] = {}
     for case in (*_listed(fleet, context), *_by_rules(fleet, context)):
         for lack in _lacks(case):
-            text = f"{case.source}: {lack.trouble}; {lack.remedy}"
-            found.setdefault(lack, Shortage(text, listed=bool(case.files)))
+            found.setdefault(lack, Shortage(case.source, lack, listed=bool(case.files)))
     return tuple(found.values())
 
 

@@ -102,6 +102,8 @@ def _given(given: Data) -> str:
 
 
 def _file(file: Data) -> str:
+    if file["coming"]:
+        return f"  {'coming':>10}  {file['coming']}"
     warning = ": may be too large for a Raspberry Pi to fetch by TFTP" * file["too_large"]
     return f"  {_size(file['bytes']):>10}  {file['name']}{warning}"
 

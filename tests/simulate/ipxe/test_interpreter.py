@@ -127,6 +127,7 @@ ENDINGS = {
     "local-exit": (there(), LocalDisk),
     "local-404": (there(), LocalDisk),
     "talos": (there("kernel"), Booted),
+    "talos-coming": (there(), LocalDisk),
     "talos-missing": (there(), Stuck),
     "hold-new-unseen": (there(), LocalDisk),
     "menu": (there(), LocalDisk),

@@ -1,0 +1,28 @@
+"""Which wanted boot files are not here yet, for programs that plan a boot without being the daemon."""
+
+from dataclasses import asdict
+
+from pydantic import TypeAdapter
+
+from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
+from iluvatar_pxe.catalogue.coming import Coming, coming
+from iluvatar_pxe.catalogue.progress import Progress
+
+_COMING = TypeAdapter(dict[str, Progress])
+
+
+class ShowComing(Command):
+    """Tells of each file that is being fetched how far it is."""
+
+    method = "GET"
+    route = "/api/v1/coming"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        files = of_daemon(context.assets).files()
+        known = coming((one.download for one in files), {one.download.name: one.progress for one in files})
+        return {"coming": {name: asdict(progress) for name, progress in known.items()}}
+
+
+def coming_of(answer: CommandResult) -> Coming:
+    """Return what the daemon's answer tells; raises ValueError for what no daemon of this version says."""
+    return _COMING.validate_python(answer["coming"])

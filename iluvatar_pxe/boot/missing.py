@@ -1,0 +1,35 @@
+"""What is told of a boot file that is not there: how far its download is, or what to do about it."""
+
+import re
+from pathlib import PurePosixPath
+
+from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.plan import Lack
+from iluvatar_pxe.catalogue.coming import find, words
+from iluvatar_pxe.catalogue.progress import State
+
+_FETCH = "run 'iluvatar-pxe assets fetch', or 'iluvatar-pxe assets import PATH' where there is no internet"
+_IMPORT = "correct that, or bring the file by 'iluvatar-pxe assets import PATH'"
+_SCHEMATIC = re.compile(r"\b([0-9a-f]{4})[0-9a-f]{56}([0-9a-f]{4})\b")
+
+
+def lack_of(name: str, context: Context) -> Lack:
+    """Say of a boot file that it is behind a link that is not served, or coming, or neither."""
+    path = PurePosixPath(name)
+    parts = (str(one) for one in (path, *path.parents))
+    broken = next((context.links[part] for part in parts if part in context.links), "")
+    if broken:
+        trouble, _, remedy = broken.rpartition("; ")
+        return Lack(trouble, remedy, name)
+    found = find(name, context.coming)
+    if found is None:
+        return Lack(f"the file {name} is missing", "put it into the assets directory", name)
+    told, progress = found
+    if progress.is_under_way:
+        return Lack(words(shortened(told), progress), "no action is needed", name, under_way=True)
+    return Lack(words(told, progress), _FETCH if progress.state is State.MISSING else _IMPORT, name)
+
+
+def shortened(name: str) -> str:
+    """Return a logical name for people who need not type it: with the ends of a schematic's id."""
+    return _SCHEMATIC.sub(r"\1...\2", name)

@@ -1,0 +1,27 @@
+"""What keeps machines from booting: how far downloads are is told anew each time."""
+
+from pathlib import Path
+
+from support.fleets import fleet_of
+
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.prospects import Prospects
+
+FLEET = fleet_of(("varda", "dc:a6:32:00:00:04", "layer: ainur\nrole: agent\n"), ainur="image: new\n")
+
+
+def test_a_line_follows_the_download(tmp_path: Path) -> None:
+    coming: dict[str, Progress] = {}
+    here = Prospects(Applied(FLEET), AssetStore(tmp_path), lambda: coming)
+    missing = (
+        "machines/varda.yaml: the file raspberry-pi/new/vmlinuz is missing; put it into the assets directory"
+    )
+    assert (here.problem, here.lines) == (missing, [missing])
+    for percent in (0, 50):
+        coming["raspberry-pi/new/"] = Progress(state=State.LOADING, done=percent, size=100)
+        told = (
+            f"machines/varda.yaml: raspberry-pi/new is {percent} % here (0.0 of 0.0 MB); no action is needed"
+        )
+        assert (here.problem, here.lines) == (told, [told])
