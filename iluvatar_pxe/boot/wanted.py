@@ -3,16 +3,13 @@
 from collections.abc import Iterator
 
 from iluvatar_pxe.boot.rules import Asker, may_match
+from iluvatar_pxe.catalogue.names import FIRMWARE, IPXE, K3S, TALOS
 from iluvatar_pxe.catalogue.wish import Wish
 from iluvatar_pxe.fleet.models import Fleet, K3sLayer, TalosLayer
 from iluvatar_pxe.fleet.source import FLEET_FILE, layer_file
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.wire.pxe import CpuArch
 
-IPXE = "ipxe"
-TALOS = "talos"
-K3S = "k3s"
-FIRMWARE = "raspberry-pi-firmware"
 _TALOS_ARCH = {CpuArch.X86_64: "amd64", CpuArch.ARM64: "arm64"}
 _K3S_ARCH = "arm64"
 _PC_FIRMWARE = (Firmware.BIOS_PXE, Firmware.UEFI_PXE, Firmware.UEFI_HTTP, Firmware.IPXE)
@@ -62,7 +59,8 @@ def _of_k3s(name: str, layer: K3sLayer, fleet: Fleet) -> Iterator[Wish]:
     by = layer_file(name)
     if layer.image:
         yield Wish(image=layer.image, wanted_by=by)
-    yield Wish(entry=FIRMWARE, wanted_by=by)
+    for entry in FIRMWARE:
+        yield Wish(entry=entry, wanted_by=by)
     if K3S in {*fleet.settings.assets.versions, *fleet.settings.assets.entries}:
         yield Wish(entry=K3S, arch=_K3S_ARCH, wanted_by=by)
 
@@ -78,8 +76,9 @@ def _of_boots(fleet: Fleet) -> Iterator[Wish]:
 
 
 def _of_assets(fleet: Fleet) -> Iterator[Wish]:
-    """Entries that ``fleet.yaml`` names are wanted for that alone."""
-    named = dict.fromkeys((*fleet.settings.assets.versions, *fleet.settings.assets.entries))
-    for entry in named:
-        if entry not in {IPXE, TALOS, K3S, FIRMWARE}:
+    """Entries that ``fleet.yaml`` names are wanted for that alone, unless layers want them, or images are named."""
+    assets = fleet.settings.assets
+    images = {name for name, entry in assets.entries.items() if entry.image}
+    for entry in dict.fromkeys((*assets.versions, *assets.entries)):
+        if entry not in {IPXE, TALOS, K3S, *FIRMWARE, *images}:
             yield Wish(entry=entry, wanted_by=f"assets in {FLEET_FILE}")

@@ -11,7 +11,10 @@ _PART = rf"(?:[A-Za-z0-9_]|{_VARIABLE})(?:[A-Za-z0-9._+~-]|{_VARIABLE})*"
 _HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?"
 _IN_ADDRESS = r"[!#-;=?-Z_a-z\[\]~]"
 """What may stand in an address: printable ASCII but for quotes, angle brackets, braces, ``\\``, ``^``, ``|``."""
-_NO_NAME = "write a path below the assets such as memtest/{version}/memtest.efi; known are {version}, {published}, {arch} and {schematic}"
+_SHORT = r"(?!.{201})"
+"""Characters, so that every file system can have the name, also with what a download adds to it."""
+_NOT_LONG = r"(?!.{2001})"
+_NO_NAME = "write a path below the assets of at most 200 characters such as memtest/{version}/memtest.efi; known are {version}, {published}, {arch} and {schematic}"
 _NO_URL = "write an address such as https://example.org/{version}/file, without a user or a password; known are {version}, {published}, {arch} and {schematic}"
 _NO_PREFIX = "write the beginning of addresses up to a '/', such as https://github.com/"
 
@@ -39,12 +42,12 @@ VersionText = Annotated[
 AssetName = Annotated[
     str,
     Shape(
-        r"[A-Za-z0-9_][A-Za-z0-9._+~-]*(?:/[A-Za-z0-9_][A-Za-z0-9._+~-]*)*",
+        rf"{_SHORT}[A-Za-z0-9_][A-Za-z0-9._+~-]*(?:/[A-Za-z0-9_][A-Za-z0-9._+~-]*)*",
         "write the name of a file below the assets",
     ),
 ]
 """A file's logical name."""
-AssetTemplate = Annotated[str, Shape(rf"{_PART}(?:/{_PART})*", _NO_NAME)]
+AssetTemplate = Annotated[str, Shape(rf"{_SHORT}{_PART}(?:/{_PART})*", _NO_NAME)]
 """A logical name with variables."""
 ImageTemplate = Annotated[str, Shape(_PART, "write the name of an image such as ubuntu-{version}")]
 MemberName = Annotated[
@@ -54,7 +57,7 @@ MemberName = Annotated[
         "write the path of a file in the archive such as ipxeboot/x86_64/snponly.efi",
     ),
 ]
-UrlTemplate = Annotated[str, Shape(rf"https?://{_HOST}/(?:{_IN_ADDRESS}|{_VARIABLE})*", _NO_URL)]
+UrlTemplate = Annotated[str, Shape(rf"{_NOT_LONG}https?://{_HOST}/(?:{_IN_ADDRESS}|{_VARIABLE})*", _NO_URL)]
 UrlPrefix = Annotated[str, Shape(rf"https?://{_HOST}/(?:{_IN_ADDRESS}*/)?", _NO_PREFIX)]
 SumsName = Annotated[
     str,

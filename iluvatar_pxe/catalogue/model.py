@@ -1,10 +1,11 @@
 """The catalogue, and the part ``assets`` of a fleet that changes it, as immutable models."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, StrictBool, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StrictBool, TypeAdapter, ValidationError, model_validator
 
 from iluvatar_pxe.catalogue.download import Unpack
 from iluvatar_pxe.catalogue.fields import (
@@ -25,14 +26,35 @@ from iluvatar_pxe.catalogue.fields import (
 from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.errors import AssetError
 
-_SOME = Field(min_length=1)
-_Urls = Annotated[tuple[UrlTemplate, ...], _SOME]
+_VARIABLE = re.compile(r"\{(\w+)\}")
+_T = TypeVar("_T")
+
+
+def _some(items: tuple[_T, ...]) -> tuple[_T, ...]:
+    """Pydantic's own check counts faulty items as missing, and would tell of them twice."""
+    if not items:
+        raise ValueError("is empty; write at least one item")
+    return items
+
+
+Some = Annotated[tuple[_T, ...], AfterValidator(_some), Field(json_schema_extra={"minItems": 1})]
+"""A list that is not empty."""
+
+
+def variables(*texts: str) -> frozenset[str]:
+    """Return the variables that texts contain: ``version`` of ``{version}``."""
+    return frozenset(name for text in texts for name in _VARIABLE.findall(text))
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """Return a text with what its variables stand for."""
+    return _VARIABLE.sub(lambda found: values[found[1]], template)
 
 
 class Sums(Model):
     """A list of checksums that the publisher offers, as sha256sum writes it."""
 
-    urls: _Urls
+    urls: Some[UrlTemplate]
     """Where the list is."""
     name: SumsName
     """What the file is called in it."""
@@ -55,7 +77,7 @@ class File(Model):
 
     name: AssetTemplate
     """Its logical name: where it lies below ``/assets/``."""
-    urls: _Urls
+    urls: Some[UrlTemplate]
     """Where it is, in the order in which the addresses are tried."""
     arch: Arch | None = None
     """The only architecture that it is for."""
@@ -76,12 +98,25 @@ class File(Model):
             raise ValueError("one of 'sha256' and 'sha512' is enough; remove the other")
         if (self.unpack is Unpack.ARCHIVE) != bool(self.members):
             raise ValueError("'unpack: archive' and 'members' belong together; add the other, or remove both")
-        is_signed = self.sums is not None and self.sums.signatures
-        if not (self.sha256 or self.sha512 or is_signed) and any(
-            url.startswith("http:") for url in self.urls
-        ):
+        return self
+
+    @model_validator(mode="after")
+    def _is_one_file(self) -> Self:
+        """A pin belongs to a name, so whatever is another file has another name."""
+        missing = variables(*self.urls) - variables(self.name)
+        if missing - {"published"} or (missing and "version" not in variables(self.name)):
+            least = "version" if missing == {"published"} else min(missing - {"published"})
+            raise ValueError(f"{{{least}}} chooses another file, so 'name' needs it, too; add it there")
+        if (self.sha256 or self.sha512) and self.arch is None and "arch" in variables(self.name):
+            raise ValueError("a checksum is that of one file; add 'arch', and a file for each architecture")
+        return self
+
+    @model_validator(mode="after")
+    def _cannot_be_changed_on_the_way(self) -> Self:
+        is_checked = self.sha256 or self.sha512 or (self.sums and self.sums.signatures)
+        if not is_checked and any(url.startswith("http:") for url in self.urls):
             raise ValueError(
-                "anybody on the way can change what http:// brings; use https://, or add 'sha256'"
+                "anybody on the way can change what http:// brings; write https://, or add 'sha256'"
             )
         return self
 
@@ -93,9 +128,7 @@ class File(Model):
     @property
     def texts(self) -> Iterator[str]:
         """All texts that may contain variables."""
-        yield self.name
-        yield from self.urls
-        yield from self.members.values()
+        yield from (self.name, *self.urls, *self.members, *self.members.values())
         if self.sums:
             yield from (self.sums.name, *self.sums.urls, *self.sums.signatures)
 
@@ -116,10 +149,10 @@ class Entry(Model):
     """What it is, for people."""
     version: VersionText | None = None
     """Its version; none where a layer's file says it."""
-    published: VersionText | None = None
-    """The date of the publisher's folder, where that differs from the version."""
+    published: Mapping[VersionText, VersionText] = Field(default_factory=dict)
+    """By version, what ``{published}`` stands for where that differs: a commit, or the date of the publisher's folder."""
     series: VersionText | None = None
-    """Which versions of an image belong to this entry: those that begin so."""
+    """Which versions of an image belong to this entry: those that go on from this with a dot."""
     image: ImageTemplate | None = None
     """What ``image:`` in a layer's file calls it; such an image's files lie in ``raspberry-pi/IMAGE``."""
     architectures: tuple[Arch, ...] = ()
@@ -130,17 +163,23 @@ class Entry(Model):
     """Whether its publisher takes its files away when the next version comes; ``assets gc`` keeps them unless named."""
     package: Package | None = None
     """A package of the host's system that is used in its place."""
-    files: Annotated[tuple[File, ...], _SOME]
+    files: Some[File]
     """The files to download."""
 
     @model_validator(mode="after")
     def _can_be_filled_in(self) -> Self:
-        texts = [text for file in self.files for text in file.texts]
-        if not self.architectures and any("{arch}" in text for text in texts):
-            raise ValueError("{arch} needs 'architectures', such as [amd64, arm64]")
+        if not self.architectures and any(
+            file.arch is None and "arch" in variables(*file.texts) for file in self.files
+        ):
+            raise ValueError("{arch} needs 'architectures', such as [amd64, arm64]; add it")
         if (self.image is None) == any(file.unpack is Unpack.PI_IMAGE for file in self.files):
             raise ValueError("'image' and a file with 'unpack: pi-image' belong together; add the other")
         return self
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """What its texts need."""
+        return variables(*(self.image or "", *(text for file in self.files for text in file.texts)))
 
 
 class AssetsPart(Model):
@@ -150,7 +189,7 @@ class AssetsPart(Model):
     """Versions of entries of the catalogue, in place of those that came with the daemon; they are downloaded."""
     entries: Mapping[EntryName, Entry] = Field(default_factory=dict)
     """Further files to download; one with the name of an entry of the catalogue replaces that."""
-    mirrors: Mapping[UrlPrefix, Annotated[tuple[UrlPrefix, ...], _SOME]] = Field(default_factory=dict)
+    mirrors: Mapping[UrlPrefix, Some[UrlPrefix]] = Field(default_factory=dict)
     """By the beginning of addresses, what is tried in its place first."""
 
 

@@ -7,12 +7,11 @@ from urllib.parse import quote
 
 from iluvatar_pxe.catalogue.download import Check, Digest, Download, FirstUse, SumsFile
 from iluvatar_pxe.catalogue.lock import AssetsLock, Pin
-from iluvatar_pxe.catalogue.model import AssetsPart, Catalogue, Entry, File
+from iluvatar_pxe.catalogue.model import AssetsPart, Catalogue, Entry, File, filled, variables
 from iluvatar_pxe.catalogue.wish import Wish
 
 IMAGES = "raspberry-pi"
 """The folder of the assets with a folder for each Raspberry Pi image."""
-_VARIABLE = re.compile(r"\{(\w+)\}")
 
 Mirrors = Mapping[str, tuple[str, ...]]
 
@@ -32,17 +31,30 @@ def downloads(
 ) -> tuple[Download, ...]:
     """Return the files that fulfil the wishes, each once, with everybody who wants it.
 
-    What no entry has, and what has no version yet (``unresolved``), is left out.
+    What no entry has, and what has no version yet (``unresolved``), is left out. The fleet's own entries come before
+    those of the catalogue: each asset has one download that gives it.
     """
     entries = {**catalogue.entries, **overrides.entries}
     found: dict[str, Download] = {}
-    for wish in wishes:
+    givers: dict[str, str] = {}
+    for wish in sorted(wishes, key=lambda one: one.entry not in overrides.entries):
         wanted = _wanted(wish, entries, overrides, lock)
         for download in _downloads_of(wanted, lock, overrides.mirrors) if wanted else ():
-            known = found.setdefault(download.name, download)
-            who = tuple(dict.fromkeys((*known.wanted_by, *download.wanted_by)))
-            found[download.name] = replace(known, wanted_by=who)
+            if givers.setdefault(download.name, download.name) == download.name:
+                known = found.setdefault(download.name, _without_others(download, givers))
+                who = tuple(dict.fromkeys((*known.wanted_by, *download.wanted_by)))
+                found[download.name] = replace(known, wanted_by=who)
     return tuple(found.values())
+
+
+def _without_others(download: Download, givers: dict[str, str]) -> Download:
+    """Return a download with those members only that no other one gives, and note them."""
+    members = {
+        path: asset
+        for path, asset in download.members.items()
+        if givers.setdefault(asset, download.name) == download.name
+    }
+    return replace(download, members=members)
 
 
 def unresolved(lock: AssetsLock, wishes: Iterable[Wish]) -> tuple[str, ...]:
@@ -58,12 +70,10 @@ def _wanted(
 ) -> _Wanted | None:
     if wish.image:
         return next(filter(None, (_of_image(wish, entry) for entry in entries.values())), None)
-    entry = entries.get(wish.entry)
-    if entry is None:
+    entry, chosen = entries.get(wish.entry), lock.resolved(wish.entry, wish.version)
+    if entry is None or (wish.version and chosen is None):
         return None
-    version = lock.resolved(wish.entry, wish.version) or overrides.versions.get(wish.entry) or entry.version
-    if wish.version and lock.resolved(wish.entry, wish.version) is None:
-        return None
+    version = chosen or overrides.versions.get(wish.entry) or entry.version
     return _Wanted(wish, entry, version, version == entry.version)
 
 
@@ -71,16 +81,25 @@ def _of_image(wish: Wish, entry: Entry) -> _Wanted | None:
     """Return the version of an entry that an image's name means, if it means one."""
     if entry.image is None:
         return None
-    pattern = re.escape(entry.image).replace(
-        re.escape("{version}"), r"(?P<version>[A-Za-z0-9][A-Za-z0-9._+~-]*)"
+    before, variable, after = entry.image.partition("{version}")
+    found = re.fullmatch(
+        f"{re.escape(before)}({_shape(entry) if variable else ''}){re.escape(after)}", wish.image
     )
-    found = re.fullmatch(pattern, wish.image)
     if found is None:
         return None
-    version = found.groupdict().get("version", entry.version)
-    if entry.series and version and not f"{version}.".startswith(f"{entry.series}."):
-        return None
+    version = found[1] or entry.version
     return _Wanted(wish, entry, version, version == entry.version)
+
+
+def _shape(entry: Entry) -> str:
+    """Return what versions of an image look like: with digits where its own has some, all others alike.
+
+    An image that somebody copied, and whose name only begins like one of the catalogue's, is none of it.
+    """
+    if entry.version is None:
+        return r"[\w.+~-]+"
+    series = f"{entry.series}." if entry.series else ""
+    return re.escape(series) + re.sub(r"\d+", r"\\d+", re.escape(entry.version.removeprefix(series)))
 
 
 def _downloads_of(wanted: _Wanted, lock: AssetsLock, mirrors: Mirrors) -> Iterator[Download]:
@@ -89,30 +108,25 @@ def _downloads_of(wanted: _Wanted, lock: AssetsLock, mirrors: Mirrors) -> Iterat
         for arch in architectures or (None,):
             if wanted.wish.arch in {None, arch} or arch is None:
                 values = _values(wanted, arch)
-                if values.keys() >= _needed(file):
+                if values.keys() >= variables(*file.texts):
                     yield _download(wanted, file, values, lock, mirrors)
 
 
 def _values(wanted: _Wanted, arch: str | None) -> dict[str, str]:
     """Return what the variables of a file's texts stand for, as far as that is known."""
-    published = wanted.entry.published if wanted.is_own else None
     known = {
         "version": wanted.version,
-        "published": published or wanted.version,
+        "published": wanted.entry.published.get(wanted.version or "", wanted.version),
         "arch": arch,
         "schematic": wanted.wish.schematic,
     }
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _needed(file: File) -> set[str]:
-    return {name for text in file.texts for name in _VARIABLE.findall(text)}
-
-
 def _download(
     wanted: _Wanted, file: File, values: Mapping[str, str], lock: AssetsLock, mirrors: Mirrors
 ) -> Download:
-    name = _filled(file.name, values)
+    name = filled(file.name, values)
     pin = lock.files.get(name)
     return Download(
         name=name,
@@ -121,8 +135,8 @@ def _download(
         check=_check(wanted, file, pin, values, mirrors),
         size=pin.size if pin else None,
         unpack=file.unpack,
-        members={_filled(path, values): _filled(asset, values) for path, asset in file.members.items()},
-        folder=f"{IMAGES}/{wanted.wish.image}" if wanted.entry.image else "",
+        members={filled(path, values): filled(asset, values) for path, asset in file.members.items()},
+        folder=f"{IMAGES}/{filled(wanted.entry.image, values)}" if wanted.entry.image else "",
         builds=wanted.entry.builds,
         withdrawn=wanted.entry.withdrawn,
         wanted_by=(wanted.wish.wanted_by,),
@@ -143,7 +157,7 @@ def _check(
         return SumsFile(
             urls=_addresses(sums.urls, values, mirrors),
             algorithm=sums.algorithm,
-            name=_filled(sums.name, values),
+            name=filled(sums.name, values),
             signatures=_addresses(sums.signatures, values, mirrors),
             key=sums.key or "",
         )
@@ -153,7 +167,7 @@ def _check(
 def _addresses(templates: Iterable[str], values: Mapping[str, str], mirrors: Mirrors) -> tuple[str, ...]:
     """Return all addresses, those of mirrors first; in an address a version's ``+`` is ``%2B``."""
     quoted = {name: quote(value, safe="") for name, value in values.items()}
-    plain = [_filled(template, quoted) for template in templates]
+    plain = [filled(template, quoted) for template in templates]
     mirrored = [
         mirror + url.removeprefix(prefix)
         for url in plain
@@ -162,7 +176,3 @@ def _addresses(templates: Iterable[str], values: Mapping[str, str], mirrors: Mir
         for mirror in places
     ]
     return tuple(dict.fromkeys((*mirrored, *plain)))
-
-
-def _filled(template: str, values: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda found: values[found[1]], template)

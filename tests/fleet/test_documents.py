@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from support.fleets import CONFIGURED
 
+from iluvatar_pxe.catalogue.lock import AssetsLock
+from iluvatar_pxe.catalogue.model import AssetsPart, Entry, File, Package, Sums
+from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.fleet.dns import DnsRecords, Srv
 from iluvatar_pxe.fleet.layers import K3sLayer, TalosLayer
 from iluvatar_pxe.fleet.models import Boot, Enrolment, FleetFile, MachineFile, Menu, MenuEntry, Rule, Traits
@@ -16,6 +19,10 @@ ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
 README = (ROOT / "boot_assets" / "fleet" / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+ASSETS = (ROOT / "docs" / "assets.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", ASSETS, re.MULTILINE | re.DOTALL)
 
 
 def files_named_in(text: str) -> dict[str, str]:
@@ -76,3 +83,16 @@ def test_the_starter_fleets_machine_is_valid() -> None:
 def test_every_key_is_documented(model: type[FleetFile]) -> None:
     keys = {info.alias for info in model.model_fields.values()}
     assert {key for key in keys if f"`{key}`" not in GUIDE} == set()
+
+
+def test_what_is_shown_of_boot_files_is_one_fleet() -> None:
+    assert len(SHOWN) == ASSETS.count("```") / 2 == 2
+    fleet = parse_fleet(dict(SHOWN))
+    assert set(fleet.settings.assets.versions) == {"k3s", "chart-argo-cd"}
+    assert set(fleet.lock.files) == {"memtest/7.20/memtest.efi"}
+
+
+@pytest.mark.parametrize("model", [AssetsPart, Entry, File, Sums, Package, AssetsLock])
+def test_every_key_of_boot_files_is_documented(model: type[Model]) -> None:
+    keys = {info.alias for info in model.model_fields.values()}
+    assert {key for key in keys if f"`{key}`" not in ASSETS} == set()

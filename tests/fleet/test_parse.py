@@ -96,7 +96,7 @@ def test_the_starter_fleet_is_good_and_takes_pcs_into_arda_and_pis_into_ainur() 
     assert (pis.match.firmware, pis.layer, pis.role) == (("raspberry-pi",), "ainur", None)
     ainur = fleet.k3s("ainur")
     assert ainur
-    assert ainur.image == "ubuntu-24.04"
+    assert ainur.image == "ubuntu-24.04.5"
     assert {name: layer.pattern(name) for name, layer in fleet.layers.items()} == {
         "arda": "arda-##",
         "ainur": "ainur-##",

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from iluvatar_pxe.catalogue.lock import Pin
+from iluvatar_pxe.catalogue.model import AssetsPart, Entry, File, Package, Sums
 from iluvatar_pxe.fleet.daemon_files import Seen
 from iluvatar_pxe.fleet.dns import DnsRecords, Srv
 from iluvatar_pxe.fleet.fields.values import Mac
@@ -52,6 +54,7 @@ FINGERPRINT = ":".join(["AB"] * 32)
 UUID = "4c4c4544-0031-3010-8056-cac04f503258"
 MATCH = {"macs": ["52:54:00:12:34:56"]}
 TALOS = {"version": "v1.13.9", "schematic": "376567988ad3"}
+TOOL = "{files: [{name: 'tool/x', urls: ['https://a.org/x'], sums: {urls: ['https://a.org/s'], name: x}}]}"
 MAC = "match: {macs: [52:54:00:12:34:56]}\n"
 ARDA = "kind: talos\ntalos: {version: v1.13.9, schematic: x}\n"
 DOMAINS_OF_OTHERS = (
@@ -128,7 +131,25 @@ def test_keys_that_are_not_known_are_refused_everywhere(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [*MODELS.values(), Enrolment, Rule, Traits, Match, DnsRecords, Srv, Talos, TalosLayer, K3sLayer]
+    "model",
+    [
+        *MODELS.values(),
+        Enrolment,
+        Rule,
+        Traits,
+        Match,
+        DnsRecords,
+        Srv,
+        Talos,
+        TalosLayer,
+        K3sLayer,
+        AssetsPart,
+        Entry,
+        File,
+        Sums,
+        Package,
+        Pin,
+    ],
 )
 def test_every_key_that_people_write_is_described(model: type[BaseModel]) -> None:
     assert {name for name, info in model.model_fields.items() if not info.description} == set()
@@ -181,6 +202,11 @@ def test_the_starter_fleet_is_valid(path: str) -> None:
         ("recipients.yaml", f"recovery: {AGE}\ndaemons: {{pi: {AGE}}}\n"),
         ("recipients.yaml", "daemons: {}\n"),
         ("enrolment.yaml", "at: '2026-11-29T13:30:00Z'\nseconds: 0\nby: anna on pi-1\n"),
+        ("fleet.yaml", "assets: {versions: {ipxe: 2.0.1}, mirrors: {https://a.org/: [http://nas/a/]}}\n"),
+        ("fleet.yaml", f"assets: {{entries: {{tool: {TOOL}}}}}\n"),
+        ("assets.lock.yaml", "files:\nversions:\n"),
+        ("assets.lock.yaml", f"files: {{a/b+c: {{sha256: {'a' * 64}, size: 0}}}}\n"),
+        ("assets.lock.yaml", "versions: {talos: {stable: v1.14.0}}\n"),
     ],
 )
 def test_every_way_to_write_a_value_is_valid(path: str, text: str) -> None:
@@ -276,6 +302,16 @@ def test_every_way_to_write_a_value_is_valid(path: str, text: str) -> None:
         ("recipients.yaml", f"daemons: {{Pi: {AGE}}}\n", "daemons"),
         ("recipients.yaml", "daemons: {pi: age1}\n", "daemons"),
         ("enrolment.yaml", "at: today\nseconds: 0\nby: anna\n", "at"),
+        ("fleet.yaml", "assets: {versions: {ipxe: 2.0}}\n", "assets"),
+        ("fleet.yaml", "assets: {versions: {IPXE: 2.0.1}}\n", "assets"),
+        ("fleet.yaml", "assets: {mirrors: {https://a.org: [https://b.org/]}}\n", "assets"),
+        ("fleet.yaml", "assets: {mirrors: {https://a.org/: []}}\n", "assets"),
+        ("fleet.yaml", f"assets: {{entries: {{tool: {TOOL.replace('tool/', '../')}}}}}\n", "assets"),
+        ("fleet.yaml", f"assets: {{entries: {{tool: {TOOL.replace('https', 'ftp')}}}}}\n", "assets"),
+        ("fleet.yaml", "assets: {entries: {tool: {files: []}}}\n", "assets"),
+        ("assets.lock.yaml", "files: {a: {sha256: xyz, size: 1}}\n", "files"),
+        ("assets.lock.yaml", "files: {/a: {}}\n", "files"),
+        ("assets.lock.yaml", "versions: {talos: v1.14.0}\n", "versions"),
         ("enrolment.yaml", "at: '2026-11-29T13:30:00Z'\nseconds: 604801\nby: anna\n", "seconds"),
     ],
 )

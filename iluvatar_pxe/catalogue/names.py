@@ -1,0 +1,22 @@
+"""The names of the catalogue's entries, for checks of a fleet, which must not depend on a file beside the program."""
+
+IPXE = "ipxe"
+"""Wanted by every fleet."""
+TALOS = "talos"
+"""Wanted by layers of kind talos, in the version that they name."""
+K3S = "k3s"
+"""Wanted by layers of kind k3s, where the fleet gives its version."""
+FIRMWARE = ("raspberry-pi-firmware-2710", "raspberry-pi-firmware-2711")
+"""Wanted by layers of kind k3s."""
+IMAGES = ("raspios-lite", "ubuntu-24.04", "ubuntu-26.04")
+"""Wanted by the name of an image, which has the version in it."""
+NAMES = frozenset(
+    {
+        *(IPXE, TALOS, K3S, *FIRMWARE, *IMAGES),
+        *("raspberry-pi-eeprom-2711", "raspberry-pi-eeprom-2712"),
+        *("argo-cd", "longhorn", "metallb", "system-upgrade-controller"),
+        *("chart-argo-cd", "chart-argocd-apps", "chart-longhorn"),
+        *("chart-metallb", "chart-sealed-secrets", "chart-traefik"),
+    }
+)
+"""All entries that come with the daemon."""
