@@ -46,14 +46,15 @@ def test_own_sources_of_the_release_are_taken_with_the_other_suites_name(sources
     (sources / "debian.sources").write_text(STANZAS)
     (sources / "more.list").write_text(LINES)
     (sources / "off.sources.disabled").write_text(STANZAS.replace("mirror", "disabled"))
-    text = packages._sources("other")
+    text = packages._sources("other", "main non-free-firmware")
     uris = [line.partition(": ")[2] for line in text.splitlines() if line.startswith("URIs")]
     assert uris == ["http://mirror.test/debian", "http://second.test/debian"]
     assert text.count("Suites: other\n") == 2
+    assert text.count("Components: main non-free-firmware\n") == 2
     assert OWN not in text
 
 
 def test_a_host_without_such_sources_is_told_so(sources: Path) -> None:
     (sources / "vendor.list").write_text("deb http://elsewhere.test/apt stable main\n")
     with pytest.raises(LabError, match=f"no source of {OWN}"):
-        packages._sources("other")
+        packages._sources("other", "main non-free-firmware")

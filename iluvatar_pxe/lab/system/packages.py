@@ -30,14 +30,16 @@ def own_suite() -> str:
         raise LabError("/etc/os-release names no VERSION_CODENAME; the lab needs a Debian host") from error
 
 
-def unpack_package(cache: Path, package: str, suite: str, architecture: str) -> Path:
+def unpack_package(
+    cache: Path, package: str, suite: str, architecture: str, components: str = "main"
+) -> Path:
     """Return a directory with the files of ``package``, fetched when the cache lacks it; raises LabError.
 
-    A package that only depends on the real one (``linux-image-amd64``) gives its first dependency.
+    ``components`` are those of the archive that have it, whichever this host itself uses. A package that only depends on the real one (``linux-image-amd64``) gives its first dependency.
     """
 
     def build(directory: Path) -> None:
-        apt = _Apt(directory / "apt", suite, architecture)
+        apt = _Apt(directory / "apt", suite, architecture, components)
         archive = apt.download(package)
         _run(["dpkg-deb", "--extract", str(archive), str(directory / "files")], directory)
         shutil.rmtree(directory / "apt")
@@ -55,11 +57,11 @@ def place_in(files: Path, place: str) -> Path:
 class _Apt:
     """apt with a private root in ``root``."""
 
-    def __init__(self, root: Path, suite: str, architecture: str) -> None:
+    def __init__(self, root: Path, suite: str, architecture: str, components: str) -> None:
         for name in ("state/lists/partial", "cache/archives/partial"):
             (root / name).mkdir(parents=True)
         (root / "status").touch()
-        (root / "lab.sources").write_text(_sources(suite), encoding="utf-8")
+        (root / "lab.sources").write_text(_sources(suite, components), encoding="utf-8")
         self._root = root
         self._options = [
             f"-oDir::State={root}/state",
@@ -96,14 +98,14 @@ def _dependencies(text: str, prefix: str) -> Iterator[str]:
             yield package
 
 
-def _sources(suite: str) -> str:
+def _sources(suite: str, components: str) -> str:
     """Return this host's own sources of its release in deb822 form, with ``suite`` in its place."""
     own = own_suite()
     found = [*_stanzas(own), *_one_lines(own)]
     if not found:
         raise LabError(f"{_SOURCES}: no source of {own} is configured; the lab needs a Debian host's sources")
     return "\n".join(
-        f"Types: deb\nURIs: {uris}\nSuites: {suite}\nComponents: main\nSigned-By: {_KEYRING}\n"
+        f"Types: deb\nURIs: {uris}\nSuites: {suite}\nComponents: {components}\nSigned-By: {_KEYRING}\n"
         for uris in dict.fromkeys(found)
     )
 
