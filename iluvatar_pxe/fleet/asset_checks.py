@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from iluvatar_pxe.catalogue.download import Digest, Download
-from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock, Pin
+from iluvatar_pxe.catalogue.lock import AssetsLock, Pin
 from iluvatar_pxe.catalogue.model import AssetsPart, Catalogue, Entry
 from iluvatar_pxe.catalogue.names import IMAGES, NAMES, TALOS
 from iluvatar_pxe.catalogue.resolve import downloads
@@ -17,14 +17,13 @@ from iluvatar_pxe.suggest import meant_by
 _MAPPING = TypeAdapter[Mapping[str, Any]](Mapping[str, Any])
 _ENTRY = TypeAdapter(Entry)
 _PIN = TypeAdapter(Pin)
-_TEXT = TypeAdapter[str](str)
 
 
 def check_assets(source: Source) -> None:
     """Note in ``source`` versions that are not used, files that come twice, and checksums that differ."""
     entries = _entries(source)
     for name in _keys(source, "versions"):
-        if why := _wrong_version(name, source, entries):
+        if why := _wrong_version(name, entries):
             location = ("assets", "versions", name)
             source.fault(FLEET_FILE, location, f"assets.versions.{name}: {why}")
     for name, entry in entries.items():
@@ -48,7 +47,7 @@ def _entries(source: Source) -> dict[str, Entry]:
     return {name: entry for name, entry in found.items() if entry}
 
 
-def _wrong_version(name: str, source: Source, entries: Mapping[str, Entry]) -> str:
+def _wrong_version(name: str, entries: Mapping[str, Entry]) -> str:
     """Return why a version is not used, and what to do; empty where it is."""
     if name in entries:
         return "the entry is below 'assets.entries', write its version there"
@@ -59,8 +58,6 @@ def _wrong_version(name: str, source: Source, entries: Mapping[str, Entry]) -> s
     if name not in NAMES:
         meant = meant_by(name, NAMES)
         return f"no such entry; {f'did you mean {meant}?' if meant else 'docs/assets.md lists them'}"
-    if source.part(FLEET_FILE, ("assets", "versions", name), _TEXT) == STABLE:
-        return f"only Talos has a version '{STABLE}'; write the version itself"
     return ""
 
 

@@ -63,10 +63,6 @@ def test_what_a_fleet_may_say(fleet: str, lock: str | None) -> None:
             "3: assets.versions.ubuntu-24.04: an image's version is in its name, such as 'image: ubuntu-24.04.5'; remove this line",
         ),
         (
-            "assets:\n  versions:\n    k3s: stable\n",
-            "3: assets.versions.k3s: only Talos has a version 'stable'; write the version itself",
-        ),
-        (
             f"{TOOL}  versions:\n    tool: '8'\n",
             "10: assets.versions.tool: the entry is below 'assets.entries', write its version there",
         ),
