@@ -63,6 +63,7 @@ _MINUTES = How(Where.NOT_HERE, "measures for minutes")
 _RELEASE = How(Where.NOT_HERE, "done once for each release")
 _LAB = How(Where.TEST, "tests/cli/test_lab.py::test_a_lab_that_is_up_boots_machines_until_it_is_taken_down")
 _DAEMON = How(Where.DAEMON, "iluvatar-pxe listens", status=-signal.SIGTERM)
+_CLI = "tests/cli/test_assets.py"
 _SEAL = "tests/cli/test_fleet_seal.py"
 _WAITS = How(Where.INSTALLED, "Result: it waits", status=1)  # its boot files are missing
 _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\narda-01"
@@ -216,6 +217,17 @@ COMMANDS = {
     ),
     "sudo mkdir -p /usr/local/share/man/man1": How(Where.INSTALLED),
     "iluvatar-pxe man | sudo tee /usr/local/share/man/man1/iluvatar-pxe.1": How(Where.INSTALLED, "ILUVATAR"),
+    # its boot files
+    "sudo iluvatar-pxe assets status": How(Where.TEST, f"{_CLI}::test_status_is_1_until_everything_is_there"),
+    "sudo iluvatar-pxe assets import /media/stick": How(Where.TEST, f"{_CLI}::test_a_stick_is_imported"),
+    "iluvatar-pxe assets status [--json]": How(Where.NAMED),
+    "iluvatar-pxe assets fetch [NAME] [--json]": How(Where.NAMED),
+    "iluvatar-pxe assets verify [NAME] [--json]": How(Where.NAMED),
+    "iluvatar-pxe assets gc [NAME] [--yes] [--json]": How(Where.NAMED),
+    "iluvatar-pxe assets import PATH [--trust] [--json]": How(Where.NAMED),
+    "iluvatar-pxe assets status": How(Where.NAMED),
+    "iluvatar-pxe assets gc": How(Where.NAMED),
+    "iluvatar-pxe assets import": How(Where.NAMED),
     # and to change
     "sudo iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),
     "iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),

@@ -27,7 +27,7 @@ def test_what_is_spoken_of_exists(command: str) -> None:
 def test_the_tests_that_the_table_names_exist() -> None:
     for test in {DEMONSTRATION, *(COMMANDS[command].says for command in commands_for(Where.TEST))}:
         file, _, name = test.partition("::")
-        assert f"\ndef {name}(" in text_of(file), test
+        assert re.search(rf"(?m)^(async )?def {name}\(", text_of(file)), test
 
 
 @pytest.mark.parametrize("document", documents())
