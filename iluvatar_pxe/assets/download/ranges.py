@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
-_STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]*"')
 _PART = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
 _UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})", re.IGNORECASE)
 _LENGTH = re.compile(r"\d{1,18}")
@@ -62,7 +62,8 @@ def validator_of(headers: Mapping[str, str]) -> str | None:
         age = parsedate_to_datetime(headers.get("Date", "")) - parsedate_to_datetime(modified)
     except (ValueError, TypeError):  # no date, or one with a time zone and one without
         return None
-    return modified if age >= _SETTLED else None
+    is_text = modified.isascii() and modified.isprintable()
+    return modified if is_text and age >= _SETTLED else None
 
 
 def conditions(kept: Kept | None) -> dict[str, str]:
