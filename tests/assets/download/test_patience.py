@@ -15,7 +15,7 @@ BUILDS = UnavailableError("builds", is_building=True)
 
 def pauses(patience: Patience, error: UnavailableError, gained: int = 0) -> list[float]:
     """Return the pauses until it is given up."""
-    return list(iter(lambda: patience.pause(error, gained), None))  # type: ignore[arg-type]
+    return list(iter(lambda: patience.pause(error, gained), None))
 
 
 def test_pauses_grow_up_to_a_minute() -> None:
