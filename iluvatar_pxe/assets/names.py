@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from iluvatar_pxe.assets.factory import Factory, addresses_for
+from iluvatar_pxe.catalogue.lock import STABLE
 from iluvatar_pxe.catalogue.offered import unknown_names
+from iluvatar_pxe.catalogue.versions import newest_stable
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.fleet.layers import Talos
 from iluvatar_pxe.fleet.models import Fleet
@@ -57,11 +59,16 @@ def _faults(asking: Mapping[str, Talos], factory: Factory) -> Iterator[str]:
     """Raises FactoryError."""
     versions, offered = factory.versions(), cache(factory.offered)
     for layer, talos in asking.items():
-        if talos.version not in versions:
+        version = talos.version if talos.is_chosen else _newest(versions, factory)
+        if version not in versions:
             yield f"{layer_file(layer)}: talos.version: {_unknown(talos.version, versions)}"
         elif talos.composed:
-            lines = unknown_names(talos.composed, offered(talos.version))
+            lines = unknown_names(talos.composed, offered(version))
             yield from (f"{layer_file(layer)}: talos.{line}" for line in lines)
+
+
+def _newest(versions: tuple[str, ...], factory: Factory) -> str:
+    return newest_stable(versions, factory.broken()) or STABLE
 
 
 def _unknown(version: str, versions: tuple[str, ...]) -> str:

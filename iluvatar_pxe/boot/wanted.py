@@ -62,7 +62,8 @@ def _of_k3s(name: str, layer: K3sLayer, fleet: Fleet) -> Iterator[Wish]:
     for entry in FIRMWARE:
         yield Wish(entry=entry, wanted_by=by)
     if K3S in {*fleet.settings.assets.versions, *fleet.settings.assets.entries}:
-        yield Wish(entry=K3S, arch=_K3S_ARCH, wanted_by=by)
+        version = fleet.settings.assets.versions.get(K3S)
+        yield Wish(entry=K3S, version=version, arch=_K3S_ARCH, wanted_by=by)
 
 
 def _of_boots(fleet: Fleet) -> Iterator[Wish]:

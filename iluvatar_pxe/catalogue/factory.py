@@ -2,11 +2,10 @@
 
 from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.catalogue.model import AssetsPart, Catalogue
+from iluvatar_pxe.catalogue.names import TALOS
 from iluvatar_pxe.catalogue.resolve import downloads
 from iluvatar_pxe.catalogue.wish import Wish
 
-TALOS = "talos"
-"""The entry of the catalogue that the factory builds."""
 _FILES = "/image/"
 """What follows the factory's own address in those of its files."""
 _ANY = Wish(entry=TALOS, version="v1.0.0", arch="amd64", schematic="x", wanted_by="")

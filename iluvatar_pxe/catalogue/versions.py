@@ -1,13 +1,16 @@
 """Which version ``stable`` stands for, by what the publishers list. Pure."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from iluvatar_pxe.catalogue.lock import STABLE
 
 CONTRACTS = frozenset({(1, 13), (1, 14)})
 """Releases of Talos that this daemon can boot, by major and minor version."""
+CHANNELS: Mapping[str, str] = MappingProxyType({"k3s": "https://update.k3s.io/v1-release/channels"})
+"""By entry of the catalogue but Talos, where its publisher tells what is stable."""
 _RELEASE = re.compile(r"v(\d{1,4})\.(\d{1,4})\.(\d{1,4})", re.ASCII)
 _K3S = re.compile(r"v\d{1,4}\.\d{1,4}\.\d{1,4}\+k3s\d{1,4}", re.ASCII)
 

@@ -6,24 +6,27 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from iluvatar_pxe.catalogue.download import Digest, Download
-from iluvatar_pxe.catalogue.lock import AssetsLock, Pin
+from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock, Pin
 from iluvatar_pxe.catalogue.model import AssetsPart, Catalogue, Entry
 from iluvatar_pxe.catalogue.names import IMAGES, NAMES, TALOS
 from iluvatar_pxe.catalogue.resolve import downloads
+from iluvatar_pxe.catalogue.versions import CHANNELS
 from iluvatar_pxe.catalogue.wish import Wish
+from iluvatar_pxe.fleet.fields.values import is_talos_release
 from iluvatar_pxe.fleet.source import FLEET_FILE, LOCK_FILE, Source
 from iluvatar_pxe.suggest import meant_by
 
 _MAPPING = TypeAdapter[Mapping[str, Any]](Mapping[str, Any])
 _ENTRY = TypeAdapter(Entry)
 _PIN = TypeAdapter(Pin)
+_VERSION = TypeAdapter[str](str)
 
 
 def check_assets(source: Source) -> None:
     """Note in ``source`` versions that are not used, files that come twice, and checksums that differ."""
     entries = _entries(source)
     for name in _keys(source, "versions"):
-        if why := _wrong_version(name, entries):
+        if why := _wrong_version(name, entries) or _unknown_stable(name, source):
             location = ("assets", "versions", name)
             source.fault(FLEET_FILE, location, f"assets.versions.{name}: {why}")
     for name, entry in entries.items():
@@ -31,6 +34,7 @@ def check_assets(source: Source) -> None:
             source.fault(FLEET_FILE, ("assets", "entries", name), f"assets.entries.{name}: {why}")
     _check_once(source, entries)
     _check_pins(source, entries)
+    _check_chosen(source)
 
 
 def _keys(source: Source, part: str) -> Iterable[str]:
@@ -59,6 +63,16 @@ def _wrong_version(name: str, entries: Mapping[str, Entry]) -> str:
         meant = meant_by(name, NAMES)
         return f"no such entry; {f'did you mean {meant}?' if meant else 'docs/assets.md lists them'}"
     return ""
+
+
+def _unknown_stable(name: str, source: Source) -> str:
+    """Return what to do where ``stable`` is written, and nobody tells what that is; empty where all is well."""
+    version = source.part(FLEET_FILE, ("assets", "versions", name), _VERSION)
+    return (
+        f"nobody tells which version is {STABLE}; write one"
+        if version == STABLE and name not in CHANNELS
+        else ""
+    )
 
 
 def _lacking(name: str, entry: Entry) -> str:
@@ -99,3 +113,12 @@ def _check_pins(source: Source, entries: Mapping[str, Entry]) -> None:
         if pin and is_own and got.check != Digest("sha256", pin.sha256):
             text = f"files.{got.name}: assets in {FLEET_FILE} has another sha256; remove this line, or correct that"
             source.fault(LOCK_FILE, ("files", got.name), text)
+
+
+def _check_chosen(source: Source) -> None:
+    """A person may have written what ``stable`` is to be."""
+    location = ("versions", TALOS, STABLE)
+    chosen = source.part(LOCK_FILE, location, _VERSION)
+    if chosen and not is_talos_release(chosen):
+        text = "write a version such as v1.13.9, or remove this line"
+        source.fault(LOCK_FILE, location, f"{'.'.join(location)}: {text}")

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, WithJsonSchema, model_validator
 
+from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock
+from iluvatar_pxe.catalogue.names import TALOS
 from iluvatar_pxe.catalogue.schematic import Overlay, Schematic
 from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.fleet.dns import AnyAddress, Several
@@ -25,7 +27,7 @@ from iluvatar_pxe.fleet.fields.values import (
     OptionValue,
     OverlayName,
     SchematicId,
-    Version,
+    TalosVersion,
 )
 from iluvatar_pxe.machines.states import ROLES, LayerKind, Role
 
@@ -75,6 +77,11 @@ class Layer(Model, ABC):
         """Return the pattern of machines' names; ``name`` is the layer's."""
         return self.names or default_pattern(name)
 
+    def pinned(self, lock: AssetsLock) -> Self:
+        """Return it with the version that ``stable`` stands for by ``lock``, if it says so and that is known."""
+        del lock
+        return self
+
 
 class OverlayPart(Model):
     """The ``overlay:`` part of a layer's file: what a single-board computer needs to boot from its disk."""
@@ -95,8 +102,8 @@ class OverlayPart(Model):
 class Talos(Model):
     """The ``talos:`` part of a layer's file."""
 
-    version: Version
-    """Talos' version, such as ``v1.13.9``."""
+    version: TalosVersion
+    """Talos' version, such as ``v1.13.9``; ``stable`` is the newest one without faults, which is chosen once and pinned."""
     given_schematic: SchematicId | None = Field(default=None, alias="schematic")
     """ID of a schematic that was made at Image Factory, in place of ``extensions`` and ``overlay``."""
     extensions: tuple[ExtensionName, ...] = ()
@@ -134,8 +141,13 @@ class Talos(Model):
         )
 
     @property
+    def is_chosen(self) -> bool:
+        """Say whether it is known which version it is."""
+        return self.version != STABLE
+
+    @property
     def minor(self) -> tuple[int, int]:
-        """Major and minor version, as numbers."""
+        """Major and minor version, as numbers, of one that is chosen."""
         major, minor, _ = self.version.removeprefix("v").split(".", 2)
         return int(major), int(minor)
 
@@ -173,6 +185,13 @@ class TalosLayer(Layer):
     def leaders(self) -> int:
         """How many control planes there are."""
         return self.control_planes
+
+    def pinned(self, lock: AssetsLock) -> Self:
+        """See ``Layer``."""
+        version = lock.resolved(TALOS, self.talos.version)
+        if version in {None, self.talos.version}:
+            return self
+        return self.model_copy(update={"talos": self.talos.model_copy(update={"version": version})})
 
 
 class K3sLayer(Layer):

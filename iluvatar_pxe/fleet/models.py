@@ -1,7 +1,7 @@
 """The fleet's files as immutable models; ``boot`` interprets them. Keys are written in camelCase."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Literal, Self
@@ -306,6 +306,10 @@ class Fleet:
     def names(self) -> frozenset[str]:
         """Names of the machines listed."""
         return frozenset(machine.name for machine in self.listed)
+
+    def pinned(self, lock: AssetsLock) -> Self:
+        """Return it with the versions that ``stable`` stands for by ``lock``."""
+        return replace(self, layers={name: layer.pinned(lock) for name, layer in self.layers.items()})
 
     def kind(self, layer: str | None) -> LayerKind | None:
         """Return the kind of a layer, None where the fleet has none of this name."""

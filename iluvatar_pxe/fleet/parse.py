@@ -40,6 +40,7 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
     layers = read_layers(source)
     usual = default_layer(kinds_of(source))
     machines = _named(source, _MACHINE, MachineFile)
+    lock = source.optional(LOCK_FILE, AssetsLock) or AssetsLock()
     fleet = Fleet(
         settings=settings or FleetFile(),
         layers=layers,
@@ -48,8 +49,8 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
         clusters=dict(_named(source, _CLUSTER, ClusterFile)),
         recipients=source.optional(RECIPIENTS_FILE, RecipientsFile) or RecipientsFile(),
         window=source.optional(ENROLMENT_FILE, EnrolmentFile),
-        lock=source.optional(LOCK_FILE, AssetsLock) or AssetsLock(),
-    )
+        lock=lock,
+    ).pinned(lock)
     _refuse_unknown_files(source)
     check_fleet(fleet, source)
     if source.findings.lines:

@@ -11,6 +11,7 @@ from iluvatar_pxe.boot.chains import CHAINS
 from iluvatar_pxe.boot.chains.talos import asset_names, kernel_args
 from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript
 from iluvatar_pxe.boot.stages import stage_of_asset
+from iluvatar_pxe.catalogue.lock import AssetsLock, Channels
 from iluvatar_pxe.fleet.models import Fleet, LocalMethod, Talos
 from iluvatar_pxe.fleet.sealed import ARMOR
 from iluvatar_pxe.machines.boots import Stage
@@ -186,3 +187,31 @@ def test_ipxe_runs_the_fleets_script() -> None:
 )
 def test_the_stage_that_a_file_is(name: str, stage: Stage | None) -> None:
     assert stage_of_asset(name) is stage
+
+
+def test_machines_wait_while_no_commit_says_which_version_is_stable() -> None:
+    fleet = fleet_of(
+        ("one", MAC, "config: configs/one.yaml\n"), arda="kind: talos\ntalos: {version: stable}\n"
+    )
+    plan = CHAINS["talos"](subject(fleet=fleet))
+    assert isinstance(plan, Hold)
+    assert plan.screen == (
+        "It cannot boot yet: which version of Talos is 'stable' for layers/arda.yaml is not chosen yet.",
+        "What to do: wait while Image Factory is asked, or write a version such as v1.13.9 into layers/arda.yaml.",
+    )
+    assert plan.lack
+    pinned = fleet.pinned(AssetsLock(versions={"talos": Channels(stable="v1.13.9")}))
+    ready = CHAINS["talos"](subject(fleet=pinned))
+    assert isinstance(ready, RunScript)
+    assert ready.values["kernel"] == KERNEL
+
+
+def test_kernel_arguments_of_a_described_schematic_are_in_the_files_names_and_in_the_command_line() -> None:
+    arda = "kind: talos\ntalos: {version: v1.14.0, extraKernelArgs: [noapic, nolapic]}\n"
+    fleet = fleet_of(("one", MAC, "config: configs/one.yaml\n"), arda=arda)
+    schematic = "9cba8e32753f91a16c1837ab8abf356af021706ef284aef07380780177d9a06c"
+    files = frozenset(f"talos/{schematic}/v1.14.0/{name}" for name in ("kernel-amd64", "initramfs-amd64.xz"))
+    plan = CHAINS["talos"](subject(fleet=fleet, ready=files))
+    assert isinstance(plan, RunScript)
+    assert {plan.values["kernel"], plan.values["initramfs"]} == files
+    assert str(plan.values["kernel_args"]).endswith(" noapic nolapic")

@@ -4,8 +4,10 @@ from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_files
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.screens import nic_notes
+from iluvatar_pxe.catalogue.lock import STABLE
 from iluvatar_pxe.fleet.models import Talos
 from iluvatar_pxe.fleet.sealed import is_sealed
+from iluvatar_pxe.fleet.source import layer_file
 from iluvatar_pxe.machines.states import LayerKind
 from iluvatar_pxe.wire.pxe import CpuArch
 
@@ -40,8 +42,8 @@ def plan(subject: Subject) -> RunScript | Hold:
     if layer is None:
         return hold_without(subject, LayerKind.TALOS)
     kernel, initramfs = asset_names(layer.talos, arch)
-    if missing := [name for name in (kernel, initramfs) if name not in subject.ready]:
-        return hold_without_files(subject, missing)
+    if lacking := _hold_without(subject, layer.talos, kernel, initramfs):
+        return lacking
     config = subject.options.config or (layer.config.get(subject.role) if subject.role else None)
     if config is None:
         trouble = f"layers/{subject.case.layer}.yaml has no configuration for {f'role {subject.role}' if subject.role else 'its role'}"
@@ -66,6 +68,17 @@ def plan(subject: Subject) -> RunScript | Hold:
         config=text,
         notes=nic_notes(subject.case),
     )
+
+
+def _hold_without(subject: Subject, talos: Talos, *files: str) -> Hold | None:
+    """Hold a machine whose boot files are not here, or of which it is not known yet which they are."""
+    if not talos.is_chosen:
+        file = layer_file(subject.case.layer or "")
+        trouble = f"which version of Talos is '{STABLE}' for {file} is not chosen yet"
+        remedy = f"wait while Image Factory is asked, or write a version such as v1.13.9 into {file}"
+        return hold_for(subject, trouble, remedy)
+    missing = [name for name in files if name not in subject.ready]
+    return hold_without_files(subject, missing) if missing else None
 
 
 def asset_names(talos: Talos, arch: str) -> tuple[str, str]:

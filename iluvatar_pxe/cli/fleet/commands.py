@@ -98,7 +98,7 @@ def _installers(fleet: Fleet) -> Iterator[str]:
     """Yield for each layer of kind talos the image that a machine configuration must name to install the same."""
     registry = urlsplit(next(reversed(addresses_for(fleet)), "")).netloc
     for name in fleet.layers if registry else ():
-        if layer := fleet.talos(name):
+        if (layer := fleet.talos(name)) and layer.talos.is_chosen:
             talos = layer.talos
             yield f"{name}: installer image {registry}/metal-installer/{talos.schematic}:{talos.version}"
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
 
+from iluvatar_pxe.catalogue.lock import STABLE
 from iluvatar_pxe.declared.shapes import Shape, hint
 from iluvatar_pxe.fleet.fields.names import (
     HOST_NAME,
@@ -25,6 +26,7 @@ _KERNEL_ARGUMENT = re.compile(r"[\x21-\x23\x25-\x7e]+")
 _NO_KERNEL_ARGUMENT = (
     "a kernel argument is printable ASCII without spaces and '$', and nothing that ends iPXE's command"
 )
+_TALOS_RELEASE = r"v\d{1,4}\.\d{1,4}\.\d{1,4}(-[a-z]+\.\d{1,4})?"
 _SEPARATORS = frozenset({"&&", "||", ";"})
 """Words at which iPXE splits a line into commands; one that begins with ``#`` starts a comment."""
 _OURS = re.compile(
@@ -87,6 +89,11 @@ def _name_pattern(value: str) -> str:
     if not is_pattern(value):
         raise ValueError(_NO_NAME_PATTERN)
     return value
+
+
+def is_talos_release(text: str) -> bool:
+    """Say whether a text is a version of Talos, and not a word that stands for one."""
+    return re.fullmatch(_TALOS_RELEASE, text, re.ASCII) is not None
 
 
 def _odd(value: int) -> int:
@@ -183,8 +190,8 @@ SchematicId = Annotated[
     str,
     Shape(r"[A-Za-z0-9][A-Za-z0-9._-]*", "write the id of a schematic, as Image Factory gives it"),
 ]
-Version = Annotated[
-    str, Shape(r"v\d{1,4}\.\d{1,4}\.\d{1,4}(-[a-z]+\.\d{1,4})?", "write a version such as v1.13.9")
+TalosVersion = Annotated[
+    str, Shape(rf"{STABLE}|{_TALOS_RELEASE}", f"write a version such as v1.13.9, or {STABLE}")
 ]
 ExtensionName = Annotated[
     str,

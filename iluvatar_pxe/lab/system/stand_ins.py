@@ -72,7 +72,8 @@ def write_fleet(fleet: Path, countdown: int = 3) -> None:
 def talos_of(fleet: Path) -> tuple[Talos, ...]:
     """Return what the layers of the fleet in a directory say of Talos, once for the same files; raises FleetError."""
     declared = read_fleet(fleet)
-    found = [layer.talos for name in declared.layers if (layer := declared.talos(name))]
+    layers = (declared.talos(name) for name in declared.layers)
+    found = [layer.talos for layer in layers if layer and layer.talos.is_chosen]
     return tuple({(talos.schematic, talos.version): talos for talos in found}.values())
 
 
