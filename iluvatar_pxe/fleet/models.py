@@ -30,6 +30,7 @@ from iluvatar_pxe.fleet.fields.values import (
     Serial,
 )
 from iluvatar_pxe.fleet.layers import K3sLayer, Layer, Talos, TalosLayer
+from iluvatar_pxe.fleet.registries import Registries
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.states import Intent, LayerKind
 
@@ -268,6 +269,8 @@ class FleetFile(Model):
     """What machines with ``chain: menu`` offer at their screen."""
     assets: AssetsPart = AssetsPart()
     """Boot files: other versions, further files and mirrors."""
+    registries: Registries = Registries()
+    """Container images: registries of this network that nodes ask first."""
     max_attempts: Annotated[StrictInt, Field(ge=1, le=1000)] = 5
     """A machine is held after this many boots of one chain within an hour without progress."""
 

@@ -126,6 +126,8 @@ COMMANDS = {
     "sudo iluvatar-pxe fleet token revoke backup": How(Where.INSTALLED, "is revoked"),
     "sudo iluvatar-pxe fleet repository add apps": How(Where.INSTALLED, r"/git/apps\.git"),
     "sudo iluvatar-pxe fleet repository list": How(Where.INSTALLED, r"(?s)apps .*fleet "),
+    "iluvatar-pxe fleet mirrors talos": How(Where.INSTALLED),
+    "iluvatar-pxe fleet mirrors k3s": How(Where.INSTALLED),
     "iluvatar-pxe fleet diff": How(Where.INSTALLED, "Nothing changes for any machine"),
     "sudo iluvatar-pxe fleet diff try": How(
         Where.INSTALLED, "Nothing changes", typed="iluvatar-pxe fleet diff main"

@@ -13,6 +13,7 @@ from iluvatar_pxe.fleet.dns import DnsRecords, Srv
 from iluvatar_pxe.fleet.layers import K3sLayer, TalosLayer
 from iluvatar_pxe.fleet.models import Boot, Enrolment, FleetFile, MachineFile, Menu, MenuEntry, Rule, Traits
 from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.fleet.registries import Registries
 from iluvatar_pxe.fleet.source import is_declaration
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,7 @@ def test_the_starter_fleets_machine_is_valid() -> None:
         Traits,
         Enrolment,
         Menu,
+        Registries,
         MenuEntry,
         FleetFile,
         DnsRecords,

@@ -13,6 +13,7 @@ from iluvatar_pxe.assets.names import check_names
 from iluvatar_pxe.cli.fleet import renew, repositories, tokens
 from iluvatar_pxe.cli.fleet.diff import diff
 from iluvatar_pxe.cli.fleet.keys import argocd, init, recover
+from iluvatar_pxe.cli.fleet.mirrors import mirrors
 from iluvatar_pxe.cli.fleet.sealing import seal_files, unseal_files
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
@@ -28,6 +29,7 @@ from iluvatar_pxe.settings.model import Settings
 app = typer.Typer(no_args_is_help=True)
 app.command()(init)
 app.command()(diff)
+app.command()(mirrors)
 app.command()(recover)
 app.command()(argocd)
 app.command("seal")(seal_files)
