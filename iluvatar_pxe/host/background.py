@@ -6,6 +6,7 @@ import platform
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30} if sys.maxsize > 2**32 else {}
 """The number of the system call ioprio_set(2), which the C library has no function for, in 64-bit programs."""
@@ -21,6 +22,7 @@ def background_thread(name: str) -> ThreadPoolExecutor:
 
 def lower_priority() -> None:
     """Give the calling thread the lowest priority that still has its turn."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    with suppress(PermissionError):  # a container may forbid it
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
     if number := _IOPRIO_SET.get(platform.machine()):
         ctypes.CDLL(None).syscall(number, _THIS_THREAD, 0, _BEST_EFFORT << 13 | _LOWEST)
