@@ -9,12 +9,15 @@ from typing import NamedTuple
 from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_files
 from iluvatar_pxe.boot.plan import Hold, ServePiFiles
+from iluvatar_pxe.catalogue.coming import find
 from iluvatar_pxe.fleet.models import K3sLayer
 from iluvatar_pxe.machines.raspberry_pi import Generation, generation_of
 from iluvatar_pxe.machines.states import LayerKind
 
 FOLDER = "raspberry-pi"
 """Folder of the assets directory with a folder for each image."""
+APART = "raspberry-pi-firmware/"
+"""Folder with a folder for each version of the firmware that is downloaded apart from images, for those without any."""
 BOOT_IMG = "boot.img"
 CURRENT = "current/"
 """Where Ubuntu's images have had kernel, initrd, device trees, overlays and cmdline.txt since 25.10, see their os_prefix.
@@ -87,7 +90,7 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
     ramdisk = BOOT_IMG in image and generation is not Generation.PI3
     loaded = _loaded(generation, image)
     needed = () if ramdisk else _needed(generation, loaded)
-    if missing := [f"{folder}/{name}" for name in needed if name not in image]:
+    if missing := [_awaited(subject, folder, name) for name in needed if name not in image]:
         return hold_without_files(subject, missing)
     update = layer.eeprom_update if subject.options.eeprom_update is None else subject.options.eeprom_update
     files = _fitting(image, generation, update=update) | image.intersection(loaded)
@@ -111,7 +114,26 @@ def _paths(ready: frozenset[str], folder: str) -> Mapping[str, str]:
     """Return the assets that are an image's files, by their names in it. A Pi asks some forty times in a boot."""
     names = {name.removeprefix(folder): name for name in ready if name.startswith(folder)}
     current = {name.removeprefix(CURRENT): path for name, path in names.items() if name.startswith(CURRENT)}
-    return MappingProxyType(names | current)
+    return MappingProxyType(_apart(ready, names) | names | current)
+
+
+def _apart(ready: frozenset[str], image: Mapping[str, str]) -> dict[str, str]:
+    """Return the firmware that an image lacks: of each generation all or nothing, as ``start`` and ``fixup`` are a pair.
+
+    Of several versions it is the last by name; their names are dates.
+    """
+    there = {name.rpartition("/")[2]: name for name in sorted(ready) if name.startswith(APART)}
+    lacking = [
+        names for names in _FIRMWARE.values() if BOOT_IMG not in image and image.keys().isdisjoint(names)
+    ]
+    return {name: there[name] for names in lacking if there.keys() >= {*names} for name in names}
+
+
+def _awaited(subject: Subject, folder: str, name: str) -> str:
+    """Return which file is missing: the image's, unless firmware is coming apart from it."""
+    coming = subject.case.context.coming
+    apart = [one for one in coming if one.startswith(APART) and one.endswith(f"/{name}")]
+    return apart[-1] if apart and find(f"{folder}/{name}", coming) is None else f"{folder}/{name}"
 
 
 @lru_cache(maxsize=64)
