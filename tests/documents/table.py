@@ -71,9 +71,7 @@ _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\nar
 _INTERNET = How(Where.NOT_HERE, "comes from the Internet")
 _PACKAGE = How(Where.TEST, "tests/install/test_debian_package.py::test_it_is_installed_upgraded_and_removed")
 _COPY = "iluvatar-pxe.tar.gz"
-_ASSETS = "/var/lib/iluvatar-pxe/assets/talos"
 _TALOS = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba/v1.13.9"
-_FETCH = "sudo curl --fail --location --create-dirs --output"
 
 DEMONSTRATION = "tests/cli/test_lab.py::test_two_unlisted_machines_join_in_the_demonstration"
 
@@ -349,9 +347,6 @@ COMMANDS = {
     "talosctl --talosconfig talosconfig --endpoints ADDRESS --nodes ADDRESS bootstrap": _TALOSCTL,
     "talosctl --talosconfig talosconfig --endpoints ADDRESS --nodes ADDRESS kubeconfig": _TALOSCTL,
     "talosctl etcd remove-member": _TALOSCTL,
-    f"{_FETCH} {_ASSETS}/{_TALOS}/kernel-amd64 https://factory.talos.dev/image/{_TALOS}/kernel-amd64": _INTERNET,
-    f"{_FETCH} {_ASSETS}/{_TALOS}/initramfs-amd64.xz"
-    f" https://factory.talos.dev/image/{_TALOS}/initramfs-amd64.xz": _INTERNET,
     "git pull": _INTERNET,
     "sudo rpi-eeprom-config --edit": _ON_PI,
     "make bin-arm64-efi/snponly.efi": How(Where.NOT_HERE, "builds iPXE from its own source"),
