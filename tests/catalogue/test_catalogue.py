@@ -18,6 +18,7 @@ from iluvatar_pxe.wire.pxe import CpuArch
 BUNDLED = parse_catalogue(read_catalogue())
 SCHEMATIC = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 GUIDE = (Path(__file__).parents[2] / "docs" / "assets.md").read_text(encoding="utf-8")
+LAYER = (data_directory("boot_assets") / "fleet" / "layers" / "ainur.yaml").read_text(encoding="utf-8")
 IMAGE = {
     "raspios-lite": "raspios-lite-2026-09-15",
     "ubuntu-24.04": "ubuntu-24.04.5",
@@ -55,6 +56,20 @@ def test_an_entry_says_what_it_is_and_can_be_fetched(entry: str) -> None:
         )
         assert one.version in one.name
         assert (one.unpack is Unpack.PI_IMAGE) == (one.folder != "")
+
+
+@pytest.mark.parametrize("entry", sorted(NAMES))
+def test_the_documents_have_its_version(entry: str) -> None:
+    known = BUNDLED.entries[entry]
+    table = GUIDE.partition("## The catalogue")[2].partition("## ")[0]
+    (row,) = [line for line in table.splitlines() if f"`{entry}`" in line]
+    if known.image:
+        name = known.image.replace("{version}", str(known.version))
+        assert f"`{name}`" in GUIDE
+        assert name in LAYER
+        assert IMAGE[entry] == name
+    elif known.version:
+        assert known.version in row
 
 
 def test_no_two_downloads_give_the_same_asset() -> None:
@@ -132,6 +147,16 @@ def test_raspberry_pi_os_has_two_dates() -> None:
     (image,) = fetched(Wish(image="raspios-lite-2026-06-18", wanted_by="x"))
     assert "/raspios_lite_arm64-2026-06-19/2026-06-18-raspios-trixie-" in image.urls[0]
     assert isinstance(image.check, SumsFile), "the catalogue's checksum is that of another release"
+
+
+def test_a_point_release_that_its_publisher_took_away_is_checked_by_its_pin() -> None:
+    """Its line is gone from the publisher's list, too."""
+    wish = Wish(image="ubuntu-24.04.4", wanted_by="x")
+    (before,) = fetched(wish)
+    lock = AssetsLock.model_validate({"files": {before.name: {"sha256": "a" * 64, "size": 1_368_926_404}}})
+    (after,) = downloads(BUNDLED, AssetsPart(), lock, [wish])
+    assert after.check == Digest("sha256", "a" * 64)
+    assert (after.folder, after.size, after.withdrawn) == ("raspberry-pi/ubuntu-24.04.4", 1_368_926_404, True)
 
 
 @pytest.mark.parametrize(
