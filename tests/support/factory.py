@@ -45,13 +45,15 @@ _KNOWN: Mapping[str, Sequence[str]] = {
 
 def talos_from(address: str) -> str:
     """Return lines of fleet.yaml by which Talos comes from the factory at ``address``, and from no other."""
-    parts = {"kernel": "", "initramfs": ".xz"}
-    named = {name: f"{{schematic}}/{{version}}/{name}-{{arch}}{end}" for name, end in parts.items()}
     pinned = f'sha256: "{"0" * 64}"'  # of no version that is wanted: without, an address of http is refused
     files = [
-        f'{{name: "talos/{path}", urls: ["{address}/image/{path}"], {pinned}}}' for path in named.values()
+        f'{{name: "talos/{path}", urls: ["{address}/image/{path}"], arch: {arch}, {pinned}}}'
+        for arch in _ARCHITECTURES
+        for path in (
+            f"{{schematic}}/{{version}}/{name}" for name in (f"kernel-{arch}", f"initramfs-{arch}.xz")
+        )
     ]
-    return f"assets: {{entries: {{talos: {{architectures: [amd64, arm64], builds: true, files: [{', '.join(files)}]}}}}}}\n"
+    return f"assets: {{entries: {{talos: {{builds: true, files: [{', '.join(files)}]}}}}}}\n"
 
 
 class Invalid(Exception):  # noqa: N818 - an answer rather than an error
