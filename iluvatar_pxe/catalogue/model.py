@@ -174,6 +174,8 @@ class Entry(Model):
             raise ValueError("{arch} needs 'architectures', such as [amd64, arm64]; add it")
         if (self.image is None) == any(file.unpack is Unpack.PI_IMAGE for file in self.files):
             raise ValueError("'image' and a file with 'unpack: pi-image' belong together; add the other")
+        if self.series and self.version and not self.version.startswith(f"{self.series}."):
+            raise ValueError("'version' has to go on from 'series' with a dot; correct one of them")
         return self
 
     @property

@@ -34,7 +34,7 @@ def downloads(
     What no entry has, and what has no version yet (``unresolved``), is left out. The fleet's own entries come before
     those of the catalogue: each asset has one download that gives it.
     """
-    entries = {**catalogue.entries, **overrides.entries}
+    entries = {**overrides.entries, **catalogue.entries, **overrides.entries}
     found: dict[str, Download] = {}
     givers: dict[str, str] = {}
     for wish in sorted(wishes, key=lambda one: one.entry not in overrides.entries):
@@ -96,9 +96,9 @@ def _shape(entry: Entry) -> str:
 
     An image that somebody copied, and whose name only begins like one of the catalogue's, is none of it.
     """
-    if entry.version is None:
-        return r"[\w.+~-]+"
     series = f"{entry.series}." if entry.series else ""
+    if entry.version is None:
+        return re.escape(series) + r"[\w.+~-]+"
     return re.escape(series) + re.sub(r"\d+", r"\\d+", re.escape(entry.version.removeprefix(series)))
 
 

@@ -164,3 +164,10 @@ def test_a_point_release_that_its_publisher_took_away_is_checked_by_its_pin() ->
 )
 def test_other_images_are_copied_by_hand(image: str) -> None:
     assert fetched(Wish(image=image, wanted_by="x")) == ()
+
+
+def test_an_image_of_the_fleets_own_comes_before_one_of_the_catalogue() -> None:
+    file = {"name": "mine/{version}", "urls": ["https://d.example/{version}"], "unpack": "pi-image"}
+    mine = AssetsPart.model_validate({"entries": {"zz": {"image": "ubuntu-{version}", "files": [file]}}})
+    (got,) = downloads(BUNDLED, mine, AssetsLock(), [Wish(image="ubuntu-24.04.5", wanted_by="x")])
+    assert got.name == "mine/24.04.5"

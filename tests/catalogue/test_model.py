@@ -92,6 +92,7 @@ def test_what_an_entry_may_say(good: dict[str, Any]) -> None:
         ),
         (entry(sums={"urls": ["https://e.org/s"], "name": "a b"}), "as the list of checksums has it"),
         (entry(Version="1/2"), "write a version"),
+        (entry(Version="24.04.5", Series="26.04"), "go on from 'series'"),
         (entry(Version="1..2"), "'..' is not allowed"),
         (entry(Colour="red"), "Extra inputs are not permitted"),
         ({"version": "1"}, "Field required"),

@@ -131,6 +131,30 @@ def test_an_asset_of_the_fleet_is_given_by_the_fleets_entry_alone() -> None:
     assert [one.name for one in found if one.gives("ipxe/two")] == ["programs/2.0/all.tar.gz"]
 
 
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("own-7", "7"),
+        ("own-7.1b", "7.1b"),
+        ("own-", None),
+        ("fixed", "3"),
+        ("odd-1.2", None),
+        ("odd-2.2", "2.2"),
+    ],
+)
+def test_an_image_of_the_fleet_is_known_by_its_name(image: str, version: str | None) -> None:
+    file = {"name": "i/{version}", "urls": ["https://d.example/{version}"], "unpack": "pi-image"}
+    entries = {
+        "own": {"image": "own-{version}", "files": [file]},
+        "fixed": {"image": "fixed", "version": "3", "files": [file]},
+        "odd": {"image": "odd-{version}", "series": "2", "files": [file]},
+    }
+    found = got(Wish(image=image, wanted_by="x"), assets={"entries": entries})
+    assert [(one.version, one.folder) for one in found] == (
+        [(version, f"raspberry-pi/{image}")] if version else []
+    )
+
+
 def test_a_file_of_the_fleet_takes_the_place_of_one_with_its_name() -> None:
     mine = {"files": [{"name": "tool/1.0/tool", "urls": ["https://d.example/tool"], "sha256": TWO}]}
     (tool,) = got(wish("tool"), wish("mine"), assets={"entries": {"mine": mine}})
