@@ -38,6 +38,7 @@ from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
 from iluvatar_pxe.provisioning.simulated import as_real, in_sandbox
+from iluvatar_pxe.provisioning.supply import Supply
 from iluvatar_pxe.provisioning.tickets import TicketKey, Tickets, load_key
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
 from iluvatar_pxe.replies.ipxe import Scripts
@@ -91,9 +92,14 @@ class App:
         self._origin = origin
         self._store = store
         self._fleet_source = FleetSource(settings, origin, self.applied, store, inventory)
+        self.supply = Supply(
+            settings, self.applied, store, self._fleet_source.pins, self._fleet_source.changed
+        )
         neighbours = Neighbours()
         tickets = Tickets(key.octets, time.monotonic)
-        booters = _booters(settings, self.applied, store, inventory, neighbours, tickets, self._fleet_source)
+        booters = _booters(
+            settings, self.applied, store, inventory, neighbours, tickets, self._fleet_source, self.supply
+        )
         self.watch = InterfaceWatch(settings.network.interfaces, inventory.machines_in)
         pace = Pace()
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
@@ -106,7 +112,7 @@ class App:
             lambda: self.applied.fleet,
             (inventory.changed, self._fleet_source.changed),
         )
-        self.prospects = Prospects(self.applied, store)
+        self.prospects = Prospects(self.applied, store, lambda: self.supply.fetcher.coming)
         health = Health(
             parts={
                 "assets": lambda: store.problem,
@@ -132,16 +138,24 @@ class App:
             window=self._fleet_source.window,
             report=lambda: health.report()[1],
             dns=self.names.server,
+            assets=self.supply.desk,
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
-        self.http = HttpServer(settings.http, booters, health, certificates, routes=self._routes())
+        self.http = HttpServer(
+            settings.http,
+            booters,
+            health,
+            certificates,
+            name_of=self.supply.index.name_of,
+            routes=self._routes(),
+        )
         self._listeners = Listeners(
             settings, self.dhcp, self.names.server, self.http, ndp, neighbours, self.tftp
         )
         self._manager = ServiceManager.of(os.environ)
         check = SelfCheck(settings, self.tftp, self.names.server, self.watch)
         self.supervision = Supervision(self._manager, check, health, inventory)
-        self._runs = (inventory, store, self._fleet_source, self.http, self.names)
+        self._runs = (inventory, store, self._fleet_source, self.supply, self.http, self.names)
         """What runs until the last transfer has ended."""
         self._stop = asyncio.Event()
         self._kept = AsyncExitStack()
@@ -316,6 +330,7 @@ def _booters(
     neighbours: Neighbours,
     tickets: Tickets,
     fleet_source: FleetSource,
+    supply: Supply,
 ) -> Booters:
     real = Booter(
         applied=applied,
@@ -330,6 +345,8 @@ def _booters(
             PiTexts(read_templates("raspberry-pi")),
         ),
         journal=Journal(inventory, applied),
+        coming=lambda: supply.fetcher.coming,
+        arriving=supply.fetcher.arriving,
         observes=settings.network.dhcp == "observe",
     )
     if settings.simulate.as_real:

@@ -14,6 +14,7 @@ from iluvatar_pxe.assets.folders import files_below
 from iluvatar_pxe.assets.opening import ListedFile
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER, PROGRAMS
+from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.problem import Problem, first_of
 
@@ -29,6 +30,8 @@ class Listing:
 
     files: Mapping[str, ListedFile] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
+    packaged: frozenset[str] = frozenset()
+    """Those of the system's package."""
     links: Mapping[str, str] = field(default_factory=dict)
     """Links that are not served, by their logical names, and why."""
     problems: tuple[str, ...] = ()
@@ -61,6 +64,8 @@ class AssetStore:
         """Logical names of what can be served."""
         self.links = self._listing.links
         """Links that are not served, by their logical names, and why."""
+        self.changed = Changed()
+        """Told when other files are there."""
         self._problem = Problem(lambda text: _log.warning("assets", problem=text))
 
     @property
@@ -83,11 +88,22 @@ class AssetStore:
                 return None
             raise
 
+    def is_copied(self, name: str) -> bool:
+        """Say whether a file is there that is not the system's."""
+        return name in self.ready and name not in self._listing.packaged
+
+    def size_of(self, name: str) -> int | None:
+        """Return the bytes of a file, or None when it is not there; blocks."""
+        return self._listing.size_of(name)
+
     async def refresh(self) -> None:
         """Look at the directory again."""
+        before = self.ready
         self._listing = await asyncio.to_thread(list_assets, self._directory, SYSTEM_PROGRAMS, self._state)
         self.ready, self.links = self._listing.names, self._listing.links
         self._problem.set(self._listing.problem)
+        if self.ready != before:
+            self.changed.tell()
 
     async def run(self) -> None:
         """Look at the directory every few seconds, until cancelled."""
@@ -101,13 +117,18 @@ def list_assets(directory: Path, system_programs: Path, state: Path | None = Non
 
     Nothing else of ``state``, the daemon's own directory, is among them.
     """
-    files = {
+    packaged = {
         f"{PROGRAM_FOLDER}/{program}": ListedFile(Path(os.path.realpath(path)))
         for programs in PROGRAMS.values()
         for program in programs
         if (path := system_programs / program).is_file()
     }
     found = files_below(directory, state)
-    files |= found.files
-    problems = (*found.problems, *faulty(files))
-    return Listing(MappingProxyType(files), frozenset(files), MappingProxyType(found.links), problems)
+    files = packaged | found.files
+    return Listing(
+        files=MappingProxyType(files),
+        names=frozenset(files),
+        packaged=frozenset(packaged.keys() - found.files.keys()),
+        links=MappingProxyType(found.links),
+        problems=(*found.problems, *faulty(files)),
+    )

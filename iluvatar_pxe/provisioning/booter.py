@@ -1,10 +1,11 @@
 """What a machine that asks is served: decided by ``boot.decide``, once its place is settled."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from iluvatar_pxe.assets.source import Source
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import Decision, decide
@@ -30,6 +31,10 @@ ASSIGN_SECONDS = 5.0
 """How long an iPXE waits for its machine's name; then it is told to wait and asks again."""
 
 
+async def _nothing(_: str) -> None:
+    """Nothing is being downloaded."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booter:
     """Decides for the machines of one inventory. Whom it believes, and what it gives them, are its policies.
@@ -46,7 +51,13 @@ class Booter:
     journal: Journal
     coming: Callable[[], Coming] = dict
     """Returns the wanted boot files that are not here yet."""
+    arriving: Callable[[str], Awaitable[Source | None]] = _nothing
+    """Returns a wanted boot file by its name while it is being downloaded."""
     observes: bool = False
+
+    async def open(self, name: str) -> Source | None:
+        """Open a boot file by its name, also one that is still arriving; raises AssetError."""
+        return await self.store.open(name) or await self.arriving(name)
 
     def decide(
         self, sighting: Sighting, doubt: str = "", *, confirmed: bool = False, no_assignment: str = ""

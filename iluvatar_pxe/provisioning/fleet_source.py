@@ -19,6 +19,7 @@ from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import FleetWindow, OwnWindow, WindowKeeper
 from iluvatar_pxe.provisioning.git_assigner import GitAssigner
+from iluvatar_pxe.provisioning.pins import FleetPins, OwnPins, PinKeeper
 from iluvatar_pxe.provisioning.rollout import Rollout
 from iluvatar_pxe.settings.model import HOSTED, Settings
 
@@ -46,6 +47,8 @@ class FleetSource:
         """Who gives machines their names and roles."""
         self.window: WindowKeeper = OwnWindow(inventory)
         """Who opens and closes the enrolment window."""
+        self.pins: PinKeeper = OwnPins(applied, settings.state_directory)
+        """Where checksums of downloaded boot files are kept."""
         self._assigner: GitAssigner | None = None
         self._mirror: Mirror | None = None
         self.was_applied = False
@@ -61,6 +64,7 @@ class FleetSource:
             self._assigner = GitAssigner(inventory, follower, rollout)
             self.assigner = self._assigner
             self.window = FleetWindow(follower.commit)
+            self.pins = FleetPins(applied, follower.commit)
         if settings.fleet.mirror and settings.fleet.source == HOSTED:
             remote = Remote.of(settings.fleet.mirror, settings.fleet, settings.state_directory)
             self._mirror = Mirror(origin.repository.path, remote, rollout.adopted)

@@ -154,7 +154,7 @@ async def _source(booter: Booter, plan: ServePiFiles, file: str, client: IPv4Add
         return BytesSource(f"{disclosure.arguments(text, client)}\n".encode())
     if file not in plan.files:
         return None
-    source = await booter.store.open(plan.files[file])
+    source = await booter.open(plan.files[file])
     if source and source.size > LARGEST_FILE:
         complain("pi.large_file", file=plan.files[file], bytes=source.size, most=LARGEST_FILE)
     return source

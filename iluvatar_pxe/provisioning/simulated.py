@@ -41,6 +41,7 @@ def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn) -> Booter:
         inventory=sandbox,
         store=real.store,
         coming=real.coming,
+        arriving=real.arriving,
         assigner=DatabaseAssigner(sandbox),
         trust=TrustEverybody(),
         handout=real.handout.under(LimitedDisclosure(is_own)),

@@ -25,11 +25,14 @@ def pin(known: AssetsLock, files: Mapping[str, Pin], stable: Mapping[str, str]) 
     }
     if not new_files and not new_stable:
         return None
-    lock = AssetsLock(
-        files={**known.files, **new_files},
-        versions={**known.versions, **{entry: Channels(stable=one) for entry, one in new_stable.items()}},
-    )
+    lock = with_pins(known, new_files, new_stable)
     return Changes(_message(new_files, new_stable), {LOCK_FILE: (_HEAD + _text(lock)).encode()})
+
+
+def with_pins(known: AssetsLock, files: Mapping[str, Pin], stable: Mapping[str, str]) -> AssetsLock:
+    """Return a lock with more in it; what it has already stays."""
+    versions = {entry: Channels(stable=version) for entry, version in stable.items()}
+    return AssetsLock(files={**files, **known.files}, versions={**versions, **known.versions})
 
 
 def _text(lock: AssetsLock) -> str:

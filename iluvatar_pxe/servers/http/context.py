@@ -1,5 +1,6 @@
 """What HTTP handlers find in the application, and what they ask of a request."""
 
+from collections.abc import Callable
 from ipaddress import IPv4Address
 from urllib.parse import parse_qsl
 
@@ -17,6 +18,8 @@ COUNTDOWNS = web.AppKey("countdowns", Countdowns)
 HEALTH = web.AppKey("health", Health)
 CERTIFICATES = web.AppKey("certificates", Certificates)
 PLAIN_PORT = web.AppKey("plain_port", int)
+NAME_OF = web.AppKey[Callable[[str], str | None]]("name_of")
+"""Returns the name of a downloaded boot file by its sha256."""
 
 _MARK = SIMULATED.decode()
 

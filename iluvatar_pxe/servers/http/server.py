@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, ip_address
 
 from aiohttp import web
@@ -23,6 +23,7 @@ from iluvatar_pxe.servers.http.context import (
     CERTIFICATES,
     COUNTDOWNS,
     HEALTH,
+    NAME_OF,
     PLAIN_PORT,
 )
 from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
@@ -54,11 +55,15 @@ class HttpServer:
         health: Health,
         certificates: Certificates,
         *,
+        name_of: Callable[[str], str | None] = lambda _: None,
         routes: Iterable[web.RouteDef] = (),
         idle: float = IDLE_SECONDS,
         limits: Limits = LIMITS,
     ) -> None:
-        """``routes`` are those of parts that are not always there: the repositories, a webhook."""
+        """``name_of`` returns the name of a downloaded boot file by its sha256.
+
+        ``routes`` are those of parts that are not always there: the repositories, a webhook.
+        """
         self.certificates = certificates
         self._settings = settings
         self._applied = booters.real.applied
@@ -70,6 +75,7 @@ class HttpServer:
         app = web.Application(middlewares=[self._gate])
         app[BOOTERS], app[HEALTH] = booters, health
         app[COUNTDOWNS] = Countdowns(time.monotonic)
+        app[NAME_OF] = name_of
         app[CERTIFICATES], app[PLAIN_PORT] = certificates, settings.port
         parts = (scripts, enrolment, assets, ca, config, readiness, schemas)
         for part in parts:

@@ -56,7 +56,7 @@ class TftpFiles:
         if name in AUTOEXEC:
             scripts = self._booters.real.handout.scripts
             return BytesSource(scripts.first_script(Links(server, self._http_port), network=True).encode())
-        return await self._booters.real.store.open(name)
+        return await self._booters.real.open(name)
 
     def _fetched(self, name: str, client: IPv4Address, size: int, milliseconds: float) -> bool:
         booter = self._booters.facing_address(client)

@@ -9,9 +9,11 @@ from aiohttp.abc import AbstractStreamWriter
 
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.boot.stages import stage_of_asset
+from iluvatar_pxe.catalogue.coming import find, words
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.http.context import booter_of, client_of
+from iluvatar_pxe.servers.http.context import NAME_OF, booter_of, client_of
+from iluvatar_pxe.servers.http.routes.arriving import pass_on
 
 ROUTES = web.RouteTableDef()
 _KINDS = MimeTypes()
@@ -43,16 +45,34 @@ class _BootFile(web.FileResponse):
         super().set_status(status, reason)
 
 
+@ROUTES.get("/assets/by-sha256/{sha256:[0-9a-f]{64}}")
+async def by_sha256(request: web.Request) -> web.StreamResponse:
+    """Serve a downloaded file by its checksum: the fleet's other daemons ask so, before they ask its publisher."""
+    name = request.app[NAME_OF](request.match_info["sha256"])
+    source = await booter_of(request).store.open(name) if name else None
+    if name is None or source is None:
+        raise web.HTTPNotFound(text="no asset with that sha256")
+    return await _send(request, name, source)
+
+
 @ROUTES.get("/assets/{name:.+}")
 async def asset(request: web.Request) -> web.StreamResponse:
-    """Serve a file of the store by its logical name."""
+    """Serve a file by its logical name, also one that is still being downloaded."""
     booter, name = booter_of(request), request.match_info["name"]
-    if name not in booter.store.ready:
-        raise web.HTTPNotFound(text=f"no asset {name[:200]}")
-    source = await booter.store.open(name)
-    if source is None:
+    source = await booter.open(name)
+    if isinstance(source, FileSource):
+        return await _send(request, name, source)
+    if source:
+        return await pass_on(request, name, source)
+    if name in booter.store.ready:
         raise AssetError(f"{name}: is gone since the directory was read; put it there again")
-    started = time.perf_counter()
+    if found := find(name, booter.coming()):
+        raise web.HTTPServiceUnavailable(text=words(name, found[1]), headers={hdrs.RETRY_AFTER: "10"})
+    raise web.HTTPNotFound(text=f"no asset {name[:200]}")
+
+
+async def _send(request: web.Request, name: str, source: FileSource) -> web.StreamResponse:
+    booter, started = booter_of(request), time.perf_counter()
     response = _BootFile(name, source)
     try:
         await response.prepare(request)  # sends all of it

@@ -1,0 +1,179 @@
+"""What people ask for about boot files: what there is, and to fetch, verify, import and remove files."""
+
+import asyncio
+from collections.abc import Collection, Coroutine, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from iluvatar_pxe.assets.copies import check_copy
+from iluvatar_pxe.assets.fetcher import BY_HAND, PACKAGED, Fetcher
+from iluvatar_pxe.assets.index import ADOPTED, Index, Record, given_of
+from iluvatar_pxe.assets.job import Pins
+from iluvatar_pxe.assets.leftovers import leftovers
+from iluvatar_pxe.assets.placing import Done, Placing, unhurried
+from iluvatar_pxe.assets.status import AssetStatus, Leftover
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.assets.wanted import WantedFile
+from iluvatar_pxe.catalogue.download import Digest, FirstUse, Unpack
+from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.errors import AssetError
+
+IMPORTED = "imported"
+
+_log = structlog.get_logger()
+
+
+class Desk:
+    """Carries commands out on the files of one fetcher."""
+
+    def __init__(
+        self, fetcher: Fetcher, store: AssetStore, index: Index, placing: Placing, pins: Pins
+    ) -> None:
+        self._fetcher = fetcher
+        self._store = store
+        self._index = index
+        self._placing = placing
+        self._pins = pins
+
+    def files(self) -> Sequence[AssetStatus]:
+        """Return what the applied commit wants, by name."""
+        return [self._status(one) for _, one in sorted(self._fetcher.wanted.items())]
+
+    def fetch(self, names: Collection[str]) -> None:
+        """Fetch these now."""
+        self._fetcher.fetch(names)
+
+    def verify(self, names: Collection[str]) -> None:
+        """Read these again; what is damaged is removed, and fetched again."""
+        for name in names:
+            one = self._fetcher.wanted.get(name)
+            if one and not one.work and one.source != PACKAGED:
+                one.fault = ""
+                self._begin(one, self._verify(one))
+
+    def take(self, name: str, file: Path, *, trust: bool) -> None:
+        """Verify a file that lies below the assets directory, and put it into place."""
+        one = self._fetcher.wanted[name]
+        one.fault = ""
+        self._begin(one, self._take(one, file, trust=trust))
+
+    async def leftovers(self) -> Sequence[Leftover]:
+        """Return what the applied commit does not want, by name."""
+        return leftovers(
+            self._index.records,
+            frozenset(self._fetcher.wanted),
+            self._index.before,
+            await asyncio.to_thread(self._copied),
+        )
+
+    async def remove(self, names: Collection[str]) -> None:
+        """Remove these leftovers, but none that are kept."""
+        found = [one.name for one in await self.leftovers() if one.name in names and not one.kept_for]
+        for name in found:
+            await asyncio.to_thread(self._index.remove, self._index.records[name])
+        await self._index.drop(found)
+        await self._store.refresh()
+        _log.info("assets.removed", names=", ".join(found), files=len(found))
+
+    def _status(self, one: WantedFile) -> AssetStatus:
+        record = self._record(one)
+        return AssetStatus(
+            download=one.download,
+            progress=one.progress,
+            source=one.source,
+            checked_at=record.checked_at if record else None,
+            fault=one.fault,
+        )
+
+    def _record(self, one: WantedFile) -> Record | None:
+        """Return what is known of the file that is there now."""
+        return None if one.source == BY_HAND else self._index.records.get(one.download.name)
+
+    def _begin(self, one: WantedFile, work: Coroutine[None, None, None]) -> None:
+        self._fetcher.begin(one, Progress(state=State.VERIFYING), work)
+
+    async def _verify(self, one: WantedFile) -> None:
+        record, name = self._record(one), one.download.name
+        try:
+            if record is None:
+                await self._adopt(one)
+                return
+            damaged = await unhurried(partial(_damaged, self._index.directory, record), self._read(one))
+            if not damaged:
+                await self._index.put(name, record.model_copy(update={"checked_at": datetime.now(UTC)}))
+                return
+            one.fault = f"{damaged[0]}: has another checksum than when it was downloaded; it is fetched again"
+            await asyncio.to_thread(self._index.remove, record)
+            await self._index.drop([name])
+            await self._store.refresh()
+        except AssetError as error:
+            one.fault = str(error)
+        _log.error("asset.fault", name=name, why=one.fault)
+
+    async def _adopt(self, one: WantedFile) -> None:
+        """Compare a file that was copied by hand with what is pinned; raises AssetError if it is another one."""
+        download = one.download
+        if download.unpack is not Unpack.NONE or not isinstance(download.check, Digest):
+            raise AssetError(
+                f"{download.name}: was copied by hand, and no checksum of it is known; remove it to fetch it"
+            )
+        path = self._index.directory / download.name
+        work = partial(check_copy, download, path, trust=False, source=ADOPTED)
+        got = await unhurried(lambda report: work(report=report), self._read(one))
+        await self._placing.adopt(download, got)
+
+    async def _take(self, one: WantedFile, file: Path, *, trust: bool) -> None:
+        download = one.download
+        work = partial(check_copy, download, file, trust=trust, source=IMPORTED)
+        try:
+            got = await unhurried(lambda report: work(report=report), self._read(one))
+            if isinstance(download.check, FirstUse):
+                await self._pins.pin(download.name, got.sha256, got.size)
+            await self._placing.put(download, got, self._unpacking(one))
+            _log.info("asset.ready", name=download.name, bytes=got.size, source=IMPORTED)
+        except AssetError as error:
+            one.fault = str(error)
+            _log.error("asset.fault", name=download.name, why=one.fault)
+        finally:
+            await asyncio.to_thread(file.unlink, missing_ok=True)
+
+    def _read(self, one: WantedFile) -> Done:
+        return lambda done, size: self._fetcher.set(
+            one, Progress(state=State.VERIFYING, done=done, size=size)
+        )
+
+    def _unpacking(self, one: WantedFile) -> Done:
+        return lambda done, size: self._fetcher.set(
+            one, Progress(state=State.UNPACKING, done=done, size=size)
+        )
+
+    def _copied(self) -> dict[str, int]:
+        """Return the sizes of files that nobody downloaded, and that nothing wants; blocks."""
+        downloads = [one.download for one in self._fetcher.wanted.values()]
+        return {
+            name: self._store.size_of(name) or 0
+            for name in self._store.ready
+            if self._store.is_copied(name)
+            and not self._index.is_own(name)
+            and not any(one.gives(name) for one in downloads)
+        }
+
+
+def _damaged(directory: Path, record: Record, report: Done) -> list[str]:
+    """Return the assets of a record that have another checksum now, or are gone; blocks."""
+    whole = sum(given.size for given in record.gives.values())
+    done, damaged = 0, []
+    for asset, given in record.gives.items():
+        try:
+            now = given_of(directory / asset)
+        except AssetError:
+            damaged.append(asset)
+            continue
+        if now.sha256 != given.sha256:
+            damaged.append(asset)
+        done += given.size
+        report(done, whole)
+    return damaged

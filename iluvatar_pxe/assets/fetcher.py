@@ -1,0 +1,204 @@
+"""Follows what the fleet wants: each file that is not there is fetched in the background."""
+
+import asyncio
+from collections.abc import Collection, Coroutine, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from iluvatar_pxe.assets.arriving import ArrivingSource
+from iluvatar_pxe.assets.index import Found, Index
+from iluvatar_pxe.assets.job import Job, Means
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.assets.wanted import WantedFile
+from iluvatar_pxe.catalogue.coming import Coming, coming
+from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
+from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.changed import Changed, Subscription
+from iluvatar_pxe.problem import Problem
+
+BY_HAND = "copied by hand"
+"""The source of a file that nobody downloaded: it is served as it is, and never overwritten."""
+PACKAGED = "the system's package"
+SIZE_SECONDS = 20.0
+"""How long whoever asks for a file that is not here yet waits for its publisher to tell its size."""
+
+_log = structlog.get_logger()
+
+
+class Wants(Protocol):
+    """What the applied commit wants."""
+
+    @property
+    def downloads(self) -> tuple[Download, ...]: ...
+
+
+class Fetcher:
+    """Gets what the applied commit wants, as ``means`` let it."""
+
+    def __init__(
+        self,
+        store: AssetStore,
+        index: Index,
+        wants: Wants,
+        means: Means,
+        *,
+        signals: Collection[Changed],
+        fetch: bool,
+    ) -> None:
+        """``signals`` are told when other files are wanted. With ``fetch`` false only what ``fetch()`` names is fetched."""
+        self.wanted: dict[str, WantedFile] = {}
+        """By name."""
+        self._store = store
+        self._index = index
+        self._wants = wants
+        self._means = means
+        self._fetches = fetch
+        self._followed: frozenset[str] | None = None
+        self._asked: set[str] = set()
+        self._stirred = Changed()
+        self._signals = (*signals, store.changed, self._stirred)
+        self._coming: Coming | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._missing = Problem(lambda why: _log.warning("assets.missing", why=why))
+
+    @property
+    def progress(self) -> Mapping[str, Progress]:
+        """The state of each wanted download by its name."""
+        return {name: one.progress for name, one in self.wanted.items()}
+
+    @property
+    def coming(self) -> Coming:
+        """The wanted assets that are not here yet, and the state of their downloads."""
+        if self._coming is None:
+            absent = [one for one in self.wanted.values() if one.progress.state is not State.READY]
+            self._coming = coming([one.download for one in absent], self.progress)
+        return self._coming
+
+    async def run(self) -> None:
+        """Fetch what is wanted, until cancelled."""
+        async with asyncio.TaskGroup() as self._group:
+            with Subscription(*self._signals) as stirred:
+                while True:
+                    await stirred.wait()
+                    await self._follow()
+
+    def fetch(self, names: Collection[str]) -> None:
+        """Fetch these now, also where fetching is switched off."""
+        for name in names:
+            if one := self.wanted.get(name):
+                self._asked.add(name)
+                if one.job:
+                    one.job.hurry()
+        self._stirred.tell()
+
+    def begin(self, one: WantedFile, progress: Progress, work: Coroutine[None, None, None]) -> None:
+        """Do something else than fetching for a file, and then look at it anew."""
+        if self._group is None:
+            work.close()
+            return
+        self.set(one, progress)
+        one.begin(self._group, work).add_done_callback(lambda task: self._ended(one, task))
+
+    def set(self, one: WantedFile, progress: Progress) -> None:
+        """Take in how far a file is."""
+        one.progress = progress
+        self._coming = None
+
+    async def arriving(self, asset: str) -> ArrivingSource | None:
+        """Return a file that is being downloaded, to be passed on meanwhile; None where none of that name is."""
+        one = self.wanted.get(asset)
+        if one is None or one.job is None or one.download.unpack is not Unpack.NONE:
+            return None
+        one.job.hurry()
+        arrival = one.job.arrival
+        size = await arrival.sized(SIZE_SECONDS)
+        return None if size is None else ArrivingSource(arrival, size)
+
+    async def _follow(self) -> None:
+        """Take in what is wanted, and what is there."""
+        downloads = {one.name: one for one in self._wants.downloads}
+        await self._index.follow(frozenset(downloads))
+        for name in self.wanted.keys() - downloads.keys():
+            await self.wanted.pop(name).give_up()
+            self._asked.discard(name)
+        if downloads.keys() != self._followed:
+            await self._means.placing.tidy(downloads.keys() | self._index.before)
+            self._followed = frozenset(downloads)
+        for download in downloads.values():
+            await self._look_at(download)
+        self._coming = None
+        self._tell_of_missing()
+
+    async def _look_at(self, download: Download) -> None:
+        one = self.wanted.setdefault(download.name, WantedFile(download))
+        is_same, one.download = _is_same(one.download, download), download
+        if one.work and is_same:
+            return
+        await one.give_up()
+        one.source = await self._source_of(download)
+        if one.source:
+            self._is_there(one)
+        elif self._fetches or download.name in self._asked:
+            self._start(one)
+        else:
+            self.set(one, Progress(state=State.MISSING))
+
+    async def _source_of(self, download: Download) -> str:
+        """Return where the files of a download came from; empty if they are not there, or not those that are wanted."""
+        record = self._index.records.get(download.name)
+        if record is None:
+            return await asyncio.to_thread(self._foreign_source, download)
+        found = await asyncio.to_thread(self._index.found, record)
+        if found is Found.REPLACED:
+            return BY_HAND
+        return record.source if found is Found.AS_GIVEN and record.satisfies(download) else ""
+
+    def _foreign_source(self, download: Download) -> str:
+        """Return who else has put the files of a download there, if somebody did."""
+        ready = frozenset(filter(download.gives, self._store.ready))
+        is_whole = bool(ready) if download.unpack is Unpack.PI_IMAGE else ready >= frozenset(download.assets)
+        if not is_whole or any(map(self._index.is_own, ready)):
+            return ""
+        return BY_HAND if any(map(self._store.is_copied, ready)) else PACKAGED
+
+    def _is_there(self, one: WantedFile) -> None:
+        name, check = one.download.name, one.download.check
+        record = self._index.records.get(name) if one.source not in {BY_HAND, PACKAGED} else None
+        size = record.size if record else None
+        self.set(one, Progress(state=State.READY, done=size or 0, size=size))
+        self._asked.discard(name)
+        if record and isinstance(check, FirstUse):
+            self._means.pins.remember(name, record.sha256, record.size)
+
+    def _start(self, one: WantedFile) -> None:
+        job = Job(one.download, self._means, lambda: self.set(one, job.progress))
+        one.source = one.download.urls[0]
+        self.begin(one, job.progress, job.run())
+        one.job = job
+
+    def _ended(self, one: WantedFile, task: asyncio.Task[None]) -> None:
+        if one.work is task:
+            one.job = one.work = None
+        self._stirred.tell()
+
+    def _tell_of_missing(self) -> None:
+        """Say in one line what is missing where nothing fetches it."""
+        missing = [name for name, one in self.wanted.items() if one.progress.state is State.MISSING]
+        if not missing:
+            self._missing.clear()
+            return
+        what = f"{missing[0]} and {len(missing) - 1} more are" if missing[1:] else f"{missing[0]} is"
+        self._missing.set(
+            f"{what} missing, and [assets] fetch is false; bring them by: iluvatar-pxe assets import PATH"
+        )
+
+
+def _is_same(old: Download, new: Download) -> bool:
+    """Say whether two downloads are of the same file, whoever wants it.
+
+    One whose checksum is pinned meanwhile goes on: it is compared with the pin when it is there.
+    """
+    pinned = replace(old, check=new.check, size=new.size) if isinstance(old.check, FirstUse) else old
+    return replace(pinned, wanted_by=()) == replace(new, wanted_by=())

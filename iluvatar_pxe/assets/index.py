@@ -1,0 +1,212 @@
+"""What is known of the files that were downloaded: ``.index.json`` in the assets directory, which is not served."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from enum import IntEnum
+from pathlib import Path
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from iluvatar_pxe.catalogue.download import Digest, Download
+from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.host.durable import move_aside, write_file
+from iluvatar_pxe.problem import Problem
+
+INDEX_FILE = ".index.json"
+
+ADOPTED = "copied by hand, and then verified"
+"""The source of a file that nobody downloaded, but that has the checksum that is pinned."""
+
+_log = structlog.get_logger()
+
+
+class Found(IntEnum):
+    """What there is of the files of a record, the worst last."""
+
+    AS_GIVEN = 0
+    GONE = 1
+    """One of them is missing, or has given way to that of another download."""
+    REPLACED = 2
+    """Somebody has put another file in the place of one of them."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Given(_Model):
+    """One file as it was put in place. ``modified`` is its time in nanoseconds: another one says that it was replaced."""
+
+    size: int
+    modified: int
+    sha256: str
+
+
+class Record(_Model):
+    """One verified download. ``sha256`` and ``size`` are those of the file that was downloaded, ``gives`` its assets."""
+
+    version: str
+    sha256: str
+    size: int
+    sha512: str = ""
+    """Known where the publisher lists that one."""
+    source: str
+    """Where it came from: an address, another daemon, an import."""
+    checked_at: datetime
+    wanted_by: tuple[str, ...] = ()
+    withdrawn: bool = False
+    gives: Mapping[str, Given] = Field(default_factory=dict)
+
+    def satisfies(self, download: Download) -> bool:
+        """Say whether this is the file that is wanted now: of its version, and with the checksum that is pinned."""
+        check = download.check
+        own = {"sha256": self.sha256, "sha512": self.sha512}
+        is_pinned = not isinstance(check, Digest) or own[check.algorithm] == check.value
+        return self.version == download.version and is_pinned
+
+
+class Contents(_Model):
+    """All of the file. ``wanted`` are the downloads of the last commit, ``before`` those of the last one that differed."""
+
+    files: Mapping[str, Record] = Field(default_factory=dict)
+    wanted: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
+
+
+class Index:
+    """The index of one assets directory. What cannot be written is a problem, and is kept in memory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._path = directory / INDEX_FILE
+        self._contents = Contents()
+        self._writing = asyncio.Lock()
+        self._problem = Problem(lambda why: _log.error("assets.index", why=why))
+
+    @property
+    def records(self) -> Mapping[str, Record]:
+        """Every verified download by its name."""
+        return self._contents.files
+
+    @property
+    def before(self) -> frozenset[str]:
+        """The downloads of the last commit that wanted others than the applied one."""
+        return self._contents.before
+
+    async def load(self) -> None:
+        """Read it; one that is damaged is moved aside, and what it knew counts as copied by hand."""
+        try:
+            self._contents = await asyncio.to_thread(_read, self._path)
+        except OSError as error:
+            self._problem.set(f"{self._path}: cannot be read: {error.strerror}; make it readable")
+
+    async def put(self, name: str, record: Record) -> None:
+        """Add a record, or replace it."""
+        await self._save(self._contents.model_copy(update={"files": {**self.records, name: record}}))
+
+    async def drop(self, names: Iterable[str]) -> None:
+        """Forget records."""
+        gone = frozenset(names)
+        kept = {name: record for name, record in self.records.items() if name not in gone}
+        await self._save(self._contents.model_copy(update={"files": kept}))
+
+    async def follow(self, wanted: frozenset[str]) -> None:
+        """Take in what the applied commit wants."""
+        old = self._contents
+        if wanted != old.wanted:
+            await self._save(old.model_copy(update={"wanted": wanted, "before": old.wanted}))
+
+    def name_of(self, sha256: str) -> str | None:
+        """Return the asset that has this checksum, or None."""
+        given = (pair for record in self.records.values() for pair in record.gives.items())
+        return next((name for name, file in given if file.sha256 == sha256), None)
+
+    def found(self, record: Record) -> Found:
+        """Say whether the files of a record are there as they were put in place; blocks."""
+        found = {self._found(asset, given) for asset, given in record.gives.items()}
+        return max(found, default=Found.GONE)
+
+    def is_own(self, asset: str) -> bool:
+        """Say whether a download of ours put the file there that an asset is now; blocks."""
+        given = [one.gives[asset] for one in self.records.values() if asset in one.gives]
+        return bool(given) and _mark(self.directory / asset) in [(one.size, one.modified) for one in given]
+
+    def remove(self, record: Record) -> None:
+        """Remove the files of a record, but none that another one has put in their place; blocks, raises AssetError."""
+        for asset, given in record.gives.items():
+            path = self.directory / asset
+            others = [one.gives.get(asset) for one in self.records.values() if one is not record]
+            if self._found(asset, given) is Found.AS_GIVEN and given not in others:
+                _unlink(path)
+        for folder in {(self.directory / asset).parent for asset in record.gives}:
+            remove_empty(folder, self.directory)
+
+    def _found(self, asset: str, given: Given) -> Found:
+        mark = _mark(self.directory / asset)
+        if mark == (given.size, given.modified):
+            return Found.AS_GIVEN
+        return Found.GONE if mark is None or self.is_own(asset) else Found.REPLACED
+
+    async def _save(self, contents: Contents) -> None:
+        self._contents = contents
+        async with self._writing:
+            try:
+                text = self._contents.model_dump_json(indent=1)
+                await asyncio.to_thread(write_file, self._path, text.encode(), 0o640)
+            except OSError as error:
+                self._problem.set(f"{self._path}: cannot be written: {error.strerror}; make it writable")
+            else:
+                self._problem.clear()
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    """Return what tells one file from another, as far as size and time do; None if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def remove_empty(folder: Path, root: Path) -> None:
+    """Remove an empty folder, and those above it that are empty then, but not ``root``; blocks."""
+    with suppress(OSError):  # others are in it
+        while folder != root:
+            folder.rmdir()
+            folder = folder.parent
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise AssetError(f"{path}: cannot be removed: {error.strerror}; make it writable") from error
+
+
+def given_of(path: Path, sha256: str = "") -> Given:
+    """Return what a file is now, with its checksum, which is read unless it is known; blocks, raises AssetError."""
+    try:
+        status = path.stat()
+        with path.open("rb") as file:
+            known = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AssetError(f"{path}: cannot be read: {error.strerror}; fetch it again") from error
+    return Given(size=status.st_size, modified=status.st_mtime_ns, sha256=known)
+
+
+def _read(path: Path) -> Contents:
+    try:
+        return Contents.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Contents()
+    except ValidationError:
+        aside = move_aside(path)
+        why = (
+            f"{path}: is damaged, and was moved to {aside}; iluvatar-pxe assets verify reads the files again"
+        )
+        _log.error("assets.index", why=why)
+        return Contents()

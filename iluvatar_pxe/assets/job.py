@@ -1,0 +1,150 @@
+"""Gets one wanted download: asks peers and publishers, has it pinned, and puts it in place. Tries until it is there."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from iluvatar_pxe.assets.arriving import Arrival
+from iluvatar_pxe.assets.download.download import Got, Report
+from iluvatar_pxe.assets.download.part import part_of
+from iluvatar_pxe.assets.placing import Placing
+from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
+from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.problem import Problem
+
+FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0
+"""Seconds until the second attempt, and most between two; each pause is twice the one before."""
+
+_log = structlog.get_logger()
+
+
+class Get(Protocol):
+    """Downloads one file into a directory, and verifies it; raises AssetError."""
+
+    async def __call__(self, download: Download, place: Path, report: Report) -> Got: ...
+
+
+class Pins(Protocol):
+    """Keeps the checksums of first downloads."""
+
+    async def pin(self, name: str, sha256: str, size: int) -> None:
+        """Pin the checksum of a download; raises AssetError if another one is pinned."""
+        ...
+
+    def remember(self, name: str, sha256: str, size: int) -> None:
+        """Pin that of a download that is here already, as soon as that can be done."""
+        ...
+
+
+class Peers(Protocol):
+    """The fleet's other daemons."""
+
+    async def having(self, download: Download) -> tuple[str, ...]:
+        """Return the addresses at which they have a file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What jobs work with. ``slots`` is how many download at once."""
+
+    get: Get
+    placing: Placing
+    pins: Pins
+    peers: Peers
+    slots: asyncio.Semaphore
+
+
+class Job:
+    """Goes on until the file is in place; ``changed`` is called whenever ``progress`` is another one."""
+
+    def __init__(self, download: Download, means: Means, changed: Callable[[], None]) -> None:
+        self.download = download
+        self.progress = Progress(state=State.QUEUED)
+        self.arrival = self._arrival(means)
+        """The present attempt, or the next one."""
+        self._means = means
+        self._changed = changed
+        self._now = asyncio.Event()
+        self._trouble = Problem(lambda why: _log.warning("asset.trouble", name=download.name, why=why))
+
+    def hurry(self) -> None:
+        """Have the next attempt begin now."""
+        self._now.set()
+
+    async def run(self) -> None:
+        """Try again and again, after longer and longer pauses."""
+        _log.info("asset.wanted", name=self.download.name, by=", ".join(self.download.wanted_by))
+        failures = 0
+        while not await self._succeeds():
+            failures += 1
+            await self._pause(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE))
+
+    async def _succeeds(self) -> bool:
+        """Make one attempt when its turn comes."""
+        self._set(replace(self.progress, state=State.QUEUED))
+        try:
+            async with self._means.slots:
+                await self._attempt()
+        except AssetError as error:
+            self.arrival.fail(str(error))
+            self._trouble.set(str(error))
+            self._set(replace(self.progress, state=State.WAITING, rate=0.0, trouble=str(error)))
+            return False
+        finally:
+            self.arrival.fail("nobody wants it any more")
+        return True
+
+    async def _attempt(self) -> None:
+        if self.arrival.is_over:
+            self.arrival = self._arrival(self._means)
+        started, download = time.monotonic(), self.download
+        got = await self._means.placing.left_over(download) or await self._download(download)
+        if isinstance(download.check, FirstUse):
+            await self._means.pins.pin(download.name, got.sha256, got.size)
+        path = await self._means.placing.put(download, got, self._unpacking)
+        if download.unpack is Unpack.NONE:
+            self.arrival.verify(got.size, path)
+        self._set(Progress(state=State.READY, done=got.size, size=got.size))
+        seconds = round(time.monotonic() - started, 1)
+        _log.info("asset.ready", name=download.name, bytes=got.size, seconds=seconds, source=got.source)
+
+    async def _download(self, download: Download) -> Got:
+        place = self._means.placing.staging(download).parent
+        try:
+            await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
+        except OSError as error:
+            raise AssetError(f"{place}: cannot be made: {error.strerror}; make it writable") from error
+        peers = await self._means.peers.having(download)
+        return await self._means.get(replace(download, urls=(*peers, *download.urls)), place, self._loading)
+
+    def _loading(self, progress: Progress) -> None:
+        self.arrival.reach(progress.done, progress.size)
+        self._set(progress)
+
+    def _unpacking(self, done: int, size: int | None) -> None:
+        self._set(Progress(state=State.UNPACKING, done=done, size=size))
+
+    def _set(self, progress: Progress) -> None:
+        if progress != self.progress:
+            self.progress = progress
+            self._changed()
+
+    def _arrival(self, means: Means) -> Arrival:
+        return Arrival(self.download.name, part_of(means.placing.staging(self.download)))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait until the next attempt is due, or somebody wants it now."""
+        self._now.clear()
+        try:
+            async with asyncio.timeout(seconds * random.uniform(0.8, 1.2)):  # noqa: S311 - no secret
+                await self._now.wait()
+        except TimeoutError:
+            pass

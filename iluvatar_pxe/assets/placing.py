@@ -1,0 +1,179 @@
+"""Puts a verified download in place: recorded first, so that what a crash leaves is never taken for somebody's copy."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from iluvatar_pxe.assets.download.download import Got
+from iluvatar_pxe.assets.index import Given, Index, Record, given_of, remove_empty
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.catalogue.download import Download, Unpack
+from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.host.background import background_thread
+from iluvatar_pxe.host.durable import put_in_place
+
+COMING = ".coming"
+"""The folder, beside a file's place, in which it is downloaded: it is hidden, so nothing in it is served."""
+
+Done = Callable[[int, int | None], None]
+"""Hears how many bytes are done, and how many there are."""
+Result = TypeVar("Result")
+
+
+class Unpacker(Protocol):
+    """Unpacks a file below the assets directory; blocks, raises AssetError."""
+
+    def __call__(self, download: Download, file: Path, assets: Path, report: Done) -> None: ...
+
+
+class Placing:
+    """Puts files of one assets directory in place."""
+
+    def __init__(self, store: AssetStore, index: Index, unpack: Unpacker) -> None:
+        self._store = store
+        self._index = index
+        self._unpack = unpack
+
+    def staging(self, download: Download) -> Path:
+        """Return where a file is downloaded to, on the disk on which its place is."""
+        return (self._index.directory / download.name).parent / COMING / Path(download.name).name
+
+    async def tidy(self, wanted: Collection[str]) -> None:
+        """Remove the beginnings of downloads that nobody wants any more, and folders that are empty then."""
+        await asyncio.to_thread(_tidy, self._index.directory, wanted)
+
+    async def left_over(self, download: Download) -> Got | None:
+        """Return the file that was verified before a crash, and is not in place yet; None where there is none."""
+        record, path = self._index.records.get(download.name), self.staging(download)
+        if record is None or not record.satisfies(download):
+            return None
+        with suppress(AssetError):
+            given = await unhurried(partial(_given_of, path))
+            if given.sha256 == record.sha256:
+                return Got(
+                    path=path,
+                    size=given.size,
+                    sha256=given.sha256,
+                    sha512=record.sha512,
+                    source=record.source,
+                )
+        return None
+
+    async def put(self, download: Download, got: Got, report: Done) -> Path:
+        """Put it in place and let it be served; return where it is. Raises AssetError."""
+        record = _record(download, got)
+        await self._index.put(download.name, record)
+        if download.unpack is Unpack.NONE:
+            path = await self._move(download, got, record)
+        else:
+            path = await self._take_apart(download, got, record, report)
+        await self._store.refresh()
+        return path
+
+    async def adopt(self, download: Download, got: Got) -> None:
+        """Take in that a file, which is in place, is the wanted one; raises AssetError."""
+        given = await asyncio.to_thread(given_of, got.path, got.sha256)
+        record = _record(download, got).model_copy(update={"gives": {download.name: given}})
+        await self._index.put(download.name, record)
+
+    async def _move(self, download: Download, got: Got, record: Record) -> Path:
+        path = self._index.directory / download.name
+        given = await asyncio.to_thread(given_of, got.path, got.sha256)
+        await self._index.put(download.name, record.model_copy(update={"gives": {download.name: given}}))
+        await asyncio.to_thread(_rename, got.path, path)
+        return path
+
+    async def _take_apart(self, download: Download, got: Got, record: Record, report: Done) -> Path:
+        directory = self._index.directory
+        members = await asyncio.to_thread(self._members, download)
+        wanted = replace(download, members=members)
+
+        def work(report: Done) -> None:
+            self._unpack(wanted, got.path, directory, report)
+
+        await unhurried(work, report)
+        names = await asyncio.to_thread(_names, wanted, directory)
+        gives = {name: await unhurried(partial(_given_of, directory / name)) for name in names}
+        await self._index.put(download.name, record.model_copy(update={"gives": gives}))
+        await asyncio.to_thread(got.path.unlink, missing_ok=True)
+        return directory / download.folder
+
+    def _members(self, download: Download) -> dict[str, str]:
+        """Return an archive's members without those in whose places somebody put files; blocks."""
+        return {
+            member: asset
+            for member, asset in download.members.items()
+            if not self._store.is_copied(asset) or self._index.is_own(asset)
+        }
+
+
+async def unhurried(work: Callable[[Done], Result], report: Done | None = None) -> Result:
+    """Do in the background what takes long; where this is cancelled, the work's next report ends it first."""
+    loop, given_up = asyncio.get_running_loop(), threading.Event()
+
+    def tell(done: int, size: int | None) -> None:
+        if given_up.is_set():
+            raise AssetError("was given up, since nobody wants it any more")
+        if report:
+            loop.call_soon_threadsafe(report, done, size)
+
+    with background_thread("assets") as thread:
+        task = loop.run_in_executor(thread, work, tell)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            given_up.set()
+            await asyncio.wait([task])
+            raise
+
+
+def _record(download: Download, got: Got) -> Record:
+    """Return what is known of a download that was verified now, and gives nothing yet."""
+    return Record(
+        version=download.version,
+        sha256=got.sha256,
+        sha512=got.sha512,
+        size=got.size,
+        source=got.source,
+        checked_at=datetime.now(UTC),
+        wanted_by=download.wanted_by,
+        withdrawn=download.withdrawn,
+    )
+
+
+def _given_of(path: Path, _: Done) -> Given:
+    return given_of(path)
+
+
+def _names(download: Download, directory: Path) -> list[str]:
+    """Return the assets that an unpacked download gave."""
+    if download.unpack is Unpack.ARCHIVE:
+        return list(download.members.values())
+    found = sorted((directory / download.folder).rglob("*"))
+    return [str(path.relative_to(directory)) for path in found if path.is_file()]
+
+
+def _tidy(directory: Path, wanted: Collection[str]) -> None:
+    kept = {(directory / name).parent / COMING: set[str]() for name in wanted}
+    for name in wanted:
+        kept[(directory / name).parent / COMING].add(Path(name).name)
+    for folder in list(directory.rglob(COMING)):
+        with suppress(OSError):  # the next time
+            for path in folder.iterdir():
+                if not any(path.name.startswith(name) for name in kept.get(folder, ())):
+                    path.unlink()
+            if folder not in kept:
+                remove_empty(folder, directory)
+
+
+def _rename(new: Path, path: Path) -> None:
+    try:
+        put_in_place(new, path)
+    except OSError as error:
+        raise AssetError(f"{path}: cannot be put in place: {error.strerror}; make it writable") from error

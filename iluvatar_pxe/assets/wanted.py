@@ -1,0 +1,45 @@
+"""One wanted download as the fetcher keeps it: its state, and the work that is done for it now."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+
+from iluvatar_pxe.assets.job import Job
+from iluvatar_pxe.catalogue.download import Download
+from iluvatar_pxe.catalogue.progress import Progress, State
+
+
+@dataclass(slots=True)
+class WantedFile:
+    """``source`` is where it came from, or is fetched from; ``fault`` is what was found at the last verification."""
+
+    download: Download
+    progress: Progress = field(default_factory=lambda: Progress(state=State.MISSING))
+    source: str = ""
+    fault: str = ""
+    job: Job | None = None
+    """Who fetches it."""
+    work: asyncio.Task[None] | None = None
+    """What is done for it now: it is fetched, verified or imported."""
+
+    def begin(self, group: asyncio.TaskGroup, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Do something for it, once what is done for it now has been given up."""
+        self.work = group.create_task(_after(self.work, work))
+        self.job = None
+        return self.work
+
+    async def give_up(self) -> None:
+        """End what is done for it; what is there of a download stays for the next one."""
+        await _end(self.work)
+        self.job = self.work = None
+
+
+async def _after(task: asyncio.Task[None] | None, work: Coroutine[None, None, None]) -> None:
+    await _end(task)
+    await work
+
+
+async def _end(task: asyncio.Task[None] | None) -> None:
+    if task:
+        task.cancel()
+        await asyncio.wait([task])

@@ -1,0 +1,96 @@
+"""Boot files come by themselves: what the applied fleet wants is fetched, pinned and kept."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from iluvatar_pxe.assets.desk import Desk
+from iluvatar_pxe.assets.download.client import Downloader
+from iluvatar_pxe.assets.download.download import download
+from iluvatar_pxe.assets.fetcher import Fetcher
+from iluvatar_pxe.assets.index import Index
+from iluvatar_pxe.assets.job import Means
+from iluvatar_pxe.assets.peers import FleetPeers
+from iluvatar_pxe.assets.placing import Placing
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.assets.unpack.unpack import remove_leftovers, unpack
+from iluvatar_pxe.catalogue.model import parse_catalogue
+from iluvatar_pxe.catalogue.packages import packages_of
+from iluvatar_pxe.changed import Changed
+from iluvatar_pxe.host.packages import installed_versions
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.pins import PinKeeper, Pins
+from iluvatar_pxe.provisioning.wants import Wants
+from iluvatar_pxe.resources import read_catalogue
+from iluvatar_pxe.settings.model import Settings
+
+AT_ONCE = 4
+"""Files that are downloaded at the same time."""
+
+_log = structlog.get_logger()
+
+
+class Supply:
+    """The parts that fetch boot files."""
+
+    def __init__(
+        self, settings: Settings, applied: Applied, store: AssetStore, keeper: PinKeeper, changed: Changed
+    ) -> None:
+        """``changed`` is told when another fleet is applied. Raises AssetError where the catalogue is damaged."""
+        self.index = Index(settings.assets_directory)
+        self._settings = settings.assets
+        self._applied = applied
+        catalogue = parse_catalogue(read_catalogue())
+        self._packages = packages_of(catalogue)
+        self._pins = Pins(keeper)
+        self._wants = Wants(applied, catalogue, lambda: self._pins.lock)
+        rate = settings.assets.rate_limit
+        placing = Placing(store, self.index, unpack)
+        means = Means(
+            get=partial(download, downloader=Downloader(rate=int(rate) if rate else None)),
+            placing=placing,
+            pins=self._pins,
+            peers=FleetPeers(self._peers, settings.http.port),
+            slots=asyncio.Semaphore(AT_ONCE),
+        )
+        self.fetcher = Fetcher(
+            store,
+            self.index,
+            self._wants,
+            means,
+            signals=(changed, self._pins.changed),
+            fetch=settings.assets.fetch,
+        )
+        self.desk = Desk(self.fetcher, store, self.index, placing, self._pins)
+        """Where commands are carried out."""
+
+    async def run(self) -> None:
+        """Fetch what is wanted, until cancelled."""
+        await self.index.load()
+        await asyncio.to_thread(_clean, self.index.directory)
+        self._wants.installed = await asyncio.to_thread(installed_versions, self._packages)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pins.run())
+            group.create_task(self.fetcher.run())
+
+    def _peers(self) -> Iterator[str]:
+        """Return the places of the other daemons."""
+        own = os.uname().nodename
+        for place in self._settings.peers:
+            if place == "auto":
+                yield from (host for host in self._applied.fleet.recipients.daemons if host != own)
+            else:
+                yield place
+
+
+def _clean(directory: Path) -> None:
+    try:
+        remove_leftovers(directory)
+    except OSError as error:
+        _log.error(
+            "assets.leftovers", why=f"{error.filename}: cannot be removed: {error.strerror}; remove it"
+        )

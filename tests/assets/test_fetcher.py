@@ -1,0 +1,280 @@
+"""The fetcher: what is wanted arrives, once, and what was good stays in force."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from support.fetching import Bench, download_of, running
+from support.publisher import Publisher, publisher
+from support.waiting import until
+
+from iluvatar_pxe.assets.fetcher import BY_HAND
+from iluvatar_pxe.catalogue.download import Digest
+from iluvatar_pxe.catalogue.progress import State
+
+KERNEL = b"kernel" * 50_000
+OTHER = b"another" * 40_000
+NAME = "talos/abc/v1/kernel-amd64"
+NEWER = "talos/abc/v2/kernel-amd64"
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def pinned(data: bytes) -> Digest:
+    return Digest("sha256", sha(data))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Publisher]:
+    (tmp_path / "tls").mkdir()
+    with publisher(tmp_path / "tls") as running:
+        yield running
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def events(logs: list[Any], *names: str) -> list[Any]:
+    return [line for line in logs if line["event"] in names]
+
+
+async def test_what_is_wanted_arrives_and_is_pinned(bench: Bench, site: Publisher) -> None:
+    with capture_logs() as logs:
+        async with running(bench):
+            bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
+            await bench.reach(NAME, State.READY)
+            assert bench.content(NAME) == KERNEL
+            assert NAME in bench.store.ready
+            assert bench.fetcher.coming == {}
+    assert bench.pins.sums == {NAME: sha(KERNEL)}
+    record = bench.index.records[NAME]
+    assert (record.sha256, record.size, record.source) == (sha(KERNEL), len(KERNEL), site.url("/kernel"))
+    wanted, ready = events(logs, "asset.wanted", "asset.ready", "asset.trouble")
+    assert (wanted["event"], wanted["by"]) == ("asset.wanted", "layers/arda.yaml")
+    assert (ready["event"], ready["bytes"], ready["source"]) == (
+        "asset.ready",
+        len(KERNEL),
+        site.url("/kernel"),
+    )
+
+
+async def test_only_whole_files_are_served(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL, stall=100_000)))
+        await until(lambda: NAME in bench.fetcher.coming and bench.progress(NAME).done == 100_000)
+        await bench.store.refresh()
+        assert bench.progress(NAME).state is State.LOADING
+        assert bench.progress(NAME).size == len(KERNEL)
+        assert not [name for name in bench.store.ready if "kernel" in name]
+
+
+async def test_a_restart_downloads_nothing_again(tmp_path: Path, site: Publisher) -> None:
+    wanted = download_of(NAME, site.offer("/kernel", KERNEL))
+    for _ in range(2):
+        bench = Bench(tmp_path)
+        async with running(bench):
+            bench.wants.set(wanted)
+            await bench.reach(NAME, State.READY)
+    assert len(site.asked) == 1
+    assert bench.pins.sums == {NAME: sha(KERNEL)}, "what could not be pinned before is pinned now"
+
+
+async def test_a_restart_goes_on_where_it_was(tmp_path: Path, site: Publisher) -> None:
+    wanted = download_of(NAME, site.offer("/kernel", KERNEL, stall=200_000, times=1))
+    async with running(Bench(tmp_path)) as first:
+        first.wants.set(wanted)
+        await until(lambda: NAME in first.fetcher.progress and first.progress(NAME).done == 200_000)
+    async with running(Bench(tmp_path)) as bench:
+        bench.wants.set(wanted)
+        await bench.reach(NAME, State.READY)
+        assert bench.content(NAME) == KERNEL
+    assert [asked.start for asked in site.asked] == [0, 200_000]
+
+
+async def test_a_crash_before_a_verified_file_is_in_place(tmp_path: Path, site: Publisher) -> None:
+    wanted = download_of(NAME, site.offer("/kernel", KERNEL))
+    async with running(Bench(tmp_path)) as first:
+        first.wants.set(wanted)
+        await first.reach(NAME, State.READY)
+    kernel = first.assets / NAME
+    kernel.rename(kernel.parent / ".coming" / kernel.name)
+    async with running(Bench(tmp_path)) as bench:
+        bench.wants.set(wanted)
+        await bench.reach(NAME, State.READY)
+        assert bench.content(NAME) == KERNEL
+    assert len(site.asked) == 1
+
+
+async def test_a_file_that_was_copied_by_hand_stays(bench: Bench, site: Publisher) -> None:
+    (bench.assets / NAME).parent.mkdir(parents=True)
+    (bench.assets / NAME).write_bytes(b"mine")
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
+        await bench.reach(NAME, State.READY)
+        (status,) = bench.desk.files()
+        assert (status.source, status.checked_at) == (BY_HAND, None)
+    assert (bench.content(NAME), site.asked, bench.pins.sums) == (b"mine", [], {})
+
+
+async def test_a_file_that_somebody_replaces_stays(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
+        await bench.reach(NAME, State.READY)
+        (bench.assets / NAME).write_bytes(b"mine")
+        bench.wants.changed.tell()
+        await until(lambda: bench.desk.files()[0].source == BY_HAND)
+        assert bench.progress(NAME).state is State.READY
+    assert (bench.content(NAME), len(site.asked)) == (b"mine", 1)
+
+
+async def test_a_file_that_is_removed_is_fetched_again(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
+        await bench.reach(NAME, State.READY)
+        (bench.assets / NAME).unlink()
+        await bench.store.refresh()
+        await until(lambda: len(site.asked) == 2 and bench.progress(NAME).state is State.READY)
+        assert bench.content(NAME) == KERNEL
+
+
+async def test_the_newer_of_two_commits_wins(bench: Bench, site: Publisher) -> None:
+    old = download_of(NAME, site.offer("/1", KERNEL, stall=150_000))
+    new = download_of(NEWER, site.offer("/2", OTHER), version="v2")
+    async with running(bench):
+        bench.wants.set(old)
+        await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done == 150_000)
+        bench.wants.set(new)
+        await bench.reach(NEWER, State.READY)
+        assert set(bench.fetcher.progress) == {NEWER}
+        assert bench.content(NEWER) == OTHER
+        site.offers["/1"].stall = None
+        bench.wants.set(old)
+        await bench.reach(NAME, State.READY)
+        assert bench.content(NAME) == KERNEL
+    assert [asked.start for asked in site.asked_for("/1")] == [0, 150_000], "what was there of it is kept"
+
+
+async def test_the_rest_of_what_nobody_wants_is_dropped(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/1", KERNEL, stall=150_000)))
+        await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done == 150_000)
+        for version in ("v2", "v3"):
+            name = f"talos/abc/{version}/kernel-amd64"
+            bench.wants.set(download_of(name, site.offer(f"/{version}", OTHER), version=version))
+            await bench.reach(name, State.READY)
+        await until(lambda: not (bench.assets / "talos/abc/v1").exists())
+
+
+async def test_another_version_under_the_same_name_takes_its_place(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        bench.wants.set(download_of("k3s", site.offer("/1", KERNEL), check=pinned(KERNEL)))
+        await bench.reach("k3s", State.READY)
+        bench.wants.set(download_of("k3s", site.offer("/2", OTHER), check=pinned(OTHER), version="v2"))
+        await until(lambda: bench.content("k3s") == OTHER)
+
+
+@pytest.mark.parametrize("check", [pinned(OTHER), None])
+async def test_what_contradicts_the_pin_is_refused(
+    bench: Bench, site: Publisher, check: Digest | None
+) -> None:
+    bench.pins.sums[NAME] = sha(OTHER)
+    with capture_logs() as logs:
+        async with running(bench):
+            bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL), check=check))
+            progress = await bench.reach(NAME, State.WAITING)
+    assert progress.trouble.startswith(NAME)
+    assert [line["why"] for line in events(logs, "asset.trouble")] == [progress.trouble]
+    assert not (bench.assets / NAME).exists()
+    assert NAME not in bench.index.records
+
+
+async def test_a_checksum_that_is_pinned_meanwhile_interrupts_nothing(bench: Bench, site: Publisher) -> None:
+    url = site.offer("/kernel", KERNEL, rate=400_000)
+    async with running(bench):
+        bench.wants.set(download_of(NAME, url))
+        await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done)
+        bench.wants.set(
+            download_of(NAME, url, check=Digest("sha256", sha(KERNEL), first_use=True), size=len(KERNEL))
+        )
+        await bench.reach(NAME, State.READY)
+    assert len(site.asked) == 1
+
+
+async def test_a_fault_is_told_once_and_the_next_attempt_can_be_had_now(
+    bench: Bench, site: Publisher
+) -> None:
+    wanted = download_of(NAME, site.offer("/kernel", KERNEL, status=404))
+    with capture_logs() as logs:
+        async with running(bench):
+            bench.wants.set(wanted)
+            await bench.reach(NAME, State.WAITING)
+            bench.desk.fetch([NAME])
+            await until(lambda: len(site.asked) == 2)
+            await bench.reach(NAME, State.WAITING)
+            site.offers["/kernel"].status = None
+            bench.desk.fetch([NAME])
+            await bench.reach(NAME, State.READY)
+    assert len(events(logs, "asset.trouble")) == 1
+
+
+async def test_nothing_is_fetched_where_that_is_switched_off(tmp_path: Path, site: Publisher) -> None:
+    bench = Bench(tmp_path, fetch=False)
+    url = site.offer("/kernel", KERNEL)
+    with capture_logs() as logs:
+        async with running(bench):
+            bench.wants.set(download_of(NAME, url), download_of(NEWER, url))
+            await bench.reach(NAME, State.MISSING)
+            assert site.asked == []
+            bench.desk.fetch([NAME])
+            await bench.reach(NAME, State.READY)
+            assert bench.progress(NEWER).state is State.MISSING
+    first, second = (line["why"] for line in events(logs, "assets.missing"))
+    how = "and [assets] fetch is false; bring them by: iluvatar-pxe assets import PATH"
+    assert first == f"{NAME} and 1 more are missing, {how}"
+    assert second == f"{NEWER} is missing, {how}"
+
+
+async def test_four_are_downloaded_at_once(bench: Bench, site: Publisher) -> None:
+    names = [f"file-{number}" for number in range(9)]
+    async with running(bench):
+        bench.wants.set(*(download_of(name, site.offer(f"/{name}", KERNEL, stall=10_000)) for name in names))
+        await until(lambda: len(site.asked) == 4)
+        await until(lambda: sum(one.done == 10_000 for one in bench.fetcher.progress.values()) == 4)
+        assert [one.state for one in bench.fetcher.progress.values()].count(State.QUEUED) == 5
+        assert len(site.asked) == 4
+        for name in names:
+            site.offers[f"/{name}"].stall = None
+        bench.wants.set(*(download_of(name, site.url(f"/{name}"), version="v2") for name in names))
+        await until(lambda: all(one.state is State.READY for one in bench.fetcher.progress.values()))
+
+
+async def test_a_directory_that_cannot_be_written_is_named(bench: Bench, site: Publisher) -> None:
+    (bench.assets / "talos").write_bytes(b"a file where a folder is needed")
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
+        progress = await bench.reach(NAME, State.WAITING)
+        assert progress.trouble.endswith("Not a directory; make it writable")
+
+
+async def test_a_damaged_index_keeps_nothing_from_being_served(tmp_path: Path, site: Publisher) -> None:
+    wanted = download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL))
+    async with running(Bench(tmp_path)) as first:
+        first.wants.set(wanted)
+        await first.reach(NAME, State.READY)
+    (first.assets / ".index.json").write_text('{"files": {"x": ')
+    async with running(Bench(tmp_path)) as bench:
+        bench.wants.set(wanted)
+        await bench.reach(NAME, State.READY)
+        assert bench.desk.files()[0].source == BY_HAND
+        bench.desk.verify([NAME])
+        await until(lambda: bench.desk.files()[0].checked_at)
+    assert len(site.asked) == 1
+    await asyncio.sleep(0)

@@ -1,0 +1,118 @@
+"""A fetcher of a small directory, for tests: what it wants is said by the test, and pins are kept in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from support.waiting import until
+
+from iluvatar_pxe.assets.desk import Desk
+from iluvatar_pxe.assets.download.client import Downloader, Timing
+from iluvatar_pxe.assets.download.download import download
+from iluvatar_pxe.assets.download.patience import Pauses
+from iluvatar_pxe.assets.fetcher import Fetcher
+from iluvatar_pxe.assets.index import Index
+from iluvatar_pxe.assets.job import Means
+from iluvatar_pxe.assets.placing import Done, Placing, Unpacker
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.catalogue.download import Check, Download, FirstUse
+from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.changed import Changed
+from iluvatar_pxe.errors import AssetError
+
+
+def download_of(name: str, *urls: str, check: Check | None = None, **fields: Any) -> Download:
+    values = {"version": "v1", "wanted_by": ("layers/arda.yaml",)} | fields
+    return Download(name=name, urls=urls, check=check or FirstUse(), **values)
+
+
+@dataclass
+class Wanted:
+    """What the applied commit wants, as the test says."""
+
+    downloads: tuple[Download, ...] = ()
+    changed: Changed = field(default_factory=Changed)
+
+    def set(self, *downloads: Download) -> None:
+        self.downloads = downloads
+        self.changed.tell()
+
+
+@dataclass
+class Pinned:
+    """Pins, which a test may know before."""
+
+    sums: dict[str, str] = field(default_factory=dict)
+
+    async def pin(self, name: str, sha256: str, size: int) -> None:
+        del size
+        if self.sums.setdefault(name, sha256) != sha256:
+            raise AssetError(f"{name}: another checksum is pinned")
+
+    def remember(self, name: str, sha256: str, size: int) -> None:
+        del size
+        self.sums.setdefault(name, sha256)
+
+
+class NoPeers:
+    async def having(self, download: Download) -> tuple[str, ...]:
+        del download
+        return ()
+
+
+def no_unpacker(download: Download, file: Path, assets: Path, report: Done) -> None:
+    del download, file, assets, report
+    raise AssertionError("nothing is unpacked here")
+
+
+class Bench:
+    """One fetcher, its directory and what it goes by."""
+
+    def __init__(self, directory: Path, unpack: Unpacker = no_unpacker, *, fetch: bool = True) -> None:
+        self.assets = directory / "assets"
+        self.assets.mkdir(exist_ok=True)
+        self.store = AssetStore(self.assets)
+        self.index = Index(self.assets)
+        self.wants, self.pins = Wanted(), Pinned()
+        placing = Placing(self.store, self.index, unpack)
+        self._means = Means(
+            get=partial(download, downloader=Downloader(timing=Timing(usual=Pauses(0.01, 0.02, 3)))),
+            placing=placing,
+            pins=self.pins,
+            peers=NoPeers(),
+            slots=asyncio.Semaphore(4),
+        )
+        self.fetcher = Fetcher(
+            self.store, self.index, self.wants, self._means, signals=[self.wants.changed], fetch=fetch
+        )
+
+        self.desk = Desk(self.fetcher, self.store, self.index, placing, self.pins)
+
+    def progress(self, name: str) -> Progress:
+        return self.fetcher.progress[name]
+
+    async def reach(self, name: str, state: State) -> Progress:
+        """Wait until a download is in a state."""
+        await until(lambda: name in self.fetcher.progress and self.progress(name).state is state)
+        return self.progress(name)
+
+    def content(self, name: str) -> bytes:
+        return (self.assets / name).read_bytes()
+
+
+@asynccontextmanager
+async def running(bench: Bench) -> AsyncIterator[Bench]:
+    """Let the fetcher run."""
+    await bench.store.refresh()
+    await bench.index.load()
+    task = asyncio.create_task(bench.fetcher.run())
+    try:
+        yield bench
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled(), task.exception()
