@@ -71,9 +71,13 @@ def _of_boots(fleet: Fleet) -> Iterator[Wish]:
     for number, rule in enumerate(fleet.settings.rules, 1):
         if rule.image:
             yield Wish(image=rule.image, wanted_by=f"rule {number} of {FLEET_FILE}")
+    machines: dict[str, list[str]] = {}
     for listed in fleet.listed:
         if listed.file.image:
-            yield Wish(image=listed.file.image, wanted_by=f"machines/{listed.name}.yaml")
+            machines.setdefault(listed.file.image, []).append(listed.name)
+    for image, names in machines.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield Wish(image=image, wanted_by=f"machines/{names[0]}.yaml{more}")
 
 
 def _of_assets(fleet: Fleet) -> Iterator[Wish]:

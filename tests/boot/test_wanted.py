@@ -100,6 +100,16 @@ def test_machines_and_rules_may_want_an_image_of_their_own() -> None:
     }
 
 
+def test_many_machines_with_the_same_image_are_one_wish() -> None:
+    """A machine's file has the image of the rule that let it in, so all of a large fleet may say the same."""
+    machines = [
+        (f"ainur-{number:02}", f"52:54:00:00:01:{number:02x}", "layer: ainur\nimage: ubuntu-26.04.1\n")
+        for number in range(1, 41)
+    ]
+    (wish,) = [wish for wish in wishes_of(fleet_of(*machines, ainur="")) if wish.image]
+    assert wish.wanted_by == "machines/ainur-01.yaml and 39 more"
+
+
 def test_k3s_is_wanted_by_layers_of_its_kind_in_the_version_that_the_fleet_gives() -> None:
     version = "assets: {versions: {k3s: v1.37.1+k3s1}}\n"
     assert not of(fleet_of(ainur=""), "k3s")
