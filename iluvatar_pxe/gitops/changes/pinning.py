@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from iluvatar_pxe.catalogue.lock import AssetsLock, Channels, Pin
+from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock, Channels, Pin
 from iluvatar_pxe.fleet.source import LOCK_FILE
 from iluvatar_pxe.gitops.repository.bare import Changes
 
@@ -20,9 +20,7 @@ def pin(known: AssetsLock, files: Mapping[str, Pin], stable: Mapping[str, str]) 
     What is pinned already stays, also where another checksum is brought: who brings it has to give way.
     """
     new_files = {name: pinned for name, pinned in files.items() if name not in known.files}
-    new_stable = {
-        entry: version for entry, version in stable.items() if known.resolved(entry, "stable") is None
-    }
+    new_stable = _unknown(known, stable)
     if not new_files and not new_stable:
         return None
     lock = with_pins(known, new_files, new_stable)
@@ -31,8 +29,13 @@ def pin(known: AssetsLock, files: Mapping[str, Pin], stable: Mapping[str, str]) 
 
 def with_pins(known: AssetsLock, files: Mapping[str, Pin], stable: Mapping[str, str]) -> AssetsLock:
     """Return a lock with more in it; what it has already stays."""
-    versions = {entry: Channels(stable=version) for entry, version in stable.items()}
-    return AssetsLock(files={**files, **known.files}, versions={**versions, **known.versions})
+    versions = {entry: Channels(stable=version) for entry, version in _unknown(known, stable).items()}
+    return AssetsLock(files={**files, **known.files}, versions={**known.versions, **versions})
+
+
+def _unknown(known: AssetsLock, stable: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions of entries of which ``known`` says none: it may have an entry without a version."""
+    return {entry: version for entry, version in stable.items() if known.resolved(entry, STABLE) is None}
 
 
 def _text(lock: AssetsLock) -> str:

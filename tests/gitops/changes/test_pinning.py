@@ -46,6 +46,12 @@ def test_what_others_pinned_stays() -> None:
     assert KERNEL not in message
 
 
+def test_a_line_without_a_version_says_nothing() -> None:
+    emptied = AssetsLock(versions={"talos": Channels()})
+    lock, _ = said(emptied, {}, {"talos": "v1.14.0"})
+    assert lock.resolved("talos", "stable") == "v1.14.0"
+
+
 def test_there_is_no_commit_without_a_change() -> None:
     known, _ = said(NOTHING, {KERNEL: ONE}, {"talos": "v1.14.0"})
     assert pin(known, {KERNEL: ONE}, {"talos": "v1.14.0"}) is None
