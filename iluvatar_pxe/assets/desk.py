@@ -38,6 +38,10 @@ class Desk:
         self._placing = placing
         self._pins = pins
 
+    async def looked(self) -> None:
+        """Return as soon as ``files`` knows what the applied commit wants."""
+        await self._fetcher.looked.wait()
+
     def files(self) -> Sequence[AssetStatus]:
         """Return what the applied commit wants, by name."""
         return [self._status(one) for _, one in sorted(self._fetcher.wanted.items())]
@@ -86,6 +90,7 @@ class Desk:
             source=one.source,
             checked_at=record.checked_at if record else None,
             fault=one.fault,
+            failures=one.job.failures if one.job else 0,
         )
 
     def _record(self, one: WantedFile) -> Record | None:
@@ -105,7 +110,7 @@ class Desk:
             if not damaged:
                 await self._index.put(name, record.model_copy(update={"checked_at": datetime.now(UTC)}))
                 return
-            one.fault = f"{damaged[0]}: has another checksum than when it was downloaded; it is fetched again"
+            one.fault = f"{damaged[0]}: has another checksum than when it was downloaded, and was removed"
             await asyncio.to_thread(self._index.remove, record)
             await self._index.drop([name])
             await self._store.refresh()

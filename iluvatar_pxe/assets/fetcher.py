@@ -50,6 +50,8 @@ class Fetcher:
         """``signals`` are told when other files are wanted. With ``fetch`` false only what ``fetch()`` names is fetched."""
         self.wanted: dict[str, WantedFile] = {}
         """By name."""
+        self.looked = asyncio.Event()
+        """Set when ``wanted`` has what the applied commit wants."""
         self._store = store
         self._index = index
         self._wants = wants
@@ -91,6 +93,8 @@ class Fetcher:
                 self._asked.add(name)
                 if one.job:
                     one.job.hurry()
+                if one.progress.state in {State.MISSING, State.WAITING}:
+                    self.set(one, replace(one.progress, state=State.QUEUED))
         self._stirred.tell()
 
     def begin(self, one: WantedFile, progress: Progress, work: Coroutine[None, None, None]) -> None:
@@ -129,6 +133,7 @@ class Fetcher:
         for download in downloads.values():
             await self._look_at(download)
         self._coming = None
+        self.looked.set()
         self._tell_of_missing()
 
     async def _look_at(self, download: Download) -> None:

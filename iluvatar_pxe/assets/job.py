@@ -68,6 +68,8 @@ class Job:
     def __init__(self, download: Download, means: Means, changed: Callable[[], None]) -> None:
         self.download = download
         self.progress = Progress(state=State.QUEUED)
+        self.failures = 0
+        """How often it could not be had since it is wanted, or since somebody wanted it at once."""
         self.arrival = self._arrival(means)
         """The present attempt, or the next one."""
         self._means = means
@@ -77,15 +79,14 @@ class Job:
 
     def hurry(self) -> None:
         """Have the next attempt begin now."""
+        self.failures = 0
         self._now.set()
 
     async def run(self) -> None:
         """Try again and again, after longer and longer pauses."""
         _log.info("asset.wanted", name=self.download.name, by=", ".join(self.download.wanted_by))
-        failures = 0
         while not await self._succeeds():
-            failures += 1
-            await self._pause(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE))
+            await self._pause(min(FIRST_PAUSE * 2 ** min(self.failures - 1, 10), LONGEST_PAUSE))
 
     async def _succeeds(self) -> bool:
         """Make one attempt when its turn comes."""
@@ -96,6 +97,7 @@ class Job:
         except AssetError as error:
             self.arrival.fail(str(error))
             self._trouble.set(str(error))
+            self.failures += 1
             self._set(replace(self.progress, state=State.WAITING, rate=0.0, trouble=str(error)))
             return False
         finally:

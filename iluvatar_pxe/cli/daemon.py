@@ -240,7 +240,12 @@ class _WindowWithoutDaemon:
             await FleetWindow(partial(self._commit, origin)).set(seconds, by)
 
     async def _commit(self, origin: Origin, draw: Draw) -> Revision:
-        await publish(origin, draw)
-        newest = await read_revision(origin.repository, await origin.newest())
+        newest = await commit_to(origin, draw)
         self._inventory.follow_window(newest.fleet.window, 0)
         return newest
+
+
+async def commit_to(origin: Origin, draw: Draw) -> Revision:
+    """Commit what ``draw`` makes of the newest commit, and return the one that is the newest then; raises RepositoryError."""
+    await publish(origin, draw)
+    return await read_revision(origin.repository, await origin.newest())

@@ -118,7 +118,7 @@ async def test_a_damaged_file_is_named_and_fetched_again(site: Site) -> None:
     answer = await site.run("verify")
     assert (answer.status, answer.lines[-2:]) == (
         1,
-        [f"{KERNEL}: its sha256 is not the pinned one", "verified: 2 files, 1 damaged."],
+        [f"{KERNEL}: its sha256 is not the pinned one; it is fetched again", "verified: 2 files, 1 damaged."],
     )
     assert path.read_bytes() == b"kernel"
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from iluvatar_pxe.admin.describe import Data
-from iluvatar_pxe.cli.assets.words import bar_words, change_words, ending
+from iluvatar_pxe.cli.assets.words import bar_words, change_words, ending, trouble
 from iluvatar_pxe.cli.tables import plain
 
 _NAME = 24
@@ -51,8 +51,8 @@ class Bars:
         self._progress.refresh()
 
     def _tell(self, row: Data) -> None:
-        trouble = row["fault"] or row["trouble"] or ""
-        if self._told.get(row["name"], "") != trouble:
-            self._told[row["name"]] = trouble
-            if trouble:
+        why = trouble(row)
+        if self._told.get(row["name"], "") != why:
+            self._told[row["name"]] = why
+            if why:
                 self._progress.console.print(plain(change_words(row)), soft_wrap=True)

@@ -21,7 +21,7 @@ from iluvatar_pxe.cli.assets.page import (
     status_lines,
     verified_lines,
 )
-from iluvatar_pxe.cli.assets.session import session
+from iluvatar_pxe.cli.assets.session import daemon_runs, session
 from iluvatar_pxe.cli.assets.watching import Busy, is_fetched, is_read, show_for, watch
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
@@ -105,13 +105,13 @@ def gc(
 
 
 async def _asked(settings: Settings, command: Command) -> CommandResult:
-    async with session(settings) as place:
+    async with session(settings, runs=await daemon_runs(settings)) as place:
         return await place.ask(command)
 
 
 async def _watched(settings: Settings, command: Command, busy: Busy, *, as_json: bool) -> list[Data]:
     """Carry out a command that takes long, and show it; return the last rows."""
-    async with session(settings) as place:
+    async with session(settings, runs=await daemon_runs(settings)) as place:
         answer = await place.ask(command)
         with show_for(as_json=as_json) as show:
             try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from iluvatar_pxe.admin.assets import AssetsImport, AssetsStatus
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.cli.assets.matching import found_in
-from iluvatar_pxe.cli.assets.session import Session, session
+from iluvatar_pxe.cli.assets.session import Session, daemon_runs, session
 from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below, staging
 from iluvatar_pxe.cli.assets.watching import LOOK_SECONDS, Show, is_read, look, watch
 from iluvatar_pxe.cli.assets.words import COPYING
@@ -22,24 +22,25 @@ async def import_all(settings: Settings, paths: Sequence[Path], show: Show, *, t
 
     Raises OSError, OperationError, AssetError and ControlError.
     """
+    runs = await daemon_runs(settings)
     with ExitStack() as files:
-        rows, opened = await _opened(settings, paths, files)
-        async with session(settings) as place:
+        async with session(settings, runs=runs) as place:
+            known = (await place.ask(AssetsStatus()))["files"]
+        rows, opened = await asyncio.to_thread(_opened, paths, known, files)
+        async with session(settings, runs=runs) as place:
             with acting_as(Owner.of(settings.state_directory)), staging(settings.assets_directory) as folder:
                 for one in opened:
                     rows |= await _import(place, one, folder, show, trust=trust)
     return list(rows.values())
 
 
-async def _opened(
-    settings: Settings, paths: Sequence[Path], files: ExitStack
+def _opened(
+    paths: Sequence[Path], rows: Sequence[Data], files: ExitStack
 ) -> tuple[dict[str, Data], list[Opened]]:
     """Return the rows of the files that were found, and open what is to be imported.
 
     It is opened by whoever gives the command: the daemon's user may not be able to.
     """
-    async with session(settings) as place:
-        rows = (await place.ask(AssetsStatus()))["files"]
     found = {one.name: one for one in found_in(paths, files_below(paths), rows)}
     if not found:
         where = " ".join(map(str, paths))
@@ -63,7 +64,7 @@ async def _import(
     copying = asyncio.create_task(asyncio.to_thread(copy, opened, folder, report))
     while not copying.done():
         share = {"bytes": copied, "size": opened.size, "percent": copied * 100 // (opened.size or 1)}
-        show([row | share | {"state": COPYING}])
+        show([row | share | {"state": COPYING, "trouble": None}])
         await asyncio.wait([copying], timeout=LOOK_SECONDS)
     await place.ask(AssetsImport(name=opened.name, file=await copying, trust=trust))
     return {row["name"]: row for row in await watch(place, [opened.name], is_read, show)}

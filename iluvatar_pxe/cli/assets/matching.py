@@ -26,6 +26,7 @@ def found_in(paths: Sequence[Path], files: Iterable[Path], rows: Sequence[Data])
     found = []
     for file in files:
         meant = _meant(file, rows)
+        meant = [row for row in meant if not row["ready"]] if len(meant) > 1 else meant
         if len(meant) > 1:
             names = " or ".join(row["name"] for row in meant)
             raise OperationError(f"{file}: may be {names}; put it into folders of that name")

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.catalogue.progress import State
-from iluvatar_pxe.cli.assets.words import short, state_words, when_checked
+from iluvatar_pxe.cli.assets.words import change_words, short, state_words, when_checked
 from iluvatar_pxe.cli.tables import Cell, amount, paragraph, table
 
 _COLUMNS = (("file", "wanted by"), ("version", "size"), ("state", "checked"), ("check", "source"))
@@ -39,8 +39,7 @@ def missing_lines(missing: Sequence[Data], wanted: int, width: int | None) -> It
     stuck = [one for one in missing if one["state"] in {State.MISSING, State.WAITING}]
     for row in stuck:
         yield ""
-        why = "; ".join(filter(None, (row["trouble"], row["fault"])))
-        yield from paragraph(f"{short(row['name'])}: {state_words(row)}{f': {why}' if why else ''}", width)
+        yield from paragraph(change_words(row), width)
         yield from (f"  {url}" for url in (*row["urls"][:1], *row["sums_urls"]))
     if stuck:
         yield ""
@@ -59,7 +58,9 @@ def fetched_lines(rows: Sequence[Data]) -> list[str]:
 def verified_lines(rows: Sequence[Data]) -> Iterator[str]:
     """Name the files that are damaged, one line each."""
     damaged = [row for row in rows if row["fault"]]
-    yield from (short(row["fault"]) for row in damaged)
+    for row in damaged:
+        again = "fetch or import it again" if row["state"] == State.MISSING else "it is fetched again"
+        yield short(f"{row['fault']}; {again}")
     yield f"verified: {counted(len(rows))}, {len(damaged) or 'none'} damaged."
 
 

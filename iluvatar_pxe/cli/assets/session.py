@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iluvatar_pxe.admin.assets import AssetsStatus
 from iluvatar_pxe.admin.command import Command, CommandResult
+from iluvatar_pxe.cli.assets.alone import desk_without_daemon
 from iluvatar_pxe.cli.daemon import ask_or_lock, ask_running, context_without_daemon, this_caller
 from iluvatar_pxe.host.owner import Owner, acting_as
 from iluvatar_pxe.settings.model import Settings
@@ -20,12 +21,21 @@ class Session:
     runs: bool
 
 
+async def daemon_runs(settings: Settings) -> bool:
+    """Say whether a daemon runs; otherwise none can start until this process ends. Raises what ``ask_or_lock`` raises."""
+    return await asyncio.to_thread(ask_or_lock, settings, AssetsStatus()) is not None
+
+
 @asynccontextmanager
-async def session(settings: Settings) -> AsyncIterator[Session]:
-    """Find the daemon, or make sure that none starts; raises ControlError, and what ``ask_daemon`` raises."""
-    if await asyncio.to_thread(ask_or_lock, settings, AssetsStatus()) is not None:
+async def session(settings: Settings, *, runs: bool) -> AsyncIterator[Session]:
+    """Reach the daemon if one ``runs``, or do its work as its user."""
+    if runs:
         yield Session(lambda command: asyncio.to_thread(ask_running, settings, command), runs=True)
         return
     with acting_as(Owner.of(settings.state_directory)):
-        async with context_without_daemon(settings) as context:
-            yield Session(lambda command: command.carry_out(context, this_caller()), runs=False)
+        async with (
+            context_without_daemon(settings) as context,
+            desk_without_daemon(settings, context.fleet) as desk,
+        ):
+            alone = replace(context, assets=desk)
+            yield Session(lambda command: command.carry_out(alone, this_caller()), runs=False)

@@ -44,7 +44,7 @@ def show_for(*, as_json: bool) -> AbstractContextManager[Show]:
         return nullcontext(Changes(json.dumps, lambda row: row))
     if sys.stdout.isatty():
         return Bars()
-    return nullcontext(Changes(change_words, lambda row: (row["state"], row["trouble"], row["fault"])))
+    return nullcontext(Changes(change_words, lambda row: (row["state"], row["trouble"])))
 
 
 class Changes:

@@ -43,8 +43,12 @@ def bar_words(row: Data) -> str:
 
 def change_words(row: Data) -> str:
     """Return the line for a change of a file."""
-    why = row["fault"] or row["trouble"]
-    return f"{short(row['name'])}: {state_words(row)}{f': {why}' if why else ''}"
+    return short(": ".join(filter(None, (row["name"], state_words(row), trouble(row)))))
+
+
+def trouble(row: Data) -> str:
+    """Return why a file could not be fetched, without its name."""
+    return str(row["trouble"] or "").removeprefix(f"{row['name']}: ")
 
 
 def when_checked(row: Data, now: datetime) -> str:

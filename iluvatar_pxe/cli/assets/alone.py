@@ -1,0 +1,48 @@
+"""The boot files of a host where no daemon runs: a command does what the daemon's fetcher does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from iluvatar_pxe.admin.command import AssetsAdmin
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.changed import Changed
+from iluvatar_pxe.cli.daemon import commit_to
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.compare_and_swap import Draw
+from iluvatar_pxe.gitops.prepare import prepare
+from iluvatar_pxe.gitops.repository.revision import Revision
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.pins import FleetPins, OwnPins, PinKeeper
+from iluvatar_pxe.provisioning.supply import Supply
+from iluvatar_pxe.settings.model import Settings
+
+
+@asynccontextmanager
+async def desk_without_daemon(settings: Settings, fleet: Fleet) -> AsyncIterator[AssetsAdmin]:
+    """Work on the files that a fleet wants; only what is asked for is fetched. Raises RepositoryError and AssetError."""
+    applied = Applied(fleet)
+    store = AssetStore(settings.assets_directory, settings.state_directory)
+    await store.refresh()
+    only_asked = settings.model_copy(update={"assets": settings.assets.model_copy(update={"fetch": False})})
+    supply = Supply(only_asked, applied, store, await _keeper(settings, applied), Changed())
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(supply.run())
+        try:
+            yield supply.desk
+        finally:
+            running.cancel()
+
+
+async def _keeper(settings: Settings, applied: Applied) -> PinKeeper:
+    """Return who keeps pins: the fleet's repository, or this host where that is none, or must not be written."""
+    origin = await prepare(settings)
+    if origin is None or origin.read_only:
+        return OwnPins(applied, settings.state_directory)
+
+    async def commit(draw: Draw) -> Revision:
+        newest = await commit_to(origin, draw)
+        applied.fleet = newest.fleet
+        return newest
+
+    return FleetPins(applied, commit)

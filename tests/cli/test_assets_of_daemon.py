@@ -1,0 +1,96 @@
+"""``assets`` beside a real daemon and without one: files of the tests' publisher, from the first byte to the last."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.command import Host
+from support.daemon import Daemon
+from support.publisher import Publisher, publisher
+
+CONTENT = b"a program" * 100_000
+
+
+@dataclass
+class Site:
+    """A host whose fleet wants two files of a publisher, which has them, and in place of iPXE none."""
+
+    host: Host
+    shop: Publisher
+
+    @property
+    def assets(self) -> Path:
+        return self.host.state / "assets"
+
+
+def fleet(shop: Publisher) -> str:
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    entries = {"ipxe": "memtest/{version}/memtest.efi", "memtest": "memtest/{version}/other.efi"}
+    lines = "".join(
+        f'    {entry}:\n      version: "7"\n      files:\n'
+        f'        - name: {name}\n          urls: ["{shop.url(f"/{entry}.efi")}"]\n          sha256: "{sha256}"\n'
+        for entry, name in entries.items()
+    )
+    return f"domain: lab.home.arpa\nassets:\n  entries:\n{lines}"
+
+
+@pytest.fixture(params=["daemon", "alone"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    with ExitStack() as running:
+        shop = running.enter_context(publisher(tmp_path))
+        for name in ("ipxe", "memtest"):
+            shop.offer(f"/{name}.efi", CONTENT)
+        host = Host(tmp_path)
+        host.write("fleet.yaml", fleet(shop))
+        (host.state / "assets").mkdir()
+        if request.param == "daemon":
+            running.enter_context(Daemon(tmp_path))
+        yield Site(host, shop)
+
+
+def test_from_nothing_to_everything(site: Site) -> None:
+    answer = site.host.run("assets", "status")
+    assert (answer.status, answer.error) == (1, "")
+    assert "2 of 2 files are missing; machines that need them wait." in answer.lines
+    assert site.shop.asked == []
+    answer = site.host.run("assets", "fetch")
+    assert (answer.status, answer.error, answer.lines[-1]) == (0, "", "fetched: 2 files.")
+    assert (site.assets / "memtest/7/memtest.efi").read_bytes() == CONTENT
+    (one, other) = site.host.run("assets", "status", "--json").json
+    assert (one["ready"], one["check"], other["wanted_by"]) == (
+        True,
+        "sha256 pinned",
+        ["assets in fleet.yaml"],
+    )
+    assert one["source"] == site.shop.url("/ipxe.efi")
+
+
+def test_a_damaged_file_is_removed_and_not_served(site: Site) -> None:
+    site.host.run("assets", "fetch")
+    path = site.assets / "memtest/7/memtest.efi"
+    before = path.stat()
+    damaged = bytearray(CONTENT)
+    damaged[7] ^= 1
+    path.write_bytes(damaged)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    answer = site.host.run("assets", "verify")
+    assert (answer.status, answer.error) == (1, "")
+    fault = "memtest/7/memtest.efi: has another checksum than when it was downloaded, and was removed"
+    assert answer.lines[-2:] == [f"{fault}; fetch or import it again", "verified: 2 files, 1 damaged."]
+    assert not path.exists()
+    assert site.host.run("assets", "fetch").status == 0
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_file_that_the_publisher_does_not_have_comes_by_a_stick(site: Site, tmp_path: Path) -> None:
+    del site.shop.offers["/memtest.efi"]
+    answer = site.host.run("assets", "fetch")
+    assert (answer.status, answer.error) == (1, "")
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "stick/memtest.efi").write_bytes(CONTENT)
+    answer = site.host.run("assets", "import", str(tmp_path / "stick"))
+    assert (answer.status, answer.error, answer.lines[-1]) == (0, "", "1 of 1 file is there now.")
