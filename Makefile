@@ -100,15 +100,17 @@ stand-in-fleet: stand-ins
 		$(BIN)/iluvatar-pxe fleet init --from $(STAND_INS_DIRECTORY)/fleet || \
 		{ rm -rf $(STAND_INS_DIRECTORY)/state/git; exit 1; }; }
 
-# A process per processor, and not so many that emulated firmware starves.
+# Three processes for two processors, because tests mostly wait; not more than four, or emulated firmware starves.
+PROCESSES := $(shell n=$$(($$(nproc) * 3 / 2)); echo $$((n < 4 ? n : 4)))
+
 test: setup-test check
-	$(BIN)/pytest -m "not long" --numprocesses=auto --maxprocesses=4 --dist=worksteal
+	$(BIN)/pytest -m "not long" --numprocesses=$(PROCESSES) --dist=worksteal
 
 # The campaigns, and all but the firmware in an order by chance: no test may need what another has left.
 test-long: setup-test
 	$(call install_packages,$(LONG_PACKAGES))
 	$(BIN)/pytest -m long --timeout=3600
-	$(BIN)/pytest -m "not long and not firmware" -p randomly --numprocesses=auto --maxprocesses=4
+	$(BIN)/pytest -m "not long and not firmware" -p randomly --numprocesses=$(PROCESSES)
 
 check: setup-test
 	$(BIN)/ruff check

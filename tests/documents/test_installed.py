@@ -27,7 +27,7 @@ from iluvatar_pxe.machines.states import Assignment, Phase, Role
 STATE = "/var/lib/iluvatar-pxe"
 LEFT = f"sudo find /etc /opt /usr/local /var/lib -name '*{OURS}*'"
 """Lists what the installation has left, once everything is removed."""
-TIMEOUT = 120.0
+TIMEOUT = 400.0
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ENVIRONMENT = os.environ | {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -30,24 +29,6 @@ ONE, TWO, THREE = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
 FLEET = fleet_of()
 PLACE = PlaceRequest(layer="arda", rule="rule 1 of fleet.yaml")
 EVENTS = "SELECT machine, boot, stage, detail, cause FROM boot_timeline"
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "inventory.db"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def inventory(file: Path, clock: Clock) -> AsyncIterator[Inventory]:
-    opened = Inventory(url_of(file), clock)
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 def held(machine: Machine) -> Machine:

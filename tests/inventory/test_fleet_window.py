@@ -1,6 +1,6 @@
 """The enrolment window as a commit of the fleet opens or closes it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -14,24 +14,6 @@ from iluvatar_pxe.inventory.inventory import Inventory
 
 DEADLINE = 40
 """Seconds by which the wall clock may have gone on during a test."""
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "inventory.db"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def inventory(file: Path, clock: Clock) -> AsyncIterator[Inventory]:
-    opened = Inventory(url_of(file), clock)
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 def stated(seconds: int, ago: float = 0) -> EnrolmentFile:

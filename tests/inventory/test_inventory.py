@@ -38,11 +38,6 @@ HERE = IPv4Address("192.168.1.57")
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "inventory.db"
-
-
-@pytest.fixture
 def inventory(file: Path) -> Inventory:
     return Inventory(url_of(file))
 

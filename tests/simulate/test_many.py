@@ -11,11 +11,11 @@ from bench.simulated_machines import COUNT, KINDS, boot, play
 from iluvatar_pxe.lab.room.network import INTERFACE, SERVER_ADDRESS
 from iluvatar_pxe.simulate.machine import Kind
 
-FEW = "30"
+FEW = "20"
 FEW_OF_ONE_ADDRESS = "15"
 """The daemon makes 32 transfers of one address at once, and a Pi begins the next before the end of its last is read."""
 
-PI3S = "8"
+PI3S = "4"
 """They take turns, and each asks for 25 s only."""
 
 

@@ -27,11 +27,6 @@ LEFT = "SELECT name, role, machine_id IS NOT NULL FROM assignments ORDER BY name
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "inventory.db"
-
-
-@pytest.fixture
 async def inventory(file: Path) -> AsyncIterator[Inventory]:
     opened = Inventory(url_of(file))
     await opened.open()

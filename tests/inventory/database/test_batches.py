@@ -19,11 +19,6 @@ MACS = (*machine(1).macs, *machine(2).macs)
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "inventory.db"
-
-
-@pytest.fixture
 def store(file: Path) -> Iterator[Store]:
     opened = Store(url_of(file))
     opened.open()

@@ -27,11 +27,6 @@ ONE, TWO = "52:54:00:00:00:01", "52:54:00:00:00:02"
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "inventory.db"
-
-
-@pytest.fixture
 def copy(tmp_path: Path) -> Path:
     return tmp_path / "backup.db"
 

@@ -17,11 +17,6 @@ from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.database.tables import metadata
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "inventory.db"
-
-
 def migrated(file: Path) -> Path:
     store = Store(url_of(file))
     store.open()

@@ -81,11 +81,6 @@ FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
 """By revision, in their order, how daemons of that time left their database."""
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "inventory.db"
-
-
 def of_revision(revision: str, file: Path) -> None:
     """Make a database that every daemon until then has worked with."""
     for earlier, fill in FILLED.items():

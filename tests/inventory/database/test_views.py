@@ -17,11 +17,6 @@ GIVEN = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1 
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "inventory.db"
-
-
-@pytest.fixture
 def store(file: Path) -> Iterator[Store]:
     opened = Store(url_of(file))
     opened.open()
