@@ -18,16 +18,17 @@ async def pass_on(request: web.Request, name: str, source: Source) -> web.Stream
     """Send a file as it comes; where it turns out to be faulty, the connection ends before its last bytes."""
     response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/octet-stream"})
     response.content_length = source.size
-    await response.prepare(request)
-    if request.method == hdrs.METH_HEAD:
-        return response
     try:
-        await _send(response, source)
+        await response.prepare(request)
+        if request.method != hdrs.METH_HEAD:
+            await _send(response, source)
     except AssetError as error:
         complain("http.asset", path=request.path, client=request.remote, why=str(error))
         cast("GuardedConnection", request.protocol).abort()
     except ConnectionError as error:
         complain("http.aborted", logging.INFO, client=request.remote, asset=name, why=str(error))
+    finally:
+        await source.close()
     return response
 
 
