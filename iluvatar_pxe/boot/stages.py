@@ -9,9 +9,6 @@ from iluvatar_pxe.wire.pxe import CpuArch
 
 _KERNEL_ARCH = {"kernel-amd64": CpuArch.X86_64, "kernel-arm64": CpuArch.ARM64}
 
-_SIGNED_ARCH = {"x86_64-sb": CpuArch.X86_64, "arm64-sb": CpuArch.ARM64}
-"""By the folder of iPXE's binaries that are signed for Secure Boot, which have the same names for each processor."""
-
 
 def stage_of_asset(name: str) -> Stage | None:
     """Return the stage that fetching the asset ``name`` is, or None when it is part of none."""
@@ -42,8 +39,6 @@ def stage_of_pi_file(file: str) -> Stage | None:
 def arch_of_asset(name: str) -> CpuArch | None:
     """Return the processor that a kernel or an iPXE binary of this name is for, or None for any."""
     path = PurePosixPath(name)
-    if path.parts[:1] == (PROGRAM_FOLDER,) and path.parent.name in _SIGNED_ARCH:
-        return _SIGNED_ARCH[path.parent.name]
     if path.parts[:1] == (PROGRAM_FOLDER,):
         fitting = {arch for (_platform, arch), programs in PROGRAMS.items() if path.name in programs}
         return next(iter(fitting)) if len(fitting) == 1 else None

@@ -24,6 +24,8 @@ from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.host.packages import installed_versions
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.pins import PinKeeper, Pins
+from iluvatar_pxe.provisioning.registering import Registering
+from iluvatar_pxe.provisioning.stable import Stable
 from iluvatar_pxe.provisioning.wants import Wants
 from iluvatar_pxe.resources import read_catalogue
 from iluvatar_pxe.settings.model import Settings
@@ -51,7 +53,9 @@ class Supply:
         rate = settings.assets.rate_limit
         placing = Placing(store, self.index, unpack)
         means = Means(
-            get=partial(download, downloader=Downloader(rate=int(rate) if rate else None)),
+            get=Registering(
+                applied, partial(download, downloader=Downloader(rate=int(rate) if rate else None))
+            ),
             placing=placing,
             pins=self._pins,
             peers=FleetPeers(self._peers, settings.http.port),
@@ -65,6 +69,13 @@ class Supply:
             signals=(changed, self._pins.changed),
             fetch=settings.assets.fetch,
         )
+        self._stable = Stable(
+            applied,
+            lambda: self._wants.unresolved,
+            self._pins,
+            (changed, self._pins.changed),
+            fetch=settings.assets.fetch,
+        )
         self.desk = Desk(self.fetcher, store, self.index, placing, self._pins)
         """Where commands are carried out."""
 
@@ -76,6 +87,7 @@ class Supply:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pins.run())
             group.create_task(self.fetcher.run())
+            group.create_task(self._stable.run())
 
     def _peers(self) -> Iterator[str]:
         """Return the places of the other daemons."""

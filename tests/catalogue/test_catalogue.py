@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER, PROGRAMS
-from iluvatar_pxe.boot.stages import arch_of_asset
 from iluvatar_pxe.catalogue.download import Digest, Download, FirstUse, SumsFile, Unpack
 from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.catalogue.model import AssetsPart, parse_catalogue
@@ -107,13 +106,6 @@ def test_ipxe_brings_the_signed_programs_each_beside_its_shim(folder: str, shim:
     names = {shim, "snponly.efi", "snponly-shim.efi", "ipxe.efi", "ipxe-shim.efi"}
     assert {f"ipxe/{folder}/{name}" for name in names} <= set(ipxe.members.values())
     assert all(ipxe.members[f"ipxeboot/{folder}/{name}"] == f"ipxe/{folder}/{name}" for name in names)
-
-
-def test_each_of_ipxes_programs_is_for_the_processor_of_its_folder() -> None:
-    """Otherwise /readyz would call what was downloaded damaged."""
-    (ipxe,) = every("ipxe")
-    for member, asset in ipxe.members.items():
-        assert arch_of_asset(asset) == CpuArch(member.split("/")[1].removesuffix("-sb")), asset
 
 
 def test_talos_is_laid_out_as_image_factory_serves_it() -> None:

@@ -44,7 +44,7 @@ _KNOWN: Mapping[str, Sequence[str]] = {
 
 
 def talos_from(address: str) -> str:
-    """Return lines of fleet.yaml by which Talos comes from the factory at ``address``, and from no other."""
+    """Return lines of fleet.yaml by which Talos comes from the factory at ``address``, and nothing from anywhere else."""
     pinned = f'sha256: "{"0" * 64}"'  # of no version that is wanted: without, an address of http is refused
     files = [
         f'{{name: "talos/{path}", urls: ["{address}/image/{path}"], arch: {arch}, {pinned}}}'
@@ -53,7 +53,9 @@ def talos_from(address: str) -> str:
             f"{{schematic}}/{{version}}/{name}" for name in (f"kernel-{arch}", f"initramfs-{arch}.xz")
         )
     ]
-    return f"assets: {{entries: {{talos: {{builds: true, files: [{', '.join(files)}]}}}}}}\n"
+    talos = f"talos: {{builds: true, files: [{', '.join(files)}]}}"
+    ipxe = f'ipxe: {{files: [{{name: ipxe/nothing, urls: ["{address}/nothing"], {pinned}}}]}}'
+    return f"assets: {{entries: {{{talos}, {ipxe}}}}}\n"
 
 
 class Invalid(Exception):  # noqa: N818 - an answer rather than an error

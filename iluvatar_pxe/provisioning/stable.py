@@ -1,0 +1,118 @@
+"""Has ``stable`` chosen: publishers are asked which version that is, and the answer is pinned for the whole fleet."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from iluvatar_pxe.assets.asking import ask, json_of
+from iluvatar_pxe.assets.factory import Factory, addresses_for
+from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock
+from iluvatar_pxe.catalogue.names import TALOS
+from iluvatar_pxe.catalogue.versions import CHANNELS, CONTRACTS, k3s_stable, newest_stable
+from iluvatar_pxe.changed import Changed, Subscription
+from iluvatar_pxe.errors import AssetError, FactoryError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.provisioning.applied import Applied
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 900.0
+"""Seconds until a publisher is asked again, and most between two times; each pause is twice the one before."""
+
+_log = structlog.get_logger()
+
+
+class Chooser(Protocol):
+    """Keeps what ``stable`` means, for every daemon of the fleet."""
+
+    @property
+    def lock(self) -> AssetsLock:
+        """All that is pinned."""
+        ...
+
+    async def choose(self, stable: Mapping[str, str]) -> None:
+        """Pin it, by entries of the catalogue."""
+        ...
+
+
+class Stable:
+    """Has ``stable`` chosen where the fleet wants it and no commit says what it is: once, and never anew."""
+
+    def __init__(
+        self,
+        applied: Applied,
+        unresolved: Callable[[], Sequence[str]],
+        pins: Chooser,
+        signals: Sequence[Changed],
+        *,
+        fetch: bool,
+    ) -> None:
+        """``unresolved`` names the entries; ``signals`` are told when that may differ. Without ``fetch`` nobody is asked."""
+        self._applied = applied
+        self._unresolved = unresolved
+        self._pins = pins
+        self._signals = signals
+        self._fetch = fetch
+        self._problem = Problem(lambda why: _log.warning("assets.not_chosen", why=why))
+
+    async def run(self) -> None:
+        """Ask as soon as something is to be chosen, and again after longer and longer pauses, until cancelled."""
+        failures = 0
+        with Subscription(*self._signals) as changed:
+            while True:
+                failures = 0 if await self._choose() else failures + 1
+                pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+                jitter = random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause * jitter if failures else None):
+                        await changed.wait()
+
+    async def _choose(self) -> bool:
+        """Choose what is to be chosen; say whether nobody has to be asked again."""
+        wanted = self._unresolved()
+        if wanted and not self._fetch:
+            self._problem.set(_by_hand(wanted[0]))
+            return True
+        trouble: str | None = None
+        for entry in wanted:
+            try:
+                version = await asyncio.to_thread(_stable, entry, self._applied.fleet)
+            except (AssetError, OSError) as error:
+                trouble = f"which version of {entry} is stable is not known yet: {error}"
+            else:
+                _log.info("assets.chosen", entry=entry, stable=version)
+                await self._pins.choose({entry: version})
+        self._problem.set(trouble)
+        self._apply()
+        return trouble is None
+
+    def _apply(self) -> None:
+        """Have machines boot what was chosen also where no commit can say it: the fleet is a plain directory."""
+        pinned = self._applied.fleet.pinned(self._pins.lock)
+        if pinned.layers != self._applied.fleet.layers:
+            self._applied.fleet = pinned
+
+
+def _by_hand(entry: str) -> str:
+    place = "the layer's file" if entry == TALOS else f"assets.versions.{entry} of fleet.yaml"
+    return f"which version of {entry} is {STABLE} is not asked for: [assets] fetch is false; write one into {place}"
+
+
+def _stable(entry: str, fleet: Fleet) -> str:
+    """Ask for the stable version of an entry of the catalogue; blocks, raises FactoryError."""
+    if entry == TALOS:
+        factory = Factory(addresses_for(fleet))
+        version = newest_stable(factory.versions(), factory.broken())
+    else:
+        address = CHANNELS[entry]
+        version = k3s_stable(json_of(address, ask(address, "", f"channels of {entry}")))
+    if version is None:
+        releases = " and ".join(f"{major}.{minor}" for major, minor in sorted(CONTRACTS))
+        what = f"Talos {releases}" if entry == TALOS else entry
+        raise FactoryError(
+            f"no version of {what} without faults is listed; write a version in place of {STABLE}"
+        )
+    return version
