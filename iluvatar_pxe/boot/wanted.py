@@ -16,14 +16,18 @@ _PC_FIRMWARE = (Firmware.BIOS_PXE, Firmware.UEFI_PXE, Firmware.UEFI_HTTP, Firmwa
 
 
 def wishes_of(fleet: Fleet) -> tuple[Wish, ...]:
-    """Return what a fleet wants: iPXE, what its layers, rules and machines boot, and what its ``assets`` name."""
+    """Return what a fleet wants: iPXE, what its layers, rules and machines boot, and what its ``assets`` name.
+
+    Images are the last, since each is larger than all else together.
+    """
     wishes = [Wish(entry=IPXE, wanted_by="every machine that is not a Raspberry Pi")]
     for name, layer in fleet.layers.items():
         if isinstance(layer, TalosLayer):
             wishes += _of_talos(name, layer, fleet)
         elif isinstance(layer, K3sLayer):
             wishes += _of_k3s(name, layer, fleet)
-    return (*wishes, *_of_boots(fleet), *_of_assets(fleet))
+    wishes += (*_of_boots(fleet), *_of_assets(fleet))
+    return tuple(sorted(wishes, key=lambda wish: wish.image != ""))
 
 
 def _of_talos(name: str, layer: TalosLayer, fleet: Fleet) -> Iterator[Wish]:
