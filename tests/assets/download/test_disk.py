@@ -33,7 +33,7 @@ async def test_a_file_that_does_not_fit_is_refused_before_its_first_byte(site: S
         file.truncate(8 * TERABYTE)
     urls = (site.shop.offer("/huge", huge, rate=1000.0), site.shop.offer("/mirror", CONTENT))
     with pytest.raises(
-        DiskError, match=r"assets lacks [0-9]{12,13} bytes of free space; free them"
+        DiskError, match=r"assets lacks [0-9]{12,13} bytes of free space; make room"
     ) as raised:
         await site.get(*urls, check=FirstUse())
     assert str(raised.value).isprintable()
@@ -79,7 +79,7 @@ print(*sorted(path.name for path in place.iterdir()))
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a small file system")
 @pytest.mark.parametrize(
     ("how", "words", "left"),
-    [("others", "is full; free space", "others"), ("alone", "lacks ", "")],
+    [("others", "is full; make room", "others"), ("alone", "lacks ", "")],
 )
 async def test_a_disk_that_fills_in_the_middle(
     shop: Publisher, tmp_path: Path, how: str, words: str, left: str

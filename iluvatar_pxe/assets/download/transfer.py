@@ -1,0 +1,162 @@
+"""One file through all attempts to get it: asks for what is missing of it, writes what comes, and verifies it."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+from iluvatar_pxe.assets.download.client import Answer, Ask, Downloader
+from iluvatar_pxe.assets.download.disk import Disk
+from iluvatar_pxe.assets.download.ranges import (
+    Complete,
+    Continue,
+    FromStart,
+    Kept,
+    conditions,
+    judge,
+    validator_of,
+)
+from iluvatar_pxe.assets.download.route import host_of, parse_address
+from iluvatar_pxe.assets.download.speed import Speed
+from iluvatar_pxe.catalogue.download import Digest, Download
+from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.errors import DownloadError, UnavailableError
+from iluvatar_pxe.wire.boot_file import HEAD, fault_of
+
+_WHOLE, _REST = frozenset({200}), frozenset({200, 206, 416})
+_PAGES = {"text/html", "application/xhtml+xml"}
+_LOOK_BYTES = 16 << 20
+"""How often the free space is looked at."""
+
+
+class Transfer:
+    """The attempts to get one file onto a disk."""
+
+    def __init__(
+        self,
+        download: Download,
+        disk: Disk,
+        expected: Digest | None,
+        downloader: Downloader,
+        report: Callable[[Progress], None],
+    ) -> None:
+        """``expected``: the checksum that the file must have, None where nobody knows it yet."""
+        self._name = download.name
+        self._pinned = download.size
+        self._builds = download.builds
+        self._disk = disk
+        self._part = disk.part
+        self._expected = expected
+        self._downloader = downloader
+        self._tell = report
+        self._size = download.size
+        self._trouble = ""
+        self._began_at: int | None = None
+
+    def gained(self) -> int:
+        """Return how many bytes the last attempt added to those before; none where it started over."""
+        return 0 if self._began_at is None else self._part.size - self._began_at
+
+    def pause(self, error: UnavailableError) -> None:
+        """Report why there is a pause now."""
+        self._trouble = "" if error.is_building else str(error)
+        self._report(State.BUILDING if error.is_building else State.WAITING)
+
+    async def attempt(self, url: str) -> str:
+        """Ask an address for what is missing, verify the file, put it in place, and return the address."""
+        self._began_at = None
+        kept = await self._disk.do(self._part.resume, url)
+        try:
+            await self._ask(url, kept)
+        finally:
+            await self._disk.do(self._part.rest)
+        await self._verify(url, is_resumed=kept is not None)
+        await self._disk.do(self._part.finish, self._disk.path)
+        return url
+
+    async def _ask(self, url: str, kept: Kept | None) -> None:
+        self._report(State.BUILDING if self._builds else State.LOADING)
+        accept = _REST if kept else _WHOLE
+        ask = Ask(what=self._name, url=url, headers=conditions(kept), builds=self._builds, accept=accept)
+        async with self._downloader.open(ask) as answer:
+            headers = answer.response.headers
+            match judge(kept, answer.response.status, headers):
+                case Complete():
+                    return
+                case Continue(total):
+                    self._began_at = self._part.size
+                    await self._receive(answer, total)
+                    return
+                case FromStart(total):
+                    await self._disk.do(self._part.begin, url, validator_of(headers) or "", total)
+                    await self._receive(answer, total)
+                    return
+        await self._disk.do(self._part.discard)
+        await self._ask(url, None)
+
+    async def _receive(self, answer: Answer, total: int | None) -> None:
+        """Write the body to the disk as it comes."""
+        loop, part = asyncio.get_running_loop(), self._part
+        await self._learn_size(answer, total)
+        await self._disk.need(self._missing())
+        speed, looked = Speed(part.size, loop.time()), part.size
+        self._report(State.LOADING)
+        async for piece in self._downloader.pieces(answer):
+            if not part.size:
+                await self._look_into(answer, piece)
+            await self._disk.do(part.append, piece)
+            self._report(State.LOADING, speed.reach(part.size, loop.time()))
+            if self._size is not None and part.size > self._size:
+                break
+            if part.size - looked >= _LOOK_BYTES:
+                looked = part.size
+                await self._disk.need(self._missing())
+        if self._size is not None and part.size != self._size:
+            raise await self._wrong(answer, f"sent {part.size} bytes, but {self._size} were announced")
+
+    async def _learn_size(self, answer: Answer, total: int | None) -> None:
+        """Take in the size of the whole file, if it is known."""
+        if None not in {self._pinned, total} and self._pinned != total:
+            raise await self._wrong(answer, f"offers {total} bytes, but {self._pinned} are pinned")
+        self._size = self._pinned if total is None else total
+
+    def _missing(self) -> int:
+        return max(0, (self._size or 0) - self._part.size)
+
+    async def _look_into(self, answer: Answer, piece: bytes) -> None:
+        """Refuse what is certainly no boot file by its first bytes."""
+        if answer.response.content_type in _PAGES:
+            raise await self._wrong(answer, "sent a web page; log in to this network if it asks for that")
+        size = sys.maxsize if self._size is None else self._size
+        if fault := fault_of(piece[:HEAD], size):
+            raise await self._wrong(answer, f"sent a file that {fault}")
+
+    async def _wrong(self, answer: Answer, fault: str) -> DownloadError:
+        """Drop what came, and return the error that says why."""
+        await self._disk.do(self._part.discard)
+        return DownloadError(
+            f"{self._name}: {host_of(answer.url)} {fault}; correct the version, or the address"
+        )
+
+    async def _verify(self, url: str, *, is_resumed: bool) -> None:
+        """Drop what came unless it is what was wanted."""
+        subject, expected = f"{self._name}: {host_of(parse_address(self._name, url))}", self._expected
+        if not self._part.size:
+            await self._disk.do(self._part.discard)
+            raise DownloadError(f"{subject} sent an empty file; correct the address")
+        if expected is None or (found := self._part.checksum(expected.algorithm)) == expected.value:
+            return
+        await self._disk.do(self._part.discard)
+        if is_resumed:
+            raise UnavailableError(
+                f"{subject} changed the file during the download; it is downloaded from the start"
+            )
+        raise DownloadError(
+            f"{subject} sent a file whose {expected.algorithm} is {found}, not {expected.value}; "
+            "do not use it, or correct what is pinned"
+        )
+
+    def _report(self, state: State, rate: float = 0.0) -> None:
+        progress = Progress(
+            state=state, done=self._part.size, size=self._size, rate=rate, trouble=self._trouble
+        )
+        self._tell(progress)
