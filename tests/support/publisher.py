@@ -36,6 +36,8 @@ class Offer:
     """``constant``: it stays when the content changes, which is a lie."""
     modified: str | None = None
     """``Last-Modified``."""
+    encoding: str | None = None
+    """``Content-Encoding``: some publishers label archives so."""
     sized: bool = True
     """False: no ``Content-Length``, but chunks."""
 
@@ -257,6 +259,8 @@ def _head(offer: Offer, etag: str | None, start: int | None, size: int) -> web.S
         response.headers["ETag"] = etag
     if offer.modified:
         response.headers["Last-Modified"] = offer.modified
+    if offer.encoding:
+        response.headers["Content-Encoding"] = offer.encoding
     if offer.ranges:
         response.headers["Accept-Ranges"] = "bytes"
     if start is not None:

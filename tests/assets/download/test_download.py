@@ -1,5 +1,7 @@
 """A file is downloaded whole and verified, or not at all, whatever its publisher does."""
 
+import asyncio
+import gzip
 import hashlib
 import os
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 from support.downloading import NAME, Site, sha256
 from support.publisher import publisher
 from support.publisher_tls import Fault
+from support.waiting import PATIENCE
 
 from iluvatar_pxe.catalogue.download import Digest, FirstUse
 from iluvatar_pxe.catalogue.progress import State
@@ -118,6 +121,12 @@ async def test_a_file_without_a_length_is_downloaded(site: Site) -> None:
     assert site.path.read_bytes() == CONTENT
 
 
+async def test_an_archive_that_is_labelled_as_encoded_stays_what_it_is(site: Site) -> None:
+    archive = gzip.compress(CONTENT)
+    await site.get(site.shop.offer("/kernel", archive, encoding="gzip"), check=archive)
+    assert site.path.read_bytes() == archive
+
+
 async def test_who_changes_the_file_between_two_ranges_is_asked_for_all_of_it(site: Site) -> None:
     other = os.urandom(len(CONTENT))
     url = site.shop.offer("/kernel", CONTENT, then=other, truncate=1_000_000, times=1)
@@ -160,8 +169,9 @@ async def test_who_stalls_is_asked_for_the_rest(site: Site) -> None:
 
 async def test_who_trickles_has_stalled(site: Site) -> None:
     url = site.shop.offer("/kernel", CONTENT, rate=1000.0)
-    with pytest.raises(UnavailableError, match="sent nothing") as raised:
-        await site.get(url, check=CONTENT)
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(UnavailableError, match="sent nothing") as raised:
+            await site.get(url, check=CONTENT)
     assert is_one_line(raised.value)
 
 
