@@ -133,15 +133,6 @@ class File(Model):
             yield from (self.sums.name, *self.sums.urls, *self.sums.signatures)
 
 
-class Package(Model):
-    """A package of the host's system that has the same files."""
-
-    name: str
-    """What Debian calls it."""
-    version: VersionText
-    """The oldest version that is new enough."""
-
-
 class Entry(Model):
     """Boot files that belong together and have one version."""
 
@@ -161,8 +152,6 @@ class Entry(Model):
     """Whether its server may build a file for minutes before it sends the first byte."""
     withdrawn: StrictBool = False
     """Whether its publisher takes its files away when the next version comes; ``assets gc`` keeps them unless named."""
-    package: Package | None = None
-    """A package of the host's system that is used in its place."""
     files: Some[File]
     """The files to download."""
 
@@ -195,13 +184,29 @@ class AssetsPart(Model):
     """By the beginning of addresses, what is tried in its place first."""
 
 
+class Package(Model):
+    """A package of the host's system that has the same files."""
+
+    name: str
+    """What Debian calls it."""
+    version: VersionText
+    """The oldest version that is new enough."""
+
+
+class BundledEntry(Entry):
+    """An entry that comes with the daemon."""
+
+    package: Package | None = None
+    """A package of the host's system that is used in its place."""
+
+
 class Catalogue(Model):
     """All entries that come with the daemon, by name."""
 
-    entries: Mapping[EntryName, Entry]
+    entries: Mapping[EntryName, BundledEntry]
 
 
-_ENTRIES = TypeAdapter(Mapping[EntryName, Entry])
+_ENTRIES = TypeAdapter(Mapping[EntryName, BundledEntry])
 
 
 def parse_catalogue(text: str) -> Catalogue:

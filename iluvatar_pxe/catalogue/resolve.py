@@ -34,7 +34,7 @@ def downloads(
     What no entry has, and what has no version yet (``unresolved``), is left out. The fleet's own entries come before
     those of the catalogue: each asset has one download that gives it.
     """
-    entries = {**overrides.entries, **catalogue.entries, **overrides.entries}
+    entries: dict[str, Entry] = {**overrides.entries, **catalogue.entries, **overrides.entries}
     found: dict[str, Download] = {}
     givers: dict[str, str] = {}
     for wish in sorted(wishes, key=lambda one: one.entry not in overrides.entries):

@@ -90,7 +90,7 @@ def _lacking(name: str, entry: Entry) -> str:
 def _downloads(name: str, entry: Entry) -> tuple[Download, ...]:
     """Return what an entry brings, as far as it says that by itself."""
     wish = Wish(entry=name, wanted_by=FLEET_FILE)
-    return downloads(Catalogue(entries={name: entry}), AssetsPart(), AssetsLock(), [wish])
+    return downloads(Catalogue(entries={}), AssetsPart(entries={name: entry}), AssetsLock(), [wish])
 
 
 def _check_once(source: Source, entries: Mapping[str, Entry]) -> None:

@@ -94,6 +94,7 @@ def test_what_an_entry_may_say(good: dict[str, Any]) -> None:
         (entry(Version="1/2"), "write a version"),
         (entry(Version="24.04.5", Series="26.04"), "go on from 'series'"),
         (entry(Version="1..2"), "'..' is not allowed"),
+        (entry(Package={"name": "x", "version": "1"}), "Extra inputs are not permitted"),
         (entry(Colour="red"), "Extra inputs are not permitted"),
         ({"version": "1"}, "Field required"),
     ],

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from iluvatar_pxe.catalogue.lock import Pin
-from iluvatar_pxe.catalogue.model import AssetsPart, Entry, File, Package, Sums
+from iluvatar_pxe.catalogue.model import AssetsPart, Entry, File, Sums
 from iluvatar_pxe.fleet.daemon_files import Seen
 from iluvatar_pxe.fleet.dns import DnsRecords, Srv
 from iluvatar_pxe.fleet.fields.values import Mac
@@ -147,7 +147,6 @@ def test_keys_that_are_not_known_are_refused_everywhere(name: str) -> None:
         Entry,
         File,
         Sums,
-        Package,
         Pin,
     ],
 )
