@@ -45,7 +45,13 @@ class Factory:
 
     def described(self, known_as: str) -> str:
         """Return the canonical YAML of a schematic by its id; raises FactoryError."""
-        return self._read(f"schematics/{known_as}", f"schematic {known_as}")[1].decode(errors="replace")
+        address, answer = self._read(f"schematics/{known_as}", f"schematic {known_as}")
+        text = answer.decode(errors="replace")
+        if schematic_id(text) != known_as:
+            raise FactoryError(
+                f"{address}: answers with another schematic than {known_as}; correct its address"
+            )
+        return text
 
     def versions(self) -> tuple[str, ...]:
         """Return every version of Talos, in ascending order, pre-releases among them; raises FactoryError."""

@@ -50,6 +50,8 @@ class Fetcher:
         """``signals`` are told when other files are wanted. With ``fetch`` false only what ``fetch()`` names is fetched."""
         self.wanted: dict[str, WantedFile] = {}
         """By name."""
+        self.looked = asyncio.Event()
+        """Set when ``wanted`` has what the applied commit wants."""
         self._store = store
         self._index = index
         self._wants = wants
@@ -82,7 +84,7 @@ class Fetcher:
             with Subscription(*self._signals) as stirred:
                 while True:
                     await stirred.wait()
-                    await self.look()
+                    await self._follow()
 
     def fetch(self, names: Collection[str]) -> None:
         """Fetch these now, also where fetching is switched off."""
@@ -90,7 +92,6 @@ class Fetcher:
             if one := self.wanted.get(name):
                 self._asked.add(name)
                 if one.job:
-                    one.job.failures = 0
                     one.job.hurry()
                 if one.progress.state in {State.MISSING, State.WAITING}:
                     self.set(one, replace(one.progress, state=State.QUEUED))
@@ -98,10 +99,10 @@ class Fetcher:
 
     def begin(self, one: WantedFile, progress: Progress, work: Coroutine[None, None, None]) -> None:
         """Do something else than fetching for a file, and then look at it anew."""
-        self.set(one, progress)
-        if self._group is None:  # it begins with ``run``
+        if self._group is None:
             work.close()
             return
+        self.set(one, progress)
         one.begin(self._group, work).add_done_callback(lambda task: self._ended(one, task))
 
     def set(self, one: WantedFile, progress: Progress) -> None:
@@ -119,7 +120,7 @@ class Fetcher:
         size = await arrival.sized(SIZE_SECONDS)
         return None if size is None else ArrivingSource(arrival, size)
 
-    async def look(self) -> None:
+    async def _follow(self) -> None:
         """Take in what is wanted, and what is there."""
         downloads = {one.name: one for one in self._wants.downloads}
         await self._index.follow(frozenset(downloads))
@@ -132,6 +133,7 @@ class Fetcher:
         for download in downloads.values():
             await self._look_at(download)
         self._coming = None
+        self.looked.set()
         self._tell_of_missing()
 
     async def _look_at(self, download: Download) -> None:

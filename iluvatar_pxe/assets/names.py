@@ -1,5 +1,6 @@
 """Whether Image Factory has the names that a fleet's layers use, asked where a fleet is checked. Blocks."""
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -9,29 +10,34 @@ from functools import cache
 from iluvatar_pxe.assets.factory import Factory, addresses_for
 from iluvatar_pxe.catalogue.lock import STABLE
 from iluvatar_pxe.catalogue.offered import unknown_names
+from iluvatar_pxe.catalogue.schematic import EMPTY
 from iluvatar_pxe.catalogue.versions import newest_stable
-from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.errors import AssetError, FactoryError, FactoryRefusalError
 from iluvatar_pxe.fleet.layers import Talos
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.source import layer_file
+from iluvatar_pxe.fleet.yaml.composer import DocumentError
+from iluvatar_pxe.fleet.yaml.document import parse_yaml
 from iluvatar_pxe.suggest import meant_by
 
 SECONDS = 5.0
 """How long a person who pushes waits for the factory; without internet a host's name alone may take longer."""
 
+_ID = re.compile(r"[0-9a-f]{64}")
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """``faults``: names that the factory does not have. ``unchecked``: why they could not be checked, if so."""
+    """``faults``: names and schematics that the factory does not have. ``warnings``: also what could not be checked."""
 
     faults: tuple[str, ...] = ()
-    unchecked: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def check_names(fleet: Fleet, seconds: float = SECONDS) -> Names:
-    """Ask for the names of extensions and overlays; nobody is asked where no layer has one."""
+    """Ask for the names of extensions and overlays, and for schematics; nobody is asked where no layer has one."""
     layers = {name: layer.talos for name in fleet.layers if (layer := fleet.talos(name))}
-    asking = {name: talos for name, talos in layers.items() if talos.extensions or talos.overlay}
+    asking = {name: talos for name, talos in layers.items() if _has_names(talos)}
     if not asking:
         return Names()
     answer: Future[Names] = Future()
@@ -46,16 +52,51 @@ def check_names(fleet: Fleet, seconds: float = SECONDS) -> Names:
 def _answer(answer: Future[Names], fleet: Fleet, asking: Mapping[str, Talos], seconds: float) -> None:
     try:
         factory = Factory(addresses_for(fleet), seconds)
-        answer.set_result(Names(tuple(_faults(asking, factory))))
+        answer.set_result(_names(asking, factory))
     except (AssetError, OSError) as error:
         answer.set_result(_unchecked(str(error)))
 
 
+def _has_names(talos: Talos) -> bool:
+    given = talos.given_schematic
+    return bool(talos.extensions or talos.overlay or (given and given != EMPTY and _ID.fullmatch(given)))
+
+
 def _unchecked(why: str) -> Names:
-    return Names(unchecked=f"the names of extensions and overlays were not checked: {why}")
+    return Names(warnings=(f"the names of extensions and overlays were not checked: {why}",))
 
 
-def _faults(asking: Mapping[str, Talos], factory: Factory) -> Iterator[str]:
+def _names(asking: Mapping[str, Talos], factory: Factory) -> Names:
+    """Raises FactoryError."""
+    faults: list[str] = []
+    warnings: list[str] = []
+    composed = {layer: talos for layer, talos in asking.items() if talos.composed}
+    faults += _unknown_in(composed, factory) if composed else ()
+    for layer in asking.keys() - composed.keys():
+        place = f"{layer_file(layer)}: talos.schematic"
+        try:
+            if lacking := _lacking_args(asking[layer], factory):
+                remedy = (
+                    f"to have them before it is installed, too, add extraKernelArgs: [{', '.join(lacking)}]"
+                )
+                warnings.append(f"{place}: the boot files do not have its kernel arguments; {remedy}")
+        except FactoryRefusalError as error:
+            faults.append(f"{place}: {error}")
+    return Names(tuple(faults), tuple(warnings))
+
+
+def _lacking_args(talos: Talos, factory: Factory) -> list[str]:
+    """Return the kernel arguments of a schematic that the layer does not repeat; raises FactoryError."""
+    text = factory.described(talos.schematic)
+    try:
+        customization = parse_yaml(text).value.get("customization")
+    except DocumentError as error:
+        raise FactoryError(f"schematic {talos.schematic}: is not readable: {error.text}") from error
+    args = customization.get("extraKernelArgs") if isinstance(customization, Mapping) else None
+    return [str(one) for one in args or () if one not in talos.extra_kernel_args]
+
+
+def _unknown_in(asking: Mapping[str, Talos], factory: Factory) -> Iterator[str]:
     """Raises FactoryError."""
     versions, offered = factory.versions(), cache(factory.offered)
     for layer, talos in asking.items():

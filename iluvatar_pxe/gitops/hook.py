@@ -54,7 +54,7 @@ async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: 
         return Verdict(
             faults=[*names.faults],
             secrets=clear_secrets(revision.fleet.texts),
-            warnings=[names.unchecked] if names.unchecked else [],
+            warnings=[*names.warnings],
         )
     return Verdict()
 

@@ -1,12 +1,16 @@
 """The client of Image Factory, against the stand-in of the tests."""
 
+import json
+import shlex
 import socket
+import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from support.factory import EXTENSIONS, OVERLAYS, VERSIONS, SyntheticFactory, canonical
@@ -205,3 +209,11 @@ def test_the_stand_in_builds_once_and_answers_no_ranges(factory: SyntheticFactor
         400,
         b"official extension siderolabs/iscsi-tools is not available\n",
     )
+
+
+def test_curl_registers_a_schematic_as_the_documents_say(factory: SyntheticFactory) -> None:
+    text = (Path(__file__).parents[2] / "docs/assets.md").read_text(encoding="utf-8")
+    (line,) = [line.strip() for line in text.splitlines() if line.startswith("    curl ")]
+    command = shlex.split(line.replace("https://factory.talos.dev", factory.address))
+    answer = json.loads(subprocess.check_output([*command, "--silent"]))
+    assert answer == {"id": LONGHORN.id, "schematic": LONGHORN.text}

@@ -1,5 +1,6 @@
 """How every command of the documents is tried: where, and what it has to say. Those of one place run in this order."""
 
+import json
 import re
 import signal
 from dataclasses import dataclass
@@ -72,6 +73,16 @@ _INTERNET = How(Where.NOT_HERE, "comes from the Internet")
 _PACKAGE = How(Where.TEST, "tests/install/test_debian_package.py::test_it_is_installed_upgraded_and_removed")
 _COPY = "iluvatar-pxe.tar.gz"
 _TALOS = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba/v1.13.9"
+
+LONGHORN = json.dumps(
+    {
+        "customization": {
+            "systemExtensions": {
+                "officialExtensions": ["siderolabs/iscsi-tools", "siderolabs/util-linux-tools"]
+            }
+        }
+    }
+)
 
 DEMONSTRATION = "tests/cli/test_lab.py::test_two_unlisted_machines_join_in_the_demonstration"
 
@@ -342,6 +353,9 @@ COMMANDS = {
     " [--config FILE]": How(Where.NAMED),
     # what cannot be tried here
     "talosctl gen config": _TALOSCTL,
+    f"curl --data '{LONGHORN}' https://factory.talos.dev/schematics": How(
+        Where.TEST, "tests/assets/test_factory.py::test_curl_registers_a_schematic_as_the_documents_say"
+    ),
     "talosctl gen config arda https://api.arda.lab.home.arpa:6443 --install-disk /dev/nvme0n1"
     f" --install-image factory.talos.dev/metal-installer/{_TALOS.replace('/', ':')}": _TALOSCTL,
     "talosctl --talosconfig talosconfig --endpoints ADDRESS --nodes ADDRESS bootstrap": _TALOSCTL,

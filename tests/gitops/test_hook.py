@@ -11,6 +11,7 @@ from support.factory import SyntheticFactory, talos_from
 from support.git_site import GOOD, hosted
 from support.repositories import Person, git
 
+from iluvatar_pxe.catalogue.schematic import Schematic
 from iluvatar_pxe.gitops.hook import HISTORY
 from iluvatar_pxe.gitops.repository.hosting import host
 
@@ -206,6 +207,29 @@ def test_names_that_the_factory_does_not_have_are_refused_with_what_was_meant(
         commit = ada.commit(built(factory.address))
         assert told(ada.push()) == []
         assert tip(fleet) == commit
+
+
+def test_a_schematic_is_known_there_and_its_kernel_arguments_are_repeated(fleet: Path, ada: Person) -> None:
+    asking(fleet)
+    schematic = Schematic(kernel_args=("noapic", "console=ttyS0"))
+    with SyntheticFactory(schematics={schematic.id: schematic.text}) as factory:
+        ada.commit(built(factory.address, f"schematic: {'a' * 64}"))
+        refused = f"{TALOS}.schematic: {factory.address}: has no schematic {'a' * 64}: schematic not found; "
+        assert told(ada.push(check=False)) == [f"{refused}correct the layer's file", LAST]
+        ada.commit(built(factory.address, f"schematic: {schematic.id}, extraKernelArgs: [noapic]"))
+        (warning,) = told(ada.push())
+        assert warning.startswith(
+            f"warning: {TALOS}.schematic: the boot files do not have its kernel arguments; "
+        )
+        assert warning.endswith(" add extraKernelArgs: [console=ttyS0]")
+        ada.commit(
+            built(factory.address, f"schematic: {schematic.id}, extraKernelArgs: [noapic, console=ttyS0]")
+        )
+        assert told(ada.push()) == []
+        factory.schematics[schematic.id] = "customization: {}\n"
+        ada.commit({**built(factory.address, f"schematic: {schematic.id}"), "README.md": "x"})
+        (warning,) = told(ada.push())
+        assert f"answers with another schematic than {schematic.id}; correct its address" in warning
 
 
 def test_a_factory_that_cannot_be_asked_holds_no_push_up(fleet: Path, ada: Person) -> None:

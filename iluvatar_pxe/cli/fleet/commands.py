@@ -58,25 +58,25 @@ def validate(
     """
     try:
         place, declared = (str(directory), read_fleet(directory)) if directory else _newest(config)
-        unchecked = _check_names(declared, directory)
+        warnings = _check_names(declared, directory)
     except FleetError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from error
     for line in clear_secrets(declared.texts):
         typer.echo(f"warning: {f'{printable(place)}/' if directory else ''}{line}", err=True)
-    if unchecked:
-        typer.echo(f"warning: {unchecked}", err=True)
+    for line in warnings:
+        typer.echo(f"warning: {line}", err=True)
     typer.echo(f"{printable(place)}: valid: {_summary(declared)}")
     for line in _installers(declared):
         typer.echo(line)
 
 
-def _check_names(fleet: Fleet, directory: Path | None) -> str | None:
-    """Return why names could not be checked, if so; raises FleetError for those that Image Factory does not have."""
+def _check_names(fleet: Fleet, directory: Path | None) -> tuple[str, ...]:
+    """Return what Image Factory warns of; raises FleetError for names that it does not have."""
     names = check_names(fleet)
     if names.faults:
         raise FleetError([f"{directory}/{line}" if directory else line for line in names.faults])
-    return names.unchecked
+    return names.warnings
 
 
 def _newest(config: Path | None) -> tuple[str, Fleet]:
