@@ -63,6 +63,7 @@ _FIRMWARE = ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat
 _LOADED = (
     "vmlinuz",
     "initrd.img",
+    "bcm2710-rpi-3-b.dtb",
     "bcm2710-rpi-3-b-plus.dtb",
     "bcm2711-rpi-4-b.dtb",
     "bcm2712-rpi-5-b.dtb",

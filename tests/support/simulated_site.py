@@ -1,6 +1,6 @@
 """A network with our daemon, everything that any simulated kind fetches, and a station that they have their cards on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from support.pi import IMAGE
@@ -35,7 +35,7 @@ ASSETS = (
 
 
 @contextmanager
-def simulated_site(*, as_real: bool = True) -> Iterator[Site]:
+def simulated_site(fleet: Mapping[str, str] = FILES, *, as_real: bool = True) -> Iterator[Site]:
     """Build it, with a router, and start the daemon, which takes simulated machines for real ones unless told not to."""
     with site() as built:
         if not as_real:
@@ -47,5 +47,5 @@ def simulated_site(*, as_real: bool = True) -> Iterator[Site]:
             (assets / name).write_bytes(b"MZ" + bytes(1499))
         start_router(built.network)
         built.network.add_station(PCS, "10.77.0.50")
-        built.start(FILES)
+        built.start(fleet)
         yield built
