@@ -24,7 +24,8 @@ SETTINGS = DIRECTORY / "config.toml"
 LOG = DIRECTORY / "daemon.log"
 """What the daemon prints: JSON, one object in a line."""
 
-_STATION = "server"
+STATION = "server"
+"""The daemon's network."""
 _FLEET = DIRECTORY / "fleet"
 _ASSETS = DIRECTORY / "assets"
 _HOST_ASSETS = DIRECTORY / "host-assets"
@@ -37,14 +38,15 @@ _ANSWER = re.compile(rb'"event": "fleet\.(applied|rejected)"')
 class Server:
     """The station that serves: its files, and our daemon, which may end and be started again."""
 
-    def __init__(self, network: Network, programs: Path | None = None) -> None:
+    def __init__(self, network: Network, programs: Path | None = None, *, fetch: bool = False) -> None:
         """Attach it with a fleet that lists nothing.
 
-        ``programs`` is a directory of iPXE programs; None: those that this machine has installed.
+        ``programs`` is a directory of iPXE programs; None: those that this machine has installed. ``fetch``: boot files
+        are downloaded, as far as the lab's network has them.
         """
         self._namespace = network.namespace
-        self._station = network.add_station(_STATION, SERVER_ADDRESS)
-        self._namespace.outside(SETTINGS).write_text(_settings(), encoding="utf-8")
+        self._station = network.add_station(STATION, SERVER_ADDRESS)
+        self._namespace.outside(SETTINGS).write_text(_settings(fetch=fetch), encoding="utf-8")
         self.assets = _ASSETS
         """Where boot files lie, as programs inside the lab see it."""
         self.fleet = _FLEET
@@ -105,7 +107,7 @@ def reload(namespace: Namespace, daemon: int) -> None:
 
 def ask(namespace: Namespace, *arguments: str) -> str:
     """Run a command of ours beside the daemon, and return what it printed; raises LabError."""
-    return namespace.run(_command(*arguments), network=_STATION, environment=_environment())
+    return namespace.run(_command(*arguments), network=STATION, environment=_environment())
 
 
 def _command(*arguments: str) -> list[str]:
@@ -119,13 +121,13 @@ def _environment() -> dict[str, str]:
     return {**rest, "PYTHONPATH": str(package), "PYTHONUNBUFFERED": "1"}
 
 
-def _settings() -> str:
+def _settings(*, fetch: bool) -> str:
     return (
         f'[network]\ninterfaces = ["{INTERFACE}"]\n'
         f'[dns]\nupstream = ["{ROUTER_ADDRESS}"]\n'  # "auto" would be the host's
         f'[state]\ndirectory = "{STATE}"\n'
         f'[control]\nsocket = "{DIRECTORY}/control.sock"\n'
-        f'[assets]\ndirectory = "{_ASSETS}"\nfetch = false\n'
+        f'[assets]\ndirectory = "{_ASSETS}"\nfetch = {str(fetch).lower()}\n'
         f'[fleet]\nsource = "{_FLEET}"\n'
         "[simulate]\nas_real = true\n"
         '[log]\nformat = "json"\n'

@@ -368,6 +368,7 @@ COMMANDS = {
     "sudo .venv/bin/python bench/dhcp_storm.py": _MINUTES,
     ".venv/bin/python bench/offer.py": _MINUTES,
     "sudo .venv/bin/python bench/dns.py": _MINUTES,
+    ".venv/bin/python bench/assets.py": _MINUTES,
     ".venv/bin/python bench/large_fleet.py": _MINUTES,
     "sudo .venv/bin/python bench/reference_boot.py uefi-x64 2": _MINUTES,
 }
