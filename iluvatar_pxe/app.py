@@ -230,6 +230,7 @@ class App:
             self.inventory.follow_old_fleet()
         if isinstance(origin, HostedOrigin) and await self._make_keys(origin):
             await self._fleet_source.refresh()
+        await self.supply.start()
 
     async def _others(self) -> bool:
         """Say whether another daemon has served this fleet, or that cannot be told: then no window opens by itself."""

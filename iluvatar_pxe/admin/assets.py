@@ -19,7 +19,7 @@ class AssetsStatus(Command):
     route = "/api/v1/assets"
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        assets = await _knowing(context)
+        assets = of_daemon(context.assets)
         return {"files": [asset_data(one) for one in assets.files()]}
 
 
@@ -40,7 +40,7 @@ class AssetsFetch(_OnFiles):
     route = "/api/v1/assets/fetch"
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        assets = await _knowing(context)
+        assets = of_daemon(context.assets)
         missing = [one.download.name for one in self._chosen(assets) if not is_there(one)]
         assets.fetch(missing)
         return {"message": f"{_files(len(missing))} to fetch", "names": missing}
@@ -52,7 +52,7 @@ class AssetsVerify(_OnFiles):
     route = "/api/v1/assets/verify"
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        assets = await _knowing(context)
+        assets = of_daemon(context.assets)
         there = [one.download.name for one in self._chosen(assets) if is_there(one)]
         assets.verify(there)
         return {"message": f"{_files(len(there))} to verify", "names": there}
@@ -67,7 +67,7 @@ class AssetsImport(Command):
     trust: bool = False
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        assets = await _knowing(context)
+        assets = of_daemon(context.assets)
         if self.name not in {one.download.name for one in assets.files()}:
             raise _unknown(self.name, ())
         assets.take(self.name, self.file, trust=self.trust)
@@ -82,7 +82,7 @@ class AssetsLeftovers(Command):
     names: tuple[str, ...] = ()
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        found = await (await _knowing(context)).leftovers()
+        found = await of_daemon(context.assets).leftovers()
         return {"files": [_leftover_data(one, self.names) for one in _named(found, self.names)]}
 
 
@@ -93,7 +93,7 @@ class AssetsGc(Command):
     names: tuple[str, ...] = ()
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        assets = await _knowing(context)
+        assets = of_daemon(context.assets)
         found = _named(await assets.leftovers(), self.names)
         gone = [one.name for one in found if _goes(one, self.names)]
         await assets.remove(gone)
@@ -110,13 +110,6 @@ def _named(found: Sequence[Leftover], words: Sequence[str]) -> list[Leftover]:
 
 def _goes(leftover: Leftover, words: Sequence[str]) -> bool:
     return not leftover.kept_for and (bool(words) or not leftover.only_named)
-
-
-async def _knowing(context: CommandContext) -> AssetsAdmin:
-    """Return who carries commands out, once what is wanted is known there; raises OperationError where no daemon runs."""
-    assets = of_daemon(context.assets)
-    await assets.looked()
-    return assets
 
 
 def is_there(status: AssetStatus) -> bool:

@@ -36,10 +36,6 @@ class DnsAdmin(Protocol):
 class AssetsAdmin(Protocol):
     """Commands on the wanted boot files. What takes long begins at once, and ``files`` tells how far it is."""
 
-    async def looked(self) -> None:
-        """Return as soon as ``files`` knows what the applied commit wants, which takes a moment after a start."""
-        ...
-
     def files(self) -> Sequence[AssetStatus]:
         """Return what the applied commit wants, by name."""
         ...

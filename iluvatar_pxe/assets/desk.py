@@ -38,10 +38,6 @@ class Desk:
         self._placing = placing
         self._pins = pins
 
-    async def looked(self) -> None:
-        """Return as soon as ``files`` knows what the applied commit wants."""
-        await self._fetcher.looked.wait()
-
     def files(self) -> Sequence[AssetStatus]:
         """Return what the applied commit wants, by name."""
         return [self._status(one) for _, one in sorted(self._fetcher.wanted.items())]

@@ -50,8 +50,6 @@ class Fetcher:
         """``signals`` are told when other files are wanted. With ``fetch`` false only what ``fetch()`` names is fetched."""
         self.wanted: dict[str, WantedFile] = {}
         """By name."""
-        self.looked = asyncio.Event()
-        """Set when ``wanted`` has what the applied commit wants."""
         self._store = store
         self._index = index
         self._wants = wants
@@ -84,7 +82,7 @@ class Fetcher:
             with Subscription(*self._signals) as stirred:
                 while True:
                     await stirred.wait()
-                    await self._follow()
+                    await self.look()
 
     def fetch(self, names: Collection[str]) -> None:
         """Fetch these now, also where fetching is switched off."""
@@ -92,6 +90,7 @@ class Fetcher:
             if one := self.wanted.get(name):
                 self._asked.add(name)
                 if one.job:
+                    one.job.failures = 0
                     one.job.hurry()
                 if one.progress.state in {State.MISSING, State.WAITING}:
                     self.set(one, replace(one.progress, state=State.QUEUED))
@@ -99,10 +98,10 @@ class Fetcher:
 
     def begin(self, one: WantedFile, progress: Progress, work: Coroutine[None, None, None]) -> None:
         """Do something else than fetching for a file, and then look at it anew."""
-        if self._group is None:
+        self.set(one, progress)
+        if self._group is None:  # it begins with ``run``
             work.close()
             return
-        self.set(one, progress)
         one.begin(self._group, work).add_done_callback(lambda task: self._ended(one, task))
 
     def set(self, one: WantedFile, progress: Progress) -> None:
@@ -120,7 +119,7 @@ class Fetcher:
         size = await arrival.sized(SIZE_SECONDS)
         return None if size is None else ArrivingSource(arrival, size)
 
-    async def _follow(self) -> None:
+    async def look(self) -> None:
         """Take in what is wanted, and what is there."""
         downloads = {one.name: one for one in self._wants.downloads}
         await self._index.follow(frozenset(downloads))
@@ -133,7 +132,6 @@ class Fetcher:
         for download in downloads.values():
             await self._look_at(download)
         self._coming = None
-        self.looked.set()
         self._tell_of_missing()
 
     async def _look_at(self, download: Download) -> None:

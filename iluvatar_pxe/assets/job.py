@@ -79,7 +79,6 @@ class Job:
 
     def hurry(self) -> None:
         """Have the next attempt begin now."""
-        self.failures = 0
         self._now.set()
 
     async def run(self) -> None:

@@ -16,6 +16,7 @@ import structlog
 import typer
 
 from iluvatar_pxe.app import App
+from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.intentions import intentions
 from iluvatar_pxe.cli.tables import say, span, table, terminal_width
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
@@ -125,13 +126,24 @@ def _next_step(app: App) -> str:
     lines += [
         f"Git and API (TLS): {_secure(app)}",
         f"Fleet: {app.settings.fleet_place} ({len(app.applied.fleet.names)} machines listed)",
-        f"Boot files: {app.settings.assets_directory}",
+        f"Boot files: {app.settings.assets_directory}; {_boot_files(app)}",
         f"Enrolment: {_enrolment(app)}",
         "",
         f"Next: boot a machine from the network (PXE or UEFI HTTP Boot); {_who_tells(app)}.",
         f"Or ask: curl http://{_address(app)}:{app.settings.http.port}/readyz",
     ]
     return "\n".join(lines)
+
+
+def _boot_files(app: App) -> str:
+    """Say which boot files are missing, and how they come."""
+    wanted = app.supply.fetcher.wanted.values()
+    missing = [one.download for one in wanted if one.progress.state is not State.READY]
+    if not missing:
+        return "all that the fleet wants are here"
+    what = ", ".join(dict.fromkeys(f"{one.name.partition('/')[0]} {one.version}" for one in missing))
+    comes = "being downloaded; without internet" if app.settings.assets.fetch else "[assets] fetch is false"
+    return f"missing: {what} ({comes}: iluvatar-pxe assets import PATH)"
 
 
 def _who_tells(app: App) -> str:

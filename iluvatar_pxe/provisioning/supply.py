@@ -79,11 +79,15 @@ class Supply:
         self.desk = Desk(self.fetcher, store, self.index, placing, self._pins)
         """Where commands are carried out."""
 
-    async def run(self) -> None:
-        """Fetch what is wanted, until cancelled."""
+    async def start(self) -> None:
+        """Find out what is wanted, and what of it is there."""
         await self.index.load()
         await asyncio.to_thread(_clean, self.index.directory)
         self._wants.installed = await asyncio.to_thread(installed_versions, self._packages)
+        await self.fetcher.look()
+
+    async def run(self) -> None:
+        """Fetch what is wanted, until cancelled; ``start`` was called before."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pins.run())
             group.create_task(self.fetcher.run())

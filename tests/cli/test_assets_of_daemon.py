@@ -38,6 +38,16 @@ def fleet(shop: Publisher) -> str:
     return f"domain: lab.home.arpa\nassets:\n  entries:\n{lines}"
 
 
+def damage(path: Path) -> None:
+    """Change a bit, as a bad disk does: size and time stay."""
+    before, damaged = path.stat(), bytearray(path.read_bytes())
+    damaged[7] ^= 1
+    copy = path.with_name(".damaged")
+    copy.write_bytes(damaged)
+    os.utime(copy, ns=(before.st_atime_ns, before.st_mtime_ns))
+    copy.replace(path)
+
+
 @pytest.fixture(params=["daemon", "alone"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     with ExitStack() as running:
@@ -72,11 +82,7 @@ def test_from_nothing_to_everything(site: Site) -> None:
 def test_a_damaged_file_is_removed_and_not_served(site: Site) -> None:
     site.host.run("assets", "fetch")
     path = site.assets / "memtest/7/memtest.efi"
-    before = path.stat()
-    damaged = bytearray(CONTENT)
-    damaged[7] ^= 1
-    path.write_bytes(damaged)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    damage(path)
     answer = site.host.run("assets", "verify")
     assert (answer.status, answer.error) == (1, "")
     fault = "memtest/7/memtest.efi: has another checksum than when it was downloaded, and was removed"

@@ -5,13 +5,16 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from support.booted import ADDRESS, LOG, PROGRAM, Booted, booted
+from support.booted import ADDRESS, HOME, LOG, PROGRAM, Booted, booted
 from support.waiting import wait_until
 
 STATE = "/var/lib/iluvatar-pxe"
 SOCKET = "/run/iluvatar-pxe/control.sock"
+LOWERED = "a lower priority is allowed"
+_LOWER = f"from iluvatar_pxe.host.background import lower_priority; lower_priority(); print('{LOWERED}')"
 DROP_IN = (
     f"[Service]\nWatchdogSec=10\nRestartSec=0\nStandardOutput=append:{LOG}\nStandardError=append:{LOG}\n"
+    f'ExecStartPost=-{HOME}/bin/python -c "{_LOWER}"\n'
 )
 CAPABILITIES = 1 << 10 | 1 << 13
 """linux/capability.h: CAP_NET_BIND_SERVICE, CAP_NET_RAW."""
@@ -63,6 +66,11 @@ def test_it_has_no_more_rights_than_it_needs(host: Booted) -> None:
     for kind in ("CapEff", "CapBnd", "CapAmb"):
         assert int(fields[kind], 16) == CAPABILITIES, kind
     assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+
+
+def test_its_background_threads_may_lower_their_priority(host: Booted) -> None:
+    """A filter of system calls would have the first download fail."""
+    wait_until(lambda: LOWERED in log_of(host), "a process of the service at a lower priority")
 
 
 def test_a_second_install_changes_nothing(host: Booted) -> None:

@@ -37,23 +37,23 @@ async def try_each(
     """
     *others, last = addresses
     for address in others:
+        patience = Patience(timing.one_of_several, timing.building)
         try:
-            return await _try_one(address, attempt, timing, gained, paused)
+            return await _try_one(address, attempt, patience, gained, paused)
         except DiskError:
             raise
         except (DownloadError, SumsError) as error:
             _log.warning("download.next_address", problem=str(error))
-    return await _try_one(last, attempt, timing, gained, paused)
+    return await _try_one(last, attempt, Patience(timing.usual, timing.building), gained, paused)
 
 
 async def _try_one(
     address: str,
     attempt: Callable[[str], Awaitable[Result]],
-    timing: Timing,
+    patience: Patience,
     gained: Callable[[], int],
     paused: Callable[[UnavailableError], None],
 ) -> Result:
-    patience = Patience(timing.usual, timing.building)
     while True:
         try:
             return await attempt(address)
@@ -61,5 +61,6 @@ async def _try_one(
             pause = patience.pause(error, gained())
             if pause is None:
                 raise
+            _log.info("download.again", why=str(error), seconds=pause)
             paused(error)
         await asyncio.sleep(pause)

@@ -13,7 +13,7 @@ from yarl import URL
 from iluvatar_pxe.assets.download.bucket import TokenBucket
 from iluvatar_pxe.assets.download.faults import of_status, silent, told, words_of
 from iluvatar_pxe.assets.download.guard import Guard
-from iluvatar_pxe.assets.download.patience import BUILDING, USUAL, Pauses
+from iluvatar_pxe.assets.download.patience import BUILDING, ONE_OF_SEVERAL, USUAL, Pauses
 from iluvatar_pxe.assets.download.route import IsOwn, next_address, parse_address
 from iluvatar_pxe.errors import DownloadError
 from iluvatar_pxe.host.own_address import is_own
@@ -35,6 +35,7 @@ class Timing:
     built: float = 300.0
     stall: float = 30.0
     usual: Pauses = USUAL
+    one_of_several: Pauses = ONE_OF_SEVERAL
     building: Pauses = BUILDING
 
 

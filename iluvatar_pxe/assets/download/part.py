@@ -4,6 +4,7 @@ Beside ``NAME.part`` lies ``NAME.part.json``, written now and then when all befo
 is, their checksum, and where they came from. What came later is not trusted after a crash.
 """
 
+import errno
 import hashlib
 import os
 import time
@@ -24,6 +25,8 @@ _NOTE_SECONDS = 5.0
 _LARGEST_NOTE = 10_000
 _MODE = 0o644
 _PIECE = 1 << 20
+_NO_FILE = {errno.ENOENT, errno.ELOOP}
+"""Nothing is there, or a link that somebody else made."""
 
 
 class _Note(BaseModel):
@@ -58,9 +61,12 @@ class Part:
         if note is None or not note.validator or note.source != _source_of(url):
             return None
         try:
-            self._file = self.path.open("r+b")
-        except FileNotFoundError:
-            return None
+            handle = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return None
+            raise
+        self._file = os.fdopen(handle, "r+b")
         self._hash_beginning(note.size)
         if self.size != note.size or self.checksum("sha256") != note.sha256:
             return None

@@ -20,6 +20,8 @@ class Pauses:
 
 
 USUAL = Pauses(1.0, 60.0, 6)
+ONE_OF_SEVERAL = Pauses(1.0, 60.0, 2)
+"""Another address follows, which may have the file at once."""
 BUILDING = Pauses(5.0, 60.0, 25)
 """The image factory builds for up to 20 minutes, also where something before it answers at once."""
 _MOST_RESUMED = 1000

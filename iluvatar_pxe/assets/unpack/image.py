@@ -53,6 +53,7 @@ def _take_apart(image: Path, stream: Stream, place: Path, scratch: Path) -> Mapp
     with SparseFile(copy) if debugfs else nullcontext() as sparse:
         compressed = compress_root(stream.chunks(root.size), root.size, place / ROOT, sparse)
     packages = installed_packages(debugfs, copy) if debugfs else None
+    copy.unlink(missing_ok=True)
     if packages is None:
         _log.warning(
             "unpack.packages", image=str(image), why="debugfs is missing: sudo apt-get install e2fsprogs"

@@ -44,6 +44,7 @@ class SparseFile:
     def __init__(self, path: Path) -> None:
         """Raises OSError, as all here."""
         self._file = path.open("xb")
+        Owner.of(path.parent).take(self._file.fileno())
 
     def __enter__(self) -> Self:
         return self

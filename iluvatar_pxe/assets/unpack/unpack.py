@@ -9,35 +9,23 @@ from iluvatar_pxe.assets.unpack.image import FACTS, unpack_image
 from iluvatar_pxe.assets.unpack.stream import Report
 from iluvatar_pxe.catalogue.download import Download, Unpack
 from iluvatar_pxe.errors import DiskError, UnpackError
-from iluvatar_pxe.host.background import background_thread
 from iluvatar_pxe.host.durable import put_directory_in_place, put_in_place
-from iluvatar_pxe.host.owner import Owner
+from iluvatar_pxe.host.owner import Owner, make_directory
 
 WORK = ".unpacking"
 """Folder of the assets directory where it happens; hidden files are not served."""
 
 
 def unpack(download: Download, file: Path, assets: Path, report: Report) -> None:
-    """Make assets of a verified file, in a thread of low priority; blocks. Raises UnpackError and DiskError (one line).
+    """Make assets of a verified file; blocks for minutes. Raises UnpackError and DiskError (one line).
 
     An image's folder is replaced as a whole, an archive's files one by one. What ``report`` raises ends it, too.
     """
-    with background_thread("unpack") as thread:
-        thread.submit(_unpack, download, file, assets, report).result()
-
-
-def remove_leftovers(assets: Path) -> None:
-    """Remove what an unpacking has left that was killed; none may run. Raises OSError."""
-    if (assets / WORK).exists():
-        shutil.rmtree(assets / WORK)
-
-
-def _unpack(download: Download, file: Path, assets: Path, report: Report) -> None:
     work = assets / WORK / download.name.replace("/", "_")
     try:
         if work.exists():
             shutil.rmtree(work)
-        (work / "new").mkdir(parents=True)
+        _make_folder(work / "new", assets)
         _build(download, file, work, assets, report)
         _give(work, Owner.of(assets))
         _put_in_place(download, work, assets)
@@ -53,6 +41,12 @@ def _unpack(download: Download, file: Path, assets: Path, report: Report) -> Non
         shutil.rmtree(work, ignore_errors=True)
 
 
+def remove_leftovers(assets: Path) -> None:
+    """Remove what an unpacking has left that was killed; none may run. Raises OSError."""
+    if (assets / WORK).exists():
+        shutil.rmtree(assets / WORK)
+
+
 def _build(download: Download, file: Path, work: Path, assets: Path, report: Report) -> None:
     if download.unpack is Unpack.ARCHIVE:
         unpack_archive(file, download.members, work / "new", report)
@@ -64,23 +58,31 @@ def _build(download: Download, file: Path, work: Path, assets: Path, report: Rep
 def _give(work: Path, owner: Owner) -> None:
     """Give the assets' owner what root has made."""
     if os.geteuid() == 0:
-        for path in (work.parent, work, *work.rglob("*")):
+        for path in work.rglob("*"):
             os.chown(path, owner.user, owner.group, follow_symlinks=False)
 
 
 def _put_in_place(download: Download, work: Path, assets: Path) -> None:
     new = work / "new"
     if download.unpack is Unpack.PI_IMAGE:
-        _replace_folder(new, assets / download.folder, work / "old")
+        folder = assets / download.folder
+        _make_folder(folder.parent, assets)
+        _replace_folder(new, folder, work / "old")
         return
     for path in [path for path in new.rglob("*") if path.is_file()]:
         target = assets / path.relative_to(new)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent, assets)
         put_in_place(path, target)
 
 
+def _make_folder(folder: Path, assets: Path) -> None:
+    """Make a folder, and those above it, for the owner of the assets."""
+    if folder != assets:
+        _make_folder(folder.parent, assets)
+        make_directory(folder, 0o755)
+
+
 def _replace_folder(new: Path, folder: Path, old: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
         folder.rename(old)
     put_directory_in_place(new, folder)

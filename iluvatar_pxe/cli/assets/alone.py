@@ -26,6 +26,7 @@ async def desk_without_daemon(settings: Settings, fleet: Fleet) -> AsyncIterator
     await store.refresh()
     only_asked = settings.model_copy(update={"assets": settings.assets.model_copy(update={"fetch": False})})
     supply = Supply(only_asked, applied, store, await _keeper(settings, applied), Changed())
+    await supply.start()
     async with asyncio.TaskGroup() as group:
         running = group.create_task(supply.run())
         try:

@@ -85,6 +85,15 @@ def test_damaged_bytes_are_not_gone_on_with(path: Path) -> None:
     assert resumed(path) is None
 
 
+def test_a_link_in_its_place_is_not_followed(path: Path) -> None:
+    begun(path, CONTENT[:1000]).rest()
+    other = path.rename(path.with_name("other"))
+    path.symlink_to(other)
+    assert resumed(path) is None
+    begun(path, b"new").rest()
+    assert other.read_bytes() == CONTENT[:1000]
+
+
 @given(note=st.text() | st.dictionaries(st.text(), st.integers()).map(json.dumps))
 def test_a_damaged_note_is_no_note(tmp_path_factory: pytest.TempPathFactory, note: str) -> None:
     path = part_of(tmp_path_factory.mktemp("part") / "kernel")

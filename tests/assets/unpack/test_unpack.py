@@ -7,7 +7,6 @@ import os
 import resource
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,6 +35,7 @@ from support.pi_images import (
     place,
 )
 from support.plans import plan_for
+from support.rights import NOBODY, directory_for_nobody
 
 from iluvatar_pxe.assets.download import space
 from iluvatar_pxe.assets.store import list_assets
@@ -392,17 +392,17 @@ def test_what_the_report_raises_ends_the_work_and_nothing_stays(tmp_path: Path, 
     assert list((assets / WORK).iterdir()) == []
 
 
-def test_it_runs_at_a_lower_priority_and_the_caller_keeps_its_own(tmp_path: Path, assets: Path) -> None:
-    priorities = set()
-
-    def report(_done: int, _size: int | None) -> None:
-        priorities.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+@needs_tools
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files are given away")
+def test_what_root_unpacks_belongs_to_the_service(images: Callable[[str], Path], tmp_path: Path) -> None:
+    """``sudo iluvatar-pxe assets import`` while no daemon runs. debugfs reads the image as that user."""
     (tmp_path / "a").write_bytes(ipxe_archive())
-    unpack(ARCHIVE, tmp_path / "a", assets, report)
-    assert min(priorities) > before
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+    with directory_for_nobody() as assets:
+        os.chown(assets, NOBODY, NOBODY)
+        unpack(ARCHIVE, tmp_path / "a", assets, silent)
+        unpack(IMAGE, images("ubuntu-26.04"), assets, silent)
+        assert {path.stat().st_uid for path in assets.rglob("*")} == {NOBODY}
+        assert json.loads((assets / FOLDER / "facts.json").read_text())["packages"] == VERSIONS
 
 
 KILLED = """

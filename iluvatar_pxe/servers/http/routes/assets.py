@@ -7,13 +7,13 @@ from mimetypes import MimeTypes
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
-from iluvatar_pxe.assets.source import FileSource
+from iluvatar_pxe.assets.source import FileSource, Source
 from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.catalogue.coming import find, words
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import NAME_OF, booter_of, client_of
-from iluvatar_pxe.servers.http.routes.arriving import pass_on
+from iluvatar_pxe.servers.http.routes.arriving import PassedOn
 
 ROUTES = web.RouteTableDef()
 _KINDS = MimeTypes()
@@ -27,6 +27,10 @@ class _BootFile(web.FileResponse):
         known = kind if kind and not packed else "application/octet-stream"
         super().__init__(source.opened, headers={hdrs.CONTENT_TYPE: known})
         self._file = name
+
+    async def send(self, request: web.Request) -> None:
+        """Send all of it; raises ConnectionError where that ends early."""
+        await self.prepare(request)
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send the file; aiohttp prepares every response again when the handler has returned it."""
@@ -60,10 +64,8 @@ async def asset(request: web.Request) -> web.StreamResponse:
     """Serve a file by its logical name, also one that is still being downloaded."""
     booter, name = booter_of(request), request.match_info["name"]
     source = await booter.open(name)
-    if isinstance(source, FileSource):
-        return await _send(request, name, source)
     if source:
-        return await pass_on(request, name, source)
+        return await _send(request, name, source)
     if name in booter.store.ready:
         raise AssetError(f"{name}: is gone since the directory was read; put it there again")
     if found := find(name, booter.coming()):
@@ -71,16 +73,18 @@ async def asset(request: web.Request) -> web.StreamResponse:
     raise web.HTTPNotFound(text=f"no asset {name[:200]}")
 
 
-async def _send(request: web.Request, name: str, source: FileSource) -> web.StreamResponse:
-    booter, started = booter_of(request), time.perf_counter()
-    response = _BootFile(name, source)
+async def _send(request: web.Request, name: str, source: Source) -> web.StreamResponse:
+    """Send a file, and record it as a stage of the machine's boot."""
+    started = time.perf_counter()
+    response = _BootFile(name, source) if isinstance(source, FileSource) else PassedOn(source)
     try:
-        await response.prepare(request)  # sends all of it
+        await response.send(request)
     except ConnectionError as error:
         complain("http.aborted", logging.INFO, client=request.remote, asset=name, why=str(error))
         return response
     finally:
         await source.close()
+    booter = booter_of(request)
     machine, stage = booter.machine_at(client_of(request)), stage_of_asset(name)
     if machine and stage and request.method == "GET" and response.status == 200:
         milliseconds = (time.perf_counter() - started) * 1000
