@@ -42,6 +42,7 @@ class AssetsFetch(_OnFiles):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
         missing = [one.download.name for one in self._chosen(assets) if not is_there(one)]
+        await assets.begun()
         assets.fetch(missing)
         return {"message": f"{_files(len(missing))} to fetch", "names": missing}
 
@@ -54,6 +55,7 @@ class AssetsVerify(_OnFiles):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
         there = [one.download.name for one in self._chosen(assets) if is_there(one)]
+        await assets.begun()
         assets.verify(there)
         return {"message": f"{_files(len(there))} to verify", "names": there}
 
@@ -70,6 +72,7 @@ class AssetsImport(Command):
         assets = of_daemon(context.assets)
         if self.name not in {one.download.name for one in assets.files()}:
             raise _unknown(self.name, ())
+        await assets.begun()
         assets.take(self.name, self.file, trust=self.trust)
         return {"message": f"{self.name} is verified"}
 

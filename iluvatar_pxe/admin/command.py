@@ -36,6 +36,10 @@ class DnsAdmin(Protocol):
 class AssetsAdmin(Protocol):
     """Commands on the wanted boot files. What takes long begins at once, and ``files`` tells how far it is."""
 
+    async def begun(self) -> None:
+        """Return as soon as files can be fetched, verified and taken, which takes a moment after a start."""
+        ...
+
     def files(self) -> Sequence[AssetStatus]:
         """Return what the applied commit wants, by name."""
         ...

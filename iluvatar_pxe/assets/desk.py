@@ -38,6 +38,10 @@ class Desk:
         self._placing = placing
         self._pins = pins
 
+    async def begun(self) -> None:
+        """Return as soon as work for a file can begin."""
+        await self._fetcher.begun.wait()
+
     def files(self) -> Sequence[AssetStatus]:
         """Return what the applied commit wants, by name."""
         return [self._status(one) for _, one in sorted(self._fetcher.wanted.items())]

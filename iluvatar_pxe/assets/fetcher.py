@@ -50,6 +50,8 @@ class Fetcher:
         """``signals`` are told when other files are wanted. With ``fetch`` false only what ``fetch()`` names is fetched."""
         self.wanted: dict[str, WantedFile] = {}
         """By name."""
+        self.begun = asyncio.Event()
+        """Set when work for a file can begin."""
         self._store = store
         self._index = index
         self._wants = wants
@@ -79,6 +81,7 @@ class Fetcher:
     async def run(self) -> None:
         """Fetch what is wanted, until cancelled."""
         async with asyncio.TaskGroup() as self._group:
+            self.begun.set()
             with Subscription(*self._signals) as stirred:
                 while True:
                     await stirred.wait()
@@ -140,8 +143,11 @@ class Fetcher:
         if one.work and is_same:
             return
         await one.give_up()
-        one.source = await self._source_of(download)
-        if one.source:
+        source = await self._source_of(download)
+        if one.work:  # begun meanwhile
+            return
+        one.source = source
+        if source:
             self._is_there(one)
         elif self._fetches or download.name in self._asked:
             self._start(one)

@@ -43,6 +43,9 @@ class SmallDesk:
     slow: set[str] = field(default_factory=set)
     """What is not fetched at once: a test says how far it is."""
 
+    async def begun(self) -> None:
+        """It can do so from the beginning."""
+
     def files(self) -> Sequence[AssetStatus]:
         return [one for _, one in sorted(self.wants.items())]
 
