@@ -121,15 +121,14 @@ class Downloader:
         """Return the answer at the end of the redirects, each of which is added to ``route``."""
         while True:
             response = await self._send(session, ask, route[-1])
-            if response.status not in _REDIRECTS:
-                break
-            route.append(next_address(ask.what, route, response.headers.get("Location", "")))
-            guard.check(route[-1])
-            response.close()
-        if response.status in ask.accept:
-            return response
-        words = await self._words(response)
-        raise of_status(ask.what, route[-1], response, words, builds=ask.builds)
+            if response.status in ask.accept:
+                return response
+            async with response:
+                if response.status not in _REDIRECTS:
+                    words = await self._words(response)
+                    raise of_status(ask.what, route[-1], response, words, builds=ask.builds)
+                route.append(next_address(ask.what, route, response.headers.get("Location", "")))
+                guard.check(route[-1])
 
     async def _send(self, session: aiohttp.ClientSession, ask: Ask, url: URL) -> aiohttp.ClientResponse:
         seconds = self.timing.built if ask.builds else self.timing.first_byte

@@ -4,6 +4,7 @@ import os
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import aiohttp
 from yarl import URL
@@ -58,16 +59,25 @@ def of_status(
     """Return the error that a status stands for; ``words`` are the publisher's own."""
     status, says = response.status, f" ({words})" if words else ""
     subject = f"{what}: {host_of(url)}"
+    answers = f"answers {status} {_phrase(status)}".rstrip()
     if status in _BUSY:
         after = retry_after(response.headers)
         is_building = builds and status in _BUILDS
-        text = f"{subject} answers {status} {response.reason}{says}; {_LATER}"
+        text = f"{subject} {answers}{says}; {_LATER}"
         return UnavailableError(text, after=after, is_building=is_building)
     if fault := _GONE.get(status):
         return DownloadError(f"{subject} {fault} ({status}); {_ADDRESS}")
     if status == 407:
         return DownloadError(f"{what}: the proxy answers {status}; {_PROXY}")
-    return DownloadError(f"{subject} answers {status} {response.reason}{says}; {_ADDRESS}")
+    return DownloadError(f"{subject} {answers}{says}; {_ADDRESS}")
+
+
+def _phrase(status: int) -> str:
+    """Return the standard's words, for those of the publisher may be anything."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
 
 
 def words_of(body: bytes) -> str:

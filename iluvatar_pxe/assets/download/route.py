@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import quote
 
 from yarl import URL
 
@@ -13,17 +14,16 @@ IsOwn = Callable[[Address], bool]
 
 MOST_REDIRECTS = 10
 _LONGEST_LOCATION = 8192
+_SCHEMES = {"http", "https"}
+_KEPT = "!#$%&'()*+,/:;=?@[]~"
+"""The characters of addresses (RFC 3986, 2)."""
 _ADVICE = "correct the address"
 
 
 def parse_address(what: str, text: str) -> URL:
     """Return an address of a publisher; raises DownloadError unless it is one of HTTP."""
-    try:
-        url = URL(text, encoded=True)
-        is_http = url.scheme in {"http", "https"} and bool(url.host) and url.port is not None
-    except ValueError:
-        is_http = False
-    if not is_http:
+    url = _joined(None, text)
+    if url is None or url.scheme not in _SCHEMES:
         raise DownloadError(f"{what}: its address is not one of http or https; {_ADVICE}")
     return url
 
@@ -43,14 +43,10 @@ def next_address(what: str, route: Sequence[URL], location: str) -> URL:
     here = route[-1]
     if len(route) > MOST_REDIRECTS:
         raise _refusal(what, here, f"redirects more than {MOST_REDIRECTS} times")
-    try:
-        there = here.join(URL(location[:_LONGEST_LOCATION], encoded=True)).with_fragment(None)
-        is_address = bool(location and there.host) and there.port is not None
-    except ValueError:
-        is_address = False
-    if not is_address:
+    there = _joined(here, location[:_LONGEST_LOCATION])
+    if there is None:
         raise _refusal(what, here, "redirects to what is no address of http or https")
-    if there.scheme not in {"http", "https"}:
+    if there.scheme not in _SCHEMES:
         raise _refusal(what, here, f"redirects to an address of {there.scheme}")
     if (here.scheme, there.scheme) == ("https", "http"):
         raise _refusal(what, here, f"redirects from https to http at {host_of(there)}")
@@ -86,6 +82,17 @@ def literal(host: str) -> Address | None:
         return ip_address(host.partition("%")[0])
     except ValueError:
         return None
+
+
+def _joined(base: URL | None, text: str) -> URL | None:
+    """Return an address that has a host, as it is written but for what no request may contain; None if it is none."""
+    try:
+        url = URL(quote(text, _KEPT, errors="surrogateescape"), encoded=True)
+        url = (base.join(url) if base and text else url).with_fragment(None)
+        (url.host or "").encode("idna")
+    except ValueError:
+        return None
+    return url if url.host and url.port is not None else None
 
 
 def _refusal(what: str, url: URL, fault: str) -> DownloadError:
