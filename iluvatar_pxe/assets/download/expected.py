@@ -1,9 +1,11 @@
 """What checksum a file must have: pinned, or listed by the publisher."""
 
 import asyncio
+from dataclasses import replace
 
 from iluvatar_pxe.assets.download.attempts import try_each
 from iluvatar_pxe.assets.download.client import Ask, Downloader
+from iluvatar_pxe.assets.download.route import parse_address, shown
 from iluvatar_pxe.assets.download.signature import LARGEST_SIGNATURE, check_signature, read_certificate
 from iluvatar_pxe.assets.download.sums import LARGEST_LIST, digest_in
 from iluvatar_pxe.catalogue.download import Check, Digest, SumsFile
@@ -31,5 +33,9 @@ async def _listed(what: str, url: str, sums: SumsFile, downloader: Downloader) -
             Ask(what=f"signature of {what}", url=signature_url), LARGEST_SIGNATURE
         )
         certificate = await asyncio.to_thread(read_certificate, sums.key)
-        check_signature(signature_url, listed, signature, certificate)
-    return digest_in(listed, sums)
+        check_signature(_shown(what, signature_url), listed, signature, certificate)
+    return digest_in(listed, replace(sums, urls=(_shown(what, url),)))
+
+
+def _shown(what: str, url: str) -> str:
+    return shown(parse_address(what, url))

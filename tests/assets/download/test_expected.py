@@ -1,6 +1,7 @@
 """A publisher's own list of checksums counts, once its signature is checked."""
 
 import os
+import re
 from pathlib import Path
 
 import pysequoia
@@ -69,6 +70,28 @@ async def test_a_mirror_s_bad_list_is_not_the_last_word(site: Site) -> None:
     signatures = (shop.url("/mirror/SUMS.gpg"), shop.offer_signature("/SUMS.gpg", "/SUMS", KEY))
     await site.get(url, check=signed(*lists, signatures=signatures))
     assert site.path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("path", ["/SUMS", "/SUMS.gpg"])
+async def test_faults_name_the_list_s_address_without_credentials(site: Site, path: str) -> None:
+    shop = site.shop
+    shop.offer("/kernel", CONTENT)
+    shop.offer_sums("/SUMS", "/kernel")
+    shop.offer_signature("/SUMS.gpg", "/SUMS", KEY)
+    shop.offers[path].content = b"no such thing"
+    base = f"http://user:hidden@127.0.0.1:{shop.port}"
+    check = signed(f"{base}/SUMS?token=hidden", signatures=(f"{base}/SUMS.gpg?token=hidden",))
+    shop.offers |= {f"{name}?token=hidden": shop.offers[name] for name in ("/SUMS", "/SUMS.gpg")}
+    with pytest.raises(SumsError, match=re.escape(shop.url("/SUMS.gpg"))) as raised:
+        await site.get(shop.url("/kernel"), check=check)
+    assert "hidden" not in str(raised.value)
+
+
+async def test_a_list_without_the_file_names_its_address_without_credentials(site: Site) -> None:
+    sums = site.shop.offer("/SUMS?token=hidden", b"no list\n").replace("//", "//user:hidden@")
+    with pytest.raises(SumsError, match=re.escape(site.shop.url("/SUMS"))) as raised:
+        await site.get(site.shop.url("/kernel"), check=SumsFile((sums,), "sha256", "kernel"))
+    assert "hidden" not in str(raised.value)
 
 
 async def test_a_list_that_is_too_long_is_refused(site: Site) -> None:
