@@ -156,6 +156,8 @@ class Fetcher:
 
     async def _source_of(self, download: Download) -> str:
         """Return where the files of a download came from; empty if they are not there, or not those that are wanted."""
+        if download.name in self._index.verified:
+            return ""
         record = self._index.records.get(download.name)
         if record is None:
             return await asyncio.to_thread(self._foreign_source, download)

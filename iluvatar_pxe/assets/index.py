@@ -70,9 +70,13 @@ class Record(_Model):
 
 
 class Contents(_Model):
-    """All of the file. ``wanted`` are the downloads of the last commit, ``before`` those of the last one that differed."""
+    """All of the file. ``wanted`` are the downloads of the last commit, ``before`` those of the last one that differed.
+
+    ``verified`` are downloads that are not in place yet: a crash may have come in between.
+    """
 
     files: Mapping[str, Record] = Field(default_factory=dict)
+    verified: Mapping[str, Record] = Field(default_factory=dict)
     wanted: frozenset[str] = frozenset()
     before: frozenset[str] = frozenset()
 
@@ -93,6 +97,11 @@ class Index:
         return self._contents.files
 
     @property
+    def verified(self) -> Mapping[str, Record]:
+        """Every download that is verified, and not in place yet."""
+        return self._contents.verified
+
+    @property
     def before(self) -> frozenset[str]:
         """The downloads of the last commit that wanted others than the applied one."""
         return self._contents.before
@@ -105,8 +114,14 @@ class Index:
             self._problem.set(f"{self._path}: cannot be read: {error.strerror}; make it readable")
 
     async def put(self, name: str, record: Record) -> None:
-        """Add a record, or replace it."""
-        await self._save(self._contents.model_copy(update={"files": {**self.records, name: record}}))
+        """Add the record of files that are in place, or replace it."""
+        verified = {other: one for other, one in self.verified.items() if other != name}
+        files = {**self.records, name: record}
+        await self._save(self._contents.model_copy(update={"files": files, "verified": verified}))
+
+    async def expect(self, name: str, record: Record) -> None:
+        """Note a download that is verified, and will be put in place."""
+        await self._save(self._contents.model_copy(update={"verified": {**self.verified, name: record}}))
 
     async def drop(self, names: Iterable[str]) -> None:
         """Forget records."""
@@ -118,7 +133,9 @@ class Index:
         """Take in what the applied commit wants."""
         old = self._contents
         if wanted != old.wanted:
-            await self._save(old.model_copy(update={"wanted": wanted, "before": old.wanted}))
+            verified = {name: one for name, one in old.verified.items() if name in wanted | old.wanted}
+            new = {"wanted": wanted, "before": old.wanted, "verified": verified}
+            await self._save(old.model_copy(update=new))
 
     def name_of(self, sha256: str) -> str | None:
         """Return the asset that has this checksum, or None."""

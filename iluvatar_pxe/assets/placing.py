@@ -1,6 +1,7 @@
 """Puts a verified download in place: recorded first, so that what a crash leaves is never taken for somebody's copy."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -49,26 +50,26 @@ class Placing:
         await asyncio.to_thread(_tidy, self._index.directory, wanted)
 
     async def left_over(self, download: Download) -> Got | None:
-        """Return the file that was verified before a crash, and is not in place yet; None where there is none."""
-        record, path = self._index.records.get(download.name), self.staging(download)
+        """Return the file that was verified before a crash, and is not recorded as in place; None where there is none."""
+        record = self._index.verified.get(download.name)
         if record is None or not record.satisfies(download):
             return None
-        with suppress(AssetError):
-            given = await unhurried(partial(_given_of, path))
-            if given.sha256 == record.sha256:
-                return Got(
-                    path=path,
-                    size=given.size,
-                    sha256=given.sha256,
-                    sha512=record.sha512,
-                    source=record.source,
-                )
+        for path in (self.staging(download), self._index.directory / download.name):
+            with suppress(AssetError):
+                if (await unhurried(partial(_given_of, path))).sha256 == record.sha256:
+                    return Got(
+                        path=path,
+                        size=record.size,
+                        sha256=record.sha256,
+                        sha512=record.sha512,
+                        source=record.source,
+                    )
         return None
 
     async def put(self, download: Download, got: Got, report: Done) -> Path:
         """Put it in place and let it be served; return where it is. Raises AssetError."""
         record = _record(download, got)
-        await self._index.put(download.name, record)
+        await self._index.expect(download.name, record)
         if download.unpack is Unpack.NONE:
             path = await self._move(download, got, record)
         else:
@@ -84,9 +85,9 @@ class Placing:
 
     async def _move(self, download: Download, got: Got, record: Record) -> Path:
         path = self._index.directory / download.name
-        given = await asyncio.to_thread(given_of, got.path, got.sha256)
+        await unhurried(partial(_place, got.path, path))
+        given = await asyncio.to_thread(given_of, path, got.sha256)
         await self._index.put(download.name, record.model_copy(update={"gives": {download.name: given}}))
-        await asyncio.to_thread(_rename, got.path, path)
         return path
 
     async def _take_apart(self, download: Download, got: Got, record: Record, report: Done) -> Path:
@@ -172,8 +173,19 @@ def _tidy(directory: Path, wanted: Collection[str]) -> None:
                 remove_empty(folder, directory)
 
 
-def _rename(new: Path, path: Path) -> None:
+def _place(new: Path, path: Path, _: Done) -> None:
+    """Put a file in place, also one from another disk."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if new.stat().st_dev != path.parent.stat().st_dev:
+            new = _copied(new, path.parent / COMING / path.name)
         put_in_place(new, path)
     except OSError as error:
         raise AssetError(f"{path}: cannot be put in place: {error.strerror}; make it writable") from error
+
+
+def _copied(file: Path, copy: Path) -> Path:
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copyfile(file, copy)
+    file.unlink()
+    return copy

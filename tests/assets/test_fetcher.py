@@ -1,6 +1,5 @@
 """The fetcher: what is wanted arrives, once, and what was good stays in force."""
 
-import asyncio
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,17 +98,24 @@ async def test_a_restart_goes_on_where_it_was(tmp_path: Path, site: Publisher) -
     assert [asked.start for asked in site.asked] == [0, 200_000]
 
 
-async def test_a_crash_before_a_verified_file_is_in_place(tmp_path: Path, site: Publisher) -> None:
+@pytest.mark.parametrize("place", [NAME, "talos/abc/v1/.coming/kernel-amd64"])
+async def test_a_crash_before_a_verified_file_is_known_to_be_in_place(
+    tmp_path: Path, site: Publisher, place: str
+) -> None:
     wanted = download_of(NAME, site.offer("/kernel", KERNEL))
     async with running(Bench(tmp_path)) as first:
         first.wants.set(wanted)
         await first.reach(NAME, State.READY)
-    kernel = first.assets / NAME
-    kernel.rename(kernel.parent / ".coming" / kernel.name)
+        record = first.index.records[NAME].model_copy(update={"gives": {}})
+        await first.index.drop([NAME])
+        await first.index.expect(NAME, record)
+    (first.assets / NAME).rename(first.assets / place)
     async with running(Bench(tmp_path)) as bench:
         bench.wants.set(wanted)
         await bench.reach(NAME, State.READY)
+        await until(lambda: NAME in bench.index.records)
         assert bench.content(NAME) == KERNEL
+        assert not bench.index.verified
     assert len(site.asked) == 1
 
 
@@ -236,6 +242,7 @@ async def test_nothing_is_fetched_where_that_is_switched_off(tmp_path: Path, sit
             bench.desk.fetch([NAME])
             await bench.reach(NAME, State.READY)
             assert bench.progress(NEWER).state is State.MISSING
+            await until(lambda: len(events(logs, "assets.missing")) == 2)
     first, second = (line["why"] for line in events(logs, "assets.missing"))
     how = "and [assets] fetch is false; bring them by: iluvatar-pxe assets import PATH"
     assert first == f"{NAME} and 1 more are missing, {how}"
@@ -277,4 +284,3 @@ async def test_a_damaged_index_keeps_nothing_from_being_served(tmp_path: Path, s
         bench.desk.verify([NAME])
         await until(lambda: bench.desk.files()[0].checked_at)
     assert len(site.asked) == 1
-    await asyncio.sleep(0)

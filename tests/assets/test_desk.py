@@ -1,0 +1,247 @@
+"""What people ask for about boot files: verified, imported, removed, and never what they copied themselves."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.archives import COMPRESSIONS, file, tar_of
+from support.fetching import Bench, download_of, running
+from support.publisher import Publisher, publisher
+from support.waiting import until
+from support.wanted import pinned
+
+from iluvatar_pxe.assets.index import ADOPTED
+from iluvatar_pxe.assets.leftovers import BEFORE, COPIED
+from iluvatar_pxe.assets.status import AssetStatus
+from iluvatar_pxe.assets.unpack.unpack import unpack
+from iluvatar_pxe.catalogue.download import Download, SumsFile, Unpack
+from iluvatar_pxe.catalogue.progress import State
+
+KERNEL = b"kernel" * 50_000
+NAME = "talos/abc/v1/kernel-amd64"
+MEMBERS = {"ipxeboot/one.efi": "ipxe/one.efi", "ipxeboot/more.efi": "ipxe/more.efi"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Publisher]:
+    (tmp_path / "tls").mkdir()
+    with publisher(tmp_path / "tls") as running:
+        yield running
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path, unpack)
+
+
+def status(bench: Bench, name: str = NAME) -> AssetStatus:
+    (one,) = (one for one in bench.desk.files() if one.download.name == name)
+    return one
+
+
+def archive(site: Publisher, version: str, content: bytes) -> Download:
+    """Offer iPXE's archive of a version, whose files have this content."""
+    data = COMPRESSIONS["tar.gz"](tar_of([file(member, content) for member in MEMBERS]))
+    url = site.offer(f"/{version}.tar.gz", data)
+    return download_of(
+        f"ipxe/{version}/ipxeboot.tar.gz", url, version=version, unpack=Unpack.ARCHIVE, members=MEMBERS
+    )
+
+
+def put(bench: Bench, name: str, content: bytes) -> Path:
+    path = bench.assets / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def stick(bench: Bench, content: bytes, *others: tuple[str, bytes]) -> Path:
+    """Return a copy below the assets directory, as a command makes it."""
+    for name, data in others:
+        put(bench, f".import/x/{name}", data)
+    return put(bench, ".import/x/kernel-amd64", content)
+
+
+async def imported(bench: Bench, path: Path, *, trust: bool = False) -> AssetStatus:
+    bench.desk.take(NAME, path, trust=trust)
+    await until(lambda: status(bench).progress.state is not State.VERIFYING)
+    await until(lambda: not path.exists())
+    await until(lambda: status(bench).fault or status(bench).progress.state is State.READY)
+    return status(bench)
+
+
+async def test_verified_again(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
+        await bench.reach(NAME, State.READY)
+        before = status(bench).checked_at
+        assert before
+        bench.desk.verify([NAME])
+        await until(lambda: (status(bench).checked_at or before) > before)
+        assert (status(bench).fault, len(site.asked)) == ("", 1)
+
+
+async def test_a_damaged_file_is_fetched_again(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
+        await bench.reach(NAME, State.READY)
+        times = (bench.assets / NAME).stat()
+        put(bench, NAME, b"Kernel" + KERNEL[6:])
+        os.utime(bench.assets / NAME, ns=(times.st_atime_ns, times.st_mtime_ns))
+        bench.desk.verify([NAME])
+        await until(lambda: len(site.asked) == 2)
+        await bench.reach(NAME, State.READY)
+        assert status(bench).fault.startswith(f"{NAME}: has another checksum")
+        assert bench.content(NAME) == KERNEL
+
+
+@pytest.mark.parametrize(("content", "is_right"), [(KERNEL, True), (b"another", False)])
+async def test_what_was_copied_by_hand_is_compared_with_the_pin(
+    bench: Bench, content: bytes, *, is_right: bool
+) -> None:
+    put(bench, NAME, content)
+    async with running(bench):
+        bench.wants.set(download_of(NAME, "http://127.0.0.1:9/", check=pinned(KERNEL)))
+        await bench.reach(NAME, State.READY)
+        bench.desk.verify([NAME])
+        await until(lambda: status(bench).fault or status(bench).checked_at)
+        await bench.reach(NAME, State.READY)
+        assert ("sha256" in status(bench).fault, status(bench).source == ADOPTED) == (not is_right, is_right)
+        bench.wants.set()
+        bench.wants.set(download_of("other", "http://127.0.0.1:9/"))
+        await until(lambda: "other" in bench.fetcher.progress)
+        await bench.desk.remove([one.name for one in await bench.desk.leftovers()])
+    assert bench.content(NAME) == content
+
+
+async def test_a_copy_with_the_pinned_checksum_is_imported(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, fetch=False)
+    async with running(bench):
+        bench.wants.set(download_of(NAME, check=pinned(KERNEL)), download_of("x"))
+        await bench.reach(NAME, State.MISSING)
+        found = await imported(bench, stick(bench, KERNEL))
+        assert (found.progress.state, found.source, found.fault) == (State.READY, "imported", "")
+        assert bench.content(NAME) == KERNEL
+
+
+@pytest.mark.parametrize(
+    ("check", "content", "fault"),
+    [
+        (pinned(KERNEL), b"another", "kernel-amd64: has sha256"),
+        (None, KERNEL, f"{NAME}: no checksum of it is known; add --trust to pin this one"),
+        (
+            SumsFile(("https://x/SHA256SUMS",), "sha256", "kernel-amd64"),
+            KERNEL,
+            f"{NAME}: no checksum of it is known; put SHA256SUMS beside it, or add --trust",
+        ),
+    ],
+)
+async def test_a_copy_that_nothing_vouches_for_is_refused(
+    tmp_path: Path, check: object, content: bytes, fault: str
+) -> None:
+    bench = Bench(tmp_path, fetch=False)
+    async with running(bench):
+        bench.wants.set(download_of(NAME, check=check))  # type: ignore[arg-type]
+        await bench.reach(NAME, State.MISSING)
+        found = await imported(bench, stick(bench, content))
+        assert found.fault.startswith(fault)
+        assert not (bench.assets / NAME).exists()
+        assert bench.pins.sums == {}
+
+
+async def test_a_copy_is_trusted_and_then_pinned(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, fetch=False)
+    async with running(bench):
+        bench.wants.set(download_of(NAME))
+        await bench.reach(NAME, State.MISSING)
+        assert not (await imported(bench, stick(bench, KERNEL), trust=True)).fault
+    assert bench.pins.sums == {NAME: pinned(KERNEL).value}
+
+
+async def test_a_copy_with_its_publishers_list_beside_it_is_imported(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, fetch=False)
+    listed = f"{pinned(KERNEL).value} *kernel-amd64\n".encode()
+    check = SumsFile(("https://x/SHA256SUMS",), "sha256", "kernel-amd64")
+    async with running(bench):
+        bench.wants.set(download_of(NAME, check=check))
+        await bench.reach(NAME, State.MISSING)
+        found = await imported(bench, stick(bench, KERNEL, ("SHA256SUMS", listed)))
+        assert (found.fault, bench.content(NAME)) == ("", KERNEL)
+
+
+async def test_an_import_takes_the_place_of_a_download_that_does_not_come(
+    bench: Bench, site: Publisher
+) -> None:
+    async with running(bench):
+        wanted = download_of(NAME, site.offer("/kernel", KERNEL, stall=100_000), check=pinned(KERNEL))
+        bench.wants.set(wanted)
+        await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done == 100_000)
+        assert not (await imported(bench, stick(bench, KERNEL))).fault
+
+
+async def test_only_what_neither_of_two_commits_wants_is_removed(bench: Bench, site: Publisher) -> None:
+    names = [f"talos/abc/v{number}/kernel-amd64" for number in range(4)]
+    put(bench, "mine/a", b"1234")
+    put(bench, "mine/b", b"56")
+    async with running(bench):
+        for number, name in enumerate(names):
+            url = site.offer(f"/{number}", KERNEL)
+            bench.wants.set(download_of(name, url, version=f"v{number}", withdrawn=number == 0))
+            await bench.reach(name, State.READY)
+        found = {one.name: one for one in await bench.desk.leftovers()}
+        assert found.keys() == {*names[:3], "mine/"}
+        assert (found["mine/"].kept_for, found["mine/"].size) == (COPIED, 6)
+        assert [found[name].kept_for for name in names[:3]] == ["", "", BEFORE]
+        assert [found[name].only_named for name in names[:3]] == [True, False, False]
+        await bench.desk.remove([*found])
+        assert not (bench.assets / "talos/abc/v1").exists()
+        assert (bench.assets / "mine/a").exists()
+        assert [bench.content(name) for name in names[2:]] == [KERNEL, KERNEL]
+        assert {one.name for one in await bench.desk.leftovers()} == {names[2], "mine/"}
+
+
+async def test_an_archive_is_unpacked_and_a_newer_one_takes_its_place(bench: Bench, site: Publisher) -> None:
+    first, second = archive(site, "2.0.0", b"old" * 1000), archive(site, "2.1.0", b"new" * 1000)
+    async with running(bench):
+        bench.wants.set(first)
+        await bench.reach(first.name, State.READY)
+        assert [bench.content(asset) for asset in MEMBERS.values()] == [b"old" * 1000] * 2
+        assert not list(bench.assets.rglob("*.tar.gz")), "the archive itself is not kept"
+        bench.wants.set(second)
+        await bench.reach(second.name, State.READY)
+        assert [bench.content(asset) for asset in MEMBERS.values()] == [b"new" * 1000] * 2
+        bench.wants.set(first)
+        await until(lambda: bench.content("ipxe/more.efi") == b"old" * 1000)
+        await bench.reach(first.name, State.READY)
+        bench.wants.set(download_of("other", site.offer("/other", KERNEL)))
+        await bench.reach("other", State.READY)
+        await bench.desk.remove([second.name])
+        assert bench.content("ipxe/more.efi") == b"old" * 1000, "another one's files stay"
+
+
+async def test_files_that_were_copied_by_hand_are_left_out_of_an_archive(
+    bench: Bench, site: Publisher
+) -> None:
+    put(bench, "ipxe/more.efi", b"mine")
+    wanted = archive(site, "2.0.0", b"ours" * 1000)
+    async with running(bench):
+        bench.wants.set(wanted)
+        await bench.reach(wanted.name, State.READY)
+        assert bench.content("ipxe/more.efi") == b"mine"
+        assert bench.content("ipxe/one.efi") == b"ours" * 1000
+        (bench.assets / "ipxe/one.efi").unlink()
+        await bench.store.refresh()
+        await until((bench.assets / "ipxe/one.efi").exists)
+        await bench.reach(wanted.name, State.READY)
+        assert bench.content("ipxe/more.efi") == b"mine"
+
+
+async def test_an_archive_that_cannot_be_unpacked_is_told(bench: Bench, site: Publisher) -> None:
+    url = site.offer("/x.tar.gz", tar_of([file("ipxeboot/one.efi", b"x")]))
+    wanted = download_of("ipxe/x.tar.gz", url, unpack=Unpack.ARCHIVE, members=MEMBERS)
+    async with running(bench):
+        bench.wants.set(wanted)
+        progress = await bench.reach(wanted.name, State.WAITING)
+        assert "ipxeboot/more.efi" in progress.trouble
+        assert not (bench.assets / "ipxe/one.efi").exists()
