@@ -105,6 +105,10 @@ def test_two_streams_of_xz_and_their_padding_are_one_archive(tmp_path: Path) -> 
             special("a", tarfile.FIFOTYPE),
             "has 'a', which is a device or of an unknown kind; use another source",
         ),
+        (
+            special("a", tarfile.GNUTYPE_SPARSE),
+            "has 'a', which is a device or of an unknown kind; use another source",
+        ),
         (file("./good", b"other"), "has 'good' twice; use another source"),
         (folder("good"), "has 'good' twice; use another source"),
     ],

@@ -75,6 +75,13 @@ def test_what_was_deleted_is_not_there_and_fragments_are_joined(tmp_path: Path) 
     assert content_of(volume_of(path)) == {"pieces": pieces.read_bytes(), "three.bin": b"three.bin" * 20_000}
 
 
+def test_a_long_name_of_another_file_is_ignored(tmp_path: Path) -> None:
+    """A system without long names has renamed the file, and left the records of the old name."""
+    path = make_fat(tmp_path, {"a-long-name.bin": b"x"})
+    found = volume_of(path, {entry_at(path, b"A-LONG~1BIN"): b"B"})
+    assert content_of(found) == {"B-LONG~1.BIN": b"x"}
+
+
 def test_a_volume_without_files_has_none(tmp_path: Path) -> None:
     path = make_fat(tmp_path, {"x": b"x"})
     run_tool("mdel", "-i", str(path), "::/x")
