@@ -120,7 +120,6 @@ def test_a_faulty_fleet_is_refused_in_the_words_of_the_check(fleet: Site) -> Non
     assert [line.partition(": ")[2].partition(": ")[0] for line in findings] == [
         "fleet.yaml:3",
         "layers/arda.yaml:2",
-        "layers/arda.yaml:2",
     ]
     assert "remote: fleet.yaml:3: rulez: no such key; did you mean rules?" in findings
     assert " ! [remote rejected] HEAD -> main (pre-receive hook declined)" in shown
