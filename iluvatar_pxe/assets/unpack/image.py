@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,30 +34,22 @@ def unpack_image(image: Path, place: Path, scratch: Path, report: Report) -> Non
     ``scratch`` is a directory for copies of its partitions. Raises UnpackError, DiskError, and OSError.
     """
     with opened(image, LARGEST_IMAGE, report) as stream:
-        facts = _take_apart(image, stream, place, scratch)
-    if large := facts["too_large"]:
-        _log.warning("unpack.large_files", image=str(image), files=large, most=LARGEST_FILE)
-    with (place / FACTS).open("x", encoding="utf-8") as file:
-        json.dump(facts, file, indent=2)
-
-
-def _take_apart(image: Path, stream: Stream, place: Path, scratch: Path) -> Mapping[str, object]:
-    debugfs = debugfs_path()
-    boot, root = partitions_of(stream.read(HEAD))
-    check_space(place, boot.size + root.size * (2 if debugfs else 1))
-    stream.skip_to(boot.start)
-    files = _boot_files(stream, boot.size, place, scratch / "boot")
-    stream.skip_to(root.start)
-    copy = scratch / "root"
-    with SparseFile(copy) if debugfs else nullcontext() as sparse:
-        compressed = compress_root(stream.chunks(root.size), root.size, place / ROOT, sparse)
-    packages = installed_packages(debugfs, copy) if debugfs else None
-    copy.unlink(missing_ok=True)
+        debugfs = debugfs_path()
+        boot, root = partitions_of(stream.read(HEAD))
+        check_space(place, boot.size + root.size * (2 if debugfs else 1))
+        stream.skip_to(boot.start)
+        facts = _facts_of(_boot_files(stream, boot.size, place, scratch / "boot"))
+        stream.skip_to(root.start)
+        compressed, packages = _root(stream, root.size, place, scratch / "root", debugfs)
+    if facts["too_large"]:
+        _log.warning("unpack.large_files", image=str(image), files=facts["too_large"], most=LARGEST_FILE)
     if packages is None:
-        _log.warning(
-            "unpack.packages", image=str(image), why="debugfs is missing: sudo apt-get install e2fsprogs"
+        why = "debugfs is missing: sudo apt-get install e2fsprogs"
+        _log.warning("unpack.packages", image=str(image), why=why)
+    with (place / FACTS).open("x", encoding="utf-8") as file:
+        json.dump(
+            {**facts, "root": {"file": ROOT, **asdict(compressed)}, "packages": packages}, file, indent=2
         )
-    return _facts(files, compressed, packages)
 
 
 def _boot_files(stream: Stream, size: int, place: Path, copy: Path) -> dict[str, int]:
@@ -78,10 +69,8 @@ def _boot_files(stream: Stream, size: int, place: Path, copy: Path) -> dict[str,
     return {one.path: one.size for one in files}
 
 
-def _facts(
-    files: Mapping[str, int], root: CompressedRoot, packages: Mapping[str, str] | None
-) -> Mapping[str, object]:
-    """Say what firmware loads, which files are too large for old firmware, and what the root file system has."""
+def _facts_of(files: Mapping[str, int]) -> Mapping[str, list[str]]:
+    """Say what firmware loads, and which files are too large for old firmware; ``files`` are sizes by name."""
     loaded = {name.removeprefix(CURRENT): name for name in files}
     kernels = sorted(loaded[name] for name in KERNELS & loaded.keys())
     if not kernels:
@@ -92,6 +81,18 @@ def _facts(
         "kernels": kernels,
         "initramfs": sorted(loaded[name] for name in INITRAMFSES & loaded.keys()),
         "too_large": sorted(name for name, size in files.items() if size > LARGEST_FILE),
-        "root": {"file": ROOT, **asdict(root)},
-        "packages": packages,
     }
+
+
+def _root(
+    stream: Stream, size: int, place: Path, copy: Path, debugfs: str | None
+) -> tuple[CompressedRoot, Mapping[str, str] | None]:
+    """Write the root file system to ``place``, and return the versions in it, None where ``debugfs`` is."""
+    target = place / ROOT
+    if debugfs is None:
+        return compress_root(stream.chunks(size), size, target, None), None
+    with SparseFile(copy) as sparse:
+        compressed = compress_root(stream.chunks(size), size, target, sparse)
+    packages = installed_packages(debugfs, copy)
+    copy.unlink()
+    return compressed, packages

@@ -70,22 +70,23 @@ def compress_root(
 
     Raises UnpackError if it does not begin as an ext4 file system, and OSError.
     """
-    compressor = zstandard.ZstdCompressor(write_checksum=True).compressobj(size=size)
-    digest, written, first = hashlib.sha256(), 0, True
+    digest, written = hashlib.sha256(), 0
     with target.open("xb") as file:
-        for chunk in content:
-            if first:
-                check_ext4(chunk[:HEAD], size)
-                first = False
-            if copy:
-                copy.write(chunk)
-            compressed = compressor.compress(chunk)
-            digest.update(compressed)
-            written += file.write(compressed)
-        compressed = compressor.flush()
-        digest.update(compressed)
-        written += file.write(compressed)
+        for piece in _compressed(content, size, copy):
+            digest.update(piece)
+            written += file.write(piece)
     return CompressedRoot(digest.hexdigest(), written, size)
+
+
+def _compressed(content: Iterator[bytes], size: int, copy: SparseFile | None) -> Iterator[bytes]:
+    compressor = zstandard.ZstdCompressor(write_checksum=True).compressobj(size=size)
+    for number, chunk in enumerate(content):
+        if number == 0:
+            check_ext4(chunk[:HEAD], size)
+        if copy:
+            copy.write(chunk)
+        yield compressor.compress(chunk)
+    yield compressor.flush()
 
 
 def debugfs_path() -> str | None:
