@@ -107,8 +107,8 @@ def _stable(entry: str, fleet: Fleet) -> str:
         factory = Factory(addresses_for(fleet))
         version = newest_stable(factory.versions(), factory.broken())
     else:
-        address = CHANNELS[entry]
-        version = k3s_stable(json_of(address, ask(address, "", f"channels of {entry}")))
+        address, _, path = CHANNELS[entry].rpartition("/")
+        version = k3s_stable(json_of(address, ask(address, path, f"channels of {entry}")))
     if version is None:
         releases = " and ".join(f"{major}.{minor}" for major, minor in sorted(CONTRACTS))
         what = f"Talos {releases}" if entry == TALOS else entry

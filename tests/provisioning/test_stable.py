@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from support.factory import SyntheticFactory, talos_from
 from support.git_site import hosted
 from support.hosted import Hosted
+from support.publisher import publisher
 from support.repositories import Person, git
 from support.waiting import until, wait_until
 
@@ -130,6 +131,18 @@ async def test_what_tells_no_version_is_told_in_one_line(
             await until(lambda: any(expected in one.get("why", "") for one in logged))
             assert choosing.version == "stable"
     assert not any("\n" in one.get("why", "") for one in logged)
+
+
+async def test_k3s_is_what_its_own_channel_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    channels = [{"id": "latest", "latest": "v1.37.1+k3s1"}, {"id": "stable", "latest": "v1.36.3+k3s1"}]
+    settings = "assets: {versions: {k3s: stable}}\n"
+    with publisher(tmp_path) as server:
+        address = server.offer("/v1-release/channels", json.dumps({"data": channels}).encode())
+        monkeypatch.setattr(stable, "CHANNELS", {"k3s": address})
+        declared = parse_fleet({"fleet.yaml": settings, "layers/ainur.yaml": "kind: k3s\n"})
+        async with running(Choosing(tmp_path, declared)) as choosing:
+            await until(lambda: choosing.pins.lock.resolved("k3s", "stable") == "v1.36.3+k3s1")
+            assert choosing.applied.fleet is declared, "its layers have no version of Talos"
 
 
 async def test_nobody_is_asked_where_nothing_is_fetched(factory: SyntheticFactory, tmp_path: Path) -> None:
