@@ -61,7 +61,7 @@ class Fetcher:
         self._asked: set[str] = set()
         self._stirred = Changed()
         self._signals = (*signals, store.changed, self._stirred)
-        self._coming: Coming | None = None
+        self._coming: tuple[tuple[Download, ...], Coming] | None = None
         self._group: asyncio.TaskGroup | None = None
         self._missing = Problem(lambda why: _log.warning("assets.missing", why=why))
 
@@ -72,11 +72,14 @@ class Fetcher:
 
     @property
     def coming(self) -> Coming:
-        """The wanted assets that are not here yet, and the state of their downloads."""
-        if self._coming is None:
-            absent = [one for one in self.wanted.values() if one.progress.state is not State.READY]
-            self._coming = coming([one.download for one in absent], self.progress)
-        return self._coming
+        """The wanted assets that are not here yet, and the state of their downloads, also before it was looked for them."""
+        downloads = self._wants.downloads
+        if self._coming is None or self._coming[0] is not downloads:
+            unseen = Progress(state=State.QUEUED if self._fetches else State.MISSING)
+            known = self.progress
+            states = {one.name: known.get(one.name, unseen) for one in downloads}
+            self._coming = downloads, coming(downloads, states)
+        return self._coming[1]
 
     async def run(self) -> None:
         """Fetch what is wanted, until cancelled."""

@@ -14,7 +14,7 @@ from iluvatar_pxe.provisioning.applied import Applied
 
 
 class Wants:
-    """Worked out anew only when the fleet or the pins have changed."""
+    """Worked out anew only when the fleet, the pins or the packages have changed."""
 
     def __init__(
         self,
@@ -27,16 +27,16 @@ class Wants:
         self._applied = applied
         self._catalogue = catalogue
         self._lock = lock
-        self._seen: tuple[Fleet, AssetsLock] | None = None
+        self._seen: tuple[Fleet, AssetsLock, Mapping[str, str]] | None = None
         self._downloads: tuple[Download, ...] = ()
 
     @property
     def downloads(self) -> tuple[Download, ...]:
         """Every file to download."""
         fleet, lock = self._applied.fleet, self._lock()
-        if self._seen is None or self._seen[0] is not fleet or self._seen[1] != lock:
+        if self._seen is None or self._seen[0] is not fleet or self._seen[1:] != (lock, self.installed):
             self._downloads = downloads(self._catalogue, fleet.settings.assets, lock, self._wishes(fleet))
-            self._seen = fleet, lock
+            self._seen = fleet, lock, self.installed
         return self._downloads
 
     @property

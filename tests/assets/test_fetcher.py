@@ -13,7 +13,7 @@ from support.waiting import until
 
 from iluvatar_pxe.assets.fetcher import BY_HAND
 from iluvatar_pxe.catalogue.download import Digest
-from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.catalogue.progress import Progress, State
 
 KERNEL = b"kernel" * 50_000
 OTHER = b"another" * 40_000
@@ -65,10 +65,21 @@ async def test_what_is_wanted_arrives_and_is_pinned(bench: Bench, site: Publishe
     )
 
 
+@pytest.mark.parametrize(("fetch", "state"), [(True, State.QUEUED), (False, State.MISSING)])
+def test_what_is_wanted_counts_as_coming_before_it_was_looked_for(
+    tmp_path: Path, state: State, *, fetch: bool
+) -> None:
+    """A machine that asks while the daemon starts, or just after a commit, waits for it."""
+    bench = Bench(tmp_path, fetch=fetch)
+    assert bench.fetcher.coming == {}
+    bench.wants.set(download_of(NAME, "https://a.example/kernel"))
+    assert bench.fetcher.coming == {NAME: Progress(state=state)}
+
+
 async def test_only_whole_files_are_served(bench: Bench, site: Publisher) -> None:
     async with running(bench):
         bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL, stall=100_000)))
-        await until(lambda: NAME in bench.fetcher.coming and bench.progress(NAME).done == 100_000)
+        await until(lambda: NAME in bench.fetcher.wanted and bench.progress(NAME).done == 100_000)
         await bench.store.refresh()
         assert bench.progress(NAME).state is State.LOADING
         assert bench.progress(NAME).size == len(KERNEL)

@@ -18,6 +18,7 @@ from support.repositories import git
 from support.waiting import PATIENCE, wait_until
 
 from iluvatar_pxe.assets.arriving import WITHHELD
+from iluvatar_pxe.boot.missing import shortened
 
 FILES = {
     KERNEL: b"kernel" * 100_000,
@@ -90,7 +91,10 @@ def boots(daemon: Daemon) -> list[str]:
 def test_what_the_fleet_wants_arrives_and_machines_boot_it(tmp_path: Path, site: Publisher) -> None:
     site.offers[f"/{KERNEL}"].rate = 600_000
     with plain(tmp_path / "a", site) as daemon:
-        wait_until(lambda: any(f"{KERNEL} is" in line for line in boots(daemon)), "the download to be told")
+        wait_until(
+            lambda: any(f"{shortened(KERNEL)} is" in line for line in boots(daemon)),
+            "the download to be told",
+        )
         daemon.wait_for_log("asset.ready", len(FILES))
         wait_until(lambda: boots(daemon) == [], "nothing to be missing")
         assert {name: daemon.get(f"/assets/{name}") for name in FILES} == {
