@@ -1,7 +1,7 @@
 """Follows what the fleet wants: each file that is not there is fetched in the background."""
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -23,6 +23,8 @@ BY_HAND = "copied by hand"
 PACKAGED = "the system's package"
 SIZE_SECONDS = 20.0
 """How long whoever asks for a file that is not here yet waits for its publisher to tell its size."""
+
+_IMPORT = "bring them by: iluvatar-pxe assets import PATH"
 
 _log = structlog.get_logger()
 
@@ -64,6 +66,7 @@ class Fetcher:
         self._coming: tuple[tuple[Download, ...], Coming] | None = None
         self._group: asyncio.TaskGroup | None = None
         self._missing = Problem(lambda why: _log.warning("assets.missing", why=why))
+        self._waiting = Problem(lambda why: _log.warning("assets.missing", why=why), once=True)
 
     @property
     def progress(self) -> Mapping[str, Progress]:
@@ -114,6 +117,8 @@ class Fetcher:
         """Take in how far a file is."""
         one.progress = progress
         self._coming = None
+        if progress.state is State.WAITING:
+            self._tell_of_waiting()
 
     async def arriving(self, asset: str) -> ArrivingSource | None:
         """Return a file that is being downloaded, to be passed on meanwhile; None where none of that name is."""
@@ -139,11 +144,13 @@ class Fetcher:
             await self._look_at(download)
         self._coming = None
         self._tell_of_missing()
+        if all(one.progress.state is State.READY for one in self.wanted.values()):
+            self._waiting.clear()
 
     async def _look_at(self, download: Download) -> None:
         one = self.wanted.setdefault(download.name, WantedFile(download))
         is_same, one.download = _is_same(one.download, download), download
-        if one.work and is_same:
+        if one.work and is_same and not (one.job and await self._source_of(download) == BY_HAND):
             return
         await one.give_up()
         source = await self._source_of(download)
@@ -200,13 +207,21 @@ class Fetcher:
     def _tell_of_missing(self) -> None:
         """Say in one line what is missing where nothing fetches it."""
         missing = [name for name, one in self.wanted.items() if one.progress.state is State.MISSING]
-        if not missing:
-            self._missing.clear()
-            return
-        what = f"{missing[0]} and {len(missing) - 1} more are" if missing[1:] else f"{missing[0]} is"
-        self._missing.set(
-            f"{what} missing, and [assets] fetch is false; bring them by: iluvatar-pxe assets import PATH"
-        )
+        why = f"and [assets] fetch is false; {_IMPORT}"
+        self._missing.set(f"{_named(missing)} missing, {why}" if missing else None)
+
+    def _tell_of_waiting(self) -> None:
+        """Say in one line, once, that nothing of what is missing can be downloaded: this host may be offline."""
+        absent = {
+            name: one.progress for name, one in self.wanted.items() if one.progress.state is not State.READY
+        }
+        if all(progress.state is State.WAITING for progress in absent.values()):
+            why = "and cannot be downloaded; it is tried again, and without internet"
+            self._waiting.set(f"{_named(list(absent))} missing, {why} {_IMPORT}")
+
+
+def _named(names: Sequence[str]) -> str:
+    return f"{names[0]} and {len(names) - 1} more are" if names[1:] else f"{names[0]} is"
 
 
 def _is_same(old: Download, new: Download) -> bool:

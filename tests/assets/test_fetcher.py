@@ -152,6 +152,37 @@ async def test_a_file_that_somebody_replaces_stays(bench: Bench, site: Publisher
     assert (bench.content(NAME), len(site.asked)) == (b"mine", 1)
 
 
+async def test_a_file_that_somebody_copies_while_it_is_downloaded_stays(
+    bench: Bench, site: Publisher
+) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL, stall=100_000)))
+        await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done == 100_000)
+        (bench.assets / NAME).write_bytes(b"mine")
+        await bench.store.refresh()
+        await bench.reach(NAME, State.READY)
+        assert (bench.content(NAME), bench.desk.files()[0].source) == (b"mine", BY_HAND)
+
+
+async def test_a_host_without_internet_says_once_what_is_missing_and_how_to_bring_it(
+    bench: Bench, site: Publisher
+) -> None:
+    names = [f"file-{number}" for number in range(3)]
+    with capture_logs() as logs:
+        async with running(bench):
+            bench.wants.set(*(download_of(name, "http://127.0.0.1:9/file") for name in names))
+            for name in names:
+                await bench.reach(name, State.WAITING)
+            bench.desk.fetch(names)
+            await until(lambda: all(one.failures == 1 for one in bench.desk.files()))
+    assert site.asked == []
+    (line,) = events(logs, "assets.missing")
+    assert line["why"] == (
+        "file-0 and 2 more are missing, and cannot be downloaded; it is tried again, and without internet "
+        "bring them by: iluvatar-pxe assets import PATH"
+    )
+
+
 async def test_a_file_that_is_removed_is_fetched_again(bench: Bench, site: Publisher) -> None:
     async with running(bench):
         bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
