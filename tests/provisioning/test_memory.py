@@ -26,11 +26,12 @@ def test_memory_is_flat_while_a_large_file_passes_through(tmp_path: Path, size: 
     (tmp_path / "tls").mkdir()
     with publisher(tmp_path / "tls") as site:
         site.offer(f"/{NAME}", content, rate=size / 10)
-        with Daemon(tmp_path, {"assets": {"fetch": True}}) as daemon:
+        daemon = Daemon(tmp_path, {"assets": {"fetch": True}})
+        daemon.fleet.mkdir(parents=True)
+        (daemon.fleet / "fleet.yaml").write_text(fleet_yaml(site.url("", tls=True), site.url("/")))
+        with daemon:
+            daemon.wait_for_log("asset.wanted", 2)
             before = memory(daemon)
-            (daemon.fleet / "fleet.yaml").write_text(fleet_yaml(site.url("", tls=True), site.url("/")))
-            daemon.process.send_signal(1)
-            daemon.wait_for_log("asset.wanted")
             url = f"http://127.0.0.1:{daemon.http_port}/assets/{NAME}"
             with ThreadPoolExecutor(CLIENTS) as pool:
                 received = list(pool.map(drain, [url] * CLIENTS))

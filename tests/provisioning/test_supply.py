@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.daemon import Daemon
+from support.daemon import Daemon, write_settings
 from support.fleets import CONFIGURED, INITRAMFS, KERNEL
 from support.hosted import Hosted
 from support.publisher import Publisher, publisher
@@ -25,7 +25,6 @@ FILES = {
     INITRAMFS: b"initramfs" * 10_000,
     "ipxe/more.efi": b"program" * 1000,
 }
-FETCH = {"assets": {"fetch": True}}
 
 
 def fleet_yaml(site: Publisher) -> str:
@@ -58,16 +57,20 @@ def site(tmp_path: Path) -> Iterator[Publisher]:
         yield running
 
 
-def plain(directory: Path, site: Publisher, lock: str = "", **settings: Any) -> Daemon:
-    """Return a daemon whose fleet is a plain directory."""
-    directory.mkdir()
-    daemon = Daemon(directory, {"assets": {"fetch": True, **settings}})
-    files = {
+def files_of(site: Publisher) -> dict[str, str]:
+    return {
         "fleet.yaml": fleet_yaml(site),
         "layers/arda.yaml": f"{CONFIGURED}controlPlanes: 1\n",
         "configs/controlplane.yaml": "machine: {type: controlplane}\n",
         "configs/worker.yaml": "machine: {type: worker}\n",
-    } | ({"assets.lock.yaml": lock} if lock else {})
+    }
+
+
+def plain(directory: Path, site: Publisher, lock: str = "", **settings: Any) -> Daemon:
+    """Return a daemon whose fleet is a plain directory."""
+    directory.mkdir()
+    daemon = Daemon(directory, {"assets": {"fetch": True, **settings}})
+    files = files_of(site) | ({"assets.lock.yaml": lock} if lock else {})
     for name, text in files.items():
         (daemon.fleet / name).parent.mkdir(parents=True, exist_ok=True)
         (daemon.fleet / name).write_text(text)
@@ -109,20 +112,18 @@ def test_what_the_fleet_wants_arrives_and_machines_boot_it(tmp_path: Path, site:
 
 
 def test_pins_are_committed_and_a_later_daemon_goes_by_them(tmp_path: Path, site: Publisher) -> None:
-    tmp_path.joinpath("a").mkdir()
-    with Hosted(tmp_path / "a", FETCH) as daemon:
+    directory = tmp_path / "a"
+    directory.mkdir()
+    with Hosted(directory) as daemon:  # which fetches nothing of what the starter fleet wants
         for name in (KERNEL, INITRAMFS):
             (daemon.assets / name).unlink()
         owner = daemon.owner(tmp_path / "clone")
-        owner.commit(
-            {
-                "fleet.yaml": fleet_yaml(site),
-                "layers/arda.yaml": f"{CONFIGURED}controlPlanes: 1\n",
-                "configs/controlplane.yaml": "machine: {type: controlplane}\n",
-                "configs/worker.yaml": "machine: {type: worker}\n",
-            }
-        )
+        owner.commit(files_of(site))
         owner.push()
+        daemon.wait_for_log("fleet.applied", 2)
+    daemon.settings["assets"]["fetch"] = True
+    write_settings(directory / "config.toml", daemon.settings)
+    with daemon:
         lock = wait_until(lambda: committed_lock(daemon, len(FILES)), "all pins to be committed")
         for name, content in FILES.items():
             assert (
