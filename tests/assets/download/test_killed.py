@@ -73,7 +73,7 @@ def test_a_killed_download_goes_on_after_what_is_certainly_on_the_disk(
     assert second.start >= 16 * MIB
 
 
-@pytest.mark.parametrize("mebibytes", [256, pytest.param(2048, marks=pytest.mark.long)])
+@pytest.mark.parametrize("mebibytes", [128, pytest.param(2048, marks=pytest.mark.long)])
 def test_a_download_takes_as_much_memory_however_large_it_is(
     tmp_path: Path, shop: Publisher, mebibytes: int
 ) -> None:
