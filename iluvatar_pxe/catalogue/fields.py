@@ -49,7 +49,13 @@ AssetName = Annotated[
 """A file's logical name."""
 AssetTemplate = Annotated[str, Shape(rf"{_SHORT}{_PART}(?:/{_PART})*", _NO_NAME)]
 """A logical name with variables."""
-ImageTemplate = Annotated[str, Shape(_PART, "write the name of an image such as ubuntu-{version}")]
+ImageTemplate = Annotated[
+    str,
+    Shape(
+        r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}(?:\{version\}[A-Za-z0-9._-]{0,9})?",
+        "write the name of an image such as ubuntu-{version}",
+    ),
+]
 MemberName = Annotated[
     str,
     Shape(

@@ -98,6 +98,8 @@ class File(Model):
             raise ValueError("one of 'sha256' and 'sha512' is enough; remove the other")
         if (self.unpack is Unpack.ARCHIVE) != bool(self.members):
             raise ValueError("'unpack: archive' and 'members' belong together; add the other, or remove both")
+        if len(set(self.members.values())) < len(self.members):
+            raise ValueError("two of 'members' have the same logical name; rename one of them")
         return self
 
     @model_validator(mode="after")
@@ -161,8 +163,11 @@ class Entry(Model):
             file.arch is None and "arch" in variables(*file.texts) for file in self.files
         ):
             raise ValueError("{arch} needs 'architectures', such as [amd64, arm64]; add it")
-        if (self.image is None) == any(file.unpack is Unpack.PI_IMAGE for file in self.files):
-            raise ValueError("'image' and a file with 'unpack: pi-image' belong together; add the other")
+        disks = [file for file in self.files if file.unpack is Unpack.PI_IMAGE]
+        if len(disks) != (self.image is not None):
+            raise ValueError(
+                "'image' and one file with 'unpack: pi-image' belong together; add or remove one"
+            )
         if self.series and self.version and not self.version.startswith(f"{self.series}."):
             raise ValueError("'version' has to go on from 'series' with a dot; correct one of them")
         return self

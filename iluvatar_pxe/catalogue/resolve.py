@@ -108,7 +108,7 @@ def _downloads_of(wanted: _Wanted, lock: AssetsLock, mirrors: Mirrors) -> Iterat
         for arch in architectures or (None,):
             if wanted.wish.arch in {None, arch} or arch is None:
                 values = _values(wanted, arch)
-                if values.keys() >= variables(*file.texts):
+                if values.keys() >= variables(*file.texts, wanted.entry.image or ""):
                     yield _download(wanted, file, values, lock, mirrors)
 
 

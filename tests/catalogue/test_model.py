@@ -84,8 +84,21 @@ def test_what_an_entry_may_say(good: dict[str, Any]) -> None:
         (entry(unpack="archive"), "'unpack: archive' and 'members'"),
         (entry(members={"a": "b"}), "'unpack: archive' and 'members'"),
         (entry(unpack="archive", members={"a": "../b"}), "write a path below the assets"),
-        (entry(unpack="pi-image"), "'image' and a file"),
-        (entry(Image="mine"), "'image' and a file"),
+        (
+            entry(unpack="archive", members={"a": "c", "b": "c"}),
+            "two of 'members' have the same logical name",
+        ),
+        (entry(unpack="pi-image"), "'image' and one file"),
+        (entry(Image="mine"), "'image' and one file"),
+        (
+            entry(
+                Image="a",
+                Files=[{**FILE, "unpack": "pi-image"}, {**FILE, "name": "c/{version}", "unpack": "pi-image"}],
+            ),
+            "'image' and one file",
+        ),
+        (entry(unpack="pi-image", Image="mine-{arch}"), "write the name of an image"),
+        (entry(unpack="pi-image", Image="{version}-{version}"), "write the name of an image"),
         (
             entry(sums={"urls": ["https://e.org/s"], "name": "b", "key": "ubuntu-cdimage"}),
             "'signatures' and 'key'",
