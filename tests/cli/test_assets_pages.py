@@ -9,10 +9,11 @@ from support.wanted import CHECKED, wanted
 
 from iluvatar_pxe.admin.assets import asset_data
 from iluvatar_pxe.assets.status import AssetStatus
+from iluvatar_pxe.boot.missing import shortened
 from iluvatar_pxe.catalogue.download import Digest, SumsFile
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.assets.page import leftover_lines, status_lines, verified_lines
-from iluvatar_pxe.cli.assets.words import bar_words, change_words, ending, short, state_words
+from iluvatar_pxe.cli.assets.words import bar_words, change_words, ending, state_words
 
 ID = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 KERNEL, PI = f"talos/{ID}/v1.13.9/kernel-amd64", "raspberry-pi/ubuntu-26.04.img.xz"
@@ -107,8 +108,8 @@ def test_a_change_names_the_fault() -> None:
 
 
 def test_a_name_is_shortened_where_it_says_least() -> None:
-    assert short(KERNEL) == "talos/3765...b4ba/v1.13.9/kernel-amd64"
-    assert short(f"x{ID}0/{ID[1:]}") == f"x{ID}0/{ID[1:]}"
+    assert shortened(KERNEL) == "talos/3765...b4ba/v1.13.9/kernel-amd64"
+    assert shortened(f"x{ID}0/{ID[1:]}") == f"x{ID}0/{ID[1:]}"
     assert ending(KERNEL, 24) == ".../v1.13.9/kernel-amd64"
     assert len(ending(KERNEL, 24)) == 24
     assert ending("short", 24) == "short"

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.boot.missing import shortened
 from iluvatar_pxe.catalogue.progress import State
-from iluvatar_pxe.cli.assets.words import change_words, short, state_words, when_checked
+from iluvatar_pxe.cli.assets.words import change_words, state_words, when_checked
 from iluvatar_pxe.cli.tables import Cell, amount, paragraph, table
 
 _COLUMNS = (("file", "wanted by"), ("version", "size"), ("state", "checked"), ("check", "source"))
@@ -60,14 +61,14 @@ def verified_lines(rows: Sequence[Data]) -> Iterator[str]:
     damaged = [row for row in rows if row["fault"]]
     for row in damaged:
         again = "fetch or import it again" if row["state"] == State.MISSING else "it is fetched again"
-        yield short(f"{row['fault']}; {again}")
+        yield shortened(f"{row['fault']}; {again}")
     yield f"verified: {counted(len(rows))}, {len(damaged) or 'none'} damaged."
 
 
 def imported_lines(rows: Sequence[Data]) -> Iterator[str]:
     """Name the files that were refused, one line each."""
     refused = [row for row in rows if not row["ready"]]
-    yield from (short(row["fault"] or f"{row['name']}: {state_words(row)}") for row in refused)
+    yield from (shortened(row["fault"] or f"{row['name']}: {state_words(row)}") for row in refused)
     there = len(rows) - len(refused)
     yield f"{there} of {counted(len(rows))} {'is' if there == 1 else 'are'} there now."
 
@@ -82,7 +83,7 @@ def leftover_lines(
     goes = "removed" if removed else "not wanted"
     cells = [
         (
-            (short(row["name"]),),
+            (shortened(row["name"]),),
             (amount(row["size"]),),
             (f"kept: {row['kept_for']}" if row["kept_for"] else goes,),
         )
@@ -103,13 +104,13 @@ def counted(files: int) -> str:
 
 def _row(row: Data, now: datetime, groups: Sequence[Cell]) -> list[Cell]:
     texts = {
-        "file": short(row["name"]),
+        "file": shortened(row["name"]),
         "wanted by": ", ".join(row["wanted_by"]),
         "version": row["version"],
         "size": amount(row["size"]) if row["size"] else "",
         "state": state_words(row),
         "checked": when_checked(row, now),
         "check": row["check"],
-        "source": short(row["source"] or ""),
+        "source": shortened(row["source"] or ""),
     }
     return [tuple(filter(None, (texts[heading] for heading in group))) for group in groups]

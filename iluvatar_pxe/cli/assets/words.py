@@ -1,9 +1,9 @@
 """A wanted boot file in words. Rows are those of ``admin.assets.asset_data``."""
 
-import re
 from datetime import datetime
 
 from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.boot.missing import shortened
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.tables import ago, amount, span
 
@@ -14,18 +14,11 @@ _STATES = {
 COPYING = "copying"
 """The state of a row whose file is copied from a stick."""
 _MOVING = {COPYING, State.LOADING, State.VERIFYING, State.UNPACKING}
-_SCHEMATIC = re.compile(r"(?<![0-9a-f])([0-9a-f]{4})[0-9a-f]{56}([0-9a-f]{4})(?![0-9a-f])")
-"""Talos' names have a SHA-256 in them."""
-
-
-def short(name: str) -> str:
-    """Return a name without the middle of a checksum in it."""
-    return _SCHEMATIC.sub(r"\1...\2", name)
 
 
 def ending(name: str, most: int) -> str:
     """Return the last characters of a name: the first ones are often the same."""
-    text = short(name)
+    text = shortened(name)
     return text if len(text) <= most else f"...{text[3 - most :]}"
 
 
@@ -43,7 +36,7 @@ def bar_words(row: Data) -> str:
 
 def change_words(row: Data) -> str:
     """Return the line for a change of a file."""
-    return short(": ".join(filter(None, (row["name"], state_words(row), trouble(row)))))
+    return shortened(": ".join(filter(None, (row["name"], state_words(row), trouble(row)))))
 
 
 def trouble(row: Data) -> str:
