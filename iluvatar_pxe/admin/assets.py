@@ -6,8 +6,8 @@ from iluvatar_pxe.admin.command import AssetsAdmin, Command, CommandContext, Com
 from iluvatar_pxe.admin.database import File
 from iluvatar_pxe.admin.describe import Data, utc
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
-from iluvatar_pxe.catalogue.download import SumsFile, checked_by
-from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.catalogue.download import Download, FirstUse, SumsFile, checked_by
+from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.suggest import meant_by
 
@@ -20,7 +20,8 @@ class AssetsStatus(Command):
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
-        return {"files": [asset_data(one) for one in assets.files()]}
+        files = (*assets.files(), *map(_unresolved, assets.unresolved()))
+        return {"files": [asset_data(one) for one in files]}
 
 
 class _OnFiles(Command):
@@ -120,6 +121,13 @@ def is_there(status: AssetStatus) -> bool:
     return status.progress.state is State.READY or (
         status.progress.state is State.VERIFYING and status.checked_at is not None
     )
+
+
+def _unresolved(entry: str) -> AssetStatus:
+    """Return what stands for the files of an entry while nobody knows their version."""
+    download = Download(name=entry, version="stable", urls=(), check=FirstUse())
+    trouble = "which version is stable is not known yet; see the daemon's log, or name a version in its place"
+    return AssetStatus(download=download, progress=Progress(state=State.MISSING, trouble=trouble))
 
 
 def chosen(wanted: Sequence[str], names: Sequence[str]) -> frozenset[str]:

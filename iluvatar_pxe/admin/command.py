@@ -44,6 +44,10 @@ class AssetsAdmin(Protocol):
         """Return what the applied commit wants, by name."""
         ...
 
+    def unresolved(self) -> Sequence[str]:
+        """Return the entries of the catalogue whose version ``stable`` is not chosen yet: their files are not known."""
+        ...
+
     def fetch(self, names: Collection[str]) -> None:
         """Fetch these now, also where ``[assets] fetch`` is false; those that waited for another attempt are QUEUED."""
         ...

@@ -1,7 +1,7 @@
 """What people ask for about boot files: what there is, and to fetch, verify, import and remove files."""
 
 import asyncio
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from iluvatar_pxe.assets.placing import Done, Placing, unhurried
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.wanted import WantedFile
-from iluvatar_pxe.catalogue.download import Digest, FirstUse, Unpack
+from iluvatar_pxe.catalogue.download import Digest, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import AssetError
 
@@ -30,13 +30,21 @@ class Desk:
     """Carries commands out on the files of one fetcher."""
 
     def __init__(
-        self, fetcher: Fetcher, store: AssetStore, index: Index, placing: Placing, pins: Pins
+        self,
+        fetcher: Fetcher,
+        store: AssetStore,
+        index: Index,
+        placing: Placing,
+        pins: Pins,
+        unresolved: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        """``unresolved`` returns the entries whose version ``stable`` is not chosen yet."""
         self._fetcher = fetcher
         self._store = store
         self._index = index
         self._placing = placing
         self._pins = pins
+        self._unresolved = unresolved
 
     async def begun(self) -> None:
         """Return as soon as work for a file can begin."""
@@ -45,6 +53,10 @@ class Desk:
     def files(self) -> Sequence[AssetStatus]:
         """Return what the applied commit wants, by name."""
         return [self._status(one) for _, one in sorted(self._fetcher.wanted.items())]
+
+    def unresolved(self) -> Sequence[str]:
+        """Return the entries of the catalogue whose version ``stable`` is not chosen yet."""
+        return self._unresolved()
 
     def fetch(self, names: Collection[str]) -> None:
         """Fetch these now."""
@@ -135,7 +147,7 @@ class Desk:
         work = partial(check_copy, download, file, trust=trust, source=IMPORTED)
         try:
             got = await unhurried(lambda report: work(report=report), self._read(one))
-            if isinstance(download.check, FirstUse):
+            if trust and not isinstance(download.check, Digest):
                 await self._pins.pin(download.name, got.sha256, got.size)
             await self._placing.put(download, got, self._unpacking(one))
             _log.info("asset.ready", name=download.name, bytes=got.size, source=IMPORTED)

@@ -76,7 +76,7 @@ class Supply:
             (changed, self._pins.changed),
             fetch=settings.assets.fetch,
         )
-        self.desk = Desk(self.fetcher, store, self.index, placing, self._pins)
+        self.desk = Desk(self.fetcher, store, self.index, placing, self._pins, lambda: self._wants.unresolved)
         """Where commands are carried out."""
 
     async def start(self) -> None:

@@ -153,6 +153,14 @@ async def test_everything_is_told_of_a_file(counter: Counter, tmp_path: Path) ->
     ]
 
 
+async def test_files_of_a_version_that_is_not_chosen_yet_are_missing(
+    counter: Counter, tmp_path: Path
+) -> None:
+    (row,) = (await asked(counter, SmallDesk(tmp_path, {}, stable=("talos",)), AssetsStatus()))["files"]
+    assert (row["name"], row["version"], row["ready"], row["state"]) == ("talos", "stable", False, "missing")
+    assert row["trouble"].startswith("which version is stable is not known yet; ")
+
+
 @pytest.mark.parametrize(
     ("check", "words"),
     [

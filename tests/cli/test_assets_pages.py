@@ -116,12 +116,12 @@ def test_a_name_is_shortened_where_it_says_least() -> None:
 
 
 def test_damaged_files_are_named() -> None:
-    damaged = row(replace(ready(KERNEL), fault=f"{KERNEL}: its sha256 is another one"))
+    damaged = row(replace(wanted(KERNEL, state=State.QUEUED), fault=f"{KERNEL}: its sha256 is another one"))
     assert list(verified_lines([row(ready(PI)), damaged])) == [
         "talos/3765...b4ba/v1.13.9/kernel-amd64: its sha256 is another one; it is fetched again",
-        "verified: 2 files, 1 damaged.",
+        "verified: 1 of 2 files.",
     ]
-    assert list(verified_lines([row(ready(PI))])) == ["verified: 1 file, none damaged."]
+    assert list(verified_lines([row(ready(PI))])) == ["verified: 1 of 1 file."]
 
 
 def test_leftovers() -> None:

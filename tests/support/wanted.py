@@ -40,6 +40,8 @@ class SmallDesk:
     """What it offers, by the names of the downloads."""
     wants: dict[str, AssetStatus] = field(default_factory=dict)
     unwanted: list[Leftover] = field(default_factory=list)
+    stable: tuple[str, ...] = ()
+    """Entries whose version is not chosen yet."""
     slow: set[str] = field(default_factory=set)
     """What is not fetched at once: a test says how far it is."""
 
@@ -48,6 +50,9 @@ class SmallDesk:
 
     def files(self) -> Sequence[AssetStatus]:
         return [one for _, one in sorted(self.wants.items())]
+
+    def unresolved(self) -> Sequence[str]:
+        return self.stable
 
     def fetch(self, names: Collection[str]) -> None:
         for name in set(names) - self.slow:

@@ -41,6 +41,7 @@ def missing_lines(missing: Sequence[Data], wanted: int, width: int | None) -> It
     for row in stuck:
         yield ""
         yield from paragraph(change_words(row), width)
+        yield from paragraph(shortened(row["fault"]), width) if row["fault"] else ()
         yield from (f"  {url}" for url in (*row["urls"][:1], *row["sums_urls"]))
     if stuck:
         yield ""
@@ -60,9 +61,9 @@ def verified_lines(rows: Sequence[Data]) -> Iterator[str]:
     """Name the files that are damaged, one line each."""
     damaged = [row for row in rows if row["fault"]]
     for row in damaged:
-        again = "fetch or import it again" if row["state"] == State.MISSING else "it is fetched again"
-        yield shortened(f"{row['fault']}; {again}")
-    yield f"verified: {counted(len(rows))}, {len(damaged) or 'none'} damaged."
+        again = "; fetch or import it again" if row["state"] == State.MISSING else "; it is fetched again"
+        yield shortened(f"{row['fault']}{'' if row['ready'] else again}")
+    yield f"verified: {len(rows) - len(damaged)} of {counted(len(rows))}."
 
 
 def imported_lines(rows: Sequence[Data]) -> Iterator[str]:
