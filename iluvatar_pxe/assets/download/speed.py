@@ -2,7 +2,8 @@
 
 from collections import deque
 
-_SECONDS = 5.0
+_APART = 0.25
+"""Seconds between two samples; what comes sooner says nothing about the rate."""
 _SAMPLES = 20
 
 
@@ -13,8 +14,8 @@ class Speed:
         self._samples = deque([(now, done)], maxlen=_SAMPLES)
 
     def reach(self, done: int, now: float) -> float:
-        """Take in how many bytes are there, and return the rate."""
-        if now - self._samples[-1][0] >= _SECONDS / _SAMPLES:
+        """Take in how many bytes are there, and return the rate; 0 while it cannot be told."""
+        if now - self._samples[-1][0] >= _APART:
             self._samples.append((now, done))
         began, before = self._samples[0]
-        return max(0.0, (done - before) / (now - began)) if now > began else 0.0
+        return max(0.0, (done - before) / (now - began)) if now - began >= _APART else 0.0
