@@ -12,6 +12,7 @@ from support.publisher import publisher
 from support.publisher_tls import Fault
 from support.waiting import PATIENCE
 
+from iluvatar_pxe.assets.download.part import Part
 from iluvatar_pxe.catalogue.download import Digest, FirstUse
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.errors import DownloadError, UnavailableError
@@ -142,6 +143,29 @@ async def test_who_changes_the_file_and_lies_about_it_is_found_out(site: Site) -
     assert site.path.read_bytes() == other
     assert "changed the file during the download" in site.troubles[-1]
     assert site.shop.asked[-1].start == 0
+
+
+def keep(site: Site, url: str, content: bytes, total: int) -> None:
+    """Leave the beginning of a file as an earlier attempt does."""
+    part = Part(site.part, ())
+    part.begin(url, '"constant"', total)
+    part.append(content)
+    part.rest()
+
+
+async def test_a_file_that_only_was_not_put_in_place_yet_is_not_sent_again(site: Site) -> None:
+    url = site.shop.offer("/kernel", CONTENT, etag="constant")
+    keep(site, url, CONTENT, len(CONTENT))
+    assert (await site.get(url, check=CONTENT)).size == len(CONTENT)
+    assert site.names == {"kernel-amd64"}
+    assert site.shop.sent == 0
+
+
+async def test_a_file_that_is_shorter_than_what_is_kept_is_asked_for_all_of_it(site: Site) -> None:
+    url = site.shop.offer("/kernel", CONTENT[:1000], etag="constant")
+    keep(site, url, CONTENT, len(CONTENT) + 1)
+    await site.get(url, check=CONTENT[:1000])
+    assert [asked.start for asked in site.shop.asked] == [len(CONTENT), 0]
 
 
 async def test_a_page_is_told_apart_from_a_file(site: Site) -> None:
