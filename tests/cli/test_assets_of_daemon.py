@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 from support.command import Host
 from support.daemon import Daemon
 from support.publisher import Publisher, publisher
+from support.rights import NOBODY, directory_for_nobody
 
 CONTENT = b"a program" * 100_000
 
@@ -48,18 +49,25 @@ def damage(path: Path) -> None:
     copy.replace(path)
 
 
+@contextmanager
+def site_in(directory: Path) -> Iterator[Site]:
+    """Prepare a host and its publisher."""
+    with publisher(directory) as shop:
+        for name in ("ipxe", "memtest"):
+            shop.offer(f"/{name}.efi", CONTENT)
+        host = Host(directory)
+        host.write("fleet.yaml", fleet(shop))
+        (host.state / "assets").mkdir()
+        yield Site(host, shop)
+
+
 @pytest.fixture(params=["daemon", "alone"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     with ExitStack() as running:
-        shop = running.enter_context(publisher(tmp_path))
-        for name in ("ipxe", "memtest"):
-            shop.offer(f"/{name}.efi", CONTENT)
-        host = Host(tmp_path)
-        host.write("fleet.yaml", fleet(shop))
-        (host.state / "assets").mkdir()
+        made = running.enter_context(site_in(tmp_path))
         if request.param == "daemon":
             running.enter_context(Daemon(tmp_path))
-        yield Site(host, shop)
+        yield made
 
 
 def test_from_nothing_to_everything(site: Site) -> None:
@@ -100,3 +108,20 @@ def test_a_file_that_the_publisher_does_not_have_comes_by_a_stick(site: Site, tm
     (tmp_path / "stick/memtest.efi").write_bytes(CONTENT)
     answer = site.host.run("assets", "import", str(tmp_path / "stick"))
     assert (answer.status, answer.error, answer.lines[-1]) == (0, "", "1 of 1 file is there now.")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_root_brings_without_the_daemon_belongs_to_its_user(tmp_path: Path) -> None:
+    """Also from a stick that only root may read."""
+    (tmp_path / "memtest.efi").write_bytes(CONTENT)
+    tmp_path.chmod(0o700)
+    with directory_for_nobody() as directory, site_in(directory) as site:
+        for path in (site.host.state, *site.host.state.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        del site.shop.offers["/memtest.efi"]
+        assert site.host.run("assets", "fetch", "memtest.efi").status == 0
+        answer = site.host.run("assets", "import", str(tmp_path))
+        assert (answer.status, answer.error, answer.lines[-1]) == (0, "", "1 of 1 file is there now.")
+        files = [path for path in site.host.state.rglob("*") if not path.is_relative_to(site.host.fleet)]
+        assert {(path.stat().st_uid, path.stat().st_gid) for path in files} == {(NOBODY, NOBODY)}
+        assert (site.assets / "memtest/7/other.efi").read_bytes() == CONTENT

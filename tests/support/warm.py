@@ -16,7 +16,8 @@ from typing import Never
 from support.waiting import PATIENCE
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["iluvatar_pxe.cli.main", "iluvatar_pxe.app"])
+# Python itself imports the last one, when it may act as a user who cannot read root's installation.
+_CONTEXT.set_forkserver_preload(["iluvatar_pxe.cli.main", "iluvatar_pxe.app", "encodings.idna"])
 
 
 class WarmProcess:
