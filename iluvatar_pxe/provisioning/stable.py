@@ -98,7 +98,8 @@ class Stable:
 
 def _by_hand(entry: str) -> str:
     place = "the layer's file" if entry == TALOS else f"assets.versions.{entry} of fleet.yaml"
-    return f"which version of {entry} is {STABLE} is not asked for: [assets] fetch is false; write one into {place}"
+    why = "nobody asks while [assets] fetch is false, or without a daemon"
+    return f"which version of {entry} is {STABLE} is not chosen: {why}; write one into {place}"
 
 
 def _stable(entry: str, fleet: Fleet) -> str:

@@ -150,7 +150,8 @@ async def test_nobody_is_asked_where_nothing_is_fetched(factory: SyntheticFactor
         async with running(Choosing(tmp_path, fleet(factory.address), fetch=False)):
             await until(lambda: logged)
     assert logged[0]["why"] == (
-        "which version of talos is stable is not asked for: [assets] fetch is false; write one into the layer's file"
+        "which version of talos is stable is not chosen: nobody asks while [assets] fetch is false, or without a "
+        "daemon; write one into the layer's file"
     )
     assert factory.asked == []
 
