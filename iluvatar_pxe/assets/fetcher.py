@@ -117,7 +117,7 @@ class Fetcher:
         """Take in how far a file is."""
         one.progress = progress
         self._coming = None
-        if progress.state is State.WAITING:
+        if progress.state is State.WAITING and one.job and one.job.failures:
             self._tell_of_waiting()
 
     async def arriving(self, asset: str) -> ArrivingSource | None:
@@ -211,12 +211,12 @@ class Fetcher:
         self._missing.set(f"{_named(missing)} missing, {why}" if missing else None)
 
     def _tell_of_waiting(self) -> None:
-        """Say in one line, once, that nothing of what is missing can be downloaded: this host may be offline."""
+        """Say in one line, once, that a download failed while no other one brings anything: this host may be offline."""
         absent = {
             name: one.progress for name, one in self.wanted.items() if one.progress.state is not State.READY
         }
-        if all(progress.state is State.WAITING for progress in absent.values()):
-            why = "and cannot be downloaded; it is tried again, and without internet"
+        if not any(progress.state is State.LOADING and progress.done for progress in absent.values()):
+            why = "and nothing can be downloaded; it is tried again, and without internet"
             self._waiting.set(f"{_named(list(absent))} missing, {why} {_IMPORT}")
 
 

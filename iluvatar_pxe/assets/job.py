@@ -128,6 +128,8 @@ class Job:
 
     def _loading(self, progress: Progress) -> None:
         self.arrival.reach(progress.done, progress.size)
+        if progress.trouble:
+            self._trouble.set(progress.trouble)
         self._set(progress)
 
     def _unpacking(self, done: int, size: int | None) -> None:

@@ -178,7 +178,7 @@ async def test_a_host_without_internet_says_once_what_is_missing_and_how_to_brin
     assert site.asked == []
     (line,) = events(logs, "assets.missing")
     assert line["why"] == (
-        "file-0 and 2 more are missing, and cannot be downloaded; it is tried again, and without internet "
+        "file-0 and 2 more are missing, and nothing can be downloaded; it is tried again, and without internet "
         "bring them by: iluvatar-pxe assets import PATH"
     )
 

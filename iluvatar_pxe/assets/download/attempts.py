@@ -61,6 +61,6 @@ async def _try_one(
             pause = patience.pause(error, gained())
             if pause is None:
                 raise
-            _log.info("download.again", why=str(error), seconds=pause)
+            _log.debug("download.again", why=str(error), seconds=pause)
             paused(error)
         await asyncio.sleep(pause)
