@@ -125,3 +125,47 @@ def test_what_root_brings_without_the_daemon_belongs_to_its_user(tmp_path: Path)
         files = [path for path in site.host.state.rglob("*") if not path.is_relative_to(site.host.fleet)]
         assert {(path.stat().st_uid, path.stat().st_gid) for path in files} == {(NOBODY, NOBODY)}
         assert (site.assets / "memtest/7/other.efi").read_bytes() == CONTENT
+
+
+LISTED = """\
+domain: lab.home.arpa
+assets:
+  entries:
+    ipxe:
+      version: "7"
+      files:
+        - name: memtest/{version}/memtest.efi
+          urls: ["https://127.0.0.1:9/memtest.efi"]
+          sums: {urls: ["https://127.0.0.1:9/SHA256SUMS"], name: memtest.efi}
+"""
+
+
+def test_a_stick_is_checked_by_the_list_beside_the_file(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.write("fleet.yaml", LISTED)
+    (host.state / "assets").mkdir()
+    stick, sums = tmp_path / "stick", tmp_path / "stick/SHA256SUMS"
+    stick.mkdir()
+    (stick / "memtest.efi").write_bytes(CONTENT)
+    name = "memtest/7/memtest.efi"
+
+    def imported(*options: str) -> tuple[int, str]:
+        answer = host.run("assets", "import", *options, str(stick))
+        assert answer.error == ""
+        return answer.status, answer.lines[-2]
+
+    refusal = "no checksum of it is known; put SHA256SUMS beside it, or add --trust"
+    assert imported() == (1, f"{name}: {refusal}")
+    sums.write_text(f"{'0' * 64}  memtest.efi\n")
+    status, line = imported("--trust")
+    assert (status, f"but {name} must have {'0' * 64}; fetch it again" in line) == (1, True), line
+    assert not (host.state / "assets" / name).exists()
+    sums.write_text(f"{hashlib.sha256(CONTENT).hexdigest()} *memtest.efi\n")
+    assert imported() == (0, f"{name}: ready")
+    assert (host.state / "assets" / name).read_bytes() == CONTENT
+    assert not (host.state / "assets.lock.json").exists(), "the list is enough"
+    (host.state / "assets" / name).unlink()
+    sums.unlink()
+    assert imported("--trust") == (0, f"{name}: ready")
+    (row,) = host.run("assets", "status", "--json").json
+    assert (row["ready"], row["check"], row["source"]) == (True, "sha256 pinned", "imported")

@@ -39,7 +39,7 @@ def test_all_is_there() -> None:
         "wanted by                  size     checked            source",
         "talos/3765...b4ba/v1.13.9  v1       ready              sha256 pinned on first",
         "/kernel-amd64              14.1 MB  checked 3 min ago  use",
-        "layers/arda.yaml                                       https://factory.example",
+        "layers/arda.yaml                                       factory.example",
     ]
 
 
@@ -55,6 +55,9 @@ def test_what_is_missing_and_how_to_bring_it() -> None:
         "  https://factory.example/raspberry-pi/ubuntu-26.04.img.xz",
         "  https://ubuntu.example/SHA256SUMS",
         "  https://ubuntu.example/SHA256SUMS.gpg",
+        "",
+        "k3s: loading, 50% of 10 B",
+        "  https://factory.example/k3s",
         "",
         "To fetch them now: iluvatar-pxe assets fetch. Without internet: download these",
         "addresses on another host, and bring the files: iluvatar-pxe assets import PATH",
@@ -118,7 +121,7 @@ def test_a_name_is_shortened_where_it_says_least() -> None:
 def test_damaged_files_are_named() -> None:
     damaged = row(replace(wanted(KERNEL, state=State.QUEUED), fault=f"{KERNEL}: its sha256 is another one"))
     assert list(verified_lines([row(ready(PI)), damaged])) == [
-        "talos/3765...b4ba/v1.13.9/kernel-amd64: its sha256 is another one; it is fetched again",
+        f"{KERNEL}: its sha256 is another one; it is fetched again",
         "verified: 1 of 2 files.",
     ]
     assert list(verified_lines([row(ready(PI))])) == ["verified: 1 of 1 file."]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.boot.missing import shortened
@@ -37,13 +38,13 @@ def missing_lines(missing: Sequence[Data], wanted: int, width: int | None) -> It
     """Say which files are missing and why, from where they can be had, and how to bring them."""
     count = f"{len(missing)} of {wanted} files {'is' if len(missing) == 1 else 'are'} missing"
     yield from paragraph(f"{count}; machines that need {'it' if len(missing) == 1 else 'them'} wait.", width)
-    stuck = [one for one in missing if one["state"] in {State.MISSING, State.WAITING}]
-    for row in stuck:
+    is_stuck = any(one["state"] in {State.MISSING, State.WAITING} for one in missing)
+    for row in missing if is_stuck else ():
         yield ""
         yield from paragraph(change_words(row), width)
-        yield from paragraph(shortened(row["fault"]), width) if row["fault"] else ()
+        yield from paragraph(row["fault"], width) if row["fault"] else ()
         yield from (f"  {url}" for url in (*row["urls"][:1], *row["sums_urls"]))
-    if stuck:
+    if is_stuck:
         yield ""
         yield from paragraph(
             "To fetch them now: iluvatar-pxe assets fetch. Without internet: download these addresses on another "
@@ -62,14 +63,14 @@ def verified_lines(rows: Sequence[Data]) -> Iterator[str]:
     damaged = [row for row in rows if row["fault"]]
     for row in damaged:
         again = "; fetch or import it again" if row["state"] == State.MISSING else "; it is fetched again"
-        yield shortened(f"{row['fault']}{'' if row['ready'] else again}")
+        yield f"{row['fault']}{'' if row['ready'] else again}"
     yield f"verified: {len(rows) - len(damaged)} of {counted(len(rows))}."
 
 
 def imported_lines(rows: Sequence[Data]) -> Iterator[str]:
     """Name the files that were refused, one line each."""
     refused = [row for row in rows if not row["ready"]]
-    yield from (shortened(row["fault"] or f"{row['name']}: {state_words(row)}") for row in refused)
+    yield from (row["fault"] or change_words(row) for row in refused)
     there = len(rows) - len(refused)
     yield f"{there} of {counted(len(rows))} {'is' if there == 1 else 'are'} there now."
 
@@ -112,6 +113,11 @@ def _row(row: Data, now: datetime, groups: Sequence[Cell]) -> list[Cell]:
         "state": state_words(row),
         "checked": when_checked(row, now),
         "check": row["check"],
-        "source": shortened(row["source"] or ""),
+        "source": _place(row["source"] or ""),
     }
     return [tuple(filter(None, (texts[heading] for heading in group))) for group in groups]
+
+
+def _place(source: str) -> str:
+    """Return the host of an address, and what is none as it is."""
+    return urlsplit(source).netloc or source

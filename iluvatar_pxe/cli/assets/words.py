@@ -36,7 +36,7 @@ def bar_words(row: Data) -> str:
 
 def change_words(row: Data) -> str:
     """Return the line for a change of a file."""
-    return shortened(": ".join(filter(None, (row["name"], state_words(row), trouble(row)))))
+    return ": ".join(filter(None, (shortened(row["name"]), state_words(row), trouble(row))))
 
 
 def trouble(row: Data) -> str:
