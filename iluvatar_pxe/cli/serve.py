@@ -142,7 +142,8 @@ def _boot_files(app: App) -> str:
     if not missing:
         return "all that the fleet wants are here"
     what = ", ".join(dict.fromkeys(f"{one.name.partition('/')[0]} {one.version}" for one in missing))
-    comes = "being downloaded; without internet" if app.settings.assets.fetch else "[assets] fetch is false"
+    fetch = app.settings.assets.fetch
+    comes = "being downloaded; without internet" if fetch else "[assets] fetch is false; to bring them"
     return f"missing: {what} ({comes}: iluvatar-pxe assets import PATH)"
 
 

@@ -12,6 +12,7 @@ from support.command import Host
 from support.daemon import Daemon
 from support.publisher import Publisher, publisher
 from support.rights import NOBODY, directory_for_nobody
+from support.waiting import wait_until
 
 CONTENT = b"a program" * 100_000
 
@@ -169,3 +170,20 @@ def test_a_stick_is_checked_by_the_list_beside_the_file(tmp_path: Path) -> None:
     assert imported("--trust") == (0, f"{name}: ready")
     (row,) = host.run("assets", "status", "--json").json
     assert (row["ready"], row["check"], row["source"]) == (True, "sha256 pinned", "imported")
+
+
+@pytest.mark.parametrize(
+    ("fetch", "how"),
+    [(True, "being downloaded; without internet"), (False, "[assets] fetch is false; to bring them")],
+)
+def test_a_daemon_that_starts_says_what_is_missing_and_how_to_bring_it(
+    tmp_path: Path,
+    fetch: bool,  # noqa: FBT001 - a parameter of the test
+    how: str,
+) -> None:
+    """Nobody listens at the publisher's address, as without internet."""
+    Host(tmp_path).write("fleet.yaml", LISTED)
+    with Daemon(tmp_path, {"assets": {"fetch": fetch}, "log": {"format": "console"}}) as daemon:
+        wait_until(lambda: "Or ask: curl" in daemon.output, "the addresses")
+        text = f"missing: memtest 7 ({how}: iluvatar-pxe assets import PATH)"
+        assert f"Boot files: {daemon.assets}; {text}" in daemon.output.splitlines()
