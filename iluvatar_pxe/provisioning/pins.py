@@ -57,19 +57,27 @@ class FleetPins:
 
 
 class OwnPins:
-    """This daemon's: there is no repository, or none that may be written. What the fleet pins comes first."""
+    """This daemon's: there is no repository, or none that may be written. What the fleet pins comes first.
+
+    Put together only when one of them has changed: what is coming depends on it, which every decision asks for.
+    """
 
     def __init__(self, applied: Applied, state: Path) -> None:
         self._applied = applied
         self._path = state / OWN_LOCK
         self._own = _read(self._path)
+        self._seen: tuple[AssetsLock, AssetsLock] | None = None
+        self._both = AssetsLock()
 
     @property
     def lock(self) -> AssetsLock:
         fleet = self._applied.fleet.lock
-        return AssetsLock(
-            files={**self._own.files, **fleet.files}, versions={**self._own.versions, **fleet.versions}
-        )
+        if self._seen is None or self._seen[0] is not fleet or self._seen[1] is not self._own:
+            self._both = AssetsLock(
+                files={**self._own.files, **fleet.files}, versions={**self._own.versions, **fleet.versions}
+            )
+            self._seen = fleet, self._own
+        return self._both
 
     async def add(self, files: Mapping[str, Pin], stable: Mapping[str, str]) -> None:
         """Write them down."""
