@@ -118,13 +118,17 @@ async def _watched(settings: Settings, command: Command, busy: Busy, *, as_json:
                 return await watch(place, answer["names"], busy, show)
             except asyncio.CancelledError:
                 on = "the daemon goes on; iluvatar-pxe assets status shows how far it is"
-                _note(on if place.runs else "stopped; the next fetch resumes it")
+                _note(on if place.runs else "stopped; a download goes on from there the next time")
                 raise
 
 
 async def _imported(settings: Settings, paths: Sequence[Path], *, trust: bool, as_json: bool) -> list[Data]:
     with show_for(as_json=as_json) as show:
-        return await import_all(settings, paths, show, trust=trust)
+        try:
+            return await import_all(settings, paths, show, trust=trust)
+        except asyncio.CancelledError:
+            _note("stopped; iluvatar-pxe assets status shows what was imported")
+            raise
 
 
 def _run(work: Coroutine[None, None, list[Data]]) -> list[Data]:
