@@ -15,10 +15,12 @@ from support.fleets import CONFIGURED, INITRAMFS, KERNEL
 from support.hosted import Hosted
 from support.publisher import Publisher, publisher
 from support.repositories import git
+from support.tftp_client import TftpClient
 from support.waiting import PATIENCE, wait_until
 
 from iluvatar_pxe.assets.arriving import WITHHELD
 from iluvatar_pxe.boot.missing import shortened
+from iluvatar_pxe.wire.tftp.packet import Data
 
 FILES = {
     KERNEL: b"kernel" * 100_000,
@@ -148,6 +150,19 @@ def test_a_file_is_passed_on_to_many_while_it_arrives(tmp_path: Path, site: Publ
         assert not [line for line in daemon.logged("asset.ready")[:-1] if line["name"] == KERNEL]
         assert answers == [(200, FILES[KERNEL])] * 5
     assert len(site.asked_for(f"/{KERNEL}")) == 1
+
+
+def test_a_file_is_passed_on_by_tftp_while_it_arrives(tmp_path: Path, site: Publisher) -> None:
+    program = bytes(range(256)) * 400
+    site.offer("/ipxe/more.efi", program, rate=100_000)
+    with plain(tmp_path / "a", site) as daemon:
+        daemon.wait_for_log("asset.wanted", len(FILES))
+        with TftpClient(daemon.tftp_port, "ipxe/more.efi") as client:
+            first = client.receive()
+            assert isinstance(first, Data), first
+            assert not (daemon.assets / "ipxe/more.efi").exists()
+            assert client.finish(first) == program
+    assert len(site.asked_for("/ipxe/more.efi")) == 1
 
 
 def test_a_file_with_another_checksum_is_cut_off(tmp_path: Path, site: Publisher) -> None:
