@@ -66,7 +66,7 @@ class Desk:
         """Read these again; what is damaged is removed, and fetched again."""
         for name in names:
             one = self._fetcher.wanted.get(name)
-            if one and not one.work and one.source != PACKAGED:
+            if one and one.progress.state is State.READY and one.source != PACKAGED:
                 one.fault = ""
                 self._begin(one, self._verify(one))
 
