@@ -13,7 +13,7 @@ from iluvatar_pxe.assets.job import Job, Means
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.wanted import WantedFile
 from iluvatar_pxe.catalogue.coming import Coming, coming
-from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
+from iluvatar_pxe.catalogue.download import Digest, Download, FirstUse, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.problem import Problem
@@ -229,5 +229,6 @@ def _is_same(old: Download, new: Download) -> bool:
 
     One whose checksum is pinned meanwhile goes on: it is compared with the pin when it is there.
     """
-    pinned = replace(old, check=new.check, size=new.size) if isinstance(old.check, FirstUse) else old
+    is_pinned = isinstance(new.check, Digest) and not isinstance(old.check, Digest)
+    pinned = replace(old, check=new.check, size=new.size) if is_pinned else old
     return replace(pinned, wanted_by=()) == replace(new, wanted_by=())

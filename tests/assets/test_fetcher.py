@@ -279,7 +279,7 @@ async def test_nothing_is_fetched_where_that_is_switched_off(tmp_path: Path, sit
     with capture_logs() as logs:
         async with running(bench):
             bench.wants.set(download_of(NAME, url), download_of(NEWER, url))
-            await bench.reach(NAME, State.MISSING)
+            await until(lambda: events(logs, "assets.missing"))
             assert site.asked == []
             bench.desk.fetch([NAME])
             await bench.reach(NAME, State.READY)
