@@ -138,7 +138,7 @@ class App:
             window=self._fleet_source.window,
             report=lambda: health.report()[1],
             dns=self.names.server,
-            assets=self.supply.desk,
+            assets=self.supply.commands,
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         self.http = HttpServer(

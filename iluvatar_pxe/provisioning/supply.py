@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from iluvatar_pxe.assets.desk import Desk
+from iluvatar_pxe.assets.commands import AssetCommands
 from iluvatar_pxe.assets.download.client import Downloader
 from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.fetcher import Fetcher
@@ -76,7 +76,9 @@ class Supply:
             (changed, self._pins.changed),
             fetch=settings.assets.fetch,
         )
-        self.desk = Desk(self.fetcher, store, self.index, placing, self._pins, lambda: self._wants.unresolved)
+        self.commands = AssetCommands(
+            self.fetcher, store, self.index, placing, self._pins, lambda: self._wants.unresolved
+        )
         """Where commands are carried out."""
 
     async def start(self) -> None:

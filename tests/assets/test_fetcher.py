@@ -136,7 +136,7 @@ async def test_a_file_that_was_copied_by_hand_stays(bench: Bench, site: Publishe
     async with running(bench):
         bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
         await bench.reach(NAME, State.READY)
-        (status,) = bench.desk.files()
+        (status,) = bench.commands.files()
         assert (status.source, status.checked_at) == (BY_HAND, None)
     assert (bench.content(NAME), site.asked, bench.pins.sums) == (b"mine", [], {})
 
@@ -147,7 +147,7 @@ async def test_a_file_that_somebody_replaces_stays(bench: Bench, site: Publisher
         await bench.reach(NAME, State.READY)
         (bench.assets / NAME).write_bytes(b"mine")
         bench.wants.changed.tell()
-        await until(lambda: bench.desk.files()[0].source == BY_HAND)
+        await until(lambda: bench.commands.files()[0].source == BY_HAND)
         assert bench.progress(NAME).state is State.READY
     assert (bench.content(NAME), len(site.asked)) == (b"mine", 1)
 
@@ -161,7 +161,7 @@ async def test_a_file_that_somebody_copies_while_it_is_downloaded_stays(
         (bench.assets / NAME).write_bytes(b"mine")
         await bench.store.refresh()
         await bench.reach(NAME, State.READY)
-        assert (bench.content(NAME), bench.desk.files()[0].source) == (b"mine", BY_HAND)
+        assert (bench.content(NAME), bench.commands.files()[0].source) == (b"mine", BY_HAND)
 
 
 async def test_a_host_without_internet_says_once_what_is_missing_and_how_to_bring_it(
@@ -173,8 +173,8 @@ async def test_a_host_without_internet_says_once_what_is_missing_and_how_to_brin
             bench.wants.set(*(download_of(name, "http://127.0.0.1:9/file") for name in names))
             for name in names:
                 await bench.reach(name, State.WAITING)
-            bench.desk.fetch(names)
-            await until(lambda: all(one.failures == 1 for one in bench.desk.files()))
+            bench.commands.fetch(names)
+            await until(lambda: all(one.failures == 1 for one in bench.commands.files()))
     assert site.asked == []
     (line,) = events(logs, "assets.missing")
     assert line["why"] == (
@@ -264,11 +264,11 @@ async def test_a_fault_is_told_once_and_the_next_attempt_can_be_had_now(
         async with running(bench):
             bench.wants.set(wanted)
             await bench.reach(NAME, State.WAITING)
-            bench.desk.fetch([NAME])
+            bench.commands.fetch([NAME])
             await until(lambda: len(site.asked) == 2)
             await bench.reach(NAME, State.WAITING)
             site.offers["/kernel"].status = None
-            bench.desk.fetch([NAME])
+            bench.commands.fetch([NAME])
             await bench.reach(NAME, State.READY)
     assert len(events(logs, "asset.trouble")) == 1
 
@@ -281,7 +281,7 @@ async def test_nothing_is_fetched_where_that_is_switched_off(tmp_path: Path, sit
             bench.wants.set(download_of(NAME, url), download_of(NEWER, url))
             await until(lambda: events(logs, "assets.missing"))
             assert site.asked == []
-            bench.desk.fetch([NAME])
+            bench.commands.fetch([NAME])
             await bench.reach(NAME, State.READY)
             assert bench.progress(NEWER).state is State.MISSING
             await until(lambda: len(events(logs, "assets.missing")) == 2)
@@ -322,7 +322,7 @@ async def test_a_damaged_index_keeps_nothing_from_being_served(tmp_path: Path, s
     async with running(Bench(tmp_path)) as bench:
         bench.wants.set(wanted)
         await bench.reach(NAME, State.READY)
-        assert bench.desk.files()[0].source == BY_HAND
-        bench.desk.verify([NAME])
-        await until(lambda: bench.desk.files()[0].checked_at)
+        assert bench.commands.files()[0].source == BY_HAND
+        bench.commands.verify([NAME])
+        await until(lambda: bench.commands.files()[0].checked_at)
     assert len(site.asked) == 1

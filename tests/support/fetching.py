@@ -10,7 +10,7 @@ from typing import Any
 
 from support.waiting import until
 
-from iluvatar_pxe.assets.desk import Desk
+from iluvatar_pxe.assets.commands import AssetCommands
 from iluvatar_pxe.assets.download.client import Downloader, Timing
 from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.download.patience import Pauses
@@ -90,7 +90,7 @@ class Bench:
             self.store, self.index, self.wants, self._means, signals=[self.wants.changed], fetch=fetch
         )
 
-        self.desk = Desk(self.fetcher, self.store, self.index, placing, self.pins)
+        self.commands = AssetCommands(self.fetcher, self.store, self.index, placing, self.pins)
 
     def progress(self, name: str) -> Progress:
         return self.fetcher.progress[name]

@@ -19,7 +19,7 @@ from iluvatar_pxe.settings.model import Settings
 
 
 @asynccontextmanager
-async def desk_without_daemon(settings: Settings, fleet: Fleet) -> AsyncIterator[AssetsAdmin]:
+async def commands_without_daemon(settings: Settings, fleet: Fleet) -> AsyncIterator[AssetsAdmin]:
     """Work on the files that a fleet wants; only what is asked for is fetched. Raises RepositoryError and AssetError."""
     applied = Applied(fleet)
     store = AssetStore(settings.assets_directory, settings.state_directory)
@@ -30,7 +30,7 @@ async def desk_without_daemon(settings: Settings, fleet: Fleet) -> AsyncIterator
     async with asyncio.TaskGroup() as group:
         running = group.create_task(supply.run())
         try:
-            yield supply.desk
+            yield supply.commands
         finally:
             running.cancel()
 

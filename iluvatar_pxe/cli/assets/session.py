@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from iluvatar_pxe.admin.assets import AssetsStatus
 from iluvatar_pxe.admin.command import Command, CommandResult
-from iluvatar_pxe.cli.assets.alone import desk_without_daemon
+from iluvatar_pxe.cli.assets.alone import commands_without_daemon
 from iluvatar_pxe.cli.daemon import ask_or_lock, ask_running, context_without_daemon, this_caller
 from iluvatar_pxe.host.owner import Owner, acting_as
 from iluvatar_pxe.settings.model import Settings
@@ -35,7 +35,7 @@ async def session(settings: Settings, *, runs: bool) -> AsyncIterator[Session]:
     with acting_as(Owner.of(settings.state_directory)):
         async with (
             context_without_daemon(settings) as context,
-            desk_without_daemon(settings, context.fleet) as desk,
+            commands_without_daemon(settings, context.fleet) as commands,
         ):
-            alone = replace(context, assets=desk)
+            alone = replace(context, assets=commands)
             yield Session(lambda command: command.carry_out(alone, this_caller()), runs=False)

@@ -36,7 +36,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def status(bench: Bench, name: str = NAME) -> AssetStatus:
-    (one,) = (one for one in bench.desk.files() if one.download.name == name)
+    (one,) = (one for one in bench.commands.files() if one.download.name == name)
     return one
 
 
@@ -64,7 +64,7 @@ def stick(bench: Bench, content: bytes, *others: tuple[str, bytes]) -> Path:
 
 
 async def imported(bench: Bench, path: Path, *, trust: bool = False) -> AssetStatus:
-    bench.desk.take(NAME, path, trust=trust)
+    bench.commands.take(NAME, path, trust=trust)
     await until(lambda: status(bench).progress.state is not State.VERIFYING)
     await until(lambda: not path.exists())
     await until(lambda: status(bench).fault or status(bench).progress.state is State.READY)
@@ -77,7 +77,7 @@ async def test_verified_again(bench: Bench, site: Publisher) -> None:
         await bench.reach(NAME, State.READY)
         before = status(bench).checked_at
         assert before
-        bench.desk.verify([NAME])
+        bench.commands.verify([NAME])
         await until(lambda: (status(bench).checked_at or before) > before)
         assert (status(bench).fault, len(site.asked)) == ("", 1)
 
@@ -89,7 +89,7 @@ async def test_a_damaged_file_is_fetched_again(bench: Bench, site: Publisher) ->
         times = (bench.assets / NAME).stat()
         put(bench, NAME, b"Kernel" + KERNEL[6:])
         os.utime(bench.assets / NAME, ns=(times.st_atime_ns, times.st_mtime_ns))
-        bench.desk.verify([NAME])
+        bench.commands.verify([NAME])
         await until(lambda: len(site.asked) == 2)
         await bench.reach(NAME, State.READY)
         assert status(bench).fault.startswith(f"{NAME}: has another checksum")
@@ -104,14 +104,14 @@ async def test_what_was_copied_by_hand_is_compared_with_the_pin(
     async with running(bench):
         bench.wants.set(download_of(NAME, "http://127.0.0.1:9/", check=pinned(KERNEL)))
         await bench.reach(NAME, State.READY)
-        bench.desk.verify([NAME])
+        bench.commands.verify([NAME])
         await until(lambda: status(bench).fault or status(bench).checked_at)
         await bench.reach(NAME, State.READY)
         assert ("sha256" in status(bench).fault, status(bench).source == ADOPTED) == (not is_right, is_right)
         bench.wants.set()
         bench.wants.set(download_of("other", "http://127.0.0.1:9/"))
         await until(lambda: "other" in bench.fetcher.progress)
-        await bench.desk.remove([one.name for one in await bench.desk.leftovers()])
+        await bench.commands.remove([one.name for one in await bench.commands.leftovers()])
     assert bench.content(NAME) == content
 
 
@@ -189,16 +189,16 @@ async def test_only_what_neither_of_two_commits_wants_is_removed(bench: Bench, s
             url = site.offer(f"/{number}", KERNEL)
             bench.wants.set(download_of(name, url, version=f"v{number}", withdrawn=number == 0))
             await bench.reach(name, State.READY)
-        found = {one.name: one for one in await bench.desk.leftovers()}
+        found = {one.name: one for one in await bench.commands.leftovers()}
         assert found.keys() == {*names[:3], "mine/"}
         assert (found["mine/"].kept_for, found["mine/"].size) == (COPIED, 6)
         assert [found[name].kept_for for name in names[:3]] == ["", "", BEFORE]
         assert [found[name].only_named for name in names[:3]] == [True, False, False]
-        await bench.desk.remove([*found])
+        await bench.commands.remove([*found])
         assert not (bench.assets / "talos/abc/v1").exists()
         assert (bench.assets / "mine/a").exists()
         assert [bench.content(name) for name in names[2:]] == [KERNEL, KERNEL]
-        assert {one.name for one in await bench.desk.leftovers()} == {names[2], "mine/"}
+        assert {one.name for one in await bench.commands.leftovers()} == {names[2], "mine/"}
 
 
 async def test_an_archive_is_unpacked_and_a_newer_one_takes_its_place(bench: Bench, site: Publisher) -> None:
@@ -216,7 +216,7 @@ async def test_an_archive_is_unpacked_and_a_newer_one_takes_its_place(bench: Ben
         await bench.reach(first.name, State.READY)
         bench.wants.set(download_of("other", site.offer("/other", KERNEL)))
         await bench.reach("other", State.READY)
-        await bench.desk.remove([second.name])
+        await bench.commands.remove([second.name])
         assert bench.content("ipxe/more.efi") == b"old" * 1000, "another one's files stay"
 
 

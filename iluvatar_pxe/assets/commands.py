@@ -26,7 +26,7 @@ IMPORTED = "imported"
 _log = structlog.get_logger()
 
 
-class Desk:
+class AssetCommands:
     """Carries commands out on the files of one fetcher."""
 
     def __init__(
