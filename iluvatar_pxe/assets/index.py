@@ -123,6 +123,11 @@ class Index:
         """Note a download that is verified, and will be put in place."""
         await self._save(self._contents.model_copy(update={"verified": {**self.verified, name: record}}))
 
+    async def give_up(self, name: str) -> None:
+        """Forget a download that was verified, and cannot be put in place."""
+        verified = {other: one for other, one in self.verified.items() if other != name}
+        await self._save(self._contents.model_copy(update={"verified": verified}))
+
     async def drop(self, names: Iterable[str]) -> None:
         """Forget records."""
         gone = frozenset(names)

@@ -1,4 +1,4 @@
-"""Gets one wanted download: asks peers and publishers, has it pinned, and puts it in place. Tries until it is there."""
+"""Gets one wanted download: asks peers and publishers, puts it in place, and has it pinned. Tries until it is there."""
 
 import asyncio
 import random
@@ -34,8 +34,12 @@ class Get(Protocol):
 class Pins(Protocol):
     """Keeps the checksums of first downloads."""
 
+    def check(self, name: str, sha256: str) -> None:
+        """Raise AssetError if another checksum is pinned for a download."""
+        ...
+
     async def pin(self, name: str, sha256: str, size: int) -> None:
-        """Pin the checksum of a download; raises AssetError if another one is pinned."""
+        """Pin the checksum of a download that is in place; raises AssetError if another one is pinned."""
         ...
 
     def remember(self, name: str, sha256: str, size: int) -> None:
@@ -108,14 +112,22 @@ class Job:
             self.arrival = self._arrival(self._means)
         started, download = time.monotonic(), self.download
         got = await self._means.placing.left_over(download) or await self._download(download)
-        if isinstance(download.check, FirstUse):
-            await self._means.pins.pin(download.name, got.sha256, got.size)
-        path = await self._means.placing.put(download, got, self._unpacking)
+        path = await self._put(download, got)
         if download.unpack is Unpack.NONE:
             self.arrival.verify(got.size, path)
         self._set(Progress(state=State.READY, done=got.size, size=got.size))
         seconds = round(time.monotonic() - started, 1)
         _log.info("asset.ready", name=download.name, bytes=got.size, seconds=seconds, source=got.source)
+
+    async def _put(self, download: Download, got: Got) -> Path:
+        """Put it in place, and then have it pinned: what cannot be unpacked is pinned for nobody."""
+        pins, is_first = self._means.pins, isinstance(download.check, FirstUse)
+        if is_first:
+            pins.check(download.name, got.sha256)
+        path = await self._means.placing.put(download, got, self._unpacking)
+        if is_first:
+            await pins.pin(download.name, got.sha256, got.size)
+        return path
 
     async def _download(self, download: Download) -> Got:
         place = self._means.placing.staging(download).parent

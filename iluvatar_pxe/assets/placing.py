@@ -14,8 +14,8 @@ from typing import Protocol, TypeVar
 from iluvatar_pxe.assets.download.download import Got
 from iluvatar_pxe.assets.index import Given, Index, Record, given_of, remove_empty
 from iluvatar_pxe.assets.store import AssetStore
-from iluvatar_pxe.catalogue.download import Download, Unpack
-from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
+from iluvatar_pxe.errors import AssetError, UnpackError
 from iluvatar_pxe.host.background import background_thread
 from iluvatar_pxe.host.durable import put_in_place
 
@@ -67,13 +67,21 @@ class Placing:
         return None
 
     async def put(self, download: Download, got: Got, report: Done) -> Path:
-        """Put it in place and let it be served; return where it is. Raises AssetError."""
+        """Put it in place and let it be served; return where it is. Raises AssetError.
+
+        What cannot be unpacked is removed, unless its checksum is pinned: then its publisher has no other one.
+        """
         record = _record(download, got)
         await self._index.expect(download.name, record)
         if download.unpack is Unpack.NONE:
             path = await self._move(download, got, record)
         else:
-            path = await self._take_apart(download, got, record, report)
+            try:
+                path = await self._take_apart(download, got, record, report)
+            except UnpackError:
+                if not isinstance(download.check, Digest):
+                    await self._discard(download, got)
+                raise
         await self._store.refresh()
         return path
 
@@ -104,6 +112,10 @@ class Placing:
         await self._index.put(download.name, record.model_copy(update={"gives": gives}))
         await asyncio.to_thread(got.path.unlink, missing_ok=True)
         return directory / download.folder
+
+    async def _discard(self, download: Download, got: Got) -> None:
+        await self._index.give_up(download.name)
+        await asyncio.to_thread(got.path.unlink, missing_ok=True)
 
     def _members(self, download: Download) -> dict[str, str]:
         """Return an archive's members without those in whose places somebody put files; blocks."""

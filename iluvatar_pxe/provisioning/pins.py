@@ -120,14 +120,14 @@ class Pins:
         return with_pins(lock, self._pending.files, self._pending.stable) if self._pending else lock
 
     async def pin(self, name: str, sha256: str, size: int) -> None:
-        """Pin the checksum of a download; raises AssetError if another one is pinned.
+        """Pin the checksum of a download that is in place; raises AssetError if another one is pinned.
 
         A repository that cannot be reached is asked again later: the file is served meanwhile.
         """
-        self._check(name, sha256)
+        self.check(name, sha256)
         self._pending.files[name] = Pin(sha256=sha256, size=size)
         await self._add()
-        self._check(name, sha256)
+        self.check(name, sha256)
 
     def remember(self, name: str, sha256: str, size: int) -> None:
         """Pin the checksum of a file that was downloaded before, as soon as that can be done."""
@@ -168,7 +168,8 @@ class Pins:
         self._late.clear()
         self.changed.tell()
 
-    def _check(self, name: str, sha256: str) -> None:
+    def check(self, name: str, sha256: str) -> None:
+        """Raise AssetError if another checksum is pinned for a download."""
         pinned = self._keeper.lock.files.get(name)
         if pinned and pinned.sha256 != sha256:
             raise AssetError(

@@ -237,6 +237,48 @@ async def test_files_that_were_copied_by_hand_are_left_out_of_an_archive(
         assert bench.content("ipxe/more.efi") == b"mine"
 
 
+async def test_an_archive_that_cannot_be_unpacked_is_pinned_for_nobody_and_fetched_again(
+    bench: Bench, site: Publisher
+) -> None:
+    """The publisher's first one was cut off by whoever made it; later he repairs it."""
+    whole = archive(site, "2.0.0", b"ours" * 1000)
+    (offer,) = site.offers.values()
+    assert isinstance(offer.content, bytes)
+    repaired, offer.content = offer.content, offer.content[:40]
+    async with running(bench):
+        bench.wants.set(whole)
+        progress = await bench.reach(whole.name, State.WAITING)
+        assert progress.trouble.startswith(f"{whole.name}: ")
+        assert (bench.pins.sums, bench.index.verified, len(site.asked)) == ({}, {}, 1)
+        assert not [path for path in bench.assets.rglob("*.tar.gz*") if path.is_file()]
+        bench.commands.fetch([whole.name])
+        await until(lambda: len(site.asked) == 2)
+        await bench.reach(whole.name, State.WAITING)
+        offer.content = repaired
+        bench.commands.fetch([whole.name])
+        await bench.reach(whole.name, State.READY)
+        assert [bench.content(asset) for asset in MEMBERS.values()] == [b"ours" * 1000] * 2
+        assert bench.pins.sums.keys() == {whole.name}
+        bench.commands.verify([whole.name])
+        await until(lambda: bench.progress(whole.name).state is State.READY)
+        assert (status(bench, whole.name).fault, list(await bench.commands.leftovers())) == ("", [])
+
+
+async def test_a_damaged_import_is_pinned_for_nobody_and_leaves_nothing(
+    tmp_path: Path, site: Publisher
+) -> None:
+    bench = Bench(tmp_path, unpack, fetch=False)
+    wanted = archive(site, "2.0.0", b"ours" * 1000)
+    async with running(bench):
+        bench.wants.set(wanted)
+        await bench.reach(wanted.name, State.MISSING)
+        path = put(bench, ".import/x/ipxeboot.tar.gz", b"no archive" * 100)
+        bench.commands.take(wanted.name, path, trust=True)
+        await until(lambda: status(bench, wanted.name).fault)
+        await until(lambda: not path.exists())
+    assert (bench.pins.sums, bench.index.verified) == ({}, {})
+
+
 async def test_an_archive_that_cannot_be_unpacked_is_told(bench: Bench, site: Publisher) -> None:
     url = site.offer("/x.tar.gz", tar_of([file("ipxeboot/one.efi", b"x")]))
     wanted = download_of("ipxe/x.tar.gz", url, unpack=Unpack.ARCHIVE, members=MEMBERS)

@@ -48,10 +48,14 @@ class Pinned:
 
     sums: dict[str, str] = field(default_factory=dict)
 
+    def check(self, name: str, sha256: str) -> None:
+        if self.sums.get(name, sha256) != sha256:
+            raise AssetError(f"{name}: another checksum is pinned")
+
     async def pin(self, name: str, sha256: str, size: int) -> None:
         del size
-        if self.sums.setdefault(name, sha256) != sha256:
-            raise AssetError(f"{name}: another checksum is pinned")
+        self.sums.setdefault(name, sha256)
+        self.check(name, sha256)
 
     def remember(self, name: str, sha256: str, size: int) -> None:
         del size
