@@ -21,6 +21,7 @@ LISTED = ("v1.12.11", "v1.13.0", "v1.13.9", "v1.13.10", "v1.14.0-rc.1", "v1.14.0
         (("v1.13.10", "v1.13.9"), (), "v1.13.10"),
         (("v1.12.11", "v1.15.0", "v2.13.0"), (), None),
         (("1.14.0", "v1.14", "v1.14.0 ", "v1.14.0+x", "v1.14.٣"), (), None),
+        (("v1.14.0", "v1.14.02", "v1.014.3", "v01.14.4"), ("v1.14.2",), "v1.14.0"),
         ((), (), None),
     ],
 )
@@ -31,7 +32,7 @@ def test_the_newest_patch_of_the_newest_supported_release_that_is_none_of_the_br
     assert newest_stable(reversed(versions), broken) == expected
 
 
-@given(st.lists(st.from_regex(r"\Av1\.1[2-5]\.[0-9]{1,2}(-rc\.[0-9])?\Z")), st.data())
+@given(st.lists(st.from_regex(r"\Av1\.1[2-5]\.(0|[1-9][0-9]?)(-rc\.[0-9])?\Z")), st.data())
 def test_nothing_broken_no_prerelease_and_nothing_unsupported_is_ever_chosen(
     versions: list[str], data: st.DataObject
 ) -> None:
@@ -53,6 +54,8 @@ LATEST = {"id": "latest", "name": "latest", "latest": "v1.37.1+k3s1"}
         ({"resourceType": "channel", "data": [STABLE | {"name": "x"}]}, "v1.36.3+k3s1"),
         ({"data": [LATEST]}, None),
         ({"data": [STABLE | {"latest": "v1.37.0-rc1+k3s1"}]}, None),
+        ({"data": [STABLE | {"latest": "v1.36.03+k3s1"}]}, None),
+        ({"data": [STABLE | {"latest": "v1.36.3+k3s01"}]}, None),
         ({"data": [STABLE | {"latest": 3}, "x"]}, None),
         ({"data": {"stable": STABLE}}, None),
         ([], None),

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
 
 from iluvatar_pxe.catalogue.lock import STABLE
+from iluvatar_pxe.catalogue.versions import NUMBER
 from iluvatar_pxe.declared.shapes import Shape, hint
 from iluvatar_pxe.fleet.fields.names import (
     HOST_NAME,
@@ -26,7 +27,7 @@ _KERNEL_ARGUMENT = re.compile(r"[\x21-\x23\x25-\x7e]+")
 _NO_KERNEL_ARGUMENT = (
     "a kernel argument is printable ASCII without spaces and '$', and nothing that ends iPXE's command"
 )
-_TALOS_RELEASE = r"v\d{1,4}\.\d{1,4}\.\d{1,4}(-[a-z]+\.\d{1,4})?"
+_TALOS_RELEASE = rf"v{NUMBER}\.{NUMBER}\.{NUMBER}(-[a-z]+\.{NUMBER})?"
 _SEPARATORS = frozenset({"&&", "||", ";"})
 """Words at which iPXE splits a line into commands; one that begins with ``#`` starts a comment."""
 _OURS = re.compile(
@@ -93,7 +94,7 @@ def _name_pattern(value: str) -> str:
 
 def is_talos_release(text: str) -> bool:
     """Say whether a text is a version of Talos, and not a word that stands for one."""
-    return re.fullmatch(_TALOS_RELEASE, text, re.ASCII) is not None
+    return re.fullmatch(_TALOS_RELEASE, text) is not None
 
 
 def _odd(value: int) -> int:
