@@ -110,7 +110,9 @@ def test_the_settings_name_the_fleet(tmp_path: Path) -> None:
     write_settings(tmp_path / "config.toml", {"fleet": {"source": str(fleet)}})
     summary = f"{fleet}: valid: 0 machines, 0 rules, no layers"
     assert validate("--config", str(tmp_path / "config.toml")) == (0, [summary], [])
-    assert validate(ILUVATAR_PXE_FLEET__SOURCE=str(fleet)) == (0, [summary], [])
+    # Without a state directory of its own the command would be about the daemon that runs here, if one does.
+    ours = {"ILUVATAR_PXE_STATE__DIRECTORY": str(tmp_path), "ILUVATAR_PXE_FLEET__SOURCE": str(fleet)}
+    assert validate(**ours) == (0, [summary], [])
 
 
 def test_a_name_that_is_no_text(tmp_path: Path) -> None:
