@@ -209,15 +209,15 @@ def _unlink(path: Path) -> None:
         raise AssetError(f"{path}: cannot be removed: {error.strerror}; make it writable") from error
 
 
-def given_of(path: Path, sha256: str = "") -> Given:
-    """Return what a file is now, with its checksum, which is read unless it is known; blocks, raises AssetError."""
+def given_of(path: Path) -> Given:
+    """Return what a file is now, with its checksum; blocks, raises AssetError."""
     try:
         status = path.stat()
         with path.open("rb") as file:
-            known = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise AssetError(f"{path}: cannot be read: {error.strerror}; fetch it again") from error
-    return Given(size=status.st_size, modified=status.st_mtime_ns, sha256=known)
+    return Given(size=status.st_size, modified=status.st_mtime_ns, sha256=sha256)
 
 
 def _read(path: Path) -> Contents:

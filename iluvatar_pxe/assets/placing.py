@@ -20,7 +20,10 @@ from iluvatar_pxe.host.background import background_thread
 from iluvatar_pxe.host.durable import put_in_place
 
 COMING = ".coming"
-"""The folder, beside a file's place, in which it is downloaded: it is hidden, so nothing in it is served."""
+"""The folder, beside a file's place, with a folder of each file's name in which that is downloaded.
+
+It is hidden, so nothing in it is served; and no name of another file leads there.
+"""
 
 Done = Callable[[int, int | None], None]
 """Hears how many bytes are done, and how many there are."""
@@ -43,7 +46,7 @@ class Placing:
 
     def staging(self, download: Download) -> Path:
         """Return where a file is downloaded to, on the disk on which its place is."""
-        return (self._index.directory / download.name).parent / COMING / Path(download.name).name
+        return _staging(self._index.directory / download.name)
 
     async def tidy(self, wanted: Collection[str]) -> None:
         """Remove the beginnings of downloads that nobody wants any more, and folders that are empty then."""
@@ -82,19 +85,20 @@ class Placing:
                 if not isinstance(download.check, Digest):
                     await self._discard(download, got)
                 raise
+        with suppress(OSError):  # it is in use, or was not used
+            await asyncio.to_thread(self.staging(download).parent.rmdir)
         await self._store.refresh()
         return path
 
     async def adopt(self, download: Download, got: Got) -> None:
         """Take in that a file, which is in place, is the wanted one; raises AssetError."""
-        given = await asyncio.to_thread(given_of, got.path, got.sha256)
+        given = await unhurried(partial(_same, got.path, got))
         record = _record(download, got).model_copy(update={"gives": {download.name: given}})
         await self._index.put(download.name, record)
 
     async def _move(self, download: Download, got: Got, record: Record) -> Path:
         path = self._index.directory / download.name
-        await unhurried(partial(_place, got.path, path))
-        given = await asyncio.to_thread(given_of, path, got.sha256)
+        given = await unhurried(partial(_place, got, path))
         await self._index.put(download.name, record.model_copy(update={"gives": {download.name: given}}))
         return path
 
@@ -173,31 +177,42 @@ def _names(download: Download, directory: Path) -> list[str]:
 
 
 def _tidy(directory: Path, wanted: Collection[str]) -> None:
-    kept = {(directory / name).parent / COMING: set[str]() for name in wanted}
-    for name in wanted:
-        kept[(directory / name).parent / COMING].add(Path(name).name)
-    for folder in list(directory.rglob(COMING)):
+    kept = {_staging(directory / name).parent for name in wanted}
+    for coming in list(directory.rglob(COMING)):
         with suppress(OSError):  # the next time
-            for path in folder.iterdir():
-                if not any(path.name.startswith(name) for name in kept.get(folder, ())):
-                    path.unlink()
-            if folder not in kept:
-                remove_empty(folder, directory)
+            for folder in set(coming.iterdir()) - kept:
+                shutil.rmtree(folder)
+            remove_empty(coming, directory)
 
 
-def _place(new: Path, path: Path, _: Done) -> None:
-    """Put a file in place, also one from another disk."""
+def _staging(path: Path) -> Path:
+    return path.parent / COMING / path.name / path.name
+
+
+def _place(got: Got, path: Path, _: Done) -> Given:
+    """Put a file in place, also one from another disk, and return what is there now."""
+    new = got.path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if new.stat().st_dev != path.parent.stat().st_dev:
-            new = _copied(new, path.parent / COMING / path.name)
+            new = _copied(new, _staging(path))
+        given = _same(new, got)
         put_in_place(new, path)
     except OSError as error:
         raise AssetError(f"{path}: cannot be put in place: {error.strerror}; make it writable") from error
+    return given
+
+
+def _same(path: Path, got: Got, _: Done | None = None) -> Given:
+    """Return what a file is now; raises AssetError if it is not any more what was verified."""
+    given = given_of(path)
+    if given.sha256 != got.sha256:
+        raise AssetError(f"{path}: was changed after it was verified; it is fetched again")
+    return given
 
 
 def _copied(file: Path, copy: Path) -> Path:
-    copy.parent.mkdir(exist_ok=True)
+    copy.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, copy)
     file.unlink()
     return copy

@@ -1,5 +1,6 @@
 """Types of single values in the catalogue and in the fleet's ``assets``; their errors say what to write instead."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictInt
@@ -15,6 +16,8 @@ _SHORT = r"(?!.{201})"
 """Characters, so that every file system can have the name, also with what a download adds to it."""
 _NOT_LONG = r"(?!.{2001})"
 _NO_NAME = "write a path below the assets of at most 200 characters such as memtest/{version}/memtest.efi; known are {version}, {published}, {arch} and {schematic}"
+_OWN = re.compile(r"\.part(?:\.json)?(?=/|$)|^by-sha256(?=/|$)|^raspberry-pi/[^/]+/facts\.json$")
+"""Unfinished downloads, the addresses of files by their checksums, and the mark of an image that was unpacked."""
 _NO_URL = "write an address such as https://example.org/{version}/file, without a user or a password; known are {version}, {published}, {arch} and {schematic}"
 _NO_PREFIX = "write the beginning of addresses up to a '/', such as https://github.com/"
 
@@ -23,6 +26,13 @@ def _no_parent(value: str) -> str:
     """``a..b`` is a name, and would be a surprise in an address or a path."""
     if ".." in value:
         raise ValueError("'..' is not allowed; write a path without it")
+    return value
+
+
+def _no_own(value: str) -> str:
+    """The daemon keeps something else under such a name."""
+    if found := _OWN.search(value):
+        raise ValueError(f"the daemon has files called {found[0]!r} itself; write another name")
     return value
 
 
@@ -47,7 +57,7 @@ AssetName = Annotated[
     ),
 ]
 """A file's logical name."""
-AssetTemplate = Annotated[str, Shape(rf"{_SHORT}{_PART}(?:/{_PART})*", _NO_NAME)]
+AssetTemplate = Annotated[str, Shape(rf"{_SHORT}{_PART}(?:/{_PART})*", _NO_NAME), AfterValidator(_no_own)]
 """A logical name with variables."""
 ImageTemplate = Annotated[
     str,

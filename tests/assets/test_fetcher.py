@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from support.archives import COMPRESSIONS, file, tar_of
 from support.fetching import Bench, download_of, running
 from support.publisher import Publisher, publisher
 from support.waiting import until
 
+from iluvatar_pxe.assets.download.download import Got
 from iluvatar_pxe.assets.fetcher import BY_HAND
-from iluvatar_pxe.catalogue.download import Digest
+from iluvatar_pxe.assets.unpack.unpack import unpack
+from iluvatar_pxe.catalogue.download import Digest, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.errors import AssetError
 
 KERNEL = b"kernel" * 50_000
 OTHER = b"another" * 40_000
@@ -109,7 +113,7 @@ async def test_a_restart_goes_on_where_it_was(tmp_path: Path, site: Publisher) -
     assert [asked.start for asked in site.asked] == [0, 200_000]
 
 
-@pytest.mark.parametrize("place", [NAME, "talos/abc/v1/.coming/kernel-amd64"])
+@pytest.mark.parametrize("place", [NAME, "talos/abc/v1/.coming/kernel-amd64/kernel-amd64"])
 async def test_a_crash_before_a_verified_file_is_known_to_be_in_place(
     tmp_path: Path, site: Publisher, place: str
 ) -> None:
@@ -303,6 +307,34 @@ async def test_four_are_downloaded_at_once(bench: Bench, site: Publisher) -> Non
             site.offers[f"/{name}"].stall = None
         bench.wants.set(*(download_of(name, site.url(f"/{name}"), version="v2") for name in names))
         await until(lambda: all(one.state is State.READY for one in bench.fetcher.progress.values()))
+
+
+async def test_a_file_that_is_called_like_an_unfinished_one_takes_nobodys_place(
+    tmp_path: Path, site: Publisher
+) -> None:
+    """A version may end with it, whatever the catalogue's fields refuse."""
+    archive = COMPRESSIONS["tar.gz"](tar_of([file("one", OTHER)])) + bytes(2000)
+    bench = Bench(tmp_path, unpack)
+    first = download_of("adv/col", site.offer("/1", KERNEL, rate=300_000))
+    second = download_of(
+        "adv/col.part", site.offer("/2", archive), unpack=Unpack.ARCHIVE, members={"one": "adv/one"}
+    )
+    async with running(bench):
+        bench.wants.set(first, second)
+        await bench.reach(second.name, State.READY)
+        await bench.reach(first.name, State.READY)
+    assert (bench.content("adv/col"), bench.content("adv/one")) == (KERNEL, OTHER)
+    assert bench.index.records["adv/col"].gives["adv/col"].sha256 == sha(KERNEL)
+
+
+async def test_what_is_recorded_is_read_from_what_is_put_in_place(bench: Bench, tmp_path: Path) -> None:
+    stranger = tmp_path / "file"
+    stranger.write_bytes(OTHER)
+    got = Got(path=stranger, size=len(KERNEL), sha256=sha(KERNEL), source="https://a.example/")
+    with pytest.raises(AssetError, match="was changed after it was verified"):
+        await bench.placing.put(download_of(NAME), got, lambda _done, _size: None)
+    assert NAME not in bench.index.records
+    assert not (bench.assets / NAME).exists()
 
 
 async def test_a_directory_that_cannot_be_written_is_named(bench: Bench, site: Publisher) -> None:

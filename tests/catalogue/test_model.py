@@ -51,6 +51,11 @@ def test_what_an_entry_may_say(good: dict[str, Any]) -> None:
     [
         (entry(name="/etc/passwd"), "write a path below the assets"),
         (entry(name="../{version}"), "write a path below the assets"),
+        (entry(name="a/{version}.part"), "the daemon has files called '.part' itself"),
+        (entry(name="a/{version}.part.json"), "the daemon has files called '.part.json' itself"),
+        (entry(name="a.part/{version}"), "the daemon has files called '.part' itself"),
+        (entry(name="by-sha256/{version}"), "the daemon has files called 'by-sha256' itself"),
+        (entry(name="raspberry-pi/a-{version}/facts.json"), "the daemon has files called"),
         (entry(name="a/../{version}"), "write a path below the assets"),
         (entry(name="a/.hidden/{version}"), "write a path below the assets"),
         (entry(name="a/{colour}"), "write a path below the assets"),

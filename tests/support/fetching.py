@@ -82,10 +82,10 @@ class Bench:
         self.store = AssetStore(self.assets)
         self.index = Index(self.assets)
         self.wants, self.pins = Wanted(), Pinned()
-        placing = Placing(self.store, self.index, unpack)
+        self.placing = Placing(self.store, self.index, unpack)
         self._means = Means(
             get=partial(download, downloader=Downloader(timing=Timing(usual=Pauses(0.01, 0.02, 3)))),
-            placing=placing,
+            placing=self.placing,
             pins=self.pins,
             peers=NoPeers(),
             slots=asyncio.Semaphore(4),
@@ -94,7 +94,7 @@ class Bench:
             self.store, self.index, self.wants, self._means, signals=[self.wants.changed], fetch=fetch
         )
 
-        self.commands = AssetCommands(self.fetcher, self.store, self.index, placing, self.pins)
+        self.commands = AssetCommands(self.fetcher, self.store, self.index, self.placing, self.pins)
 
     def progress(self, name: str) -> Progress:
         return self.fetcher.progress[name]
