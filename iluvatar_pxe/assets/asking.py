@@ -7,10 +7,11 @@ import json
 import ssl
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import (
     HTTPDefaultErrorHandler,
@@ -24,6 +25,8 @@ from urllib.request import (
 
 from iluvatar_pxe.errors import FactoryError, FactoryRefusalError
 from iluvatar_pxe.fleet.yaml.document import printable
+
+_T = TypeVar("_T")
 
 SECONDS = 20.0
 """How long an answer may take; nothing that is asked here is built first."""
@@ -41,6 +44,19 @@ _REFUSALS: Mapping[int, str] = MappingProxyType(
     }
 )
 """Answers that stay the same however often one asks."""
+
+
+def first_answer(addresses: Sequence[str], answer_of: Callable[[str], _T]) -> _T:
+    """Return the first answer that is one, in the order of the addresses, of which there is at least one.
+
+    ``answer_of`` asks one of them, and raises FactoryError also for what answers something else: a mirror may have
+    files alone, and a page for all other names. Raises the FactoryError of the last address.
+    """
+    *others, last = addresses
+    for address in others:
+        with suppress(FactoryError):
+            return answer_of(address)
+    return answer_of(last)
 
 
 def ask(address: str, path: str, what: str, body: bytes | None = None, seconds: float = SECONDS) -> bytes:

@@ -1,9 +1,9 @@
 """Image Factory's own interface: schematics, versions, and the names of extensions and overlays. Blocks."""
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from iluvatar_pxe.assets.asking import SECONDS, ask, json_of
+from iluvatar_pxe.assets.asking import SECONDS, ask, first_answer, json_of
 from iluvatar_pxe.catalogue.factory import factory_addresses
 from iluvatar_pxe.catalogue.model import parse_catalogue
 from iluvatar_pxe.catalogue.offered import Offered
@@ -13,6 +13,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.resources import read_catalogue
 
 _ItemT = TypeVar("_ItemT")
+_AnswerT = TypeVar("_AnswerT")
 
 
 def addresses_for(fleet: Fleet) -> tuple[str, ...]:
@@ -36,22 +37,29 @@ class Factory:
         What it answers must be what was sent, or the machines would ask for files that it never builds.
         """
         what = f"schematic {schematic.id}"
-        address, answer = self._ask("schematics", what, schematic.text.encode())
-        found = answer if isinstance(answer, dict) else {}
-        text, known_as = found.get("schematic"), found.get("id")
-        if text != schematic.text or known_as != schematic_id(schematic.text):
-            remedy = "make the schematic there, and write its id as 'schematic' into the layer's file"
-            raise FactoryRefusalError(f"{address}: made {str(known_as)[:64]!r} of {what}; {remedy}")
+
+        def check(address: str, answer: bytes) -> None:
+            answered = json_of(address, answer)
+            found = answered if isinstance(answered, dict) else {}
+            text, known_as = found.get("schematic"), found.get("id")
+            if text != schematic.text or known_as != schematic_id(schematic.text):
+                remedy = "make the schematic there, and write its id as 'schematic' into the layer's file"
+                raise FactoryRefusalError(f"{address}: made {str(known_as)[:64]!r} of {what}; {remedy}")
+
+        self._ask("schematics", what, check, schematic.text.encode())
 
     def described(self, known_as: str) -> str:
         """Return the canonical YAML of a schematic by its id; raises FactoryError."""
-        address, answer = self._read(f"schematics/{known_as}", f"schematic {known_as}")
-        text = answer.decode(errors="replace")
-        if schematic_id(text) != known_as:
-            raise FactoryError(
-                f"{address}: answers with another schematic than {known_as}; correct its address"
-            )
-        return text
+
+        def text_of(address: str, answer: bytes) -> str:
+            text = answer.decode(errors="replace")
+            if schematic_id(text) != known_as:
+                raise FactoryError(
+                    f"{address}: answers with another schematic than {known_as}; correct its address"
+                )
+            return text
+
+        return self._ask(f"schematics/{known_as}", f"schematic {known_as}", text_of)
 
     def versions(self) -> tuple[str, ...]:
         """Return every version of Talos, in ascending order, pre-releases among them; raises FactoryError."""
@@ -72,21 +80,21 @@ class Factory:
         )
 
     def _list(self, path: str, what: str, kind: type[_ItemT]) -> list[_ItemT]:
-        address, answer = self._ask(path, what)
-        if not isinstance(answer, list) or not all(isinstance(one, kind) for one in answer):
-            raise FactoryError(f"{address}: its {what} are no list of them; correct its address")
-        return answer
+        def items(address: str, answer: bytes) -> list[_ItemT]:
+            found = json_of(address, answer)
+            if not isinstance(found, list) or not all(isinstance(one, kind) for one in found):
+                raise FactoryError(f"{address}: its {what} are no list of them; correct its address")
+            return found
 
-    def _ask(self, path: str, what: str, body: bytes | None = None) -> tuple[str, Any]:
-        address, answer = self._read(path, what, body)
-        return address, json_of(address, answer)
+        return self._ask(path, what, items)
 
-    def _read(self, path: str, what: str, body: bytes | None = None) -> tuple[str, bytes]:
-        """Return the first address that has an answer, and that; raises the FactoryError of the last."""
-        last = FactoryError("no Image Factory is known; add the entry 'talos' to the catalogue")
-        for address in self._addresses:
-            try:
-                return address, ask(address, path, what, body, self._seconds)
-            except FactoryError as error:
-                last = error
-        raise last
+    def _ask(
+        self, path: str, what: str, take: Callable[[str, bytes], _AnswerT], body: bytes | None = None
+    ) -> _AnswerT:
+        """Return what ``take`` makes of the first answer that it takes; raises the FactoryError of the last."""
+        if not self._addresses:
+            raise FactoryError("no Image Factory is known; add the entry 'talos' to the catalogue")
+        return first_answer(
+            self._addresses,
+            lambda address: take(address, ask(address, path, what, body, self._seconds)),
+        )

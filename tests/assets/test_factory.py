@@ -148,6 +148,24 @@ def test_a_mirror_with_files_alone_is_passed_over(factory: SyntheticFactory) -> 
         assert mirror.asked == [("GET", "/versions")] * 2
 
 
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(200, "<html>Index of /</html>"), (200, "{}"), (200, "[1]"), (201, '{"id": "x", "schematic": "y"}')],
+)
+def test_a_mirror_that_answers_something_else_is_passed_over(
+    factory: SyntheticFactory, status: int, text: str
+) -> None:
+    with SyntheticFactory(answers={"/": (status, text)}) as mirror:
+        asking = Factory([mirror.address, factory.address])
+        assert asking.versions() == VERSIONS
+        assert asking.broken() == {"v1.14.1"}
+        offered = asking.offered("v1.13.9")
+        assert (offered.extensions, offered.overlays) == (frozenset(EXTENSIONS), frozenset(OVERLAYS))
+        asking.register(LONGHORN)
+        assert asking.described(LONGHORN.id) == LONGHORN.text
+        assert mirror.asked == factory.asked, "the mirror first, and each question of both"
+
+
 def test_a_factory_that_is_not_there_or_says_nothing_is_told(factory: SyntheticFactory) -> None:
     with pytest.raises(
         FactoryError, match=r"^http://127\.0\.0\.1:\d+: cannot be reached: Connection refused; check"
