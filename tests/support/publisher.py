@@ -36,6 +36,12 @@ class Offer:
     """``constant``: it stays when the content changes, which is a lie."""
     modified: str | None = None
     """``Last-Modified``."""
+    then_modified: str | None = None
+    """``Last-Modified`` from the second answer on."""
+    if_range: bool = True
+    """False: ``If-Range`` is ignored, and a part of what is there now is sent."""
+    tagged_parts: bool = True
+    """False: parts have no ``ETag``."""
     encoding: str | None = None
     """``Content-Encoding``: some publishers label archives so."""
     sized: bool = True
@@ -68,6 +74,10 @@ class Offer:
 
     def body(self) -> bytes | Path:
         return self.then if self.then is not None and self.answers > 1 else self.content
+
+    @property
+    def dated(self) -> str | None:
+        return self.then_modified if self.then_modified and self.answers > 1 else self.modified
 
     @property
     def misbehaves(self) -> bool:
@@ -193,6 +203,8 @@ class Publisher:
         size = content.stat().st_size if isinstance(content, Path) else len(content)
         etag = _etag(offer, content)
         start = _start_of(request, offer, etag)
+        if start is not None and not offer.tagged_parts:
+            etag = None
         if start is not None and start >= size:
             return web.Response(status=416, headers={"Content-Range": f"bytes */{size}"})
         response = _head(offer, etag, start, size)
@@ -247,7 +259,9 @@ def _start_of(request: web.Request, offer: Offer, etag: str | None) -> int | Non
     asked, condition = request.headers.get("Range"), request.headers.get("If-Range")
     if not offer.ranges or asked is None:
         return None
-    if condition is not None and (condition.startswith("W/") or condition not in {etag, offer.modified}):
+    if not offer.if_range:
+        condition = None
+    if condition is not None and (condition.startswith("W/") or condition not in {etag, offer.dated}):
         return None
     return int(asked.removeprefix("bytes=").partition("-")[0])
 
@@ -257,8 +271,8 @@ def _head(offer: Offer, etag: str | None, start: int | None, size: int) -> web.S
     response.content_type = "application/octet-stream"
     if etag:
         response.headers["ETag"] = etag
-    if offer.modified:
-        response.headers["Last-Modified"] = offer.modified
+    if offer.dated:
+        response.headers["Last-Modified"] = offer.dated
     if offer.encoding:
         response.headers["Content-Encoding"] = offer.encoding
     if offer.ranges:

@@ -27,9 +27,9 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """The answer has what follows; ``total`` is the whole size if it is known."""
+    """The answer has what follows, up to the end; ``total`` is the whole size."""
 
-    total: int | None
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,7 @@ def judge(kept: Kept | None, status: int, headers: Mapping[str, str]) -> Verdict
         return Contradiction()
     if status == _PARTIAL:
         return _judge_part(kept, headers)
-    match = _UNSATISFIED.fullmatch(headers.get("Content-Range", ""))
-    is_all = match is not None and int(match[1]) == kept.size and kept.total in {None, kept.size}
-    return Complete() if status == _UNSATISFIABLE and is_all else Contradiction()
+    return _judge_end(kept, headers) if status == _UNSATISFIABLE else Contradiction()
 
 
 def length_of(headers: Mapping[str, str]) -> int | None:
@@ -95,6 +93,20 @@ def _judge_part(kept: Kept, headers: Mapping[str, str]) -> Verdict:
     if match is None or int(match[1]) != kept.size:
         return Contradiction()
     total = kept.total if match[3] == "*" else int(match[3])
-    is_rest = total is None or (int(match[2]) == total - 1 and kept.total in {None, total})
-    is_same = not kept.validator.startswith('"') or headers.get("ETag", kept.validator) == kept.validator
-    return Continue(total) if is_rest and is_same else Contradiction()
+    if total is None or int(match[2]) != total - 1 or kept.total not in {None, total}:
+        return Contradiction()
+    return Continue(total) if _named(kept, headers) == kept.validator else Contradiction()
+
+
+def _judge_end(kept: Kept, headers: Mapping[str, str]) -> Verdict:
+    """Say whether nothing follows what is kept; the answer may leave its validator out if the size was known before."""
+    match = _UNSATISFIED.fullmatch(headers.get("Content-Range", ""))
+    named = _named(kept, headers)
+    is_same = named == kept.validator or (named is None and kept.total == kept.size)
+    is_all = match is not None and int(match[1]) == kept.size and kept.total in {None, kept.size}
+    return Complete() if is_same and is_all else Contradiction()
+
+
+def _named(kept: Kept, headers: Mapping[str, str]) -> str | None:
+    """Return the validator of an answer that is of the same kind as what is kept has, an ETag or a date."""
+    return headers.get("ETag" if kept.validator.startswith('"') else "Last-Modified")

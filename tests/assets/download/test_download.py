@@ -136,6 +136,35 @@ async def test_who_changes_the_file_between_two_ranges_is_asked_for_all_of_it(si
     assert len(site.shop.asked) == 2  # the second had If-Range, and was answered with all of it
 
 
+SATURDAY, SUNDAY = "Sat, 28 Nov 2020 12:00:00 GMT", "Sun, 29 Nov 2020 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"etag": None, "modified": SATURDAY, "then_modified": SUNDAY},
+        {"tagged_parts": False, "modified": SATURDAY, "then_modified": SUNDAY},
+        {},
+    ],
+)
+async def test_who_ignores_if_range_and_says_that_the_file_changed_is_asked_for_all_of_it(
+    site: Site, how: dict[str, object]
+) -> None:
+    """Nobody lists a checksum, so that only the validators tell."""
+    other = os.urandom(len(CONTENT))
+    url = site.shop.offer("/kernel", CONTENT, then=other, truncate=1_000_000, times=1, if_range=False, **how)
+    await site.get(url, check=FirstUse())
+    assert site.path.read_bytes() == other
+    assert [asked.start > 0 for asked in site.shop.asked] == [False, True, False]
+
+
+async def test_a_file_with_a_date_goes_on(site: Site) -> None:
+    url = site.shop.offer("/kernel", CONTENT, truncate=1_000_000, times=1, etag=None, modified=SATURDAY)
+    await site.get(url, check=FirstUse())
+    assert site.path.read_bytes() == CONTENT
+    assert [asked.start > 0 for asked in site.shop.asked] == [False, True]
+
+
 async def test_who_changes_the_file_and_lies_about_it_is_found_out(site: Site) -> None:
     other = os.urandom(len(CONTENT))
     url = site.shop.offer("/kernel", CONTENT, then=other, truncate=1_000_000, times=1, etag="constant")
