@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
 from iluvatar_pxe.assets.download.client import Timing
-from iluvatar_pxe.assets.download.patience import Patience
+from iluvatar_pxe.assets.download.patience import Patience, Pauses
+from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.errors import DiskError, DownloadError, SumsError, UnavailableError
 
 Result = TypeVar("Result")
+Fault = DownloadError | SumsError
 
 _log = structlog.get_logger()
 
@@ -19,48 +21,83 @@ def _nothing() -> int:
     return 0
 
 
-def _silently(_: UnavailableError) -> None:
-    """Tell nobody."""
+def _logged(trouble: str, state: State) -> None:
+    if state is State.LOADING:
+        _log.warning("download.next_address", problem=trouble)
 
 
 async def try_each(
+    what: str,
     addresses: Sequence[str],
     attempt: Callable[[str], Awaitable[Result]],
     timing: Timing,
     *,
     gained: Callable[[], int] = _nothing,
-    paused: Callable[[UnavailableError], None] = _silently,
+    heard: Callable[[str, State], None] = _logged,
 ) -> Result:
-    """Return what the first attempt brings that succeeds; raises the DownloadError or SumsError of the last address.
+    """Return what the first attempt brings that succeeds; raises DownloadError or SumsError with all addresses' faults.
 
-    ``gained`` says how many bytes the last attempt added to those before; ``paused`` hears why there is a pause now.
+    ``gained`` says how many bytes the last attempt added to those before. ``heard`` is told the faults so far and what
+    happens now: a pause (WAITING, or BUILDING without new faults), or the next address (LOADING).
     """
-    *others, last = addresses
-    for address in others:
-        patience = Patience(timing.one_of_several, timing.building)
+    return await _Tries(what, attempt, gained, heard).run(addresses, timing)
+
+
+class _Tries(Generic[Result]):
+    """``faults`` are those of the addresses that were given up."""
+
+    def __init__(
+        self,
+        what: str,
+        attempt: Callable[[str], Awaitable[Result]],
+        gained: Callable[[], int],
+        heard: Callable[[str, State], None],
+    ) -> None:
+        self._what = what
+        self._attempt = attempt
+        self._gained = gained
+        self._heard = heard
+        self._faults: list[Fault] = []
+
+    async def run(self, addresses: Sequence[str], timing: Timing) -> Result:
+        *others, last = addresses
+        for address in others:
+            try:
+                return await self._ask(address, timing.one_of_several, timing.building)
+            except DiskError:
+                raise
+            except (DownloadError, SumsError) as error:
+                self._faults.append(error)
+                self._heard(str(together(self._what, self._faults)), State.LOADING)
         try:
-            return await _try_one(address, attempt, patience, gained, paused)
+            return await self._ask(last, timing.usual, timing.building)
         except DiskError:
             raise
         except (DownloadError, SumsError) as error:
-            _log.warning("download.next_address", problem=str(error))
-    return await _try_one(last, attempt, Patience(timing.usual, timing.building), gained, paused)
+            raise together(self._what, [*self._faults, error]) from error
+
+    async def _ask(self, address: str, usual: Pauses, building: Pauses) -> Result:
+        patience = Patience(usual, building)
+        while True:
+            try:
+                return await self._attempt(address)
+            except UnavailableError as error:
+                pause = patience.pause(error, self._gained())
+                if pause is None:
+                    raise
+                _log.debug("download.again", why=str(error), seconds=pause)
+                self._pause(error)
+            await asyncio.sleep(pause)
+
+    def _pause(self, error: UnavailableError) -> None:
+        faults = self._faults if error.is_building else [*self._faults, error]
+        trouble = str(together(self._what, faults)) if faults else ""
+        self._heard(trouble, State.BUILDING if error.is_building else State.WAITING)
 
 
-async def _try_one(
-    address: str,
-    attempt: Callable[[str], Awaitable[Result]],
-    patience: Patience,
-    gained: Callable[[], int],
-    paused: Callable[[UnavailableError], None],
-) -> Result:
-    while True:
-        try:
-            return await attempt(address)
-        except UnavailableError as error:
-            pause = patience.pause(error, gained())
-            if pause is None:
-                raise
-            _log.debug("download.again", why=str(error), seconds=pause)
-            paused(error)
-        await asyncio.sleep(pause)
+def together(what: str, faults: Sequence[Fault]) -> Fault:
+    """Return the faults of several addresses as one, in one line: first what asking again does not mend."""
+    first, *others = sorted(faults, key=lambda fault: isinstance(fault, UnavailableError))
+    texts = dict.fromkeys(str(fault).removeprefix(f"{what}: ") for fault in others)
+    texts.pop(str(first).removeprefix(f"{what}: "), None)
+    return type(first)(". Another address: ".join((str(first), *texts))) if texts else first

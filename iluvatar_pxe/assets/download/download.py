@@ -44,11 +44,12 @@ async def download(download: Download, place: Path, report: Report, downloader: 
     transfer = Transfer(download, disk, expected, downloader, report)
     try:
         url = await try_each(
+            download.name,
             download.urls,
             transfer.attempt,
             downloader.timing,
             gained=transfer.gained,
-            paused=transfer.pause,
+            heard=transfer.heard,
         )
     finally:
         disk.close()

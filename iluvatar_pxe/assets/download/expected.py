@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from iluvatar_pxe.assets.download.attempts import try_each
 from iluvatar_pxe.assets.download.client import Ask, Downloader
@@ -17,9 +18,8 @@ async def digest_for(what: str, check: Check, downloader: Downloader) -> Digest 
         case Digest():
             return check
         case SumsFile():
-            return await try_each(
-                check.urls, lambda url: _listed(what, url, check, downloader), downloader.timing
-            )
+            listed = partial(_listed, what, sums=check, downloader=downloader)
+            return await try_each(f"checksums of {what}", check.urls, listed, downloader.timing)
     return None
 
 

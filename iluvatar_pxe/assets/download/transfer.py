@@ -56,10 +56,10 @@ class Transfer:
         """Return how many bytes the last attempt added to those before; none where it started over."""
         return 0 if self._began_at is None else self._part.size - self._began_at
 
-    def pause(self, error: UnavailableError) -> None:
-        """Report why there is a pause now."""
-        self._trouble = "" if error.is_building else str(error)
-        self._report(State.BUILDING if error.is_building else State.WAITING)
+    def heard(self, trouble: str, state: State) -> None:
+        """Report what went wrong so far, and what happens now."""
+        self._trouble = trouble
+        self._report(state)
 
     async def attempt(self, url: str) -> str:
         """Ask an address for what is missing, verify the file, put it in place, and return the address."""

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from support.publisher import publisher
 from support.publisher_tls import Fault
 from support.waiting import PATIENCE
 
+from iluvatar_pxe.assets.download.attempts import together
 from iluvatar_pxe.assets.download.part import Part
 from iluvatar_pxe.catalogue.download import Digest, FirstUse
 from iluvatar_pxe.catalogue.progress import State
-from iluvatar_pxe.errors import DownloadError, UnavailableError
+from iluvatar_pxe.errors import DownloadError, SumsError, UnavailableError
 
 CONTENT = os.urandom(3_000_000)
 
@@ -291,6 +293,44 @@ async def test_mirrors_are_asked_in_their_order(site: Site) -> None:
     got = await site.get(*urls, check=CONTENT)
     assert got.source == urls[3]
     assert [asked.path for asked in shop.asked] == ["/page", "/wrong", "/busy", "/busy", "/kernel"]
+
+
+async def test_the_faults_of_all_addresses_are_told(site: Site) -> None:
+    """What a mirror did wrong stays to be seen while, and after, the next address cannot be reached."""
+    wrong, gone = site.shop.offer("/wrong", b"wrong"), "http://publisher.invalid/kernel"
+    with pytest.raises(DownloadError) as raised:
+        await site.get(wrong, gone, check=CONTENT)
+    for text in (*site.troubles, str(raised.value)):
+        assert text.isprintable()
+        assert re.match(rf"{NAME}: 127\.0\.0\.1:\d+ sent a file whose sha256 is .*; do not use it", text)
+        assert "Another address: publisher.invalid has no address in DNS; check" in text
+    assert not isinstance(raised.value, UnavailableError)
+    loading = [one.trouble for one in site.reports if one.state is State.LOADING]
+    assert "sent a file whose sha256 is" in loading[-1]
+
+
+HUNG_UP, NO_DNS = UnavailableError(f"{NAME}: b hung up; wait"), UnavailableError(f"{NAME}: c; check DNS")
+WRONG, UNSIGNED = (
+    DownloadError(f"{NAME}: a is wrong; correct it"),
+    SumsError("http://d/SUMS: bad; do not use it"),
+)
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind", "text"),
+    [
+        ([HUNG_UP], UnavailableError, str(HUNG_UP)),
+        ([HUNG_UP, HUNG_UP], UnavailableError, str(HUNG_UP)),
+        ([HUNG_UP, NO_DNS], UnavailableError, f"{HUNG_UP}. Another address: c; check DNS"),
+        ([HUNG_UP, WRONG], DownloadError, f"{WRONG}. Another address: b hung up; wait"),
+        ([NO_DNS, UNSIGNED], SumsError, f"{UNSIGNED}. Another address: c; check DNS"),
+    ],
+)
+def test_faults_are_put_together_the_worst_first(
+    faults: list[DownloadError | SumsError], kind: type[Exception], text: str
+) -> None:
+    found = together(NAME, faults)
+    assert (type(found), str(found)) == (kind, text)
 
 
 async def test_an_expired_second_address_is_asked_for_again_at_the_first(site: Site) -> None:
