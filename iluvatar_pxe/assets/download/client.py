@@ -12,6 +12,7 @@ from yarl import URL
 
 from iluvatar_pxe.assets.download.bucket import TokenBucket
 from iluvatar_pxe.assets.download.faults import of_status, silent, told, words_of
+from iluvatar_pxe.assets.download.framing import encoding_fault
 from iluvatar_pxe.assets.download.guard import Guard
 from iluvatar_pxe.assets.download.patience import BUILDING, ONE_OF_SEVERAL, USUAL, Pauses
 from iluvatar_pxe.assets.download.route import IsOwn, next_address, parse_address
@@ -96,6 +97,8 @@ class Downloader:
         """Return a small answer of at most ``most`` bytes; raises UnavailableError or DownloadError."""
         body = bytearray()
         async with self.open(ask) as answer:
+            if fault := encoding_fault(answer.response.headers):
+                raise DownloadError(f"{ask.what}: {answer.url.host} {fault}")
             async for piece in self.pieces(answer):
                 body += piece
                 if len(body) > most:

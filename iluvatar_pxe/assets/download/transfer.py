@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from iluvatar_pxe.assets.download.client import Answer, Ask, Downloader
 from iluvatar_pxe.assets.download.disk import Disk
+from iluvatar_pxe.assets.download.framing import encoding_fault, end_fault
 from iluvatar_pxe.assets.download.ranges import (
     Complete,
     Continue,
@@ -79,6 +80,7 @@ class Transfer:
         ask = Ask(what=self._name, url=url, headers=conditions(kept), builds=self._builds, accept=accept)
         async with self._downloader.open(ask) as answer:
             headers = answer.response.headers
+            await self._check_framing(answer)
             match judge(kept, answer.response.status, headers):
                 case Complete():
                     return
@@ -113,6 +115,12 @@ class Transfer:
         if self._size is not None and part.size != self._size:
             raise await self._wrong(answer, f"sent {part.size} bytes, but {self._size} were announced")
 
+    async def _check_framing(self, answer: Answer) -> None:
+        """Refuse what nobody can tell to be the whole file, as it is, unless a checksum will tell."""
+        headers = answer.response.headers
+        if self._expected is None and (fault := encoding_fault(headers) or end_fault(headers)):
+            raise await self._refused(answer, fault)
+
     async def _learn_size(self, answer: Answer, total: int | None) -> None:
         """Take in the size of the whole file, if it is known."""
         if None not in {self._pinned, total} and self._pinned != total:
@@ -131,11 +139,12 @@ class Transfer:
             raise await self._wrong(answer, f"sent a file that {fault}")
 
     async def _wrong(self, answer: Answer, fault: str) -> DownloadError:
-        """Drop what came, and return the error that says why."""
+        return await self._refused(answer, f"{fault}; correct the version, or the address")
+
+    async def _refused(self, answer: Answer, fault: str) -> DownloadError:
+        """Drop what came, and return the error that says why and what to do."""
         await self._disk.do(self._part.discard)
-        return DownloadError(
-            f"{self._name}: {host_of(answer.url)} {fault}; correct the version, or the address"
-        )
+        return DownloadError(f"{self._name}: {host_of(answer.url)} {fault}")
 
     async def _verify(self, url: str, *, is_resumed: bool) -> None:
         """Drop what came unless it is what was wanted."""
