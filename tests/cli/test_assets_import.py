@@ -1,5 +1,7 @@
 """Which files of a stick are imported, and how they are copied to the daemon."""
 
+import os
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -82,6 +84,49 @@ def test_files_below_a_directory(tmp_path: Path) -> None:
     assert found == ["a", "b/two"]
     with pytest.raises(FileNotFoundError):
         list(files_below([tmp_path / "none"]))
+
+
+def other_than_a_file(kind: str, path: Path) -> None:
+    """Make a link to a file outside, a FIFO that nobody writes to, or a socket."""
+    if kind == "link":
+        secret = path.parent.parent / "secret"
+        secret.write_text("root only")
+        path.symlink_to(secret)
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "socket"])
+@pytest.mark.parametrize("name", ["image", "SHA256SUMS"])
+def test_only_regular_files_are_opened(tmp_path: Path, kind: str, name: str) -> None:
+    """Neither the file nor what checks it: root imports, and what it imports is served."""
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    other_than_a_file(kind, stick / name)
+    if name != "image":
+        (stick / "image").touch()
+    (image, *_) = files_below([stick / "image"])
+    with ExitStack() as files, pytest.raises(OperationError) as caught:
+        Opened.of(Found(image, PI, ("SHA256SUMS",)), files)
+    assert str(caught.value) == (
+        f"{stick / name}: is not a regular file; links are not followed: put the file itself there"
+    )
+
+
+def test_no_folder_between_becomes_a_link(tmp_path: Path) -> None:
+    """It was a directory when the stick was read; a link that was given itself is followed."""
+    (tmp_path / "stick/talos").mkdir(parents=True)
+    (tmp_path / "stick/talos/kernel").touch()
+    (tmp_path / "given").symlink_to(tmp_path / "stick")
+    (kernel,) = files_below([tmp_path / "given"])
+    assert kernel == tmp_path / "stick/talos/kernel"
+    (tmp_path / "stick/talos").rename(tmp_path / "elsewhere")
+    (tmp_path / "stick/talos").symlink_to(tmp_path / "elsewhere")
+    with ExitStack() as files, pytest.raises(AssetError, match=r"is behind a link"):
+        Opened.of(Found(kernel, NEW, ()), files)
 
 
 def test_a_file_is_copied_with_what_checks_it(tmp_path: Path) -> None:

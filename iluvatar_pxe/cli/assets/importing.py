@@ -9,7 +9,7 @@ from iluvatar_pxe.admin.assets import AssetsImport, AssetsStatus
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.cli.assets.matching import found_in
 from iluvatar_pxe.cli.assets.session import Session, daemon_runs, session
-from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below, staging
+from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below, staging, without_links
 from iluvatar_pxe.cli.assets.watching import LOOK_SECONDS, Show, is_read, look, watch
 from iluvatar_pxe.cli.assets.words import COPYING
 from iluvatar_pxe.errors import OperationError
@@ -41,7 +41,7 @@ def _opened(
 
     It is opened by whoever gives the command: the daemon's user may not be able to.
     """
-    found = {one.name: one for one in found_in(paths, files_below(paths), rows)}
+    found = {one.name: one for one in found_in(_given(paths), files_below(paths), rows)}
     if not found:
         where = " ".join(map(str, paths))
         raise OperationError(
@@ -49,6 +49,11 @@ def _opened(
         )
     meant = {row["name"]: row for row in rows if row["name"] in found}
     return meant, [Opened.of(found[name], files) for name, row in meant.items() if not row["ready"]]
+
+
+def _given(paths: Sequence[Path]) -> list[Path]:
+    """Return the files that were given, as ``files_below`` returns them."""
+    return [without_links(path) for path in paths if not path.is_dir()]
 
 
 async def _import(

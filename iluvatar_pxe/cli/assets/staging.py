@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -10,24 +11,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from iluvatar_pxe.assets.opening import ListedFile, open_listed
 from iluvatar_pxe.cli.assets.matching import Found
 from iluvatar_pxe.cli.tables import amount
-from iluvatar_pxe.errors import AssetError, ControlError
+from iluvatar_pxe.errors import AssetError, ControlError, OperationError
 
 _FOLDER = ".import"
 _CHUNK = 1 << 20
 
 
 def files_below(paths: Iterable[Path]) -> Iterator[Path]:
-    """Return files, and those below directories that are not hidden; raises OSError."""
+    """Return files, and those below directories that are not hidden, at paths without links; raises OSError.
+
+    A link to a directory is followed only where it was given itself; one to a file is returned, and then not opened.
+    """
     for path in paths:
         if not path.is_dir():
-            path.stat()
-            yield path
+            yield without_links(path)
             continue
-        for folder, folders, files in os.walk(path, onerror=_refuse):
+        for folder, folders, files in os.walk(path.resolve(), onerror=_refuse):
             folders[:] = sorted(one for one in folders if not one.startswith("."))
             yield from (Path(folder, one) for one in sorted(files) if not one.startswith("."))
+
+
+def without_links(path: Path) -> Path:
+    """Return where a file is, or the link that is in its place; raises OSError."""
+    path.lstat()
+    return path.parent.resolve() / path.name
 
 
 def _refuse(error: OSError) -> None:
@@ -45,13 +55,23 @@ class Opened:
 
     @classmethod
     def of(cls, found: Found, files: ExitStack) -> Self:
-        """Open a file, for as long as ``files`` is open; raises OSError."""
-        file = files.enter_context(found.path.open("rb"))
-        others = {}
+        """Open a file, for as long as ``files`` is open; raises OSError, OperationError and AssetError."""
+        file, size = _open(found.path, files)
+        others: dict[str, BinaryIO] = {}
         for name in found.beside:
             with suppress(FileNotFoundError):
-                others[name] = files.enter_context(found.path.with_name(name).open("rb"))
-        return cls(found.name, file, os.fstat(file.fileno()).st_size, others)
+                others[name], _ = _open(found.path.with_name(name), files)
+        return cls(found.name, file, size, others)
+
+
+def _open(path: Path, files: ExitStack) -> tuple[BinaryIO, int]:
+    """Open a regular file, never what a link leads to: root gives the command, and what it imports is served."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise OperationError(
+            f"{path}: is not a regular file; links are not followed: put the file itself there"
+        )
+    file, status = open_listed(ListedFile(path))
+    return files.enter_context(file), status.st_size
 
 
 @contextmanager
