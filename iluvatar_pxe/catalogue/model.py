@@ -26,6 +26,9 @@ from iluvatar_pxe.catalogue.fields import (
 from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.errors import AssetError
 
+IMAGES = "raspberry-pi"
+"""The folder of the assets with a folder for each Raspberry Pi image."""
+
 _VARIABLE = re.compile(r"\{(\w+)\}")
 _T = TypeVar("_T")
 
@@ -128,6 +131,11 @@ class File(Model):
         return bool(self.sha256 or self.sha512 or self.sums)
 
     @property
+    def names(self) -> Iterator[str]:
+        """All logical names that it needs a place for."""
+        yield from (self.name, *self.members.values())
+
+    @property
     def texts(self) -> Iterator[str]:
         """All texts that may contain variables."""
         yield from (self.name, *self.urls, *self.members, *self.members.values())
@@ -167,6 +175,11 @@ class Entry(Model):
         if len(disks) != (self.image is not None):
             raise ValueError(
                 "'image' and one file with 'unpack: pi-image' belong together; add or remove one"
+            )
+        if disks and any(name.startswith(f"{IMAGES}/") for file in self.files for name in file.names):
+            raise ValueError(
+                f"what is in {IMAGES}/ comes out of an image; name a file of an entry with 'image' otherwise, "
+                "such as images/{version}/disk.img.xz"
             )
         if self.series and self.version and not self.version.startswith(f"{self.series}."):
             raise ValueError("'version' has to go on from 'series' with a dot; correct one of them")

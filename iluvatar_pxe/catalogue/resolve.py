@@ -7,11 +7,8 @@ from urllib.parse import quote
 
 from iluvatar_pxe.catalogue.download import Check, Digest, Download, FirstUse, SumsFile
 from iluvatar_pxe.catalogue.lock import AssetsLock, Pin
-from iluvatar_pxe.catalogue.model import AssetsPart, Catalogue, Entry, File, filled, variables
+from iluvatar_pxe.catalogue.model import IMAGES, AssetsPart, Catalogue, Entry, File, filled, variables
 from iluvatar_pxe.catalogue.wish import Wish
-
-IMAGES = "raspberry-pi"
-"""The folder of the assets with a folder for each Raspberry Pi image."""
 
 Mirrors = Mapping[str, tuple[str, ...]]
 

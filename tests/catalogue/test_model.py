@@ -102,6 +102,17 @@ def test_what_an_entry_may_say(good: dict[str, Any]) -> None:
             ),
             "'image' and one file",
         ),
+        (
+            entry(name="raspberry-pi/mine-{version}/disk.img", unpack="pi-image", Image="mine-{version}"),
+            "name a file of an entry with 'image' otherwise, such as images/{version}/disk.img.xz",
+        ),
+        (
+            entry(
+                Image="mine",
+                Files=[{**FILE, "unpack": "pi-image"}, {**FILE, "name": "raspberry-pi/mine/{version}"}],
+            ),
+            "what is in raspberry-pi/ comes out of an image",
+        ),
         (entry(unpack="pi-image", Image="mine-{arch}"), "write the name of an image"),
         (entry(unpack="pi-image", Image="{version}-{version}"), "write the name of an image"),
         (
