@@ -1,7 +1,7 @@
 """Turns what a fleet wants into files to download. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -164,12 +164,16 @@ def _check(
 def _addresses(templates: Iterable[str], values: Mapping[str, str], mirrors: Mirrors) -> tuple[str, ...]:
     """Return all addresses, those of mirrors first; in an address a version's ``+`` is ``%2B``."""
     quoted = {name: quote(value, safe="") for name, value in values.items()}
-    plain = [filled(template, quoted) for template in templates]
+    return with_mirrors([filled(template, quoted) for template in templates], mirrors)
+
+
+def with_mirrors(urls: Sequence[str], mirrors: Mirrors) -> tuple[str, ...]:
+    """Return addresses behind those of their mirrors."""
     mirrored = [
         mirror + url.removeprefix(prefix)
-        for url in plain
+        for url in urls
         for prefix, places in mirrors.items()
         if url.startswith(prefix)
         for mirror in places
     ]
-    return tuple(dict.fromkeys((*mirrored, *plain)))
+    return tuple(dict.fromkeys((*mirrored, *urls)))

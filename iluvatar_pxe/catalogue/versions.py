@@ -10,7 +10,7 @@ from iluvatar_pxe.catalogue.lock import STABLE
 CONTRACTS = frozenset({(1, 13), (1, 14)})
 """Releases of Talos that this daemon can boot, by major and minor version."""
 CHANNELS: Mapping[str, str] = MappingProxyType({"k3s": "https://update.k3s.io/v1-release/channels"})
-"""By entry of the catalogue but Talos, where its publisher tells what is stable."""
+"""By entry of the catalogue but Talos, where its publisher tells what is stable; ``mirrors`` hold for it, too."""
 NUMBER = r"(?:0|[1-9][0-9]{0,3})"
 """A part of a version: without leading zeros, so that a version has one spelling."""
 _RELEASE = re.compile(rf"v({NUMBER})\.({NUMBER})\.({NUMBER})")

@@ -4,14 +4,16 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import structlog
 
-from iluvatar_pxe.assets.asking import ask, json_of
+from iluvatar_pxe.assets.asking import ask, first_answer, json_of
 from iluvatar_pxe.assets.factory import Factory, addresses_for
 from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock
 from iluvatar_pxe.catalogue.names import TALOS
+from iluvatar_pxe.catalogue.resolve import with_mirrors
 from iluvatar_pxe.catalogue.versions import CHANNELS, CONTRACTS, k3s_stable, newest_stable
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.errors import AssetError, FactoryError
@@ -22,6 +24,7 @@ from iluvatar_pxe.provisioning.applied import Applied
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 900.0
 """Seconds until a publisher is asked again, and most between two times; each pause is twice the one before."""
 
+_WRITE_ONE = f"write a version in place of {STABLE}"
 _log = structlog.get_logger()
 
 
@@ -104,16 +107,20 @@ def _by_hand(entry: str) -> str:
 
 def _stable(entry: str, fleet: Fleet) -> str:
     """Ask for the stable version of an entry of the catalogue; blocks, raises FactoryError."""
-    if entry == TALOS:
-        factory = Factory(addresses_for(fleet))
-        version = newest_stable(factory.versions(), factory.broken())
-    else:
-        address, _, path = CHANNELS[entry].rpartition("/")
-        version = k3s_stable(json_of(address, ask(address, path, f"channels of {entry}")))
+    if entry != TALOS:
+        urls = with_mirrors([CHANNELS[entry]], fleet.settings.assets.mirrors)
+        return first_answer(urls, partial(_of_channel, entry))
+    factory = Factory(addresses_for(fleet))
+    version = newest_stable(factory.versions(), factory.broken())
     if version is None:
         releases = " and ".join(f"{major}.{minor}" for major, minor in sorted(CONTRACTS))
-        what = f"Talos {releases}" if entry == TALOS else entry
-        raise FactoryError(
-            f"no version of {what} without faults is listed; write a version in place of {STABLE}"
-        )
+        raise FactoryError(f"no version of Talos {releases} without faults is listed; {_WRITE_ONE}")
+    return version
+
+
+def _of_channel(entry: str, url: str) -> str:
+    address, _, path = url.rpartition("/")
+    version = k3s_stable(json_of(address, ask(address, path, f"channels of {entry}")))
+    if version is None:
+        raise FactoryError(f"{address}: its channels of {entry} name no {STABLE} version; {_WRITE_ONE}")
     return version

@@ -133,16 +133,32 @@ async def test_what_tells_no_version_is_told_in_one_line(
     assert not any("\n" in one.get("why", "") for one in logged)
 
 
+CHANNELS = [{"id": "latest", "latest": "v1.37.1+k3s1"}, {"id": "stable", "latest": "v1.36.3+k3s1"}]
+CHANNEL = "/v1-release/channels"
+
+
 async def test_k3s_is_what_its_own_channel_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    channels = [{"id": "latest", "latest": "v1.37.1+k3s1"}, {"id": "stable", "latest": "v1.36.3+k3s1"}]
     settings = "assets: {versions: {k3s: stable}}\n"
     with publisher(tmp_path) as server:
-        address = server.offer("/v1-release/channels", json.dumps({"data": channels}).encode())
+        address = server.offer(CHANNEL, json.dumps({"data": CHANNELS}).encode())
         monkeypatch.setattr(stable, "CHANNELS", {"k3s": address})
         declared = parse_fleet({"fleet.yaml": settings, "layers/ainur.yaml": "kind: k3s\n"})
         async with running(Choosing(tmp_path, declared)) as choosing:
             await until(lambda: choosing.pins.lock.resolved("k3s", "stable") == "v1.36.3+k3s1")
             assert choosing.applied.fleet is declared, "its layers have no version of Talos"
+
+
+async def test_mirrors_of_the_channel_are_asked_first(tmp_path: Path) -> None:
+    with publisher(tmp_path) as server:
+        server.offer(f"/page{CHANNEL}", html=True)
+        server.offer(f"/other{CHANNEL}", b'{"data": []}')
+        good = server.offer(f"/good{CHANNEL}", json.dumps({"data": CHANNELS}).encode())
+        base = good.removesuffix(f"good{CHANNEL}")
+        places = ", ".join(f"{base}{name}/" for name in ("page", "other", "good"))
+        settings = f"assets: {{versions: {{k3s: stable}}, mirrors: {{https://update.k3s.io/: [{places}]}}}}\n"
+        declared = parse_fleet({"fleet.yaml": settings, "layers/ainur.yaml": "kind: k3s\n"})
+        async with running(Choosing(tmp_path, declared)) as choosing:
+            await until(lambda: choosing.pins.lock.resolved("k3s", "stable") == "v1.36.3+k3s1")
 
 
 async def test_nobody_is_asked_where_nothing_is_fetched(factory: SyntheticFactory, tmp_path: Path) -> None:
