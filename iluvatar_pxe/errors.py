@@ -112,13 +112,17 @@ class DownloadError(AssetError):
 class UnavailableError(DownloadError):
     """A publisher cannot be reached, does not answer or hangs up: the same address may give the file later.
 
-    ``after`` is the pause in seconds that it asks for; ``is_building``: it makes the file first.
+    ``after`` is the pause in seconds that it asks for; ``is_building``: it makes the file first;
+    ``is_slow``: it sends so little that another address is better.
     """
 
-    def __init__(self, text: str, *, after: float | None = None, is_building: bool = False) -> None:
+    def __init__(
+        self, text: str, *, after: float | None = None, is_building: bool = False, is_slow: bool = False
+    ) -> None:
         super().__init__(text)
         self.after = after
         self.is_building = is_building
+        self.is_slow = is_slow
 
 
 class DiskError(DownloadError):

@@ -11,11 +11,12 @@ import aiohttp
 from yarl import URL
 
 from iluvatar_pxe.assets.download.bucket import TokenBucket
-from iluvatar_pxe.assets.download.faults import of_status, silent, told, words_of
+from iluvatar_pxe.assets.download.faults import of_status, silent, told, trickles, words_of
 from iluvatar_pxe.assets.download.framing import encoding_fault
 from iluvatar_pxe.assets.download.guard import Guard
 from iluvatar_pxe.assets.download.patience import BUILDING, ONE_OF_SEVERAL, USUAL, Pauses
 from iluvatar_pxe.assets.download.route import IsOwn, next_address, parse_address
+from iluvatar_pxe.assets.download.speed import Pace
 from iluvatar_pxe.errors import DownloadError
 from iluvatar_pxe.host.own_address import is_own
 
@@ -29,12 +30,17 @@ _LEAST_PIECE = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Seconds; ``built`` is how long the image factory has for its first byte before it is asked again."""
+    """Seconds; ``built`` is how long the image factory has for its first byte before it is asked again.
+
+    A publisher that sends fewer than ``least_rate`` bytes per second for ``slow`` seconds counts as stalled.
+    """
 
     connect: float = 30.0
     first_byte: float = 60.0
     built: float = 300.0
     stall: float = 30.0
+    slow: float = 120.0
+    least_rate: int = 1000
     usual: Pauses = USUAL
     one_of_several: Pauses = ONE_OF_SEVERAL
     building: Pauses = BUILDING
@@ -86,12 +92,16 @@ class Downloader:
                     response.close()
 
     async def pieces(self, answer: Answer) -> AsyncIterator[bytes]:
-        """Yield the body as it comes, within the rate limit; raises UnavailableError where it stalls."""
-        loop = asyncio.get_running_loop()
+        """Yield the body as it comes, within the rate limit; raises UnavailableError where it stalls or trickles."""
+        loop, pace = asyncio.get_running_loop(), Pace(self.timing.least_rate, self.timing.slow)
+        asked_at = loop.time()
         while piece := await self._piece(answer):
+            if pace.is_slow(len(piece), loop.time() - asked_at):
+                raise trickles(answer.ask.what, answer.url, self.timing.least_rate, self.timing.slow)
             yield piece
             if self._bucket:
                 await asyncio.sleep(self._bucket.take(len(piece), loop.time()))
+            asked_at = loop.time()
 
     async def read(self, ask: Ask, most: int) -> bytes:
         """Return a small answer of at most ``most`` bytes; raises UnavailableError or DownloadError."""

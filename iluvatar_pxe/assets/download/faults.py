@@ -93,6 +93,12 @@ def silent(what: str, url: URL, seconds: float, *, builds: bool = False) -> Unav
     return UnavailableError(f"{what}: {host_of(url)} {fault}; {_LATER}", is_building=builds)
 
 
+def trickles(what: str, url: URL, least: int, seconds: float) -> UnavailableError:
+    """Return the error for a publisher that sends fewer than ``least`` bytes per second."""
+    fault = f"sent fewer than {least} bytes per second for {seconds:.0f} seconds"
+    return UnavailableError(f"{what}: {host_of(url)} {fault}; {_LATER}", is_slow=True)
+
+
 def _error(what: str, url: URL, error: aiohttp.ClientError) -> DownloadError:
     raised, fault, remedy = next(row[1:] for row in _ROWS if isinstance(error, row[0]))
     text = fault.format(host=host_of(url), reason=_reason(error))

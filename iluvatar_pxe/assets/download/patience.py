@@ -45,7 +45,7 @@ class Patience:
             self._built += 1
             pauses, count = self._building, self._built
         else:
-            self._in_vain = 1 if gained else self._in_vain + 1
+            self._in_vain = 1 if gained and not error.is_slow else self._in_vain + 1
             pauses, count = self._usual, self._in_vain
         wanted = error.after or 0.0
         if count >= pauses.attempts or self._all >= _MOST_RESUMED or wanted > _LONGEST_REQUEST:

@@ -1,4 +1,4 @@
-"""How fast a download is, over its last seconds. Pure: the time is an argument."""
+"""How fast a download is, and whether that is too slow. Pure: the time is an argument."""
 
 from collections import deque
 
@@ -19,3 +19,25 @@ class Speed:
             self._samples.append((now, done))
         began, before = self._samples[0]
         return max(0.0, (done - before) / (now - began)) if now - began >= _APART else 0.0
+
+
+class Pace:
+    """Whether a publisher sends fewer than ``least`` bytes per second of waiting for it, over ``window`` seconds.
+
+    Time in which nobody waits for it, as under a rate limit, does not count.
+    """
+
+    def __init__(self, least: int, window: float) -> None:
+        self._least = least
+        self._window = window
+        self._waited, self._came = 0.0, 0
+
+    def is_slow(self, count: int, waited: float) -> bool:
+        """Take in that ``count`` bytes came after so many seconds, and say whether the window that ends now was too slow."""
+        self._waited += waited
+        self._came += count
+        if self._waited < self._window:
+            return False
+        slow = self._came < self._least * self._waited
+        self._waited, self._came = 0.0, 0
+        return slow

@@ -5,15 +5,17 @@ import gzip
 import hashlib
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.downloading import NAME, Site, sha256
+from support.downloading import FAST, NAME, Site, sha256
 from support.publisher import publisher
 from support.publisher_tls import Fault
 from support.waiting import PATIENCE
 
 from iluvatar_pxe.assets.download.attempts import together
+from iluvatar_pxe.assets.download.client import Downloader
 from iluvatar_pxe.assets.download.part import Part
 from iluvatar_pxe.catalogue.download import Digest, FirstUse
 from iluvatar_pxe.catalogue.progress import State
@@ -293,6 +295,26 @@ async def test_mirrors_are_asked_in_their_order(site: Site) -> None:
     got = await site.get(*urls, check=CONTENT)
     assert got.source == urls[3]
     assert [asked.path for asked in shop.asked] == ["/page", "/wrong", "/busy", "/busy", "/kernel"]
+
+
+TRICKLES = replace(FAST, stall=PATIENCE, slow=0.5, least_rate=100_000)
+
+
+async def test_who_trickles_is_passed_over(site: Site) -> None:
+    """Each piece comes in time, but a mirror has the file sooner than in five minutes."""
+    urls = (site.shop.offer("/slow", CONTENT, rate=10_000.0), site.shop.offer("/kernel", CONTENT))
+    site.downloader = Downloader(timing=TRICKLES)
+    got = await site.get(*urls, check=CONTENT)
+    assert got.source == urls[1]
+    assert len(site.shop.asked_for("/slow")) == 2
+    assert "sent fewer than 100000 bytes per second for 0 seconds; it is asked" in site.troubles[0]
+
+
+async def test_the_owner_s_own_limit_is_no_trickle(site: Site) -> None:
+    url = site.shop.offer("/kernel", CONTENT[:200_000])
+    site.downloader = Downloader(rate=80_000, timing=TRICKLES)
+    await site.get(url, check=CONTENT[:200_000])
+    assert len(site.shop.asked) == 1
 
 
 async def test_the_faults_of_all_addresses_are_told(site: Site) -> None:

@@ -34,6 +34,10 @@ def test_attempts_that_bring_something_go_on() -> None:
     assert patience.pause(FAULT, 0) == 2.0
 
 
+def test_a_trickle_is_in_vain() -> None:
+    assert pauses(Patience(), UnavailableError("slow", is_slow=True), gained=1) == [1.0, 2.0, 4.0, 8.0, 16.0]
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.none() | st.floats(0, 1e6))))
 def test_it_ends_whatever_happens(faults: list[tuple[bool, int, float | None]]) -> None:
     patience = Patience()
