@@ -9,7 +9,7 @@ from iluvatar_pxe.catalogue.coming import find, words
 from iluvatar_pxe.catalogue.progress import State
 
 _FETCH = "run 'iluvatar-pxe assets fetch', or 'iluvatar-pxe assets import PATH' where there is no internet"
-_IMPORT = "correct that, or bring the file by 'iluvatar-pxe assets import PATH'"
+_IMPORT = "bring the file by 'iluvatar-pxe assets import PATH'"
 _SCHEMATIC = re.compile(r"\b([0-9a-f]{4})[0-9a-f]{56}([0-9a-f]{4})\b")
 
 
@@ -27,7 +27,13 @@ def lack_of(name: str, context: Context) -> Lack:
     told, progress = found
     if progress.is_under_way:
         return Lack(words(shortened(told), progress), "no action is needed", name, under_way=True)
-    return Lack(words(told, progress), _FETCH if progress.state is State.MISSING else _IMPORT, name)
+    text = words(told, progress)
+    if progress.state is State.MISSING:
+        return Lack(text, _FETCH, name)
+    trouble, separator, remedy = text.rpartition("; ")
+    return Lack(
+        trouble if separator else text, f"{remedy if separator else 'correct that'}, or {_IMPORT}", name
+    )
 
 
 def shortened(name: str) -> str:

@@ -24,7 +24,8 @@ def find(asset: str, known: Coming) -> tuple[str, Progress] | None:
 
 def words(name: str, progress: Progress) -> str:
     """Say how far a file is, in a clause that begins with its name."""
-    waits = f"is missing, and its download waits for another attempt: {progress.trouble}"
+    why = progress.trouble.removeprefix(f"{name}: ")
+    waits = f"is missing, and its download waits for another attempt: {why}"
     return (
         f"{name} "
         + {

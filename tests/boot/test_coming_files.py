@@ -78,6 +78,17 @@ def test_what_somebody_has_to_do_goes_first_and_names_the_file_in_full(
     assert plan.screen == (f"It cannot boot yet: {INITRAMFS} {trouble}.", f"What to do: {remedy}.")
 
 
+def test_a_file_is_named_once_and_has_the_remedy_of_its_fault() -> None:
+    fault = f"{KERNEL}: a.example has none (404); correct the version, or the address"
+    plan = listed(kernel=Progress(state=State.WAITING, trouble=fault))
+    assert isinstance(plan, Hold)
+    trouble = "is missing, and its download waits for another attempt: a.example has none (404)"
+    assert plan.screen == (
+        f"It cannot boot yet: {KERNEL} {trouble}.",
+        "What to do: correct the version, or the address, or bring the file by 'iluvatar-pxe assets import PATH'.",
+    )
+
+
 def test_it_boots_when_the_files_are_there() -> None:
     assert isinstance(listed(), RunScript)
 

@@ -34,6 +34,10 @@ def loading(done: int, size: int | None = None, rate: float = 0.0) -> Progress:
             Progress(state=State.WAITING, trouble="a.example: connection refused"),
             "is missing, and its download waits for another attempt: a.example: connection refused",
         ),
+        (
+            Progress(state=State.WAITING, trouble="kernel: a.example has none (404); correct the address"),
+            "is missing, and its download waits for another attempt: a.example has none (404); correct the address",
+        ),
         (Progress(state=State.READY), "has arrived"),
     ],
 )
