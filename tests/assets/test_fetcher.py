@@ -124,6 +124,7 @@ async def test_a_crash_before_a_verified_file_is_known_to_be_in_place(
         record = first.index.records[NAME].model_copy(update={"gives": {}})
         await first.index.drop([NAME])
         await first.index.expect(NAME, record)
+    (first.assets / place).parent.mkdir(exist_ok=True, parents=True)
     (first.assets / NAME).rename(first.assets / place)
     async with running(Bench(tmp_path)) as bench:
         bench.wants.set(wanted)
