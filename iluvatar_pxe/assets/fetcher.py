@@ -133,6 +133,7 @@ class Fetcher:
     async def look(self) -> None:
         """Take in what is wanted, and what is there."""
         downloads = {one.name: one for one in self._wants.downloads}
+        await self._withhold(downloads.values())
         await self._index.follow(frozenset(downloads))
         for name in self.wanted.keys() - downloads.keys():
             await self.wanted.pop(name).give_up()
@@ -147,10 +148,21 @@ class Fetcher:
         if all(one.progress.state is State.READY for one in self.wanted.values()):
             self._waiting.clear()
 
+    async def _withhold(self, downloads: Collection[Download]) -> None:
+        """Have nothing served that contradicts what is pinned now, though it was right before."""
+        names = await asyncio.to_thread(self._index.contradicting, downloads)
+        for name in sorted(names - self._store.withheld):
+            _log.warning(
+                "asset.withheld", name=name, why="another checksum is pinned now, so it is not served"
+            )
+        self._store.withhold(names)
+
     async def _look_at(self, download: Download) -> None:
         one = self.wanted.setdefault(download.name, WantedFile(download))
         is_same, one.download = _is_same(one.download, download), download
         if one.work and is_same and not (one.job and await self._source_of(download) == BY_HAND):
+            if one.job:
+                one.job.download = download
             return
         await one.give_up()
         source = await self._source_of(download)
@@ -158,7 +170,7 @@ class Fetcher:
             return
         one.source = source
         if source:
-            self._is_there(one)
+            await self._is_there(one)
         elif self._fetches or download.name in self._asked:
             self._start(one)
         else:
@@ -184,13 +196,15 @@ class Fetcher:
             return ""
         return BY_HAND if any(map(self._store.is_copied, ready)) else PACKAGED
 
-    def _is_there(self, one: WantedFile) -> None:
+    async def _is_there(self, one: WantedFile) -> None:
         name, check = one.download.name, one.download.check
         record = self._index.records.get(name) if one.source not in {BY_HAND, PACKAGED} else None
         size = record.size if record else None
         self.set(one, Progress(state=State.READY, done=size or 0, size=size))
         self._asked.discard(name)
-        if record and isinstance(check, FirstUse):
+        if record and not record.pinned and self._means.pins.keeps(name, record.sha256):
+            await self._index.put(name, record.model_copy(update={"pinned": True}))
+        elif record and isinstance(check, FirstUse):
             self._means.pins.remember(name, record.sha256, record.size)
 
     def _start(self, one: WantedFile) -> None:

@@ -59,14 +59,22 @@ class Record(_Model):
     checked_at: datetime
     wanted_by: tuple[str, ...] = ()
     withdrawn: bool = False
+    pinned: bool = False
+    """A commit has pinned its checksum."""
     gives: Mapping[str, Given] = Field(default_factory=dict)
 
     def satisfies(self, download: Download) -> bool:
-        """Say whether this is the file that is wanted now: of its version, and with the checksum that is pinned."""
-        check = download.check
-        own = {"sha256": self.sha256, "sha512": self.sha512}
-        is_pinned = not isinstance(check, Digest) or own[check.algorithm] == check.value
-        return self.version == download.version and is_pinned
+        """Say whether this is the file that is wanted now: of its version, and with the checksum that is pinned.
+
+        Where a commit has removed the checksum that was pinned, it is fetched anew.
+        """
+        is_unpinned = self.pinned and not isinstance(download.check, Digest)
+        return self.version == download.version and not is_unpinned and not self.contradicts(download)
+
+    def contradicts(self, download: Download) -> bool:
+        """Say whether another checksum is pinned now, so that this may not be served any more."""
+        check, own = download.check, {"sha256": self.sha256, "sha512": self.sha512}
+        return isinstance(check, Digest) and own[check.algorithm] != check.value
 
 
 class Contents(_Model):
@@ -156,6 +164,16 @@ class Index:
         """Say whether a download of ours put the file there that an asset is now; blocks."""
         given = [one.gives[asset] for one in self.records.values() if asset in one.gives]
         return bool(given) and _mark(self.directory / asset) in [(one.size, one.modified) for one in given]
+
+    def contradicting(self, downloads: Iterable[Download]) -> frozenset[str]:
+        """Return the assets that are here, and may not be served while these downloads are wanted; blocks."""
+        wrong = (
+            self.records[one.name]
+            for one in downloads
+            if one.name in self.records and self.records[one.name].contradicts(one)
+        )
+        pairs = [pair for record in wrong for pair in record.gives.items()]
+        return frozenset(asset for asset, given in pairs if self._found(asset, given) is Found.AS_GIVEN)
 
     def remove(self, record: Record) -> None:
         """Remove the files of a record, but none that another one has put in their place; blocks, raises AssetError."""

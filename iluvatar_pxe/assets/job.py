@@ -38,6 +38,10 @@ class Pins(Protocol):
         """Raise AssetError if another checksum is pinned for a download."""
         ...
 
+    def keeps(self, name: str, sha256: str) -> bool:
+        """Say whether this checksum of a download was pinned, and that is known to all."""
+        ...
+
     async def pin(self, name: str, sha256: str, size: int) -> None:
         """Pin the checksum of a download that is in place; raises AssetError if another one is pinned."""
         ...
@@ -71,6 +75,7 @@ class Job:
 
     def __init__(self, download: Download, means: Means, changed: Callable[[], None]) -> None:
         self.download = download
+        """What the next attempt is for: its checksum may be pinned meanwhile."""
         self.progress = Progress(state=State.QUEUED)
         self.failures = 0
         """How often it could not be had since it is wanted, or since somebody wanted it at once."""

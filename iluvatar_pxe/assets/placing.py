@@ -85,6 +85,7 @@ class Placing:
                 if not isinstance(download.check, Digest):
                     await self._discard(download, got)
                 raise
+        self._store.withhold(self._store.withheld - self._index.records[download.name].gives.keys())
         with suppress(OSError):  # it is in use, or was not used
             await asyncio.to_thread(self.staging(download).parent.rmdir)
         await self._store.refresh()

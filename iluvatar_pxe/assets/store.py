@@ -60,6 +60,8 @@ class AssetStore:
         self._state = state
         self._interval = interval
         self._listing = Listing()
+        self.withheld: frozenset[str] = frozenset()
+        """Files that are there, and are not served: they are not what is wanted now."""
         self.ready = self._listing.names
         """Logical names of what can be served."""
         self.links = self._listing.links
@@ -80,7 +82,7 @@ class AssetStore:
 
     async def open(self, name: str) -> FileSource | None:
         """Open the file behind a logical name, or return None; raises AssetError when it cannot be read."""
-        file = self._listing.files.get(name)
+        file = self._listing.files.get(name) if name in self.ready else None
         try:
             return None if file is None else await FileSource.open(file)
         except AssetError as error:
@@ -96,12 +98,20 @@ class AssetStore:
         """Return the bytes of a file, or None when it is not there; blocks."""
         return self._listing.size_of(name)
 
+    def withhold(self, names: frozenset[str]) -> None:
+        """Serve all but these files from now on."""
+        self.withheld = names
+        self._tell_ready()
+
     async def refresh(self) -> None:
         """Look at the directory again."""
-        before = self.ready
         self._listing = await asyncio.to_thread(list_assets, self._directory, SYSTEM_PROGRAMS, self._state)
-        self.ready, self.links = self._listing.names, self._listing.links
+        self.links = self._listing.links
         self._problem.set(self._listing.problem)
+        self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        before, self.ready = self.ready, self._listing.names - self.withheld
         if self.ready != before:
             self.changed.tell()
 

@@ -134,6 +134,11 @@ class Pins:
         self._pending.files[name] = Pin(sha256=sha256, size=size)
         self._late.set()
 
+    def keeps(self, name: str, sha256: str) -> bool:
+        """Say whether this checksum of a download was pinned, and that is known to all."""
+        pinned = self._keeper.lock.files.get(name)
+        return pinned is not None and pinned.sha256 == sha256
+
     async def choose(self, stable: Mapping[str, str]) -> None:
         """Pin what ``stable`` means, by entries of the catalogue."""
         self._pending.stable |= stable

@@ -92,8 +92,9 @@ async def test_only_whole_files_are_served(bench: Bench, site: Publisher) -> Non
 
 async def test_a_restart_downloads_nothing_again(tmp_path: Path, site: Publisher) -> None:
     wanted = download_of(NAME, site.offer("/kernel", KERNEL))
-    for _ in range(2):
+    for is_away in (True, False):
         bench = Bench(tmp_path)
+        bench.pins.is_away = is_away
         async with running(bench):
             bench.wants.set(wanted)
             await bench.reach(NAME, State.READY)
@@ -119,6 +120,7 @@ async def test_a_crash_before_a_verified_file_is_known_to_be_in_place(
 ) -> None:
     wanted = download_of(NAME, site.offer("/kernel", KERNEL))
     async with running(Bench(tmp_path)) as first:
+        first.pins.is_away = True
         first.wants.set(wanted)
         await first.reach(NAME, State.READY)
         record = first.index.records[NAME].model_copy(update={"gives": {}})
@@ -308,6 +310,51 @@ async def test_four_are_downloaded_at_once(bench: Bench, site: Publisher) -> Non
             site.offers[f"/{name}"].stall = None
         bench.wants.set(*(download_of(name, site.url(f"/{name}"), version="v2") for name in names))
         await until(lambda: all(one.state is State.READY for one in bench.fetcher.progress.values()))
+
+
+async def test_what_another_pin_contradicts_is_not_served_any_more(bench: Bench, site: Publisher) -> None:
+    """It stays on the disk, for a commit may go back."""
+    old = download_of(NAME, site.offer("/1", KERNEL), check=pinned(KERNEL))
+    new = download_of(NAME, site.offer("/2", OTHER, status=404), check=pinned(OTHER))
+    with capture_logs() as logs:
+        async with running(bench):
+            bench.wants.set(old)
+            await bench.reach(NAME, State.READY)
+            bench.wants.set(new)
+            await bench.reach(NAME, State.WAITING)
+            assert NAME not in bench.store.ready
+            assert await bench.store.open(NAME) is None
+            await bench.store.refresh()
+            assert (bench.content(NAME), NAME in bench.store.ready) == (KERNEL, False)
+            bench.wants.set(old)
+            await bench.reach(NAME, State.READY)
+            assert NAME in bench.store.ready
+            site.offers["/2"].status = None
+            bench.wants.set(new)
+            await until(lambda: bench.content(NAME) == OTHER)
+            await bench.reach(NAME, State.READY)
+            assert NAME in bench.store.ready
+    assert len(events(logs, "asset.withheld")) == 2
+    assert len(site.asked_for("/1")) == 1
+
+
+async def test_a_pin_that_is_removed_has_the_file_fetched_anew(tmp_path: Path, site: Publisher) -> None:
+    """What was there stays in force until the new one is; a restart in between changes nothing."""
+    wanted = download_of(NAME, site.offer("/kernel", KERNEL))
+    bench = Bench(tmp_path)
+    async with running(bench):
+        bench.wants.set(wanted)
+        await until(lambda: NAME in bench.index.records and bench.index.records[NAME].pinned)
+    site.offers["/kernel"].content, site.offers["/kernel"].status = OTHER, 404
+    bench = Bench(tmp_path)
+    async with running(bench):
+        bench.wants.set(wanted)
+        await bench.reach(NAME, State.WAITING)
+        assert (bench.content(NAME), NAME in bench.store.ready, bench.pins.sums) == (KERNEL, True, {})
+        site.offers["/kernel"].status = None
+        bench.commands.fetch([NAME])
+        await bench.reach(NAME, State.READY)
+        assert (bench.content(NAME), bench.pins.sums) == (OTHER, {NAME: sha(OTHER)})
 
 
 async def test_a_file_that_is_called_like_an_unfinished_one_takes_nobodys_place(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from iluvatar_pxe.assets.index import Index
 from iluvatar_pxe.assets.job import Means
 from iluvatar_pxe.assets.placing import Done, Placing, Unpacker
 from iluvatar_pxe.assets.store import AssetStore
-from iluvatar_pxe.catalogue.download import Check, Download, FirstUse
+from iluvatar_pxe.catalogue.download import Check, Digest, Download, FirstUse
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import AssetError
@@ -31,26 +31,19 @@ def download_of(name: str, *urls: str, check: Check | None = None, **fields: Any
 
 
 @dataclass
-class Wanted:
-    """What the applied commit wants, as the test says."""
-
-    downloads: tuple[Download, ...] = ()
-    changed: Changed = field(default_factory=Changed)
-
-    def set(self, *downloads: Download) -> None:
-        self.downloads = downloads
-        self.changed.tell()
-
-
-@dataclass
 class Pinned:
     """Pins, which a test may know before."""
 
     sums: dict[str, str] = field(default_factory=dict)
+    is_away: bool = False
+    """Nothing can be committed, so the next process knows nothing of it."""
 
     def check(self, name: str, sha256: str) -> None:
         if self.sums.get(name, sha256) != sha256:
             raise AssetError(f"{name}: another checksum is pinned")
+
+    def keeps(self, name: str, sha256: str) -> bool:
+        return not self.is_away and self.sums.get(name) == sha256
 
     async def pin(self, name: str, sha256: str, size: int) -> None:
         del size
@@ -60,6 +53,32 @@ class Pinned:
     def remember(self, name: str, sha256: str, size: int) -> None:
         del size
         self.sums.setdefault(name, sha256)
+
+
+class Wanted:
+    """What the applied commit wants, as the test says, and with what is pinned."""
+
+    def __init__(self, pins: Pinned) -> None:
+        self.changed = Changed()
+        self._pins = pins
+        self._said: tuple[Download, ...] = ()
+        self._known: tuple[tuple[Download, ...], dict[str, str]] = (), {}
+        self._downloads: tuple[Download, ...] = ()
+
+    @property
+    def downloads(self) -> tuple[Download, ...]:
+        if self._known != (self._said, self._pins.sums):
+            self._known = self._said, dict(self._pins.sums)
+            self._downloads = tuple(map(self._pinned, self._said))
+        return self._downloads
+
+    def set(self, *downloads: Download) -> None:
+        self._said = downloads
+        self.changed.tell()
+
+    def _pinned(self, one: Download) -> Download:
+        pin = self._pins.sums.get(one.name) if isinstance(one.check, FirstUse) else None
+        return replace(one, check=Digest("sha256", pin, first_use=True)) if pin else one
 
 
 class NoPeers:
@@ -81,7 +100,8 @@ class Bench:
         self.assets.mkdir(exist_ok=True)
         self.store = AssetStore(self.assets)
         self.index = Index(self.assets)
-        self.wants, self.pins = Wanted(), Pinned()
+        self.pins = Pinned()
+        self.wants = Wanted(self.pins)
         self.placing = Placing(self.store, self.index, unpack)
         self._means = Means(
             get=partial(download, downloader=Downloader(timing=Timing(usual=Pauses(0.01, 0.02, 3)))),
