@@ -8,13 +8,15 @@ import shutil
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from iluvatar_pxe.assets.unpack.members import Kind, Member, check_link, file_behind, plain_name
 from iluvatar_pxe.assets.unpack.space import check_space
 from iluvatar_pxe.assets.unpack.stream import CHUNK, Report, Stream, opened
-from iluvatar_pxe.errors import UnpackError
+from iluvatar_pxe.errors import IluvatarError, UnpackError
 
+_LONGEST_REASON = 200
 MOST_MEMBERS = 10_000
 """tarfile keeps them all in memory, and iPXE's archive has some hundred."""
 MOST_RATIO = 200
@@ -22,7 +24,7 @@ MOST_RATIO = 200
 ALWAYS = 64 << 20
 MOST_BYTES = 8 << 30
 _LARGEST_HEADER = 1 << 20
-"""Bytes of extended headers, which tarfile reads into memory."""
+"""Bytes of one member's headers, which tarfile reads into memory."""
 
 
 def unpack_archive(archive: Path, wanted: Mapping[str, str], place: Path, report: Report) -> None:
@@ -32,17 +34,14 @@ def unpack_archive(archive: Path, wanted: Mapping[str, str], place: Path, report
     leads out of it, or is a device.
     """
     most = min(MOST_BYTES, max(ALWAYS, MOST_RATIO * archive.stat().st_size))
-    try:
-        with opened(archive, most, report) as stream:
-            members = _index(stream, most)
-        names: dict[str, list[str]] = defaultdict(list)
-        for member, name in wanted.items():
-            names[file_behind(plain_name(member), members)].append(name)
-        check_space(place, sum(members[member].size * len(copies) for member, copies in names.items()))
-        with opened(archive, most, report) as stream:
-            _extract(stream, names, place)
-    except tarfile.TarError as error:
-        raise UnpackError(f"is not a tar archive, or is damaged: {error}; fetch it again") from error
+    with opened(archive, most, report) as stream:
+        members = _index(stream, most)
+    names: dict[str, list[str]] = defaultdict(list)
+    for member, name in wanted.items():
+        names[file_behind(plain_name(member), members)].append(name)
+    check_space(place, sum(members[member].size * len(copies) for member, copies in names.items()))
+    with opened(archive, most, report) as stream:
+        _extract(stream, names, place)
 
 
 def _index(stream: Stream, most: int) -> dict[str, Member]:
@@ -95,22 +94,40 @@ def _extract(stream: Stream, names: Mapping[str, list[str]], place: Path) -> Non
 
 def _headers(stream: Stream) -> Iterator[tuple[tarfile.TarInfo, Iterator[bytes]]]:
     """Yield each member's header, and its content, which can be read until the next is asked for."""
-    with tarfile.open(fileobj=_Forward(stream), mode="r:") as tar:
+    forward = _Forward(stream)
+    with _refusing(), tarfile.open(fileobj=forward, mode="r:") as tar:
         for header in tar:
-            yield header, _content(tar, header)
+            yield header, _content(tar, header, forward)
+            forward.left = _LARGEST_HEADER
 
 
-def _content(tar: tarfile.TarFile, header: tarfile.TarInfo) -> Iterator[bytes]:
-    file = tar.extractfile(header)
-    while file and (chunk := file.read(CHUNK)):
-        yield chunk
+def _content(tar: tarfile.TarFile, header: tarfile.TarInfo, forward: "_Forward") -> Iterator[bytes]:
+    with _refusing():
+        forward.left = header.size
+        file = tar.extractfile(header)
+        while file and (chunk := file.read(CHUNK)):
+            yield chunk
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Refuse the archive for whatever tarfile raises: a hostile header gives ValueError, RecursionError and others."""
+    try:
+        yield
+    except (IluvatarError, OSError):
+        raise
+    except Exception as error:  # tarfile promises no kinds of errors
+        why = " ".join(str(error).split())[:_LONGEST_REASON]
+        raise UnpackError(f"is not a tar archive, or is damaged: {why}; fetch it again") from error
 
 
 class _Forward(io.RawIOBase):
-    """A stream as tarfile reads an uncompressed archive: it goes forward only, and asks for no more than headers have."""
+    """A stream as tarfile reads an uncompressed archive: it goes forward only, and gives no more than is ``left``."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
+        self.left = _LARGEST_HEADER
+        """How many bytes may be read of what comes next."""
 
     def tell(self) -> int:
         return self._stream.position
@@ -125,6 +142,7 @@ class _Forward(io.RawIOBase):
         return self._stream.position
 
     def read(self, size: int = -1, /) -> bytes:
-        if size > _LARGEST_HEADER:
-            raise UnpackError(f"has a header of {size} bytes; use another source")
+        self.left -= size
+        if self.left < 0:
+            raise UnpackError(f"has a header of more than {_LARGEST_HEADER} bytes; use another source")
         return self._stream.read(size)

@@ -183,8 +183,50 @@ def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     header.type, header.size = tarfile.XHDTYPE, 4 << 20
     assert (
         fault_of(tmp_path, header.tobuf() + bytes(4 << 20))
-        == "has a header of 4194304 bytes; use another source"
+        == "has a header of more than 1048576 bytes; use another source"
     )
+
+
+def pax(records: bytes, form: bytes = tarfile.XHDTYPE) -> bytes:
+    """Return an extended header, as another format or another hand may have written it."""
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = form, len(records)
+    return header.tobuf(tarfile.USTAR_FORMAT) + records + bytes(-len(records) % 512)
+
+
+def said(name: str, value: str) -> bytes:
+    """Return a record of an extended header, with its own length before it."""
+    rest = f" {name}={value}\n".encode()
+    length = len(rest) + len(str(len(rest) + 3))
+    return str(length).encode() + rest
+
+
+DAMAGED = r"is not a tar archive, or is damaged: .{1,200}; fetch it again"
+TOO_LONG = r"has a header of more than 1048576 bytes; use another source"
+SPARSE = said("GNU.sparse.major", "1") + said("GNU.sparse.minor", "0") + said("GNU.sparse.realsize", "9")
+
+
+@pytest.mark.parametrize(
+    ("before", "content", "fault"),
+    [
+        (pax(said("GNU.sparse.map", "abc")), b"", DAMAGED),
+        (pax(said("GNU.sparse.size", "x")), b"", DAMAGED),
+        (pax(SPARSE), b"1\n", DAMAGED),
+        (pax(SPARSE), b"9" * 5000, DAMAGED),
+        (pax(SPARSE), b"99999999\n" + b"1\n" * (1 << 20), TOO_LONG),
+        (pax(b"9" * 5000 + b" path=good\n"), b"", DAMAGED),
+        (pax(said("size", "-99999")), b"", "has a member of negative size; fetch it again"),
+        (pax(said("hdrcharset", "BINARY") + said("path", "x" * 9)) * 900, b"", DAMAGED),
+        (pax(said("path", "x")) * 3000, b"", f"{DAMAGED}|{TOO_LONG}"),
+        (pax(said("path", "x"), tarfile.XGLTYPE) * 3000, b"", f"{DAMAGED}|{TOO_LONG}"),
+        (pax(b"x" * 100, tarfile.GNUTYPE_LONGNAME) * 3000, b"", f"{DAMAGED}|{TOO_LONG}"),
+    ],
+)
+def test_a_header_that_tarfile_cannot_read_has_the_archive_refused(
+    tmp_path: Path, before: bytes, content: bytes, fault: str
+) -> None:
+    whole = tar_of([GOOD])[:1024] + before + tar_of([file("other", content)])
+    assert re.fullmatch(fault, fault_of(tmp_path, whole))
 
 
 @pytest.mark.parametrize("suffix", ["tar.gz", "tar.xz", "tar.zst"])
@@ -235,6 +277,42 @@ def _flip(whole: bytes, places: list[tuple[int, int]]) -> bytes:
     for place, value in places:
         damaged[place % len(damaged)] = value
     return bytes(damaged)
+
+
+KEYS = ("path", "linkpath", "size", "mtime", "uid", "hdrcharset", "GNU.sparse.map", "GNU.sparse.size")
+NUMBERED = ("GNU.sparse.major", "GNU.sparse.minor", "GNU.sparse.numblocks", "GNU.sparse.realsize")
+VALUES = st.sampled_from(
+    ["", "0", "1", "-1", "x", "1,2", "9" * 30, "9" * 5000, "nan", "BINARY", "../x", "\0"]
+)
+RECORDS = st.lists(
+    st.builds(said, st.sampled_from((*KEYS, *NUMBERED, "GNU.sparse.offset")), VALUES | st.text(max_size=9))
+    | st.binary(max_size=40),
+    max_size=6,
+).map(b"".join)
+HEADERS = st.builds(
+    pax,
+    RECORDS,
+    st.sampled_from(
+        [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, b"L", b"K", b"S", b"5", b"V"]
+    ),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(HEADERS, min_size=1, max_size=4).map(b"".join),
+    st.lists(st.tuples(st.integers(0, 2047), st.integers(0, 255)), max_size=4),
+    st.binary(max_size=600),
+)
+def test_whatever_headers_there_are_the_file_or_one_error_comes_of_it(
+    headers: bytes, places: list[tuple[int, int]], content: bytes
+) -> None:
+    with TemporaryDirectory() as name, suppress(UnpackError):
+        archive, place = Path(name, "a"), Path(name, "place")
+        place.mkdir()
+        archive.write_bytes(_flip(headers, places) + tar_of([file("other", content), GOOD]))
+        unpack_archive(archive, {"good": "it"}, place, silent)
+        assert unpacked(place) == {"it": b"good"}
 
 
 @settings(max_examples=300, deadline=None)
