@@ -1,7 +1,8 @@
 """What people ask for about boot files: what there is, and to fetch, verify, import and remove files."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import structlog
 from iluvatar_pxe.assets.copies import check_copy
 from iluvatar_pxe.assets.fetcher import BY_HAND, PACKAGED, Fetcher
 from iluvatar_pxe.assets.index import ADOPTED, Index, Record, given_of
-from iluvatar_pxe.assets.job import Pins
+from iluvatar_pxe.assets.job import FAILED, Pins
 from iluvatar_pxe.assets.leftovers import leftovers
 from iluvatar_pxe.assets.placing import Done, Placing, unhurried
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
@@ -20,6 +21,7 @@ from iluvatar_pxe.assets.wanted import WantedFile
 from iluvatar_pxe.catalogue.download import Digest, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.ratelimit import complain
 
 IMPORTED = "imported"
 
@@ -67,14 +69,12 @@ class AssetCommands:
         for name in names:
             one = self._fetcher.wanted.get(name)
             if one and one.progress.state is State.READY and one.source != PACKAGED:
-                one.fault = ""
-                self._begin(one, self._verify(one))
+                self._begin(one, partial(self._verify, one))
 
     def take(self, name: str, file: Path, *, trust: bool) -> None:
         """Verify a file that lies below the assets directory, and put it into place."""
         one = self._fetcher.wanted[name]
-        one.fault = ""
-        self._begin(one, self._take(one, file, trust=trust))
+        self._begin(one, partial(self._take, one, file, trust=trust))
 
     async def leftovers(self) -> Sequence[Leftover]:
         """Return what the applied commit does not want, by name."""
@@ -109,26 +109,35 @@ class AssetCommands:
         """Return what is known of the file that is there now."""
         return None if one.source == BY_HAND else self._index.records.get(one.download.name)
 
-    def _begin(self, one: WantedFile, work: Coroutine[None, None, None]) -> None:
-        self._fetcher.begin(one, Progress(state=State.VERIFYING), work)
+    def _begin(self, one: WantedFile, work: Callable[[], Awaitable[None]]) -> None:
+        one.fault = ""
+        self._fetcher.begin(one, Progress(state=State.VERIFYING), self._carry_out(one, work))
+
+    async def _carry_out(self, one: WantedFile, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it, and keep what is wrong with the file."""
+        name = one.download.name
+        try:
+            await work()
+        except AssetError as error:
+            one.fault = str(error)
+            _log.error("asset.fault", name=name, why=one.fault)
+        except Exception as error:  # noqa: BLE001 - the last resort: one file must not end the daemon
+            one.fault = f"{name}: {FAILED}"
+            complain("asset.failed", logging.ERROR, name=name, error=repr(error))
 
     async def _verify(self, one: WantedFile) -> None:
         record, name = self._record(one), one.download.name
-        try:
-            if record is None:
-                await self._adopt(one)
-                return
-            damaged = await unhurried(partial(_damaged, self._index.directory, record), self._read(one))
-            if not damaged:
-                await self._index.put(name, record.model_copy(update={"checked_at": datetime.now(UTC)}))
-                return
-            one.fault = f"{damaged[0]}: has another checksum than when it was downloaded, and was removed"
-            await asyncio.to_thread(self._index.remove, record)
-            await self._index.drop([name])
-            await self._store.refresh()
-        except AssetError as error:
-            one.fault = str(error)
-        _log.error("asset.fault", name=name, why=one.fault)
+        if record is None:
+            await self._adopt(one)
+            return
+        damaged = await unhurried(partial(_damaged, self._index.directory, record), self._read(one))
+        if not damaged:
+            await self._index.put(name, record.model_copy(update={"checked_at": datetime.now(UTC)}))
+            return
+        await asyncio.to_thread(self._index.remove, record)
+        await self._index.drop([name])
+        await self._store.refresh()
+        raise AssetError(f"{damaged[0]}: has another checksum than when it was downloaded, and was removed")
 
     async def _adopt(self, one: WantedFile) -> None:
         """Compare a file that was copied by hand with what is pinned; raises AssetError if it is another one."""
@@ -151,9 +160,6 @@ class AssetCommands:
             _log.info("asset.ready", name=download.name, bytes=got.size, source=IMPORTED)
             if trust and not isinstance(download.check, Digest):  # at last: the fetcher then looks at it anew
                 await self._pins.pin(download.name, got.sha256, got.size)
-        except AssetError as error:
-            one.fault = str(error)
-            _log.error("asset.fault", name=download.name, why=one.fault)
         finally:
             await asyncio.to_thread(file.unlink, missing_ok=True)
 

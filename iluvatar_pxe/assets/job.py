@@ -1,6 +1,7 @@
 """Gets one wanted download: asks peers and publishers, puts it in place, and has it pinned. Tries until it is there."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -18,9 +19,11 @@ from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.ratelimit import complain
 
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0
 """Seconds until the second attempt, and most between two; each pause is twice the one before."""
+FAILED = "this server failed on that; see its log"
 
 _log = structlog.get_logger()
 
@@ -103,14 +106,21 @@ class Job:
             async with self._means.slots:
                 await self._attempt()
         except AssetError as error:
-            self.arrival.fail(str(error))
-            self._trouble.set(str(error))
-            self.failures += 1
-            self._set(replace(self.progress, state=State.WAITING, rate=0.0, trouble=str(error)))
-            return False
+            self._fail(str(error))
+        except Exception as error:  # noqa: BLE001 - the last resort: one file must not end the daemon
+            complain("asset.failed", logging.ERROR, name=self.download.name, error=repr(error))
+            self._fail(f"{self.download.name}: {FAILED}")
+        else:
+            return True
         finally:
             self.arrival.fail("nobody wants it any more")
-        return True
+        return False
+
+    def _fail(self, why: str) -> None:
+        self.arrival.fail(why)
+        self._trouble.set(why)
+        self.failures += 1
+        self._set(replace(self.progress, state=State.WAITING, rate=0.0, trouble=why))
 
     async def _attempt(self) -> None:
         if self.arrival.is_over:

@@ -14,8 +14,9 @@ from support.waiting import until
 
 from iluvatar_pxe.assets.download.download import Got
 from iluvatar_pxe.assets.fetcher import BY_HAND
+from iluvatar_pxe.assets.placing import Done
 from iluvatar_pxe.assets.unpack.unpack import unpack
-from iluvatar_pxe.catalogue.download import Digest, Unpack
+from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import AssetError
 
@@ -373,6 +374,30 @@ async def test_a_file_that_is_called_like_an_unfinished_one_takes_nobodys_place(
         await bench.reach(first.name, State.READY)
     assert (bench.content("adv/col"), bench.content("adv/one")) == (KERNEL, OTHER)
     assert bench.index.records["adv/col"].gives["adv/col"].sha256 == sha(KERNEL)
+
+
+async def test_a_file_on_which_the_daemon_fails_ends_nothing(tmp_path: Path, site: Publisher) -> None:
+    """Whatever is raised while a file is fetched, verified or imported: it is told, and all else goes on."""
+
+    def fail(download: Download, file: Path, assets: Path, report: Done) -> None:
+        del download, file, assets, report
+        raise RecursionError("too deep")
+
+    bench = Bench(tmp_path, fail)
+    archive = tar_of([file("one", OTHER)])
+    bad = download_of("bad.tar", site.offer("/1", archive), unpack=Unpack.ARCHIVE, members={"one": "one"})
+    with capture_logs() as logs:
+        async with running(bench):
+            bench.wants.set(bad)
+            failed = "bad.tar: this server failed on that; see its log"
+            assert (await bench.reach("bad.tar", State.WAITING)).trouble == failed
+            (bench.assets / "copy").write_bytes(archive)
+            bench.commands.take("bad.tar", bench.assets / "copy", trust=True)
+            await until(lambda: bench.commands.files()[0].fault == failed)
+            bench.wants.set(bad, download_of(NAME, site.offer("/kernel", KERNEL)))
+            await bench.reach(NAME, State.READY)
+    assert events(logs, "asset.failed")[0]["error"] == "RecursionError('too deep')"
+    assert {line["why"] for line in events(logs, "asset.trouble")} == {failed}
 
 
 async def test_what_is_recorded_is_read_from_what_is_put_in_place(bench: Bench, tmp_path: Path) -> None:
