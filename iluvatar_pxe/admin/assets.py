@@ -75,7 +75,7 @@ class AssetsImport(Command):
             raise _unknown(self.name, ())
         await assets.begun()
         assets.take(self.name, self.file, trust=self.trust)
-        return {"message": f"{self.name} is verified"}
+        return {"message": f"the check of {self.name} has begun"}
 
 
 class AssetsLeftovers(Command):

@@ -59,8 +59,8 @@ class AssetsAdmin(Protocol):
     def take(self, name: str, file: Path, *, trust: bool) -> None:
         """Verify a file that lies below the assets directory, and move or unpack it into place.
 
-        A sums file and its signature are looked for beside it. What neither they nor a pin can check is refused unless
-        ``trust``; then its checksum is pinned. VERIFYING at once, then UNPACKING, then READY; or a ``fault``, with
+        A publisher's list and its signature are looked for beside it. A file that has neither a list nor a pin is refused
+        unless ``trust``; then its checksum is pinned once it is in place. VERIFYING at once, then UNPACKING, then READY; or a ``fault``, with
         everything else as it was. The file is removed if it was not moved.
         """
         ...

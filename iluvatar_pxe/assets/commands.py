@@ -18,7 +18,7 @@ from iluvatar_pxe.assets.placing import Done, Placing, unhurried
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.wanted import WantedFile
-from iluvatar_pxe.catalogue.download import Digest, Unpack
+from iluvatar_pxe.catalogue.download import Digest, FirstUse, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.ratelimit import complain
@@ -153,12 +153,17 @@ class AssetCommands:
 
     async def _take(self, one: WantedFile, file: Path, *, trust: bool) -> None:
         download = one.download
-        work = partial(check_copy, download, file, trust=trust, source=IMPORTED)
+        work, is_first = (
+            partial(check_copy, download, file, trust=trust, source=IMPORTED),
+            isinstance(download.check, FirstUse),
+        )
         try:
             got = await unhurried(lambda report: work(report=report), self._read(one))
+            if is_first:
+                self._pins.check(download.name, got.sha256)
             await self._placing.put(download, got, self._unpacking(one))
             _log.info("asset.ready", name=download.name, bytes=got.size, source=IMPORTED)
-            if trust and not isinstance(download.check, Digest):  # at last: the fetcher then looks at it anew
+            if is_first:  # at last: the fetcher then looks at it anew
                 await self._pins.pin(download.name, got.sha256, got.size)
         finally:
             await asyncio.to_thread(file.unlink, missing_ok=True)

@@ -1,15 +1,20 @@
 """Checks a copy of a wanted file that somebody brings: by its pin, or by the publisher's list beside it. Blocks."""
 
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from iluvatar_pxe.assets.download.download import Got
 from iluvatar_pxe.assets.download.signature import check_signature, read_certificate
-from iluvatar_pxe.assets.download.sums import digest_in
+from iluvatar_pxe.assets.download.sums import LARGEST_LIST, digest_in
 from iluvatar_pxe.assets.placing import Done
 from iluvatar_pxe.catalogue.download import Digest, Download, SumsFile
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.wire.boot_file import HEAD, fault_of
 
 _PIECE = 1 << 20
 
@@ -17,9 +22,11 @@ _PIECE = 1 << 20
 def check_copy(download: Download, file: Path, report: Done, *, trust: bool, source: str) -> Got:
     """Return a file that is the wanted one; raises AssetError (one line) if it is not, or if nothing says so.
 
-    ``trust``: where nothing says so, take it for the wanted one.
+    ``trust``: take it for the wanted one if neither a pin nor a publisher's list can ever say so.
     """
     digest = _digest_of(download, file.parent, trust=trust)
+    if fault := _fault(file):
+        raise AssetError(f"{file.name}: {fault}; fetch it again")
     algorithm = digest.algorithm if digest else "sha256"
     sums, size = _sums(file, {"sha256", algorithm}, report)
     if digest and sums[algorithm] != digest.value:
@@ -35,45 +42,60 @@ def _digest_of(download: Download, folder: Path, *, trust: bool) -> Digest | Non
     check = download.check
     if isinstance(check, Digest):
         return check
-    sums = folder / _file_name(check.urls[0]) if isinstance(check, SumsFile) else None
-    if isinstance(check, SumsFile) and sums and sums.is_file():
-        return _listed(check, sums)
+    if isinstance(check, SumsFile):
+        return _listed(download.name, check, folder)
     if trust:
         return None
-    beside = f"put {sums.name} beside it, or add --trust" if sums else "add --trust to pin this one"
-    raise AssetError(f"{download.name}: no checksum of it is known; {beside}")
+    raise AssetError(f"{download.name}: no checksum of it is known; add --trust to pin this one")
 
 
-def _listed(check: SumsFile, sums: Path) -> Digest:
+def _fault(file: Path) -> str:
+    with _opened(file) as opened:
+        return fault_of(opened.read(HEAD), os.fstat(opened.fileno()).st_size)
+
+
+def _listed(name: str, check: SumsFile, folder: Path) -> Digest:
     """Return what a publisher's list says, whose signature is beside it if the publisher signs."""
-    listed = _read(sums)
+    beside = [
+        _file_name(address) for address in (check.urls[0], *(check.signatures[:1] if check.key else ()))
+    ]
+    if not all((folder / one).is_file() for one in beside):
+        raise AssetError(
+            f"{name}: is checked by its publisher's list; put {' and '.join(beside)} beside the file"
+        )
+    listed, *signature = (_read(folder / one) for one in beside)
     if check.key:
-        signature = sums.parent / _file_name(check.signatures[0])
-        check_signature(str(signature.name), listed, _read(signature), read_certificate(check.key))
+        check_signature(beside[1], listed, signature[0], read_certificate(check.key))
     return digest_in(listed, check)
 
 
 def _sums(file: Path, algorithms: set[str], report: Done) -> tuple[dict[str, str], int]:
     hashes = {name: hashlib.new(name) for name in algorithms}
     done = 0
-    try:
-        size = file.stat().st_size
-        with file.open("rb") as opened:
-            while piece := opened.read(_PIECE):
-                for one in hashes.values():
-                    one.update(piece)
-                done += len(piece)
-                report(done, size)
-    except OSError as error:
-        raise AssetError(f"{file}: cannot be read: {error.strerror}; make it readable") from error
+    with _opened(file) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        while piece := opened.read(_PIECE):
+            for one in hashes.values():
+                one.update(piece)
+            done += len(piece)
+            report(done, size)
     return {name: one.hexdigest() for name, one in hashes.items()}, done
 
 
-def _read(path: Path) -> bytes:
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """Open a file; raises AssetError where it cannot be read."""
     try:
-        return path.read_bytes()
+        with file.open("rb") as opened:
+            yield opened
     except OSError as error:
-        raise AssetError(f"{path.name}: cannot be read: {error.strerror}; put it beside the file") from error
+        raise AssetError(f"{file}: cannot be read: {error.strerror}; make it readable") from error
+
+
+def _read(path: Path) -> bytes:
+    """Return a list or its signature: a larger file is none, and is told by its beginning."""
+    with _opened(path) as opened:
+        return opened.read(LARGEST_LIST + 1)
 
 
 def _file_name(url: str) -> str:

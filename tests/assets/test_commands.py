@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from iluvatar_pxe.assets.index import ADOPTED
 from iluvatar_pxe.assets.leftovers import BEFORE, COPIED
 from iluvatar_pxe.assets.status import AssetStatus
 from iluvatar_pxe.assets.unpack.unpack import unpack
-from iluvatar_pxe.catalogue.download import Download, SumsFile, Unpack
+from iluvatar_pxe.catalogue.download import Check, Download, SumsFile, Unpack
 from iluvatar_pxe.catalogue.progress import State
 
 KERNEL = b"kernel" * 50_000
 NAME = "talos/abc/v1/kernel-amd64"
+LISTED = SumsFile(("https://x/SHA256SUMS",), "sha256", "kernel-amd64")
+SIGNED = replace(LISTED, key="ubuntu-cdimage", signatures=("https://x/SHA256SUMS.gpg",))
 MEMBERS = {"ipxeboot/one.efi": "ipxe/one.efi", "ipxeboot/more.efi": "ipxe/more.efi"}
 
 
@@ -129,25 +132,67 @@ async def test_a_copy_with_the_pinned_checksum_is_imported(tmp_path: Path) -> No
     ("check", "content", "fault"),
     [
         (pinned(KERNEL), b"another", "kernel-amd64: has sha256"),
+        (pinned(KERNEL), b"", "kernel-amd64: is empty; fetch it again"),
         (None, KERNEL, f"{NAME}: no checksum of it is known; add --trust to pin this one"),
+        (LISTED, KERNEL, f"{NAME}: is checked by its publisher's list; put SHA256SUMS beside the file"),
         (
-            SumsFile(("https://x/SHA256SUMS",), "sha256", "kernel-amd64"),
+            SIGNED,
             KERNEL,
-            f"{NAME}: no checksum of it is known; put SHA256SUMS beside it, or add --trust",
+            f"{NAME}: is checked by its publisher's list; put SHA256SUMS and SHA256SUMS.gpg beside",
         ),
     ],
 )
 async def test_a_copy_that_nothing_vouches_for_is_refused(
-    tmp_path: Path, check: object, content: bytes, fault: str
+    tmp_path: Path, check: Check | None, content: bytes, fault: str
 ) -> None:
-    bench = Bench(tmp_path, fetch=False)
+    await is_refused(Bench(tmp_path, fetch=False), check, content, fault, trust=False)
+
+
+@pytest.mark.parametrize(
+    ("check", "content", "fault"),
+    [
+        (pinned(KERNEL), b"another", "kernel-amd64: has sha256"),
+        (LISTED, KERNEL, f"{NAME}: is checked by its publisher's list"),
+        (SIGNED, KERNEL, f"{NAME}: is checked by its publisher's list"),
+        (None, b"", "kernel-amd64: is empty; fetch it again"),
+        (None, b"<!DOCTYPE html><p>log in", "kernel-amd64: is a web page"),
+    ],
+)
+async def test_trust_takes_the_place_of_no_check(
+    tmp_path: Path, check: Check | None, content: bytes, fault: str
+) -> None:
+    await is_refused(Bench(tmp_path, fetch=False), check, content, fault, trust=True)
+
+
+async def is_refused(bench: Bench, check: Check | None, content: bytes, fault: str, *, trust: bool) -> None:
+    """Import a copy, of which then nothing is kept, and nothing is pinned."""
     async with running(bench):
-        bench.wants.set(download_of(NAME, check=check))  # type: ignore[arg-type]
+        bench.wants.set(download_of(NAME, check=check))
         await bench.reach(NAME, State.MISSING)
-        found = await imported(bench, stick(bench, content))
+        found = await imported(bench, stick(bench, content), trust=trust)
         assert found.fault.startswith(fault)
         assert not (bench.assets / NAME).exists()
         assert bench.pins.sums == {}
+
+
+async def test_a_trusted_copy_that_cannot_be_unpacked_is_not_pinned(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, unpack, fetch=False)
+    async with running(bench):
+        bench.wants.set(download_of(NAME, unpack=Unpack.ARCHIVE, members=MEMBERS))
+        await bench.reach(NAME, State.MISSING)
+        found = await imported(bench, stick(bench, b"noise" * 100), trust=True)
+        assert (found.fault.startswith(NAME), bench.pins.sums) == (True, {}), found.fault
+
+
+async def test_a_trusted_copy_is_not_another_one_than_is_pinned_meanwhile(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, fetch=False)
+    bench.pins.sums[NAME] = pinned(b"another").value
+    async with running(bench):
+        bench.wants.set(download_of(NAME))
+        await bench.reach(NAME, State.MISSING)
+        found = await imported(bench, stick(bench, KERNEL), trust=True)
+        assert found.fault == f"{NAME}: another checksum is pinned"
+    assert not (bench.assets / NAME).exists()
 
 
 async def test_a_copy_is_trusted_and_then_pinned(tmp_path: Path) -> None:
@@ -162,9 +207,8 @@ async def test_a_copy_is_trusted_and_then_pinned(tmp_path: Path) -> None:
 async def test_a_copy_with_its_publishers_list_beside_it_is_imported(tmp_path: Path) -> None:
     bench = Bench(tmp_path, fetch=False)
     listed = f"{pinned(KERNEL).value} *kernel-amd64\n".encode()
-    check = SumsFile(("https://x/SHA256SUMS",), "sha256", "kernel-amd64")
     async with running(bench):
-        bench.wants.set(download_of(NAME, check=check))
+        bench.wants.set(download_of(NAME, check=LISTED))
         await bench.reach(NAME, State.MISSING)
         found = await imported(bench, stick(bench, KERNEL, ("SHA256SUMS", listed)))
         assert (found.fault, bench.content(NAME)) == ("", KERNEL)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -58,7 +59,6 @@ def site_in(directory: Path) -> Iterator[Site]:
             shop.offer(f"/{name}.efi", CONTENT)
         host = Host(directory)
         host.write("fleet.yaml", fleet(shop))
-        (host.state / "assets").mkdir()
         yield Site(host, shop)
 
 
@@ -144,7 +144,6 @@ assets:
 def test_a_stick_is_checked_by_the_list_beside_the_file(tmp_path: Path) -> None:
     host = Host(tmp_path)
     host.write("fleet.yaml", LISTED)
-    (host.state / "assets").mkdir()
     stick, sums = tmp_path / "stick", tmp_path / "stick/SHA256SUMS"
     stick.mkdir()
     (stick / "memtest.efi").write_bytes(CONTENT)
@@ -155,8 +154,8 @@ def test_a_stick_is_checked_by_the_list_beside_the_file(tmp_path: Path) -> None:
         assert answer.error == ""
         return answer.status, answer.lines[-2]
 
-    refusal = "no checksum of it is known; put SHA256SUMS beside it, or add --trust"
-    assert imported() == (1, f"{name}: {refusal}")
+    refusal = (1, f"{name}: is checked by its publisher's list; put SHA256SUMS beside the file")
+    assert (imported(), imported("--trust")) == (refusal, refusal)
     sums.write_text(f"{'0' * 64}  memtest.efi\n")
     status, line = imported("--trust")
     assert (status, f"but {name} must have {'0' * 64}; fetch it again" in line) == (1, True), line
@@ -165,11 +164,59 @@ def test_a_stick_is_checked_by_the_list_beside_the_file(tmp_path: Path) -> None:
     assert imported() == (0, f"{name}: ready")
     assert (host.state / "assets" / name).read_bytes() == CONTENT
     assert not (host.state / "assets.lock.json").exists(), "the list is enough"
-    (host.state / "assets" / name).unlink()
-    sums.unlink()
-    assert imported("--trust") == (0, f"{name}: ready")
     (row,) = host.run("assets", "status", "--json").json
-    assert (row["ready"], row["check"], row["source"]) == (True, "sha256 pinned", "imported")
+    assert (row["ready"], row["source"]) == (True, "imported")
+
+
+UNCHECKED = """\
+domain: lab.home.arpa
+assets:
+  entries:
+    ipxe:
+      version: "7"
+      files:
+        - name: memtest/{version}/memtest.efi
+          urls: ["https://127.0.0.1:9/memtest.efi"]
+"""
+
+
+def test_a_file_that_nothing_checks_is_pinned_when_it_is_in_place(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.write("fleet.yaml", UNCHECKED)
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    (stick / "memtest.efi").touch()
+    answer = host.run("assets", "import", "--trust", str(stick))
+    assert (answer.status, answer.error) == (1, "")
+    assert answer.lines[-2] == "memtest.efi: is empty; fetch it again"
+    assert not (host.state / "assets.lock.json").exists()
+    (stick / "memtest.efi").write_bytes(CONTENT)
+    answer = host.run("assets", "import", "--trust", str(stick))
+    assert (answer.status, answer.lines[-1]) == (0, "1 of 1 file is there now.")
+    assert (host.state / "assets.lock.json").exists()
+    (row,) = host.run("assets", "status", "--json").json
+    assert (row["ready"], row["check"], row["source"]) == (True, "sha256 pinned on first use", "imported")
+
+
+def test_without_a_daemon_a_fault_is_one_line(tmp_path: Path) -> None:
+    """Also where it stops the work: a disk with too little space, and a directory that cannot be made."""
+    host = Host(tmp_path)
+    host.write("fleet.yaml", UNCHECKED)
+    file = tmp_path / "memtest.efi"
+    with file.open("wb") as opened:
+        opened.truncate(1 << 43)  # a hole of 8 TiB
+    answer = host.run("assets", "import", "--trust", str(file))
+    (line,) = answer.error.splitlines()
+    assert (answer.status, "memtest/7/memtest.efi needs" in line, "assets gc shows" in line) == (
+        1,
+        True,
+        True,
+    )
+    shutil.rmtree(host.state / "assets")
+    (host.state / "assets").touch()
+    answer = host.run("assets", "import", "--trust", str(file))
+    fault = f"{host.state}/assets: cannot be made: File exists; make it writable"
+    assert (answer.status, answer.error) == (1, f"iluvatar-pxe: {fault}\n")
 
 
 @pytest.mark.parametrize(

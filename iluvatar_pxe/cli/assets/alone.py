@@ -27,12 +27,15 @@ async def commands_without_daemon(settings: Settings, fleet: Fleet) -> AsyncIter
     only_asked = settings.model_copy(update={"assets": settings.assets.model_copy(update={"fetch": False})})
     supply = Supply(only_asked, applied, store, await _keeper(settings, applied), Changed())
     await supply.start()
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(supply.run())
-        try:
-            yield supply.commands
-        finally:
-            running.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(supply.run())
+            try:
+                yield supply.commands
+            finally:
+                running.cancel()
+    except ExceptionGroup as group_of_one:
+        raise group_of_one.exceptions[0] from None
 
 
 async def _keeper(settings: Settings, applied: Applied) -> PinKeeper:

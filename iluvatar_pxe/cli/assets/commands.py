@@ -16,6 +16,7 @@ from iluvatar_pxe.cli.assets.importing import import_all
 from iluvatar_pxe.cli.assets.page import (
     fetched_lines,
     imported_lines,
+    is_refused,
     leftover_lines,
     missing_lines,
     status_lines,
@@ -83,7 +84,7 @@ def import_files(
     rows = _run(_imported(settings_of_daemon(config), paths, trust=trust, as_json=as_json))
     if not as_json:
         say(imported_lines(rows))
-    raise typer.Exit(0 if all(row["ready"] for row in rows) else 1)
+    raise typer.Exit(1 if any(map(is_refused, rows)) else 0)
 
 
 @app.command()

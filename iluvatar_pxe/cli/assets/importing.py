@@ -47,7 +47,7 @@ def _opened(
         raise OperationError(
             f"{where}: has no file that the fleet wants; to see them: iluvatar-pxe assets status"
         )
-    meant = {row["name"]: row for row in rows if row["name"] in found}
+    meant = {row["name"]: row | {"fault": None} for row in rows if row["name"] in found}
     return meant, [Opened.of(found[name], files) for name, row in meant.items() if not row["ready"]]
 
 

@@ -69,10 +69,15 @@ def verified_lines(rows: Sequence[Data]) -> Iterator[str]:
 
 def imported_lines(rows: Sequence[Data]) -> Iterator[str]:
     """Name the files that were refused, one line each."""
-    refused = [row for row in rows if not row["ready"]]
-    yield from (row["fault"] or change_words(row) for row in refused)
+    refused = [row for row in rows if is_refused(row)]
+    yield from (row["fault"] or f"{change_words(row)}; it was not imported" for row in refused)
     there = len(rows) - len(refused)
     yield f"{there} of {counted(len(rows))} {'is' if there == 1 else 'are'} there now."
+
+
+def is_refused(row: Data) -> bool:
+    """Say whether a file was not imported, or was, and could not be pinned."""
+    return bool(row["fault"]) or not row["ready"]
 
 
 def leftover_lines(

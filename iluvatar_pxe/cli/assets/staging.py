@@ -78,7 +78,8 @@ def _open(path: Path, files: ExitStack) -> tuple[BinaryIO, int]:
 def staging(assets: Path) -> Iterator[Path]:
     """Make the folder that files are copied to, and empty it in the end; raises ControlError beside another import."""
     folder = assets / _FOLDER
-    folder.mkdir(mode=0o750, exist_ok=True)
+    for directory in (assets, folder):  # without a daemon, nobody has made them
+        _make(directory)
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         _lock(lock, folder)
@@ -107,6 +108,13 @@ def copy(opened: Opened, folder: Path, report: Callable[[int], None]) -> Path:
             copy.write(chunk)
             report(copy.tell())
     return path
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ControlError(f"{directory}: cannot be made: {error.strerror}; make it writable") from error
 
 
 def _lock(lock: int, folder: Path) -> None:
