@@ -16,6 +16,7 @@ from iluvatar_pxe.assets.download.framing import encoding_fault
 from iluvatar_pxe.assets.download.guard import Guard
 from iluvatar_pxe.assets.download.patience import BUILDING, ONE_OF_SEVERAL, USUAL, Pauses
 from iluvatar_pxe.assets.download.route import IsOwn, next_address, parse_address
+from iluvatar_pxe.assets.download.space import Room
 from iluvatar_pxe.assets.download.speed import Pace
 from iluvatar_pxe.errors import DownloadError
 from iluvatar_pxe.host.own_address import is_own
@@ -67,7 +68,7 @@ class Answer:
 
 
 class Downloader:
-    """What all downloads share: the rate limit, the certificates that are trusted, and the timing."""
+    """What all downloads share: the rate limit, the room on the disk, the certificates that are trusted, and the timing."""
 
     def __init__(
         self, *, rate: int | None = None, timing: Timing | None = None, is_own: IsOwn = is_own
@@ -75,6 +76,7 @@ class Downloader:
         """``rate``: bytes per second of all downloads together, None for no limit."""
         self.timing = timing or Timing()
         self._bucket = TokenBucket(rate) if rate else None
+        self.room = Room()
         self._is_own = is_own
         self._trusted = ssl.create_default_context()
 

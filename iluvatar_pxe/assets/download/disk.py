@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from iluvatar_pxe.assets.download.part import Part, part_of
-from iluvatar_pxe.assets.download.space import missing
+from iluvatar_pxe.assets.download.space import Room, missing, most_unsized
 from iluvatar_pxe.errors import DiskError
 from iluvatar_pxe.host.background import background_thread
 
@@ -23,11 +23,12 @@ _FREE = "make room, for example with: iluvatar-pxe assets gc"
 class Disk:
     """``part`` is used by the thread alone while ``do`` waits for it; ``path`` is where the whole file is to be."""
 
-    def __init__(self, what: str, path: Path, algorithms: Collection[str]) -> None:
+    def __init__(self, what: str, path: Path, algorithms: Collection[str], room: Room) -> None:
         """``what`` is named in errors; ``algorithms`` are the checksums that are wanted besides sha256."""
         self.path = path
         self.part = Part(part_of(path), algorithms)
         self._what = what
+        self._room = room
         self._thread = background_thread("download")
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -37,19 +38,42 @@ class Disk:
             return await loop.run_in_executor(self._thread, partial(work, *args, **kwargs))
         except OSError as error:
             if error.errno in _FULL:
-                await loop.run_in_executor(self._thread, self.part.discard)
+                await loop.run_in_executor(self._thread, self.part.spare)
                 raise DiskError(f"{self._what}: the disk of {self.path.parent} is full; {_FREE}") from error
             place = error.filename or self.path
             raise DiskError(
                 f"{self._what}: {place}: {error.strerror}; make the directory writable"
             ) from error
 
-    async def need(self, count: int) -> None:
-        """Remove the part, and raise DiskError, if ``count`` more bytes would fill the disk."""
-        usage = await self.do(shutil.disk_usage, self.path.parent)
-        if lacking := missing(count, usage.free):
-            await self.do(self.part.discard)
-            raise DiskError(f"{self._what}: {self.path.parent} lacks {lacking} bytes of free space; {_FREE}")
+    async def claim(self, count: int | None) -> int:
+        """Keep room for ``count`` more bytes, None: of unknown number; return how many may come. Raises DiskError."""
+        free = await self._free() - self._room.for_others(self)
+        await self._check(count, free)
+        allowed = most_unsized(free) if count is None else count
+        self._room.promise(self, allowed)
+        return allowed
+
+    async def look(self, count: int | None) -> None:
+        """Raise DiskError if the disk has filled up so far that ``count`` more bytes do not fit."""
+        await self._check(count, await self._free())
+
+    def wrote(self, left: int) -> None:
+        """Keep room for what is left to come."""
+        self._room.promise(self, left)
+
+    async def rest(self) -> None:
+        """Let go of the part and of the room."""
+        self._room.release(self)
+        await self.do(self.part.rest)
+
+    async def _free(self) -> int:
+        return (await self.do(shutil.disk_usage, self.path.parent)).free
+
+    async def _check(self, count: int | None, free: int) -> None:
+        if lacking := missing(count or 0, free):
+            await self.do(self.part.spare)
+            lacks = "has no free space left" if count is None else f"lacks {lacking} bytes of free space"
+            raise DiskError(f"{self._what}: {self.path.parent} {lacks}; {_FREE}")
 
     def close(self) -> None:
         """Let the thread end after what it still has to do."""

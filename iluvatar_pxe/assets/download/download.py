@@ -40,7 +40,7 @@ async def download(download: Download, place: Path, report: Report, downloader: 
         raise DownloadError(f"{download.name}: has no address; add one to its entry in the catalogue")
     expected = await digest_for(download.name, download.check, downloader)
     algorithms = {expected.algorithm} if expected else set()
-    disk = Disk(download.name, place / Path(download.name).name, algorithms)
+    disk = Disk(download.name, place / Path(download.name).name, algorithms, downloader.room)
     transfer = Transfer(download, disk, expected, downloader, report)
     try:
         url = await try_each(

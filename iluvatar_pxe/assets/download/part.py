@@ -121,6 +121,13 @@ class Part:
             self.note()
         self._close()
 
+    def spare(self) -> None:
+        """Keep what is there if the next attempt can go on with it, and remove it otherwise."""
+        with suppress(OSError):  # an earlier note is good, too
+            self.note()
+        if not self._noted:
+            self.discard()
+
     def discard(self) -> None:
         """Remove what is there."""
         self._forget()
@@ -136,12 +143,13 @@ class Part:
     def _close(self) -> None:
         if self._file:
             file, self._file = self._file, None
-            file.close()
+            with suppress(OSError):  # what a full disk did not take is not noted
+                file.close()
 
     def _forget(self) -> None:
         """Know nothing of what is there."""
         self._close()
-        self.size = 0
+        self.size = self._noted = 0
         self._hashes = {name: hashlib.new(name) for name in self._hashes}
 
     def _read_note(self) -> _Note | None:

@@ -27,6 +27,7 @@ _WHOLE, _REST = frozenset({200}), frozenset({200, 206, 416})
 _PAGES = {"text/html", "application/xhtml+xml"}
 _LOOK_BYTES = 16 << 20
 """How often the free space is looked at."""
+_UNTOLD = "does not tell how many there are; use another address, or make room for twice as many"
 
 
 class Transfer:
@@ -69,7 +70,7 @@ class Transfer:
         try:
             await self._ask(url, kept)
         finally:
-            await self._disk.do(self._part.rest)
+            await self._disk.rest()
         await self._verify(url, is_resumed=kept is not None)
         await self._disk.do(self._part.finish, self._disk.path)
         return url
@@ -99,7 +100,7 @@ class Transfer:
         """Write the body to the disk as it comes."""
         loop, part = asyncio.get_running_loop(), self._part
         await self._learn_size(answer, total)
-        await self._disk.need(self._missing())
+        end = part.size + await self._disk.claim(self._missing())
         speed, looked = Speed(part.size, loop.time()), part.size
         self._report(State.LOADING)
         async for piece in self._downloader.pieces(answer):
@@ -107,11 +108,14 @@ class Transfer:
                 await self._look_into(answer, piece)
             await self._disk.do(part.append, piece)
             self._report(State.LOADING, speed.reach(part.size, loop.time()))
-            if self._size is not None and part.size > self._size:
+            if part.size > end:
                 break
+            self._disk.wrote(end - part.size)
             if part.size - looked >= _LOOK_BYTES:
                 looked = part.size
-                await self._disk.need(self._missing())
+                await self._disk.look(self._missing())
+        if self._size is None and part.size > end:
+            raise await self._refused(answer, f"sent more than {end} bytes, and {_UNTOLD}")
         if self._size is not None and part.size != self._size:
             raise await self._wrong(answer, f"sent {part.size} bytes, but {self._size} were announced")
 
@@ -127,8 +131,8 @@ class Transfer:
             raise await self._wrong(answer, f"offers {total} bytes, but {self._pinned} are pinned")
         self._size = self._pinned if total is None else total
 
-    def _missing(self) -> int:
-        return max(0, (self._size or 0) - self._part.size)
+    def _missing(self) -> int | None:
+        return None if self._size is None else max(0, self._size - self._part.size)
 
     async def _look_into(self, answer: Answer, piece: bytes) -> None:
         """Refuse what is certainly no boot file by its first bytes."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from support.publisher import Publisher
 from support.rights import without_root
 from support.waiting import PATIENCE
 
-from iluvatar_pxe.assets.download.space import RESERVE, missing
+from iluvatar_pxe.assets.download.space import RESERVE, Room, missing, most_unsized
 from iluvatar_pxe.catalogue.download import FirstUse
 from iluvatar_pxe.errors import DiskError
 
@@ -25,6 +26,23 @@ def test_room_is_left_for_the_database() -> None:
     assert missing(100, 100 + RESERVE) == 0
     assert missing(100, 99 + RESERVE) == 1
     assert missing(0, 0) == RESERVE
+
+
+def test_a_file_of_unknown_size_takes_half_of_the_room_at_most() -> None:
+    assert most_unsized(RESERVE + 1000) == 500
+    assert most_unsized(RESERVE - 1) == 0
+    assert most_unsized(TERABYTE) == 2 << 30
+
+
+def test_what_is_promised_to_one_download_is_not_there_for_the_others() -> None:
+    room = Room()
+    room.promise("a", 100)
+    room.promise("b", 10)
+    room.promise("a", 90)
+    assert [room.for_others(who) for who in "abc"] == [10, 90, 100]
+    room.release("a")
+    room.release("c")
+    assert [room.for_others(who) for who in "abc"] == [10, 0, 10]
 
 
 async def test_a_file_that_does_not_fit_is_refused_before_its_first_byte(site: Site, tmp_path: Path) -> None:
@@ -54,48 +72,88 @@ from pathlib import Path
 from iluvatar_pxe.assets.download.client import Downloader
 from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.catalogue.download import Download, FirstUse
-from iluvatar_pxe.errors import DiskError
+from iluvatar_pxe.errors import DownloadError
 
-url, place, how = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+place, how, urls = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
+others, downloader = place / "others", Downloader()
 
 def fill(progress):
-    if how == "others" and progress.done and not (place / "others").exists():
-        with (place / "others").open("wb", buffering=0) as file:
+    count = {"full": 90, "nearly": 15}.get(how, 0)
+    if count and progress.done and not others.exists():
+        with others.open("wb", buffering=0) as file:
             try:
-                while True:
+                for _ in range(count):
                     file.write(bytes(1 << 20))
             except OSError:
                 pass
 
-wanted = Download(name="big", version="1", urls=(url,), check=FirstUse())
-try:
-    asyncio.run(download(wanted, place, fill, Downloader()))
-except DiskError as error:
-    print(error)
+async def get(url):
+    name = url.rpartition("/")[2]
+    try:
+        await download(Download(name=name, version="1", urls=(url,), check=FirstUse()), place, fill, downloader)
+    except DownloadError as error:
+        print(error)
+
+async def main():
+    await asyncio.gather(*map(get, urls))
+
+asyncio.run(main())
 print(*sorted(path.name for path in place.iterdir()))
+if how == "nearly":
+    others.unlink()
+    how = "empty"
+    asyncio.run(main())
+    print(*sorted(path.name for path in place.iterdir()))
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a small file system")
-@pytest.mark.parametrize(
-    ("how", "words", "left"),
-    [("others", "is full; make room", "others"), ("alone", "lacks ", "")],
-)
-async def test_a_disk_that_fills_in_the_middle(
-    shop: Publisher, tmp_path: Path, how: str, words: str, left: str
-) -> None:
-    """The publisher does not say how long the file is, on a file system of 90 MiB."""
+async def on_a_small_disk(tmp_path: Path, how: str, *urls: str) -> list[str]:
+    """Download on a file system of 90 MiB, and return what was printed."""
     place, script = tmp_path / "small", tmp_path / "full.py"
     place.mkdir()
     script.write_text(FULL)
-    url = shop.offer("/big", CONTENT * 200, sized=False)
-    mount = 'mount -t tmpfs -o size=90m none "$3" && exec "$0" "$@"'
-    command = ["unshare", "--mount", "sh", "-c", mount]
-    command += [sys.executable, str(script), url, str(place), how]
+    mount = 'mount -t tmpfs -o size=90m none "$2" && exec "$0" "$@"'
+    command = ["unshare", "--mount", "sh", "-c", mount, sys.executable, str(script), str(place), how, *urls]
     ended = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
-    told, names = ended.stdout.splitlines()
-    assert words in told, ended.stderr
-    assert told.startswith("big: ")
+    assert ended.returncode == 0, ended.stderr
+    return [line for line in ended.stdout.splitlines() if "[" not in line]
+
+
+NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a small file system")
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize(
+    ("how", "words", "left"),
+    [
+        ("full", "big: .* is full; make room", "others"),
+        ("empty", "big: .* sent more than 1[0-9]{7} bytes, and does not tell how many there are; use", ""),
+    ],
+)
+async def test_a_file_of_unknown_size_on_a_disk_that_fills(
+    shop: Publisher, tmp_path: Path, how: str, words: str, left: str
+) -> None:
+    told, names = await on_a_small_disk(tmp_path, how, shop.offer("/big", CONTENT * 200, sized=False))
+    assert re.match(words, told)
     assert names == left
+
+
+@NEEDS_ROOT
+async def test_what_came_stays_while_others_fill_the_disk(shop: Publisher, tmp_path: Path) -> None:
+    told, before, after = await on_a_small_disk(tmp_path, "nearly", shop.offer("/big", CONTENT * 24))
+    assert re.match(r"big: \S+ lacks \d+ bytes of free space; make room", told)
+    assert (before, after) == ("big.part big.part.json others", "big")
+    assert [asked.start > 0 for asked in shop.asked] == [False, True]
+
+
+@NEEDS_ROOT
+async def test_a_file_without_an_end_does_not_harm_the_others(shop: Publisher, tmp_path: Path) -> None:
+    good = shop.offer("/good", CONTENT * 18, rate=18e6)
+    told, names = await on_a_small_disk(
+        tmp_path, "empty", good, shop.offer("/big", CONTENT * 200, sized=False)
+    )
+    assert told.startswith("big: ")
+    assert "sent more than" in told
+    assert names == "good"
