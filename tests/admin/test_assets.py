@@ -1,12 +1,15 @@
 """Commands on boot files: which files names mean, what is asked of the fetcher, and what is told."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from admin.samples import Counter
-from support.wanted import CHECKED, SmallDesk, pinned, wanted
+from support.fetching import damage
+from support.three_files import INITRD, KERNEL, PI, ThreeFiles, three_files
+from support.waiting import until
+from support.wanted import CHECKED, wanted
 
 from iluvatar_pxe.admin.assets import (
     AssetsFetch,
@@ -19,30 +22,29 @@ from iluvatar_pxe.admin.assets import (
     is_there,
 )
 from iluvatar_pxe.admin.command import Command, CommandResult
-from iluvatar_pxe.assets.status import Leftover
+from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.catalogue.download import Check, Digest, FirstUse, SumsFile, checked_by
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.errors import OperationError
 
-KERNEL, INITRD, PI = "talos/3765/v1.13.9/kernel-amd64", "talos/3765/v1.13.9/initramfs-amd64.xz", "raspi/a.img"
 NAMES = (PI, INITRD, KERNEL)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> SmallDesk:
-    """A publisher that has two of three files."""
-    offered = {KERNEL: b"kernel", INITRD: b"initrd"}
-    checks: dict[str, Check] = {KERNEL: pinned(b"kernel"), INITRD: pinned(b"initrd"), PI: FirstUse()}
-    return SmallDesk(tmp_path, offered, {name: wanted(name, check) for name, check in checks.items()})
+async def site(tmp_path: Path) -> AsyncIterator[ThreeFiles]:
+    async with three_files(tmp_path) as made:
+        yield made
 
 
-async def asked(counter: Counter, desk: SmallDesk, command: Command) -> CommandResult:
-    return await command.carry_out(replace(counter.context, assets=desk), "root")
+async def asked(counter: Counter, site: ThreeFiles, command: Command) -> CommandResult:
+    return await command.carry_out(replace(counter.context, assets=site.bench.commands), "root")
 
 
-async def states(counter: Counter, desk: SmallDesk) -> Mapping[str, str]:
-    answer = await asked(counter, desk, AssetsStatus())
-    return {one["name"]: one["state"] for one in answer["files"]}
+async def told(counter: Counter, site: ThreeFiles, name: str) -> Data:
+    """Return what is told of a file now."""
+    answer = await asked(counter, site, AssetsStatus())
+    (row,) = (one for one in answer["files"] if one["name"] == name)
+    return dict(row)
 
 
 @pytest.mark.parametrize(
@@ -76,88 +78,112 @@ def test_a_name_that_fits_none_is_refused(word: str, advice: str) -> None:
     assert str(caught.value) == f"{word}: there is no such file; {advice}"
 
 
-async def test_what_is_missing_is_fetched(counter: Counter, desk: SmallDesk) -> None:
-    answer = await asked(counter, desk, AssetsFetch(names=("talos",)))
+async def test_what_is_missing_is_fetched(counter: Counter, site: ThreeFiles) -> None:
+    assert site.bench.progress(KERNEL).state is State.MISSING
+    answer = await asked(counter, site, AssetsFetch(names=("talos",)))
     assert answer == {"message": "2 files to fetch", "names": [INITRD, KERNEL]}
-    assert await states(counter, desk) == {INITRD: "ready", KERNEL: "ready", PI: "missing"}
-    answer = await asked(counter, desk, AssetsFetch())
+    for name in (INITRD, KERNEL):
+        await site.bench.reach(name, State.READY)
+    assert (await told(counter, site, PI))["state"] == "missing"
+    answer = await asked(counter, site, AssetsFetch())
     assert answer == {"message": "1 file to fetch", "names": [PI]}
-    assert (await states(counter, desk))[PI] == "waiting"
+    await site.bench.reach(PI, State.WAITING)
+    row = await told(counter, site, PI)
+    assert (row["failures"], "404" in row["trouble"], row["ready"]) == (1, True, False)
 
 
-async def test_only_what_is_there_is_verified(counter: Counter, desk: SmallDesk, tmp_path: Path) -> None:
-    await asked(counter, desk, AssetsFetch(names=("talos",)))
-    (tmp_path / KERNEL).write_bytes(b"rotten")
-    answer = await asked(counter, desk, AssetsVerify())
-    assert answer == {"message": "2 files to verify", "names": [INITRD, KERNEL]}
-    assert desk.wants[KERNEL].fault == f"{KERNEL}: its sha256 is not the pinned one"
-    assert (tmp_path / KERNEL).read_bytes() == b"kernel", "it was fetched again"
+async def test_only_what_is_there_is_verified(counter: Counter, tmp_path: Path) -> None:
+    async with three_files(tmp_path, fetch=True) as site:
+        for name in (INITRD, KERNEL):
+            await site.bench.reach(name, State.READY)
+        damage(site.bench.assets / KERNEL)
+        answer = await asked(counter, site, AssetsVerify())
+        assert answer == {"message": "2 files to verify", "names": [INITRD, KERNEL]}
+        await until(lambda: site.publisher.offers[f"/{KERNEL}"].answers == 2)
+        await site.bench.reach(KERNEL, State.READY)
+        row = await told(counter, site, KERNEL)
+        assert row["fault"].startswith(f"{KERNEL}: has another checksum than when it was downloaded")
+        assert (await told(counter, site, INITRD))["fault"] is None
+        assert site.bench.content(KERNEL) == b"kernel", "it was fetched again"
 
 
-async def test_an_imported_file_is_verified(counter: Counter, desk: SmallDesk, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    copy.write_bytes(b"kernel")
-    await asked(counter, desk, AssetsImport(name=KERNEL, file=copy))
-    assert (await states(counter, desk))[KERNEL] == "ready"
+async def test_an_imported_file_is_verified(counter: Counter, site: ThreeFiles) -> None:
+    copy = site.bench.assets / ".copy"
+    for content in (b"other", b"kernel"):
+        copy.write_bytes(content)
+        await asked(counter, site, AssetsImport(name=KERNEL, file=copy))
+        await until(lambda: not copy.exists())
+        await site.bench.reach(KERNEL, State.READY if content == b"kernel" else State.MISSING)
+        assert bool((await told(counter, site, KERNEL))["fault"]) == (content == b"other")
+    assert ((await told(counter, site, KERNEL))["source"], site.publisher.asked) == ("imported", [])
     with pytest.raises(OperationError, match=r"^other: there is no such file"):
-        await asked(counter, desk, AssetsImport(name="other", file=copy))
+        await asked(counter, site, AssetsImport(name="other", file=copy))
 
 
-async def test_what_nobody_wants_is_removed(counter: Counter, desk: SmallDesk) -> None:
-    old = Leftover(name="talos/1/v1.12.0/kernel-amd64", version="v1.12.0", size=7)
-    before = replace(old, name="talos/2/v1.13.8/kernel-amd64", kept_for="the commit before wants it")
-    withdrawn = replace(old, name="ubuntu/24.04.2.img", only_named=True)
-    desk.unwanted = [old, before, withdrawn]
-    unnamed = "its publisher may not offer it any more; it is removed if you name it"
-    shown = (await asked(counter, desk, AssetsLeftovers()))["files"]
-    assert [(one["name"], one["goes"], one["kept_for"]) for one in shown] == [
-        (old.name, True, None),
-        (before.name, False, "the commit before wants it"),
-        (withdrawn.name, False, unnamed),
-    ]
-    assert await asked(counter, desk, AssetsGc()) == {"message": "1 file removed", "files": shown}
-    assert desk.unwanted == [before, withdrawn]
-    named = (withdrawn.name, before.name)
-    shown = (await asked(counter, desk, AssetsLeftovers(names=named)))["files"]
-    assert [(one["name"], one["goes"]) for one in shown] == [(before.name, False), (withdrawn.name, True)]
-    assert (await asked(counter, desk, AssetsGc(names=named)))["files"] == shown
-    assert desk.unwanted == [before]
-
-
-async def test_everything_is_told_of_a_file(counter: Counter, tmp_path: Path) -> None:
-    status = wanted(
-        KERNEL, state=State.LOADING, done=1 << 20, size=3 << 20, rate=1e6, trouble="the connection broke"
+async def test_what_nobody_wants_is_removed(counter: Counter, site: ThreeFiles) -> None:
+    bench, names = (
+        site.bench,
+        ("talos/1/v1.12.0/kernel-amd64", "talos/2/v1.13.8/kernel-amd64", "ubuntu/a.img"),
     )
-    desk = SmallDesk(tmp_path, {}, {KERNEL: replace(status, source="https://mirror.example")})
-    assert (await asked(counter, desk, AssetsStatus()))["files"] == [
-        {
-            "name": KERNEL,
-            "version": "v1",
-            "wanted_by": ["layers/arda.yaml"],
-            "ready": False,
-            "state": "loading",
-            "bytes": 1 << 20,
-            "size": 3 << 20,
-            "percent": 33,
-            "rate": 1_000_000,
-            "seconds_left": 2,
-            "trouble": "the connection broke",
-            "failures": 0,
-            "source": "https://mirror.example",
-            "check": "not pinned yet: pinned on first use",
-            "checked_at": None,
-            "fault": None,
-            "urls": [f"https://factory.example/{KERNEL}"],
-            "sums_urls": [],
-        }
+    old, before, withdrawn = (site.of(name, b"content") for name in names)
+    await bench.get(old, replace(withdrawn, withdrawn=True))
+    await bench.get(before)
+    await site.want()
+    unnamed = "its publisher may not offer it any more; it is removed if you name it"
+    shown = (await asked(counter, site, AssetsLeftovers()))["files"]
+    assert [(one["name"], one["goes"], one["kept_for"], one["size"]) for one in shown] == [
+        (old.name, True, None, 7),
+        (before.name, False, "the commit before wants it", 7),
+        (withdrawn.name, False, unnamed, 7),
     ]
+    assert await asked(counter, site, AssetsGc()) == {"message": "1 file removed", "files": shown}
+    assert [(bench.assets / name).exists() for name in names] == [False, True, True]
+    assert not (bench.assets / "talos/1").exists()
+    named = (withdrawn.name, before.name)
+    shown = (await asked(counter, site, AssetsLeftovers(names=named)))["files"]
+    assert [(one["name"], one["goes"]) for one in shown] == [(before.name, False), (withdrawn.name, True)]
+    assert (await asked(counter, site, AssetsGc(names=named)))["files"] == shown
+    assert [(bench.assets / name).exists() for name in names] == [False, True, False]
+    assert [one["name"] for one in (await asked(counter, site, AssetsLeftovers()))["files"]] == [before.name]
+
+
+async def test_everything_is_told_of_a_file(counter: Counter, site: ThreeFiles) -> None:
+    how = {"truncate": 1 << 20, "times": 1, "rate": 2 << 20}
+    await site.want(replace(site.of(KERNEL, bytes(3 << 20), **how), check=FirstUse()))
+    await asked(counter, site, AssetsFetch(names=(KERNEL,)))
+    await until(
+        lambda: (now := site.bench.progress(KERNEL)).done > 1 << 20 and now.seconds_left and now.trouble
+    )
+    row = await told(counter, site, KERNEL)
+    now = site.bench.progress(KERNEL)
+    assert row == {
+        "name": KERNEL,
+        "version": "v1",
+        "wanted_by": ["layers/arda.yaml"],
+        "ready": False,
+        "state": "loading",
+        "bytes": now.done,
+        "size": 3 << 20,
+        "percent": now.done * 100 // (3 << 20),
+        "rate": round(now.rate),
+        "seconds_left": now.seconds_left,
+        "trouble": now.trouble,
+        "failures": 0,
+        "source": site.publisher.url(f"/{KERNEL}"),
+        "check": "not pinned yet: pinned on first use",
+        "checked_at": None,
+        "fault": None,
+        "urls": [site.publisher.url(f"/{KERNEL}")],
+        "sums_urls": [],
+    }
 
 
 async def test_files_of_a_version_that_is_not_chosen_yet_are_missing(
-    counter: Counter, tmp_path: Path
+    counter: Counter, site: ThreeFiles
 ) -> None:
-    (row,) = (await asked(counter, SmallDesk(tmp_path, {}, stable=("talos",)), AssetsStatus()))["files"]
-    assert (row["name"], row["version"], row["ready"], row["state"]) == ("talos", "stable", False, "missing")
+    site.bench.wants.unresolved = ("talos",)
+    row = await told(counter, site, "talos")
+    assert (row["version"], row["ready"], row["state"]) == ("stable", False, "missing")
     assert row["trouble"].startswith("which version is stable is not known yet; ")
 
 

@@ -5,21 +5,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from admin.samples import Counter
-from support.wanted import SmallDesk, wanted
+from support.three_files import INITRD, KERNEL, PI, three_files
+from support.waiting import until
 
 from iluvatar_pxe.admin.coming import ShowComing, coming_of
-from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.catalogue.progress import State
 
 
 async def test_what_is_not_here_yet_arrives_as_it_is(counter: Counter, tmp_path: Path) -> None:
-    progress = Progress(state=State.WAITING, done=3, size=9, rate=1.5, trouble="no route to host")
-    unknown = Progress(state=State.LOADING)
-    kernel = replace(wanted("kernel"), progress=progress)
-    files = {
-        "kernel": kernel,
-        "initramfs": replace(wanted("initramfs"), progress=unknown),
-        "old": wanted("old", state=State.READY),
-    }
-    desk = SmallDesk(tmp_path, {}, files)
-    answer = await ShowComing().carry_out(replace(counter.context, assets=desk), "root")
-    assert coming_of(json.loads(json.dumps(answer))) == {"kernel": progress, "initramfs": unknown}
+    async with three_files(tmp_path, fetch=True) as site:
+        bench = site.bench
+        await bench.reach(KERNEL, State.READY)
+        await site.want(site.of(INITRD, b"initrd" * 100_000, sized=False, stall=100_000))
+        await bench.reach(PI, State.WAITING)
+        await until(lambda: bench.progress(INITRD).done == 100_000)
+        answer = await ShowComing().carry_out(replace(counter.context, assets=bench.commands), "root")
+        known = coming_of(json.loads(json.dumps(answer)))
+        assert known == {INITRD: bench.progress(INITRD), PI: bench.progress(PI)}
+    assert (known[INITRD].state, known[INITRD].size) == (State.LOADING, None)
+    assert "404" in known[PI].trouble

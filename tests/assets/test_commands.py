@@ -1,13 +1,12 @@
 """What people ask for about boot files: verified, imported, removed, and never what they copied themselves."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.archives import COMPRESSIONS, file, tar_of
-from support.fetching import Bench, download_of, running
+from support.fetching import Bench, damage, download_of, running
 from support.publisher import Publisher, publisher
 from support.waiting import until
 from support.wanted import pinned
@@ -89,9 +88,7 @@ async def test_a_damaged_file_is_fetched_again(bench: Bench, site: Publisher) ->
     async with running(bench):
         bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
         await bench.reach(NAME, State.READY)
-        times = (bench.assets / NAME).stat()
-        put(bench, NAME, b"Kernel" + KERNEL[6:])
-        os.utime(bench.assets / NAME, ns=(times.st_atime_ns, times.st_mtime_ns))
+        damage(bench.assets / NAME)
         bench.commands.verify([NAME])
         await until(lambda: len(site.asked) == 2)
         await bench.reach(NAME, State.READY)

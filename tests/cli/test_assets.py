@@ -1,4 +1,4 @@
-"""``assets status|fetch|verify|import|gc`` as they are typed, beside a control socket and a small directory."""
+"""``assets status|fetch|verify|import|gc`` as they are typed, beside a control socket and a fetcher of three files."""
 
 import asyncio
 import json
@@ -8,63 +8,63 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from subprocess import Popen
+from typing import Any
 
 import pytest
 from support.command import Answer, Host, finished
+from support.fetching import damage
 from support.screen import Terminal
-from support.wanted import SmallDesk, pinned, wanted
+from support.three_files import INITRD, KERNEL, PI, ThreeFiles, three_files
 
 from iluvatar_pxe.admin.command import CommandContext
-from iluvatar_pxe.assets.status import Leftover
-from iluvatar_pxe.catalogue.download import Check, FirstUse
-from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.admin.describe import utc
+from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.servers.control import ControlServer
 
-KERNEL, INITRD, PI = "talos/37/v1.13.9/kernel-amd64", "talos/37/v1.13.9/initramfs-amd64.xz", "raspi/a.img"
+CONTENT = bytes(4_000_000)
 
 
 class Site:
-    """A host whose control socket is served by a desk of three wanted files, of which the publisher has two."""
+    """A host whose control socket is served by the commands on three wanted files, of which the publisher has two."""
 
-    def __init__(self, host: Host, desk: SmallDesk) -> None:
+    def __init__(self, host: Host, files: ThreeFiles) -> None:
         self.host = host
-        self.desk = desk
+        self.files = files
+        self.bench = files.bench
 
     async def run(self, *arguments: str) -> Answer:
         return await asyncio.to_thread(self.host.run, "assets", *arguments)
 
-    def now(self, name: str, progress: Progress) -> None:
-        self.desk.wants[name] = replace(self.desk.wants[name], progress=progress)
+    async def offer(self, name: str, content: bytes, **how: Any) -> None:
+        """Let the publisher have another file in the place of one."""
+        await self.files.want(self.files.of(name, content, **how))
 
 
 @asynccontextmanager
-async def serving(directory: Path) -> AsyncIterator[Site]:
+async def serving(directory: Path, **how: Any) -> AsyncIterator[Site]:
     host = Host(directory)
-    assets = host.state / "assets"
-    assets.mkdir()
-    checks: dict[str, Check] = {KERNEL: pinned(b"kernel"), INITRD: pinned(b"initrd"), PI: FirstUse()}
-    wants = {name: wanted(name, check) for name, check in checks.items()}
-    desk = SmallDesk(assets, {KERNEL: b"kernel", INITRD: b"initrd"}, wants)
     inventory = Inventory(f"sqlite:///{host.database}")
     await inventory.open()
-    context = CommandContext(
-        inventory=inventory,
-        fleet_in_force=Fleet,
-        assigner=DatabaseAssigner(inventory),
-        window=OwnWindow(inventory),
-        assets=desk,
-    )
-    server = ControlServer(host.socket, host.state, context)
-    await server.bind()
-    try:
-        yield Site(host, desk)
-    finally:
-        await server.close()
-        await inventory.close()
+    async with three_files(host.state, **how) as files:
+        context = CommandContext(
+            inventory=inventory,
+            fleet_in_force=Fleet,
+            assigner=DatabaseAssigner(inventory),
+            window=OwnWindow(inventory),
+            assets=files.bench.commands,
+        )
+        server = ControlServer(host.socket, host.state, context)
+        await server.bind()
+        try:
+            yield Site(host, files)
+        finally:
+            await server.close()
+            await inventory.close()
 
 
 @pytest.fixture
@@ -75,17 +75,15 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 async def test_fetch_says_what_came_and_what_did_not(site: Site) -> None:
     answer = await site.run("fetch", "talos")
-    assert (answer.status, answer.error, answer.lines) == (
-        0,
-        "",
-        [f"{INITRD}: ready", f"{KERNEL}: ready", "fetched: 2 files."],
-    )
+    assert (answer.status, answer.error, answer.lines[-1]) == (0, "", "fetched: 2 files.")
+    assert {f"{INITRD}: ready", f"{KERNEL}: ready"} < {*answer.lines}
     answer = await site.run("fetch")
     assert (answer.status, answer.error) == (1, "")
-    assert answer.lines[:2] == [
-        f"{PI}: waiting to try again: https://factory.example: no route to host",
-        "1 of 1 files is missing; machines that need it wait.",
-    ]
+    publisher = f"127.0.0.1:{site.files.publisher.port}"
+    assert (
+        f"{PI}: waiting to try again: {publisher} has no such file (404); correct the version, or the address\n"
+        "1 of 1 files is missing; machines that need it wait.\n"
+    ) in answer.output
     assert (await site.run("fetch", "talos")).lines == ["Nothing is missing."]
 
 
@@ -99,28 +97,29 @@ async def test_status_is_1_until_everything_is_there(site: Site) -> None:
     answer = await site.run("status")
     assert answer.status == 1
     assert "3 of 3 files are missing; machines that need them wait." in answer.lines
-    site.desk.publisher[PI] = b"image"
+    await site.offer(PI, b"image")
     assert (await site.run("fetch")).status == 0
     answer = await site.run("status", "--json")
+    records = site.bench.index.records
     assert [(one["name"], one["ready"], one["checked_at"]) for one in answer.json] == [
-        (name, True, "2026-11-29T15:00:00.000Z") for name in (PI, INITRD, KERNEL)
+        (name, True, utc(records[name].checked_at)) for name in (PI, INITRD, KERNEL)
     ]
     answer = await site.run("status")
     assert (answer.status, "missing" in answer.output) == (0, False)
 
 
-async def test_a_damaged_file_is_named_and_fetched_again(site: Site) -> None:
-    await site.run("fetch", "talos")
-    answer = await site.run("verify")
-    assert (answer.status, answer.lines[-1]) == (0, "verified: 2 of 2 files.")
-    path = site.desk.directory / KERNEL
-    path.write_bytes(b"rotten")
-    answer = await site.run("verify")
-    assert (answer.status, answer.lines[-2:]) == (
-        1,
-        [f"{KERNEL}: its sha256 is not the pinned one", "verified: 1 of 2 files."],
-    )
-    assert path.read_bytes() == b"kernel"
+async def test_a_damaged_file_is_named_and_fetched_again(tmp_path: Path) -> None:
+    async with serving(tmp_path, fetch=True) as site:
+        for name in (INITRD, KERNEL):
+            await site.bench.reach(name, State.READY)
+        answer = await site.run("verify")
+        assert (answer.status, answer.lines[-1]) == (0, "verified: 2 of 2 files.")
+        damage(site.bench.assets / KERNEL)
+        answer = await site.run("verify")
+        assert (answer.status, answer.lines[-1]) == (1, "verified: 1 of 2 files.")
+        assert answer.lines[-2].startswith(f"{KERNEL}: has another checksum than when it was downloaded, ")
+        await site.bench.reach(KERNEL, State.READY)
+        assert site.bench.content(KERNEL) == b"kernel"
 
 
 async def test_a_stick_is_imported(site: Site, tmp_path: Path) -> None:
@@ -135,8 +134,8 @@ async def test_a_stick_is_imported(site: Site, tmp_path: Path) -> None:
     assert answer.lines[-2:] == [refusal, "1 of 2 files is there now."]
     answer = await site.run("import", "--trust", str(stick))
     assert (answer.status, answer.lines[-1]) == (0, "2 of 2 files are there now.")
-    assert (site.desk.directory / PI).read_bytes() == b"image"
-    assert sorted(site.desk.directory.rglob(".import/*")) == []
+    assert site.bench.content(PI) == b"image"
+    assert sorted(site.bench.assets.rglob(".import/*")) == []
 
 
 async def test_a_stick_with_nothing_wanted(site: Site, tmp_path: Path) -> None:
@@ -154,77 +153,80 @@ async def test_a_stick_with_nothing_wanted(site: Site, tmp_path: Path) -> None:
 
 
 async def test_gc_shows_and_then_removes(site: Site) -> None:
-    old = Leftover(name="talos/1/v1.12.0/kernel-amd64", version="v1.12.0", size=7)
-    site.desk.unwanted = [old, replace(old, name="ubuntu.img", only_named=True)]
+    old, ubuntu = (site.files.of(name, b"content") for name in ("talos/1/v1.12.0/kernel-amd64", "ubuntu.img"))
+    await site.bench.get(old, replace(ubuntu, withdrawn=True))
+    await site.bench.want()
+    await site.files.want()
+    paths = [site.bench.assets / one.name for one in (old, ubuntu)]
     answer = await site.run("gc")
     assert (answer.status, answer.lines[-1]) == (0, "To remove 1 file, 7 B: iluvatar-pxe assets gc --yes")
-    assert len(site.desk.unwanted) == 2
+    assert [path.exists() for path in paths] == [True, True]
     answer = await site.run("gc", "--yes", "--json")
     assert [(one["name"], one["goes"]) for one in answer.json] == [(old.name, True), ("ubuntu.img", False)]
-    assert (await site.run("gc", "ubuntu.img", "--yes")).lines[-1].split() == [
-        "ubuntu.img",
-        "7",
-        "B",
-        "removed",
-    ]
+    assert [path.exists() for path in paths] == [False, True]
+    answer = await site.run("gc", "ubuntu.img", "--yes")
+    assert answer.lines[-1].split() == ["ubuntu.img", "7", "B", "removed"]
+    assert [path.exists() for path in paths] == [False, False]
     assert (await site.run("gc")).lines == ["There are no files that the fleet does not want."]
 
 
-def loading(done: int) -> Progress:
-    return Progress(state=State.LOADING, done=done, size=4_000_000, rate=1e6)
-
-
-@pytest.mark.parametrize("as_json", [False, True])
-async def test_each_change_is_a_line(site: Site, as_json: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    site.desk.slow = {KERNEL}
-    site.now(KERNEL, loading(1_000_000))
-    process = site.host.start("assets", "fetch", "kernel-amd64", *(["--json"] if as_json else []))
+def loading_line(process: Popen[str]) -> str:
+    """Read lines until one says that a file is loading, and return that one."""
     assert process.stdout
-    first = await asyncio.to_thread(process.stdout.readline)
-    site.now(KERNEL, loading(2_000_000))
-    second = await asyncio.to_thread(process.stdout.readline) if as_json else ""
-    site.now(KERNEL, Progress(state=State.READY, done=4_000_000, size=4_000_000))
+    return next(line for line in process.stdout if "loading" in line)
+
+
+async def test_each_change_is_a_line(site: Site) -> None:
+    await site.offer(KERNEL, CONTENT, rate=4e6)
+    process = site.host.start("assets", "fetch", "kernel-amd64")
+    line = await asyncio.to_thread(loading_line, process)
+    assert re.fullmatch(rf"{KERNEL}: loading(, \d+% of 4\.0 MB)?(, [\d.]+ [kM]B/s, \d+ s left)?\n", line), (
+        line
+    )
     answer = await asyncio.to_thread(finished, process)
     assert (answer.status, answer.error) == (0, "")
-    if as_json:
-        rows = [json.loads(line) for line in (first, second, *answer.lines)]
-        assert [(row["name"], row["state"], row["percent"]) for row in rows] == [
-            (KERNEL, "loading", 25),
-            (KERNEL, "loading", 50),
-            (KERNEL, "ready", 100),
-        ]
-    else:
-        assert first == f"{KERNEL}: loading, 25% of 4.0 MB, 1.0 MB/s, 3 s left\n"
-        assert answer.lines == [f"{KERNEL}: ready", "fetched: 1 file."]
+    assert answer.lines == [f"{KERNEL}: ready", "fetched: 1 file."]
+
+
+async def test_each_change_is_a_line_of_json(site: Site) -> None:
+    await site.offer(KERNEL, CONTENT, rate=2e6)
+    process = site.host.start("assets", "fetch", "kernel-amd64", "--json")
+    answer = await asyncio.to_thread(finished, process)
+    assert (answer.status, answer.error) == (0, "")
+    rows = [json.loads(line) for line in answer.lines]
+    assert {row["name"] for row in rows} == {KERNEL}
+    assert (rows[-1]["state"], rows[-1]["percent"]) == ("ready", 100)
+    shares = [row["percent"] for row in rows if row["state"] == "loading" and row["rate"]]
+    assert shares == sorted({*shares}), "each line is further"
+    assert len(shares) > 1
 
 
 async def test_an_interrupt_ends_the_watching_and_not_the_fetching(site: Site) -> None:
-    site.desk.slow = {KERNEL}
-    site.now(KERNEL, loading(1_000_000))
+    await site.offer(KERNEL, CONTENT, stall=1_000_000)
     process = site.host.start("assets", "fetch", "kernel-amd64")
-    assert process.stdout
-    assert await asyncio.to_thread(process.stdout.readline)
+    await asyncio.to_thread(loading_line, process)
     process.send_signal(signal.SIGINT)
     answer = await asyncio.to_thread(finished, process)
     text = "iluvatar-pxe: the daemon goes on; iluvatar-pxe assets status shows how far it is\n"
     assert (answer.status, answer.output, answer.error) == (130, "", text)
+    assert site.bench.progress(KERNEL).state is State.LOADING
 
 
-async def test_bars_on_a_terminal(site: Site) -> None:
-    site.desk.slow = {KERNEL, PI}
-    site.now(KERNEL, loading(2_000_000))
-    site.now(PI, Progress(state=State.BUILDING))
-    with Terminal("assets", "fetch", "--config", str(site.host.config)) as terminal:
-        await asyncio.to_thread(terminal.read_until, "the factory is building it")
-        site.now(PI, Progress(state=State.READY, done=1, size=1))
-        trouble = "the connection broke"
-        site.desk.fail(KERNEL, trouble)
-        assert await asyncio.to_thread(terminal.ends) == 1
-    assert max(map(len, terminal.lines)) <= 80
-    assert f"{KERNEL}: waiting to try again: {trouble}" in terminal.lines
-    assert re.search(
-        r"^\.\.\.[\w./]+/kernel-amd64 +━+.━+ 50% of 4\.0 MB, 1\.0 MB/s, 2 s left$",
-        "\n".join(terminal.lines),
-        re.MULTILINE,
-    )
+async def test_bars_on_a_terminal(tmp_path: Path) -> None:
+    async with serving(tmp_path, stall=2.0) as site:
+        await site.offer(KERNEL, CONTENT, stall=2_000_000)
+        built = site.files.of(PI, b"image", builds=1.0)
+        await site.files.want(replace(built, builds=True))
+        with Terminal("assets", "fetch", "--config", str(site.host.config)) as terminal:
+            for text in ("the factory is building it", "50% of 4.0 MB"):
+                await asyncio.to_thread(terminal.read_until, text)
+            await site.bench.reach(PI, State.READY)
+            site.files.publisher.offer(f"/{KERNEL}", status=404)
+            assert await asyncio.to_thread(terminal.ends) == 1
+        trouble = site.bench.progress(KERNEL).trouble
+    assert "404" in trouble
+    assert max(len(line) for line in terminal.lines if "━" in line) <= 80
+    assert f"{KERNEL}: waiting to try again: {trouble.removeprefix(f'{KERNEL}: ')}" in terminal.lines
+    bar = r"^\.\.\.[\w./]+/kernel-amd64 +━+.━+ 50% of 4\.0 MB(, [\d.]+ [kM]B/s, \d+ s left)?$"
+    assert re.search(bar, "\n".join(terminal.lines), re.MULTILINE)
     assert terminal.written.rindex("\x1b[?25h") > terminal.written.rindex("\x1b[?25l"), "the cursor is shown"

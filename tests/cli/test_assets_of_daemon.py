@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.command import Host
 from support.daemon import Daemon
+from support.fetching import damage
 from support.publisher import Publisher, publisher
 from support.rights import NOBODY, directory_for_nobody
 from support.waiting import wait_until
@@ -39,16 +40,6 @@ def fleet(shop: Publisher) -> str:
         for entry, name in entries.items()
     )
     return f"domain: lab.home.arpa\nassets:\n  entries:\n{lines}"
-
-
-def damage(path: Path) -> None:
-    """Change a bit, as a bad disk does: size and time stay."""
-    before, damaged = path.stat(), bytearray(path.read_bytes())
-    damaged[7] ^= 1
-    copy = path.with_name(".damaged")
-    copy.write_bytes(damaged)
-    os.utime(copy, ns=(before.st_atime_ns, before.st_mtime_ns))
-    copy.replace(path)
 
 
 @contextmanager

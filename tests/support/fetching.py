@@ -1,6 +1,7 @@
 """A fetcher of a small directory, for tests: what it wants is said by the test, and pins are kept in memory."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -60,6 +61,8 @@ class Wanted:
 
     def __init__(self, pins: Pinned) -> None:
         self.changed = Changed()
+        self.unresolved: tuple[str, ...] = ()
+        """Entries whose version is not chosen yet."""
         self._pins = pins
         self._said: tuple[Download, ...] = ()
         self._known: tuple[tuple[Download, ...], dict[str, str]] = (), {}
@@ -95,7 +98,10 @@ def no_unpacker(download: Download, file: Path, assets: Path, report: Done) -> N
 class Bench:
     """One fetcher, its directory and what it goes by."""
 
-    def __init__(self, directory: Path, unpack: Unpacker = no_unpacker, *, fetch: bool = True) -> None:
+    def __init__(
+        self, directory: Path, unpack: Unpacker = no_unpacker, *, fetch: bool = True, stall: float = 30.0
+    ) -> None:
+        """``stall``: seconds after which a publisher that sends nothing is given up."""
         self.assets = directory / "assets"
         self.assets.mkdir(exist_ok=True)
         self.store = AssetStore(self.assets)
@@ -103,8 +109,9 @@ class Bench:
         self.pins = Pinned()
         self.wants = Wanted(self.pins)
         self.placing = Placing(self.store, self.index, unpack)
+        timing = Timing(usual=Pauses(0.01, 0.02, 3), stall=stall)
         self._means = Means(
-            get=partial(download, downloader=Downloader(timing=Timing(usual=Pauses(0.01, 0.02, 3)))),
+            get=partial(download, downloader=Downloader(timing=timing)),
             placing=self.placing,
             pins=self.pins,
             peers=NoPeers(),
@@ -114,7 +121,9 @@ class Bench:
             self.store, self.index, self.wants, self._means, signals=[self.wants.changed], fetch=fetch
         )
 
-        self.commands = AssetCommands(self.fetcher, self.store, self.index, self.placing, self.pins)
+        self.commands = AssetCommands(
+            self.fetcher, self.store, self.index, self.placing, self.pins, lambda: self.wants.unresolved
+        )
 
     def progress(self, name: str) -> Progress:
         return self.fetcher.progress[name]
@@ -123,6 +132,23 @@ class Bench:
         """Wait until a download is in a state."""
         await until(lambda: name in self.fetcher.progress and self.progress(name).state is state)
         return self.progress(name)
+
+    async def want(self, *downloads: Download) -> None:
+        """Let a commit want these, and wait until the fetcher follows it."""
+        self.wants.set(*downloads)
+        await until(
+            lambda: (
+                {name: one.download for name, one in self.fetcher.wanted.items()}
+                == {one.name: one for one in self.wants.downloads}
+            )
+        )
+
+    async def get(self, *downloads: Download) -> None:
+        """Let a commit want these, and fetch them."""
+        await self.want(*downloads)
+        self.commands.fetch([one.name for one in downloads])
+        for one in downloads:
+            await self.reach(one.name, State.READY)
 
     def content(self, name: str) -> bytes:
         return (self.assets / name).read_bytes()
@@ -140,3 +166,13 @@ async def running(bench: Bench) -> AsyncIterator[Bench]:
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled(), task.exception()
+
+
+def damage(path: Path) -> None:
+    """Change a bit, as a bad disk does: size and time stay."""
+    before, damaged = path.stat(), bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    copy = path.with_name(".damaged")
+    copy.write_bytes(damaged)
+    os.utime(copy, ns=(before.st_atime_ns, before.st_mtime_ns))
+    copy.replace(path)

@@ -1,5 +1,6 @@
 """A command on a terminal of 24 lines with 80 columns."""
 
+import codecs
 import os
 import pty
 import re
@@ -33,6 +34,7 @@ class Terminal:
         )
         os.close(theirs)
         self.written = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def __enter__(self) -> Self:
         return self
@@ -69,5 +71,5 @@ class Terminal:
             data = os.read(self._ours, 65536)
         except OSError:  # EIO: the other side is closed
             return False
-        self.written += data.decode()
+        self.written += self._decoder.decode(data)  # a character may be in two pieces
         return bool(data)
