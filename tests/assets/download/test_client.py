@@ -3,13 +3,15 @@
 import asyncio
 import os
 import time
+from pathlib import Path
 
 import pytest
-from support.downloading import FAST, Site
+from support.downloading import FAST, Site, wanted
 from support.publisher import Publisher
 from yarl import URL
 
 from iluvatar_pxe.assets.download.client import Ask, Downloader
+from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.download.guard import Guard
 from iluvatar_pxe.errors import DownloadError
 
@@ -26,6 +28,26 @@ async def test_all_downloads_together_keep_to_the_rate(shop: Publisher) -> None:
     )
     assert bodies == [CONTENT, CONTENT]
     assert time.monotonic() - started > 2 * len(CONTENT) / rate - 1  # one second's bytes pass at once
+
+
+async def test_whole_downloads_share_the_rate_and_use_it_up(shop: Publisher, tmp_path: Path) -> None:
+    """Four at once, as the fetcher has them: together no faster than the limit, and none waits for another's end."""
+    rate, count = 400_000, 4
+    downloader = Downloader(rate=rate, timing=FAST)
+    ended: list[float] = []
+
+    async def get(number: int) -> None:
+        url, place = shop.offer(f"/{number}", CONTENT), tmp_path / str(number)
+        place.mkdir()
+        await download(wanted(url, check=CONTENT), place, lambda _: None, downloader)
+        ended.append(time.monotonic() - started)
+
+    started = time.monotonic()
+    await asyncio.gather(*map(get, range(count)))
+    due = count * len(CONTENT) / rate
+    assert due - 1 < ended[-1] < due + 1  # one second's bytes pass at once
+    assert ended[1] > ended[-1] / 2  # but those may all be one's
+    assert len(shop.asked) == count
 
 
 async def test_the_publisher_hears_who_asks(shop: Publisher) -> None:
