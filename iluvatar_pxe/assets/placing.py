@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import threading
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,9 @@ COMING = ".coming"
 
 It is hidden, so nothing in it is served; and no name of another file leads there.
 """
+
+_REPORT_SECONDS = 0.1
+"""How often the event loop hears how far work is; the end is always told."""
 
 Done = Callable[[int, int | None], None]
 """Hears how many bytes are done, and how many there are."""
@@ -134,11 +138,14 @@ class Placing:
 async def unhurried(work: Callable[[Done], Result], report: Done | None = None) -> Result:
     """Do in the background what takes long; where this is cancelled, the work's next report ends it first."""
     loop, given_up = asyncio.get_running_loop(), threading.Event()
+    next_at = 0.0
 
     def tell(done: int, size: int | None) -> None:
         if given_up.is_set():
             raise AssetError("was given up, since nobody wants it any more")
-        if report:
+        nonlocal next_at
+        if report and (done == size or time.monotonic() >= next_at):
+            next_at = time.monotonic() + _REPORT_SECONDS
             loop.call_soon_threadsafe(report, done, size)
 
     with background_thread("assets") as thread:
