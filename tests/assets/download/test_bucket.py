@@ -1,5 +1,7 @@
 """The rate limit holds over any time, however the bytes come."""
 
+from heapq import heappop, heappush
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,3 +38,14 @@ def test_what_several_take_at_once_adds_up() -> None:
     assert bucket.take(100, 5.0) == 1.0
     assert bucket.take(100, 5.0) == 2.0
     assert bucket.take(0, 9.0) == 0.0
+
+
+@given(rate=st.integers(1000, 10**6), readers=st.integers(2, 8))
+def test_readers_of_equal_pieces_have_equal_shares_but_for_the_first_second(rate: int, readers: int) -> None:
+    bucket, piece, passed = TokenBucket(rate), rate // 10, [0] * readers
+    turns = [(0.0, reader) for reader in range(readers)]
+    for _ in range(50 * readers):
+        now, reader = heappop(turns)
+        passed[reader] += piece
+        heappush(turns, (now + bucket.take(piece, now), reader))
+    assert max(passed) - min(passed) <= rate + piece * 2
