@@ -10,6 +10,8 @@ from iluvatar_pxe.catalogue.progress import State
 
 _FETCH = "run 'iluvatar-pxe assets fetch', or 'iluvatar-pxe assets import PATH' where there is no internet"
 _IMPORT = "bring the file by 'iluvatar-pxe assets import PATH'"
+_NAME = "give its address in assets.entries of fleet.yaml, or copy it into the assets directory"
+"""Of a file that no entry of the catalogue gives: only those are downloaded, and imported."""
 _SCHEMATIC = re.compile(r"\b([0-9a-f]{4})[0-9a-f]{56}([0-9a-f]{4})\b")
 
 
@@ -23,7 +25,7 @@ def lack_of(name: str, context: Context) -> Lack:
         return Lack(trouble, remedy, name)
     found = find(name, context.coming)
     if found is None:
-        return Lack(f"the file {name} is missing", "put it into the assets directory", name)
+        return Lack(f"the file {name} is missing", _NAME, name)
     told, progress = found
     if progress.is_under_way:
         return Lack(words(shortened(told), progress), "no action is needed", name, under_way=True)

@@ -104,7 +104,7 @@ def test_talos_holds_while_a_file_is_missing(missing: str) -> None:
     assert isinstance(plan, Hold)
     assert plan.screen == (
         f"It cannot boot yet: the file {missing} is missing.",
-        "What to do: put it into the assets directory.",
+        "What to do: give its address in assets.entries of fleet.yaml, or copy it into the assets directory.",
     )
     assert plan.why == f"machines/one.yaml sets chain talos, but the file {missing} is missing"
 

@@ -15,9 +15,7 @@ FLEET = fleet_of(("varda", "dc:a6:32:00:00:04", "layer: ainur\nrole: agent\n"), 
 def test_a_line_follows_the_download(tmp_path: Path) -> None:
     coming: dict[str, Progress] = {}
     here = Prospects(Applied(FLEET), AssetStore(tmp_path), lambda: coming)
-    missing = (
-        "machines/varda.yaml: the file raspberry-pi/new/vmlinuz is missing; put it into the assets directory"
-    )
+    missing = "machines/varda.yaml: the file raspberry-pi/new/vmlinuz is missing; give its address in assets.entries of fleet.yaml, or copy it into the assets directory"
     assert (here.problem, here.lines) == (missing, [missing])
     for percent in (0, 50):
         coming["raspberry-pi/new/"] = Progress(state=State.LOADING, done=percent, size=100)

@@ -1,11 +1,13 @@
 """The example fleets of docs/examples: each is valid, and a machine of it boots what it is an example of."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from simulate.ipxe.test_interpreter import Run, content
+from support.command import Host
 from support.daemon import Daemon
 from support.warm import run_warm
 
@@ -40,6 +42,14 @@ BOOTS = {
     "debian": "linux is started",
     "ubuntu": "vmlinuz is started",
     "menu": "boots its own disk",
+}
+LISTED = "sha256 of the publisher, not signed"
+DOWNLOADS = {
+    "debian": {"debian/linux": LISTED, "debian/initrd.gz": LISTED},
+    "ubuntu": {
+        "ubuntu/netboot.tar.gz": "not pinned yet: pinned on first use",
+        "ubuntu/server.iso": "sha256 of the publisher, signed",
+    },
 }
 FILES = {
     "memtest": ["memtest/memtest86+x64.bin", "memtest/memtest86+x64.efi"],
@@ -100,6 +110,15 @@ def test_a_machine_of_it_is_simulated_to_the_end(name: str, tmp_path: Path) -> N
         ended = run_warm("simulate", "ipxe", "--mac", MAC, "--json", "--config", config)
         report = json.loads(ended.output)
         assert (ended.status, report["result"][: len(BOOTS[name])]) == (0, BOOTS[name]), report
+
+
+@pytest.mark.parametrize(("name", "downloads"), DOWNLOADS.items())
+def test_what_can_be_downloaded_is_downloaded(name: str, downloads: dict[str, str], tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    shutil.copytree(EXAMPLES / name, host.fleet, dirs_exist_ok=True)
+    rows = json.loads(host.run("assets", "status", "--json").output)
+    found = {row["name"]: row["check"] for row in rows if not row["name"].startswith("ipxe/")}
+    assert found == downloads
 
 
 def test_every_example_is_named_in_the_documents() -> None:

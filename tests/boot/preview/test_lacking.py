@@ -10,7 +10,7 @@ from iluvatar_pxe.fleet.models import Fleet
 MAC = "52:54:00:77:00:01"
 PCS = "rules:\n - {name: PCs, match: {arch: x86_64}, layer: arda, role: auto}\n"
 PIS = "rules:\n - {name: Pis, match: {firmware: raspberry-pi}, layer: ainur, role: auto}\n"
-PUT = "put it into the assets directory"
+PUT = "give its address in assets.entries of fleet.yaml, or copy it into the assets directory"
 
 
 def lines(fleet: Fleet, ready: frozenset[str] = READY) -> list[str]:
