@@ -1,65 +1,17 @@
 """The enrolment window of two daemons that follow one repository."""
 
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from support.repositories import Person, bare
+from support.following import central_in, daemon
 
-from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.errors import RepositoryError
-from iluvatar_pxe.gitops.follower import Follower
-from iluvatar_pxe.gitops.origin import FollowedOrigin
-from iluvatar_pxe.gitops.repository.remote import Remote
-from iluvatar_pxe.gitops.secrets.opening import Opener
-from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.inventory.window import Window
-from iluvatar_pxe.provisioning.applied import Applied
-from iluvatar_pxe.provisioning.enrolment import FleetWindow
-from iluvatar_pxe.provisioning.rollout import Rollout
-
-
-class Daemon:
-    """What of a daemon follows a repository and has a window."""
-
-    def __init__(self, directory: Path, central: Path, *, read_only: bool) -> None:
-        directory.mkdir()
-        self.inventory = Inventory(f"sqlite:///{directory}.db")
-        rollout = Rollout(
-            Applied(),
-            AssetStore(directory),
-            self.inventory,
-            Opener(lambda: None),
-            repository_decides=not read_only,
-        )
-        remote = Remote(f"file://{central}", directory / "hosts")
-        copy = bare(directory / "followed.git")
-        self.follower = Follower(FollowedOrigin(copy, remote, poll=60, read_only=read_only), rollout)
-        self.keeper = FleetWindow(self.follower.commit)
-
-    @property
-    def window(self) -> Window:
-        return self.inventory.window
-
-
-@asynccontextmanager
-async def daemon(directory: Path, central: Path, *, read_only: bool = False) -> AsyncIterator[Daemon]:
-    made = Daemon(directory, central, read_only=read_only)
-    await made.inventory.open()
-    await made.follower.start()
-    yield made
-    await made.inventory.close()
 
 
 @pytest.fixture
 def central(tmp_path: Path) -> Path:
-    repository = bare(tmp_path / "central.git")
-    person = Person(tmp_path / "clone", str(repository.path))
-    person.commit({"fleet.yaml": ""})
-    person.push()
-    return repository.path
+    return central_in(tmp_path, {"fleet.yaml": ""})
 
 
 async def test_what_one_commits_holds_for_both(tmp_path: Path, central: Path) -> None:

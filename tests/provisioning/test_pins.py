@@ -1,89 +1,84 @@
 """Pins: of the fleet by commits, several in one, or of this host; what contradicts them is refused."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import shutil
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 from support.fleets import fleet_of
+from support.following import central_in, daemon
+from support.repositories import git
 from support.waiting import until
 
 from iluvatar_pxe.catalogue.lock import AssetsLock, Pin
-from iluvatar_pxe.errors import AssetError, RepositoryError
-from iluvatar_pxe.gitops.changes.pinning import with_pins
+from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.fleet.source import LOCK_FILE
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.pins import OWN_LOCK, OwnPins, Pins
 
 ONE, TWO = "1" * 64, "2" * 64
 
 
-@dataclass
-class Origin:
-    """A keeper that can be out of reach, and that counts its commits."""
-
-    lock: AssetsLock = field(default_factory=AssetsLock)
-    commits: list[list[str]] = field(default_factory=list)
-    is_away: bool = False
-    delay: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def add(self, files: Mapping[str, Pin], stable: Mapping[str, str]) -> None:
-        if self.is_away:
-            raise RepositoryError("origin: cannot be reached")
-        await self.delay.wait()
-        self.commits.append(sorted([*files, *stable]))
-        self.lock = with_pins(self.lock, files, stable)
+@pytest.fixture
+def central(tmp_path: Path) -> Path:
+    return central_in(tmp_path, {"fleet.yaml": ""})
 
 
-async def test_pins_that_come_meanwhile_go_together() -> None:
-    origin = Origin()
-    pins = Pins(origin)
-    waiting = [asyncio.create_task(pins.pin(name, ONE, 1)) for name in ("a", "b", "c")]
-    await asyncio.sleep(0)
-    origin.delay.set()
-    await asyncio.gather(*waiting)
-    assert sum(map(len, origin.commits)) == 3
-    assert len(origin.commits) <= 2
-    assert pins.lock.files.keys() == {"a", "b", "c"}
+def committed(central: Path) -> AssetsLock:
+    """Return what is pinned in the repository."""
+    lock = git(central, "show", f"main:{LOCK_FILE}")
+    return parse_fleet({"fleet.yaml": "", LOCK_FILE: lock}).lock
 
 
-async def test_a_checksum_that_contradicts_the_pin_is_refused() -> None:
-    origin = Origin(lock=AssetsLock(files={"a": Pin(sha256=ONE, size=1)}))
-    with pytest.raises(AssetError, match=f"a: has sha256 {TWO}, but {ONE} is pinned; if the publisher"):
-        await Pins(origin).pin("a", TWO, 1)
-    assert origin.commits == []
+def commits(central: Path) -> int:
+    return int(git(central, "rev-list", "--count", "main"))
 
 
-async def test_another_daemon_that_pins_first_wins() -> None:
-    origin = Origin()
-    pinning = asyncio.create_task(Pins(origin).pin("a", TWO, 1))
-    await asyncio.sleep(0)
-    origin.lock = AssetsLock(files={"a": Pin(sha256=ONE, size=1)})
-    origin.delay.set()
-    with pytest.raises(AssetError, match="is pinned"):
-        await pinning
-    assert origin.lock.files["a"].sha256 == ONE
+async def test_pins_that_come_meanwhile_go_together(tmp_path: Path, central: Path) -> None:
+    async with daemon(tmp_path / "one", central) as one:
+        await asyncio.gather(*(one.pins.pin(name, ONE, 1) for name in ("a", "b", "c")))
+        assert one.pins.lock.files.keys() == {"a", "b", "c"}
+    assert committed(central).files == dict.fromkeys(("a", "b", "c"), Pin(sha256=ONE, size=1))
+    assert commits(central) == 3, "the fleet, the first pin, and those that came meanwhile"
+
+
+async def test_a_checksum_that_contradicts_the_pin_is_refused(tmp_path: Path, central: Path) -> None:
+    async with daemon(tmp_path / "one", central) as one:
+        await one.pins.pin("a", ONE, 1)
+        with pytest.raises(AssetError, match=f"a: has sha256 {TWO}, but {ONE} is pinned; if the publisher"):
+            await one.pins.pin("a", TWO, 1)
+    assert commits(central) == 2
+
+
+async def test_another_daemon_that_pins_first_wins(tmp_path: Path, central: Path) -> None:
+    async with daemon(tmp_path / "one", central) as one, daemon(tmp_path / "two", central) as two:
+        await one.pins.pin("a", ONE, 1)
+        assert two.pins.lock.files == {}, "it has not looked yet"
+        with pytest.raises(AssetError, match="is pinned"):
+            await two.pins.pin("a", TWO, 1)
+        assert two.pins.lock == committed(central)
+    assert committed(central).files["a"].sha256 == ONE
 
 
 async def test_a_repository_that_is_away_keeps_no_file_from_being_served(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, central: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("iluvatar_pxe.provisioning.pins.RETRY_SECONDS", 0.01)
-    origin = Origin(is_away=True)
-    origin.delay.set()
-    pins = Pins(origin)
-    with capture_logs() as logs:
-        await pins.pin("a", ONE, 1)
-        assert pins.lock.files["a"].sha256 == ONE, "it counts already"
-        running = asyncio.create_task(pins.run())
-        await asyncio.sleep(0.05)
-        origin.is_away = False
-        pins.remember("b", TWO, 2)
-        await until(lambda: origin.lock.files.keys() == {"a", "b"})
-        running.cancel()
-        await asyncio.wait([running])
-    assert [line["event"] for line in logs] == ["assets.unpinned"]
+    async with daemon(tmp_path / "one", central) as one:
+        shutil.move(central, tmp_path / "away")
+        with capture_logs() as logs:
+            for name in ("a", "c"):
+                await one.pins.pin(name, ONE, 1)
+            assert one.pins.lock.files.keys() == {"a", "c"}, "they count already"
+            running = asyncio.create_task(one.pins.run())
+            one.pins.remember("b", TWO, 2)
+            shutil.move(tmp_path / "away", central)
+            await until(lambda: commits(central) > 1 and committed(central).files.keys() == {"a", "b", "c"})
+            running.cancel()
+            await asyncio.wait([running])
+    assert [line["event"] for line in logs].count("assets.unpinned") == 1
 
 
 async def test_this_hosts_own_pins_are_kept(tmp_path: Path) -> None:
