@@ -194,14 +194,17 @@ def _damaged(directory: Path, record: Record, report: Done) -> list[str]:
     """Return the assets of a record that have another checksum now, or are gone; blocks."""
     whole = sum(given.size for given in record.gives.values())
     done, damaged = 0, []
+
+    def tell(read: int, _: int | None) -> None:
+        report(done + read, whole)
+
     for asset, given in record.gives.items():
         try:
-            now = given_of(directory / asset)
+            now = given_of(directory / asset, tell)
         except AssetError:
             damaged.append(asset)
             continue
         if now.sha256 != given.sha256:
             damaged.append(asset)
         done += given.size
-        report(done, whole)
     return damaged

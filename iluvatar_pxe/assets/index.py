@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import IntEnum
@@ -21,6 +21,7 @@ INDEX_FILE = ".index.json"
 ADOPTED = "copied by hand, and then verified"
 """The source of a file that nobody downloaded, but that has the checksum that is pinned."""
 
+_PIECE = 1 << 20
 _log = structlog.get_logger()
 
 
@@ -227,15 +228,19 @@ def _unlink(path: Path) -> None:
         raise AssetError(f"{path}: cannot be removed: {error.strerror}; make it writable") from error
 
 
-def given_of(path: Path) -> Given:
-    """Return what a file is now, with its checksum; blocks, raises AssetError."""
+def given_of(path: Path, report: Callable[[int, int | None], None]) -> Given:
+    """Return what a file is now, with its checksum; blocks, raises AssetError, and what ``report`` raises."""
+    digest, done = hashlib.sha256(), 0
     try:
         status = path.stat()
         with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+                done += len(piece)
+                report(done, status.st_size)
     except OSError as error:
         raise AssetError(f"{path}: cannot be read: {error.strerror}; fetch it again") from error
-    return Given(size=status.st_size, modified=status.st_mtime_ns, sha256=sha256)
+    return Given(size=status.st_size, modified=status.st_mtime_ns, sha256=digest.hexdigest())
 
 
 def _read(path: Path) -> Contents:

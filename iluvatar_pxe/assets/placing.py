@@ -172,8 +172,8 @@ def _record(download: Download, got: Got) -> Record:
     )
 
 
-def _given_of(path: Path, _: Done) -> Given:
-    return given_of(path)
+def _given_of(path: Path, report: Done) -> Given:
+    return given_of(path, report)
 
 
 def _names(download: Download, directory: Path) -> list[str]:
@@ -197,23 +197,23 @@ def _staging(path: Path) -> Path:
     return path.parent / COMING / path.name / path.name
 
 
-def _place(got: Got, path: Path, _: Done) -> Given:
+def _place(got: Got, path: Path, report: Done) -> Given:
     """Put a file in place, also one from another disk, and return what is there now."""
     new = got.path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if new.stat().st_dev != path.parent.stat().st_dev:
             new = _copied(new, _staging(path))
-        given = _same(new, got)
+        given = _same(new, got, report)
         put_in_place(new, path)
     except OSError as error:
         raise AssetError(f"{path}: cannot be put in place: {error.strerror}; make it writable") from error
     return given
 
 
-def _same(path: Path, got: Got, _: Done | None = None) -> Given:
+def _same(path: Path, got: Got, report: Done) -> Given:
     """Return what a file is now; raises AssetError if it is not any more what was verified."""
-    given = given_of(path)
+    given = given_of(path, report)
     if given.sha256 != got.sha256:
         raise AssetError(f"{path}: was changed after it was verified; it is fetched again")
     return given

@@ -6,7 +6,6 @@ Mounting needs root, and mtools change names; Raspberry Pis ask for exact names.
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from iluvatar_pxe.errors import UnpackError
 
@@ -14,8 +13,8 @@ Read = Callable[[int, int], bytes]
 """Returns the bytes from an offset on, so many as asked for."""
 
 _ENTRY = 32
-_MOST_ENTRIES = 65_536
-"""In one folder, as the format has it."""
+MOST_RECORDS = 1 << 20
+"""In all folders: a long name takes up to 20."""
 _MOST_FILES = 20_000
 _DEEPEST = 16
 _LARGEST_FAT = 64 << 20
@@ -43,7 +42,10 @@ class _Entry:
 
 
 class FatVolume:
-    """A FAT file system; raises UnpackError where it contradicts itself."""
+    """A FAT file system, to be read once; raises UnpackError where it contradicts itself.
+
+    Each cluster belongs to one file or folder, so no more is read than there is.
+    """
 
     def __init__(self, read: Read, size: int) -> None:
         """``size``: of the partition in bytes."""
@@ -53,11 +55,14 @@ class FatVolume:
         self._next = memoryview(table).cast("I" if self._form.is_fat32 else "H")
         if len(self._next) < self._form.clusters + 2:
             raise UnpackError("has a damaged FAT file system: its table is too short; fetch it again")
+        self._taken = bytearray(self._form.clusters + 2)
+        """1 for each cluster that was read."""
+        self._records_left = MOST_RECORDS
 
     def files(self) -> list[FatFile]:
         """Return all files."""
         found: list[FatFile] = []
-        self._search(self._form.root_cluster if self._form.is_fat32 else None, "", found, set())
+        self._search(self._form.root_cluster if self._form.is_fat32 else None, "", found)
         if len({file.path for file in found}) < len(found):
             raise _broken("two files have the same name")
         if sum(file.size for file in found) > self._form.clusters * self._form.cluster_size:
@@ -76,19 +81,18 @@ class FatVolume:
             left -= len(data)
             yield data
 
-    def _search(self, folder: int | None, above: str, found: list[FatFile], seen: set[int | None]) -> None:
-        """Take in a folder by its first cluster; ``seen`` are those that were taken in before."""
-        if folder in seen or above.count("/") > _DEEPEST:
-            raise _broken("a folder is in two places, or nested too deeply")
-        seen.add(folder)
+    def _search(self, folder: int | None, above: str, found: list[FatFile]) -> None:
+        """Take in a folder by its first cluster."""
+        if above.count("/") > _DEEPEST:
+            raise _broken("a folder is nested too deeply")
         for entry in _entries(self._records(folder)):
             path = above + entry.name
             if entry.is_folder:
-                self._search(entry.cluster, f"{path}/", found, seen)
+                self._search(entry.cluster, f"{path}/", found)
             else:
                 found.append(FatFile(path, entry.size, entry.cluster))
-            if len(found) + len(seen) > _MOST_FILES:
-                raise _broken(f"it has more than {_MOST_FILES} files and folders")
+            if len(found) > _MOST_FILES:
+                raise _broken(f"it has more than {_MOST_FILES} files")
 
     def _records(self, folder: int | None) -> Iterator[bytes]:
         """Yield the entries of a folder, or of FAT16's root, which has a place of its own."""
@@ -96,8 +100,11 @@ class FatVolume:
             parts = iter([self._read(self._form.root, self._form.root_entries * _ENTRY)])
         else:
             parts = map(self._cluster, self._chain(folder))
-        records = (data[at : at + _ENTRY] for data in parts for at in range(0, len(data), _ENTRY))
-        return islice(records, _MOST_ENTRIES)
+        for data in parts:
+            self._records_left -= len(data) // _ENTRY
+            if self._records_left < 0:
+                raise _broken(f"its folders have more than {MOST_RECORDS} records")
+            yield from (data[at : at + _ENTRY] for at in range(0, len(data), _ENTRY))
 
     def _cluster(self, number: int) -> bytes:
         return self._read(self._form.data + (number - 2) * self._form.cluster_size, self._form.cluster_size)
@@ -105,13 +112,12 @@ class FatVolume:
     def _chain(self, cluster: int) -> Iterator[int]:
         """Yield the clusters of a chain."""
         mask, last = (0x0FFFFFFF, 0x0FFFFFF8) if self._form.is_fat32 else (0xFFFF, 0xFFF8)
-        seen: set[int] = set()
         while True:
             if not 2 <= cluster < self._form.clusters + 2:
                 raise _broken("a chain of clusters leads nowhere")
-            if cluster in seen:
-                raise _broken("a chain of clusters goes round in a circle")
-            seen.add(cluster)
+            if self._taken[cluster]:
+                raise _broken("a cluster is in two chains, or twice in one")
+            self._taken[cluster] = 1
             yield cluster
             cluster = self._next[cluster] & mask
             if cluster >= last:

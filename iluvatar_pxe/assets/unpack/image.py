@@ -58,7 +58,12 @@ def _boot_files(stream: Stream, size: int, place: Path, copy: Path) -> dict[str,
         for chunk in stream.chunks(size):
             sparse.write(chunk)
     with copy.open("rb") as file:
-        volume = FatVolume(lambda offset, length: os.pread(file.fileno(), length, offset), size)
+
+        def read(offset: int, length: int) -> bytes:
+            stream.tell()
+            return os.pread(file.fileno(), length, offset)
+
+        volume = FatVolume(read, size)
         files = volume.files()
         for one in files:
             target = place / one.path
@@ -93,6 +98,6 @@ def _root(
         return compress_root(stream.chunks(size), size, target, None), None
     with SparseFile(copy) as sparse:
         compressed = compress_root(stream.chunks(size), size, target, sparse)
-    packages = installed_packages(debugfs, copy)
+    packages = installed_packages(debugfs, copy, stream.tell)
     copy.unlink()
     return compressed, packages

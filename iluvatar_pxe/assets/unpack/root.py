@@ -3,18 +3,20 @@
 import hashlib
 import io
 import os
+import selectors
 import shutil
 import subprocess
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import zstandard
 
 from iluvatar_pxe.assets.unpack.ext4 import HEAD, check_ext4, versions_in
+from iluvatar_pxe.assets.unpack.stream import CHUNK
 from iluvatar_pxe.errors import UnpackError
 from iluvatar_pxe.host.owner import Owner
 
@@ -24,7 +26,7 @@ _ZEROS = bytes(64 << 10)
 _STATUS = "/var/lib/dpkg/status"
 _NOT_FOUND = "File not found"
 _LARGEST_STATUS = 64 << 20
-_SECONDS = 60.0
+_SECONDS, _LOOK_SECONDS = 60.0, 0.5
 _PATHS = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/bin", "/bin"))
 """A service's or a user's PATH may lack sbin."""
 
@@ -94,10 +96,10 @@ def debugfs_path() -> str | None:
     return shutil.which("debugfs", path=_PATHS)
 
 
-def installed_packages(debugfs: str, root: Path) -> Mapping[str, str]:
+def installed_packages(debugfs: str, root: Path, tell: Callable[[], None]) -> Mapping[str, str]:
     """Return the versions of ``PACKAGES`` in a file system, none where it has no dpkg.
 
-    Raises UnpackError if it cannot be read, and OSError.
+    ``tell`` is called while that lasts; what it raises ends it. Raises UnpackError if it cannot be read, and OSError.
     """
     command = [debugfs, "-R", f"cat {_STATUS}", str(root)]
     identity = Owner.of(root.parent).identity
@@ -107,14 +109,27 @@ def installed_packages(debugfs: str, root: Path) -> Mapping[str, str]:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, **identity
         ) as process,
     ):
-        timer = threading.Timer(_SECONDS, process.kill)
-        timer.start()
-        output = process.stdout.read(_LARGEST_STATUS) if process.stdout else b""
-        timer.cancel()
-        process.kill()
+        try:
+            output = _output(process.stdout, tell) if process.stdout else b""
+        finally:
+            process.kill()
         errors.seek(0)
         said = errors.read(4096).decode(errors="replace").strip()
     if not output and _NOT_FOUND not in said:
         last = "".join(said.splitlines()[-1:])
         raise UnpackError(f"has a damaged ext4 file system: {last or 'debugfs did not end'}; fetch it again")
     return versions_in(output.decode(errors="replace"), PACKAGES)
+
+
+def _output(pipe: IO[bytes], tell: Callable[[], None]) -> bytes:
+    """Return what a process writes, until it has taken too long or written too much."""
+    output, end = bytearray(), time.monotonic() + _SECONDS
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while len(output) < _LARGEST_STATUS and time.monotonic() < end:
+            tell()
+            if selector.select(_LOOK_SECONDS):
+                if not (part := os.read(pipe.fileno(), CHUNK)):
+                    break
+                output += part
+    return bytes(output)

@@ -19,7 +19,7 @@ MOST_MEMORY = 128 << 20
 """Bytes that a decoder may take: ``xz -9`` needs 65 MiB, and ``zstd`` at most this without ``--long=31``."""
 
 Report = Callable[[int, int | None], None]
-"""Is told the bytes that are done, and all that there are, several times a second. What it raises ends the work."""
+"""Is told the bytes that are done, and all that there are, several times a second. It ends the work by an IluvatarError."""
 
 
 class _Readable(Protocol):
@@ -34,7 +34,7 @@ class Stream:
         self._most = most
         self._report = report
         self._size = path.stat().st_size
-        self._decoder = _decoder_of(file)
+        self._decoder = _decoder_of(file, _Told(file, self.tell))
         self.position = 0
 
     def read(self, size: int) -> bytes:
@@ -46,8 +46,12 @@ class Stream:
             self.position += len(part)
             if self.position > self._most:
                 raise UnpackError(f"unpacks to more than {self._most} bytes; it is not what it claims to be")
-            self._report(min(self._file.tell(), self._size), self._size)
+            self.tell()
         return b"".join(parts)
+
+    def tell(self) -> None:
+        """Report how far it is: also whoever works on what was read does so, since that ends what is given up."""
+        self._report(min(self._file.tell(), self._size), self._size)
 
     def chunks(self, size: int) -> Iterator[bytes]:
         """Yield the next ``size`` bytes piece by piece; raises UnpackError where the content ends before."""
@@ -77,23 +81,42 @@ def opened(path: Path, most: int, report: Report) -> Iterator[Stream]:
         yield Stream(file, path, most, report)
 
 
-def _decoder_of(file: BinaryIO) -> _Readable:
+class _Told:
+    """A compressed file: it is told how far it is, also where nothing comes of what is read."""
+
+    def __init__(self, file: BinaryIO, tell: Callable[[], None]) -> None:
+        self._file = file
+        self._tell = tell
+        self._due = CHUNK
+
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(size)
+        if (position := self._file.tell()) >= self._due:
+            self._due = position + CHUNK
+            self._tell()
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+
+def _decoder_of(file: BinaryIO, told: _Told) -> _Readable:
     magic = file.read(6)
     file.seek(0)
     if magic == b"\xfd7zXZ\0":
-        return _Xz(file)
+        return _Xz(told)
     if magic[:4] == b"\x28\xb5\x2f\xfd":
         decompressor = zstandard.ZstdDecompressor(max_window_size=MOST_MEMORY)
         return decompressor.stream_reader(file, read_across_frames=True, closefd=False)
     if magic[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=file)
+        return gzip.GzipFile(fileobj=told)
     return file
 
 
 class _Xz:
     """Streams of xz, one after the other; the standard library's LZMAFile has no limit for memory."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: _Told) -> None:
         self._file = file
         self._decompressor = self._next_stream()
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.pi_images import UBUNTU_26_04, make_fat, needs_tools, run_tool
 
+from iluvatar_pxe.assets.unpack import fat as module
 from iluvatar_pxe.assets.unpack.fat import FatVolume
 from iluvatar_pxe.errors import UnpackError
 
@@ -131,11 +132,11 @@ IMPOSSIBLE = "its parameters are impossible"
         (lambda _path: {34: b"\7"}, "it is larger than its partition"),
         (lambda _path: {44: b"\xff\xff\xff\1"}, "a chain of clusters leads nowhere"),
         (chain(3, 0), "a chain of clusters leads nowhere"),
-        (chain(3, 3), "a chain of clusters goes round in a circle"),
+        (chain(3, 3), "a cluster is in two chains, or twice in one"),
         (chain(3, 0x0FFFFFFF), "a ends too early"),
         (record(b"A", 20, b"\xff\xff"), "a chain of clusters leads nowhere"),
         (record(b"A", 28, b"\xff\xff\xff\x7f"), "its files are larger than itself"),
-        (record(b"FOLDER", 26, b"\2\0"), "a folder is in two places, or nested too deeply"),
+        (record(b"FOLDER", 26, b"\2\0"), "a cluster is in two chains, or twice in one"),
         (record(b"A", 0, b"/"), "a file has the impossible name '/'"),
     ],
 )
@@ -145,6 +146,48 @@ def test_each_fault_is_told_in_one_line(
     whole = fault if fault.startswith("has ") else f"has a damaged FAT file system: {fault}; fetch it again"
     with pytest.raises(UnpackError, match=f"^{re.escape(whole)}$"):
         content_of(volume_of(path, change(path)))
+
+
+@pytest.fixture(scope="module")
+def crafted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[int, bytes]]:
+    """A volume with 60 folders of one cluster, each of which has the same tail of 20,000 clusters of deleted files."""
+    folders = {f"f{number}/x": b"" for number in range(60)}
+    path = make_fat(tmp_path_factory.mktemp("crafted"), folders | {"zz-tail": b"\xe5" * 20_000 * 512})
+    tail = struct.unpack_from("<H", whole_of(path), entry_at(path, b"ZZ-TAIL") + 26)[0]
+    data = table_at(path) + whole_of(path)[16] * struct.unpack_from("<I", whole_of(path), 36)[0] * 512
+    changed = {entry_at(path, b"ZZ-TAIL"): b"\xe5"}
+    for number in range(60):
+        at = entry_at(path, f"F{number}".encode())
+        first = struct.unpack_from("<H", whole_of(path), at + 26)[0]
+        changed[table_at(path) + 4 * first] = struct.pack("<I", tail)
+        changed[data + (first - 2) * 512] = b"\xe5" * 512
+    return path, changed
+
+
+def test_folders_that_share_clusters_are_refused_before_each_is_read(
+    crafted: tuple[Path, Mapping[int, bytes]],
+) -> None:
+    path, changed = crafted
+    whole = bytearray(whole_of(path))
+    for at, data in changed.items():
+        whole[at : at + len(data)] = data
+    read = 0
+
+    def counted(offset: int, length: int) -> bytes:
+        nonlocal read
+        read += length
+        return bytes(whole[offset : offset + length])
+
+    with pytest.raises(UnpackError, match=r"a cluster is in two chains, or twice in one; fetch it again$"):
+        FatVolume(counted, len(whole)).files()
+    assert read < len(whole)
+
+
+def test_folders_with_too_many_records_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_RECORDS", 100)
+    path = make_fat(tmp_path, {f"{folder}/{number}": b"" for folder in "abc" for number in range(20)})
+    with pytest.raises(UnpackError, match=r"its folders have more than 100 records; fetch it again$"):
+        volume_of(path).files()
 
 
 def test_fat12_is_refused(tmp_path: Path) -> None:

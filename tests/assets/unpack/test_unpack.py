@@ -40,11 +40,12 @@ from support.rights import NOBODY, directory_for_nobody
 from iluvatar_pxe.assets.download import space
 from iluvatar_pxe.assets.store import list_assets
 from iluvatar_pxe.assets.unpack import image as module
+from iluvatar_pxe.assets.unpack.image import ROOT
 from iluvatar_pxe.assets.unpack.unpack import WORK, remove_leftovers, unpack
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import ServePiFiles
 from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
-from iluvatar_pxe.errors import DiskError, UnpackError
+from iluvatar_pxe.errors import AssetError, DiskError, UnpackError
 from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.raspberry_pi import Generation
@@ -379,7 +380,7 @@ def test_missing_space_is_told_with_the_name(
 
 
 def test_what_the_report_raises_ends_the_work_and_nothing_stays(tmp_path: Path, assets: Path) -> None:
-    class StopError(Exception):
+    class StopError(AssetError):
         pass
 
     def stop(_done: int, _size: int | None) -> None:
@@ -389,6 +390,24 @@ def test_what_the_report_raises_ends_the_work_and_nothing_stays(tmp_path: Path, 
     with pytest.raises(StopError):
         unpack(ARCHIVE, tmp_path / "a", assets, stop)
     assert served(assets) == {}
+    assert list((assets / WORK).iterdir()) == []
+
+
+@needs_tools
+@pytest.mark.parametrize(("there", "missing"), [("config.txt", ROOT), (ROOT, "facts.json")])
+def test_an_image_is_given_up_while_its_files_are_copied_or_its_root_is_compressed(
+    images: Callable[[str], Path], assets: Path, there: str, missing: str
+) -> None:
+    class GivenUpError(AssetError):
+        pass
+
+    def report(_done: int, _size: int | None) -> None:
+        found = {path.name for path in (assets / WORK).glob("*/new/*")}
+        if there in found and missing not in found:
+            raise GivenUpError
+
+    with pytest.raises(GivenUpError):
+        unpack(IMAGE, images("ubuntu-24.04"), assets, report)
     assert list((assets / WORK).iterdir()) == []
 
 
