@@ -112,7 +112,7 @@ class App:
             lambda: self.applied.fleet,
             (inventory.changed, self._fleet_source.changed),
         )
-        self.prospects = Prospects(self.applied, store, lambda: self.supply.fetcher.coming)
+        self.prospects = Prospects(self.applied, store, lambda: self.supply.coming)
         health = Health(
             parts={
                 "assets": lambda: store.problem,
@@ -346,7 +346,7 @@ def _booters(
             PiTexts(read_templates("raspberry-pi")),
         ),
         journal=Journal(inventory, applied),
-        coming=lambda: supply.fetcher.coming,
+        coming=lambda: supply.coming,
         arriving=supply.fetcher.arriving,
         observes=settings.network.dhcp == "observe",
     )

@@ -1,12 +1,15 @@
 """Commands on the boot files that the fleet wants. None of them waits: how far each file is, ``AssetsStatus`` tells."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from iluvatar_pxe.admin.command import AssetsAdmin, Command, CommandContext, CommandResult, of_daemon
 from iluvatar_pxe.admin.database import File
 from iluvatar_pxe.admin.describe import Data, utc
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
+from iluvatar_pxe.catalogue.choosing import line
 from iluvatar_pxe.catalogue.download import Download, FirstUse, SumsFile, checked_by
+from iluvatar_pxe.catalogue.lock import STABLE
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.suggest import meant_by
@@ -20,8 +23,7 @@ class AssetsStatus(Command):
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
-        files = (*assets.files(), *map(_unresolved, assets.unresolved()))
-        return {"files": [asset_data(one) for one in files]}
+        return {"files": [asset_data(one) for one in _rows(assets)]}
 
 
 class _OnFiles(Command):
@@ -30,7 +32,7 @@ class _OnFiles(Command):
     names: tuple[str, ...] = ()
 
     def _chosen(self, assets: AssetsAdmin) -> list[AssetStatus]:
-        files = assets.files()
+        files = _rows(assets)
         names = chosen(self.names, [one.download.name for one in files])
         return [one for one in files if one.download.name in names]
 
@@ -123,11 +125,18 @@ def is_there(status: AssetStatus) -> bool:
     )
 
 
-def _unresolved(entry: str) -> AssetStatus:
+def _rows(assets: AssetsAdmin) -> list[AssetStatus]:
+    """Return the wanted files, and what stands for those that are not known yet."""
+    return [*assets.files(), *(_unresolved(entry, one) for entry, one in assets.unresolved().items())]
+
+
+def _unresolved(entry: str, progress: Progress) -> AssetStatus:
     """Return what stands for the files of an entry while nobody knows their version."""
-    download = Download(name=entry, version="stable", urls=(), check=FirstUse())
-    trouble = "which version is stable is not known yet; see the daemon's log, or name a version in its place"
-    return AssetStatus(download=download, progress=Progress(state=State.MISSING, trouble=trouble))
+    return AssetStatus(
+        download=Download(name=entry, version=STABLE, urls=(), check=FirstUse()),
+        progress=replace(progress, trouble=line(entry, progress)),
+        failures=0 if progress.is_under_way else 1,
+    )
 
 
 def chosen(wanted: Sequence[str], names: Sequence[str]) -> frozenset[str]:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pydantic import TypeAdapter
 
 from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
+from iluvatar_pxe.catalogue.choosing import key_of
 from iluvatar_pxe.catalogue.coming import Coming, coming
 from iluvatar_pxe.catalogue.progress import Progress
 
@@ -18,9 +19,11 @@ class ShowComing(Command):
     route = "/api/v1/coming"
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        files = of_daemon(context.assets).files()
+        assets = of_daemon(context.assets)
+        files = assets.files()
         known = coming((one.download for one in files), {one.download.name: one.progress for one in files})
-        return {"coming": {name: asdict(progress) for name, progress in known.items()}}
+        chosen = {key_of(entry): progress for entry, progress in assets.unresolved().items()}
+        return {"coming": {name: asdict(progress) for name, progress in (known | chosen).items()}}
 
 
 def coming_of(answer: CommandResult) -> Coming:

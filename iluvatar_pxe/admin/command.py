@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
+from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.errors import InventoryError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -44,7 +45,7 @@ class AssetsAdmin(Protocol):
         """Return what the applied commit wants, by name."""
         ...
 
-    def unresolved(self) -> Sequence[str]:
+    def unresolved(self) -> Mapping[str, Progress]:
         """Return the entries of the catalogue whose version ``stable`` is not chosen yet: their files are not known."""
         ...
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -38,9 +38,9 @@ class AssetCommands:
         index: Index,
         placing: Placing,
         pins: Pins,
-        unresolved: Callable[[], Sequence[str]] = tuple,
+        unresolved: Callable[[], Mapping[str, Progress]] = dict,
     ) -> None:
-        """``unresolved`` returns the entries whose version ``stable`` is not chosen yet."""
+        """``unresolved`` returns the entries whose version ``stable`` is not chosen yet, and how far that is."""
         self._fetcher = fetcher
         self._store = store
         self._index = index
@@ -56,7 +56,7 @@ class AssetCommands:
         """Return what the applied commit wants, by name."""
         return [self._status(one) for _, one in sorted(self._fetcher.wanted.items())]
 
-    def unresolved(self) -> Sequence[str]:
+    def unresolved(self) -> Mapping[str, Progress]:
         """Return the entries of the catalogue whose version ``stable`` is not chosen yet."""
         return self._unresolved()
 

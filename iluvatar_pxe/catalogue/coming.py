@@ -6,10 +6,13 @@ from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.progress import Progress, State
 
 Coming = Mapping[str, Progress]
-"""The state of the download of each asset that is not there yet; a name that ends with ``/`` is all of that folder."""
+"""The state of the download of each asset that is not there yet; a name that ends with ``/`` is all of that folder.
+
+Also that of each choice of a version, by ``choosing.key_of`` its entry.
+"""
 
 
-def coming(downloads: Iterable[Download], progress: Mapping[str, Progress]) -> Coming:
+def coming(downloads: Iterable[Download], progress: Mapping[str, Progress]) -> dict[str, Progress]:
     """Return what is coming; ``progress`` has the state of each download by its name."""
     states = ((one, progress[one.name]) for one in downloads)
     return {asset: how for one, how in states if how.state is not State.READY for asset in one.assets}

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 
 import typer
 
+from iluvatar_pxe.admin.assets import AssetsStatus
 from iluvatar_pxe.admin.describe import Data, describe, in_order
 from iluvatar_pxe.admin.health import OK, ShowHealth
 from iluvatar_pxe.boot.plan import Hold
 from iluvatar_pxe.boot.preview.asker import asking
+from iluvatar_pxe.cli.assets.words import change_words, is_stuck
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
@@ -44,9 +46,11 @@ def _page(settings: Settings) -> Data:
 def _daemon(settings: Settings) -> Data:
     try:
         parts = ask_running(settings, ShowHealth())["parts"]
+        files = ask_running(settings, AssetsStatus())["files"]
     except ControlError as error:
-        return {"running": False, "problems": {"daemon": str(error)}}
-    return {"running": True, "problems": {part: state for part, state in parts.items() if state != OK}}
+        return {"running": False, "problems": {"daemon": str(error)}, "missing": []}
+    problems = {part: state for part, state in parts.items() if state != OK}
+    return {"running": True, "problems": problems, "missing": [row for row in files if is_stuck(row)]}
 
 
 def _machines(settings: Settings) -> Data:
@@ -89,10 +93,21 @@ def _lines(page: Data, now: datetime, width: int | None) -> Iterator[str]:
         for one in page["booting"]
     }
     waiting = {one["machine"]: one["why"] for one in page["waiting"]}
+    needs = page["problems"] | _missing(page["missing"]) | waiting
     yield from _section("Booting", booting, width)
-    yield from _section("Needs you", page["problems"] | waiting, width)
-    if page["running"] and not page["problems"] and not waiting:
+    yield from _section("Needs you", needs, width)
+    if page["running"] and not needs:
         yield from ("", "Nothing needs you.")
+
+
+def _missing(rows: list[Data]) -> dict[str, str]:
+    """Return the line for wanted boot files that do not come by themselves, if there are any."""
+    if not rows:
+        return {}
+    more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+    return {
+        "boot files": f"{change_words(rows[0])}{more}; to bring what is missing: iluvatar-pxe assets status"
+    }
 
 
 def _counts(phases: dict[str, int]) -> str:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.lacking import Shortage, shortages
+from iluvatar_pxe.catalogue.choosing import choices, key_of, line
 from iluvatar_pxe.catalogue.coming import Coming
+from iluvatar_pxe.catalogue.names import TALOS
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.problem import first_of
 from iluvatar_pxe.provisioning.applied import Applied
@@ -25,7 +27,9 @@ class Prospects:
     @property
     def lines(self) -> list[str]:
         """Everything, each in one line."""
-        return [*self._store.problems, *dict.fromkeys(one.text for one in self._shortages())]
+        shortages = dict.fromkeys(one.text for one in self._shortages())
+        unchosen = (line(entry, one) for entry, one in choices(self._coming()) if entry != TALOS)
+        return [*self._store.problems, *shortages, *unchosen]
 
     @property
     def problem(self) -> str | None:
@@ -39,7 +43,7 @@ class Prospects:
 
     def _shortages(self) -> tuple[Shortage, ...]:
         fleet, now = self._applied.fleet, self.context
-        context = replace(now, coming={})
+        context = replace(now, coming={key_of(entry): one for entry, one in choices(now.coming)})
         if self._seen is None or self._seen[0] is not fleet or self._seen[1] != context:
             self._seen, self._found = (fleet, context), shortages(fleet, context)
         return tuple(one.told_by(now) for one in self._found)

@@ -11,12 +11,14 @@ import structlog
 
 from iluvatar_pxe.assets.asking import ask, first_answer, json_of
 from iluvatar_pxe.assets.factory import Factory, addresses_for
+from iluvatar_pxe.catalogue.choosing import line
 from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock
 from iluvatar_pxe.catalogue.names import TALOS
+from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.catalogue.resolve import with_mirrors
 from iluvatar_pxe.catalogue.versions import CHANNELS, CONTRACTS, k3s_stable, newest_stable
 from iluvatar_pxe.changed import Changed, Subscription
-from iluvatar_pxe.errors import AssetError, FactoryError
+from iluvatar_pxe.errors import AssetError, FactoryError, FactoryRefusalError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
@@ -24,7 +26,9 @@ from iluvatar_pxe.provisioning.applied import Applied
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 900.0
 """Seconds until a publisher is asked again, and most between two times; each pause is twice the one before."""
 
-_WRITE_ONE = f"write a version in place of {STABLE}"
+_NOBODY = Progress(
+    state=State.MISSING, trouble="nobody asks while [assets] fetch is false, or without a daemon"
+)
 _log = structlog.get_logger()
 
 
@@ -59,7 +63,16 @@ class Stable:
         self._pins = pins
         self._signals = signals
         self._fetch = fetch
+        self._failed: dict[str, Progress] = {}
         self._problem = Problem(lambda why: _log.warning("assets.not_chosen", why=why))
+
+    @property
+    def open(self) -> dict[str, Progress]:
+        """How far the choice is, by the entries of which no version is chosen."""
+        asked = Progress(state=State.QUEUED)
+        return {
+            entry: self._failed.get(entry, asked) if self._fetch else _NOBODY for entry in self._unresolved()
+        }
 
     async def run(self) -> None:
         """Ask as soon as something is to be chosen, and again after longer and longer pauses, until cancelled."""
@@ -75,22 +88,21 @@ class Stable:
 
     async def _choose(self) -> bool:
         """Choose what is to be chosen; say whether nobody has to be asked again."""
-        wanted = self._unresolved()
-        if wanted and not self._fetch:
-            self._problem.set(_by_hand(wanted[0]))
-            return True
-        trouble: str | None = None
-        for entry in wanted:
-            try:
-                version = await asyncio.to_thread(_stable, entry, self._applied.fleet)
-            except (AssetError, OSError) as error:
-                trouble = f"which version of {entry} is stable is not known yet: {error}"
-            else:
-                _log.info("assets.chosen", entry=entry, stable=version)
-                await self._pins.choose({entry: version})
-        self._problem.set(trouble)
-        self._apply()
-        return trouble is None
+        if self._fetch:
+            failed: dict[str, Progress] = {}
+            for entry in self._unresolved():
+                try:
+                    version = await asyncio.to_thread(_stable, entry, self._applied.fleet)
+                except (AssetError, OSError) as error:
+                    failed[entry] = Progress(state=State.WAITING, trouble=_reason(error))
+                else:
+                    _log.info("assets.chosen", entry=entry, stable=version)
+                    await self._pins.choose({entry: version})
+            self._failed = failed
+            self._apply()
+        troubles = [line(entry, one) for entry, one in self.open.items() if one.trouble]
+        self._problem.set(troubles[0] if troubles else None)
+        return not self._failed
 
     def _apply(self) -> None:
         """Have machines boot what was chosen also where no commit can say it: the fleet is a plain directory."""
@@ -99,10 +111,9 @@ class Stable:
             self._applied.fleet = pinned
 
 
-def _by_hand(entry: str) -> str:
-    place = "the layer's file" if entry == TALOS else f"assets.versions.{entry} of fleet.yaml"
-    why = "nobody asks while [assets] fetch is false, or without a daemon"
-    return f"which version of {entry} is {STABLE} is not chosen: {why}; write one into {place}"
+def _reason(error: Exception) -> str:
+    """Return what went wrong; what a refusal advises is about schematics."""
+    return str(error).rpartition("; ")[0] if isinstance(error, FactoryRefusalError) else str(error)
 
 
 def _stable(entry: str, fleet: Fleet) -> str:
@@ -114,7 +125,7 @@ def _stable(entry: str, fleet: Fleet) -> str:
     version = newest_stable(factory.versions(), factory.broken())
     if version is None:
         releases = " and ".join(f"{major}.{minor}" for major, minor in sorted(CONTRACTS))
-        raise FactoryError(f"no version of Talos {releases} without faults is listed; {_WRITE_ONE}")
+        raise FactoryError(f"no version of Talos {releases} without faults is listed")
     return version
 
 
@@ -122,5 +133,5 @@ def _of_channel(entry: str, url: str) -> str:
     address, _, path = url.rpartition("/")
     version = k3s_stable(json_of(address, ask(address, path, f"channels of {entry}")))
     if version is None:
-        raise FactoryError(f"{address}: its channels of {entry} name no {STABLE} version; {_WRITE_ONE}")
+        raise FactoryError(f"{address}: its channels of {entry} name no {STABLE} version")
     return version

@@ -18,6 +18,8 @@ from iluvatar_pxe.assets.peers import FleetPeers
 from iluvatar_pxe.assets.placing import Placing
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.unpack.unpack import remove_leftovers, unpack
+from iluvatar_pxe.catalogue.choosing import key_of
+from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.catalogue.model import parse_catalogue
 from iluvatar_pxe.catalogue.packages import packages_of
 from iluvatar_pxe.changed import Changed
@@ -77,9 +79,14 @@ class Supply:
             fetch=settings.assets.fetch,
         )
         self.commands = AssetCommands(
-            self.fetcher, store, self.index, placing, self._pins, lambda: self._wants.unresolved
+            self.fetcher, store, self.index, placing, self._pins, lambda: self._stable.open
         )
         """Where commands are carried out."""
+
+    @property
+    def coming(self) -> Coming:
+        """The wanted boot files that are not here yet, and the versions that are not chosen yet."""
+        return {**self.fetcher.coming, **{key_of(entry): one for entry, one in self._stable.open.items()}}
 
     async def start(self) -> None:
         """Find out what is wanted, and what of it is there."""

@@ -24,7 +24,7 @@ from iluvatar_pxe.admin.assets import (
 from iluvatar_pxe.admin.command import Command, CommandResult
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.catalogue.download import Check, Digest, FirstUse, SumsFile, checked_by
-from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import OperationError
 
 NAMES = (PI, INITRD, KERNEL)
@@ -181,10 +181,20 @@ async def test_everything_is_told_of_a_file(counter: Counter, site: ThreeFiles) 
 async def test_files_of_a_version_that_is_not_chosen_yet_are_missing(
     counter: Counter, site: ThreeFiles
 ) -> None:
-    site.bench.wants.unresolved = ("talos",)
-    row = await told(counter, site, "talos")
-    assert (row["version"], row["ready"], row["state"]) == ("stable", False, "missing")
-    assert row["trouble"].startswith("which version is stable is not known yet; ")
+    stuck = Progress(state=State.WAITING, trouble="https://a: answers with no JSON; correct its address")
+    site.bench.wants.unresolved = {"talos": stuck, "k3s": Progress(state=State.QUEUED)}
+    talos, k3s = await told(counter, site, "talos"), await told(counter, site, "k3s")
+    assert (talos["version"], talos["ready"], talos["state"]) == ("stable", False, "waiting")
+    assert talos["trouble"] == (
+        "which version of talos is stable is not known yet: https://a: answers with no JSON; "
+        "correct its address, or write a version into the layer's file"
+    )
+    assert (k3s["state"], k3s["failures"]) == ("queued", 0)
+    assert k3s["trouble"] == (
+        "which version of k3s is stable is not known yet; wait while its publisher is asked, "
+        "or write a version into assets.versions.k3s of fleet.yaml"
+    )
+    assert (await asked(counter, site, AssetsFetch(names=("k3s",))))["names"] == ["k3s"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from support.three_files import INITRD, KERNEL, PI, three_files
 from support.waiting import until
 
 from iluvatar_pxe.admin.coming import ShowComing, coming_of
-from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.catalogue.progress import Progress, State
 
 
 async def test_what_is_not_here_yet_arrives_as_it_is(counter: Counter, tmp_path: Path) -> None:
@@ -19,8 +19,10 @@ async def test_what_is_not_here_yet_arrives_as_it_is(counter: Counter, tmp_path:
         await site.want(site.of(INITRD, b"initrd" * 100_000, sized=False, stall=100_000))
         await bench.reach(PI, State.WAITING)
         await until(lambda: bench.progress(INITRD).done == 100_000)
+        chosen = Progress(state=State.QUEUED)
+        bench.wants.unresolved = {"talos": chosen}
         answer = await ShowComing().carry_out(replace(counter.context, assets=bench.commands), "root")
         known = coming_of(json.loads(json.dumps(answer)))
-        assert known == {INITRD: bench.progress(INITRD), PI: bench.progress(PI)}
+        assert known == {INITRD: bench.progress(INITRD), PI: bench.progress(PI), "talos stable": chosen}
     assert (known[INITRD].state, known[INITRD].size) == (State.LOADING, None)
     assert "404" in known[PI].trouble

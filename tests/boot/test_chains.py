@@ -11,7 +11,9 @@ from iluvatar_pxe.boot.chains import CHAINS
 from iluvatar_pxe.boot.chains.talos import asset_names, kernel_args
 from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript
 from iluvatar_pxe.boot.stages import stage_of_asset
+from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.catalogue.lock import AssetsLock, Channels
+from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.fleet.models import Fleet, LocalMethod, Talos
 from iluvatar_pxe.fleet.sealed import ARMOR
 from iluvatar_pxe.machines.boots import Stage
@@ -39,10 +41,12 @@ def subject(
     arch: CpuArch = CpuArch.X86_64,
     role: Role | None = None,
     links: Mapping[str, str] = MappingProxyType({}),
+    coming: Coming = MappingProxyType({}),
 ) -> Subject:
     sighting = Sighting(mac=MAC, firmware=Firmware.IPXE, arch=arch)
     declared = fleet or fleet_of(("one", MAC, boot), rescue_ipxe=RESCUE)
-    return Subject(case_of(sighting, Snapshot(), declared, Context(ready=ready, links=links)), role)
+    context = Context(ready=ready, links=links, coming=coming)
+    return Subject(case_of(sighting, Snapshot(), declared, context), role)
 
 
 def layer(version: str, *extra: str) -> Talos:
@@ -196,10 +200,19 @@ def test_machines_wait_while_no_commit_says_which_version_is_stable() -> None:
     plan = CHAINS["talos"](subject(fleet=fleet))
     assert isinstance(plan, Hold)
     assert plan.screen == (
-        "It cannot boot yet: which version of Talos is 'stable' for layers/arda.yaml is not chosen yet.",
-        "What to do: wait while Image Factory is asked, or write a version such as v1.13.9 into layers/arda.yaml.",
+        "It cannot boot yet: which version of Talos is 'stable' for layers/arda.yaml is not known yet.",
+        "What to do: wait while its publisher is asked, or write a version into layers/arda.yaml.",
     )
     assert plan.lack
+    for trouble, remedy in (
+        ("no version is listed", ""),
+        ("a: does not answer", "check the connection, or "),
+    ):
+        stuck = Progress(state=State.WAITING, trouble="; ".join(filter(None, (trouble, remedy[:-5]))))
+        told = CHAINS["talos"](subject(fleet=fleet, coming={"talos stable": stuck}))
+        assert isinstance(told, Hold)
+        assert told.screen[0].endswith(f"is not known yet: {trouble}.")
+        assert told.screen[1] == f"What to do: {remedy}write a version into layers/arda.yaml."
     pinned = fleet.pinned(AssetsLock(versions={"talos": Channels(stable="v1.13.9")}))
     ready = CHAINS["talos"](subject(fleet=pinned))
     assert isinstance(ready, RunScript)

@@ -1,5 +1,6 @@
 """``iluvatar-pxe status`` and ``machines list --watch``: what runs, what boots, and what needs its owner."""
 
+import json
 import os
 import pty
 import re
@@ -50,6 +51,25 @@ def test_a_running_daemon_is_told_apart(tmp_path: Path) -> None:
     assert lines[0] == "  daemon      runs"
     assert "  machines    none yet; boot one from the network" in lines
     assert any(re.fullmatch("  enrolment   open for .* more", line) for line in lines)
+
+
+def test_boot_files_that_nobody_brings_need_their_owner(tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet"
+    (fleet / "layers").mkdir(parents=True)
+    (fleet / "fleet.yaml").write_text("assets: {versions: {k3s: stable, longhorn: v1.12.2}}\n")
+    (fleet / "layers/ainur.yaml").write_text("kind: k3s\n")
+    with Daemon(tmp_path, {"fleet": {"source": str(fleet)}}) as daemon:
+        lines = run_warm("status", "--config", str(tmp_path / "config.toml")).output.splitlines()
+        page = json.loads(run_warm("status", "--json", "--config", str(tmp_path / "config.toml")).output)
+        ready = daemon.get("/readyz")[1].decode()
+    assert any(line.startswith("  boot files  ") and "assets status" in line for line in lines), lines
+    assert "Nothing needs you." not in lines
+    why = (
+        "which version of k3s is stable is not known yet: nobody asks while [assets] fetch is false, "
+        "or without a daemon; write a version into assets.versions.k3s of fleet.yaml"
+    )
+    assert {one["name"]: one["trouble"] for one in page["missing"]}["k3s"] == why
+    assert why in json.loads(ready)["boot"]
 
 
 def test_the_list_is_watched_until_it_is_interrupted(host: Host) -> None:

@@ -23,3 +23,22 @@ def test_a_line_follows_the_download(tmp_path: Path) -> None:
             f"machines/varda.yaml: raspberry-pi/new is {percent} % here (0.0 of 0.0 MB); no action is needed"
         )
         assert (here.problem, here.lines) == (told, [told])
+
+
+def test_a_version_that_is_not_chosen_is_told_with_its_reason(tmp_path: Path) -> None:
+    stuck = Progress(state=State.WAITING, trouble="https://a: answers with no JSON; correct its address")
+    coming: dict[str, Progress] = {}
+    fleet = fleet_of(
+        ("one", "52:54:00:77:00:01", "layer: arda\nconfig: configs/one.yaml\n"),
+        arda="kind: talos\ntalos: {version: stable}\n",
+    )
+    here = Prospects(Applied(fleet), AssetStore(tmp_path), lambda: coming)
+    talos = "machines/one.yaml: which version of Talos is 'stable' for layers/arda.yaml is not known yet"
+    assert here.lines == [
+        f"{talos}; wait while its publisher is asked, or write a version into layers/arda.yaml"
+    ]
+    coming |= {"talos stable": stuck, "k3s stable": stuck}
+    why = "https://a: answers with no JSON; correct its address, or write a version into"
+    told = f"{talos}: {why} layers/arda.yaml"
+    k3s = f"which version of k3s is stable is not known yet: {why} assets.versions.k3s of fleet.yaml"
+    assert (here.problem, here.lines) == (told, [told, k3s])

@@ -21,7 +21,7 @@ from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.download.patience import Pauses
 from iluvatar_pxe.boot.wanted import wishes_of
 from iluvatar_pxe.catalogue.download import Download, FirstUse
-from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.catalogue.resolve import unresolved
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import AssetError, FactoryError
@@ -128,8 +128,12 @@ async def test_what_tells_no_version_is_told_in_one_line(
     prepare(factory)
     with capture_logs() as logged:
         async with running(Choosing(tmp_path, fleet(factory.address))) as choosing:
+            assert choosing.stable.open == {"talos": Progress(state=State.QUEUED)}
             await until(lambda: any(expected in one.get("why", "") for one in logged))
             assert choosing.version == "stable"
+            known = choosing.stable.open["talos"]
+            assert known.state is State.WAITING
+            assert expected in known.trouble
     assert not any("\n" in one.get("why", "") for one in logged)
 
 
@@ -166,8 +170,8 @@ async def test_nobody_is_asked_where_nothing_is_fetched(factory: SyntheticFactor
         async with running(Choosing(tmp_path, fleet(factory.address), fetch=False)):
             await until(lambda: logged)
     assert logged[0]["why"] == (
-        "which version of talos is stable is not chosen: nobody asks while [assets] fetch is false, or without a "
-        "daemon; write one into the layer's file"
+        "which version of talos is stable is not known yet: nobody asks while [assets] fetch is false, or without a "
+        "daemon; write a version into the layer's file"
     )
     assert factory.asked == []
 

@@ -61,7 +61,7 @@ class Wanted:
 
     def __init__(self, pins: Pinned) -> None:
         self.changed = Changed()
-        self.unresolved: tuple[str, ...] = ()
+        self.unresolved: dict[str, Progress] = {}
         """Entries whose version is not chosen yet."""
         self._pins = pins
         self._said: tuple[Download, ...] = ()

@@ -4,7 +4,9 @@ from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_files
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.screens import nic_notes
+from iluvatar_pxe.catalogue.choosing import key_of, told
 from iluvatar_pxe.catalogue.lock import STABLE
+from iluvatar_pxe.catalogue.names import TALOS
 from iluvatar_pxe.fleet.models import Talos
 from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.fleet.source import layer_file
@@ -74,9 +76,9 @@ def _hold_without(subject: Subject, talos: Talos, *files: str) -> Hold | None:
     """Hold a machine whose boot files are not here, or of which it is not known yet which they are."""
     if not talos.is_chosen:
         file = layer_file(subject.case.layer or "")
-        trouble = f"which version of Talos is '{STABLE}' for {file} is not chosen yet"
-        remedy = f"wait while Image Factory is asked, or write a version such as v1.13.9 into {file}"
-        return hold_for(subject, trouble, remedy)
+        why, remedy = told(subject.case.context.coming.get(key_of(TALOS)), file)
+        trouble = f"which version of Talos is '{STABLE}' for {file} is not known yet"
+        return hold_for(subject, f"{trouble}: {why}" if why else trouble, remedy)
     missing = [name for name in files if name not in subject.ready]
     return hold_without_files(subject, missing) if missing else None
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.boot.missing import shortened
 from iluvatar_pxe.catalogue.progress import State
-from iluvatar_pxe.cli.assets.words import change_words, state_words, when_checked
+from iluvatar_pxe.cli.assets.words import change_words, is_stuck, state_words, when_checked
 from iluvatar_pxe.cli.tables import Cell, amount, paragraph, table
 
 _COLUMNS = (("file", "wanted by"), ("version", "size"), ("state", "checked"), ("check", "source"))
@@ -38,13 +38,13 @@ def missing_lines(missing: Sequence[Data], wanted: int, width: int | None) -> It
     """Say which files are missing and why, from where they can be had, and how to bring them."""
     count = f"{len(missing)} of {wanted} files {'is' if len(missing) == 1 else 'are'} missing"
     yield from paragraph(f"{count}; machines that need {'it' if len(missing) == 1 else 'them'} wait.", width)
-    is_stuck = any(one["state"] in {State.MISSING, State.WAITING} for one in missing)
-    for row in missing if is_stuck else ():
+    some_are_stuck = any(map(is_stuck, missing))
+    for row in missing if some_are_stuck else ():
         yield ""
         yield from paragraph(change_words(row), width)
         yield from paragraph(row["fault"], width) if row["fault"] else ()
         yield from (f"  {url}" for url in (*row["urls"][:1], *row["sums_urls"]))
-    if is_stuck:
+    if some_are_stuck:
         yield ""
         yield from paragraph(
             "To fetch them now: iluvatar-pxe assets fetch. Without internet: download these addresses on another "

@@ -22,6 +22,11 @@ def ending(name: str, most: int) -> str:
     return text if len(text) <= most else f"...{text[3 - most :]}"
 
 
+def is_stuck(row: Data) -> bool:
+    """Say whether a file does not come by itself, or not for now."""
+    return not row["ready"] and row["state"] in {State.MISSING, State.WAITING}
+
+
 def state_words(row: Data) -> str:
     """Say what happens to a file, and how far it is."""
     return _joined(_state(row), _share(row), *_pace(row))
