@@ -6,6 +6,7 @@ from dataclasses import replace
 from iluvatar_pxe.admin.command import AssetsAdmin, Command, CommandContext, CommandResult, of_daemon
 from iluvatar_pxe.admin.database import File
 from iluvatar_pxe.admin.describe import Data, utc
+from iluvatar_pxe.assets.fetcher import UNCHECKED
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
 from iluvatar_pxe.catalogue.choosing import line
 from iluvatar_pxe.catalogue.download import Download, FirstUse, SumsFile, checked_by
@@ -57,7 +58,9 @@ class AssetsVerify(_OnFiles):
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
-        there = [one.download.name for one in self._chosen(assets) if is_there(one)]
+        there = [
+            one.download.name for one in self._chosen(assets) if is_there(one) or one.source == UNCHECKED
+        ]
         await assets.begun()
         assets.verify(there)
         return {"message": f"{_files(len(there))} to verify", "names": there}

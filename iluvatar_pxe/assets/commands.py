@@ -1,27 +1,23 @@
 """What people ask for about boot files: what there is, and to fetch, verify, import and remove files."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import structlog
 
 from iluvatar_pxe.assets.copies import check_copy
-from iluvatar_pxe.assets.fetcher import BY_HAND, PACKAGED, Fetcher
-from iluvatar_pxe.assets.index import ADOPTED, Index, Record, given_of
-from iluvatar_pxe.assets.job import FAILED, Pins
+from iluvatar_pxe.assets.fetcher import BY_HAND, PACKAGED, UNCHECKED, Fetcher
+from iluvatar_pxe.assets.index import Index, Record
+from iluvatar_pxe.assets.job import Pins
 from iluvatar_pxe.assets.leftovers import leftovers
 from iluvatar_pxe.assets.placing import Done, Placing, unhurried
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.wanted import WantedFile
-from iluvatar_pxe.catalogue.download import Digest, FirstUse, Unpack
+from iluvatar_pxe.catalogue.download import FirstUse
 from iluvatar_pxe.catalogue.progress import Progress, State
-from iluvatar_pxe.errors import AssetError
-from iluvatar_pxe.ratelimit import complain
 
 IMPORTED = "imported"
 
@@ -68,13 +64,15 @@ class AssetCommands:
         """Read these again; what is damaged is removed, and fetched again."""
         for name in names:
             one = self._fetcher.wanted.get(name)
-            if one and one.progress.state is State.READY and one.source != PACKAGED:
-                self._begin(one, partial(self._verify, one))
+            is_there = one and one.progress.state is State.READY and one.source != PACKAGED
+            if one and (is_there or one.source == UNCHECKED):
+                self._fetcher.verify(one)
 
     def take(self, name: str, file: Path, *, trust: bool) -> None:
         """Verify a file that lies below the assets directory, and put it into place."""
         one = self._fetcher.wanted[name]
-        self._begin(one, partial(self._take, one, file, trust=trust))
+        work = partial(self._take, one, file, trust=trust)
+        self._fetcher.begin(one, Progress(state=State.VERIFYING), self._fetcher.judged(one, work))
 
     async def leftovers(self) -> Sequence[Leftover]:
         """Return what the applied commit does not want, by name."""
@@ -107,49 +105,7 @@ class AssetCommands:
 
     def _record(self, one: WantedFile) -> Record | None:
         """Return what is known of the file that is there now."""
-        return None if one.source == BY_HAND else self._index.records.get(one.download.name)
-
-    def _begin(self, one: WantedFile, work: Callable[[], Awaitable[None]]) -> None:
-        one.fault = ""
-        self._fetcher.begin(one, Progress(state=State.VERIFYING), self._carry_out(one, work))
-
-    async def _carry_out(self, one: WantedFile, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it, and keep what is wrong with the file."""
-        name = one.download.name
-        try:
-            await work()
-        except AssetError as error:
-            one.fault = str(error)
-            _log.error("asset.fault", name=name, why=one.fault)
-        except Exception as error:  # noqa: BLE001 - the last resort: one file must not end the daemon
-            one.fault = f"{name}: {FAILED}"
-            complain("asset.failed", logging.ERROR, name=name, error=repr(error))
-
-    async def _verify(self, one: WantedFile) -> None:
-        record, name = self._record(one), one.download.name
-        if record is None:
-            await self._adopt(one)
-            return
-        damaged = await unhurried(partial(_damaged, self._index.directory, record), self._read(one))
-        if not damaged:
-            await self._index.put(name, record.model_copy(update={"checked_at": datetime.now(UTC)}))
-            return
-        await asyncio.to_thread(self._index.remove, record)
-        await self._index.drop([name])
-        await self._store.refresh()
-        raise AssetError(f"{damaged[0]}: has another checksum than when it was downloaded, and was removed")
-
-    async def _adopt(self, one: WantedFile) -> None:
-        """Compare a file that was copied by hand with what is pinned; raises AssetError if it is another one."""
-        download = one.download
-        if download.unpack is not Unpack.NONE or not isinstance(download.check, Digest):
-            raise AssetError(
-                f"{download.name}: was copied by hand, and no checksum of it is known; remove it to fetch it"
-            )
-        path = self._index.directory / download.name
-        work = partial(check_copy, download, path, trust=False, source=ADOPTED)
-        got = await unhurried(lambda report: work(report=report), self._read(one))
-        await self._placing.adopt(download, got)
+        return None if one.source in {BY_HAND, UNCHECKED} else self._index.records.get(one.download.name)
 
     async def _take(self, one: WantedFile, file: Path, *, trust: bool) -> None:
         download = one.download
@@ -188,23 +144,3 @@ class AssetCommands:
             and not self._index.is_own(name)
             and not any(one.gives(name) for one in downloads)
         }
-
-
-def _damaged(directory: Path, record: Record, report: Done) -> list[str]:
-    """Return the assets of a record that have another checksum now, or are gone; blocks."""
-    whole = sum(given.size for given in record.gives.values())
-    done, damaged = 0, []
-
-    def tell(read: int, _: int | None) -> None:
-        report(done + read, whole)
-
-    for asset, given in record.gives.items():
-        try:
-            now = given_of(directory / asset, tell)
-        except AssetError:
-            damaged.append(asset)
-            continue
-        if now.sha256 != given.sha256:
-            damaged.append(asset)
-        done += given.size
-    return damaged

@@ -1,28 +1,39 @@
 """Follows what the fleet wants: each file that is not there is fetched in the background."""
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import structlog
 
 from iluvatar_pxe.assets.arriving import ArrivingSource
+from iluvatar_pxe.assets.checking import Checking, is_pinned
 from iluvatar_pxe.assets.index import Found, Index
-from iluvatar_pxe.assets.job import Job, Means
+from iluvatar_pxe.assets.job import FAILED, Job, Means
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.wanted import WantedFile
 from iluvatar_pxe.catalogue.coming import Coming, coming
 from iluvatar_pxe.catalogue.download import Digest, Download, FirstUse, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.changed import Changed, Subscription
+from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.ratelimit import complain
 
 BY_HAND = "copied by hand"
-"""The source of a file that nobody downloaded: it is served as it is, and never overwritten."""
+"""The source of a file that nobody downloaded, and that no pin is known for: it is served, and never overwritten."""
+UNCHECKED = "not checked yet"
+"""The source of a file that somebody put there for a pinned name, or of a downloaded one that was changed."""
 PACKAGED = "the system's package"
 SIZE_SECONDS = 20.0
 """How long whoever asks for a file that is not here yet waits for its publisher to tell its size."""
+SETTLE_SECONDS = 5.0
+"""How long nobody must have written to such a file before it is checked."""
+_RETRY_SECONDS = 300.0
+"""After that a check is tried again that came to no end."""
 
 _IMPORT = "bring them by: iluvatar-pxe assets import PATH"
 
@@ -48,8 +59,10 @@ class Fetcher:
         *,
         signals: Collection[Changed],
         fetch: bool,
+        settle: float = SETTLE_SECONDS,
     ) -> None:
         """``signals`` are told when other files are wanted. With ``fetch`` false only what ``fetch()`` names is fetched."""
+        self._checking = Checking(index, settle)
         self.wanted: dict[str, WantedFile] = {}
         """By name."""
         self.begun = asyncio.Event()
@@ -105,7 +118,11 @@ class Fetcher:
                     self.set(one, replace(one.progress, state=State.QUEUED))
         self._stirred.tell()
 
-    def begin(self, one: WantedFile, progress: Progress, work: Coroutine[None, None, None]) -> None:
+    def verify(self, one: WantedFile) -> None:
+        """Read a file that is there again."""
+        self.begin(one, Progress(state=State.VERIFYING), self.judged(one, partial(self._verify, one)))
+
+    def begin(self, one: WantedFile, progress: Progress, work: Coroutine[None, None, object]) -> None:
         """Do something else than fetching for a file, and then look at it anew."""
         self.set(one, progress)
         if self._group is None:  # it begins with ``run``
@@ -160,7 +177,8 @@ class Fetcher:
     async def _look_at(self, download: Download) -> None:
         one = self.wanted.setdefault(download.name, WantedFile(download))
         is_same, one.download = _is_same(one.download, download), download
-        if one.work and is_same and not (one.job and await self._source_of(download) == BY_HAND):
+        may_give_way = one.job and await self._source_of(download) in {BY_HAND, UNCHECKED}
+        if one.work and is_same and not may_give_way:
             if one.job:
                 one.job.download = download
             return
@@ -169,7 +187,10 @@ class Fetcher:
         if one.work:  # begun meanwhile
             return
         one.source = source
-        if source:
+        if source == UNCHECKED:
+            _log.warning("asset.changed", name=download.name, why="somebody put it there; it is checked")
+            self.begin(one, Progress(state=State.VERIFYING), self._check(one))
+        elif source:
             await self._is_there(one)
         elif self._fetches or download.name in self._asked:
             self._start(one)
@@ -185,7 +206,7 @@ class Fetcher:
             return await asyncio.to_thread(self._foreign_source, download)
         found = await asyncio.to_thread(self._index.found, record)
         if found is Found.REPLACED:
-            return BY_HAND
+            return UNCHECKED
         return record.source if found is Found.AS_GIVEN and record.satisfies(download) else ""
 
     def _foreign_source(self, download: Download) -> str:
@@ -194,7 +215,9 @@ class Fetcher:
         is_whole = bool(ready) if download.unpack is Unpack.PI_IMAGE else ready >= frozenset(download.assets)
         if not is_whole or any(map(self._index.is_own, ready)):
             return ""
-        return BY_HAND if any(map(self._store.is_copied, ready)) else PACKAGED
+        if not any(map(self._store.is_copied, ready)):
+            return PACKAGED
+        return UNCHECKED if is_pinned(download) else BY_HAND
 
     async def _is_there(self, one: WantedFile) -> None:
         name, check = one.download.name, one.download.check
@@ -206,6 +229,38 @@ class Fetcher:
             await self._index.put(name, record.model_copy(update={"pinned": True}))
         elif record and isinstance(check, FirstUse):
             self._means.pins.remember(name, record.sha256, record.size)
+
+    async def _check(self, one: WantedFile) -> None:
+        """Check what somebody put there or changed, once that is done; try later if it cannot be checked."""
+        await self._checking.settled(one.download)
+        if not await self.judged(one, partial(self._verify, one)):
+            self.set(one, Progress(state=State.WAITING, trouble=one.fault))
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _verify(self, one: WantedFile) -> None:
+        """Check a file; what is wrong with it is logged, and kept in ``fault``. Raises AssetError if nobody can tell."""
+        one.fault = await self._checking.check(one.download, partial(self._read, one))
+        if one.fault:
+            _log.error("asset.fault", name=one.download.name, why=one.fault)
+            await self._store.refresh()
+
+    async def judged(self, one: WantedFile, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do it, and keep why it came to no end in ``fault``; say whether it did come to an end."""
+        one.fault, name = "", one.download.name
+        try:
+            await work()
+        except AssetError as error:
+            one.fault = str(error)
+            _log.error("asset.fault", name=name, why=one.fault)
+        except Exception as error:  # noqa: BLE001 - the last resort: one file must not end the daemon
+            one.fault = f"{name}: {FAILED}"
+            complain("asset.failed", logging.ERROR, name=name, error=repr(error))
+        else:
+            return True
+        return False
+
+    def _read(self, one: WantedFile, done: int, size: int | None) -> None:
+        self.set(one, Progress(state=State.VERIFYING, done=done, size=size))
 
     def _start(self, one: WantedFile) -> None:
         job = Job(one.download, self._means, lambda: self.set(one, job.progress))

@@ -56,7 +56,9 @@ def _search(
         if stat.S_ISDIR(place.status.st_mode):
             _search(place, name / path.name, bounds, (*above, own), found)
         elif stat.S_ISREG(place.status.st_mode):
-            found.files[str(name / path.name)] = ListedFile(place.path, place.makers)
+            status = place.status
+            listed = ListedFile(place.path, place.makers, status.st_size, status.st_mtime_ns)
+            found.files[str(name / path.name)] = listed
 
 
 def _entries(folder: Place, found: Found) -> Iterator[Path]:

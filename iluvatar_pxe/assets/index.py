@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -17,6 +18,8 @@ from iluvatar_pxe.host.durable import move_aside, write_file
 from iluvatar_pxe.problem import Problem
 
 INDEX_FILE = ".index.json"
+ASIDE = ".aside"
+"""The folder for files that are not what they should be, and that somebody may have put there."""
 
 ADOPTED = "copied by hand, and then verified"
 """The source of a file that nobody downloaded, but that has the checksum that is pinned."""
@@ -32,7 +35,7 @@ class Found(IntEnum):
     GONE = 1
     """One of them is missing, or has given way to that of another download."""
     REPLACED = 2
-    """Somebody has put another file in the place of one of them."""
+    """One of them was changed, or somebody has put another file in its place."""
 
 
 class _Model(BaseModel):
@@ -158,7 +161,7 @@ class Index:
 
     def found(self, record: Record) -> Found:
         """Say whether the files of a record are there as they were put in place; blocks."""
-        found = {self._found(asset, given) for asset, given in record.gives.items()}
+        found = {self.found_of(asset, given) for asset, given in record.gives.items()}
         return max(found, default=Found.GONE)
 
     def is_own(self, asset: str) -> bool:
@@ -174,19 +177,35 @@ class Index:
             if one.name in self.records and self.records[one.name].contradicts(one)
         )
         pairs = [pair for record in wrong for pair in record.gives.items()]
-        return frozenset(asset for asset, given in pairs if self._found(asset, given) is Found.AS_GIVEN)
+        return frozenset(asset for asset, given in pairs if self.found_of(asset, given) is Found.AS_GIVEN)
 
     def remove(self, record: Record) -> None:
         """Remove the files of a record, but none that another one has put in their place; blocks, raises AssetError."""
         for asset, given in record.gives.items():
             path = self.directory / asset
             others = [one.gives.get(asset) for one in self.records.values() if one is not record]
-            if self._found(asset, given) is Found.AS_GIVEN and given not in others:
+            if self.found_of(asset, given) is Found.AS_GIVEN and given not in others:
                 _unlink(path)
         for folder in {(self.directory / asset).parent for asset in record.gives}:
             remove_empty(folder, self.directory)
 
-    def _found(self, asset: str, given: Given) -> Found:
+    def set_aside(self, asset: str) -> Path:
+        """Move a file that somebody may have put there to where it is not served, and return that place; blocks.
+
+        Raises AssetError.
+        """
+        path, aside = self.directory / asset, self.directory / ASIDE / asset
+        try:
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, aside)
+        except FileNotFoundError:  # gone since
+            return aside
+        except OSError as error:
+            raise AssetError(f"{path}: cannot be moved to {aside}: {error.strerror}; remove it") from error
+        return aside
+
+    def found_of(self, asset: str, given: Given) -> Found:
+        """Say whether one file is there as it was put in place; blocks."""
         mark = _mark(self.directory / asset)
         if mark == (given.size, given.modified):
             return Found.AS_GIVEN

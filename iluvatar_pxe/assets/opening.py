@@ -21,6 +21,9 @@ class ListedFile:
 
     path: Path
     makers: frozenset[int] = frozenset()
+    size: int = 0
+    modified: int = 0
+    """When its content changed last, in nanoseconds: by this and its size another one is noticed."""
 
 
 def open_listed(listed: ListedFile) -> tuple[FileIO, os.stat_result]:

@@ -78,7 +78,7 @@ class Placing:
 
         What cannot be unpacked is removed, unless its checksum is pinned: then its publisher has no other one.
         """
-        record = _record(download, got)
+        record = record_of(download, got)
         await self._index.expect(download.name, record)
         if download.unpack is Unpack.NONE:
             path = await self._move(download, got, record)
@@ -94,12 +94,6 @@ class Placing:
             await asyncio.to_thread(self.staging(download).parent.rmdir)
         await self._store.refresh()
         return path
-
-    async def adopt(self, download: Download, got: Got) -> None:
-        """Take in that a file, which is in place, is the wanted one; raises AssetError."""
-        given = await unhurried(partial(_same, got.path, got))
-        record = _record(download, got).model_copy(update={"gives": {download.name: given}})
-        await self._index.put(download.name, record)
 
     async def _move(self, download: Download, got: Got, record: Record) -> Path:
         path = self._index.directory / download.name
@@ -158,7 +152,7 @@ async def unhurried(work: Callable[[Done], Result], report: Done | None = None) 
             raise
 
 
-def _record(download: Download, got: Got) -> Record:
+def record_of(download: Download, got: Got) -> Record:
     """Return what is known of a download that was verified now, and gives nothing yet."""
     return Record(
         version=download.version,

@@ -67,7 +67,7 @@ class AssetStore:
         self.links = self._listing.links
         """Links that are not served, by their logical names, and why."""
         self.changed = Changed()
-        """Told when other files are there."""
+        """Told when other files are there, or other content in them."""
         self._problem = Problem(lambda text: _log.warning("assets", problem=text))
 
     @property
@@ -105,9 +105,12 @@ class AssetStore:
 
     async def refresh(self) -> None:
         """Look at the directory again."""
+        before = self._listing.files
         self._listing = await asyncio.to_thread(list_assets, self._directory, SYSTEM_PROGRAMS, self._state)
         self.links = self._listing.links
         self._problem.set(self._listing.problem)
+        if self._listing.files != before:
+            self.changed.tell()
         self._tell_ready()
 
     def _tell_ready(self) -> None:

@@ -22,7 +22,7 @@ class WantedFile:
     work: asyncio.Task[None] | None = None
     """What is done for it now: it is fetched, verified or imported."""
 
-    def begin(self, group: asyncio.TaskGroup, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def begin(self, group: asyncio.TaskGroup, work: Coroutine[None, None, object]) -> asyncio.Task[None]:
         """Do something for it, once what is done for it now has been given up."""
         self.work = group.create_task(_after(self.work, work))
         self.job = None
@@ -34,7 +34,7 @@ class WantedFile:
         self.job = self.work = None
 
 
-async def _after(task: asyncio.Task[None] | None, work: Coroutine[None, None, None]) -> None:
+async def _after(task: asyncio.Task[None] | None, work: Coroutine[None, None, object]) -> None:
     await _end(task)
     await work
 

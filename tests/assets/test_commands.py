@@ -1,10 +1,13 @@
 """What people ask for about boot files: verified, imported, removed, and never what they copied themselves."""
 
+import asyncio
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.archives import COMPRESSIONS, file, tar_of
 from support.fetching import Bench, damage, download_of, running
 from support.publisher import Publisher, publisher
@@ -15,7 +18,7 @@ from iluvatar_pxe.assets.index import ADOPTED
 from iluvatar_pxe.assets.leftovers import BEFORE, COPIED
 from iluvatar_pxe.assets.status import AssetStatus
 from iluvatar_pxe.assets.unpack.unpack import unpack
-from iluvatar_pxe.catalogue.download import Check, Download, SumsFile, Unpack
+from iluvatar_pxe.catalogue.download import Check, Digest, Download, SumsFile, Unpack
 from iluvatar_pxe.catalogue.progress import State
 
 KERNEL = b"kernel" * 50_000
@@ -96,18 +99,98 @@ async def test_a_damaged_file_is_fetched_again(bench: Bench, site: Publisher) ->
         assert bench.content(NAME) == KERNEL
 
 
+async def test_an_overwritten_file_is_named_set_aside_and_fetched_again(
+    bench: Bench, site: Publisher
+) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
+        await bench.reach(NAME, State.READY)
+        put(bench, NAME, b"Kernel" + KERNEL[6:])
+        bench.commands.verify([NAME])
+        await until(lambda: len(site.asked) == 2)
+        await bench.reach(NAME, State.READY)
+        aside = bench.assets / ".aside" / NAME
+        assert status(bench).fault == (
+            f"{NAME}: has another checksum than the pinned one, and was moved to {aside}"
+        )
+        assert (bench.content(NAME), aside.read_bytes()) == (KERNEL, b"Kernel" + KERNEL[6:])
+        assert status(bench).source == site.url("/kernel")
+
+
+@pytest.mark.parametrize("check", [pinned(KERNEL), None])
+async def test_a_file_that_is_overwritten_is_noticed_and_handled_likewise(
+    bench: Bench, site: Publisher, check: Digest | None
+) -> None:
+    """Nobody asks for it; also where the pin is in no catalogue yet."""
+    with capture_logs() as logs:
+        async with running(bench):
+            bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL), check=check))
+            await bench.reach(NAME, State.READY)
+            put(bench, NAME, b"Kernel" + KERNEL[6:])
+            await bench.store.refresh()
+            await until(lambda: len(site.asked) == 2)
+            await bench.reach(NAME, State.READY)
+            assert bench.content(NAME) == KERNEL
+    (changed,) = (line for line in logs if line["event"] == "asset.changed")
+    (fault,) = (line for line in logs if line["event"] == "asset.fault")
+    assert (changed["name"], fault["why"]) == (NAME, status(bench).fault)
+
+
+async def test_a_member_of_an_archive_that_is_overwritten_is_noticed(bench: Bench, site: Publisher) -> None:
+    wanted = archive(site, "2.0.0", b"ours" * 1000)
+    async with running(bench):
+        bench.wants.set(wanted)
+        await bench.reach(wanted.name, State.READY)
+        put(bench, "ipxe/more.efi", b"mine")
+        await bench.store.refresh()
+        await until(lambda: len(site.asked) == 2)
+        await bench.reach(wanted.name, State.READY)
+        assert bench.content("ipxe/more.efi") == b"ours" * 1000
+        assert bench.content(".aside/ipxe/more.efi") == b"mine"
+
+
+async def test_a_file_that_was_touched_stays(bench: Bench, site: Publisher) -> None:
+    """Its content is the same."""
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
+        await bench.reach(NAME, State.READY)
+        before = status(bench).checked_at
+        assert before
+        os.utime(bench.assets / NAME)
+        await bench.store.refresh()
+        await until(lambda: (status(bench).checked_at or before) > before)
+        assert (status(bench).fault, status(bench).source, len(site.asked)) == ("", site.url("/kernel"), 1)
+
+
+async def test_a_copy_that_is_still_being_written_is_not_judged(tmp_path: Path, site: Publisher) -> None:
+    bench = Bench(tmp_path, settle=0.6)
+    async with running(bench):
+        wanted = download_of(NAME, site.offer("/kernel", KERNEL, stall=100_000), check=pinned(KERNEL))
+        bench.wants.set(wanted)
+        await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done == 100_000)
+        with (bench.assets / NAME).open("wb") as copy:
+            for start in range(0, len(KERNEL), 100_000):
+                copy.write(KERNEL[start : start + 100_000])
+                copy.flush()
+                await bench.store.refresh()
+                await asyncio.sleep(0.1)
+        await until(lambda: status(bench).source == ADOPTED)
+        assert (status(bench).fault, status(bench).progress.state) == ("", State.READY)
+
+
 @pytest.mark.parametrize(("content", "is_right"), [(KERNEL, True), (b"another", False)])
 async def test_what_was_copied_by_hand_is_compared_with_the_pin(
-    bench: Bench, content: bytes, *, is_right: bool
+    tmp_path: Path, content: bytes, *, is_right: bool
 ) -> None:
+    bench = Bench(tmp_path, fetch=False)
     put(bench, NAME, content)
     async with running(bench):
         bench.wants.set(download_of(NAME, "http://127.0.0.1:9/", check=pinned(KERNEL)))
-        await bench.reach(NAME, State.READY)
-        bench.commands.verify([NAME])
-        await until(lambda: status(bench).fault or status(bench).checked_at)
-        await bench.reach(NAME, State.READY)
-        assert ("sha256" in status(bench).fault, status(bench).source == ADOPTED) == (not is_right, is_right)
+        await bench.reach(NAME, State.READY if is_right else State.MISSING)
+        assert ("pinned" in status(bench).fault, status(bench).source == ADOPTED) == (not is_right, is_right)
+        assert bench.content(NAME if is_right else f".aside/{NAME}") == content
+        if not is_right:
+            return
         bench.wants.set()
         bench.wants.set(download_of("other", "http://127.0.0.1:9/"))
         await until(lambda: "other" in bench.fetcher.progress)

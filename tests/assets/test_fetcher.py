@@ -14,6 +14,7 @@ from support.waiting import until
 
 from iluvatar_pxe.assets.download.download import Got
 from iluvatar_pxe.assets.fetcher import BY_HAND
+from iluvatar_pxe.assets.index import ADOPTED
 from iluvatar_pxe.assets.placing import Done
 from iluvatar_pxe.assets.unpack.unpack import unpack
 from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
@@ -147,17 +148,6 @@ async def test_a_file_that_was_copied_by_hand_stays(bench: Bench, site: Publishe
         (status,) = bench.commands.files()
         assert (status.source, status.checked_at) == (BY_HAND, None)
     assert (bench.content(NAME), site.asked, bench.pins.sums) == (b"mine", [], {})
-
-
-async def test_a_file_that_somebody_replaces_stays(bench: Bench, site: Publisher) -> None:
-    async with running(bench):
-        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
-        await bench.reach(NAME, State.READY)
-        (bench.assets / NAME).write_bytes(b"mine")
-        bench.wants.changed.tell()
-        await until(lambda: bench.commands.files()[0].source == BY_HAND)
-        assert bench.progress(NAME).state is State.READY
-    assert (bench.content(NAME), len(site.asked)) == (b"mine", 1)
 
 
 async def test_a_file_that_somebody_copies_while_it_is_downloaded_stays(
@@ -427,7 +417,7 @@ async def test_a_damaged_index_keeps_nothing_from_being_served(tmp_path: Path, s
     async with running(Bench(tmp_path)) as bench:
         bench.wants.set(wanted)
         await bench.reach(NAME, State.READY)
-        assert bench.commands.files()[0].source == BY_HAND
+        assert bench.commands.files()[0].source == ADOPTED
         bench.commands.verify([NAME])
         await until(lambda: bench.commands.files()[0].checked_at)
     assert len(site.asked) == 1

@@ -85,7 +85,7 @@ def test_a_damaged_file_is_removed_and_not_served(site: Site) -> None:
     damage(path)
     answer = site.host.run("assets", "verify")
     assert (answer.status, answer.error) == (1, "")
-    fault = "memtest/7/memtest.efi: has another checksum than when it was downloaded, and was removed"
+    fault = "memtest/7/memtest.efi: has another checksum than the pinned one, and was removed"
     assert answer.lines[-2:] == [f"{fault}; fetch or import it again", "verified: 1 of 2 files."]
     assert not path.exists()
     assert site.host.run("assets", "fetch").status == 0

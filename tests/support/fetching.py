@@ -99,9 +99,15 @@ class Bench:
     """One fetcher, its directory and what it goes by."""
 
     def __init__(
-        self, directory: Path, unpack: Unpacker = no_unpacker, *, fetch: bool = True, stall: float = 30.0
+        self,
+        directory: Path,
+        unpack: Unpacker = no_unpacker,
+        *,
+        fetch: bool = True,
+        stall: float = 30.0,
+        settle: float = 0.05,
     ) -> None:
-        """``stall``: seconds after which a publisher that sends nothing is given up."""
+        """``stall``: seconds after which a publisher that sends nothing is given up; ``settle`` is the fetcher's."""
         self.assets = directory / "assets"
         self.assets.mkdir(exist_ok=True)
         self.store = AssetStore(self.assets)
@@ -118,7 +124,13 @@ class Bench:
             slots=asyncio.Semaphore(4),
         )
         self.fetcher = Fetcher(
-            self.store, self.index, self.wants, self._means, signals=[self.wants.changed], fetch=fetch
+            self.store,
+            self.index,
+            self.wants,
+            self._means,
+            signals=[self.wants.changed],
+            fetch=fetch,
+            settle=settle,
         )
 
         self.commands = AssetCommands(
