@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -66,7 +67,7 @@ def _listed(name: str, check: SumsFile, folder: Path) -> Digest:
     listed, *signature = (_read(folder / one) for one in beside)
     if check.key:
         check_signature(beside[1], listed, signature[0], read_certificate(check.key))
-    return digest_in(listed, check)
+    return digest_in(listed, replace(check, urls=(beside[0],)))  # the file here is named
 
 
 def _sums(file: Path, algorithms: set[str], report: Done) -> tuple[dict[str, str], int]:

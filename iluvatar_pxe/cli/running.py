@@ -96,6 +96,11 @@ def _check_none_of_others(daemons: list[DaemonProcess]) -> None:
 
 
 def _with_sudo() -> str:
+    return shlex.join(["sudo", program_as_started(), *sys.argv[1:]])
+
+
+def program_as_started() -> str:
+    """Return how this program was typed: ``make run`` starts it by its path."""
     program = Path(sys.argv[0])
     is_typed_by_name = shutil.which(program.name) == str(program) or not os.access(program, os.X_OK)
-    return shlex.join(["sudo", "iluvatar-pxe" if is_typed_by_name else str(program), *sys.argv[1:]])
+    return "iluvatar-pxe" if is_typed_by_name else str(program)

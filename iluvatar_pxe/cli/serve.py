@@ -16,8 +16,10 @@ import structlog
 import typer
 
 from iluvatar_pxe.app import App
+from iluvatar_pxe.catalogue.download import Download, Unpack
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.intentions import intentions
+from iluvatar_pxe.cli.running import program_as_started
 from iluvatar_pxe.cli.tables import say, span, table, terminal_width
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
 from iluvatar_pxe.host.interfaces import Interface
@@ -141,10 +143,17 @@ def _boot_files(app: App) -> str:
     missing = [one.download for one in wanted if one.progress.state is not State.READY]
     if not missing:
         return "all that the fleet wants are here"
-    what = ", ".join(dict.fromkeys(f"{one.name.partition('/')[0]} {one.version}" for one in missing))
+    what = ", ".join(dict.fromkeys(map(_title, missing)))
     fetch = app.settings.assets.fetch
     comes = "being downloaded; without internet" if fetch else "[assets] fetch is false; to bring them"
-    return f"missing: {what} ({comes}: iluvatar-pxe assets import PATH)"
+    return f"missing: {what} ({comes}: {program_as_started()} assets import PATH)"
+
+
+def _title(download: Download) -> str:
+    """Return what people call a download: an image by its own name, which has the version in it."""
+    if download.unpack is Unpack.PI_IMAGE:
+        return download.folder.rpartition("/")[2]
+    return f"{download.name.partition('/')[0]} {download.version}"
 
 
 def _who_tells(app: App) -> str:

@@ -294,6 +294,22 @@ async def test_a_copy_with_its_publishers_list_beside_it_is_imported(tmp_path: P
         assert (found.fault, bench.content(NAME)) == ("", KERNEL)
 
 
+@pytest.mark.parametrize(
+    ("listed", "fault"),
+    [
+        (b"not a list\n", "SHA256SUMS: line 1 is not a checksum and a name; fetch it again, or correct"),
+        (b"", "SHA256SUMS: is empty, not a list of checksums; fetch it again, or correct"),
+    ],
+)
+async def test_a_list_on_a_stick_is_named_as_it_lies_there(tmp_path: Path, listed: bytes, fault: str) -> None:
+    bench = Bench(tmp_path, fetch=False)
+    async with running(bench):
+        bench.wants.set(download_of(NAME, check=LISTED))
+        await bench.reach(NAME, State.MISSING)
+        found = await imported(bench, stick(bench, KERNEL, ("SHA256SUMS", listed)))
+        assert found.fault.startswith(fault)
+
+
 async def test_an_import_takes_the_place_of_a_download_that_does_not_come(
     bench: Bench, site: Publisher
 ) -> None:

@@ -210,6 +210,17 @@ def test_without_a_daemon_a_fault_is_one_line(tmp_path: Path) -> None:
     assert (answer.status, answer.error) == (1, f"iluvatar-pxe: {fault}\n")
 
 
+IMAGE = """\
+    mine:
+      version: "7"
+      image: mine-{version}
+      files:
+        - name: images/mine-{version}.img
+          urls: ["https://127.0.0.1:9/mine.img"]
+          unpack: pi-image
+"""
+
+
 @pytest.mark.parametrize(
     ("fetch", "how"),
     [(True, "being downloaded; without internet"), (False, "[assets] fetch is false; to bring them")],
@@ -225,3 +236,13 @@ def test_a_daemon_that_starts_says_what_is_missing_and_how_to_bring_it(
         wait_until(lambda: "Or ask: curl" in daemon.output, "the addresses")
         text = f"missing: memtest 7 ({how}: iluvatar-pxe assets import PATH)"
         assert f"Boot files: {daemon.assets}; {text}" in daemon.output.splitlines()
+
+
+def test_an_image_is_called_by_its_own_name(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.write("fleet.yaml", LISTED + IMAGE)
+    host.write("layers/ainur.yaml", "kind: k3s\nimage: mine-7\nnames: ainur-##\nservers: 1\n")
+    with Daemon(tmp_path, {"log": {"format": "console"}}) as daemon:
+        wait_until(lambda: "Or ask: curl" in daemon.output, "the addresses")
+        (line,) = (one for one in daemon.output.splitlines() if one.startswith("Boot files: "))
+        assert ", mine-7 (" in line.replace(" mine-7,", " mine-7 ("), line

@@ -56,7 +56,7 @@ def _signatures(address: str, signature: bytes) -> list[Packet]:
     except RuntimeError:  # whatever the parser says of bytes that are none
         found = []
     if not found:
-        raise SumsError(f"{address}: is not an OpenPGP signature; correct its address")
+        raise SumsError(f"{address}: is not an OpenPGP signature; fetch it again, or correct its address")
     return found
 
 

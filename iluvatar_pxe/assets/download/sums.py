@@ -19,7 +19,9 @@ def digest_in(listed: bytes, sums: SumsFile) -> Digest:
     Lines are ``HEX  NAME`` or ``HEX *NAME``. A list that is one checksum without a name is that of the file beside it.
     """
     if fault := fault_of(listed[:HEAD], len(listed)):
-        raise SumsError(f"{sums.urls[0]}: {fault}, not a list of checksums; correct its address")
+        raise SumsError(
+            f"{sums.urls[0]}: {fault}, not a list of checksums; fetch it again, or correct its address"
+        )
     lines = list(_lines(listed, sums.urls[0]))
     found = {value for value, name in lines if name == sums.name or (name is None and len(lines) == 1)}
     if not found:
@@ -41,5 +43,7 @@ def _lines(listed: bytes, address: str) -> Iterator[tuple[str, str | None]]:
             continue
         match = _LINE.fullmatch(line.rstrip())
         if match is None:
-            raise SumsError(f"{address}: line {number} is not a checksum and a name; correct its address")
+            raise SumsError(
+                f"{address}: line {number} is not a checksum and a name; fetch it again, or correct its address"
+            )
         yield match["value"].lower(), match["name"]

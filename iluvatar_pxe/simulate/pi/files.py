@@ -41,6 +41,7 @@ _DEVICE_TREES = MappingProxyType(
         Kind.PI5: "bcm2712-rpi-5-b.dtb",
     }
 )
+_ASSETS = "iluvatar-pxe assets status shows whether its image is here"
 _BOOT_IMG = "boot.img"
 """In place of everything else: a disk with all files, where config.txt says boot_ramdisk=1 (documentation, config.txt)."""
 _PI3_RECOVERIES = ("recovery8.img", "recovery8-32.img", "recovery7.img", "recovery.img")
@@ -78,7 +79,7 @@ class _Asking:
         content = yield from self.file(name, stage)
         if content is None:
             raise SimulateError(
-                f"the TFTP server has no file {self.prefix}{name}, without which it does not start"
+                f"the TFTP server has no file {self.prefix}{name}, without which it does not start; {_ASSETS}"
             )
         return _sound(name, content)
 
@@ -103,7 +104,9 @@ def rom_files(_machine: Machine) -> Files:
     manner = pi_manner(rolls_over=False)
     content = yield Ask("bootcode.bin", "bootcode.bin", manner)
     if content is None:
-        raise SimulateError("the TFTP server has no file bootcode.bin, without which it does not start")
+        raise SimulateError(
+            f"the TFTP server has no file bootcode.bin, without which it does not start; {_ASSETS}"
+        )
     yield Ask("bootsig.bin", "bootcode.bin", manner)
 
 
@@ -225,6 +228,5 @@ def _kernel(ask: _Asking, config: PiConfig, *, stubs: tuple[str, ...], probe: bo
         if content := (yield from ask.file(name, "kernel")):
             _sound(name, content, CpuArch.ARM64)
             return
-    raise SimulateError(
-        f"the TFTP server has no kernel, neither {' nor '.join((config.kernel,) if config.kernel else own)}"
-    )
+    kernels = " nor ".join((config.kernel,) if config.kernel else own)
+    raise SimulateError(f"the TFTP server has no kernel, neither {kernels}; {_ASSETS}")

@@ -86,7 +86,8 @@ def test_a_revoked_key_is_refused(publisher: Tsk) -> None:
 @pytest.mark.parametrize("junk", [b"", b"<html></html>", LIST, b"-----BEGIN PGP SIGNATURE-----\n\nAAAA\n"])
 def test_what_is_no_signature_is_told_so(publisher: Tsk, junk: bytes) -> None:
     assert (
-        fault_of(publisher.extract_certificate(), junk) == "is not an OpenPGP signature; correct its address"
+        fault_of(publisher.extract_certificate(), junk)
+        == "is not an OpenPGP signature; fetch it again, or correct its address"
     )
 
 

@@ -42,10 +42,10 @@ def test_sha512_is_read_as_well() -> None:
 @pytest.mark.parametrize(
     ("listed", "fault"),
     [
-        ("", "is empty, not a list of checksums; correct its address"),
+        ("", "is empty, not a list of checksums; fetch it again, or correct its address"),
         (
             "<!DOCTYPE html><html>no</html>",
-            "is a web page, as a failed download leaves it, not a list of checksums; correct its address",
+            "is a web page, as a failed download leaves it, not a list of checksums; fetch it again, or correct its address",
         ),
         (f"{A}  pi.img\n", "has no line for pi.img.xz; correct the version or the name"),
         (f"{A}  PI.IMG.XZ\n", "has no line for pi.img.xz; correct the version or the name"),
@@ -53,8 +53,11 @@ def test_sha512_is_read_as_well() -> None:
         (f"{A}\n{B}\n", "has no line for pi.img.xz; correct the version or the name"),
         (f"{A}  pi.img.xz\n{B}  pi.img.xz\n", "has different checksums for pi.img.xz; pin the right one"),
         (f"{LONG}  pi.img.xz\n", "the checksum of pi.img.xz is not a sha256; correct 'algorithm'"),
-        (f"{A}  pi.img.xz\nNot Found\n", "line 2 is not a checksum and a name; correct its address"),
-        (f"{A}pi.img.xz\n", "line 1 is not a checksum and a name; correct its address"),
+        (
+            f"{A}  pi.img.xz\nNot Found\n",
+            "line 2 is not a checksum and a name; fetch it again, or correct its address",
+        ),
+        (f"{A}pi.img.xz\n", "line 1 is not a checksum and a name; fetch it again, or correct its address"),
     ],
 )
 def test_each_fault_of_a_list_is_told_in_one_line(listed: str, fault: str) -> None:
