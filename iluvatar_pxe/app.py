@@ -348,6 +348,7 @@ def _booters(
         journal=Journal(inventory, applied),
         coming=lambda: supply.coming,
         arriving=supply.fetcher.arriving,
+        hasten=supply.fetcher.hasten,
         observes=settings.network.dhcp == "observe",
     )
     if settings.simulate.as_real:

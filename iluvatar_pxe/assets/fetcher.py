@@ -14,6 +14,7 @@ from iluvatar_pxe.assets.checking import Checking, is_pinned
 from iluvatar_pxe.assets.index import Found, Index
 from iluvatar_pxe.assets.job import FAILED, Job, Means
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.assets.turns import Haste
 from iluvatar_pxe.assets.wanted import WantedFile
 from iluvatar_pxe.catalogue.coming import Coming, coming
 from iluvatar_pxe.catalogue.download import Digest, Download, FirstUse, Unpack
@@ -113,7 +114,7 @@ class Fetcher:
                 self._asked.add(name)
                 if one.job:
                     one.job.failures = 0
-                    one.job.hurry()
+                    one.job.hurry(Haste.ASKED)
                 if one.progress.state in {State.MISSING, State.WAITING}:
                     self.set(one, replace(one.progress, state=State.QUEUED))
         self._stirred.tell()
@@ -139,13 +140,24 @@ class Fetcher:
 
     async def arriving(self, asset: str) -> ArrivingSource | None:
         """Return a file that is being downloaded, to be passed on meanwhile; None where none of that name is."""
-        one = self.wanted.get(asset)
-        if one is None or one.job is None or one.download.unpack is not Unpack.NONE:
+        one = self._giver_of(asset)
+        if one is None or one.job is None:
             return None
-        one.job.hurry()
+        one.job.hurry(Haste.AWAITED)
+        if one.download.unpack is not Unpack.NONE:
+            return None
         arrival = one.job.arrival
         size = await arrival.sized(SIZE_SECONDS)
         return None if size is None else ArrivingSource(arrival, size)
+
+    def hasten(self, asset: str) -> None:
+        """Take in that a machine waits for a file: its download goes before others."""
+        one = self._giver_of(asset)
+        if one and one.job:
+            one.job.hasten(Haste.AWAITED)
+
+    def _giver_of(self, asset: str) -> WantedFile | None:
+        return next((one for one in self.wanted.values() if one.download.gives(asset)), None)
 
     async def look(self) -> None:
         """Take in what is wanted, and what is there."""
@@ -263,7 +275,8 @@ class Fetcher:
         self.set(one, Progress(state=State.VERIFYING, done=done, size=size))
 
     def _start(self, one: WantedFile) -> None:
-        job = Job(one.download, self._means, lambda: self.set(one, job.progress))
+        haste = Haste.ASKED if one.download.name in self._asked else Haste.NONE
+        job = Job(one.download, self._means, lambda: self.set(one, job.progress), haste)
         one.source = one.download.urls[0]
         self.begin(one, job.progress, job.run())
         one.job = job

@@ -15,6 +15,7 @@ from iluvatar_pxe.assets.arriving import Arrival
 from iluvatar_pxe.assets.download.download import Got, Report
 from iluvatar_pxe.assets.download.part import part_of
 from iluvatar_pxe.assets.placing import Placing
+from iluvatar_pxe.assets.turns import Haste, Turn, Turns
 from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import AssetError
@@ -31,7 +32,7 @@ _log = structlog.get_logger()
 class Get(Protocol):
     """Downloads one file into a directory, and verifies it; raises AssetError."""
 
-    async def __call__(self, download: Download, place: Path, report: Report) -> Got: ...
+    async def __call__(self, download: Download, place: Path, report: Report, turn: Turn) -> Got: ...
 
 
 class Pins(Protocol):
@@ -64,19 +65,21 @@ class Peers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What jobs work with. ``slots`` is how many download at once."""
+    """What jobs work with."""
 
     get: Get
     placing: Placing
     pins: Pins
     peers: Peers
-    slots: asyncio.Semaphore
+    turns: Turns
 
 
 class Job:
     """Goes on until the file is in place; ``changed`` is called whenever ``progress`` is another one."""
 
-    def __init__(self, download: Download, means: Means, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, download: Download, means: Means, changed: Callable[[], None], haste: Haste = Haste.NONE
+    ) -> None:
         self.download = download
         """What the next attempt is for: its checksum may be pinned meanwhile."""
         self.progress = Progress(state=State.QUEUED)
@@ -85,13 +88,19 @@ class Job:
         self.arrival = self._arrival(means)
         """The present attempt, or the next one."""
         self._means = means
+        self._turn = means.turns.turn(haste)
         self._changed = changed
         self._now = asyncio.Event()
         self._trouble = Problem(lambda why: _log.warning("asset.trouble", name=download.name, why=why))
 
-    def hurry(self) -> None:
+    def hurry(self, haste: Haste) -> None:
         """Have the next attempt begin now."""
+        self.hasten(haste)
         self._now.set()
+
+    def hasten(self, haste: Haste) -> None:
+        """Let it go before others from now on."""
+        self._turn.hasten(haste)
 
     async def run(self) -> None:
         """Try again and again, after longer and longer pauses."""
@@ -103,8 +112,8 @@ class Job:
         """Make one attempt when its turn comes."""
         self._set(replace(self.progress, state=State.QUEUED))
         try:
-            async with self._means.slots:
-                await self._attempt()
+            await self._turn.begin()
+            await self._attempt()
         except AssetError as error:
             self._fail(str(error))
         except Exception as error:  # noqa: BLE001 - the last resort: one file must not end the daemon
@@ -113,6 +122,7 @@ class Job:
         else:
             return True
         finally:
+            self._turn.end()
             self.arrival.fail("nobody wants it any more")
         return False
 
@@ -151,7 +161,9 @@ class Job:
         except OSError as error:
             raise AssetError(f"{place}: cannot be made: {error.strerror}; make it writable") from error
         peers = await self._means.peers.having(download)
-        return await self._means.get(replace(download, urls=(*peers, *download.urls)), place, self._loading)
+        return await self._means.get(
+            replace(download, urls=(*peers, *download.urls)), place, self._loading, self._turn
+        )
 
     def _loading(self, progress: Progress) -> None:
         self.arrival.reach(progress.done, progress.size)

@@ -35,6 +35,10 @@ async def _nothing(_: str) -> None:
     """Nothing is being downloaded."""
 
 
+def _nobody(_: str) -> None:
+    """Nobody fetches it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booter:
     """Decides for the machines of one inventory. Whom it believes, and what it gives them, are its policies.
@@ -53,6 +57,8 @@ class Booter:
     """Returns the wanted boot files that are not here yet."""
     arriving: Callable[[str], Awaitable[Source | None]] = _nothing
     """Returns a wanted boot file by its name while it is being downloaded."""
+    hasten: Callable[[str], None] = _nobody
+    """Hears for which boot file a machine waits."""
     observes: bool = False
 
     async def open(self, name: str) -> Source | None:
@@ -85,6 +91,8 @@ class Booter:
         if not isinstance(plan, AssignFirst) or machine is None:
             if isinstance(plan, Hold) and self.assigner.blocked_by:
                 self.assigner.retry_now()
+            if isinstance(plan, Hold) and plan.lack:
+                self.hasten(plan.lack.file)
             return decision
         trouble = ""
         try:

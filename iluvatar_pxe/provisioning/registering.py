@@ -7,6 +7,7 @@ from typing import Protocol
 
 from iluvatar_pxe.assets.download.download import Got
 from iluvatar_pxe.assets.factory import Factory, addresses_for
+from iluvatar_pxe.assets.turns import Turn
 from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.catalogue.schematic import Schematic
@@ -20,7 +21,7 @@ Report = Callable[[Progress], None]
 class Get(Protocol):
     """Downloads one file into a directory, and verifies it; raises AssetError."""
 
-    async def __call__(self, download: Download, place: Path, report: Report) -> Got: ...
+    async def __call__(self, download: Download, place: Path, report: Report, turn: Turn) -> Got: ...
 
 
 class Registering:
@@ -31,11 +32,11 @@ class Registering:
         self._get = get
         self._known: frozenset[str] = frozenset()
 
-    async def __call__(self, download: Download, place: Path, report: Report) -> Got:
+    async def __call__(self, download: Download, place: Path, report: Report, turn: Turn) -> Got:
         """Get a file. A peer may have it where the factory cannot be reached; else that is what is told."""
         trouble = await self._register(download.name)
         try:
-            return await self._get(download, place, report)
+            return await self._get(download, place, report, turn)
         except AssetError as error:
             if trouble:
                 raise trouble from error

@@ -42,6 +42,7 @@ def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn) -> Booter:
         store=real.store,
         coming=real.coming,
         arriving=real.arriving,
+        hasten=real.hasten,
         assigner=DatabaseAssigner(sandbox),
         trust=TrustEverybody(),
         handout=real.handout.under(LimitedDisclosure(is_own)),

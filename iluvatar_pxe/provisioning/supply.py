@@ -17,6 +17,7 @@ from iluvatar_pxe.assets.job import Means
 from iluvatar_pxe.assets.peers import FleetPeers
 from iluvatar_pxe.assets.placing import Placing
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.assets.unpack.unpack import remove_leftovers, unpack
 from iluvatar_pxe.catalogue.choosing import key_of
 from iluvatar_pxe.catalogue.coming import Coming
@@ -61,7 +62,7 @@ class Supply:
             placing=placing,
             pins=self._pins,
             peers=FleetPeers(self._peers, settings.http.port),
-            slots=asyncio.Semaphore(AT_ONCE),
+            turns=Turns(AT_ONCE),
         )
         self.fetcher = Fetcher(
             store,

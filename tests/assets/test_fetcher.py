@@ -400,6 +400,42 @@ async def test_what_is_recorded_is_read_from_what_is_put_in_place(bench: Bench, 
     assert not (bench.assets / NAME).exists()
 
 
+@pytest.mark.parametrize("fault", [{"status": 503, "retry_after": "290"}, {"builds": 60.0}])
+async def test_publishers_that_let_others_wait_keep_nobody_from_downloading(
+    bench: Bench, site: Publisher, fault: dict[str, Any]
+) -> None:
+    slow = [
+        download_of(f"slow-{n}", site.offer(f"/{n}", KERNEL, **fault), builds="builds" in fault)
+        for n in range(6)
+    ]
+    async with running(bench):
+        bench.wants.set(*slow, download_of(NAME, site.offer("/kernel", KERNEL)))
+        await bench.reach(NAME, State.READY)
+        assert all(site.asked_for(f"/{n}") for n in range(6))
+        assert State.QUEUED not in {bench.progress(one.name).state for one in slow}
+
+
+@pytest.mark.parametrize("how", ["command", "request", "hold"])
+async def test_what_somebody_waits_for_is_not_behind_slow_publishers(
+    bench: Bench, site: Publisher, how: str
+) -> None:
+    slow = [download_of(f"slow-{n}", site.offer(f"/{n}", KERNEL, stall=10_000)) for n in range(4)]
+    async with running(bench):
+        bench.wants.set(*slow, download_of(NAME, site.offer("/kernel", KERNEL)))
+        await until(lambda: len(site.asked) == 4)
+        assert bench.progress(NAME).state is State.QUEUED
+        match how:
+            case "command":
+                bench.commands.fetch([NAME])
+            case "request":
+                source = await bench.fetcher.arriving(NAME)
+                assert source
+                await source.close()
+            case "hold":
+                bench.fetcher.hasten(NAME)
+        await bench.reach(NAME, State.READY)
+
+
 async def test_a_directory_that_cannot_be_written_is_named(bench: Bench, site: Publisher) -> None:
     (bench.assets / "talos").write_bytes(b"a file where a folder is needed")
     async with running(bench):

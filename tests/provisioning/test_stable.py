@@ -19,6 +19,7 @@ from support.waiting import until, wait_until
 from iluvatar_pxe.assets.download.client import Downloader, Timing
 from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.download.patience import Pauses
+from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.boot.wanted import wishes_of
 from iluvatar_pxe.catalogue.download import Download, FirstUse
 from iluvatar_pxe.catalogue.progress import Progress, State
@@ -200,7 +201,9 @@ async def test_a_schematic_is_registered_before_the_first_of_its_files_and_once(
     states: list[State] = []
     for place in (tmp_path / "a", tmp_path / "b"):
         place.mkdir()
-        got = await get(kernel(factory.address), place, lambda progress: states.append(progress.state))
+        got = await get(
+            kernel(factory.address), place, lambda progress: states.append(progress.state), Turns(1).turn()
+        )
         assert (got.size, (place / "kernel-amd64").read_bytes()) == (10_000, b"the kernel" * 1000)
     assert [method for method, path in factory.asked if path == "/schematics"] == ["POST"]
     assert factory.schematics.keys() == {LONGHORN}
@@ -213,13 +216,13 @@ async def test_why_a_schematic_is_not_registered_is_what_is_told(
     factory.answers["/schematics"] = (400, "yaml: field x not found")
     get = getting(Applied(fleet(factory.address)))
     with pytest.raises(FactoryError, match=f"refuses schematic {LONGHORN}: yaml: field x not found; correct"):
-        await get(kernel(factory.address), tmp_path, lambda _: None)
+        await get(kernel(factory.address), tmp_path, lambda _: None, Turns(1).turn())
     factory.schematics[LONGHORN] = "customization: {}\n"
-    assert (await get(kernel(factory.address), tmp_path, lambda _: None)).size, (
+    assert (await get(kernel(factory.address), tmp_path, lambda _: None, Turns(1).turn())).size, (
         "whoever has the file may give it"
     )
     with pytest.raises(AssetError, match="kernel-amd64"):
-        await get(kernel(factory.address, "0" * 64), tmp_path / "x", lambda _: None)
+        await get(kernel(factory.address, "0" * 64), tmp_path / "x", lambda _: None, Turns(1).turn())
 
 
 def test_a_fleet_in_git_gets_its_version_its_files_and_its_pins_by_itself(tmp_path: Path) -> None:

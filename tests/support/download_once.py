@@ -6,6 +6,7 @@ from pathlib import Path
 
 from iluvatar_pxe.assets.download.client import Downloader
 from iluvatar_pxe.assets.download.download import download
+from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.catalogue.download import Digest, Download
 
 
@@ -23,7 +24,7 @@ def say(text: object) -> None:
 async def main(url: str, place: str, sha256: str) -> None:
     wanted = Download(name="big", version="1", urls=(url,), check=Digest("sha256", sha256))
     say(peak())
-    await download(wanted, Path(place), lambda _: None, Downloader())
+    await download(wanted, Path(place), lambda _: None, Turns(1).turn(), downloader=Downloader())
     say(peak())
 
 

@@ -10,6 +10,7 @@ from support.publisher import Publisher
 from iluvatar_pxe.assets.download.client import Downloader, Timing
 from iluvatar_pxe.assets.download.download import Got, download
 from iluvatar_pxe.assets.download.patience import Pauses
+from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.catalogue.download import Check, Digest, Download
 from iluvatar_pxe.catalogue.progress import Progress, State
 
@@ -46,7 +47,11 @@ class Site:
 
     async def get(self, *urls: str, check: Check | bytes, **how: Any) -> Got:
         return await download(
-            wanted(*urls, check=check, **how), self.place, self.reports.append, self.downloader
+            wanted(*urls, check=check, **how),
+            self.place,
+            self.reports.append,
+            Turns(1).turn(),
+            downloader=self.downloader,
         )
 
     @property

@@ -20,6 +20,7 @@ from iluvatar_pxe.assets.index import Index
 from iluvatar_pxe.assets.job import Means
 from iluvatar_pxe.assets.placing import Done, Placing, Unpacker
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.catalogue.download import Check, Digest, Download, FirstUse
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.changed import Changed
@@ -121,7 +122,7 @@ class Bench:
             placing=self.placing,
             pins=self.pins,
             peers=NoPeers(),
-            slots=asyncio.Semaphore(4),
+            turns=Turns(4),
         )
         self.fetcher = Fetcher(
             self.store,

@@ -13,6 +13,7 @@ from iluvatar_pxe.errors import DiskError, DownloadError, SumsError, Unavailable
 
 Result = TypeVar("Result")
 Fault = DownloadError | SumsError
+Wait = Callable[[float], Awaitable[None]]
 
 _log = structlog.get_logger()
 
@@ -34,13 +35,15 @@ async def try_each(
     *,
     gained: Callable[[], int] = _nothing,
     heard: Callable[[str, State], None] = _logged,
+    wait: Wait = asyncio.sleep,
 ) -> Result:
     """Return what the first attempt brings that succeeds; raises DownloadError or SumsError with all addresses' faults.
 
     ``gained`` says how many bytes the last attempt added to those before. ``heard`` is told the faults so far and what
     happens now: a pause (WAITING, or BUILDING without new faults), or the next address (LOADING).
+    ``wait`` returns after so many seconds.
     """
-    return await _Tries(what, attempt, gained, heard).run(addresses, timing)
+    return await _Tries(what, attempt, gained, heard, wait).run(addresses, timing)
 
 
 class _Tries(Generic[Result]):
@@ -52,11 +55,13 @@ class _Tries(Generic[Result]):
         attempt: Callable[[str], Awaitable[Result]],
         gained: Callable[[], int],
         heard: Callable[[str, State], None],
+        wait: Wait,
     ) -> None:
         self._what = what
         self._attempt = attempt
         self._gained = gained
         self._heard = heard
+        self._wait = wait
         self._faults: list[Fault] = []
 
     async def run(self, addresses: Sequence[str], timing: Timing) -> Result:
@@ -87,7 +92,7 @@ class _Tries(Generic[Result]):
                     raise
                 _log.debug("download.again", why=str(error), seconds=pause)
                 self._pause(error)
-            await asyncio.sleep(pause)
+            await self._wait(pause)
 
     def _pause(self, error: UnavailableError) -> None:
         faults = self._faults if error.is_building else [*self._faults, error]

@@ -10,6 +10,7 @@ from iluvatar_pxe.assets.download.disk import Disk
 from iluvatar_pxe.assets.download.expected import digest_for
 from iluvatar_pxe.assets.download.route import parse_address, shown
 from iluvatar_pxe.assets.download.transfer import Transfer
+from iluvatar_pxe.assets.turns import Turn
 from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.errors import DownloadError
@@ -31,17 +32,20 @@ class Got:
     source: str
 
 
-async def download(download: Download, place: Path, report: Report, downloader: Downloader) -> Got:
+async def download(
+    download: Download, place: Path, report: Report, turn: Turn, *, downloader: Downloader
+) -> Got:
     """Download a file into the directory ``place``, under the last part of its name; raises DownloadError or SumsError.
 
-    What is there after an interruption, also of the process, stays beside it as ``NAME.part`` and is gone on with.
+    It gives way to others by its ``turn`` while a publisher lets it wait. What is there after an interruption,
+    also of the process, stays beside it as ``NAME.part`` and is gone on with.
     """
     if not download.urls:
         raise DownloadError(f"{download.name}: has no address; add one to its entry in the catalogue")
-    expected = await digest_for(download.name, download.check, downloader)
+    expected = await digest_for(download.name, download.check, downloader, turn.pause)
     algorithms = {expected.algorithm} if expected else set()
     disk = Disk(download.name, place / Path(download.name).name, algorithms, downloader.room)
-    transfer = Transfer(download, disk, expected, downloader, report)
+    transfer = Transfer(download, disk, expected, downloader, report, turn)
     try:
         url = await try_each(
             download.name,
@@ -50,6 +54,7 @@ async def download(download: Download, place: Path, report: Report, downloader: 
             downloader.timing,
             gained=transfer.gained,
             heard=transfer.heard,
+            wait=turn.pause,
         )
     finally:
         disk.close()

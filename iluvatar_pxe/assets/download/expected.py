@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
-from iluvatar_pxe.assets.download.attempts import try_each
+from iluvatar_pxe.assets.download.attempts import Wait, try_each
 from iluvatar_pxe.assets.download.client import Ask, Downloader
 from iluvatar_pxe.assets.download.route import parse_address, shown
 from iluvatar_pxe.assets.download.signature import LARGEST_SIGNATURE, check_signature, read_certificate
@@ -12,14 +12,16 @@ from iluvatar_pxe.assets.download.sums import LARGEST_LIST, digest_in
 from iluvatar_pxe.catalogue.download import Check, Digest, SumsFile
 
 
-async def digest_for(what: str, check: Check, downloader: Downloader) -> Digest | None:
+async def digest_for(
+    what: str, check: Check, downloader: Downloader, wait: Wait = asyncio.sleep
+) -> Digest | None:
     """Return the checksum, or None where nobody lists one; raises DownloadError or SumsError."""
     match check:
         case Digest():
             return check
         case SumsFile():
             listed = partial(_listed, what, sums=check, downloader=downloader)
-            return await try_each(f"checksums of {what}", check.urls, listed, downloader.timing)
+            return await try_each(f"checksums of {what}", check.urls, listed, downloader.timing, wait=wait)
     return None
 
 

@@ -18,6 +18,7 @@ from iluvatar_pxe.assets.download.ranges import (
 )
 from iluvatar_pxe.assets.download.route import host_of, parse_address
 from iluvatar_pxe.assets.download.speed import Speed
+from iluvatar_pxe.assets.turns import Turn
 from iluvatar_pxe.catalogue.download import Digest, Download
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import DownloadError, UnavailableError
@@ -40,6 +41,7 @@ class Transfer:
         expected: Digest | None,
         downloader: Downloader,
         report: Callable[[Progress], None],
+        turn: Turn,
     ) -> None:
         """``expected``: the checksum that the file must have, None where nobody knows it yet."""
         self._name = download.name
@@ -50,6 +52,7 @@ class Transfer:
         self._expected = expected
         self._downloader = downloader
         self._tell = report
+        self._turn = turn
         self._size = download.size
         self._trouble = ""
         self._began_at: int | None = None
@@ -79,7 +82,10 @@ class Transfer:
         self._report(State.BUILDING if self._builds else State.LOADING)
         accept = _REST if kept else _WHOLE
         ask = Ask(what=self._name, url=url, headers=conditions(kept), builds=self._builds, accept=accept)
+        if self._builds:
+            self._turn.end()
         async with self._downloader.open(ask) as answer:
+            await self._turn.begin()
             headers = answer.response.headers
             await self._check_framing(answer)
             match judge(kept, answer.response.status, headers):

@@ -12,6 +12,7 @@ from support.downloading import FAST, sha256, wanted
 from iluvatar_pxe.assets.download.client import Downloader
 from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.download.patience import Pauses
+from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.errors import DownloadError
 
 BODY = b"kernel" * 100
@@ -68,7 +69,13 @@ def downloader() -> Downloader:
 async def test_nonsense_is_refused_in_one_line(tmp_path: Path, answer: bytes) -> None:
     async with publisher_saying(lambda: answer) as url:
         with pytest.raises(DownloadError) as raised:
-            await download(wanted(url, check=sha256(b"kernel")), tmp_path, lambda _: None, downloader())
+            await download(
+                wanted(url, check=sha256(b"kernel")),
+                tmp_path,
+                lambda _: None,
+                Turns(1).turn(),
+                downloader=downloader(),
+            )
     text = str(raised.value)
     assert text.isprintable()
     assert text.startswith("talos/kernel-amd64: ")
@@ -104,6 +111,12 @@ async def test_damaged_answers_are_taken_whole_or_refused(tmp_path: Path, exampl
     async with publisher_saying(damaged) as url:
         for _ in range(examples):
             with suppress(DownloadError):
-                await download(wanted(url, check=sha256(BODY)), tmp_path, lambda _: None, downloader())
+                await download(
+                    wanted(url, check=sha256(BODY)),
+                    tmp_path,
+                    lambda _: None,
+                    Turns(1).turn(),
+                    downloader=downloader(),
+                )
                 assert (tmp_path / "kernel-amd64").read_bytes() == BODY
                 (tmp_path / "kernel-amd64").unlink()

@@ -13,6 +13,7 @@ from yarl import URL
 from iluvatar_pxe.assets.download.client import Ask, Downloader
 from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.download.guard import Guard
+from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.errors import DownloadError
 
 CONTENT = os.urandom(300_000)
@@ -39,7 +40,9 @@ async def test_whole_downloads_share_the_rate(shop: Publisher, tmp_path: Path) -
     async def get(number: int) -> None:
         url, place = shop.offer(f"/{number}", CONTENT), tmp_path / str(number)
         place.mkdir()
-        await download(wanted(url, check=CONTENT), place, lambda _: None, downloader)
+        await download(
+            wanted(url, check=CONTENT), place, lambda _: None, Turns(1).turn(), downloader=downloader
+        )
         ended.append(time.monotonic() - started)
 
     started = time.monotonic()

@@ -1,0 +1,55 @@
+"""Whose turn it is: a few at a time, and what somebody waits for goes past them."""
+
+import asyncio
+from collections.abc import Sequence
+
+from support.waiting import until
+
+from iluvatar_pxe.assets.turns import Haste, Turn, Turns
+
+
+def begun(turns: Sequence[Turn]) -> list[int]:
+    return [number for number, turn in enumerate(turns) if turn.begun.is_set()]
+
+
+async def test_as_many_at_once_as_there_is_room_and_the_first_comes_first() -> None:
+    turns = Turns(2)
+    files = [turns.turn() for _ in range(5)]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one.begin()) for one in files]
+        await until(lambda: begun(files) == [0, 1])
+        tasks[3].cancel()  # it is given up while it waits
+        files[3].end()
+        files[1].end()
+        await until(lambda: begun(files) == [0, 2])
+        files[0].end()
+        await until(files[4].begun.is_set)
+
+
+async def test_what_somebody_waits_for_is_behind_nobody() -> None:
+    turns = Turns(1)
+    files = [turns.turn(), turns.turn(), turns.turn(), turns.turn(Haste.ASKED), turns.turn(Haste.ASKED)]
+    async with asyncio.TaskGroup() as group:
+        for one in files:
+            group.create_task(one.begin())
+        await until(lambda: begun(files) == [0, 3])
+        files[2].hasten(Haste.AWAITED)
+        assert begun(files) == [0, 2, 3]
+        files[4].hasten(Haste.AWAITED)
+        assert begun(files) == [0, 2, 3, 4]
+        files[0].hasten(Haste.AWAITED)  # there is room for another one then
+        assert begun(files) == [0, 1, 2, 3, 4]
+
+
+async def test_others_have_their_turn_during_a_pause() -> None:
+    turns = Turns(1)
+    first, second = turns.turn(), turns.turn()
+    await first.begin()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(second.begin())
+        pausing = group.create_task(first.pause(0.01))
+        await until(second.begun.is_set)
+        await asyncio.sleep(0.05)
+        assert not pausing.done()
+        second.end()
+    assert first.begun.is_set()
