@@ -109,10 +109,8 @@ class AssetCommands:
 
     async def _take(self, one: WantedFile, file: Path, *, trust: bool) -> None:
         download = one.download
-        work, is_first = (
-            partial(check_copy, download, file, trust=trust, source=IMPORTED),
-            isinstance(download.check, FirstUse),
-        )
+        work = partial(check_copy, download, file, trust=trust, source=IMPORTED)
+        is_first = isinstance(download.check, FirstUse)
         try:
             got = await unhurried(lambda report: work(report=report), self._read(one))
             if is_first:
