@@ -17,6 +17,8 @@ CHUNK = 1 << 20
 """Bytes that are handled at a time."""
 MOST_MEMORY = 128 << 20
 """Bytes that a decoder may take: ``xz -9`` needs 65 MiB, and ``zstd`` at most this without ``--long=31``."""
+_ZSTD_PIECE = 1 << 10
+"""Bytes decoded at a time: they become 32 MiB at most."""
 
 Report = Callable[[int, int | None], None]
 """Is told the bytes that are done, and all that there are, several times a second. It ends the work by an IluvatarError."""
@@ -76,9 +78,15 @@ class Stream:
 
 @contextmanager
 def opened(path: Path, most: int, report: Report) -> Iterator[Stream]:
-    """Open a file that is compressed with gzip, xz or zstd, or not at all; raises OSError."""
+    """Open a file that is compressed with gzip, xz or zstd, or not at all; raises OSError.
+
+    In the end it is read as a whole, whoever needs no more of it: one that is truncated is refused.
+    """
     with path.open("rb") as file:
-        yield Stream(file, path, most, report)
+        stream = Stream(file, path, most, report)
+        yield stream
+        while stream.read(CHUNK):  # at its end is its checksum
+            pass
 
 
 class _Told:
@@ -106,8 +114,7 @@ def _decoder_of(file: BinaryIO, told: _Told) -> _Readable:
     if magic == b"\xfd7zXZ\0":
         return _Xz(told)
     if magic[:4] == b"\x28\xb5\x2f\xfd":
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MOST_MEMORY)
-        return decompressor.stream_reader(file, read_across_frames=True, closefd=False)
+        return _Zstd(told)
     if magic[:2] == b"\x1f\x8b":
         return gzip.GzipFile(fileobj=told)
     return file
@@ -122,23 +129,46 @@ class _Xz:
 
     def read(self, size: int, /) -> bytes:
         while True:
-            if self._decompressor.eof and not self._begin_next():
-                return b""
+            if self._decompressor.eof:
+                if not _goes_on(self._file, self._decompressor.unused_data):
+                    return b""
+                self._decompressor = self._next_stream()
             data = b""
             if self._decompressor.needs_input and not (data := self._file.read(io.DEFAULT_BUFFER_SIZE * 8)):
                 raise EOFError("it is truncated")
             if decoded := self._decompressor.decompress(data, size):
                 return decoded
 
-    def _begin_next(self) -> bool:
-        rest = self._decompressor.unused_data
-        while not (rest := rest.lstrip(b"\0")):  # streams may be padded
-            if not (rest := self._file.read(io.DEFAULT_BUFFER_SIZE)):
-                return False
-        self._decompressor = self._next_stream()
-        self._file.seek(-len(rest), io.SEEK_CUR)
-        return True
-
     @staticmethod
     def _next_stream() -> lzma.LZMADecompressor:
         return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_MEMORY)
+
+
+class _Zstd:
+    """Frames of zstd, one after the other; zstandard's own reader takes one that is truncated for a whole one."""
+
+    def __init__(self, file: _Told) -> None:
+        self._file = file
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=MOST_MEMORY)
+        self._frame = self._decompressor.decompressobj()
+        self._decoded = io.BytesIO()
+
+    def read(self, size: int, /) -> bytes:
+        while not (part := self._decoded.read(size)):
+            if self._frame.eof:
+                if not _goes_on(self._file, self._frame.unused_data):
+                    return b""
+                self._frame = self._decompressor.decompressobj()
+            if not (data := self._file.read(_ZSTD_PIECE)):
+                raise EOFError("it is truncated")
+            self._decoded = io.BytesIO(self._frame.decompress(data))
+        return part
+
+
+def _goes_on(file: _Told, rest: bytes) -> bool:
+    """Go to what follows a part that has ended, with ``rest`` read behind it; False where nothing does but padding."""
+    while not (rest := rest.lstrip(b"\0")):
+        if not (rest := file.read(io.DEFAULT_BUFFER_SIZE)):
+            return False
+    file.seek(-len(rest), io.SEEK_CUR)
+    return True

@@ -1,5 +1,6 @@
 """Archives: what is wanted is unpacked, links as copies, and what is hostile or damaged is refused in one line."""
 
+import os
 import re
 import tarfile
 from collections.abc import Callable
@@ -164,13 +165,33 @@ def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path, monkeypatch:
     )
 
 
-def test_a_bomb_behind_the_end_of_the_archive_is_not_read(
+def test_a_bomb_behind_the_end_of_the_archive_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "ALWAYS", 1 << 20)
-    (tmp_path / "a").write_bytes(COMPRESSIONS["tar.xz"](tar_of([GOOD]) + bytes(64 << 20)))
-    unpack_archive(tmp_path / "a", {"good": "it"}, tmp_path, silent)
-    assert (tmp_path / "it").read_bytes() == b"good"
+    bomb = COMPRESSIONS["tar.xz"](tar_of([GOOD]) + bytes(64 << 20))
+    assert re.fullmatch(
+        r"unpacks to more than \d+ bytes; it is not what it claims to be", fault_of(tmp_path, bomb)
+    )
+
+
+@pytest.mark.parametrize("cut", [1, 4, 8, 20])
+@pytest.mark.parametrize("suffix", ["tar.gz", "tar.xz", "tar.zst"])
+def test_an_archive_whose_last_bytes_are_gone_is_told_though_its_members_are_whole(
+    tmp_path: Path, suffix: str, cut: int
+) -> None:
+    whole = COMPRESSIONS[suffix](tar_of([GOOD]) + os.urandom(40) + bytes(20_000))
+    assert re.fullmatch(r"cannot be decompressed: .*; fetch it again", fault_of(tmp_path, whole[:-cut]))
+
+
+@pytest.mark.parametrize("suffix", ["tar.gz", "tar.xz", "tar.zst"])
+def test_two_parts_one_after_the_other_are_one_archive(tmp_path: Path, suffix: str) -> None:
+    compress, whole = COMPRESSIONS[suffix], ipxe_archive()
+    place = tmp_path / "place"
+    place.mkdir()
+    (tmp_path / "a").write_bytes(compress(whole[:4000]) + compress(whole[4000:]))
+    unpack_archive(tmp_path / "a", WANTED, place, silent)
+    assert unpacked(place) == EXPECTED
 
 
 def test_a_member_that_claims_more_than_there_is_is_told(tmp_path: Path) -> None:
