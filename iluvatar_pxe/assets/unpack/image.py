@@ -2,9 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import structlog
 
@@ -24,6 +24,8 @@ from iluvatar_pxe.errors import UnpackError
 
 ROOT = "root.img.zst"
 FACTS = "facts.json"
+_LONGEST_PATH, _LONGEST_NAME, _SHOWN = 2048, 255, 80
+"""Bytes that Linux takes, below another directory, and characters that a message has."""
 
 _log = structlog.get_logger()
 
@@ -65,6 +67,7 @@ def _boot_files(stream: Stream, size: int, place: Path, copy: Path) -> dict[str,
 
         volume = FatVolume(read, size)
         files = volume.files()
+        check_names([one.path for one in files])
         for one in files:
             target = place / one.path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +75,20 @@ def _boot_files(stream: Stream, size: int, place: Path, copy: Path) -> dict[str,
                 written.writelines(volume.content(one))
     copy.unlink()
     return {one.path: one.size for one in files}
+
+
+def check_names(paths: Collection[str]) -> None:
+    """Refuse files of the image that would be in the way of others, or of our own."""
+    folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+    for path in sorted(paths):
+        if path.split("/")[0] in {ROOT, FACTS}:
+            raise UnpackError(f"has {path!r} in its boot partition, a name that is taken; use another image")
+        if path in folders:
+            raise UnpackError(f"has {path!r} twice, as a file and as a folder; use another image")
+        if len(path.encode()) > _LONGEST_PATH or any(
+            len(part.encode()) > _LONGEST_NAME for part in path.split("/")
+        ):
+            raise UnpackError(f"has {path[:_SHOWN]!r}..., a name that is too long; use another image")
 
 
 def _facts_of(files: Mapping[str, int]) -> Mapping[str, list[str]]:

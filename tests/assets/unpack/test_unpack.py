@@ -4,6 +4,7 @@ import hashlib
 import json
 import lzma
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -40,7 +41,7 @@ from support.rights import NOBODY, directory_for_nobody
 from iluvatar_pxe.assets.download import space
 from iluvatar_pxe.assets.store import list_assets
 from iluvatar_pxe.assets.unpack import image as module
-from iluvatar_pxe.assets.unpack.image import ROOT
+from iluvatar_pxe.assets.unpack.image import ROOT, check_names
 from iluvatar_pxe.assets.unpack.unpack import WORK, remove_leftovers, unpack
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import ServePiFiles
@@ -317,6 +318,40 @@ def test_a_root_file_system_whose_insides_are_gone_is_told(
     ):
         unpack(IMAGE, image, assets, silent)
     assert served(assets) == {}
+
+
+@needs_tools
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("facts.json", "has 'facts.json' in its boot partition, a name that is taken; use another image"),
+        (
+            "root.img.zst/x",
+            "has 'root.img.zst/x' in its boot partition, a name that is taken; use another image",
+        ),
+    ],
+)
+def test_a_file_of_an_image_that_cannot_be_there_is_named(
+    tmp_path: Path, assets: Path, name: str, fault: str
+) -> None:
+    image = make_image(tmp_path, Layout(boot={**UBUNTU_24_04, name: b"x"}))
+    with pytest.raises(UnpackError) as raised:
+        unpack(IMAGE, image, assets, silent)
+    assert str(raised.value) == f"{IMAGE.name}: {fault}"
+    assert served(assets) == {}
+
+
+@pytest.mark.parametrize(
+    ("paths", "fault"),
+    [
+        (["\u20ac" * 100], "a name that is too long; use another image"),
+        (["/".join(["long" * 20] * 30)], "a name that is too long; use another image"),
+        (["a/b", "a"], "has 'a' twice, as a file and as a folder; use another image"),
+    ],
+)
+def test_names_that_linux_does_not_take_are_told(paths: list[str], fault: str) -> None:
+    with pytest.raises(UnpackError, match=f"{re.escape(fault)}$"):
+        check_names(paths)
 
 
 @needs_tools
