@@ -167,7 +167,7 @@ class Transfer:
         await self._disk.do(self._part.discard)
         if is_resumed:
             raise UnavailableError(
-                f"{subject} changed the file during the download; it is downloaded from the start"
+                f"{subject} gave a beginning and a rest that are not the wanted file; it is downloaded from the start"
             )
         raise DownloadError(
             f"{subject} sent a file whose {expected.algorithm} is {found}, not {expected.value}; "
