@@ -20,7 +20,7 @@ FAST = Timing(
     built=0.2,
     stall=0.5,
     usual=Pauses(0.01, 0.05, 4),
-    one_of_several=Pauses(0.01, 0.05, 2),
+    one_of_several=Pauses(0.01, 0.05, 2, resumes=False),
     building=Pauses(0.01, 0.05, 40),
 )
 NAME = "talos/kernel-amd64"

@@ -17,11 +17,13 @@ class Pauses:
     first: float
     longest: float
     attempts: int
+    resumes: bool = True
+    """Whether an attempt that brought something counts as the first one again."""
 
 
 USUAL = Pauses(1.0, 60.0, 6)
-ONE_OF_SEVERAL = Pauses(1.0, 60.0, 2)
-"""Another address follows, which may have the file at once."""
+ONE_OF_SEVERAL = Pauses(1.0, 60.0, 2, resumes=False)
+"""Another address follows, which may have the file at once: one that stalls again and again does not keep it waiting."""
 BUILDING = Pauses(5.0, 60.0, 25)
 """The image factory builds for up to 20 minutes, also where something before it answers at once."""
 _MOST_RESUMED = 1000
@@ -45,7 +47,7 @@ class Patience:
             self._built += 1
             pauses, count = self._building, self._built
         else:
-            self._in_vain = 1 if gained and not error.is_slow else self._in_vain + 1
+            self._in_vain = 1 if gained and not error.is_slow and self._usual.resumes else self._in_vain + 1
             pauses, count = self._usual, self._in_vain
         wanted = error.after or 0.0
         if count >= pauses.attempts or self._all >= _MOST_RESUMED or wanted > _LONGEST_REQUEST:

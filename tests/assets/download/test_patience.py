@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_pxe.assets.download.patience import BUILDING, USUAL, Patience, retry_after
+from iluvatar_pxe.assets.download.patience import BUILDING, ONE_OF_SEVERAL, USUAL, Patience, retry_after
 from iluvatar_pxe.errors import UnavailableError
 
 FAULT = UnavailableError("hung up")
@@ -32,6 +32,10 @@ def test_attempts_that_bring_something_go_on() -> None:
     patience = Patience()
     assert [patience.pause(FAULT, 1) for _ in range(100)] == [1.0] * 100
     assert patience.pause(FAULT, 0) == 2.0
+
+
+def test_an_address_that_stalls_again_and_again_does_not_keep_the_next_one_waiting() -> None:
+    assert pauses(Patience(ONE_OF_SEVERAL), FAULT, gained=500_000) == [1.0]
 
 
 def test_a_trickle_is_in_vain() -> None:
