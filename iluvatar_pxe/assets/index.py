@@ -84,6 +84,8 @@ class Record(_Model):
 class Contents(_Model):
     """All of the file. ``wanted`` are the downloads of the last commit, ``before`` those of the last one that differed.
 
+    ``before`` has those of the last one that was complete, too.
+
     ``verified`` are downloads that are not in place yet: a crash may have come in between.
     """
 
@@ -91,6 +93,8 @@ class Contents(_Model):
     verified: Mapping[str, Record] = Field(default_factory=dict)
     wanted: frozenset[str] = frozenset()
     before: frozenset[str] = frozenset()
+    complete: frozenset[str] = frozenset()
+    """The downloads of the last commit all of whose files were there."""
 
 
 class Index:
@@ -115,7 +119,7 @@ class Index:
 
     @property
     def before(self) -> frozenset[str]:
-        """The downloads of the last commit that wanted others than the applied one."""
+        """The downloads of the last commit that wanted others than the applied one, and of the last complete one."""
         return self._contents.before
 
     async def load(self) -> None:
@@ -151,8 +155,13 @@ class Index:
         old = self._contents
         if wanted != old.wanted:
             verified = {name: one for name, one in old.verified.items() if name in wanted | old.wanted}
-            new = {"wanted": wanted, "before": old.wanted, "verified": verified}
+            new = {"wanted": wanted, "before": old.wanted | old.complete, "verified": verified}
             await self._save(old.model_copy(update=new))
+
+    async def complete(self) -> None:
+        """Take in that all is there that the applied commit wants."""
+        if self._contents.complete != self._contents.wanted:
+            await self._save(self._contents.model_copy(update={"complete": self._contents.wanted}))
 
     def name_of(self, sha256: str) -> str | None:
         """Return the asset that has this checksum, or None."""

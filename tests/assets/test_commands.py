@@ -428,3 +428,16 @@ async def test_an_archive_that_cannot_be_unpacked_is_told(bench: Bench, site: Pu
         progress = await bench.reach(wanted.name, State.WAITING)
         assert "ipxeboot/more.efi" in progress.trouble
         assert not (bench.assets / "ipxe/one.efi").exists()
+
+
+async def test_the_last_version_that_was_complete_is_kept(bench: Bench, site: Publisher) -> None:
+    names = [f"talos/abc/v{number}/kernel-amd64" for number in range(3)]
+    async with running(bench):
+        for number, (name, state) in enumerate(
+            zip(names, (State.READY, State.WAITING, State.WAITING), strict=True)
+        ):
+            url = site.offer(f"/{number}", KERNEL, status=None if number == 0 else 404)
+            bench.wants.set(download_of(name, url, version=f"v{number}"))
+            await bench.reach(name, state)
+        (kept,) = await bench.commands.leftovers()
+        assert (kept.name, kept.kept_for) == (names[0], BEFORE)
