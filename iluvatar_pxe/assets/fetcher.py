@@ -143,7 +143,7 @@ class Fetcher:
         one = self._giver_of(asset)
         if one is None or one.job is None:
             return None
-        one.job.hurry(Haste.AWAITED)
+        one.job.ask()
         if one.download.unpack is not Unpack.NONE:
             return None
         arrival = one.job.arrival
@@ -176,6 +176,7 @@ class Fetcher:
         self._tell_of_missing()
         if all(one.progress.state is State.READY for one in self.wanted.values()):
             self._waiting.clear()
+            await self._index.complete()
 
     async def _withhold(self, downloads: Collection[Download]) -> None:
         """Have nothing served that contradicts what is pinned now, though it was right before."""

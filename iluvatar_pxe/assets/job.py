@@ -25,6 +25,8 @@ from iluvatar_pxe.ratelimit import complain
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0
 """Seconds until the second attempt, and most between two; each pause is twice the one before."""
 FAILED = "this server failed on that; see its log"
+ASKING_PAUSE = 60.0
+"""Seconds after a failed attempt in which clients that ask for the file do not begin another one."""
 
 _log = structlog.get_logger()
 
@@ -91,6 +93,7 @@ class Job:
         self._turn = means.turns.turn(haste)
         self._changed = changed
         self._now = asyncio.Event()
+        self._failed_at = float("-inf")
         self._trouble = Problem(lambda why: _log.warning("asset.trouble", name=download.name, why=why))
 
     def hurry(self, haste: Haste) -> None:
@@ -101,6 +104,12 @@ class Job:
     def hasten(self, haste: Haste) -> None:
         """Let it go before others from now on."""
         self._turn.hasten(haste)
+
+    def ask(self) -> None:
+        """Hurry for whoever waits, unless an attempt failed lately: he does not know that, and asks again and again."""
+        self.hasten(Haste.AWAITED)
+        if time.monotonic() - self._failed_at >= ASKING_PAUSE:
+            self.hurry(Haste.AWAITED)
 
     async def run(self) -> None:
         """Try again and again, after longer and longer pauses."""
@@ -130,6 +139,7 @@ class Job:
         self.arrival.fail(why)
         self._trouble.set(why)
         self.failures += 1
+        self._failed_at = time.monotonic()
         self._set(replace(self.progress, state=State.WAITING, rate=0.0, trouble=why))
 
     async def _attempt(self) -> None:

@@ -1,5 +1,6 @@
 """The fetcher: what is wanted arrives, once, and what was good stays in force."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -456,4 +457,15 @@ async def test_a_damaged_index_keeps_nothing_from_being_served(tmp_path: Path, s
         assert bench.commands.files()[0].source == ADOPTED
         bench.commands.verify([NAME])
         await until(lambda: bench.commands.files()[0].checked_at)
+    assert len(site.asked) == 1
+
+
+async def test_whoever_asks_for_a_bad_file_has_it_downloaded_once(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(OTHER)))
+        await bench.reach(NAME, State.WAITING)
+        for _ in range(3):
+            assert await bench.fetcher.arriving(NAME) is None
+            await asyncio.sleep(0.2)
+            await until(lambda: bench.progress(NAME).state is State.WAITING)
     assert len(site.asked) == 1
