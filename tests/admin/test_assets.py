@@ -102,7 +102,7 @@ async def test_only_what_is_there_is_verified(counter: Counter, tmp_path: Path) 
         await until(lambda: site.publisher.offers[f"/{KERNEL}"].answers == 2)
         await site.bench.reach(KERNEL, State.READY)
         row = await told(counter, site, KERNEL)
-        assert row["fault"].startswith(f"{KERNEL}: has another checksum than when it was downloaded")
+        assert row["fault"].startswith(f"{KERNEL}: has another checksum than the pinned one")
         assert (await told(counter, site, INITRD))["fault"] is None
         assert site.bench.content(KERNEL) == b"kernel", "it was fetched again"
 

@@ -117,7 +117,7 @@ async def test_a_damaged_file_is_named_and_fetched_again(tmp_path: Path) -> None
         damage(site.bench.assets / KERNEL)
         answer = await site.run("verify")
         assert (answer.status, answer.lines[-1]) == (1, "verified: 1 of 2 files.")
-        assert answer.lines[-2].startswith(f"{KERNEL}: has another checksum than when it was downloaded, ")
+        assert answer.lines[-2].startswith(f"{KERNEL}: has another checksum than the pinned one, ")
         await site.bench.reach(KERNEL, State.READY)
         assert site.bench.content(KERNEL) == b"kernel"
 
