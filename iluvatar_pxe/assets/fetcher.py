@@ -163,6 +163,7 @@ class Fetcher:
         """Take in what is wanted, and what is there."""
         downloads = {one.name: one for one in self._wants.downloads}
         await self._withhold(downloads.values())
+        await self._note_complete()
         await self._index.follow(frozenset(downloads))
         for name in self.wanted.keys() - downloads.keys():
             await self.wanted.pop(name).give_up()
@@ -174,9 +175,7 @@ class Fetcher:
             await self._look_at(download)
         self._coming = None
         self._tell_of_missing()
-        if all(one.progress.state is State.READY for one in self.wanted.values()):
-            self._waiting.clear()
-            await self._index.complete()
+        await self._note_complete()
 
     async def _withhold(self, downloads: Collection[Download]) -> None:
         """Have nothing served that contradicts what is pinned now, though it was right before."""
@@ -186,6 +185,12 @@ class Fetcher:
                 "asset.withheld", name=name, why="another checksum is pinned now, so it is not served"
             )
         self._store.withhold(names)
+
+    async def _note_complete(self) -> None:
+        """Take in that all is there, also what arrived just before something else is wanted."""
+        if self.wanted and all(one.progress.state is State.READY for one in self.wanted.values()):
+            self._waiting.clear()
+            await self._index.complete()
 
     async def _look_at(self, download: Download) -> None:
         one = self.wanted.setdefault(download.name, WantedFile(download))
