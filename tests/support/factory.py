@@ -188,8 +188,9 @@ class SyntheticFactory:
 
     async def _built(self, name: str) -> bytes | Path:
         """Return a file when it is built; the build goes on when the client leaves."""
-        build = self._builds.setdefault(name, self._loop.create_task(self._build(name)))
-        return await asyncio.shield(build)
+        if name not in self._builds:
+            self._builds[name] = self._loop.create_task(self._build(name))
+        return await asyncio.shield(self._builds[name])
 
     async def _build(self, name: str) -> bytes | Path:
         async with self._slots:

@@ -107,7 +107,7 @@ def test_a_connection_between_two_requests_and_a_slow_download_outlive_the_time_
     tmp_path: Path,
 ) -> None:
     with (
-        web(tmp_path, limits=Limits(header=0.2)) as served,
+        web(tmp_path, limits=Limits(header=1.0)) as served,
         served.connect() as idle,
         served.connect(receive_buffer=2048) as slow,
         served.connect() as silent,
