@@ -109,12 +109,13 @@ async def test_a_restart_goes_on_where_it_was(tmp_path: Path, site: Publisher) -
     wanted = download_of(NAME, site.offer("/kernel", KERNEL, stall=200_000, times=1))
     async with running(Bench(tmp_path)) as first:
         first.wants.set(wanted)
-        await until(lambda: NAME in first.fetcher.progress and first.progress(NAME).done == 200_000)
+        await until(lambda: NAME in first.fetcher.progress and first.progress(NAME).done > 0)
     async with running(Bench(tmp_path)) as bench:
         bench.wants.set(wanted)
         await bench.reach(NAME, State.READY)
         assert bench.content(NAME) == KERNEL
-    assert [asked.start for asked in site.asked] == [0, 200_000]
+    beginning, rest = (asked.start for asked in site.asked)
+    assert beginning == 0 < rest <= 200_000
 
 
 @pytest.mark.parametrize("place", [NAME, "talos/abc/v1/.coming/kernel-amd64/kernel-amd64"])

@@ -155,7 +155,7 @@ async def test_a_stick_with_nothing_wanted(site: Site, tmp_path: Path) -> None:
 async def test_gc_shows_and_then_removes(site: Site) -> None:
     old, ubuntu = (site.files.of(name, b"content") for name in ("talos/1/v1.12.0/kernel-amd64", "ubuntu.img"))
     await site.bench.get(old, replace(ubuntu, withdrawn=True))
-    await site.bench.want()
+    await site.bench.get(site.files.downloads[KERNEL])
     await site.files.want()
     paths = [site.bench.assets / one.name for one in (old, ubuntu)]
     answer = await site.run("gc")

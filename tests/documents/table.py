@@ -237,6 +237,8 @@ COMMANDS = {
     "iluvatar-pxe assets gc [NAME] [--yes] [--json]": How(Where.NAMED),
     "iluvatar-pxe assets import PATH [--trust] [--json]": How(Where.NAMED),
     "iluvatar-pxe assets status": How(Where.NAMED),
+    "iluvatar-pxe assets fetch": How(Where.NAMED),
+    "iluvatar-pxe status": How(Where.NAMED),
     "iluvatar-pxe assets gc": How(Where.NAMED),
     "iluvatar-pxe assets import": How(Where.NAMED),
     # and to change

@@ -88,8 +88,10 @@ def test_every_key_is_documented(model: type[FleetFile]) -> None:
 
 
 def test_what_is_shown_of_boot_files_is_one_fleet() -> None:
-    assert len(SHOWN) == ASSETS.count("```yaml") == 2
-    fleet = parse_fleet(dict(SHOWN))
+    assert len(SHOWN) == ASSETS.count("```yaml") == 3
+    image, *together = SHOWN
+    assert parse_fleet(dict([image])).settings.assets.entries["mine"].image == "mine-{version}"
+    fleet = parse_fleet(dict(together))
     assert set(fleet.settings.assets.versions) == {"k3s", "chart-argo-cd"}
     assert set(fleet.lock.files) == {"memtest/7.20/memtest.efi"}
 

@@ -255,7 +255,7 @@ def test_a_new_host_opens_what_is_sealed(tmp_path: Path) -> None:
         assert (told.status, told.output) == (
             0,
             "This host can now open every sealed file of the fleet: clusters/arda.secrets.age\n",
-        )
+        ), told.error
         assert command(new, "fleet", "recover", "--key", str(tmp_path / "clone" / "README.md")).status == 1
     text = git(central.path, "show", "main:clusters/arda.secrets.age")
     own = daemon_key(new.state / "age.key")

@@ -71,11 +71,12 @@ import asyncio, sys
 from pathlib import Path
 from iluvatar_pxe.assets.download.client import Downloader
 from iluvatar_pxe.assets.download.download import download
+from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.catalogue.download import Download, FirstUse
 from iluvatar_pxe.errors import DownloadError
 
 place, how, urls = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
-others, downloader = place / "others", Downloader()
+others, downloader, turns = place / "others", Downloader(), Turns(4)
 
 def fill(progress):
     count = {"full": 90, "nearly": 15}.get(how, 0)
@@ -89,8 +90,9 @@ def fill(progress):
 
 async def get(url):
     name = url.rpartition("/")[2]
+    wanted = Download(name=name, version="1", urls=(url,), check=FirstUse())
     try:
-        await download(Download(name=name, version="1", urls=(url,), check=FirstUse()), place, fill, downloader)
+        await download(wanted, place, fill, turns.turn(), downloader=downloader)
     except DownloadError as error:
         print(error)
 
