@@ -1,0 +1,1 @@
+"""Arda: machines that run Talos Linux."""
