@@ -10,6 +10,7 @@ IluvatarError                 base; its text is one line that names the thing an
 │   ├── InvalidDraftError     the daemon's commit would not be a valid fleet
 │   └── RefusedPushError      the repository's origin refuses the push
 ├── SealError                 a sealed file cannot be opened, or has no recipient
+├── BundleError               a cluster's secrets are incomplete, damaged or do not match each other
 ├── InventoryError            the database cannot be opened, read or written
 ├── AssetError                a boot file that cannot be served
 │   ├── FactoryError          Image Factory cannot be reached, or gives no usable answer
@@ -79,6 +80,10 @@ class RefusedPushError(RepositoryError):
 
 class SealError(IluvatarError):
     """A sealed file cannot be opened with the available keys, or has no recipient."""
+
+
+class BundleError(IluvatarError):
+    """A cluster's secrets are incomplete, damaged or do not match each other; its text shows none of them."""
 
 
 class InventoryError(IluvatarError):
