@@ -16,7 +16,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) git-lfs curl openssl sqlite3 openssh-client ope
 # What `make test-long` needs besides: fresh systems, and a judge of packages.
 LONG_PACKAGES := debootstrap lintian
 
-.PHONY: setup setup-test deb packages run demo stand-ins stand-in-fleet test test-long check format lock clean
+.PHONY: setup setup-test deb packages run demo stand-ins stand-in-fleet test test-long check format protos lock clean
 
 define install_packages
 	@missing=$$(for package in $(1); do \
@@ -121,6 +121,15 @@ check: setup-test
 format:
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Code for Talos' messages. tests/layers/arda/api/test_protos.py compares it with what is committed.
+PROTOS := iluvatar_pxe/layers/arda/api/protos
+PROTOS_OUT ?= .
+PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path=. \
+	--plugin=protoc-gen-grpclib_python=$(BIN)/protoc-gen-grpclib_python
+protos: | .venv/.test
+	$(PROTOC) --python_out=$(PROTOS_OUT) --pyi_out=$(PROTOS_OUT) $(PROTOS)/*.proto
+	$(PROTOC) --grpclib_python_out=$(PROTOS_OUT) $$(grep --files-with-matches ^service $(PROTOS)/*.proto)
 
 # Debian packages that carry what requirements.lock pins; see systemd/debian.
 DEB_DIRECTORY ?= dist

@@ -306,6 +306,7 @@ COMMANDS = {
     "make setup-test": How(Where.CHECKOUT, "dpkg-query", typed="make --dry-run setup-test"),
     "make format": How(Where.CHECKOUT, "ruff format", typed="make --dry-run format"),
     "make test-long": How(Where.CHECKOUT, "pytest -m long", typed="make --dry-run test-long"),
+    "make protos": How(Where.CHECKOUT, "grpc_tools.protoc", typed="make --dry-run protos"),
     "make lock": How(Where.CHECKOUT, "uv pip compile", typed="make --dry-run lock"),
     ".venv/bin/pytest tests/wire/test_dhcp.py": How(
         Where.CHECKOUT, r"\d+ passed", typed=f"cd {ROOT} && .venv/bin/pytest tests/wire/test_dhcp.py"

@@ -1,0 +1,1 @@
+"""Talos' API as the daemon uses it; no protobuf type leaves this package."""

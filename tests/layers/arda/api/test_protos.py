@@ -1,0 +1,34 @@
+"""The committed code for Talos' messages is what the definitions beside it give."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from iluvatar_pxe.layers.arda.api import protos
+
+PROTOS = Path(protos.__file__).parent
+CHECKOUT = PROTOS.parents[4]
+GENERATED = ("*_pb2.py", "*_pb2.pyi", "*_grpc.py")
+
+
+def generated(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for pattern in GENERATED for path in folder.glob(pattern)}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("grpc_tools") is None, reason="grpcio-tools is not installed")
+def test_make_protos_gives_what_is_committed(tmp_path: Path) -> None:
+    programs = Path(sys.executable).parent
+    subprocess.run(
+        ["make", "--old-file=.venv/.test", "protos", f"BIN={programs}", f"PROTOS_OUT={tmp_path}"],
+        cwd=CHECKOUT,
+        check=True,
+        capture_output=True,
+    )
+
+    made = generated(tmp_path / PROTOS.relative_to(CHECKOUT))
+
+    assert len(made) == 2 * len(list(PROTOS.glob("*.proto"))) + 7
+    assert made == generated(PROTOS)
