@@ -9,7 +9,9 @@ import iluvatar_pxe
 PACKAGE = Path(iluvatar_pxe.__file__).parent
 GENERATED = ("_pb2.py", "_grpc.py")
 MODULES = sorted(
-    path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if not path.name.endswith(GENERATED)
+    path.relative_to(PACKAGE).as_posix()
+    for path in PACKAGE.rglob("*.py")
+    if not path.name.endswith(GENERATED)
 )
 MOST_LINES = 400
 
