@@ -20,6 +20,7 @@ IluvatarError                 base; its text is one line that names the thing an
 │   │   └── DiskError         the disk has no room for it, or cannot be written
 │   ├── SumsError             a publisher's list of checksums, or its signature, cannot be trusted
 │   └── UnpackError           an archive or an image cannot be unpacked
+├── ConfigurationError        a machine configuration cannot be made, or Talos would refuse it
 ├── OperationError            a requested change is not possible for that machine
 │   └── UnknownMachineError   no machine, or more than one, matches
 ├── ControlError              the running daemon cannot be asked
@@ -132,6 +133,10 @@ class UnavailableError(DownloadError):
 
 class DiskError(DownloadError):
     """The disk has no room for a file, or cannot be written: no other address helps."""
+
+
+class ConfigurationError(IluvatarError):
+    """A machine configuration that cannot be made, or that Talos would refuse."""
 
 
 class OperationError(IluvatarError):

@@ -3,7 +3,7 @@
 Time and memory are bounded: aliases share their value, but count as if it were written out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType, NoneType
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ MOST_VALUES = 100_000
 """Keys and values of one file."""
 MOST_LEVELS = 100
 """Lists and mappings within each other."""
+MOST_DOCUMENTS = 1_000
+"""Documents of one file."""
 
 _CORE = "tag:yaml.org,2002:"
 _TEXT_TAGS = ("!", f"{_CORE}str")
@@ -84,27 +86,49 @@ def compose(text: str) -> tuple[int, Node]:
 
     Raises DocumentError, and YAMLError or UnicodeError where libyaml does not understand the text.
     """
+    return next(iter(compose_all(text, most=1)), (1, Node(None)))
+
+
+def compose_all(
+    text: str, *, most: int = MOST_DOCUMENTS, scalar: Callable[[str], Any] = plain_scalar
+) -> list[tuple[int, Node]]:
+    """Return the first line and the content of each document that a text holds, at most so many.
+
+    ``scalar`` says what a text without quotes means. Raises what ``compose`` raises.
+    """
     events: Iterator[Any] = iter(CBaseLoader(text).get_event, None)
+    composer = _Composer(events, scalar)
     next(events)
-    if isinstance(next(events), StreamEndEvent):
-        return 1, Node(None)
-    first = next(events)
-    node = _Composer(events).node(first, 0)
-    next(events)
-    after = next(events)
-    if not isinstance(after, StreamEndEvent):
-        raise DocumentError(_line(after), "a second document begins here; keep one per file")
-    return _line(first), node
+    documents: list[tuple[int, Node]] = []
+    while not isinstance(event := next(events), StreamEndEvent):
+        if len(documents) == most:
+            raise DocumentError(_line(event), _too_many(most))
+        first = next(events)
+        documents.append((_line(first), composer.document(first)))
+        next(events)
+    return documents
+
+
+def _too_many(most: int) -> str:
+    if most == 1:
+        return "a second document begins here; keep one per file"
+    return f"has more than {most} documents; shorten it"
 
 
 class _Composer:
-    """Builds nodes from the events of one document."""
+    """Builds nodes from the events of a text."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, events: Iterator[Any], scalar: Callable[[str], Any]) -> None:
         self._events = events
+        self._scalar = scalar
         self._values = 0
         self._anchors: dict[str, list[_Anchored]] = {}
         """With an empty list until the node is complete."""
+
+    def document(self, first: _NodeEvent) -> Node:
+        """Return the document that begins with an event: its anchors are its own, what they expand to counts for all."""
+        self._anchors = {}
+        return self.node(first, 0)
 
     def node(self, event: _NodeEvent, level: int) -> Node:
         """Return what begins with an event, inside so many lists and mappings."""
@@ -115,7 +139,7 @@ class _Composer:
         complete: list[_Anchored] = []
         if event.anchor:
             self._anchors[event.anchor] = complete
-        node = _scalar(event) if isinstance(event, ScalarEvent) else self._collection(event, level + 1)
+        node = self._plain(event) if isinstance(event, ScalarEvent) else self._collection(event, level + 1)
         _refuse_tag(event, node)
         complete.append(_Anchored(node, self._values - before))
         return node
@@ -143,6 +167,10 @@ class _Composer:
     def _collection(self, event: CollectionStartEvent, level: int) -> Node:
         _refuse_height(event, level)
         return self._mapping(level) if isinstance(event, MappingStartEvent) else self._sequence(level)
+
+    def _plain(self, event: ScalarEvent) -> Node:
+        is_text = event.style or event.tag in _TEXT_TAGS
+        return Node(event.value if is_text else self._scalar(event.value))
 
     def _inside(self) -> Iterator[_NodeEvent]:
         """Return the events that begin something, up to the end of the list or mapping."""
@@ -188,11 +216,6 @@ class _Composer:
 
 def _line(event: Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
-
-
-def _scalar(event: ScalarEvent) -> Node:
-    is_text = event.style or event.tag in _TEXT_TAGS
-    return Node(event.value if is_text else plain_scalar(event.value))
 
 
 def _is_merge(event: _NodeEvent) -> bool:

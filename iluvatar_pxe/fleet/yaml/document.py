@@ -1,7 +1,8 @@
 """The fleet's files as documents of YAML 1.2, and what is wrong with them, by file and line."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from yaml import YAMLError
 from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
 
-from iluvatar_pxe.fleet.yaml.composer import DocumentError, Marks, compose
+from iluvatar_pxe.fleet.yaml.composer import DocumentError, Marks, Node, compose, compose_all
 
 Location = tuple[int | str, ...]
 """The path of keys and indexes to a part of a document."""
@@ -87,16 +88,38 @@ class Document:
 
 def parse_yaml(text: str) -> Document:
     """Return the mapping that a text holds, an empty one if it holds nothing; raises DocumentError."""
+    with _faults_named(text):
+        line, node = compose(text)
+    return _mapping(line, node, "has no keys; write 'key: value' lines") or Document({}, line, {})
+
+
+def parse_documents(text: str, scalar: Callable[[str], Any], no_mapping: str) -> tuple[Document, ...]:
+    """Return the mappings that the documents of a text hold, without empty ones; raises DocumentError.
+
+    ``scalar`` says what a text without quotes means, ``no_mapping`` what is wrong with a document that is no mapping.
+    """
+    with _faults_named(text):
+        nodes = compose_all(text, scalar=scalar)
+    found = [_mapping(line, node, no_mapping) for line, node in nodes]
+    return tuple(document for document in found if document)
+
+
+def _mapping(line: int, node: Node, otherwise: str) -> Document | None:
+    if not isinstance(node.value, dict | None):
+        raise DocumentError(line, otherwise)
+    return None if node.value is None else Document(node.value, line, node.marks)
+
+
+@contextmanager
+def _faults_named(text: str) -> Iterator[None]:
+    """Raise all that is wrong with a text as DocumentError."""
     if directive := _DIRECTIVE.search(text):
         raise DocumentError(text.count("\n", 0, directive.start()) + 1, _DIRECTIVES[directive[1]])
     try:
-        line, node = compose(text)
+        yield
     except (YAMLError, UnicodeError) as error:
         line, reason = _fault_of(error, text)
         raise DocumentError(line, f"not valid YAML: {reason}; correct it") from error
-    if not isinstance(node.value, dict | None):
-        raise DocumentError(1, "has no keys; write 'key: value' lines")
-    return Document(node.value or {}, line, node.marks)
 
 
 def _fault_of(error: YAMLError | UnicodeError, text: str) -> tuple[int, str]:
