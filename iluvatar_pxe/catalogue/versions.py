@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from iluvatar_pxe.catalogue.kubernetes import RANGES
 from iluvatar_pxe.catalogue.lock import STABLE
 
-CONTRACTS = frozenset({(1, 13), (1, 14)})
-"""Releases of Talos that this daemon can boot, by major and minor version."""
+CONTRACTS = frozenset(RANGES)
+"""Releases of Talos that this daemon can boot and configure, by major and minor version."""
 CHANNELS: Mapping[str, str] = MappingProxyType({"k3s": "https://update.k3s.io/v1-release/channels"})
 """By entry of the catalogue but Talos, where its publisher tells what is stable; ``mirrors`` hold for it, too."""
 NUMBER = r"(?:0|[1-9][0-9]{0,3})"

@@ -15,6 +15,7 @@ from iluvatar_pxe.fleet.layer_checks import check_names, check_place
 from iluvatar_pxe.fleet.layer_files import kinds_of
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, Match, Rule, Traits
 from iluvatar_pxe.fleet.source import FLEET_FILE, Source, is_declaration, layer_file
+from iluvatar_pxe.fleet.talos_checks import check_talos
 from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.states import ROLES, Intent, LayerKind
@@ -38,6 +39,7 @@ def check_fleet(fleet: Fleet, source: Source) -> None:
     check_names(source)
     check_dns(source)
     check_assets(source)
+    check_talos(fleet, source)
     _check_rules(source)
     kinds = kinds_of(source)
     for path, location in _boots(source):

@@ -14,6 +14,7 @@ from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.fleet.dns import AnyAddress, Several
 from iluvatar_pxe.fleet.fields.names import default_pattern
 from iluvatar_pxe.fleet.fields.values import (
+    Address,
     CmdlineArgument,
     ConfigTxtLine,
     ExtensionName,
@@ -21,6 +22,7 @@ from iluvatar_pxe.fleet.fields.values import (
     HostName,
     ImageName,
     KernelArgument,
+    KubernetesVersion,
     NamePattern,
     OddCount,
     OptionName,
@@ -104,6 +106,8 @@ class Talos(Model):
 
     version: TalosVersion
     """Talos' version, such as ``v1.13.9``; ``stable`` is the newest one without faults, which is chosen once and pinned."""
+    kubernetes: KubernetesVersion | None = None
+    """Kubernetes' version, such as ``v1.36.3``; without it, the default one for this version of Talos."""
     given_schematic: SchematicId | None = Field(default=None, alias="schematic")
     """ID of a schematic that was made at Image Factory, in place of ``extensions`` and ``overlay``."""
     extensions: tuple[ExtensionName, ...] = ()
@@ -179,7 +183,16 @@ class TalosLayer(Layer):
     control_planes: OddCount = 1
     """How many machines get the role ``controlplane``; odd."""
     config: Mapping[_RoleOfTalos, FleetPath] = Field(default_factory=dict)
-    """By role, the machine configuration that its machines fetch."""
+    """By role, a machine configuration of your own that its machines fetch; without it, the daemon makes one for each."""
+    vip: Address | None = None
+    """An address of this network that one of the control planes always has; the cluster's API is then found there."""
+
+    @model_validator(mode="after")
+    def _of_made_configurations(self) -> Self:
+        given = {"vip": self.vip, "talos.kubernetes": self.talos.kubernetes}
+        if self.config and (unused := [key for key, value in given.items() if value]):
+            raise ValueError(f"{' and '.join(unused)}: your own 'config' says that; remove one of the two")
+        return self
 
     @property
     def leaders(self) -> int:

@@ -15,6 +15,7 @@ from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile, Seen
 from iluvatar_pxe.fleet.dns import DnsRecords, Domain, PrivateDomain, RecordName
 from iluvatar_pxe.fleet.fields.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
+from iluvatar_pxe.fleet.fields.pool import Pool
 from iluvatar_pxe.fleet.fields.values import (
     Address,
     DeclaredIntent,
@@ -269,6 +270,8 @@ class FleetFile(Model):
     """What machines with ``chain: menu`` offer at their screen."""
     assets: AssetsPart = AssetsPart()
     """Boot files: other versions, further files and mirrors."""
+    router_pool: Pool | None = None
+    """The addresses that your router hands out, from the first to the last; no cluster's ``vip`` may be among them."""
     registries: Registries = Registries()
     """Container images: registries of this network that nodes ask first."""
     max_attempts: Annotated[StrictInt, Field(ge=1, le=1000)] = 5

@@ -194,6 +194,9 @@ SchematicId = Annotated[
 TalosVersion = Annotated[
     str, Shape(rf"{STABLE}|{_TALOS_RELEASE}", f"write a version such as v1.13.9, or {STABLE}")
 ]
+KubernetesVersion = Annotated[
+    str, Shape(rf"v{NUMBER}\.{NUMBER}\.{NUMBER}(-[a-z]+\.{NUMBER})?", "write a version such as v1.36.3")
+]
 ExtensionName = Annotated[
     str,
     Shape(

@@ -1,1 +1,1 @@
-"""Arda: machines that run Talos Linux."""
+"""Machines that run Talos Linux."""

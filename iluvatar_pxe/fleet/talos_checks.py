@@ -1,0 +1,56 @@
+"""What layers of kind talos ask of the daemon's own configurations: known versions, and an address that is free."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.catalogue.kubernetes import RANGES
+from iluvatar_pxe.fleet.fields.values import is_talos_release
+from iluvatar_pxe.fleet.layers import TalosLayer
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.source import FLEET_FILE, Source, layer_file
+
+
+def check_talos(fleet: Fleet, source: Source) -> None:
+    """Note in ``source`` what is wrong with layers whose machines the daemon configures."""
+    for name in fleet.layers:
+        layer = fleet.talos(name)
+        if layer and not layer.config:
+            _check_versions(name, layer, source)
+            _check_vip(name, layer, fleet, source)
+
+
+def _check_versions(name: str, layer: TalosLayer, source: Source) -> None:
+    talos = layer.talos
+    if not is_talos_release(talos.version):
+        return
+    known = RANGES.get(talos.minor)
+    if known is None:
+        releases = " and ".join(f"{major}.{minor}" for major, minor in sorted(RANGES))
+        text = f"version: machines with Talos {talos.version} cannot be configured; choose a version of {releases}"
+        source.fault(layer_file(name), ("talos", "version"), f"talos.{text}, or write 'config' yourself")
+    elif talos.kubernetes and not known.has(talos.kubernetes):
+        text = f"Talos {talos.version} runs Kubernetes {known}, not {talos.kubernetes}; choose a version of these"
+        source.fault(layer_file(name), ("talos", "kubernetes"), f"talos.kubernetes: {text}")
+
+
+def _check_vip(name: str, layer: TalosLayer, fleet: Fleet, source: Source) -> None:
+    pool = fleet.settings.router_pool
+    if layer.vip and pool and layer.vip in pool:
+        text = f"{layer.vip} is in 'routerPool' of {FLEET_FILE} ({pool}); choose an address outside of it"
+        source.fault(layer_file(name), ("vip",), f"vip: {text}")
+    for holder in _holders(layer.vip, name, fleet) if layer.vip else ():
+        text = f"{layer.vip} is also {holder}; choose an address that nothing else has"
+        source.fault(layer_file(name), ("vip",), f"vip: {text}")
+
+
+def _holders(address: IPv4Address, layer: str, fleet: Fleet) -> Iterator[str]:
+    """Return in words what else has an address, by the fleet's files."""
+    for machine in fleet.listed:
+        if address in {machine.file.address, machine.file.seen.address}:
+            yield f"the address of {machine.name}, by machines/{machine.name}.yaml"
+    for name, other in fleet.layers.items():
+        talos = fleet.talos(name)
+        if talos and name != layer and talos.vip == address:
+            yield f"the vip of {layer_file(name)}"
+        if address in other.ingress:
+            yield f"an ingress address of {layer_file(name)}"
