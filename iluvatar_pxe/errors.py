@@ -11,6 +11,7 @@ IluvatarError                 base; its text is one line that names the thing an
 │   └── RefusedPushError      the repository's origin refuses the push
 ├── SealError                 a sealed file cannot be opened, or has no recipient
 ├── BundleError               a cluster's secrets are incomplete, damaged or do not match each other
+├── ClockError                the clock cannot be right, so no certificate is signed
 ├── InventoryError            the database cannot be opened, read or written
 ├── AssetError                a boot file that cannot be served
 │   ├── FactoryError          Image Factory cannot be reached, or gives no usable answer
@@ -85,6 +86,10 @@ class SealError(IluvatarError):
 
 class BundleError(IluvatarError):
     """A cluster's secrets are incomplete, damaged or do not match each other; its text shows none of them."""
+
+
+class ClockError(IluvatarError):
+    """The clock is before something that has happened already, so no certificate is signed by it."""
 
 
 class InventoryError(IluvatarError):

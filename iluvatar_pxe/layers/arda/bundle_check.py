@@ -1,0 +1,99 @@
+"""Whether the secrets of a bundle fit together and can be used. Pure."""
+
+import binascii
+import re
+from base64 import b64decode
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from iluvatar_pxe.errors import BundleError
+from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair
+from iluvatar_pxe.layers.arda.keys import PrivateKey, load_certificate, load_key
+
+_TOKEN = re.compile(r"[0-9a-z]{6}\.[0-9a-z]{16}")
+_SECRET_BYTES = 32
+_SMALLEST_RSA = 2048
+_EXPORT = "export the secrets again from the cluster that they are of"
+
+
+def check_bundle(bundle: Bundle, now: datetime) -> None:
+    """Raise BundleError for the first thing that is wrong with a bundle; its text shows no secret."""
+    for name, pair in (
+        ("etcd", bundle.etcd),
+        ("k8s", bundle.kubernetes),
+        ("k8saggregator", bundle.aggregator),
+        ("os", bundle.os),
+    ):
+        _check_pair(f"certs.{name}", pair, now)
+    if not isinstance(load_key(bundle.os.key), ed25519.Ed25519PrivateKey):
+        raise BundleError(f"certs.os.key: is not Ed25519, as Talos has it; {_EXPORT}")
+    _check_kubernetes_key(
+        "certs.k8sserviceaccount.key", _key(bundle.service_account_key, "certs.k8sserviceaccount")
+    )
+    for name, token in (
+        ("secrets.bootstraptoken", bundle.bootstrap_token),
+        ("trustdinfo.token", bundle.trustd_token),
+    ):
+        if not _TOKEN.fullmatch(token):
+            raise BundleError(f"{name}: must be 6 and 16 of 0-9 and a-z with a dot between them; {_EXPORT}")
+    for name, secret in (
+        ("cluster.secret", bundle.cluster_secret),
+        ("secrets.secretboxencryptionsecret", bundle.secretbox_key),
+    ):
+        if not _is_secret(secret):
+            raise BundleError(f"{name}: must be base64 of {_SECRET_BYTES} bytes; {_EXPORT}")
+
+
+def _check_pair(name: str, pair: KeyPair, now: datetime) -> None:
+    try:
+        certificate = load_certificate(pair.crt)
+    except BundleError as error:
+        raise BundleError(f"{name}.crt: {error}; {_EXPORT}") from error
+    key = _key(pair.key, name)
+    if certificate.public_key() != key.public_key():
+        raise BundleError(f"{name}: its key is not the key of its certificate; {_EXPORT}")
+    if name != "certs.os":
+        _check_kubernetes_key(f"{name}.key", key)
+    if not _signs(certificate):
+        raise BundleError(f"{name}.crt: is not the certificate of a CA; {_EXPORT}")
+    if now >= certificate.not_valid_after_utc:
+        end = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+        raise BundleError(f"{name}.crt: ended on {end}; renew that CA in its cluster first")
+
+
+def _key(pem: str, name: str) -> PrivateKey:
+    try:
+        return load_key(pem)
+    except BundleError as error:
+        raise BundleError(f"{name}.key: {error}; {_EXPORT}") from error
+
+
+def _check_kubernetes_key(name: str, key: PrivateKey) -> None:
+    """Check a key that Kubernetes and etcd use: on an elliptic curve, or of RSA as kubeadm makes them."""
+    fits = isinstance(key, ec.EllipticCurvePrivateKey) or (
+        isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _SMALLEST_RSA
+    )
+    if not fits:
+        raise BundleError(f"{name}: must be on an elliptic curve, or RSA of {_SMALLEST_RSA} bits; {_EXPORT}")
+
+
+def _signs(certificate: x509.Certificate) -> bool:
+    """Say whether this is a CA, with the identifier that the certificates it signs refer to."""
+    try:
+        extensions = certificate.extensions
+        extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        return (
+            extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+            and extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+        )
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return False
+
+
+def _is_secret(text: str) -> bool:
+    try:
+        return len(b64decode(text, validate=True)) == _SECRET_BYTES
+    except (binascii.Error, ValueError):
+        return False

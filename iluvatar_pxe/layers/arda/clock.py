@@ -1,0 +1,38 @@
+"""Whether a clock can be right: no certificate is signed by one that cannot. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from iluvatar_pxe.errors import ClockError
+
+BUILT = datetime(2026, 11, 29, tzinfo=UTC)
+"""The day of this version; a release sets it (CONTRIBUTING.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockGuard:
+    """What is known to have happened already."""
+
+    committed: datetime | None = None
+    """When the applied commit was made."""
+    recorded: datetime | None = None
+    """The newest time in the inventory."""
+    built: datetime = BUILT
+
+    def check(self, now: datetime) -> None:
+        """Raise ClockError where the time is before any of that: what is signed then is valid from a wrong time on."""
+        known = {
+            "this version of iluvatar-pxe": self.built,
+            "the fleet's newest commit": self.committed,
+            "the newest row of the inventory": self.recorded,
+        }
+        for what, moment in known.items():
+            if moment and now < moment:
+                raise ClockError(
+                    f"the clock says {_shown(now)}, but {what} is of {_shown(moment)}; no certificate is signed; "
+                    "set the clock: timedatectl set-ntp true"
+                )
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,36 @@
+"""``talosctl``'s configuration file. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.layers.arda.bundle import encode
+from iluvatar_pxe.layers.arda.client_files import dump_client_file, load_client_file
+from iluvatar_pxe.layers.arda.credentials import Credentials
+
+_NAME = "talosconfig"
+
+
+def talosconfig(cluster: str, endpoints: Sequence[str], credentials: Credentials) -> dict[str, Any]:
+    """Return the file with one context, named as the cluster; ``endpoints`` are control planes, never their VIP.
+
+    It names no ``nodes``: a command acts on those that its user names.
+    """
+    context = {
+        "endpoints": list(endpoints),
+        "ca": encode(credentials.ca),
+        "crt": encode(credentials.crt),
+        "key": encode(credentials.key),
+    }
+    return {"context": cluster, "contexts": {cluster: context}}
+
+
+def merge_talosconfig(existing: str, new: str) -> str:
+    """Return a user's file with the context of ``new`` in it, as the current one; others stay. Raises OperationError."""
+    merged, ours = load_client_file(existing, _NAME), load_client_file(new, _NAME)
+    contexts = merged.get("contexts") or {}
+    if not isinstance(contexts, dict):
+        raise OperationError(f"{_NAME}: contexts: is no mapping; correct it, or give another file")
+    contexts.update(ours["contexts"])
+    merged.update(contexts=contexts, context=ours["context"])
+    return dump_client_file(merged)
