@@ -21,17 +21,17 @@ class ClockGuard:
 
     def check(self, now: datetime) -> None:
         """Raise ClockError where the time is before any of that: what is signed then is valid from a wrong time on."""
-        known = {
-            "this version of iluvatar-pxe": self.built,
-            "the fleet's newest commit": self.committed,
-            "the newest row of the inventory": self.recorded,
-        }
-        for what, moment in known.items():
-            if moment and now < moment:
-                raise ClockError(
-                    f"the clock says {_shown(now)}, but {what} is of {_shown(moment)}; no certificate is signed; "
-                    "set the clock: timedatectl set-ntp true"
-                )
+        known = [
+            (self.built, "this version of iluvatar-pxe"),
+            *([(self.committed, "the fleet's newest commit")] if self.committed else []),
+            *([(self.recorded, "the newest row of the inventory")] if self.recorded else []),
+        ]
+        newest, what = max(known)
+        if now < newest:
+            raise ClockError(
+                f"the clock says {_shown(now)}, but {what} is of {_shown(newest)}; no certificate is signed; "
+                "set the clock: timedatectl set-ntp true"
+            )
 
 
 def _shown(moment: datetime) -> str:
