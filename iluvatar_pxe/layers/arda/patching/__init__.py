@@ -1,0 +1,1 @@
+"""Changes of a machine configuration as Talos' own strategic merge makes them. Pure."""
