@@ -22,6 +22,20 @@ IluvatarError                 base; its text is one line that names the thing an
 │   ├── SumsError             a publisher's list of checksums, or its signature, cannot be trusted
 │   └── UnpackError           an archive or an image cannot be unpacked
 ├── ConfigurationError        a machine configuration cannot be made, or Talos would refuse it
+├── TalosError                a machine's Talos API does not do what is asked
+│   ├── TalosUnreachableError it does not answer, or stops: another attempt may succeed
+│   ├── TalosIdentityError    who answers is not known to be the machine, or does not trust the daemon
+│   │   ├── TalosMaintenanceError it waits in maintenance mode, without a configuration
+│   │   └── TalosForeignError it has Talos of another cluster, or of none
+│   ├── TalosDeniedError      these credentials, or maintenance mode, do not allow it
+│   ├── TalosUnsupportedError it has no such call: a worker, or another version
+│   ├── TalosNotReadyError    not yet: another attempt may succeed
+│   ├── TalosExistsError      that is already there
+│   ├── TalosNotFoundError    that is not there
+│   ├── TalosRefusedError     it refuses what is asked, however often
+│   │   └── TalosRebootError  it applies the change by a reboot only
+│   ├── TalosFailedError      it tried, and failed: another attempt may succeed
+│   └── TalosAnswerError      its answer cannot be used
 ├── OperationError            a requested change is not possible for that machine
 │   └── UnknownMachineError   no machine, or more than one, matches
 ├── ControlError              the running daemon cannot be asked
@@ -142,6 +156,62 @@ class DiskError(DownloadError):
 
 class ConfigurationError(IluvatarError):
     """A machine configuration that cannot be made, or that Talos would refuse."""
+
+
+class TalosError(IluvatarError):
+    """A machine's Talos API does not do what is asked."""
+
+
+class TalosUnreachableError(TalosError):
+    """A machine's Talos API does not answer, or stops: it restarts, or is off; another attempt may succeed."""
+
+
+class TalosIdentityError(TalosError):
+    """Who answers for Talos is not known to be the machine, or does not trust the daemon's certificate."""
+
+
+class TalosMaintenanceError(TalosIdentityError):
+    """The machine waits in maintenance mode, where a machine of the cluster was expected."""
+
+
+class TalosForeignError(TalosIdentityError):
+    """The machine has Talos of another cluster, or something else answers on that port."""
+
+
+class TalosDeniedError(TalosError):
+    """Neither these credentials nor maintenance mode allow the call."""
+
+
+class TalosUnsupportedError(TalosError):
+    """The machine has no such call: it is a worker, has no role yet, or has another version of Talos."""
+
+
+class TalosNotReadyError(TalosError):
+    """The machine cannot do it yet; another attempt may succeed."""
+
+
+class TalosExistsError(TalosError):
+    """What is to be made is already there: etcd of this machine has data."""
+
+
+class TalosNotFoundError(TalosError):
+    """What is named is not there."""
+
+
+class TalosRefusedError(TalosError):
+    """The machine refuses what is asked, however often: what is asked has to be corrected."""
+
+
+class TalosRebootError(TalosRefusedError):
+    """The machine can apply the configuration by a reboot only: stage it, then reboot."""
+
+
+class TalosFailedError(TalosError):
+    """The machine tried what is asked, and failed; another attempt may succeed."""
+
+
+class TalosAnswerError(TalosError):
+    """A machine's answer is no valid message, is too large, or is damaged."""
 
 
 class OperationError(IluvatarError):

@@ -1,0 +1,98 @@
+"""The resources of a machine's controllers, by Talos' API: its best source of what is going on."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TypeVar
+
+from iluvatar_pxe.errors import TalosDeniedError, TalosFailedError, TalosNotFoundError, TalosUnreachableError
+from iluvatar_pxe.layers.arda.api import faults
+from iluvatar_pxe.layers.arda.api.channel import READ_SECONDS, Caller, TalosChannel
+from iluvatar_pxe.layers.arda.api.model import Change, of_number
+from iluvatar_pxe.layers.arda.api.protos import resources_pb2
+from iluvatar_pxe.layers.arda.api.protos.resources_grpc import StateStub
+from iluvatar_pxe.layers.arda.api.resources import Kind, SpecError, Watched
+
+MOST = 10_000
+"""Resources in one list."""
+_API = 1
+"""Without it, Talos tells neither the end of what there was, nor failures."""
+
+Value = TypeVar("Value")
+
+
+class State:
+    """Reads resources by their kind (``resources``). Maintenance mode allows all of it."""
+
+    def __init__(self, call: Caller, channel: TalosChannel) -> None:
+        self._call = call
+        self._stub = StateStub(channel)
+
+    async def get(self, kind: Kind[Value], name: str = "") -> Value | None:
+        """Return one resource, None where it is not there; ``name`` defaults to the kind's only one."""
+        wanted = name or kind.id
+        request = resources_pb2.GetRequest(namespace=kind.namespace, type=kind.type, id=wanted)
+        try:
+            answer = await self._call.unary(self._stub.Get, request, READ_SECONDS)
+        except TalosNotFoundError:
+            return None
+        except TalosDeniedError:
+            if kind.is_new:  # what a version does not have, it denies
+                return None
+            raise
+        return self._read(kind, answer.resource)
+
+    async def list(self, kind: Kind[Value]) -> tuple[Value, ...]:
+        """Return all resources of a kind."""
+        request = resources_pb2.ListRequest(namespace=kind.namespace, type=kind.type)
+        found: list[Value] = []
+        try:
+            async with aclosing(self._call.answers(self._stub.List, request, READ_SECONDS)) as answers:
+                async for answer in answers:
+                    if len(found) == MOST:
+                        raise faults.of_answer(self._call.label, kind.type, f"more than {MOST} resources")
+                    found.append(self._read(kind, answer.resource))
+        except TalosDeniedError:
+            if not kind.is_new:
+                raise
+        return tuple(found)
+
+    async def watch(self, kind: Kind[Value], name: str = "") -> AsyncGenerator[Watched[Value], None]:
+        """Yield what there is, then all changes, until it raises TalosError: it never ends by itself.
+
+        Without a name, BOOTSTRAPPED comes after what there was. Who goes on after an error watches anew, for changes
+        may have been missed. Close it (``contextlib.aclosing``) to stop.
+        """
+        request = resources_pb2.WatchRequest(
+            namespace=kind.namespace,
+            type=kind.type,
+            id=name or None,
+            options=resources_pb2.WatchOptions(bootstrap_contents=not name),
+            api_version=_API,
+        )
+        async with aclosing(self._call.answers(self._stub.Watch, request, None)) as answers:
+            async for answer in answers:
+                for event in answer.event:
+                    if told := self._told(kind, event):
+                        yield told
+        raise TalosUnreachableError(
+            f"{self._call.label}: {kind.type}: the machine ended the watch; it is begun anew"
+        )
+
+    def _told(self, kind: Kind[Value], event: resources_pb2.Event) -> Watched[Value] | None:
+        if event.event_type == resources_pb2.ERRORED:
+            raise TalosFailedError(
+                f"{self._call.label}: {kind.type}: {faults.one_line(event.error)}; the watch is begun anew"
+            )
+        if event.event_type == resources_pb2.BOOTSTRAPPED:
+            return Watched(Change.BOOTSTRAPPED, "", None)
+        change = of_number(Change, event.event_type)
+        if change is None:  # NOOP, and what a newer version may add
+            return None
+        return Watched(change, event.resource.metadata.id, self._read(kind, event.resource))
+
+    def _read(self, kind: Kind[Value], resource: resources_pb2.Resource) -> Value:
+        try:
+            return kind.read(resource.metadata.id, resource.spec.yaml_spec)
+        except SpecError as error:
+            why = f"{faults.one_line(resource.metadata.id)}: {faults.one_line(str(error))}"
+            raise faults.of_answer(self._call.label, kind.type, why) from error
