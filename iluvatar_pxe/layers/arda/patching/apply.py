@@ -16,12 +16,17 @@ def apply_patch(documents: Iterable[Document], patch: Patch, contract: Contract)
     if contract is Contract.V1_13:
         _refuse_twice(patch)
     found = {identity_of(document): document for document in documents}
-    for step in patch:
+    for step in sorted(patch, key=_is_later):
         if isinstance(step, Deletion):
             _delete(found, step, contract)
         else:
             _add(found, step, contract)
-    return tuple(found.values())
+    return tuple(found[one] for one in sorted(found, key=lambda one: bool(one.kind)))
+
+
+def _is_later(step: Deletion | Addition) -> bool:
+    """Talos begins with what a patch deletes from the document without a kind, which is the first one, too."""
+    return not isinstance(step, Deletion) or bool(step.document.kind)
 
 
 def _delete(found: dict[Identity, Document], step: Deletion, contract: Contract) -> None:
@@ -46,7 +51,9 @@ def _add(found: dict[Identity, Document], step: Addition, contract: Contract) ->
         text = f"Talos {contract} cannot merge a {step.document.kind}; delete it, and add it anew"
         raise DocumentError(written.line, text)
     try:
-        found[step.document] = merged_maps(known, written.value, Spot(f"{step.document.kind}:"))
+        found[step.document] = merged_maps(
+            known, written.value, Spot(f"{step.document.kind}:", contract=contract)
+        )
     except MergeError as error:
         raise DocumentError(written.line_of(error.spot.location), error.text) from error
 

@@ -12,7 +12,6 @@ from iluvatar_pxe.layers.arda.patching.tables import (
     ITEMS_REPLACED,
     KEYED,
     NOTHING,
-    REPLACED,
     RESET,
     SIZES,
     URLS,
@@ -45,7 +44,7 @@ def _reset_below(keys: Iterable[str], spot: Spot) -> Iterator[str]:
 def _merged(old: Any, new: Any, spot: Spot) -> Any:
     if spot.field in KEYED and isinstance(new, Sequence) and not isinstance(new, str):
         return _by_key(old or [], new, spot)
-    if old is None or spot.field in REPLACED:
+    if old is None or spot.is_replaced:
         return changeable(new)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return {**old, **changeable(new)} if spot.field in ARGUMENTS else merged_maps(old, new, spot)
@@ -95,7 +94,8 @@ def _same(items: Sequence[Any], new: Any, keys: Sequence[str]) -> int | None:
     key = next((key for key in keys if new.get(key)), keys[0])
     if len(keys) > 1 and not new.get(key):
         return None
-    return next((index for index, item in enumerate(items) if item.get(key) == new.get(key)), None)
+    wanted = new.get(key) or None
+    return next((index for index, item in enumerate(items) if (item.get(key) or None) == wanted), None)
 
 
 def _is_zero(value: Any) -> bool:

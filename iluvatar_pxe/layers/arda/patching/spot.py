@@ -1,9 +1,10 @@
 """Where in a document a value is: for the tables of fields, and for the line in the patch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iluvatar_pxe.fleet.yaml.document import Location
-from iluvatar_pxe.layers.arda.patching.tables import FREE
+from iluvatar_pxe.layers.arda.documents import Contract
+from iluvatar_pxe.layers.arda.patching.tables import FREE, REPLACED, REPLACED_IN_1_14
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +16,27 @@ class Spot:
     location: Location = ()
     is_free: bool = False
     """Whether it is within contents of another program."""
+    contract: Contract = Contract.V1_14
 
     def key(self, key: str) -> "Spot":
         """Return the spot of a key's value."""
         dot = "" if self.field.endswith(":") else "."
         field = f"{self.field}{dot}{key}"
-        return Spot(field, (*self.location, key), self.is_free or field in FREE)
+        return self._below(field, key)
 
     def item(self, index: int) -> "Spot":
         """Return the spot of a list's item."""
-        field = f"{self.field}[]"
-        return Spot(field, (*self.location, index), self.is_free or field in FREE)
+        return self._below(f"{self.field}[]", index)
+
+    def _below(self, field: str, part: str | int) -> "Spot":
+        location = (*self.location, part)
+        return replace(self, field=field, location=location, is_free=self.is_free or field in FREE)
+
+    @property
+    def is_replaced(self) -> bool:
+        """Say whether a patch replaces it as a whole."""
+        is_newer = self.field in REPLACED_IN_1_14 and self.contract is not Contract.V1_13
+        return is_newer or self.field in REPLACED
 
     @property
     def path(self) -> str:

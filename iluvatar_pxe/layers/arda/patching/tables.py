@@ -53,10 +53,12 @@ REPLACED = frozenset(
         *("KubeAuthenticationConfig:configuration", "KubeCredentialProviderConfig:configuration"),
         *("KubeNetworkConfig:podSubnets", "KubeNetworkConfig:serviceSubnets", "KubeStaticPodConfig:pod"),
         *("NetworkRuleConfig:ingress", "NetworkRuleConfig:portSelector.ports"),
-        "ResolverConfig:searchDomains.domains",
     ]
 )
 """Lists and maps that are replaced as a whole."""
+
+REPLACED_IN_1_14 = frozenset(["ResolverConfig:searchDomains.domains"])
+"""The same, but not in 1.13."""
 
 KEYED = {
     ":machine.network.interfaces": ("interface", "deviceSelector"),
@@ -251,6 +253,7 @@ NOTHING = {
     "ExternalVolumeConfig:filesystemType": "none",
     "LVMLogicalVolumeConfig:type": "linear",
     "NetworkDefaultActionConfig:ingress": "accept",
+    "RAIDArrayConfig:metadata": "1.0",
     "RawVolumeConfig:encryption.provider": "none",
     "RoutingRuleConfig:table": "unspec",
     "SwapVolumeConfig:encryption.provider": "none",

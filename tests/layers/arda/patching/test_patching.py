@@ -124,6 +124,8 @@ def test_merging(before: str, patch: str, after: str) -> None:
             "machine: {files: [{path: b}, {path: a, op: y}, {path: c}]}",
         ),
         (f"machine: {{}}\n---\n{VOLUME}", f"{VOLUME}$patch: delete", "machine: {}"),
+        ("debug: true", f"debug: false\n---\nmachine: {{}}\ndebug: {DELETE}", "debug: false\nmachine: {}"),
+        (VOLUME, "machine: {}", f"machine: {{}}\n---\n{VOLUME}"),
         (
             f"machine: {{}}\n---\n{VOLUME}",
             f"{HEAD}UserVolumeConfig\n$patch: delete",
@@ -227,6 +229,14 @@ def test_what_is_refused(before: str, patch: str, line: int, why: str) -> None:
         patched(before, patch)
     assert caught.value.text.startswith(why)
     assert caught.value.line == line
+
+
+def test_search_domains_are_appended_by_1_13_alone() -> None:
+    before = f"{HEAD}ResolverConfig\nsearchDomains: {{domains: [a]}}"
+    patch = f"{HEAD}ResolverConfig\nsearchDomains: {{domains: [b]}}"
+    ((found,), (older,)) = (patched(before, patch, contract=one) for one in (Contract.V1_14, Contract.V1_13))
+    assert found["searchDomains"] == {"domains": ["b"]}
+    assert older["searchDomains"] == {"domains": ["a", "b"]}
 
 
 @pytest.mark.parametrize(
