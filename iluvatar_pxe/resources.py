@@ -20,3 +20,11 @@ def read_templates(name: str) -> dict[str, str]:
 def read_catalogue() -> str:
     """Return ``boot_assets/catalogue.toml``, for ``catalogue.model.parse_catalogue``; blocks. Raises OSError."""
     return (data_directory("boot_assets") / "catalogue.toml").read_text(encoding="utf-8")
+
+
+def read_talos_schema(contract: str) -> tuple[str, str]:
+    """Return the JSON Schema of configurations of Talos ``v1.13`` or another, and what it lacks; blocks. Raises OSError."""
+    directory = data_directory("boot_assets") / "talos"
+    names = (f"config.schema-{contract}.json", "unlisted.json")
+    schema, unlisted = ((directory / name).read_text(encoding="utf-8") for name in names)
+    return schema, unlisted
