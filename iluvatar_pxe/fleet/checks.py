@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from iluvatar_pxe.fleet.asset_checks import check_assets
+from iluvatar_pxe.fleet.cluster_checks import check_clusters
 from iluvatar_pxe.fleet.daemon_files import Seen
 from iluvatar_pxe.fleet.dns_checks import check_dns
 from iluvatar_pxe.fleet.fields.values import Address, FleetPath
@@ -40,6 +41,7 @@ def check_fleet(fleet: Fleet, source: Source) -> None:
     check_dns(source)
     check_assets(source)
     check_talos(fleet, source)
+    check_clusters(fleet, source)
     _check_rules(source)
     kinds = kinds_of(source)
     for path, location in _boots(source):

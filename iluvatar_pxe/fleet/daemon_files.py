@@ -54,16 +54,16 @@ class Seen(Model):
 
 
 class ClusterFile(Model):
-    """``clusters/NAME.yaml``: a cluster that was founded, and is never founded again while this file is there."""
+    """``clusters/NAME.yaml``: a cluster that has its secrets, and gets no others while this file is there."""
 
     layer: LayerName
     """Whose machines make it up."""
     ca_fingerprint: Fingerprint
-    """SHA-256 of its CA's certificate."""
+    """SHA-256 of the certificate of the CA of its machines' API."""
     generation: Annotated[StrictInt, Field(ge=1)] = 1
     """How many times it was founded anew, counted from 1."""
-    founder: HostName
-    """The machine that was asked to found it; a retry goes only there."""
+    founder: HostName | None = None
+    """The machine that is asked to found it, and no other; None while none is chosen."""
 
 
 class RecipientsFile(Model):

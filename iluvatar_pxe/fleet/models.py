@@ -301,7 +301,7 @@ class Fleet:
     texts: Mapping[str, str] = field(default_factory=dict)
     """Machine configurations and scripts, by their path in the fleet."""
     clusters: Mapping[str, ClusterFile] = field(default_factory=dict)
-    """By name, the clusters that were founded."""
+    """By their layer, the clusters that have their secrets."""
     recipients: RecipientsFile = field(default_factory=RecipientsFile)
     window: EnrolmentFile | None = None
     """When the enrolment window was last opened or closed; None if no commit says so."""

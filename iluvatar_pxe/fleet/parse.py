@@ -19,6 +19,7 @@ from iluvatar_pxe.fleet.source import (
     LAYER,
     LOCK_FILE,
     RECIPIENTS_FILE,
+    SEALED,
     Source,
     is_declaration,
 )
@@ -26,7 +27,7 @@ from iluvatar_pxe.fleet.source import (
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 _MACHINE = re.compile(r"machines/([^/]+)\.yaml")
 _CLUSTER = re.compile(r"clusters/([^/]+)\.yaml")
-_SEALED = r"clusters/[^/]+\.secrets\.age"
+_SEALED = rf"clusters/[^/]+{re.escape(SEALED)}"
 _READ = re.compile(
     rf"{_MACHINE.pattern}|{_CLUSTER.pattern}|{_SEALED}|{LAYER.pattern}|"
     rf"{FLEET_FILE}|{RECIPIENTS_FILE}|{ENROLMENT_FILE}|{LOCK_FILE}"

@@ -19,6 +19,8 @@ APPLICATIONS = "apps/"
 LAYER = re.compile(r"layers/([^/]+)\.yaml")
 """The path of a layer's file, in which its name is."""
 _MACHINES = "machines/"
+SEALED = ".secrets.age"
+"""Ends the names of the daemon's sealed files, in ``clusters/``; those of the owner have any name."""
 _FOLDERS = ("layers/", _MACHINES, "clusters/")
 _SINGLE = frozenset({FLEET_FILE, RECIPIENTS_FILE, ENROLMENT_FILE, LOCK_FILE})
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
@@ -28,6 +30,16 @@ _PartT = TypeVar("_PartT")
 def layer_file(layer: str) -> str:
     """Return the path of a layer's file."""
     return f"layers/{layer}.yaml"
+
+
+def cluster_file(layer: str) -> str:
+    """Return the path of a cluster's record."""
+    return f"clusters/{layer}.yaml"
+
+
+def cluster_secrets(layer: str) -> str:
+    """Return the path of a cluster's sealed secrets."""
+    return f"clusters/{layer}{SEALED}"
 
 
 def is_declaration(path: str) -> bool:

@@ -1,35 +1,69 @@
-"""A cluster is founded once: its record is committed before the call that founds it, and by one daemon only. Pure."""
+"""The commits on a cluster's way: its secrets, then who founds it, each by one daemon only. Pure but for sealing.
+
+Machines need the secrets before one of them can be chosen to found the cluster, so the founder is named by a second
+commit, before it is asked to.
+"""
 
 import json
 
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
+from iluvatar_pxe.fleet.source import cluster_file, cluster_secrets
 from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision
-from iluvatar_pxe.gitops.secrets.sealing import SEALED
+from iluvatar_pxe.gitops.secrets.sealing import seal
 
-_HEAD = "# Written by iluvatar-pxe before this cluster was founded. While this file exists, the cluster is not founded again.\n"
-
-
-def cluster_path(name: str) -> str:
-    """Return the path of a cluster's record."""
-    return f"clusters/{name}.yaml"
+_HEAD = """\
+# yaml-language-server: $schema=../schemas/cluster.schema.json
+# Written by iluvatar-pxe: this cluster has its secrets, and is founded once, by the founder. Keep this file.
+"""
 
 
-def secrets_path(name: str) -> str:
-    """Return the path of a cluster's sealed secrets."""
-    return f"clusters/{name}{SEALED}"
+def give_secrets(revision: Revision, layer: str, fingerprint: str, secrets: str) -> Changes | None:
+    """Return the commit that gives a layer's cluster its secrets; None where it has some, which then count.
 
-
-def found(revision: Revision, name: str, cluster: ClusterFile, sealed: bytes) -> Changes:
-    """Return the commit that founds a cluster, for ``Follower.commit``; raises OperationError where that was done.
-
-    ``sealed`` are its secrets. The loser of the push race is refused on its retry.
+    ``fingerprint`` is that of the CA among them. Raises SealError where nobody could open them.
     """
-    if name in revision.fleet.clusters or secrets_path(name) in revision.tree.texts:
-        remedy = f"to found it again, remove {cluster_path(name)} and {secrets_path(name)} in a commit"
-        raise OperationError(f"{name}: is already founded; {remedy}")
-    told = cluster.model_dump(mode="json", by_alias=True)
+    if layer in revision.fleet.clusters:
+        return None
+    cluster = ClusterFile.model_validate({"layer": layer, "caFingerprint": fingerprint})
+    sealed = seal(secrets.encode(), revision.fleet.recipients.keys)
+    return _changes(f"{layer} has its secrets\n", cluster, {cluster_secrets(layer): sealed})
+
+
+def name_founder(revision: Revision, layer: str, founder: str) -> Changes | None:
+    """Return the commit that names who founds a cluster; None where one is named, who then counts.
+
+    Raises OperationError where the cluster has no secrets.
+    """
+    cluster = _known(revision, layer)
+    if cluster.founder:
+        return None
+    return _changes(f"{layer} is founded by {founder}\n", cluster.model_copy(update={"founder": founder}))
+
+
+def found_again(revision: Revision, layer: str, generation: int) -> Changes | None:
+    """Return the commit after which a cluster is founded again, with the same secrets, by whoever is named next.
+
+    None where its generation is another than ``generation`` already. Raises OperationError where the cluster has no
+    secrets.
+    """
+    cluster = _known(revision, layer)
+    if cluster.generation != generation:
+        return None
+    fresh = cluster.model_copy(update={"generation": generation + 1, "founder": None})
+    return _changes(f"{layer} is founded again\n", fresh)
+
+
+def _known(revision: Revision, layer: str) -> ClusterFile:
+    if cluster := revision.fleet.clusters.get(layer):
+        return cluster
+    raise OperationError(
+        f"{cluster_file(layer)}: is not there, so {layer} has no secrets; restore it from the repository's history"
+    )
+
+
+def _changes(message: str, cluster: ClusterFile, files: dict[str, bytes | None] | None = None) -> Changes:
+    told = cluster.model_dump(mode="json", by_alias=True, exclude_none=True)
     record = _HEAD + "".join(f"{key}: {json.dumps(value)}\n" for key, value in told.items())
-    files: dict[str, bytes | None] = {cluster_path(name): record.encode(), secrets_path(name): sealed}
-    return Changes(f"{name} is founded by {cluster.founder}\n", files)
+    return Changes(message, {cluster_file(cluster.layer): record.encode(), **(files or {})})

@@ -12,7 +12,7 @@ from iluvatar_pxe.gitops.repository.git import IDENTITY, Git, last_line
 IN_FORCE = "refs/iluvatar/in-force"
 """The commit that the daemon has applied, for commands that read it without the daemon."""
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_FORMAT = "%H%x00%an%x00%aI%x00%s"
+_FORMAT = "%H%x00%an%x00%cI%x00%s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,6 @@ from pyrage.x25519 import Identity, Recipient
 from iluvatar_pxe.errors import SealError
 from iluvatar_pxe.host.durable import write_file
 
-SEALED = ".secrets.age"
-"""Ends the names of the daemon's sealed files, in ``clusters/``; those of the owner have any name."""
-
 
 def new_key() -> Identity:
     """Return a new age key; its text is the secret."""

@@ -4,35 +4,18 @@ import stat
 from pathlib import Path
 
 import pytest
+from support.revisions import after, revision_of
 
-from iluvatar_pxe.errors import OperationError, SealError
-from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile
-from iluvatar_pxe.fleet.parse import parse_fleet
-from iluvatar_pxe.gitops.changes.founding import found
-from iluvatar_pxe.gitops.repository.bare import Changes, Commit
-from iluvatar_pxe.gitops.repository.revision import Revision
-from iluvatar_pxe.gitops.repository.tree import Tree
+from iluvatar_pxe.errors import SealError
+from iluvatar_pxe.fleet.daemon_files import RecipientsFile
+from iluvatar_pxe.gitops.changes.founding import give_secrets
 from iluvatar_pxe.gitops.secrets.recipients import Enlisting, recipients_text
 from iluvatar_pxe.gitops.secrets.recover import recovery
 from iluvatar_pxe.gitops.secrets.renew import renewal
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, key_of, new_key, seal, unseal
 
 SECRET = b"cluster: {token: t0ps3cr3t}\n"
-CLUSTER = ClusterFile.model_validate(
-    {"layer": "arda", "caFingerprint": ":".join(["AB"] * 32), "founder": "arda-01"}
-)
-
-
-def revision_of(files: dict[str, bytes | None]) -> Revision:
-    texts = {"fleet.yaml": ""} | {path: (content or b"").decode() for path, content in files.items()}
-    return Revision(parse_fleet(texts), Commit("c" * 40, "", "", ""), Tree("c" * 40, texts))
-
-
-def after(revision: Revision, changes: Changes | None) -> Revision:
-    """Return the revision that a commit makes."""
-    assert changes
-    old: dict[str, bytes | None] = {path: text.encode() for path, text in revision.tree.texts.items()}
-    return revision_of({**old, **changes.files})
+MARK = ":".join(["AB"] * 32)
 
 
 def test_only_who_it_is_sealed_to_opens_it() -> None:
@@ -103,23 +86,11 @@ def test_any_host_name_can_be_enlisted(host: str) -> None:
     assert len(revision_of(dict(changes.files)).fleet.recipients.daemons) == 1
 
 
-def test_a_cluster_is_founded_once() -> None:
-    begun = revision_of({})
-    changes = found(begun, "arda", CLUSTER, b"sealed")
-    founded = after(begun, changes)
-    assert founded.fleet.clusters == {"arda": CLUSTER}
-    with pytest.raises(OperationError, match="already founded"):
-        found(founded, "arda", CLUSTER, b"other")
-    record_lost: dict[str, bytes | None] = {"clusters/arda.secrets.age": b"sealed"}
-    with pytest.raises(OperationError):
-        found(revision_of(record_lost), "arda", CLUSTER, b"other")
-
-
 def test_a_new_host_the_repository_and_the_recovery_key_are_enough() -> None:
     owner, lost, new = new_key(), new_key(), new_key()
     known = Enlisting("pi-1", str(lost.to_public()), str(owner.to_public())).recipients(RecipientsFile())
     begun = revision_of({"recipients.yaml": recipients_text(known)})
-    founded = after(begun, found(begun, "arda", CLUSTER, seal(SECRET, known.keys)))
+    founded = after(begun, give_secrets(begun, "arda", MARK, SECRET.decode()))
     enlisting = Enlisting("pi-2", str(new.to_public()))
     enlisted = after(founded, enlisting.changes(known))  # as its daemon does at its first start
     for revision in (founded, enlisted):
@@ -138,7 +109,7 @@ def test_a_recovery_key_is_renewed_by_a_daemon_that_opens_the_secrets() -> None:
         daemons={"pi-1": str(own.to_public()), "pi-2": str(other.to_public())},
     )
     begun = revision_of({"recipients.yaml": recipients_text(keys)})
-    founded = after(begun, found(begun, "arda", CLUSTER, seal(SECRET, keys.keys)))
+    founded = after(begun, give_secrets(begun, "arda", MARK, SECRET.decode()))
     renewed = after(founded, renewal(founded, "pi-1", own, str(new.to_public())))
     assert renewed.fleet.recipients == keys.model_copy(update={"recovery": str(new.to_public())})
     sealed = renewed.tree.texts["clusters/arda.secrets.age"].encode()
@@ -149,7 +120,7 @@ def test_a_recovery_key_is_renewed_by_a_daemon_that_opens_the_secrets() -> None:
 
 def test_no_recovery_key_is_renewed_by_a_host_that_does_not_open_the_secrets() -> None:
     own = new_key()
-    begun = revision_of({"recipients.yaml": recipients_text(RecipientsFile())})
-    founded = after(begun, found(begun, "arda", CLUSTER, seal(SECRET, [str(own.to_public())])))
+    begun = revision_of({"recipients.yaml": recipients_text(RecipientsFile(recovery=str(own.to_public())))})
+    founded = after(begun, give_secrets(begun, "arda", MARK, SECRET.decode()))
     with pytest.raises(SealError, match=r"clusters/arda\.secrets\.age: no available key decrypts it"):
         renewal(founded, "pi-2", new_key(), str(new_key().to_public()))

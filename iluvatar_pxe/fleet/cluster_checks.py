@@ -1,0 +1,26 @@
+"""Whether the files that the daemon keeps of clusters are complete and belong together."""
+
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.sealed import is_sealed
+from iluvatar_pxe.fleet.source import SEALED, Source, cluster_file, cluster_secrets
+
+_RESTORE = "restore it from the repository's history, or remove both to give the cluster new secrets"
+
+
+def check_clusters(fleet: Fleet, source: Source) -> None:
+    """Note in ``source`` what is wrong with them: a cluster that lost one of its files must not get new secrets."""
+    for name, cluster in fleet.clusters.items():
+        path, sealed = cluster_file(name), cluster_secrets(name)
+        if cluster.layer != name:
+            text = f"layer: is {cluster.layer}, but the file is named {name}; give both the layer's name"
+            source.fault(path, ("layer",), text)
+        if sealed not in source.files:
+            source.findings.add(path, 1, f"{sealed} is missing; {_RESTORE}")
+    for path, text in source.files.items():
+        if path.startswith("clusters/") and path.endswith(SEALED):
+            record = cluster_file(path.removeprefix("clusters/").removesuffix(SEALED))
+            if record not in source.files:
+                source.findings.add(path, 1, f"{record} is missing; {_RESTORE}")
+            if not is_sealed(text):
+                remedy = "remove it, and use: iluvatar-pxe cluster secrets import"
+                source.findings.add(path, 1, f"is not sealed; {remedy}")

@@ -1,0 +1,224 @@
+"""The secrets of clusters: made once, committed sealed, and otherwise in memory only."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from iluvatar_pxe.errors import BundleError, IluvatarError, OperationError, RepositoryError, SealError
+from iluvatar_pxe.fleet.daemon_files import RecipientsFile
+from iluvatar_pxe.fleet.source import cluster_file, cluster_secrets, layer_file
+from iluvatar_pxe.gitops.changes.founding import give_secrets
+from iluvatar_pxe.gitops.compare_and_swap import Draw
+from iluvatar_pxe.gitops.repository.bare import Changes
+from iluvatar_pxe.gitops.repository.revision import Revision
+from iluvatar_pxe.gitops.secrets.sealing import known_key, unseal
+from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle, load_bundle
+from iluvatar_pxe.layers.arda.bundle_check import check_bundle
+from iluvatar_pxe.layers.arda.credentials import (
+    ApiRole,
+    Credentials,
+    kubernetes_credentials,
+    talos_credentials,
+)
+from iluvatar_pxe.layers.arda.generate import SERVICE_ACCOUNT_BITS, generate_bundle
+from iluvatar_pxe.layers.arda.keys import dump_key, load_certificate
+from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.provisioning.signing_clock import SigningClock
+from iluvatar_pxe.tls.pem import fingerprint
+
+_NO_REPOSITORY = (
+    "the secrets of a cluster are sealed into the fleet's Git repository, and this fleet has none that could be read; "
+    "set [fleet] source to hosted or to a repository"
+)
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRepository:
+    """What is read and committed of the fleet's repository."""
+
+    revision: Callable[[], Revision | None]
+    """Returns the applied commit; None where the fleet is a plain directory, or nothing was read yet."""
+    commit: Callable[[Draw], Awaitable[Revision]] | None = None
+    """As ``Follower.commit``; None where this host may not commit."""
+
+
+class ClusterSecrets:
+    """Gives the secrets of a layer's cluster, and signs with them.
+
+    Of daemons that make them at the same time, the commit that comes first counts, for all of them.
+    """
+
+    def __init__(self, repository: ClusterRepository, key_file: Path, clock: SigningClock) -> None:
+        """``key_file`` has this host's own age key."""
+        self._repository = repository
+        self._key_file = key_file
+        self._clock = clock
+        self._making = asyncio.Lock()
+        self._opened: dict[str, tuple[str, Bundle]] = {}
+        """By layer, what is sealed and what it holds; of the clusters that the applied commit has."""
+        self._problem = Problem(lambda why: _log.error("cluster.secrets", why=why))
+
+    @property
+    def problem(self) -> str | None:
+        """Why the secrets of a cluster cannot be made or opened, or None."""
+        return self._problem.text
+
+    async def bundle(self, layer: str) -> Bundle:
+        """Return the secrets of a layer's cluster, made and committed now where it has none.
+
+        Raises OperationError, ClockError, SealError, BundleError and RepositoryError.
+        """
+        with self._reported():
+            revision = self._revision()
+            if layer not in revision.fleet.clusters:
+                revision = await self._make(layer)
+            return await self._open(revision, layer)
+
+    async def known(self, layer: str) -> Bundle:
+        """Return the secrets of a cluster that has some; raises OperationError for one that has none, and as ``bundle``."""
+        revision = self._revision()
+        if layer not in revision.fleet.clusters:
+            _check_talos(revision, layer)
+            raise OperationError(
+                f"{layer}: has no secrets yet; they are made when its first machine asks for its configuration"
+            )
+        with self._reported():
+            return await self._open(revision, layer)
+
+    async def take(self, layer: str, bundle: Bundle) -> None:
+        """Commit the secrets of a cluster that exists elsewhere; raises as ``bundle``, and OperationError where there are others."""
+        check_bundle(bundle, self._clock.now())
+        async with self._making:
+            revision = await self._commit(layer, bundle)
+        if await self._open(revision, layer) != bundle:
+            files = f"{cluster_file(layer)} and {cluster_secrets(layer)}"
+            raise OperationError(
+                f"{layer}: has other secrets already; to give it these, first reset its machines, and remove {files} "
+                "in a commit"
+            )
+
+    async def talos(self, layer: str, roles: Collection[ApiRole], lifetime: timedelta) -> Credentials:
+        """Return credentials for Talos' API of a cluster that has secrets; raises as ``known``."""
+        bundle = await self.known(layer)
+        return talos_credentials(bundle, roles, lifetime, self._clock.now(), secrets.token_bytes)
+
+    async def kubernetes(self, layer: str, lifetime: timedelta) -> Credentials:
+        """Return an administrator's credentials for the Kubernetes API; raises as ``known``."""
+        bundle = await self.known(layer)
+        return kubernetes_credentials(bundle, lifetime, self._clock.now(), secrets.token_bytes)
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except IluvatarError as error:
+            self._problem.set(str(error))
+            raise
+        self._problem.clear()
+
+    def _revision(self) -> Revision:
+        revision = self._repository.revision()
+        if revision is None:
+            raise OperationError(_NO_REPOSITORY)
+        return revision
+
+    async def _make(self, layer: str) -> Revision:
+        """Give a cluster its secrets, unless it has got some meanwhile; return the commit that counts."""
+        async with self._making:
+            revision = self._revision()
+            if layer in revision.fleet.clusters:
+                return revision
+            _check_talos(revision, layer)
+            self._clock.now()
+            key = await asyncio.to_thread(_service_account_key)
+            bundle = generate_bundle(secrets.token_bytes, key, self._clock.now())
+            return await self._commit(layer, bundle)
+
+    async def _commit(self, layer: str, bundle: Bundle) -> Revision:
+        """Commit a cluster's secrets, where it has none; return the commit that counts."""
+        commit = self._repository.commit
+        if commit is None:
+            raise RepositoryError(
+                f"{layer}: has no secrets, and this daemon may not commit any; set [fleet] read_only = false, or have "
+                "another daemon make them"
+            )
+        own = await self._own_key()
+        mark = _fingerprint(bundle)
+
+        def draw(newest: Revision) -> Changes | None:
+            _check_talos(newest, layer)
+            _check_recipient(newest.fleet.recipients, own)
+            return give_secrets(newest, layer, mark, dump_bundle(bundle))
+
+        revision = await commit(draw)
+        if revision.fleet.clusters[layer].ca_fingerprint == mark:
+            _log.info("cluster.secrets", layer=layer, fingerprint=mark)
+        return revision
+
+    async def _own_key(self) -> str:
+        """Return the public part of this host's key; raises SealError."""
+        key = await asyncio.to_thread(known_key, self._key_file)
+        return str(key.to_public()) if key else ""
+
+    async def _open(self, revision: Revision, layer: str) -> Bundle:
+        """Return what the sealed file of a commit holds; raises SealError and BundleError."""
+        sealed = revision.tree.texts[cluster_secrets(layer)]
+        known = self._opened.get(layer)
+        if known is None or known[0] != sealed:
+            bundle = await asyncio.to_thread(_opened, self._key_file, cluster_secrets(layer), sealed)
+            if _fingerprint(bundle) != revision.fleet.clusters[layer].ca_fingerprint:
+                raise BundleError(
+                    f"{cluster_secrets(layer)}: is not of the CA that {cluster_file(layer)} names; restore both from "
+                    "the same commit"
+                )
+            known = sealed, bundle
+        clusters = revision.fleet.clusters
+        self._opened = {name: one for name, one in self._opened.items() if name in clusters} | {layer: known}
+        return known[1]
+
+
+def _opened(key_file: Path, path: str, sealed: str) -> Bundle:
+    """Return the secrets in a sealed text; blocks, raises SealError and BundleError."""
+    key = known_key(key_file)
+    if key is None:
+        raise SealError(
+            f"{key_file}: this host has no key to open {path}; run: iluvatar-pxe fleet recover --key FILE"
+        )
+    try:
+        return load_bundle(unseal(path, sealed.encode(), [key]).decode())
+    except (BundleError, UnicodeDecodeError) as error:
+        why = error if isinstance(error, BundleError) else "is not UTF-8"
+        raise BundleError(f"{path}: {why}") from error
+
+
+def _check_talos(revision: Revision, layer: str) -> None:
+    if revision.fleet.talos(layer) is None:
+        names = [name for name in revision.fleet.layers if revision.fleet.talos(name)]
+        known = f"; its layers of kind talos: {', '.join(names)}" if names else f"; add {layer_file(layer)}"
+        raise OperationError(f"{layer}: the fleet has no layer of this name and of kind talos{known}")
+
+
+def _check_recipient(recipients: RecipientsFile, own: str) -> None:
+    """Raise SealError where this host could not open what it seals."""
+    if own not in recipients.keys:
+        raise SealError(
+            "recipients.yaml does not list this host's key, so it could not open the secrets that it makes; "
+            "run: iluvatar-pxe fleet init"
+        )
+
+
+def _fingerprint(bundle: Bundle) -> str:
+    return fingerprint(load_certificate(bundle.os.crt))
+
+
+def _service_account_key() -> str:
+    """Return a new RSA key; blocks, for seconds on a Raspberry Pi."""
+    return dump_key(rsa.generate_private_key(65537, SERVICE_ACCOUNT_BITS))

@@ -1,0 +1,283 @@
+"""A cluster's secrets are made once, by whichever daemon is first, and are sealed in Git and nowhere else at rest."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from support.fleets import ARDA
+from support.following import Daemon, central_in, daemon
+from support.repositories import Person, git
+from support.secrets_of import bundle_of
+
+from iluvatar_pxe.errors import BundleError, ClockError, OperationError, RepositoryError, SealError
+from iluvatar_pxe.fleet.daemon_files import RecipientsFile
+from iluvatar_pxe.gitops.changes.founding import name_founder
+from iluvatar_pxe.gitops.secrets.recipients import recipients_text
+from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
+from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
+from iluvatar_pxe.layers.arda.bundle_check import check_bundle
+from iluvatar_pxe.layers.arda.credentials import ApiRole
+from iluvatar_pxe.layers.arda.keys import load_certificate
+from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
+from iluvatar_pxe.provisioning.signing_clock import SigningClock
+
+NAMES = ("one", "two")
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Site:
+    """A repository, and the keys of two hosts to what is sealed in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.keys = {name: directory / f"{name}.key" for name in NAMES}
+        daemons = {name: str(daemon_key(file).to_public()) for name, file in self.keys.items()}
+        recipients = recipients_text(RecipientsFile(recovery=str(new_key().to_public()), daemons=daemons))
+        files = {"fleet.yaml": "", "layers/arda.yaml": ARDA, "recipients.yaml": recipients.decode()}
+        self.central = central_in(directory, files)
+        self.person = Person(directory / "person", str(self.central))
+
+    def secrets(
+        self, of: Daemon, key: str = "one", clock: Callable[[], datetime] = now, *, may_commit: bool = True
+    ) -> ClusterSecrets:
+        repository = ClusterRepository(
+            lambda: of.follower.in_force, of.follower.commit if may_commit else None
+        )
+        signing = SigningClock(repository.revision, lambda: of.inventory.snapshot, clock)
+        return ClusterSecrets(repository, self.keys.get(key, self.directory / key), signing)
+
+    def change(self, path: str, change: Callable[[str], str]) -> None:
+        """Have a person push another text of a file."""
+        self.person.pull()
+        text = (self.person.directory / path).read_text()
+        self.person.commit({path: change(text)})
+        self.person.push()
+
+    def log(self) -> list[str]:
+        return git(self.central, "log", "--format=%s", "--reverse", "main").splitlines()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+@asynccontextmanager
+async def followed(site: Site, *names: str) -> AsyncIterator[list[Daemon]]:
+    async with daemon(site.directory / names[0], site.central) as first:
+        if not names[1:]:
+            yield [first]
+            return
+        async with followed(site, *names[1:]) as others:
+            yield [first, *others]
+
+
+async def test_secrets_are_made_once_and_opened_by_every_daemon(site: Site) -> None:
+    async with followed(site, *NAMES) as (one, two):
+        ours = site.secrets(one)
+        bundle = await ours.bundle("arda")
+        check_bundle(bundle, now())
+        assert "BEGIN RSA PRIVATE KEY" in bundle.service_account_key
+        assert await ours.bundle("arda") is bundle, "it is opened once"
+        theirs = site.secrets(two, "two")
+        with pytest.raises(OperationError, match=r"^arda: has no secrets yet; "):
+            await theirs.known("arda")
+        assert await theirs.bundle("arda") == bundle, "it has not looked yet, and finds that it was second"
+        assert await theirs.known("arda") == bundle
+    assert site.log() == ["A change", "arda has its secrets"]
+
+
+async def test_two_daemons_and_many_machines_at_once_get_the_same_secrets(site: Site) -> None:
+    async with followed(site, *NAMES) as (one, two):
+        services = [site.secrets(one), site.secrets(two, "two")]
+        bundles = await asyncio.gather(*(service.bundle("arda") for service in services * 5))
+    assert all(bundle == bundles[0] for bundle in bundles)
+    assert site.log() == ["A change", "arda has its secrets"]
+
+
+async def test_no_secret_is_at_rest_but_sealed_or_in_a_log(site: Site) -> None:
+    with capture_logs() as logs:
+        async with followed(site, "one") as (one,):
+            service = site.secrets(one)
+            bundle = await service.bundle("arda")
+            await service.talos("arda", [ApiRole.ADMIN], HOUR)
+    lines = [word for word in dump_bundle(bundle).split() if len(word) > 20 and word[-1] != ":"]
+    assert len(lines) == 14
+    told = str(logs)
+    assert [one["event"] for one in logs if one["event"].startswith("cluster")] == ["cluster.secrets"]
+    files = [file.read_bytes() for file in site.directory.rglob("*") if file.is_file()]
+    blobs = git(site.central, "log", "--patch", "--format=%B", "main")
+    for secret in (*lines, bundle.bootstrap_token, bundle.os.key.splitlines()[1]):
+        assert secret not in told + blobs
+        assert not [True for content in files if secret.encode() in content]
+
+
+async def test_the_founder_is_named_after_the_secrets_by_one_daemon_only(site: Site) -> None:
+    async with followed(site, *NAMES) as (one, two):
+        await site.secrets(one).bundle("arda")
+        await two.follower.refresh()
+        revisions = await asyncio.gather(
+            *(
+                each.follower.commit(partial(name_founder, layer="arda", founder=founder))
+                for each, founder in ((one, "arda-01"), (two, "arda-02"))
+            )
+        )
+    founders = {revision.fleet.clusters["arda"].founder for revision in revisions}
+    assert len(founders) == 1
+    assert site.log()[2:] == [f"arda is founded by {founders.pop()}"]
+
+
+async def test_secrets_that_this_host_cannot_open_are_told_in_words(site: Site) -> None:
+    async with followed(site, *NAMES) as (one, two):
+        await site.secrets(one).bundle("arda")
+        await two.follower.refresh()
+        daemon_key(site.directory / "stranger")
+        for key, why in (
+            ("stranger", r"^clusters/arda\.secrets\.age: no available key decrypts it, or it is damaged; "),
+            (
+                "absent",
+                r"absent: this host has no key to open clusters/arda\.secrets\.age; run: iluvatar-pxe fleet",
+            ),
+        ):
+            service = site.secrets(two, key)
+            with capture_logs() as logs, pytest.raises(SealError, match=why) as refused:
+                await service.bundle("arda")
+            assert service.problem == str(refused.value)
+            assert [one["why"] for one in logs] == [service.problem], "a refusal is logged"
+
+
+async def test_a_host_that_could_not_open_its_own_secrets_makes_none(site: Site) -> None:
+    daemon_key(site.directory / "stranger")
+    async with followed(site, "one") as (one,):
+        for key in ("stranger", "absent"):
+            with pytest.raises(
+                SealError, match=r"recipients\.yaml does not list this host's key.*fleet init$"
+            ):
+                await site.secrets(one, key).bundle("arda")
+        service = site.secrets(one)
+        await service.bundle("arda")
+        assert service.problem is None
+    assert site.log() == ["A change", "arda has its secrets"]
+
+
+async def test_a_daemon_that_may_not_commit_makes_none_and_opens_what_others_made(site: Site) -> None:
+    async with followed(site, *NAMES) as (one, two):
+        reader = site.secrets(two, "two", may_commit=False)
+        with pytest.raises(RepositoryError, match="this daemon may not commit any; set"):
+            await reader.bundle("arda")
+        bundle = await site.secrets(one).bundle("arda")
+        await two.follower.refresh()
+        assert await reader.bundle("arda") == bundle
+
+
+async def test_a_fleet_without_a_repository_has_no_place_for_secrets(site: Site) -> None:
+    repository = ClusterRepository(lambda: None)
+    async with followed(site, "one") as (one,):
+        clock = SigningClock(repository.revision, lambda: one.inventory.snapshot)
+        service = ClusterSecrets(repository, site.keys["one"], clock)
+        with pytest.raises(
+            OperationError, match=r"sealed into the fleet's Git repository.*set \[fleet\] source"
+        ):
+            await service.bundle("arda")
+
+
+async def test_what_is_no_talos_layer_gets_no_secrets(site: Site) -> None:
+    async with followed(site, "one") as (one,):
+        service = site.secrets(one)
+        for ask in (service.bundle, service.known):
+            with pytest.raises(
+                OperationError, match=r"^mordor: the fleet has no layer .* of kind talos: arda$"
+            ):
+                await ask("mordor")
+    assert site.log() == ["A change"]
+
+
+async def test_files_of_two_clusters_are_not_mixed(site: Site) -> None:
+    async with followed(site, "one") as (one,):
+        service = site.secrets(one)
+        await service.bundle("arda")
+        site.change(
+            "clusters/arda.yaml", lambda text: text.replace(text.split('"')[3], ":".join(["AB"] * 32))
+        )
+        await one.follower.refresh()
+        fresh = site.secrets(one)
+        with pytest.raises(
+            BundleError, match=r"secrets\.age: is not of the CA that clusters/arda\.yaml names; restore"
+        ):
+            await fresh.bundle("arda")
+
+
+async def test_secrets_that_were_replaced_in_git_are_opened_anew(site: Site) -> None:
+    async with followed(site, "one") as (one,):
+        service = site.secrets(one)
+        before = await service.bundle("arda")
+        site.person.pull()
+        site.person.commit({"clusters/arda.yaml": None, "clusters/arda.secrets.age": None}, "Anew")
+        site.person.push()
+        await one.follower.refresh()
+        after = await service.bundle("arda")
+        assert after.cluster_secret != before.cluster_secret
+
+
+async def test_secrets_of_a_cluster_elsewhere_are_taken_once(site: Site) -> None:
+    async with followed(site, *NAMES) as (one, two):
+        service = site.secrets(one)
+        await service.take("arda", real("a"))
+        assert await service.bundle("arda") == real("a")
+        await service.take("arda", real("a"))
+        for other in (service, site.secrets(two, "two")):
+            with pytest.raises(
+                OperationError, match=r"^arda: has other secrets already; to give it these, first reset"
+            ):
+                await other.take("arda", real("b"))
+        with pytest.raises(BundleError, match=r"^certs\.os: its key is not"):
+            await service.take("arda", mixed())
+    assert site.log() == ["A change", "arda has its secrets"]
+
+
+def real(seed: str) -> Bundle:
+    return bundle_of(seed, datetime(2026, 11, 29, tzinfo=UTC))
+
+
+def mixed() -> Bundle:
+    return replace(real("a"), os=replace(real("a").os, key=real("b").os.key))
+
+
+async def test_certificates_are_signed_for_as_long_as_asked(site: Site) -> None:
+    async with followed(site, "one") as (one,):
+        service = site.secrets(one)
+        await service.bundle("arda")
+        for credentials in (
+            await service.talos("arda", [ApiRole.READER], HOUR),
+            await service.kubernetes("arda", HOUR),
+        ):
+            end = load_certificate(credentials.crt).not_valid_after_utc
+            assert timedelta(minutes=58) < end - now() <= HOUR
+
+
+async def test_nothing_is_signed_before_the_newest_commit(site: Site) -> None:
+    async with followed(site, "one") as (one,):
+        for wrong in (lambda: now() - DAY, lambda: datetime(1970, 1, 1, tzinfo=UTC)):
+            service = site.secrets(one, clock=wrong)
+            with pytest.raises(ClockError, match="timedatectl set-ntp true"):
+                await service.bundle("arda")
+            with pytest.raises(ClockError):
+                await service.take("arda", real("a"))
+        assert site.log() == ["A change"]
+        await site.secrets(one).bundle("arda")
+        late = site.secrets(one, clock=lambda: now() - timedelta(minutes=5))
+        check_bundle(await late.known("arda"), now())
+        for ask in (late.talos("arda", [ApiRole.READER], HOUR), late.kubernetes("arda", HOUR)):
+            with pytest.raises(ClockError, match="but the fleet's newest commit is of"):
+                await ask
