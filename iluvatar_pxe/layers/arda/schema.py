@@ -123,7 +123,7 @@ def _is_boolean(_checker: object, value: object) -> bool:
 def _pattern(_validator: Validator, form: str, value: object, _schema: object) -> Iterator[ValidationError]:
     if isinstance(value, str | int | float):
         text = str(value)
-        if len(text) > _LONGEST or not _compiled(form).search(text):
+        if text and (len(text) > _LONGEST or not _compiled(form).search(text)):
             yield ValidationError(form)
 
 

@@ -116,7 +116,7 @@ def test_what_talos_takes_is_valid(contract: Contract, patch: str) -> None:
             "machine.network.interfaces.1.vlans.1.vip: is only for control planes; ",
         ),
         (
-            "machine: {ca: {key: aaaa}}",
+            "machine: {ca: {crt: YQ==, key: YQ==}}",
             "machine.ca.key: is only for control planes; write it in a patch for controlplane alone (rolePatches)",
         ),
         (
@@ -178,7 +178,7 @@ def test_what_talos_refuses(patch: str, line: str) -> None:
         ),
         (
             CONTROLPLANE,
-            "machine: {ca: {key: {$patch: delete}}}",
+            "machine: {ca: {crt: YQ==}}",
             "machine.ca.key: is missing, and control planes need it; ",
         ),
         (

@@ -7,7 +7,7 @@ from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.layers.arda.patching.patch import Deletion
 from iluvatar_pxe.layers.arda.patching.spot import Spot
-from iluvatar_pxe.layers.arda.patching.tables import ALWAYS_THERE, FREE, MAPS
+from iluvatar_pxe.layers.arda.patching.tables import ALWAYS_THERE, FREE, KEYS, MAPS
 
 
 def without(document: Mapping[str, Any], deletion: Deletion) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def _without(value: Any, location: Location, spot: Spot, deletion: Deletion) -> 
     if value is None and spot.field in ALWAYS_THERE:
         value = {}
     is_map = spot.is_free or spot.field in MAPS or spot.field in FREE
-    if not isinstance(value, Mapping) or (is_map and first not in value):
+    if not isinstance(value, Mapping) or spot.field in KEYS or (is_map and first not in value):
         raise _missing(deletion)
     below = None if not rest else _without(value.get(first), tuple(rest), spot.key(first), deletion)
     kept = {key: part for key, part in value.items() if key != first}

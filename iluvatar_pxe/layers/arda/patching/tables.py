@@ -45,7 +45,20 @@ UNNAMED = frozenset(
 )
 """Kinds of which a configuration has one document; of others it has one for each name."""
 
-REPLACED = frozenset(
+KEYS = frozenset(
+    [
+        *(
+            ":cluster.aggregatorCA",
+            ":cluster.ca",
+            ":cluster.etcd.ca",
+            ":cluster.serviceAccount",
+            ":machine.ca",
+        ),
+    ]
+)
+"""Certificates and keys, of which Talos neither merges nor deletes parts."""
+
+REPLACED = KEYS | frozenset(
     [
         *(":cluster.apiServer.auditPolicy", ":cluster.network.podSubnets", ":cluster.network.serviceSubnets"),
         *("BGPInstanceConfig:advertise", "BGPInstanceConfig:importRoutes", "BGPInstanceConfig:neighbors"),

@@ -70,6 +70,7 @@ def patched(text: str, *patches: str, contract: Contract = Contract.V1_14) -> An
             f"{HEAD}ImageVerificationConfig\nrules: [{{image: a}}, {{image: c}}]",
             f"{HEAD}ImageVerificationConfig\nrules: [{{image: a}}, {{image: b}}, {{image: c}}]",
         ),
+        ("machine: {ca: {crt: a, key: b}}", "machine: {ca: {crt: c}}", "machine: {ca: {crt: c}}"),
         (f"{HEAD}KubeSpanConfig\nmtu: 1", f"{HEAD}KubeSpanConfig\nmtu: 0", f"{HEAD}KubeSpanConfig\nmtu: 0"),
         (
             f"{HEAD}KubePrismConfig\nport: 1",
@@ -140,6 +141,12 @@ def test_deleting(before: str, patch: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("before", "patch", "line", "why"),
     [
+        (
+            "machine: {ca: {crt: a}}",
+            f"machine: {{ca: {{crt: {DELETE}}}}}",
+            1,
+            "machine.ca.crt: it is not in ",
+        ),
         ("machine: {}", "a: 1", 1, "has no kind; "),
         ("machine: {}", "machine: [\n", 2, "not valid YAML: "),
         ("machine: {}", "machine: {}\n---\n- op: add\n", 3, "is no part of a machine configuration: "),
