@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/cosi-project/runtime/pkg/resource"
+	"github.com/cosi-project/runtime/pkg/state"
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/client"
 	clientconfig "github.com/siderolabs/talos/pkg/machinery/client/config"
@@ -136,7 +137,10 @@ func apply(ctx context.Context, api *client.Client, asked request) (answer, erro
 }
 
 func get(ctx context.Context, api *client.Client, asked request) (answer, error) {
-	found, err := api.COSI.Get(ctx, resource.NewMetadata(asked.Namespace, asked.Type, asked.ID, resource.VersionUndefined))
+	found, err := api.COSI.Get(
+		ctx, resource.NewMetadata(asked.Namespace, asked.Type, asked.ID, resource.VersionUndefined),
+		state.WithGetUnmarshalOptions(state.WithSkipProtobufUnmarshal()),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +149,10 @@ func get(ctx context.Context, api *client.Client, asked request) (answer, error)
 }
 
 func list(ctx context.Context, api *client.Client, asked request) (answer, error) {
-	found, err := api.COSI.List(ctx, resource.NewMetadata(asked.Namespace, asked.Type, "", resource.VersionUndefined))
+	found, err := api.COSI.List(
+		ctx, resource.NewMetadata(asked.Namespace, asked.Type, "", resource.VersionUndefined),
+		state.WithListUnmarshalOptions(state.WithSkipProtobufUnmarshal()),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -153,12 +160,12 @@ func list(ctx context.Context, api *client.Client, asked request) (answer, error
 	items := []answer{}
 
 	for _, item := range found.Items {
-		described, err := described(item)
+		told, err := described(item)
 		if err != nil {
 			return nil, err
 		}
 
-		items = append(items, described)
+		items = append(items, told)
 	}
 
 	return answer{"items": items}, nil

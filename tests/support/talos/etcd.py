@@ -1,0 +1,177 @@
+"""The real etcd of a stand-in, on its own address and with Talos' certificates."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.talos.certificates import Authority
+from support.talos.clock import Clock
+
+CLIENT_PORT, PEER_PORT = 2379, 2380
+_CALL_SECONDS = 10.0
+
+
+class EtcdError(Exception):
+    """What etcd says instead of doing it."""
+
+
+@dataclass(frozen=True)
+class Member:
+    id: int
+    name: str
+    peer_urls: tuple[str, ...]
+    client_urls: tuple[str, ...]
+    is_learner: bool
+
+
+class Etcd:
+    """One member: its process, and the calls that Talos makes of it."""
+
+    def __init__(self, name: str, address: str, directory: Path, authority: Authority, clock: Clock) -> None:
+        self.name, self.address, self.data = name, address, directory
+        self._pki = directory.parent / "etcd-pki"
+        self._authority, self._clock = authority, clock
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def client_url(self) -> str:
+        return f"https://{self.address}:{CLIENT_PORT}"
+
+    @property
+    def peer_url(self) -> str:
+        return f"https://{self.address}:{PEER_PORT}"
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.data.is_dir() or not any(self.data.iterdir())
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self, members: Iterable[tuple[str, str]], state: str) -> None:
+        """Start the process; ``members`` are names and peer URLs of all, also of itself."""
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._write_certificates()
+        crt, key, ca = (str(self._pki / name) for name in ("crt", "key", "ca"))
+        arguments = {
+            "name": self.name,
+            "data-dir": str(self.data),
+            "listen-client-urls": self.client_url,
+            "advertise-client-urls": self.client_url,
+            "listen-peer-urls": self.peer_url,
+            "initial-advertise-peer-urls": self.peer_url,
+            "initial-cluster": ",".join(f"{name}={url}" for name, url in members),
+            "initial-cluster-state": state,
+            "heartbeat-interval": "50",
+            "election-timeout": "500",
+            "log-level": "error",
+            "cert-file": crt,
+            "key-file": key,
+            "trusted-ca-file": ca,
+            "peer-cert-file": crt,
+            "peer-key-file": key,
+            "peer-trusted-ca-file": ca,
+        }
+        options = [f"--{option}={value}" for option, value in arguments.items()]
+        self._process = await asyncio.create_subprocess_exec(
+            "etcd", *options, "--client-cert-auth", "--peer-client-cert-auth", "--logger=zap",
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            env=self._environment(),
+        )  # fmt: skip
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End the process; SIGKILL is what a power cut does to it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.returncode is None:
+            process.send_signal(how)
+        await process.wait()
+
+    async def members(self, url: str | None = None) -> tuple[Member, ...]:
+        """Return the members as the etcd at ``url`` knows them, else its own; raises EtcdError."""
+        listed = await self.call("member", "list", url=url)
+        return tuple(
+            Member(
+                found["ID"],
+                found.get("name", ""),
+                tuple(found.get("peerURLs", ())),
+                tuple(found.get("clientURLs", ())),
+                bool(found.get("isLearner")),
+            )
+            for found in listed["members"]
+        )
+
+    async def status(self) -> dict[str, Any]:
+        """Return what this member says of itself; raises EtcdError."""
+        (found,) = await self.call("endpoint", "status")
+        status: dict[str, Any] = found["Status"]
+        return status
+
+    async def is_healthy(self) -> bool:
+        try:
+            await self.call("endpoint", "health")
+        except EtcdError:
+            return False
+        return True
+
+    async def snapshot(self, target: Path) -> None:
+        await self.order("snapshot", "save", str(target))
+
+    async def call(self, *arguments: str, url: str | None = None) -> Any:
+        """Return what etcdctl prints as JSON; raises EtcdError."""
+        text = await self._run(*arguments, "--write-out=json", url=url)
+        return json.loads(text) if text.strip() else None
+
+    async def order(self, *arguments: str) -> None:
+        """Have something done of which etcdctl prints no JSON; raises EtcdError."""
+        await self._run(*arguments)
+
+    async def _run(self, *arguments: str, url: str | None = None) -> str:
+        self._write_certificates()
+        process = await asyncio.create_subprocess_exec(
+            "etcdctl", f"--endpoints={url or self.client_url}", "--dial-timeout=2s", "--command-timeout=5s",
+            f"--cacert={self._pki / 'ca'}", f"--cert={self._pki / 'crt'}", f"--key={self._pki / 'key'}", *arguments,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env=self._environment(),
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(_CALL_SECONDS):
+                out, err = await process.communicate()
+        except BaseException:
+            process.kill()
+            await process.wait()
+            raise
+        if process.returncode:
+            raise EtcdError(_reason(err.decode() or out.decode()))
+        return out.decode()
+
+    def _write_certificates(self) -> None:
+        if (self._pki / "key").exists():
+            return
+        self._pki.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sans = {self.name, self.address, "localhost", "127.0.0.1"}
+        leaf = self._authority.leaf(self.name, sans, self._clock.now(), client=True)
+        (self._pki / "ca").write_bytes(self._authority.pem)
+        (self._pki / "crt").write_bytes(leaf.crt)
+        (self._pki / "key").write_bytes(leaf.key)
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ETCD")}
+        return kept | {"ETCDCTL_API": "3"}
+
+
+def _reason(said: str) -> str:
+    """Return the last line of etcdctl's error, which is JSON where it logs."""
+    last = said.strip().splitlines()[-1] if said.strip() else "etcdctl said nothing"
+    try:
+        return str(json.loads(last)["error"])
+    except (ValueError, KeyError, TypeError):
+        return last.removeprefix("Error: ")

@@ -1,0 +1,44 @@
+"""Where stand-ins stand: what one machine can find out about the others, and addresses for them."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from support.talos.machine import Machine
+
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_numbers = count(os.getpid() * 97)
+
+
+def loopback_addresses() -> Iterator[str]:
+    """Yield addresses of loopback, so that every machine has the port 50000 to itself; others for each worker."""
+    for number in _numbers:
+        yield f"127.{64 + _WORKER}.{number // 250 % 250 + 1}.{number % 250 + 1}"
+
+
+@dataclass
+class Site:
+    """The machines of one network, and the names that they resolve beside DNS."""
+
+    machines: "list[Machine]" = field(default_factory=list)
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+    async def resolve(self, name: str) -> list[str]:
+        """Return the addresses of a name: as given for it, else as the system's resolver says; none if it fails."""
+        if name in self.names:
+            return self.names[name]
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
+        except OSError:
+            return []
+        return [str(address[0]) for *_, address in found]
+
+    def control_planes(self, authority: bytes) -> "list[Machine]":
+        """Return the machines that run as control planes under this CA, whose trustd could sign."""
+        return [machine for machine in self.machines if machine.serves_as_control_plane(authority)]
