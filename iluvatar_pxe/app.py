@@ -117,6 +117,7 @@ class App:
             parts={
                 "assets": lambda: store.problem,
                 "boot": lambda: self.prospects.problem,
+                "clusters": lambda: self._fleet_source.secrets.problem,
                 "control": lambda: self.control.problem,
                 "database": lambda: inventory.health,
                 "dhcp": lambda: self.dhcp.problem,
@@ -136,6 +137,7 @@ class App:
             fleet_in_force=lambda: self.applied.fleet,
             assigner=self._fleet_source.assigner,
             window=self._fleet_source.window,
+            secrets=self._fleet_source.secrets,
             report=lambda: health.report()[1],
             dns=self.names.server,
             assets=self.supply.commands,

@@ -14,6 +14,7 @@ from iluvatar_pxe.errors import InventoryError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.assigner import Assigner
+from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets
 from iluvatar_pxe.provisioning.enrolment import WindowKeeper
 from iluvatar_pxe.wire.dns.name import Name
 
@@ -84,6 +85,7 @@ class CommandContext:
     """Raises FleetError or RepositoryError where there is none."""
     assigner: Assigner
     window: WindowKeeper
+    secrets: ClusterSecrets
     report: Callable[[], CommandResult] | None = None
     """Returns the health of the daemon's components."""
     dns: DnsAdmin | None = None

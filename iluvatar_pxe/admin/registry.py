@@ -8,6 +8,7 @@ from iluvatar_pxe.admin.assets import (
     AssetsStatus,
     AssetsVerify,
 )
+from iluvatar_pxe.admin.clusters import ExportSecrets, ImportSecrets, MakeKubeconfig, MakeTalosconfig
 from iluvatar_pxe.admin.coming import ShowComing
 from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.database import Backup, Restore, SetAside, Upgrade
@@ -20,6 +21,7 @@ COMMANDS: tuple[type[Command], ...] = (
     *(SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
+    *(ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
     *(DnsQuery, DnsFlush),
     *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),
 )

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, command_of
 from iluvatar_pxe.boot.assign import PlaceRequest
+from iluvatar_pxe.cli.fleet.keys import origin_of
 from iluvatar_pxe.errors import (
     ControlError,
     FleetError,
@@ -28,15 +29,16 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.yaml.document import printable
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.gitops.origin import Origin
-from iluvatar_pxe.gitops.prepare import kept_of, prepare
+from iluvatar_pxe.gitops.prepare import kept_of, prepare, repository_of
 from iluvatar_pxe.gitops.publish import publish
-from iluvatar_pxe.gitops.reading import fleet_in_force
+from iluvatar_pxe.gitops.reading import fleet_in_force, revision_in_force
 from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
+from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
 from iluvatar_pxe.provisioning.enrolment import FleetWindow, OwnWindow
 from iluvatar_pxe.servers.control import CLAIM, STATE, caller, directory_mark
 from iluvatar_pxe.servers.http.routes.api import REQUEST_SECONDS
@@ -184,7 +186,10 @@ async def context_without_daemon(settings: Settings) -> AsyncIterator[CommandCon
     try:
         assigner = _assigner(settings, inventory)
         window = _WindowWithoutDaemon(settings, inventory)
-        yield CommandContext(inventory=inventory, fleet_in_force=fleet, assigner=assigner, window=window)
+        secrets = ClusterSecrets.of(settings, inventory, await _repository(settings))
+        yield CommandContext(
+            inventory=inventory, fleet_in_force=fleet, assigner=assigner, window=window, secrets=secrets
+        )
     finally:
         await inventory.close()
 
@@ -206,6 +211,22 @@ async def _fleet(settings: Settings) -> Callable[[], Fleet]:
 def _assigner(settings: Settings, inventory: Inventory) -> Assigner:
     decided_here = settings.fleet_repository is None or settings.fleet.read_only
     return DatabaseAssigner(inventory) if decided_here else _DaemonOnlyAssigner()
+
+
+async def _repository(settings: Settings) -> ClusterRepository:
+    """Return the fleet's repository for the secrets of clusters; without what cannot be read."""
+    repository = repository_of(settings)
+    try:
+        revision = await revision_in_force(repository) if repository else None
+    except (FleetError, RepositoryError):
+        revision = None
+
+    async def commit(draw: Draw) -> Revision:
+        nonlocal revision
+        revision = await commit_to(await origin_of(settings), draw)
+        return revision
+
+    return ClusterRepository(lambda: revision, None if settings.fleet.read_only else commit)
 
 
 class _DaemonOnlyAssigner:

@@ -1,6 +1,5 @@
 """``iluvatar-pxe enrol``: the enrolment window, in which machines that the fleet does not list may join."""
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,26 +9,14 @@ import typer
 from iluvatar_pxe.admin.command import CommandResult
 from iluvatar_pxe.admin.enrolment import CloseWindow, OpenWindow, ShowEnrolment
 from iluvatar_pxe.cli.daemon import change
+from iluvatar_pxe.cli.durations import duration
 from iluvatar_pxe.cli.machines.listing import machine_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, span, terminal_width
-from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.fleet.daemon_files import LONGEST_WINDOW
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
-
 app = typer.Typer(no_args_is_help=True, help="Open or close the enrolment window for new machines.")
-
-
-def duration(text: str) -> int:
-    """Return the seconds that ``90s``, ``30m``, ``2h`` or ``1d`` mean, at most 7 days; raises UsageError."""
-    match = _DURATION.fullmatch(text)
-    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
-    if not 0 < seconds <= LONGEST_WINDOW:
-        raise UsageError(f"{text!r} is not a duration of at most 7 days; write 90s, 30m, 2h or 1d")
-    return seconds
 
 
 @app.command("open")
@@ -39,7 +26,7 @@ def open_window(
     config: ConfigOption = None,
 ) -> None:
     """Open the enrolment window, so that new machines may join."""
-    answer = change(settings_of_daemon(config), OpenWindow, seconds=duration(how_long))
+    answer = change(settings_of_daemon(config), OpenWindow, seconds=duration(how_long, LONGEST_WINDOW))
     say([f"{answer['message']} for {span(answer['remaining'])}.", *_modes(answer)])
 
 

@@ -8,6 +8,7 @@ import typer
 
 from iluvatar_pxe.cli import check, db, dns, enrol, install, logs, man, serve, simulate, status
 from iluvatar_pxe.cli.assets import commands as assets
+from iluvatar_pxe.cli.cluster import commands as cluster
 from iluvatar_pxe.cli.fleet import commands as fleet
 from iluvatar_pxe.cli.lab import commands as lab
 from iluvatar_pxe.cli.machines import commands as machines
@@ -34,6 +35,7 @@ app.add_typer(enrol.app, name="enroll", hidden=True)
 app.add_typer(dns.app, name="dns")
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(assets.app, name="assets")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(db.app, name="db")
 app.add_typer(lab.app, name="lab")
 app.command("man", hidden=True)(man.man)

@@ -18,7 +18,9 @@ from iluvatar_pxe.gitops.changes.founding import give_secrets
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision
+from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
 from iluvatar_pxe.gitops.secrets.sealing import known_key, unseal
+from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle, load_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.credentials import (
@@ -31,6 +33,7 @@ from iluvatar_pxe.layers.arda.generate import SERVICE_ACCOUNT_BITS, generate_bun
 from iluvatar_pxe.layers.arda.keys import dump_key, load_certificate
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
+from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.tls.pem import fingerprint
 
 _NO_REPOSITORY = (
@@ -66,6 +69,12 @@ class ClusterSecrets:
         """By layer, what is sealed and what it holds; of the clusters that the applied commit has."""
         self._problem = Problem(lambda why: _log.error("cluster.secrets", why=why))
 
+    @classmethod
+    def of(cls, settings: Settings, inventory: Inventory, repository: ClusterRepository) -> "ClusterSecrets":
+        """Return those of a host."""
+        clock = SigningClock(repository.revision, lambda: inventory.snapshot)
+        return cls(repository, settings.state_directory / KEY_FILE, clock)
+
     @property
     def problem(self) -> str | None:
         """Why the secrets of a cluster cannot be made or opened, or None."""
@@ -96,6 +105,7 @@ class ClusterSecrets:
     async def take(self, layer: str, bundle: Bundle) -> None:
         """Commit the secrets of a cluster that exists elsewhere; raises as ``bundle``, and OperationError where there are others."""
         check_bundle(bundle, self._clock.now())
+        self._revision()
         async with self._making:
             revision = await self._commit(layer, bundle)
         if await self._open(revision, layer) != bundle:

@@ -17,6 +17,7 @@ from iluvatar_pxe.gitops.secrets.sealing import daemon_key
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
+from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
 from iluvatar_pxe.provisioning.enrolment import FleetWindow, OwnWindow, WindowKeeper
 from iluvatar_pxe.provisioning.git_assigner import GitAssigner
 from iluvatar_pxe.provisioning.pins import FleetPins, OwnPins, PinKeeper
@@ -51,6 +52,8 @@ class FleetSource:
         """Where checksums of downloaded boot files are kept."""
         self._assigner: GitAssigner | None = None
         self._mirror: Mirror | None = None
+        self.secrets = ClusterSecrets.of(settings, inventory, ClusterRepository(lambda: None))
+        """Who makes and opens the secrets of clusters."""
         self.was_applied = False
         """Whether this host had applied the fleet before it was started."""
         self._kept = kept_of(settings)
@@ -60,6 +63,10 @@ class FleetSource:
             )
             return
         self._follower = follower = Follower(origin, rollout)
+        repository = ClusterRepository(
+            lambda: follower.in_force, follower.commit if repository_decides else None
+        )
+        self.secrets = ClusterSecrets.of(settings, inventory, repository)
         if repository_decides:
             self._assigner = GitAssigner(inventory, follower, rollout)
             self.assigner = self._assigner

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from support.fleets import fleet_of
+from support.no_secrets import no_secrets
 
 from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -55,6 +56,7 @@ class Counter:
             fleet_in_force=lambda: self.fleet,
             assigner=DatabaseAssigner(inventory),
             window=OwnWindow(inventory),
+            secrets=no_secrets(inventory),
         )
 
     async def ask(self, command: Command) -> CommandResult:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from support.command import Answer, Host, finished
 from support.fetching import damage
+from support.no_secrets import no_secrets
 from support.screen import Terminal
 from support.three_files import INITRD, KERNEL, PI, ThreeFiles, three_files
 
@@ -56,6 +57,7 @@ async def serving(directory: Path, **how: Any) -> AsyncIterator[Site]:
             fleet_in_force=Fleet,
             assigner=DatabaseAssigner(inventory),
             window=OwnWindow(inventory),
+            secrets=no_secrets(inventory),
             assets=files.bench.commands,
         )
         server = ControlServer(host.socket, host.state, context)

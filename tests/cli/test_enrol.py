@@ -11,8 +11,9 @@ import pytest
 from support.command import Host
 from support.daemon import Daemon
 
-from iluvatar_pxe.cli.enrol import duration
+from iluvatar_pxe.cli.durations import duration
 from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.fleet.daemon_files import LONGEST_WINDOW
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
@@ -114,7 +115,7 @@ def test_what_the_fleet_makes_of_a_window(tmp_path: Path, mode: str, line: str) 
     [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86_400), ("7d", 604_800), ("604800s", 604_800)],
 )
 def test_a_duration(text: str, seconds: int) -> None:
-    assert duration(text) == seconds
+    assert duration(text, LONGEST_WINDOW) == seconds
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_duration(text: str, seconds: int) -> None:
 )
 def test_no_duration(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        duration(text)
+        duration(text, LONGEST_WINDOW)
     assert str(caught.value) == f"{text!r} is not a duration of at most 7 days; write 90s, 30m, 2h or 1d"
 
 

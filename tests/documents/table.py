@@ -66,6 +66,7 @@ _LAB = How(Where.TEST, "tests/cli/test_lab.py::test_a_lab_that_is_up_boots_machi
 _DAEMON = How(Where.DAEMON, "iluvatar-pxe listens", status=-signal.SIGTERM)
 _CLI = "tests/cli/test_assets.py"
 _SEAL = "tests/cli/test_fleet_seal.py"
+_CLUSTER = "tests/cli/test_cluster.py"
 _WAITS = How(Where.INSTALLED, "Result: it waits", status=1)  # its boot files are missing
 _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\narda-01"
 
@@ -160,9 +161,26 @@ COMMANDS = {
         Where.TEST, f"{_SEAL}::test_it_is_unsealed_to_be_edited_and_sealed_again"
     ),
     "iluvatar-pxe fleet seal": How(Where.NAMED),
+    "sudo iluvatar-pxe cluster secrets export arda FILE": How(
+        Where.TEST, f"{_CLUSTER}::test_secrets_are_exported_as_they_were_imported_and_closed_to_others"
+    ),
+    "sudo iluvatar-pxe cluster secrets import arda FILE": How(
+        Where.TEST, f"{_CLUSTER}::test_an_import_that_would_replace_secrets_or_does_not_fit_is_refused"
+    ),
+    "sudo iluvatar-pxe cluster talosconfig arda FILE": How(
+        Where.TEST, f"{_CLUSTER}::test_a_talosconfig_names_the_control_planes_and_is_merged"
+    ),
+    "sudo iluvatar-pxe cluster kubeconfig arda FILE": How(
+        Where.TEST, f"{_CLUSTER}::test_kubectl_reads_what_is_merged_into_its_file"
+    ),
     "iluvatar-pxe fleet token add": How(Where.NAMED),
     "iluvatar-pxe fleet repository add": How(Where.NAMED),
     "iluvatar-pxe fleet init": How(Where.NAMED),
+    "iluvatar-pxe cluster secrets export LAYER FILE": How(Where.NAMED),
+    "iluvatar-pxe cluster secrets import LAYER FILE": How(Where.NAMED),
+    "iluvatar-pxe cluster talosconfig LAYER": How(Where.NAMED),
+    "iluvatar-pxe cluster kubeconfig LAYER": How(Where.NAMED),
+    "talosctl gen secrets": _TALOSCTL,
     "iluvatar-pxe fleet recover": How(Where.NAMED),
     "sudo sqlite3 -header -column /var/lib/iluvatar-pxe/inventory.db 'SELECT * FROM fleet_history'": How(
         Where.INSTALLED, r"at +commit +outcome +author +subject +machine +change"

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from inventory.samples import Clock, known, rows, running, script, sighting, until, url_of
 from support.fleets import fleet_of
+from support.no_secrets import no_secrets
 
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.machines import Merge
@@ -128,6 +129,7 @@ async def test_merging_tells_which_name_is_nobody_s_now(inventory: Inventory) ->
         fleet_in_force=lambda: FLEET,
         assigner=DatabaseAssigner(inventory),
         window=OwnWindow(inventory),
+        secrets=no_secrets(inventory),
     )
     first = await Merge(machine=ONE, other=THREE).carry_out(context, "anna")
     assert first["message"] == f"arda-01 now has the NICs {ONE}, {THREE}"

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
+from support.no_secrets import no_secrets
 from support.rights import NOBODY, directory_for_nobody
 from support.waiting import PATIENCE
 
@@ -57,6 +58,7 @@ def context_of(inventory: Inventory) -> CommandContext:
         fleet_in_force=Fleet,
         assigner=DatabaseAssigner(inventory),
         window=OwnWindow(inventory),
+        secrets=no_secrets(inventory),
     )
 
 

@@ -1,0 +1,93 @@
+"""Commands on the secrets of clusters, and on what is signed with them."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
+from iluvatar_pxe.dns.members import leaders, members_of
+from iluvatar_pxe.errors import BundleError, OperationError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.arda.bundle import dump_bundle, load_bundle
+from iluvatar_pxe.layers.arda.client_files import dump_client_file
+from iluvatar_pxe.layers.arda.credentials import ApiRole
+from iluvatar_pxe.layers.arda.endpoint import endpoint_of
+from iluvatar_pxe.layers.arda.kubeconfig import kubeconfig
+from iluvatar_pxe.layers.arda.talosconfig import talosconfig
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.machines.states import Role
+
+LONGEST_TTL = 365 * 24 * 3600
+"""Seconds; talosctl's own files are valid for as long."""
+Ttl = Annotated[int, Field(ge=60, le=LONGEST_TTL)]
+
+
+class ExportSecrets(Command):
+    """``cluster secrets export``: returns a cluster's secrets; no GET, so that the log has who asked."""
+
+    route = "/api/v1/clusters/{layer}/secrets/export"
+    layer: str
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        bundle = await context.secrets.known(self.layer)
+        return {"message": f"the secrets of {self.layer} were exported", "secrets": dump_bundle(bundle)}
+
+
+class ImportSecrets(Command):
+    """``cluster secrets import``: gives a cluster the secrets that it has elsewhere."""
+
+    method = "PUT"
+    route = "/api/v1/clusters/{layer}/secrets"
+    layer: str
+    secrets: Annotated[str, Field(repr=False)]
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        try:
+            await context.secrets.take(self.layer, load_bundle(self.secrets))
+        except BundleError as error:
+            raise OperationError(f"the secrets are refused: {error}") from error
+        return {"message": f"{self.layer} has these secrets, sealed in the fleet's repository"}
+
+
+class MakeTalosconfig(Command):
+    """``cluster talosconfig``: signs an administrator's certificate for Talos' API."""
+
+    route = "/api/v1/clusters/{layer}/talosconfig"
+    layer: str
+    ttl: Ttl
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        credentials = await context.secrets.talos(self.layer, [ApiRole.ADMIN], timedelta(seconds=self.ttl))
+        endpoints = control_planes(self.layer, context.inventory.snapshot, context.fleet)
+        file = dump_client_file(talosconfig(self.layer, endpoints, credentials))
+        return {"message": f"a talosconfig of {self.layer} was signed", "file": file}
+
+
+class MakeKubeconfig(Command):
+    """``cluster kubeconfig``: signs an administrator's certificate for the Kubernetes API."""
+
+    route = "/api/v1/clusters/{layer}/kubeconfig"
+    layer: str
+    ttl: Ttl
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        credentials = await context.secrets.kubernetes(self.layer, timedelta(seconds=self.ttl))
+        endpoint = endpoint_of(self.layer, context.fleet.settings.domain)
+        file = dump_client_file(kubeconfig(self.layer, endpoint, credentials))
+        return {"message": f"a kubeconfig of {self.layer} was signed", "file": file}
+
+
+def control_planes(layer: str, snapshot: Snapshot, fleet: Fleet) -> list[str]:
+    """Return the addresses of a cluster's control planes; while none has joined, of those that the fleet declares.
+
+    Raises OperationError where none has an address.
+    """
+    members = members_of(snapshot, fleet)
+    declared = {one.name for one in fleet.listed if one.layer == layer and one.file.role is Role.CONTROLPLANE}
+    known = leaders(members, layer) or [one for one in members if one.name in declared]
+    if addresses := [str(one.address) for one in known if one.address]:
+        return addresses
+    raise OperationError(
+        f"{layer}: no control plane has an address yet; switch its machines on, or set address in machines/NAME.yaml"
+    )

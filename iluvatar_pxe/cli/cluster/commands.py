@@ -1,0 +1,11 @@
+"""``iluvatar-pxe cluster``: the clusters that the fleet's layers make up."""
+
+import typer
+
+from iluvatar_pxe.cli.cluster import secrets
+from iluvatar_pxe.cli.cluster.client_files import write_kubeconfig, write_talosconfig
+
+app = typer.Typer(no_args_is_help=True, help="Reach a layer's cluster, and keep its secrets.")
+app.command("talosconfig")(write_talosconfig)
+app.command("kubeconfig")(write_kubeconfig)
+app.add_typer(secrets.app, name="secrets")

@@ -1,0 +1,46 @@
+"""``iluvatar-pxe cluster secrets``: a cluster's secrets in the format of ``talosctl gen secrets``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iluvatar_pxe.admin.clusters import ExportSecrets, ImportSecrets
+from iluvatar_pxe.cli.cluster.options import LayerArgument
+from iluvatar_pxe.cli.cluster.private_files import STANDARD, check_output, read_private, write_private
+from iluvatar_pxe.cli.daemon import change
+from iluvatar_pxe.cli.options import ConfigOption
+from iluvatar_pxe.cli.running import settings_of_daemon
+from iluvatar_pxe.cli.tables import say
+from iluvatar_pxe.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, help="Export or import a cluster's secrets, in talosctl's format.")
+
+
+@app.command("export")
+def export_secrets(
+    layer: LayerArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; - for standard output.")],
+    config: ConfigOption = None,
+) -> None:
+    """Write a cluster's secrets to a file: whoever has it can do everything with the cluster."""
+    check_output(file)
+    if file != STANDARD and file.exists():
+        raise UsageError(f"{file}: exists already; name a new file, or remove it")
+    answer = change(settings_of_daemon(config), ExportSecrets, layer=layer)
+    write_private(file, answer["secrets"])
+    if file != STANDARD:
+        say([f"{file}: has the secrets of {layer} in clear; keep it where nobody else can read it."])
+
+
+@app.command("import")
+def import_secrets(
+    layer: LayerArgument,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="As talosctl gen secrets writes it; - for standard input.")
+    ],
+    config: ConfigOption = None,
+) -> None:
+    """Give a cluster the secrets that it has elsewhere, before it has any here."""
+    answer = change(settings_of_daemon(config), ImportSecrets, layer=layer, secrets=read_private(file))
+    say([f"{answer['message']}."])
