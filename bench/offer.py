@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -23,6 +23,7 @@ from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.inventory.database.batch import Batch
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.log import configure_logging
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
@@ -30,6 +31,7 @@ from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.configurations import Configurations, no_secrets
 from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.tickets import Tickets
@@ -116,7 +118,12 @@ def booter_with(inventory: Inventory, store: AssetStore) -> Booter:
         trust=NeighbourTrust(inventory, applied, NEIGHBOURS.get, lambda _: False),
         handout=Handout(Tickets(b"", time.monotonic), FullDisclosure(), Scripts({}), PiTexts({})),
         journal=Journal(inventory, applied),
+        configurations=Configurations(around=_nowhere, secrets=no_secrets),
     )
+
+
+async def _nowhere(client: IPv4Address) -> Surroundings:
+    return Surroundings(here=client, network=IPv4Network(client))
 
 
 async def inventory_with(count: int, file: Path) -> Inventory:

@@ -20,10 +20,15 @@ from iluvatar_pxe.boot.plan import (
     RunScript,
     ServePiFiles,
     ShowMenu,
+    ToBeMade,
 )
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, with_boot_files
 from iluvatar_pxe.boot.rules import Asker, title, why_not
 from iluvatar_pxe.catalogue.coming import find, words
+from iluvatar_pxe.errors import ConfigurationError
+from iluvatar_pxe.fleet.nics import nics_of
+from iluvatar_pxe.layers.arda.configuration.shown import shown_configuration
+from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment
 from iluvatar_pxe.replies.ipxe import Scripts, Shown
@@ -51,6 +56,8 @@ class Server:
     size_of: SizeOf
     scripts: Scripts
     pi_texts: PiTexts
+    around: Surroundings
+    """Its networks, as far as they are in machines' configurations."""
 
 
 def plan_data(steps: Sequence[PreviewStep], server: Server) -> Data:
@@ -62,7 +69,7 @@ def plan_data(steps: Sequence[PreviewStep], server: Server) -> Data:
         "rules": _rules(first.case, asker),
         "stages": [_stage(one, server) for one in steps],
         "files": [_file(name, server.size_of(name), last) for name in _boot_files(last, server)],
-        "config": _config(last),
+        "config": _config(last, server),
         "boots": isinstance(last.plan, RunScript | ServePiFiles | BootLocal),
     }
 
@@ -169,10 +176,24 @@ def _boot_files(last: Decision, server: Server) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _config(last: Decision) -> Data | None:
+def _config(last: Decision, server: Server) -> Data | None:
     text = last.plan.config if isinstance(last.plan, RunScript) else None
     if text is None:
         return None
+    if isinstance(text, ToBeMade):
+        return _made(text, last, server)
     texts = last.case.fleet.texts
     file = next(path for path, known in texts.items() if known is text)
     return {"file": file, "bytes": len(text.encode()), "text": mask_configuration(text)}
+
+
+def _made(wanted: ToBeMade, last: Decision, server: Server) -> Data:
+    """Return a configuration that the daemon makes, without secrets, or why it cannot; its disk is chosen later."""
+    case = last.case
+    macs = nics_of(case.machine, case.fleet) if case.machine else (case.sighting.mac,)
+    node = Node(name=case.title, layer=wanted.layer, role=wanted.role, macs=macs)
+    try:
+        text = shown_configuration(node, case.fleet, server.around)
+    except ConfigurationError as error:
+        text = f"cannot be made: {error}\n"
+    return {"file": None, "bytes": len(text.encode()), "text": text}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from iluvatar_pxe.assets.asking import SECONDS, ask, first_answer, json_of
 from iluvatar_pxe.catalogue.factory import factory_addresses
@@ -22,6 +23,14 @@ def addresses_for(fleet: Fleet) -> tuple[str, ...]:
     Raises AssetError, and OSError, where the installation is damaged.
     """
     return factory_addresses(parse_catalogue(read_catalogue()), fleet.settings.assets)
+
+
+def registry_of(fleet: Fleet) -> str:
+    """Return the registry that has a fleet's installers: the factory's own host, no mirror; empty where there is none.
+
+    Raises as ``addresses_for``.
+    """
+    return urlsplit(next(reversed(addresses_for(fleet)), "")).netloc
 
 
 class Factory:

@@ -1,11 +1,11 @@
 """The fleet's other daemons, which may have a file that this one wants: asked by its sha256, before its publisher."""
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from iluvatar_pxe.catalogue.download import Digest, Download
+from iluvatar_pxe.host.resolving import address_of
 
 BY_SHA256 = "assets/by-sha256"
 """The path below which every daemon serves its downloaded files by their checksums."""
@@ -38,20 +38,10 @@ class FleetPeers:
         path = f"/{BY_SHA256}/{sha256}"
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(_SECONDS):
-                address = await _resolve(host)
+                address = await address_of(host)
                 if await _has(address, int(port or self._port), path):
                     return f"http://{address}:{port or self._port}{path}"
         return ""
-
-
-async def _resolve(host: str) -> str:
-    """Return a peer's address: as DNS has its name, or else as it says itself (mDNS); raises OSError."""
-    loop = asyncio.get_running_loop()
-    for name in (host, f"{host}.local"):
-        with suppress(socket.gaierror):
-            found = await loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
-            return str(found[0][4][0])
-    raise OSError(f"{host}: has no address")
 
 
 async def _has(address: str, port: int, path: str) -> bool:

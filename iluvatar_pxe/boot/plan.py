@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.fleet.models import LocalMethod
+from iluvatar_pxe.machines.states import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,20 @@ class Chainload:
     program: str
 
 
+@dataclass(frozen=True, slots=True)
+class ToBeMade:
+    """The machine configuration that the daemon makes when the machine asks for it: one of this role in this layer."""
+
+    layer: str
+    role: Role
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunScript:
     """iPXE runs a script: a template of ``boot_assets/ipxe`` and its values.
 
-    ``config`` is the text that the machine's ticket is redeemed for, if the chain has one; ``notes`` are lines for the
-    machine's screen.
+    ``config`` is what the machine's ticket is redeemed for, if the chain has one: a text of the fleet, or one to be made.
+    ``notes`` are lines for the machine's screen.
     """
 
     why: str
@@ -36,7 +45,7 @@ class RunScript:
     name: str
     template: str
     values: Mapping[str, object] = field(default_factory=dict)
-    config: str | None = None
+    config: str | ToBeMade | None = None
     notes: tuple[str, ...] = ()
 
 

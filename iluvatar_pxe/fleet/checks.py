@@ -145,9 +145,14 @@ def _check_menu(path: str, location: Location, source: Source) -> None:
 
 
 def _check_configured(machine: ListedMachine, fleet: Fleet, source: Source) -> None:
-    """A listed machine is to boot at once; one that a rule lets in may wait, its screen says for what."""
+    """A listed machine is to boot at once; one that a rule lets in may wait, its screen says for what.
+
+    Where a layer has no configurations at all, the daemon makes them.
+    """
     file, layer = machine.file, fleet.talos(machine.layer)
     if layer is None or file.intent not in {None, Intent.BOOT} or not file.boots_by_layer or file.config:
+        return
+    if not layer.config:
         return
     roles = (file.role,) if file.role else layer.roles
     missing = [role for role in roles if role in layer.roles and role not in layer.config]

@@ -19,6 +19,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner
+from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.provisioning.handout import Handout
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.trust import Trust, TrustPolicy
@@ -53,6 +54,8 @@ class Booter:
     trust: TrustPolicy
     handout: Handout
     journal: Journal
+    configurations: Configurations
+    """Makes the machine configurations that the fleet does not have."""
     coming: Callable[[], Coming] = dict
     """Returns the wanted boot files that are not here yet."""
     arriving: Callable[[str], Awaitable[Source | None]] = _nothing

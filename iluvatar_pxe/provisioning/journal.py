@@ -75,6 +75,12 @@ class Journal:
         sighting = sighting_of(machine, firmware)
         return self._reached((sighting, machine), stage, detail, ("", "", size, milliseconds))
 
+    def waiting_in_maintenance(self, machine: Machine) -> None:
+        """Log, once for each of its boots, that a machine got a partial configuration: nothing is installed by that."""
+        if self.is_first(machine, "maintenance"):
+            title = title_of(machine, self._applied.fleet)
+            _log.info("boot.maintenance", machine=title, boot=machine.generation, **self._marks)
+
     def distrusted(self, machine: Machine, address: IPv4Address, asked: str, doubt: str) -> None:
         """Record that something asked in this machine's name that was not it; once for each in a boot."""
         title = title_of(machine, self._applied.fleet)

@@ -47,6 +47,7 @@ def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn) -> Booter:
         trust=TrustEverybody(),
         handout=real.handout.under(LimitedDisclosure(is_own)),
         journal=Journal(sandbox, real.applied, simulated=True),
+        configurations=real.configurations.rehearsed(),
     )
 
 

@@ -61,7 +61,7 @@ class Supply:
             ),
             placing=placing,
             pins=self._pins,
-            peers=FleetPeers(self._peers, settings.http.port),
+            peers=FleetPeers(self.daemons, settings.http.port),
             turns=Turns(AT_ONCE),
         )
         self.fetcher = Fetcher(
@@ -103,7 +103,7 @@ class Supply:
             group.create_task(self.fetcher.run())
             group.create_task(self._stable.run())
 
-    def _peers(self) -> Iterator[str]:
+    def daemons(self) -> Iterator[str]:
         """Return the places of the other daemons."""
         own = os.uname().nodename
         for place in self._settings.peers:

@@ -26,6 +26,9 @@ CERTIFICATE = "(certificate)"
 _WORD = r"[A-Za-z0-9][\w.-]{0,62}"
 _IMAGE = r"[a-z0-9][\w./:-]{0,254}"
 _URL = r"https?://[\w.:\[\]-]{1,253}/?"
+_NAMED = r"[\w.:-]{1,253}"
+_HARDWARE = r"[\w .:-]{1,100}"
+_AT = r"[\d.]{7,15}:\d{1,5}"
 _NETWORK = r"[0-9a-f.:]{2,39}/\d{1,3}"
 _PUBLIC_VALUES: Mapping[str, str] = MappingProxyType(
     {
@@ -34,18 +37,32 @@ _PUBLIC_VALUES: Mapping[str, str] = MappingProxyType(
         "kind": _WORD,
         "name": _WORD,
         "auto": "stable|off",
+        "bootTimeout": r"[\dhms]{1,12}",
+        "certExtraSANs": _NAMED,
         "clusterName": _WORD,
         "dnsDomain": _WORD,
-        "endpoint": _URL,
+        "endpoint": rf"{_URL}|{_AT}",
+        "endpoints.url": _URL,
         "hostname": _WORD,
         "image": _IMAGE,
+        "installer.image": _IMAGE,
         "interval": r"[\dhms]{1,12}",
+        "link": _WORD,
+        "nameservers.address": r"[0-9a-f.:]{2,39}",
+        "ntp.servers": _NAMED,
         "podSubnets": _NETWORK,
         "port": r"\d{1,5}",
+        "provisioning.diskSelector.match": rf'disk\.\w+ == "{_HARDWARE}"(?: && !?disk\.\w+(?: == "{_HARDWARE}")?)*',
+        "selector.match": r'mac\(link\.permanent_addr\) == "[0-9a-f:]{17}"',
         "serviceSubnets": _NETWORK,
+        "url": rf"(?:tcp|udp)://{_AT}",
+        "volumeType": "directory|disk|partition",
         "machine.type": "controlplane|worker|init",
+        "machine.certSANs": _NAMED,
         "machine.features.kubePrism.port": r"\d{1,5}",
         "machine.install.disk": r"/dev/[\w/.:-]{1,100}",
+        "machine.install.diskSelector.serial": _HARDWARE,
+        "machine.install.diskSelector.wwid": _HARDWARE,
         "machine.install.image": _IMAGE,
         "machine.kubelet.image": _IMAGE,
         "machine.network.hostname": _WORD,
@@ -55,6 +72,7 @@ _PUBLIC_VALUES: Mapping[str, str] = MappingProxyType(
         "cluster.network.podSubnets": _NETWORK,
         "cluster.network.serviceSubnets": _NETWORK,
         "cluster.network.cni.name": _WORD,
+        "cluster.apiServer.certSANs": _NAMED,
         "cluster.apiServer.image": _IMAGE,
         "cluster.controllerManager.image": _IMAGE,
         "cluster.proxy.image": _IMAGE,

@@ -2,20 +2,21 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
-from support.fleets import CONFIGURED, READY, fleet_of
+from support.fleets import ARDA, CONFIGURED, READY, fleet_of
 from support.machines import machine_of
 from support.templates import IPXE, PI_TEXTS
 
-from iluvatar_pxe.admin.describe import describe, in_order
+from iluvatar_pxe.admin.describe import Data, describe, in_order
 from iluvatar_pxe.admin.machine_details import machine_details
 from iluvatar_pxe.admin.plans import Server, plan_data, plan_summary
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.inventory.database.history import BootRecord
+from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.states import Assignment, Role
@@ -43,7 +44,8 @@ def size_of(name: str) -> int | None:
     return 1 << 20 if name in READY else None
 
 
-SERVER = Server(LINKS, size_of, IPXE, PI_TEXTS)
+AROUND = Surroundings(here=LINKS.address, network=IPv4Network("192.0.2.0/24"))
+SERVER = Server(LINKS, size_of, IPXE, PI_TEXTS, AROUND)
 
 
 @pytest.mark.parametrize("words", FLEETS)
@@ -63,6 +65,30 @@ def test_a_countdown_and_a_place_are_put_into_words() -> None:
     assert answers[0].startswith("runs ")
     assert answers[1].startswith("counts down ")
     assert answers[2:] == ["gets its place, then boots", "boots chain talos"]
+
+
+def plan_of(arda: str) -> Data:
+    """Return the plan of the machine in a layer without configurations of its own."""
+    fleet = fleet_of(("it", MAC, "role: worker\n"), arda=arda)
+    return plan_data(
+        next_boot(asking(sighting_of(MACHINE)), Snapshot.of([MACHINE]), fleet, Context(ready=READY)), SERVER
+    )
+
+
+def test_a_configuration_that_the_daemon_makes_is_shown_without_secrets() -> None:
+    plan = plan_of(ARDA)
+    config = plan["config"]
+
+    assert plan["stages"][-1]["why"].endswith(", with a configuration that the daemon makes")
+    assert config["file"] is None
+    lines = [line.strip() for line in config["text"].splitlines()]
+    assert {"hostname: it", "type: worker", "token: (masked)"} <= set(lines)
+    assert config["bytes"] == len(config["text"])
+
+
+def test_a_configuration_that_cannot_be_made_says_why() -> None:
+    text = plan_of(f"{ARDA}vip: 10.0.0.9\n")["config"]["text"]
+    assert text.startswith("cannot be made: layers/arda.yaml: vip 10.0.0.9 is no address of 192.0.2.0/24")
 
 
 def test_everything_about_a_machine() -> None:

@@ -9,7 +9,7 @@ from support.fleets import ARDA, INITRAMFS, KERNEL, READY, SCHEMATIC, fleet_of
 from iluvatar_pxe.boot.case import Context, Subject, case_of
 from iluvatar_pxe.boot.chains import CHAINS
 from iluvatar_pxe.boot.chains.talos import asset_names, kernel_args
-from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript
+from iluvatar_pxe.boot.plan import BootLocal, Hold, RunScript, ToBeMade
 from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.catalogue.lock import AssetsLock, Channels
@@ -154,6 +154,13 @@ def test_talos_fetches_what_its_layer_gives_the_role() -> None:
     plan = CHAINS["talos"](subject(fleet=fleet, role=Role.CONTROLPLANE))
     assert isinstance(plan, Hold)
     assert "has no configuration for role controlplane" in plan.why
+
+
+@pytest.mark.parametrize("role", [Role.WORKER, Role.CONTROLPLANE])
+def test_talos_has_a_configuration_made_where_the_layer_has_none(role: Role) -> None:
+    plan = CHAINS["talos"](subject(fleet=fleet_of(("one", MAC, "")), role=role))
+    assert isinstance(plan, RunScript)
+    assert plan.config == ToBeMade("arda", role)
 
 
 @pytest.mark.parametrize("method", [None, *LocalMethod])

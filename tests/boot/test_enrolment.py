@@ -107,7 +107,10 @@ def test_nobody_joins_while_nothing_can_be_recorded(confirmed: bool) -> None:  #
     assert "it is damaged" in " ".join(decided.screen)
 
 
-@pytest.mark.parametrize(("ready", "arda"), [(READY - {KERNEL}, CONFIGS), (READY, "")])
+HALF = "config: {worker: configs/worker.yaml}\n"
+
+
+@pytest.mark.parametrize(("ready", "arda"), [(READY - {KERNEL}, CONFIGS), (READY, HALF)])
 def test_no_name_is_spent_on_a_machine_that_could_not_boot(ready: frozenset[str], arda: str) -> None:
     assert isinstance(plan("join", ready=ready, arda=arda, confirmed=True), Hold)
 

@@ -153,7 +153,8 @@ def test_a_pi_boots_its_own_layers_image(layer: str, image: str, arguments: tupl
 
 
 def test_what_lacks_names_the_layers_file_and_where_else_the_machine_may_go() -> None:
-    lacking = fleet({"layers/valinor.yaml": FILES["layers/valinor.yaml"].partition("config")[0]})
+    half = FILES["layers/valinor.yaml"].replace(", worker: configs/valinor.yaml", "")
+    lacking = fleet({"layers/valinor.yaml": half})
     held = plan_for(OF_PC, Snapshot.of([in_layer("valinor", Role.WORKER, "one")]), lacking, CONTEXT)
     assert isinstance(held, Hold)
     assert held.why.endswith("but layers/valinor.yaml has no configuration for role worker")

@@ -30,12 +30,13 @@ def plan(fleet: Fleet, machine: Machine | None = NEW, waited: int = 0, **context
     return decide(sighting, snapshot, fleet, Context(**({"ready": READY} | context))).plan  # type: ignore[arg-type]
 
 
+HALF = f"{ARDA}config: {{worker: configs/worker.yaml}}\n"
 STRANGERS: dict[str, tuple[str, str, Machine | None, dict[str, object]]] = {
     "no rule matches": ("", CONFIGURED, NEW, {}),
     "not seen before": ("", CONFIGURED, None, {}),
     "the window is closed": (RULE, CONFIGURED, NEW, {}),
     "boot files are missing": (RULE, CONFIGURED, NEW, {"window_open": True, "ready": frozenset()}),
-    "a configuration is missing": (RULE, ARDA, NEW, {"window_open": True}),
+    "a configuration is missing": (RULE, HALF, NEW, {"window_open": True}),
     "no name can be given": (RULE, CONFIGURED, NEW, {"no_assignment": "the database is away"}),
     "in doubt": (RULE, CONFIGURED, NEW, {"window_open": True, "doubt": "who knows"}),
     "a conflict": (RULE, CONFIGURED, machine_of(MAC, conflict="two of them"), {"window_open": True}),

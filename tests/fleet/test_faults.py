@@ -335,16 +335,6 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         ),
         (
             "machines/two.yaml",
-            "match: {macs: [52:54:00:00:00:02]}\nrole: worker\n",
-            "machines/two.yaml:2: layers/arda.yaml: config has no worker; add it there, or 'config' here",
-        ),
-        (
-            "machines/two.yaml",
-            "match: {macs: [52:54:00:00:00:02]}\n",
-            "machines/two.yaml:1: layers/arda.yaml: config has no controlplane and no worker; add it there, ",
-        ),
-        (
-            "machines/two.yaml",
             "match: {macs: [52:54:00:00:00:02]}\nscript: configs/x.ipxe\n",
             "machines/two.yaml:1: the key 'script' is only for chain ipxe, not for the chain of its layer",
         ),
@@ -477,4 +467,15 @@ def test_all_faults_are_listed_at_once_by_file_and_line() -> None:
         "machines/three.yaml:2:",
         "machines/two.yaml:2:",
         "machines/two.yaml:3:",
+    ]
+
+
+@pytest.mark.parametrize(("role", "line"), [("role: worker\n", 2), ("", 1)])
+def test_a_layer_with_configurations_of_its_own_has_one_for_every_listed_machine(
+    role: str, line: int
+) -> None:
+    half = f"{ARDA}config: {{controlplane: configs/one.yaml}}\n"
+    machine = f"match: {{macs: [52:54:00:00:00:02]}}\n{role}"
+    assert findings({"layers/arda.yaml": half, "machines/two.yaml": machine}) == [
+        f"machines/two.yaml:{line}: layers/arda.yaml: config has no worker; add it there, or 'config' here"
     ]

@@ -1,7 +1,7 @@
 """Booters for tests: the real policies, with a neighbour table of the test's."""
 
 from collections.abc import Callable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from support.templates import IPXE, PI_TEXTS
 
@@ -9,9 +9,11 @@ from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
 from iluvatar_pxe.provisioning.booter import Booter, Booters
+from iluvatar_pxe.provisioning.configurations import Configurations, no_secrets
 from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.simulated import in_sandbox
@@ -30,6 +32,7 @@ def booters_of(
     is_own: Callable[[IPv4Address], bool] = lambda _: True,
     is_routed: Callable[[IPv4Address], bool] = lambda _: False,
     coming: Callable[[], Coming] = dict,
+    configurations: Configurations | None = None,
 ) -> Booters:
     """Return a booter of real machines, and one of simulated machines in a sandbox; ``now`` is the tickets' clock."""
     applied, tickets = Applied(fleet), Tickets(b"k" * 32, now)
@@ -41,6 +44,12 @@ def booters_of(
         trust=NeighbourTrust(inventory, applied, mac_of, is_routed),
         handout=Handout(tickets, FullDisclosure(), IPXE, PI_TEXTS),
         journal=Journal(inventory, applied),
+        configurations=configurations or Configurations(around=on_loopback, secrets=no_secrets),
         coming=coming,
     )
     return Booters(real, in_sandbox(real, inventory, is_own))
+
+
+async def on_loopback(_: IPv4Address) -> Surroundings:
+    """Return a network that is no machine's."""
+    return Surroundings(here=IPv4Address("127.0.0.1"), network=IPv4Network("127.0.0.0/8"))

@@ -23,6 +23,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.servers.http.connections import LIMITS, Limits
 from iluvatar_pxe.servers.http.server import HttpServer
 from iluvatar_pxe.settings.model import HttpSettings
@@ -53,7 +54,14 @@ class Response:
 class Web:
     """One HTTP server with a fleet, boot files, an inventory and the time of its tickets."""
 
-    def __init__(self, directory: Path, fleet: Fleet, settings: HttpSettings, **options: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        fleet: Fleet,
+        settings: HttpSettings,
+        configurations: Configurations | None = None,
+        **options: Any,
+    ) -> None:
         self.now = 0.0
         self.port = settings.port
         self.tls_port = settings.tls_port
@@ -75,6 +83,7 @@ class Web:
             now=lambda: self.now,
             is_own=CLIENT.__eq__,
             is_routed=self.routed.__contains__,
+            configurations=configurations,
         )
         self.booter = self.booters.real
         checks = {name: partial(self.problems.get, name) for name in self.problems}
@@ -180,12 +189,20 @@ def web(
     *,
     idle: float = 30.0,
     limits: Limits = LIMITS,
+    configurations: Configurations | None = None,
     **settings: Any,
 ) -> Iterator[Web]:
     """Serve ``fleet`` from ``directory``, on a free port of loopback; fails when the event loop saw a failure."""
     (directory / "assets").mkdir(exist_ok=True)
     ports = {"port": free_port(), "tls_port": free_port()}
-    made = Web(directory, fleet or Fleet(), HttpSettings(**ports, **settings), idle=idle, limits=limits)
+    made = Web(
+        directory,
+        fleet or Fleet(),
+        HttpSettings(**ports, **settings),
+        configurations,
+        idle=idle,
+        limits=limits,
+    )
     with made as running:
         yield running
     assert not made.failures

@@ -2,12 +2,12 @@
 
 from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_files
-from iluvatar_pxe.boot.plan import Hold, RunScript
+from iluvatar_pxe.boot.plan import Hold, RunScript, ToBeMade
 from iluvatar_pxe.boot.screens import nic_notes
 from iluvatar_pxe.catalogue.choosing import key_of, told
 from iluvatar_pxe.catalogue.lock import STABLE
 from iluvatar_pxe.catalogue.names import TALOS
-from iluvatar_pxe.fleet.models import Talos
+from iluvatar_pxe.fleet.models import Talos, TalosLayer
 from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.fleet.source import layer_file
 from iluvatar_pxe.machines.states import LayerKind
@@ -46,18 +46,12 @@ def plan(subject: Subject) -> RunScript | Hold:
     kernel, initramfs = asset_names(layer.talos, arch)
     if lacking := _hold_without(subject, layer.talos, kernel, initramfs):
         return lacking
-    config = subject.options.config or (layer.config.get(subject.role) if subject.role else None)
-    if config is None:
-        trouble = f"layers/{subject.case.layer}.yaml has no configuration for {f'role {subject.role}' if subject.role else 'its role'}"
-        return hold_for(
-            subject, trouble, "add it there under 'config:', or set 'config:' in its file or rule"
-        )
-    text = subject.fleet.texts[config]
-    if is_sealed(text):
-        trouble = f"{config} is sealed, and the boot server's key does not open it"
-        return hold_for(subject, trouble, "run 'iluvatar-pxe fleet recover --key FILE' there")
+    config = _configuration(subject, layer)
+    if isinstance(config, Hold):
+        return config
+    made = ", with a configuration that the daemon makes" if isinstance(config, ToBeMade) else ""
     return RunScript(
-        why=f"{subject.why}, Talos {layer.talos.version}",
+        why=f"{subject.why}, Talos {layer.talos.version}{made}",
         chain="talos",
         name=subject.title,
         template="talos.ipxe",
@@ -67,9 +61,27 @@ def plan(subject: Subject) -> RunScript | Hold:
             "initramfs": initramfs,
             "kernel_args": " ".join((*kernel_args(layer.talos), *(subject.options.kernel_args or ()))),
         },
-        config=text,
+        config=config,
         notes=nic_notes(subject.case),
     )
+
+
+def _configuration(subject: Subject, layer: TalosLayer) -> str | ToBeMade | Hold:
+    """Return the configuration that the fleet has for a machine; where its layer has none at all, one is made."""
+    name, role = subject.case.layer or "", subject.role
+    file = subject.options.config or (layer.config.get(role) if role else None)
+    if file is None and role and not layer.config:
+        return ToBeMade(name, role)
+    if file is None:
+        trouble = f"{layer_file(name)} has no configuration for {f'role {role}' if role else 'its role'}"
+        return hold_for(
+            subject, trouble, "add it there under 'config:', or set 'config:' in its file or rule"
+        )
+    text = subject.fleet.texts[file]
+    if is_sealed(text):
+        trouble = f"{file} is sealed, and the boot server's key does not open it"
+        return hold_for(subject, trouble, "run 'iluvatar-pxe fleet recover --key FILE' there")
+    return text
 
 
 def _hold_without(subject: Subject, talos: Talos, *files: str) -> Hold | None:

@@ -15,6 +15,8 @@ from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Intent, Role
 
+MADE = "made by the daemon"
+"""What is told in place of the path of a configuration."""
 _WAITS: Mapping[type[Plan], str] = MappingProxyType({Hold: "is held", Ignore: "gets no answer"})
 
 
@@ -175,7 +177,7 @@ def _untold(plan: Plan, case: Case) -> dict[str, object]:
 
 
 def _configuration(case: Case) -> str:
-    """Return the path of the machine configuration, empty where there is none; see ``chains.talos``."""
+    """Return the path of the machine configuration; see ``chains.talos``. Where the fleet has none, say who makes it."""
     layer = case.fleet.talos(case.layer)
-    of_layer = layer.config.get(case.role, "") if layer and case.role else ""
-    return case.options.config or of_layer
+    of_layer = layer.config.get(case.role) if layer and case.role else None
+    return case.options.config or of_layer or MADE

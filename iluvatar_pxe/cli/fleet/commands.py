@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
-from iluvatar_pxe.assets.factory import addresses_for
+from iluvatar_pxe.assets.factory import registry_of
 from iluvatar_pxe.assets.names import check_names
 from iluvatar_pxe.cli.fleet import renew, repositories, tokens
 from iluvatar_pxe.cli.fleet.diff import diff
@@ -98,7 +97,7 @@ def _summary(fleet: Fleet) -> str:
 
 def _installers(fleet: Fleet) -> Iterator[str]:
     """Yield for each layer of kind talos the image that a machine configuration must name to install the same."""
-    registry = urlsplit(next(reversed(addresses_for(fleet)), "")).netloc
+    registry = registry_of(fleet)
     for name in fleet.layers if registry else ():
         if (layer := fleet.talos(name)) and layer.talos.is_chosen:
             talos = layer.talos

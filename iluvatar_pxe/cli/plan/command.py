@@ -9,12 +9,13 @@ from iluvatar_pxe.admin.plans import Server, plan_data
 from iluvatar_pxe.boot.preview.asker import asking, find_asker
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.plan.page import page_lines
-from iluvatar_pxe.cli.plan_server import assumed, links_for
+from iluvatar_pxe.cli.plan_server import assumed, surroundings_for
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.replies.ipxe import Scripts
+from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.replies.raspberry_pi import PiTexts
 from iluvatar_pxe.resources import read_templates
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -59,12 +60,14 @@ def plan(
     state = State.read(settings_of_daemon(config))
     known = find_asker(machine, state.snapshot, state.fleet)
     asker = asking(known, Firmware(firmware) if firmware else None, arch)
-    links = links_for(asker.address, state.settings)
+    around = surroundings_for(asker.address, state.settings, state.fleet)
+    links = Links(around.here, state.settings.http.port)
     server = Server(
         links,
         state.assets.size_of,
         Scripts(read_templates("ipxe")),
         PiTexts(read_templates("raspberry-pi")),
+        around,
     )
     page = plan_data(state.next_boot(asker), server) | {"assumed": assumed(state, links)}
     if as_json:

@@ -24,7 +24,7 @@ def page_lines(page: Data) -> Iterator[str]:
         yield from ("", "Boot files")
         yield from map(_file, page["files"])
     if config := page["config"]:
-        yield from ("", f"Configuration: {config['file']}, {config['bytes']:,} bytes, secrets masked")
+        yield from ("", f"Configuration: {_origin(config)}")
         yield from _indented(config["text"])
     yield from ("", f"Result: it {page['stages'][-1]['answer']}.")
 
@@ -95,6 +95,13 @@ def _served(stage: Data) -> Iterator[str]:
         }
     )
     yield from _indented(stage["script"] or "")
+
+
+def _origin(config: Data) -> str:
+    size = f"{config['bytes']:,} bytes, secrets masked"
+    return (
+        f"{config['file']}, {size}" if config["file"] else f"made by the daemon when the machine asks, {size}"
+    )
 
 
 def _given(given: Data) -> str:

@@ -11,6 +11,8 @@ MAC = "52:54:00:77:00:01"
 PCS = "rules:\n - {name: PCs, match: {arch: x86_64}, layer: arda, role: auto}\n"
 PIS = "rules:\n - {name: Pis, match: {firmware: raspberry-pi}, layer: ainur, role: auto}\n"
 PUT = "give its address in assets.entries of fleet.yaml, or copy it into the assets directory"
+HALF = f"{ARDA}config: {{worker: configs/worker.yaml}}\n"
+"""A layer with a configuration of its own for one of its roles."""
 
 
 def lines(fleet: Fleet, ready: frozenset[str] = READY) -> list[str]:
@@ -24,12 +26,15 @@ def test_a_fleet_that_has_everything_lacks_nothing() -> None:
 def test_everything_is_told_at_once_and_only_once() -> None:
     why = 'rule 1 "PCs" of fleet.yaml'
     add = "add it there under 'config:', or set 'config:' in its file or rule"
-    assert lines(fleet_of(fleet=PCS), frozenset()) == [
+    assert lines(fleet_of(fleet=PCS, arda=HALF), frozenset()) == [
         f"{why}: the file {KERNEL} is missing; {PUT}",
         f"{why}: the file {INITRAMFS} is missing; {PUT}",
         f"{why}: layers/arda.yaml has no configuration for role controlplane; {add}",
-        f"{why}: layers/arda.yaml has no configuration for role worker; {add}",
     ]
+
+
+def test_a_layer_without_configurations_lacks_none_because_the_daemon_makes_them() -> None:
+    assert lines(fleet_of(fleet=PCS)) == []
 
 
 def test_one_architecture_is_enough() -> None:
@@ -66,10 +71,9 @@ def test_what_boots_without_these_files_lacks_nothing(lines_of_file: str) -> Non
 
 def test_listed_machines_come_first_and_say_so() -> None:
     talos = "chain: talos\nconfig: configs/one.yaml\n"
-    fleet = fleet_of(("one", MAC, talos), ("two", "52:54:00:77:00:02", talos), fleet=PCS, arda=ARDA)
+    fleet = fleet_of(("one", MAC, talos), ("two", "52:54:00:77:00:02", talos), fleet=PCS, arda=HALF)
     found = shortages(fleet, Context(ready=READY - {KERNEL}))
     assert [(one.text.partition(":")[0], one.listed) for one in found] == [
         ("machines/one.yaml", True),
-        ('rule 1 "PCs" of fleet.yaml', False),
         ('rule 1 "PCs" of fleet.yaml', False),
     ]

@@ -1,0 +1,68 @@
+"""Builds the booters of a daemon, with the policies that its settings ask for."""
+
+from collections.abc import Callable, Sequence
+
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.errors import ConfigurationError
+from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.host.neighbours import Neighbours
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.layers.arda.bundle import Bundle
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.around import Around
+from iluvatar_pxe.provisioning.booter import Booter, Booters
+from iluvatar_pxe.provisioning.configurations import Configurations
+from iluvatar_pxe.provisioning.fleet_source import FleetSource
+from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
+from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.simulated import as_real, in_sandbox
+from iluvatar_pxe.provisioning.supply import Supply
+from iluvatar_pxe.provisioning.tickets import Tickets
+from iluvatar_pxe.provisioning.trust import NeighbourTrust
+from iluvatar_pxe.replies.ipxe import Scripts
+from iluvatar_pxe.replies.raspberry_pi import PiTexts
+from iluvatar_pxe.resources import read_templates
+from iluvatar_pxe.settings.model import Settings
+
+
+def booters_of(
+    settings: Settings,
+    applied: Applied,
+    store: AssetStore,
+    inventory: Inventory,
+    neighbours: Neighbours,
+    tickets: Tickets,
+    fleet_source: FleetSource,
+    supply: Supply,
+    interfaces: Callable[[], Sequence[Interface]],
+) -> Booters:
+    """Return the booter of real machines, and that of simulated ones; ``interfaces`` returns those that are served."""
+    around = Around(applied=applied, interfaces=interfaces, daemons=supply.daemons)
+    real = Booter(
+        applied=applied,
+        inventory=inventory,
+        store=store,
+        assigner=fleet_source.assigner,
+        trust=NeighbourTrust(inventory, applied, neighbours.mac_of, neighbours.is_routed),
+        handout=Handout(
+            tickets,
+            FullDisclosure(),
+            Scripts(read_templates("ipxe")),
+            PiTexts(read_templates("raspberry-pi")),
+        ),
+        journal=Journal(inventory, applied),
+        configurations=Configurations(
+            around=around.of, secrets=_no_secrets_yet, changes=(fleet_source.changed,)
+        ),
+        coming=lambda: supply.coming,
+        arriving=supply.fetcher.arriving,
+        hasten=supply.fetcher.hasten,
+        observes=settings.network.dhcp == "observe",
+    )
+    if settings.simulate.as_real:
+        return Booters(real, as_real(real, neighbours.is_own))
+    return Booters(real, in_sandbox(real, inventory, neighbours.is_own))
+
+
+async def _no_secrets_yet(layer: str) -> Bundle:
+    raise ConfigurationError(f"{layer}: the cluster has no secrets yet; write 'config' in its file")

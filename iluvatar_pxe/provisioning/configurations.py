@@ -1,0 +1,112 @@
+"""Machine configurations that the daemon makes when a machine asks for its own. Nothing of them is kept."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
+from typing import Self
+
+from iluvatar_pxe.boot.plan import ToBeMade
+from iluvatar_pxe.changed import Changed, Subscription
+from iluvatar_pxe.errors import ConfigurationError, IluvatarError
+from iluvatar_pxe.fleet.lookup import title_of
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.nics import nics_of
+from iluvatar_pxe.layers.arda.bundle import Bundle
+from iluvatar_pxe.layers.arda.configuration.facts import MachineFacts
+from iluvatar_pxe.layers.arda.configuration.make import documents_of, partial_documents
+from iluvatar_pxe.layers.arda.configuration.stand_in import STAND_IN
+from iluvatar_pxe.layers.arda.disks import DiskChoice
+from iluvatar_pxe.layers.arda.documents import dump_documents
+from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings, cluster_facts, machine_facts
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.ratelimit import complain
+
+WAIT_SECONDS = 150.0
+"""Talos gives an attempt 3 minutes. After each that fails it waits longer, in the end for hours."""
+AGAIN_SECONDS = 5.0
+"""Until something is tried again that nobody tells about, such as an interface's address or the clock."""
+MOST_WAITING = 256
+"""Requests that are held open at once; each has shown the ticket of its machine."""
+
+
+async def no_secrets(_: str) -> Bundle:
+    """Return none of any cluster: for what is only shown."""
+    return STAND_IN
+
+
+def _not_read(_: Machine) -> DiskChoice | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A configuration as text. A ``partial`` one installs nothing: the machine waits in maintenance, for its disks to be read."""
+
+    text: str
+    partial: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configurations:
+    """Makes them of the applied fleet, a cluster's secrets, and what is known of the network."""
+
+    around: Callable[[IPv4Address], Awaitable[Surroundings]]
+    """Returns what there is on the network of a client; raises ConfigurationError."""
+    secrets: Callable[[str], Awaitable[Bundle]]
+    """Returns the secrets of a layer's cluster; raises an IluvatarError that says why there are none."""
+    disk_of: Callable[[Machine], DiskChoice | None] = _not_read
+    """Returns where a machine is to be installed; None while its hardware was not read, or does not tell that."""
+    changes: tuple[Changed, ...] = ()
+    """Told when something else may be made than before."""
+    seconds: float = WAIT_SECONDS
+    _waiting: set[object] = field(default_factory=set)
+    """One thing for each request that is held open."""
+
+    def rehearsed(self) -> Self:
+        """Return one for simulated machines: it knows no secrets, and lets nobody wait."""
+        return replace(self, secrets=no_secrets, seconds=0.0)
+
+    async def make(self, machine: Machine, wanted: ToBeMade, fleet: Fleet, client: IPv4Address) -> Made:
+        """Return a machine's configuration; raises ConfigurationError, which says what is missing."""
+        name = title_of(machine, fleet)
+        node = Node(
+            name=name,
+            layer=wanted.layer,
+            role=wanted.role,
+            macs=nics_of(machine, fleet),
+            disk=self.disk_of(machine),
+        )
+        try:
+            facts = machine_facts(node, fleet, await self.around(client))
+            if node.disk is None:
+                return Made(dump_documents(partial_documents(facts)), partial=True)
+            bundle = await self.secrets(wanted.layer)
+            return Made(await asyncio.to_thread(_whole, wanted.layer, fleet, bundle, facts), partial=False)
+        except IluvatarError as error:
+            complain("configuration.not-ready", machine=name, why=str(error))
+            raise ConfigurationError(f"{name}: its configuration cannot be made: {error}") from error
+
+    async def when_ready(self, attempt: Callable[[], Awaitable[str]]) -> str:
+        """Return what an attempt returns, made again after each change; raises its ConfigurationError when the time is over."""
+        loop, place = asyncio.get_running_loop(), object()
+        ends = loop.time() + self.seconds
+        self._waiting.add(place)
+        try:
+            with Subscription(*self.changes) as news:
+                while True:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(AGAIN_SECONDS):
+                            await news.wait()
+                    try:
+                        return await attempt()
+                    except ConfigurationError:
+                        if loop.time() >= ends or len(self._waiting) > MOST_WAITING:
+                            raise
+        finally:
+            self._waiting.discard(place)
+
+
+def _whole(layer: str, fleet: Fleet, bundle: Bundle, facts: MachineFacts) -> str:
+    return dump_documents(documents_of(cluster_facts(layer, fleet, bundle), facts))

@@ -1,0 +1,192 @@
+"""Configurations that the daemon makes: who gets one, when, and what happens while none can be made."""
+
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from support.clusters import DISK, control_plane_secrets, golden_bundle, shows
+from support.fleets import INITRAMFS, KERNEL, fleet_of
+from support.web import Response, Web, web
+
+from iluvatar_pxe.changed import Changed
+from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.layers.arda.bundle import Bundle
+from iluvatar_pxe.layers.arda.disks import DiskChoice
+from iluvatar_pxe.layers.arda.documents import load_documents
+from iluvatar_pxe.layers.arda.machine_facts import Surroundings
+from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.provisioning.configurations import Configurations
+from iluvatar_pxe.wire.pxe import SIMULATED
+
+MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
+QUERY = f"mac={MAC}&uuid=&serial=S-1&manufacturer=QEMU&product=Q35&arch=x86_64&platform=efi&version=1.21.1"
+FLEET = fleet_of(("one", MAC, "role: controlplane\n"), ("two", OTHER, "role: worker\n"))
+BUNDLE = golden_bundle()
+Secrets = Callable[[str], Awaitable[Bundle]]
+
+
+async def around(_: IPv4Address) -> Surroundings:
+    return Surroundings(here=IPv4Address("192.168.1.2"), network=IPv4Network("192.168.1.0/24"))
+
+
+async def known(_: str) -> Bundle:
+    return BUNDLE
+
+
+async def none_yet(layer: str) -> Bundle:
+    raise OperationError(f"{layer}: the clock is not set; set it")
+
+
+@contextmanager
+def serving(
+    directory: Path,
+    secrets: Secrets = known,
+    *,
+    disk: DiskChoice | None = DISK,
+    changes: tuple[Changed, ...] = (),
+    seconds: float = 60.0,
+) -> Iterator[Web]:
+    """Serve the fleet, with its first machine just seen by DHCP."""
+    made = Configurations(
+        around=around, secrets=secrets, disk_of=lambda _: disk, changes=changes, seconds=seconds
+    )
+    with web(directory, FLEET, configurations=made) as running:
+        running.put(KERNEL, b"kernel")
+        running.put(INITRAMFS, b"initramfs")
+        running.boots(MAC)
+        yield running
+
+
+def fetch(served: Web, mac: str = MAC, **headers: str) -> Response:
+    """Boot a machine as far as its script, and return what its ticket is redeemed for."""
+    script = served.get(f"/ipxe?{QUERY.replace(MAC, mac)}", **headers).text
+    (url,) = [word for word in script.split() if word.startswith("talos.config=")]
+    return served.get("/talos/" + url.rpartition("/talos/")[2], **headers)
+
+
+def machine(served: Web) -> Machine:
+    """Return the first machine as it is known."""
+    found = served.inventory.snapshot.machine(MAC)
+    assert found
+    return found
+
+
+def test_a_machine_gets_a_configuration_of_its_own_that_nobody_may_keep(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        response = fetch(served)
+
+        assert (response.status, response.headers["cache-control"]) == (200, "no-store")
+        documents = load_documents(response.text)
+        assert documents[0]["machine"]["install"]["diskSelector"]["serial"] == DISK.serial
+        assert documents[1]["hostname"] == "one"
+        assert machine(served).reached is Stage.CONFIG
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert not [path for path in files if BUNDLE.trustd_token.encode() in path.read_bytes()]
+
+
+def test_a_worker_gets_no_key_of_the_control_plane(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        served.boots(OTHER)
+        response = fetch(served, OTHER)
+
+        assert load_documents(response.text)[0]["machine"]["type"] == "worker"
+        assert not [secret for secret in control_plane_secrets(BUNDLE) if shows(response.text, secret)]
+
+
+def test_a_machine_whose_disks_are_unknown_waits_in_maintenance_and_installs_nothing(tmp_path: Path) -> None:
+    with serving(tmp_path, none_yet, disk=None) as served, capture_logs() as logs:
+        response = fetch(served)
+        fetch(served)
+
+        kinds = [document["kind"] for document in load_documents(response.text)]
+        assert (response.status, kinds[0]) == (200, "LinkAliasConfig")
+        assert machine(served).phase is not Phase.INSTALLING
+        assert [line["machine"] for line in logs if line["event"] == "boot.maintenance"] == ["one"]
+
+
+def test_what_is_not_ready_is_held_open_until_it_is(tmp_path: Path) -> None:
+    changed, asked = Changed(), threading.Semaphore(0)
+    found: list[Bundle] = []
+
+    async def secrets(layer: str) -> Bundle:
+        asked.release()
+        return found[0] if found else await none_yet(layer)
+
+    async def tell() -> None:
+        found.append(BUNDLE)
+        changed.tell()
+
+    with serving(tmp_path, secrets, changes=(changed,)) as served, capture_logs() as logs:
+        responses: list[Response] = []
+        waiting = threading.Thread(target=lambda: responses.append(fetch(served)))
+        waiting.start()
+        assert asked.acquire(timeout=30)
+        assert not responses
+        served.call(tell())
+        waiting.join(30)
+
+        assert [response.status for response in responses] == [200]
+        why = [line["why"] for line in logs if line["event"] == "configuration.not-ready"]
+        assert why == ["arda: the clock is not set; set it"]
+
+
+def test_what_is_never_ready_is_refused_in_time_so_that_talos_asks_again_soon(tmp_path: Path) -> None:
+    with serving(tmp_path, none_yet, seconds=0.0) as served:
+        response = fetch(served)
+
+        assert response.status == 503
+        why = "the configuration is not ready; the boot server's log has the reason"
+        assert response.text == f"503: {why}\n"
+
+
+def test_a_ticket_that_dies_while_the_configuration_is_made_gets_none(tmp_path: Path) -> None:
+    async def secrets(_: str) -> Bundle:
+        joined = with_phase(Phase.JOINED)
+        await served.inventory.change(machine(served).id, joined, Happening.CHANGED, "joined", "a test")
+        return BUNDLE
+
+    with serving(tmp_path, secrets) as served:
+        response = fetch(served)
+
+        assert response.status == 404
+        assert "machine:" not in response.text
+
+
+def with_phase(phase: Phase) -> Callable[[Machine], Machine]:
+    """Return an edit that sets a machine's phase."""
+    return lambda one: replace(one, phase=phase)
+
+
+def test_a_machine_that_takes_over_the_address_while_the_configuration_is_made_gets_none(
+    tmp_path: Path,
+) -> None:
+    async def secrets(_: str) -> Bundle:
+        for address in served.neighbours:
+            served.neighbours[address] = "52:54:00:77:00:99"
+        return BUNDLE
+
+    with serving(tmp_path, secrets) as served:
+        assert fetch(served).status == 403
+
+
+@pytest.mark.parametrize("disk", [DISK, None])
+def test_a_simulated_machine_gets_no_secret_and_waits_for_none(
+    tmp_path: Path, disk: DiskChoice | None
+) -> None:
+    async def secrets(_: str) -> Bundle:
+        raise AssertionError("a simulation asks for secrets")
+
+    with serving(tmp_path, secrets, disk=disk) as served:
+        response = fetch(served, User_Agent=SIMULATED.decode())
+
+        assert response.status == 200
+        assert "(masked)" in response.text
+        texts = (BUNDLE.cluster_secret, BUNDLE.trustd_token, BUNDLE.os.crt, *control_plane_secrets(BUNDLE))
+        assert not [secret for secret in texts if shows(response.text, secret)]
