@@ -49,8 +49,8 @@ def check_fleet(fleet: Fleet, source: Source) -> None:
         _check_menu(path, location, source)
     for path, location in _files(source):
         _check_file(path, location, source)
-    for path in (*source.machines, *map(layer_file, source.layers)):
-        _check_patches(path, source)
+    for path, location in _patches(source):
+        _check_patches(path, location, source)
     for machine in fleet.listed:
         _check_configured(machine, fleet, source)
         _check_name(machine, source)
@@ -161,12 +161,21 @@ def _check_configured(machine: ListedMachine, fleet: Fleet, source: Source) -> N
         source.fault(f"machines/{machine.name}.yaml", ("role",), text)
 
 
-def _check_patches(path: str, source: Source) -> None:
-    files = source.part(path, ("patches",), _PATCHES)
+def _patches(source: Source) -> Iterator[tuple[str, Location]]:
+    """Every place that may name patches."""
+    for path in (*source.machines, *map(layer_file, source.layers)):
+        yield path, ("patches",)
+    for layer in source.layers:
+        for role in ROLES[LayerKind.TALOS]:
+            yield layer_file(layer), ("rolePatches", role.value)
+
+
+def _check_patches(path: str, location: Location, source: Source) -> None:
+    files = source.part(path, location, _PATCHES)
     for index, file in enumerate(files or ()):
         if not file.startswith(PATCHES) or file not in source.files:
             text = f"{file} is not a file in {PATCHES}; create it or correct the path"
-            source.fault(path, ("patches", index), f"patches: {text}")
+            source.fault(path, (*location, index), f"{location[0]}: {text}")
 
 
 def _check_name(machine: ListedMachine, source: Source) -> None:

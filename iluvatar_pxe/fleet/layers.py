@@ -184,12 +184,18 @@ class TalosLayer(Layer):
     """How many machines get the role ``controlplane``; odd."""
     config: Mapping[_RoleOfTalos, FleetPath] = Field(default_factory=dict)
     """By role, a machine configuration of your own that its machines fetch; without it, the daemon makes one for each."""
+    role_patches: Mapping[_RoleOfTalos, tuple[FleetPath, ...]] = Field(default_factory=dict)
+    """By role, patch files of the fleet, applied after those of ``patches``."""
     vip: Address | None = None
     """An address of this network that one of the control planes always has; the cluster's API is then found there."""
 
     @model_validator(mode="after")
     def _of_made_configurations(self) -> Self:
-        given = {"vip": self.vip, "talos.kubernetes": self.talos.kubernetes}
+        given = {
+            "rolePatches": self.role_patches,
+            "vip": self.vip,
+            "talos.kubernetes": self.talos.kubernetes,
+        }
         if self.config and (unused := [key for key, value in given.items() if value]):
             raise ValueError(f"{' and '.join(unused)}: your own 'config' says that; remove one of the two")
         return self

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_snake
 
 from iluvatar_pxe.fleet.fields.names import is_layer_name
 from iluvatar_pxe.fleet.reading import read_text
@@ -114,11 +115,11 @@ class Source:
 
 
 def _part_of(model: BaseModel, location: Location) -> Any:
-    """Return the part of a model that ``location`` leads to, or None; the keys are called as the fields are."""
+    """Return the part of a model that ``location`` leads to, or None."""
     part: Any = model
     for key in location:
         if isinstance(part, BaseModel):
-            part = getattr(part, str(key), None)
+            part = getattr(part, to_snake(str(key)), None)
         elif isinstance(part, Mapping):
             part = part.get(key)
         else:

@@ -21,6 +21,8 @@ from iluvatar_pxe.gitops.secrets.opening import Opener
 from iluvatar_pxe.inventory.database.commits import CommitRecord
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
+from iluvatar_pxe.layers.arda.patch_check import check_patches
+from iluvatar_pxe.layers.arda.schemas import schema_of
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
@@ -107,14 +109,20 @@ class Rollout:
             await self._tell_of(await self._news.get())
 
     async def _opened(self, fleet: Fleet) -> Fleet:
-        """Return the fleet with its sealed files opened, as far as this host's key opens them."""
+        """Return the fleet with its sealed files opened, as far as this host's key opens them.
+
+        Only here it is known what sealed patches make of configurations.
+        """
         try:
             texts = await asyncio.to_thread(self._opener.open, fleet.texts)
         except SealError as error:
             self._problem.set(str(error))
             return fleet
-        self._problem.set(_why_closed(sealed_paths(texts), self._opener.recipient))
-        return replace(fleet, texts=texts)
+        opened = replace(fleet, texts=texts)
+        wrong = await asyncio.to_thread(check_patches, opened, schema_of)
+        why = _why_closed(sealed_paths(texts), self._opener.recipient)
+        self._problem.set(why or next(iter(wrong), None))
+        return opened
 
     def _tell(self, news: _News) -> None:
         try:

@@ -252,3 +252,13 @@ def test_without_extensions_or_without_the_argument_nobody_is_asked(fleet: Path,
         ada.commit(built(factory.address, "schematic: x, extraKernelArgs: [quiet]"))
         assert told(ada.push()) == []
         assert factory.asked == []
+
+
+def test_a_patch_that_talos_would_refuse_is_refused(fleet: Path, ada: Person) -> None:
+    layer = "kind: talos\ntalos: {version: v1.13.9}\npatches: [patches/arda.yaml]\n"
+    ada.commit({**GOOD, "layers/arda.yaml": layer, "patches/arda.yaml": "machine:\n  kubelets: {}\n"})
+    told_of = "patches/arda.yaml:2: machine.kubelets: no such key; did you mean kubelet?"
+    assert told(ada.push(check=False)) == [told_of, LAST]
+    commit = ada.commit({"patches/arda.yaml": "machine:\n  kubelet:\n    extraArgs: {max-pods: 200}\n"})
+    assert told(ada.push()) == []
+    assert tip(fleet) == commit

@@ -2,6 +2,7 @@
 
 import re
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 from support.hosted import FILES, Hosted
@@ -89,3 +90,26 @@ def test_a_repository_elsewhere_that_holds_secrets_in_clear_is_told_in_the_log(t
         assert "fleet seal configs/worker.yaml" in owner.push()
         told = daemon.wait_for_log("fleet.clear_secrets")
         assert (told["files"], told["why"].partition(":")[0]) == (1, "configs/worker.yaml")
+
+
+def says(daemon: Hosted, problem: str) -> bool:
+    return bool(daemon.ready()[1]["parts"]["fleet"] == problem)
+
+
+def test_what_a_sealed_patch_makes_is_known_once_the_daemon_opens_it(tmp_path: Path) -> None:
+    with Hosted(tmp_path) as daemon:
+        owner = daemon.owner(tmp_path / "clone")
+        patch = owner.directory / "patches" / "arda.yaml"
+        layer = "kind: talos\ntalos: {version: v1.13.9}\npatches: [patches/arda.yaml]\n"
+        for text, problem in (
+            (
+                "machine: {kubelets: {}}\n",
+                "patches/arda.yaml:1: machine.kubelets: no such key; did you mean kubelet?",
+            ),
+            ("machine: {kubelet: {}}\n", "ok"),
+        ):
+            owner.commit({"layers/arda.yaml": layer, "patches/arda.yaml": text})
+            assert run_warm("fleet", "seal", str(patch)).status == 0
+            owner.git("commit", "--quiet", "--all", "--amend", "--no-edit")
+            assert "rejected" not in owner.push()
+            wait_until(partial(says, daemon, problem), problem)

@@ -10,6 +10,8 @@ from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.fleet.yaml.document import Findings
 from iluvatar_pxe.gitops.repository.bare import Commit, Repository
 from iluvatar_pxe.gitops.repository.tree import Tree, read_tree
+from iluvatar_pxe.layers.arda.patch_check import check_patches
+from iluvatar_pxe.layers.arda.schemas import schema_of
 
 MOST_FINDINGS = 100
 """Most faults reported at once."""
@@ -33,7 +35,10 @@ async def read_revision(repository: Repository, commit: str, known: Tree | None 
 
 
 def parse_texts(texts: Mapping[str, str], faults: Mapping[str, str]) -> Fleet:
-    """Build the fleet of these texts; raises FleetError, with ``faults`` (by path) among what is wrong."""
+    """Build the fleet of these texts, with all that its patches make of machine configurations; blocks.
+
+    Raises FleetError, with ``faults`` (by path) among what is wrong.
+    """
     findings = Findings()
     for path, why in faults.items():
         findings.add(path, 1, why)
@@ -43,8 +48,8 @@ def parse_texts(texts: Mapping[str, str], faults: Mapping[str, str]) -> Fleet:
         known = {line.partition(":")[0] for line in findings.lines}
         lines = [line for line in error.findings if line.partition(":")[0] not in known]
         raise FleetError(first_findings([*findings.lines, *lines])) from error
-    if findings.lines:
-        raise FleetError(first_findings(findings.lines))
+    if found := findings.lines or check_patches(fleet, schema_of):
+        raise FleetError(first_findings(found))
     return fleet
 
 

@@ -85,8 +85,11 @@ class Schema:
         """Say whether documents of a kind have names."""
         return "name" in self._kinds.get(kind, {}).get("properties", {})
 
-    def findings(self, document: Document) -> Iterator[Finding]:
-        """Yield what Talos would refuse of a document by itself, because of its kind, its keys or their values."""
+    def findings(self, document: Document, *, is_part: bool = False) -> Iterator[Finding]:
+        """Yield what Talos would refuse of a document by itself, because of its kind, its keys or their values.
+
+        ``is_part``: of a patch, which may lack what its document needs.
+        """
         kind = str(document.get("kind") or "")
         if kind not in self._kinds:
             meant = meant_by(kind, self._kinds)
@@ -95,7 +98,8 @@ class Schema:
             return
         validator = _Strict({**self._kinds[kind], "$defs": self._parts})
         for error in validator.iter_errors(_told(document)):
-            yield from _explained(error)
+            if not is_part or error.validator != "required":
+                yield from _explained(error)
 
 
 def _told(value: Any) -> Any:

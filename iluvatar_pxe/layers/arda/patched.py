@@ -1,0 +1,63 @@
+"""A machine's configuration with the fleet's patches: which they are, in which order, and what comes of them. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from iluvatar_pxe.errors import ConfigurationError
+from iluvatar_pxe.fleet.layers import TalosLayer
+from iluvatar_pxe.fleet.models import MachineFile
+from iluvatar_pxe.fleet.sealed import is_sealed
+from iluvatar_pxe.fleet.yaml.composer import DocumentError
+from iluvatar_pxe.layers.arda.documents import Contract, Document, dump_documents
+from iluvatar_pxe.layers.arda.patching.apply import apply_patch
+from iluvatar_pxe.layers.arda.patching.patch import parse_patch
+from iluvatar_pxe.layers.arda.schema import Schema
+from iluvatar_pxe.layers.arda.validation import faults
+from iluvatar_pxe.machines.states import Role
+
+
+class PatchFile(NamedTuple):
+    """A patch by its path in the fleet."""
+
+    path: str
+    text: str
+
+
+def patches_of(
+    layer: TalosLayer, role: Role, machine: MachineFile | None, texts: Mapping[str, str]
+) -> tuple[PatchFile, ...]:
+    """Return a machine's patches in order: those of its layer, of its role there, and its own.
+
+    ``texts``: the fleet's texts by path, opened as far as this host's key opens them.
+    """
+    own = machine.patches if machine else ()
+    paths = (*layer.patches, *layer.role_patches.get(role, ()), *own)
+    return tuple(PatchFile(path, texts.get(path, "")) for path in paths)
+
+
+def patched(
+    documents: Iterable[Document], patches: Iterable[PatchFile], contract: Contract
+) -> tuple[Document, ...]:
+    """Return a configuration with patches applied in order; raises ConfigurationError with file and line."""
+    result = tuple(documents)
+    for path, text in patches:
+        if is_sealed(text):
+            raise ConfigurationError(f"{path}: is sealed, but not to this host's key; {_RECOVER}")
+        try:
+            result = apply_patch(result, parse_patch(text), contract)
+        except DocumentError as error:
+            raise ConfigurationError(f"{path}:{error.line}: {error.text}") from error
+    return result
+
+
+def patched_text(
+    documents: Iterable[Document], patches: Iterable[PatchFile], schema: Schema, role: Role
+) -> str:
+    """Return the text of a configuration with its patches; raises ConfigurationError for what Talos would refuse."""
+    result = patched(documents, patches, schema.contract)
+    if found := faults(result, schema, role):
+        raise ConfigurationError(f"Talos would refuse the configuration: {found[0]}")
+    return dump_documents(result)
+
+
+_RECOVER = "run: iluvatar-pxe fleet recover --key FILE"
