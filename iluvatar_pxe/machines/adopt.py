@@ -107,6 +107,7 @@ def _united(stored: Machine, seen: Machine, known: Snapshot) -> Machine:
         assignment=stored.assignment or seen.assignment,
         attempts=_counted_on(seen.attempts, stored.generation) if seen.attempts.chain else stored.attempts,
         conflict=stored.conflict or seen.conflict,
+        inspection=seen.inspection or stored.inspection,
     )
 
 

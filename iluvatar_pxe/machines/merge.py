@@ -119,4 +119,5 @@ def _united(survivor: Machine, absorbed: Machine, speaks: Machine, done: Merge) 
         attempts=replace(survivor.attempts, boot=counted),
         directive=survivor.directive if survivor.directive != Directive() else absorbed.directive,
         conflict="",
+        inspection=survivor.inspection or absorbed.inspection,
     )

@@ -11,6 +11,7 @@ from rpds import HashTrieMap
 
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.hardware import Hardware, hardware_of
+from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -53,6 +54,8 @@ class Machine:
     unsure: tuple[str, ...] = ()
     """MACs of which only the owner can tell whether they are this machine's: of ``macs``, those that are because the
     hardware data are the same; others asked for its configuration."""
+    inspection: Inspection | None = None
+    """What Talos read of its hardware; None while it has not."""
 
     def with_unsure(self, mac: str) -> Self:
         """Return the machine with one more NIC in question; of too many the oldest are forgotten."""

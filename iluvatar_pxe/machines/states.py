@@ -41,6 +41,8 @@ class Directive:
     intent: Intent = Intent.BOOT
     by: str = ""
     why: str = ""
+    wipes: bool = False
+    """With ``reinstall``: whatever is on the disk may be erased."""
 
 
 class LayerKind(StrEnum):

@@ -10,6 +10,7 @@ from inventory.samples import NOW, machine
 
 from iluvatar_pxe.machines.adopt import adopt
 from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
@@ -113,6 +114,14 @@ def test_what_was_split_off_or_in_question_stays_so_whoever_knows_of_it() -> Non
     (united,) = adopt(snapshot(seen), snapshot(stored), gone=()).unwritten
     assert united.apart == (*stored.apart, *seen.apart)
     assert united.unsure == (*stored.unsure, *seen.unsure)
+
+
+def test_the_hardware_that_was_read_is_known_whoever_knows_of_it() -> None:
+    read, later = (Inspection(at=NOW, boot=boot) for boot in (1, 2))
+    for stored, seen, known in ((read, None, read), (None, later, later), (read, later, later)):
+        now = snapshot(machine(50, macs=MACS, inspection=seen))
+        (united,) = adopt(now, snapshot(machine(1, inspection=stored)), gone=()).unwritten
+        assert united.inspection == known
 
 
 STORED = {

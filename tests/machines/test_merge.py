@@ -14,6 +14,7 @@ from support.machines import machine_of
 
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.hardware import BOGUS_SERIALS, BOGUS_UUIDS
+from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import Step, observed
@@ -55,6 +56,12 @@ def test_a_nic_in_question_that_turns_out_to_be_the_machines_is_none_any_more() 
     one, two = machine_of(A, B, id=ONE, unsure=(B, C, stranger)), machine_of(C, id=TWO)
     whole, _ = merge(one, two, ONE)
     assert whole.unsure == (B, stranger)
+
+
+def test_the_hardware_that_was_read_of_either_is_known_of_both() -> None:
+    read = Inspection(at=machine_of(A).last_seen, boot=1)
+    one, two = machine_of(A, id=ONE), machine_of(B, id=TWO, inspection=read)
+    assert merge(one, two, ONE)[0].inspection == merge(two, one, ONE)[0].inspection == read
 
 
 def test_what_one_has_not_told_the_other_did() -> None:

@@ -1,20 +1,25 @@
 """Machines and boot events to rows, and rows to machines."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter, ValidationError
+
 from iluvatar_pxe.fleet.fields.names import is_layer_name
 from iluvatar_pxe.inventory.window import SavedWindow
 from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 Row = dict[str, Any]
+_INSPECTION = TypeAdapter(Inspection)
 
 
 def machine_row(machine: Machine) -> Row:
@@ -38,12 +43,28 @@ def machine_row(machine: Machine) -> Row:
         "intent": machine.directive.intent.value,
         "intent_by": storable(machine.directive.by),
         "intent_why": storable(machine.directive.why),
+        "intent_wipes": int(machine.directive.wipes),
         "conflict": storable(machine.conflict),
         "claimed": " ".join(machine.claimed),
         "apart": " ".join(machine.apart),
         "unsure": " ".join(machine.unsure),
+        "inspection": _inspection_text(machine.inspection),
         **_attempts_columns(machine.attempts),
     }
+
+
+def _inspection_text(inspection: Inspection | None) -> str:
+    if inspection is None:
+        return ""
+    return storable(json.dumps(_INSPECTION.dump_python(inspection, mode="json"), ensure_ascii=False))
+
+
+def _inspection_of(text: str) -> Inspection | None:
+    try:
+        return _INSPECTION.validate_json(text) if text else None
+    except ValidationError as error:
+        (first, *_) = error.errors()
+        raise ValueError(f"inspection is not one: {first['msg']}") from error
 
 
 def _attempts_columns(attempts: Attempts) -> Row:
@@ -146,13 +167,16 @@ def machine_of(row: Mapping[str, Any], macs: Sequence[str], assignment: Assignme
         first_seen=moment_of(row["first_seen"]),
         last_seen=moment_of(row["last_seen"]),
         phase=Phase(row["phase"]),
-        directive=Directive(Intent(row["intent"]), row["intent_by"], row["intent_why"]),
+        directive=Directive(
+            Intent(row["intent"]), row["intent_by"], row["intent_why"], bool(row["intent_wipes"])
+        ),
         assignment=assignment,
         attempts=_attempts_of(row),
         conflict=row["conflict"],
         claimed=tuple(row["claimed"].split()),
         apart=tuple(row["apart"].split()),
         unsure=tuple(row["unsure"].split()),
+        inspection=_inspection_of(row["inspection"]),
     )
 
 

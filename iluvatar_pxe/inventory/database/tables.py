@@ -60,11 +60,14 @@ machines = Table(
     Column("attempt_starts", Text, nullable=False, server_default=""),
     Column("attempt_boot", Integer, nullable=False, server_default="0"),
     Column("unsure", Text, nullable=False, server_default=""),
+    Column("intent_wipes", Integer, nullable=False, server_default="0"),
+    Column("inspection", Text, nullable=False, server_default=""),
 )
 """Each machine as last seen.
 
 ``generation`` counts its boots; ``reached`` is the stage of the last one, ``furthest`` the latest stage of any.
-``phase`` is what was observed, ``intent`` what is wanted, by whom and why; ``conflict`` says why it is not clear which
+``phase`` is what was observed, ``intent`` what is wanted, by whom and why, and whether it may erase what is on the disk
+(``intent_wipes``); ``inspection`` is ``machines.inspection.Inspection`` as JSON, empty where there is none. ``conflict`` says why it is not clear which
 machine this is. ``claimed`` are further MACs that firmware lists, ``apart`` those that somebody split off, ``unsure``
 those of which only the owner can tell whose they are, with a space between them. ``attempt_…`` is ``machines.states.Attempts``, the starts as times with a space between them.
 """

@@ -16,12 +16,31 @@ from iluvatar_pxe.inventory.database.batch import Batch
 from iluvatar_pxe.inventory.database.queries import Stored
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.inspection import Content, Disk, Inspection, Nic
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 GIVEN = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1", at=NOW)
+
+
+INSPECTION = Inspection(
+    at=NOW,
+    boot=4,
+    disks=(
+        Disk(
+            path="/dev/md0",
+            size=2**41,
+            serial='S1"\\',
+            parts=("sda", "sdb"),
+            contents=(Content(path="/dev/md0p1", name="ext4", label="Musik ä", is_partition=True),),
+        ),
+    ),
+    nics=(Nic(name="enp1s0", mac="52:54:00:00:00:0b", speed_mbit=2500, is_up=True),),
+    problem="it is off",
+    given=("S1", "", ""),
+)
 
 
 @pytest.fixture
@@ -60,10 +79,11 @@ def test_machines_come_back_as_they_were(store: Store) -> None:
         address=IPv4Address("192.168.1.7"),
         last_seen=NOW + timedelta(hours=1),
         phase=Phase.FAILED,
-        directive=Directive(Intent.HOLD, "anna", "broken"),
+        directive=Directive(Intent.REINSTALL, "anna", "broken", wipes=True),
         attempts=Attempts("talos", Stage.KERNEL, (NOW, NOW + timedelta(minutes=1)), 7),
         conflict="two machines in one",
         assignment=GIVEN,
+        inspection=INSPECTION,
     )
     store.write(batch([bare, full]))
     assert store.load().snapshot == Snapshot.of([bare, full])

@@ -73,10 +73,16 @@ def fill_0003(database: sqlite3.Connection) -> None:
     )
 
 
+def fill_0004(database: sqlite3.Connection) -> None:
+    """One that has met a NIC since of which it is not clear whose it is."""
+    database.execute("UPDATE machines SET unsure = '52:54:00:00:02:03' WHERE id = ?", (id_of(3),))
+
+
 FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
     "0001": fill_0001,
     "0002": fill_0002,
     "0003": fill_0003,
+    "0004": fill_0004,
 }
 """By revision, in their order, how daemons of that time left their database."""
 
@@ -143,7 +149,8 @@ def test_what_is_new_has_sensible_values(file: Path, revision: str) -> None:
     for one in found.values():
         assert (one.directive, one.attempts) == (Directive(), Attempts())
         assert one.assignment is None or (revision > "0001" and one.assignment.name == "arda-01")
-        assert (one.board, one.conflict, one.unsure) == ("", "", ())
+        assert (one.board, one.conflict, one.inspection) == ("", "", None)
+        assert not one.unsure or (revision > "0003" and one.reached is Stage.SCRIPT)
 
 
 @pytest.mark.parametrize("revision", FILLED)
