@@ -64,6 +64,8 @@ class ClusterFile(Model):
     """How many times it was founded anew, counted from 1."""
     founder: HostName | None = None
     """The machine that is asked to found it, and no other; None while none is chosen."""
+    founded: UtcTime | None = None
+    """When it was proved that it is founded; None before. Then it is never founded again by itself."""
 
 
 class RecipientsFile(Model):

@@ -1,10 +1,11 @@
-"""The commits on a cluster's way: its secrets, then who founds it, each by one daemon only. Pure but for sealing.
+"""The commits on a cluster's way: its secrets, who founds it, and that it is founded. Pure but for sealing.
 
-Machines need the secrets before one of them can be chosen to found the cluster, so the founder is named by a second
-commit, before it is asked to.
+Each is made by one daemon only. Machines need the secrets before one of them can be chosen to found the cluster, so the
+founder is named by a second commit, before it is asked to.
 """
 
 import json
+from datetime import UTC, datetime
 
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
@@ -42,6 +43,18 @@ def name_founder(revision: Revision, layer: str, founder: str) -> Changes | None
     return _changes(f"{layer} is founded by {founder}\n", cluster.model_copy(update={"founder": founder}))
 
 
+def note_founded(revision: Revision, layer: str, generation: int, at: datetime) -> Changes | None:
+    """Return the commit that says when it was proved that a cluster is founded; None where that is said already.
+
+    None, too, where its generation is another than ``generation``. Raises OperationError where it has no secrets.
+    """
+    cluster = _known(revision, layer)
+    if cluster.founded or cluster.generation != generation:
+        return None
+    founded = {"founded": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    return _changes(f"{layer} is founded\n", cluster.model_copy(update=founded))
+
+
 def found_again(revision: Revision, layer: str, generation: int) -> Changes | None:
     """Return the commit after which a cluster is founded again, with the same secrets, by whoever is named next.
 
@@ -51,7 +64,7 @@ def found_again(revision: Revision, layer: str, generation: int) -> Changes | No
     cluster = _known(revision, layer)
     if cluster.generation != generation:
         return None
-    fresh = cluster.model_copy(update={"generation": generation + 1, "founder": None})
+    fresh = cluster.model_copy(update={"generation": generation + 1, "founder": None, "founded": None})
     return _changes(f"{layer} is founded again\n", fresh)
 
 

@@ -1,12 +1,14 @@
 """A cluster gets its secrets once, and one founder at a time: what a commit says already stays."""
 
+from datetime import UTC, datetime
+
 import pytest
 from support.revisions import after, revision_of
 
 from iluvatar_pxe.errors import FleetError, OperationError, SealError
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, RecipientsFile
 from iluvatar_pxe.fleet.sealed import is_sealed
-from iluvatar_pxe.gitops.changes.founding import found_again, give_secrets, name_founder
+from iluvatar_pxe.gitops.changes.founding import found_again, give_secrets, name_founder, note_founded
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
 from iluvatar_pxe.gitops.secrets.sealing import new_key, unseal
@@ -69,6 +71,19 @@ def test_a_cluster_that_is_founded_again_keeps_its_secrets_and_has_no_founder() 
     assert found_again(again, "arda", 1) is None, "another daemon was quicker"
     renamed = after(again, name_founder(again, "arda", "arda-02"))
     assert renamed.fleet.clusters["arda"] == expected.model_copy(update={"founder": "arda-02"})
+
+
+def test_that_a_cluster_is_founded_is_said_once_and_forgotten_when_it_is_founded_again() -> None:
+    named, now = (
+        after(secret(), name_founder(secret(), "arda", "arda-01")),
+        datetime(2026, 12, 1, 12, tzinfo=UTC),
+    )
+    founded = after(named, note_founded(named, "arda", 1, now))
+    assert founded.fleet.clusters["arda"] == cluster(founder="arda-01", founded="2026-12-01T12:00:00Z")
+    assert note_founded(founded, "arda", 1, now) is None
+    again = after(founded, found_again(founded, "arda", 1))
+    assert again.fleet.clusters["arda"] == cluster(generation=2)
+    assert note_founded(again, "arda", 1, now) is None, "what was seen was the cluster before"
 
 
 def test_a_cluster_without_secrets_has_no_founder() -> None:
