@@ -15,11 +15,16 @@ from iluvatar_pxe.fleet.models import Boot, Enrolment, FleetFile, MachineFile, M
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.fleet.registries import Registries
 from iluvatar_pxe.fleet.source import is_declaration
+from iluvatar_pxe.layers.arda.patch_check import check_patches
+from iluvatar_pxe.layers.arda.schemas import schema_of
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
 README = (ROOT / "boot_assets" / "fleet" / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+EXAMPLES = [(path, text) for path, text in BLOCKS if is_declaration(path)]
+PATCHES = {path: text for path, text in BLOCKS if not is_declaration(path)}
+PATCHES_README = (ROOT / "boot_assets" / "fleet" / "patches" / "README.md").read_text(encoding="utf-8")
 
 
 ASSETS = (ROOT / "docs" / "assets.md").read_text(encoding="utf-8")
@@ -33,7 +38,6 @@ def files_named_in(text: str) -> dict[str, str]:
 @pytest.mark.parametrize(("path", "text"), EXAMPLES, ids=[path for path, _ in EXAMPLES])
 def test_an_example_is_valid(path: str, text: str) -> None:
     named = files_named_in(text + CONFIGURED)
-    assert is_declaration(path)
     fleet = parse_fleet(
         {
             "fleet.yaml": "",
@@ -47,7 +51,22 @@ def test_an_example_is_valid(path: str, text: str) -> None:
 
 
 def test_every_example_is_tested() -> None:
-    assert len(EXAMPLES) == GUIDE.count("```") / 2 == 5
+    assert len(EXAMPLES) + len(PATCHES) == GUIDE.count("```") / 2 == 7
+
+
+@pytest.mark.parametrize(
+    ("version", "text"),
+    [
+        ("v1.13.9", PATCHES["patches/arda.yaml"]),
+        ("v1.14.1", PATCHES["patches/valinor.yaml"]),
+        ("v1.13.9", PATCHES_README.partition("```yaml\n")[2].partition("```")[0]),
+    ],
+)
+def test_a_patch_that_is_shown_is_one_that_talos_takes(version: str, text: str) -> None:
+    layer = f"kind: talos\ntalos: {{version: {version}}}\npatches: [patches/a.yaml]\n"
+    fleet = parse_fleet({"fleet.yaml": "", "layers/arda.yaml": layer, "patches/a.yaml": text})
+    assert "extraArgs" in text
+    assert check_patches(fleet, schema_of) == []
 
 
 def test_all_examples_are_one_fleet() -> None:

@@ -38,7 +38,8 @@ from iluvatar_pxe.fleet.yaml.document import parse_yaml
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "boot_assets" / "fleet"
 GUIDE = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+EXAMPLES = [(path, text) for path, text in BLOCKS if is_declaration(path)]
 SCHEMAS = {name: json.loads(text) for name, text in schemas().items()}
 VALIDATORS = {
     described.files: Draft202012Validator(SCHEMAS[name], format_checker=FormatChecker(["ipv4", "ipv6"]))
