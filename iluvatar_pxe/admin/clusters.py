@@ -73,7 +73,7 @@ class MakeKubeconfig(Command):
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         credentials = await context.secrets.kubernetes(self.layer, timedelta(seconds=self.ttl))
-        endpoint = endpoint_of(self.layer, context.fleet.settings.domain)
+        endpoint = endpoint_of(self.layer, context.fleet)
         file = dump_client_file(kubeconfig(self.layer, endpoint, credentials))
         return {"message": f"a kubeconfig of {self.layer} was signed", "file": file}
 

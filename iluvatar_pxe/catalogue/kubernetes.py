@@ -1,6 +1,6 @@
 """Which versions of Kubernetes each supported release of Talos runs. Pure.
 
-By siderolabs/talos, ``pkg/machinery/compatibility``, v1.13.9 and v1.14.0-rc.1.
+By siderolabs/talos, ``pkg/machinery/compatibility``, v1.13.9 and v1.14.1.
 """
 
 from collections.abc import Mapping
@@ -28,8 +28,7 @@ class Range:
 RANGES: Mapping[tuple[int, int], Range] = MappingProxyType(
     {
         (1, 13): Range(first=31, last=36, default="v1.36.3"),
-        (1, 14): Range(first=32, last=37, default="v1.36.3"),
+        (1, 14): Range(first=32, last=37, default="v1.37.0"),
     }
 )
-"""By Talos' major and minor version. The default is the newest release of Kubernetes that both run: the one that Talos
-v1.14.0-rc.1 brings is a pre-release."""
+"""By Talos' major and minor version. The default is what ``talosctl`` of that release would choose."""

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from iluvatar_pxe.assets.store import AssetStore
-from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.around import Around
 from iluvatar_pxe.provisioning.booter import Booter, Booters
@@ -52,7 +50,7 @@ def booters_of(
         ),
         journal=Journal(inventory, applied),
         configurations=Configurations(
-            around=around.of, secrets=_no_secrets_yet, changes=(fleet_source.changed,)
+            around=around.of, secrets=fleet_source.secrets.bundle, changes=(fleet_source.changed,)
         ),
         coming=lambda: supply.coming,
         arriving=supply.fetcher.arriving,
@@ -62,7 +60,3 @@ def booters_of(
     if settings.simulate.as_real:
         return Booters(real, as_real(real, neighbours.is_own))
     return Booters(real, in_sandbox(real, inventory, neighbours.is_own))
-
-
-async def _no_secrets_yet(layer: str) -> Bundle:
-    raise ConfigurationError(f"{layer}: the cluster has no secrets yet; write 'config' in its file")

@@ -12,10 +12,9 @@ from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract
+from iluvatar_pxe.layers.arda.endpoint import api_name, endpoint_of
 from iluvatar_pxe.machines.states import Role
 
-API_PORT = 6443
-"""TCP port of Kubernetes' API."""
 EVENT_PORT = 3333
 """TCP port at which a daemon hears of Talos' events."""
 KERNEL_LOG_PORT = 3334
@@ -65,10 +64,9 @@ class Surroundings:
 def cluster_facts(name: str, fleet: Fleet, bundle: Bundle) -> ClusterFacts:
     """Return what all machines of a layer have in common; raises ConfigurationError."""
     layer = _layer(name, fleet)
-    endpoint = layer.vip or api_name(name, fleet)
     return ClusterFacts(
         name=name,
-        endpoint=f"https://{endpoint}:{API_PORT}",
+        endpoint=endpoint_of(name, fleet),
         contract=Contract.of(layer.talos.version),
         kubernetes=layer.talos.kubernetes or RANGES[layer.talos.minor].default,
         bundle=bundle,
@@ -99,11 +97,6 @@ def machine_facts(node: Node, fleet: Fleet, around: Surroundings) -> MachineFact
         sysctls=SYSCTLS,
         longhorn=talos.composed is None or _FOR_LONGHORN in talos.composed.extensions,
     )
-
-
-def api_name(layer: str, fleet: Fleet) -> str:
-    """Return the name of a cluster's API in DNS."""
-    return f"api.{layer}.{fleet.settings.domain}"
 
 
 def declared_workers(name: str, fleet: Fleet) -> int:

@@ -50,6 +50,7 @@ def test_a_cluster_is_found_by_its_name_in_the_domain_or_by_its_vip() -> None:
 
 def test_kubernetes_is_as_the_layer_says_or_the_default() -> None:
     assert cluster_facts("arda", fleet_of(arda=arda()), BUNDLE).kubernetes == "v1.36.3"
+    assert cluster_facts("arda", fleet_of(arda=arda("v1.14.1")), BUNDLE).kubernetes == "v1.37.0"
     asked = fleet_of(arda=arda(part=", kubernetes: v1.35.1"))
     assert cluster_facts("arda", asked, BUNDLE).kubernetes == "v1.35.1"
 
