@@ -38,7 +38,7 @@ class _Cluster(NamedTuple):
     """What configurations depend on besides their patches."""
 
     name: str
-    domain: str
+    endpoint: str
     kubernetes: str | None
     vip: IPv4Address | None
 
@@ -88,7 +88,7 @@ def _readable(patches: tuple[PatchFile, ...]) -> tuple[PatchFile, ...]:
 def _found(
     fleet: Fleet, name: str, layer: TalosLayer, role: Role, patches: tuple[PatchFile, ...], schemas: Schemas
 ) -> Iterable[_Line]:
-    cluster = _Cluster(name, fleet.settings.domain, layer.talos.kubernetes, layer.vip)
+    cluster = _Cluster(name, endpoint_of(name, fleet), layer.talos.kubernetes, layer.vip)
     contracts = [Contract.of(layer.talos.version)] if layer.talos.is_chosen else list(Contract)
     first, *others = (_of_role(cluster, role, patches, schemas(one)) for one in contracts)
     return [line for line in first if all(line in other for other in others)]
@@ -104,7 +104,7 @@ def _of_role(
 def _base(cluster: _Cluster, role: Role, contract: Contract) -> tuple[Document, ...]:
     facts = ClusterFacts(
         name=cluster.name,
-        endpoint=endpoint_of(cluster.name, cluster.domain),
+        endpoint=cluster.endpoint,
         contract=contract,
         kubernetes=cluster.kubernetes or "v1.36.3",
         bundle=_BUNDLE,
