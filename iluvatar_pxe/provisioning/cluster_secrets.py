@@ -11,17 +11,16 @@ from pathlib import Path
 import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from iluvatar_pxe.errors import BundleError, IluvatarError, OperationError, RepositoryError, SealError
-from iluvatar_pxe.fleet.daemon_files import RecipientsFile
+from iluvatar_pxe.errors import IluvatarError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.source import cluster_file, cluster_secrets, layer_file
 from iluvatar_pxe.gitops.changes.founding import give_secrets
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
-from iluvatar_pxe.gitops.secrets.sealing import known_key, unseal
+from iluvatar_pxe.gitops.secrets.sealing import known_key
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle, load_bundle
+from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.credentials import (
     ApiRole,
@@ -30,11 +29,11 @@ from iluvatar_pxe.layers.arda.credentials import (
     talos_credentials,
 )
 from iluvatar_pxe.layers.arda.generate import SERVICE_ACCOUNT_BITS, generate_bundle
-from iluvatar_pxe.layers.arda.keys import dump_key, load_certificate
+from iluvatar_pxe.layers.arda.keys import dump_key
 from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.provisioning.sealed_bundles import SealedBundles, check_recipient, fingerprint_of
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
 from iluvatar_pxe.settings.model import Settings
-from iluvatar_pxe.tls.pem import fingerprint
 
 _NO_REPOSITORY = (
     "the secrets of a cluster are sealed into the fleet's Git repository, and this fleet has none that could be read; "
@@ -53,6 +52,14 @@ class ClusterRepository:
     """As ``Follower.commit``; None where this host may not commit."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Failed:
+    """The last attempt to make secrets that has failed."""
+
+    layer: str = ""
+    why: str = ""
+
+
 class ClusterSecrets:
     """Gives the secrets of a layer's cluster, and signs with them.
 
@@ -65,9 +72,12 @@ class ClusterSecrets:
         self._key_file = key_file
         self._clock = clock
         self._making = asyncio.Lock()
-        self._opened: dict[str, tuple[str, Bundle]] = {}
-        """By layer, what is sealed and what it holds; of the clusters that the applied commit has."""
-        self._problem = Problem(lambda why: _log.error("cluster.secrets", why=why))
+        self._failed = _Failed()
+        self._spare_key = ""
+        """A service account key that is in no commit yet: another one would take seconds."""
+        self._bundles = SealedBundles(key_file)
+        self._problems: dict[str, Problem] = {}
+        """By layer, of those that the fleet has."""
 
     @classmethod
     def of(cls, settings: Settings, inventory: Inventory, repository: ClusterRepository) -> "ClusterSecrets":
@@ -78,18 +88,18 @@ class ClusterSecrets:
     @property
     def problem(self) -> str | None:
         """Why the secrets of a cluster cannot be made or opened, or None."""
-        return self._problem.text
+        return next((one.text for one in self._problems.values() if one.text), None)
 
     async def bundle(self, layer: str) -> Bundle:
         """Return the secrets of a layer's cluster, made and committed now where it has none.
 
         Raises OperationError, ClockError, SealError, BundleError and RepositoryError.
         """
-        with self._reported():
+        with self._reported(layer):
             revision = self._revision()
             if layer not in revision.fleet.clusters:
                 revision = await self._make(layer)
-            return await self._open(revision, layer)
+            return await self._bundles.open(revision, layer)
 
     async def known(self, layer: str) -> Bundle:
         """Return the secrets of a cluster that has some; raises OperationError for one that has none, and as ``bundle``."""
@@ -99,8 +109,8 @@ class ClusterSecrets:
             raise OperationError(
                 f"{layer}: has no secrets yet; they are made when its first machine asks for its configuration"
             )
-        with self._reported():
-            return await self._open(revision, layer)
+        with self._reported(layer):
+            return await self._bundles.open(revision, layer)
 
     async def take(self, layer: str, bundle: Bundle) -> None:
         """Commit the secrets of a cluster that exists elsewhere; raises as ``bundle``, and OperationError where there are others."""
@@ -108,7 +118,7 @@ class ClusterSecrets:
         self._revision()
         async with self._making:
             revision = await self._commit(layer, bundle)
-        if await self._open(revision, layer) != bundle:
+        if await self._bundles.open(revision, layer) != bundle:
             files = f"{cluster_file(layer)} and {cluster_secrets(layer)}"
             raise OperationError(
                 f"{layer}: has other secrets already; to give it these, first reset its machines, and remove {files} "
@@ -126,13 +136,20 @@ class ClusterSecrets:
         return kubernetes_credentials(bundle, lifetime, self._clock.now(), secrets.token_bytes)
 
     @contextmanager
-    def _reported(self) -> Iterator[None]:
+    def _reported(self, layer: str) -> Iterator[None]:
+        """Have what fails be the layer's problem, until it succeeds."""
+        if revision := self._repository.revision():
+            layers = revision.fleet.layers
+            self._problems = {name: one for name, one in self._problems.items() if name in layers}
+        problem = self._problems.setdefault(
+            layer, Problem(lambda why: _log.error("cluster.secrets", why=why))
+        )
         try:
             yield
         except IluvatarError as error:
-            self._problem.set(str(error))
+            problem.set(str(error))
             raise
-        self._problem.clear()
+        problem.clear()
 
     def _revision(self) -> Revision:
         revision = self._repository.revision()
@@ -141,16 +158,31 @@ class ClusterSecrets:
         return revision
 
     async def _make(self, layer: str) -> Revision:
-        """Give a cluster its secrets, unless it has got some meanwhile; return the commit that counts."""
+        """Give a cluster its secrets, unless it has got some meanwhile; return the commit that counts.
+
+        Those who wait for an attempt that fails, fail with it: many machines ask at once.
+        """
+        failed = self._failed
         async with self._making:
-            revision = self._revision()
-            if layer in revision.fleet.clusters:
-                return revision
-            _check_talos(revision, layer)
-            self._clock.now()
-            key = await asyncio.to_thread(_service_account_key)
-            bundle = generate_bundle(secrets.token_bytes, key, self._clock.now())
-            return await self._commit(layer, bundle)
+            if self._failed is not failed and self._failed.layer == layer:
+                raise OperationError(self._failed.why)
+            try:
+                return await self._attempt(layer)
+            except IluvatarError as error:
+                self._failed = _Failed(layer, str(error))
+                raise
+
+    async def _attempt(self, layer: str) -> Revision:
+        revision = self._revision()
+        if layer in revision.fleet.clusters:
+            return revision
+        _check_talos(revision, layer)
+        now = self._clock.now()
+        self._spare_key = self._spare_key or await asyncio.to_thread(_service_account_key)
+        bundle = generate_bundle(secrets.token_bytes, self._spare_key, now)
+        revision = await self._commit(layer, bundle)
+        self._spare_key = ""
+        return revision
 
     async def _commit(self, layer: str, bundle: Bundle) -> Revision:
         """Commit a cluster's secrets, where it has none; return the commit that counts."""
@@ -160,12 +192,12 @@ class ClusterSecrets:
                 f"{layer}: has no secrets, and this daemon may not commit any; set [fleet] read_only = false, or have "
                 "another daemon make them"
             )
-        own = await self._own_key()
-        mark = _fingerprint(bundle)
+        own = await asyncio.to_thread(known_key, self._key_file)
+        mark = fingerprint_of(bundle)
 
         def draw(newest: Revision) -> Changes | None:
             _check_talos(newest, layer)
-            _check_recipient(newest.fleet.recipients, own)
+            check_recipient(newest.fleet.recipients, own)
             return give_secrets(newest, layer, mark, dump_bundle(bundle))
 
         revision = await commit(draw)
@@ -173,60 +205,12 @@ class ClusterSecrets:
             _log.info("cluster.secrets", layer=layer, fingerprint=mark)
         return revision
 
-    async def _own_key(self) -> str:
-        """Return the public part of this host's key; raises SealError."""
-        key = await asyncio.to_thread(known_key, self._key_file)
-        return str(key.to_public()) if key else ""
-
-    async def _open(self, revision: Revision, layer: str) -> Bundle:
-        """Return what the sealed file of a commit holds; raises SealError and BundleError."""
-        sealed = revision.tree.texts[cluster_secrets(layer)]
-        known = self._opened.get(layer)
-        if known is None or known[0] != sealed:
-            bundle = await asyncio.to_thread(_opened, self._key_file, cluster_secrets(layer), sealed)
-            if _fingerprint(bundle) != revision.fleet.clusters[layer].ca_fingerprint:
-                raise BundleError(
-                    f"{cluster_secrets(layer)}: is not of the CA that {cluster_file(layer)} names; restore both from "
-                    "the same commit"
-                )
-            known = sealed, bundle
-        clusters = revision.fleet.clusters
-        self._opened = {name: one for name, one in self._opened.items() if name in clusters} | {layer: known}
-        return known[1]
-
-
-def _opened(key_file: Path, path: str, sealed: str) -> Bundle:
-    """Return the secrets in a sealed text; blocks, raises SealError and BundleError."""
-    key = known_key(key_file)
-    if key is None:
-        raise SealError(
-            f"{key_file}: this host has no key to open {path}; run: iluvatar-pxe fleet recover --key FILE"
-        )
-    try:
-        return load_bundle(unseal(path, sealed.encode(), [key]).decode())
-    except (BundleError, UnicodeDecodeError) as error:
-        why = error if isinstance(error, BundleError) else "is not UTF-8"
-        raise BundleError(f"{path}: {why}") from error
-
 
 def _check_talos(revision: Revision, layer: str) -> None:
     if revision.fleet.talos(layer) is None:
         names = [name for name in revision.fleet.layers if revision.fleet.talos(name)]
         known = f"; its layers of kind talos: {', '.join(names)}" if names else f"; add {layer_file(layer)}"
         raise OperationError(f"{layer}: the fleet has no layer of this name and of kind talos{known}")
-
-
-def _check_recipient(recipients: RecipientsFile, own: str) -> None:
-    """Raise SealError where this host could not open what it seals."""
-    if own not in recipients.keys:
-        raise SealError(
-            "recipients.yaml does not list this host's key, so it could not open the secrets that it makes; "
-            "run: iluvatar-pxe fleet init"
-        )
-
-
-def _fingerprint(bundle: Bundle) -> str:
-    return fingerprint(load_certificate(bundle.os.crt))
 
 
 def _service_account_key() -> str:

@@ -18,6 +18,8 @@ from support.secrets_of import bundle_of
 from iluvatar_pxe.errors import BundleError, ClockError, OperationError, RepositoryError, SealError
 from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.gitops.changes.founding import name_founder
+from iluvatar_pxe.gitops.compare_and_swap import Draw
+from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
@@ -104,6 +106,30 @@ async def test_two_daemons_and_many_machines_at_once_get_the_same_secrets(site: 
         bundles = await asyncio.gather(*(service.bundle("arda") for service in services * 5))
     assert all(bundle == bundles[0] for bundle in bundles)
     assert site.log() == ["A change", "arda has its secrets"]
+
+
+async def test_machines_that_wait_for_an_attempt_that_fails_fail_with_it(site: Site) -> None:
+    attempts = 0
+    async with followed(site, "one") as (one,):
+
+        async def commit(draw: Draw) -> Revision:
+            nonlocal attempts
+            attempts += 1
+            return await one.follower.commit(draw)
+
+        repository = ClusterRepository(lambda: one.follower.in_force, commit)
+        clock = SigningClock(repository.revision, lambda: one.inventory.snapshot)
+        service = ClusterSecrets(repository, site.keys["one"], clock)
+        away = site.central.rename(site.directory / "away")
+        outcomes = await asyncio.gather(*(service.bundle("arda") for _ in range(10)), return_exceptions=True)
+        assert attempts == 1
+        assert all(isinstance(one, RepositoryError | OperationError) for one in outcomes)
+        assert len({str(outcome) for outcome in outcomes}) == 1
+        assert service.problem == str(outcomes[0])
+        away.rename(site.central)
+        bundle = await service.bundle("arda")
+        assert attempts == 2, service.problem
+        assert await service.known("arda") == bundle
 
 
 async def test_no_secret_is_at_rest_but_sealed_or_in_a_log(site: Site) -> None:
@@ -281,3 +307,24 @@ async def test_nothing_is_signed_before_the_newest_commit(site: Site) -> None:
         for ask in (late.talos("arda", [ApiRole.READER], HOUR), late.kubernetes("arda", HOUR)):
             with pytest.raises(ClockError, match="but the fleet's newest commit is of"):
                 await ask
+
+
+async def test_what_one_layer_lacks_is_no_problem_of_another(site: Site) -> None:
+    async with followed(site, "one") as (one,):
+        service = site.secrets(one)
+        site.person.commit({"layers/valinor.yaml": ARDA}, "Two")
+        site.person.push()
+        await one.follower.refresh()
+        first = await service.bundle("arda")
+        site.change(
+            "clusters/arda.yaml", lambda text: text.replace(text.split('"')[3], ":".join(["AB"] * 32))
+        )
+        await one.follower.refresh()
+        fresh = site.secrets(one)
+        with capture_logs() as logs:
+            for _ in range(3):
+                with pytest.raises(BundleError):
+                    await fresh.bundle("arda")
+                assert await fresh.bundle("valinor") != first
+        assert len([one for one in logs if one["log_level"] == "error"]) == 1, "it is logged once"
+        assert "clusters/arda.secrets.age: is not of the CA" in (fresh.problem or "")

@@ -1,0 +1,20 @@
+"""Certificates are signed where the clock is checked, and nowhere else."""
+
+import re
+from pathlib import Path
+
+import iluvatar_pxe
+
+PACKAGE = Path(iluvatar_pxe.__file__).parent
+SIGNING = re.compile(
+    r"\b(generate_bundle|new_authority|client_certificate|talos_credentials|kubernetes_credentials)\("
+)
+
+
+def test_only_the_service_that_asks_the_guarded_clock_signs_with_a_clusters_secrets() -> None:
+    known = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if path.parent != PACKAGE / "layers" / "arda" and SIGNING.search(path.read_text(encoding="utf-8"))
+    }
+    assert known == {"provisioning/cluster_secrets.py"}
