@@ -152,7 +152,7 @@ def _on_worker(whole: _Whole) -> Iterator[Fault]:
     for identity in whole.kinds(ONLY_ON_CONTROL_PLANES | {"HCloudVIPConfig", "Layer2VIPConfig"}):
         yield Fault(identity, (), f"is only for control planes; {remedy}")
     for path in ("machine.ca.key", "cluster.ca.key", "cluster.etcd"):
-        if whole.legacy(path):
+        if whole.legacy(path) not in (None, ""):
             yield _at(path, f"is only for control planes; {remedy}")
     for identity in whole.kinds({"KubeAPIServerCAConfig"}):
         if whole.documents[identity].get("issuingCA"):
