@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -73,7 +74,8 @@ class Fetcher:
         self._wants = wants
         self._means = means
         self._fetches = fetch
-        self._followed: frozenset[str] | None = None
+        self._needed: AbstractSet[str] | None = None
+        """The downloads whose beginnings were kept at the last look."""
         self._asked: set[str] = set()
         self._stirred = Changed()
         self._signals = (*signals, store.changed, self._stirred)
@@ -168,14 +170,19 @@ class Fetcher:
         for name in self.wanted.keys() - downloads.keys():
             await self.wanted.pop(name).give_up()
             self._asked.discard(name)
-        if downloads.keys() != self._followed:
-            await self._means.placing.tidy(downloads.keys() | self._index.before)
-            self._followed = frozenset(downloads)
         for download in downloads.values():
             await self._look_at(download)
+        await self._tidy()
         self._coming = None
         self._tell_of_missing()
         await self._note_complete()
+
+    async def _tidy(self) -> None:
+        """Keep the beginnings of what is not here yet, and of what the commit before wants; nobody needs others."""
+        absent = {name for name, one in self.wanted.items() if one.progress.state is not State.READY}
+        if (needed := absent | (self._index.before - self.wanted.keys())) != self._needed:
+            self._needed = needed
+            await self._means.placing.tidy(needed)
 
     async def _withhold(self, downloads: Collection[Download]) -> None:
         """Have nothing served that contradicts what is pinned now, though it was right before."""

@@ -14,9 +14,9 @@ from support.publisher import Publisher, publisher
 from support.waiting import until
 from support.wanted import pinned
 
-from iluvatar_pxe.assets.index import ADOPTED
+from iluvatar_pxe.assets.index import ADOPTED, ASIDE
 from iluvatar_pxe.assets.leftovers import BEFORE, COPIED
-from iluvatar_pxe.assets.status import AssetStatus
+from iluvatar_pxe.assets.status import AssetStatus, Part
 from iluvatar_pxe.assets.unpack.unpack import unpack
 from iluvatar_pxe.catalogue.download import Check, Digest, Download, SumsFile, Unpack
 from iluvatar_pxe.catalogue.progress import State
@@ -194,7 +194,7 @@ async def test_what_was_copied_by_hand_is_compared_with_the_pin(
         bench.wants.set()
         bench.wants.set(download_of("other", "http://127.0.0.1:9/"))
         await until(lambda: "other" in bench.fetcher.progress)
-        await bench.commands.remove([one.name for one in await bench.commands.leftovers()])
+        await bench.commands.remove(await bench.commands.leftovers())
     assert bench.content(NAME) == content
 
 
@@ -335,11 +335,57 @@ async def test_only_what_neither_of_two_commits_wants_is_removed(bench: Bench, s
         assert (found["mine/"].kept_for, found["mine/"].size) == (COPIED, 6)
         assert [found[name].kept_for for name in names[:3]] == ["", "", BEFORE]
         assert [found[name].only_named for name in names[:3]] == [True, False, False]
-        await bench.commands.remove([*found])
+        await bench.commands.remove([*found.values()])
         assert not (bench.assets / "talos/abc/v1").exists()
         assert (bench.assets / "mine/a").exists()
         assert [bench.content(name) for name in names[2:]] == [KERNEL, KERNEL]
         assert {one.name for one in await bench.commands.leftovers()} == {names[2], "mine/"}
+
+
+async def test_the_beginning_of_a_download_is_kept_for_one_commit_more(bench: Bench, site: Publisher) -> None:
+    name = "talos/abc/v1/kernel-amd64"
+    async with running(bench):
+        bench.wants.set(download_of(name, site.offer("/1", KERNEL, stall=100_000)))
+        await until(lambda: name in bench.fetcher.progress and bench.progress(name).done == 100_000)
+        assert list(await bench.commands.leftovers()) == []
+        await bench.get(download_of("other/a", site.offer("/a", KERNEL)))
+        (begun,) = await bench.commands.leftovers()
+        assert (begun.name, begun.part, begun.kept_for) == (name, Part.BEGUN, BEFORE)
+        assert begun.size >= 100_000
+        await bench.get(download_of("other/b", site.offer("/b", KERNEL)))
+        assert [one.name for one in await bench.commands.leftovers()] == ["other/a"]
+
+
+async def test_the_beginning_of_a_download_goes_when_its_file_comes_otherwise(
+    bench: Bench, site: Publisher
+) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/1", KERNEL, stall=100_000)))
+        await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done == 100_000)
+        put(bench, NAME, KERNEL)
+        await bench.store.refresh()
+        await bench.reach(NAME, State.READY)
+        await until(lambda: not list(bench.assets.rglob(".coming")))
+
+
+async def test_what_a_crash_left_of_downloads_is_gone_at_start(bench: Bench) -> None:
+    put(bench, "talos/abc/v1/.coming/kernel-amd64/kernel-amd64.part", KERNEL)
+    await bench.fetcher.look()
+    assert list(bench.assets.iterdir()) == []
+
+
+async def test_what_was_set_aside_is_shown_and_removed(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        await bench.get(download_of(NAME, site.offer("/1", KERNEL)))
+        put(bench, NAME, b"mine")
+        await bench.store.refresh()
+        await until((bench.assets / ASIDE / NAME).exists)
+        await bench.reach(NAME, State.READY)
+        (aside,) = await bench.commands.leftovers()
+        assert (aside.name, aside.part, aside.size, aside.kept_for) == (NAME, Part.ASIDE, 4, "")
+        await bench.commands.remove([aside])
+        assert not (bench.assets / ASIDE).exists()
+        assert bench.content(NAME) == KERNEL
 
 
 async def test_an_archive_is_unpacked_and_a_newer_one_takes_its_place(bench: Bench, site: Publisher) -> None:
@@ -357,7 +403,8 @@ async def test_an_archive_is_unpacked_and_a_newer_one_takes_its_place(bench: Ben
         await bench.reach(first.name, State.READY)
         bench.wants.set(download_of("other", site.offer("/other", KERNEL)))
         await bench.reach("other", State.READY)
-        await bench.commands.remove([second.name])
+        gone = [one for one in await bench.commands.leftovers() if one.name == second.name]
+        await bench.commands.remove(gone)
         assert bench.content("ipxe/more.efi") == b"old" * 1000, "another one's files stay"
 
 

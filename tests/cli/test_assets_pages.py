@@ -128,11 +128,12 @@ def test_damaged_files_are_named() -> None:
 
 
 def test_leftovers() -> None:
-    def leftover(name: str, why: str | None) -> dict[str, Any]:
-        return {"name": name, "version": "v1", "size": 14_100_000, "goes": not why, "kept_for": why}
+    def leftover(name: str, why: str | None, part: str | None = None) -> dict[str, Any]:
+        told = {"name": name, "version": "v1", "part": part, "size": 14_100_000}
+        return told | {"goes": not why, "kept_for": why}
 
     why = "its publisher may not offer it any more; it is removed if you name it"
-    rows = [leftover(KERNEL, None), leftover(PI, why)]
+    rows = [leftover(KERNEL, None), leftover(PI, why), leftover("ipxe/a", None, "set aside")]
     listed = [
         "file                                size     state",
         "talos/3765...b4ba/v1.13.9/kernel-   14.1 MB  not wanted",
@@ -140,11 +141,12 @@ def test_leftovers() -> None:
         "raspberry-pi/ubuntu-26.04.img.xz    14.1 MB  kept: its publisher may not offer",
         "                                             it any more; it is removed if you",
         "                                             name it",
+        "ipxe/a, set aside                   14.1 MB  not wanted",
     ]
     assert list(leftover_lines(rows, ("talos",), 80, removed=False)) == [
         *listed,
         "",
-        "To remove 1 file, 14.1 MB: iluvatar-pxe assets gc talos --yes",
+        "To remove 2 files, 28.2 MB: iluvatar-pxe assets gc talos --yes",
     ]
     gone = list(leftover_lines(rows, (), 80, removed=True))
     assert gone == [line.replace("not wanted", "removed") for line in listed]

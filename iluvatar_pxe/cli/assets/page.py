@@ -90,7 +90,7 @@ def leftover_lines(
     goes = "removed" if removed else "not wanted"
     cells = [
         (
-            (shortened(row["name"]),),
+            (", ".join(filter(None, (shortened(row["name"]), row["part"]))),),
             (amount(row["size"]),),
             (f"kept: {row['kept_for']}" if row["kept_for"] else goes,),
         )
