@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from iluvatar_pxe.assets.download.download import Got
+from iluvatar_pxe.assets.download.space import FULL, lacking, no_space
 from iluvatar_pxe.assets.hidden import keep_beginnings, staging
 from iluvatar_pxe.assets.index import Given, Index, Record, given_of
 from iluvatar_pxe.assets.store import AssetStore
@@ -183,6 +184,9 @@ def _place(got: Got, path: Path, report: Done) -> Given:
         given = _same(new, got, report)
         put_in_place(new, path)
     except OSError as error:
+        if error.errno in FULL:
+            lacks = lacking(got.size, shutil.disk_usage(path.parent).free)
+            raise AssetError(f"{path}: {no_space(path.parent, lacks)}") from error
         raise AssetError(f"{path}: cannot be put in place: {error.strerror}; make it writable") from error
     return given
 

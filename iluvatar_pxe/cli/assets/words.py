@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.amount import amount
 from iluvatar_pxe.boot.missing import shortened
 from iluvatar_pxe.catalogue.progress import State
-from iluvatar_pxe.cli.tables import ago, amount, span
+from iluvatar_pxe.cli.tables import ago, span
 
 _STATES = {
     State.BUILDING: "the factory is building it",
