@@ -174,6 +174,7 @@ def asset_data(status: AssetStatus) -> Data:
         "wanted_by": list(download.wanted_by),
         "ready": is_there(status),
         "state": progress.state.value,
+        "before": progress.before,
         "bytes": progress.done,
         "size": progress.size,
         "percent": progress.percent,

@@ -112,7 +112,7 @@ class AssetCommands:
         record = self._record(one)
         return AssetStatus(
             download=one.download,
-            progress=one.progress,
+            progress=one.told,
             source=one.source,
             checked_at=record.checked_at if record else None,
             fault=one.fault,

@@ -87,7 +87,7 @@ class Fetcher:
     @property
     def progress(self) -> Mapping[str, Progress]:
         """The state of each wanted download by its name."""
-        return {name: one.progress for name, one in self.wanted.items()}
+        return {name: one.told for name, one in self.wanted.items()}
 
     @property
     def coming(self) -> Coming:

@@ -96,6 +96,11 @@ class Job:
         self._failed_at = float("-inf")
         self._trouble = Problem(lambda why: _log.warning("asset.trouble", name=download.name, why=why))
 
+    @property
+    def before(self) -> int:
+        """How many files come before it, while it is queued."""
+        return self._turn.before
+
     def hurry(self, haste: Haste) -> None:
         """Have the next attempt begin now."""
         self.hasten(haste)

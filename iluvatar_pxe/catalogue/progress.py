@@ -25,7 +25,8 @@ class State(StrEnum):
 class Progress:
     """The state of one download. ``done`` and ``size`` are bytes, ``size`` None while unknown; ``rate`` is bytes/s.
 
-    ``trouble`` is the last fault in one line, also while another attempt runs; empty when all is well.
+    ``trouble`` is the last fault in one line, also while another attempt runs; empty when all is well. ``before`` is how
+    many files come before one that is queued.
     """
 
     state: State
@@ -33,6 +34,7 @@ class Progress:
     size: int | None = None
     rate: float = 0.0
     trouble: str = ""
+    before: int = 0
 
     @property
     def percent(self) -> int | None:

@@ -127,9 +127,9 @@ async def test_a_crash_before_a_verified_file_is_known_to_be_in_place(
         first.pins.is_away = True
         first.wants.set(wanted)
         await first.reach(NAME, State.READY)
-        record = first.index.records[NAME].model_copy(update={"gives": {}})
-        await first.index.drop([NAME])
-        await first.index.expect(NAME, record)
+    record = first.index.records[NAME].model_copy(update={"gives": {}})
+    await first.index.drop([NAME])
+    await first.index.expect(NAME, record)
     (first.assets / place).parent.mkdir(exist_ok=True, parents=True)
     (first.assets / NAME).rename(first.assets / place)
     async with running(Bench(tmp_path)) as bench:
@@ -413,8 +413,12 @@ async def test_publishers_that_let_others_wait_keep_nobody_from_downloading(
     async with running(bench):
         bench.wants.set(*slow, download_of(NAME, site.offer("/kernel", KERNEL)))
         await bench.reach(NAME, State.READY)
-        assert all(site.asked_for(f"/{n}") for n in range(6))
-        assert State.QUEUED not in {bench.progress(one.name).state for one in slow}
+        if "builds" in fault:  # the factory is a public service
+            await until(lambda: [bench.progress(one.name).before for one in slow] == [0] * 4 + [4, 5])
+            assert sum(bool(site.asked_for(f"/{n}")) for n in range(6)) == 4
+        else:
+            assert all(site.asked_for(f"/{n}") for n in range(6))
+            assert State.QUEUED not in {bench.progress(one.name).state for one in slow}
 
 
 @pytest.mark.parametrize("how", ["command", "request", "hold"])

@@ -79,11 +79,12 @@ class Transfer:
         return url
 
     async def _ask(self, url: str, kept: Kept | None) -> None:
+        if self._builds:
+            self._report(State.QUEUED)
+            await self._turn.begin_build()
         self._report(State.BUILDING if self._builds else State.LOADING)
         accept = _REST if kept else _WHOLE
         ask = Ask(what=self._name, url=url, headers=conditions(kept), builds=self._builds, accept=accept)
-        if self._builds:
-            self._turn.end()
         async with self._downloader.open(ask) as answer:
             await self._turn.begin()
             headers = answer.response.headers

@@ -5,6 +5,7 @@ from datetime import datetime
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.amount import amount
 from iluvatar_pxe.boot.missing import shortened
+from iluvatar_pxe.catalogue.coming import behind
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.tables import ago, span
 
@@ -56,7 +57,7 @@ def when_checked(row: Data, now: datetime) -> str:
 
 
 def _state(row: Data) -> str:
-    return _STATES.get(row["state"], str(row["state"]))
+    return _STATES.get(row["state"], str(row["state"])) + behind(row["before"])
 
 
 def _share(row: Data) -> str:
