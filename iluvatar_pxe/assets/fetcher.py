@@ -136,6 +136,8 @@ class Fetcher:
     def set(self, one: WantedFile, progress: Progress) -> None:
         """Take in how far a file is."""
         one.progress = progress
+        if progress.state is State.LOADING:
+            one.source = f"peer {progress.peer}" if progress.peer else one.download.urls[0]
         self._coming = None
         if progress.state is State.WAITING and one.job and one.job.failures:
             self._tell_of_waiting()
@@ -151,6 +153,17 @@ class Fetcher:
         arrival = one.job.arrival
         size = await arrival.sized(SIZE_SECONDS)
         return None if size is None else ArrivingSource(arrival, size)
+
+    def passing_on(self, digest: Digest) -> ArrivingSource | None:
+        """Return a file that is being downloaded from its publisher by its checksum, of an archive or image all of it."""
+        for one in self.wanted.values():
+            expected = one.download.check
+            known = expected if isinstance(expected, Digest) else self._index.listed_of(one.download)
+            if one.job and known and (known.algorithm, known.value) == (digest.algorithm, digest.value):
+                arrival, comes_from_peer = one.job.arrival, bool(one.progress.peer)
+                if arrival.size is not None and not arrival.failure and not comes_from_peer:
+                    return ArrivingSource(arrival, arrival.size)
+        return None
 
     def hasten(self, asset: str) -> None:
         """Take in that a machine waits for a file: its download goes before others."""

@@ -39,7 +39,8 @@ def _begun(name: str, size: int, before: frozenset[str]) -> Leftover:
 
 
 def _of_record(name: str, record: Record, before: frozenset[str]) -> Leftover:
-    size = sum(given.size for given in record.gives.values())
+    kept = [record.original] if record.original else []
+    size = sum(given.size for given in [*record.gives.values(), *kept])
     kept_for = BEFORE if name in before else COPIED if record.source == ADOPTED else ""
     return Leftover(
         name=name, version=record.version, size=size, kept_for=kept_for, only_named=record.withdrawn

@@ -16,6 +16,7 @@ from iluvatar_pxe.assets.download.download import Got
 from iluvatar_pxe.assets.download.space import FULL, lacking, no_space
 from iluvatar_pxe.assets.hidden import keep_beginnings, staging
 from iluvatar_pxe.assets.index import Given, Index, Record, given_of
+from iluvatar_pxe.assets.originals import Originals
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
 from iluvatar_pxe.errors import AssetError, UnpackError
@@ -39,25 +40,28 @@ class Unpacker(Protocol):
 class Placing:
     """Puts files of one assets directory in place."""
 
-    def __init__(self, store: AssetStore, index: Index, unpack: Unpacker) -> None:
+    def __init__(self, store: AssetStore, index: Index, unpack: Unpacker, originals: Originals) -> None:
         self._store = store
         self._index = index
         self._unpack = unpack
+        self._originals = originals
 
     def staging(self, download: Download) -> Path:
         """Return where a file is downloaded to, on the disk on which its place is."""
         return staging(self._index.directory / download.name)
 
     async def tidy(self, names: Collection[str]) -> None:
-        """Remove the beginnings of all downloads but these."""
+        """Remove the beginnings of all downloads but these, and originals that nobody wants."""
         await asyncio.to_thread(keep_beginnings, self._index.directory, names)
+        await asyncio.to_thread(self._originals.tidy)
 
     async def left_over(self, download: Download) -> Got | None:
         """Return the file that was verified before a crash, and is not recorded as in place; None where there is none."""
         record = self._index.verified.get(download.name)
         if record is None or not record.satisfies(download):
             return None
-        for path in (self.staging(download), self._index.directory / download.name):
+        kept = self._originals.path(record.sha256)
+        for path in (self.staging(download), self._index.directory / download.name, kept):
             with suppress(AssetError):
                 if (await unhurried(partial(_given_of, path))).sha256 == record.sha256:
                     return Got(
@@ -108,8 +112,8 @@ class Placing:
         await unhurried(work, report)
         names = await asyncio.to_thread(_names, wanted, directory)
         gives = {name: await unhurried(partial(_given_of, directory / name)) for name in names}
-        await self._index.put(download.name, record.model_copy(update={"gives": gives}))
-        await asyncio.to_thread(got.path.unlink, missing_ok=True)
+        original = await asyncio.to_thread(self._originals.keep, got)
+        await self._index.put(download.name, record.model_copy(update={"gives": gives, "original": original}))
         return directory / download.folder
 
     async def _discard(self, download: Download, got: Got) -> None:

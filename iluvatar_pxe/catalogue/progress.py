@@ -26,7 +26,8 @@ class Progress:
     """The state of one download. ``done`` and ``size`` are bytes, ``size`` None while unknown; ``rate`` is bytes/s.
 
     ``trouble`` is the last fault in one line, also while another attempt runs; empty when all is well. ``before`` is how
-    many files come before one that is queued.
+    many files come before one that is queued. ``peer`` is the other daemon that it comes from; empty where that is its
+    publisher.
     """
 
     state: State
@@ -35,6 +36,7 @@ class Progress:
     rate: float = 0.0
     trouble: str = ""
     before: int = 0
+    peer: str = ""
 
     @property
     def percent(self) -> int | None:

@@ -1,12 +1,14 @@
 """What HTTP handlers find in the application, and what they ask of a request."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from iluvatar_pxe.admin.health import Health
+from iluvatar_pxe.assets.source import Source
+from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.countdowns import Countdowns
 from iluvatar_pxe.replies.links import Links
@@ -18,8 +20,8 @@ COUNTDOWNS = web.AppKey("countdowns", Countdowns)
 HEALTH = web.AppKey("health", Health)
 CERTIFICATES = web.AppKey("certificates", Certificates)
 PLAIN_PORT = web.AppKey("plain_port", int)
-NAME_OF = web.AppKey[Callable[[str], str | None]]("name_of")
-"""Returns the name of a downloaded boot file by its sha256."""
+OFFERED = web.AppKey[Callable[[Digest], Awaitable[Source | None]]]("offered")
+"""Opens a downloaded file by its checksum, for other daemons."""
 
 _MARK = SIMULATED.decode()
 

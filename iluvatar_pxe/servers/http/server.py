@@ -3,13 +3,15 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import IPv4Address, ip_address
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from iluvatar_pxe.admin.health import Health
+from iluvatar_pxe.assets.source import Source
+from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.provisioning.booter import Booters
@@ -23,7 +25,7 @@ from iluvatar_pxe.servers.http.context import (
     CERTIFICATES,
     COUNTDOWNS,
     HEALTH,
-    NAME_OF,
+    OFFERED,
     PLAIN_PORT,
 )
 from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
@@ -42,6 +44,10 @@ MOST_HEADERS, LONGEST_HEADER = 64, 4096
 _LOCALHOST = IPv4Address("127.0.0.1")
 
 
+async def nothing_offered(_: Digest) -> None:
+    """Have no downloaded file."""
+
+
 class HttpServer:
     """Serves boot scripts, boot files, configurations and health on each interface's address and loopback.
 
@@ -55,12 +61,12 @@ class HttpServer:
         health: Health,
         certificates: Certificates,
         *,
-        name_of: Callable[[str], str | None] = lambda _: None,
+        offered: Callable[[Digest], Awaitable[Source | None]] = nothing_offered,
         routes: Iterable[web.RouteDef] = (),
         idle: float = IDLE_SECONDS,
         limits: Limits = LIMITS,
     ) -> None:
-        """``name_of`` returns the name of a downloaded boot file by its sha256.
+        """``offered`` opens a downloaded file by its checksum, for other daemons.
 
         ``routes`` are those of parts that are not always there: the repositories, a webhook.
         """
@@ -75,7 +81,7 @@ class HttpServer:
         app = web.Application(middlewares=[self._gate])
         app[BOOTERS], app[HEALTH] = booters, health
         app[COUNTDOWNS] = Countdowns(time.monotonic)
-        app[NAME_OF] = name_of
+        app[OFFERED] = offered
         app[CERTIFICATES], app[PLAIN_PORT] = certificates, settings.port
         parts = (scripts, enrolment, assets, ca, config, readiness, schemas)
         for part in parts:

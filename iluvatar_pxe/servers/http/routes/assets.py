@@ -10,9 +10,10 @@ from aiohttp.abc import AbstractStreamWriter
 from iluvatar_pxe.assets.source import FileSource, Source
 from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.catalogue.coming import find, words
+from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.http.context import NAME_OF, booter_of, client_of
+from iluvatar_pxe.servers.http.context import OFFERED, booter_of, client_of
 from iluvatar_pxe.servers.http.routes.arriving import PassedOn
 
 ROUTES = web.RouteTableDef()
@@ -50,13 +51,15 @@ class _BootFile(web.FileResponse):
 
 
 @ROUTES.get("/assets/by-sha256/{sha256:[0-9a-f]{64}}")
-async def by_sha256(request: web.Request) -> web.StreamResponse:
+@ROUTES.get("/assets/by-sha512/{sha512:[0-9a-f]{128}}")
+async def by_checksum(request: web.Request) -> web.StreamResponse:
     """Serve a downloaded file by its checksum: the fleet's other daemons ask so, before they ask its publisher."""
-    name = request.app[NAME_OF](request.match_info["sha256"])
-    source = await booter_of(request).store.open(name) if name else None
-    if name is None or source is None:
-        raise web.HTTPNotFound(text="no asset with that sha256")
-    return await _send(request, name, source)
+    sha256 = request.match_info.get("sha256")
+    digest = Digest("sha256", sha256) if sha256 else Digest("sha512", request.match_info["sha512"])
+    source = await request.app[OFFERED](digest)
+    if source is None:
+        raise web.HTTPNotFound(text="no asset with that checksum")
+    return await _send(request, f"by-{digest.algorithm}/{digest.value}", source)
 
 
 @ROUTES.get("/assets/{name:.+}")
