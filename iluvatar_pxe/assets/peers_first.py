@@ -1,6 +1,5 @@
 """Gets a file whose checksum is known from the fleet's other daemons, and only what they do not have from its publisher."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from iluvatar_pxe.assets.turns import Turn
 from iluvatar_pxe.catalogue.download import Digest, Download, SumsFile
 from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.errors import DownloadError
-from iluvatar_pxe.ratelimit import complain
 
 ONCE = Pauses(1.0, 1.0, 1)
 TIMING = Timing(
@@ -96,7 +94,7 @@ class PeersFirst:
                 got = await download(at_peer, place, _told(report, peer), turn, downloader=self._for_peers)
             except DownloadError as error:  # also of the disk: the peer may lie about the size
                 self._peers.failed(peer, digest, error)
-                complain("peer.passed_over", logging.WARNING, peer=peer.name, why=str(error))
+                _log.warning("peer.passed_over", peer=peer.name, why=str(error))
             else:
                 return replace(got, source=f"peer {peer.name}")
         return None
