@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import IntEnum
@@ -274,11 +274,21 @@ class Index:
         async with self._writing:
             try:
                 text = self._contents.model_dump_json(indent=1)
-                await asyncio.to_thread(write_file, self._path, text.encode(), 0o640)
+                await _whole(asyncio.to_thread(write_file, self._path, text.encode(), 0o640))
             except OSError as error:
                 self._problem.set(f"{self._path}: cannot be written: {error.strerror}; make it writable")
             else:
                 self._problem.clear()
+
+
+async def _whole(writing: Coroutine[None, None, None]) -> None:
+    """Wait for a thread also where this is cancelled: a later write must not be overtaken by it."""
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _mark(path: Path) -> tuple[int, int] | None:
