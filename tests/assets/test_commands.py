@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.archives import COMPRESSIONS, file, tar_of
 from support.fetching import Bench, damage, download_of, running
+from support.pi_images import BOOT_START, ROOT_START, UBUNTU_24_04, Layout, make_image, needs_tools, place
 from support.publisher import Publisher, publisher
 from support.waiting import until
 from support.wanted import pinned
@@ -262,6 +263,37 @@ async def test_a_trusted_copy_that_cannot_be_unpacked_is_not_pinned(tmp_path: Pa
         await bench.reach(NAME, State.MISSING)
         found = await imported(bench, stick(bench, b"noise" * 100), trust=True)
         assert (found.fault.startswith(NAME), bench.pins.sums) == (True, {}), found.fault
+
+
+@needs_tools
+@pytest.mark.parametrize(
+    ("offset", "fault"), [(510, "has no partition table"), (ROOT_START + 1024, "ext4"), (BOOT_START, "FAT")]
+)
+async def test_a_broken_image_on_a_stick_leaves_nothing_and_a_whole_one_comes(
+    tmp_path: Path, offset: int, fault: str
+) -> None:
+    bench = Bench(tmp_path, unpack, fetch=False)
+    (tmp_path / "make").mkdir()
+    image = make_image(tmp_path / "make", Layout())
+    whole = image.read_bytes()
+    name, folder = "images/mine.img", "raspberry-pi/mine"
+    async with running(bench):
+        bench.wants.set(download_of(name, unpack=Unpack.PI_IMAGE, folder=folder))
+        await bench.reach(name, State.MISSING)
+        place(image, offset, bytes(64 << 10))
+        bench.commands.take(name, put(bench, ".import/x/mine.img", image.read_bytes()), trust=True)
+        await until(lambda: status(bench, name).fault)
+        assert status(bench, name).fault.startswith(f"{name}: ")
+        assert fault in status(bench, name).fault
+        await bench.reach(name, State.MISSING)
+        assert (bench.pins.sums, bench.index.records, bench.index.verified) == ({}, {}, {})
+        assert [path for path in bench.assets.rglob("*") if path.is_file()] == [bench.assets / ".index.json"]
+        bench.commands.take(name, put(bench, ".import/x/mine.img", whole), trust=True)
+        await bench.reach(name, State.READY)
+        assert (status(bench, name).fault, bench.content(f"{folder}/config.txt")) == (
+            "",
+            UBUNTU_24_04["config.txt"],
+        )
 
 
 async def test_a_trusted_copy_is_not_another_one_than_is_pinned_meanwhile(tmp_path: Path) -> None:

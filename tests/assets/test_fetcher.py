@@ -210,6 +210,34 @@ async def test_the_newer_of_two_commits_wins(bench: Bench, site: Publisher) -> N
     assert [asked.start for asked in site.asked_for("/1")] == [0, 150_000], "what was there of it is kept"
 
 
+@pytest.mark.parametrize("is_pinned", [False, True], ids=["version", "pin"])
+async def test_two_commits_in_quick_succession_while_a_file_arrives(
+    bench: Bench, site: Publisher, *, is_pinned: bool
+) -> None:
+    """Whichever of them is seen, the last one's file is what comes, and nothing else was ever served."""
+
+    def wanted(version: str, content: bytes) -> Download:
+        check = pinned(content) if is_pinned else None
+        return download_of(NAME, site.offer(f"/{version}", content, rate=1e6), version=version, check=check)
+
+    served: list[bytes] = []
+    async with running(bench):
+        bench.wants.set(wanted("v1", KERNEL))
+        await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done > 0)
+        for first, last, gap in (("v2", "v3", 0), ("v4", "v5", 0.01)):
+            bench.pins.sums.clear()  # as a commit that takes a new version does
+            bench.wants.set(wanted(first, OTHER + b"2"))
+            await asyncio.sleep(gap)
+            bench.wants.set(wanted(last, OTHER))
+            while not (NAME in bench.index.records and bench.index.records[NAME].version == last):
+                served += [bench.content(NAME)] if NAME in bench.store.ready else []
+                await asyncio.sleep(0.01)
+            await bench.reach(NAME, State.READY)
+    assert bench.content(NAME) == OTHER
+    assert set(served) <= {OTHER}
+    assert not list(bench.assets.rglob(".coming/*"))
+
+
 async def test_the_rest_of_what_nobody_wants_is_dropped(bench: Bench, site: Publisher) -> None:
     async with running(bench):
         bench.wants.set(download_of(NAME, site.offer("/1", KERNEL, stall=150_000)))
