@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,6 +44,21 @@ class Checking:
         self._index = index
         self._settle = settle
         self._turn = asyncio.Semaphore(_AT_ONCE)
+
+    def unchecked(self, download: Download, copied: Callable[[str], bool]) -> Iterator[str]:
+        """Return the assets that were changed, or put there for a pinned name by somebody; blocks.
+
+        ``copied`` says whether a file is there that is not the system's.
+        """
+        record = self._index.records.get(download.name)
+        if record:
+            yield from (
+                asset
+                for asset, given in record.gives.items()
+                if self._index.found_of(asset, given) is Found.REPLACED
+            )
+        elif is_pinned(download) and copied(download.name) and not self._index.is_own(download.name):
+            yield download.name
 
     async def settled(self, download: Download) -> None:
         """Wait until nobody writes to the files any more: a copy may take minutes."""

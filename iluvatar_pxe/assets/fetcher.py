@@ -14,7 +14,7 @@ from iluvatar_pxe.assets.arriving import ArrivingSource
 from iluvatar_pxe.assets.checking import Checking, is_pinned
 from iluvatar_pxe.assets.index import Found, Index
 from iluvatar_pxe.assets.job import FAILED, Job, Means
-from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.assets.store import AssetStore, Mark
 from iluvatar_pxe.assets.turns import Haste
 from iluvatar_pxe.assets.wanted import WantedFile
 from iluvatar_pxe.catalogue.coming import Coming, coming
@@ -78,6 +78,7 @@ class Fetcher:
         """The downloads whose beginnings were kept at the last look."""
         self._asked: set[str] = set()
         self._stirred = Changed()
+        store.guard(self._may_serve)
         self._signals = (*signals, store.changed, self._stirred)
         self._coming: tuple[tuple[Download, ...], Coming] | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -198,13 +199,24 @@ class Fetcher:
             await self._means.placing.tidy(needed)
 
     async def _withhold(self, downloads: Collection[Download]) -> None:
-        """Have nothing served that contradicts what is pinned now, though it was right before."""
-        names = await asyncio.to_thread(self._index.contradicting, downloads)
-        for name in sorted(names - self._store.withheld):
+        """Have nothing served that contradicts what is pinned now, though it was right before, or that was changed."""
+        wrong = await asyncio.to_thread(self._index.contradicting, downloads)
+        names = wrong | await asyncio.to_thread(self._unchecked, downloads)
+        for name in sorted(wrong - self._store.withheld):
             _log.warning(
                 "asset.withheld", name=name, why="another checksum is pinned now, so it is not served"
             )
         self._store.withhold(names)
+
+    def _unchecked(self, downloads: Collection[Download]) -> frozenset[str]:
+        copied = self._store.is_copied
+        return frozenset(name for one in downloads for name in self._checking.unchecked(one, copied))
+
+    def _may_serve(self, asset: str, mark: Mark) -> bool:
+        """Say whether a file is as a download put it there, or no wanted download has put one there."""
+        records = (self._index.records.get(name) for name in self.wanted)
+        is_given = any(record and asset in record.gives for record in records)
+        return not is_given or mark in self._index.marks(asset)
 
     async def _note_complete(self) -> None:
         """Take in that all is there, also what arrived just before something else is wanted."""
@@ -226,6 +238,8 @@ class Fetcher:
             return
         one.source = source
         if source == UNCHECKED:
+            changed = await asyncio.to_thread(self._unchecked, [download])
+            self._store.withhold(self._store.withheld | changed)
             _log.warning("asset.changed", name=download.name, why="somebody put it there; it is checked")
             self.begin(one, Progress(state=State.VERIFYING), self._check(one))
         elif source:
@@ -249,7 +263,7 @@ class Fetcher:
 
     def _foreign_source(self, download: Download) -> str:
         """Return who else has put the files of a download there, if somebody did."""
-        ready = frozenset(filter(download.gives, self._store.ready))
+        ready = frozenset(filter(download.gives, self._store.listed))
         is_whole = bool(ready) if download.unpack is Unpack.PI_IMAGE else ready >= frozenset(download.assets)
         if not is_whole or any(map(self._index.is_own, ready)):
             return ""

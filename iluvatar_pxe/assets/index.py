@@ -220,8 +220,12 @@ class Index:
 
     def is_own(self, asset: str) -> bool:
         """Say whether a download of ours put the file there that an asset is now; blocks."""
-        given = [one.gives[asset] for one in self.records.values() if asset in one.gives]
-        return bool(given) and _mark(self.directory / asset) in [(one.size, one.modified) for one in given]
+        return _mark(self.directory / asset) in self.marks(asset)
+
+    def marks(self, asset: str) -> frozenset[tuple[int, int]]:
+        """Return size and time of each file that downloads of ours put there as an asset."""
+        given = (one.gives[asset] for one in self.records.values() if asset in one.gives)
+        return frozenset((one.size, one.modified) for one in given)
 
     def contradicting(self, downloads: Iterable[Download]) -> frozenset[str]:
         """Return the assets that are here, and may not be served while these downloads are wanted; blocks."""

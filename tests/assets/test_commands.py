@@ -21,6 +21,7 @@ from iluvatar_pxe.assets.status import AssetStatus, Part
 from iluvatar_pxe.assets.unpack.unpack import unpack
 from iluvatar_pxe.catalogue.download import Check, Digest, Download, SumsFile, Unpack
 from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.errors import AssetError
 
 KERNEL = b"kernel" * 50_000
 NAME = "talos/abc/v1/kernel-amd64"
@@ -135,6 +136,37 @@ async def test_a_file_that_is_overwritten_is_noticed_and_handled_likewise(
     (changed,) = (line for line in logs if line["event"] == "asset.changed")
     (fault,) = (line for line in logs if line["event"] == "asset.fault")
     assert (changed["name"], fault["why"]) == (NAME, status(bench).fault)
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["downloaded", "pinned"])
+async def test_a_changed_file_is_not_served_before_it_was_checked(
+    tmp_path: Path, site: Publisher, *, is_known: bool
+) -> None:
+    """Nobody hears of the change at first; then it is looked at only when nobody has written to it for long."""
+    bench = Bench(tmp_path, settle=60.0)
+    async with running(bench):
+        if is_known:
+            await bench.get(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
+            opened = await bench.store.open(NAME)
+            assert opened
+            await opened.close()
+        put(bench, NAME, b"evil")
+        if is_known:
+            with pytest.raises(AssetError, match="was changed on the disk, and is checked first"):
+                await bench.store.open(NAME)
+        else:
+            bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
+        await bench.store.refresh()
+        await bench.reach(NAME, State.VERIFYING)
+        assert NAME not in bench.store.ready
+        assert await bench.store.open(NAME) is None
+        assert bench.fetcher.coming[NAME].state is State.VERIFYING
+        os.utime(bench.assets / NAME, (1, 1))  # it has settled long ago
+    bench = Bench(tmp_path)
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
+        await bench.reach(NAME, State.READY)
+        assert bench.content(NAME) == KERNEL
 
 
 async def test_a_member_of_an_archive_that_is_overwritten_is_noticed(bench: Bench, site: Publisher) -> None:

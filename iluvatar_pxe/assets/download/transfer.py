@@ -69,8 +69,8 @@ class Transfer:
     async def attempt(self, url: str) -> str:
         """Ask an address for what is missing, verify the file, put it in place, and return the address."""
         self._began_at = None
-        kept = await self._disk.do(self._part.resume, url)
         try:
+            kept = await self._disk.do(self._part.resume, url)
             await self._ask(url, kept)
         finally:
             await self._disk.rest()
