@@ -13,7 +13,7 @@ from iluvatar_pxe.boot.missing import shortened
 from iluvatar_pxe.catalogue.download import Digest, SumsFile
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.assets.page import leftover_lines, status_lines, verified_lines
-from iluvatar_pxe.cli.assets.words import bar_words, change_words, ending, state_words
+from iluvatar_pxe.cli.assets.words import bar_words, change_words, check_words, ending, state_words
 
 ID = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 KERNEL, PI = f"talos/{ID}/v1.13.9/kernel-amd64", "raspberry-pi/ubuntu-26.04.img.xz"
@@ -108,6 +108,13 @@ def test_a_change_names_the_fault() -> None:
     assert change_words(row(status)) == (
         "talos/3765...b4ba/v1.13.9/kernel-amd64: waiting to try again: factory.example: the certificate has expired"
     )
+
+
+def test_a_file_that_is_ready_again_is_not_told_to_be_ready_before_its_fault() -> None:
+    """A small file may have been fetched again before anybody looks."""
+    found = row(replace(ready(KERNEL), fault=f"{KERNEL}: its sha256 is another one"))
+    assert check_words(found) == "talos/3765...b4ba/v1.13.9/kernel-amd64: a fault was found; now ready"
+    assert check_words(row(ready(KERNEL))) == "talos/3765...b4ba/v1.13.9/kernel-amd64: ready"
 
 
 def test_a_name_is_shortened_where_it_says_least() -> None:

@@ -46,6 +46,13 @@ def change_words(row: Data) -> str:
     return ": ".join(filter(None, (shortened(row["name"]), state_words(row), trouble(row))))
 
 
+def check_words(row: Data) -> str:
+    """Return the line for a change of a file that is checked: what was found wrong comes before what is done about it."""
+    if not row["fault"]:
+        return change_words(row)
+    return f"{shortened(row['name'])}: a fault was found; now {state_words(row)}"
+
+
 def trouble(row: Data) -> str:
     """Return why a file could not be fetched, without its name."""
     return str(row["trouble"] or "").removeprefix(f"{row['name']}: ")
