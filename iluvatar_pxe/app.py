@@ -31,19 +31,12 @@ from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
-from iluvatar_pxe.provisioning.booter import Booter, Booters
+from iluvatar_pxe.provisioning.assembly import make_booters
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
-from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
-from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
-from iluvatar_pxe.provisioning.simulated import as_real, in_sandbox
 from iluvatar_pxe.provisioning.supply import Supply
 from iluvatar_pxe.provisioning.tickets import TicketKey, Tickets, load_key
-from iluvatar_pxe.provisioning.trust import NeighbourTrust
-from iluvatar_pxe.replies.ipxe import Scripts
-from iluvatar_pxe.replies.raspberry_pi import PiTexts
-from iluvatar_pxe.resources import read_templates
 from iluvatar_pxe.servers.control import ControlServer
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.server import DhcpServer
@@ -97,7 +90,7 @@ class App:
         )
         neighbours = Neighbours()
         tickets = Tickets(key.octets, time.monotonic)
-        booters = _booters(
+        booters = make_booters(
             settings, self.applied, store, inventory, neighbours, tickets, self._fleet_source, self.supply
         )
         self.watch = InterfaceWatch(settings.network.interfaces, inventory.machines_in)
@@ -321,39 +314,6 @@ class App:
             self._manager.reloading()
             await self._fleet_source.refresh()
             self._manager.ready()
-
-
-def _booters(
-    settings: Settings,
-    applied: Applied,
-    store: AssetStore,
-    inventory: Inventory,
-    neighbours: Neighbours,
-    tickets: Tickets,
-    fleet_source: FleetSource,
-    supply: Supply,
-) -> Booters:
-    real = Booter(
-        applied=applied,
-        inventory=inventory,
-        store=store,
-        assigner=fleet_source.assigner,
-        trust=NeighbourTrust(inventory, applied, neighbours.mac_of, neighbours.is_routed),
-        handout=Handout(
-            tickets,
-            FullDisclosure(),
-            Scripts(read_templates("ipxe")),
-            PiTexts(read_templates("raspberry-pi")),
-        ),
-        journal=Journal(inventory, applied),
-        coming=lambda: supply.coming,
-        arriving=supply.fetcher.arriving,
-        hasten=supply.fetcher.hasten,
-        observes=settings.network.dhcp == "observe",
-    )
-    if settings.simulate.as_real:
-        return Booters(real, as_real(real, neighbours.is_own))
-    return Booters(real, in_sandbox(real, inventory, neighbours.is_own))
 
 
 async def _domain(settings: Settings) -> str:

@@ -1,0 +1,52 @@
+"""Puts together who boots machines, real ones and simulated ones, of the daemon's parts."""
+
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.host.neighbours import Neighbours
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.booter import Booter, Booters
+from iluvatar_pxe.provisioning.fleet_source import FleetSource
+from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
+from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.simulated import as_real, in_sandbox
+from iluvatar_pxe.provisioning.supply import Supply
+from iluvatar_pxe.provisioning.tickets import Tickets
+from iluvatar_pxe.provisioning.trust import NeighbourTrust
+from iluvatar_pxe.replies.ipxe import Scripts
+from iluvatar_pxe.replies.raspberry_pi import PiTexts
+from iluvatar_pxe.resources import read_templates
+from iluvatar_pxe.settings.model import Settings
+
+
+def make_booters(
+    settings: Settings,
+    applied: Applied,
+    store: AssetStore,
+    inventory: Inventory,
+    neighbours: Neighbours,
+    tickets: Tickets,
+    fleet_source: FleetSource,
+    supply: Supply,
+) -> Booters:
+    """Return the booters; simulated machines have a sandbox unless ``[simulate] as_real`` is set."""
+    real = Booter(
+        applied=applied,
+        inventory=inventory,
+        store=store,
+        assigner=fleet_source.assigner,
+        trust=NeighbourTrust(inventory, applied, neighbours.mac_of, neighbours.is_routed),
+        handout=Handout(
+            tickets,
+            FullDisclosure(),
+            Scripts(read_templates("ipxe")),
+            PiTexts(read_templates("raspberry-pi")),
+        ),
+        journal=Journal(inventory, applied),
+        coming=lambda: supply.coming,
+        arriving=supply.fetcher.arriving,
+        hasten=supply.fetcher.hasten,
+        observes=settings.network.dhcp == "observe",
+    )
+    if settings.simulate.as_real:
+        return Booters(real, as_real(real, neighbours.is_own))
+    return Booters(real, in_sandbox(real, inventory, neighbours.is_own))
