@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from structlog.testing import capture_logs
 from support.archives import COMPRESSIONS, file, tar_of
 from support.fetching import Bench, damage, download_of, running
 from support.pi_images import BOOT_START, ROOT_START, UBUNTU_24_04, Layout, make_image, needs_tools, place
-from support.publisher import Publisher, publisher
+from support.publisher import Publisher
 from support.waiting import until
 from support.wanted import pinned
 
@@ -28,13 +27,6 @@ NAME = "talos/abc/v1/kernel-amd64"
 LISTED = SumsFile(("https://x/SHA256SUMS",), "sha256", "kernel-amd64")
 SIGNED = replace(LISTED, key="ubuntu-cdimage", signatures=("https://x/SHA256SUMS.gpg",))
 MEMBERS = {"ipxeboot/one.efi": "ipxe/one.efi", "ipxeboot/more.efi": "ipxe/more.efi"}
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Publisher]:
-    (tmp_path / "tls").mkdir()
-    with publisher(tmp_path / "tls") as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.archives import COMPRESSIONS, file, tar_of
 from support.fetching import Bench, download_of, running
-from support.publisher import Publisher, publisher
+from support.publisher import Publisher
 from support.waiting import until
 
 from iluvatar_pxe.assets.download.download import Got
@@ -34,18 +33,6 @@ def sha(data: bytes) -> str:
 
 def pinned(data: bytes) -> Digest:
     return Digest("sha256", sha(data))
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Publisher]:
-    (tmp_path / "tls").mkdir()
-    with publisher(tmp_path / "tls") as running:
-        yield running
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
 
 
 def events(logs: list[Any], *names: str) -> list[Any]:

@@ -117,7 +117,7 @@ async def test_what_a_peer_has_is_not_downloaded(
         ({"content": KERNEL, "truncate": 200_000}, "hung up before the end", True),
         ({"content": WRONG, "truncate": 200_000}, "hung up before the end", True),
         ({"content": KERNEL * 9, "sized": False}, "does not tell the size", False),
-        ({"content": b"x", "claims": 1 << 50}, "bytes of free space", False),
+        ({"content": b"x", "claims": 1 << 50}, "no space left in", False),
         ({"content": KERNEL, "html": True}, "sent a web page", False),
         ({"content": KERNEL, "stall": 200_000}, "sent nothing for 0 seconds", True),
         ({"content": KERNEL, "rate": 20_000}, "sent fewer than 100000 bytes per second", True),
