@@ -1,8 +1,13 @@
 """Daemons give each other files by their checksums; one that lies, stalls or is away does no harm."""
 
+import asyncio
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +17,15 @@ from support.archives import file, tar_of
 from support.fetching import Bench, download_of, running
 from support.http_proxy import HttpProxy
 from support.publisher import Publisher, publisher
-from support.waiting import until
+from support.waiting import PATIENCE, until
 
 from iluvatar_pxe.assets.arriving import WITHHELD
+from iluvatar_pxe.assets.download.client import Downloader
+from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.peers import FleetPeers
-from iluvatar_pxe.assets.peers_first import ONCE, TIMING
+from iluvatar_pxe.assets.peers_first import ONCE, TIMING, PeersFirst
 from iluvatar_pxe.assets.source import Source
+from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.assets.unpack.unpack import unpack
 from iluvatar_pxe.catalogue.download import Digest, Download, SumsFile, Unpack
 from iluvatar_pxe.catalogue.progress import State
@@ -278,9 +286,48 @@ async def test_what_arrives_from_a_peer_is_not_passed_on(
         await bench.reach(NAME, State.READY)
 
 
+LOOK_UP = """
+import asyncio, sys
+from iluvatar_pxe.assets.peers import FleetPeers
+from iluvatar_pxe.catalogue.download import Digest
+hosts, port, value = sys.argv[1].split(), int(sys.argv[2]), sys.argv[3]
+peers = FleetPeers(lambda: hosts, port, lambda: "lab.home.arpa")
+print(*(peer.name for peer in asyncio.run(peers.having(Digest("sha256", value)))))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: names of its own")
+async def test_peers_are_found_by_their_names_in_the_fleets_domain_and_in_mdns(
+    peer: Publisher, tmp_path: Path
+) -> None:
+    peer.offer(at_peer(KERNEL), KERNEL)
+    names = tmp_path / "hosts"
+    names.write_text("127.0.0.1 pi1 pi2.lab.home.arpa pi3.local\n192.0.2.1 pi4\n")
+    bind = 'mount --bind "$0" /etc/hosts && exec "$@"'
+    look_up = [sys.executable, "-c", LOOK_UP, "pi1 pi2 pi3 pi4 pi5", str(peer.port), digest_of(KERNEL).value]
+    command = ["unshare", "--mount", "sh", "-c", bind, str(names), *look_up]
+    ended = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert ended.stdout.splitlines()[-1] == "pi1 pi2 pi3", ended.stderr
+
+
 @pytest.mark.parametrize("host", ["localhost", "no-such-host.invalid"])
 async def test_peers_have_host_names(peer: Publisher, host: str) -> None:
     peer.offer(at_peer(KERNEL), KERNEL)
     peers = FleetPeers(lambda: [host], peer.port, lambda: "lab.home.arpa")
     found = [one.url for one in await peers.having(digest_of(KERNEL))]
     assert found == ([peer.url(at_peer(KERNEL))] if host == "localhost" else [])
+
+
+async def test_the_rate_limit_of_the_internet_connection_is_not_for_peers(
+    site: Publisher, peer: Publisher, tmp_path: Path, bench: Bench
+) -> None:
+    limited = Downloader(rate=1000)
+    peers = FleetPeers(lambda: [place_of(peer)], 8080)
+    peer.offer(at_peer(KERNEL), KERNEL)
+    first = PeersFirst(peers, bench.index, partial(download, downloader=limited), limited)
+    turns = Turns(1)
+    async with asyncio.timeout(len(KERNEL) / 10_000):
+        got = await first(kernel(site), tmp_path, lambda _: None, turns.turn())
+    assert got.path.read_bytes() == KERNEL

@@ -85,7 +85,7 @@ class Downloader:
         """Nothing but the address itself is asked: no proxy, and nothing that it redirects to."""
 
     def direct(self, timing: Timing) -> Self:
-        """Return what asks the fleet's other daemons, with the same rate limit and the same room on the disk."""
+        """Return what asks the fleet's other daemons: in the same room on the disk, but the rate limit is not for them."""
         other = copy.copy(self)
         other.timing, other.is_direct = timing, True
         return other
@@ -111,7 +111,7 @@ class Downloader:
             if pace.is_slow(len(piece), loop.time() - asked_at):
                 raise trickles(answer.ask.what, answer.url, self.timing.least_rate, self.timing.slow)
             yield piece
-            if self._bucket:
+            if self._bucket and not self.is_direct:
                 await asyncio.sleep(self._bucket.take(len(piece), loop.time()))
             asked_at = loop.time()
 
