@@ -149,11 +149,22 @@ async def test_a_peer_that_lies_or_stalls_is_told_of_and_passed_over(
     assert "if-range" not in first.headers
 
 
-async def test_a_peer_that_redirects_leads_nowhere(bench: Bench, site: Publisher, peer: Publisher) -> None:
-    peer.offer(at_peer(KERNEL), redirect=site.offer("/elsewhere", KERNEL))
-    async with running(bench):
-        await bench.get(kernel(site))
+async def test_a_peer_that_redirects_leads_nowhere(bench: Bench, site: Publisher) -> None:
+    elsewhere = site.offer("/elsewhere", KERNEL)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method = (await reader.readuntil(b"\r\n\r\n")).split()[0]
+        status = "200 OK" if method == b"HEAD" else f"302 Found\r\nLocation: {elsewhere}"
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        bench.peers = [f"127.0.0.1:{server.sockets[0].getsockname()[1]}"]
+        with capture_logs() as logs:
+            async with running(bench):
+                await bench.get(kernel(site))
     assert (site.asked_for("/elsewhere"), source(bench)) == ([], site.url("/kernel"))
+    assert "answers 302 Found" in passed_over(logs)[0]["why"]
 
 
 async def test_a_peer_that_sent_something_else_is_not_asked_again_for_that(
