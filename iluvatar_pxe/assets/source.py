@@ -74,9 +74,14 @@ class FileSource:
         return cls(listed.path, file, status.st_size, status.st_mtime_ns)
 
     @property
+    def descriptor(self) -> int:
+        """The number of the open file, until it is closed."""
+        return self._file.fileno()
+
+    @property
     def opened(self) -> Path:
         """A path of the very file that is open, whatever lies at its old path by now (proc_pid_fd(5))."""
-        return Path(f"/proc/self/fd/{self._file.fileno()}")
+        return Path(f"/proc/self/fd/{self.descriptor}")
 
     @property
     def size(self) -> int:

@@ -12,6 +12,7 @@ from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.countdowns import Countdowns
 from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.servers.http.sending import FileSender
 from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.wire.pxe import SIMULATED
 
@@ -19,6 +20,7 @@ BOOTERS = web.AppKey("booters", Booters)
 COUNTDOWNS = web.AppKey("countdowns", Countdowns)
 HEALTH = web.AppKey("health", Health)
 CERTIFICATES = web.AppKey("certificates", Certificates)
+SENDER = web.AppKey("sender", FileSender)
 PLAIN_PORT = web.AppKey("plain_port", int)
 OFFERED = web.AppKey[Callable[[Digest], Awaitable[Source | None]]]("offered")
 """Opens a downloaded file by its checksum, for other daemons."""

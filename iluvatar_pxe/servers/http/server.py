@@ -27,9 +27,11 @@ from iluvatar_pxe.servers.http.context import (
     HEALTH,
     OFFERED,
     PLAIN_PORT,
+    SENDER,
 )
 from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
 from iluvatar_pxe.servers.http.routes import assets, ca, config, enrolment, readiness, schemas, scripts
+from iluvatar_pxe.servers.http.sending import FileSender
 from iluvatar_pxe.servers.http.tls import HandshakeLimit, TlsSite
 from iluvatar_pxe.settings.model import HttpSettings
 from iluvatar_pxe.tls.certificates import Certificates
@@ -79,6 +81,7 @@ class HttpServer:
         self._allowed = Allowed(settings.allow)
         self._addresses: tuple[IPv4Address, ...] = ()
         app = web.Application(middlewares=[self._gate])
+        app[SENDER] = self._sender = FileSender()
         app[BOOTERS], app[HEALTH] = booters, health
         app[COUNTDOWNS] = Countdowns(time.monotonic)
         app[OFFERED] = offered
@@ -130,6 +133,7 @@ class HttpServer:
             server.pre_shutdown()
             await server.shutdown(grace / 2)  # it waits for so long twice
         await self._runner.cleanup()
+        await self._sender.close()
         self._handshakes.close()
 
     def _names(self) -> Names:
