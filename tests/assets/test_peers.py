@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from structlog.testing import capture_logs
@@ -43,13 +43,6 @@ def digest_of(data: bytes) -> Digest:
 
 def at_peer(data: bytes, algorithm: str = "sha256") -> str:
     return f"/assets/by-{algorithm}/{hashlib.new(algorithm, data).hexdigest()}"
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Publisher]:
-    (tmp_path / "tls").mkdir()
-    with publisher(tmp_path / "tls") as running_site:
-        yield running_site
 
 
 @pytest.fixture
@@ -204,12 +197,12 @@ async def test_peers_are_asked_without_the_proxy(
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 async def test_a_peer_is_asked_by_what_the_publishers_list_says(
-    bench: Bench, site: Publisher, peer: Publisher, algorithm: str
+    bench: Bench, site: Publisher, peer: Publisher, algorithm: Literal["sha256", "sha512"]
 ) -> None:
     peer.offer(at_peer(KERNEL, algorithm), KERNEL)
     async with running(bench):
         await bench.get(listed(site, algorithm=algorithm))
-        asked = Digest(algorithm, hashlib.new(algorithm, KERNEL).hexdigest())  # type: ignore[arg-type]
+        asked = Digest(algorithm, hashlib.new(algorithm, KERNEL).hexdigest())
         assert await content(await bench.offered.open(asked)) == KERNEL
     assert [one.path for one in site.asked] == ["/SUMS"]
 
