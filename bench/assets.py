@@ -20,7 +20,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from bench.asset_servers import HERE, NAME, NGINX, OURS, Server, servers
+from bench.asset_servers import NAME, NGINX, servers
+from bench.servers import HERE, OURS, Server
 
 SIZE = 1_000_000_000
 SHARE = 0.95
