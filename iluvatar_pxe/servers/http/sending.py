@@ -1,11 +1,12 @@
 """Sends files to clients: by sendfile(2) in threads of its own, or piece by piece where that is not possible.
 
 The event loop never sends a file itself: one sendfile(2) sends as long as the client takes something, and waits for the
-disk where the file is not in memory. A client that takes nothing has no thread: the event loop waits for it.
+disk where the file is not in memory. A client that takes nothing for a moment has no thread: the event loop waits for it.
 """
 
 import asyncio
 import os
+import select
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,8 @@ THREADS = 8
 """How many clients are sent to at the same moment; the others take turns. They also wait for the disk."""
 TURN = 0.05
 """Seconds after which a client's turn ends, so that clients of a slow disk and others get theirs."""
+PATIENCE = 5
+"""Milliseconds that a thread waits for a client that takes no more; so a fast client costs no change of threads."""
 _CALL = 2 << 20
 """Bytes of one call of sendfile(2), as nginx has it (``sendfile_max_chunk``)."""
 _PIECE = 128 << 10
@@ -83,12 +86,16 @@ class _Transfer:
     def turn(self) -> bool:
         """Send a part of it, in a thread, and say whether the client may take more at once."""
         end = time.monotonic() + TURN
+        poller = select.poll()
+        poller.register(self._client, select.POLLOUT)
         while self.left and time.monotonic() < end:
             wanted = min(self.left, _CALL)
             try:
                 sent = os.sendfile(self._client.fileno(), self._file, self._offset, wanted)
             except BlockingIOError:
-                return False
+                if not poller.poll(PATIENCE):
+                    return False
+                continue
             if not sent:
                 raise AssetError(_SHORTER)
             self._offset += sent
