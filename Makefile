@@ -10,7 +10,7 @@ LAB_PACKAGES := iproute2 util-linux dnsmasq-base \
 	qemu-system-x86 seabios ipxe-qemu ovmf qemu-system-arm qemu-efi-aarch64
 TEST_PACKAGES := $(LAB_PACKAGES) git-lfs curl openssl sqlite3 openssh-client openssh-server \
 	busybox-static cpio systemd tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu \
-	bind9-dnsutils knot-dnsutils unbound dnsperf groff-base \
+	bind9-dnsutils knot-dnsutils unbound dnsperf nginx-light groff-base \
 	gnupg mtools dosfstools fdisk etcd-server etcd-client
 
 # What `make test-long` needs besides: fresh systems, and a judge of packages.

@@ -20,11 +20,12 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from bench.asset_servers import HERE, NAME, NGINX, OURS, Server, servers
+from bench.asset_servers import NAME, NGINX, servers
+from bench.servers import HERE, OURS, Server
 
 SIZE = 1_000_000_000
 SHARE = 0.95
-"""Of what nginx serves, at least."""
+"""Of what nginx serves in the same time, at least; the processor's time is told beside it."""
 _PIECE = 1 << 20
 _REQUEST = f"GET /assets/{NAME} HTTP/1.1\r\nHost: {HERE}\r\nConnection: close\r\n\r\n".encode()
 
@@ -60,7 +61,7 @@ def main() -> int:
 
 
 def measure(running: Sequence[Server], clients: int, rounds: int) -> Iterator[str]:
-    """Print what each server does for so many clients; return the goal that is missed, in words."""
+    """Print what each server does for so many clients; return the goal that is missed, if it is, in words."""
     for server in running:
         fetch(server, 1)  # the file is in memory then
     found = [in_turn(running, clients) for _ in range(rounds)]
@@ -72,8 +73,8 @@ def measure(running: Sequence[Server], clients: int, rounds: int) -> Iterator[st
             f"{clients} client{'s' * (clients != 1)}, GB/s of the {kind}: {told}; ratio {share:.2f}",
             flush=True,
         )
-        if share < SHARE:
-            yield f"{share:.2f} of nginx, by the {kind}, with {clients}, not {SHARE}"
+        if kind == "clock" and share < SHARE:
+            yield f"{share:.2f} of nginx, with {clients}, not {SHARE}"
 
 
 def in_turn(running: Sequence[Server], clients: int) -> Round:

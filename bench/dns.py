@@ -17,7 +17,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench.dns_load import FLOOD, Load, Rate, flood, floods, latencies, loads, throughput, warm
-from bench.dns_servers import DNSMASQ, OURS, UNBOUND, Server, servers
+from bench.dns_servers import DNSMASQ, UNBOUND, servers
+from bench.servers import OURS, Server
 
 ROUNDS = 3
 SHARE = 0.7

@@ -13,7 +13,8 @@ from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.dns_servers import DOMAIN, ELSEWHERE, HERE, MACHINES, NOWHERE, Server
+from bench.dns_servers import DOMAIN, ELSEWHERE, MACHINES, NOWHERE
+from bench.servers import HERE, Server
 from iluvatar_pxe.wire.dns.query import HEADER, RD
 from iluvatar_pxe.wire.dns.types import IN, Type
 

@@ -1,31 +1,23 @@
 """The servers that bench/dns.py compares, all of which know the same names: ours, dnsmasq and unbound."""
 
-import json
-import os
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from getpass import getuser
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
+from bench.servers import HERE, OURS, Server, Settings, free_ports, ours, running
 from iluvatar_pxe.wire.dns.message import rcode_of
 from iluvatar_pxe.wire.dns.name import name_of
 from iluvatar_pxe.wire.dns.query import make_query
 from iluvatar_pxe.wire.dns.types import Rcode, Type
 
-HERE = "127.0.0.1"
 DOMAIN, ELSEWHERE, NOWHERE = "lab.home.arpa", "bench.example", "nowhere.example"
 """Whose names the servers know by themselves; whose names an upstream knows, every one; and whose names nobody has."""
 MACHINES = {f"m{number}": IPv4Address("10.1.0.0") + number for number in range(1000)}
-OURS, DNSMASQ, UNBOUND = "iluvatar-pxe", "dnsmasq", "unbound"
+DNSMASQ, UNBOUND = "dnsmasq", "unbound"
 _TTL = 3600
-_PATIENCE = 60.0
 _UNBOUND = f"""server:
     interface: {HERE}@PORT
     num-threads: 1
@@ -43,88 +35,43 @@ _UNBOUND = f"""server:
 _NO_CONTROL = "remote-control:\n    control-enable: no\n"
 
 
-@dataclass(frozen=True)
-class Server:
-    """A DNS server that runs."""
-
-    name: str
-    port: int
-    process: subprocess.Popen[bytes]
-
-    @property
-    def resident(self) -> float:
-        """The memory that it takes, in MiB."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
-
-    @property
-    def worked(self) -> float:
-        """Seconds for which it has had a processor."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
-
-
 @contextmanager
 def servers(directory: Path, core: int, upstream_core: int) -> Iterator[list[Server]]:
     """Run the three on ``core``, and what they forward to on another one, until the end of the block."""
-    up, *ports = _free_ports(7)
+    up, *ports = free_ports(7, socket.SOCK_DGRAM)
     prepared = {
         DNSMASQ: (ports[0], _dnsmasq(directory, ports[0], up)),
         UNBOUND: (ports[1], _unbound(directory, ports[1], up)),
         OURS: (ports[2], _ours(directory, ports[2:], up)),
     }
-    with ExitStack() as running:
-        running.enter_context(_running("upstream", up, _upstream(directory, up), upstream_core, directory))
+    upstream = running("upstream", up, _upstream(directory, up), upstream_core, directory, _is_upstream)
+    with ExitStack() as stack:
+        stack.enter_context(upstream)
         yield [
-            running.enter_context(_running(name, port, argv, core, directory))
+            stack.enter_context(running(name, port, argv, core, directory, _knows_all))
             for name, (port, argv) in prepared.items()
         ]
 
 
-@contextmanager
-def _running(name: str, port: int, argv: Sequence[str], core: int, directory: Path) -> Iterator[Server]:
-    log = directory / f"{name}.log"
-    with log.open("wb") as output:
-        pinned = ["taskset", "--cpu-list", str(core), *argv]
-        process = subprocess.Popen(
-            pinned, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment()
-        )
-    try:
-        server = Server(name, port, process)
-        asked = [f"one.{ELSEWHERE}"] if name == "upstream" else [f"m1.{DOMAIN}", f"one.{ELSEWHERE}"]
-        if not all(_answers(server, one) for one in asked):
-            sys.exit(f"{name} does not answer: {log.read_text()[-2000:]}")
-        yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def _knows_all(server: Server) -> bool:
+    return all(_answers(server, name) for name in (f"m1.{DOMAIN}", f"one.{ELSEWHERE}"))
 
 
-def _environment() -> dict[str, str]:
-    """Return this process's, without settings of ours, which would go before the file's."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ILUVATAR_PXE_")}
+def _is_upstream(server: Server) -> bool:
+    return _answers(server, f"one.{ELSEWHERE}")
 
 
 def _answers(server: Server, name: str) -> bool:
-    """Ask until there is an address."""
-    deadline = time.monotonic() + _PATIENCE
+    """Ask once, and say whether there is an address."""
     with socket.socket(type=socket.SOCK_DGRAM) as client:
         client.connect((HERE, server.port))
         client.settimeout(0.2)
-        while server.process.poll() is None and time.monotonic() < deadline:
-            try:
-                client.send(make_query(name_of(name), Type.A))
-                reply = client.recv(4096)
-            except OSError:  # nobody there yet
-                time.sleep(0.05)
-                continue
-            if rcode_of(reply) == Rcode.NOERROR and int.from_bytes(reply[6:8]) == 1:
-                return True
-    return False
+        try:
+            client.send(make_query(name_of(name), Type.A))
+            reply = client.recv(4096)
+        except OSError:  # nobody there yet
+            return False
+    return rcode_of(reply) == Rcode.NOERROR and int.from_bytes(reply[6:8]) == 1
 
 
 def _upstream(directory: Path, port: int) -> list[str]:
@@ -170,24 +117,13 @@ def _dnsmasq(directory: Path, port: int, up: int) -> list[str]:
 
 def _ours(directory: Path, ports: Sequence[int], up: int) -> list[str]:
     dns, tftp, http, tls = ports
-    settings: Mapping[str, Mapping[str, Any]] = {
-        "network": {"interfaces": ["lo"], "dhcp": "off"},
+    _write_fleet(directory / "fleet")
+    settings: Settings = {
         "tftp": {"port": tftp},
         "http": {"port": http, "tls_port": tls},
         "dns": {"port": dns, "upstream": [f"{HERE}:{up}"]},
-        "state": {"directory": str(directory / "state")},
-        "fleet": {"source": str(directory / "fleet")},
-        "control": {"socket": str(directory / "control.sock")},
     }
-    file = directory / "config.toml"
-    file.write_text(
-        "".join(
-            f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
-            for section, keys in settings.items()
-        )
-    )
-    _write_fleet(directory / "fleet")
-    return [sys.executable, "-m", "iluvatar_pxe", "serve", "--config", str(file)]
+    return ours(directory, settings)
 
 
 def _write_fleet(fleet: Path) -> None:
@@ -200,11 +136,3 @@ def _write_fleet(fleet: Path) -> None:
         (fleet / "machines" / f"{name}.yaml").write_text(
             f'match: {{macs: ["{mac}"]}}\naddress: {address}\nintent: local\n'
         )
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        clients = [held.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(count)]
-        for client in clients:
-            client.bind((HERE, 0))
-        return [client.getsockname()[1] for client in clients]

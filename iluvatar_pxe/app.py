@@ -149,7 +149,7 @@ class App:
             booters,
             health,
             certificates,
-            name_of=self.supply.index.name_of,
+            offered=self.supply.offered.open,
             routes=self._routes(),
         )
         self._listeners = Listeners(

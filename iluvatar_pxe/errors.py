@@ -150,6 +150,10 @@ class UnavailableError(DownloadError):
         self.is_slow = is_slow
 
 
+class MixedError(UnavailableError):
+    """A beginning from one attempt and a rest from another are not the wanted file: it is downloaded from the start."""
+
+
 class DiskError(DownloadError):
     """The disk has no room for a file, or cannot be written: no other address helps."""
 

@@ -104,7 +104,7 @@ class AssetsGc(Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
         found = _named(await assets.leftovers(), self.names)
-        gone = [one.name for one in found if _goes(one, self.names)]
+        gone = [one for one in found if _goes(one, self.names)]
         await assets.remove(gone)
         return {
             "message": f"{_files(len(gone))} removed",
@@ -174,6 +174,7 @@ def asset_data(status: AssetStatus) -> Data:
         "wanted_by": list(download.wanted_by),
         "ready": is_there(status),
         "state": progress.state.value,
+        "before": progress.before,
         "bytes": progress.done,
         "size": progress.size,
         "percent": progress.percent,
@@ -194,6 +195,7 @@ def _leftover_data(leftover: Leftover, words: Sequence[str]) -> Data:
     unnamed = "its publisher may not offer it any more; it is removed if you name it"
     return {
         "name": leftover.name,
+        "part": leftover.part or None,
         "version": leftover.version,
         "size": leftover.size,
         "goes": _goes(leftover, words),

@@ -71,7 +71,7 @@ class AssetsAdmin(Protocol):
         """Return what the applied commit does not want, by name."""
         ...
 
-    async def remove(self, names: Collection[str]) -> None:
+    async def remove(self, leftovers: Collection[Leftover]) -> None:
         """Remove these leftovers, but none with a ``kept_for``."""
         ...
 

@@ -109,7 +109,10 @@ class ArrivingSource:
     async def _opened(self) -> bool:
         """Open the file if it is not open, and say whether it is: it may just be moved into place."""
         if self._file is None:
-            self._file = await asyncio.to_thread(_open, self._arrival.part)
+            path = self._arrival.part
+            self._file = await asyncio.to_thread(_open, path)
+            if self._file is None and self._arrival.is_verified and path == self._arrival.part:
+                raise AssetError(f"{self._arrival.name}: was unpacked meanwhile; ask again")
         return self._file is not None
 
     def _pread(self, offset: int, length: int) -> bytes:

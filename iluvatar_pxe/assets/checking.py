@@ -2,20 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from iluvatar_pxe.assets.copies import check_copy
-from iluvatar_pxe.assets.index import ADOPTED, Found, Given, Index, Record, given_of
+from iluvatar_pxe.assets.index import ADOPTED, ORIGINALS, Found, Given, Index, Record, given_of
 from iluvatar_pxe.assets.placing import Done, record_of, unhurried
 from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
 from iluvatar_pxe.errors import AssetError
 
 _AT_ONCE = 2
 """Files that are read at the same time."""
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,21 @@ class Checking:
         self._index = index
         self._settle = settle
         self._turn = asyncio.Semaphore(_AT_ONCE)
+
+    def unchecked(self, download: Download, copied: Callable[[str], bool]) -> Iterator[str]:
+        """Return the assets that were changed, or put there for a pinned name by somebody; blocks.
+
+        ``copied`` says whether a file is there that is not the system's.
+        """
+        record = self._index.records.get(download.name)
+        if record:
+            yield from (
+                asset
+                for asset, given in record.gives.items()
+                if self._index.found_of(asset, given) is Found.REPLACED
+            )
+        elif is_pinned(download) and copied(download.name) and not self._index.is_own(download.name):
+            yield download.name
 
     async def settled(self, download: Download) -> None:
         """Wait until nobody writes to the files any more: a copy may take minutes."""
@@ -108,7 +128,20 @@ class Checking:
             done += given.size
         if wrong:
             return _Verdict(wrong=tuple(wrong))
-        return _Verdict(record.model_copy(update={"gives": now, "checked_at": datetime.now(UTC)}))
+        checked = {"gives": now, "original": self._original(record), "checked_at": datetime.now(UTC)}
+        return _Verdict(record.model_copy(update=checked))
+
+    def _original(self, record: Record) -> Given | None:
+        """Return what is kept for other daemons, but remove it if it is damaged: nothing is fetched for that."""
+        if record.original is None:
+            return None
+        path = self._index.directory / ORIGINALS / record.sha256
+        with suppress(AssetError):
+            if given_of(path, lambda *_: None).sha256 == record.sha256:
+                return record.original
+        path.unlink(missing_ok=True)
+        _log.error("asset.original", path=str(path), why="is damaged or gone; other daemons do not get it")
+        return None
 
     def _is_of(self, asset: str, given: Given) -> bool:
         """Say whether a file belongs to a record, and not to another one, to which it has given way."""

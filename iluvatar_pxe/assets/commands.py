@@ -9,11 +9,12 @@ import structlog
 
 from iluvatar_pxe.assets.copies import check_copy
 from iluvatar_pxe.assets.fetcher import BY_HAND, PACKAGED, UNCHECKED, Fetcher
+from iluvatar_pxe.assets.hidden import beginnings, remove_aside, remove_beginning, set_aside
 from iluvatar_pxe.assets.index import Index, Record
 from iluvatar_pxe.assets.job import Pins
-from iluvatar_pxe.assets.leftovers import leftovers
+from iluvatar_pxe.assets.leftovers import Sizes, leftovers_of
 from iluvatar_pxe.assets.placing import Done, Placing, unhurried
-from iluvatar_pxe.assets.status import AssetStatus, Leftover
+from iluvatar_pxe.assets.status import AssetStatus, Leftover, Part
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.wanted import WantedFile
 from iluvatar_pxe.catalogue.download import FirstUse
@@ -76,27 +77,42 @@ class AssetCommands:
 
     async def leftovers(self) -> Sequence[Leftover]:
         """Return what the applied commit does not want, by name."""
-        return leftovers(
+        return leftovers_of(
             self._index.records,
             frozenset(self._fetcher.wanted),
             self._index.before,
-            await asyncio.to_thread(self._copied),
+            await asyncio.to_thread(self._sizes),
         )
 
-    async def remove(self, names: Collection[str]) -> None:
+    async def remove(self, leftovers: Collection[Leftover]) -> None:
         """Remove these leftovers, but none that are kept."""
-        found = [one.name for one in await self.leftovers() if one.name in names and not one.kept_for]
-        for name in found:
-            await asyncio.to_thread(self._index.remove, self._index.records[name])
-        await self._index.drop(found)
+        gone = [one for one in leftovers if not one.kept_for]
+        for one in gone:
+            await asyncio.to_thread(self._remove, one)
+        await self._index.drop([one.name for one in gone if one.part is Part.WHOLE])
         await self._store.refresh()
-        _log.info("assets.removed", names=", ".join(found), files=len(found))
+        _log.info("assets.removed", names=", ".join(one.name for one in gone), files=len(gone))
+
+    def _remove(self, leftover: Leftover) -> None:
+        """Remove a leftover, but not its record; blocks, raises AssetError."""
+        match leftover.part:
+            case Part.WHOLE:
+                self._index.remove(self._index.records[leftover.name])
+            case Part.BEGUN:
+                remove_beginning(self._index.directory, leftover.name)
+            case Part.ASIDE:
+                remove_aside(self._index.directory, leftover.name)
+
+    def _sizes(self) -> Sizes:
+        """Look for files that no record has; blocks."""
+        directory = self._index.directory
+        return Sizes(begun=beginnings(directory), aside=set_aside(directory), copied=self._copied())
 
     def _status(self, one: WantedFile) -> AssetStatus:
         record = self._record(one)
         return AssetStatus(
             download=one.download,
-            progress=one.progress,
+            progress=one.told,
             source=one.source,
             checked_at=record.checked_at if record else None,
             fault=one.fault,

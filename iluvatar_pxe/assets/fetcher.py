@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -13,7 +14,7 @@ from iluvatar_pxe.assets.arriving import ArrivingSource
 from iluvatar_pxe.assets.checking import Checking, is_pinned
 from iluvatar_pxe.assets.index import Found, Index
 from iluvatar_pxe.assets.job import FAILED, Job, Means
-from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.assets.store import AssetStore, Mark
 from iluvatar_pxe.assets.turns import Haste
 from iluvatar_pxe.assets.wanted import WantedFile
 from iluvatar_pxe.catalogue.coming import Coming, coming
@@ -73,9 +74,11 @@ class Fetcher:
         self._wants = wants
         self._means = means
         self._fetches = fetch
-        self._followed: frozenset[str] | None = None
+        self._needed: AbstractSet[str] | None = None
+        """The downloads whose beginnings were kept at the last look."""
         self._asked: set[str] = set()
         self._stirred = Changed()
+        store.guard(self._may_serve)
         self._signals = (*signals, store.changed, self._stirred)
         self._coming: tuple[tuple[Download, ...], Coming] | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -85,7 +88,7 @@ class Fetcher:
     @property
     def progress(self) -> Mapping[str, Progress]:
         """The state of each wanted download by its name."""
-        return {name: one.progress for name, one in self.wanted.items()}
+        return {name: one.told for name, one in self.wanted.items()}
 
     @property
     def coming(self) -> Coming:
@@ -134,6 +137,8 @@ class Fetcher:
     def set(self, one: WantedFile, progress: Progress) -> None:
         """Take in how far a file is."""
         one.progress = progress
+        if progress.state is State.LOADING:
+            one.source = f"peer {progress.peer}" if progress.peer else one.download.urls[0]
         self._coming = None
         if progress.state is State.WAITING and one.job and one.job.failures:
             self._tell_of_waiting()
@@ -149,6 +154,17 @@ class Fetcher:
         arrival = one.job.arrival
         size = await arrival.sized(SIZE_SECONDS)
         return None if size is None else ArrivingSource(arrival, size)
+
+    def passing_on(self, digest: Digest) -> ArrivingSource | None:
+        """Return a file that is being downloaded from its publisher by its checksum, of an archive or image all of it."""
+        for one in self.wanted.values():
+            expected = one.download.check
+            known = expected if isinstance(expected, Digest) else self._index.listed_of(one.download)
+            if one.job and known and (known.algorithm, known.value) == (digest.algorithm, digest.value):
+                arrival, comes_from_peer = one.job.arrival, bool(one.progress.peer)
+                if arrival.size is not None and not arrival.failure and not comes_from_peer:
+                    return ArrivingSource(arrival, arrival.size)
+        return None
 
     def hasten(self, asset: str) -> None:
         """Take in that a machine waits for a file: its download goes before others."""
@@ -168,23 +184,39 @@ class Fetcher:
         for name in self.wanted.keys() - downloads.keys():
             await self.wanted.pop(name).give_up()
             self._asked.discard(name)
-        if downloads.keys() != self._followed:
-            await self._means.placing.tidy(downloads.keys() | self._index.before)
-            self._followed = frozenset(downloads)
         for download in downloads.values():
             await self._look_at(download)
+        await self._tidy()
         self._coming = None
         self._tell_of_missing()
         await self._note_complete()
 
+    async def _tidy(self) -> None:
+        """Keep the beginnings of what is not here yet, and of what the commit before wants; nobody needs others."""
+        absent = {name for name, one in self.wanted.items() if one.progress.state is not State.READY}
+        if (needed := absent | (self._index.before - self.wanted.keys())) != self._needed:
+            self._needed = needed
+            await self._means.placing.tidy(needed)
+
     async def _withhold(self, downloads: Collection[Download]) -> None:
-        """Have nothing served that contradicts what is pinned now, though it was right before."""
-        names = await asyncio.to_thread(self._index.contradicting, downloads)
-        for name in sorted(names - self._store.withheld):
+        """Have nothing served that contradicts what is pinned now, though it was right before, or that was changed."""
+        wrong = await asyncio.to_thread(self._index.contradicting, downloads)
+        names = wrong | await asyncio.to_thread(self._unchecked, downloads)
+        for name in sorted(wrong - self._store.withheld):
             _log.warning(
                 "asset.withheld", name=name, why="another checksum is pinned now, so it is not served"
             )
         self._store.withhold(names)
+
+    def _unchecked(self, downloads: Collection[Download]) -> frozenset[str]:
+        copied = self._store.is_copied
+        return frozenset(name for one in downloads for name in self._checking.unchecked(one, copied))
+
+    def _may_serve(self, asset: str, mark: Mark) -> bool:
+        """Say whether a file is as a download put it there, or no wanted download has put one there."""
+        records = (self._index.records.get(name) for name in self.wanted)
+        is_given = any(record and asset in record.gives for record in records)
+        return not is_given or mark in self._index.marks(asset)
 
     async def _note_complete(self) -> None:
         """Take in that all is there, also what arrived just before something else is wanted."""
@@ -206,6 +238,8 @@ class Fetcher:
             return
         one.source = source
         if source == UNCHECKED:
+            changed = await asyncio.to_thread(self._unchecked, [download])
+            self._store.withhold(self._store.withheld | changed)
             _log.warning("asset.changed", name=download.name, why="somebody put it there; it is checked")
             self.begin(one, Progress(state=State.VERIFYING), self._check(one))
         elif source:
@@ -229,7 +263,7 @@ class Fetcher:
 
     def _foreign_source(self, download: Download) -> str:
         """Return who else has put the files of a download there, if somebody did."""
-        ready = frozenset(filter(download.gives, self._store.ready))
+        ready = frozenset(filter(download.gives, self._store.listed))
         is_whole = bool(ready) if download.unpack is Unpack.PI_IMAGE else ready >= frozenset(download.assets)
         if not is_whole or any(map(self._index.is_own, ready)):
             return ""

@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
+from typing import Literal
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,6 +19,8 @@ from iluvatar_pxe.host.durable import move_aside, write_file
 from iluvatar_pxe.problem import Problem
 
 INDEX_FILE = ".index.json"
+ORIGINALS = ".originals"
+"""The folder of archives and images that were unpacked, by their sha256."""
 ASIDE = ".aside"
 """The folder for files that are not what they should be, and that somebody may have put there."""
 
@@ -66,6 +69,12 @@ class Record(_Model):
     pinned: bool = False
     """A commit has pinned its checksum."""
     gives: Mapping[str, Given] = Field(default_factory=dict)
+    original: Given | None = None
+    """The file that was downloaded, where it was unpacked and is kept."""
+
+    def has(self, digest: Digest) -> bool:
+        """Say whether the file that was downloaded has this checksum."""
+        return {"sha256": self.sha256, "sha512": self.sha512}[digest.algorithm] == digest.value
 
     def satisfies(self, download: Download) -> bool:
         """Say whether this is the file that is wanted now: of its version, and with the checksum that is pinned.
@@ -77,8 +86,15 @@ class Record(_Model):
 
     def contradicts(self, download: Download) -> bool:
         """Say whether another checksum is pinned now, so that this may not be served any more."""
-        check, own = download.check, {"sha256": self.sha256, "sha512": self.sha512}
-        return isinstance(check, Digest) and own[check.algorithm] != check.value
+        return isinstance(download.check, Digest) and not self.has(download.check)
+
+
+class Listed(_Model):
+    """The checksum that a publisher's list had for a version of a download, when the list was last checked."""
+
+    version: str
+    algorithm: Literal["sha256", "sha512"]
+    value: str
 
 
 class Contents(_Model):
@@ -95,6 +111,7 @@ class Contents(_Model):
     before: frozenset[str] = frozenset()
     complete: frozenset[str] = frozenset()
     """The downloads of the last commit all of whose files were there."""
+    listed: Mapping[str, Listed] = Field(default_factory=dict)
 
 
 class Index:
@@ -163,10 +180,38 @@ class Index:
         if self._contents.complete != self._contents.wanted:
             await self._save(self._contents.model_copy(update={"complete": self._contents.wanted}))
 
-    def name_of(self, sha256: str) -> str | None:
-        """Return the asset that has this checksum, or None."""
+    def names_of(self, digest: Digest) -> tuple[str, ...]:
+        """Return the assets that have this checksum."""
+        whole = [name for name, one in self.records.items() if name in one.gives and one.has(digest)]
         given = (pair for record in self.records.values() for pair in record.gives.items())
-        return next((name for name, file in given if file.sha256 == sha256), None)
+        parts = [name for name, file in given if (digest.algorithm, digest.value) == ("sha256", file.sha256)]
+        return tuple(dict.fromkeys([*whole, *parts]))
+
+    def original_of(self, digest: Digest) -> Given | None:
+        """Return the original that has this checksum, if it is kept."""
+        return next((one.original for one in self.records.values() if one.original and one.has(digest)), None)
+
+    @property
+    def originals(self) -> frozenset[str]:
+        """The sha256 of each original that is kept, or is about to be unpacked from where it is kept."""
+        expected = {one.sha256 for one in self.verified.values()}
+        return frozenset(expected | {one.original.sha256 for one in self.records.values() if one.original})
+
+    async def note_listed(self, download: Download, digest: Digest) -> None:
+        """Note what a publisher's list says of a download, and forget what lists said of those that are gone."""
+        known = self._contents.wanted | self.before | self.records.keys()
+        kept = {name: one for name, one in self._contents.listed.items() if name in known}
+        new = Listed(version=download.version, algorithm=digest.algorithm, value=digest.value)
+        if kept.get(download.name) != new:
+            listed = {**kept, download.name: new}
+            await self._save(self._contents.model_copy(update={"listed": listed}))
+
+    def listed_of(self, download: Download) -> Digest | None:
+        """Return what the publisher's list said last of this version of a download."""
+        listed = self._contents.listed.get(download.name)
+        return (
+            Digest(listed.algorithm, listed.value) if listed and listed.version == download.version else None
+        )
 
     def found(self, record: Record) -> Found:
         """Say whether the files of a record are there as they were put in place; blocks."""
@@ -175,8 +220,12 @@ class Index:
 
     def is_own(self, asset: str) -> bool:
         """Say whether a download of ours put the file there that an asset is now; blocks."""
-        given = [one.gives[asset] for one in self.records.values() if asset in one.gives]
-        return bool(given) and _mark(self.directory / asset) in [(one.size, one.modified) for one in given]
+        return _mark(self.directory / asset) in self.marks(asset)
+
+    def marks(self, asset: str) -> frozenset[tuple[int, int]]:
+        """Return size and time of each file that downloads of ours put there as an asset."""
+        given = (one.gives[asset] for one in self.records.values() if asset in one.gives)
+        return frozenset((one.size, one.modified) for one in given)
 
     def contradicting(self, downloads: Iterable[Download]) -> frozenset[str]:
         """Return the assets that are here, and may not be served while these downloads are wanted; blocks."""
@@ -195,6 +244,10 @@ class Index:
             others = [one.gives.get(asset) for one in self.records.values() if one is not record]
             if self.found_of(asset, given) is Found.AS_GIVEN and given not in others:
                 _unlink(path)
+        if record.original and not any(
+            one.original == record.original for one in self.records.values() if one is not record
+        ):
+            _unlink(self.directory / ORIGINALS / record.original.sha256)
         for folder in {(self.directory / asset).parent for asset in record.gives}:
             remove_empty(folder, self.directory)
 
@@ -225,11 +278,21 @@ class Index:
         async with self._writing:
             try:
                 text = self._contents.model_dump_json(indent=1)
-                await asyncio.to_thread(write_file, self._path, text.encode(), 0o640)
+                await _whole(asyncio.to_thread(write_file, self._path, text.encode(), 0o640))
             except OSError as error:
                 self._problem.set(f"{self._path}: cannot be written: {error.strerror}; make it writable")
             else:
                 self._problem.clear()
+
+
+async def _whole(writing: Coroutine[None, None, None]) -> None:
+    """Wait for a thread also where this is cancelled: a later write must not be overtaken by it."""
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _mark(path: Path) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Gets one wanted download: asks peers and publishers, puts it in place, and has it pinned. Tries until it is there."""
+"""Gets one wanted download: has it downloaded, puts it in place, and has it pinned. Tries until it is there."""
 
 import asyncio
 import logging
@@ -57,14 +57,6 @@ class Pins(Protocol):
         ...
 
 
-class Peers(Protocol):
-    """The fleet's other daemons."""
-
-    async def having(self, download: Download) -> tuple[str, ...]:
-        """Return the addresses at which they have a file."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What jobs work with."""
@@ -72,7 +64,6 @@ class Means:
     get: Get
     placing: Placing
     pins: Pins
-    peers: Peers
     turns: Turns
 
 
@@ -95,6 +86,11 @@ class Job:
         self._now = asyncio.Event()
         self._failed_at = float("-inf")
         self._trouble = Problem(lambda why: _log.warning("asset.trouble", name=download.name, why=why))
+
+    @property
+    def before(self) -> int:
+        """How many files come before it, while it is queued."""
+        return self._turn.before
 
     def hurry(self, haste: Haste) -> None:
         """Have the next attempt begin now."""
@@ -147,6 +143,8 @@ class Job:
             self.arrival = self._arrival(self._means)
         started, download = time.monotonic(), self.download
         got = await self._means.placing.left_over(download) or await self._download(download)
+        if download.unpack is not Unpack.NONE:
+            self.arrival.verify(got.size, got.path)
         path = await self._put(download, got)
         if download.unpack is Unpack.NONE:
             self.arrival.verify(got.size, path)
@@ -170,10 +168,7 @@ class Job:
             await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
         except OSError as error:
             raise AssetError(f"{place}: cannot be made: {error.strerror}; make it writable") from error
-        peers = await self._means.peers.having(download)
-        return await self._means.get(
-            replace(download, urls=(*peers, *download.urls)), place, self._loading, self._turn
-        )
+        return await self._means.get(download, place, self._loading, self._turn)
 
     def _loading(self, progress: Progress) -> None:
         self.arrival.reach(progress.done, progress.size)

@@ -1,25 +1,46 @@
-"""What nobody wants any more: downloads of commits before the last two, and what was copied by hand. Pure."""
+"""What nobody wants any more: downloads of commits before the last two, what was set aside or copied by hand. Pure."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from iluvatar_pxe.assets.index import ADOPTED, Record
-from iluvatar_pxe.assets.status import Leftover
+from iluvatar_pxe.assets.status import Leftover, Part
 
 BEFORE = "the commit before wants it"
 COPIED = "it was copied by hand"
 
 
-def leftovers(
-    records: Mapping[str, Record], wanted: frozenset[str], before: frozenset[str], copied: Mapping[str, int]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Bytes of files that no record has, by name."""
+
+    begun: Mapping[str, int]
+    """Downloads that have begun."""
+    aside: Mapping[str, int]
+    """Files that were set aside, by the names that they had."""
+    copied: Mapping[str, int]
+    """Files that nobody downloaded and no wanted download gives."""
+
+
+def leftovers_of(
+    records: Mapping[str, Record], wanted: frozenset[str], before: frozenset[str], sizes: Sizes
 ) -> tuple[Leftover, ...]:
-    """Return them by name. ``copied`` are the sizes of files that nobody downloaded and no wanted download gives."""
+    """Return them by name."""
     own = (_of_record(name, one, before) for name, one in records.items() if name not in wanted)
-    return tuple(sorted([*own, *_of_folders(copied)], key=lambda one: one.name))
+    begun = (_begun(name, size, before) for name, size in sizes.begun.items() if name not in wanted)
+    aside = (Leftover(name=name, part=Part.ASIDE, size=size) for name, size in sizes.aside.items())
+    found = [*own, *begun, *aside, *_of_folders(sizes.copied)]
+    return tuple(sorted(found, key=lambda one: (one.name, one.part)))
+
+
+def _begun(name: str, size: int, before: frozenset[str]) -> Leftover:
+    return Leftover(name=name, part=Part.BEGUN, size=size, kept_for=BEFORE if name in before else "")
 
 
 def _of_record(name: str, record: Record, before: frozenset[str]) -> Leftover:
-    size = sum(given.size for given in record.gives.values())
+    kept = [record.original] if record.original else []
+    size = sum(given.size for given in [*record.gives.values(), *kept])
     kept_for = BEFORE if name in before else COPIED if record.source == ADOPTED else ""
     return Leftover(
         name=name, version=record.version, size=size, kept_for=kept_for, only_named=record.withdrawn
@@ -34,4 +55,4 @@ def _of_folders(copied: Mapping[str, int]) -> Iterator[Leftover]:
         told = name if folder == "." else f"{folder}/"
         folders[told] = folders.get(told, 0) + size
     for name, size in folders.items():
-        yield Leftover(name=name, version="", size=size, kept_for=COPIED)
+        yield Leftover(name=name, size=size, kept_for=COPIED)

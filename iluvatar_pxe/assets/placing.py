@@ -13,18 +13,15 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from iluvatar_pxe.assets.download.download import Got
-from iluvatar_pxe.assets.index import Given, Index, Record, given_of, remove_empty
+from iluvatar_pxe.assets.download.space import FULL, lacking, no_space
+from iluvatar_pxe.assets.hidden import keep_beginnings, staging
+from iluvatar_pxe.assets.index import Given, Index, Record, given_of
+from iluvatar_pxe.assets.originals import Originals
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
 from iluvatar_pxe.errors import AssetError, UnpackError
 from iluvatar_pxe.host.background import background_thread
 from iluvatar_pxe.host.durable import put_in_place
-
-COMING = ".coming"
-"""The folder, beside a file's place, with a folder of each file's name in which that is downloaded.
-
-It is hidden, so nothing in it is served; and no name of another file leads there.
-"""
 
 _REPORT_SECONDS = 0.1
 """How often the event loop hears how far work is; the end is always told."""
@@ -43,25 +40,28 @@ class Unpacker(Protocol):
 class Placing:
     """Puts files of one assets directory in place."""
 
-    def __init__(self, store: AssetStore, index: Index, unpack: Unpacker) -> None:
+    def __init__(self, store: AssetStore, index: Index, unpack: Unpacker, originals: Originals) -> None:
         self._store = store
         self._index = index
         self._unpack = unpack
+        self._originals = originals
 
     def staging(self, download: Download) -> Path:
         """Return where a file is downloaded to, on the disk on which its place is."""
-        return _staging(self._index.directory / download.name)
+        return staging(self._index.directory / download.name)
 
-    async def tidy(self, wanted: Collection[str]) -> None:
-        """Remove the beginnings of downloads that nobody wants any more, and folders that are empty then."""
-        await asyncio.to_thread(_tidy, self._index.directory, wanted)
+    async def tidy(self, names: Collection[str]) -> None:
+        """Remove the beginnings of all downloads but these, and originals that nobody wants."""
+        await asyncio.to_thread(keep_beginnings, self._index.directory, names)
+        await asyncio.to_thread(self._originals.tidy)
 
     async def left_over(self, download: Download) -> Got | None:
         """Return the file that was verified before a crash, and is not recorded as in place; None where there is none."""
         record = self._index.verified.get(download.name)
         if record is None or not record.satisfies(download):
             return None
-        for path in (self.staging(download), self._index.directory / download.name):
+        kept = self._originals.path(record.sha256)
+        for path in (self.staging(download), self._index.directory / download.name, kept):
             with suppress(AssetError):
                 if (await unhurried(partial(_given_of, path))).sha256 == record.sha256:
                     return Got(
@@ -112,8 +112,8 @@ class Placing:
         await unhurried(work, report)
         names = await asyncio.to_thread(_names, wanted, directory)
         gives = {name: await unhurried(partial(_given_of, directory / name)) for name in names}
-        await self._index.put(download.name, record.model_copy(update={"gives": gives}))
-        await asyncio.to_thread(got.path.unlink, missing_ok=True)
+        original = await asyncio.to_thread(self._originals.keep, got)
+        await self._index.put(download.name, record.model_copy(update={"gives": gives, "original": original}))
         return directory / download.folder
 
     async def _discard(self, download: Download, got: Got) -> None:
@@ -178,29 +178,19 @@ def _names(download: Download, directory: Path) -> list[str]:
     return [str(path.relative_to(directory)) for path in found if path.is_file()]
 
 
-def _tidy(directory: Path, wanted: Collection[str]) -> None:
-    kept = {_staging(directory / name).parent for name in wanted}
-    for coming in list(directory.rglob(COMING)):
-        with suppress(OSError):  # the next time
-            for folder in set(coming.iterdir()) - kept:
-                shutil.rmtree(folder)
-            remove_empty(coming, directory)
-
-
-def _staging(path: Path) -> Path:
-    return path.parent / COMING / path.name / path.name
-
-
 def _place(got: Got, path: Path, report: Done) -> Given:
     """Put a file in place, also one from another disk, and return what is there now."""
     new = got.path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if new.stat().st_dev != path.parent.stat().st_dev:
-            new = _copied(new, _staging(path))
+            new = _copied(new, staging(path))
         given = _same(new, got, report)
         put_in_place(new, path)
     except OSError as error:
+        if error.errno in FULL:
+            lacks = lacking(got.size, shutil.disk_usage(path.parent).free)
+            raise AssetError(f"{path}: {no_space(path.parent, lacks)}") from error
         raise AssetError(f"{path}: cannot be put in place: {error.strerror}; make it writable") from error
     return given
 

@@ -60,21 +60,28 @@ class BytesSource:
 class FileSource:
     """A regular file on disk. Every call to the operating system happens in a thread."""
 
-    def __init__(self, path: Path, file: FileIO, size: int) -> None:
+    def __init__(self, path: Path, file: FileIO, size: int, modified: int) -> None:
         self._path = path
         self._file = file
         self._size = size
+        self.modified = modified
+        """When its content changed last, in nanoseconds, when it was opened."""
 
     @classmethod
     async def open(cls, listed: ListedFile) -> Self:
         """Open a file; raises AssetError (one line) if it is not a readable regular file, or not what was listed."""
         file, status = await asyncio.to_thread(open_listed, listed)
-        return cls(listed.path, file, status.st_size)
+        return cls(listed.path, file, status.st_size, status.st_mtime_ns)
+
+    @property
+    def descriptor(self) -> int:
+        """The number of the open file, until it is closed."""
+        return self._file.fileno()
 
     @property
     def opened(self) -> Path:
         """A path of the very file that is open, whatever lies at its old path by now (proc_pid_fd(5))."""
-        return Path(f"/proc/self/fd/{self._file.fileno()}")
+        return Path(f"/proc/self/fd/{self.descriptor}")
 
     @property
     def size(self) -> int:

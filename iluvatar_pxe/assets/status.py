@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.progress import Progress
@@ -25,16 +26,25 @@ class AssetStatus:
     failures: int = 0
 
 
+class Part(StrEnum):
+    """What of a name is left; the values are told to people."""
+
+    WHOLE = ""
+    BEGUN = "unfinished download"
+    ASIDE = "set aside"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
-    """Files of a download that the applied commit does not want; ``size`` is bytes.
+    """Files that the applied commit does not want; ``size`` is bytes.
 
     ``kept_for`` says why ``assets gc --yes`` keeps them, and is empty for what it removes. ``only_named``: they are
     removed if they are named, since their publisher may not offer them any more.
     """
 
     name: str
-    version: str
+    part: Part = Part.WHOLE
+    version: str = ""
     size: int
     kept_for: str = ""
     only_named: bool = False

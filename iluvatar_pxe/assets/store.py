@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,9 @@ from iluvatar_pxe.problem import Problem, first_of
 
 SYSTEM_PROGRAMS = Path("/usr/lib/ipxe")
 """Where Debian's and Ubuntu's package ``ipxe`` installs its binaries."""
+
+Mark = tuple[int, int]
+"""A file's size, and the time of its last change in nanoseconds."""
 
 _log = structlog.get_logger()
 
@@ -66,6 +69,7 @@ class AssetStore:
         """Logical names of what can be served."""
         self.links = self._listing.links
         """Links that are not served, by their logical names, and why."""
+        self._may_serve: Callable[[str, Mark], bool] = lambda _name, _mark: True
         self.changed = Changed()
         """Told when other files are there, or other content in them."""
         self._problem = Problem(lambda text: _log.warning("assets", problem=text))
@@ -84,15 +88,28 @@ class AssetStore:
         """Open the file behind a logical name, or return None; raises AssetError when it cannot be read."""
         file = self._listing.files.get(name) if name in self.ready else None
         try:
-            return None if file is None else await FileSource.open(file)
+            source = None if file is None else await FileSource.open(file)
         except AssetError as error:
             if isinstance(error.__cause__, FileNotFoundError):  # gone since the last look
                 return None
             raise
+        if source and not self._may_serve(name, (source.size, source.modified)):
+            await source.close()
+            raise AssetError(f"{name}: was changed on the disk, and is checked first; ask again later")
+        return source
+
+    @property
+    def listed(self) -> frozenset[str]:
+        """Logical names of all that is there, also of what is not served."""
+        return self._listing.names
+
+    def guard(self, may_serve: Callable[[str, Mark], bool]) -> None:
+        """Have each file that is opened judged by its size and time: it may have been changed since the last look."""
+        self._may_serve = may_serve
 
     def is_copied(self, name: str) -> bool:
         """Say whether a file is there that is not the system's."""
-        return name in self.ready and name not in self._listing.packaged
+        return name in self.listed and name not in self._listing.packaged
 
     def size_of(self, name: str) -> int | None:
         """Return the bytes of a file, or None when it is not there; blocks."""

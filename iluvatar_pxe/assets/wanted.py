@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from iluvatar_pxe.assets.job import Job
 from iluvatar_pxe.catalogue.download import Download
@@ -21,6 +21,13 @@ class WantedFile:
     """Who fetches it."""
     work: asyncio.Task[None] | None = None
     """What is done for it now: it is fetched, verified or imported."""
+
+    @property
+    def told(self) -> Progress:
+        """The state as people are told it."""
+        if self.job is None or self.progress.state is not State.QUEUED:
+            return self.progress
+        return replace(self.progress, before=self.job.before)
 
     def begin(self, group: asyncio.TaskGroup, work: Coroutine[None, None, object]) -> asyncio.Task[None]:
         """Do something for it, once what is done for it now has been given up."""

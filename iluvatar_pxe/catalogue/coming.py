@@ -33,7 +33,7 @@ def words(name: str, progress: Progress) -> str:
         f"{name} "
         + {
             State.MISSING: "is missing, and nothing fetches it",
-            State.QUEUED: "is queued for download",
+            State.QUEUED: f"is queued for download{behind(progress.before)}",
             State.BUILDING: "is not here yet: the image factory is building it, which takes up to 20 minutes",
             State.LOADING: _loading(progress),
             State.VERIFYING: "is being verified",
@@ -42,6 +42,11 @@ def words(name: str, progress: Progress) -> str:
             State.READY: "has arrived",
         }[progress.state]
     )
+
+
+def behind(count: int) -> str:
+    """Say how many files come before one that is queued."""
+    return f" behind {count} other file{'s' if count > 1 else ''}" if count else ""
 
 
 def _loading(progress: Progress) -> str:

@@ -16,7 +16,7 @@ _SHORT = r"(?!.{201})"
 """Characters, so that every file system can have the name, also with what a download adds to it."""
 _NOT_LONG = r"(?!.{2001})"
 _NO_NAME = "write a path below the assets of at most 200 characters such as memtest/{version}/memtest.efi; known are {version}, {published}, {arch} and {schematic}"
-_OWN = re.compile(r"\.part(?:\.json)?(?=/|$)|^by-sha256(?=/|$)|^raspberry-pi/[^/]+/facts\.json$")
+_OWN = re.compile(r"\.part(?:\.json)?(?=/|$)|^by-sha(?:256|512)(?=/|$)|^raspberry-pi/[^/]+/facts\.json$")
 """Unfinished downloads, the addresses of files by their checksums, and the mark of an image that was unpacked."""
 _NO_URL = "write an address such as https://example.org/{version}/file, without a user or a password; known are {version}, {published}, {arch} and {schematic}"
 _NO_PREFIX = "write the beginning of addresses up to a '/', such as https://github.com/"

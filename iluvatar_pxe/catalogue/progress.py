@@ -25,7 +25,9 @@ class State(StrEnum):
 class Progress:
     """The state of one download. ``done`` and ``size`` are bytes, ``size`` None while unknown; ``rate`` is bytes/s.
 
-    ``trouble`` is the last fault in one line, also while another attempt runs; empty when all is well.
+    ``trouble`` is the last fault in one line, also while another attempt runs; empty when all is well. ``before`` is how
+    many files come before one that is queued. ``peer`` is the other daemon that it comes from; empty where that is its
+    publisher.
     """
 
     state: State
@@ -33,6 +35,8 @@ class Progress:
     size: int | None = None
     rate: float = 0.0
     trouble: str = ""
+    before: int = 0
+    peer: str = ""
 
     @property
     def percent(self) -> int | None:

@@ -111,15 +111,6 @@ def span(seconds: int) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-def amount(octets: float) -> str:
-    """Return bytes with three digits and a decimal unit."""
-    for unit in ("B", "kB", "MB"):
-        if octets < 999.5:
-            return f"{octets:.0f} {unit}" if unit == "B" or octets >= 99.95 else f"{octets:.1f} {unit}"
-        octets /= 1000
-    return f"{octets:.1f} GB"
-
-
 def _counted(count: int, unit: str) -> str:
     return f"{count} {unit}s" if unit == "day" and count > 1 else f"{count} {unit}"
 

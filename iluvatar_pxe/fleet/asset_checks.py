@@ -1,12 +1,14 @@
 """What contradicts itself in ``assets`` of ``fleet.yaml``, or between it and ``assets.lock.yaml``."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from iluvatar_pxe.catalogue.download import Digest, Download
 from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock, Pin
+from iluvatar_pxe.catalogue.model import IMAGES as FOLDER
 from iluvatar_pxe.catalogue.model import AssetsPart, Catalogue, Entry
 from iluvatar_pxe.catalogue.names import IMAGES, NAMES, TALOS
 from iluvatar_pxe.catalogue.resolve import downloads
@@ -33,6 +35,7 @@ def check_assets(source: Source) -> None:
         if why := _lacking(name, entry):
             source.fault(FLEET_FILE, ("assets", "entries", name), f"assets.entries.{name}: {why}")
     _check_once(source, entries)
+    _check_folders(source, entries)
     _check_pins(source, entries)
     _check_chosen(source)
 
@@ -103,6 +106,28 @@ def _check_once(source: Source, entries: Mapping[str, Entry]) -> None:
                 text = f"assets.entries.{name}: {other} has a file {asset}, too; rename one of them"
                 source.fault(FLEET_FILE, ("assets", "entries", name), text)
             seen[asset] = name
+
+
+def _check_folders(source: Source, entries: Mapping[str, Entry]) -> None:
+    """The folder of an image is replaced as a whole, so no other entry may have a file there."""
+    images = {
+        name: re.sub(r"\\{version\\}", "[^/]+", re.escape(entry.image))
+        for name, entry in entries.items()
+        if entry.image
+    }
+    images |= {name: rf"{re.escape(name)}[.-][\d.-]+" for name in IMAGES if name not in images}
+    for name, entry in entries.items():
+        for number, file in enumerate(entry.files):
+            if owner := next((one for asset in file.names for one in _owners(asset, images)), None):
+                location = ("assets", "entries", name, "files", number)
+                text = f"is in the folder of an image of entry {owner}, which is replaced as a whole"
+                key = source.spelled(FLEET_FILE, location)
+                source.fault(FLEET_FILE, location, f"{key}: {text}; choose another name")
+
+
+def _owners(asset: str, images: Mapping[str, str]) -> Iterator[str]:
+    """Return the entries whose image may have its folder where an asset is to be."""
+    return (name for name, image in images.items() if re.match(rf"{FOLDER}/{image}/", asset))
 
 
 def _check_pins(source: Source, entries: Mapping[str, Entry]) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from iluvatar_pxe.errors import RepositoryError
+from iluvatar_pxe.errors import LostRaceError, RepositoryError
 from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.remote import NETWORK_SECONDS, Remote
 
@@ -118,7 +118,8 @@ class FollowedOrigin:
     async def push(self, old: str, new: str) -> None:
         """Push it, and take it for what the origin has then."""
         await self.spare.push(self.repository.path, self.repository.branch, old, new)
-        await self.repository.advance(old, new)
+        with suppress(LostRaceError):  # another process has fetched it, or what came after
+            await self.repository.advance(old, new)
 
     async def changed(self) -> None:
         """Wait for the time of the next look: longer after each failure, and never at the same time as other Pis."""

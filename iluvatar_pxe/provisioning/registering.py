@@ -33,7 +33,7 @@ class Registering:
         self._known: frozenset[str] = frozenset()
 
     async def __call__(self, download: Download, place: Path, report: Report, turn: Turn) -> Got:
-        """Get a file. A peer may have it where the factory cannot be reached; else that is what is told."""
+        """Get a file. A mirror may have it where the factory cannot be reached; else that is what is told."""
         trouble = await self._register(download.name)
         try:
             return await self._get(download, place, report, turn)

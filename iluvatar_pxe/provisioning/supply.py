@@ -14,7 +14,10 @@ from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.fetcher import Fetcher
 from iluvatar_pxe.assets.index import Index
 from iluvatar_pxe.assets.job import Means
+from iluvatar_pxe.assets.offered import Offered
+from iluvatar_pxe.assets.originals import Originals
 from iluvatar_pxe.assets.peers import FleetPeers
+from iluvatar_pxe.assets.peers_first import PeersFirst
 from iluvatar_pxe.assets.placing import Placing
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.turns import Turns
@@ -54,14 +57,15 @@ class Supply:
         self._pins = Pins(keeper)
         self._wants = Wants(applied, catalogue, lambda: self._pins.lock)
         rate = settings.assets.rate_limit
-        placing = Placing(store, self.index, unpack)
+        downloader = Downloader(rate=int(rate) if rate else None)
+        originals = Originals(self.index, lambda: any(self.daemons()))
+        placing = Placing(store, self.index, unpack, originals)
+        peers = FleetPeers(self.daemons, settings.http.port, lambda: applied.fleet.settings.domain or "")
+        from_publishers = Registering(applied, partial(download, downloader=downloader))
         means = Means(
-            get=Registering(
-                applied, partial(download, downloader=Downloader(rate=int(rate) if rate else None))
-            ),
+            get=PeersFirst(peers, self.index, from_publishers, downloader),
             placing=placing,
             pins=self._pins,
-            peers=FleetPeers(self.daemons, settings.http.port),
             turns=Turns(AT_ONCE),
         )
         self.fetcher = Fetcher(
@@ -72,6 +76,8 @@ class Supply:
             signals=(changed, self._pins.changed),
             fetch=settings.assets.fetch,
         )
+        self.offered = Offered(store, self.index, originals, self.fetcher)
+        """What other daemons get from here."""
         self._stable = Stable(
             applied,
             lambda: self._wants.unresolved,

@@ -5,11 +5,13 @@ Each use says what goes wrong without it, and what shows that. ``CHECKED`` says 
 
 import asyncio
 import ssl
+from abc import abstractmethod
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import IO, Any, cast
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 CHECKED = {"aiohttp": ("3.14",), "Python": ("3.11", "3.12", "3.13")}
 _BUFFER = 64 << 10
@@ -54,6 +56,32 @@ class _CustomServer(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         return self._connect(self, loop=self._loop, **self._kwargs)
+
+
+class CustomFileResponse(web.FileResponse):
+    """A ``FileResponse`` whose bytes are sent by a method of its own.
+
+    Symptom: aiohttp has the event loop send a file, by calls of sendfile(2) that do not return before the client takes no
+    more: nobody else is answered meanwhile, for half a second where the file comes from a disk and the clients are fast.
+    A file that became shorter is sent as if it were whole.
+    Evidence: ``tests/servers/http/test_sending.py``.
+    Uses ``FileResponse._sendfile``, which is called when all headers are known.
+    """
+
+    @abstractmethod
+    async def transmit(
+        self, request: web.BaseRequest, writer: AbstractStreamWriter, offset: int, count: int
+    ) -> None:
+        """Send ``count`` bytes of the file; the headers have been given to ``writer``."""
+
+    async def _sendfile(
+        self, request: web.BaseRequest, _file: IO[Any], offset: int, count: int
+    ) -> AbstractStreamWriter:
+        begun = await web.StreamResponse.prepare(self, request)
+        writer = cast("AbstractStreamWriter", begun)  # there is none only after the end
+        await self.transmit(request, writer, offset, count)
+        await self.write_eof()
+        return writer
 
 
 class TlsProtocol(SSLProtocol):

@@ -162,6 +162,7 @@ async def test_everything_is_told_of_a_file(counter: Counter, site: ThreeFiles) 
         "wanted_by": ["layers/arda.yaml"],
         "ready": False,
         "state": "loading",
+        "before": 0,
         "bytes": now.done,
         "size": 3 << 20,
         "percent": now.done * 100 // (3 << 20),

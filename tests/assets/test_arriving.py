@@ -2,14 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fetching import Bench, download_of, running
-from support.publisher import Publisher, publisher
+from support.publisher import Publisher
 from support.waiting import PATIENCE, until
 
 from iluvatar_pxe.assets.arriving import WITHHELD, Arrival, ArrivingSource
@@ -20,18 +19,6 @@ from iluvatar_pxe.errors import AssetError
 KERNEL = b"".join(number.to_bytes(4, "big") for number in range(100_000))
 NAME = "talos/abc/v1/kernel-amd64"
 PIECE = 32 << 10
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Publisher]:
-    (tmp_path / "tls").mkdir()
-    with publisher(tmp_path / "tls") as running:
-        yield running
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
 
 
 async def arriving(bench: Bench) -> ArrivingSource:

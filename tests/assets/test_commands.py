@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,29 +9,24 @@ import pytest
 from structlog.testing import capture_logs
 from support.archives import COMPRESSIONS, file, tar_of
 from support.fetching import Bench, damage, download_of, running
-from support.publisher import Publisher, publisher
+from support.pi_images import BOOT_START, ROOT_START, UBUNTU_24_04, Layout, make_image, needs_tools, place
+from support.publisher import Publisher
 from support.waiting import until
 from support.wanted import pinned
 
-from iluvatar_pxe.assets.index import ADOPTED
+from iluvatar_pxe.assets.index import ADOPTED, ASIDE
 from iluvatar_pxe.assets.leftovers import BEFORE, COPIED
-from iluvatar_pxe.assets.status import AssetStatus
+from iluvatar_pxe.assets.status import AssetStatus, Part
 from iluvatar_pxe.assets.unpack.unpack import unpack
 from iluvatar_pxe.catalogue.download import Check, Digest, Download, SumsFile, Unpack
 from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.errors import AssetError
 
 KERNEL = b"kernel" * 50_000
 NAME = "talos/abc/v1/kernel-amd64"
 LISTED = SumsFile(("https://x/SHA256SUMS",), "sha256", "kernel-amd64")
 SIGNED = replace(LISTED, key="ubuntu-cdimage", signatures=("https://x/SHA256SUMS.gpg",))
 MEMBERS = {"ipxeboot/one.efi": "ipxe/one.efi", "ipxeboot/more.efi": "ipxe/more.efi"}
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Publisher]:
-    (tmp_path / "tls").mkdir()
-    with publisher(tmp_path / "tls") as running:
-        yield running
 
 
 @pytest.fixture
@@ -136,6 +130,37 @@ async def test_a_file_that_is_overwritten_is_noticed_and_handled_likewise(
     assert (changed["name"], fault["why"]) == (NAME, status(bench).fault)
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["downloaded", "pinned"])
+async def test_a_changed_file_is_not_served_before_it_was_checked(
+    tmp_path: Path, site: Publisher, *, is_known: bool
+) -> None:
+    """Nobody hears of the change at first; then it is looked at only when nobody has written to it for long."""
+    bench = Bench(tmp_path, settle=60.0)
+    async with running(bench):
+        if is_known:
+            await bench.get(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
+            opened = await bench.store.open(NAME)
+            assert opened
+            await opened.close()
+        put(bench, NAME, b"evil")
+        if is_known:
+            with pytest.raises(AssetError, match="was changed on the disk, and is checked first"):
+                await bench.store.open(NAME)
+        else:
+            bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
+        await bench.store.refresh()
+        await bench.reach(NAME, State.VERIFYING)
+        assert NAME not in bench.store.ready
+        assert await bench.store.open(NAME) is None
+        assert bench.fetcher.coming[NAME].state is State.VERIFYING
+        os.utime(bench.assets / NAME, (1, 1))  # it has settled long ago
+    bench = Bench(tmp_path)
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
+        await bench.reach(NAME, State.READY)
+        assert bench.content(NAME) == KERNEL
+
+
 async def test_a_member_of_an_archive_that_is_overwritten_is_noticed(bench: Bench, site: Publisher) -> None:
     wanted = archive(site, "2.0.0", b"ours" * 1000)
     async with running(bench):
@@ -194,7 +219,7 @@ async def test_what_was_copied_by_hand_is_compared_with_the_pin(
         bench.wants.set()
         bench.wants.set(download_of("other", "http://127.0.0.1:9/"))
         await until(lambda: "other" in bench.fetcher.progress)
-        await bench.commands.remove([one.name for one in await bench.commands.leftovers()])
+        await bench.commands.remove(await bench.commands.leftovers())
     assert bench.content(NAME) == content
 
 
@@ -262,6 +287,37 @@ async def test_a_trusted_copy_that_cannot_be_unpacked_is_not_pinned(tmp_path: Pa
         await bench.reach(NAME, State.MISSING)
         found = await imported(bench, stick(bench, b"noise" * 100), trust=True)
         assert (found.fault.startswith(NAME), bench.pins.sums) == (True, {}), found.fault
+
+
+@needs_tools
+@pytest.mark.parametrize(
+    ("offset", "fault"), [(510, "has no partition table"), (ROOT_START + 1024, "ext4"), (BOOT_START, "FAT")]
+)
+async def test_a_broken_image_on_a_stick_leaves_nothing_and_a_whole_one_comes(
+    tmp_path: Path, offset: int, fault: str
+) -> None:
+    bench = Bench(tmp_path, unpack, fetch=False)
+    (tmp_path / "make").mkdir()
+    image = make_image(tmp_path / "make", Layout())
+    whole = image.read_bytes()
+    name, folder = "images/mine.img", "raspberry-pi/mine"
+    async with running(bench):
+        bench.wants.set(download_of(name, unpack=Unpack.PI_IMAGE, folder=folder))
+        await bench.reach(name, State.MISSING)
+        place(image, offset, bytes(64 << 10))
+        bench.commands.take(name, put(bench, ".import/x/mine.img", image.read_bytes()), trust=True)
+        await until(lambda: status(bench, name).fault)
+        assert status(bench, name).fault.startswith(f"{name}: ")
+        assert fault in status(bench, name).fault
+        await bench.reach(name, State.MISSING)
+        assert (bench.pins.sums, bench.index.records, bench.index.verified) == ({}, {}, {})
+        assert [path for path in bench.assets.rglob("*") if path.is_file()] == [bench.assets / ".index.json"]
+        bench.commands.take(name, put(bench, ".import/x/mine.img", whole), trust=True)
+        await bench.reach(name, State.READY)
+        assert (status(bench, name).fault, bench.content(f"{folder}/config.txt")) == (
+            "",
+            UBUNTU_24_04["config.txt"],
+        )
 
 
 async def test_a_trusted_copy_is_not_another_one_than_is_pinned_meanwhile(tmp_path: Path) -> None:
@@ -335,11 +391,57 @@ async def test_only_what_neither_of_two_commits_wants_is_removed(bench: Bench, s
         assert (found["mine/"].kept_for, found["mine/"].size) == (COPIED, 6)
         assert [found[name].kept_for for name in names[:3]] == ["", "", BEFORE]
         assert [found[name].only_named for name in names[:3]] == [True, False, False]
-        await bench.commands.remove([*found])
+        await bench.commands.remove([*found.values()])
         assert not (bench.assets / "talos/abc/v1").exists()
         assert (bench.assets / "mine/a").exists()
         assert [bench.content(name) for name in names[2:]] == [KERNEL, KERNEL]
         assert {one.name for one in await bench.commands.leftovers()} == {names[2], "mine/"}
+
+
+async def test_the_beginning_of_a_download_is_kept_for_one_commit_more(bench: Bench, site: Publisher) -> None:
+    name = "talos/abc/v1/kernel-amd64"
+    async with running(bench):
+        bench.wants.set(download_of(name, site.offer("/1", KERNEL, stall=100_000)))
+        await until(lambda: name in bench.fetcher.progress and bench.progress(name).done == 100_000)
+        assert list(await bench.commands.leftovers()) == []
+        await bench.get(download_of("other/a", site.offer("/a", KERNEL)))
+        (begun,) = await bench.commands.leftovers()
+        assert (begun.name, begun.part, begun.kept_for) == (name, Part.BEGUN, BEFORE)
+        assert begun.size >= 100_000
+        await bench.get(download_of("other/b", site.offer("/b", KERNEL)))
+        assert [one.name for one in await bench.commands.leftovers()] == ["other/a"]
+
+
+async def test_the_beginning_of_a_download_goes_when_its_file_comes_otherwise(
+    bench: Bench, site: Publisher
+) -> None:
+    async with running(bench):
+        bench.wants.set(download_of(NAME, site.offer("/1", KERNEL, stall=100_000)))
+        await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done == 100_000)
+        put(bench, NAME, KERNEL)
+        await bench.store.refresh()
+        await bench.reach(NAME, State.READY)
+        await until(lambda: not list(bench.assets.rglob(".coming")))
+
+
+async def test_what_a_crash_left_of_downloads_is_gone_at_start(bench: Bench) -> None:
+    put(bench, "talos/abc/v1/.coming/kernel-amd64/kernel-amd64.part", KERNEL)
+    await bench.fetcher.look()
+    assert list(bench.assets.iterdir()) == []
+
+
+async def test_what_was_set_aside_is_shown_and_removed(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        await bench.get(download_of(NAME, site.offer("/1", KERNEL)))
+        put(bench, NAME, b"mine")
+        await bench.store.refresh()
+        await until((bench.assets / ASIDE / NAME).exists)
+        await bench.reach(NAME, State.READY)
+        (aside,) = await bench.commands.leftovers()
+        assert (aside.name, aside.part, aside.size, aside.kept_for) == (NAME, Part.ASIDE, 4, "")
+        await bench.commands.remove([aside])
+        assert not (bench.assets / ASIDE).exists()
+        assert bench.content(NAME) == KERNEL
 
 
 async def test_an_archive_is_unpacked_and_a_newer_one_takes_its_place(bench: Bench, site: Publisher) -> None:
@@ -357,7 +459,8 @@ async def test_an_archive_is_unpacked_and_a_newer_one_takes_its_place(bench: Ben
         await bench.reach(first.name, State.READY)
         bench.wants.set(download_of("other", site.offer("/other", KERNEL)))
         await bench.reach("other", State.READY)
-        await bench.commands.remove([second.name])
+        gone = [one for one in await bench.commands.leftovers() if one.name == second.name]
+        await bench.commands.remove(gone)
         assert bench.content("ipxe/more.efi") == b"old" * 1000, "another one's files stay"
 
 

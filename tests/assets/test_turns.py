@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from support.waiting import until
 
@@ -39,6 +40,43 @@ async def test_what_somebody_waits_for_is_behind_nobody() -> None:
         assert begun(files) == [0, 2, 3, 4]
         files[0].hasten(Haste.AWAITED)  # there is room for another one then
         assert begun(files) == [0, 1, 2, 3, 4]
+
+
+async def test_whoever_waits_knows_how_many_come_before_him() -> None:
+    turns = Turns(2)
+    files = [turns.turn() for _ in range(4)]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one.begin()) for one in files]
+        await until(lambda: begun(files) == [0, 1])
+        assert [one.before for one in files] == [0, 0, 2, 3]
+        files[0].end()
+        assert [one.before for one in files] == [0, 0, 0, 2]
+        tasks[3].cancel()
+
+
+async def test_builds_have_a_room_of_their_own_which_is_never_exceeded() -> None:
+    turns = Turns(1)
+    files = [turns.turn() for _ in range(4)]
+    built: list[int] = []
+
+    async def build(number: int) -> None:
+        await files[number].begin()
+        await files[number].begin_build()
+        built.append(number)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(4):
+            group.create_task(build(number))
+        await until(lambda: [one.before for one in files] == [0, 1, 2, 3])
+        files[3].hasten(Haste.AWAITED)
+        assert built == [0]
+        other = turns.turn()
+        await other.begin()  # nothing is downloaded meanwhile, so others may be
+        other.end()
+        for done in (0, 3, 1):
+            files[done].end()
+            await until(partial(built.__contains__, done))
+        await until(lambda: built == [0, 3, 1, 2])
 
 
 async def test_others_have_their_turn_during_a_pause() -> None:

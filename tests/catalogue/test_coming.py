@@ -1,5 +1,7 @@
 """How far the wanted boot files are, in words, and which file each download stands for."""
 
+from dataclasses import replace
+
 import pytest
 
 from iluvatar_pxe.catalogue.coming import coming, find, words
@@ -18,6 +20,8 @@ def loading(done: int, size: int | None = None, rate: float = 0.0) -> Progress:
     [
         (Progress(state=State.MISSING), "is missing, and nothing fetches it"),
         (QUEUED, "is queued for download"),
+        (replace(QUEUED, before=1), "is queued for download behind 1 other file"),
+        (replace(QUEUED, before=7), "is queued for download behind 7 other files"),
         (
             Progress(state=State.BUILDING),
             "is not here yet: the image factory is building it, which takes up to 20 minutes",

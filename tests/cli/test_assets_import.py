@@ -153,7 +153,7 @@ def test_a_full_disk_is_named_before_anything_is_copied(tmp_path: Path) -> None:
         file.truncate(1 << 43)  # a hole of 8 TiB
     with ExitStack() as files, staging(tmp_path) as folder:
         with pytest.raises(
-            AssetError, match=r"needs .* more than the .* that are free; .* gc shows"
+            AssetError, match=r"no space left in .*: .* GB more are needed; .* assets gc$"
         ) as caught:
             copy(Opened.of(Found(image, PI, ()), files), folder, lambda _: None)
         assert list(folder.iterdir()) == []

@@ -13,7 +13,7 @@ from iluvatar_pxe.boot.missing import shortened
 from iluvatar_pxe.catalogue.download import Digest, SumsFile
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.assets.page import leftover_lines, status_lines, verified_lines
-from iluvatar_pxe.cli.assets.words import bar_words, change_words, ending, state_words
+from iluvatar_pxe.cli.assets.words import bar_words, change_words, check_words, ending, state_words
 
 ID = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 KERNEL, PI = f"talos/{ID}/v1.13.9/kernel-amd64", "raspberry-pi/ubuntu-26.04.img.xz"
@@ -110,6 +110,13 @@ def test_a_change_names_the_fault() -> None:
     )
 
 
+def test_a_file_that_is_ready_again_is_not_told_to_be_ready_before_its_fault() -> None:
+    """A small file may have been fetched again before anybody looks."""
+    found = row(replace(ready(KERNEL), fault=f"{KERNEL}: its sha256 is another one"))
+    assert check_words(found) == "talos/3765...b4ba/v1.13.9/kernel-amd64: a fault was found; now ready"
+    assert check_words(row(ready(KERNEL))) == "talos/3765...b4ba/v1.13.9/kernel-amd64: ready"
+
+
 def test_a_name_is_shortened_where_it_says_least() -> None:
     assert shortened(KERNEL) == "talos/3765...b4ba/v1.13.9/kernel-amd64"
     assert shortened(f"x{ID}0/{ID[1:]}") == f"x{ID}0/{ID[1:]}"
@@ -128,11 +135,12 @@ def test_damaged_files_are_named() -> None:
 
 
 def test_leftovers() -> None:
-    def leftover(name: str, why: str | None) -> dict[str, Any]:
-        return {"name": name, "version": "v1", "size": 14_100_000, "goes": not why, "kept_for": why}
+    def leftover(name: str, why: str | None, part: str | None = None) -> dict[str, Any]:
+        told = {"name": name, "version": "v1", "part": part, "size": 14_100_000}
+        return told | {"goes": not why, "kept_for": why}
 
     why = "its publisher may not offer it any more; it is removed if you name it"
-    rows = [leftover(KERNEL, None), leftover(PI, why)]
+    rows = [leftover(KERNEL, None), leftover(PI, why), leftover("ipxe/a", None, "set aside")]
     listed = [
         "file                                size     state",
         "talos/3765...b4ba/v1.13.9/kernel-   14.1 MB  not wanted",
@@ -140,11 +148,12 @@ def test_leftovers() -> None:
         "raspberry-pi/ubuntu-26.04.img.xz    14.1 MB  kept: its publisher may not offer",
         "                                             it any more; it is removed if you",
         "                                             name it",
+        "ipxe/a, set aside                   14.1 MB  not wanted",
     ]
     assert list(leftover_lines(rows, ("talos",), 80, removed=False)) == [
         *listed,
         "",
-        "To remove 1 file, 14.1 MB: iluvatar-pxe assets gc talos --yes",
+        "To remove 2 files, 28.2 MB: iluvatar-pxe assets gc talos --yes",
     ]
     gone = list(leftover_lines(rows, (), 80, removed=True))
     assert gone == [line.replace("not wanted", "removed") for line in listed]

@@ -258,6 +258,7 @@ COMMANDS = {
     "iluvatar-pxe assets fetch": How(Where.NAMED),
     "iluvatar-pxe status": How(Where.NAMED),
     "iluvatar-pxe assets gc": How(Where.NAMED),
+    "iluvatar-pxe assets verify": How(Where.NAMED),
     "iluvatar-pxe assets import": How(Where.NAMED),
     # and to change
     "sudo iluvatar-pxe enrol open 30m": How(Where.INSTALLED, "open"),

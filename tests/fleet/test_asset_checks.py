@@ -17,6 +17,14 @@ assets:
           sha256: {ONE}
 """
 MORE = "    {name}: {{files: [{{name: {asset}, urls: [https://example.org/x]}}]}}\n"
+IMAGE = """\
+assets:
+  entries:
+    mine:
+      image: mine-{version}
+      files:
+        - {name: "images/{version}", urls: ["https://example.org/{version}"], unpack: pi-image}
+"""
 LOCK = f"files:\n  tool/7.20/tool: {{sha256: {ONE}, size: 5}}\n"
 
 
@@ -35,6 +43,7 @@ def findings(fleet: str, lock: str | None = None) -> list[str]:
         ("assets:\n", None),
         ("assets: {versions: {ipxe: 2.0.1, k3s: v1.37.1+k3s1, chart-argo-cd: 10.1.1}}\n", ""),
         (TOOL, LOCK),
+        (IMAGE + MORE.format(name="other", asset="raspberry-pi/copied/x"), None),
         (TOOL + MORE.format(name="ipxe", asset="other"), "versions: {talos: {stable: v1.14.0}}\n"),
         ("assets: {mirrors: {https://github.com/: [http://nas.lan/github/]}}\n", None),
     ],
@@ -69,6 +78,14 @@ def test_what_a_fleet_may_say(fleet: str, lock: str | None) -> None:
         (
             TOOL + MORE.format(name="other", asset="tool/7.20/tool"),
             "9: assets.entries.other: assets.entries.tool has a file tool/7.20/tool, too; rename one of them",
+        ),
+        (
+            IMAGE + MORE.format(name="other", asset="raspberry-pi/mine-8/x"),
+            "7: assets.entries.other.files.1: is in the folder of an image of entry mine, which is replaced as a whole; choose another name",
+        ),
+        (
+            TOOL + MORE.format(name="other", asset="raspberry-pi/ubuntu-24.04.5/x"),
+            "9: assets.entries.other.files.1: is in the folder of an image of entry ubuntu-24.04, which is replaced as a whole; choose another name",
         ),
         (TOOL.replace('      version: "7.20"\n', ""), "3: assets.entries.tool: 'version' is missing; add it"),
         (

@@ -203,7 +203,7 @@ def test_another_daemon_is_asked_before_the_publisher(tmp_path: Path, site: Publ
             assert {name: second.get(f"/assets/{name}")[1] for name in FILES} == FILES
             sources = {line["source"] for line in second.logged("asset.ready")}
         assert len(site.asked) == asked
-        assert all(f":{first.http_port}/assets/by-sha256/" in source for source in sources)
+        assert sources == {f"peer 127.0.0.1:{first.http_port}"}
 
 
 def test_a_peer_that_sends_another_file_is_not_believed(tmp_path: Path, site: Publisher) -> None:

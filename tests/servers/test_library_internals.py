@@ -30,7 +30,12 @@ def test_this_version_was_looked_at(library: str) -> None:
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(web.AppRunner, "_make_server"), (web.BaseRunner, "_make_server"), (SSLProtocol, "max_size")],
+    [
+        (web.AppRunner, "_make_server"),
+        (web.BaseRunner, "_make_server"),
+        (web.FileResponse, "_sendfile"),
+        (SSLProtocol, "max_size"),
+    ],
 )
 def test_what_is_replaced_is_there(owner: type, name: str) -> None:
     assert hasattr(owner, name), f"{VERSIONS}: {owner.__name__} has no {name} any more; see {HERE}"
@@ -41,6 +46,13 @@ async def test_a_server_tells_what_its_connections_are_made_with() -> None:
     for name in ("_loop", "_kwargs"):
         assert hasattr(made, name), f"{VERSIONS}: web.Server has no {name} any more; see {HERE}"
     assert (made._loop, made._kwargs) == (asyncio.get_running_loop(), {"keepalive_timeout": 7.0})
+
+
+def test_the_arguments_of_what_sends_a_file() -> None:
+    known = list(inspect.signature(web.FileResponse._sendfile).parameters)
+    assert known == ["self", "request", "fobj", "offset", "count"], (
+        f"{VERSIONS}: it takes {known}; see {HERE}"
+    )
 
 
 def test_the_arguments_of_tls() -> None:

@@ -6,16 +6,15 @@ files are those that a test gives it, or a line of text.
 
 import asyncio
 import hashlib
-import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
 from aiohttp import web
+from support.in_thread import InThread
 from support.ports import free_port
-from support.waiting import PATIENCE
 
 EXTENSIONS = tuple(
     f"siderolabs/{name}"
@@ -63,7 +62,7 @@ class Invalid(Exception):  # noqa: N818 - an answer rather than an error
 
 
 @dataclass
-class SyntheticFactory:
+class SyntheticFactory(InThread):
     """``asked`` has method and path of every request, ``schematics`` the canonical text of each by its id."""
 
     host: str = "127.0.0.1"
@@ -83,26 +82,10 @@ class SyntheticFactory:
     schematics: dict[str, str] = field(default_factory=dict)
     built: list[str] = field(default_factory=list)
     _builds: dict[str, asyncio.Task[bytes | Path]] = field(default_factory=dict)
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     @property
     def address(self) -> str:
         return f"http://{self.host}:{self.port}"
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self._call(self._start())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._call(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
 
     async def _start(self) -> None:
         self._slots = asyncio.Semaphore(6)
@@ -120,7 +103,6 @@ class SyntheticFactory:
         for build in self._builds.values():
             build.cancel()
         await self._runner.cleanup()
-        await self._loop.shutdown_default_executor()
 
     @web.middleware
     async def _first(self, request: web.Request, handler: Any) -> web.StreamResponse:

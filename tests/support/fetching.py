@@ -18,6 +18,10 @@ from iluvatar_pxe.assets.download.patience import Pauses
 from iluvatar_pxe.assets.fetcher import Fetcher
 from iluvatar_pxe.assets.index import Index
 from iluvatar_pxe.assets.job import Means
+from iluvatar_pxe.assets.offered import Offered
+from iluvatar_pxe.assets.originals import Originals
+from iluvatar_pxe.assets.peers import FleetPeers
+from iluvatar_pxe.assets.peers_first import TIMING, PeersFirst
 from iluvatar_pxe.assets.placing import Done, Placing, Unpacker
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.turns import Turns
@@ -85,12 +89,6 @@ class Wanted:
         return replace(one, check=Digest("sha256", pin, first_use=True)) if pin else one
 
 
-class NoPeers:
-    async def having(self, download: Download) -> tuple[str, ...]:
-        del download
-        return ()
-
-
 def no_unpacker(download: Download, file: Path, assets: Path, report: Done) -> None:
     del download, file, assets, report
     raise AssertionError("nothing is unpacked here")
@@ -107,21 +105,30 @@ class Bench:
         fetch: bool = True,
         stall: float = 30.0,
         settle: float = 0.05,
+        peer_timing: Timing = TIMING,
     ) -> None:
         """``stall``: seconds after which a publisher that sends nothing is given up; ``settle`` is the fetcher's."""
+        self.peers: list[str] = []
+        """The places of other daemons."""
         self.assets = directory / "assets"
         self.assets.mkdir(exist_ok=True)
         self.store = AssetStore(self.assets)
         self.index = Index(self.assets)
         self.pins = Pinned()
         self.wants = Wanted(self.pins)
-        self.placing = Placing(self.store, self.index, unpack)
-        timing = Timing(usual=Pauses(0.01, 0.02, 3), stall=stall)
+        self.originals = Originals(self.index, lambda: bool(self.peers))
+        self.placing = Placing(self.store, self.index, unpack, self.originals)
+        downloader = Downloader(timing=Timing(usual=Pauses(0.01, 0.02, 3), stall=stall))
         self._means = Means(
-            get=partial(download, downloader=Downloader(timing=timing)),
+            get=PeersFirst(
+                FleetPeers(lambda: self.peers, 8080),
+                self.index,
+                partial(download, downloader=downloader),
+                downloader,
+                peer_timing,
+            ),
             placing=self.placing,
             pins=self.pins,
-            peers=NoPeers(),
             turns=Turns(4),
         )
         self.fetcher = Fetcher(
@@ -133,7 +140,7 @@ class Bench:
             fetch=fetch,
             settle=settle,
         )
-
+        self.offered = Offered(self.store, self.index, self.originals, self.fetcher)
         self.commands = AssetCommands(
             self.fetcher, self.store, self.index, self.placing, self.pins, lambda: self.wants.unresolved
         )

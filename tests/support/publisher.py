@@ -2,20 +2,19 @@
 
 import asyncio
 import hashlib
-import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal
 
 import pysequoia
 from aiohttp import web
+from support.in_thread import InThread
 from support.ports import free_port
 from support.publisher_tls import Authority, Fault
-from support.waiting import PATIENCE
 
 _CHUNK = 64 * 1024
 HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Hotel Wi-Fi</body></html>\n"
@@ -107,7 +106,7 @@ class Asked:
 
 
 @dataclass
-class Publisher:
+class Publisher(InThread):
     """``offers`` are files by their path; ``asked`` has every request."""
 
     authority: Authority
@@ -119,7 +118,6 @@ class Publisher:
     sent: int = 0
     """Bytes of bodies."""
     _tokens: dict[str, str] = field(default_factory=dict)
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     def offer(self, path: str, content: bytes | Path = b"", **how: Any) -> str:
         """Offer a file at ``path``, which begins with ``/``, and return its address."""
@@ -146,21 +144,6 @@ class Publisher:
     def asked_for(self, path: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.path == path]
 
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self._call(self._start())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._call(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
-
     async def _start(self) -> None:
         self._closing = asyncio.Event()
         app = web.Application()
@@ -174,7 +157,6 @@ class Publisher:
     async def _stop(self) -> None:
         self._closing.set()
         await self._runner.cleanup()
-        await self._loop.shutdown_default_executor()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}

@@ -1,11 +1,13 @@
 """Asks publishers by HTTP. Proxies are those of the environment: http_proxy, https_proxy, no_proxy; and ~/.netrc."""
 
 import asyncio
+import copy
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Self
 
 import aiohttp
 from yarl import URL
@@ -79,6 +81,14 @@ class Downloader:
         self.room = Room()
         self._is_own = is_own
         self._trusted = ssl.create_default_context()
+        self.is_direct = False
+        """Nothing but the address itself is asked: no proxy, and nothing that it redirects to."""
+
+    def direct(self, timing: Timing) -> Self:
+        """Return what asks the fleet's other daemons: in the same room on the disk, but the rate limit is not for them."""
+        other = copy.copy(self)
+        other.timing, other.is_direct = timing, True
+        return other
 
     @asynccontextmanager
     async def open(self, ask: Ask) -> AsyncIterator[Answer]:
@@ -101,7 +111,7 @@ class Downloader:
             if pace.is_slow(len(piece), loop.time() - asked_at):
                 raise trickles(answer.ask.what, answer.url, self.timing.least_rate, self.timing.slow)
             yield piece
-            if self._bucket:
+            if self._bucket and not self.is_direct:
                 await asyncio.sleep(self._bucket.take(len(piece), loop.time()))
             asked_at = loop.time()
 
@@ -127,7 +137,7 @@ class Downloader:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timing.connect),
             auto_decompress=False,
             read_bufsize=_BUFFER,
-            trust_env=True,
+            trust_env=not self.is_direct,
         )
 
     async def _follow(
@@ -139,7 +149,7 @@ class Downloader:
             if response.status in ask.accept:
                 return response
             async with response:
-                if response.status not in _REDIRECTS:
+                if response.status not in _REDIRECTS or self.is_direct:
                     words = await self._words(response)
                     raise of_status(ask.what, route[-1], response, words, builds=ask.builds)
                 route.append(next_address(ask.what, route, response.headers.get("Location", "")))

@@ -1,7 +1,6 @@
 """The part of one file on the disk, in a thread of its own; faults of the disk in one line."""
 
 import asyncio
-import errno
 import shutil
 from collections.abc import Callable, Collection
 from functools import partial
@@ -9,15 +8,12 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from iluvatar_pxe.assets.download.part import Part, part_of
-from iluvatar_pxe.assets.download.space import Room, missing, most_unsized
+from iluvatar_pxe.assets.download.space import FULL, Room, lacking, missing, most_unsized, no_space
 from iluvatar_pxe.errors import DiskError
 from iluvatar_pxe.host.background import background_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_FREE = "make room, for example with: iluvatar-pxe assets gc"
 
 
 class Disk:
@@ -29,6 +25,7 @@ class Disk:
         self.part = Part(part_of(path), algorithms)
         self._what = what
         self._room = room
+        self._is_sized = False
         self._thread = background_thread("download")
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -37,9 +34,8 @@ class Disk:
         try:
             return await loop.run_in_executor(self._thread, partial(work, *args, **kwargs))
         except OSError as error:
-            if error.errno in _FULL:
-                await loop.run_in_executor(self._thread, self.part.spare)
-                raise DiskError(f"{self._what}: the disk of {self.path.parent} is full; {_FREE}") from error
+            if error.errno in FULL:
+                raise await self._full(lacking(self._room.promised(self), await self._free())) from error
             place = error.filename or self.path
             raise DiskError(
                 f"{self._what}: {place}: {error.strerror}; make the directory writable"
@@ -48,6 +44,7 @@ class Disk:
     async def claim(self, count: int | None) -> int:
         """Keep room for ``count`` more bytes, None: of unknown number; return how many may come. Raises DiskError."""
         free = await self._free() - self._room.for_others(self)
+        self._is_sized = count is not None
         await self._check(count, free)
         allowed = most_unsized(free) if count is None else count
         self._room.promise(self, allowed)
@@ -70,10 +67,14 @@ class Disk:
         return (await self.do(shutil.disk_usage, self.path.parent)).free
 
     async def _check(self, count: int | None, free: int) -> None:
-        if lacking := missing(count or 0, free):
-            await self.do(self.part.spare)
-            lacks = "has no free space left" if count is None else f"lacks {lacking} bytes of free space"
-            raise DiskError(f"{self._what}: {self.path.parent} {lacks}; {_FREE}")
+        if lacks := missing(count or 0, free):
+            raise await self._full(lacks)
+
+    async def _full(self, lacks: int) -> DiskError:
+        """Keep what can be gone on with, and return the error that says how many bytes are missing."""
+        await self.do(self.part.spare)
+        words = no_space(self.path.parent, lacks, at_least=not self._is_sized)
+        return DiskError(f"{self._what}: {words}")
 
     def close(self) -> None:
         """Let the thread end after what it still has to do."""

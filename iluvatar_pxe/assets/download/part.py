@@ -30,7 +30,10 @@ _NO_FILE = {errno.ENOENT, errno.ELOOP}
 
 
 class _Note(BaseModel):
-    """What is on the disk for certain: bytes and their checksum; ``source`` is a checksum of the address."""
+    """What is on the disk for certain: bytes and their checksum.
+
+    ``source`` is a checksum of the address, empty where they came from several; ``validator`` is empty where none is known.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -42,13 +45,18 @@ class _Note(BaseModel):
 
 
 class Part:
-    """One file in a directory, and how far it is; ``algorithms`` are the checksums that are wanted."""
+    """One file in a directory, and how far it is.
+
+    ``algorithms`` are the checksums that are wanted. Where there is one, it says in the end whether the file is right,
+    so that what came from one address may be gone on with at another.
+    """
 
     def __init__(self, path: Path, algorithms: Collection[str]) -> None:
         self.path = path
         self.size = 0
         self._note = path.with_name(f"{path.name}.json")
         self._source = self._validator = ""
+        self._is_checked = bool(algorithms)
         self._total: int | None = None
         self._file: BinaryIO | None = None
         self._noted, self._noted_at = 0, 0.0
@@ -58,7 +66,7 @@ class Part:
         """Open what is there of the file at an address, and return how to go on with it, if that is possible."""
         self._forget()
         note = self._read_note()
-        if note is None or not note.validator or note.source != _source_of(url):
+        if note is None or not self._may_resume(note, url):
             return None
         try:
             handle = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -71,9 +79,11 @@ class Part:
         if self.size != note.size or self.checksum("sha256") != note.sha256:
             return None
         self._file.truncate(self.size)
-        self._source, self._validator, self._total = note.source, note.validator, note.total
+        is_same = note.source == _source_of(url)
+        self._source, self._validator = (note.source, note.validator) if is_same else ("", "")
+        self._total = note.total
         self._noted, self._noted_at = self.size, time.monotonic()
-        return Kept(note.size, note.validator, note.total)
+        return Kept(note.size, self._validator, note.total)
 
     def begin(self, url: str, validator: str, total: int | None) -> None:
         """Begin at the first byte: in another file, for somebody may still be reading the one before."""
@@ -98,7 +108,7 @@ class Part:
 
     def note(self) -> None:
         """Have all that came written to the disk, and then note it."""
-        if self._file is None or self._noted == self.size or not self._validator:
+        if self._file is None or self._noted == self.size or not (self._validator or self._is_checked):
             return
         os.fdatasync(self._file.fileno())
         note = _Note(
@@ -151,6 +161,11 @@ class Part:
         self._close()
         self.size = self._noted = 0
         self._hashes = {name: hashlib.new(name) for name in self._hashes}
+
+    def _may_resume(self, note: _Note, url: str) -> bool:
+        if note.source == _source_of(url):
+            return bool(note.validator)
+        return self._is_checked
 
     def _read_note(self) -> _Note | None:
         """Return what was noted; None where that is nothing, or damaged."""

@@ -18,7 +18,10 @@ _OK, _PARTIAL, _UNSATISFIABLE = 200, 206, 416
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The beginning of a file from an earlier attempt: its bytes, the validator, and the whole size if it is known."""
+    """The beginning of a file from an earlier attempt: its bytes, the validator, and the whole size if it is known.
+
+    The validator is empty where the beginning came from elsewhere, and a checksum of the whole tells whether it fits.
+    """
 
     size: int
     validator: str
@@ -68,7 +71,10 @@ def validator_of(headers: Mapping[str, str]) -> str | None:
 
 def conditions(kept: Kept | None) -> dict[str, str]:
     """Return the header fields that ask for the rest, if the file is still the same, and else for all of it."""
-    return {"Range": f"bytes={kept.size}-", "If-Range": kept.validator} if kept else {}
+    if kept is None:
+        return {}
+    condition = {"If-Range": kept.validator} if kept.validator else {}
+    return {"Range": f"bytes={kept.size}-", **condition}
 
 
 def judge(kept: Kept | None, status: int, headers: Mapping[str, str]) -> Verdict:
@@ -95,14 +101,15 @@ def _judge_part(kept: Kept, headers: Mapping[str, str]) -> Verdict:
     total = kept.total if match[3] == "*" else int(match[3])
     if total is None or int(match[2]) != total - 1 or kept.total not in {None, total}:
         return Contradiction()
-    return Continue(total) if _named(kept, headers) == kept.validator else Contradiction()
+    is_same = not kept.validator or _named(kept, headers) == kept.validator
+    return Continue(total) if is_same else Contradiction()
 
 
 def _judge_end(kept: Kept, headers: Mapping[str, str]) -> Verdict:
     """Say whether nothing follows what is kept; the answer may leave its validator out if the size was known before."""
     match = _UNSATISFIED.fullmatch(headers.get("Content-Range", ""))
     named = _named(kept, headers)
-    is_same = named == kept.validator or (named is None and kept.total == kept.size)
+    is_same = not kept.validator or named == kept.validator or (named is None and kept.total == kept.size)
     is_all = match is not None and int(match[1]) == kept.size and kept.total in {None, kept.size}
     return Complete() if is_same and is_all else Contradiction()
 

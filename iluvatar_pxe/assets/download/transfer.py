@@ -21,7 +21,7 @@ from iluvatar_pxe.assets.download.speed import Speed
 from iluvatar_pxe.assets.turns import Turn
 from iluvatar_pxe.catalogue.download import Digest, Download
 from iluvatar_pxe.catalogue.progress import Progress, State
-from iluvatar_pxe.errors import DownloadError, UnavailableError
+from iluvatar_pxe.errors import DownloadError, MixedError, UnavailableError
 from iluvatar_pxe.wire.boot_file import HEAD, fault_of
 
 _WHOLE, _REST = frozenset({200}), frozenset({200, 206, 416})
@@ -69,8 +69,8 @@ class Transfer:
     async def attempt(self, url: str) -> str:
         """Ask an address for what is missing, verify the file, put it in place, and return the address."""
         self._began_at = None
-        kept = await self._disk.do(self._part.resume, url)
         try:
+            kept = await self._disk.do(self._part.resume, url)
             await self._ask(url, kept)
         finally:
             await self._disk.rest()
@@ -79,11 +79,12 @@ class Transfer:
         return url
 
     async def _ask(self, url: str, kept: Kept | None) -> None:
+        if self._builds:
+            self._report(State.QUEUED)
+            await self._turn.begin_build()
         self._report(State.BUILDING if self._builds else State.LOADING)
         accept = _REST if kept else _WHOLE
         ask = Ask(what=self._name, url=url, headers=conditions(kept), builds=self._builds, accept=accept)
-        if self._builds:
-            self._turn.end()
         async with self._downloader.open(ask) as answer:
             await self._turn.begin()
             headers = answer.response.headers
@@ -95,6 +96,9 @@ class Transfer:
                     self._began_at = self._part.size
                     await self._receive(answer, total)
                     return
+                case FromStart() if kept and self._downloader.is_direct:
+                    fault = f"cannot go on after {kept.size} bytes; the next address may"
+                    raise UnavailableError(f"{self._name}: {host_of(answer.url)} {fault}")
                 case FromStart(total):
                     await self._disk.do(self._part.begin, url, validator_of(headers) or "", total)
                     await self._receive(answer, total)
@@ -136,6 +140,8 @@ class Transfer:
         if None not in {self._pinned, total} and self._pinned != total:
             raise await self._wrong(answer, f"offers {total} bytes, but {self._pinned} are pinned")
         self._size = self._pinned if total is None else total
+        if self._size is None and self._downloader.is_direct:
+            raise await self._refused(answer, "does not tell the size, which every daemon does")
 
     def _missing(self) -> int | None:
         return None if self._size is None else max(0, self._size - self._part.size)
@@ -166,7 +172,7 @@ class Transfer:
             return
         await self._disk.do(self._part.discard)
         if is_resumed:
-            raise UnavailableError(
+            raise MixedError(
                 f"{subject} gave a beginning and a rest that are not the wanted file; it is downloaded from the start"
             )
         raise DownloadError(

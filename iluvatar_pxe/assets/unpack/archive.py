@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from iluvatar_pxe.assets.unpack.members import Kind, Member, check_link, file_behind, plain_name
-from iluvatar_pxe.assets.unpack.space import check_space
+from iluvatar_pxe.assets.unpack.space import room_for
 from iluvatar_pxe.assets.unpack.stream import CHUNK, Report, Stream, opened
 from iluvatar_pxe.errors import IluvatarError, UnpackError
 
@@ -39,8 +39,8 @@ def unpack_archive(archive: Path, wanted: Mapping[str, str], place: Path, report
     names: dict[str, list[str]] = defaultdict(list)
     for member, name in wanted.items():
         names[file_behind(plain_name(member), members)].append(name)
-    check_space(place, sum(members[member].size * len(copies) for member, copies in names.items()))
-    with opened(archive, most, report) as stream:
+    needed = sum(members[member].size * len(copies) for member, copies in names.items())
+    with room_for(place, needed), opened(archive, most, report) as stream:
         _extract(stream, names, place)
 
 

@@ -17,7 +17,7 @@ from iluvatar_pxe.assets.unpack.root import (
     debugfs_path,
     installed_packages,
 )
-from iluvatar_pxe.assets.unpack.space import check_space
+from iluvatar_pxe.assets.unpack.space import room_for
 from iluvatar_pxe.assets.unpack.stream import Report, Stream, opened
 from iluvatar_pxe.boot.chains.raspberry_pi import CURRENT, INITRAMFSES, KERNELS, LARGEST_FILE
 from iluvatar_pxe.errors import UnpackError
@@ -38,11 +38,11 @@ def unpack_image(image: Path, place: Path, scratch: Path, report: Report) -> Non
     with opened(image, LARGEST_IMAGE, report) as stream:
         debugfs = debugfs_path()
         boot, root = partitions_of(stream.read(HEAD))
-        check_space(place, boot.size + root.size * (2 if debugfs else 1))
-        stream.skip_to(boot.start)
-        facts = _facts_of(_boot_files(stream, boot.size, place, scratch / "boot"))
-        stream.skip_to(root.start)
-        compressed, packages = _root(stream, root.size, place, scratch / "root", debugfs)
+        with room_for(scratch, boot.size + root.size * (2 if debugfs else 1)):
+            stream.skip_to(boot.start)
+            facts = _facts_of(_boot_files(stream, boot.size, place, scratch / "boot"))
+            stream.skip_to(root.start)
+            compressed, packages = _root(stream, root.size, place, scratch / "root", debugfs)
     if facts["too_large"]:
         _log.warning("unpack.large_files", image=str(image), files=facts["too_large"], most=LARGEST_FILE)
     if packages is None:

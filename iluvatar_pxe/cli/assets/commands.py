@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Coroutine, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,8 @@ from iluvatar_pxe.cli.assets.page import (
     verified_lines,
 )
 from iluvatar_pxe.cli.assets.session import daemon_runs, session
-from iluvatar_pxe.cli.assets.watching import Busy, is_fetched, is_read, show_for, watch
+from iluvatar_pxe.cli.assets.watching import Busy, Show, is_fetched, is_read, show_for, watch
+from iluvatar_pxe.cli.assets.words import check_words
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, terminal_width
@@ -53,7 +55,8 @@ def status(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
 def fetch(names: Names = None, *, as_json: JsonLinesOption = False, config: ConfigOption = None) -> None:
     """Fetch missing files now, and show how far they are; exits 1 if one could not be fetched."""
     command = AssetsFetch(names=tuple(names or ()))
-    rows = _run(_watched(settings_of_daemon(config), command, is_fetched, as_json=as_json))
+    show = show_for(as_json=as_json)
+    rows = _run(_watched(settings_of_daemon(config), command, is_fetched, show))
     missing = [row for row in rows if not row["ready"]]
     if not as_json:
         say(missing_lines(missing, len(rows), terminal_width()) if missing else fetched_lines(rows))
@@ -64,7 +67,8 @@ def fetch(names: Names = None, *, as_json: JsonLinesOption = False, config: Conf
 def verify(names: Names = None, *, as_json: JsonLinesOption = False, config: ConfigOption = None) -> None:
     """Read files again and compare them; exits 1 if one is damaged, which is then fetched again."""
     command = AssetsVerify(names=tuple(names or ()))
-    rows = _run(_watched(settings_of_daemon(config), command, is_read, as_json=as_json))
+    show = show_for(as_json=as_json, line=check_words)
+    rows = _run(_watched(settings_of_daemon(config), command, is_read, show))
     if not as_json:
         say(verified_lines(rows))
     raise typer.Exit(1 if any(row["fault"] for row in rows) else 0)
@@ -110,11 +114,13 @@ async def _asked(settings: Settings, command: Command) -> CommandResult:
         return await place.ask(command)
 
 
-async def _watched(settings: Settings, command: Command, busy: Busy, *, as_json: bool) -> list[Data]:
+async def _watched(
+    settings: Settings, command: Command, busy: Busy, shown: AbstractContextManager[Show]
+) -> list[Data]:
     """Carry out a command that takes long, and show it; return the last rows."""
     async with session(settings, runs=await daemon_runs(settings)) as place:
         answer = await place.ask(command)
-        with show_for(as_json=as_json) as show:
+        with shown as show:
             try:
                 return await watch(place, answer["names"], busy, show)
             except asyncio.CancelledError:
@@ -124,7 +130,7 @@ async def _watched(settings: Settings, command: Command, busy: Busy, *, as_json:
 
 
 async def _imported(settings: Settings, paths: Sequence[Path], *, trust: bool, as_json: bool) -> list[Data]:
-    with show_for(as_json=as_json) as show:
+    with show_for(as_json=as_json, line=check_words) as show:
         try:
             return await import_all(settings, paths, show, trust=trust)
         except asyncio.CancelledError:

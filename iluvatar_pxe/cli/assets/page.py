@@ -5,10 +5,11 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.amount import amount
 from iluvatar_pxe.boot.missing import shortened
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.assets.words import change_words, is_stuck, state_words, when_checked
-from iluvatar_pxe.cli.tables import Cell, amount, paragraph, table
+from iluvatar_pxe.cli.tables import Cell, paragraph, table
 
 _COLUMNS = (("file", "wanted by"), ("version", "size"), ("state", "checked"), ("check", "source"))
 """Columns that a narrow table sets below each other."""
@@ -90,7 +91,7 @@ def leftover_lines(
     goes = "removed" if removed else "not wanted"
     cells = [
         (
-            (shortened(row["name"]),),
+            (", ".join(filter(None, (shortened(row["name"]), row["part"]))),),
             (amount(row["size"]),),
             (f"kept: {row['kept_for']}" if row["kept_for"] else goes,),
         )

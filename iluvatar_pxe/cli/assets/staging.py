@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from iluvatar_pxe.assets.download.space import FULL, lacking, missing, no_space
 from iluvatar_pxe.assets.opening import ListedFile, open_listed
 from iluvatar_pxe.cli.assets.matching import Found
-from iluvatar_pxe.cli.tables import amount
 from iluvatar_pxe.errors import AssetError, ControlError, OperationError
 
 _FOLDER = ".import"
@@ -94,19 +94,23 @@ def staging(assets: Path) -> Iterator[Path]:
 
 def copy(opened: Opened, folder: Path, report: Callable[[int], None]) -> Path:
     """Copy a file, and what checks it, into a folder of their own; blocks, raises AssetError. ``report`` hears the bytes."""
-    free = shutil.disk_usage(folder).free
-    if opened.size > free:
-        lacking = f"{amount(opened.size - free)} more than the {amount(free)} that are free"
-        raise AssetError(f"{folder}: {opened.name} needs {lacking}; iluvatar-pxe assets gc shows what can go")
-    place = Path(tempfile.mkdtemp(dir=folder))
-    for name, file in opened.others.items():
-        with (place / name).open("xb") as copy:
-            shutil.copyfileobj(file, copy)
+    if lacks := missing(opened.size, shutil.disk_usage(folder).free):
+        raise AssetError(f"{opened.name}: {no_space(folder, lacks)}")
+    place, copied = Path(tempfile.mkdtemp(dir=folder)), 0
     path = place / Path(opened.name).name
-    with path.open("xb") as copy:
-        while chunk := opened.file.read(_CHUNK):
-            copy.write(chunk)
-            report(copy.tell())
+    try:
+        for name, file in opened.others.items():
+            with (place / name).open("xb") as beside:
+                shutil.copyfileobj(file, beside)
+        with path.open("xb", buffering=0) as copy:
+            while chunk := opened.file.read(_CHUNK):
+                copied += copy.write(chunk)
+                report(copied)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        lacks = lacking(opened.size - copied, shutil.disk_usage(folder).free)
+        raise AssetError(f"{opened.name}: {no_space(folder, lacks)}") from error
     return path
 
 

@@ -38,13 +38,13 @@ class Show(Protocol):
     def __call__(self, rows: Sequence[Data]) -> None: ...
 
 
-def show_for(*, as_json: bool) -> AbstractContextManager[Show]:
-    """Return bars for a terminal, otherwise a line for each change; JSON lines if wanted."""
+def show_for(*, as_json: bool, line: Callable[[Data], str] = change_words) -> AbstractContextManager[Show]:
+    """Return bars for a terminal, otherwise a ``line`` for each change; JSON lines if wanted."""
     if as_json:
         return nullcontext(Changes(json.dumps, lambda row: row))
     if sys.stdout.isatty():
         return Bars()
-    return nullcontext(Changes(change_words, lambda row: (row["state"], row["trouble"])))
+    return nullcontext(Changes(line, lambda row: (row["state"], row["trouble"])))
 
 
 class Changes:

@@ -3,9 +3,11 @@
 from datetime import datetime
 
 from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.amount import amount
 from iluvatar_pxe.boot.missing import shortened
+from iluvatar_pxe.catalogue.coming import behind
 from iluvatar_pxe.catalogue.progress import State
-from iluvatar_pxe.cli.tables import ago, amount, span
+from iluvatar_pxe.cli.tables import ago, span
 
 _STATES = {
     State.BUILDING: "the factory is building it",
@@ -44,6 +46,13 @@ def change_words(row: Data) -> str:
     return ": ".join(filter(None, (shortened(row["name"]), state_words(row), trouble(row))))
 
 
+def check_words(row: Data) -> str:
+    """Return the line for a change of a file that is checked: what was found wrong comes before what is done about it."""
+    if not row["fault"]:
+        return change_words(row)
+    return f"{shortened(row['name'])}: a fault was found; now {state_words(row)}"
+
+
 def trouble(row: Data) -> str:
     """Return why a file could not be fetched, without its name."""
     return str(row["trouble"] or "").removeprefix(f"{row['name']}: ")
@@ -55,7 +64,7 @@ def when_checked(row: Data, now: datetime) -> str:
 
 
 def _state(row: Data) -> str:
-    return _STATES.get(row["state"], str(row["state"]))
+    return _STATES.get(row["state"], str(row["state"])) + behind(row["before"])
 
 
 def _share(row: Data) -> str:

@@ -26,6 +26,10 @@ _RACE = (
     "failed to update ref",
     "incorrect old value",
 )
+_MOVED = ("but expected", "reference already exists")
+"""Another process has moved the copy's branch between git's look at it and its lock."""
+_MOST_FETCHES = 5
+"""Lost races after which a fetch is given up."""
 _LOCKED = "File exists"
 """A stale lock of a killed git process; the branch has not moved."""
 _FORBIDDEN = (
@@ -78,14 +82,19 @@ class Remote:
         return Git(directory, self.configuration, self.environment, MEMORY)
 
     async def fetch(self, directory: Path, branch: str, seconds: float = NETWORK_SECONDS) -> None:
-        """Put the branch of the repository in ``directory`` where the remote's is; raises RepositoryError."""
+        """Put the branch of the repository in ``directory`` where the remote's is; raises RepositoryError.
+
+        A command may do so beside the daemon: whoever comes second asks again.
+        """
         ref = f"refs/heads/{branch}"
         arguments = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.url, f"+{ref}:{ref}")
-        status, _, complaint = await self.git(directory).attempt(*arguments, seconds=seconds)
-        if status:
-            raise RepositoryError(
-                f"{self.url}: cannot be fetched: {self._explain(complaint, status, branch)}"
-            )
+        for _ in range(_MOST_FETCHES):
+            status, _, complaint = await self.git(directory).attempt(*arguments, seconds=seconds)
+            if not status:
+                return
+            if not any(sign in complaint for sign in _MOVED):
+                break
+        raise RepositoryError(f"{self.url}: cannot be fetched: {self._explain(complaint, status, branch)}")
 
     async def push(self, directory: Path, branch: str, old: str, new: str) -> None:
         """Put the remote's branch on ``new`` where it still is on ``old``.

@@ -87,8 +87,11 @@ class GuardedConnection(web.RequestHandler):
         self._expect_request()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Make room for another connection."""
+        """Make room for another connection, and let whatever still sends to this one fail."""
         self._leave()
+        if self.is_served:
+            with suppress(OSError):  # it is closed already
+                self._sock.shutdown(socket.SHUT_RDWR)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -109,7 +112,7 @@ class GuardedConnection(web.RequestHandler):
             self._pool.heard(self)
 
     def abort(self) -> None:
-        """Let whatever sends fail, and end; ``transport.abort`` would leave a sendfile waiting for ever."""
+        """Let whatever sends fail, and end; ``transport.abort`` would let the kernel go on with what it has."""
         self._leave()
         with suppress(OSError):  # the peer was quicker
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

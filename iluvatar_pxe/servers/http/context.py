@@ -1,15 +1,18 @@
 """What HTTP handlers find in the application, and what they ask of a request."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from iluvatar_pxe.admin.health import Health
+from iluvatar_pxe.assets.source import Source
+from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.countdowns import Countdowns
 from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.servers.http.sending import FileSender
 from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.wire.pxe import SIMULATED
 
@@ -17,9 +20,10 @@ BOOTERS = web.AppKey("booters", Booters)
 COUNTDOWNS = web.AppKey("countdowns", Countdowns)
 HEALTH = web.AppKey("health", Health)
 CERTIFICATES = web.AppKey("certificates", Certificates)
+SENDER = web.AppKey("sender", FileSender)
 PLAIN_PORT = web.AppKey("plain_port", int)
-NAME_OF = web.AppKey[Callable[[str], str | None]]("name_of")
-"""Returns the name of a downloaded boot file by its sha256."""
+OFFERED = web.AppKey[Callable[[Digest], Awaitable[Source | None]]]("offered")
+"""Opens a downloaded file by its checksum, for other daemons."""
 
 _MARK = SIMULATED.decode()
 

@@ -3,13 +3,15 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import IPv4Address, ip_address
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from iluvatar_pxe.admin.health import Health
+from iluvatar_pxe.assets.source import Source
+from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.provisioning.booter import Booters
@@ -23,11 +25,13 @@ from iluvatar_pxe.servers.http.context import (
     CERTIFICATES,
     COUNTDOWNS,
     HEALTH,
-    NAME_OF,
+    OFFERED,
     PLAIN_PORT,
+    SENDER,
 )
 from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
 from iluvatar_pxe.servers.http.routes import assets, ca, config, enrolment, readiness, schemas, scripts
+from iluvatar_pxe.servers.http.sending import FileSender
 from iluvatar_pxe.servers.http.tls import HandshakeLimit, TlsSite
 from iluvatar_pxe.settings.model import HttpSettings
 from iluvatar_pxe.tls.certificates import Certificates
@@ -40,6 +44,10 @@ LONGEST_LINE = 64 << 10
 MOST_HEADERS, LONGEST_HEADER = 64, 4096
 """Of one request, and bytes of each: a browser sends about twenty-five. A header that does not end is kept in memory."""
 _LOCALHOST = IPv4Address("127.0.0.1")
+
+
+async def nothing_offered(_: Digest) -> None:
+    """Have no downloaded file."""
 
 
 class HttpServer:
@@ -55,12 +63,12 @@ class HttpServer:
         health: Health,
         certificates: Certificates,
         *,
-        name_of: Callable[[str], str | None] = lambda _: None,
+        offered: Callable[[Digest], Awaitable[Source | None]] = nothing_offered,
         routes: Iterable[web.RouteDef] = (),
         idle: float = IDLE_SECONDS,
         limits: Limits = LIMITS,
     ) -> None:
-        """``name_of`` returns the name of a downloaded boot file by its sha256.
+        """``offered`` opens a downloaded file by its checksum, for other daemons.
 
         ``routes`` are those of parts that are not always there: the repositories, a webhook.
         """
@@ -73,9 +81,10 @@ class HttpServer:
         self._allowed = Allowed(settings.allow)
         self._addresses: tuple[IPv4Address, ...] = ()
         app = web.Application(middlewares=[self._gate])
+        app[SENDER] = self._sender = FileSender()
         app[BOOTERS], app[HEALTH] = booters, health
         app[COUNTDOWNS] = Countdowns(time.monotonic)
-        app[NAME_OF] = name_of
+        app[OFFERED] = offered
         app[CERTIFICATES], app[PLAIN_PORT] = certificates, settings.port
         parts = (scripts, enrolment, assets, ca, config, readiness, schemas)
         for part in parts:
@@ -124,6 +133,7 @@ class HttpServer:
             server.pre_shutdown()
             await server.shutdown(grace / 2)  # it waits for so long twice
         await self._runner.cleanup()
+        await self._sender.close()
         self._handshakes.close()
 
     def _names(self) -> Names:

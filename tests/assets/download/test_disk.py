@@ -51,7 +51,7 @@ async def test_a_file_that_does_not_fit_is_refused_before_its_first_byte(site: S
         file.truncate(8 * TERABYTE)
     urls = (site.shop.offer("/huge", huge, rate=1000.0), site.shop.offer("/mirror", CONTENT))
     with pytest.raises(
-        DiskError, match=r"assets lacks [0-9]{12,13} bytes of free space; make room"
+        DiskError, match=r"no space left in \S+/assets: [0-9]{4}\.[0-9] GB more are needed; make room"
     ) as raised:
         await site.get(*urls, check=FirstUse())
     assert str(raised.value).isprintable()
@@ -130,7 +130,11 @@ NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a small f
 @pytest.mark.parametrize(
     ("how", "words", "left"),
     [
-        ("full", "big: .* is full; make room", "others"),
+        (
+            "full",
+            r"big: no space left in \S+/small: at least [0-9.]+ MB more are needed; make room",
+            "others",
+        ),
         ("empty", "big: .* sent more than 1[0-9]{7} bytes, and does not tell how many there are; use", ""),
     ],
 )
@@ -145,7 +149,7 @@ async def test_a_file_of_unknown_size_on_a_disk_that_fills(
 @NEEDS_ROOT
 async def test_what_came_stays_while_others_fill_the_disk(shop: Publisher, tmp_path: Path) -> None:
     told, before, after = await on_a_small_disk(tmp_path, "nearly", shop.offer("/big", CONTENT * 24))
-    assert re.match(r"big: \S+ lacks \d+ bytes of free space; make room", told)
+    assert re.match(r"big: no space left in \S+/small: [0-9.]+ MB more are needed; make room", told)
     assert (before, after) == ("big.part big.part.json others", "big")
     assert [asked.start > 0 for asked in shop.asked] == [False, True]
 

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -278,10 +280,48 @@ def test_missing_space_is_told_before_a_byte_is_written(
     archive = tmp_path / "a.tar"
     archive.write_bytes(tar_of([GOOD]))
     with pytest.raises(
-        DiskError, match=r"^cannot be unpacked: .* lacks \d+ bytes of free space; .*assets gc$"
+        DiskError, match=r"^cannot be unpacked: no space left in .*: \d+\.\d GB more are needed; .*assets gc$"
     ):
         unpack_archive(archive, {"good": "it"}, tmp_path, silent)
     assert not (tmp_path / "it").exists()
+
+
+ON_A_SMALL_DISK = """
+import sys
+from pathlib import Path
+from iluvatar_pxe.assets.unpack.archive import unpack_archive
+from iluvatar_pxe.errors import DiskError
+
+place, archive = map(Path, sys.argv[1:])
+
+def report(done, size):
+    if (place / "it").exists() and not (place / "others").exists():
+        try:
+            (place / "others").write_bytes(bytes(90 << 20))
+        except OSError:
+            pass
+
+try:
+    unpack_archive(archive, {"good": "it"}, place, report)
+except DiskError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a small file system")
+def test_a_disk_that_fills_in_the_middle_is_told_with_what_is_missing(tmp_path: Path) -> None:
+    place, archive = tmp_path / "small", tmp_path / "a.tar"
+    place.mkdir()
+    archive.write_bytes(tar_of([file("good", os.urandom(12 << 20))]))
+    mount = 'mount -t tmpfs -o size=90m none "$3" && exec "$0" "$@"'
+    python = (sys.executable, "-c", ON_A_SMALL_DISK, str(place), str(archive))
+    ended = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mount, *python], capture_output=True, text=True, check=True
+    )
+    told = r"cannot be unpacked: no space left in \S+/small: (\d+\.\d) MB more are needed; make room, .*\n"
+    found = re.fullmatch(told, ended.stdout)
+    assert found, ended
+    assert 67 < float(found[1]) < 80, "what was written is not needed again, and 64 MiB stay free"
 
 
 @pytest.mark.parametrize("suffix", ["tar.gz", "tar.xz"])

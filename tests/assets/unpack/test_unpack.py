@@ -408,7 +408,8 @@ def test_missing_space_is_told_with_the_name(
     monkeypatch.setattr(space, "RESERVE", 1 << 60)
     (tmp_path / "a").write_bytes(ipxe_archive())
     with pytest.raises(
-        DiskError, match=r"^ipxe/ipxeboot\.tar\.gz: cannot be unpacked: .* lacks \d+ bytes of free space"
+        DiskError,
+        match=r"^ipxe/ipxeboot\.tar\.gz: cannot be unpacked: no space left in .*: \d+\.\d GB more are needed; make room",
     ):
         unpack(ARCHIVE, tmp_path / "a", assets, silent)
     assert served(assets) == {}

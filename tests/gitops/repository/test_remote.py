@@ -1,5 +1,6 @@
 """Repositories elsewhere, reached as people reach them: by https with a token, by ssh with a key; no secret in any argument."""
 
+import asyncio
 import getpass
 import os
 import subprocess
@@ -17,6 +18,7 @@ from support.waiting import wait_until
 from support.warm import run_warm
 
 from iluvatar_pxe.errors import LostRaceError, RefusedPushError, RepositoryError
+from iluvatar_pxe.gitops.origin import FollowedOrigin
 from iluvatar_pxe.gitops.repository.bare import Changes, Repository
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.remote import Remote
@@ -86,6 +88,39 @@ async def test_a_server_that_nobody_vouches_for_is_not_believed(forge: Hosted, t
     remote = Remote(forge.url(), tmp_path / "hosts")
     with pytest.raises(RepositoryError, match="certificate"):
         await remote.fetch(bare(tmp_path / "copy.git").path, "main")
+
+
+async def test_a_command_may_fetch_beside_the_daemon(tmp_path: Path) -> None:
+    """Each reads where the copy's branch is, and then moves it: the second one must not fail for that."""
+    central, copy = bare(tmp_path / "central.git"), bare(tmp_path / "copy.git")
+    remote = Remote(f"file://{central.path}", tmp_path / "hosts")
+    person = Person(tmp_path / "clone", str(central.path))
+    for number in range(4):
+        commit = person.commit({"fleet.yaml": f"# {number}\n"})
+        person.push()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(6):
+                group.create_task(remote.fetch(copy.path, "main"))
+        assert await copy.tip() == commit
+
+
+async def test_what_arrived_counts_though_another_process_has_fetched_it(tmp_path: Path) -> None:
+    central, copy = bare(tmp_path / "central.git"), bare(tmp_path / "copy.git")
+    person = Person(tmp_path / "clone", str(central.path))
+    old = person.commit({"fleet.yaml": ""})
+    person.push()
+    remote = Remote(f"file://{central.path}", tmp_path / "hosts")
+    origin = FollowedOrigin(copy, remote, 1.0, read_only=False)
+    assert await origin.newest() == old
+    new = await copy.draft(old, Changes("A change\n", {"note.txt": b""}))
+    hook = central.path / "hooks" / "post-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(
+        f"#!/bin/sh\nunset GIT_DIR GIT_QUARANTINE_PATH\ngit -C {copy.path} update-ref refs/heads/main {new}\n"
+    )
+    hook.chmod(0o755)
+    await origin.push(old, new)
+    assert await copy.tip() == new
 
 
 @pytest.fixture

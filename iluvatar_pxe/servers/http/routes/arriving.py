@@ -1,15 +1,9 @@
 """Boot files that are still being downloaded, passed on as they come."""
 
-from typing import cast
-
 from aiohttp import hdrs, web
 
 from iluvatar_pxe.assets.source import Source
-from iluvatar_pxe.errors import AssetError
-from iluvatar_pxe.servers.http.connections import GuardedConnection
-
-_PIECE = 128 << 10
-"""Bytes that are read and sent at once: what each client costs in memory."""
+from iluvatar_pxe.servers.http.sending import breaking_off, pass_on
 
 
 class PassedOn(web.StreamResponse):
@@ -23,13 +17,7 @@ class PassedOn(web.StreamResponse):
     async def send(self, request: web.Request) -> None:
         """Send all of it; raises ConnectionError where that ends early."""
         await self.prepare(request)
-        offset = self._source.size if request.method == hdrs.METH_HEAD else 0
-        try:
-            while offset < self._source.size:
-                piece = await self._source.read(offset, _PIECE)
-                await self.write(piece)
-                offset += len(piece)
-        except AssetError as error:
-            cast("GuardedConnection", request.protocol).abort()
-            raise ConnectionError(str(error)) from error
+        if request.method != hdrs.METH_HEAD:
+            with breaking_off(request):
+                await pass_on(self._source, self, 0, self._source.size)
         await self.write_eof()

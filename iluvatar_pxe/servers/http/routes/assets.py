@@ -1,4 +1,4 @@
-"""Boot files: ``/assets/…`` with Range, ETag, HEAD and sendfile, all of it aiohttp's."""
+"""Boot files: ``/assets/…`` with Range, ETag and HEAD, all of it aiohttp's; the bytes are sent by ``sending``."""
 
 import logging
 import time
@@ -10,23 +10,28 @@ from aiohttp.abc import AbstractStreamWriter
 from iluvatar_pxe.assets.source import FileSource, Source
 from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.catalogue.coming import find, words
+from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.http.context import NAME_OF, booter_of, client_of
+from iluvatar_pxe.servers.http.context import OFFERED, SENDER, booter_of, client_of
 from iluvatar_pxe.servers.http.routes.arriving import PassedOn
+from iluvatar_pxe.servers.http.sending import FileSender, breaking_off, pass_on, set_aside
+from iluvatar_pxe.servers.library_internals import CustomFileResponse
 
 ROUTES = web.RouteTableDef()
 _KINDS = MimeTypes()
 
 
-class _BootFile(web.FileResponse):
+class _BootFile(CustomFileResponse):
     """A file that is refused in words, where aiohttp's own refusals say nothing, and that is sent once."""
 
-    def __init__(self, name: str, source: FileSource) -> None:
+    def __init__(self, name: str, source: FileSource, sender: FileSender) -> None:
         kind, packed = _KINDS.guess_type(name)
         known = kind if kind and not packed else "application/octet-stream"
         super().__init__(source.opened, headers={hdrs.CONTENT_TYPE: known})
         self._file = name
+        self._source = source
+        self._sender = sender
 
     async def send(self, request: web.Request) -> None:
         """Send all of it; raises ConnectionError where that ends early."""
@@ -35,6 +40,21 @@ class _BootFile(web.FileResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send the file; aiohttp prepares every response again when the handler has returned it."""
         return None if self.prepared else await super().prepare(request)
+
+    async def transmit(
+        self, request: web.BaseRequest, writer: AbstractStreamWriter, offset: int, count: int
+    ) -> None:
+        """Send these bytes of the file; raises ConnectionError where that ends early."""
+        transport = request.transport
+        if transport is None:
+            raise ConnectionError("the client is gone")
+        with breaking_off(request):
+            if request.secure:
+                await pass_on(self._source, self, offset, offset + count)
+                return
+            async with set_aside(transport, writer):
+                client = transport.get_extra_info("socket")
+                await self._sender.send(client, self._source.descriptor, offset, count)
 
     def set_status(self, status: int, reason: str | None = None) -> None:
         if status in {403, 404}:
@@ -50,13 +70,15 @@ class _BootFile(web.FileResponse):
 
 
 @ROUTES.get("/assets/by-sha256/{sha256:[0-9a-f]{64}}")
-async def by_sha256(request: web.Request) -> web.StreamResponse:
+@ROUTES.get("/assets/by-sha512/{sha512:[0-9a-f]{128}}")
+async def by_checksum(request: web.Request) -> web.StreamResponse:
     """Serve a downloaded file by its checksum: the fleet's other daemons ask so, before they ask its publisher."""
-    name = request.app[NAME_OF](request.match_info["sha256"])
-    source = await booter_of(request).store.open(name) if name else None
-    if name is None or source is None:
-        raise web.HTTPNotFound(text="no asset with that sha256")
-    return await _send(request, name, source)
+    sha256 = request.match_info.get("sha256")
+    digest = Digest("sha256", sha256) if sha256 else Digest("sha512", request.match_info["sha512"])
+    source = await request.app[OFFERED](digest)
+    if source is None:
+        raise web.HTTPNotFound(text="no asset with that checksum")
+    return await _send(request, f"by-{digest.algorithm}/{digest.value}", source)
 
 
 @ROUTES.get("/assets/{name:.+}")
@@ -76,7 +98,8 @@ async def asset(request: web.Request) -> web.StreamResponse:
 async def _send(request: web.Request, name: str, source: Source) -> web.StreamResponse:
     """Send a file, and record it as a stage of the machine's boot."""
     started = time.perf_counter()
-    response = _BootFile(name, source) if isinstance(source, FileSource) else PassedOn(source)
+    sender = request.app[SENDER]
+    response = _BootFile(name, source, sender) if isinstance(source, FileSource) else PassedOn(source)
     try:
         await response.send(request)
     except ConnectionError as error:

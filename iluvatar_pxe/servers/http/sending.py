@@ -1,0 +1,158 @@
+"""Sends files to clients: by sendfile(2) in threads of its own, or piece by piece where that is not possible.
+
+The event loop never sends a file itself: one sendfile(2) sends as long as the client takes something, and waits for the
+disk where the file is not in memory. A client that takes nothing for a moment has no thread: the event loop waits for it.
+"""
+
+import asyncio
+import os
+import select
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from typing import cast
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from iluvatar_pxe.assets.source import Source
+from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.servers.http.connections import GuardedConnection
+
+THREADS = 8
+"""How many clients are sent to at the same moment; the others take turns. They also wait for the disk."""
+TURN = 0.05
+"""Seconds after which a client's turn ends, so that clients of a slow disk and others get theirs."""
+PATIENCE = 5
+"""Milliseconds that a thread waits for a client that takes no more; so a fast client costs no change of threads."""
+_CALL = 2 << 20
+"""Bytes of one call of sendfile(2), as nginx has it (``sendfile_max_chunk``)."""
+_PIECE = 128 << 10
+"""Bytes that are read and sent at once without sendfile: what each client costs in memory."""
+_SHORTER = "became shorter while it was sent; ask again"
+
+
+class FileSender:
+    """A few threads, which send the files of all clients in turns."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sendfile")
+
+    async def send(self, client: socket.socket, file: int, offset: int, count: int) -> None:
+        """Send ``count`` bytes of an open file to a client, by a connection without TLS that has nothing else to send.
+
+        Raises ConnectionError when the client is gone, and AssetError when the file ends early or cannot be read.
+        """
+        try:
+            await self._send(_Transfer(client, file, offset, count))
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise AssetError(f"cannot be sent: {error.strerror}; see the disk and the network") from error
+
+    async def close(self) -> None:
+        """Wait for the last turns; nothing may be sent any more."""
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def _send(self, transfer: "_Transfer") -> None:
+        turn: Future[bool] | None = None
+        try:
+            while transfer.left:
+                turn = self._pool.submit(transfer.turn)
+                if not await asyncio.wrap_future(turn):
+                    await transfer.writable()
+        finally:
+            if turn is None:
+                transfer.close()
+            else:  # it may still run when this is cancelled
+                turn.add_done_callback(transfer.close)
+
+
+class _Transfer:
+    """What is left to send to one client, with descriptors of its own: no thread uses a number that is another's by now."""
+
+    def __init__(self, client: socket.socket, file: int, offset: int, count: int) -> None:
+        self.left = count
+        self._offset = offset
+        self._client = client.dup()
+        try:
+            self._file = os.dup(file)
+        except OSError:
+            self._client.close()
+            raise
+
+    def turn(self) -> bool:
+        """Send a part of it, in a thread, and say whether the client may take more at once."""
+        end = time.monotonic() + TURN
+        poller = select.poll()
+        poller.register(self._client, select.POLLOUT)
+        while self.left and time.monotonic() < end:
+            wanted = min(self.left, _CALL)
+            try:
+                sent = os.sendfile(self._client.fileno(), self._file, self._offset, wanted)
+            except BlockingIOError:
+                if not poller.poll(PATIENCE):
+                    return False
+                continue
+            if not sent:
+                raise AssetError(_SHORTER)
+            self._offset += sent
+            self.left -= sent
+        return True
+
+    async def writable(self) -> None:
+        """Wait until the client takes more, or is gone."""
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        loop.add_writer(self._client, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_writer(self._client)
+
+    def close(self, _turn: object = None) -> None:
+        self._client.close()
+        os.close(self._file)
+
+
+@asynccontextmanager
+async def set_aside(transport: asyncio.Transport, writer: AbstractStreamWriter) -> AsyncIterator[None]:
+    """Have a connection send what it was given, and then nothing and read nothing, until the end of the block.
+
+    A client that has said its last word gets its file as well.
+    """
+    is_reading = transport.is_reading()
+    transport.pause_reading()
+    transport.set_write_buffer_limits(0)
+    try:
+        await writer.drain()
+        yield
+    finally:
+        transport.set_write_buffer_limits()
+        if is_reading:
+            transport.resume_reading()
+
+
+async def pass_on(source: Source, response: web.StreamResponse, offset: int, end: int) -> None:
+    """Send a part of a file piece by piece; raises AssetError when it ends early or cannot be read, and ConnectionError."""
+    while offset < end:
+        piece = await source.read(offset, min(_PIECE, end - offset))
+        if not piece:
+            raise AssetError(_SHORTER)
+        await response.write(piece)
+        offset += len(piece)
+
+
+@contextmanager
+def breaking_off(request: web.BaseRequest) -> Iterator[None]:
+    """End the connection where a file turns out to be faulty: what came of it is not taken for all of it.
+
+    Raises ConnectionError then.
+    """
+    try:
+        yield
+    except AssetError as error:
+        cast("GuardedConnection", request.protocol).abort()
+        raise ConnectionError(str(error)) from error
