@@ -36,6 +36,7 @@ from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
 from iluvatar_pxe.provisioning.supply import Supply
+from iluvatar_pxe.provisioning.talos_reports import note_event, note_line
 from iluvatar_pxe.provisioning.tickets import TicketKey, Tickets, load_key
 from iluvatar_pxe.servers.control import ControlServer
 from iluvatar_pxe.servers.dhcp.pace import Pace
@@ -48,6 +49,7 @@ from iluvatar_pxe.servers.listeners import Foretell, Listeners
 from iluvatar_pxe.servers.ndp.server import NdpServer
 from iluvatar_pxe.servers.self_check import SelfCheck
 from iluvatar_pxe.servers.supervision import Supervision
+from iluvatar_pxe.servers.talos.server import TalosServer
 from iluvatar_pxe.servers.tftp.files import TftpFiles
 from iluvatar_pxe.servers.tftp.server import TftpServer
 from iluvatar_pxe.settings.model import Settings
@@ -105,6 +107,7 @@ class App:
         pace = Pace()
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
         self.tftp = TftpServer(settings.tftp, files.open, files.report, neighbours.mac_of)
+        talos = TalosServer(settings, note_event, note_line, neighbours.mac_of)
         ndp = NdpServer()
         self.dhcp = DhcpServer(settings, booters, ndp.offered, pace)
         self.names = NameService(
@@ -153,7 +156,7 @@ class App:
             routes=self._routes(),
         )
         self._listeners = Listeners(
-            settings, self.dhcp, self.names.server, self.http, ndp, neighbours, self.tftp
+            settings, self.dhcp, self.names.server, self.http, ndp, neighbours, self.tftp, talos
         )
         self._manager = ServiceManager.of(os.environ)
         check = SelfCheck(settings, self.tftp, self.names.server, self.watch)
@@ -168,7 +171,7 @@ class App:
         self._open = AsyncExitStack()
         """Takes work; closed first."""
         self._open.push_async_callback(self._drain)
-        for part in (ndp, self.names.server, self.dhcp, self.watch):
+        for part in (ndp, talos, self.names.server, self.dhcp, self.watch):
             self._open.callback(part.close)
 
     @classmethod

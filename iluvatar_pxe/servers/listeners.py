@@ -12,6 +12,7 @@ from iluvatar_pxe.servers.dhcp.server import DhcpServer
 from iluvatar_pxe.servers.dns.server import DnsServer
 from iluvatar_pxe.servers.http.server import HttpServer
 from iluvatar_pxe.servers.ndp.server import NdpServer
+from iluvatar_pxe.servers.talos.server import TalosServer
 from iluvatar_pxe.servers.tftp.server import TftpServer
 from iluvatar_pxe.settings.model import Settings
 
@@ -35,6 +36,7 @@ class Listeners:
     ndp: NdpServer
     neighbours: Neighbours
     tftp: TftpServer
+    talos: TalosServer
     foretold: dict[Interface, None] | None = None
     announced: dict[Interface, None] = field(default_factory=dict)
 
@@ -48,6 +50,7 @@ class Listeners:
         errors = self.tftp.serve(one.address for one in interfaces)
         errors += await self.http.serve(interfaces)
         errors += await self.dns.serve(interfaces)
+        errors += await self.talos.serve(interfaces)
         if self.settings.network.dhcp != "off":
             errors += self.dhcp.serve(interfaces)
         if self.settings.network.dhcp == "proxy":
@@ -83,4 +86,5 @@ def sockets_of(settings: Settings, interface: Interface) -> dict[str, str]:
         "tftp": f"{address}:{settings.tftp.port}",
         "http": f"{address}:{settings.http.port}",
         "https": f"{address}:{settings.http.tls_port}",
+        "talos": f"{address}:{settings.talos.event_port} and :{settings.talos.kernel_log_port}",
     }

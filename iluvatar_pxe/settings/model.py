@@ -4,7 +4,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from iluvatar_pxe.errors import SettingsError
+from iluvatar_pxe.settings.faults import first_fault, one_line
 from iluvatar_pxe.settings.values import (
     AnyPath,
     BranchName,
@@ -35,7 +36,6 @@ from iluvatar_pxe.settings.values import (
     Whole,
     is_git_url,
 )
-from iluvatar_pxe.suggest import meant_by
 
 ENV_PREFIX = "ILUVATAR_PXE_"
 DEFAULT_FILE = Path("/etc/iluvatar-pxe/config.toml")
@@ -44,9 +44,6 @@ HOSTED = "hosted"
 """The source of a fleet whose repository lies here."""
 
 _IN_CLEAR = re.compile(r"http://(?!(localhost|127\.[\d.]+)[:/])")
-_PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*@")
-_SHOWN = 80
-"""Characters of a wrong value that an error shows."""
 
 
 class _Section(BaseModel):
@@ -125,6 +122,21 @@ class DnsSettings(_Section):
     """Resolvers for the names of single domains, such as the router's own."""
     allow: tuple[Network, ...] = ("local",)
     """Networks whose questions are forwarded; ``local`` is those of the served interfaces, and loopback."""
+
+
+class TalosSettings(_Section):
+    """``[talos]``: what Talos machines report to; their configurations name these ports."""
+
+    event_port: Port = 3333
+    """TCP: the event sink."""
+    kernel_log_port: Port = 3334
+    """TCP and UDP: kernel logs."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.event_port == self.kernel_log_port:
+            raise ValueError("event_port and kernel_log_port are the same; change one of them")
+        return self
 
 
 class DatabaseSettings(_Section):
@@ -223,6 +235,7 @@ class Settings(_Section):
     tftp: TftpSettings = TftpSettings()
     http: HttpSettings = HttpSettings()
     dns: DnsSettings = DnsSettings()
+    talos: TalosSettings = TalosSettings()
     database: DatabaseSettings = DatabaseSettings()
     fleet: FleetSettings = FleetSettings()
     git: GitSettings = GitSettings()
@@ -311,12 +324,12 @@ def parse_settings(text: str, name: str, environ: Mapping[str, str]) -> Settings
     try:
         document: dict[str, Any] = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
-        raise SettingsError(_one_line(f"{name}: not valid TOML: {error}; correct that line")) from error
+        raise SettingsError(one_line(f"{name}: not valid TOML: {error}; correct that line")) from error
     origin = _overlay(document, environ)
     try:
         return Settings.model_validate(document)
     except ValidationError as error:
-        raise SettingsError(_one_line(_first_fault(error, name, origin))) from error
+        raise SettingsError(first_fault(error, Settings, name, origin)) from error
 
 
 def _read(path: Path, *, required: bool) -> str:
@@ -356,41 +369,3 @@ def _environment_value(value: str) -> Any:
         except (ValueError, RecursionError):
             return value
     return value
-
-
-def _first_fault(error: ValidationError, name: str, origin: Mapping[tuple[str, ...], str]) -> str:
-    first = error.errors(include_url=False, include_context=False)[0]
-    location = tuple(str(part) for part in first["loc"])
-    key = ".".join(location[:2])
-    where = origin.get(location[:2], f"{name}: {key}")
-    if first["type"] == "extra_forbidden":
-        meant = meant_by(location[-1], _keys_beside(location))
-        remedy = f"did you mean {meant}?" if meant else "remove it or correct its name (see docs/settings.md)"
-        return f"{where}: no such setting; {remedy}"
-    return f"{where}: {_fault(first['type'], first['msg'])}, but it is {_shown(first['input'])}; correct it"
-
-
-def _keys_beside(location: tuple[str, ...]) -> Iterable[str]:
-    section = Settings.model_fields[location[0]].annotation if len(location) > 1 else Settings
-    return section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else ()
-
-
-def _fault(kind: str, message: str) -> str:
-    if kind == "tuple_type":
-        return 'input should be a list such as ["a", "b"]'
-    if kind == "model_type":
-        return "input should be a section with keys of its own"
-    text = message.removeprefix("Value error, ")
-    return f"{text[0].lower()}{text[1:]}"
-
-
-def _shown(value: Any) -> str:
-    try:
-        return _PASSWORD.sub(r"\1…@", json.dumps(value, default=str))[:_SHOWN]
-    except RecursionError:
-        return "nested too deeply"
-
-
-def _one_line(text: str) -> str:
-    """Write out what would break the line: a key may hold any character."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -45,6 +45,9 @@ enabled = false
 upstream = ["tls://1.1.1.1#one.one.one.one", "auto"]
 forward = {"fritz.box" = "192.168.178.1", "Lan." = ["192.168.1.1", "[fd00::1]:54"]}
 allow = ["10.0.0.0/8"]
+[talos]
+event_port = 4333
+kernel_log_port = 4334
 [database]
 url = "sqlite:////srv/inventory.db"
 [fleet]
@@ -92,6 +95,7 @@ def test_every_key_has_the_documented_default() -> None:
             "tls_key": None,
         },
         "dns": {"port": 53, "enabled": True, "upstream": ("auto",), "forward": {}, "allow": ("local",)},
+        "talos": {"event_port": 3333, "kernel_log_port": 3334},
         "database": {"url": None},
         "fleet": {
             "source": "hosted",
@@ -129,6 +133,7 @@ def test_the_file_sets_every_key() -> None:
         "lan": (Upstream(IPv4Address("192.168.1.1")), Upstream(IPv6Address("fd00::1"), 54)),
     }
     assert settings.dns.allow == (IPv4Network("10.0.0.0/8"),)
+    assert settings.talos.model_dump() == {"event_port": 4333, "kernel_log_port": 4334}
     assert settings.database_url == "sqlite:////srv/inventory.db"
     assert settings.fleet_directory == Path("/srv/fleet")
     assert settings.assets_directory == Path("/srv/assets")
@@ -275,6 +280,10 @@ def test_other_variables_are_not_read() -> None:
         (
             '[dns]\nforward = {lan = ["router"]}\n',
             r"config\.toml: dns\.forward: a resolver is an address, not a name .*; correct it",
+        ),
+        (
+            "[talos]\nevent_port = 3334\n",
+            r"config\.toml: talos: event_port and kernel_log_port are the same; .*",
         ),
         ("[dns]\nforward = {lan = []}\n", r"config\.toml: dns\.forward: write at least one resolver .*"),
         *(

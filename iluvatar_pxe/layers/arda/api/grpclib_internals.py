@@ -4,15 +4,18 @@ Each use says what goes wrong without it, and what shows that. ``CHECKED`` says 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
+from grpclib._typing import IServable
 from grpclib.config import Configuration
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from grpclib.protocol import AbstractHandler, Connection, EventsProcessor, H2Protocol, Stream
+from grpclib.server import Server
 from h2.config import H2Configuration
+from h2.events import RequestReceived
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes
 
@@ -119,6 +122,7 @@ class GrpcProtocol(H2Protocol):
         self.connection = connection
         self.processor = EventsProcessor(self.handler, connection)
         self.processor.processors = _Tolerant(self.processor.processors, lambda _: None)
+        self.processor.processors[RequestReceived] = self._accept
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in; what is not HTTP/2 ends the connection."""
@@ -127,10 +131,38 @@ class GrpcProtocol(H2Protocol):
         except (*INVALID, AttributeError):  # AttributeError: grpclib flushes what it has just closed
             self.processor.close("Protocol error")
 
+    def _accept(self, event: RequestReceived) -> None:
+        """Accept a stream; h2 keeps to a limit of its own only once the other side has acknowledged it."""
+        if self._streams is not None and len(self.processor.streams) >= self._streams:
+            self.processor.close("Too many streams")
+        else:
+            self.processor.process_request_received(event)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """End all streams."""
         self._lost(exc)
         super().connection_lost(exc)
+
+
+Connect = Callable[[AbstractHandler, Configuration, H2Configuration], H2Protocol]
+
+
+class CustomServer(Server):
+    """A server with connections of another class.
+
+    Symptom: grpclib's server counts no connections, and reads messages of any size.
+    Evidence: ``tests/servers/talos/test_event_sink.py``.
+    Uses ``Server._protocol_factory``, ``_config`` and ``_h2_config``.
+    """
+
+    def __init__(self, handlers: Collection[IServable], connect: Connect, config: Configuration) -> None:
+        """``connect`` makes a connection."""
+        super().__init__(handlers, config=config)
+        self._connect = connect
+
+    def _protocol_factory(self) -> H2Protocol:
+        handler = super()._protocol_factory().handler
+        return self._connect(handler, self._config, self._h2_config)
 
 
 class Settled:
