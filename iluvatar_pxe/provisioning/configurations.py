@@ -19,7 +19,15 @@ from iluvatar_pxe.layers.arda.configuration.make import documents_of, partial_do
 from iluvatar_pxe.layers.arda.configuration.stand_in import STAND_IN
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import dump_documents
-from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings, cluster_facts, machine_facts
+from iluvatar_pxe.layers.arda.machine_facts import (
+    Node,
+    Surroundings,
+    cluster_facts,
+    machine_facts,
+    patches_for,
+)
+from iluvatar_pxe.layers.arda.patched import patched_text
+from iluvatar_pxe.layers.arda.schemas import schema_of
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.ratelimit import complain
 
@@ -83,7 +91,7 @@ class Configurations:
             if node.disk is None:
                 return Made(dump_documents(partial_documents(facts)), partial=True)
             bundle = await self.secrets(wanted.layer)
-            return Made(await asyncio.to_thread(_whole, wanted.layer, fleet, bundle, facts), partial=False)
+            return Made(await asyncio.to_thread(_whole, node, fleet, bundle, facts), partial=False)
         except IluvatarError as error:
             complain("configuration.not-ready", machine=name, why=str(error))
             raise ConfigurationError(f"{name}: its configuration cannot be made: {error}") from error
@@ -108,5 +116,8 @@ class Configurations:
             self._waiting.discard(place)
 
 
-def _whole(layer: str, fleet: Fleet, bundle: Bundle, facts: MachineFacts) -> str:
-    return dump_documents(documents_of(cluster_facts(layer, fleet, bundle), facts))
+def _whole(node: Node, fleet: Fleet, bundle: Bundle, facts: MachineFacts) -> str:
+    """Return a configuration with the fleet's patches; blocks, raises ConfigurationError."""
+    cluster = cluster_facts(node.layer, fleet, bundle)
+    documents = documents_of(cluster, facts)
+    return patched_text(documents, patches_for(node, fleet), schema_of(cluster.contract), node.role)

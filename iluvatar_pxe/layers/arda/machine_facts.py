@@ -13,6 +13,7 @@ from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFa
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.layers.arda.endpoint import api_name, endpoint_of
+from iluvatar_pxe.layers.arda.patched import PatchFile, patches_of
 from iluvatar_pxe.machines.states import Role
 
 EVENT_PORT = 3333
@@ -97,6 +98,12 @@ def machine_facts(node: Node, fleet: Fleet, around: Surroundings) -> MachineFact
         sysctls=SYSCTLS,
         longhorn=talos.composed is None or _FOR_LONGHORN in talos.composed.extensions,
     )
+
+
+def patches_for(node: Node, fleet: Fleet) -> tuple[PatchFile, ...]:
+    """Return what the fleet's files change of a machine's configuration; raises ConfigurationError."""
+    file = next((one.file for one in fleet.listed if one.name == node.name), None)
+    return patches_of(_layer(node.layer, fleet), node.role, file, fleet.texts)
 
 
 def declared_workers(name: str, fleet: Fleet) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from support.clusters import DISK, control_plane_secrets, golden_bundle, shows
-from support.fleets import INITRAMFS, KERNEL, fleet_of
+from support.fleets import ARDA, INITRAMFS, KERNEL, fleet_of
 from support.web import Response, Web, web
 
 from iluvatar_pxe.changed import Changed
@@ -29,6 +29,7 @@ MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
 QUERY = f"mac={MAC}&uuid=&serial=S-1&manufacturer=QEMU&product=Q35&arch=x86_64&platform=efi&version=1.21.1"
 FLEET = fleet_of(("one", MAC, "role: controlplane\n"), ("two", OTHER, "role: worker\n"))
 BUNDLE = golden_bundle()
+LABELS = "machine: {{nodeLabels: {{of: {}}}}}\n"
 Secrets = Callable[[str], Awaitable[Bundle]]
 
 
@@ -89,6 +90,28 @@ def test_a_machine_gets_a_configuration_of_its_own_that_nobody_may_keep(tmp_path
         assert machine(served).reached is Stage.CONFIG
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert not [path for path in files if BUNDLE.trustd_token.encode() in path.read_bytes()]
+
+
+def test_the_fleets_patches_are_in_it(tmp_path: Path) -> None:
+    patched = fleet_of(
+        ("one", MAC, "role: controlplane\npatches: [patches/one.yaml]\n"),
+        arda=f"{ARDA}patches: [patches/all.yaml]\n",
+        **{"patches/all_yaml": LABELS.format("all"), "patches/one_yaml": LABELS.format("one")},
+    )
+    with serving(tmp_path) as served:
+        served.booter.applied.fleet = patched
+        assert load_documents(fetch(served).text)[0]["machine"]["nodeLabels"]["of"] == "one"
+
+
+def test_a_patch_that_talos_would_refuse_holds_the_machine(tmp_path: Path) -> None:
+    wrong = {"patches/all_yaml": "machine: {install: {wipe: perhaps}}\n"}
+    with serving(tmp_path, seconds=0.0) as served, capture_logs() as logs:
+        served.booter.applied.fleet = fleet_of(
+            ("one", MAC, "role: worker\n"), arda=f"{ARDA}patches: [patches/all.yaml]\n", **wrong
+        )
+        assert fetch(served).status == 503
+        (why,) = {line["why"] for line in logs if line["event"] == "configuration.not-ready"}
+        assert why.startswith("Talos would refuse the configuration: machine.install.wipe: ")
 
 
 def test_a_worker_gets_no_key_of_the_control_plane(tmp_path: Path) -> None:
