@@ -11,18 +11,20 @@ import pytest
 from structlog.testing import capture_logs
 from support.clusters import DISK, control_plane_secrets, golden_bundle, shows
 from support.fleets import ARDA, INITRAMFS, KERNEL, fleet_of
-from support.web import Response, Web, web
+from support.waiting import wait_until
+from support.web import CLIENT, Response, Web, web
 
+from iluvatar_pxe.boot.plan import ToBeMade
 from iluvatar_pxe.changed import Changed
-from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.errors import ConfigurationError, OperationError
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import load_documents
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Phase
-from iluvatar_pxe.provisioning.configurations import Configurations
+from iluvatar_pxe.machines.states import Phase, Role
+from iluvatar_pxe.provisioning.configurations import Configurations, Made
 from iluvatar_pxe.wire.pxe import SIMULATED
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
@@ -72,6 +74,12 @@ def fetch(served: Web, mac: str = MAC, **headers: str) -> Response:
     return served.get("/talos/" + url.rpartition("/talos/")[2], **headers)
 
 
+async def _make(served: Web) -> Made:
+    """Make the first machine's configuration as a worker of the applied fleet."""
+    wanted, fleet = ToBeMade("arda", Role.WORKER), served.booter.applied.fleet
+    return await served.booter.configurations.make(machine(served), wanted, fleet, CLIENT)
+
+
 def machine(served: Web) -> Machine:
     """Return the first machine as it is known."""
     found = served.inventory.snapshot.machine(MAC)
@@ -105,13 +113,13 @@ def test_the_fleets_patches_are_in_it(tmp_path: Path) -> None:
 
 def test_a_patch_that_talos_would_refuse_holds_the_machine(tmp_path: Path) -> None:
     wrong = {"patches/all_yaml": "machine: {install: {wipe: perhaps}}\n"}
-    with serving(tmp_path, seconds=0.0) as served, capture_logs() as logs:
+    with serving(tmp_path, seconds=0.0) as served:
         served.booter.applied.fleet = fleet_of(
             ("one", MAC, "role: worker\n"), arda=f"{ARDA}patches: [patches/all.yaml]\n", **wrong
         )
         assert fetch(served).status == 503
-        (why,) = {line["why"] for line in logs if line["event"] == "configuration.not-ready"}
-        assert why.startswith("Talos would refuse the configuration: machine.install.wipe: ")
+        with pytest.raises(ConfigurationError, match=r"Talos would refuse .* machine\.install\.wipe: "):
+            served.call(_make(served))
 
 
 def test_a_worker_gets_no_key_of_the_control_plane(tmp_path: Path) -> None:
@@ -146,7 +154,7 @@ def test_what_is_not_ready_is_held_open_until_it_is(tmp_path: Path) -> None:
         found.append(BUNDLE)
         changed.tell()
 
-    with serving(tmp_path, secrets, changes=(changed,)) as served, capture_logs() as logs:
+    with serving(tmp_path, secrets, changes=(changed,)) as served:
         responses: list[Response] = []
         waiting = threading.Thread(target=lambda: responses.append(fetch(served)))
         waiting.start()
@@ -156,8 +164,6 @@ def test_what_is_not_ready_is_held_open_until_it_is(tmp_path: Path) -> None:
         waiting.join(30)
 
         assert [response.status for response in responses] == [200]
-        why = [line["why"] for line in logs if line["event"] == "configuration.not-ready"]
-        assert why == ["arda: the clock is not set; set it"]
 
 
 def test_what_is_never_ready_is_refused_in_time_so_that_talos_asks_again_soon(tmp_path: Path) -> None:
@@ -167,6 +173,16 @@ def test_what_is_never_ready_is_refused_in_time_so_that_talos_asks_again_soon(tm
         assert response.status == 503
         why = "the configuration is not ready; the boot server's log has the reason"
         assert response.text == f"503: {why}\n"
+
+
+def test_the_log_has_the_reason(tmp_path: Path) -> None:
+    with serving(tmp_path, none_yet, seconds=0.0) as served, capture_logs() as logs:
+
+        def reasons() -> list[str]:
+            fetch(served)
+            return [line["why"] for line in logs if line["event"] == "configuration.not-ready"]
+
+        assert wait_until(reasons, "a line that is not suppressed")[0] == "arda: the clock is not set; set it"
 
 
 def test_a_ticket_that_dies_while_the_configuration_is_made_gets_none(tmp_path: Path) -> None:
