@@ -13,6 +13,7 @@ from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.catalogue.model import AssetsPart
 from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile, Seen
+from iluvatar_pxe.fleet.disk_selector import MachineDisk
 from iluvatar_pxe.fleet.dns import DnsRecords, Domain, PrivateDomain, RecordName
 from iluvatar_pxe.fleet.fields.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
 from iluvatar_pxe.fleet.fields.pool import Pool
@@ -161,6 +162,8 @@ class MachineFile(_Placed):
     """Its fixed address: published in DNS, and assigned where this daemon runs DHCP."""
     patches: tuple[FleetPath, ...] = ()
     """Patch files of the fleet, applied to the layer's configuration."""
+    disk: MachineDisk | None = None
+    """Which of its disks Talos is installed on, in place of its layer's ``disk``."""
     seen: Seen = Seen()
     """What was known of it when it joined; informational only."""
 

@@ -1,4 +1,4 @@
-"""What layers of kind talos ask of the daemon's own configurations: known versions, and an address that is free."""
+"""What layers of kind talos ask of the daemon's own configurations: known versions, an address that is free, and a disk."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.catalogue.kubernetes import RANGES
 from iluvatar_pxe.fleet.fields.values import is_talos_release
 from iluvatar_pxe.fleet.layers import TalosLayer
-from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.fleet.source import FLEET_FILE, Source, layer_file
 
 
@@ -17,6 +17,9 @@ def check_talos(fleet: Fleet, source: Source) -> None:
         if layer and not layer.config:
             _check_versions(name, layer, source)
             _check_vip(name, layer, fleet, source)
+    for machine in fleet.listed:
+        if machine.file.disk:
+            _check_disk(machine, fleet, source)
 
 
 def _check_versions(name: str, layer: TalosLayer, source: Source) -> None:
@@ -41,6 +44,14 @@ def _check_vip(name: str, layer: TalosLayer, fleet: Fleet, source: Source) -> No
     for holder in _holders(layer.vip, name, fleet) if layer.vip else ():
         text = f"{layer.vip} is also {holder}; choose an address that nothing else has"
         source.fault(layer_file(name), ("vip",), f"vip: {text}")
+
+
+def _check_disk(machine: ListedMachine, fleet: Fleet, source: Source) -> None:
+    """A configuration of the owner's own says by itself which disk it is."""
+    layer = fleet.talos(machine.layer)
+    if layer is None or layer.config or machine.file.config:
+        text = "is for machines of a layer of kind talos whose configuration the daemon makes; remove it"
+        source.fault(f"machines/{machine.name}.yaml", ("disk",), f"disk: {text}")
 
 
 def _holders(address: IPv4Address, layer: str, fleet: Fleet) -> Iterator[str]:

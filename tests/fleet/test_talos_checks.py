@@ -6,6 +6,7 @@ from support.fleets import fleet_of
 from iluvatar_pxe.catalogue.kubernetes import RANGES
 from iluvatar_pxe.catalogue.versions import CONTRACTS
 from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.fleet.disk_selector import DiskSelector, DiskType, MachineDisk, octets
 
 MACHINE = ("arda-01", "52:54:00:00:00:01", "address: 192.168.1.50\n")
 SEEN = ("arda-02", "52:54:00:00:00:02", "seen: {address: 192.168.1.51}\n")
@@ -34,11 +35,18 @@ def layer(version: str = "v1.13.9", kubernetes: str = "", rest: str = "") -> str
         (layer(rest="vip: 192.168.1.51\n"), "vip: 192.168.1.51 is also the address of arda-02, "),
         (layer(rest="vip: 192.168.1.60\ningress: 192.168.1.60\n"), "is also an ingress address of layers/arda.yaml"),
         (layer(rest="vip: nowhere\n"), "3: vip: "),
+        (layer(rest="disk: {}\n"), "3: disk: selects no disk; write one of type, minSize, maxSize, model, or remove it"),
+        (layer(rest="disk: {serial: S1}\n"), "3: disk.serial: "),
+        (layer(rest="disk:\n  type: sas\n"), "4: disk.type: "),
+        (layer(rest="disk: {minSize: 100}\n"), "3: disk.minSize: "),
+        (layer(rest="disk: {minSize: big}\n"), "3: disk.minSize: write a size such as 500GB or 1.5TB"),
+        (layer(rest="disk: {minSize: 1TB, maxSize: 500GB}\n"), "3: disk: minSize 1TB is more than maxSize 500GB; swap them"),
+        (layer(rest=f"disk: {{type: ssd}}\n{OWN}"), "disk: your own 'config' says that; remove one of the two"),
         (layer(rest=f"vip: 192.168.1.61\n{OWN}"), "vip: your own 'config' says that; remove one of the two"),
         (layer("v1.13.9", "v1.36.1", OWN), "talos.kubernetes: your own 'config' says that"),
     ],
 )  # fmt: skip
-def test_a_layer_that_cannot_be_configured_is_refused(arda: str, fault: str) -> None:
+def test_a_ardathat_cannot_be_configured_is_refused(arda: str, fault: str) -> None:
     with pytest.raises(FleetError) as caught:
         fleet_of(MACHINE, SEEN, arda=arda, fleet="routerPool: 192.168.1.100-192.168.1.199\n")
 
@@ -93,3 +101,42 @@ def test_a_release_that_stable_was_pinned_to_is_checked_too() -> None:
 def test_every_release_has_a_default_within_its_range() -> None:
     assert set(RANGES) == CONTRACTS
     assert all(one.has(one.default) for one in RANGES.values())
+
+
+@pytest.mark.parametrize(
+    ("disk", "arda", "fault"),
+    [
+        ("{}", layer(), "selects no disk; write one of type, minSize, maxSize, model, serial, wwid, busPath, or remove"),
+        ("{serial: 12345}", layer(), "disk.serial: "),
+        ("{serial: S1}", layer(rest=OWN), "disk: is for machines of a layer of kind talos whose configuration the daemon"),
+        ("{serial: S1}\nconfig: configs/worker.yaml", layer(), "disk: is for machines of a layer of kind talos whose"),
+        ("{serial: S1}\nlayer: ainur", layer(), "disk: is for machines of a layer of kind talos whose configuration"),
+    ],
+)  # fmt: skip
+def test_a_disk_that_no_machine_could_be_installed_on_is_refused(disk: str, arda: str, fault: str) -> None:
+    machine = ("arda-01", "52:54:00:00:00:01", f"disk: {disk}\n")
+    with pytest.raises(FleetError) as caught:
+        fleet_of(machine, arda=arda)
+    assert [
+        line
+        for line in caught.value.findings
+        if line.startswith("machines/arda-01.yaml:2: ") and fault in line
+    ]
+
+
+def test_a_machine_names_its_disk() -> None:
+    disk = "disk: {serial: '0123', minSize: 1.5 TB, model: [Samsung*, WD*]}\n"
+    fleet = fleet_of(("arda-01", "52:54:00:00:00:01", disk), arda=layer(rest="disk: {type: nvme}\n"))
+    (machine,) = fleet.listed
+    assert machine.file.disk == MachineDisk(serial="0123", minSize="1.5 TB", model=("Samsung*", "WD*"))
+    arda = fleet.talos("arda")
+    assert arda is not None
+    assert arda.disk == DiskSelector(type=DiskType.NVME)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [("500MB", 5 * 10**8), ("1.5 TB", 15 * 10**11), ("2GiB", 2**31), ("0.5TiB", 2**39), ("16MiB", 2**24)],
+)
+def test_sizes(size: str, expected: int) -> None:
+    assert octets(size) == expected

@@ -18,7 +18,7 @@ def _escaped(character: str) -> str:
 
 def of_disk(disk: DiskChoice) -> str:
     """Return what is true of this disk alone, as far as its names tell."""
-    names = {"serial": disk.serial, "wwid": disk.wwid}
+    names = {"serial": disk.serial, "wwid": disk.wwid, "bus_path": "" if disk.is_lasting else disk.bus_path}
     is_it = [f"disk.{key} == {quoted(value)}" for key, value in names.items() if value]
     return " && ".join((*is_it, "!disk.readonly", "!disk.cdrom"))
 

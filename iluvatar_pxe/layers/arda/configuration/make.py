@@ -26,7 +26,7 @@ _OF_CONTRACT: Mapping[Contract, Callable[[ClusterFacts, MachineFacts], Iterator[
 def documents_of(cluster: ClusterFacts, machine: MachineFacts) -> tuple[Document, ...]:
     """Return a whole configuration; raises ConfigurationError where the machine's disk cannot be named."""
     if machine.disk and not machine.disk.is_named:
-        trouble = "has no serial number and no WWID, so it cannot be told from other disks"
+        trouble = "has no serial number, no WWID and no place, so it cannot be told from other disks"
         raise ConfigurationError(f"disk {machine.disk.path} {trouble}; choose another disk")
     return (
         *_OF_CONTRACT[cluster.contract](cluster, machine),

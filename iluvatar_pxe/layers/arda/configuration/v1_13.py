@@ -71,10 +71,12 @@ def _install(machine: MachineFacts) -> Document:
 
 def _disk_selector(disk: DiskChoice) -> Document:
     """Talos 1.13 takes these for patterns, in which ``*`` is any text and nothing else is special."""
-    names = {"serial": disk.serial, "wwid": disk.wwid}
+    names = {"serial": disk.serial, "wwid": disk.wwid, "busPath": "" if disk.is_lasting else disk.bus_path}
     exact = {key: value for key, value in names.items() if value and "*" not in value}
     if not exact:
-        trouble = "has '*' in its serial number and WWID, which Talos 1.13 takes for any text"
+        trouble = (
+            "has '*' in its serial number and WWID, or in its place, which Talos 1.13 takes for any text"
+        )
         raise ConfigurationError(f"disk {disk.path} {trouble}; choose another disk, or Talos 1.14")
     return exact
 

@@ -83,7 +83,7 @@ def test_1_13_names_no_disk_by_a_pattern(serial: str, wwid: str, selector: dict[
 @pytest.mark.parametrize("contract", Contract)
 def test_a_disk_without_a_name_of_its_own_is_refused(contract: Contract) -> None:
     disk = DiskChoice(size=1, path="/dev/sda", model="QEMU")
-    with pytest.raises(ConfigurationError, match="disk /dev/sda has no serial number and no WWID"):
+    with pytest.raises(ConfigurationError, match="disk /dev/sda has no serial number, no WWID"):
         documents_of(cluster_facts(contract), machine_facts(Role.WORKER, disk))
 
 
