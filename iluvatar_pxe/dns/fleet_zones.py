@@ -1,10 +1,10 @@
 """The fleet's own zones: its domain, and the addresses of the networks in use."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 
-from iluvatar_pxe.dns.members import Member, leaders
+from iluvatar_pxe.dns.members import Member, awaited, leaders
 from iluvatar_pxe.dns.zone import Node, Zone, start_of
 from iluvatar_pxe.fleet.dns import DnsRecords
 from iluvatar_pxe.fleet.models import Fleet
@@ -93,13 +93,23 @@ def _layer_names(facts: Facts, layer: str, apex: Name) -> Iterator[tuple[Name, l
     origin = f"cluster {layer}"
     known = leaders(facts.members, layer)
     serving = [one for one in known if one.address in facts.alive] or known
+    found = [*serving, *_awaited(facts, layer, known)]
     api, service = _under(f"api.{layer}", apex), _under(f"_kubernetes._tcp.{layer}", apex)
-    yield api, _addresses(api, [one.address for one in serving if one.address], _CLUSTER_TTL), origin
+    yield api, _addresses(api, [one.address for one in found if one.address], _CLUSTER_TTL), origin
     targets = [Service(0, 100, API_PORT, _under(one.name, apex)) for one in serving]
     yield service, [Record(service, Type.SRV, _CLUSTER_TTL, target) for target in targets], origin
     if ingress := facts.fleet.layers[layer].ingress:
         applications = _under(f"*.apps.{layer}", apex)
         yield applications, _addresses(applications, ingress, _TTL), origin
+
+
+def _awaited(facts: Facts, layer: str, known: Sequence[Member]) -> Sequence[Member]:
+    """Return the control planes that are still to join a young Talos cluster: those that join look for each other by this name.
+
+    Talos resolves it only once, when it starts.
+    """
+    talos = facts.fleet.talos(layer)
+    return awaited(facts.members, layer) if talos and len(known) < talos.leaders else ()
 
 
 def _declared(name: Name, declared: DnsRecords, apex: Name) -> Iterator[Record]:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.fleet.lookup import files_of, role_of
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.states import Directive, Phase
+from iluvatar_pxe.machines.states import Directive, Phase, Role
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -22,6 +22,8 @@ class Member:
     layer: str | None
     leads: bool = False
     """It has joined as a control plane or server."""
+    will_lead: bool = False
+    """It is to be one, and has not joined yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ def _listed(fleet: Fleet, known: Mapping[str, Sequence[Machine]]) -> Iterator[_S
         file = listed.file
         machine = max(known.get(listed.name, ()), key=lambda one: one.last_seen, default=None)
         address = file.address or (machine.address if machine else None) or file.seen.address
-        member = Member(listed.name, address, listed.layer, leads=_leads(machine, listed))
+        leads = _leads(machine, listed)
+        will_lead = not leads and _is_leading(role_of(machine, listed))
+        member = Member(listed.name, address, listed.layer, leads=leads, will_lead=will_lead)
         yield _Seen(member, file.address is not None, machine.last_seen if machine else _NEVER)
 
 
@@ -75,7 +79,9 @@ def _assigned(snapshot: Snapshot, fleet: Fleet, known: Mapping[str, Sequence[Mac
         given = machine.assignment
         if given is None or given.name in fleet.names or machine.id in listed:
             continue
-        member = Member(given.name, machine.address, given.layer, leads=_leads(machine, None))
+        leads = _leads(machine, None)
+        will_lead = not leads and given.role.leads
+        member = Member(given.name, machine.address, given.layer, leads=leads, will_lead=will_lead)
         yield _Seen(member, fixed=False, last_seen=machine.last_seen)
 
 
@@ -83,10 +89,18 @@ def _leads(machine: Machine | None, listed: ListedMachine | None) -> bool:
     """Say whether a machine has joined in a role that leads; one that is to be installed again still has it."""
     if machine is None or machine.phase is not Phase.JOINED:
         return False
-    role = role_of(replace(machine, directive=Directive()), listed)
+    return _is_leading(role_of(replace(machine, directive=Directive()), listed))
+
+
+def _is_leading(role: Role | None) -> bool:
     return role is not None and role.leads
 
 
 def leaders(members: Iterable[Member], layer: str) -> tuple[Member, ...]:
     """Return the machines that hold the state of a layer's cluster, and can be reached."""
     return tuple(one for one in members if one.layer == layer and one.leads and one.address)
+
+
+def awaited(members: Iterable[Member], layer: str) -> tuple[Member, ...]:
+    """Return the machines that are to hold that state, have not joined yet, and have an address."""
+    return tuple(one for one in members if one.layer == layer and one.will_lead and one.address)

@@ -1,5 +1,6 @@
 """What the fleet's own zones say."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
@@ -138,6 +139,33 @@ def test_the_clusters_api_is_where_its_leaders_are_alive(alive: tuple[int, ...],
     assert answers(facts(*alive), "api.arda") == [f"5 A {address}" for address in expected]
     targets = [f"5 SRV 0 100 6443 arda-{int(address[-2:]) - 20:02}.home.example." for address in expected]
     assert answers(facts(*alive), "_kubernetes._tcp.arda", Type.SRV) == targets
+
+
+@pytest.mark.parametrize(
+    ("control_planes", "alive", "expected"),
+    [
+        (3, (1,), [21, 25]),
+        (3, (), [21, 22, 25]),
+        (1, (1,), [21]),  # as many as the layer wants have joined: another one is no part of the cluster
+    ],
+)
+def test_a_young_clusters_api_is_also_where_its_control_planes_are_to_be(
+    control_planes: int, alive: tuple[int, ...], expected: list[int]
+) -> None:
+    """Talos resolves it once, before the machines that it is to find have joined."""
+    members = (
+        *MEMBERS,
+        replace(leader(5), leads=False, will_lead=True),
+        Member("arda-06", None, "arda", will_lead=True),
+    )
+    layer = f"{ARDA}controlPlanes: {control_planes}\n"
+    known = replace(facts(*alive, members=members), fleet=fleet_of(fleet=FLEET, arda=layer))
+    assert answers(known, "api.arda") == [f"5 A 192.168.1.{number}" for number in expected]
+
+
+def test_k3s_is_found_where_it_runs() -> None:
+    members = (Member("ainur-01", IPv4Address("192.168.1.31"), "ainur", will_lead=True),)
+    assert answers(facts(members=members), "api.ainur") == []
 
 
 @pytest.mark.parametrize(

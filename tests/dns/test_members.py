@@ -9,7 +9,7 @@ import pytest
 from support.fleets import fleet_of
 from support.machines import machine_of, snapshot_of
 
-from iluvatar_pxe.dns.members import Member, leaders, members_of
+from iluvatar_pxe.dns.members import Member, awaited, leaders, members_of
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 
@@ -93,6 +93,13 @@ def test_leaders_are_control_planes_that_have_joined(role: Role, phase: Phase, l
     found = members(known(ONE, "arda-01", role, phase=phase))
     assert bool(leaders(found, "arda")) == leads
     assert leaders(found, "ainur") == ()
+    assert bool(awaited(found, "arda")) == (role is Role.CONTROLPLANE and not leads)
+    assert awaited(found, "ainur") == ()
+
+
+def test_a_control_plane_that_was_never_seen_is_awaited_where_its_file_says() -> None:
+    (member,) = members(files=(("arda-01", ONE, "role: controlplane\naddress: 192.168.1.50\n"),))
+    assert [str(one.address) for one in awaited([member], "arda")] == ["192.168.1.50"]
 
 
 def test_a_leader_that_a_file_lists_is_one_by_the_files_role() -> None:
