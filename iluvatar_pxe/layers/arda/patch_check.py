@@ -4,22 +4,22 @@ What a machine gets besides, such as its disk and its secrets, has no part in th
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from itertools import takewhile
 from typing import NamedTuple
 
 from iluvatar_pxe.fleet.layers import TalosLayer
-from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.models import Fleet, MachineFile
 from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.fleet.yaml.document import Findings, Location
 from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair
-from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts
 from iluvatar_pxe.layers.arda.configuration.make import documents_of
 from iluvatar_pxe.layers.arda.disks import DiskChoice
-from iluvatar_pxe.layers.arda.documents import Contract, Document
-from iluvatar_pxe.layers.arda.endpoint import endpoint_of
+from iluvatar_pxe.layers.arda.documents import Contract, Document, dump_documents, load_documents
+from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings, cluster_facts, machine_facts
 from iluvatar_pxe.layers.arda.patched import PatchFile, patches_of
 from iluvatar_pxe.layers.arda.patching.apply import apply_patch
 from iluvatar_pxe.layers.arda.patching.patch import Addition, Deletion, Patch, parse_patch
@@ -34,18 +34,20 @@ _Line = tuple[str, int, str]
 """A file, a line there, and what is wrong with it."""
 
 
-class _Cluster(NamedTuple):
-    """What configurations depend on besides their patches."""
+class _Wanted(NamedTuple):
+    """A configuration that the fleet's patches make."""
 
     name: str
-    endpoint: str
-    kubernetes: str | None
-    vip: IPv4Address | None
+    layer: TalosLayer
+    role: Role
+    patches: tuple[PatchFile, ...]
 
 
 _PAIR = KeyPair("certificate", "key")
 _BUNDLE = Bundle("id", "secret", "a.b", "key", "a.b", _PAIR, _PAIR, _PAIR, "key", _PAIR)
 _DISK = DiskChoice(serial="serial", size=1, path="/dev/sda")
+_AROUND = Surroundings(here=IPv4Address("192.0.2.1"), network=IPv4Network("0.0.0.0/0"))
+_MAC = "52:54:00:00:00:01"
 
 
 def check_patches(fleet: Fleet, schemas: Schemas) -> list[str]:
@@ -54,26 +56,21 @@ def check_patches(fleet: Fleet, schemas: Schemas) -> list[str]:
     Neither a sealed patch nor those after it are checked here.
     """
     findings = Findings()
-    for name, role, patches in _wanted(fleet):
-        layer = fleet.talos(name)
-        for file, line, text in (
-            _found(fleet, name, layer, role, patches, schemas) if layer and patches else ()
-        ):
+    for wanted in _all_wanted(fleet):
+        for file, line, text in _found(fleet, wanted, schemas) if wanted.patches else ():
             findings.add(file, line, text)
     return findings.lines
 
 
-def _wanted(fleet: Fleet) -> Iterator[tuple[str, Role, tuple[PatchFile, ...]]]:
-    """Yield the patches of each role of each layer, and of listed machines with patches of their own."""
+def _all_wanted(fleet: Fleet) -> Iterator[_Wanted]:
     for name in fleet.layers:
         if layer := fleet.talos(name):
-            for role in _made(layer):
-                yield name, role, _readable(patches_of(layer, role, None, fleet.texts))
+            yield from (_wanted(name, layer, role, None, fleet) for role in _made(layer))
     for machine in fleet.listed:
         name, file = machine.layer or "", machine.file
         if (layer := fleet.talos(name)) and file.patches and not file.config:
-            for role in _made(layer) if file.role is None else {file.role}.intersection(_made(layer)):
-                yield name, role, _readable(patches_of(layer, role, file, fleet.texts))
+            roles = {file.role}.intersection(_made(layer)) if file.role else _made(layer)
+            yield from (_wanted(name, layer, role, file, fleet) for role in roles)
 
 
 def _made(layer: TalosLayer) -> tuple[Role, ...]:
@@ -81,39 +78,34 @@ def _made(layer: TalosLayer) -> tuple[Role, ...]:
     return () if layer.config else layer.roles
 
 
-def _readable(patches: tuple[PatchFile, ...]) -> tuple[PatchFile, ...]:
-    return tuple(takewhile(lambda patch: not is_sealed(patch.text), patches))
+def _wanted(name: str, layer: TalosLayer, role: Role, machine: MachineFile | None, fleet: Fleet) -> _Wanted:
+    patches = patches_of(layer, role, machine, fleet.texts)
+    return _Wanted(name, layer, role, tuple(takewhile(lambda patch: not is_sealed(patch.text), patches)))
 
 
-def _found(
-    fleet: Fleet, name: str, layer: TalosLayer, role: Role, patches: tuple[PatchFile, ...], schemas: Schemas
-) -> Iterable[_Line]:
-    cluster = _Cluster(name, endpoint_of(name, fleet), layer.talos.kubernetes, layer.vip)
-    contracts = [Contract.of(layer.talos.version)] if layer.talos.is_chosen else list(Contract)
-    first, *others = (_of_role(cluster, role, patches, schemas(one)) for one in contracts)
+def _found(fleet: Fleet, wanted: _Wanted, schemas: Schemas) -> Iterable[_Line]:
+    if wanted.layer.talos.is_chosen:
+        schema = schemas(Contract.of(wanted.layer.talos.version))
+        return _of_role(dump_documents(_base(fleet, wanted)), wanted.role, wanted.patches, schema)
+    first, *others = (_found(*_with_version(fleet, wanted, f"{one}.0"), schemas) for one in Contract)
     return [line for line in first if all(line in other for other in others)]
 
 
+def _with_version(fleet: Fleet, wanted: _Wanted, version: str) -> tuple[Fleet, _Wanted]:
+    """Return a fleet whose layer has a version that may be the one that is chosen."""
+    talos = wanted.layer.talos.model_copy(update={"version": version})
+    layer = wanted.layer.model_copy(update={"talos": talos})
+    return replace(fleet, layers={**fleet.layers, wanted.name: layer}), wanted._replace(layer=layer)
+
+
 @lru_cache(maxsize=MOST_CHECKED)
-def _of_role(
-    cluster: _Cluster, role: Role, patches: tuple[PatchFile, ...], schema: Schema
-) -> tuple[_Line, ...]:
-    return tuple(_checked(_base(cluster, role, schema.contract), role, patches, schema))
+def _of_role(base: str, role: Role, patches: tuple[PatchFile, ...], schema: Schema) -> tuple[_Line, ...]:
+    return tuple(_checked(load_documents(base), role, patches, schema))
 
 
-def _base(cluster: _Cluster, role: Role, contract: Contract) -> tuple[Document, ...]:
-    facts = ClusterFacts(
-        name=cluster.name,
-        endpoint=cluster.endpoint,
-        contract=contract,
-        kubernetes=cluster.kubernetes or "v1.36.3",
-        bundle=_BUNDLE,
-        vip=cluster.vip,
-    )
-    machine = MachineFacts(
-        role=role, hostname="node", disk=_DISK, installer_image="image", macs=("52:54:00:00:00:01",)
-    )
-    return documents_of(facts, machine)
+def _base(fleet: Fleet, wanted: _Wanted) -> tuple[Document, ...]:
+    node = Node(name="node", layer=wanted.name, role=wanted.role, macs=(_MAC,), disk=_DISK)
+    return documents_of(cluster_facts(wanted.name, fleet, _BUNDLE), machine_facts(node, fleet, _AROUND))
 
 
 def _checked(
@@ -143,6 +135,8 @@ def _own(patch: Patch, schema: Schema) -> Iterator[tuple[int, str]]:
         if isinstance(step, Addition):
             for location, text in schema.findings(step.written.value, is_part=True):
                 yield step.written.line_of(location), str(Fault(step.document, location, text))
+        elif unknown := schema.unknown_key(step.document.kind, step.spot.location):
+            yield step.line, str(Fault(step.document, *unknown))
 
 
 def _line(fault: Fault, patch: Patch) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from typing import Any
 
@@ -70,11 +70,25 @@ class Schema:
                 kinds[name]["required"] = [one for one in kinds[name]["required"] if one != key]
         return kinds
 
+    def unknown_key(self, kind: str, location: Location) -> Finding | None:
+        """Return the first key on the way to a part that documents of a kind do not have; None where they have all."""
+        part = self._kinds.get(kind)
+        for depth, key in enumerate(location):
+            part = self._referred(part) or {}
+            known = part.get("properties")
+            if known and key not in known:
+                return location[: depth + 1], _no_such(str(key), known)
+            part = known[key] if known else part.get("items")
+        return None
+
+    def _referred(self, part: Any) -> Any:
+        while part and "$ref" in part:
+            part = self._parts[part["$ref"].rpartition("/")[2]]
+        return part
+
     def _complete(self, part: Any, lacking: Mapping[str, Any]) -> None:
         """Add properties to a part of the schema, and to the parts that it refers to."""
-        while "$ref" in part:
-            part = self._parts[part["$ref"].rpartition("/")[2]]
-        known = part.setdefault("properties", {})
+        known = self._referred(part).setdefault("properties", {})
         for key, more in lacking["properties"].items():
             if key not in known:
                 known[key] = more
@@ -177,13 +191,12 @@ def _explained(error: ValidationError) -> Iterator[Finding]:
 def _unknown(error: ValidationError) -> Iterator[tuple[str, str]]:
     known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
     value: Any = error.instance
-    for key in value:
-        if key not in known:
-            meant = meant_by(key, known)
-            yield (
-                key,
-                f"no such key; {f'did you mean {meant}?' if meant else 'remove it or correct its name'}",
-            )
+    yield from ((key, _no_such(key, known)) for key in value if key not in known)
+
+
+def _no_such(key: str, known: Iterable[str]) -> str:
+    meant = meant_by(key, known)
+    return f"no such key; {f'did you mean {meant}?' if meant else 'remove it or correct its name'}"
 
 
 _KINDS: Mapping[str, str] = {

@@ -34,6 +34,8 @@ def found(patch: str, *, layer: str = f"{LAYER}patches: [patches/a.yaml]\n", **m
         "",
         "machine:\n  kubelet:\n    extraArgs:\n      max-pods: 200\n",
         "machine:\n  sysctls:\n    vm.max_map_count: 262144\n",
+        "machine: {sysctls: {a.b: c}}\n---\n{}\n",
+        "machine: {features: {hostDNS: {enabled: {$patch: delete}}}}\n",
         f"{HEAD}TimeSyncConfig\nntp: {{servers: [192.168.1.1]}}\n",
     ],
 )
@@ -68,6 +70,10 @@ def test_what_talos_takes_is_no_fault(patch: str) -> None:
         ),
         ("machine:\n  token:\n    a: b\n", "patches/a.yaml:2: machine.token: is a map"),
         ("cluster:\n  ca:\n    crt: {$patch: delete}\n", "patches/a.yaml:3: cluster.ca.crt: it is not in "),
+        (
+            "machine:\n  tokens: {$patch: delete}\n",
+            "patches/a.yaml:2: machine.tokens: no such key; did you mean token?",
+        ),
         ("machine:\n  ca:\n    $patch: delete\n", "patches/a.yaml:3: machine.ca.key: is missing, "),
     ],
 )
