@@ -14,9 +14,10 @@ from support.talos.resources import types_of
 from support.waiting import until
 
 from iluvatar_pxe.layers.arda.credentials import ApiRole
+from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.machines.states import Role
 
-STATE = "machinestatuses.runtime.talos.dev"
+pytestmark = pytest.mark.parametrize("cluster", Contract, indirect=True)
 
 
 @pytest.fixture

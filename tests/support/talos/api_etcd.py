@@ -57,7 +57,7 @@ class EtcdMethods(MachineServiceBase):
                     Status.UNAVAILABLE, "error building local etcd client: context deadline exceeded"
                 )
             raise GRPCError(Status.UNKNOWN, "no controlplane endpoints discovered yet")
-        members = [_described(member) for member in await self._asked(membership.etcd.members())]
+        members = [_described(member) for member in await self._asked(membership.members())]
         answer = machine_pb2.EtcdMemberListResponse(messages=[machine_pb2.EtcdMembers(members=members)])
         await stream.send_message(answer)
 

@@ -14,6 +14,7 @@ from support.talos.clock import Clock
 
 CLIENT_PORT, PEER_PORT = 2379, 2380
 _CALL_SECONDS = 10.0
+_DIAL_SECONDS = 2.0
 
 
 class EtcdError(Exception):
@@ -129,9 +130,9 @@ class Etcd:
         text = await self._run(*arguments, "--write-out=json", url=url)
         return json.loads(text) if text.strip() else None
 
-    async def order(self, *arguments: str) -> None:
-        """Have something done of which etcdctl prints no JSON; raises EtcdError."""
-        await self._run(*arguments)
+    async def order(self, *arguments: str, url: str | None = None) -> None:
+        """Have something done of which etcdctl 3.4 prints no JSON; raises EtcdError."""
+        await self._run(*arguments, url=url)
 
     async def _run(self, *arguments: str, url: str | None = None) -> str:
         self._write_certificates()
@@ -166,6 +167,17 @@ class Etcd:
     def _environment() -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ETCD")}
         return kept | {"ETCDCTL_API": "3"}
+
+
+async def listens(address: str, port: int) -> bool:
+    """Say whether something listens there."""
+    try:
+        async with asyncio.timeout(_DIAL_SECONDS):
+            _, writer = await asyncio.open_connection(address, port)
+    except OSError:  # which a TimeoutError is, too
+        return False
+    writer.close()
+    return True
 
 
 def _reason(said: str) -> str:

@@ -3,14 +3,17 @@
 import asyncio
 import shutil
 import signal
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from support.talos.clock import Clock
-from support.talos.etcd import CLIENT_PORT, Etcd, EtcdError, Member
+from support.talos.etcd import CLIENT_PORT, Etcd, EtcdError, Member, listens
 from support.talos.services import Services
 
-JOIN_SECONDS, PROMOTE_SECONDS = 3.0, 15.0
+JOIN_SECONDS = 3.0
+LEAVE_SECONDS = 30.0
+"""Of real time, as etcd's own intervals are; Talos tries for five minutes."""
 WAITING = (
     "etcd is waiting to join the cluster, if this node is the first node of the cluster, please run "
     "`talosctl bootstrap` against one of the following IPs:"
@@ -58,17 +61,29 @@ class Membership:
 
     async def leave(self) -> None:
         """Take this member out of the cluster and empty its directory; raises EtcdError, also for the last one."""
-        members = await self.etcd.members()
-        own = next((member for member in members if self.etcd.peer_url in member.peer_urls), None)
-        if len(members) == 1:
+        if len(await self.etcd.members()) == 1:
             raise EtcdError("etcdserver: re-configuration failed due to not enough started members")
-        if own is not None:
-            with suppress(EtcdError):  # the member that is removed may stop before it answers
-                await self._remove(own)
+        deadline = time.monotonic() + LEAVE_SECONDS
+        while not await self._is_removed():
+            if time.monotonic() > deadline:
+                raise EtcdError("etcdserver: unhealthy cluster")
+            await self._clock.sleep(1)
         await self.etcd.stop()
         shutil.rmtree(self.etcd.data, ignore_errors=True)
         self._has_left, self.is_voting = True, False
         self._services.set("etcd", "Finished", "Service finished successfully")
+
+    async def _is_removed(self) -> bool:
+        """Have this member removed, and say whether it is; the one that is removed may stop before it answers."""
+        for url in await self._reachable():
+            with suppress(EtcdError, TimeoutError):
+                own = next(
+                    (one for one in await self.etcd.members(url) if self.etcd.peer_url in one.peer_urls), None
+                )
+                if own is None:
+                    return True
+                await self._remove(own, url)
+        return False
 
     async def stop(self, *, cut: bool) -> None:
         await self.etcd.stop(signal.SIGKILL if cut else signal.SIGTERM)
@@ -79,8 +94,8 @@ class Membership:
                 await self._may_write.wait()
                 await self._start([(self.etcd.name, self.etcd.peer_url)], "new")
                 return
-            for address in await self._others():
-                if await self._joined_by(f"https://{address}:{CLIENT_PORT}"):
+            for url in await self._reachable():
+                if await self._joined_by(url):
                     return
             with suppress(TimeoutError):
                 async with asyncio.timeout(JOIN_SECONDS / self._clock.speed):
@@ -117,18 +132,34 @@ class Membership:
                 await self._promote(own)
             await self._clock.sleep(1)
 
+    async def members(self) -> tuple[Member, ...]:
+        """Return the members; a learner says nothing, so that the others are asked. Raises EtcdError."""
+        try:
+            return await self.etcd.members()
+        except EtcdError as error:
+            for url in await self._reachable():
+                with suppress(EtcdError, TimeoutError):
+                    return await self.etcd.members(url)
+            raise error from None
+
     async def _own(self) -> Member | None:
         with suppress(EtcdError, TimeoutError):
-            members = await self.etcd.members()
+            members = await self.members()
             return next((member for member in members if self.etcd.peer_url in member.peer_urls), None)
         return None
 
+    async def _reachable(self) -> list[str]:
+        """Return the client URLs of the other control planes whose etcd listens; asking one that does not takes seconds."""
+        return [
+            f"https://{address}:{CLIENT_PORT}"
+            for address in await self._others()
+            if await listens(address, CLIENT_PORT)
+        ]
+
     async def _promote(self, own: Member) -> None:
-        for address in await self._others():
+        for url in await self._reachable():
             with suppress(EtcdError, TimeoutError):
-                await self.etcd.call(
-                    "member", "promote", f"{own.id:x}", url=f"https://{address}:{CLIENT_PORT}"
-                )
+                await self.etcd.order("member", "promote", f"{own.id:x}", url=url)
                 return
 
     async def _remove(self, member: Member, url: str | None = None) -> None:
