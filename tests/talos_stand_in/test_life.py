@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from grpclib.const import Status
@@ -12,9 +13,11 @@ from support.talos.cluster import SPEED, Cluster, new_bundle
 from support.talos.machine import Machine
 from support.waiting import until
 
+from iluvatar_pxe.layers.arda.api.protos import machine_pb2
 from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.machines.states import Role
 
+Apply = machine_pb2.ApplyConfigurationRequest
 BOTH = pytest.mark.parametrize("cluster", Contract, indirect=True)
 
 
@@ -134,6 +137,16 @@ async def test_somebodys_disk_that_is_overwritten_is_a_failure_of_the_test(clust
     assert machine.failures == ["/dev/sda held ext4 and was overwritten"]
 
 
+async def test_a_configuration_that_is_not_valid_is_asked_for_again_and_installs_nothing(
+    cluster: Cluster,
+) -> None:
+    machine = cluster.machine(1, Role.CONTROLPLANE)
+    cluster.served[machine.hardware.mac] += "---\napiVersion: v1alpha1\nkind: Unheard\n"
+    await machine.power_on()
+    await until(lambda: machine.boot and machine.boot.log.text.count("config loading failed") == 2)
+    assert machine.hardware.system_disk is None
+
+
 @BOTH
 async def test_without_a_disk_that_matches_1_13_reboots_and_1_14_waits(cluster: Cluster) -> None:
     machine = cluster.machine(1, Role.CONTROLPLANE)
@@ -183,6 +196,42 @@ async def test_an_api_that_hangs_answers_nothing(cluster: Cluster) -> None:
         assert not done
         machine.answers.set()
         assert await asked == machine.version
+
+
+async def test_1_13_applies_live_fields_at_once_and_others_only_staged(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, contract=Contract.V1_13)
+    async with cluster.serving():
+        machine = await founded(cluster)
+        text = machine.boot.configuration.text if machine.boot and machine.boot.configuration else ""
+        live = text.replace("debug: false", "debug: true")
+        other = text.replace("diskQuotaSupport: true", "diskQuotaSupport: false")
+        async with connected(machine, cluster.credentials()) as client:
+            assert (await client.apply(live)).mode == Apply.NO_REBOOT
+            with pytest.raises(GRPCError, match="can't be applied immediately") as refused:
+                await client.apply(other)
+            assert refused.value.status is Status.INVALID_ARGUMENT
+            assert (await client.apply(other, Apply.STAGED)).mode == Apply.STAGED
+        assert machine.boot is not None
+        assert machine.boot.configuration is not None
+        assert machine.boot.configuration.text == live
+        await machine.power_cut()
+        await machine.power_on()
+        await until(lambda: machine.boot and machine.boot.configuration)
+        assert machine.boots[-1].configuration is not None
+        assert machine.boots[-1].configuration.text == other
+
+
+async def test_1_14_never_reboots_for_a_configuration(cluster: Cluster) -> None:
+    machine = await founded(cluster)
+    text = machine.boot.configuration.text if machine.boot and machine.boot.configuration else ""
+    async with connected(machine, cluster.credentials()) as client:
+        assert (await client.apply(text, Apply.AUTO)).mode == Apply.NO_REBOOT
+        with pytest.raises(GRPCError) as refused:
+            await client.apply(text, Apply.REBOOT)
+        assert refused.value.status is Status.UNIMPLEMENTED
+        with pytest.raises(GRPCError, match="v1alpha1") as refused:
+            await client.apply("apiVersion: v1alpha1\nkind: EventSinkConfig\nendpoint: a:1\n")
+        assert refused.value.status is Status.INVALID_ARGUMENT
 
 
 async def wait_for_founding(machine: Machine) -> None:

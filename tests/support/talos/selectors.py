@@ -55,7 +55,10 @@ def first_match(disks: list[Disk], expression: str) -> Disk | None:
 
 def matches(disk: Disk, expression: str) -> bool:
     tree = ast.parse(_as_python(expression), mode="eval")
-    return bool(_value(tree.body, disk))
+    value = _value(tree.body, disk)
+    if not isinstance(value, bool):
+        raise SelectorError(f"no condition: {expression}")
+    return value
 
 
 def first_of_1_13(disks: list[Disk], install: Mapping[str, Any]) -> Disk | None:
