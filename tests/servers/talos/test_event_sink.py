@@ -257,6 +257,7 @@ async def test_a_client_that_opens_too_many_calls_loses_its_connection() -> None
     headers = [
         (":method", "POST"),
         (":scheme", "http"),
+        (":authority", "sink"),
         (":path", path),
         ("te", "trailers"),
         ("content-type", "application/grpc"),
