@@ -90,6 +90,7 @@ def test_what_talos_takes_is_valid(contract: Contract, patch: str) -> None:
             f"{HEAD}HostnameConfigs\na: 1",
             "HostnameConfigs: kind: Talos v1.13 has no HostnameConfigs; did you mean HostnameConfig?",
         ),
+        (f"{HEAD}RoutingRuleConfig\nname: '1'", "RoutingRuleConfig 1: table: is missing; add it"),
         (f"{HEAD}KmsgLogConfig\nurl: tcp://a:1", "KmsgLogConfig: name: is missing; add it"),
         (
             f"{HEAD}KmsgLogConfig\nname: a\nurl: http://a:1",
@@ -218,6 +219,6 @@ def test_faults_show_no_values() -> None:
 
 
 def test_a_long_text_is_not_searched_for_its_form() -> None:
-    document = {"apiVersion": "v1alpha1", "kind": "WatchdogTimerConfig", "timeout": "0" * 1_000_000 + "x"}
+    document = {"apiVersion": "v1alpha1", "kind": "WatchdogTimerConfig", "timeout": "0" * 1_000_000}
     (fault,) = document_faults([document], schema(V1_13))
     assert fault.location == ("timeout",)

@@ -52,6 +52,7 @@ _ANEW = "delete the item of the outer list, and add it anew"
 
 
 def _missing(deletion: Deletion) -> DocumentError:
-    which = f" item with {deletion.item[0]}: {deletion.item[1]}" if deletion.item else ""
-    what = f"{deletion.spot.path}:{which or ' it'} is not in {deletion.document}"
-    return DocumentError(deletion.line, f"{what}, and so cannot be deleted; remove this $patch: delete")
+    """Say it without the value, which may be a secret."""
+    what = f"no item with this {deletion.item[0]} is in" if deletion.item else "it is not in"
+    text = f"{deletion.spot.path}: {what} {deletion.document}, and so cannot be deleted"
+    return DocumentError(deletion.line, f"{text}; remove this $patch: delete")

@@ -167,13 +167,13 @@ def test_deleting(before: str, patch: str, after: str) -> None:
             "machine: {files: [{path: b}]}",
             "machine:\n  files:\n    - path: a\n      $patch: delete",
             4,
-            "machine.files.1: item with path: a is not in ",
+            "machine.files.1: no item with this path is in ",
         ),
         (
             "machine: {files: [{permissions: 420}]}",
             "machine: {files: [{permissions: 420, $patch: delete}]}",
             1,
-            "machine.files.1: item",
+            "machine.files.1: no item with this permissions is in ",
         ),
         (
             "machine: {}",
