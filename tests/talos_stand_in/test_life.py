@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from google.protobuf.empty_pb2 import Empty
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from support.talos.client import connected
@@ -50,6 +51,9 @@ async def test_a_power_cut_before_etcd_writes_makes_the_founding_forgotten(clust
     await wait_for_founding(machine)
     machine.may_write_etcd.clear()
     await bootstrap(cluster, machine)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await until(lambda: machine.service("etcd") == "Running")
     await machine.power_cut()
     machine.may_write_etcd.set()
 
@@ -128,6 +132,65 @@ async def test_a_machine_that_comes_back_empty_removes_its_old_member_itself(clu
     await until(lambda: third.is_ready)
     async with connected(first, cluster.credentials()) as client:
         assert len(await client.members()) == 3
+
+
+async def test_the_wipe_argument_wipes_and_reboots_also_with_nothing_to_wipe(cluster: Cluster) -> None:
+    machine = cluster.machine(1, Role.CONTROLPLANE)
+    machine.install(machine.hardware.disks[0], "", machine.booted_version)
+
+    async def firmware(_: Machine) -> str:
+        return "talos.platform=metal talos.experimental.wipe=system"
+
+    machine.firmware = firmware
+    await machine.power_on()
+    await until(lambda: len(machine.boots) == 3)
+    assert machine.hardware.system_disk is None
+    assert ["wiping" in boot.log.text for boot in machine.boots[:2]] == [True, False]
+
+
+async def test_wiping_partitions_keeps_what_is_not_named(cluster: Cluster) -> None:
+    machine = await founded(cluster)
+    partition = machine_pb2.ResetPartitionSpec(label="EPHEMERAL", wipe=True)
+    request = machine_pb2.ResetRequest(reboot=True, system_partitions_to_wipe=[partition])
+    async with connected(machine, cluster.credentials()) as client:
+        await client.machine.Reset(request)
+    await until(lambda: len(machine.boots) == 3 and machine.service("etcd") == "Preparing")
+    assert machine.hardware.system_disk is not None
+
+
+async def test_leadership_and_membership_are_etcds_own(cluster: Cluster) -> None:
+    first, second = cluster.machine(1, Role.CONTROLPLANE), cluster.machine(2, Role.CONTROLPLANE)
+    await wait_for_founding(first)
+    await bootstrap(cluster, first)
+    async with connected(first, cluster.credentials()) as client:
+        api = client.machine
+        with pytest.raises(GRPCError, match="only one member"):
+            await api.EtcdForfeitLeadership(machine_pb2.EtcdForfeitLeadershipRequest())
+        await second.power_on()
+        await until(lambda: first.is_ready and second.is_ready)
+        (alarms,) = (await api.EtcdAlarmList(Empty())).messages
+        assert not alarms.member_alarms
+        (forfeited,) = (await api.EtcdForfeitLeadership(machine_pb2.EtcdForfeitLeadershipRequest())).messages
+        assert forfeited.member == "controlplane-2"
+        (status,) = (await api.EtcdStatus(Empty())).messages
+        by_name = {member.hostname: member.id for member in await client.members()}
+        assert status.member_status.leader == by_name["controlplane-2"]
+        with pytest.raises(GRPCError) as refused:
+            await api.EtcdRemoveMemberByID(machine_pb2.EtcdRemoveMemberByIDRequest(member_id=1))
+        assert refused.value.status is Status.NOT_FOUND
+
+
+async def test_a_worker_has_no_etcd_and_no_api_before_a_control_plane_signs(cluster: Cluster) -> None:
+    worker = cluster.machine(2, Role.WORKER)
+    await worker.power_on()
+    await until(lambda: worker.service("kubelet") == "Running")
+    assert worker.service("apid") == "Waiting"
+    await wait_for_founding(cluster.machine(1, Role.CONTROLPLANE))
+    await until(lambda: worker.service("apid") == "Running")
+    async with connected(worker, cluster.credentials()) as client:
+        with pytest.raises(GRPCError) as refused:
+            await client.members()
+    assert refused.value.status is Status.UNIMPLEMENTED
 
 
 async def test_somebodys_disk_that_is_overwritten_is_a_failure_of_the_test(cluster: Cluster) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Stage = events_pb2.MachineStatusEvent.MachineStage
 Sequence = events_pb2.SequenceEvent
 DRAIN_SECONDS = 1.0
+ADDRESS_SECONDS = 600.0
+RESTART, POWER_OFF = 0x01234567, 0x4321FEDC
 
 
 class _EndedError(Exception):
@@ -83,7 +85,9 @@ class Boot:
     def end(self, after: After) -> None:
         """End this boot in order."""
         if not self._after.done():
-            self.become(Stage.SHUTTING_DOWN if after is After.OFF else Stage.REBOOTING)
+            is_off = after is After.OFF
+            self.become(Stage.SHUTTING_DOWN if is_off else Stage.REBOOTING)
+            self.publish(events_pb2.RestartEvent(cmd=POWER_OFF if is_off else RESTART))
             self._after.set_result(after)
 
     def spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
@@ -155,6 +159,7 @@ class Boot:
 
     async def _sequence(self) -> None:
         self.publish(Sequence(sequence="initialize", action=Sequence.START))
+        self.spawn(self._tell_address())
         self._report("sink", self.arguments.get("talos.events.sink", ""))
         self._report("kernel", self.arguments.get("talos.logging.kernel", ""))
         if self.arguments.get("talos.experimental.wipe") == "system":
@@ -167,6 +172,13 @@ class Boot:
         self.publish(Sequence(sequence="initialize", action=Sequence.STOP))
         self._use(configuration)
         await running.run(self)
+
+    async def _tell_address(self) -> None:
+        """Tell the machine's address at once, and then every ten minutes."""
+        while True:
+            name = self.configuration.hostname if self.configuration is not None else ""
+            self.publish(events_pb2.AddressEvent(hostname=name, addresses=[self.machine.address]))
+            await self.clock.sleep(ADDRESS_SECONDS)
 
     def _stored(self) -> Configuration | None:
         """Return the configuration in STATE, which wins over everything else."""

@@ -1,0 +1,64 @@
+"""Firmware of a stand-in that boots from the network: it does what iPXE does with the daemon's scripts, over HTTP.
+
+It asks for no address and no boot file, since a stand-in has its address already.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import aiohttp
+from support.talos.machine import Machine
+
+_COUNTDOWN = re.compile(r"Press any key within \d+ seconds?")
+_KERNEL = re.compile(r"^kernel .*?initrd=initramfs (?P<arguments>.*?) \|\|", re.MULTILINE)
+_FROM_DISK = re.compile(r"\A(?:(?!^(?:chain|prompt)\b).)*^(?:sanboot|exit)\b", re.MULTILINE | re.DOTALL)
+"""Its last word is the disk, and not what remains if nobody answers any more."""
+_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Netboot:
+    """Boots as the daemon at ``server`` (``http://ADDRESS:PORT``) says, and asks again while it says to wait."""
+
+    server: str
+    again_seconds: float = 5.0
+
+    async def __call__(self, machine: Machine) -> str | None:
+        while True:
+            script = await self._script(machine)
+            if kernel := _KERNEL.search(script):
+                return kernel["arguments"]
+            if machine.hardware.system_disk is not None and _FROM_DISK.search(script):
+                return None
+            await machine.clock.sleep(self.again_seconds)
+
+    async def _script(self, machine: Machine) -> str:
+        """Return what the daemon says to boot, once a countdown is over; nothing while it does not answer."""
+        hardware = machine.hardware
+        asked = {
+            "mac": hardware.mac,
+            "net0": hardware.mac,
+            "uuid": hardware.uuid,
+            "serial": hardware.serial,
+            "manufacturer": hardware.manufacturer,
+            "product": hardware.product,
+            "arch": "x86_64",
+            "platform": "efi",
+        }
+        script = await self._get(machine, f"/ipxe?{urlencode(asked)}")
+        if _COUNTDOWN.search(script):
+            script = await self._get(machine, f"/ipxe/confirm?{urlencode({'mac': hardware.mac})}")
+        return script
+
+    async def _get(self, machine: Machine, path: str) -> str:
+        connector = aiohttp.TCPConnector(local_addr=(machine.address, 0))
+        timeout = aiohttp.ClientTimeout(total=_SECONDS)
+        try:
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+                session.get(f"{self.server}{path}") as response,
+            ):
+                return await response.text() if response.ok else ""
+        except (aiohttp.ClientError, TimeoutError):
+            return ""
