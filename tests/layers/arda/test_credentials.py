@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from support.secrets_of import NOW, bundle_of, seeded
 from support.tls import openssl
 
@@ -29,6 +32,7 @@ from iluvatar_pxe.layers.arda.talosconfig import merge_talosconfig, talosconfig
 
 BUNDLE = bundle_of("a")
 DAY = timedelta(days=1)
+FAKE = Credentials("ca", "crt", "key")
 
 
 def talos(*roles: ApiRole, bundle: Bundle = BUNDLE, now: datetime = NOW) -> Credentials:
@@ -277,7 +281,18 @@ def test_kubectl_goes_on_from_a_merged_kubeconfig_and_it_is_merged_again(tmp_pat
 @pytest.mark.parametrize("merge", [merge_kubeconfig, merge_talosconfig])
 @pytest.mark.parametrize(
     "existing",
-    ["[]", "a: b: c", "contexts: 7", "contexts: [1]", "x" * (2 << 20), "\x00", "a: &a [*a]\ncontexts: x"],
+    [
+        *(
+            "[]",
+            "a: b: c",
+            "contexts: 7",
+            "contexts: [1]",
+            "x" * (2 << 20),
+            "\x00",
+            "a: &a [*a]\ncontexts: x",
+        ),
+        *("a: b\n---\nc: d\n", "a: 1\na: 2\n", "!!omap", "!!int > ", "? [a]\n", "- a\n", "[" * 100_000),
+    ],
 )
 def test_a_file_that_is_none_is_refused_in_one_line_and_not_shown(merge: Any, existing: str) -> None:
     new = dump_client_file(kubeconfig("arda", "https://api:6443", kubernetes()))
@@ -287,3 +302,83 @@ def test_a_file_that_is_none_is_refused_in_one_line_and_not_shown(merge: Any, ex
         merge(existing, new)
     assert "\n" not in str(refused.value)
     assert str(refused.value).endswith("give another file")
+
+
+PIECES = [
+    *(
+        "a",
+        "contexts",
+        "clusters",
+        "users",
+        "name: arda",
+        "current-context",
+        ": ",
+        "\n",
+        "  ",
+        "- ",
+        "{",
+        "}",
+    ),
+    *(
+        "[",
+        "]",
+        "&a ",
+        "*a",
+        "<<: ",
+        "!!str ",
+        "!!int ",
+        "!!omap",
+        "!x ",
+        "? ",
+        "| ",
+        "> ",
+        "'",
+        '"',
+        "#",
+        "=",
+        ",",
+    ),
+    *(
+        "2020-01-01",
+        "0x1",
+        "1e5",
+        ".inf",
+        "null",
+        "~",
+        "---",
+        "...",
+        "%YAML 1.1\n",
+        "\t",
+        "\x85",
+        "\u2028",
+        "\ud800",
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join) | st.text(max_size=40))
+def test_any_file_is_merged_or_refused(existing: str) -> None:
+    for merge, document in (
+        (merge_kubeconfig, kubeconfig("arda", "https://api:6443", FAKE)),
+        (merge_talosconfig, talosconfig("arda", ["10.0.0.1"], FAKE)),
+    ):
+        new = dump_client_file(document)
+        try:
+            merged = merge(existing, new)
+        except OperationError:
+            continue
+        assert merge(merged, new) == merged
+
+
+@pytest.mark.parametrize(
+    "written", ["yes", "no", "'yes'", "off", "0644", "1.10", "'0123'", "2020-01-01", "~", '""']
+)
+def test_what_is_not_ours_keeps_its_spelling_and_its_meaning(written: str) -> None:
+    new = dump_client_file(talosconfig("arda", [], FAKE))
+    merged = merge_talosconfig(f"contexts:\n  other:\n    x: {written}\n", new)
+    (line,) = [line.strip() for line in merged.splitlines() if line.strip().startswith("x:")]
+    before, after = (yaml.safe_load(text)["x"] for text in (f"x: {written}", line))
+    assert (before, type(before)) == (after, type(after)) or (line, written) == (
+        "x: '2020-01-01'",
+        "2020-01-01",
+    )
