@@ -125,6 +125,22 @@ def test_what_the_starter_fleet_has_commented_out_is_good_too() -> None:
     assert set(arda.config) == {Role.CONTROLPLANE, Role.WORKER}
 
 
+def test_the_patches_that_the_starter_fleet_has_commented_out_are_good_too() -> None:
+    text = (
+        (STARTER / "layers/arda.yaml")
+        .read_text()
+        .replace("\n#patches", "\npatches")
+        .replace("\n#role", "\nrole")
+    )
+    patches = {f"patches/{name}.yaml": "machine: {}\n" for name in ("arda", "worker")}
+    arda = parse_fleet({"fleet.yaml": "", "layers/arda.yaml": text, **patches}).talos("arda")
+    assert arda is not None
+    assert (arda.patches, dict(arda.role_patches)) == (
+        ("patches/arda.yaml",),
+        {Role.WORKER: ("patches/worker.yaml",)},
+    )
+
+
 def test_an_empty_file_is_the_smallest_fleet() -> None:
     fleet = parse_fleet({"fleet.yaml": ""})
     assert (fleet.settings.domain, fleet.layers, fleet.names) == ("lab.home.arpa", {}, frozenset())
