@@ -36,6 +36,13 @@ CASES: dict[str, tuple[dict[str, bytes], list[str]]] = {
         {"machines/a.yaml": MACHINE, "machines/b.yaml": MACHINE},
         ["machines/b.yaml:1"],
     ),
+    "a patch that Talos refuses": (
+        {
+            "layers/arda.yaml": b"kind: talos\ntalos: {version: v1.13.9}\npatches: [patches/a.yaml]\n",
+            "patches/a.yaml": b"machine:\n  kubelets: {}\n",
+        },
+        ["patches/a.yaml:2"],
+    ),
 }
 
 
