@@ -32,6 +32,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.booters import booters_of
+from iluvatar_pxe.provisioning.clusters import ClusterContext, Clusters
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
@@ -117,11 +118,21 @@ class App:
             (inventory.changed, self._fleet_source.changed),
         )
         self.prospects = Prospects(self.applied, store, lambda: self.supply.coming)
+        self.clusters = Clusters(
+            ClusterContext(
+                fleet=lambda: self.applied.fleet,
+                snapshot=lambda: inventory.snapshot,
+                secrets=self._fleet_source.secrets,
+                repository=self._fleet_source.cluster_repository,
+                changed=self._fleet_source.changed,
+                observes=settings.network.dhcp == "observe",
+            )
+        )
         health = Health(
             parts={
                 "assets": lambda: store.problem,
                 "boot": lambda: self.prospects.problem,
-                "clusters": lambda: self._fleet_source.secrets.problem,
+                "clusters": lambda: self._fleet_source.secrets.problem or self.clusters.problem,
                 "control": lambda: self.control.problem,
                 "database": lambda: inventory.health,
                 "dhcp": lambda: self.dhcp.problem,
@@ -134,6 +145,7 @@ class App:
             },
             programs=self.programs,
             boot=lambda: self.prospects.lines,
+            clusters=lambda: self.clusters.lines,
             dns=self.names.server.statistics,
         )
         context = CommandContext(
@@ -161,7 +173,7 @@ class App:
         self._manager = ServiceManager.of(os.environ)
         check = SelfCheck(settings, self.tftp, self.names.server, self.watch)
         self.supervision = Supervision(self._manager, check, health, inventory)
-        self._runs = (inventory, store, self._fleet_source, self.supply, self.http, self.names)
+        self._runs = (inventory, store, self._fleet_source, self.clusters, self.supply, self.http, self.names)
         """What runs until the last transfer has ended."""
         self._stop = asyncio.Event()
         self._kept = AsyncExitStack()

@@ -20,6 +20,8 @@ class Health:
     """By kind of firmware, the iPXE program it gets, or why none."""
     boot: Callable[[], Sequence[str]] = list
     """What keeps machines from booting that the fleet lists or would let join, one line each."""
+    clusters: Callable[[], Sequence[str]] = list
+    """What clusters wait for that are not founded yet, one line each."""
     dns: Callable[[], Mapping[str, Any]] = dict
     """What the DNS server has answered, and what of others it remembers."""
 
@@ -33,7 +35,12 @@ class Health:
         problems = {name: check() for name, check in self.parts.items()}
         ready = not any(problems.values())
         parts = {name: problem or OK for name, problem in problems.items()}
-        lists = {"boot": list(self.boot()), "programs": dict(self.programs()), "dns": dict(self.dns())}
+        lists = {
+            "boot": list(self.boot()),
+            "clusters": list(self.clusters()),
+            "programs": dict(self.programs()),
+            "dns": dict(self.dns()),
+        }
         return ready, {"ready": ready, "parts": parts, **lists}
 
 

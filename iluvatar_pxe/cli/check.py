@@ -43,9 +43,10 @@ def _tell_why_stopped(settings: Settings, *, as_json: bool) -> None:
 
 
 def _lines(report: CommandResult) -> Iterator[tuple[str, str]]:
-    """Return what is told of each part, then what keeps machines from booting, and firmware for which there is no iPXE."""
+    """Return what is told of each part, then what machines and clusters wait for, and firmware for which there is no iPXE."""
     yield from report["parts"].items()
     told = tuple(report["parts"].values())
-    yield from (("boot", line) for line in report["boot"] if not any(one.startswith(line) for one in told))
+    for part in ("boot", "clusters"):
+        yield from ((part, line) for line in report[part] if not any(one.startswith(line) for one in told))
     programs: dict[str, str] = report["programs"]
     yield from (("iPXE", f"{kind}: {one}") for kind, one in programs.items() if one.startswith(NO_PROGRAM))

@@ -96,6 +96,11 @@ def _is_leading(role: Role | None) -> bool:
     return role is not None and role.leads
 
 
+def control_planes(members: Iterable[Member], layer: str) -> tuple[Member, ...]:
+    """Return the machines that hold the state of a layer's cluster, or are to hold it."""
+    return tuple(one for one in members if one.layer == layer and (one.leads or one.will_lead))
+
+
 def leaders(members: Iterable[Member], layer: str) -> tuple[Member, ...]:
     """Return the machines that hold the state of a layer's cluster, and can be reached."""
     return tuple(one for one in members if one.layer == layer and one.leads and one.address)

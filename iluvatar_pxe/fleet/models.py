@@ -335,6 +335,11 @@ class Fleet:
         found = self.layers.get(layer or "")
         return found if isinstance(found, K3sLayer) else None
 
+    def makes_configurations(self, layer: str | None) -> bool:
+        """Say whether the daemon makes the machine configurations of a layer, and founds its cluster."""
+        found = self.talos(layer)
+        return found is not None and not found.config
+
     def machines(self, macs: Iterable[str], serial: str, uuid: UUID | None) -> tuple[ListedMachine, ...]:
         """Return every machine listed under one of these MACs, else the one under the serial number and UUID.
 

@@ -52,7 +52,9 @@ class FleetSource:
         """Where checksums of downloaded boot files are kept."""
         self._assigner: GitAssigner | None = None
         self._mirror: Mirror | None = None
-        self.secrets = ClusterSecrets.of(settings, inventory, ClusterRepository(lambda: None))
+        self.cluster_repository = ClusterRepository(lambda: None)
+        """What is read and committed of clusters."""
+        self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
         """Who makes and opens the secrets of clusters."""
         self.was_applied = False
         """Whether this host had applied the fleet before it was started."""
@@ -63,10 +65,10 @@ class FleetSource:
             )
             return
         self._follower = follower = Follower(origin, rollout)
-        repository = ClusterRepository(
+        self.cluster_repository = ClusterRepository(
             lambda: follower.in_force, follower.commit if repository_decides else None
         )
-        self.secrets = ClusterSecrets.of(settings, inventory, repository)
+        self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
         if repository_decides:
             self._assigner = GitAssigner(inventory, follower, rollout)
             self.assigner = self._assigner

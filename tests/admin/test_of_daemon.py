@@ -59,6 +59,7 @@ async def test_health(counter: Counter) -> None:
         "ready": False,
         "parts": {"fleet": "ok", "tls": "it has expired"},
         "boot": [],
+        "clusters": [],
         "programs": {"bios-pxe": "none: see docs"},
         "dns": {},
     }

@@ -9,7 +9,7 @@ import pytest
 from support.fleets import fleet_of
 from support.machines import machine_of, snapshot_of
 
-from iluvatar_pxe.dns.members import Member, awaited, leaders, members_of
+from iluvatar_pxe.dns.members import Member, awaited, control_planes, leaders, members_of
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 
@@ -95,6 +95,7 @@ def test_leaders_are_control_planes_that_have_joined(role: Role, phase: Phase, l
     assert leaders(found, "ainur") == ()
     assert bool(awaited(found, "arda")) == (role is Role.CONTROLPLANE and not leads)
     assert awaited(found, "ainur") == ()
+    assert bool(control_planes(found, "arda")) == (role is Role.CONTROLPLANE)
 
 
 def test_a_control_plane_that_was_never_seen_is_awaited_where_its_file_says() -> None:

@@ -34,7 +34,7 @@ class Daemon:
     def __init__(self, directory: Path, central: Path, *, read_only: bool) -> None:
         directory.mkdir()
         self.inventory = Inventory(f"sqlite:///{directory}.db")
-        applied = Applied()
+        self.applied = applied = Applied()
         rollout = Rollout(
             applied,
             AssetStore(directory),
@@ -45,6 +45,7 @@ class Daemon:
         remote = Remote(f"file://{central}", directory / "hosts")
         copy = bare(directory / "followed.git")
         self.follower = Follower(FollowedOrigin(copy, remote, poll=60, read_only=read_only), rollout)
+        self.changed = rollout.changed
         self.keeper = FleetWindow(self.follower.commit)
         self.pins = Pins(FleetPins(applied, self.follower.commit))
 

@@ -100,6 +100,7 @@ def test_health(served: Web) -> None:
         "ready": True,
         "parts": {"database": "ok", "fleet": "ok"},
         "boot": [],
+        "clusters": [],
         "programs": {"bios-x86_64": "none: see docs/firmware.md"},
         "dns": {},
     }

@@ -258,4 +258,7 @@ TIME_STATUS = Kind(
     lambda _, spec: TimeStatus(spec.flag("synced"), spec.flag("syncDisabled")),
     "node",
 )
+HOSTNAME = Kind(
+    "network", "HostnameStatuses.net.talos.dev", lambda _, spec: spec.text("hostname"), "hostname"
+)
 MEMBERS = Kind("cluster", "Members.cluster.talos.dev", _member)

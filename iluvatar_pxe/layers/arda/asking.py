@@ -1,0 +1,91 @@
+"""Asks a control plane how far it is, and the founder to found its cluster."""
+
+import asyncio
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.errors import TalosError, TalosForeignError, TalosUnreachableError
+from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.model import EtcdMember
+from iluvatar_pxe.layers.arda.api.resources import (
+    HOSTNAME,
+    MACHINE_STATUS,
+    MEMBERS,
+    REBOOT_REQUEST,
+    SYSTEM_DISK,
+    TIME_STATUS,
+    UNATTENDED_INSTALL,
+)
+from iluvatar_pxe.layers.arda.api.state import State
+from iluvatar_pxe.layers.arda.credentials import Credentials
+from iluvatar_pxe.layers.arda.founding import Answered, Foreign, Found, Unproved
+
+ASK_SECONDS = 20.0
+"""For all questions to one machine together."""
+_RESTARTING = frozenset({"rebooting", "shutting down", "resetting", "upgrading"})
+_CONTROL_PLANES = frozenset({"controlplane", "init"})
+"""Types of machines in Talos' discovery."""
+
+
+async def ask(name: str, address: IPv4Address | None, credentials: Credentials) -> Found:
+    """Return what the control plane of this name says of itself."""
+    if address is None:
+        return Unproved("no address of it is known")
+    try:
+        async with asyncio.timeout(ASK_SECONDS), TalosApi.connect(str(address), credentials) as api:
+            return await _said(api, name, address)
+    except TimeoutError:
+        return Unproved(f"{address}: has not answered all questions within {ASK_SECONDS:.0f} s")
+    except TalosForeignError as error:
+        return Foreign(str(error))
+    except TalosUnreachableError as error:
+        return Unproved(str(error).rpartition("; ")[0])  # its remedy is to wait, which is what is done
+    except TalosError as error:
+        return Unproved(str(error))
+
+
+async def call_bootstrap(name: str, address: IPv4Address, credentials: Credentials) -> None:
+    """Have a control plane found etcd; raises as ``TalosApi.bootstrap``."""
+    async with TalosApi.connect(str(address), credentials, name=name) as api:
+        await api.bootstrap()
+
+
+async def _said(api: TalosApi, name: str, address: IPv4Address) -> Found:
+    hostname = await api.state.get(HOSTNAME)
+    if hostname and hostname != name:
+        return Unproved(f"{hostname} answers at {address}, which was its address")
+    etcd = next((one.state for one in await api.services() if one.id == "etcd"), "")
+    return Answered(
+        etcd=etcd,
+        members=await _members(api) if etcd == "Running" else (),
+        is_installed=await _is_installed(api.state),
+        is_in_sync=await _is_in_sync(api.state),
+        is_reboot_pending=await _is_reboot_pending(api.state),
+        discovered=frozenset(
+            one.hostname for one in await api.state.list(MEMBERS) if one.machine_type in _CONTROL_PLANES
+        ),
+    )
+
+
+async def _members(api: TalosApi) -> tuple[EtcdMember, ...]:
+    """Return the members as the machine's own etcd knows them; none where it does not answer yet."""
+    try:
+        return await api.etcd.members(local=True)
+    except TalosError:
+        return ()
+
+
+async def _is_installed(state: State) -> bool:
+    install = await state.get(UNATTENDED_INSTALL)
+    if install and install.phase not in ("", "installed"):
+        return False
+    return await state.get(SYSTEM_DISK) is not None
+
+
+async def _is_in_sync(state: State) -> bool:
+    time = await state.get(TIME_STATUS)
+    return time is not None and (time.is_synced or time.is_disabled)
+
+
+async def _is_reboot_pending(state: State) -> bool:
+    status = await state.get(MACHINE_STATUS)
+    return bool(status and status.stage in _RESTARTING) or await state.get(REBOOT_REQUEST) is not None

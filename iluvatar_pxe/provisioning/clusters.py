@@ -1,0 +1,283 @@
+"""Has the clusters founded whose configurations the daemon makes: one task for each, that looks and does what is next.
+
+Any daemon of the fleet does this. They see the same, and the commit that names the founder decides between them.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from ipaddress import IPv4Address
+
+import structlog
+
+from iluvatar_pxe.changed import Changed, Subscription
+from iluvatar_pxe.dns.members import Member, control_planes, members_of
+from iluvatar_pxe.errors import (
+    IluvatarError,
+    RepositoryError,
+    TalosError,
+    TalosExistsError,
+    TalosRefusedError,
+)
+from iluvatar_pxe.fleet.daemon_files import ClusterFile
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.changes.founding import found_again, name_founder, note_founded
+from iluvatar_pxe.gitops.compare_and_swap import Draw
+from iluvatar_pxe.inventory.memory import wall_clock
+from iluvatar_pxe.layers.arda.asking import ask, call_bootstrap
+from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
+from iluvatar_pxe.layers.arda.founding import (
+    PREPARING,
+    Answered,
+    CallBootstrap,
+    Found,
+    FoundAgain,
+    Founded,
+    NameFounder,
+    NoteFounded,
+    Refuse,
+    Step,
+    Wait,
+    next_step,
+)
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.problem import Problem, first_of
+from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
+
+CREDENTIALS_LIFETIME = timedelta(minutes=15)
+"""Of the certificates that the daemon signs for itself; a new one for each look."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds."""
+
+    first: float = 2.0
+    """Between two looks, while something happens."""
+    most: float = 15.0
+    """Between two looks, while nothing changes."""
+    founded: float = 60.0
+    """Between two looks at a cluster that is founded."""
+    settled: float = 10.0
+    """After which an etcd that prepares is taken for one without data."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterContext:
+    """What clusters are watched by."""
+
+    fleet: Callable[[], Fleet]
+    snapshot: Callable[[], Snapshot]
+    secrets: ClusterSecrets
+    repository: ClusterRepository
+    changed: Changed
+    """Told when another fleet is applied."""
+    pace: Pace = Pace()
+    observes: bool = False
+    """Nothing is done, but it is said what would be."""
+
+
+class ClusterWatch:
+    """Looks after one layer's cluster."""
+
+    def __init__(self, layer: str, context: ClusterContext) -> None:
+        self.layer = layer
+        self._context = context
+        self._preparing: dict[str, float] = {}
+        """Since when each control plane was seen preparing its etcd, without a break; by the monotonic clock."""
+        self.step: Step = Wait("it has not been looked at yet")
+        self.found: Mapping[str, Found] = {}
+        """What the control planes said last, by their names."""
+        self._told = Problem(self._tell)
+
+    @property
+    def line(self) -> str | None:
+        """What the cluster waits for, in one line; None once it is founded."""
+        return None if isinstance(self.step, Founded) else f"{self.layer}: {words(self.step)}"
+
+    def waits_for(self, name: str) -> str | None:
+        """Return why the cluster waits for this machine, or None."""
+        return self.line if isinstance(self.step, Wait) and name in self.step.names else None
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled; less often the longer nothing changes."""
+        pace, pause = self._context.pace, 0.0
+        with Subscription(self._context.changed) as news:
+            await news.wait()
+            while True:
+                before = self.step
+                if await self._look():
+                    continue
+                if isinstance(self.step, Founded):
+                    pause = pace.founded
+                else:
+                    pause = min(pause * 2, pace.most) if self.step == before and pause else pace.first
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await news.wait()
+
+    async def _look(self) -> bool:
+        """Look once, and do what is next; say whether another look is worth it at once."""
+        try:
+            cluster, members = self._declared()
+            self.found = await self._ask(members) if cluster else {}
+            self._show(next_step(cluster, self.found))
+            return not self._context.observes and await self._carry_out(members, cluster)
+        except IluvatarError as error:
+            self._show(Refuse(str(error)))
+            return False
+
+    def _declared(self) -> tuple[ClusterFile | None, tuple[Member, ...]]:
+        """Return the cluster's record, and its control planes."""
+        fleet = self._context.fleet()
+        members = members_of(self._context.snapshot(), fleet)
+        return fleet.clusters.get(self.layer), control_planes(members, self.layer)
+
+    async def _ask(self, members: Sequence[Member]) -> Mapping[str, Found]:
+        credentials = await self._credentials(ApiRole.READER)
+        answers = await asyncio.gather(*(ask(one.name, one.address, credentials) for one in members))
+        found = {one.name: answer for one, answer in zip(members, answers, strict=True)}
+        return self._settled(found)
+
+    def _settled(self, found: Mapping[str, Found]) -> Mapping[str, Found]:
+        """Return it with whether each has prepared its etcd for long enough."""
+        now = time.monotonic()
+        preparing = {
+            name: one for name, one in found.items() if isinstance(one, Answered) and one.etcd == PREPARING
+        }
+        self._preparing = {name: self._preparing.get(name, now) for name in preparing}
+        settled = self._context.pace.settled
+        return {
+            **found,
+            **{
+                name: replace(one, is_settled=now - self._preparing[name] >= settled)
+                for name, one in preparing.items()
+            },
+        }
+
+    async def _carry_out(self, members: Sequence[Member], cluster: ClusterFile | None) -> bool:
+        """Do what is next; say whether another look is worth it at once."""
+        step, layer = self.step, self.layer
+        if cluster is None:
+            return False
+        match step:
+            case NameFounder(founder, why):
+                _log.info("cluster.founder", layer=layer, founder=founder, why=why)
+                return await self._commit(lambda newest: name_founder(newest, layer, founder))
+            case FoundAgain(why):
+                _log.warning("cluster.founded_again", layer=layer, why=why)
+                return await self._commit(lambda newest: found_again(newest, layer, cluster.generation))
+            case NoteFounded(why) if self._context.repository.commit is None:
+                self._show(Founded(why))
+            case NoteFounded(why):
+                _log.info("cluster.founded", layer=layer, why=why)
+                now = wall_clock()
+                return await self._commit(lambda newest: note_founded(newest, layer, cluster.generation, now))
+            case CallBootstrap(founder):
+                addresses = {one.name: one.address for one in members}
+                await self._bootstrap(founder, addresses[founder])
+        return False
+
+    async def _commit(self, draw: Draw) -> bool:
+        commit = self._context.repository.commit
+        if commit is None:
+            raise RepositoryError(
+                f"{words(self.step)}, but this daemon may not commit that; set [fleet] read_only = false, or have "
+                "another daemon do it"
+            )
+        await commit(draw)
+        return True
+
+    async def _bootstrap(self, founder: str, address: IPv4Address | None) -> None:
+        assert address  # noqa: S101 - it has just answered there
+        credentials = await self._credentials(ApiRole.ADMIN)
+        _log.info("cluster.bootstrap", layer=self.layer, founder=founder)
+        try:
+            await call_bootstrap(founder, address, credentials)
+        except TalosRefusedError as error:
+            self._show(Refuse(str(error)))
+        except TalosExistsError:
+            self._show(
+                Wait(f"{founder} says that its etcd has data; its members are to prove it", (founder,))
+            )
+        except TalosError as error:
+            self._show(Wait(str(error), (founder,)))
+
+    async def _credentials(self, role: ApiRole) -> Credentials:
+        return await self._context.secrets.talos(self.layer, [role], CREDENTIALS_LIFETIME)
+
+    def _show(self, step: Step) -> None:
+        self.step = step
+        self._told.set(self.line if isinstance(step, Wait | Refuse) else None)
+
+    def _tell(self, line: str) -> None:
+        if isinstance(self.step, Refuse):
+            _log.error("cluster.refused", why=line)
+        else:
+            _log.info("cluster.waits", why=line)
+
+
+class Clusters:
+    """All clusters that are looked after."""
+
+    def __init__(self, context: ClusterContext) -> None:
+        self._context = context
+        self._watches: dict[str, tuple[ClusterWatch, asyncio.Task[None]]] = {}
+
+    @property
+    def watches(self) -> Mapping[str, ClusterWatch]:
+        """Those of the applied fleet's layers, by their names."""
+        return {layer: watch for layer, (watch, _) in self._watches.items()}
+
+    @property
+    def lines(self) -> list[str]:
+        """What each cluster waits for that is not founded, one line each."""
+        return [line for watch in self.watches.values() if (line := watch.line)]
+
+    @property
+    def problem(self) -> str | None:
+        """What a person has to decide, in one line, or None."""
+        refused = (watch for watch in self.watches.values() if isinstance(watch.step, Refuse))
+        return first_of([line for watch in refused if (line := watch.line)])
+
+    def waits_for(self, name: str) -> str | None:
+        """Return why a cluster waits for this machine, or None."""
+        return next((why for one in self.watches.values() if (why := one.waits_for(name))), None)
+
+    async def run(self) -> None:
+        """Look after the clusters of the applied fleet, until cancelled."""
+        with Subscription(self._context.changed) as news:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await news.wait()
+                    self._follow(group)
+
+    def _follow(self, group: asyncio.TaskGroup) -> None:
+        fleet = self._context.fleet()
+        wanted = [name for name in fleet.layers if fleet.makes_configurations(name)]
+        for layer in self._watches.keys() - set(wanted):
+            self._watches.pop(layer)[1].cancel()
+        for layer in wanted:
+            if layer not in self._watches:
+                watch = ClusterWatch(layer, self._context)
+                self._watches[layer] = watch, group.create_task(watch.run())
+
+
+def words(step: Step) -> str:
+    """Return a step in words."""
+    match step:
+        case NameFounder(founder, why):
+            return f"{founder} is to found it: {why}"
+        case CallBootstrap(founder, _):
+            return f"{founder} is told to found it"
+        case NoteFounded(why):
+            return f"it is founded: {why}"
+        case FoundAgain(why):
+            return f"another founder is to be named: {why}"
+        case Wait(why) | Founded(why) | Refuse(why):
+            return why

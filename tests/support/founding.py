@@ -1,0 +1,146 @@
+"""Daemons that found a cluster of stand-ins: each has a copy of the repository, and keys to what is sealed in it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.fleets import ARDA
+from support.following import Daemon, central_in, daemon
+from support.repositories import Person, git
+from support.talos.cluster import Cluster
+from support.talos.machine import Machine
+
+from iluvatar_pxe.fleet.daemon_files import RecipientsFile
+from iluvatar_pxe.gitops.secrets.recipients import recipients_text
+from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
+from iluvatar_pxe.layers.arda.founding import Step
+from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
+from iluvatar_pxe.provisioning.clusters import ClusterContext, Clusters, Pace
+from iluvatar_pxe.provisioning.signing_clock import SigningClock
+
+QUICK = Pace(first=0.05, most=0.2, founded=0.2, settled=0.3)
+"""As stand-ins live 50 times faster."""
+
+
+@dataclass
+class Founder:
+    """A daemon that looks after clusters while it runs."""
+
+    follows: Daemon
+    context: ClusterContext
+    task: "asyncio.Task[None] | None" = None
+
+    def start(self) -> None:
+        self.clusters = Clusters(self.context)
+        self.task = asyncio.create_task(self.clusters.run())
+
+    async def kill(self) -> None:
+        """End it at whatever it waits for."""
+        task, self.task = self.task, None
+        if task:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    @property
+    def step(self) -> Step | None:
+        watch = self.clusters.watches.get("arda")
+        return watch.step if watch else None
+
+    @property
+    def line(self) -> str:
+        watch = self.clusters.watches.get("arda")
+        return (watch and watch.line) or ""
+
+
+@dataclass
+class FoundingSite:
+    """A cluster of control planes that are off, a repository that declares them, and daemons."""
+
+    directory: Path
+    talos: Cluster
+    planes: list[Machine]
+    central: Path
+    daemons: list[Founder] = field(default_factory=list)
+
+    def log(self) -> list[str]:
+        """Return the subjects of the daemons' commits."""
+        return git(self.central, "log", "--format=%s", "--reverse", "main").splitlines()[1:]
+
+    def record(self) -> str:
+        return git(self.central, "show", "main:clusters/arda.yaml")
+
+    def change(self, files: dict[str, str | None]) -> None:
+        """Have a person push files, or their removal."""
+        person = Person(self.directory / f"person{len(self.log())}", str(self.central))
+        person.commit(files)
+        person.push()
+
+
+def hostname(machine: Machine) -> str:
+    return f"controlplane-{machine.hardware.serial.removeprefix('BOX')}"
+
+
+def file_of(machine: Machine) -> dict[str, str | None]:
+    lines = f"match: {{macs: ['{machine.hardware.mac}']}}\nrole: controlplane\naddress: {machine.address}\n"
+    return {f"machines/{hostname(machine)}.yaml": lines}
+
+
+@asynccontextmanager
+async def founding_site(
+    directory: Path, planes: int = 3, daemons: Iterable[str] = ("one",)
+) -> AsyncIterator[FoundingSite]:
+    """Make everything; nothing runs yet, and the cluster has its secrets."""
+    talos = Cluster(directory)
+    async with talos.serving():
+        machines = [talos.machine(number, Role.CONTROLPLANE) for number in range(1, planes + 1)]
+        names = list(daemons)
+        keys = {name: directory / f"{name}.key" for name in names}
+        listed = {name: str(daemon_key(file).to_public()) for name, file in keys.items()}
+        recipients = recipients_text(RecipientsFile(recovery=str(new_key().to_public()), daemons=listed))
+        files: dict[str, str | None] = {
+            "fleet.yaml": "",
+            "layers/arda.yaml": f"{ARDA}controlPlanes: {planes}\n",
+            "recipients.yaml": recipients.decode(),
+        }
+        for machine in machines:
+            files |= file_of(machine)
+        site = FoundingSite(directory, talos, machines, central_in(directory, files))
+        async with _followed(site, keys, names):
+            yield site
+
+
+@asynccontextmanager
+async def _followed(site: FoundingSite, keys: dict[str, Path], names: list[str]) -> AsyncIterator[None]:
+    if not names:
+        yield
+        return
+    async with daemon(site.directory / names[0], site.central) as follows:
+        made, secrets = _founder(follows, keys[names[0]])
+        if not site.daemons:
+            await secrets.take("arda", site.talos.bundle)
+        await follows.follower.refresh()
+        site.daemons.append(made)
+        async with _followed(site, keys, names[1:]):
+            try:
+                yield
+            finally:
+                await made.kill()
+
+
+def _founder(follows: Daemon, key: Path) -> tuple[Founder, ClusterSecrets]:
+    repository = ClusterRepository(lambda: follows.follower.in_force, follows.follower.commit)
+    snapshot = lambda: follows.inventory.snapshot  # noqa: E731
+    secrets = ClusterSecrets(repository, key, SigningClock(repository.revision, snapshot))
+    context = ClusterContext(
+        fleet=lambda: follows.applied.fleet,
+        snapshot=snapshot,
+        secrets=secrets,
+        repository=repository,
+        changed=follows.changed,
+        pace=QUICK,
+    )
+    return Founder(follows, context), secrets
