@@ -119,6 +119,7 @@ async def test_a_reset_leaves_etcd_wipes_the_disk_and_boots_from_the_network(clu
     await until(lambda: second.boot and "config not found" in second.boot.log.text)
 
 
+@pytest.mark.long
 async def test_a_machine_that_comes_back_empty_removes_its_old_member_itself(cluster: Cluster) -> None:
     first, second = cluster.machine(1, Role.CONTROLPLANE), cluster.machine(2, Role.CONTROLPLANE)
     third = cluster.machine(3, Role.CONTROLPLANE)

@@ -3,9 +3,9 @@
 import pytest
 from support.talos.applying import needs_reboot
 from support.talos.configuration import Configuration
+from support.talos.disk_selectors import SelectorError, first_match, first_of_1_13
 from support.talos.fetching import address_of, pause
 from support.talos.hardware import Disk, Hardware
-from support.talos.selectors import SelectorError, first_match, first_of_1_13
 
 HARDWARE = Hardware("52:54:00:00:00:01", uuid="4c4c4544-0000", serial="BOX 1")
 DISKS = [

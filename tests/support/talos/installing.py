@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from support.talos.after import After
+from support.talos.disk_selectors import SelectorError, first_match, first_of_1_13
 from support.talos.hardware import Disk
-from support.talos.selectors import SelectorError, first_match, first_of_1_13
 
 from iluvatar_pxe.layers.arda.api.protos import runtime_events_pb2 as events_pb2
 
