@@ -26,6 +26,7 @@ class Api:
     def __init__(self, boot: "Boot") -> None:
         self._boot = boot
         self._server: Server | None = None
+        self._started: asyncio.Future[None] | None = None
         self._transports: set[asyncio.BaseTransport] = set()
 
     async def serve(self, context: ssl.SSLContext) -> None:
@@ -33,8 +34,9 @@ class Api:
         services = (MachineService, StateService, StorageService, TimeService, LifecycleService, PullService)
         server = Server([service(self._boot) for service in services])
         listen(server, RecvRequest, self._admit)
-        await server.start(self._boot.machine.address, PORT, ssl=context, reuse_address=True)
-        self._server = server
+        start = server.start(self._boot.machine.address, PORT, ssl=context, reuse_address=True)
+        self._server, self._started = server, asyncio.ensure_future(start)
+        await asyncio.shield(self._started)  # a power cut in the middle of it leaves a socket to close
 
     async def close(self) -> None:
         """Stop listening, and break all connections."""
@@ -43,7 +45,8 @@ class Api:
             if isinstance(transport, asyncio.Transport):
                 transport.abort()
         self._transports.clear()
-        if server is not None:
+        if server is not None and self._started is not None:
+            await self._started
             server.close()
             await server.wait_closed()
 
