@@ -60,15 +60,11 @@ class Arrival:
             self.failure = why
             self.moved.tell()
 
-    async def sized(self, seconds: float) -> int | None:
-        """Return the size once it is known, or None if that takes longer than ``seconds``, or the download fails."""
-        try:
-            async with asyncio.timeout(seconds):
-                with Subscription(self.moved) as moved:
-                    while self.size is None and not self.is_over:
-                        await moved.wait()
-        except TimeoutError:
-            return None
+    async def sized(self) -> int | None:
+        """Return the size once it is known, or None if the download fails."""
+        with Subscription(self.moved) as moved:
+            while self.size is None and not self.is_over:
+                await moved.wait()
         return None if self.failure else self.size
 
 

@@ -72,8 +72,8 @@ class AssetCommands:
     def take(self, name: str, file: Path, *, trust: bool) -> None:
         """Verify a file that lies below the assets directory, and put it into place."""
         one = self._fetcher.wanted[name]
-        work = partial(self._take, one, file, trust=trust)
-        self._fetcher.begin(one, Progress(state=State.VERIFYING), self._fetcher.judged(one, work))
+        work = partial(self._fetcher.judged, one, partial(self._take, one, file, trust=trust))
+        self._fetcher.begin(one, Progress(state=State.VERIFYING), work)
 
     async def leftovers(self) -> Sequence[Leftover]:
         """Return what the applied commit does not want, by name."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
@@ -68,7 +68,7 @@ class Fetcher:
         self.wanted: dict[str, WantedFile] = {}
         """By name."""
         self.begun = asyncio.Event()
-        """Set when work for a file can begin."""
+        """Set when work for a file can begin, and has begun for what is missing."""
         self._store = store
         self._index = index
         self._wants = wants
@@ -104,11 +104,11 @@ class Fetcher:
     async def run(self) -> None:
         """Fetch what is wanted, until cancelled."""
         async with asyncio.TaskGroup() as self._group:
-            self.begun.set()
             with Subscription(*self._signals) as stirred:
                 while True:
                     await stirred.wait()
                     await self.look()
+                    self.begun.set()
 
     def fetch(self, names: Collection[str]) -> None:
         """Fetch these now, also where fetching is switched off."""
@@ -124,15 +124,20 @@ class Fetcher:
 
     def verify(self, one: WantedFile) -> None:
         """Read a file that is there again."""
-        self.begin(one, Progress(state=State.VERIFYING), self.judged(one, partial(self._verify, one)))
+        work = partial(self.judged, one, partial(self._verify, one))
+        self.begin(one, Progress(state=State.VERIFYING), work)
 
-    def begin(self, one: WantedFile, progress: Progress, work: Coroutine[None, None, object]) -> None:
-        """Do something else than fetching for a file, and then look at it anew."""
+    def begin(
+        self,
+        one: WantedFile,
+        progress: Progress,
+        work: Callable[[], Awaitable[object]],
+        job: Job | None = None,
+    ) -> None:
+        """Do something for a file, and then look at it anew; ``job`` is given where that fetches it."""
         self.set(one, progress)
-        if self._group is None:  # it begins with ``run``
-            work.close()
-            return
-        one.begin(self._group, work).add_done_callback(lambda task: self._ended(one, task))
+        if self._group:  # otherwise it begins with ``run``
+            one.begin(self._group, work, job).add_done_callback(lambda task: self._ended(one, task))
 
     def set(self, one: WantedFile, progress: Progress) -> None:
         """Take in how far a file is."""
@@ -145,6 +150,14 @@ class Fetcher:
 
     async def arriving(self, asset: str) -> ArrivingSource | None:
         """Return a file that is being downloaded, to be passed on meanwhile; None where none of that name is."""
+        try:
+            async with asyncio.timeout(SIZE_SECONDS):
+                await self.begun.wait()
+                return await self._arriving(asset)
+        except TimeoutError:
+            return None
+
+    async def _arriving(self, asset: str) -> ArrivingSource | None:
         one = self._giver_of(asset)
         if one is None or one.job is None:
             return None
@@ -152,7 +165,7 @@ class Fetcher:
         if one.download.unpack is not Unpack.NONE:
             return None
         arrival = one.job.arrival
-        size = await arrival.sized(SIZE_SECONDS)
+        size = await arrival.sized()
         return None if size is None else ArrivingSource(arrival, size)
 
     def passing_on(self, digest: Digest) -> ArrivingSource | None:
@@ -241,7 +254,7 @@ class Fetcher:
             changed = await asyncio.to_thread(self._unchecked, [download])
             self._store.withhold(self._store.withheld | changed)
             _log.warning("asset.changed", name=download.name, why="somebody put it there; it is checked")
-            self.begin(one, Progress(state=State.VERIFYING), self._check(one))
+            self.begin(one, Progress(state=State.VERIFYING), partial(self._check, one))
         elif source:
             await self._is_there(one)
         elif self._fetches or download.name in self._asked:
@@ -318,8 +331,7 @@ class Fetcher:
         haste = Haste.ASKED if one.download.name in self._asked else Haste.NONE
         job = Job(one.download, self._means, lambda: self.set(one, job.progress), haste)
         one.source = one.download.urls[0]
-        self.begin(one, job.progress, job.run())
-        one.job = job
+        self.begin(one, job.progress, job.run, job)
 
     def _ended(self, one: WantedFile, task: asyncio.Task[None]) -> None:
         if one.work is task:

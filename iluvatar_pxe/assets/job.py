@@ -25,6 +25,7 @@ from iluvatar_pxe.ratelimit import complain
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0
 """Seconds until the second attempt, and most between two; each pause is twice the one before."""
 FAILED = "this server failed on that; see its log"
+UNWANTED = "nobody wants it any more"
 ASKING_PAUSE = 60.0
 """Seconds after a failed attempt in which clients that ask for the file do not begin another one."""
 
@@ -128,7 +129,7 @@ class Job:
             return True
         finally:
             self._turn.end()
-            self.arrival.fail("nobody wants it any more")
+            self.arrival.fail(UNWANTED)
         return False
 
     def _fail(self, why: str) -> None:

@@ -66,7 +66,8 @@ class Booter:
 
     async def open(self, name: str) -> Source | None:
         """Open a boot file by its name, also one that is still arriving; raises AssetError."""
-        return await self.store.open(name) or await self.arriving(name)
+        source = await self.store.open(name) or await self.arriving(name)
+        return source or await self.store.open(name)  # it may have arrived meanwhile
 
     def decide(
         self, sighting: Sighting, doubt: str = "", *, confirmed: bool = False, no_assignment: str = ""

@@ -12,6 +12,9 @@ from support.publisher import Publisher
 from support.waiting import PATIENCE, until
 
 from iluvatar_pxe.assets.arriving import WITHHELD, Arrival, ArrivingSource
+from iluvatar_pxe.assets.fetcher import SIZE_SECONDS
+from iluvatar_pxe.assets.job import UNWANTED, Job
+from iluvatar_pxe.assets.wanted import WantedFile
 from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.errors import AssetError
@@ -139,3 +142,24 @@ def test_never_more_than_what_is_there_and_never_the_end(reached: list[int], siz
         assert arrival.available <= max(0, size - WITHHELD)
     arrival.verify(size, Path("kernel"))
     assert arrival.available == size
+
+
+async def test_who_asks_while_the_daemon_starts_gets_it_as_it_comes(bench: Bench, site: Publisher) -> None:
+    """What is wanted is known before the sockets are open, and fetched only then."""
+    bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL)))
+    await bench.fetcher.look()
+    asking = asyncio.create_task(bench.fetcher.arriving(NAME))
+    await asyncio.sleep(0)  # it has asked
+    async with running(bench), asyncio.timeout(SIZE_SECONDS / 2):
+        source = await asking
+        assert source
+        assert await read_all(source) == KERNEL
+
+
+async def test_who_waits_hears_of_a_download_that_was_given_up_before_it_began(bench: Bench) -> None:
+    one = WantedFile(download_of(NAME, "https://a.example/kernel"))
+    async with asyncio.TaskGroup() as group:
+        job = Job(one.download, bench.means, lambda: None)
+        one.begin(group, job.run, job)
+        await one.give_up()
+    assert (await job.arrival.sized(), job.arrival.failure) == (None, UNWANTED)

@@ -136,3 +136,14 @@ def test_a_flood_of_invented_machines_is_no_flood_of_log(booter: Booter, log: li
         mac = f"52:54:01:00:{number // 256:02x}:{number % 256:02x}"
         record(booter, Sighting(mac=mac, firmware=Firmware.UEFI_PXE), Stage.DISCOVER, "ipxe/snponly.efi")
     assert len(log) < 100
+
+
+async def test_a_file_that_came_between_two_looks_is_opened(booter: Booter, tmp_path: Path) -> None:
+    async def just_arrived(_: str) -> None:
+        (tmp_path / "kernel").write_bytes(b"kernel")
+        await booter.store.refresh()
+
+    source = await replace(booter, arriving=just_arrived).open("kernel")
+    assert source
+    assert await source.read(0, 10) == b"kernel"
+    await source.close()

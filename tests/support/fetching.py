@@ -119,7 +119,7 @@ class Bench:
         self.originals = Originals(self.index, lambda: bool(self.peers))
         self.placing = Placing(self.store, self.index, unpack, self.originals)
         downloader = Downloader(timing=Timing(usual=Pauses(0.01, 0.02, 3), stall=stall))
-        self._means = Means(
+        self.means = Means(
             get=PeersFirst(
                 FleetPeers(lambda: self.peers, 8080),
                 self.index,
@@ -135,7 +135,7 @@ class Bench:
             self.store,
             self.index,
             self.wants,
-            self._means,
+            self.means,
             signals=[self.wants.changed],
             fetch=fetch,
             settle=settle,
