@@ -1,6 +1,7 @@
 """``iluvatar-pxe fleet validate`` as a process: what it says of good and of broken fleets."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,11 @@ from support.daemon import write_settings
 from support.factory import SyntheticFactory, talos_from
 from support.warm import run_warm
 
-from iluvatar_pxe.catalogue.schematic import EMPTY
 from iluvatar_pxe.resources import data_directory
 
 STARTER = data_directory("boot_assets") / "fleet"
+FOR_LONGHORN = "613e1592b2da41ae5e265e8789429f22e121aab91cb4deb6bc3c0b6262961245"
+"""The schematic of Talos' own documents, with the extensions that Longhorn needs."""
 MACHINE = "match: {macs: [52:54:00:77:00:01]}\nchain: local\n"
 
 
@@ -29,10 +31,15 @@ def fleet_in(directory: Path, **files: str) -> Path:
     return directory
 
 
-def test_the_starter_fleet_is_valid() -> None:
-    expected = f"{STARTER}: valid: 0 machines, 2 rules, layers ainur and arda"
-    image = f"arda: installer image factory.talos.dev/metal-installer/{EMPTY}:v1.13.9"
-    assert validate(str(STARTER)) == (0, [expected, image], [])
+def test_the_starter_fleet_is_valid(tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet"
+    shutil.copytree(STARTER, fleet)
+    with SyntheticFactory() as factory, (fleet / "fleet.yaml").open("a") as settings:
+        settings.write(talos_from(factory.address))
+        settings.flush()
+        expected = f"{fleet}: valid: 0 machines, 2 rules, layers ainur and arda"
+        image = f"arda: installer image 127.0.0.1:{factory.port}/metal-installer/{FOR_LONGHORN}:v1.13.9"
+        assert validate(str(fleet)) == (0, [expected, image], [])
 
 
 def test_an_empty_fleet_is_valid(tmp_path: Path) -> None:

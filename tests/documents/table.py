@@ -73,7 +73,7 @@ _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\nar
 _INTERNET = How(Where.NOT_HERE, "comes from the Internet")
 _PACKAGE = How(Where.TEST, "tests/install/test_debian_package.py::test_it_is_installed_upgraded_and_removed")
 _COPY = "iluvatar-pxe.tar.gz"
-_TALOS = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba/v1.13.9"
+_TALOS = "613e1592b2da41ae5e265e8789429f22e121aab91cb4deb6bc3c0b6262961245/v1.13.9"
 
 LONGHORN = json.dumps(
     {

@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-import yaml
 from support.rights import directory_for_nobody, without_root
 
 from iluvatar_pxe.errors import FleetError
@@ -23,7 +22,6 @@ from iluvatar_pxe.resources import data_directory
 BUILT_IN = data_directory("boot_assets") / "fleet"
 STARTER = {path: content.decode() for path, content in starter_files().items()}
 MODELINE = re.compile(r"# yaml-language-server: \$schema=(\S+)\n")
-EXAMPLES = ("apps/ainur/example.yaml", "apps/arda/example.yaml")
 
 
 def test_the_starter_is_every_built_in_file_and_the_schemas() -> None:
@@ -57,25 +55,6 @@ def test_editors_are_told_which_schema_is_for_which_files() -> None:
     settings = json.loads(STARTER[".vscode/settings.json"])
     assert settings["yaml.schemas"] == {f"schemas/{name}": one.files for name, one in DESCRIBED.items()}
     assert json.loads(STARTER[".vscode/extensions.json"]) == {"recommendations": ["redhat.vscode-yaml"]}
-
-
-@pytest.mark.parametrize("path", EXAMPLES)
-def test_an_example_of_an_application_is_one_that_installs_nothing(path: str) -> None:
-    assert yaml.safe_load(STARTER[path]) is None
-    commented = STARTER[path].partition("#\n")[2]
-    application = yaml.safe_load(re.sub("^# ", "", commented, flags=re.MULTILINE))
-    assert (application["kind"], application["metadata"]["namespace"]) == ("Application", "argocd")
-    assert application["spec"].keys() == {"project", "source", "destination", "syncPolicy"}
-
-
-@pytest.mark.parametrize("layer", ["ainur", "arda"])
-def test_a_layers_application_of_applications_is_its_folder(layer: str) -> None:
-    (shown,) = re.findall(
-        r"^```yaml\n(.*?)^```$", STARTER[f"apps/{layer}/README.md"], re.MULTILINE | re.DOTALL
-    )
-    application = yaml.safe_load(shown)
-    assert application["metadata"]["name"] == layer
-    assert application["spec"]["source"]["path"] == f"apps/{layer}"
 
 
 def test_a_damaged_installation_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,133 @@
+"""What Argo CD is to run in the clusters of a starter fleet: Applications, and those that are commented out."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from iluvatar_pxe.catalogue.model import parse_catalogue
+from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.gitops.changes.starter import starter_files
+from iluvatar_pxe.layers.arda.configuration.common import LONGHORN
+from iluvatar_pxe.resources import read_catalogue
+
+APPS = {
+    path: content.decode()
+    for path, content in starter_files().items()
+    if path.startswith("apps/") and path.endswith(".yaml")
+}
+DIRECT = {path: text for path, text in APPS.items() if path.count("/") == 2}
+"""What the Application of a folder reads itself."""
+DECLARED = ("fleet.yaml", "layers/ainur.yaml", "layers/arda.yaml")
+VALUES: Mapping[str, tuple[str, ...]] = {
+    "longhorn": (
+        "preUpgradeChecker.jobEnabled",
+        "persistence.defaultClassReplicaCount",
+        "defaultSettings.defaultDataPath",
+        "defaultSettings.nodeDrainPolicy",
+        "defaultSettings.upgradeChecker",
+        "defaultSettings.allowCollectingLonghornUsageMetrics",
+        "csi.attacherReplicaCount",
+        "csi.provisionerReplicaCount",
+        "csi.resizerReplicaCount",
+        "csi.snapshotterReplicaCount",
+        "longhornUI.replicas",
+    ),
+    "metallb": ("frrk8s.enabled",),
+    "traefik": ("service.annotations.metallb.io/loadBalancerIPs",),
+    "cert-manager": ("crds.enabled",),
+}
+"""Values that each chart has, by the charts' own values.yaml: longhorn/longhorn 1.12 chart/, metallb/metallb 0.16
+charts/metallb/, traefik/traefik-helm-chart 41 traefik/ (annotations are free), and cert-manager 1.21."""
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    """Return what a file installs once what it has commented out is uncommented: all after its first ``#`` alone."""
+    if yaml.safe_load(text) is None:
+        text = re.sub("^# ?", "", text.partition("\n#\n")[2], flags=re.MULTILINE)
+    return list(yaml.safe_load_all(text))
+
+
+def application(name: str) -> dict[str, Any]:
+    (found,) = (one for text in APPS.values() for one in documents(text) if one["metadata"]["name"] == name)
+    return found
+
+
+def places(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from places(value, f"{above}{key}.")
+        else:
+            yield above + key
+
+
+def test_longhorn_alone_is_installed() -> None:
+    installed = [path for path, text in APPS.items() if yaml.safe_load(text.split("\n---\n")[0])]
+    assert installed == ["apps/arda/longhorn.yaml"]
+
+
+@pytest.mark.parametrize("path", DIRECT)
+def test_what_is_read_directly_is_an_application(path: str) -> None:
+    """The Application of the folder may install nothing else (its project)."""
+    for one in documents(DIRECT[path]):
+        assert (one["apiVersion"], one["kind"]) == ("argoproj.io/v1alpha1", "Application")
+        assert one["metadata"]["namespace"] == "argocd"
+        assert "finalizers" not in one["metadata"]
+        assert one["spec"].keys() == {"project", "source", "destination", "syncPolicy"}
+        assert one["spec"]["destination"]["server"] == "https://kubernetes.default.svc"
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_application_names_only_values_that_its_chart_has(name: str) -> None:
+    assert set(places(application(name)["spec"]["source"]["helm"]["valuesObject"])) <= set(VALUES[name])
+
+
+def test_the_charts_are_those_that_the_catalogue_knows() -> None:
+    catalogue = parse_catalogue(read_catalogue())
+    for name in ("longhorn", "metallb", "traefik"):
+        source = application(name)["spec"]["source"]
+        assert source["targetRevision"] == catalogue.entries[f"chart-{name}"].version
+        assert source["chart"] == name
+
+
+def test_longhorn_has_its_place_on_the_disk_and_the_rights_that_it_needs() -> None:
+    spec = application("longhorn")["spec"]
+    assert (
+        spec["source"]["helm"]["valuesObject"]["defaultSettings"]["defaultDataPath"] == f"/var/mnt/{LONGHORN}"
+    )
+    labels = spec["syncPolicy"]["managedNamespaceMetadata"]["labels"]
+    assert labels == {"pod-security.kubernetes.io/enforce": "privileged"}
+    assert "CreateNamespace=true" in spec["syncPolicy"]["syncOptions"]
+
+
+def test_volumes_have_as_many_copies_as_the_starter_has_nodes() -> None:
+    layer = parse_fleet({name: starter_files()[name].decode() for name in DECLARED}).talos("arda")
+    values = application("longhorn")["spec"]["source"]["helm"]["valuesObject"]
+    assert layer
+    assert values["persistence"]["defaultClassReplicaCount"] == min(3, layer.control_planes)
+    assert layer.talos.extensions == ("iscsi-tools", "util-linux-tools")
+
+
+def test_the_addresses_of_metallb_are_read_by_an_application_of_their_own() -> None:
+    source = application("metallb-addresses")["spec"]["source"]
+    read = [path for path in APPS if path.startswith(f"{source['path']}/")]
+    kinds = [(one["apiVersion"], one["kind"]) for path in read for one in documents(APPS[path])]
+    assert kinds == [("metallb.io/v1beta1", "IPAddressPool"), ("metallb.io/v1beta1", "L2Advertisement")]
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+@pytest.mark.parametrize("path", APPS)
+def test_kubectl_reads_each_of_them(path: str) -> None:
+    text = yaml.safe_dump_all(documents(APPS[path]))
+    told = subprocess.run(
+        ["kubectl", "annotate", "--local", "-f", "-", "a=b", "-o", "name"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(told.stdout.splitlines()) == len(documents(APPS[path]))
