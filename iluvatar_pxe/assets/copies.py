@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from iluvatar_pxe.assets.download.download import Got
 from iluvatar_pxe.assets.download.signature import check_signature, read_certificate
 from iluvatar_pxe.assets.download.sums import LARGEST_LIST, digest_in
+from iluvatar_pxe.assets.opening import regular
 from iluvatar_pxe.assets.placing import Done
 from iluvatar_pxe.catalogue.download import Digest, Download, SumsFile
 from iluvatar_pxe.errors import AssetError
@@ -87,7 +88,7 @@ def _sums(file: Path, algorithms: set[str], report: Done) -> tuple[dict[str, str
 def _opened(file: Path) -> Iterator[BinaryIO]:
     """Open a file; raises AssetError where it cannot be read."""
     try:
-        with file.open("rb") as opened:
+        with open(file, "rb", opener=regular) as opened:
             yield opened
     except OSError as error:
         raise AssetError(f"{file}: cannot be read: {error.strerror}; make it readable") from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Literal
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from iluvatar_pxe.assets.opening import regular
 from iluvatar_pxe.catalogue.download import Digest, Download
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.host.durable import move_aside, write_file
@@ -323,8 +325,8 @@ def given_of(path: Path, report: Callable[[int, int | None], None]) -> Given:
     """Return what a file is now, with its checksum; blocks, raises AssetError, and what ``report`` raises."""
     digest, done = hashlib.sha256(), 0
     try:
-        status = path.stat()
-        with path.open("rb") as file:
+        with open(path, "rb", opener=regular) as file:
+            status = os.fstat(file.fileno())
             while piece := file.read(_PIECE):
                 digest.update(piece)
                 done += len(piece)

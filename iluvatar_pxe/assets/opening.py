@@ -11,7 +11,8 @@ from iluvatar_pxe.assets.links import Place, allow
 from iluvatar_pxe.errors import AssetError
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY  # a FIFO would wait for its writer
+_REGULAR = os.O_NONBLOCK | os.O_NOCTTY  # a FIFO would wait for its writer
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | _REGULAR
 _CHANGED = {errno.ELOOP, errno.ENOTDIR}
 
 
@@ -39,6 +40,15 @@ def open_listed(listed: ListedFile) -> tuple[FileIO, os.stat_result]:
         file.close()
         raise
     return file, status
+
+
+def regular(path: str, flags: int) -> int:
+    """Open a regular file, also behind links, as an ``opener`` of ``open``; raises OSError for anything else."""
+    descriptor = os.open(path, flags | _REGULAR)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a regular file", path)
+    return descriptor
 
 
 def _check(listed: ListedFile, status: os.stat_result) -> None:

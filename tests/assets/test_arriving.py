@@ -162,4 +162,6 @@ async def test_who_waits_hears_of_a_download_that_was_given_up_before_it_began(b
         job = Job(one.download, bench.means, lambda: None)
         one.begin(group, job.run, job)
         await one.give_up()
-    assert (await job.arrival.sized(), job.arrival.failure) == (None, UNWANTED)
+    async with asyncio.timeout(PATIENCE):
+        assert await job.arrival.sized() is None
+    assert job.arrival.failure == UNWANTED

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,6 +160,23 @@ async def test_a_changed_file_is_not_served_before_it_was_checked(
         bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
         await bench.reach(NAME, State.READY)
         assert bench.content(NAME) == KERNEL
+
+
+@pytest.mark.parametrize("check", [pinned(KERNEL), None])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+async def test_a_fifo_or_a_folder_in_the_place_of_a_file_goes_out_of_the_way(
+    bench: Bench, site: Publisher, make: Callable[[Path], None], check: Digest | None
+) -> None:
+    """Nobody writes to the FIFO: whoever opened it would wait for ever."""
+    async with running(bench):
+        await bench.get(download_of(NAME, site.offer("/kernel", KERNEL), check=check))
+        (bench.assets / NAME).unlink()
+        make(bench.assets / NAME)
+        await bench.store.refresh()
+        await until(lambda: len(site.asked) == 2)
+        await bench.reach(NAME, State.READY)
+        assert bench.content(NAME) == KERNEL
+        assert (bench.assets / ".aside" / NAME).exists()
 
 
 async def test_a_member_of_an_archive_that_is_overwritten_is_noticed(bench: Bench, site: Publisher) -> None:
