@@ -63,7 +63,7 @@ class FleetPeers:
                 address = await address_of(host, self._domain())
                 if await _has(address, port, path):
                     return Peer(place, f"http://{address}:{port}{path}")
-        except (OSError, TimeoutError) as error:
+        except (OSError, OverflowError) as error:  # OverflowError: no port has that number
             why = str(error) or f"no answer within {_SECONDS:.0f} seconds"
             complain("peer.absent", logging.INFO, peer=place, why=why)
         return None

@@ -9,7 +9,8 @@ from iluvatar_pxe.declared.shapes import Shape
 
 _VARIABLE = r"\{(?:version|published|arch|schematic)\}"
 _PART = rf"(?:[A-Za-z0-9_]|{_VARIABLE})(?:[A-Za-z0-9._+~-]|{_VARIABLE})*"
-_HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?"
+_PORT = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+_HOST = rf"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::{_PORT})?"
 _IN_ADDRESS = r"[!#-;=?-Z_a-z\[\]~]"
 """What may stand in an address: printable ASCII but for quotes, angle brackets, braces, ``\\``, ``^``, ``|``."""
 _SHORT = r"(?!.{201})"

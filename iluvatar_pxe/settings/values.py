@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from iluvatar_pxe.settings.upstream import Upstream, parse_upstream
 
 _GIT_URL = re.compile(r"(https?|ssh|git\+ssh|file)://|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!/{2})")
+LAST_PORT = 65535
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _SECRET_IN_URL = re.compile(r"[a-z+]+://[^/@]*:[^/@]+@")
 
@@ -125,19 +126,20 @@ def _rate(value: Any) -> float | None:
 
 
 def _peer(value: str) -> str:
-    address = value.partition(":")[0]
+    address, colon, port = value.partition(":")
     try:
         IPv4Address(address)
     except ValueError:
         address = ""
-    if value != "auto" and (not address or not re.fullmatch(r"(:[1-9]\d{0,4})?", value[len(address) :])):
+    is_port = re.fullmatch(r"[1-9]\d{0,4}", port, re.ASCII) and int(port) <= LAST_PORT
+    if value != "auto" and (not address or (colon and not is_port)):
         raise ValueError('input should be "auto" or an address such as 192.168.1.11 or 192.168.1.11:8080')
     return value
 
 
 Whole = Annotated[int, BeforeValidator(_no_truth)]
-Port = Annotated[Whole, Field(ge=1, le=65535)]
-PortOrAny = Annotated[Whole, Field(ge=0, le=65535)]
+Port = Annotated[Whole, Field(ge=1, le=LAST_PORT)]
+PortOrAny = Annotated[Whole, Field(ge=0, le=LAST_PORT)]
 InterfaceName = Annotated[str, AfterValidator(_interface_name)]
 Network = Annotated[IPv4Network | Literal["local"], BeforeValidator(_network)]
 Forward = Annotated[

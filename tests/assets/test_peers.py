@@ -324,6 +324,12 @@ async def test_peers_have_host_names(peer: Publisher, host: str) -> None:
     assert found == ([peer.url(at_peer(KERNEL))] if host == "localhost" else [])
 
 
+async def test_a_peer_at_an_impossible_port_counts_as_absent(bench: Bench, site: Publisher) -> None:
+    bench.peers.append("127.0.0.1:99999")
+    async with running(bench):
+        await bench.get(kernel(site))
+
+
 async def test_the_rate_limit_of_the_internet_connection_is_not_for_peers(
     site: Publisher, peer: Publisher, tmp_path: Path, bench: Bench
 ) -> None:

@@ -24,7 +24,7 @@ def entry(**changes: Any) -> dict[str, Any]:
         entry(),
         entry(sha256="0" * 64),
         entry(urls=["http://example.org:8080/{version}?a=b&c=%2B"], sha512="0" * 128),
-        entry(urls=["https://[fd00::1]/{published}"], Published={"1": "abc"}),
+        entry(urls=["https://[fd00::1]:65535/{published}"], Published={"1": "abc"}),
         entry(name="a/{version}-{arch}", urls=["https://example.org/{arch}"], Architectures=["amd64"]),
         entry(name="a/{version}-{arch}", arch="arm64", sha256="0" * 64),
         entry(name="fixed", urls=["https://example.org/fixed"], Version=None),
@@ -69,6 +69,7 @@ def test_what_an_entry_may_say(good: dict[str, Any]) -> None:
         (entry(urls=["https://example.org/{0.__class__}"]), "write an address"),
         (entry(urls=["https://example.org/a b"]), "write an address"),
         (entry(urls=["https://example.org"]), "write an address"),
+        (entry(urls=["https://example.org:65536/{version}"]), "write an address"),
         (entry(urls=["http://example.org/{version}"]), "anybody on the way can change"),
         (
             entry(urls=["http://e.org/{version}"], sums={"urls": ["https://e.org/s"], "name": "b"}),

@@ -229,7 +229,10 @@ def test_other_variables_are_not_read() -> None:
             '[assets]\npeers = ["pi2"]\n',
             r'config\.toml: assets\.peers: .*address such as .*, but it is "pi2"; .*',
         ),
-        ('[assets]\npeers = ["10.0.0.1:0"]\n', r"config\.toml: assets\.peers: .*address such as .*"),
+        *(
+            (f'[assets]\npeers = ["10.0.0.1:{port}"]\n', r"config\.toml: assets\.peers: .*address such as .*")
+            for port in ("0", "65536", "99999", "", "٣")
+        ),
         ("[tftp]\nport_range = [1]\n", r"config\.toml: tftp\.port_range: .*required.*"),
         ("[tftp]\nport_range = [1, 2, 3]\n", r"config\.toml: tftp\.port_range: .*at most 2 items.*"),
         (
