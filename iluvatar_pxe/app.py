@@ -32,7 +32,8 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.booters import booters_of
-from iluvatar_pxe.provisioning.clusters import ClusterContext, Clusters
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
@@ -157,6 +158,7 @@ class App:
             report=lambda: health.report()[1],
             dns=self.names.server,
             assets=self.supply.commands,
+            clusters=self.clusters,
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         self.http = HttpServer(

@@ -15,6 +15,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.assigner import Assigner
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets
+from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.enrolment import WindowKeeper
 from iluvatar_pxe.wire.dns.name import Name
 
@@ -78,7 +79,7 @@ class AssetsAdmin(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandContext:
-    """What commands work on. ``report`` and ``dns`` are the daemon's, and None where none runs."""
+    """What commands work on. ``report`` and all below it are the daemon's, and None where none runs."""
 
     inventory: Inventory
     fleet_in_force: Callable[[], Fleet]
@@ -90,6 +91,7 @@ class CommandContext:
     """Returns the health of the daemon's components."""
     dns: DnsAdmin | None = None
     assets: AssetsAdmin | None = None
+    clusters: Clusters | None = None
 
     @property
     def fleet(self) -> Fleet:

@@ -1,6 +1,7 @@
 """Everything about one machine as plain data: what is known of it, its next boot, and its last ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from iluvatar_pxe.admin.describe import Data, describe, utc
 from iluvatar_pxe.admin.plans import plan_summary
@@ -11,14 +12,23 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine
 
 
-def machine_details(machine: Machine, fleet: Fleet, following: Decision, boots: Sequence[BootRecord]) -> Data:
+def machine_details(
+    machine: Machine,
+    fleet: Fleet,
+    following: Decision,
+    boots: Sequence[BootRecord],
+    awaited: Mapping[str, str] = MappingProxyType({}),
+) -> Data:
     """Return everything known of a machine.
 
+    ``awaited`` has by the names of the machines that a cluster waits for why.
     ``following`` is the last decision of its next boot. ``boots`` are the latest first, and are told in the order in
     which they happened.
     """
+    described = describe(machine, fleet)
     return {
-        **describe(machine, fleet),
+        **described,
+        "cluster_waits": awaited.get(described["name"] or ""),
         "plan": plan_summary(following),
         "last_boots": [_boot(one) for one in reversed(boots)],
     }

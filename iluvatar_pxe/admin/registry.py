@@ -8,6 +8,7 @@ from iluvatar_pxe.admin.assets import (
     AssetsStatus,
     AssetsVerify,
 )
+from iluvatar_pxe.admin.cluster_status import ClustersStatus, ShowAwaited
 from iluvatar_pxe.admin.clusters import ExportSecrets, ImportSecrets, MakeKubeconfig, MakeTalosconfig
 from iluvatar_pxe.admin.coming import ShowComing
 from iluvatar_pxe.admin.command import Command
@@ -22,6 +23,7 @@ COMMANDS: tuple[type[Command], ...] = (
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
     *(ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
+    *(ClustersStatus, ShowAwaited),
     *(DnsQuery, DnsFlush),
     *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),
 )

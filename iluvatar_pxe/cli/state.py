@@ -2,12 +2,15 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from iluvatar_pxe.admin.cluster_status import ShowAwaited
 from iluvatar_pxe.admin.coming import ShowComing, coming_of
+from iluvatar_pxe.admin.command import Command, CommandResult
 from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
@@ -81,12 +84,22 @@ class State:
     @cached_property
     def coming(self) -> Coming:
         """The boot files that the daemon is fetching; none where no daemon runs, or this user may not ask it."""
+        answer = self._told(ShowComing())
+        return coming_of(answer) if answer else {}
+
+    @cached_property
+    def awaited(self) -> Mapping[str, str]:
+        """By the names of the machines that a cluster waits for, why; none where no daemon tells."""
+        awaited: Mapping[str, str] = self._told(ShowAwaited()).get("awaited", {})
+        return awaited
+
+    def _told(self, command: Command) -> CommandResult:
+        """Return what the daemon answers; nothing where none runs, or this user may not ask it."""
         settings = self.settings
         try:
-            answer = ask_daemon(settings.control_socket, settings.state_directory, ShowComing(), _PATIENCE)
+            return ask_daemon(settings.control_socket, settings.state_directory, command, _PATIENCE) or {}
         except (ControlError, OperationError):
             return {}
-        return coming_of(answer) if answer else {}
 
     @property
     def window_seconds(self) -> float:

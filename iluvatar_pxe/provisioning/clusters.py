@@ -5,15 +5,14 @@ Any daemon of the fleet does this. They see the same, and the commit that names 
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import structlog
 
-from iluvatar_pxe.changed import Changed, Subscription
+from iluvatar_pxe.changed import Subscription
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import (
     IluvatarError,
@@ -23,12 +22,11 @@ from iluvatar_pxe.errors import (
     TalosRefusedError,
 )
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
-from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.changes.founding import found_again, name_founder, note_founded
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.arda.asking import ask, call_bootstrap
-from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
+from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import (
     PREPARING,
     Answered,
@@ -43,43 +41,11 @@ from iluvatar_pxe.layers.arda.founding import (
     Wait,
     next_step,
 )
-from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.problem import Problem, first_of
-from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
-
-CREDENTIALS_LIFETIME = timedelta(minutes=15)
-"""Of the certificates that the daemon signs for itself; a new one for each look."""
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds."""
-
-    first: float = 2.0
-    """Between two looks, while something happens."""
-    most: float = 15.0
-    """Between two looks, while nothing changes."""
-    founded: float = 60.0
-    """Between two looks at a cluster that is founded."""
-    settled: float = 10.0
-    """After which an etcd that prepares is taken for one without data."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterContext:
-    """What clusters are watched by."""
-
-    fleet: Callable[[], Fleet]
-    snapshot: Callable[[], Snapshot]
-    secrets: ClusterSecrets
-    repository: ClusterRepository
-    changed: Changed
-    """Told when another fleet is applied."""
-    pace: Pace = Pace()
-    observes: bool = False
-    """Nothing is done, but it is said what would be."""
 
 
 class ClusterWatch:
@@ -100,9 +66,14 @@ class ClusterWatch:
         """What the cluster waits for, in one line; None once it is founded."""
         return None if isinstance(self.step, Founded) else f"{self.layer}: {words(self.step)}"
 
-    def waits_for(self, name: str) -> str | None:
-        """Return why the cluster waits for this machine, or None."""
-        return self.line if isinstance(self.step, Wait) and name in self.step.names else None
+    @property
+    def awaited(self) -> dict[str, str]:
+        """By the names of the machines that the cluster waits for, why."""
+        return dict.fromkeys(self.step.names, self.line or "") if isinstance(self.step, Wait) else {}
+
+    async def report(self) -> ClusterReport:
+        """Ask all machines of the cluster how they are."""
+        return await report_of(self.layer, self.step, self._context)
 
     async def run(self) -> None:
         """Look again and again, until cancelled; less often the longer nothing changes."""
@@ -139,7 +110,7 @@ class ClusterWatch:
         return fleet.clusters.get(self.layer), control_planes(members, self.layer)
 
     async def _ask(self, members: Sequence[Member]) -> Mapping[str, Found]:
-        credentials = await self._credentials(ApiRole.READER)
+        credentials = await self._context.credentials(self.layer, ApiRole.READER)
         answers = await asyncio.gather(*(ask(one.name, one.address, credentials) for one in members))
         found = {one.name: answer for one, answer in zip(members, answers, strict=True)}
         return self._settled(found)
@@ -195,7 +166,7 @@ class ClusterWatch:
 
     async def _bootstrap(self, founder: str, address: IPv4Address | None) -> None:
         assert address  # noqa: S101 - it has just answered there
-        credentials = await self._credentials(ApiRole.ADMIN)
+        credentials = await self._context.credentials(self.layer, ApiRole.ADMIN)
         _log.info("cluster.bootstrap", layer=self.layer, founder=founder)
         try:
             await call_bootstrap(founder, address, credentials)
@@ -207,9 +178,6 @@ class ClusterWatch:
             )
         except TalosError as error:
             self._show(Wait(str(error), (founder,)))
-
-    async def _credentials(self, role: ApiRole) -> Credentials:
-        return await self._context.secrets.talos(self.layer, [role], CREDENTIALS_LIFETIME)
 
     def _show(self, step: Step) -> None:
         self.step = step
@@ -245,9 +213,14 @@ class Clusters:
         refused = (watch for watch in self.watches.values() if isinstance(watch.step, Refuse))
         return first_of([line for watch in refused if (line := watch.line)])
 
-    def waits_for(self, name: str) -> str | None:
-        """Return why a cluster waits for this machine, or None."""
-        return next((why for one in self.watches.values() if (why := one.waits_for(name))), None)
+    @property
+    def awaited(self) -> dict[str, str]:
+        """By the names of the machines that a cluster waits for, why."""
+        return {name: why for watch in self.watches.values() for name, why in watch.awaited.items()}
+
+    async def reports(self) -> tuple[ClusterReport, ...]:
+        """Ask all machines of all clusters how they are."""
+        return tuple(await asyncio.gather(*(watch.report() for watch in self.watches.values())))
 
     async def run(self) -> None:
         """Look after the clusters of the applied fleet, until cancelled."""

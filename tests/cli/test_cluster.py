@@ -15,7 +15,7 @@ from support.command import Host, finished
 from support.daemon import HERE, Daemon, loopback_settings, write_settings
 from support.repositories import Person, git
 from support.secrets_of import bundle_of
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, wait_until
 
 from iluvatar_pxe.cli.cluster.client_files import kubeconfig_of, talosconfig_of
 from iluvatar_pxe.layers.arda.bundle import dump_bundle
@@ -25,7 +25,7 @@ HOSTED = {"fleet": {"source": "hosted"}}
 BEGUN = datetime(2026, 11, 29, tzinfo=UTC)
 A, B = (bundle_of(seed, BEGUN) for seed in "ab")
 MIXED = replace(A, os=replace(A.os, key=B.os.key))
-MACHINE = "match: {macs: ['52:54:00:00:00:01']}\nlayer: arda\nrole: controlplane\naddress: 10.9.0.7\nconfig: configs/one.yaml\n"
+MACHINE = "match: {macs: ['52:54:00:00:00:01']}\nlayer: arda\nrole: controlplane\naddress: 127.9.0.7\nconfig: configs/one.yaml\n"
 
 
 def with_secrets(host: Host) -> Host:
@@ -101,6 +101,30 @@ def test_a_layer_that_is_none_is_told(host: Host) -> None:
         )
 
 
+def test_the_status_says_what_a_cluster_waits_for(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    write_settings(host.config, loopback_settings(host.state) | HOSTED)
+    alone = host.run("cluster", "status")
+    assert (alone.status, "no daemon listens there; start it" in alone.error) == (1, True)
+    with Daemon(tmp_path, HOSTED):
+        before = host.run("cluster", "status")
+        assert before.status == 1
+        assert before.lines[0] == "arda: waiting"
+        with_secrets(host)
+        waits = "arda-01: 127.9.0.7: Talos cannot be reached: Connection refused; switch it on"
+        wait_until(lambda: waits in host.run("check").output, "the daemon to ask the control plane")
+        answer = host.run("cluster", "status", "arda", "--json")
+        (cluster,) = json.loads(answer.output)
+        assert (cluster["layer"], cluster["state"], cluster["founder"]) == ("arda", "waiting", None)
+        assert waits in cluster["why"]
+        assert [machine["address"] for machine in cluster["machines"]] == ["127.9.0.7"]
+        unknown = host.run("cluster", "status", "mordor")
+        assert (unknown.status, unknown.error) == (
+            1,
+            "iluvatar-pxe: mordor: the daemon founds no cluster of this name; it knows: arda\n",
+        )
+
+
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 def test_kubectl_reads_what_is_merged_into_its_file(host: Host) -> None:
     file = host.directory / ".kube"
@@ -131,7 +155,7 @@ def test_a_talosconfig_names_the_control_planes_and_is_merged(host: Host) -> Non
     assert (answer.error, answer.status) == ("", 0)
     merged = load_client_file(file.read_text(), "")
     assert merged["context"] == "arda"
-    assert merged["contexts"]["arda"]["endpoints"] == ["10.9.0.7"]
+    assert merged["contexts"]["arda"]["endpoints"] == ["127.9.0.7"]
     assert merged["contexts"]["work"] == {"endpoints": ["10.1.1.1"]}
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     file.write_text("contexts: 7\n")

@@ -163,6 +163,9 @@ COMMANDS = {
         Where.TEST, f"{_SEAL}::test_it_is_unsealed_to_be_edited_and_sealed_again"
     ),
     "iluvatar-pxe fleet seal": How(Where.NAMED),
+    "sudo iluvatar-pxe cluster status": How(
+        Where.TEST, f"{_CLUSTER}::test_the_status_says_what_a_cluster_waits_for"
+    ),
     "sudo iluvatar-pxe cluster secrets export arda FILE": How(
         Where.TEST, f"{_CLUSTER}::test_secrets_are_exported_as_they_were_imported_and_closed_to_others"
     ),

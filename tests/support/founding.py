@@ -17,8 +17,9 @@ from iluvatar_pxe.gitops.secrets.recipients import recipients_text
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
 from iluvatar_pxe.layers.arda.founding import Step
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext, Pace
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
-from iluvatar_pxe.provisioning.clusters import ClusterContext, Clusters, Pace
+from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
 
 QUICK = Pace(first=0.05, most=0.2, founded=0.2, settled=0.3)

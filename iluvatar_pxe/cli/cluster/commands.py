@@ -4,8 +4,10 @@ import typer
 
 from iluvatar_pxe.cli.cluster import secrets
 from iluvatar_pxe.cli.cluster.client_files import write_kubeconfig, write_talosconfig
+from iluvatar_pxe.cli.cluster.status import status
 
-app = typer.Typer(no_args_is_help=True, help="Reach a layer's cluster, and keep its secrets.")
+app = typer.Typer(no_args_is_help=True, help="Show and reach the layers' clusters, and keep their secrets.")
+app.command("status")(status)
 app.command("talosconfig")(write_talosconfig)
 app.command("kubeconfig")(write_kubeconfig)
 app.add_typer(secrets.app, name="secrets")

@@ -62,6 +62,7 @@ def _place(page: Data, now: datetime) -> dict[str, str]:
         "place": place,
         "given by": f"{page['rule']}{assigned}" if page["rule"] else "",
         "phase": page["phase"],
+        "its cluster": f"waits: {page['cluster_waits']}" if page["cluster_waits"] else "",
         "intent": page["intent"] + (f" ({asked})" if asked else ""),
         "conflict": page["conflict"] or "",
         "to resolve": _settling(page) if page["conflict"] else "",

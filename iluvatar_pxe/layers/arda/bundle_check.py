@@ -3,6 +3,7 @@
 import binascii
 import re
 from base64 import b64decode
+from collections.abc import Mapping
 from datetime import datetime
 
 from cryptography import x509
@@ -20,12 +21,7 @@ _EXPORT = "export the secrets again from the cluster that they are of"
 
 def check_bundle(bundle: Bundle, now: datetime) -> None:
     """Raise BundleError for the first thing that is wrong with a bundle; its text shows no secret."""
-    for name, pair in (
-        ("etcd", bundle.etcd),
-        ("k8s", bundle.kubernetes),
-        ("k8saggregator", bundle.aggregator),
-        ("os", bundle.os),
-    ):
+    for name, pair in _authorities(bundle).items():
         _check_pair(f"certs.{name}", pair, now)
     if not isinstance(load_key(bundle.os.key), ed25519.Ed25519PrivateKey):
         raise BundleError(f"certs.os.key: is not Ed25519, as Talos has it; {_EXPORT}")
@@ -44,6 +40,22 @@ def check_bundle(bundle: Bundle, now: datetime) -> None:
     ):
         if not _is_secret(secret):
             raise BundleError(f"{name}: must be base64 of {_SECRET_BYTES} bytes; {_EXPORT}")
+
+
+def ends_of(bundle: Bundle) -> Mapping[str, datetime]:
+    """Return when each CA of a bundle ends, by its name in the bundle; raises BundleError."""
+    return {
+        name: load_certificate(pair.crt).not_valid_after_utc for name, pair in _authorities(bundle).items()
+    }
+
+
+def _authorities(bundle: Bundle) -> Mapping[str, KeyPair]:
+    return {
+        "etcd": bundle.etcd,
+        "k8s": bundle.kubernetes,
+        "k8saggregator": bundle.aggregator,
+        "os": bundle.os,
+    }
 
 
 def _check_pair(name: str, pair: KeyPair, now: datetime) -> None:

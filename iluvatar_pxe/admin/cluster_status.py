@@ -1,0 +1,101 @@
+"""Commands that tell how clusters are, and what they wait for."""
+
+from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
+from iluvatar_pxe.admin.describe import Data, utc
+from iluvatar_pxe.errors import ConfigurationError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.arda.founding import Founded, NoteFounded, Refuse
+from iluvatar_pxe.layers.arda.health import EtcdHealth, MachineReport
+from iluvatar_pxe.layers.arda.machine_facts import declared_workers
+from iluvatar_pxe.provisioning.cluster_reports import ClusterReport
+from iluvatar_pxe.provisioning.clusters import words
+
+
+class ClustersStatus(Command):
+    """``cluster status``: asks the machines of all clusters how they are; tells no secret."""
+
+    method = "GET"
+    route = "/api/v1/clusters"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        reports = await of_daemon(context.clusters).reports()
+        return {"clusters": [cluster_data(one, context.fleet) for one in reports]}
+
+
+class ShowAwaited(Command):
+    """Tells which machines a cluster waits for, and why."""
+
+    method = "GET"
+    route = "/api/v1/clusters/awaited"
+
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        return {"awaited": of_daemon(context.clusters).awaited}
+
+
+def cluster_data(report: ClusterReport, fleet: Fleet) -> Data:
+    """Return a cluster as plain data."""
+    record, layer = report.record, fleet.talos(report.layer)
+    etcd = report.etcd
+    return {
+        "layer": report.layer,
+        "state": _state(report),
+        "why": words(report.step),
+        "generation": record and record.generation,
+        "founder": record and record.founder,
+        "founded_at": record and record.founded,
+        "control_planes": {"wanted": layer.control_planes if layer else 0, "listed": len(report.leading)},
+        "schedules_on_control_planes": _schedules(report.layer, fleet),
+        "etcd": _etcd(etcd),
+        "machines": [_machine(name, report) for name in sorted(report.members)],
+        "nodes": _nodes(report),
+        "authorities": {name: utc(end) for name, end in sorted(report.authorities.items())},
+    }
+
+
+def _state(report: ClusterReport) -> str:
+    if isinstance(report.step, Refuse):
+        return "refused"
+    if isinstance(report.step, Founded | NoteFounded):
+        return "unhealthy" if report.etcd.troubles else "founded"
+    return "waiting"
+
+
+def _schedules(layer: str, fleet: Fleet) -> bool:
+    """Say whether applications also run on control planes, as the configurations have it."""
+    try:
+        return declared_workers(layer, fleet) == 0
+    except ConfigurationError:
+        return False
+
+
+def _etcd(etcd: EtcdHealth) -> Data:
+    members = [
+        {"name": one.hostname or None, "id": f"{one.id:016x}", "votes": not one.is_learner}
+        for one in etcd.members
+    ]
+    return {"members": members, "leader": etcd.leader or None, "troubles": list(etcd.troubles)}
+
+
+def _machine(name: str, report: ClusterReport) -> Data:
+    said = report.machines.get(name, MachineReport(trouble="was not asked"))
+    address = report.members[name].address
+    return {
+        "name": name,
+        "role": "controlplane" if name in report.leading else "worker",
+        "address": address and str(address),
+        "stage": said.stage or None,
+        "ready": said.is_ready,
+        "unmet": list(said.unmet),
+        "talos": said.version or None,
+        "disk": said.disk or None,
+        "database_bytes": said.etcd and said.etcd.db_size,
+        "trouble": said.trouble or None,
+    }
+
+
+def _nodes(report: ClusterReport) -> list[Data]:
+    nodes = {node.name: node for said in report.machines.values() for node in said.nodes}
+    return [
+        {"name": name, "ready": node.is_ready, "unschedulable": node.is_unschedulable}
+        for name, node in sorted(nodes.items())
+    ]

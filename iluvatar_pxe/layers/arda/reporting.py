@@ -1,0 +1,53 @@
+"""Asks a machine of a cluster for everything that its status shows."""
+
+import asyncio
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.errors import TalosError
+from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.resources import MACHINE_STATUS, NODE_STATUSES, SYSTEM_DISK
+from iluvatar_pxe.layers.arda.asking import ASK_SECONDS
+from iluvatar_pxe.layers.arda.credentials import Credentials
+from iluvatar_pxe.layers.arda.health import MachineReport
+
+
+async def report(
+    address: IPv4Address | None, credentials: Credentials, *, is_control_plane: bool
+) -> MachineReport:
+    """Return what a machine says; that it says nothing is a report, too."""
+    if address is None:
+        return MachineReport(trouble="no address of it is known")
+    try:
+        async with asyncio.timeout(ASK_SECONDS), TalosApi.connect(str(address), credentials) as api:
+            return await _said(api, is_control_plane=is_control_plane)
+    except TimeoutError:
+        return MachineReport(trouble=f"{address}: has not answered within {ASK_SECONDS:.0f} s")
+    except TalosError as error:
+        return MachineReport(trouble=str(error))
+
+
+async def _said(api: TalosApi, *, is_control_plane: bool) -> MachineReport:
+    status = await api.state.get(MACHINE_STATUS)
+    disk = await api.state.get(SYSTEM_DISK)
+    version = (await api.version()).tag
+    nodes = await api.state.list(NODE_STATUSES)
+    said = MachineReport(
+        stage=status.stage if status else "",
+        is_ready=bool(status and status.is_ready),
+        unmet=tuple(f"{one.name}: {one.reason}" for one in status.unmet) if status else (),
+        version=version,
+        disk=disk.path if disk else "",
+        nodes=nodes,
+    )
+    return await _with_etcd(api, said) if is_control_plane else said
+
+
+async def _with_etcd(api: TalosApi, said: MachineReport) -> MachineReport:
+    """Add what its etcd says; one that is not founded, or just joins, says nothing."""
+    try:
+        members, etcd = await api.etcd.members(local=True), await api.etcd.status()
+        alarms = await api.etcd.alarms()
+    except TalosError:
+        return said
+    return replace(said, etcd=etcd, members=members, alarms=alarms)

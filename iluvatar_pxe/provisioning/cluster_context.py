@@ -1,0 +1,47 @@
+"""What clusters are looked after with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from iluvatar_pxe.changed import Changed
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
+
+_LIFETIME = timedelta(minutes=15)
+"""Of the certificates that the daemon signs for itself; a new one for each look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds."""
+
+    first: float = 2.0
+    """Between two looks, while something happens."""
+    most: float = 15.0
+    """Between two looks, while nothing changes."""
+    founded: float = 60.0
+    """Between two looks at a cluster that is founded."""
+    settled: float = 10.0
+    """After which an etcd that prepares is taken for one without data."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterContext:
+    """What clusters are watched by."""
+
+    fleet: Callable[[], Fleet]
+    snapshot: Callable[[], Snapshot]
+    secrets: ClusterSecrets
+    repository: ClusterRepository
+    changed: Changed
+    """Told when another fleet is applied."""
+    pace: Pace = Pace()
+    observes: bool = False
+    """Nothing is done, but it is said what would be."""
+
+    async def credentials(self, layer: str, role: ApiRole) -> Credentials:
+        """Return credentials of the daemon's own; raises as ``ClusterSecrets.talos``."""
+        return await self.secrets.talos(layer, [role], _LIFETIME)

@@ -1,0 +1,60 @@
+"""How clusters are, as their machines say when somebody asks."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from iluvatar_pxe.dns.members import Member, control_planes, members_of
+from iluvatar_pxe.errors import IluvatarError
+from iluvatar_pxe.fleet.daemon_files import ClusterFile
+from iluvatar_pxe.layers.arda.bundle_check import ends_of
+from iluvatar_pxe.layers.arda.credentials import ApiRole
+from iluvatar_pxe.layers.arda.founding import Refuse, Step
+from iluvatar_pxe.layers.arda.health import EtcdHealth, MachineReport, etcd_health
+from iluvatar_pxe.layers.arda.reporting import report
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReport:
+    """How one layer's cluster is."""
+
+    layer: str
+    record: ClusterFile | None
+    step: Step
+    members: Mapping[str, Member]
+    """The machines that have a name in the layer, by it."""
+    machines: Mapping[str, MachineReport] = field(default_factory=dict)
+    """What each of them says; empty while the cluster has no secrets to ask with."""
+    leading: frozenset[str] = frozenset()
+    """Names of the control planes."""
+    authorities: Mapping[str, datetime] = field(default_factory=dict)
+    """When each of its CAs ends."""
+
+    @property
+    def etcd(self) -> EtcdHealth:
+        """How its etcd is."""
+        return etcd_health({name: one for name, one in self.machines.items() if name in self.leading})
+
+
+async def report_of(layer: str, step: Step, context: ClusterContext) -> ClusterReport:
+    """Ask all machines of a cluster how they are; ``step`` is what is next for it."""
+    fleet = context.fleet()
+    members = [one for one in members_of(context.snapshot(), fleet) if one.layer == layer]
+    leading = frozenset(one.name for one in control_planes(members, layer))
+    told = ClusterReport(
+        layer, fleet.clusters.get(layer), step, {one.name: one for one in members}, leading=leading
+    )
+    if told.record is None:
+        return told
+    try:
+        bundle = await context.secrets.known(layer)
+        credentials = await context.credentials(layer, ApiRole.READER)
+    except IluvatarError as error:
+        return replace(told, step=Refuse(str(error)))
+    reports = await asyncio.gather(
+        *(report(one.address, credentials, is_control_plane=one.name in leading) for one in members)
+    )
+    machines = {one.name: said for one, said in zip(members, reports, strict=True)}
+    return replace(told, machines=machines, authorities=ends_of(bundle))
