@@ -221,8 +221,8 @@ class Boot:
         """Wait in maintenance until somebody applies a complete configuration."""
         authority = Authority.made(self.clock.now())
         leaf = authority.leaf(MAINTENANCE_NAME, [self.machine.address], self.clock.now())
-        self.is_in_maintenance = True
         await self._api.serve(server_context(leaf, ()))
+        self.is_in_maintenance = True
         self.become(Stage.MAINTENANCE, is_ready=True)
         self.publish(events_pb2.TaskEvent(task="runningMaintenance", action=events_pb2.TaskEvent.START))
         self.log.write("this machine is reachable in maintenance mode, waiting for its configuration")
