@@ -244,7 +244,7 @@ COMMANDS = {
         Where.INSTALLED, "(?s)SERVFAIL.*why: ", status=1
     ),  # there is no Internet
     "sudo iluvatar-pxe dns flush": How(Where.INSTALLED, "flushed"),
-    "sudo iluvatar-pxe status": How(Where.INSTALLED, "daemon      runs"),
+    "sudo iluvatar-pxe status": How(Where.INSTALLED, "daemon      runs", status=1),
     "sudo iluvatar-pxe logs arda-01": How(Where.INSTALLED),
     "iluvatar-pxe logs [MACHINE] [--follow]": How(Where.INSTALLED, typed="iluvatar-pxe logs arda-01"),
     "iluvatar-pxe --install-completion": How(
