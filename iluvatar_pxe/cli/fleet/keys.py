@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from pyrage.x25519 import Identity
 
-from iluvatar_pxe.cli.fleet.argocd_manifests import argocd_manifests
 from iluvatar_pxe.cli.fleet.clone import clone_lines, secure_url
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
@@ -28,6 +27,8 @@ from iluvatar_pxe.gitops.secrets.recover import recovery
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, key_of
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
 from iluvatar_pxe.gitops.take_over import take_over
+from iluvatar_pxe.layers.argocd.following import Followed, following
+from iluvatar_pxe.layers.argocd.objects import stream
 from iluvatar_pxe.settings.model import HOSTED, Settings
 from iluvatar_pxe.settings.values import is_git_url
 from iluvatar_pxe.tls.authority import open_authority
@@ -111,7 +112,14 @@ def argocd(
             settings.state_directory / "tls", os.uname().nodename, fleet.settings.domain, datetime.now(UTC)
         ).document.decode()
     )
-    say(argocd_manifests(layer, secure_url(settings, "fleet"), settings.fleet.branch, token, authority))
+    followed = Followed(
+        layer=layer,
+        url=secure_url(settings, "fleet"),
+        branch=settings.fleet.branch,
+        token=token,
+        authority=authority,
+    )
+    say(stream(following(followed)).splitlines())
 
 
 async def _init(settings: Settings, source: str | None) -> FirstKeys:

@@ -12,6 +12,14 @@ from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.machines.states import Role
 
 
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Kubernetes objects that Talos creates once the cluster runs; their ``text`` may hold secrets."""
+
+    name: str
+    text: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFacts:
     """What all machines of a cluster have in common."""
@@ -27,6 +35,8 @@ class ClusterFacts:
     """Whether control planes also run what users deploy."""
     vip: IPv4Address | None = None
     """An address that one of the control planes has, elected by etcd."""
+    manifests: tuple[Manifest, ...] = ()
+    """What the control planes bring into the cluster. No worker gets it."""
 
     @property
     def endpoint_host(self) -> str:

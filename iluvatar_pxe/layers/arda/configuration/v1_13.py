@@ -88,6 +88,7 @@ def _worker(cluster: ClusterFacts) -> Document:
 def _control_plane(cluster: ClusterFacts, machine: MachineFacts) -> Document:
     version = cluster.kubernetes
     scheduling = {"allowSchedulingOnControlPlanes": True} if cluster.schedules_on_control_planes else {}
+    manifests = [{"name": one.name, "contents": one.text} for one in cluster.manifests]
     return {
         **_common(cluster),
         **_control_plane_secrets(cluster.bundle),
@@ -96,6 +97,7 @@ def _control_plane(cluster: ClusterFacts, machine: MachineFacts) -> Document:
         "proxy": {"image": images.kubernetes("proxy", version)},
         "scheduler": {"image": images.kubernetes("scheduler", version)},
         **scheduling,
+        **({"inlineManifests": manifests} if manifests else {}),
     }
 
 

@@ -151,6 +151,8 @@ def _control_plane(cluster: ClusterFacts) -> Iterator[Document]:
     yield document("KubeProxyConfig", image=images.kubernetes("proxy", version), config={})
     yield document("KubeFlannelCNIConfig", backendType="vxlan", backendPort=4789)
     yield document("KubeCoreDNSConfig", enabled=True)
+    for manifest in cluster.manifests:
+        yield document("KubeInlineManifestConfig", name=manifest.name, manifest=manifest.text)
 
 
 def _pem(pair: KeyPair) -> Document:

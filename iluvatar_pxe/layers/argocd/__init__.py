@@ -1,0 +1,1 @@
+"""Argo CD in a layer's cluster: its own manifest, and how it follows the fleet. Pure."""
