@@ -1,6 +1,7 @@
 """Reads what is in place again: it has to be what was downloaded, or what is pinned. What is not goes out of the way."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,10 +26,14 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """``record`` is what is known of the files now, None where one is not what it should be; ``wrong`` are those."""
+    """``record`` is what is known of the files now, None where one is not what it should be; ``wrong`` are those.
+
+    ``fault`` is what is wrong with the original alone, which nothing is fetched for.
+    """
 
     record: Record | None = None
     wrong: tuple[str, ...] = ()
+    fault: str = ""
 
 
 def is_pinned(download: Download) -> bool:
@@ -76,8 +81,10 @@ class Checking:
             verdict = await unhurried(partial(self._judge, download), report)
         if verdict.record:
             await self._index.put(download.name, verdict.record)
-            return ""
+            return verdict.fault
         fate = await asyncio.to_thread(self._clear, download, verdict.wrong)
+        if kept := self._index.unpacked(download.name):  # it is unpacked again
+            await self._index.expect(download.name, kept)
         await self._index.drop([download.name])
         return f"{verdict.wrong[0]}: has another checksum than {_meant(download)}, and {fate}"
 
@@ -128,20 +135,21 @@ class Checking:
             done += given.size
         if wrong:
             return _Verdict(wrong=tuple(wrong))
-        checked = {"gives": now, "original": self._original(record), "checked_at": datetime.now(UTC)}
-        return _Verdict(record.model_copy(update=checked))
+        original, fault = self._original(record)
+        checked = {"gives": now, "original": original, "checked_at": datetime.now(UTC)}
+        return _Verdict(record.model_copy(update=checked), fault=fault)
 
-    def _original(self, record: Record) -> Given | None:
-        """Return what is kept for other daemons, but remove it if it is damaged: nothing is fetched for that."""
-        if record.original is None:
-            return None
+    def _original(self, record: Record) -> tuple[Given | None, str]:
+        """Return what is kept for other daemons, if it is there, and its fault: then it is removed."""
         path = self._index.directory / ORIGINALS / record.sha256
+        if record.original is None or not os.path.lexists(path):  # somebody may have made room
+            return None, ""
         with suppress(AssetError):
-            if given_of(path, lambda *_: None).sha256 == record.sha256:
-                return record.original
+            given = given_of(path, lambda *_: None)
+            if given.sha256 == record.sha256:
+                return given, ""
         path.unlink(missing_ok=True)
-        _log.error("asset.original", path=str(path), why="is damaged or gone; other daemons do not get it")
-        return None
+        return None, f"{path}: was damaged, and was removed; other daemons do not get it from here"
 
     def _is_of(self, asset: str, given: Given) -> bool:
         """Say whether a file belongs to a record, and not to another one, to which it has given way."""
@@ -157,7 +165,7 @@ class Checking:
             if not is_given:
                 fate = f"was moved to {self._index.set_aside(asset)}"
         if record:
-            self._index.remove(record)
+            self._index.clear(record)
         return fate
 
     def _unrest(self, download: Download) -> float:

@@ -193,6 +193,11 @@ class Index:
         """Return the original that has this checksum, if it is kept."""
         return next((one.original for one in self.records.values() if one.original and one.has(digest)), None)
 
+    def unpacked(self, name: str) -> Record | None:
+        """Return the record of a download that was unpacked, if its original is kept."""
+        record = self.records.get(name)
+        return record if record and record.original else None
+
     @property
     def originals(self) -> frozenset[str]:
         """The sha256 of each original that is kept, or is about to be unpacked from where it is kept."""
@@ -240,16 +245,20 @@ class Index:
         return frozenset(asset for asset, given in pairs if self.found_of(asset, given) is Found.AS_GIVEN)
 
     def remove(self, record: Record) -> None:
-        """Remove the files of a record, but none that another one has put in their place; blocks, raises AssetError."""
+        """Remove all files of a record, but none that another one has put in their place; blocks, raises AssetError."""
+        self.clear(record)
+        if record.original and not any(
+            one.original == record.original for one in self.records.values() if one is not record
+        ):
+            _unlink(self.directory / ORIGINALS / record.original.sha256)
+
+    def clear(self, record: Record) -> None:
+        """Remove the assets of a record, but not its original, nor what another one has put there; blocks, raises AssetError."""
         for asset, given in record.gives.items():
             path = self.directory / asset
             others = [one.gives.get(asset) for one in self.records.values() if one is not record]
             if self.found_of(asset, given) is Found.AS_GIVEN and given not in others:
                 _unlink(path)
-        if record.original and not any(
-            one.original == record.original for one in self.records.values() if one is not record
-        ):
-            _unlink(self.directory / ORIGINALS / record.original.sha256)
         for folder in {(self.directory / asset).parent for asset in record.gives}:
             remove_empty(folder, self.directory)
 

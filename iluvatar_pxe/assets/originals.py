@@ -15,6 +15,7 @@ from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.host.durable import put_in_place
 from iluvatar_pxe.host.owner import make_directory
+from iluvatar_pxe.ratelimit import complain
 
 
 class Originals:
@@ -46,12 +47,19 @@ class Originals:
         given = self._index.original_of(digest)
         if given is None:
             return None
+        path = self.path(given.sha256)
         try:
-            return await FileSource.open(ListedFile(self.path(given.sha256)))
+            source = await FileSource.open(ListedFile(path))
         except AssetError as error:
             if isinstance(error.__cause__, FileNotFoundError):  # somebody made room
                 return None
             raise
+        if (source.size, source.modified) == (given.size, given.modified):
+            return source
+        await source.close()
+        why = "was changed, so nobody gets it; to have it checked: iluvatar-pxe assets verify"
+        complain("asset.original", path=str(path), why=why)
+        return None
 
     def tidy(self) -> None:
         """Remove those that belong to no record any more, and all where nobody wants any; blocks."""

@@ -56,8 +56,11 @@ class Placing:
         await asyncio.to_thread(self._originals.tidy)
 
     async def left_over(self, download: Download) -> Got | None:
-        """Return the file that was verified before a crash, and is not recorded as in place; None where there is none."""
-        record = self._index.verified.get(download.name)
+        """Return the file that was verified before and is to be put in place; None where there is none.
+
+        A crash may have come in between; or it was unpacked, and what came of it is gone.
+        """
+        record = self._index.verified.get(download.name) or self._index.unpacked(download.name)
         if record is None or not record.satisfies(download):
             return None
         kept = self._originals.path(record.sha256)

@@ -5,7 +5,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pytest
 from structlog.testing import capture_logs
 from support.archives import file, tar_of
-from support.fetching import Bench, download_of, running
+from support.fetching import Bench, damage, download_of, running
 from support.http_proxy import HttpProxy
 from support.publisher import Publisher, publisher
 from support.waiting import PATIENCE, until
@@ -257,18 +257,64 @@ async def test_no_original_is_kept_where_there_is_no_other_daemon(bench: Bench, 
     assert not (bench.assets / ".originals").exists()
 
 
-async def test_a_damaged_original_is_found_and_given_to_nobody(bench: Bench, site: Publisher) -> None:
+async def test_a_damaged_original_is_given_to_nobody_and_found(bench: Bench, site: Publisher) -> None:
     wanted = an_archive(site)
     async with running(bench):
         await bench.get(wanted)
         (original,) = (bench.assets / ".originals").iterdir()
-        original.write_bytes(b"damaged")
+        original.write_bytes(bytes(len(ARCHIVE)))
+        with capture_logs() as logs:
+            assert await bench.offered.open(digest_of(ARCHIVE)) is None
+        assert [line["event"] for line in logs] == ["asset.original"]
         bench.commands.verify([wanted.name])
         await until(lambda: bench.index.records[wanted.name].original is None)
-        assert await bench.offered.open(digest_of(ARCHIVE)) is None
         await bench.reach(wanted.name, State.READY)
+        (status,) = bench.commands.files()
+        assert status.fault.startswith(f"{original}: was damaged, and was removed")
     assert len(site.asked) == 1
     assert not original.exists()
+
+
+async def test_an_original_that_was_only_touched_is_given_once_it_is_verified(
+    bench: Bench, site: Publisher
+) -> None:
+    wanted = an_archive(site)
+    async with running(bench):
+        await bench.get(wanted)
+        (original,) = (bench.assets / ".originals").iterdir()
+        original.touch()
+        bench.commands.verify([wanted.name])
+        await until(lambda: bench.fetcher.wanted[wanted.name].work is None)
+        assert await content(await bench.offered.open(digest_of(ARCHIVE))) == ARCHIVE
+        (status,) = bench.commands.files()
+    assert status.fault == ""
+
+
+def remove(bench: Bench, _: str) -> None:
+    (bench.assets / "x/two").unlink()
+
+
+def damage_and_verify(bench: Bench, name: str) -> None:
+    damage(bench.assets / "x/two")
+    bench.commands.verify([name])
+
+
+@pytest.mark.parametrize("spoil", [remove, damage_and_verify])
+async def test_what_was_unpacked_is_unpacked_again_from_the_original(
+    bench: Bench, site: Publisher, spoil: Callable[[Bench, str], None]
+) -> None:
+    wanted = an_archive(site)
+    async with running(bench):
+        await bench.get(wanted)
+        site.offers.clear()
+        with capture_logs() as logs:
+            spoil(bench, wanted.name)
+            await bench.store.refresh()
+            await until(lambda: [line for line in logs if line["event"] == "asset.ready"])
+        await bench.reach(wanted.name, State.READY)
+        assert bench.content("x/two") == b"content of two"
+        assert await content(await bench.offered.open(digest_of(ARCHIVE))) == ARCHIVE
+    assert len(site.asked) == 1
 
 
 async def test_what_arrives_from_the_publisher_is_passed_on(bench: Bench, site: Publisher) -> None:
