@@ -242,7 +242,8 @@ def test_a_new_host_opens_what_is_sealed(tmp_path: Path) -> None:
             {"fleet.yaml": "", "recipients.yaml": (clone.directory / "recipients.yaml").read_text()}
         )
         sealed = seal(b"cluster secrets", recipients.recipients.keys)
-        clone.commit({"clusters/arda.secrets.age": sealed.decode()})
+        record = f"layer: arda\ncaFingerprint: {64 * 'a'}\n"
+        clone.commit({"clusters/arda.yaml": record, "clusters/arda.secrets.age": sealed.decode()})
         clone.push()
         assert old.stop() == 0
     central = bare(tmp_path / "central.git")
