@@ -14,7 +14,7 @@ from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.machines.states import LayerKind, Role
 
 PACKAGE = Path(iluvatar_pxe.__file__).parent
-OF_THE_STARTER = re.compile(r"(?<!iluvatar_pxe\.layers\.)\b(?:arda|ainur)\b(?!-[#0-9])", re.IGNORECASE)
+OF_THE_STARTER = re.compile(r"(?<!layers[./])\b(?:arda|ainur)\b(?!-[#0-9])", re.IGNORECASE)
 """But for machines' names, which are shown as examples: ``arda-01`` and ``arda-##``, and for the package of this name."""
 
 TALOS = f"kind: talos\ntalos: {{version: v1.13.9, schematic: {SCHEMATIC}}}\n"
