@@ -11,6 +11,9 @@ from typing import Protocol, Self
 from iluvatar_pxe.assets.opening import ListedFile, open_listed
 from iluvatar_pxe.errors import AssetError
 
+SHORTER = "the file became shorter while it was sent; ask again"
+_OTHER = "the file was changed while it was sent; ask again"
+
 
 class Source(Protocol):
     """One open file of a size that is known before the first byte is read."""
@@ -90,11 +93,19 @@ class FileSource:
     async def read(self, offset: int, length: int) -> bytes:
         return await asyncio.to_thread(self._pread, offset, length)
 
+    def check(self, descriptor: int) -> None:
+        """Raise AssetError if the file, open here, has other content than when it was opened, as far as size and time tell."""
+        status = os.fstat(descriptor)
+        if (status.st_size, status.st_mtime_ns) != (self._size, self.modified):
+            raise AssetError(SHORTER if status.st_size < self._size else _OTHER)
+
     async def close(self) -> None:
         await asyncio.to_thread(self._file.close)
 
     def _pread(self, offset: int, length: int) -> bytes:
         try:
-            return os.pread(self._file.fileno(), length, offset)
+            found = os.pread(self._file.fileno(), length, offset)
+            self.check(self._file.fileno())
         except (OSError, ValueError) as error:  # ValueError: closed while a cancelled read was on its way
             raise AssetError(f"{self._path}: cannot be read: {error}; fetch or restore it") from error
+        return found

@@ -48,13 +48,35 @@ async def test_an_empty_file(tmp_path: Path) -> None:
     await source.close()
 
 
-async def test_a_file_that_shrinks_gives_fewer_bytes(tmp_path: Path) -> None:
+def overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"other")
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda path: os.truncate(path, 100), "became shorter"),
+        (overwrite, "was changed"),
+        (grow, "was changed"),
+    ],
+)
+async def test_a_file_that_is_changed_gives_no_more_bytes(
+    tmp_path: Path, change: Callable[[Path], None], told: str
+) -> None:
     path = tmp_path / "nbp"
     path.write_bytes(DATA)
+    os.utime(path, (1, 1))
     source = await FileSource.open(ListedFile(path))
-    os.truncate(path, 100)
-    assert source.size == len(DATA)
-    assert await source.read(90, 20) == DATA[90:100]
+    assert await source.read(0, 20) == DATA[:20]
+    change(path)
+    with pytest.raises(AssetError, match=f"{told} while it was sent; ask again"):
+        await source.read(20, 20)
     await source.close()
 
 

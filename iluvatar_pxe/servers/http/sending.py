@@ -17,7 +17,7 @@ from typing import cast
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from iluvatar_pxe.assets.source import Source
+from iluvatar_pxe.assets.source import SHORTER, FileSource, Source
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.servers.http.connections import GuardedConnection
 
@@ -31,7 +31,6 @@ _CALL = 2 << 20
 """Bytes of one call of sendfile(2), as nginx has it (``sendfile_max_chunk``)."""
 _PIECE = 128 << 10
 """Bytes that are read and sent at once without sendfile: what each client costs in memory."""
-_SHORTER = "became shorter while it was sent; ask again"
 
 
 class FileSender:
@@ -40,10 +39,10 @@ class FileSender:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sendfile")
 
-    async def send(self, client: socket.socket, file: int, offset: int, count: int) -> None:
-        """Send ``count`` bytes of an open file to a client, by a connection without TLS that has nothing else to send.
+    async def send(self, client: socket.socket, file: FileSource, offset: int, count: int) -> None:
+        """Send ``count`` bytes of a file to a client, by a connection without TLS that has nothing else to send.
 
-        Raises ConnectionError when the client is gone, and AssetError when the file ends early or cannot be read.
+        Raises ConnectionError when the client is gone, and AssetError when the file is changed or cannot be read.
         """
         try:
             await self._send(_Transfer(client, file, offset, count))
@@ -73,12 +72,13 @@ class FileSender:
 class _Transfer:
     """What is left to send to one client, with descriptors of its own: no thread uses a number that is another's by now."""
 
-    def __init__(self, client: socket.socket, file: int, offset: int, count: int) -> None:
+    def __init__(self, client: socket.socket, file: FileSource, offset: int, count: int) -> None:
         self.left = count
         self._offset = offset
+        self._check = file.check
         self._client = client.dup()
         try:
-            self._file = os.dup(file)
+            self._file = os.dup(file.descriptor)
         except OSError:
             self._client.close()
             raise
@@ -96,8 +96,9 @@ class _Transfer:
                 if not poller.poll(PATIENCE):
                     return False
                 continue
+            self._check(self._file)
             if not sent:
-                raise AssetError(_SHORTER)
+                raise AssetError(SHORTER)
             self._offset += sent
             self.left -= sent
         return True
@@ -140,7 +141,7 @@ async def pass_on(source: Source, response: web.StreamResponse, offset: int, end
     while offset < end:
         piece = await source.read(offset, min(_PIECE, end - offset))
         if not piece:
-            raise AssetError(_SHORTER)
+            raise AssetError(SHORTER)
         await response.write(piece)
         offset += len(piece)
 

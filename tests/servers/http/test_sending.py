@@ -18,6 +18,8 @@ from support.waiting import until, wait_until
 from support.web import Web, response_of, web
 
 from iluvatar_pxe import ratelimit
+from iluvatar_pxe.assets.opening import ListedFile
+from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.servers.http.connections import GuardedConnection
 from iluvatar_pxe.servers.http.sending import THREADS, FileSender
@@ -133,20 +135,33 @@ def test_a_client_that_goes_leaves_no_descriptor(served: Web) -> None:
     assert {line["event"] for line in logs} == {"http.aborted"}
 
 
+def shorten(path: Path) -> None:
+    os.truncate(path, 16 << 20)
+
+
+def overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(16 << 20)
+        file.write(bytes(1 << 20))
+
+
 @pytest.mark.parametrize("connect", [plain, secured])
-def test_a_file_that_becomes_shorter_breaks_the_connection(
-    served: Web, connect: Callable[[Web], socket.socket]
+@pytest.mark.parametrize(
+    ("change", "told"), [(shorten, "the file became shorter"), (overwrite, "the file was changed")]
+)
+def test_a_file_that_is_changed_breaks_the_connection(
+    served: Web, connect: Callable[[Web], socket.socket], change: Callable[[Path], None], told: str
 ) -> None:
     with connect(served) as sock, capture_logs() as logs:
         sock.sendall(ASK + b"\r\n" + ASK + LAST)
         begun = sock.recv(1000)
-        os.truncate(served.assets / "large", 16 << 20)
+        change(served.assets / "large")
         body = response_of(begun + the_rest(sock)).body
         wait_until(lambda: logs, "the line of log")
-    assert len(body) <= 16 << 20
-    assert LARGE.startswith(body)
+    assert len(body) <= 20 << 20
+    assert LARGE.startswith(body[: 16 << 20])
     assert [(line["event"], line["why"]) for line in logs] == [
-        ("http.aborted", "became shorter while it was sent; ask again")
+        ("http.aborted", f"{told} while it was sent; ask again")
     ]
 
 
@@ -180,8 +195,9 @@ async def test_what_is_cancelled_keeps_its_descriptors_until_its_thread_is_done(
     (tmp_path / "file").write_bytes(LARGE)
     sender, before = FileSender(), descriptors()
     ours, theirs = socket.socketpair()
-    with ours, theirs, (tmp_path / "file").open("rb") as file:
-        sending = asyncio.create_task(sender.send(ours, file.fileno(), 0, 1000))
+    file = await FileSource.open(ListedFile(tmp_path / "file"))
+    with ours, theirs:
+        sending = asyncio.create_task(sender.send(ours, file, 0, 1000))
         await until(lambda: descriptors() == before + 5)
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -189,6 +205,7 @@ async def test_what_is_cancelled_keeps_its_descriptors_until_its_thread_is_done(
         assert descriptors() == before + 5
         held.set()
         await until(lambda: descriptors() == before + 3)
+    await file.close()
     await sender.close()
 
 
@@ -207,6 +224,8 @@ async def test_a_faulty_disk_and_a_client_that_is_gone_are_told_apart(
     monkeypatch.setattr(os, "sendfile", sendfile)
     sender = FileSender()
     ours, theirs = socket.socketpair()
-    with ours, theirs, (tmp_path / "file").open("rb") as file, pytest.raises(expected):
-        await sender.send(ours, file.fileno(), 0, 1000)
+    file = await FileSource.open(ListedFile(tmp_path / "file"))
+    with ours, theirs, pytest.raises(expected):
+        await sender.send(ours, file, 0, 1000)
+    await file.close()
     await sender.close()

@@ -54,7 +54,7 @@ class _BootFile(CustomFileResponse):
                 return
             async with set_aside(transport, writer):
                 client = transport.get_extra_info("socket")
-                await self._sender.send(client, self._source.descriptor, offset, count)
+                await self._sender.send(client, self._source, offset, count)
 
     def set_status(self, status: int, reason: str | None = None) -> None:
         if status in {403, 404}:
