@@ -100,6 +100,10 @@ def test_everything_about_a_machine() -> None:
     page = machine_details(MACHINE, HELD, following, [boot(2, event), boot(1)])
     assert page.items() > describe(MACHINE, HELD).items()
     assert page["plan"] == plan_summary(following)
+    assert page["cluster_waits"] is None
+    assert (
+        machine_details(MACHINE, HELD, following, [], {"it": "arda waits"})["cluster_waits"] == "arda waits"
+    )
     assert [one["boot"] for one in page["last_boots"]] == [1, 2], "as they happened"
     assert page["last_boots"][1] == {
         "boot": 2,

@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.founding import FoundingSite, file_of, founding_site, hostname
+from support.fleets import ARDA
+from support.founding import FoundingSite, file_of, founding_site, hostname, secrets_of
 from support.talos.clock import Clock
 from support.talos.cluster import SPEED, Cluster, new_bundle
 from support.talos.machine import Machine
@@ -14,6 +16,7 @@ from support.waiting import until
 
 from iluvatar_pxe.layers.arda.founding import Founded, Refuse, Wait
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository
 
 SECRETS = "arda has its secrets"
 
@@ -202,3 +205,73 @@ async def test_a_cluster_that_lost_all_its_data_is_not_founded_again_by_itself(t
         site.change({"clusters/arda.yaml": "\n".join([*kept, "generation: 2", ""])})
         await site.daemons[0].follows.follower.refresh()
         await founded(site)
+
+
+async def test_what_a_daemon_began_another_ends(tmp_path: Path) -> None:
+    async with founding_site(tmp_path, planes=1, daemons=("one", "two")) as site:
+        (machine,), (one, two) = site.planes, site.daemons
+        machine.may_write_etcd.clear()
+        await machine.power_on()
+        one.start()
+        await until(lambda: len(site.log()) == 2)
+        await one.kill()
+        machine.may_write_etcd.set()
+        two.start()
+        await two.follows.follower.refresh()
+        await founded(site, 1)
+        assert site.log() == [SECRETS, "arda is founded by controlplane-1", "arda is founded"]
+
+
+async def test_a_daemon_that_cannot_open_the_secrets_says_so(tmp_path: Path) -> None:
+    async with founding_site(tmp_path, planes=1) as site:
+        (daemon,) = site.daemons
+        (tmp_path / "one.key").unlink()
+        daemon.context = replace(
+            daemon.context,
+            secrets=secrets_of(daemon.follows, daemon.context.repository, tmp_path / "one.key"),
+        )
+        daemon.start()
+        line = await waiting(site, "this host has no key to open clusters/arda.secrets.age")
+        assert "fleet recover" in line
+        assert daemon.clusters.problem == line
+
+
+async def test_who_may_not_commit_says_who_is_to_and_founds_what_another_began(tmp_path: Path) -> None:
+    async with founding_site(tmp_path, planes=1) as site:
+        (machine,), (daemon,) = site.planes, site.daemons
+        may = daemon.context
+        daemon.context = replace(may, repository=ClusterRepository(may.repository.revision))
+        daemon.start()
+        await machine.power_on()
+        await waiting(
+            site,
+            "controlplane-1 is to found it: it is ready, and no other control plane has an etcd, but this",
+        )
+        site.change({"clusters/arda.yaml": site.record() + 'founder: "controlplane-1"\n'})
+        await daemon.follows.follower.refresh()
+        await founded(site)
+        assert "founded:" not in site.record()
+
+
+async def test_who_only_observes_does_nothing(tmp_path: Path) -> None:
+    async with founding_site(tmp_path, planes=1) as site:
+        (machine,), (daemon,) = site.planes, site.daemons
+        daemon.context = replace(daemon.context, observes=True)
+        daemon.start()
+        await machine.power_on()
+        await waiting(
+            site, "controlplane-1 is to found it: it is ready, and no other control plane has an etcd"
+        )
+        assert site.log() == [SECRETS]
+
+
+async def test_the_daemon_follows_the_fleet_s_layers(tmp_path: Path) -> None:
+    async with founding_site(tmp_path, planes=1) as site:
+        (daemon,) = site.daemons
+        daemon.start()
+        await waiting(site, "controlplane-1: ")
+        config = "config: {controlplane: configs/one.yaml, worker: configs/one.yaml}\n"
+        site.change({"layers/arda.yaml": f"{ARDA}{config}", "configs/one.yaml": "machine: {}\n"})
+        await daemon.follows.follower.refresh()
+        await until(lambda: not daemon.clusters.watches)
+        assert daemon.clusters.lines == []

@@ -132,13 +132,18 @@ async def _followed(site: FoundingSite, keys: dict[str, Path], names: list[str])
                 await made.kill()
 
 
+def secrets_of(follows: Daemon, repository: ClusterRepository, key: Path) -> ClusterSecrets:
+    """Return what opens a cluster's secrets with a host's key."""
+    clock = SigningClock(repository.revision, lambda: follows.inventory.snapshot)
+    return ClusterSecrets(repository, key, clock)
+
+
 def _founder(follows: Daemon, key: Path) -> tuple[Founder, ClusterSecrets]:
     repository = ClusterRepository(lambda: follows.follower.in_force, follows.follower.commit)
-    snapshot = lambda: follows.inventory.snapshot  # noqa: E731
-    secrets = ClusterSecrets(repository, key, SigningClock(repository.revision, snapshot))
+    secrets = secrets_of(follows, repository, key)
     context = ClusterContext(
         fleet=lambda: follows.applied.fleet,
-        snapshot=snapshot,
+        snapshot=lambda: follows.inventory.snapshot,
         secrets=secrets,
         repository=repository,
         changed=follows.changed,
