@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from iluvatar_pxe.boot.rules import Asker, may_match
-from iluvatar_pxe.catalogue.names import FIRMWARE, IPXE, K3S, TALOS
+from iluvatar_pxe.catalogue.names import ARGO_CD, FIRMWARE, IPXE, K3S, TALOS
 from iluvatar_pxe.catalogue.wish import Wish
 from iluvatar_pxe.fleet.models import Fleet, K3sLayer, TalosLayer
 from iluvatar_pxe.fleet.source import FLEET_FILE, layer_file
@@ -39,6 +39,8 @@ def _of_talos(name: str, layer: TalosLayer, fleet: Fleet) -> Iterator[Wish]:
             arch=arch,
             wanted_by=layer_file(name),
         )
+    if not layer.config:
+        yield Wish(entry=ARGO_CD, wanted_by=layer_file(name))
 
 
 def talos_architectures(layer: str, fleet: Fleet) -> tuple[str, ...]:

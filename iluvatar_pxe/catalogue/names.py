@@ -4,6 +4,8 @@ IPXE = "ipxe"
 """Wanted by every fleet."""
 TALOS = "talos"
 """Wanted by layers of kind talos, in the version that they name."""
+ARGO_CD = "argo-cd"
+"""Wanted by layers of kind talos whose configurations the daemon makes."""
 K3S = "k3s"
 """Wanted by layers of kind k3s, where the fleet gives its version."""
 FIRMWARE = ("raspberry-pi-firmware-2710", "raspberry-pi-firmware-2711")
@@ -14,7 +16,7 @@ NAMES = frozenset(
     {
         *(IPXE, TALOS, K3S, *FIRMWARE, *IMAGES),
         *("raspberry-pi-eeprom-2711", "raspberry-pi-eeprom-2712"),
-        *("argo-cd", "longhorn", "metallb", "system-upgrade-controller"),
+        *(ARGO_CD, "longhorn", "metallb", "system-upgrade-controller"),
         *("chart-argo-cd", "chart-argocd-apps", "chart-longhorn"),
         *("chart-metallb", "chart-sealed-secrets", "chart-traefik"),
     }

@@ -7,6 +7,7 @@ from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.argocd import ArgoCd
 from iluvatar_pxe.provisioning.around import Around
 from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.configurations import Configurations
@@ -33,9 +34,14 @@ def booters_of(
     fleet_source: FleetSource,
     supply: Supply,
     interfaces: Callable[[], Sequence[Interface]],
+    authority: Callable[[], str],
 ) -> Booters:
-    """Return the booter of real machines, and that of simulated ones; ``interfaces`` returns those that are served."""
+    """Return the booter of real machines, and that of simulated ones.
+
+    ``interfaces`` returns those that are served, ``authority`` the daemon's CA in PEM, empty where it has none.
+    """
     around = Around(applied=applied, interfaces=interfaces, daemons=supply.daemons)
+    argo_cd = ArgoCd(settings, applied, store, lambda: supply.argo_cd, authority)
     real = Booter(
         applied=applied,
         inventory=inventory,
@@ -50,7 +56,10 @@ def booters_of(
         ),
         journal=Journal(inventory, applied),
         configurations=Configurations(
-            around=around.of, secrets=fleet_source.secrets.bundle, changes=(fleet_source.changed,)
+            around=around.of,
+            secrets=fleet_source.secrets.bundle,
+            manifests=argo_cd.manifests,
+            changes=(fleet_source.changed,),
         ),
         coming=lambda: supply.coming,
         arriving=supply.fetcher.arriving,

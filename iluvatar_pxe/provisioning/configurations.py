@@ -14,7 +14,7 @@ from iluvatar_pxe.fleet.lookup import title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import nics_of
 from iluvatar_pxe.layers.arda.bundle import Bundle
-from iluvatar_pxe.layers.arda.configuration.facts import MachineFacts
+from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts, Manifest
 from iluvatar_pxe.layers.arda.configuration.make import documents_of, partial_documents
 from iluvatar_pxe.layers.arda.configuration.stand_in import STAND_IN
 from iluvatar_pxe.layers.arda.disks import DiskChoice
@@ -29,6 +29,7 @@ from iluvatar_pxe.layers.arda.machine_facts import (
 from iluvatar_pxe.layers.arda.patched import patched_text
 from iluvatar_pxe.layers.arda.schemas import schema_of
 from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.ratelimit import complain
 
 WAIT_SECONDS = 150.0
@@ -42,6 +43,11 @@ MOST_WAITING = 256
 async def no_secrets(_: str) -> Bundle:
     """Return none of any cluster: for what is only shown."""
     return STAND_IN
+
+
+async def no_manifests(_layer: str, _bundle: Bundle) -> tuple[Manifest, ...]:
+    """Return none of any cluster."""
+    return ()
 
 
 def _not_read(_: Machine) -> DiskChoice | None:
@@ -66,6 +72,8 @@ class Configurations:
     """Returns the secrets of a layer's cluster; raises an IluvatarError that says why there are none."""
     disk_of: Callable[[Machine], DiskChoice | None] = _not_read
     """Returns where a machine is to be installed; None while its hardware was not read, or does not tell that."""
+    manifests: Callable[[str, Bundle], Awaitable[tuple[Manifest, ...]]] = no_manifests
+    """Returns what control planes bring into a layer's cluster, by its secrets."""
     changes: tuple[Changed, ...] = ()
     """Told when something else may be made than before."""
     seconds: float = WAIT_SECONDS
@@ -74,7 +82,7 @@ class Configurations:
 
     def rehearsed(self) -> Self:
         """Return one for simulated machines: it knows no secrets, and lets nobody wait."""
-        return replace(self, secrets=no_secrets, seconds=0.0)
+        return replace(self, secrets=no_secrets, manifests=no_manifests, seconds=0.0)
 
     async def make(self, machine: Machine, wanted: ToBeMade, fleet: Fleet, client: IPv4Address) -> Made:
         """Return a machine's configuration; raises ConfigurationError, which says what is missing."""
@@ -91,10 +99,17 @@ class Configurations:
             if node.disk is None:
                 return Made(dump_documents(partial_documents(facts)), partial=True)
             bundle = await self.secrets(wanted.layer)
-            return Made(await asyncio.to_thread(_whole, node, fleet, bundle, facts), partial=False)
+            cluster = await self._cluster(node, fleet, bundle)
+            return Made(await asyncio.to_thread(_whole, node, fleet, cluster, facts), partial=False)
         except IluvatarError as error:
             complain("configuration.not-ready", machine=name, why=str(error))
             raise ConfigurationError(f"{name}: its configuration cannot be made: {error}") from error
+
+    async def _cluster(self, node: Node, fleet: Fleet, bundle: Bundle) -> ClusterFacts:
+        cluster = cluster_facts(node.layer, fleet, bundle)
+        if node.role is not Role.CONTROLPLANE:
+            return cluster
+        return replace(cluster, manifests=await self.manifests(node.layer, bundle))
 
     async def when_ready(self, attempt: Callable[[], Awaitable[str]]) -> str:
         """Return what an attempt returns, made again after each change; raises its ConfigurationError when the time is over."""
@@ -116,8 +131,7 @@ class Configurations:
             self._waiting.discard(place)
 
 
-def _whole(node: Node, fleet: Fleet, bundle: Bundle, facts: MachineFacts) -> str:
+def _whole(node: Node, fleet: Fleet, cluster: ClusterFacts, facts: MachineFacts) -> str:
     """Return a configuration with the fleet's patches; blocks, raises ConfigurationError."""
-    cluster = cluster_facts(node.layer, fleet, bundle)
     documents = documents_of(cluster, facts)
     return patched_text(documents, patches_for(node, fleet), schema_of(cluster.contract), node.role)

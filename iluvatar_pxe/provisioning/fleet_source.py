@@ -14,6 +14,7 @@ from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
 from iluvatar_pxe.gitops.secrets.opening import Opener
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key
+from iluvatar_pxe.gitops.secrets.tokens import Tokens
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
@@ -21,6 +22,7 @@ from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, Cluster
 from iluvatar_pxe.provisioning.enrolment import FleetWindow, OwnWindow, WindowKeeper
 from iluvatar_pxe.provisioning.git_assigner import GitAssigner
 from iluvatar_pxe.provisioning.pins import FleetPins, OwnPins, PinKeeper
+from iluvatar_pxe.provisioning.read_tokens import ReadTokens
 from iluvatar_pxe.provisioning.rollout import Rollout
 from iluvatar_pxe.settings.model import HOSTED, Settings
 
@@ -52,6 +54,7 @@ class FleetSource:
         """Where checksums of downloaded boot files are kept."""
         self._assigner: GitAssigner | None = None
         self._mirror: Mirror | None = None
+        self._tokens: ReadTokens | None = None
         self.cluster_repository = ClusterRepository(lambda: None)
         """What is read and committed of clusters."""
         self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
@@ -74,6 +77,9 @@ class FleetSource:
             self.assigner = self._assigner
             self.window = FleetWindow(follower.commit)
             self.pins = FleetPins(applied, follower.commit)
+        if settings.fleet.source == HOSTED:
+            tokens = Tokens(settings.repositories)
+            self._tokens = ReadTokens(tokens, applied, self.secrets, rollout.changed)
         if settings.fleet.mirror and settings.fleet.source == HOSTED:
             remote = Remote.of(settings.fleet.mirror, settings.fleet, settings.state_directory)
             self._mirror = Mirror(origin.repository.path, remote, rollout.adopted)
@@ -96,7 +102,7 @@ class FleetSource:
 
     async def run(self) -> None:
         """Follow it, until cancelled."""
-        parts = (self._follower, self._rollout, self._assigner, self._mirror)
+        parts = (self._follower, self._rollout, self._assigner, self._mirror, self._tokens)
         async with asyncio.TaskGroup() as group:
             for part in parts:
                 if part:

@@ -25,6 +25,7 @@ from iluvatar_pxe.assets.unpack.unpack import remove_leftovers, unpack
 from iluvatar_pxe.catalogue.choosing import key_of
 from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.catalogue.model import parse_catalogue
+from iluvatar_pxe.catalogue.names import ARGO_CD
 from iluvatar_pxe.catalogue.packages import packages_of
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.host.packages import installed_versions
@@ -94,6 +95,12 @@ class Supply:
     def coming(self) -> Coming:
         """The wanted boot files that are not here yet, and the versions that are not chosen yet."""
         return {**self.fetcher.coming, **{key_of(entry): one for entry, one in self._stable.open.items()}}
+
+    @property
+    def argo_cd(self) -> str | None:
+        """The logical name of Argo CD's manifest, in the version that is wanted; None where no layer wants it."""
+        names = (one.name for one in self._wants.downloads)
+        return next((name for name in names if name.startswith(f"manifests/{ARGO_CD}/")), None)
 
     async def start(self) -> None:
         """Find out what is wanted, and what of it is there."""

@@ -15,6 +15,7 @@ from iluvatar_pxe.gitops.changes.starter import starter_files
 from iluvatar_pxe.resources import read_catalogue
 
 CATALOGUE = parse_catalogue(read_catalogue())
+ARGO_CD = "manifests/argo-cd/v3.5.1/install.yaml"
 ANY = "rules: [{layer: arda}]\n"
 ARM = "rules: [{layer: arda, match: {arch: arm64}}]\n"
 X86 = "rules: [{layer: arda, match: {arch: x86_64}}]\n"
@@ -39,9 +40,15 @@ def test_what_a_talos_layer_wants_is_what_its_machines_boot() -> None:
     fleet = fleet_of(fleet=X86)
     layer = fleet.layers["arda"]
     assert isinstance(layer, TalosLayer)
-    assert wanted(fleet) == [*asset_names(layer.talos, "amd64")]
+    assert wanted(fleet) == [*asset_names(layer.talos, "amd64"), ARGO_CD]
     (wish,) = of(fleet, "talos")
     assert (wish.version, wish.schematic, wish.wanted_by) == ("v1.13.9", SCHEMATIC, "layers/arda.yaml")
+
+
+def test_a_layer_whose_configurations_are_its_owners_wants_no_argo_cd() -> None:
+    files = {f"configs/{role}.yaml": "machine: {}\n" for role in ("controlplane", "worker")}
+    layer = f"{ARDA}config: {{controlplane: configs/controlplane.yaml, worker: configs/worker.yaml}}\n"
+    assert ARGO_CD not in wanted(parse_fleet({"fleet.yaml": "", "layers/arda.yaml": layer, **files}))
 
 
 @pytest.mark.parametrize(
@@ -125,6 +132,7 @@ def test_what_the_fleet_names_itself_is_wanted_for_that() -> None:
         fleet=f"assets: {{versions: {{argo-cd: v3.5.0, ipxe: 2.0.1}}, entries: {{memtest: {entry}}}}}\n"
     )
     assert [wish.wanted_by for wish in wishes_of(fleet) if wish.entry in {"argo-cd", "memtest"}] == [
+        "layers/arda.yaml",
         "assets in fleet.yaml",
         "assets in fleet.yaml",
     ]
@@ -142,7 +150,7 @@ def test_an_image_of_the_fleets_own_is_wanted_by_its_name() -> None:
 def test_two_layers_want_the_same_files_once() -> None:
     fleet = parse_fleet({"fleet.yaml": "", "layers/arda.yaml": ARDA, "layers/valinor.yaml": ARDA})
     got = downloads(CATALOGUE, fleet.settings.assets, fleet.lock, wishes_of(fleet))
-    assert [one.wanted_by for one in got[1:]] == [("layers/arda.yaml", "layers/valinor.yaml")] * 2
+    assert [one.wanted_by for one in got[1:]] == [("layers/arda.yaml", "layers/valinor.yaml")] * 3
 
 
 def test_the_starter_fleet_wants_all_that_its_machines_boot() -> None:

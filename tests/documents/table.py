@@ -60,6 +60,7 @@ PLACEHOLDERS = {
 
 _ON_PI = How(Where.NOT_HERE, "Raspberry Pi OS has it, for the EEPROM of the Pi that it runs on")
 _TALOSCTL = How(Where.NOT_HERE, "a tool of Talos")
+_CLUSTER_OF_TALOS = How(Where.NOT_HERE, "needs a cluster that runs")
 _MINUTES = How(Where.NOT_HERE, "measures for minutes")
 _RELEASE = How(Where.NOT_HERE, "done once for each release")
 _LAB = How(Where.TEST, "tests/cli/test_lab.py::test_a_lab_that_is_up_boots_machines_until_it_is_taken_down")
@@ -187,6 +188,7 @@ COMMANDS = {
     "iluvatar-pxe cluster talosconfig LAYER": How(Where.NAMED),
     "iluvatar-pxe cluster kubeconfig LAYER": How(Where.NAMED),
     "talosctl gen secrets": _TALOSCTL,
+    "iluvatar-pxe fleet token list": How(Where.NAMED),
     "iluvatar-pxe fleet recover": How(Where.NAMED),
     "sudo sqlite3 -header -column /var/lib/iluvatar-pxe/inventory.db 'SELECT * FROM fleet_history'": How(
         Where.INSTALLED, r"at +commit +outcome +author +subject +machine +change"
@@ -381,6 +383,9 @@ COMMANDS = {
     " [--config FILE]": How(Where.NAMED),
     # what cannot be tried here
     "talosctl gen config": _TALOSCTL,
+    "talosctl upgrade-k8s": _TALOSCTL,
+    "kubectl -n argocd get applications": _CLUSTER_OF_TALOS,
+    "kubectl apply --server-side --force-conflicts": _CLUSTER_OF_TALOS,
     f"curl --data '{LONGHORN}' https://factory.talos.dev/schematics": How(
         Where.TEST, "tests/assets/test_factory.py::test_curl_registers_a_schematic_as_the_documents_say"
     ),

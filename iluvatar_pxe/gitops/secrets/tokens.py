@@ -1,12 +1,13 @@
 """Tokens for the repositories hosted here: named, revocable, and kept as hashes only."""
 
+import base64
 import fcntl
 import hashlib
 import hmac
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,6 +20,8 @@ from iluvatar_pxe.host.durable import write_file
 from iluvatar_pxe.host.owner import Owner, make_directory
 
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
+OWN = "/"
+"""Is in the names of the daemon's own tokens, and in no person's."""
 _OCTETS = 32
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _PREFIX = "ilu_"
@@ -37,7 +40,7 @@ class Token(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=f"^{_NAME.pattern}$")
+    name: str = Field(pattern=f"^{_NAME.pattern}({OWN}{_NAME.pattern})?$")
     right: Right
     created: datetime
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -81,13 +84,22 @@ class Tokens:
         """Make a token and return it: nobody can tell it again; raises UsageError for what is no name."""
         if not _NAME.fullmatch(name):
             raise UsageError(f"{name!r} is not a token name; use up to 63 of a-z, 0-9 and '-'")
-        secret = _PREFIX + secrets.token_urlsafe(_OCTETS)
+        secret = token_of(secrets.token_bytes(_OCTETS))
         now = datetime.now(UTC).replace(microsecond=0)
         with self._changing() as known:
             if any(token.name == name for token in known):
                 raise RepositoryError(f"token {name} already exists; revoke it, or use another name")
             self._write(*known, Token(name=name, right=right, created=now, sha256=_hash(secret)))
         return secret
+
+    def keep_own(self, given: Mapping[str, str | None]) -> None:
+        """Have these tokens of the daemon's own, which read, and no others; one that is given as None stays as it is."""
+        with self._changing() as known:
+            before = {token.name: token for token in known if OWN in token.name}
+            after = {name: _own(name, secret, before.get(name)) for name, secret in given.items()}
+            kept = {name: token for name, token in after.items() if token}
+            if kept != before:
+                self._write(*(token for token in known if OWN not in token.name), *kept.values())
 
     def revoke(self, name: str) -> None:
         """Make a token worth nothing."""
@@ -128,6 +140,18 @@ class Tokens:
             where = error.filename or self._path
             remedy = "correct its permissions, or try it with sudo"
             raise RepositoryError(f"{where}: cannot be written: {error.strerror}; {remedy}") from error
+
+
+def token_of(octets: bytes) -> str:
+    """Return the token that is made of random octets."""
+    return _PREFIX + base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def _own(name: str, secret: str | None, before: Token | None) -> Token | None:
+    if secret is None or (before and before.sha256 == _hash(secret)):
+        return before
+    now = datetime.now(UTC).replace(microsecond=0)
+    return Token(name=name, right=Right.READ, created=now, sha256=_hash(secret))
 
 
 def _hash(secret: str) -> str:

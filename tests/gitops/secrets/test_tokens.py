@@ -141,3 +141,27 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match=r"tokens\.lock: cannot be written"):
         Tokens(tmp_path / "git").add("ada", Right.READ)
     assert not other.exists()
+
+
+def test_the_daemons_own_tokens_are_those_that_it_names_and_nobody_elses(tokens: Tokens) -> None:
+    persons = tokens.add("argocd-arda", Right.READ)
+    tokens.keep_own({"argocd/arda": "one", "argocd/valinor": "two"})
+    before = {token.name: token for token in tokens.all()}
+    tokens.keep_own({"argocd/arda": "three", "argocd/valinor": None, "argocd/new": None})
+    assert [token.name for token in tokens.all()] == ["argocd-arda", "argocd/arda", "argocd/valinor"]
+    held = tokens.holder("three")
+    assert held
+    assert (held.name, held.right) == ("argocd/arda", Right.READ)
+    assert tokens.holder("one") is None
+    assert tokens.holder("two") == before["argocd/valinor"], "what cannot be told now stays"
+    written = file(tokens).stat().st_mtime_ns
+    tokens.keep_own({"argocd/arda": "three", "argocd/valinor": "two"})
+    assert file(tokens).stat().st_mtime_ns == written, "the same ones are not written again"
+    tokens.keep_own({})
+    assert [token.name for token in tokens.all()] == ["argocd-arda"]
+    assert tokens.holder(persons)
+
+
+def test_a_person_cannot_make_one_of_the_daemons_own(tokens: Tokens) -> None:
+    with pytest.raises(UsageError):
+        tokens.add("argocd/arda", Right.READ)

@@ -18,13 +18,14 @@ from iluvatar_pxe.boot.plan import ToBeMade
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import ConfigurationError, OperationError
 from iluvatar_pxe.layers.arda.bundle import Bundle
+from iluvatar_pxe.layers.arda.configuration.facts import Manifest
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import load_documents
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase, Role
-from iluvatar_pxe.provisioning.configurations import Configurations, Made
+from iluvatar_pxe.provisioning.configurations import Configurations, Made, no_manifests
 from iluvatar_pxe.wire.pxe import SIMULATED
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
@@ -33,6 +34,7 @@ FLEET = fleet_of(("one", MAC, "role: controlplane\n"), ("two", OTHER, "role: wor
 BUNDLE = golden_bundle()
 LABELS = "machine: {{nodeLabels: {{of: {}}}}}\n"
 Secrets = Callable[[str], Awaitable[Bundle]]
+Manifests = Callable[[str, Bundle], Awaitable[tuple[Manifest, ...]]]
 
 
 async def around(_: IPv4Address) -> Surroundings:
@@ -55,10 +57,16 @@ def serving(
     disk: DiskChoice | None = DISK,
     changes: tuple[Changed, ...] = (),
     seconds: float = 60.0,
+    manifests: Manifests = no_manifests,
 ) -> Iterator[Web]:
     """Serve the fleet, with its first machine just seen by DHCP."""
     made = Configurations(
-        around=around, secrets=secrets, disk_of=lambda _: disk, changes=changes, seconds=seconds
+        around=around,
+        secrets=secrets,
+        disk_of=lambda _: disk,
+        manifests=manifests,
+        changes=changes,
+        seconds=seconds,
     )
     with web(directory, FLEET, configurations=made) as running:
         running.put(KERNEL, b"kernel")
@@ -98,6 +106,17 @@ def test_a_machine_gets_a_configuration_of_its_own_that_nobody_may_keep(tmp_path
         assert machine(served).reached is Stage.CONFIG
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert not [path for path in files if BUNDLE.trustd_token.encode() in path.read_bytes()]
+
+
+def test_control_planes_bring_manifests_and_workers_do_not(tmp_path: Path) -> None:
+    async def manifests(layer: str, bundle: Bundle) -> tuple[Manifest, ...]:
+        return (Manifest("argo-cd", f"of: {layer}\n{bundle.cluster_id}: 1\n"),)
+
+    with serving(tmp_path, manifests=manifests) as served:
+        (found,) = load_documents(fetch(served).text)[0]["cluster"]["inlineManifests"]
+        assert found == {"name": "argo-cd", "contents": f"of: arda\n{BUNDLE.cluster_id}: 1\n"}
+        served.boots(OTHER)
+        assert "argo-cd" not in fetch(served, OTHER).text
 
 
 def test_the_fleets_patches_are_in_it(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""Argo CD in clusters whose configurations the daemon makes: its manifest, and what it follows the fleet with."""
+
+import asyncio
+import hmac
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.errors import AssetError, ConfigurationError
+from iluvatar_pxe.gitops.secrets.tokens import token_of
+from iluvatar_pxe.layers.arda.bundle import Bundle
+from iluvatar_pxe.layers.arda.configuration.facts import Manifest
+from iluvatar_pxe.layers.argocd.following import Followed, following
+from iluvatar_pxe.layers.argocd.install import installed_objects, manifest
+from iluvatar_pxe.layers.argocd.objects import Object
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.settings.model import HOSTED, Settings
+
+NAME = "argo-cd"
+"""Talos' name for the manifest."""
+_OF_A_DAEMON = re.compile(r"/+git/([\w.-]+?)(?:\.git)?/*")
+"""The path of a repository that a daemon hosts."""
+
+
+class ArgoCd:
+    """Returns what control planes bring into their cluster."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        applied: Applied,
+        store: AssetStore,
+        wanted: Callable[[], str | None],
+        authority: Callable[[], str],
+    ) -> None:
+        """``wanted`` returns the logical name of the release's manifest, ``authority`` this daemon's CA in PEM, if it has one."""
+        self._settings = settings
+        self._applied = applied
+        self._store = store
+        self._wanted = wanted
+        self._authority = authority
+        self._reading = asyncio.Lock()
+        self._read: tuple[object, tuple[Object, ...]] = (None, ())
+
+    async def manifests(self, layer: str, bundle: Bundle) -> tuple[Manifest, ...]:
+        """Return Argo CD's manifest; none while the release's is not here: a cluster does not wait for it."""
+        try:
+            installed = await self._installed()
+            followed = await asyncio.to_thread(self._followed, layer, bundle)
+        except (AssetError, ConfigurationError) as error:
+            complain("argocd.missing", layer=layer, why=str(error))
+            return ()
+        return (Manifest(NAME, manifest(installed, following(followed))),)
+
+    async def _installed(self) -> tuple[Object, ...]:
+        """Return what the release installs, worked out once for each file; raises AssetError, ConfigurationError."""
+        name = self._wanted()
+        async with self._reading:
+            source = await self._store.open(name) if name else None
+            if source is None:
+                raise AssetError(
+                    f"{name or NAME}: is not there yet; control planes that are configured now get it later"
+                )
+            try:
+                mark = (name, source.size, source.modified)
+                if self._read[0] != mark:
+                    text = (await source.read(0, source.size)).decode("utf-8", "replace")
+                    self._read = mark, await asyncio.to_thread(installed_objects, text)
+            finally:
+                await source.close()
+            return self._read[1]
+
+    def _followed(self, layer: str, bundle: Bundle) -> Followed:
+        """Return the fleet's repository for a cluster; blocks, raises ConfigurationError."""
+        fleet, branch = self._settings.fleet, self._settings.fleet.branch
+        host, token = f"git.{self._applied.fleet.settings.domain}", read_token(bundle)
+        if fleet.source == HOSTED:
+            url = f"https://{host}:{self._settings.http.tls_port}/git/fleet.git"
+            return Followed(layer=layer, url=url, branch=branch, token=token, authority=self._authority())
+        source = urlsplit(fleet.source)
+        own = _OF_A_DAEMON.fullmatch(source.path)
+        if source.scheme != "https" or not own:
+            return Followed(layer=layer, url=fleet.source, branch=branch)
+        url = f"https://{host}:{source.port or 443}/git/{own[1]}.git"
+        return Followed(layer=layer, url=url, branch=branch, token=token, authority=_text(fleet.ca_file))
+
+
+def read_token(bundle: Bundle) -> str:
+    """Return the token that a cluster's Argo CD reads the fleet with: made of its secrets, so that every daemon knows it.
+
+    It is made of one that workers do not have, and tells nothing of that.
+    """
+    key, purpose = bundle.secretbox_key.encode(), b"iluvatar-pxe: Argo CD reads the fleet"
+    return token_of(hmac.digest(key, purpose, "sha256"))
+
+
+def _text(file: Path | None) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace") if file else ""
+    except OSError as error:
+        raise ConfigurationError(
+            f"[fleet] ca_file {file}: cannot be read: {error.strerror}; correct its permissions"
+        ) from error
