@@ -35,6 +35,8 @@ from iluvatar_pxe.provisioning.booters import booters_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
+from iluvatar_pxe.provisioning.inspection import Inspector
+from iluvatar_pxe.provisioning.maintenance import Maintenance
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
 from iluvatar_pxe.provisioning.supply import Supply
@@ -177,7 +179,17 @@ class App:
         self._manager = ServiceManager.of(os.environ)
         check = SelfCheck(settings, self.tftp, self.names.server, self.watch)
         self.supervision = Supervision(self._manager, check, health, inventory)
-        self._runs = (inventory, store, self._fleet_source, self.clusters, self.supply, self.http, self.names)
+        maintenance = Maintenance(booters.real, self._fleet_source.secrets.known)
+        self._runs = (
+            inventory,
+            store,
+            self._fleet_source,
+            self.clusters,
+            self.supply,
+            self.http,
+            self.names,
+            Inspector(maintenance, inventory, self._fleet_source.changed),
+        )
         """What runs until the last transfer has ended."""
         self._stop = asyncio.Event()
         self._kept = AsyncExitStack()

@@ -10,8 +10,9 @@ from iluvatar_pxe.fleet.dns import SERVICES
 from iluvatar_pxe.fleet.layer_files import or_another
 from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.arda.install import forgotten
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
-from iluvatar_pxe.machines.states import Attempts, Directive, Intent, LayerKind, Phase, Role
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, LayerKind, Phase, Role, Wipe
 
 _LEADERS_KEY = {LayerKind.TALOS: "controlPlanes", LayerKind.K3S: "servers"}
 """By kind of layer, the key of its file that says how many machines lead."""
@@ -109,6 +110,12 @@ def with_phase(phase: Phase) -> Callable[[Machine], Machine]:
 def with_directive(directive: Directive) -> Callable[[Machine], Machine]:
     """Return the edit that sets a machine's directive."""
     return lambda machine: replace(machine, directive=directive)
+
+
+def reinstalled(by: str, wipe: Wipe) -> Callable[[Machine], Machine]:
+    """Return the edit that has a machine installed anew, on a disk that is chosen by what is read then."""
+    directive = Directive(Intent.REINSTALL, by, wipe=wipe)
+    return lambda machine: replace(machine, directive=directive, inspection=forgotten(machine.inspection))
 
 
 def held(by: str, why: str) -> Callable[[Machine], Machine]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from iluvatar_pxe.admin.describe import Data, describe, utc
+from iluvatar_pxe.admin.hardware import hardware_data
 from iluvatar_pxe.admin.plans import plan_summary
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.fleet.models import Fleet
@@ -29,6 +30,7 @@ def machine_details(
     return {
         **described,
         "cluster_waits": awaited.get(described["name"] or ""),
+        **hardware_data(machine, fleet),
         "plan": plan_summary(following),
         "last_boots": [_boot(one) for one in reversed(boots)],
     }

@@ -14,6 +14,7 @@ from iluvatar_pxe.admin.edits import (
     ended_hold,
     held,
     place_for,
+    reinstalled,
     released,
     with_directive,
     with_phase,
@@ -26,7 +27,7 @@ from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.merge import split
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Directive, Intent, Phase, Role
+from iluvatar_pxe.machines.states import Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.wire.mac import parse_mac
 
 
@@ -116,9 +117,13 @@ class Release(_OfMachine):
 
 
 class Reinstall(_OfMachine):
-    """``machines reinstall``: boots a machine's chain again although it has joined."""
+    """``machines reinstall``: boots a machine's chain again although it has joined; its disks are read again before.
+
+    ``wipe``: whatever is on the disk that is chosen may be erased, and a Talos that is installed is wiped first.
+    """
 
     route = "/api/v1/machines/{machine}/reinstall"
+    wipe: bool = False
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         machine = _find(self.machine, context)
@@ -128,9 +133,11 @@ class Reinstall(_OfMachine):
             raise OperationError(f"{title}: {why}; first: iluvatar-pxe machines release {title}")
         if machine.assignment is None and listed_as(machine, context.fleet) is None:
             raise OperationError(f"{title}: it has no place in the fleet yet; list it, or set its layer")
-        edit, ended = with_directive(Directive(Intent.REINSTALL, by)), ended_hold(machine)
-        machine = await _change(context, machine, edit, "reinstall", by)
-        return _result(machine, context, f"{title} is reinstalled at its next boot{ended}")
+        ended, detail = ended_hold(machine), "reinstall, wipe" if self.wipe else "reinstall"
+        wiped = ", and what is on its disk is erased" if self.wipe else ""
+        edit = reinstalled(by, Wipe.FIRST if self.wipe else Wipe.NO)
+        machine = await _change(context, machine, edit, detail, by)
+        return _result(machine, context, f"{title} is reinstalled at its next boot{wiped}{ended}")
 
 
 class Forget(_OfMachine):

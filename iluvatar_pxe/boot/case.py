@@ -1,6 +1,6 @@
 """Everything known about the requesting machine, collected once for the decision steps."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title
@@ -14,6 +14,10 @@ from iluvatar_pxe.machines.states import Assignment, Intent, LayerKind, Phase, R
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
+def _unknown(_: Machine, __: Fleet) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The rest that a decision needs.
@@ -22,7 +26,8 @@ class Context:
     reason. ``coming`` are wanted assets that are not there yet, with the state of their download; a name that ends with
     ``/`` stands for each file of that folder. ``doubt`` says why the request may not come
     from the machine that it names, ``no_assignment`` why nothing can be assigned now; both are empty when all is
-    well. ``confirmed``: the countdown on the machine's screen has run out.
+    well. ``confirmed``: the countdown on the machine's screen has run out. ``no_disk`` says why Talos is not installed
+    on a machine that boots it; empty where nothing keeps it from that.
     """
 
     ready: frozenset[str] = frozenset()
@@ -32,6 +37,7 @@ class Context:
     window_open: bool = False
     no_assignment: str = ""
     confirmed: bool = False
+    no_disk: Callable[[Machine, Fleet], str] = _unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,16 @@ def failed(case: Case) -> Screen:
     )
 
 
+def disk_notes(case: Case) -> Screen:
+    """Say why Talos, whose configuration the daemon makes, will wait in maintenance mode instead of being installed."""
+    why = case.context.no_disk(case.machine, case.fleet) if case.machine else ""
+    return (
+        (f"Talos is not installed yet: {why}.", "It waits, and goes on by itself when that is resolved.")
+        if why
+        else ()
+    )
+
+
 def nic_notes(case: Case) -> Screen:
     """Of which NICs only the owner can tell whether they are the machine's."""
     return tuple(f"{why}." for why in nic_warnings(case.machine, case.fleet)) if case.machine else ()

@@ -25,6 +25,7 @@ from iluvatar_pxe.inventory.database.queries import Stored
 from iluvatar_pxe.inventory.database.read_only import read_only, retired_names
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.window import seconds_left
+from iluvatar_pxe.layers.arda.install import held_words
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.settings.model import Settings
@@ -114,6 +115,7 @@ class State:
             links=self.assets.links,
             coming=self.coming,
             window_open=self.window_seconds > 0,
+            no_disk=held_words,
         )
 
     def next_boot(self, asker: Sighting) -> tuple[PreviewStep, ...]:

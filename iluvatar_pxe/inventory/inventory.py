@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -28,6 +29,7 @@ from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.memory import Memory, wall_clock
 from iluvatar_pxe.inventory.window import Window, seconds_stated
 from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step
@@ -148,6 +150,13 @@ class Inventory:
         if (doubted := machine.with_unsure(mac)) != machine:
             self._memory.put(doubted)
             self._recorder.wake()
+
+    def note_inspection(self, machine_id: UUID, inspection: Inspection, detail: str = "") -> None:
+        """Take in what was read of a machine's hardware; ``detail`` in words, for its boot. Raises InventoryError when it is no more."""
+        self._memory.put(replace(self._memory.machine(machine_id), inspection=inspection))
+        if detail:
+            self._memory.note(machine_id, Happening.INSPECTED, detail)
+        self._recorder.wake()
 
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine its name and role, unless it has what ``place`` says; return it. See ``assigner.assign``."""

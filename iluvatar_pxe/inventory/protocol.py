@@ -9,6 +9,7 @@ from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.window import Window
 from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 
@@ -53,6 +54,8 @@ class InventoryProtocol(Protocol):
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None: ...
 
     def doubt_nic(self, machine_id: UUID, mac: str) -> None: ...
+
+    def note_inspection(self, machine_id: UUID, inspection: Inspection, detail: str = "") -> None: ...
 
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine: ...
 

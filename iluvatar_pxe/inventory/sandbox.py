@@ -14,6 +14,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.inventory.window import Window
 from iluvatar_pxe.machines.boots import Happening, Stage, begins_boot
+from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.sighting import Sighting
@@ -102,6 +103,9 @@ class Sandbox:
 
     def doubt_nic(self, machine_id: UUID, mac: str) -> None:
         """Nothing is recorded of what is played."""
+
+    def note_inspection(self, machine_id: UUID, inspection: Inspection, detail: str = "") -> None:
+        """Nothing is read of what is played."""
 
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine the place that it would probably get now."""

@@ -47,6 +47,8 @@ class Happening(StrEnum):
     DECLINED = "declined"
     """A Raspberry Pi requested its boot files, and gets none now."""
     FAILED = "failed"
+    INSPECTED = "inspected"
+    """Talos told which hardware it has, before anything is installed."""
     CHANGED = "changed"
     """A person changed its intent or its data."""
 

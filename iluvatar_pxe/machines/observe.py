@@ -8,7 +8,7 @@ from iluvatar_pxe.machines.boots import Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.raspberry_pi import MAKER
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Wipe
 
 _VAGUE = (Firmware.NOT_BOOTING, Firmware.TALOS, Firmware.UNSUPPORTED, Firmware.IPXE)
 """Those that do not tell which firmware the machine has, least telling first."""
@@ -106,6 +106,8 @@ def _boot_went_on(machine: Machine, step: Step) -> Machine:
     if step.stage > machine.attempts.best and machine.attempts.boot == machine.generation:
         progress = replace(machine.attempts, best=step.stage, starts=machine.attempts.starts[-1:])
         machine = replace(machine, attempts=progress)
+    if step.stage is Stage.INITRAMFS and machine.directive.wipe is Wipe.FIRST:
+        machine = replace(machine, directive=replace(machine.directive, wipe=Wipe.ALLOWED))
     return _installing(machine) if step.stage is Stage.CONFIG else machine
 
 

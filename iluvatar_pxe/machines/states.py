@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
 from iluvatar_pxe.machines.boots import Stage
@@ -34,6 +34,16 @@ class Intent(StrEnum):
     IGNORE = "ignore"
 
 
+class Wipe(IntEnum):
+    """Whether what is on the disk may be erased, whatever it is."""
+
+    NO = 0
+    FIRST = 1
+    """Yes, and an installed Talos is wiped first, by a boot for that: it would boot instead of being installed again."""
+    ALLOWED = 2
+    """Yes; that boot was served."""
+
+
 @dataclass(frozen=True, slots=True)
 class Directive:
     """An intent, and who set it and why."""
@@ -41,8 +51,8 @@ class Directive:
     intent: Intent = Intent.BOOT
     by: str = ""
     why: str = ""
-    wipes: bool = False
-    """With ``reinstall``: whatever is on the disk may be erased."""
+    wipe: Wipe = Wipe.NO
+    """With ``reinstall``."""
 
 
 class LayerKind(StrEnum):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.assets.source import Source
@@ -14,12 +14,13 @@ from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.errors import InventoryError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.nics import listed_with, machine_with
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
+from iluvatar_pxe.layers.arda.install import held_words
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.model import Machine, sighting_of
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner
-from iluvatar_pxe.provisioning.configurations import Configurations
+from iluvatar_pxe.provisioning.configurations import Configurations, Made
 from iluvatar_pxe.provisioning.handout import Handout
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.trust import Trust, TrustPolicy
@@ -82,6 +83,7 @@ class Booter:
             window_open=inventory.window.is_open,
             no_assignment=no_assignment or inventory.health or self.assigner.blocked_by,
             confirmed=confirmed,
+            no_disk=held_words,
         )
         return decide(sighting, inventory.snapshot, self.applied.fleet, context)
 
@@ -128,6 +130,21 @@ class Booter:
         if sighting.from_nowhere or machine is None:
             return True
         return self.trust.may_have_sent(machine, address, stage)
+
+    def waits(self, machine: Machine, address: IPv4Address) -> None:
+        """Take in that a machine got a partial configuration at an address: there it waits to be asked for its hardware."""
+        sighting = replace(sighting_of(machine, Firmware.TALOS), address=address)
+        self.inventory.touch(sighting, machine.reached)
+        self.journal.waiting_in_maintenance(machine)
+
+    def gave(self, machine: Machine, made: Made, name: str, size: int, milliseconds: float) -> None:
+        """Take in that a machine has its whole configuration, and on which disk that installs Talos."""
+        if made.disk and machine.inspection:
+            given = replace(machine.inspection, given=made.disk.identity)
+            self.inventory.note_inspection(machine.id, given)
+        self.journal.fetched(
+            machine, Stage.CONFIG, name, size=size, milliseconds=milliseconds, firmware=Firmware.TALOS
+        )
 
     def knows(self, mac: str) -> bool:
         """Say whether a MAC is that of a machine that has booted here before, or that the fleet lists."""

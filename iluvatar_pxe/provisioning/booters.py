@@ -6,6 +6,9 @@ from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.layers.arda.disks import DiskChoice
+from iluvatar_pxe.layers.arda.install import disk_for
+from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.argocd import ArgoCd
 from iluvatar_pxe.provisioning.around import Around
@@ -40,6 +43,10 @@ def booters_of(
 
     ``interfaces`` returns those that are served, ``authority`` the daemon's CA in PEM, empty where it has none.
     """
+
+    def disk_of(machine: Machine) -> DiskChoice | None:
+        return disk_for(machine, applied.fleet)
+
     around = Around(applied=applied, interfaces=interfaces, daemons=supply.daemons)
     argo_cd = ArgoCd(settings, applied, store, lambda: supply.argo_cd, authority)
     real = Booter(
@@ -58,6 +65,7 @@ def booters_of(
         configurations=Configurations(
             around=around.of,
             secrets=fleet_source.secrets.bundle,
+            disk_of=disk_of,
             manifests=argo_cd.manifests,
             changes=(fleet_source.changed,),
         ),

@@ -56,10 +56,14 @@ def _not_read(_: Machine) -> DiskChoice | None:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A configuration as text. A ``partial`` one installs nothing: the machine waits in maintenance, for its disks to be read."""
+    """A configuration as text, which installs Talos on a disk.
+
+    A ``partial`` one installs nothing: the machine waits in maintenance, for its disks to be read.
+    """
 
     text: str
     partial: bool
+    disk: DiskChoice | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +104,8 @@ class Configurations:
                 return Made(dump_documents(partial_documents(facts)), partial=True)
             bundle = await self.secrets(wanted.layer)
             cluster = await self._cluster(node, fleet, bundle)
-            return Made(await asyncio.to_thread(_whole, node, fleet, cluster, facts), partial=False)
+            text = await asyncio.to_thread(_whole, node, fleet, cluster, facts)
+            return Made(text, partial=False, disk=node.disk)
         except IluvatarError as error:
             complain("configuration.not-ready", machine=name, why=str(error))
             raise ConfigurationError(f"{name}: its configuration cannot be made: {error}") from error

@@ -12,7 +12,8 @@ from iluvatar_pxe.admin.edits import released
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Role
+from iluvatar_pxe.machines.inspection import Disk, Inspection
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
 
 ARDA: dict[str, Any] = {"layer": "arda"}
@@ -209,6 +210,19 @@ async def test_reinstall(counter: Counter) -> None:
     assert answer["message"] == "arda-01 is reinstalled at its next boot"
     assert counter.machine(FREE).directive == Directive(Intent.REINSTALL, "root")
     assert (await counter.ask(Release(machine="arda-01")))["message"] == "arda-01: nothing to release"
+
+
+async def test_a_reinstall_may_erase_what_is_there_and_has_the_disks_read_again(counter: Counter) -> None:
+    read = Inspection(
+        at=NOW, boot=1, disks=(Disk(path="/dev/sda", size=1),), given=("S1", "", ""), problem="old"
+    )
+    await counter.ask(SetPlace(machine=FREE, phase=Phase.JOINED, **ARDA))
+    await counter.edit(FREE, inspection=read)
+    answer = await counter.ask(Reinstall(machine="arda-01", wipe=True))
+    assert answer["message"] == "arda-01 is reinstalled at its next boot, and what is on its disk is erased"
+    machine = counter.machine(FREE)
+    assert machine.directive == Directive(Intent.REINSTALL, "root", wipe=Wipe.FIRST)
+    assert machine.inspection == Inspection(at=NOW, boot=0, given=("S1", "", ""))
 
 
 @pytest.mark.parametrize(

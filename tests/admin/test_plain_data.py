@@ -1,6 +1,7 @@
 """Machines and plans as plain data: the same words for one plan, and nothing that JSON cannot hold."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 
@@ -10,6 +11,7 @@ from support.machines import machine_of
 from support.templates import IPXE, PI_TEXTS
 
 from iluvatar_pxe.admin.describe import Data, describe, in_order
+from iluvatar_pxe.admin.hardware import hardware_data
 from iluvatar_pxe.admin.machine_details import machine_details
 from iluvatar_pxe.admin.plans import Server, plan_data, plan_summary
 from iluvatar_pxe.boot.case import Context
@@ -18,8 +20,9 @@ from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.inventory.database.history import BootRecord
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.inspection import Disk, Inspection, Nic
 from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot, sighting_of
-from iluvatar_pxe.machines.states import Assignment, Role
+from iluvatar_pxe.machines.states import Assignment, Phase, Role
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.wire.pxe import CpuArch
 
@@ -121,6 +124,30 @@ def test_everything_about_a_machine() -> None:
         ],
     }
     assert json.loads(json.dumps(page)) == page
+
+
+def test_the_hardware_says_which_disk_is_chosen_and_why() -> None:
+    small, full = (
+        Disk(path="/dev/sdb", size=120 * 10**9, serial="S2"),
+        Disk(path="/dev/sda", size=10**12, serial="S1"),
+    )
+    stick = Disk(path="/dev/sdc", size=32 * 10**9, serial="S3", transport="usb")
+    read = Inspection(at=AT, boot=1, disks=(full, small, stick), nics=(Nic(name="eno1", mac=MAC),))
+    machine, fleet = replace(MACHINE, inspection=read), fleet_of(("it", MAC, "role: worker\n"))
+    data = hardware_data(machine, fleet)
+    assert data["disk"] == "/dev/sdb is chosen: the smallest disk that is an SSD or NVMe and not removable"
+    assert [(one["path"], one["chosen"], one["why_not"]) for one in data["disks"]] == [
+        ("/dev/sda", False, None),
+        ("/dev/sdb", True, None),
+        ("/dev/sdc", False, "is attached by usb"),
+    ]
+    assert data["nics"] == [{"name": "eno1", "mac": MAC, "driver": "", "up": False, "mbit": 0}]
+    installed = replace(machine, phase=Phase.JOINED, inspection=replace(read, given=small.identity))
+    assert hardware_data(installed, fleet)["disk"] == "Talos is installed on /dev/sdb"
+    held = replace(machine, inspection=replace(read, problem="it is off; switch it on"))
+    assert hardware_data(held, fleet)["disk"] == "it is off; switch it on"
+    assert hardware_data(MACHINE, fleet) == {"disk": None, "disks": None, "nics": None}
+    assert json.loads(json.dumps(data)) == data
 
 
 def test_machines_are_listed_by_name_and_then_by_mac() -> None:

@@ -1,10 +1,12 @@
 """The chains: what each makes of a machine, and what holds it when something is missing."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
 from support.fleets import ARDA, INITRAMFS, KERNEL, READY, SCHEMATIC, fleet_of
+from support.machines import machine_of
 
 from iluvatar_pxe.boot.case import Context, Subject, case_of
 from iluvatar_pxe.boot.chains import CHAINS
@@ -19,7 +21,7 @@ from iluvatar_pxe.fleet.sealed import ARMOR
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.machines.states import Directive, Intent, Role, Wipe
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC = "52:54:00:77:00:01"
@@ -161,6 +163,31 @@ def test_talos_has_a_configuration_made_where_the_layer_has_none(role: Role) -> 
     plan = CHAINS["talos"](subject(fleet=fleet_of(("one", MAC, "")), role=role))
     assert isinstance(plan, RunScript)
     assert plan.config == ToBeMade("arda", role)
+
+
+@pytest.mark.parametrize("wipe", Wipe)
+def test_talos_wipes_what_is_installed_by_the_boot_that_is_for_that(wipe: Wipe) -> None:
+    asked = subject(fleet=fleet_of(("one", MAC, "")), role=Role.WORKER)
+    machine = machine_of(MAC, directive=Directive(Intent.REINSTALL, wipe=wipe))
+    plan = CHAINS["talos"](replace(asked, case=replace(asked.case, machine=machine)))
+    assert isinstance(plan, RunScript)
+    wipes = "talos.experimental.wipe=system" in str(plan.values["kernel_args"]).split()
+    assert (
+        wipes == plan.why.endswith(", which first wipes the Talos that is installed") == (wipe is Wipe.FIRST)
+    )
+
+
+def test_talos_tells_on_the_screen_why_it_will_not_be_installed() -> None:
+    asked = subject(fleet=fleet_of(("one", MAC, "")), role=Role.WORKER)
+    case = replace(
+        asked.case, machine=machine_of(MAC), context=Context(ready=READY, no_disk=lambda *_: "sda is full")
+    )
+    plan = CHAINS["talos"](replace(asked, case=case))
+    assert isinstance(plan, RunScript)
+    assert plan.notes == (
+        "Talos is not installed yet: sda is full.",
+        "It waits, and goes on by itself when that is resolved.",
+    )
 
 
 @pytest.mark.parametrize("method", [None, *LocalMethod])

@@ -14,6 +14,7 @@ from support.command import Host
 from support.daemon import HERE
 
 from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.inspection import Content, Disk, Inspection, Nic
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
@@ -53,6 +54,22 @@ JOINED = machine(
     product="OptiPlex 7050",
     serial="To be filled by O.E.M.",
     uuid=UUID("4c4c4544-0042-3510-8052-b4c04f4e3232"),
+    inspection=Inspection(
+        at=SEEN,
+        boot=1,
+        disks=(
+            Disk(path="/dev/nvme0n1", size=512 * 10**9, serial="S1", transport="nvme"),
+            Disk(
+                path="/dev/sda",
+                size=32 * 10**9,
+                serial="S2",
+                transport="usb",
+                contents=(Content(path="/dev/sda", name="iso9660"),),
+            ),
+        ),
+        nics=(Nic(name="eno1", mac="52:54:00:00:00:01"), Nic(name="eno2", mac="52:54:00:00:00:0a")),
+        given=("S1", "", ""),
+    ),
 )
 LISTED = machine(0x1222, macs=("52:54:00:00:00:02",), directive=Directive(Intent.HOLD, "root", "fan"))
 DISPUTED = machine(0x3333, macs=("52:54:00:00:00:03",), conflict="two at once", product="\x1b[2J\n")
@@ -226,6 +243,12 @@ def test_everything_about_a_machine(host: Host) -> None:
         "  intent      boot",
         f"  seen        first 2026-01-02 03:04 UTC, last {days} days ago",
         "  reached     script; in any boot: config",
+        "",
+        "Hardware",
+        "  disk         Talos is installed on /dev/nvme0n1",
+        "  /dev/nvme0n1 512 GB NVMe, serial S1; chosen",
+        "  /dev/sda     32 GB SSD (usb), serial S2; iso9660; is attached by usb",
+        "  NICs         eno1 52:54:00:00:00:01, eno2 52:54:00:00:00:0a",
         "",
         "Next boot",
         "  plan        boots its own disk",

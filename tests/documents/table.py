@@ -283,6 +283,16 @@ COMMANDS = {
     "iluvatar-pxe machines reinstall NAME": How(
         Where.INSTALLED, typed="iluvatar-pxe machines reinstall NAME --yes"
     ),
+    "sudo iluvatar-pxe machines reinstall NAME --wipe": How(
+        Where.INSTALLED,
+        "and what is on its disk is erased",
+        typed="sudo iluvatar-pxe machines reinstall NAME --wipe --yes",
+    ),
+    "iluvatar-pxe machines reinstall NAME --wipe": How(
+        Where.INSTALLED,
+        "and what is on its disk is erased",
+        typed="iluvatar-pxe machines reinstall NAME --wipe --yes",
+    ),
     "iluvatar-pxe machines merge NAME OTHER": How(Where.INSTALLED),
     "iluvatar-pxe machines split NAME MAC": How(Where.INSTALLED),
     "iluvatar-pxe machines forget NAME": How(

@@ -13,6 +13,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Directive, Intent, Wipe
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC = "52:54:00:12:34:56"
@@ -35,6 +36,20 @@ FULL = Sighting(
 def see(known: Machine | None, sighting: Sighting, stage: Stage, now: datetime = NOW) -> Machine:
     step = Step(stage, now)
     return first_seen(sighting, step, ID) if known is None else observed(known, sighting, step)
+
+
+def test_a_talos_that_is_in_the_way_is_wiped_by_one_boot_only() -> None:
+    """With nothing to wipe it would restart for ever; what may be erased stays so until it is installed."""
+    machine = replace(see(None, FULL, Stage.DISCOVER), directive=Directive(Intent.REINSTALL, wipe=Wipe.FIRST))
+    for stage, wipe in (
+        (Stage.SCRIPT, Wipe.FIRST),
+        (Stage.INITRAMFS, Wipe.ALLOWED),
+        (Stage.DISCOVER, Wipe.ALLOWED),
+        (Stage.INITRAMFS, Wipe.ALLOWED),
+        (Stage.CONFIG, Wipe.NO),
+    ):
+        machine = see(machine, FULL, stage)
+        assert machine.directive.wipe is wipe, stage
 
 
 def firmware_after(*seen: tuple[Firmware, Stage]) -> Firmware:

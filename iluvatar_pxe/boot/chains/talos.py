@@ -3,14 +3,14 @@
 from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_files
 from iluvatar_pxe.boot.plan import Hold, RunScript, ToBeMade
-from iluvatar_pxe.boot.screens import nic_notes
+from iluvatar_pxe.boot.screens import disk_notes, nic_notes
 from iluvatar_pxe.catalogue.choosing import key_of, told
 from iluvatar_pxe.catalogue.lock import STABLE
 from iluvatar_pxe.catalogue.names import TALOS
 from iluvatar_pxe.fleet.models import Talos, TalosLayer
 from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.fleet.source import layer_file
-from iluvatar_pxe.machines.states import LayerKind
+from iluvatar_pxe.machines.states import LayerKind, Wipe
 from iluvatar_pxe.wire.pxe import CpuArch
 
 _TALOS_ARCH = {CpuArch.X86_64: "amd64", CpuArch.ARM64: "arm64"}
@@ -30,6 +30,8 @@ KERNEL_ARGS = (
 
 Talos reboots for ever without ``slab_nomerge`` and ``pti=on``.
 """
+WIPE = "talos.experimental.wipe=system"
+"""Talos wipes every disk on which it finds itself installed, and restarts. With nothing to wipe it restarts, too."""
 KERNEL_ARGS_TO_1_13 = ("init_on_alloc=1", "nvme_core.io_timeout=4294967295")
 
 
@@ -49,9 +51,11 @@ def plan(subject: Subject) -> RunScript | Hold:
     config = _configuration(subject, layer)
     if isinstance(config, Hold):
         return config
+    wipes = subject.case.machine is not None and subject.case.machine.directive.wipe is Wipe.FIRST
+    wiped = ", which first wipes the Talos that is installed" if wipes else ""
     made = ", with a configuration that the daemon makes" if isinstance(config, ToBeMade) else ""
     return RunScript(
-        why=f"{subject.why}, Talos {layer.talos.version}{made}",
+        why=f"{subject.why}, Talos {layer.talos.version}{made}{wiped}",
         chain="talos",
         name=subject.title,
         template="talos.ipxe",
@@ -59,10 +63,12 @@ def plan(subject: Subject) -> RunScript | Hold:
             "version": layer.talos.version,
             "kernel": kernel,
             "initramfs": initramfs,
-            "kernel_args": " ".join((*kernel_args(layer.talos), *(subject.options.kernel_args or ()))),
+            "kernel_args": " ".join(
+                (*kernel_args(layer.talos), *(subject.options.kernel_args or ()), *((WIPE,) if wipes else ()))
+            ),
         },
         config=config,
-        notes=nic_notes(subject.case),
+        notes=(*nic_notes(subject.case), *(disk_notes(subject.case) if made else ())),
     )
 
 

@@ -122,14 +122,23 @@ def release(name: Name, *, config: ConfigOption = None) -> None:
 
 
 @app.command()
-def reinstall(name: Name, *, yes: YesOption = False, config: ConfigOption = None) -> None:
+def reinstall(
+    name: Name,
+    *,
+    wipe: Annotated[
+        bool, typer.Option("--wipe", help="Erase whatever is on the disk, also another Talos.")
+    ] = False,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+) -> None:
     """Reinstall a machine at its next boot, which may erase its disk."""
     settings = settings_of_daemon(config)
     state = State.read_recorded(settings)
     machine = find_machine(name, state.snapshot, state.fleet)
     title = title_of(machine, state.fleet)
-    make_sure(f"Reinstall {title} at its next boot{ended_hold(machine)}? That may erase its disk.", yes=yes)
-    say([change(settings, Reinstall, machine=str(machine.id))["message"]])
+    erases = "That erases whatever is on its disk." if wipe else "That may erase its disk."
+    make_sure(f"Reinstall {title} at its next boot{ended_hold(machine)}? {erases}", yes=yes)
+    say([change(settings, Reinstall, machine=str(machine.id), wipe=wipe)["message"]])
 
 
 @app.command()

@@ -18,6 +18,7 @@ def page_lines(page: Data, now: datetime, width: int | None) -> Iterator[str]:
     for heading, rows in (
         ("Identity", _identity(page)),
         ("Place", _place(page, now)),
+        *((("Hardware", _hardware(page)),) if page["disk"] else ()),
         ("Next boot", {"plan": plan["what"], "why": plan["why"]}),
         ("How it was decided", {one["step"]: one["found"] for one in plan["steps"][:-1]}),
     ):
@@ -51,6 +52,18 @@ def _identity(page: Data) -> dict[str, str]:
         "firmware": ", ".join(filter(None, (page["firmware"], page["arch"]))),
         "address": page["address"] or "",
     }
+
+
+def _hardware(page: Data) -> dict[str, str]:
+    """Return the disk that is chosen or why none is, and all that were read."""
+    nics = [f"{one['name']} {one['mac']}" for one in page["nics"]]
+    disks = {one["path"]: _disk(one) for one in page["disks"]}
+    return {"disk": page["disk"], **disks, "NICs": ", ".join(nics)}
+
+
+def _disk(disk: Data) -> str:
+    fate = "chosen" if disk["chosen"] else disk["why_not"]
+    return "; ".join(filter(None, (disk["words"], disk["contents"], fate)))
 
 
 def _place(page: Data, now: datetime) -> dict[str, str]:

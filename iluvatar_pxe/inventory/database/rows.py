@@ -15,7 +15,7 @@ from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.wire.pxe import CpuArch
 
 Row = dict[str, Any]
@@ -43,7 +43,7 @@ def machine_row(machine: Machine) -> Row:
         "intent": machine.directive.intent.value,
         "intent_by": storable(machine.directive.by),
         "intent_why": storable(machine.directive.why),
-        "intent_wipes": int(machine.directive.wipes),
+        "intent_wipes": int(machine.directive.wipe),
         "conflict": storable(machine.conflict),
         "claimed": " ".join(machine.claimed),
         "apart": " ".join(machine.apart),
@@ -168,7 +168,7 @@ def machine_of(row: Mapping[str, Any], macs: Sequence[str], assignment: Assignme
         last_seen=moment_of(row["last_seen"]),
         phase=Phase(row["phase"]),
         directive=Directive(
-            Intent(row["intent"]), row["intent_by"], row["intent_why"], bool(row["intent_wipes"])
+            Intent(row["intent"]), row["intent_by"], row["intent_why"], Wipe(row["intent_wipes"])
         ),
         assignment=assignment,
         attempts=_attempts_of(row),

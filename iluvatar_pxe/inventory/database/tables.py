@@ -67,7 +67,7 @@ machines = Table(
 
 ``generation`` counts its boots; ``reached`` is the stage of the last one, ``furthest`` the latest stage of any.
 ``phase`` is what was observed, ``intent`` what is wanted, by whom and why, and whether it may erase what is on the disk
-(``intent_wipes``); ``inspection`` is ``machines.inspection.Inspection`` as JSON, empty where there is none. ``conflict`` says why it is not clear which
+(``intent_wipes``: ``machines.states.Wipe``); ``inspection`` is ``machines.inspection.Inspection`` as JSON, empty where there is none. ``conflict`` says why it is not clear which
 machine this is. ``claimed`` are further MACs that firmware lists, ``apart`` those that somebody split off, ``unsure``
 those of which only the owner can tell whose they are, with a space between them. ``attempt_…`` is ``machines.states.Attempts``, the starts as times with a space between them.
 """

@@ -45,6 +45,11 @@ class DiskChoice:
     model: str = ""
 
     @property
+    def identity(self) -> tuple[str, str, str]:
+        """As ``machines.inspection.Disk.identity``."""
+        return self.serial, self.wwid, self.bus_path
+
+    @property
     def is_lasting(self) -> bool:
         """Say whether its name goes with the disk, wherever that is plugged in."""
         return bool(self.serial or self.wwid)
@@ -150,6 +155,11 @@ def size_words(size: int) -> str:
 def is_talos(disk: Disk) -> bool:
     """Say whether Talos is installed on a disk, by its own rule."""
     return any(one.is_partition and one.label == _META for one in disk.contents)
+
+
+def may_be_used(disk: Disk) -> bool:
+    """Say whether it is a disk that Talos could be installed on, as far as it tells by itself."""
+    return not _unfit(disk, ())
 
 
 def _unfit(disk: Disk, disks: Sequence[Disk]) -> str:

@@ -19,7 +19,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.inspection import Content, Disk, Inspection, Nic
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.wire.pxe import CpuArch
 
 GIVEN = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1", at=NOW)
@@ -79,7 +79,7 @@ def test_machines_come_back_as_they_were(store: Store) -> None:
         address=IPv4Address("192.168.1.7"),
         last_seen=NOW + timedelta(hours=1),
         phase=Phase.FAILED,
-        directive=Directive(Intent.REINSTALL, "anna", "broken", wipes=True),
+        directive=Directive(Intent.REINSTALL, "anna", "broken", wipe=Wipe.ALLOWED),
         attempts=Attempts("talos", Stage.KERNEL, (NOW, NOW + timedelta(minutes=1)), 7),
         conflict="two machines in one",
         assignment=GIVEN,

@@ -156,21 +156,21 @@ def _volumes_of(disk: Disk) -> Iterator[Resource]:
     kind = "DiscoveredVolumes.block.talos.dev"
     common: dict[str, Any] = {"size": disk.size, "pretty_size": f"{disk.size / 10**9:.0f} GB", "offset": 0}
     table = {"name": "gpt"} if disk.partitions else {"name": ""}
-    whole: dict[str, Any] = {"dev_path": disk.dev_path, "type": "disk", "device_path": "", **common, **table}
+    whole: dict[str, Any] = {"devPath": disk.dev_path, "type": "disk", "devicePath": "", **common, **table}
     yield Resource(RUNTIME, kind, disk.name, whole)
     systems = ("vfat", "", "xfs", "xfs") if disk.installed else disk.holds
     for number, (label, system) in enumerate(zip(disk.partitions, systems, strict=True), start=1):
         separator = "p" if disk.name[-1].isdigit() else ""
         name = f"{disk.name}{separator}{number}"
-        spec: dict[str, Any] = {"dev_path": f"/dev/{name}", "type": "partition", "parent": disk.name}
+        spec: dict[str, Any] = {"devPath": f"/dev/{name}", "type": "partition", "parent": disk.name}
         spec |= {
-            "device_path": "",
-            "parent_dev_path": disk.dev_path,
+            "devicePath": "",
+            "parentDevPath": disk.dev_path,
             **common,
             "name": system,
-            "partition_index": number,
+            "partitionIndex": number,
         }
-        spec |= {"partition_label": label} if label else {}
+        spec |= {"partitionLabel": label} if label else {}
         yield Resource(RUNTIME, kind, name, spec)
 
 

@@ -9,7 +9,6 @@ from aiohttp import web
 from iluvatar_pxe.boot.plan import RunScript, ToBeMade
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.fleet.nics import owner_of
-from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.provisioning.booter import Booter
@@ -48,12 +47,10 @@ async def _redeem(booter: Booter, ticket: str, client: IPv4Address, started: flo
     config = await disclosure.configuration(made.text, client)
     name, size = f"{plan.name}/config.yaml", len(config.encode())
     if made.partial:
-        booter.journal.waiting_in_maintenance(machine)
+        booter.waits(machine, client)
         return config
     milliseconds = (time.perf_counter() - started) * 1000
-    booter.journal.fetched(
-        machine, Stage.CONFIG, name, size=size, milliseconds=milliseconds, firmware=Firmware.TALOS
-    )
+    booter.gave(machine, made, name, size, milliseconds)
     return config
 
 

@@ -1,0 +1,65 @@
+"""Where a machine is to be installed, by what was read of it and what the fleet says. Pure."""
+
+from dataclasses import replace
+
+from iluvatar_pxe.fleet.disk_selector import DiskSelector
+from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.arda.disks import Chosen, DiskChoice, Held, choose
+from iluvatar_pxe.machines.inspection import Inspection
+from iluvatar_pxe.machines.model import Machine
+
+
+def selector_for(machine: Machine, fleet: Fleet) -> DiskSelector | None:
+    """Return what the fleet says of a machine's disk: its own file, else its layer's."""
+    listed, given = listed_as(machine, fleet), machine.assignment
+    if listed and listed.file.disk:
+        return listed.file.disk
+    name = listed.layer if listed else given.layer if given else None
+    layer = fleet.talos(name)
+    return layer.disk if layer else None
+
+
+def choice_for(machine: Machine, fleet: Fleet) -> Chosen | Held | None:
+    """Return the disk that is chosen for a machine, or why none is; None while its hardware is to be read."""
+    found = machine.inspection
+    if found is None or (not found.boot and not found.problem):
+        return None
+    if found.problem:
+        return Held(found.problem, "")
+    return choose(found, selector_for(machine, fleet), wipes=bool(machine.directive.wipe))
+
+
+def disk_for(machine: Machine, fleet: Fleet) -> DiskChoice | None:
+    """Return where Talos is to be installed; None where the hardware has to be read first, or does not tell that.
+
+    What is only known by its place may be another disk at the next boot.
+    """
+    choice, found = choice_for(machine, fleet), machine.inspection
+    if not isinstance(choice, Chosen) or found is None:
+        return None
+    return choice.disk if choice.disk.is_lasting or found.boot == machine.generation else None
+
+
+def needs_inspection(machine: Machine, fleet: Fleet) -> bool:
+    """Say whether a machine's hardware has to be read before it can get its whole configuration."""
+    return disk_for(machine, fleet) is None
+
+
+def forgotten(inspection: Inspection | None) -> Inspection | None:
+    """Return what still counts once the machine is to be installed anew: its disks are read again."""
+    return inspection and replace(inspection, boot=0, disks=(), nics=(), problem="")
+
+
+def choice_words(machine: Machine, fleet: Fleet) -> str:
+    """Return in words which disk is chosen and why, or why none is."""
+    choice = choice_for(machine, fleet)
+    if isinstance(choice, Chosen):
+        return f"{choice.disk.path} is chosen: {choice.why}"
+    return held_words(machine, fleet) or "not read yet"
+
+
+def held_words(machine: Machine, fleet: Fleet) -> str:
+    """Return in words why a machine is not installed; empty where nothing keeps it from that."""
+    choice = choice_for(machine, fleet)
+    return ": ".join(filter(None, (choice.reason, choice.remedy))) if isinstance(choice, Held) else ""
