@@ -14,6 +14,7 @@ IluvatarError                 base; its text is one line that names the thing an
 ├── ClockError                the clock cannot be right, so no certificate is signed
 ├── InventoryError            the database cannot be opened, read or written
 ├── AssetError                a boot file that cannot be served
+│   ├── AssetNotReadyError    not now: asked again later, it may be served
 │   ├── FactoryError          Image Factory cannot be reached, or gives no usable answer
 │   │   └── FactoryRefusalError it refuses what is asked, however often
 │   ├── DownloadError         a boot file that a publisher does not give
@@ -112,6 +113,10 @@ class InventoryError(IluvatarError):
 
 class AssetError(IluvatarError):
     """A boot file that is missing, unreadable or outside its directory."""
+
+
+class AssetNotReadyError(AssetError):
+    """A boot file that cannot be served before it was checked, or the directory was read again; then it may be."""
 
 
 class FactoryError(AssetError):

@@ -8,7 +8,7 @@ from io import FileIO
 from pathlib import Path
 
 from iluvatar_pxe.assets.links import Place, allow
-from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.errors import AssetError, AssetNotReadyError
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 _REGULAR = os.O_NONBLOCK | os.O_NOCTTY  # a FIFO would wait for its writer
@@ -32,7 +32,13 @@ def open_listed(listed: ListedFile) -> tuple[FileIO, os.stat_result]:
     try:
         file = FileIO(listed.path, opener=lambda _path, _flags: _descend(listed))
     except OSError as error:
-        raise AssetError(_words(listed.path, error)) from error
+        if error.errno in _CHANGED:
+            why = (
+                "is behind a link that was not there when the directory was read; ask again in a few seconds"
+            )
+            raise AssetNotReadyError(f"{listed.path}: {why}") from error
+        why = f"cannot be opened: {error.strerror}; make it a readable regular file"
+        raise AssetError(f"{listed.path}: {why}") from error
     status = os.fstat(file.fileno())
     try:
         _check(listed, status)
@@ -71,9 +77,3 @@ def _descend(listed: ListedFile) -> int:
         return os.open(name, _FILE, dir_fd=here)
     finally:
         os.close(here)
-
-
-def _words(path: Path, error: OSError) -> str:
-    if error.errno in _CHANGED:
-        return f"{path}: is behind a link that was not there when the directory was read; ask again in a few seconds"
-    return f"{path}: cannot be opened: {error.strerror}; make it a readable regular file"

@@ -15,7 +15,7 @@ from iluvatar_pxe.assets.opening import ListedFile
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER, PROGRAMS
 from iluvatar_pxe.changed import Changed
-from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.errors import AssetError, AssetNotReadyError
 from iluvatar_pxe.problem import Problem, first_of
 
 SYSTEM_PROGRAMS = Path("/usr/lib/ipxe")
@@ -95,7 +95,9 @@ class AssetStore:
             raise
         if source and not self._may_serve(name, (source.size, source.modified)):
             await source.close()
-            raise AssetError(f"{name}: was changed on the disk, and is checked first; ask again later")
+            raise AssetNotReadyError(
+                f"{name}: was changed on the disk, and is checked first; ask again later"
+            )
         return source
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.errors import AssetError, AssetNotReadyError
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf, nic_at
@@ -16,6 +16,8 @@ from iluvatar_pxe.servers.library_internals import CustomRunner, Handler
 
 LONGEST_LINE = 300
 """Characters of a refusal; what a request says of itself may be repeated in it."""
+RETRY_SECONDS = "10"
+"""After that whoever asked for what is not here yet may ask again."""
 _KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
 
 
@@ -28,6 +30,10 @@ async def _answer(handler: Handler, request: web.BaseRequest) -> web.StreamRespo
             raise
         kept = {str(name): error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
         return _refusal(error.status, error.text or error.reason, kept)
+    except AssetNotReadyError as error:
+        complain("http.asset", path=mask(request.path), why=str(error))
+        text = "that file cannot be sent now; ask again later, and see this server's log"
+        return _refusal(503, text, {hdrs.RETRY_AFTER: RETRY_SECONDS})
     except AssetError as error:
         complain("http.asset", path=mask(request.path), why=str(error))
         return _refusal(404, "that file cannot be read; see this server's log")

@@ -1,7 +1,7 @@
 """HTTP: every route of the outside contract, over real connections."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -374,3 +374,23 @@ def test_an_answer_of_nobodys_screen_is_refused(served: Web, path: str) -> None:
     response = served.get(f"{path}?mac={OTHER}")
     assert (response.status, response.is_one_line) == (404, True)
     assert served.get(path).status == 400
+
+
+def change(served: Web, path: Path) -> None:
+    path.write_bytes(b"other")
+    served.store.guard(lambda _name, _mark: False)
+
+
+def remove(_: Web, path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("spoil", [change, remove])
+def test_what_was_changed_or_removed_since_the_last_look_may_be_asked_for_again(
+    served: Web, spoil: Callable[[Web, Path], None]
+) -> None:
+    """A 404 would end a boot, though the file may be checked or fetched in a moment."""
+    spoil(served, served.put("kernel", b"kernel"))
+    answer = served.get("/assets/kernel")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "10")
+    assert answer.text == "503: that file cannot be sent now; ask again later, and see this server's log\n"

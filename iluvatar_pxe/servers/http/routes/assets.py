@@ -11,9 +11,10 @@ from iluvatar_pxe.assets.source import FileSource, Source
 from iluvatar_pxe.boot.stages import stage_of_asset
 from iluvatar_pxe.catalogue.coming import find, words
 from iluvatar_pxe.catalogue.download import Digest
-from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.errors import AssetError, AssetNotReadyError
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import OFFERED, SENDER, booter_of, client_of
+from iluvatar_pxe.servers.http.faults import RETRY_SECONDS
 from iluvatar_pxe.servers.http.routes.arriving import PassedOn
 from iluvatar_pxe.servers.http.sending import FileSender, breaking_off, pass_on, set_aside
 from iluvatar_pxe.servers.library_internals import CustomFileResponse
@@ -89,9 +90,11 @@ async def asset(request: web.Request) -> web.StreamResponse:
     if source:
         return await _send(request, name, source)
     if name in booter.store.ready:
-        raise AssetError(f"{name}: is gone since the directory was read; put it there again")
+        raise AssetNotReadyError(f"{name}: is gone since the directory was read; put it there again")
     if found := find(name, booter.coming()):
-        raise web.HTTPServiceUnavailable(text=words(name, found[1]), headers={hdrs.RETRY_AFTER: "10"})
+        raise web.HTTPServiceUnavailable(
+            text=words(name, found[1]), headers={hdrs.RETRY_AFTER: RETRY_SECONDS}
+        )
     raise web.HTTPNotFound(text=f"no asset {name[:200]}")
 
 
