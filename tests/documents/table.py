@@ -183,6 +183,7 @@ COMMANDS = {
     "iluvatar-pxe fleet repository add": How(Where.NAMED),
     "iluvatar-pxe fleet init": How(Where.NAMED),
     "iluvatar-pxe cluster status": How(Where.NAMED),
+    "iluvatar-pxe cluster status [LAYER] [--json]": How(Where.NAMED),
     "iluvatar-pxe cluster secrets export LAYER FILE": How(Where.NAMED),
     "iluvatar-pxe cluster secrets import LAYER FILE": How(Where.NAMED),
     "iluvatar-pxe cluster talosconfig LAYER": How(Where.NAMED),
