@@ -26,6 +26,7 @@ def describe(machine: Machine, fleet: Fleet) -> Data:
         "intent_by": machine.directive.by or None,
         "intent_why": machine.directive.why or None,
         "conflict": machine.conflict or None,
+        "faults": list(machine.report.faults),
         "warnings": list(nic_warnings(machine, fleet)),
         "address": machine.address and str(machine.address),
         "macs": list(machine.macs),

@@ -114,10 +114,10 @@ class Case:
         return self.machine is not None and self.machine.is_installed
 
     @property
-    def has_joined(self) -> bool:
-        """Say whether it is a member of its cluster, and nobody wants it installed again."""
+    def has_system(self) -> bool:
+        """Say whether it has reported that its operating system is on its disk, and nobody wants it installed again."""
         machine = self.machine
-        if machine is None or machine.phase is not Phase.JOINED:
+        if machine is None or machine.phase not in {Phase.INSTALLED, Phase.JOINED}:
             return False
         return machine.directive.intent is not Intent.REINSTALL
 

@@ -108,8 +108,8 @@ def identity(case: Case) -> Plan | str:
     if case.machine is None:
         return "never seen before"
     if why := case.machine.conflict:
-        if case.machine.phase is Phase.JOINED:
-            return BootLocal(why=f"{why}; it has joined, so it boots its disk", name=case.title, method=None)
+        if words := _ON_DISK.get(case.machine.phase):
+            return BootLocal(why=f"{why}; it {words}, so it boots its disk", name=case.title, method=None)
         if case.options.chain == "local":
             why = f"{case.source} sets chain local"
             return BootLocal(why=why, name=case.title, method=case.options.local)
@@ -151,11 +151,12 @@ def menu(case: Case) -> Plan | str:
 
 def joined(case: Case) -> Plan | str:
     """Whether its operating system is on its disk."""
-    if case.machine is None or case.machine.phase is not Phase.JOINED:
+    words = _ON_DISK.get(case.machine.phase) if case.machine else None
+    if words is None:
         return "has not joined yet"
-    if not case.has_joined or case.options.chain not in {None, "talos", "menu"}:
-        return "has joined, but boots its chain again"
-    why = "it has joined, so it boots its disk; to install it again: iluvatar-pxe machines reinstall"
+    if not case.has_system or case.options.chain not in {None, "talos", "menu"}:
+        return f"{words}, but boots its chain again"
+    why = f"it {words}, so it boots its disk; to install it again: iluvatar-pxe machines reinstall"
     return BootLocal(why=why, name=case.title, method=case.options.local)
 
 
@@ -248,6 +249,7 @@ def chain(case: Case) -> Plan | str:
 
 
 _NONE = Fleet()
+_ON_DISK = {Phase.INSTALLED: "has reported that it is installed", Phase.JOINED: "has joined"}
 STEPS: Mapping[str, Callable[[Case], Plan | str]] = MappingProxyType(
     {
         "request": request,

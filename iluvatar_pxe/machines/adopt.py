@@ -15,6 +15,7 @@ from iluvatar_pxe.machines.hardware import telling_serial, telling_uuid
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.observe import more_telling
+from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Phase
 
 
@@ -108,8 +109,13 @@ def _united(stored: Machine, seen: Machine, known: Snapshot) -> Machine:
         attempts=_counted_on(seen.attempts, stored.generation) if seen.attempts.chain else stored.attempts,
         conflict=stored.conflict or seen.conflict,
         inspection=seen.inspection or stored.inspection,
+        report=_started_on(seen.report, stored.generation) if seen.report != Report() else stored.report,
     )
 
 
 def _counted_on(attempts: Attempts, boots: int) -> Attempts:
     return replace(attempts, boot=attempts.boot + boots)
+
+
+def _started_on(report: Report, boots: int) -> Report:
+    return replace(report, boot=report.boot + boots)

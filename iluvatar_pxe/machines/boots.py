@@ -24,6 +24,16 @@ class Stage(IntEnum):
     INITRAMFS = 80
     CONFIG = 90
     """The operating system fetched its configuration."""
+    STARTED = 95
+    """The operating system reports: it has loaded a configuration, or started from its disk."""
+    INSTALLING = 100
+    """It writes itself on a disk."""
+    INSTALLED = 110
+    """It has written itself on a disk, as it reports."""
+    RUNNING = 120
+    """It runs, as it reports; something may still fail."""
+    JOINED = 130
+    """It runs and is ready, as it reports: its cluster has it as a member."""
 
     label: str
     """The stage's name in logs and in the database."""
@@ -49,6 +59,10 @@ class Happening(StrEnum):
     FAILED = "failed"
     INSPECTED = "inspected"
     """Talos told which hardware it has, before anything is installed."""
+    FAULT = "fault"
+    """The operating system reported what is wrong, in its own words."""
+    RESTARTING = "restarting"
+    """The operating system reported that it restarts, or shuts down."""
     CHANGED = "changed"
     """A person changed its intent or its data."""
 
@@ -61,13 +75,17 @@ QUESTIONS = frozenset(
 )
 """Stages that ask what to do; the others fetch a file."""
 
-_ENTRIES = frozenset({Stage.DISCOVER, Stage.IPXE_DISCOVER})
+REPORTED = frozenset({Stage.STARTED, Stage.INSTALLING, Stage.INSTALLED, Stage.RUNNING, Stage.JOINED})
+"""Stages that the operating system reports; the others are seen here."""
+
+_ENTRIES = frozenset({Stage.DISCOVER, Stage.IPXE_DISCOVER, Stage.STARTED})
 
 
 def begins_boot(reached: Stage | None, stage: Stage) -> bool:
     """Say whether ``stage`` opens a new boot of a machine whose boot so far reached ``reached``.
 
-    A boot begins where firmware starts over: with a DISCOVER of a stage that the boot had already left behind.
+    A boot begins where firmware starts over, with a DISCOVER of a stage that the boot had already left behind, and where
+    the operating system starts again without that: its firmware boots the disk and asks nobody.
     Everything else, repeated or not, belongs to the boot under way (iPXE asking again while it is held,
     UEFI reading a program twice, Talos fetching its configuration again).
     """

@@ -92,6 +92,7 @@ def _seniority(machine: Machine) -> tuple[bool, bool, object, UUID]:
 def _united(survivor: Machine, absorbed: Machine, speaks: Machine, done: Merge) -> Machine:
     _, generation = done.renamed(speaks.id, speaks.generation)
     _, counted = done.renamed(survivor.id, survivor.attempts.boot)
+    _, started = done.renamed(survivor.id, survivor.report.boot)
     macs = tuple(dict.fromkeys(survivor.macs + absorbed.macs))
     return replace(
         survivor,
@@ -120,4 +121,5 @@ def _united(survivor: Machine, absorbed: Machine, speaks: Machine, done: Merge) 
         directive=survivor.directive if survivor.directive != Directive() else absorbed.directive,
         conflict="",
         inspection=survivor.inspection or absorbed.inspection,
+        report=replace(survivor.report, boot=started),
     )

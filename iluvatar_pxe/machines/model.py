@@ -12,6 +12,7 @@ from rpds import HashTrieMap
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.hardware import Hardware, hardware_of
 from iluvatar_pxe.machines.inspection import Inspection
+from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -56,6 +57,7 @@ class Machine:
     hardware data are the same; others asked for its configuration."""
     inspection: Inspection | None = None
     """What Talos read of its hardware; None while it has not."""
+    report: Report = field(default_factory=Report)
 
     def with_unsure(self, mac: str) -> Self:
         """Return the machine with one more NIC in question; of too many the oldest are forgotten."""
@@ -70,9 +72,10 @@ class Machine:
 
     @property
     def is_installed(self) -> bool:
-        """Say whether an operating system with its role in it is on its disk, and is to stay there."""
+        """Say whether an operating system with its role in it is or may be on its disk, and is to stay there."""
         return self.directive.intent is not Intent.REINSTALL and self.phase in {
             Phase.INSTALLING,
+            Phase.INSTALLED,
             Phase.JOINED,
         }
 

@@ -15,6 +15,13 @@ _VAGUE = (Firmware.NOT_BOOTING, Firmware.TALOS, Firmware.UNSUPPORTED, Firmware.I
 _INSTALLING = frozenset({"talos", "raspberry-pi"})
 """Chains that boot an operating system, which may fail; a script of the fleet may be run as often as one likes."""
 _SCRIPTS = frozenset({Stage.SCRIPT, Stage.CONFIRM})
+_PHASES = {
+    Stage.CONFIG: Phase.INSTALLING,
+    Stage.INSTALLED: Phase.INSTALLED,
+    Stage.JOINED: Phase.JOINED,
+}
+"""What a machine is once it has come to a stage."""
+_FORWARD = tuple(_PHASES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,9 @@ def _told(known: Machine, sighting: Sighting, stage: Stage) -> Machine:
 
 
 def _boot_began(machine: Machine, step: Step) -> Machine:
-    """Count the boot; a machine in a boot loop has failed."""
-    tired = machine.attempts.lately(step.now) >= step.most_attempts and machine.phase is not Phase.JOINED
+    """Count the boot; a machine in a boot loop has failed. One that boots its own disk is in none."""
+    from_disk = step.stage is Stage.STARTED or machine.phase in {Phase.INSTALLED, Phase.JOINED}
+    tired = machine.attempts.lately(step.now) >= step.most_attempts and not from_disk
     return replace(
         machine,
         generation=machine.generation + 1,
@@ -108,7 +116,7 @@ def _boot_went_on(machine: Machine, step: Step) -> Machine:
         machine = replace(machine, attempts=progress)
     if step.stage is Stage.INITRAMFS and machine.directive.wipe is Wipe.FIRST:
         machine = replace(machine, directive=replace(machine.directive, wipe=Wipe.ALLOWED))
-    return _installing(machine) if step.stage is Stage.CONFIG else machine
+    return _in_phase(machine, step.stage)
 
 
 def _attempted(machine: Machine, step: Step) -> Machine:
@@ -123,10 +131,19 @@ def _attempted(machine: Machine, step: Step) -> Machine:
     return replace(machine, attempts=attempts)
 
 
-def _installing(machine: Machine) -> Machine:
-    """The directive to install once more is granted."""
-    directive = Directive() if machine.directive.intent is Intent.REINSTALL else machine.directive
-    return replace(machine, phase=Phase.INSTALLING, directive=directive)
+def _in_phase(machine: Machine, stage: Stage) -> Machine:
+    """A boot of its chain takes a machine back to ``booting``; from there on it only goes forward.
+
+    With its configuration, the directive to install it once more is granted.
+    """
+    phase = _PHASES.get(stage, machine.phase)
+    if phase is machine.phase or machine.phase in _FORWARD[_FORWARD.index(phase) :]:
+        return machine
+    if stage is Stage.CONFIG and machine.directive.intent is Intent.REINSTALL:
+        machine = replace(machine, directive=Directive())
+    if phase is Phase.JOINED:
+        machine = replace(machine, attempts=Attempts(), report=replace(machine.report, faults=()))
+    return replace(machine, phase=phase)
 
 
 def _tells_firmware(known: Firmware, sighting: Sighting, stage: Stage) -> bool:

@@ -16,8 +16,11 @@ class Phase(StrEnum):
     ASSIGNED = "assigned"
     BOOTING = "booting"
     INSTALLING = "installing"
-    """It has fetched its configuration."""
+    """It has fetched its configuration, and has not reported that it is installed."""
+    INSTALLED = "installed"
+    """Its operating system has reported that it is on the disk."""
     JOINED = "joined"
+    """It is a member of its cluster: it runs and is ready."""
     FAILED = "failed"
     """It is in a boot loop: repeated boots of one chain without progress."""
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.boot.plan import Plan, RunScript
+from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Phase
@@ -93,10 +94,18 @@ class Handout:
         )
 
     def holder(self, ticket: str, snapshot: Snapshot) -> Machine | None:
-        """Return the machine that a ticket is made out to; None where it is not valid, or not any more."""
+        """Return the machine that a ticket is made out to; None where it is not valid, or not any more.
+
+        It dies when the machine reports that it is installed, runs, or has joined.
+        """
         claim = self._tickets.check(ticket, self.disclosure.purpose)
         machine = snapshot.machine_with_id(claim.machine_id) if claim else None
-        if claim is None or machine is None or machine.phase is Phase.JOINED:
+        if claim is None or machine is None or _has_all(machine):
             return None
         is_current = machine.generation == claim.generation or self._tickets.outlives_its_boot(claim)
         return machine if is_current else None
+
+
+def _has_all(machine: Machine) -> bool:
+    """Say whether a machine has reported what shows that it needs no configuration any more."""
+    return machine.phase in {Phase.INSTALLED, Phase.JOINED} or machine.reached >= Stage.RUNNING

@@ -1,6 +1,7 @@
 """The record of boots: every stage of every boot, in the inventory and as one log line."""
 
 import time
+from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.fleet.lookup import name_of, title_of
 from iluvatar_pxe.fleet.nics import listed_with, nic_warnings
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
-from iluvatar_pxe.machines.boots import QUESTIONS, Happening, Stage, begins_boot
+from iluvatar_pxe.machines.boots import QUESTIONS, REPORTED, Happening, Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.applied import Applied
@@ -20,6 +21,8 @@ from iluvatar_pxe.ratelimit import RateLimiter, complain
 
 MOST_TRANSIENTS = 20
 """Machines that have only asked for a boot by DHCP and are logged within a second: anybody can invent such."""
+MOST_REPORTS = 100
+"""Stages that machines report and are logged within a second: programs on them can invent such."""
 MOST_MACHINES = 8192
 """Machines remembered; the one that repeated itself least lately goes first. What is forgotten is said twice."""
 MOST_OF_ONE = 64
@@ -38,6 +41,7 @@ class Journal:
         self._marks = {"simulated": True} if simulated else {}
         self._said: Recent[UUID, tuple[int, set[object]]] = Recent(MOST_MACHINES)
         self._transients = RateLimiter(1.0, burst=MOST_TRANSIENTS)
+        self._reports = RateLimiter(1.0, burst=MOST_REPORTS)
 
     def served(
         self,
@@ -74,6 +78,13 @@ class Journal:
         """Record that a known machine, as its ``firmware``, fetched a file; return the machine as now known."""
         sighting = sighting_of(machine, firmware)
         return self._reached((sighting, machine), stage, detail, ("", "", size, milliseconds))
+
+    def reported(self, machine: Machine, address: IPv4Address, stage: Stage, words: str) -> Machine:
+        """Record what a machine's operating system reports from an address, if that is new; return the machine as now known."""
+        if stage <= machine.reached and not begins_boot(machine.reached, stage):
+            return machine
+        sighting = replace(sighting_of(machine, Firmware.TALOS), address=address)
+        return self._reached((sighting, machine), stage, words, ("", "", 0, 0.0))
 
     def waiting_in_maintenance(self, machine: Machine) -> None:
         """Log, once for each of its boots, that a machine got a partial configuration: nothing is installed by that."""
@@ -134,9 +145,11 @@ class Journal:
         )
         if stage in QUESTIONS:
             self.is_first(machine, (stage, detail))
-        facts = {"served": detail, "bytes": size, "ms": round(milliseconds, 1)} | (
-            {"why": why} if why else {}
-        )
+        facts: dict[str, object] = {"served": detail, "bytes": size, "ms": round(milliseconds, 1)}
+        if stage in REPORTED:
+            facts = {"reported": detail}
+        if why:
+            facts["why"] = why
         self._log(machine, sighting, stage, facts)
         return machine
 
@@ -147,10 +160,11 @@ class Journal:
 
     def _log(self, machine: Machine, sighting: Sighting, stage: Stage, facts: dict[str, object]) -> None:
         facts |= self._marks
-        if machine.transient:
-            if not self._transients.allow(time.monotonic()):
+        limiter = self._reports if stage in REPORTED else self._transients
+        if machine.transient or stage in REPORTED:
+            if not limiter.allow(time.monotonic()):
                 return
-            if unreported := self._transients.suppressed:
+            if unreported := limiter.suppressed:
                 facts |= {"suppressed": unreported}
         name, boot = name_of(machine, self._applied.fleet), machine.generation
         _log.info("boot", stage=stage.label, machine=name, mac=sighting.mac, boot=boot, **facts)

@@ -115,13 +115,15 @@ def test_a_machine_that_goes_round_in_circles_is_held_with_the_reason() -> None:
     assert "iluvatar-pxe machines release one" in " ".join(held.screen)
 
 
-def test_a_joined_machine_boots_its_disk_until_somebody_wants_it_installed_again() -> None:
-    joined = machine_of(MAC, assignment=ONE, phase=Phase.JOINED)
-    assert isinstance(plan(joined), BootLocal)
-    again = machine_of(
-        MAC, assignment=ONE, phase=Phase.JOINED, directive=Directive(Intent.REINSTALL, "anna", "")
-    )
+@pytest.mark.parametrize("phase", [Phase.INSTALLED, Phase.JOINED])
+def test_an_installed_machine_boots_its_disk_until_somebody_wants_it_installed_again(phase: Phase) -> None:
+    assert isinstance(plan(machine_of(MAC, assignment=ONE, phase=phase)), BootLocal)
+    again = machine_of(MAC, assignment=ONE, phase=phase, directive=Directive(Intent.REINSTALL, "anna", ""))
     assert isinstance(plan(again), RunScript)
+
+
+def test_a_machine_that_fetched_its_configuration_and_reported_no_install_boots_its_chain_again() -> None:
+    assert isinstance(plan(machine_of(MAC, assignment=ONE, phase=Phase.INSTALLING)), RunScript)
 
 
 def test_a_listed_machine_is_put_on_record_first() -> None:

@@ -13,6 +13,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -136,6 +137,7 @@ STORED = {
     "directive": Directive(Intent.LOCAL, "anna", "it moves"),
     "conflict": "it was somebody else's",
     "attempts": Attempts("talos", Stage.KERNEL, (NOW,), 1),
+    "report": Report("one", 1, ("no disk matched",)),
 }
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.observe import Step, first_seen, observed
+from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import ATTEMPTS_WITHIN, Attempts, Directive, Intent, Phase
 
@@ -178,6 +179,46 @@ def test_every_other_wish_stays(intent: Intent) -> None:
     looping.machine = replace(looping.machine, directive=Directive(intent, "ilu"))
     looping.boot(*ONE_BOOT, Stage.CONFIG)
     assert looping.machine.directive == Directive(intent, "ilu")
+
+
+def test_a_machine_only_goes_forward_until_its_chain_is_booted_again() -> None:
+    looping = Looping()
+    looping.boot(*ONE_BOOT)
+    told = (
+        Stage.CONFIG,
+        Stage.STARTED,
+        Stage.INSTALLED,
+        Stage.CONFIG,
+        Stage.RUNNING,
+        Stage.JOINED,
+        Stage.INSTALLED,
+    )
+    found = [looping.reach(stage) for stage in told]
+    assert found == [*[Phase.INSTALLING] * 2, *[Phase.INSTALLED] * 3, *[Phase.JOINED] * 2]
+    assert looping.boot(*ONE_BOOT) is Phase.JOINED
+    assert looping.machine.phase is Phase.BOOTING
+
+
+def test_what_was_wrong_is_over_when_a_machine_has_joined() -> None:
+    looping = Looping()
+    looping.machine = replace(looping.machine, report=Report("one", 1, ("no disk matched",)))
+    looping.boot(*ONE_BOOT, Stage.CONFIG, Stage.INSTALLED)
+    assert looping.machine.report == Report("one", 1, ("no disk matched",))
+    looping.reach(Stage.JOINED)
+    assert (looping.machine.report, looping.machine.attempts) == (Report("one", 1), Attempts())
+
+
+@pytest.mark.parametrize("phase", [Phase.INSTALLED, Phase.JOINED])
+def test_a_machine_that_boots_its_disk_is_in_no_loop(phase: Phase) -> None:
+    looping = Looping()
+    for _ in range(5):
+        looping.boot()
+    looping.machine = replace(looping.machine, phase=phase)
+    assert looping.boot(Stage.IPXE_DISCOVER) is phase
+    looping.machine = replace(looping.machine, phase=Phase.INSTALLING, reached=Stage.INSTALLING)
+    boots = looping.machine.generation
+    assert looping.reach(Stage.STARTED) is Phase.INSTALLING
+    assert looping.machine.generation == boots + 1
 
 
 BOOTS = st.lists(

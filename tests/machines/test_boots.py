@@ -38,6 +38,23 @@ SEQUENCES = {
         2,
     ),
     "PXE ROM resets while its program loads": ((DISCOVER, NBP, DISCOVER, NBP, IPXE), 2),
+    "it boots its disk, and asks nobody": (
+        (
+            DISCOVER,
+            CONFIG,
+            Stage.STARTED,
+            Stage.INSTALLED,
+            Stage.STARTED,
+            Stage.JOINED,
+            Stage.STARTED,
+            Stage.JOINED,
+        ),
+        3,
+    ),
+    "the network sends it to its disk": (
+        (DISCOVER, CONFIG, Stage.INSTALLED, DISCOVER, Stage.STARTED, Stage.JOINED),
+        2,
+    ),
     "the daemon starts in the middle of a boot": ((KERNEL, INITRAMFS, CONFIG), 1),
 }
 
@@ -64,8 +81,8 @@ def test_anything_opens_the_first_boot(stage: Stage) -> None:
 
 @pytest.mark.parametrize("reached", Stage)
 @pytest.mark.parametrize("stage", Stage)
-def test_only_a_discover_left_behind_opens_another(reached: Stage, stage: Stage) -> None:
-    assert begins_boot(reached, stage) == (stage in {DISCOVER, IPXE} and stage < reached)
+def test_only_a_start_left_behind_opens_another(reached: Stage, stage: Stage) -> None:
+    assert begins_boot(reached, stage) == (stage in {DISCOVER, IPXE, Stage.STARTED} and stage < reached)
 
 
 def test_labels_are_words_for_people() -> None:
@@ -80,4 +97,9 @@ def test_labels_are_words_for_people() -> None:
         "kernel",
         "initramfs",
         "config",
+        "started",
+        "installing",
+        "installed",
+        "running",
+        "joined",
     ]

@@ -20,7 +20,7 @@ def plan(subject: Subject) -> ShowMenu | RunScript | None:
         why=subject.why,
         name=subject.title,
         own=f"Boot what layer {layer} boots"
-        if layer and not subject.case.has_joined
+        if layer and not subject.case.has_system
         else "Boot its own disk",
         entries=tuple((entry.script, entry.name) for entry in menu.entries),
         seconds=menu.timeout,

@@ -77,6 +77,7 @@ def _place(page: Data, now: datetime) -> dict[str, str]:
         "phase": page["phase"],
         "its cluster": f"waits: {page['cluster_waits']}" if page["cluster_waits"] else "",
         "intent": page["intent"] + (f" ({asked})" if asked else ""),
+        "it reports": ". ".join(page["faults"]),
         "conflict": page["conflict"] or "",
         "to resolve": _settling(page) if page["conflict"] else "",
         "seen": f"first {_moment(page['first_seen'])}, last {_ago(page['last_seen'], now)}",

@@ -14,6 +14,7 @@ from iluvatar_pxe.inventory.window import SavedWindow
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import BootEvent, Machine
+from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -49,6 +50,9 @@ def machine_row(machine: Machine) -> Row:
         "apart": " ".join(machine.apart),
         "unsure": " ".join(machine.unsure),
         "inspection": _inspection_text(machine.inspection),
+        "reported_start": storable(machine.report.start),
+        "reported_boot": machine.report.boot,
+        "reported_faults": storable("\n".join(machine.report.faults)),
         **_attempts_columns(machine.attempts),
     }
 
@@ -177,6 +181,9 @@ def machine_of(row: Mapping[str, Any], macs: Sequence[str], assignment: Assignme
         apart=tuple(row["apart"].split()),
         unsure=tuple(row["unsure"].split()),
         inspection=_inspection_of(row["inspection"]),
+        report=Report(
+            row["reported_start"], int(row["reported_boot"]), tuple(row["reported_faults"].splitlines())
+        ),
     )
 
 

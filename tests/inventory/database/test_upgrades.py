@@ -78,11 +78,17 @@ def fill_0004(database: sqlite3.Connection) -> None:
     database.execute("UPDATE machines SET unsure = '52:54:00:00:02:03' WHERE id = ?", (id_of(3),))
 
 
+def fill_0005(database: sqlite3.Connection) -> None:
+    """One that is to be reinstalled since, whatever is on its disk."""
+    database.execute("UPDATE machines SET intent_wipes = 1 WHERE id = ?", (id_of(1),))
+
+
 FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
     "0001": fill_0001,
     "0002": fill_0002,
     "0003": fill_0003,
     "0004": fill_0004,
+    "0005": fill_0005,
 }
 """By revision, in their order, how daemons of that time left their database."""
 

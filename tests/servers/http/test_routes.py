@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -356,14 +357,19 @@ def test_clones_that_two_files_list_are_two_machines(booting: Web) -> None:
 
 
 @pytest.mark.parametrize("intent", [Intent.BOOT, Intent.REINSTALL])
-def test_a_ticket_dies_when_the_machine_has_joined(booting: Web, intent: Intent) -> None:
+@pytest.mark.parametrize(
+    "told", [{"phase": Phase.INSTALLED}, {"reached": Stage.RUNNING}, {"phase": Phase.JOINED}]
+)
+def test_a_ticket_dies_when_the_machine_reports_that_it_is_installed_or_runs(
+    booting: Web, told: dict[str, Any], intent: Intent
+) -> None:
     """Also when it is to be installed again: that takes a boot, which has a ticket of its own."""
     config = config_url(booting.get(f"/ipxe?{QUERY}"))
     machine = booting.inventory.snapshot.machine(MAC)
     assert machine
 
     def joined(one: Machine) -> Machine:
-        return replace(one, phase=Phase.JOINED, directive=Directive(intent, "test"))
+        return replace(one, directive=Directive(intent, "test"), **told)
 
     booting.call(booting.inventory.change(machine.id, joined, Happening.CHANGED, "joined", "test"))
     assert booting.get(config).status == 404

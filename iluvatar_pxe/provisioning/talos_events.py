@@ -1,0 +1,120 @@
+"""What Talos machines report becomes how far their boots have come.
+
+Nothing in a report says which machine it is of. The address that it comes from does, by the neighbour table.
+"""
+
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address
+from uuid import UUID
+
+import structlog
+
+from iluvatar_pxe.bounded import Recent
+from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.fleet.lookup import title_of
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.layers.arda.api.faults import one_line
+from iluvatar_pxe.layers.arda.events import Addresses, Event
+from iluvatar_pxe.layers.arda.kernel_log import KernelLogLine
+from iluvatar_pxe.layers.arda.progress import Fault, Found, Reached, Restarts, Started, of_event, of_line
+from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.report import LONGEST, Report
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.reporters import Reporters
+from iluvatar_pxe.provisioning.talos_reports import note_event, note_line
+from iluvatar_pxe.provisioning.tickets import mask
+from iluvatar_pxe.ratelimit import complain
+
+MOST_WRITING = 1024
+"""Machines remembered that install Talos 1.13."""
+
+_log = structlog.get_logger()
+
+
+class TalosEvents:
+    """Takes reports in; each is known to be new while the daemon runs, and old ones change nothing after its restart."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        applied: Applied,
+        journal: Journal,
+        mac_of: Callable[[IPv4Address], str | None],
+    ) -> None:
+        """``mac_of`` looks an address up in the kernel's neighbour table."""
+        self._inventory = inventory
+        self._applied = applied
+        self._journal = journal
+        self._reporters = Reporters(inventory, applied, mac_of)
+        self._writing: Recent[UUID, None] = Recent(MOST_WRITING)
+
+    def take_event(self, address: IPv4Address, event: Event) -> None:
+        """Take in an event from an address."""
+        note_event(address, event)
+        if (machine := self._reporters.at(address)) is None:
+            return
+        if isinstance(event.body, Addresses):
+            self._reporters.hear(machine, address, event.body)
+            return
+        writes, found = of_event(event, writes=machine.id in self._writing)
+        if writes:
+            self._writing.put(machine.id, None)
+        else:
+            self._writing.pop(machine.id)
+        self.take(machine, address, found)
+
+    def take_line(self, address: IPv4Address, line: KernelLogLine) -> None:
+        """Take in a line of a kernel log from an address."""
+        note_line(address, line)
+        if (found := of_line(line.message)) and (machine := self._reporters.at(address)):
+            self.take(machine, address, found)
+
+    def take(self, machine: Machine, address: IPv4Address, found: Iterable[Found]) -> None:
+        """Record what a machine at an address reports, as far as it is new."""
+        for one in found:
+            machine = self._inventory.snapshot.machine_with_id(machine.id) or machine
+            try:
+                self._record(machine, address, one)
+            except InventoryError:  # it was forgotten at this moment
+                return
+
+    def _record(self, machine: Machine, address: IPv4Address, found: Found) -> None:
+        if isinstance(found, Started):
+            self._started(machine, address, found.start)
+        elif isinstance(found, Reached):
+            self._journal.reported(machine, address, found.stage, _plain(found.words))
+        elif isinstance(found, Fault):
+            self._fault(machine, _plain(found.words))
+        else:
+            self._restarts(machine, found)
+
+    def _started(self, machine: Machine, address: IPv4Address, start: str) -> None:
+        """The second start in one boot is another boot, whose firmware has asked nobody here."""
+        report = machine.report
+        if start == report.start:
+            return
+        if machine.reached < Stage.STARTED or report.boot == machine.generation:
+            machine = self._journal.reported(machine, address, Stage.STARTED, "")
+        self._inventory.note_report(machine.id, Report(start, machine.generation))
+
+    def _fault(self, machine: Machine, words: str) -> None:
+        if words in machine.report.faults:
+            return
+        self._inventory.note_report(machine.id, machine.report.with_fault(words))
+        if self._journal.is_first(machine, (Happening.FAULT, words)):
+            self._inventory.note(machine.id, Happening.FAULT, words)
+            title = title_of(machine, self._applied.fleet)
+            complain("machine.fault", machine=title, boot=machine.generation, why=words)
+
+    def _restarts(self, machine: Machine, found: Restarts) -> None:
+        if self._journal.is_first(machine, (Happening.RESTARTING, machine.report.start)):
+            self._inventory.note(machine.id, Happening.RESTARTING, _plain(found.words))
+            title = title_of(machine, self._applied.fleet)
+            _log.info("machine.restarts", machine=title, boot=machine.generation, how=_plain(found.words))
+
+
+def _plain(words: str) -> str:
+    """Return words without what a terminal would carry out, and without the ticket in an address."""
+    return mask(one_line(words))[:LONGEST]
