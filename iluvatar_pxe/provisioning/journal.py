@@ -1,5 +1,6 @@
 """The record of boots: every stage of every boot, in the inventory and as one log line."""
 
+import logging
 import time
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -85,6 +86,23 @@ class Journal:
             return machine
         sighting = replace(sighting_of(machine, Firmware.TALOS), address=address)
         return self._reached((sighting, machine), stage, words, ("", "", 0, 0.0))
+
+    def happened(self, machine: Machine, happening: Happening, words: str, about: object) -> None:
+        """Record and log what a machine's operating system reports besides stages; ``about`` is told once in a boot."""
+        if not self.is_first(machine, (happening, about)):
+            return
+        self._inventory.note(machine.id, happening, words)
+        if self._reports.allow(time.monotonic()):
+            title, unreported = title_of(machine, self._applied.fleet), self._reports.suppressed
+            level = logging.WARNING if happening is Happening.FAULT else logging.INFO
+            _log.log(
+                level,
+                f"machine.{happening}",
+                machine=title,
+                boot=machine.generation,
+                reported=words,
+                suppressed=unreported,
+            )
 
     def waiting_in_maintenance(self, machine: Machine) -> None:
         """Log, once for each of its boots, that a machine got a partial configuration: nothing is installed by that."""

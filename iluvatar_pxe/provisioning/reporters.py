@@ -41,9 +41,12 @@ class Reporters:
             return None
         return machine
 
-    def hear(self, machine: Machine, address: IPv4Address, told: Addresses) -> None:
-        """Take in which addresses a machine says that it has: not those of another one, and not its own."""
-        self._liars.pop(machine.id)
+    def hear(self, address: IPv4Address, told: Addresses) -> None:
+        """Take in which addresses the machine says that it has: not those of another one without its own."""
+        if owner := self._owner(address):
+            self._liars.pop(owner.id)
+        if (machine := self.at(address)) is None:
+            return
         if str(address) in told.addresses:
             sighting = replace(sighting_of(machine, Firmware.TALOS), address=address)
             self._inventory.touch(sighting, machine.reached)

@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 from uuid import UUID
 
-import structlog
-
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.errors import InventoryError
-from iluvatar_pxe.fleet.lookup import title_of
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.api.faults import one_line
 from iluvatar_pxe.layers.arda.events import Addresses, Event
 from iluvatar_pxe.layers.arda.kernel_log import KernelLogLine
-from iluvatar_pxe.layers.arda.progress import Fault, Found, Reached, Restarts, Started, of_event, of_line
+from iluvatar_pxe.layers.arda.progress import Fault, Found, Reached, Started, of_event, of_line
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.report import LONGEST, Report
@@ -24,13 +21,9 @@ from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.reporters import Reporters
 from iluvatar_pxe.provisioning.talos_reports import note_event, note_line
-from iluvatar_pxe.provisioning.tickets import mask
-from iluvatar_pxe.ratelimit import complain
 
 MOST_WRITING = 1024
 """Machines remembered that install Talos 1.13."""
-
-_log = structlog.get_logger()
 
 
 class TalosEvents:
@@ -53,10 +46,10 @@ class TalosEvents:
     def take_event(self, address: IPv4Address, event: Event) -> None:
         """Take in an event from an address."""
         note_event(address, event)
-        if (machine := self._reporters.at(address)) is None:
-            return
         if isinstance(event.body, Addresses):
-            self._reporters.hear(machine, address, event.body)
+            self._reporters.hear(address, event.body)
+            return
+        if (machine := self._reporters.at(address)) is None:
             return
         writes, found = of_event(event, writes=machine.id in self._writing)
         if writes:
@@ -88,7 +81,8 @@ class TalosEvents:
         elif isinstance(found, Fault):
             self._fault(machine, _plain(found.words))
         else:
-            self._restarts(machine, found)
+            words, once = _plain(found.words), machine.report.start
+            self._journal.happened(machine, Happening.RESTARTING, words, once)
 
     def _started(self, machine: Machine, address: IPv4Address, start: str) -> None:
         """The second start in one boot is another boot, whose firmware has asked nobody here."""
@@ -103,18 +97,9 @@ class TalosEvents:
         if words in machine.report.faults:
             return
         self._inventory.note_report(machine.id, machine.report.with_fault(words))
-        if self._journal.is_first(machine, (Happening.FAULT, words)):
-            self._inventory.note(machine.id, Happening.FAULT, words)
-            title = title_of(machine, self._applied.fleet)
-            complain("machine.fault", machine=title, boot=machine.generation, why=words)
-
-    def _restarts(self, machine: Machine, found: Restarts) -> None:
-        if self._journal.is_first(machine, (Happening.RESTARTING, machine.report.start)):
-            self._inventory.note(machine.id, Happening.RESTARTING, _plain(found.words))
-            title = title_of(machine, self._applied.fleet)
-            _log.info("machine.restarts", machine=title, boot=machine.generation, how=_plain(found.words))
+        self._journal.happened(machine, Happening.FAULT, words, words)
 
 
 def _plain(words: str) -> str:
-    """Return words without what a terminal would carry out, and without the ticket in an address."""
-    return mask(one_line(words))[:LONGEST]
+    """Return words without what a terminal would carry out, and what may be a secret."""
+    return one_line(words)[:LONGEST]

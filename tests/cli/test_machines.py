@@ -188,6 +188,7 @@ def test_the_list_as_json(host: Host) -> None:
         "intent_by": None,
         "intent_why": None,
         "conflict": None,
+        "faults": [],
         "warnings": [],
         "address": "192.168.1.21",
         "claimed": [],

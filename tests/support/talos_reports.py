@@ -16,6 +16,7 @@ from iluvatar_pxe.layers.arda.api.protos.events_pb2 import EventRequest
 from iluvatar_pxe.layers.arda.api.sink import TakeEvent
 from iluvatar_pxe.layers.arda.events import Body, Event
 from iluvatar_pxe.layers.arda.kernel_log import KernelLogLine
+from iluvatar_pxe.servers.talos.kernel_log import TakeLine
 from iluvatar_pxe.servers.talos.server import TalosServer
 from iluvatar_pxe.settings.model import Settings, TalosSettings
 
@@ -42,13 +43,15 @@ class Reports:
 
 
 @asynccontextmanager
-async def receiving(take_event: TakeEvent | None = None) -> AsyncIterator[Reports]:
+async def receiving(
+    take_event: TakeEvent | None = None, take_line: TakeLine | None = None
+) -> AsyncIterator[Reports]:
     got = Reports(free_port(), free_port())
     settings = Settings(talos=TalosSettings(event_port=got.event_port, kernel_log_port=got.log_port))
     got.server = TalosServer(
         settings,
         take_event or (lambda address, event: got.events.append((address, event))),
-        lambda address, line: got.lines.append((address, line)),
+        take_line or (lambda address, line: got.lines.append((address, line))),
         lambda _: None,
     )
     try:

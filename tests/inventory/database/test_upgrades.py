@@ -79,8 +79,9 @@ def fill_0004(database: sqlite3.Connection) -> None:
 
 
 def fill_0005(database: sqlite3.Connection) -> None:
-    """One that is to be reinstalled since, whatever is on its disk."""
-    database.execute("UPDATE machines SET intent_wipes = 1 WHERE id = ?", (id_of(1),))
+    """One that has read a machine's hardware since."""
+    read = f'{{"at": "{AT}", "boot": 1}}'
+    database.execute("UPDATE machines SET inspection = ? WHERE id = ?", (read, id_of(1)))
 
 
 FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
