@@ -16,6 +16,7 @@ from iluvatar_pxe.inventory.database import migrate
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.states import Attempts, Directive, Phase
 
 AT = "2026-11-22T18:30:00.123Z"
@@ -156,7 +157,8 @@ def test_what_is_new_has_sensible_values(file: Path, revision: str) -> None:
     for one in found.values():
         assert (one.directive, one.attempts) == (Directive(), Attempts())
         assert one.assignment is None or (revision > "0001" and one.assignment.name == "arda-01")
-        assert (one.board, one.conflict, one.inspection) == ("", "", None)
+        assert (one.board, one.conflict, one.report) == ("", "", Report())
+        assert not one.inspection or (revision > "0004" and one.reached is Stage.CONFIG)
         assert not one.unsure or (revision > "0003" and one.reached is Stage.SCRIPT)
 
 
