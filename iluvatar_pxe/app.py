@@ -39,6 +39,7 @@ from iluvatar_pxe.provisioning.inspection import Inspector
 from iluvatar_pxe.provisioning.maintenance import Maintenance
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
+from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots, SnapshotContext
 from iluvatar_pxe.provisioning.supply import Supply
 from iluvatar_pxe.provisioning.talos_events import TalosEvents
 from iluvatar_pxe.provisioning.tickets import TicketKey, Tickets, load_key
@@ -134,6 +135,16 @@ class App:
                 observes=settings.network.dhcp == "observe",
             )
         )
+        self.snapshots = EtcdSnapshots(
+            SnapshotContext(
+                fleet=lambda: self.applied.fleet,
+                snapshot=lambda: inventory.snapshot,
+                secrets=self._fleet_source.secrets,
+                directory=settings.state_directory / "snapshots",
+                host=Path(os.uname().nodename).name,
+                observes=settings.network.dhcp == "observe",
+            )
+        )
         health = Health(
             parts={
                 "assets": lambda: store.problem,
@@ -146,6 +157,7 @@ class App:
                 "fleet": lambda: self._fleet_source.problem,
                 "keys": lambda: None if isinstance(origin, FollowedOrigin) else self._keys.text,
                 "network": lambda: self.watch.problem,
+                "snapshots": lambda: self.snapshots.problem,
                 "tickets": lambda: key.problem,
                 "tls": lambda: certificates.problem,
             },
@@ -164,6 +176,7 @@ class App:
             dns=self.names.server,
             assets=self.supply.commands,
             clusters=self.clusters,
+            snapshots=self.snapshots,
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         self.http = HttpServer(
@@ -186,6 +199,7 @@ class App:
             store,
             self._fleet_source,
             self.clusters,
+            self.snapshots,
             self.supply,
             self.http,
             self.names,

@@ -17,6 +17,7 @@ from iluvatar_pxe.provisioning.assigner import Assigner
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.enrolment import WindowKeeper
+from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots
 from iluvatar_pxe.wire.dns.name import Name
 
 CommandResult = dict[str, Any]
@@ -92,6 +93,7 @@ class CommandContext:
     dns: DnsAdmin | None = None
     assets: AssetsAdmin | None = None
     clusters: Clusters | None = None
+    snapshots: EtcdSnapshots | None = None
 
     @property
     def fleet(self) -> Fleet:

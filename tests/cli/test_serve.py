@@ -51,6 +51,7 @@ def test_it_is_ready_and_serves(daemon: Daemon) -> None:
         "fleet",
         "keys",
         "network",
+        "snapshots",
         "tickets",
         "tls",
     )

@@ -179,6 +179,14 @@ COMMANDS = {
     "sudo iluvatar-pxe cluster kubeconfig arda FILE": How(
         Where.TEST, f"{_CLUSTER}::test_kubectl_reads_what_is_merged_into_its_file"
     ),
+    "sudo iluvatar-pxe cluster snapshot arda": How(
+        Where.TEST, "tests/provisioning/test_snapshots.py::test_one_is_taken_by_a_command_and_told"
+    ),
+    "iluvatar-pxe cluster snapshot LAYER": How(Where.NAMED),
+    "age --decrypt --identity recovery.key --output etcd.db 2026-11-29T020000Z.db.age": How(
+        Where.NOT_HERE, "age is a program of others; test_snapshots.py opens one with our own"
+    ),
+    "talosctl bootstrap --recover-from etcd.db": _TALOSCTL,
     "iluvatar-pxe fleet token add": How(Where.NAMED),
     "iluvatar-pxe fleet repository add": How(Where.NAMED),
     "iluvatar-pxe fleet init": How(Where.NAMED),

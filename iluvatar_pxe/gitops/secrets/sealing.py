@@ -50,11 +50,16 @@ def daemon_key(file: Path) -> Identity:
     return key
 
 
+def recipients_of(keys: Sequence[str]) -> list[Recipient]:
+    """Return those to whom something is sealed; raises SealError when there are none."""
+    if not keys:
+        raise SealError("recipients.yaml has no recipients; first run: iluvatar-pxe fleet init")
+    return [Recipient.from_str(one) for one in keys]
+
+
 def seal(content: bytes, recipients: Sequence[str]) -> bytes:
     """Return ``content`` for the holders of these public keys alone, as ASCII; raises SealError when there are none."""
-    if not recipients:
-        raise SealError("recipients.yaml has no recipients; first run: iluvatar-pxe fleet init")
-    sealed: bytes = pyrage.encrypt(content, [Recipient.from_str(one) for one in recipients], armored=True)
+    sealed: bytes = pyrage.encrypt(content, recipients_of(recipients), armored=True)
     return sealed
 
 
