@@ -72,6 +72,14 @@ class Checking:
             await asyncio.sleep(rest)
             rest = await asyncio.to_thread(self._unrest, download)
 
+    async def stirred(self, download: Download, seconds: float) -> None:
+        """Wait until other files are there than now, but ``seconds`` at most."""
+        before, until = await asyncio.to_thread(self._marks, download), time.monotonic() + seconds
+        while time.monotonic() < until:
+            await asyncio.sleep(self._settle)
+            if await asyncio.to_thread(self._marks, download) != before:
+                break
+
     async def check(self, download: Download, report: Done) -> str:
         """Read the files; return in one line what is wrong with them, which is then out of the way, or nothing.
 
@@ -171,8 +179,11 @@ class Checking:
     def _unrest(self, download: Download) -> float:
         """Return for how many seconds more the files have to stay as they are."""
         now = time.time()
-        ages = (now - modified / 1e9 for _, modified in map(_mark, self._paths(download)))
+        ages = (now - modified / 1e9 for _, modified in self._marks(download))
         return max((self._settle - age for age in ages if 0 <= age < self._settle), default=0.0)
+
+    def _marks(self, download: Download) -> list[tuple[int, int]]:
+        return [_mark(path) for path in self._paths(download)]
 
     def _paths(self, download: Download) -> Iterator[Path]:
         record = self._index.records.get(download.name)

@@ -116,7 +116,7 @@ class AssetCommands:
             source=one.source,
             checked_at=record.checked_at if record else None,
             fault=one.fault,
-            failures=one.job.failures if one.job else 0,
+            failures=one.job.failures if one.job else int(one.progress.state is State.WAITING),
         )
 
     def _record(self, one: WantedFile) -> Record | None:

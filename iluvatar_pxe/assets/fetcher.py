@@ -35,7 +35,7 @@ SIZE_SECONDS = 20.0
 SETTLE_SECONDS = 5.0
 """How long nobody must have written to such a file before it is checked."""
 _RETRY_SECONDS = 300.0
-"""After that a check is tried again that came to no end."""
+"""After that a check is tried again that came to no end, if nothing changes before."""
 
 _IMPORT = "bring them by: iluvatar-pxe assets import PATH"
 
@@ -118,6 +118,8 @@ class Fetcher:
                 if one.job:
                     one.job.failures = 0
                     one.job.hurry(Haste.ASKED)
+                elif one.work and one.progress.state is State.WAITING:  # for another check
+                    one.work.cancel()
                 if one.progress.state in {State.MISSING, State.WAITING}:
                     self.set(one, replace(one.progress, state=State.QUEUED))
         self._stirred.tell()
@@ -300,7 +302,7 @@ class Fetcher:
         await self._checking.settled(one.download)
         if not await self.judged(one, partial(self._verify, one)):
             self.set(one, Progress(state=State.WAITING, trouble=one.fault))
-            await asyncio.sleep(_RETRY_SECONDS)
+            await self._checking.stirred(one.download, _RETRY_SECONDS)
 
     async def _verify(self, one: WantedFile) -> None:
         """Check a file; what is wrong with it is logged, and kept in ``fault``. Raises AssetError if nobody can tell."""

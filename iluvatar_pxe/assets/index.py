@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -267,7 +268,7 @@ class Index:
 
         Raises AssetError.
         """
-        path, aside = self.directory / asset, self.directory / ASIDE / asset
+        path, aside = self.directory / asset, _free(self.directory / ASIDE / asset, self.directory / asset)
         try:
             aside.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(path, aside)
@@ -313,6 +314,13 @@ def _mark(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
+
+
+def _free(aside: Path, path: Path) -> Path:
+    """Return a place for what lies at ``path``: a file replaces one that was set aside before, but no folder does."""
+    numbered = (aside.with_name(f"{aside.name}.{number}") for number in itertools.count(2))
+    places = itertools.chain([aside], numbered)
+    return next(one for one in places if not one.exists() or not (one.is_dir() or path.is_dir()))
 
 
 def remove_empty(folder: Path, root: Path) -> None:

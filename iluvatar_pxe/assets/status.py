@@ -15,7 +15,7 @@ class AssetStatus:
     ``source`` is where it came from, or is fetched from: an address, another daemon, an import, the system's package.
     ``checked_at`` is when it was last checked (UTC), None before the first time. ``fault`` is what the last
     ``assets verify`` or ``import`` of it found wrong, in one line, until the next one begins. ``failures`` is how often
-    it could not be fetched since it is wanted, or since the last ``assets fetch`` of it.
+    it could not be fetched since it is wanted, or since the last ``assets fetch`` of it; 1 if its check came to no end.
     """
 
     download: Download

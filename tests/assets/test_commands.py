@@ -179,6 +179,42 @@ async def test_a_fifo_or_a_folder_in_the_place_of_a_file_goes_out_of_the_way(
         assert (bench.assets / ".aside" / NAME).exists()
 
 
+async def test_a_folder_is_set_aside_beside_a_file_that_was(bench: Bench, site: Publisher) -> None:
+    async with running(bench):
+        await bench.get(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
+        for make in (Path.touch, Path.mkdir, Path.touch, Path.mkdir):
+            site.asked.clear()
+            (bench.assets / NAME).unlink()
+            make(bench.assets / NAME)
+            await bench.store.refresh()
+            await until(lambda: site.asked)
+            await bench.reach(NAME, State.READY)
+    names = {path.name: path.is_dir() for path in (bench.assets / ".aside" / NAME).parent.iterdir()}
+    assert names == {"kernel-amd64": False, "kernel-amd64.2": True, "kernel-amd64.3": True}
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+async def test_a_check_that_came_to_no_end_is_tried_again_when_its_cause_is_gone(
+    bench: Bench, site: Publisher, *, is_asked: bool
+) -> None:
+    async with running(bench):
+        await bench.get(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
+        (bench.assets / ".aside").touch()  # where nothing can be put
+        put(bench, NAME, b"mine")
+        await bench.store.refresh()
+        progress = await bench.reach(NAME, State.WAITING)
+        assert "cannot be moved to" in progress.trouble
+        assert status(bench).failures == 1, "so that assets fetch comes to an end"
+        (bench.assets / ".aside").unlink()
+        if is_asked:
+            bench.commands.fetch([NAME])
+        else:
+            (bench.assets / NAME).unlink()
+        await until(lambda: len(site.asked) == 2)
+        await bench.reach(NAME, State.READY)
+        assert bench.content(NAME) == KERNEL
+
+
 async def test_a_member_of_an_archive_that_is_overwritten_is_noticed(bench: Bench, site: Publisher) -> None:
     wanted = archive(site, "2.0.0", b"ours" * 1000)
     async with running(bench):
