@@ -21,9 +21,7 @@ def hardware_data(machine: Machine, fleet: Fleet) -> Data:
     selector, choice = selector_for(machine, fleet), disk_for(machine, fleet)
     chosen = choice.path if choice else None
     return {
-        "disk": _given_words(found.given, found.disks)
-        if machine.is_installed
-        else choice_words(machine, fleet),
+        "disk": choice_words(machine, fleet),
         "disks": [_disk(one, found.disks, selector, chosen) for one in found.disks],
         "nics": [
             {"name": one.name, "mac": one.mac, "driver": one.driver, "up": one.is_up, "mbit": one.speed_mbit}
@@ -47,9 +45,3 @@ def _disk(disk: Disk, disks: Sequence[Disk], selector: DiskSelector | None, chos
         "chosen": disk.path == chosen,
         "why_not": why_not(disk, disks, selector) or None,
     }
-
-
-def _given_words(given: tuple[str, str, str] | None, disks: Sequence[Disk]) -> str:
-    """Return where the machine was told to install Talos."""
-    paths = [disk.path for disk in disks if disk.identity == given]
-    return f"Talos is installed on {paths[0]}" if paths else "not read in this install"

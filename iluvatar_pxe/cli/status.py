@@ -9,7 +9,7 @@ import typer
 from iluvatar_pxe.admin.assets import AssetsStatus
 from iluvatar_pxe.admin.describe import Data, describe, in_order
 from iluvatar_pxe.admin.health import OK, ShowHealth
-from iluvatar_pxe.boot.plan import Hold
+from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.cli.assets.words import change_words, is_stuck
 from iluvatar_pxe.cli.daemon import ask_running
@@ -19,6 +19,7 @@ from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import ago, fields, say, say_json, span, terminal_width
 from iluvatar_pxe.errors import ControlError, InventoryError
 from iluvatar_pxe.fleet.lookup import title_of
+from iluvatar_pxe.layers.arda.install import held_words
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.settings.model import Settings
@@ -72,7 +73,10 @@ def _machines(settings: Settings) -> Data:
 def _why_it_waits(machine: Machine, state: State) -> str:
     """Return why a machine's next boot waits for its owner, or nothing."""
     *_, last = state.next_boot(asking(sighting_of(machine)))
-    return last.decision.plan.why if isinstance(last.decision.plan, Hold) else ""
+    plan = last.decision.plan
+    if isinstance(plan, Hold):
+        return plan.why
+    return held_words(machine, state.fleet) if isinstance(plan, RunScript) and plan.chain == "talos" else ""
 
 
 def _lines(page: Data, now: datetime, width: int | None) -> Iterator[str]:

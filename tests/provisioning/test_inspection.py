@@ -194,9 +194,13 @@ async def test_a_machine_that_waits_is_read_and_gets_the_configuration_that_name
         assert [one.name for one in machine.inspection.disks[1].contents] == ["gpt", "vfat"]
         assert machine.inspection.nics[0].mac == MAC
         assert machine.inspection.given == ("SERIAL2", "", "")
-        assert here.words == "/dev/sdb is chosen: the smallest disk that is an SSD or NVMe and not removable"
+        assert here.words == "/dev/sdb is chosen: it was told to install Talos there"
         assert not needs_inspection(machine, here.booter.applied.fleet)
         assert here.stand_in.failures == []
+        again = replace(machine, phase=Phase.BOOTING)
+        assert choice_words(again, here.booter.applied.fleet) == (
+            "/dev/sdb is chosen: the smallest disk that is an SSD or NVMe and not removable"
+        )
         (told,) = [one for one in logs if one["event"] == "machine.inspected"]
         assert (told["machine"], told["disks"]) == ("one", 3)
         (pushed,) = [one for one in logs if one["event"] == "boot" and one["stage"] == "config"]
@@ -233,6 +237,9 @@ async def test_a_reinstall_that_may_wipe_erases_what_is_there_once(tmp_path: Pat
         )
         await waits(here, lambda: here.is_installed)
         assert here.machine.directive == Directive()
+        assert not needs_inspection(here.machine, here.booter.applied.fleet), (
+            "what was there is of no account now"
+        )
 
 
 @pytest.mark.parametrize("change", [{"serial": "BOX2"}, {"mac": "52:54:00:00:00:77"}, {"uuid": OTHER_UUID}])

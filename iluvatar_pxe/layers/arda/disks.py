@@ -102,7 +102,15 @@ def choose(inspection: Inspection, selector: DiskSelector | None, *, wipes: bool
             f"{disk.path} is not empty: {contents_words(disk)}",
             "name it by 'disk' in its file, or allow to erase it: iluvatar-pxe machines reinstall --wipe",
         )
-    return Chosen(_choice(disk), _why(found, selector))
+    return Chosen(choice_of(disk), _why(found, selector))
+
+
+def choice_of(disk: Disk) -> DiskChoice:
+    """Return what names a disk in a configuration."""
+    serial, wwid, bus_path = disk.identity
+    return DiskChoice(
+        serial=serial, wwid=wwid, bus_path=bus_path, size=disk.size, path=disk.path, model=disk.model
+    )
 
 
 def why_not(disk: Disk, disks: Sequence[Disk], selector: DiskSelector | None) -> str:
@@ -244,13 +252,6 @@ def _is_of_talos(content: Content) -> bool:
 
 def _partition_words(content: Content) -> str:
     return " ".join(filter(None, (content.name or "unknown", content.label)))
-
-
-def _choice(disk: Disk) -> DiskChoice:
-    serial, wwid, bus_path = disk.identity
-    return DiskChoice(
-        serial=serial, wwid=wwid, bus_path=bus_path, size=disk.size, path=disk.path, model=disk.model
-    )
 
 
 def _why(found: Sequence[Disk], selector: DiskSelector | None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from iluvatar_pxe.fleet.disk_selector import DiskSelector
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.layers.arda.disks import Chosen, DiskChoice, Held, choose
+from iluvatar_pxe.layers.arda.disks import Chosen, DiskChoice, Held, choice_of, choose
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import Machine
 
@@ -21,10 +21,16 @@ def selector_for(machine: Machine, fleet: Fleet) -> DiskSelector | None:
 
 
 def choice_for(machine: Machine, fleet: Fleet) -> Chosen | Held | None:
-    """Return the disk that is chosen for a machine, or why none is; None while its hardware is to be read."""
+    """Return the disk that is chosen for a machine, or why none is; None while its hardware is to be read.
+
+    Of one that is installed it is the disk that it was told to install on, whatever was on that before.
+    """
     found = machine.inspection
     if found is None or (not found.boot and not found.problem):
         return None
+    given = next((disk for disk in found.disks if disk.identity == found.given), None)
+    if machine.is_installed and given:
+        return Chosen(choice_of(given), "it was told to install Talos there")
     if found.problem:
         return Held(found.problem, "")
     return choose(found, selector_for(machine, fleet), wipes=bool(machine.directive.wipe))
@@ -38,7 +44,8 @@ def disk_for(machine: Machine, fleet: Fleet) -> DiskChoice | None:
     choice, found = choice_for(machine, fleet), machine.inspection
     if not isinstance(choice, Chosen) or found is None:
         return None
-    return choice.disk if choice.disk.is_lasting or found.boot == machine.generation else None
+    is_sure = choice.disk.is_lasting or machine.is_installed or found.boot == machine.generation
+    return choice.disk if is_sure else None
 
 
 def needs_inspection(machine: Machine, fleet: Fleet) -> bool:
