@@ -15,6 +15,9 @@ from iluvatar_pxe.layers.arda.health import EtcdHealth, MachineReport, etcd_heal
 from iluvatar_pxe.layers.arda.reporting import report
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 
+_AT_ONCE = 50
+"""Machines that are asked at the same time."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
@@ -53,8 +56,12 @@ async def report_of(layer: str, step: Step, context: ClusterContext) -> ClusterR
         credentials = await context.credentials(layer, ApiRole.READER)
     except IluvatarError as error:
         return replace(told, step=Refuse(str(error)))
-    reports = await asyncio.gather(
-        *(report(one.address, credentials, is_control_plane=one.name in leading) for one in members)
-    )
-    machines = {one.name: said for one, said in zip(members, reports, strict=True)}
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def said(member: Member) -> MachineReport:
+        async with turn:
+            return await report(member.address, credentials, is_control_plane=member.name in leading)
+
+    reports = await asyncio.gather(*map(said, members))
+    machines = {one.name: each for one, each in zip(members, reports, strict=True)}
     return replace(told, machines=machines, authorities=ends_of(bundle))

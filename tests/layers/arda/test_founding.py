@@ -62,6 +62,11 @@ REMEDY = "switch it on, and look at its screen; if it is gone for good, remove i
         (record(), ALL_READY | {B: OFF}, Wait(f"arda-02: Talos cannot be reached; {REMEDY}", (B,))),
         (record(A), ALL_READY | {B: OFF}, Wait(f"arda-02: Talos cannot be reached; {REMEDY}", (B,))),
         (record(A), ALL_READY | {A: OFF}, Wait(f"arda-01: Talos cannot be reached; {REMEDY}", (A,))),
+        (
+            record(A),
+            ALL_READY | {B: Answered(etcd="Preparing", is_settled=False)},
+            Wait("arda-02 has only begun to prepare etcd", (B,)),
+        ),
         (record(A), ALL_READY | {C: ELSEWHERE}, Refuse(f"arda-03: {ELSEWHERE.why}")),
         (record(A), {B: READY, C: READY}, FoundAgain("arda-01 was to found it, and left the fleet before it had")),
         (record(A), ALL_READY | {A: ALONE}, NoteFounded("etcd has 1 member: arda-01")),
