@@ -147,7 +147,7 @@ class Fetcher:
         if progress.state is State.LOADING:
             one.source = f"peer {progress.peer}" if progress.peer else one.download.urls[0]
         self._coming = None
-        if progress.state is State.WAITING and one.job and one.job.failures:
+        if progress.state is State.WAITING and one.job and one.job.failures and not one.job.needs_room:
             self._tell_of_waiting()
 
     async def arriving(self, asset: str) -> ArrivingSource | None:

@@ -18,7 +18,7 @@ from iluvatar_pxe.assets.placing import Placing
 from iluvatar_pxe.assets.turns import Haste, Turn, Turns
 from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
-from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.errors import AssetError, DiskError
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.ratelimit import complain
 
@@ -77,6 +77,8 @@ class Job:
         self.download = download
         """What the next attempt is for: its checksum may be pinned meanwhile."""
         self.progress = Progress(state=State.QUEUED)
+        self.needs_room = False
+        """This host's disk kept the last attempt from success."""
         self.failures = 0
         """How often it could not be had since it is wanted, or since somebody wanted it at once."""
         self.arrival = self._arrival(means)
@@ -121,6 +123,7 @@ class Job:
             await self._turn.begin()
             await self._attempt()
         except AssetError as error:
+            self.needs_room = isinstance(error, DiskError)
             self._fail(str(error))
         except Exception as error:  # noqa: BLE001 - the last resort: one file must not end the daemon
             complain("asset.failed", logging.ERROR, name=self.download.name, error=repr(error))

@@ -19,7 +19,7 @@ from iluvatar_pxe.assets.index import Given, Index, Record, given_of
 from iluvatar_pxe.assets.originals import Originals
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
-from iluvatar_pxe.errors import AssetError, UnpackError
+from iluvatar_pxe.errors import AssetError, DiskError, UnpackError
 from iluvatar_pxe.host.background import background_thread
 from iluvatar_pxe.host.durable import put_in_place
 
@@ -193,7 +193,7 @@ def _place(got: Got, path: Path, report: Done) -> Given:
     except OSError as error:
         if error.errno in FULL:
             lacks = lacking(got.size, shutil.disk_usage(path.parent).free)
-            raise AssetError(f"{path}: {no_space(path.parent, lacks)}") from error
+            raise DiskError(f"{path}: {no_space(path.parent, lacks)}") from error
         raise AssetError(f"{path}: cannot be put in place: {error.strerror}; make it writable") from error
     return given
 

@@ -1,14 +1,15 @@
 """What keeps machines from booting now: boot files and configurations that are missing or damaged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.lacking import Shortage, shortages
 from iluvatar_pxe.catalogue.choosing import choices, key_of, line
-from iluvatar_pxe.catalogue.coming import Coming
+from iluvatar_pxe.catalogue.coming import Coming, words
 from iluvatar_pxe.catalogue.names import TALOS
+from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.problem import first_of
 from iluvatar_pxe.provisioning.applied import Applied
@@ -29,7 +30,19 @@ class Prospects:
         """Everything, each in one line."""
         shortages = dict.fromkeys(one.text for one in self._shortages())
         unchosen = (line(entry, one) for entry, one in choices(self._coming()) if entry != TALOS)
-        return [*self._store.problems, *shortages, *unchosen]
+        told = [*self._store.problems, *shortages, *unchosen]
+        return [*told, *self._failed(told)]
+
+    def _failed(self, told: Sequence[str]) -> Iterator[str]:
+        """Return what else the fleet wants and cannot be had for now, a reason once."""
+        coming = self._coming()
+        unchosen = {key_of(entry) for entry, _ in choices(coming)}
+        reasons = {
+            one.trouble: words(name.rstrip("/"), one)
+            for name, one in coming.items()
+            if one.state is State.WAITING and name not in unchosen
+        }
+        yield from (text for text in reasons.values() if not any(text in line for line in told))
 
     @property
     def problem(self) -> str | None:

@@ -489,3 +489,12 @@ async def test_whoever_asks_for_a_bad_file_has_it_downloaded_once(bench: Bench, 
             await asyncio.sleep(0.2)
             await until(lambda: bench.progress(NAME).state is State.WAITING)
     assert len(site.asked) == 1
+
+
+async def test_a_full_disk_is_not_taken_for_a_missing_connection(bench: Bench, site: Publisher) -> None:
+    with capture_logs() as logs:
+        async with running(bench):
+            bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL, claims=1 << 50)))
+            progress = await bench.reach(NAME, State.WAITING)
+    assert "no space left in" in progress.trouble
+    assert events(logs, "assets.missing") == []

@@ -42,3 +42,13 @@ def test_a_version_that_is_not_chosen_is_told_with_its_reason(tmp_path: Path) ->
     told = f"{talos}: {why} layers/arda.yaml"
     k3s = f"which version of k3s is stable is not known yet: {why} assets.versions.k3s of fleet.yaml"
     assert (here.problem, here.lines) == (told, [told, k3s])
+
+
+def test_what_no_machine_boots_from_is_told_when_it_cannot_be_had(tmp_path: Path) -> None:
+    stuck = Progress(state=State.WAITING, trouble="x/1/x.tar: example.org has no such file (404); correct it")
+    boots = Progress(state=State.WAITING, trouble="raspberry-pi/new: example.org cannot be reached; check it")
+    coming = {"x/one": stuck, "x/two": stuck, "raspberry-pi/new/": boots, "y": Progress(state=State.QUEUED)}
+    first, second = Prospects(Applied(FLEET), AssetStore(tmp_path), lambda: coming).lines
+    assert first.startswith("machines/varda.yaml: raspberry-pi/new is missing, and its download waits")
+    assert "x.tar: example.org has no such file (404)" in second
+    assert second.startswith(("x/one is missing", "x/two is missing"))
