@@ -28,6 +28,7 @@ from iluvatar_pxe.catalogue.coming import find, words
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.fleet.nics import nics_of
 from iluvatar_pxe.layers.arda.configuration.shown import shown_configuration
+from iluvatar_pxe.layers.arda.install import disk_for
 from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment
@@ -188,10 +189,11 @@ def _config(last: Decision, server: Server) -> Data | None:
 
 
 def _made(wanted: ToBeMade, last: Decision, server: Server) -> Data:
-    """Return a configuration that the daemon makes, without secrets, or why it cannot; its disk is chosen later."""
+    """Return a configuration that the daemon makes, without secrets, or why it cannot; with its disk, if that is chosen."""
     case = last.case
     macs = nics_of(case.machine, case.fleet) if case.machine else (case.sighting.mac,)
-    node = Node(name=case.title, layer=wanted.layer, role=wanted.role, macs=macs)
+    disk = disk_for(case.machine, case.fleet) if case.machine else None
+    node = Node(name=case.title, layer=wanted.layer, role=wanted.role, macs=macs, disk=disk)
     try:
         text = shown_configuration(node, case.fleet, server.around)
     except ConfigurationError as error:

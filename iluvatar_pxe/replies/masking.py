@@ -27,7 +27,7 @@ _WORD = r"[A-Za-z0-9][\w.-]{0,62}"
 _IMAGE = r"[a-z0-9][\w./:-]{0,254}"
 _URL = r"https?://[\w.:\[\]-]{1,253}/?"
 _NAMED = r"[\w.:-]{1,253}"
-_HARDWARE = r"[\w .:-]{1,100}"
+_HARDWARE = r"[\w .:/-]{1,256}"
 _AT = r"[\d.]{7,15}:\d{1,5}"
 _NETWORK = r"[0-9a-f.:]{2,39}/\d{1,3}"
 _PUBLIC_VALUES: Mapping[str, str] = MappingProxyType(
@@ -63,6 +63,7 @@ _PUBLIC_VALUES: Mapping[str, str] = MappingProxyType(
         "machine.install.disk": r"/dev/[\w/.:-]{1,100}",
         "machine.install.diskSelector.serial": _HARDWARE,
         "machine.install.diskSelector.wwid": _HARDWARE,
+        "machine.install.diskSelector.busPath": _HARDWARE,
         "machine.install.image": _IMAGE,
         "machine.kubelet.image": _IMAGE,
         "machine.network.hostname": _WORD,

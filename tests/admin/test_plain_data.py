@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import pytest
 from support.fleets import ARDA, CONFIGURED, READY, fleet_of
@@ -70,11 +71,11 @@ def test_a_countdown_and_a_place_are_put_into_words() -> None:
     assert answers[2:] == ["gets its place, then boots", "boots chain talos"]
 
 
-def plan_of(arda: str) -> Data:
+def plan_of(arda: str, machine: Machine = MACHINE) -> Data:
     """Return the plan of the machine in a layer without configurations of its own."""
     fleet = fleet_of(("it", MAC, "role: worker\n"), arda=arda)
     return plan_data(
-        next_boot(asking(sighting_of(MACHINE)), Snapshot.of([MACHINE]), fleet, Context(ready=READY)), SERVER
+        next_boot(asking(sighting_of(machine)), Snapshot.of([machine]), fleet, Context(ready=READY)), SERVER
     )
 
 
@@ -87,6 +88,16 @@ def test_a_configuration_that_the_daemon_makes_is_shown_without_secrets() -> Non
     lines = [line.strip() for line in config["text"].splitlines()]
     assert {"hostname: it", "type: worker", "token: (masked)"} <= set(lines)
     assert config["bytes"] == len(config["text"])
+
+
+@pytest.mark.parametrize(
+    ("named", "line"), [({"serial": "S1"}, "serial: S1"), ({"bus_path": "/pci0/1"}, "busPath: /pci0/1")]
+)
+def test_a_configuration_is_shown_with_the_disk_that_is_chosen(named: dict[str, Any], line: str) -> None:
+    disk = Disk(path="/dev/sda", size=10**12, **named)
+    machine = replace(MACHINE, inspection=Inspection(at=AT, boot=MACHINE.generation, disks=(disk,)))
+    text = plan_of(ARDA, machine)["config"]["text"]
+    assert line in [one.strip() for one in text.splitlines()]
 
 
 def test_a_configuration_that_cannot_be_made_says_why() -> None:
