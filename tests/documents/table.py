@@ -237,6 +237,7 @@ COMMANDS = {
         Where.INSTALLED, '"arda-01"', typed="iluvatar-pxe machines list --all --json"
     ),
     "sudo iluvatar-pxe machines show arda-01": How(Where.INSTALLED, "52:54:00:00:00:01"),
+    "iluvatar-pxe machines show NAME": How(Where.INSTALLED, "arda-01"),
     "iluvatar-pxe machines show NAME [--boots N] [--json]": How(Where.INSTALLED, '"arda-01"'),
     "sudo iluvatar-pxe plan arda-01": _WAITS,
     "iluvatar-pxe plan MAC": _WAITS,
@@ -289,7 +290,7 @@ COMMANDS = {
     "sudo iluvatar-pxe machines reinstall NAME": How(
         Where.INSTALLED, typed="sudo iluvatar-pxe machines reinstall NAME --yes"
     ),
-    "iluvatar-pxe machines reinstall NAME": How(
+    "iluvatar-pxe machines reinstall NAME [--wipe]": How(
         Where.INSTALLED, typed="iluvatar-pxe machines reinstall NAME --yes"
     ),
     "sudo iluvatar-pxe machines reinstall NAME --wipe": How(
