@@ -39,6 +39,7 @@ from iluvatar_pxe.provisioning.inspection import Inspector
 from iluvatar_pxe.provisioning.maintenance import Maintenance
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
+from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots, SnapshotContext
 from iluvatar_pxe.provisioning.supply import Supply
 from iluvatar_pxe.provisioning.talos_events import TalosEvents
@@ -125,16 +126,16 @@ class App:
             (inventory.changed, self._fleet_source.changed),
         )
         self.prospects = Prospects(self.applied, store, lambda: self.supply.coming)
-        self.clusters = Clusters(
-            ClusterContext(
-                fleet=lambda: self.applied.fleet,
-                snapshot=lambda: inventory.snapshot,
-                secrets=self._fleet_source.secrets,
-                repository=self._fleet_source.cluster_repository,
-                changed=self._fleet_source.changed,
-                observes=settings.network.dhcp == "observe",
-            )
+        clusters = ClusterContext(
+            fleet=lambda: self.applied.fleet,
+            snapshot=lambda: inventory.snapshot,
+            secrets=self._fleet_source.secrets,
+            repository=self._fleet_source.cluster_repository,
+            changed=self._fleet_source.changed,
+            observes=settings.network.dhcp == "observe",
         )
+        self.clusters = Clusters(clusters)
+        reinstaller = Reinstaller(clusters)
         self.snapshots = EtcdSnapshots(
             SnapshotContext(
                 fleet=lambda: self.applied.fleet,
@@ -177,6 +178,7 @@ class App:
             assets=self.supply.commands,
             clusters=self.clusters,
             snapshots=self.snapshots,
+            reinstaller=reinstaller,
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         self.http = HttpServer(
@@ -200,6 +202,7 @@ class App:
             self._fleet_source,
             self.clusters,
             self.snapshots,
+            reinstaller,
             self.supply,
             self.http,
             self.names,

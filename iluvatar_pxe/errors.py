@@ -223,6 +223,10 @@ class TalosAnswerError(TalosError):
     """A machine's answer is no valid message, is too large, or is damaged."""
 
 
+class KubernetesError(IluvatarError):
+    """The Kubernetes API of a cluster cannot be reached, or refuses what is asked of it."""
+
+
 class OperationError(IluvatarError):
     """A requested change is not possible: the name is taken, or a file lists the machine."""
 

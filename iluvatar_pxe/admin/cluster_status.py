@@ -2,6 +2,7 @@
 
 from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
 from iluvatar_pxe.admin.describe import Data, utc
+from iluvatar_pxe.admin.snapshots import snapshots_of
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.founding import Founded, NoteFounded, Refuse
@@ -19,7 +20,13 @@ class ClustersStatus(Command):
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         reports = await of_daemon(context.clusters).reports()
-        return {"clusters": [cluster_data(one, context.fleet) for one in reports]}
+        snapshots = of_daemon(context.snapshots)
+        return {
+            "clusters": [
+                cluster_data(one, context.fleet) | {"snapshots": await snapshots_of(snapshots, one.layer)}
+                for one in reports
+            ]
+        }
 
 
 class ShowAwaited(Command):

@@ -17,6 +17,7 @@ from iluvatar_pxe.provisioning.assigner import Assigner
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.enrolment import WindowKeeper
+from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots
 from iluvatar_pxe.wire.dns.name import Name
 
@@ -94,6 +95,7 @@ class CommandContext:
     assets: AssetsAdmin | None = None
     clusters: Clusters | None = None
     snapshots: EtcdSnapshots | None = None
+    reinstaller: Reinstaller | None = None
 
     @property
     def fleet(self) -> Fleet:

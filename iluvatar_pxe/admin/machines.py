@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
+from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.edits import (
     Wanted,
@@ -19,10 +19,11 @@ from iluvatar_pxe.admin.edits import (
     with_directive,
     with_phase,
 )
-from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.errors import IluvatarError, OperationError
 from iluvatar_pxe.fleet.fields.names import is_host_name
 from iluvatar_pxe.fleet.fields.values import LayerName
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
+from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.merge import split
@@ -124,6 +125,8 @@ class Reinstall(_OfMachine):
 
     route = "/api/v1/machines/{machine}/reinstall"
     wipe: bool = False
+    force: bool = False
+    """Also where the cluster's etcd is harmed."""
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         machine = _find(self.machine, context)
@@ -133,11 +136,49 @@ class Reinstall(_OfMachine):
             raise OperationError(f"{title}: {why}; first: iluvatar-pxe machines release {title}")
         if machine.assignment is None and listed_as(machine, context.fleet) is None:
             raise OperationError(f"{title}: it has no place in the fleet yet; list it, or set its layer")
-        ended, detail = ended_hold(machine), "reinstall, wipe" if self.wipe else "reinstall"
-        wiped = ", and what is on its disk is erased" if self.wipe else ""
-        edit = reinstalled(by, Wipe.FIRST if self.wipe else Wipe.NO)
-        machine = await _change(context, machine, edit, detail, by)
-        return _result(machine, context, f"{title} is reinstalled at its next boot{wiped}{ended}")
+        step = await self._step(machine, context)
+        wipes = step.wipes if isinstance(step, NextBoot) else self.wipe
+        ended, detail = ended_hold(machine), "reinstall, wipe" if wipes else "reinstall"
+        edit = reinstalled(by, _wipe(step, wipes=self.wipe))
+        changed = await _change(context, machine, edit, detail, by)
+        if isinstance(step, Reset):
+            await self._reset(machine, step, context, by)
+            how = (
+                " now: Talos drains it, leaves etcd and wipes its system disk"
+                if step.graceful
+                else " now, undrained"
+            )
+            return _result(
+                changed, context, f"{title} is reset{how}; it is installed at its next boot{ended}"
+            )
+        if context.reinstaller:
+            context.reinstaller.forget_node(machine)
+        wiped = ", and what is on its disk is erased" if wipes else ""
+        return _result(changed, context, f"{title} is reinstalled at its next boot{wiped}{ended}")
+
+    async def _step(self, machine: Machine, context: CommandContext) -> Reset | NextBoot:
+        """Return how it is done; raises OperationError where the cluster would be harmed."""
+        if context.reinstaller is None:
+            return NextBoot(wipes=self.wipe)
+        step = await context.reinstaller.step(machine, wipes=self.wipe, is_forced=self.force)
+        if isinstance(step, Refused):
+            raise OperationError(step.why)
+        return step
+
+    async def _reset(self, machine: Machine, step: Reset, context: CommandContext, by: str) -> None:
+        """Reset it; where that fails, it is as it was."""
+        try:
+            await of_daemon(context.reinstaller).reset(machine, step)
+        except IluvatarError as error:
+            await _change(context, machine, with_directive(machine.directive), "reset failed", by)
+            raise OperationError(str(error)) from error
+
+
+def _wipe(step: Reset | NextBoot, *, wipes: bool) -> Wipe:
+    """Return what its next boots may erase: a reset has wiped Talos already."""
+    if isinstance(step, NextBoot):
+        return Wipe.FIRST if step.wipes else Wipe.NO
+    return Wipe.ALLOWED if wipes else Wipe.NO
 
 
 class Forget(_OfMachine):

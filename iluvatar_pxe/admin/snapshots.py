@@ -29,7 +29,7 @@ async def snapshots_of(snapshots: EtcdSnapshots, layer: str) -> CommandResult:
         kept = await snapshots.kept(layer)
     except OperationError as error:
         kept, why = (), str(error)
-    return {"snapshots": [_told(one) for one in reversed(kept)], "problem": why}
+    return {"kept": [_told(one) for one in reversed(kept)], "problem": why}
 
 
 def _only(fleet: Fleet) -> str:

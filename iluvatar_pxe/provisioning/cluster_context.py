@@ -45,3 +45,7 @@ class ClusterContext:
     async def credentials(self, layer: str, role: ApiRole) -> Credentials:
         """Return credentials of the daemon's own; raises as ``ClusterSecrets.talos``."""
         return await self.secrets.talos(layer, [role], _LIFETIME)
+
+    async def kubernetes(self, layer: str) -> Credentials:
+        """Return an administrator's credentials for the Kubernetes API; raises as ``ClusterSecrets.kubernetes``."""
+        return await self.secrets.kubernetes(layer, _LIFETIME)

@@ -8,11 +8,13 @@ from support.founding import founding_site
 from support.waiting import until
 
 from iluvatar_pxe.admin.cluster_status import cluster_data
+from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.cli.cluster.status import status_lines
 from iluvatar_pxe.layers.arda.founding import Founded, Wait
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport
 
 MAC = "52:54:00:00:00:01"
+NO_SNAPSHOTS: Data = {"snapshots": {"kept": [], "problem": None}}
 
 
 async def test_a_founded_cluster_tells_its_etcd_machines_nodes_and_ends(tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ async def test_a_founded_cluster_tells_its_etcd_machines_nodes_and_ends(tmp_path
         assert (machine["stage"], machine["ready"], machine["talos"]) == ("running", True, one.version)
         assert machine["disk"] == "/dev/sda"
         assert sorted(data["authorities"]) == ["etcd", "k8s", "k8saggregator", "os"]
-        text = "\n".join(status_lines([data], None))
+        text = "\n".join(status_lines([data | NO_SNAPSHOTS], None))
         assert "controlplane-1; controlplane-1 leads" in text
         assert "1 of 1; applications run on them, too, as no worker is listed" in text
         await one.power_cut()
@@ -51,7 +53,7 @@ def test_a_cluster_that_waits_says_for_what() -> None:
     data = cluster_data(ClusterReport("arda", None, Wait("it has no secrets yet"), {}), fleet)
     assert (data["state"], data["why"], data["founder"]) == ("waiting", "it has no secrets yet", None)
     assert not data["schedules_on_control_planes"]
-    lines = list(status_lines([data], None))
+    lines = list(status_lines([data | NO_SNAPSHOTS], None))
     assert lines[0] == "arda: waiting"
     assert lines[1].split(maxsplit=1) == ["why", "it has no secrets yet"]
     assert list(status_lines([], None)) == [

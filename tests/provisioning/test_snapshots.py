@@ -199,8 +199,8 @@ async def test_one_is_taken_by_a_command_and_told(tmp_path: Path) -> None:
         newest = answer["snapshot"]
         assert answer["message"].startswith(f"arda: {newest['file']}, 2")
         told = await snapshots_of(snapshots, "arda")
-        assert [one["file"] for one in told["snapshots"]] == kept.names[::-1]
-        assert told["snapshots"][0] == newest
+        assert [one["file"] for one in told["kept"]] == kept.names[::-1]
+        assert told["kept"][0] == newest
         assert told["problem"] is None
         with pytest.raises(OperationError, match="no cluster of this name"):
             await TakeSnapshot(layer="valinor").carry_out(context, "ada")

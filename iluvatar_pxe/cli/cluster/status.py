@@ -66,7 +66,15 @@ def _summary(one: Data) -> dict[str, str]:
         "control planes": f"{planes['listed']} of {planes['wanted']}"
         + (f"; {schedules}" if one["schedules_on_control_planes"] else ""),
         "CAs end": ", ".join(ends),
+        "snapshots": _snapshots(one["snapshots"]),
     }
+
+
+def _snapshots(found: Data) -> str:
+    """Return the last snapshot of etcd on this host, and why there is no newer one."""
+    kept = found["kept"]
+    last = f"{len(kept)} kept, the last one of {kept[0]['taken']}" if kept else "none"
+    return f"{last}; {found['problem']}" if found["problem"] else last
 
 
 def _row(machine: Data, nodes: dict[str, Data]) -> list[Cell]:

@@ -128,17 +128,21 @@ def reinstall(
     wipe: Annotated[
         bool, typer.Option("--wipe", help="Erase whatever is on the disk, also another Talos.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also if the cluster's etcd loses its quorum, or its data.")
+    ] = False,
     yes: YesOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Reinstall a machine at its next boot, which may erase its disk."""
+    """Reinstall a machine: a running Talos is drained, leaves etcd and is wiped now; others at their next boot."""
     settings = settings_of_daemon(config)
     state = State.read_recorded(settings)
     machine = find_machine(name, state.snapshot, state.fleet)
     title = title_of(machine, state.fleet)
     erases = "That erases whatever is on its disk." if wipe else "That may erase its disk."
-    make_sure(f"Reinstall {title} at its next boot{ended_hold(machine)}? {erases}", yes=yes)
-    say([change(settings, Reinstall, machine=str(machine.id), wipe=wipe)["message"]])
+    now = "Talos that runs there is drained, leaves etcd and wipes its system disk at once; other disks stay."
+    make_sure(f"Reinstall {title}{ended_hold(machine)}? {now} {erases}", yes=yes)
+    say([change(settings, Reinstall, machine=str(machine.id), wipe=wipe, force=force)["message"]])
 
 
 @app.command()

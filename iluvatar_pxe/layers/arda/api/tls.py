@@ -92,7 +92,7 @@ def of_cluster(credentials: Credentials, label: str) -> ssl.SSLContext:
     context = _context()
     try:
         context.load_verify_locations(cadata=credentials.ca)
-        _load_key(context, credentials)
+        load_key(context, credentials)
     except (ssl.SSLError, ValueError) as error:
         raise TalosIdentityError(
             f"{label}: the daemon's own certificate for Talos cannot be used; check the cluster's secrets"
@@ -107,7 +107,7 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-def _load_key(context: ssl.SSLContext, credentials: Credentials) -> None:
+def load_key(context: ssl.SSLContext, credentials: Credentials) -> None:
     """Load certificate and key from memory: ``ssl`` takes files only, and the key is never on a disk."""
     descriptor = os.memfd_create("credentials")
     try:

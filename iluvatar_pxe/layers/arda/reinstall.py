@@ -1,0 +1,112 @@
+"""How a machine of a cluster is installed anew without harm to the cluster. Pure: what machines say is given."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Answer(Enum):
+    """What the machine's own API says."""
+
+    RUNS = auto()
+    """Talos of this cluster."""
+    MAINTENANCE = auto()
+    """It waits for a configuration: there is nothing to wipe."""
+    FOREIGN = auto()
+    """Talos of another cluster."""
+    SILENT = auto()
+    """Nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The machine, and the cluster that it leaves."""
+
+    name: str
+    answer: Answer
+    is_control_plane: bool = False
+    is_founded: bool = True
+    members: frozenset[str] = frozenset()
+    """Names of etcd's members; none where nobody lists them."""
+    healthy: frozenset[str] = frozenset()
+    """Those that answer, and vote."""
+    is_on_disk: bool = True
+    """It has reported that Talos is on its disk."""
+    wipes: bool = False
+    """A person said that the disk may be erased, whatever is on it."""
+    is_forced: bool = False
+
+    @property
+    def others(self) -> int:
+        """How many healthy members there are besides it."""
+        return len(self.healthy - {self.name})
+
+    @property
+    def quorum(self) -> int:
+        """How many members have to be healthy."""
+        return len(self.members) // 2 + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It is left alone; ``why`` is one line with the remedy."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Talos resets itself, now; ``graceful`` drains the node and leaves etcd first."""
+
+    graceful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NextBoot:
+    """It is installed when it boots next; ``wipes`` has an installed Talos wiped by one boot before."""
+
+    wipes: bool
+
+
+Step = Refused | Reset | NextBoot
+
+
+def next_step(target: Target) -> Step:
+    """Return how it is done."""
+    if not target.is_forced and (why := _harm(target)):
+        return Refused(f"{target.name}: {why}")
+    match target.answer:
+        case Answer.RUNS:
+            return Reset(graceful=not target.is_forced or _can_leave(target))
+        case Answer.FOREIGN if not target.wipes:
+            return Refused(
+                f"{target.name}: Talos of another cluster runs there, which this one cannot reset; to erase it: "
+                f"iluvatar-pxe machines reinstall {target.name} --wipe"
+            )
+        case Answer.SILENT:
+            return NextBoot(wipes=target.wipes or target.is_on_disk)
+        case _:
+            return NextBoot(wipes=target.wipes)
+
+
+def _harm(target: Target) -> str:
+    """Say what etcd would lose, and what to do instead; nothing where that is nothing."""
+    if not (target.is_control_plane and target.is_founded):
+        return ""
+    if not target.members:
+        return "no control plane lists the members of etcd, so its data may be lost; switch them on, or add --force"
+    if target.name not in target.members or target.others >= target.quorum:
+        return ""
+    if not target.others:
+        return (
+            "it is the last healthy control plane, and the cluster's data would be lost; take a snapshot "
+            "(iluvatar-pxe cluster snapshot), then add --force"
+        )
+    return (
+        f"{target.others} healthy members would be left of etcd's {len(target.members)}, and {target.quorum} are needed; "
+        "mend the others first, or add --force"
+    )
+
+
+def _can_leave(target: Target) -> bool:
+    """Say whether etcd can agree on its leaving; one that cannot leave would not be reset."""
+    return not target.is_control_plane or (target.others > 0 and len(target.healthy) >= target.quorum)

@@ -1,0 +1,163 @@
+"""Has machines of clusters reset before they are installed anew, and their Nodes deleted once they are down."""
+
+import asyncio
+from collections.abc import Collection
+
+import structlog
+
+from iluvatar_pxe.dns.members import Member, control_planes, members_of
+from iluvatar_pxe.errors import (
+    IluvatarError,
+    KubernetesError,
+    OperationError,
+    TalosError,
+    TalosForeignError,
+    TalosMaintenanceError,
+)
+from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.model import WipeMode
+from iluvatar_pxe.layers.arda.credentials import ApiRole
+from iluvatar_pxe.layers.arda.founding import Wait
+from iluvatar_pxe.layers.arda.kubernetes import delete_node
+from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Reset, Step, Target, next_step
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
+
+DOWN_SECONDS = 600.0
+"""For Talos to drain, to leave etcd and to wipe; one that still runs then has given up."""
+_PAUSE = 2.0
+_log = structlog.get_logger()
+
+
+class Reinstaller:
+    """Asks a machine and its cluster, and resets it."""
+
+    def __init__(self, context: ClusterContext) -> None:
+        self._context = context
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Look after what was begun, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            await asyncio.Event().wait()
+
+    async def step(self, machine: Machine, *, wipes: bool, is_forced: bool) -> Step:
+        """Return how it is to be installed anew, without doing anything; raises IluvatarError."""
+        found = self._place(machine)
+        if found is None:
+            return NextBoot(wipes=wipes)
+        layer, name = found
+        report = await report_of(layer, Wait(""), self._context)
+        members = report.etcd.members
+        return next_step(
+            Target(
+                name=name,
+                answer=await self._answer(layer, report.members.get(name)),
+                is_control_plane=name in report.leading,
+                is_founded=bool(report.record and report.record.founded),
+                members=frozenset(one.hostname or f"{one.id:x}" for one in members),
+                healthy=_healthy(report),
+                is_on_disk=machine.phase in {Phase.INSTALLED, Phase.JOINED},
+                wipes=wipes,
+                is_forced=is_forced,
+            )
+        )
+
+    async def reset(self, machine: Machine, step: Reset) -> None:
+        """Have Talos reset itself; its Node is deleted once it is down. Raises IluvatarError."""
+        found = self._place(machine)
+        if found is None or self._group is None:
+            raise OperationError("the daemon is starting; try again")
+        layer, name = found
+        member = self._members(layer).get(name)
+        if member is None or member.address is None:
+            raise OperationError(f"{name}: no address of it is known; switch it on")
+        credentials = await self._context.credentials(layer, ApiRole.ADMIN)
+        async with TalosApi.connect(str(member.address), credentials, name=name) as api:
+            await api.reset(WipeMode.SYSTEM_DISK, graceful=step.graceful)
+        _log.info("machine.reset", machine=name, layer=layer, graceful=step.graceful)
+        self._group.create_task(self._forget_node(layer, member))
+
+    def forget_node(self, machine: Machine) -> None:
+        """Have the Node of a machine deleted that is not reset, as it does not answer."""
+        found = self._place(machine)
+        if found and self._group and (member := self._members(found[0]).get(found[1])):
+            self._group.create_task(self._forget_node(found[0], member))
+
+    def _place(self, machine: Machine) -> tuple[str, str] | None:
+        """Return the layer and the name of a machine whose configuration the daemon makes for a cluster that has secrets."""
+        fleet = self._context.fleet()
+        listed, given = listed_as(machine, fleet), machine.assignment
+        layer = listed.layer if listed else given.layer if given else None
+        name = listed.name if listed else given.name if given else None
+        if not layer or not name or layer not in fleet.clusters or not fleet.makes_configurations(layer):
+            return None
+        return layer, name
+
+    def _members(self, layer: str) -> dict[str, Member]:
+        members = members_of(self._context.snapshot(), self._context.fleet())
+        return {one.name: one for one in members if one.layer == layer}
+
+    async def _answer(self, layer: str, member: Member | None) -> Answer:
+        if member is None or member.address is None:
+            return Answer.SILENT
+        credentials = await self._context.credentials(layer, ApiRole.READER)
+        try:
+            async with TalosApi.connect(str(member.address), credentials, name=member.name) as api:
+                await api.version()
+        except TalosMaintenanceError:
+            return Answer.MAINTENANCE
+        except TalosForeignError:
+            return Answer.FOREIGN
+        except TalosError:
+            return Answer.SILENT
+        return Answer.RUNS
+
+    async def _forget_node(self, layer: str, member: Member) -> None:
+        """Delete a machine's Node once it is down: before that, Talos needs it to drain."""
+        try:
+            async with asyncio.timeout(DOWN_SECONDS):
+                await self._down(layer, member)
+            others = [one for one in self._members(layer).values() if one.name != member.name]
+            await self._delete(layer, member.name, control_planes(others, layer))
+        except TimeoutError:
+            why = f"Talos still runs after {DOWN_SECONDS:.0f} s; look at the machine's log, and try again"
+            _log.error("machine.reset", machine=member.name, why=why)
+        except IluvatarError as error:
+            _log.warning("node.delete", machine=member.name, why=str(error))
+
+    async def _down(self, layer: str, member: Member) -> None:
+        """Return once Talos does not run there any more."""
+        while True:
+            if await self._answer(layer, member) is not Answer.RUNS:
+                return
+            await asyncio.sleep(_PAUSE)
+
+    async def _delete(self, layer: str, name: str, planes: Collection[Member]) -> None:
+        why = KubernetesError(
+            f"{layer}: no other control plane has an address; later: kubectl delete node {name}"
+        )
+        credentials = await self._context.kubernetes(layer)
+        for one in planes:
+            if one.address is None:
+                continue
+            try:
+                await delete_node(str(one.address), credentials, name)
+            except KubernetesError as error:
+                why = error
+            else:
+                _log.info("node.deleted", machine=name, layer=layer)
+                return
+        raise why
+
+
+def _healthy(report: ClusterReport) -> frozenset[str]:
+    """Return the control planes whose etcd answers, votes and has no errors."""
+    told = {name: report.machines[name].etcd for name in report.leading if name in report.machines}
+    return frozenset(
+        name for name, one in told.items() if one and one.leader and not one.is_learner and not one.errors
+    )

@@ -1,0 +1,60 @@
+"""How a machine of a cluster is installed anew, and when it is left alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
+
+WORKER = Target(name="w1", answer=Answer.RUNS)
+
+
+def plane(healthy: str, members: str = "abc", *, forced: bool = False) -> Target:
+    """Return control plane a of members, of whom some are healthy."""
+    return Target(
+        name="a", answer=Answer.RUNS, is_control_plane=True, members=frozenset(members), healthy=frozenset(healthy), is_forced=forced
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "step"),
+    [
+        (WORKER, Reset(graceful=True)),
+        (replace(WORKER, answer=Answer.SILENT), NextBoot(wipes=True)),
+        (replace(WORKER, answer=Answer.SILENT, is_on_disk=False), NextBoot(wipes=False)),
+        (replace(WORKER, answer=Answer.MAINTENANCE), NextBoot(wipes=False)),
+        (replace(WORKER, answer=Answer.MAINTENANCE, wipes=True), NextBoot(wipes=True)),
+        (replace(WORKER, answer=Answer.FOREIGN, wipes=True), NextBoot(wipes=True)),
+        (plane("abc"), Reset(graceful=True)),
+        (replace(plane("bc"), answer=Answer.SILENT), NextBoot(wipes=True)),  # a dead one of three
+        (plane("bc", "bc"), Reset(graceful=True)),  # which is no member
+        (plane("abcde", "abcde"), Reset(graceful=True)),
+        (plane("abcd", "abcde"), Reset(graceful=True)),
+        (replace(plane("", ""), is_founded=False), Reset(graceful=True)),
+        (plane("a", "a", forced=True), Reset(graceful=False)),
+        (plane("ab", forced=True), Reset(graceful=True)),
+        (plane("a", forced=True), Reset(graceful=False)),  # etcd cannot agree on anything
+    ],
+)
+def test_it_is_done(target: Target, step: Step) -> None:
+    assert next_step(target) == step
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        (plane("a", "a"), "it is the last healthy control plane"),
+        (plane("a"), "it is the last healthy control plane"),
+        (plane("ab"), "1 healthy members would be left of etcd's 3, and 2 are needed"),
+        (plane("ab", "ab"), "1 healthy members would be left of etcd's 2, and 2 are needed"),
+        (plane("abc", "abcde"), "2 healthy members would be left of etcd's 5, and 3 are needed"),
+        (plane("", ""), "no control plane lists the members"),
+        (replace(plane("b"), answer=Answer.SILENT), "1 healthy members would be left"),
+        (replace(WORKER, answer=Answer.FOREIGN), "machines reinstall w1 --wipe"),
+    ],
+)
+def test_it_is_refused_with_the_remedy(target: Target, why: str) -> None:
+    step = next_step(target)
+    assert isinstance(step, Refused)
+    assert why in step.why
+    assert step.why.startswith(f"{target.name}: ")
