@@ -390,6 +390,7 @@ COMMANDS = {
     "iluvatar-pxe machines": How(Where.NAMED),
     "iluvatar-pxe machines forget": How(Where.NAMED),
     "iluvatar-pxe machines reinstall": How(Where.NAMED),
+    "iluvatar-pxe machines reinstall NAME [--wipe] [--force]": How(Where.NAMED),
     "iluvatar-pxe machines release": How(Where.NAMED),
     "iluvatar-pxe machines set --role": How(Where.NAMED),
     "iluvatar-pxe machines set NAME [--name NEW] [--layer L] [--role R] [--phase P] [--intent I]": How(
