@@ -102,6 +102,24 @@ def check_undeclared(machine: Machine, fleet: Fleet) -> None:
         raise OperationError(f"{title_of(machine, fleet)}: {why} and takes precedence; change that file")
 
 
+def check_unreported(
+    machine: Machine, phase: Phase, layer: str | None, snapshot: Snapshot, fleet: Fleet
+) -> None:
+    """Raise OperationError where a machine itself reports that it has come to a phase; ``layer`` is its new one, if any.
+
+    A machine with a configuration that somebody wrote need not report.
+    """
+    case = case_of(sighting_of(machine), snapshot, fleet, Context())
+    found = fleet.talos(layer or case.layer)
+    if phase not in {Phase.INSTALLED, Phase.JOINED} or found is None or found.config or case.options.config:
+        return
+    title = title_of(machine, fleet)
+    raise OperationError(
+        f"{title}: it reports itself when it is installed and when it has joined; to see how far it is: "
+        f"iluvatar-pxe machines show {title}"
+    )
+
+
 def with_phase(phase: Phase) -> Callable[[Machine], Machine]:
     """Return the edit that sets a machine's phase and resets its attempts."""
     return lambda machine: replace(machine, phase=phase, attempts=Attempts())

@@ -10,6 +10,7 @@ from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.edits import (
     Wanted,
     check_undeclared,
+    check_unreported,
     declared_intent,
     ended_hold,
     held,
@@ -71,6 +72,9 @@ class SetPlace(_OfMachine):
         ended = ended_hold(machine) if self.intent else ""
         if self.intent:
             check_undeclared(machine, context.fleet)
+        if self.phase:
+            snapshot = context.inventory.snapshot
+            check_unreported(machine, self.phase, self.layer, snapshot, context.fleet)
         machine = await self._placed(machine, context, by)
         if self.phase:
             machine = await _change(context, machine, with_phase(self.phase), f"phase {self.phase}", by)

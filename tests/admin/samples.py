@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from support.fleets import fleet_of
+from support.fleets import CONFIGURED, fleet_of
 from support.no_secrets import no_secrets
 
 from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
@@ -25,7 +25,10 @@ rules:
   - {match: {board: b*}, layer: arda}
 """
 FLEET = fleet_of(
-    ("listed-01", LISTED, "layer: arda\nchain: hold\nintent: hold\n"), fleet=RULES, ainur="servers: 3\n"
+    ("listed-01", LISTED, "layer: arda\nchain: hold\nintent: hold\n"),
+    fleet=RULES,
+    arda=CONFIGURED,
+    ainur="servers: 3\n",
 )
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 PLAIN = Machine(

@@ -204,6 +204,20 @@ def test_what_release_clears(changes: dict[str, object], afterwards: dict[str, o
     assert released(replace(PLAIN, **changes)) == replace(PLAIN, **afterwards)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("phase", Phase)
+async def test_what_a_machine_reports_itself_is_not_set_by_hand(counter: Counter, phase: Phase) -> None:
+    counter.fleet = fleet_of(ainur="")
+    wanted = SetPlace(machine=FREE, phase=phase, **ARDA)
+    if phase not in {Phase.INSTALLED, Phase.JOINED}:
+        assert (await counter.ask(wanted))["machine"]["phase"] == phase
+        return
+    with pytest.raises(OperationError, match="reports itself when it is installed and when it has joined"):
+        await counter.ask(wanted)
+    assert counter.machine(FREE).assignment is None
+    await counter.ask(SetPlace(machine=FREE, layer="ainur"))
+    assert (await counter.ask(SetPlace(machine=FREE, phase=phase)))["machine"]["phase"] == phase
+
+
 async def test_reinstall(counter: Counter) -> None:
     await counter.ask(SetPlace(machine=FREE, phase=Phase.JOINED, **ARDA))
     answer = await counter.ask(Reinstall(machine="arda-01"))

@@ -105,8 +105,8 @@ def test_every_change(host: Host) -> None:
 
     text = "arda-01 is controlplane of arda, assigned, intent boot"
     assert done(host, "set", ONE, "--layer", "arda") == text
-    text = "cp is worker of arda, joined, intent boot"
-    assert done(host, "set", "arda-01", "--name", "cp", "--role", "worker", "--phase", "joined") == text
+    text = "cp is worker of arda, booting, intent boot"
+    assert done(host, "set", "arda-01", "--name", "cp", "--role", "worker", "--phase", "booting") == text
     given = known(host, ONE).assignment
     assert given
     assert (given.name, given.role, given.rule) == ("cp", Role.WORKER, f"set by {ME}")

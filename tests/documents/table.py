@@ -285,8 +285,6 @@ COMMANDS = {
     "iluvatar-pxe enrol close": How(Where.INSTALLED, "closed"),
     "iluvatar-pxe machines hold NAME --why TEXT": How(Where.INSTALLED, "is held"),
     "iluvatar-pxe machines release NAME": How(Where.INSTALLED),
-    "iluvatar-pxe machines set arda-01 --phase joined": How(Where.INSTALLED, "joined"),
-    "sudo iluvatar-pxe machines set arda-01 --phase joined": How(Where.INSTALLED, "joined"),
     "sudo iluvatar-pxe machines reinstall NAME": How(
         Where.INSTALLED, typed="sudo iluvatar-pxe machines reinstall NAME --yes"
     ),

@@ -158,7 +158,7 @@ def test_what_is_new_has_sensible_values(file: Path, revision: str) -> None:
         assert (one.directive, one.attempts) == (Directive(), Attempts())
         assert one.assignment is None or (revision > "0001" and one.assignment.name == "arda-01")
         assert (one.board, one.conflict, one.report) == ("", "", Report())
-        assert not one.inspection or (revision > "0004" and one.reached is Stage.CONFIG)
+        assert not one.inspection or (revision > "0004" and one.furthest is Stage.CONFIG)
         assert not one.unsure or (revision > "0003" and one.reached is Stage.SCRIPT)
 
 
