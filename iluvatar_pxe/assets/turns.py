@@ -41,7 +41,10 @@ class Room:
 
     def before(self, place: "Place") -> int:
         """Return how many have begun or come before one that waits."""
-        return len(self._begun) + self._waiting.index(place) if place in self._waiting else 0
+        if place not in self._waiting:
+            return 0
+        waiting = self._waiting[: self._waiting.index(place)]
+        return sum(one.haste is place.haste for one in (*self._begun, *waiting))
 
     def admit(self) -> None:
         """Let all begin for whom there is room, in the order in which they came."""
@@ -61,9 +64,16 @@ class Room:
 class StrictRoom(Room):
     """``count`` turns at once, whatever waits; what is waited for comes first."""
 
+    def before(self, place: "Place") -> int:
+        """Return how many have begun or come before one that waits."""
+        return len(self._begun) + self._order().index(place) if place in self._waiting else 0
+
+    def _order(self) -> list["Place"]:
+        return sorted(self._waiting, key=lambda one: -one.haste)
+
     def admit(self) -> None:
         """Let as many begin as there is room for."""
-        for place in sorted(self._waiting, key=lambda one: -one.haste):
+        for place in self._order():
             if len(self._begun) < self._count:
                 self._begin(place)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
+import pytest
 from support.waiting import until
 
 from iluvatar_pxe.assets.turns import Haste, Turn, Turns
@@ -91,3 +92,18 @@ async def test_others_have_their_turn_during_a_pause() -> None:
         assert not pausing.done()
         second.end()
     assert first.begun.is_set()
+
+
+@pytest.mark.parametrize(("is_built", "expected"), [(False, [0, 1, 2, 0, 1]), (True, [0, 3, 4, 1, 2])])
+async def test_those_that_have_to_wait_longer_do_not_come_before(
+    expected: list[int], *, is_built: bool
+) -> None:
+    """What people ask for has a room of its own, but at the factory, where it comes first."""
+    turns = Turns(1)
+    files = [turns.turn() for _ in range(3)] + [turns.turn(Haste.ASKED) for _ in range(2)]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one.begin_build() if is_built else one.begin()) for one in files]
+        await until(lambda: files[-1].before)
+        assert [one.before for one in files] == expected
+        for task in tasks:
+            task.cancel()
