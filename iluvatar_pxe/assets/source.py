@@ -77,6 +77,11 @@ class FileSource:
         return cls(listed.path, file, status.st_size, status.st_mtime_ns)
 
     @property
+    def tag(self) -> str:
+        """The ETag of its content, as aiohttp makes it."""
+        return f'"{self.modified:x}-{self._size:x}"'
+
+    @property
     def descriptor(self) -> int:
         """The number of the open file, until it is closed."""
         return self._file.fileno()

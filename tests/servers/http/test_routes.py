@@ -400,3 +400,28 @@ def test_what_was_changed_or_removed_since_the_last_look_may_be_asked_for_again(
     answer = served.get("/assets/kernel")
     assert (answer.status, answer.headers["retry-after"]) == (503, "10")
     assert answer.text == "503: that file cannot be sent now; ask again later, and see this server's log\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "condition", "status", "body"),
+    [
+        ("bytes=0-2", "", 206, b"ker"),
+        ("bytes=-2", "", 206, b"el"),
+        ("bytes=0-2", '"x"', 200, b"kernel"),
+        ("bytes=0-2", 'W/"x"', 200, b"kernel"),
+        ("bytes=0-2", "right", 206, b"ker"),
+        ("bytes=0-2", "Thu, 01 Jan 1970 00:00:00 GMT", 200, b"kernel"),
+        ("bytes=0-1,3-4", "", 200, b"kernel"),
+        ("items=0-4", "", 200, b"kernel"),
+        ("bytes=-0", "", 416, None),
+        ("bytes=6-", "", 416, None),
+    ],
+)
+def test_rfc_9110_14_ranges(served: Web, asked: str, condition: str, status: int, body: bytes | None) -> None:
+    served.put("kernel", b"kernel")
+    tag = served.get("/assets/kernel", "HEAD").headers["etag"]
+    answer = served.get("/assets/kernel", Range=asked, If_Range=tag if condition == "right" else condition)
+    assert answer.status == status
+    assert body in {None, answer.body}
+    if status == 416:
+        assert answer.headers["content-range"] == "bytes */6"

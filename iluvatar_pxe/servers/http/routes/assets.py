@@ -15,6 +15,7 @@ from iluvatar_pxe.errors import AssetError, AssetNotReadyError
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import OFFERED, SENDER, booter_of, client_of
 from iluvatar_pxe.servers.http.faults import RETRY_SECONDS
+from iluvatar_pxe.servers.http.ranges import is_empty, is_ignored
 from iluvatar_pxe.servers.http.routes.arriving import PassedOn
 from iluvatar_pxe.servers.http.sending import FileSender, breaking_off, pass_on, set_aside
 from iluvatar_pxe.servers.library_internals import CustomFileResponse
@@ -36,6 +37,13 @@ class _BootFile(CustomFileResponse):
 
     async def send(self, request: web.Request) -> None:
         """Send all of it; raises ConnectionError where that ends early."""
+        headers = request.headers.copy()
+        if is_ignored(headers, self._source.tag):
+            headers.popall(hdrs.RANGE, None)
+            request = request.clone(headers=headers)
+        elif is_empty(headers):
+            self.headers[hdrs.CONTENT_RANGE] = f"bytes */{self._source.size}"
+            self.set_status(416)
         await self.prepare(request)
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
