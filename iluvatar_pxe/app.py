@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.booters import booters_of
@@ -40,6 +42,7 @@ from iluvatar_pxe.provisioning.maintenance import Maintenance
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
+from iluvatar_pxe.provisioning.silent_machines import SilentMachines
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots, SnapshotContext
 from iluvatar_pxe.provisioning.supply import Supply
 from iluvatar_pxe.provisioning.talos_events import TalosEvents
@@ -69,6 +72,9 @@ INVENTORY_GRACE = 3.5
 """Seconds that the inventory then gets to record what is left; together, stopping stays below 10 s."""
 KEYS_SECONDS = 300.0
 """Until the owner's keys are tried again, for a repository that could not be reached."""
+
+READER_LIFETIME = timedelta(hours=1)
+"""Of the certificate that silent machines are asked with."""
 
 _log = structlog.get_logger()
 
@@ -207,6 +213,7 @@ class App:
             self.http,
             self.names,
             Inspector(maintenance, inventory, self._fleet_source.changed),
+            SilentMachines(inventory, self.applied, events, self._reader),
         )
         """What runs until the last transfer has ended."""
         self._stop = asyncio.Event()
@@ -344,6 +351,9 @@ class App:
             return False
         self._keys.clear()
         return True
+
+    async def _reader(self, layer: str) -> Credentials:
+        return await self._fleet_source.secrets.talos(layer, (ApiRole.READER,), READER_LIFETIME)
 
     def _routes(self) -> list[web.RouteDef]:
         """Return what HTTP serves of the repositories."""

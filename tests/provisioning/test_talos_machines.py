@@ -14,7 +14,9 @@ from support.talos_reports import receiving
 from support.waiting import until
 
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.arda.configuration.facts import MachineFacts
+from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
 from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
@@ -22,6 +24,7 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Phase, Role
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.silent_machines import SILENT_FOR, SilentMachines
 from iluvatar_pxe.provisioning.talos_events import TalosEvents
 
 
@@ -33,6 +36,7 @@ class Site:
     inventory: Inventory
     applied: Applied
     neighbours: dict[IPv4Address, str]
+    silent: SilentMachines
 
     def boots(self, mac: str) -> Machine:
         """Have a machine's firmware ask, and its Talos fetch its configuration."""
@@ -76,7 +80,12 @@ async def site(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
             event_sink=f"127.0.0.1:{got.event_port}",
             kernel_log=f"tcp://127.0.0.1:{got.log_port}",
         )
-        yield Site(cluster, inventory, applied, neighbours)
+
+        async def reader(_: str) -> Credentials:
+            return cluster.credentials(ApiRole.READER)
+
+        silent = SilentMachines(inventory, applied, events, reader)
+        yield Site(cluster, inventory, applied, neighbours, silent)
 
 
 BOTH = pytest.mark.parametrize("site", list(Contract), indirect=True)
@@ -119,5 +128,11 @@ async def test_a_machine_without_the_disk_that_is_chosen_says_so_and_is_not_inst
         await until(lambda: Happening.RESTARTING in site.told(stand_in))
         assert any("no disk matched" in fault for fault in site.machine(stand_in).report.faults)
     else:
-        await until(lambda: site.machine(stand_in).reached is Stage.STARTED)
+        await until(lambda: stand_in.service("apid") == "Running")
+        await until(lambda: site.machine(stand_in).address)
+        await site.silent.ask(wall_clock())
+        assert site.machine(stand_in).report.faults == ()
+        await site.silent.ask(wall_clock() + SILENT_FOR * 2)
+        (fault,) = site.machine(stand_in).report.faults
+        assert fault.startswith("install: no disk matched")
     assert site.machine(stand_in).phase is Phase.INSTALLING

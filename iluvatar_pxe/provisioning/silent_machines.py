@@ -1,0 +1,78 @@
+"""Asks machines that have their configuration and report nothing: that no disk matched, Talos 1.14 logs nowhere."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from iluvatar_pxe.errors import IluvatarError
+from iluvatar_pxe.fleet.lookup import listed_as, title_of
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.memory import wall_clock
+from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.resources import MACHINE_STATUS, UNATTENDED_INSTALL
+from iluvatar_pxe.layers.arda.credentials import Credentials
+from iluvatar_pxe.layers.arda.progress import of_status
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.talos_events import TalosEvents
+
+EVERY_SECONDS = 60.0
+SILENT_FOR, GIVEN_UP_AFTER = timedelta(minutes=3), timedelta(hours=2)
+"""How long a machine has reported nothing when it is asked, and when it is taken to be switched off."""
+MOST = 8
+"""Machines asked in one round, one after the other; those that were silent longest come first."""
+
+_log = structlog.get_logger()
+
+
+class SilentMachines:
+    """Its answers count like reports; belongs to one event loop."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        applied: Applied,
+        events: TalosEvents,
+        credentials: Callable[[str], Awaitable[Credentials]],
+    ) -> None:
+        """``credentials`` returns a reader's, for a layer's cluster; raises an IluvatarError where it has no secrets."""
+        self._inventory = inventory
+        self._applied = applied
+        self._events = events
+        self._credentials = credentials
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            await self.ask(wall_clock())
+
+    async def ask(self, now: datetime) -> None:
+        """Ask those that are silent at a time."""
+        machines = self._inventory.snapshot.by_id.values()
+        silent = [one for one in machines if _is_silent(one, now)]
+        for machine in sorted(silent, key=lambda one: one.last_seen)[:MOST]:
+            try:
+                await self._ask(machine)
+            except IluvatarError as error:
+                title = title_of(machine, self._applied.fleet)
+                _log.debug("machine.silent", machine=title, why=str(error))
+
+    async def _ask(self, machine: Machine) -> None:
+        place, address = listed_as(machine, self._applied.fleet) or machine.assignment, machine.address
+        if address is None or place is None or self._applied.fleet.talos(place.layer) is None:
+            return
+        credentials = await self._credentials(place.layer or "")
+        title = title_of(machine, self._applied.fleet)
+        async with TalosApi.connect(str(address), credentials, name=title) as api:
+            install = await api.state.get(UNATTENDED_INSTALL)
+            status = await api.state.get(MACHINE_STATUS)
+        self._events.take(machine, address, of_status(status, install))
+
+
+def _is_silent(machine: Machine, now: datetime) -> bool:
+    silent = abs(now - machine.last_seen)
+    return machine.phase is Phase.INSTALLING and not machine.conflict and SILENT_FOR < silent < GIVEN_UP_AFTER
