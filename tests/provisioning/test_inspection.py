@@ -260,6 +260,7 @@ async def test_what_has_the_address_but_not_the_mac_is_not_asked(tmp_path: Path)
         with capture_logs() as logs:
             await here.stand_in.power_on()
             await until(lambda: [one for one in logs if one["event"] == "untrusted"])
+            await here.attempts(3)
         assert here.machine.inspection is None
         assert not here.is_installed
 
