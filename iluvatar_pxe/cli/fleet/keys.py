@@ -119,7 +119,7 @@ def argocd(
         token=token,
         authority=authority,
     )
-    say(stream(following(followed)).splitlines())
+    say(stream(following(followed), indent=2).splitlines())
 
 
 async def _init(settings: Settings, source: str | None) -> FirstKeys:

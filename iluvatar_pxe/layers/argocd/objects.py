@@ -26,6 +26,8 @@ def config_map(name: str, data: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def stream(objects: Iterable[Object]) -> str:
-    """Return a YAML stream with a line of JSON for each object, without blanks: JSON is YAML, and this is its shortest."""
-    return "".join(f"---\n{json.dumps(one, ensure_ascii=False, separators=(',', ':'))}\n" for one in objects)
+def stream(objects: Iterable[Object], *, indent: int | None = None) -> str:
+    """Return a YAML stream with a document of JSON for each object: JSON is YAML, and in one line its shortest."""
+    separators = (",", ": " if indent else ":")
+    texts = (json.dumps(one, ensure_ascii=False, indent=indent, separators=separators) for one in objects)
+    return "".join(f"---\n{text}\n" for text in texts)
