@@ -46,6 +46,7 @@ from iluvatar_pxe.provisioning.silent_machines import SilentMachines
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots, SnapshotContext
 from iluvatar_pxe.provisioning.supply import Supply
 from iluvatar_pxe.provisioning.talos_events import TalosEvents
+from iluvatar_pxe.provisioning.talos_reports import note_line
 from iluvatar_pxe.provisioning.tickets import TicketKey, Tickets, load_key
 from iluvatar_pxe.servers.control import ControlServer
 from iluvatar_pxe.servers.dhcp.pace import Pace
@@ -122,7 +123,7 @@ class App:
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
         self.tftp = TftpServer(settings.tftp, files.open, files.report, neighbours.mac_of)
         events = TalosEvents(inventory, self.applied, booters.real.journal, neighbours.mac_of)
-        talos = TalosServer(settings, events.take_event, events.take_line, neighbours.mac_of)
+        talos = TalosServer(settings, events.take_event, events.take_line, note_line, neighbours.mac_of)
         ndp = NdpServer()
         self.dhcp = DhcpServer(settings, booters, ndp.offered, pace)
         self.names = NameService(

@@ -32,6 +32,8 @@ class Reports:
     server: TalosServer | None = None
     events: list[tuple[IPv4Address, Event]] = field(default_factory=list)
     lines: list[tuple[IPv4Address, KernelLogLine]] = field(default_factory=list)
+    datagrams: list[tuple[IPv4Address, KernelLogLine]] = field(default_factory=list)
+    """What came by UDP."""
 
     @property
     def bodies(self) -> list[Body]:
@@ -52,6 +54,7 @@ async def receiving(
         settings,
         take_event or (lambda address, event: got.events.append((address, event))),
         take_line or (lambda address, line: got.lines.append((address, line))),
+        lambda address, line: got.datagrams.append((address, line)),
         lambda _: None,
     )
     try:

@@ -56,12 +56,13 @@ class KernelLogListener:
         address: IPv4Address,
         port: int,
         lines: Lines,
+        datagrams: Lines,
         allowed: Allowed,
         pool: ConnectionPool,
         mac_of: MacOf,
     ) -> None:
-        """Bind; raises ServerError."""
-        self._lines = lines
+        """Bind; raises ServerError. ``datagrams`` reads what anybody may have sent in another's name."""
+        self._datagram_lines = datagrams
         self._allowed = allowed
         self._connections: set[_Connection] = set()
         self._connect = lambda: _Connection(lines, allowed, pool, mac_of, self._connections)
@@ -93,7 +94,7 @@ class KernelLogListener:
         if not self._allowed.permits(peer[0]):
             _refuse(peer[0])
         elif len(datagram) <= LONGEST:
-            self._lines.read(peer[0], datagram)
+            self._datagram_lines.read(peer[0], datagram)
         else:
             _too_long(peer[0])
 

@@ -25,12 +25,20 @@ Report = TypeVar("Report")
 class TalosServer:
     """Passes on what is new, with the sender's address: who that is, and what follows, others decide."""
 
-    def __init__(self, settings: Settings, take_event: TakeEvent, take_line: TakeLine, mac_of: MacOf) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        take_event: TakeEvent,
+        take_line: TakeLine,
+        take_datagram: TakeLine,
+        mac_of: MacOf,
+    ) -> None:
+        """``take_datagram`` gets lines that came by UDP, whose sender may have named another's address as its own."""
         self._ports = settings.talos
         self._mac_of = mac_of
         self._allowed = Allowed(settings.http.allow)
         self._replays = Replays(_survived(take_event))
-        self._lines = Lines(_survived(take_line))
+        self._lines, self._datagrams = Lines(_survived(take_line)), Lines(_survived(take_datagram))
         each, total = event_sink.MOST_OF_CLIENT, event_sink.MOST_CONNECTIONS
         self._event_pool = ConnectionPool("talos.crowded", each=each, total=total)
         each, total = kernel_log.MOST_OF_CLIENT, kernel_log.MOST_CONNECTIONS
@@ -58,7 +66,9 @@ class TalosServer:
 
     def _listen_to_logs(self, address: IPv4Address) -> KernelLogListener:
         port = self._ports.kernel_log_port
-        return KernelLogListener(address, port, self._lines, self._allowed, self._log_pool, self._mac_of)
+        return KernelLogListener(
+            address, port, self._lines, self._datagrams, self._allowed, self._log_pool, self._mac_of
+        )
 
 
 def _survived(take: Callable[[IPv4Address, Report], None]) -> Callable[[IPv4Address, Report], None]:

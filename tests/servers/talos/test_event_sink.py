@@ -293,7 +293,7 @@ async def test_the_port_is_free_after_the_end() -> None:
 async def test_a_port_that_is_taken_is_named_with_the_setting() -> None:
     async with receiving() as got:
         settings = Settings(talos=TalosSettings(event_port=got.event_port, kernel_log_port=got.log_port))
-        second = TalosServer(settings, lambda *_: None, lambda *_: None, lambda _: None)
+        second = TalosServer(settings, lambda *_: None, lambda *_: None, lambda *_: None, lambda _: None)
         first, other = await second.serve([read_interface("lo")])
         assert f"TCP {HERE}:{got.event_port} cannot be bound" in str(first)
         assert "[talos] event_port" in str(first)
