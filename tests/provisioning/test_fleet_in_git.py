@@ -242,7 +242,7 @@ def test_a_new_host_opens_what_is_sealed(tmp_path: Path) -> None:
             {"fleet.yaml": "", "recipients.yaml": (clone.directory / "recipients.yaml").read_text()}
         )
         sealed = seal(b"cluster secrets", recipients.recipients.keys)
-        record = f"layer: arda\ncaFingerprint: {64 * 'a'}\n"
+        record = f"layer: arda\ncaFingerprint: '{':'.join(['AB'] * 32)}'\n"
         clone.commit({"clusters/arda.yaml": record, "clusters/arda.secrets.age": sealed.decode()})
         clone.push()
         assert old.stop() == 0
