@@ -34,8 +34,6 @@ from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.booters import booters_of
-from iluvatar_pxe.provisioning.cluster_context import ClusterContext
-from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.inspection import Inspector
 from iluvatar_pxe.provisioning.maintenance import Maintenance
@@ -133,16 +131,7 @@ class App:
             (inventory.changed, self._fleet_source.changed),
         )
         self.prospects = Prospects(self.applied, store, lambda: self.supply.coming)
-        clusters = ClusterContext(
-            fleet=lambda: self.applied.fleet,
-            snapshot=lambda: inventory.snapshot,
-            secrets=self._fleet_source.secrets,
-            repository=self._fleet_source.cluster_repository,
-            changed=self._fleet_source.changed,
-            observes=settings.network.dhcp == "observe",
-        )
-        self.clusters = Clusters(clusters)
-        reinstaller = Reinstaller(clusters)
+        reinstaller = Reinstaller(self._fleet_source.clusters.context)
         self.snapshots = EtcdSnapshots(
             SnapshotContext(
                 fleet=lambda: self.applied.fleet,
@@ -157,7 +146,7 @@ class App:
             parts={
                 "assets": lambda: store.problem,
                 "boot": lambda: self.prospects.problem,
-                "clusters": lambda: self._fleet_source.secrets.problem or self.clusters.problem,
+                "clusters": lambda: self._fleet_source.clusters.problem,
                 "control": lambda: self.control.problem,
                 "database": lambda: inventory.health,
                 "dhcp": lambda: self.dhcp.problem,
@@ -171,7 +160,7 @@ class App:
             },
             programs=self.programs,
             boot=lambda: self.prospects.lines,
-            clusters=lambda: self.clusters.lines,
+            clusters=lambda: self._fleet_source.clusters.lines,
             dns=self.names.server.statistics,
         )
         context = CommandContext(
@@ -183,7 +172,7 @@ class App:
             report=lambda: health.report()[1],
             dns=self.names.server,
             assets=self.supply.commands,
-            clusters=self.clusters,
+            clusters=self._fleet_source.clusters,
             snapshots=self.snapshots,
             reinstaller=reinstaller,
         )
@@ -207,7 +196,6 @@ class App:
             inventory,
             store,
             self._fleet_source,
-            self.clusters,
             self.snapshots,
             reinstaller,
             self.supply,
@@ -408,15 +396,11 @@ def _document(authority: Authority | None) -> str:
 
 def _make_directories(settings: Settings) -> None:
     for directory in (settings.state_directory, settings.assets_directory):
-        _make_directory(directory)
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except OSError as error:
-        remedy = "make it writable or set [state] directory"
-        raise ServerError(f"{directory}: cannot be created: {error.strerror}; {remedy}") from error
+        try:
+            directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as error:
+            remedy = "make it writable or set [state] directory"
+            raise ServerError(f"{directory}: cannot be created: {error.strerror}; {remedy}") from error
 
 
 def shown_once() -> bool:

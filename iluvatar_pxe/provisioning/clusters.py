@@ -209,9 +209,9 @@ class Clusters:
 
     @property
     def problem(self) -> str | None:
-        """What a person has to decide, in one line, or None."""
+        """What a person has to decide, or why secrets cannot be made or opened, in one line; None if all is well."""
         refused = (watch for watch in self.watches.values() if isinstance(watch.step, Refuse))
-        return first_of([line for watch in refused if (line := watch.line)])
+        return self._context.secrets.problem or first_of([line for watch in refused if (line := watch.line)])
 
     @property
     def awaited(self) -> dict[str, str]:

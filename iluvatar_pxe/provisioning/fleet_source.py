@@ -18,7 +18,9 @@ from iluvatar_pxe.gitops.secrets.tokens import Tokens
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
+from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.enrolment import FleetWindow, OwnWindow, WindowKeeper
 from iluvatar_pxe.provisioning.git_assigner import GitAssigner
 from iluvatar_pxe.provisioning.pins import FleetPins, OwnPins, PinKeeper
@@ -59,6 +61,8 @@ class FleetSource:
         """What is read and committed of clusters."""
         self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
         """Who makes and opens the secrets of clusters."""
+        self.clusters = self._clusters(settings, applied, inventory)
+        """Who has clusters founded."""
         self.was_applied = False
         """Whether this host had applied the fleet before it was started."""
         self._kept = kept_of(settings)
@@ -72,6 +76,7 @@ class FleetSource:
             lambda: follower.in_force, follower.commit if repository_decides else None
         )
         self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
+        self.clusters = self._clusters(settings, applied, inventory)
         if repository_decides:
             self._assigner = GitAssigner(inventory, follower, rollout)
             self.assigner = self._assigner
@@ -83,6 +88,18 @@ class FleetSource:
         if settings.fleet.mirror and settings.fleet.source == HOSTED:
             remote = Remote.of(settings.fleet.mirror, settings.fleet, settings.state_directory)
             self._mirror = Mirror(origin.repository.path, remote, rollout.adopted)
+
+    def _clusters(self, settings: Settings, applied: Applied, inventory: Inventory) -> Clusters:
+        return Clusters(
+            ClusterContext(
+                fleet=lambda: applied.fleet,
+                snapshot=lambda: inventory.snapshot,
+                secrets=self.secrets,
+                repository=self.cluster_repository,
+                changed=self._rollout.changed,
+                observes=settings.network.dhcp == "observe",
+            )
+        )
 
     @property
     def problem(self) -> str | None:
