@@ -220,7 +220,9 @@ class Clusters:
 
     async def reports(self) -> tuple[ClusterReport, ...]:
         """Ask all machines of all clusters how they are."""
-        return tuple(await asyncio.gather(*(watch.report() for watch in self.watches.values())))
+        known = self.watches
+        watches = [known.get(layer) or ClusterWatch(layer, self._context) for layer in self._layers()]
+        return tuple(await asyncio.gather(*(watch.report() for watch in watches)))
 
     async def run(self) -> None:
         """Look after the clusters of the applied fleet, until cancelled."""
@@ -231,14 +233,17 @@ class Clusters:
                     self._follow(group)
 
     def _follow(self, group: asyncio.TaskGroup) -> None:
-        fleet = self._context.fleet()
-        wanted = [name for name in fleet.layers if fleet.makes_configurations(name)]
+        wanted = self._layers()
         for layer in self._watches.keys() - set(wanted):
             self._watches.pop(layer)[1].cancel()
         for layer in wanted:
             if layer not in self._watches:
                 watch = ClusterWatch(layer, self._context)
                 self._watches[layer] = watch, group.create_task(watch.run())
+
+    def _layers(self) -> list[str]:
+        fleet = self._context.fleet()
+        return [name for name in fleet.layers if fleet.makes_configurations(name)]
 
 
 def words(step: Step) -> str:
