@@ -119,7 +119,7 @@ class FleetSource:
 
     async def run(self) -> None:
         """Follow it, until cancelled."""
-        parts = (self._follower, self._rollout, self._assigner, self._mirror, self._tokens)
+        parts = (self._follower, self._rollout, self._assigner, self._mirror, self._tokens, self.clusters)
         async with asyncio.TaskGroup() as group:
             for part in parts:
                 if part:
