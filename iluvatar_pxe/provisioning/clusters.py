@@ -194,7 +194,7 @@ class Clusters:
     """All clusters that are looked after."""
 
     def __init__(self, context: ClusterContext) -> None:
-        self._context = context
+        self.context = context
         self._watches: dict[str, tuple[ClusterWatch, asyncio.Task[None]]] = {}
 
     @property
@@ -211,7 +211,7 @@ class Clusters:
     def problem(self) -> str | None:
         """What a person has to decide, or why secrets cannot be made or opened, in one line; None if all is well."""
         refused = (watch for watch in self.watches.values() if isinstance(watch.step, Refuse))
-        return self._context.secrets.problem or first_of([line for watch in refused if (line := watch.line)])
+        return self.context.secrets.problem or first_of([line for watch in refused if (line := watch.line)])
 
     @property
     def awaited(self) -> dict[str, str]:
@@ -221,12 +221,12 @@ class Clusters:
     async def reports(self) -> tuple[ClusterReport, ...]:
         """Ask all machines of all clusters how they are."""
         known = self.watches
-        watches = [known.get(layer) or ClusterWatch(layer, self._context) for layer in self._layers()]
+        watches = [known.get(layer) or ClusterWatch(layer, self.context) for layer in self._layers()]
         return tuple(await asyncio.gather(*(watch.report() for watch in watches)))
 
     async def run(self) -> None:
         """Look after the clusters of the applied fleet, until cancelled."""
-        with Subscription(self._context.changed) as news:
+        with Subscription(self.context.changed) as news:
             async with asyncio.TaskGroup() as group:
                 while True:
                     await news.wait()
@@ -238,11 +238,11 @@ class Clusters:
             self._watches.pop(layer)[1].cancel()
         for layer in wanted:
             if layer not in self._watches:
-                watch = ClusterWatch(layer, self._context)
+                watch = ClusterWatch(layer, self.context)
                 self._watches[layer] = watch, group.create_task(watch.run())
 
     def _layers(self) -> list[str]:
-        fleet = self._context.fleet()
+        fleet = self.context.fleet()
         return [name for name in fleet.layers if fleet.makes_configurations(name)]
 
 
