@@ -1,5 +1,6 @@
 """Commands that change something: through a daemon that runs, and on the database when none does."""
 
+import json
 import os
 import pty
 import pwd
@@ -113,9 +114,8 @@ def test_every_change(host: Host) -> None:
 
     assert done(host, "hold", "cp", "--why", "the fan\x1b") == "cp is held from its next boot"
     assert known(host, ONE).directive == Directive(Intent.HOLD, ME, "the fan?")
-    assert done(host, "reinstall", "cp", "--yes") == (
-        "cp is reinstalled at its next boot; its hold ends (the fan?)"
-    )
+    told = json.loads(host.run("machines", "reinstall", "cp", "--yes", "--json").output)
+    assert told["message"] == "cp is reinstalled at its next boot; its hold ends (the fan?)"
     assert known(host, ONE).directive == Directive(Intent.REINSTALL, ME)
 
     assert done(host, "merge", ONE, TWO) == f"cp now has the NICs {ONE}, {TWO}"

@@ -288,7 +288,7 @@ COMMANDS = {
     "sudo iluvatar-pxe machines reinstall NAME": How(
         Where.INSTALLED, typed="sudo iluvatar-pxe machines reinstall NAME --yes"
     ),
-    "iluvatar-pxe machines reinstall NAME [--wipe]": How(
+    "iluvatar-pxe machines reinstall NAME [--wipe] [--force] [--json]": How(
         Where.INSTALLED, typed="iluvatar-pxe machines reinstall NAME --yes"
     ),
     "sudo iluvatar-pxe machines reinstall NAME --wipe": How(
@@ -388,7 +388,7 @@ COMMANDS = {
     "iluvatar-pxe machines": How(Where.NAMED),
     "iluvatar-pxe machines forget": How(Where.NAMED),
     "iluvatar-pxe machines reinstall": How(Where.NAMED),
-    "iluvatar-pxe machines reinstall NAME [--wipe] [--force]": How(Where.NAMED),
+    "iluvatar-pxe machines reinstall NAME": How(Where.NAMED),
     "iluvatar-pxe machines release": How(Where.NAMED),
     "iluvatar-pxe machines set --role": How(Where.NAMED),
     "iluvatar-pxe machines set NAME [--name NEW] [--layer L] [--role R] [--phase P] [--intent I]": How(

@@ -132,6 +132,7 @@ def reinstall(
         bool, typer.Option("--force", help="Also if the cluster's etcd loses its quorum, or its data.")
     ] = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Reinstall a machine: a running Talos is drained, leaves etcd and is wiped now; others at their next boot."""
@@ -142,7 +143,11 @@ def reinstall(
     erases = "That erases whatever is on its disk." if wipe else "That may erase its disk."
     now = "Talos that runs there is drained, leaves etcd and wipes its system disk at once; other disks stay."
     make_sure(f"Reinstall {title}{ended_hold(machine)}? {now} {erases}", yes=yes)
-    say([change(settings, Reinstall, machine=str(machine.id), wipe=wipe, force=force)["message"]])
+    answer = change(settings, Reinstall, machine=str(machine.id), wipe=wipe, force=force)
+    if as_json:
+        say_json(answer)
+    else:
+        say([answer["message"]])
 
 
 @app.command()
