@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -19,24 +18,24 @@ from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.programs import programs_told
-from iluvatar_pxe.errors import FleetError, RepositoryError, SealError, ServerError
+from iluvatar_pxe.errors import FleetError, RepositoryError, ServerError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.gitops.origin import FollowedOrigin, HostedOrigin, Origin
+from iluvatar_pxe.gitops.origin import HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.reading import fleet_in_force
-from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, enlisting_of, make_first_keys
+from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
 from iluvatar_pxe.host.interface_watch import InterfaceWatch
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
-from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.booters import booters_of
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.inspection import Inspector
 from iluvatar_pxe.provisioning.maintenance import Maintenance
+from iluvatar_pxe.provisioning.owner_keys import OwnerKeys
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
@@ -69,9 +68,6 @@ TRANSFER_GRACE = 4.0
 """Seconds that running transfers get to finish after SIGTERM."""
 INVENTORY_GRACE = 3.5
 """Seconds that the inventory then gets to record what is left; together, stopping stays below 10 s."""
-KEYS_SECONDS = 300.0
-"""Until the owner's keys are tried again, for a repository that could not be reached."""
-
 READER_LIFETIME = timedelta(hours=1)
 """Of the certificate that silent machines are asked with."""
 
@@ -93,9 +89,7 @@ class App:
         self.settings = settings
         self.inventory = inventory
         self.applied = Applied()
-        self.first_keys = FirstKeys()
-        """What the owner is to see now, and never again."""
-        self._keys = Problem(lambda why: _log.warning("fleet.keys", why=why, later="iluvatar-pxe fleet init"))
+        self._keys = OwnerKeys(settings, origin)
         self._origin = origin
         self._store = store
         self._fleet_source = FleetSource(settings, origin, self.applied, store, inventory)
@@ -152,7 +146,7 @@ class App:
                 "dhcp": lambda: self.dhcp.problem,
                 "dns": lambda: self.names.problem,
                 "fleet": lambda: self._fleet_source.problem,
-                "keys": lambda: None if isinstance(origin, FollowedOrigin) else self._keys.text,
+                "keys": lambda: self._keys.problem,
                 "network": lambda: self.watch.problem,
                 "snapshots": lambda: self.snapshots.problem,
                 "tickets": lambda: key.problem,
@@ -276,20 +270,16 @@ class App:
         await self._fleet_source.start()
         if self._fleet_source.was_applied or await self._others():
             self.inventory.follow_old_fleet()
-        if isinstance(origin, HostedOrigin) and await self._make_keys(origin):
+        if isinstance(origin, HostedOrigin) and await self._keys.make():
             await self._fleet_source.refresh()
         await self.supply.start()
 
     async def _others(self) -> bool:
         """Say whether another daemon has served this fleet, or that cannot be told: then no window opens by itself."""
-        recipients = self.applied.fleet.recipients.daemons.values()
-        if not recipients:
+        recipients = self.applied.fleet.recipients
+        if not recipients.daemons:
             return self._origin is not None and self._fleet_source.problem is not None
-        try:
-            own = (await enlisting_of(self.settings)).daemon
-        except SealError:
-            return True
-        return any(key != own for key in recipients)
+        return await self._keys.are_anothers(recipients)
 
     async def _run(
         self, foretell: Foretell, reload: asyncio.Event, show: Callable[[FirstKeys], None]
@@ -297,7 +287,7 @@ class App:
         """Run all parts until the stop signal, then stop in stages: no new work, the transfers' end, the rest."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(part.run()) for part in self._runs]
-            tasks += [group.create_task(self._reload_when(reload)), group.create_task(self._show_keys(show))]
+            tasks += [group.create_task(self._reload_when(reload)), group.create_task(self._keys.show(show))]
             group.create_task(self.tftp.run())
             following = group.create_task(self.watch.run(partial(self._listeners.serve, foretell)))
             supervising = group.create_task(self.supervision.run())
@@ -320,26 +310,6 @@ class App:
         loop.add_signal_handler(signal.SIGHUP, reload.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         return reload
-
-    async def _show_keys(self, show: Callable[[FirstKeys], None]) -> None:
-        """Show the keys, which are made now for a repository elsewhere, and later where that failed."""
-        origin = self._origin
-        if origin and not origin.read_only and (self._keys.text or isinstance(origin, FollowedOrigin)):
-            while True:
-                if await self._make_keys(origin):
-                    break
-                await asyncio.sleep(KEYS_SECONDS)
-        show(self.first_keys)
-
-    async def _make_keys(self, origin: Origin) -> bool:
-        """Make the keys that the owner lacks, and say whether that could be done."""
-        try:
-            self.first_keys = await make_first_keys(self.settings, origin, shown=shown_once())
-        except (FleetError, RepositoryError, SealError) as error:
-            self._keys.set(str(error).partition("\n")[0])
-            return False
-        self._keys.clear()
-        return True
 
     async def _reader(self, layer: str) -> Credentials:
         return await self._fleet_source.secrets.talos(layer, (ApiRole.READER,), READER_LIFETIME)
@@ -401,11 +371,3 @@ def _make_directories(settings: Settings) -> None:
         except OSError as error:
             remedy = "make it writable or set [state] directory"
             raise ServerError(f"{directory}: cannot be created: {error.strerror}; {remedy}") from error
-
-
-def shown_once() -> bool:
-    """Say whether a person reads standard output now, and nobody keeps it: what a service prints stays in a log.
-
-    systemd gives every process of a unit an INVOCATION_ID (systemd.exec(5)), terminals in a desktop session among them.
-    """
-    return sys.stdout.isatty() or "INVOCATION_ID" not in os.environ
