@@ -179,9 +179,9 @@ class Reinstall(_OfMachine):
 
 
 def _wipe(step: Reset | NextBoot, *, wipes: bool) -> Wipe:
-    """Return what its next boots may erase: a reset has wiped Talos already."""
-    if isinstance(step, NextBoot):
-        return Wipe.FIRST if step.wipes else Wipe.NO
+    """Return what its next boots may erase: a reset has wiped Talos already, and only who asks gives up other data."""
+    if isinstance(step, NextBoot) and step.wipes:
+        return Wipe.FIRST if wipes else Wipe.ONCE
     return Wipe.ALLOWED if wipes else Wipe.NO
 
 

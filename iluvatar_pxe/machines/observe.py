@@ -8,7 +8,7 @@ from iluvatar_pxe.machines.boots import Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.raspberry_pi import MAKER
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Wipe
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase
 
 _VAGUE = (Firmware.NOT_BOOTING, Firmware.TALOS, Firmware.UNSUPPORTED, Firmware.IPXE)
 """Those that do not tell which firmware the machine has, least telling first."""
@@ -114,8 +114,9 @@ def _boot_went_on(machine: Machine, step: Step) -> Machine:
     if step.stage > machine.attempts.best and machine.attempts.boot == machine.generation:
         progress = replace(machine.attempts, best=step.stage, starts=machine.attempts.starts[-1:])
         machine = replace(machine, attempts=progress)
-    if step.stage is Stage.INITRAMFS and machine.directive.wipe is Wipe.FIRST:
-        machine = replace(machine, directive=replace(machine.directive, wipe=Wipe.ALLOWED))
+    if step.stage is Stage.INITRAMFS:
+        wipe = machine.directive.wipe.after_that_boot
+        machine = replace(machine, directive=replace(machine.directive, wipe=wipe))
     return _in_phase(machine, step.stage)
 
 

@@ -45,6 +45,23 @@ class Wipe(IntEnum):
     """Yes, and an installed Talos is wiped first, by a boot for that: it would boot instead of being installed again."""
     ALLOWED = 2
     """Yes; that boot was served."""
+    ONCE = 3
+    """Only an installed Talos, by a boot for that; all else on the disks is spared."""
+
+    @property
+    def spares(self) -> bool:
+        """Say whether a disk with something else than this machine's Talos is spared."""
+        return self in {Wipe.NO, Wipe.ONCE}
+
+    @property
+    def next_boot_wipes(self) -> bool:
+        """Say whether the next boot wipes an installed Talos."""
+        return self in {Wipe.FIRST, Wipe.ONCE}
+
+    @property
+    def after_that_boot(self) -> "Wipe":
+        """What is left of it once that boot was served."""
+        return {Wipe.FIRST: Wipe.ALLOWED, Wipe.ONCE: Wipe.NO}.get(self, self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,12 @@ def test_a_talos_that_is_in_the_way_is_wiped_by_one_boot_only() -> None:
         assert machine.directive.wipe is wipe, stage
 
 
+def test_without_consent_that_boot_is_all_that_may_erase() -> None:
+    machine = replace(see(None, FULL, Stage.DISCOVER), directive=Directive(Intent.REINSTALL, wipe=Wipe.ONCE))
+    assert (machine.directive.wipe.next_boot_wipes, machine.directive.wipe.spares) == (True, True)
+    assert see(machine, FULL, Stage.INITRAMFS).directive.wipe is Wipe.NO
+
+
 def firmware_after(*seen: tuple[Firmware, Stage]) -> Firmware:
     machine = None
     for firmware, stage in seen:

@@ -10,7 +10,7 @@ from iluvatar_pxe.catalogue.names import TALOS
 from iluvatar_pxe.fleet.models import Talos, TalosLayer
 from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.fleet.source import layer_file
-from iluvatar_pxe.machines.states import LayerKind, Wipe
+from iluvatar_pxe.machines.states import LayerKind
 from iluvatar_pxe.wire.pxe import CpuArch
 
 _TALOS_ARCH = {CpuArch.X86_64: "amd64", CpuArch.ARM64: "arm64"}
@@ -51,7 +51,7 @@ def plan(subject: Subject) -> RunScript | Hold:
     config = _configuration(subject, layer)
     if isinstance(config, Hold):
         return config
-    wipes = subject.case.machine is not None and subject.case.machine.directive.wipe is Wipe.FIRST
+    wipes = subject.case.machine is not None and subject.case.machine.directive.wipe.next_boot_wipes
     wiped = ", which first wipes the Talos that is installed" if wipes else ""
     made = ", with a configuration that the daemon makes" if isinstance(config, ToBeMade) else ""
     return RunScript(

@@ -33,7 +33,7 @@ def choice_for(machine: Machine, fleet: Fleet) -> Chosen | Held | None:
         return Chosen(choice_of(given), "it was told to install Talos there")
     if found.problem:
         return Held(found.problem, "")
-    return choose(found, selector_for(machine, fleet), wipes=bool(machine.directive.wipe))
+    return choose(found, selector_for(machine, fleet), wipes=not machine.directive.wipe.spares)
 
 
 def disk_for(machine: Machine, fleet: Fleet) -> DiskChoice | None:

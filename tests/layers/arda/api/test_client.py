@@ -378,8 +378,9 @@ async def test_the_kubeconfig_is_unpacked() -> None:
         b"no archive",
         archive_of(other="x"),
         archive_of(kubeconfig="x" * 99)[:40],
-        gzip.compress(bytes(9 << 20)),
+        gzip.compress(bytes(9 << 20), mtime=0),
     ],
+    ids=["empty", "no archive", "another file", "cut off", "bomb"],
 )
 async def test_a_damaged_kubeconfig_is_refused(damaged: bytes) -> None:
     async with machine(Kubeconfig=answering(*pieces_of(damaged, 4096))) as api:
