@@ -173,7 +173,9 @@ def test_talos_wipes_what_is_installed_by_the_boot_that_is_for_that(wipe: Wipe) 
     assert isinstance(plan, RunScript)
     wipes = "talos.experimental.wipe=system" in str(plan.values["kernel_args"]).split()
     assert (
-        wipes == plan.why.endswith(", which first wipes the Talos that is installed") == (wipe is Wipe.FIRST)
+        wipes
+        == plan.why.endswith(", which first wipes the Talos that is installed")
+        == (wipe.next_boot_wipes)
     )
 
 

@@ -163,7 +163,6 @@ COMMANDS = {
     "iluvatar-pxe fleet unseal configs/worker.yaml --key FILE": How(
         Where.TEST, f"{_SEAL}::test_it_is_unsealed_to_be_edited_and_sealed_again"
     ),
-    "iluvatar-pxe fleet seal": How(Where.NAMED),
     "sudo iluvatar-pxe cluster status": How(
         Where.TEST, f"{_CLUSTER}::test_the_status_says_what_a_cluster_waits_for"
     ),
@@ -404,7 +403,6 @@ COMMANDS = {
     "talosctl gen config": _TALOSCTL,
     "talosctl upgrade-k8s": _TALOSCTL,
     "kubectl -n argocd get applications": _CLUSTER_OF_TALOS,
-    "kubectl apply --server-side --force-conflicts": _CLUSTER_OF_TALOS,
     f"curl --data '{LONGHORN}' https://factory.talos.dev/schematics": How(
         Where.TEST, "tests/assets/test_factory.py::test_curl_registers_a_schematic_as_the_documents_say"
     ),
