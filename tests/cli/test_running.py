@@ -128,6 +128,7 @@ def test_of_two_daemons_one_has_to_be_named(home: Path) -> None:
         "ILUVATAR_PXE_DHCP__PORT=1067 ILUVATAR_PXE_DHCP__PXE_PORT=1411 ILUVATAR_PXE_DHCP__CLIENT_PORT=1068"
     )
     more = "ILUVATAR_PXE_TFTP__PORT=1069 ILUVATAR_PXE_HTTP__PORT=1080 ILUVATAR_PXE_HTTP__TLS_PORT=1443 ILUVATAR_PXE_DNS__PORT=1053"
+    more += " ILUVATAR_PXE_TALOS__EVENT_PORT=1333 ILUVATAR_PXE_TALOS__KERNEL_LOG_PORT=1334"
     one, two = home / "one", home / "two"
     output = run(
         home, f"{started(one)}; export {ports} {more}; {started(two)}; {PROGRAM} check || echo exit $?"

@@ -71,9 +71,11 @@ def serve_api(lab: Lab, station: Station, directory: Path) -> None:
 def leader_files() -> dict[str, bytes]:
     """Return the files of two control planes with addresses of their own."""
     addresses = zip(LEADER_MACS.items(), (LIVING, DEAD), strict=True)
-    return {
+    files = {
         f"machines/{name}.yaml": (
             f'match: {{macs: ["{mac}"]}}\nlayer: arda\nrole: controlplane\naddress: {address}\nintent: local\n'
+            "config: configs/leader.yaml\n"
         ).encode()
         for (name, mac), address in addresses
     }
+    return {**files, "configs/leader.yaml": b"its owner sets its phase\n"}

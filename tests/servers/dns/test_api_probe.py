@@ -68,7 +68,8 @@ def control_plane(number: int, address: IPv4Address, phase: Phase) -> Machine:
 
 def test_the_name_of_a_cluster_follows_its_leaders(tmp_path: Path) -> None:
     host = Host(tmp_path)
-    host.write("layers/arda.yaml", ARDA)
+    host.write("configs/controlplane.yaml", "its owner sets its phase\n")
+    host.write("layers/arda.yaml", f"{ARDA}config: {{controlplane: configs/controlplane.yaml}}\n")
     host.know(control_plane(1, ONE, Phase.JOINED), control_plane(2, TWO, Phase.INSTALLING))
     with Daemon(tmp_path, {"dns": {"upstream": []}}) as daemon, ExitStack() as stack:
         port = daemon.settings["dns"]["port"]

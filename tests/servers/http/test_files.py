@@ -79,9 +79,7 @@ def test_a_range(served: Web, wanted: str, expected: bytes, described: str) -> N
     assert response.headers["content-range"] == described
 
 
-@pytest.mark.parametrize(
-    "wanted", ["bytes=200-", "bytes=5-2", "bytes=a-b", "bytes=0-1,5-6", "lines=1-2", f"bytes={'9' * 3000}-"]
-)
+@pytest.mark.parametrize("wanted", ["bytes=200-", "bytes=5-2", "bytes=a-b", f"bytes={'9' * 3000}-"])
 def test_a_range_that_is_not_there(served: Web, wanted: str) -> None:
     response = served.get("/assets/small", Range=wanted)
     assert response.status == 416
@@ -116,7 +114,7 @@ def test_a_file_that_vanished_is_one_line_of_answer_and_of_log(served: Web) -> N
     served.put("vanishing", b"x").unlink()
     with capture_logs() as logs:
         response = served.get("/assets/vanishing")
-    assert response.status == 404
+    assert (response.status, response.headers["retry-after"]) == (503, "10")
     assert response.is_one_line
     assert [(line["event"], line["path"]) for line in logs] == [("http.asset", "/assets/vanishing")]
     assert logs[0]["why"] == "vanishing: is gone since the directory was read; put it there again"

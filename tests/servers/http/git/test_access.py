@@ -131,6 +131,7 @@ def test_who_guesses_many_at_once_waits_even_if_the_last_is_right(site: Site) ->
             wait_until(partial(has_waiting, executor, number), "the token to be looked up")
         everything_came.set()
         statuses = [answer_of(sock).status for sock in socks]
+        site.web._loop.set_default_executor(ThreadPoolExecutor())
     assert statuses == [401] * 10 + [429] * 10
 
 
