@@ -116,9 +116,13 @@ async def test_who_is_not_the_machine_is_named_with_the_remedy(
 
 async def test_a_machine_that_does_not_trust_the_daemon_says_so_after_the_handshake() -> None:
     def refuse(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection, pytest.raises(ssl.SSLError):  # asyncio's servers would end it without the alert
-            INSTALLED.wrap_socket(connection, server_side=True)
+        connection, _ = listener.accept()  # asyncio's servers would end it without the alert
+        with INSTALLED.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as tls:
+            with pytest.raises(ssl.SSLError):
+                tls.do_handshake()
+            tls.shutdown(socket.SHUT_WR)
+            while socket.socket.recv(tls, 1 << 16):  # what is left unread would end it without the alert, too
+                pass
 
     with socket.create_server((HERE, 0)) as listener:
         refused = asyncio.create_task(asyncio.to_thread(refuse, listener))
