@@ -23,6 +23,14 @@ settings.register_profile("tests", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("tests")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks the judge in Go is long: where nothing is built yet, that takes minutes of both processors."""
+    for item in items:
+        if {"judge", "judges"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.long)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines := list(_untested_without_root(terminalreporter)):
         terminalreporter.section("not tested, for that needs root")

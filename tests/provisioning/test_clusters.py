@@ -121,6 +121,7 @@ async def test_a_founder_without_power_before_etcd_s_first_write_is_asked_again(
         assert site.log() == [SECRETS, "arda is founded by controlplane-1", "arda is founded"]
 
 
+@pytest.mark.long
 async def test_a_founder_that_dies_between_the_commit_and_the_call_is_replaced_by_removing_its_file(
     tmp_path: Path,
 ) -> None:
@@ -189,6 +190,7 @@ async def test_a_clock_that_is_off_is_waited_for(tmp_path: Path) -> None:
         await founded(site)
 
 
+@pytest.mark.long
 async def test_a_cluster_that_lost_all_its_data_is_not_founded_again_by_itself(tmp_path: Path) -> None:
     async with founding_site(tmp_path, planes=1) as site:
         (one,) = site.planes

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from support.founding import FoundingSite, founding_site, hostname
 from support.machines import machine_of
 from support.waiting import until
@@ -56,6 +57,7 @@ async def test_one_of_three_leaves_etcd_and_is_wiped(tmp_path: Path) -> None:
         assert not site.planes[2].failures
 
 
+@pytest.mark.long
 async def test_one_of_three_that_is_dead_is_wiped_at_its_next_boot_and_then_no_other(tmp_path: Path) -> None:
     async with founded(tmp_path, 3) as (site, reinstaller):
         await site.planes[2].power_cut()

@@ -104,6 +104,7 @@ async def test_the_last_member_cannot_leave_so_its_reset_fails(cluster: Cluster)
     assert machine.hardware.system_disk is not None
 
 
+@pytest.mark.long
 async def test_a_reset_leaves_etcd_wipes_the_disk_and_boots_from_the_network(cluster: Cluster) -> None:
     first, second = cluster.machine(1, Role.CONTROLPLANE), cluster.machine(2, Role.CONTROLPLANE)
     await wait_for_founding(first)
@@ -159,6 +160,7 @@ async def test_wiping_partitions_keeps_what_is_not_named(cluster: Cluster) -> No
     assert machine.hardware.system_disk is not None
 
 
+@pytest.mark.long
 async def test_leadership_and_membership_are_etcds_own(cluster: Cluster) -> None:
     first, second = cluster.machine(1, Role.CONTROLPLANE), cluster.machine(2, Role.CONTROLPLANE)
     await wait_for_founding(first)
