@@ -34,7 +34,8 @@ class Around:
         """Return what there is on the network of a client; raises ConfigurationError."""
         interface = self._interface(client)
         hosts = [place.partition(":")[0] for place in self.daemons()][:MOST_DAEMONS]
-        found = await asyncio.gather(*map(_address, hosts))
+        domain = self.applied.fleet.settings.domain or ""
+        found = await asyncio.gather(*(_address(host, domain) for host in hosts))
         return Surroundings(
             here=interface.address,
             network=interface.network,
@@ -52,10 +53,10 @@ class Around:
         raise ConfigurationError("no interface with an IPv4 address is served; correct [network] interfaces")
 
 
-async def _address(host: str) -> IPv4Address | None:
+async def _address(host: str, domain: str) -> IPv4Address | None:
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
-            return IPv4Address(await address_of(host))
+            return IPv4Address(await address_of(host, domain))
     return None
 
 

@@ -1,27 +1,17 @@
 """Has Image Factory know a schematic before a file is asked for that is built from it."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
-from iluvatar_pxe.assets.download.download import Got
+from iluvatar_pxe.assets.download.download import Got, Report
 from iluvatar_pxe.assets.factory import Factory, addresses_for
+from iluvatar_pxe.assets.job import Get
 from iluvatar_pxe.assets.turns import Turn
 from iluvatar_pxe.catalogue.download import Download
-from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.catalogue.schematic import Schematic
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.provisioning.applied import Applied
-
-Report = Callable[[Progress], None]
-
-
-class Get(Protocol):
-    """Downloads one file into a directory, and verifies it; raises AssetError."""
-
-    async def __call__(self, download: Download, place: Path, report: Report, turn: Turn) -> Got: ...
 
 
 class Registering:
