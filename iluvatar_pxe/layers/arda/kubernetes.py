@@ -1,6 +1,15 @@
-"""The few calls of a cluster's Kubernetes API that the daemon makes."""
+"""The few calls of a cluster's Kubernetes API that the daemon makes, each to one control plane.
 
+All raise KubernetesError: one line that names the API server, and says what to do.
+"""
+
+import asyncio
+import json
 import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 
@@ -9,24 +18,179 @@ from iluvatar_pxe.layers.arda.api.tls import load_key
 from iluvatar_pxe.layers.arda.credentials import Credentials
 
 PORT = 6443
+DRAIN_SECONDS = 300.0
+"""For all pods of a node to leave it, as ``kubectl drain`` and talosctl wait."""
+_PAUSE = 2.0
 _SECONDS = aiohttp.ClientTimeout(total=20)
+_CORDONED = "iluvatar-pxe/cordoned"
+"""Annotation of a Node that the daemon has cordoned: one that a person cordoned stays so."""
+_NOTE = "iluvatar-pxe/note"
+"""Annotation of a Node that says what it was cordoned for."""
+_MIRROR = "kubernetes.io/config.mirror"
+"""Annotation of the pods that a kubelet runs without the API server."""
+_LATER = "it is tried again"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine in Kubernetes. ``note``: what the daemon cordoned it for; ``boot`` differs after each restart."""
+
+    name: str
+    is_ready: bool
+    is_unschedulable: bool
+    boot: str
+    note: str
 
 
 async def delete_node(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
-    """Delete a Node by the API server at an address; one that is not there is fine. Raises KubernetesError."""
-    label = f"https://{address}:{port}"
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=_SECONDS) as session,
-            session.delete(f"{label}/api/v1/nodes/{name}", ssl=_context(credentials)) as answer,
-        ):
-            if answer.status not in {200, 202, 404}:
+    """Delete a Node; one that is not there is fine."""
+    async with _ApiServer.at(address, port, credentials, f"later: kubectl delete node {name}") as server:
+        await server.call("DELETE", f"/api/v1/nodes/{name}")
+
+
+async def nodes(address: str, credentials: Credentials, *, port: int = PORT) -> tuple[Node, ...]:
+    """Return all Nodes."""
+    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+        return tuple(map(_node, await server.listed("/api/v1/nodes")))
+
+
+async def cordon(address: str, credentials: Credentials, name: str, note: str, *, port: int = PORT) -> None:
+    """Have no pod start on a node, and note what for; a Node that is not there is fine."""
+    async with _ApiServer.at(address, port, credentials, f"later: kubectl cordon {name}") as server:
+        found = await server.call("GET", f"/api/v1/nodes/{name}")
+        was_free = not _part(found, "spec").get("unschedulable")
+        notes = {_NOTE: note} | ({_CORDONED: "true"} if was_free else {})
+        await server.change(name, {"metadata": {"annotations": notes}, "spec": {"unschedulable": True}})
+
+
+async def uncordon(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
+    """Undo ``cordon``: a node that was cordoned before it stays so."""
+    async with _ApiServer.at(address, port, credentials, f"later: kubectl uncordon {name}") as server:
+        found = await server.call("GET", f"/api/v1/nodes/{name}")
+        is_ours = _CORDONED in _annotations(found)
+        change: dict[str, object] = {"metadata": {"annotations": {_NOTE: None, _CORDONED: None}}}
+        await server.change(name, change | ({"spec": {"unschedulable": None}} if is_ours else {}))
+
+
+async def evict(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> tuple[str, ...]:
+    """Evict the pods of a node, and return those that are still there, as ``NAMESPACE/NAME``.
+
+    Pods of DaemonSets and of the kubelet itself stay. A PodDisruptionBudget may keep a pod for now: call it again.
+    """
+    async with _ApiServer.at(address, port, credentials, f"later: kubectl drain {name}") as server:
+        found = await server.listed(f"/api/v1/pods?fieldSelector=spec.nodeName={name}")
+        pods = [one for one in found if not _stays(one)]
+        for pod in pods:
+            if not _part(pod, "metadata").get("deletionTimestamp"):
+                await server.evict(_part(pod, "metadata"))
+        return tuple(sorted(map(_title, pods)))
+
+
+async def drain(
+    address: str,
+    credentials: Credentials,
+    name: str,
+    *,
+    seconds: float = DRAIN_SECONDS,
+    port: int = PORT,
+) -> tuple[str, ...]:
+    """Evict the pods of a node until none is left, and return those that have not left in time."""
+    ends = asyncio.get_running_loop().time() + seconds
+    while True:
+        left = await evict(address, credentials, name, port=port)
+        if not left or asyncio.get_running_loop().time() >= ends:
+            return left
+        await asyncio.sleep(min(_PAUSE, seconds))
+
+
+class _ApiServer:
+    def __init__(
+        self, session: aiohttp.ClientSession, label: str, context: ssl.SSLContext, remedy: str
+    ) -> None:
+        self._session, self._label, self._context, self._remedy = session, label, context, remedy
+
+    @classmethod
+    @asynccontextmanager
+    async def at(
+        cls, address: str, port: int, credentials: Credentials, remedy: str
+    ) -> "AsyncIterator[_ApiServer]":
+        """Give one whose failures are KubernetesErrors with this remedy."""
+        label = f"https://{address}:{port}"
+        try:
+            async with aiohttp.ClientSession(timeout=_SECONDS) as session:
+                yield cls(session, label, _context(credentials), remedy)
+        except (aiohttp.ClientError, TimeoutError, ssl.SSLError, ValueError) as error:
+            raise KubernetesError(f"{label}: {str(error) or 'no answer in time'}; {remedy}") from error
+
+    async def call(
+        self, method: str, path: str, body: Mapping[str, object] | None = None
+    ) -> Mapping[str, Any]:
+        """Return the object of an answer; empty where it is not there, or where a budget keeps a pod for now."""
+        kind = "merge-patch+json" if method == "PATCH" else "json"
+        async with self._session.request(
+            method,
+            f"{self._label}{path}",
+            data=None if body is None else json.dumps(body),
+            headers={"Content-Type": f"application/{kind}"},
+            ssl=self._context,
+        ) as answer:
+            if answer.status == 404 or (answer.status == 429 and path.endswith("/eviction")):
+                return {}
+            if answer.status not in {200, 201, 202}:
                 raise KubernetesError(
-                    f"{label}: does not delete node {name}: status {answer.status}; kubectl delete node {name}"
+                    f"{self._label}: {method} {path} is refused: status {answer.status}; {self._remedy}"
                 )
-    except (aiohttp.ClientError, TimeoutError, ssl.SSLError, ValueError) as error:
-        why = str(error) or "no answer in time"
-        raise KubernetesError(f"{label}: {why}; later: kubectl delete node {name}") from error
+            found = json.loads(await answer.read())
+        return found if isinstance(found, Mapping) else {}
+
+    async def listed(self, path: str) -> list[Mapping[str, Any]]:
+        """Return the items of a list."""
+        items = (await self.call("GET", path)).get("items")
+        return [one for one in items if isinstance(one, Mapping)] if isinstance(items, list) else []
+
+    async def change(self, node: str, change: Mapping[str, object]) -> None:
+        """Change some fields of a Node; None removes one."""
+        await self.call("PATCH", f"/api/v1/nodes/{node}", change)
+
+    async def evict(self, pod: Mapping[str, Any]) -> None:
+        """Ask that a pod stops, and starts elsewhere."""
+        place = {"name": pod.get("name"), "namespace": pod.get("namespace")}
+        path = f"/api/v1/namespaces/{place['namespace']}/pods/{place['name']}/eviction"
+        await self.call("POST", path, {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": place})
+
+
+def _node(found: Mapping[str, Any]) -> Node:
+    conditions = _part(found, "status").get("conditions")
+    return Node(
+        name=str(_part(found, "metadata").get("name", "")),
+        is_ready=any(
+            (one.get("type"), one.get("status")) == ("Ready", "True")
+            for one in (conditions if isinstance(conditions, list) else ())
+        ),
+        is_unschedulable=bool(_part(found, "spec").get("unschedulable")),
+        boot=str(_part(_part(found, "status"), "nodeInfo").get("bootID", "")),
+        note=str(_annotations(found).get(_NOTE, "")),
+    )
+
+
+def _stays(pod: Mapping[str, Any]) -> bool:
+    """Say whether a pod is bound to its node."""
+    owners = _part(pod, "metadata").get("ownerReferences") or ()
+    return _MIRROR in _annotations(pod) or any(one.get("kind") == "DaemonSet" for one in owners)
+
+
+def _title(pod: Mapping[str, Any]) -> str:
+    place = _part(pod, "metadata")
+    return f"{place.get('namespace')}/{place.get('name')}"
+
+
+def _annotations(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _part(_part(found, "metadata"), "annotations")
+
+
+def _part(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    part = found.get(key)
+    return part if isinstance(part, Mapping) else {}
 
 
 def _context(credentials: Credentials) -> ssl.SSLContext:

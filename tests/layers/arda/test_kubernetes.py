@@ -57,7 +57,7 @@ async def test_a_node_is_deleted_or_is_not_there(status: int) -> None:
 async def test_a_refusal_a_foreign_cluster_and_silence_say_what_to_do() -> None:
     bundle, asked = new_bundle(), list[str]()
     async with api_server(bundle, 403, asked) as port:
-        with pytest.raises(KubernetesError, match="status 403; kubectl delete node arda-01"):
+        with pytest.raises(KubernetesError, match="status 403; later: kubectl delete node arda-01"):
             await delete_node(HERE, credentials(bundle), "arda-01", port=port)
         asked.clear()
         with pytest.raises(KubernetesError, match="later: kubectl delete node arda-01"):
