@@ -31,7 +31,9 @@ from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
 from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.around import Around
 from iluvatar_pxe.provisioning.booters import booters_of
+from iluvatar_pxe.provisioning.cluster_network import ClusterNetwork
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.inspection import Inspector
 from iluvatar_pxe.provisioning.maintenance import Maintenance
@@ -92,7 +94,18 @@ class App:
         self._keys = OwnerKeys(settings, origin)
         self._origin = origin
         self._store = store
-        self._fleet_source = FleetSource(settings, origin, self.applied, store, inventory)
+        around = Around(
+            applied=self.applied,
+            interfaces=lambda: self.watch.interfaces,
+            daemons=lambda: self.supply.daemons(),  # noqa: PLW0108 - supply is made later
+        )
+        network = ClusterNetwork(
+            applied=self.applied,
+            snapshot=lambda: inventory.snapshot,
+            interfaces=lambda: self.watch.interfaces,
+            around=around.of,
+        )
+        self._fleet_source = FleetSource(settings, origin, self.applied, store, inventory, network.check)
         self.supply = Supply(
             settings, self.applied, store, self._fleet_source.pins, self._fleet_source.changed
         )
@@ -108,7 +121,7 @@ class App:
             tickets,
             self._fleet_source,
             self.supply,
-            lambda: self.watch.interfaces,
+            network,
             lambda: _document(certificates.authority),
         )
         pace = Pace()

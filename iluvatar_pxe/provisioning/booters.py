@@ -1,9 +1,8 @@
 """Builds the booters of a daemon, with the policies that its settings ask for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from iluvatar_pxe.assets.store import AssetStore
-from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.disks import DiskChoice
@@ -11,8 +10,8 @@ from iluvatar_pxe.layers.arda.install import disk_for
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.argocd import ArgoCd
-from iluvatar_pxe.provisioning.around import Around
 from iluvatar_pxe.provisioning.booter import Booter, Booters
+from iluvatar_pxe.provisioning.cluster_network import ClusterNetwork
 from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
@@ -36,18 +35,17 @@ def booters_of(
     tickets: Tickets,
     fleet_source: FleetSource,
     supply: Supply,
-    interfaces: Callable[[], Sequence[Interface]],
+    network: ClusterNetwork,
     authority: Callable[[], str],
 ) -> Booters:
     """Return the booter of real machines, and that of simulated ones.
 
-    ``interfaces`` returns those that are served, ``authority`` the daemon's CA in PEM, empty where it has none.
+    ``authority`` returns the daemon's CA in PEM, empty where it has none.
     """
 
     def disk_of(machine: Machine) -> DiskChoice | None:
         return disk_for(machine, applied.fleet)
 
-    around = Around(applied=applied, interfaces=interfaces, daemons=supply.daemons)
     argo_cd = ArgoCd(settings, applied, store, lambda: supply.argo_cd, authority)
     real = Booter(
         applied=applied,
@@ -63,7 +61,8 @@ def booters_of(
         ),
         journal=Journal(inventory, applied),
         configurations=Configurations(
-            around=around.of,
+            around=network.around,
+            check=network.check,
             secrets=fleet_source.secrets.bundle,
             disk_of=disk_of,
             manifests=argo_cd.manifests,

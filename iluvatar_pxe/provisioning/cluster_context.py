@@ -1,6 +1,6 @@
 """What clusters are looked after with."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,6 +8,7 @@ from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
 from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
 
 _LIFETIME = timedelta(minutes=15)
@@ -38,6 +39,8 @@ class ClusterContext:
     repository: ClusterRepository
     changed: Changed
     """Told when another fleet is applied."""
+    check: Callable[[str], Awaitable[None]] = no_network
+    """Raises ConfigurationError where this network keeps a layer's cluster from being founded."""
     pace: Pace = Pace()
     observes: bool = False
     """Nothing is done, but it is said what would be."""

@@ -68,8 +68,14 @@ class ClusterWatch:
 
     @property
     def awaited(self) -> dict[str, str]:
-        """By the names of the machines that the cluster waits for, why."""
-        return dict.fromkeys(self.step.names, self.line or "") if isinstance(self.step, Wait) else {}
+        """By the names of the machines that the cluster waits for, why; a refusal concerns all of its machines."""
+        match self.step:
+            case Wait(_, names):
+                return dict.fromkeys(names, self.line or "")
+            case Refuse():
+                members = members_of(self._context.snapshot(), self._context.fleet())
+                return {one.name: self.line or "" for one in members if one.layer == self.layer}
+        return {}
 
     async def report(self) -> ClusterReport:
         """Ask all machines of the cluster how they are."""
@@ -96,6 +102,8 @@ class ClusterWatch:
         """Look once, and do what is next; say whether another look is worth it at once."""
         try:
             cluster, members = self._declared()
+            if cluster is None or not cluster.founded:
+                await self._context.check(self.layer)
             self.found = await self._ask(members) if cluster else {}
             self._show(next_step(cluster, self.found))
             return not self._context.observes and await self._carry_out(members, cluster)

@@ -30,6 +30,7 @@ from iluvatar_pxe.layers.arda.patched import patched_text
 from iluvatar_pxe.layers.arda.schemas import schema_of
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.ratelimit import complain
 
 WAIT_SECONDS = 150.0
@@ -78,6 +79,8 @@ class Configurations:
     """Returns where a machine is to be installed; None while its hardware was not read, or does not tell that."""
     manifests: Callable[[str, Bundle], Awaitable[tuple[Manifest, ...]]] = no_manifests
     """Returns what control planes bring into a layer's cluster, by its secrets."""
+    check: Callable[[str], Awaitable[None]] = no_network
+    """Raises ConfigurationError where this network keeps a layer's machines from being told of their cluster."""
     changes: tuple[Changed, ...] = ()
     """Told when something else may be made than before."""
     seconds: float = WAIT_SECONDS
@@ -86,7 +89,7 @@ class Configurations:
 
     def rehearsed(self) -> Self:
         """Return one for simulated machines: it knows no secrets, and lets nobody wait."""
-        return replace(self, secrets=no_secrets, manifests=no_manifests, seconds=0.0)
+        return replace(self, secrets=no_secrets, manifests=no_manifests, check=no_network, seconds=0.0)
 
     async def make(self, machine: Machine, wanted: ToBeMade, fleet: Fleet, client: IPv4Address) -> Made:
         """Return a machine's configuration; raises ConfigurationError, which says what is missing."""
@@ -102,6 +105,7 @@ class Configurations:
             facts = machine_facts(node, fleet, await self.around(client))
             if node.disk is None:
                 return Made(dump_documents(partial_documents(facts)), partial=True)
+            await self.check(wanted.layer)
             bundle = await self.secrets(wanted.layer)
             cluster = await self._cluster(node, fleet, bundle)
             text = await asyncio.to_thread(_whole, node, fleet, cluster, facts)

@@ -1,6 +1,7 @@
 """The declared state as one part of the daemon: its source, the assigner, and its listeners."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from iluvatar_pxe.assets.store import AssetStore
@@ -39,7 +40,9 @@ class FleetSource:
         applied: Applied,
         store: AssetStore,
         inventory: Inventory,
+        check: Callable[[str], Awaitable[None]],
     ) -> None:
+        """``check`` raises ConfigurationError where this network keeps a layer's cluster from being founded."""
         repository_decides = origin is not None and not origin.read_only
         self._rollout = rollout = Rollout(
             applied,
@@ -61,7 +64,7 @@ class FleetSource:
         """What is read and committed of clusters."""
         self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
         """Who makes and opens the secrets of clusters."""
-        self.clusters = self._clusters(settings, applied, inventory)
+        self.clusters = self._clusters(settings, applied, inventory, check)
         """Who has clusters founded."""
         self.was_applied = False
         """Whether this host had applied the fleet before it was started."""
@@ -76,7 +79,7 @@ class FleetSource:
             lambda: follower.in_force, follower.commit if repository_decides else None
         )
         self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
-        self.clusters = self._clusters(settings, applied, inventory)
+        self.clusters = self._clusters(settings, applied, inventory, check)
         if repository_decides:
             self._assigner = GitAssigner(inventory, follower, rollout)
             self.assigner = self._assigner
@@ -89,7 +92,13 @@ class FleetSource:
             remote = Remote.of(settings.fleet.mirror, settings.fleet, settings.state_directory)
             self._mirror = Mirror(origin.repository.path, remote, rollout.adopted)
 
-    def _clusters(self, settings: Settings, applied: Applied, inventory: Inventory) -> Clusters:
+    def _clusters(
+        self,
+        settings: Settings,
+        applied: Applied,
+        inventory: Inventory,
+        check: Callable[[str], Awaitable[None]],
+    ) -> Clusters:
         return Clusters(
             ClusterContext(
                 fleet=lambda: applied.fleet,
@@ -97,6 +106,7 @@ class FleetSource:
                 secrets=self.secrets,
                 repository=self.cluster_repository,
                 changed=self._rollout.changed,
+                check=check,
                 observes=settings.network.dhcp == "observe",
             )
         )

@@ -1,7 +1,7 @@
 """Daemons that found a cluster of stand-ins: each has a copy of the repository, and keys to what is sealed in it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
 from iluvatar_pxe.layers.arda.founding import Step
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext, Pace
+from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
@@ -92,7 +93,10 @@ def file_of(machine: Machine) -> dict[str, str | None]:
 
 @asynccontextmanager
 async def founding_site(
-    directory: Path, planes: int = 3, daemons: Iterable[str] = ("one",)
+    directory: Path,
+    planes: int = 3,
+    daemons: Iterable[str] = ("one",),
+    check: Callable[[str], Awaitable[None]] = no_network,
 ) -> AsyncIterator[FoundingSite]:
     """Make everything; nothing runs yet, and the cluster has its secrets."""
     talos = Cluster(directory)
@@ -110,22 +114,24 @@ async def founding_site(
         for machine in machines:
             files |= file_of(machine)
         site = FoundingSite(directory, talos, machines, central_in(directory, files))
-        async with _followed(site, keys, names):
+        async with _followed(site, keys, names, check):
             yield site
 
 
 @asynccontextmanager
-async def _followed(site: FoundingSite, keys: dict[str, Path], names: list[str]) -> AsyncIterator[None]:
+async def _followed(
+    site: FoundingSite, keys: dict[str, Path], names: list[str], check: Callable[[str], Awaitable[None]]
+) -> AsyncIterator[None]:
     if not names:
         yield
         return
     async with daemon(site.directory / names[0], site.central) as follows:
-        made, secrets = _founder(follows, keys[names[0]])
+        made, secrets = _founder(follows, keys[names[0]], check)
         if not site.daemons:
             await secrets.take("arda", site.talos.bundle)
         await follows.follower.refresh()
         site.daemons.append(made)
-        async with _followed(site, keys, names[1:]):
+        async with _followed(site, keys, names[1:], check):
             try:
                 yield
             finally:
@@ -138,7 +144,9 @@ def secrets_of(follows: Daemon, repository: ClusterRepository, key: Path) -> Clu
     return ClusterSecrets(repository, key, clock)
 
 
-def _founder(follows: Daemon, key: Path) -> tuple[Founder, ClusterSecrets]:
+def _founder(
+    follows: Daemon, key: Path, check: Callable[[str], Awaitable[None]]
+) -> tuple[Founder, ClusterSecrets]:
     repository = ClusterRepository(lambda: follows.follower.in_force, follows.follower.commit)
     secrets = secrets_of(follows, repository, key)
     context = ClusterContext(
@@ -147,6 +155,7 @@ def _founder(follows: Daemon, key: Path) -> tuple[Founder, ClusterSecrets]:
         secrets=secrets,
         repository=repository,
         changed=follows.changed,
+        check=check,
         pace=QUICK,
     )
     return Founder(follows, context), secrets

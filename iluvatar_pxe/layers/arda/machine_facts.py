@@ -79,7 +79,7 @@ def cluster_facts(name: str, fleet: Fleet, bundle: Bundle) -> ClusterFacts:
 def machine_facts(node: Node, fleet: Fleet, around: Surroundings) -> MachineFacts:
     """Return what is particular to a machine; raises ConfigurationError where it cannot be one of this network."""
     layer, domain = _layer(node.layer, fleet), fleet.settings.domain
-    _check_vip(node.layer, layer, around)
+    check_vip(node.layer, layer, around)
     router = (around.router,) if around.router else ()
     talos, serving = layer.talos, around.serving
     return MachineFacts(
@@ -130,7 +130,8 @@ def _shared_names(node: Node, layer: TalosLayer, fleet: Fleet) -> tuple[str, ...
     return (api_name(node.layer, fleet), *([str(layer.vip)] if layer.vip else []))
 
 
-def _check_vip(name: str, layer: TalosLayer, around: Surroundings) -> None:
+def check_vip(name: str, layer: TalosLayer, around: Surroundings) -> None:
+    """Raise ConfigurationError where a layer's VIP cannot be one of the control planes' in a network."""
     vip, network = layer.vip, around.network
     if vip is None:
         return

@@ -25,6 +25,7 @@ from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase, Role
+from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.configurations import Configurations, Made, no_manifests
 from iluvatar_pxe.wire.pxe import SIMULATED
 
@@ -58,6 +59,7 @@ def serving(
     changes: tuple[Changed, ...] = (),
     seconds: float = 60.0,
     manifests: Manifests = no_manifests,
+    check: Callable[[str], Awaitable[None]] = no_network,
 ) -> Iterator[Web]:
     """Serve the fleet, with its first machine just seen by DHCP."""
     made = Configurations(
@@ -65,6 +67,7 @@ def serving(
         secrets=secrets,
         disk_of=lambda _: disk,
         manifests=manifests,
+        check=check,
         changes=changes,
         seconds=seconds,
     )
@@ -192,6 +195,20 @@ def test_what_is_never_ready_is_refused_in_time_so_that_talos_asks_again_soon(tm
         assert response.status == 503
         why = "the configuration is not ready; the boot server's log has the reason"
         assert response.text == f"503: {why}\n"
+
+
+def test_what_this_network_lacks_holds_real_machines_and_makes_no_secrets(tmp_path: Path) -> None:
+    async def check(layer: str) -> None:
+        raise ConfigurationError(f"{layer}: its vip is in use")
+
+    async def secrets(_: str) -> Bundle:
+        raise AssertionError("secrets were made")
+
+    with serving(tmp_path, secrets, check=check, seconds=0.0) as served:
+        assert fetch(served).status == 503
+        with pytest.raises(ConfigurationError, match="arda: its vip is in use"):
+            served.call(_make(served))
+        assert fetch(served, User_Agent=SIMULATED.decode()).status == 200
 
 
 def test_the_log_has_the_reason(tmp_path: Path) -> None:
