@@ -13,6 +13,7 @@ from support.talos.after import After
 from support.talos.api_etcd import EtcdMethods
 from support.talos.applying import needs_reboot
 from support.talos.configuration import Configuration, UnusableError
+from support.talos.draining import cordon_and_drain
 from support.talos.etcd import EtcdError
 from support.talos.reporting import new_xid
 
@@ -128,6 +129,9 @@ class MachineService(EtcdMethods):
     async def _reset(self, request: machine_pb2.ResetRequest) -> None:
         boot = self.boot
         boot.begin_reset()
+        if request.graceful:
+            await cordon_and_drain(boot)
+        await boot.stop_pods()
         if request.graceful and boot.membership is not None and boot.services.state("etcd") == "Running":
             try:
                 await boot.membership.leave()

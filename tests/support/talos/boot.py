@@ -13,6 +13,8 @@ from support.talos.api import Api
 from support.talos.certificates import MAINTENANCE_NAME, Authority, server_context
 from support.talos.configuration import Configuration, UnusableError
 from support.talos.fetching import NotFetchedError, address_of, fetch, pause
+from support.talos.kubernetes import Kubelet
+from support.talos.kubernetes_api import KubernetesApi
 from support.talos.membership import Membership
 from support.talos.reporting import Events, KernelLog
 from support.talos.services import Services
@@ -47,7 +49,10 @@ class Boot:
         self.unmet: dict[str, str] = {}
         self.install_phase, self.install_error = "", ""
         self.is_in_maintenance = self.is_installed = self.is_over = self.must_reboot = False
-        self.is_member_of_kubernetes = False
+        self.kubelet: Kubelet | None = None
+        """From its registration on."""
+        self.kubernetes_api: KubernetesApi | None = None
+        """Of a control plane whose etcd votes."""
         self.changed = asyncio.Event()
         """Set whenever something that the API tells may be different."""
         self._after: asyncio.Future[After] = asyncio.get_running_loop().create_future()
@@ -79,6 +84,10 @@ class Boot:
             self.log.write("machine is running and ready")
 
     @property
+    def is_member_of_kubernetes(self) -> bool:
+        return self.kubelet is not None and not self.kubelet.lost.is_set()
+
+    @property
     def is_running_and_ready(self) -> bool:
         return self.stage == Stage.RUNNING and self.is_ready
 
@@ -104,6 +113,11 @@ class Boot:
         if disk is not None and disk.installed is not None and configuration.is_complete:
             disk.installed.config = configuration.text
         self._use(configuration)
+
+    async def stop_pods(self) -> None:
+        """Stop what runs as pods on it: the Kubernetes API."""
+        if self.kubernetes_api is not None:
+            await self.kubernetes_api.close()
 
     def begin_reset(self) -> None:
         self.become(Stage.RESETTING)
@@ -141,6 +155,7 @@ class Boot:
             is_cut = not self._after.done()
             self.is_over = True
             await self._api.close()
+            await self.stop_pods()
             if self.membership is not None:
                 await self.membership.stop(cut=is_cut)
         return self._after.result()

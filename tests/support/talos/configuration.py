@@ -79,6 +79,20 @@ class Configuration:
         return _pair((self.cluster.get("etcd") or {}).get("ca"))
 
     @property
+    def kubernetes_ca(self) -> Pair:
+        """Return the CA of the Kubernetes API, with its key on control planes."""
+        issuing = self.kind("KubeAPIServerCAConfig").get("issuingCA")
+        if issuing:
+            return Pair(issuing["cert"].encode(), issuing["key"].encode())
+        return _pair(self.cluster.get("ca"))
+
+    @property
+    def kubernetes_version(self) -> str:
+        kubelet = self.machine.get("kubelet") or {}
+        image = str(self.kind("KubeletConfig").get("image") or kubelet.get("image") or "")
+        return image.rpartition(":")[2]
+
+    @property
     def hostname(self) -> str:
         network = self.machine.get("network") or {}
         return str(self.kind("HostnameConfig").get("hostname") or network.get("hostname") or "")

@@ -35,10 +35,12 @@ class Membership:
         log: Callable[[str], None],
         others: Callable[[], Awaitable[Iterable[str]]],
         may_write: asyncio.Event,
+        on_new: Callable[[], None],
     ) -> None:
+        """``on_new`` is called when etcd starts as a new cluster, without data."""
         self.etcd = etcd
         self._services, self._clock, self._log = services, clock, log
-        self._others, self._may_write = others, may_write
+        self._others, self._may_write, self._on_new = others, may_write, on_new
         self._founding = asyncio.Event()
         self._has_left = False
         self.is_voting = False
@@ -92,6 +94,7 @@ class Membership:
         while True:
             if self._founding.is_set():
                 await self._may_write.wait()
+                self._on_new()
                 await self._start([(self.etcd.name, self.etcd.peer_url)], "new")
                 return
             for url in await self._reachable():

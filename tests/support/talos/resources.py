@@ -204,11 +204,19 @@ def _of_cluster(boot: "Boot") -> Iterator[Resource]:
         nodename = {"nodename": name, "hostnameVersion": "1", "skipNodeRegistration": False}
         yield Resource("k8s", "Nodenames.kubernetes.talos.dev", "nodename", nodename)
     if boot.is_member_of_kubernetes:
-        node = {"nodename": name, "nodeReady": True, "unschedulable": False, "labels": {}, "annotations": {}}
+        node = {"nodename": name, "nodeReady": True, **_marks(boot, name)}
         yield Resource("k8s", "NodeStatuses.kubernetes.talos.dev", name, {**node, "podCIDRs": []})
     if boot.membership is not None and boot.membership.id:
         member = {"memberID": f"{boot.membership.id:016x}"}
         yield Resource("etcd", "EtcdMembers.etcd.talos.dev", "local", member)
+
+
+def _marks(boot: "Boot", name: str) -> dict[str, Any]:
+    """Return what Kubernetes has of its Node."""
+    assert boot.configuration is not None
+    node = boot.machine.site.kubernetes(boot.configuration.os_ca.crt).nodes[name]
+    marks = {key: dict(node["metadata"][key]) for key in ("labels", "annotations")}
+    return {"unschedulable": bool(node["spec"].get("unschedulable")), **marks}
 
 
 def _hostname(boot: "Boot") -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from support.talos import installing
 from support.talos.certificates import Authority
 from support.talos.etcd import Etcd
+from support.talos.kubernetes import Kubelet
+from support.talos.kubernetes_api import KubernetesApi, tls_context
 from support.talos.membership import Membership
 
 from iluvatar_pxe.layers.arda.api.protos import runtime_events_pb2 as events_pb2
@@ -35,6 +37,7 @@ async def run(boot: "Boot") -> None:
         boot.services.set("trustd", "Running", "Health check successful", healthy=True)
         boot.membership = _membership(boot)
         boot.spawn(boot.membership.run())
+        boot.spawn(_kubernetes_api(boot, boot.membership))
     boot.spawn(_kubelet(boot))
     await _until_ready(boot)
 
@@ -78,7 +81,33 @@ def _membership(boot: "Boot") -> Membership:
         found = await boot.machine.site.resolve(configuration.endpoint_host)
         return [address for address in found if address != boot.machine.address]
 
-    return Membership(etcd, boot.services, boot.clock, boot.log.write, others, boot.machine.may_write_etcd)
+    kubernetes = boot.machine.site.kubernetes(configuration.os_ca.crt)
+    return Membership(
+        etcd,
+        boot.services,
+        boot.clock,
+        boot.log.write,
+        others,
+        boot.machine.may_write_etcd,
+        kubernetes.forget,
+    )
+
+
+async def _kubernetes_api(boot: "Boot", membership: Membership) -> None:
+    """Serve the Kubernetes API from the time on when this control plane's etcd votes."""
+    configuration = boot.configuration
+    assert configuration is not None
+    while not membership.is_voting:
+        await boot.clock.sleep(LOOK_SECONDS)
+    authority = Authority.of(configuration.kubernetes_ca)
+    sans = [
+        configuration.hostname, configuration.endpoint_host, boot.machine.address, "kubernetes", "localhost",
+        *configuration.sans,
+    ]  # fmt: skip
+    leaf = authority.leaf("kube-apiserver", sans, boot.clock.now())
+    kubernetes = boot.machine.site.kubernetes(configuration.os_ca.crt)
+    boot.kubernetes_api = KubernetesApi(kubernetes, configuration.kubernetes_version, membership.etcd)
+    await boot.kubernetes_api.serve(boot.machine.address, tls_context(authority, leaf))
 
 
 async def _in_sync(boot: "Boot") -> None:
@@ -89,17 +118,32 @@ async def _in_sync(boot: "Boot") -> None:
 
 
 async def _kubelet(boot: "Boot") -> None:
-    """Run the kubelet; the node is Ready once a control plane of its cluster has a voting etcd."""
+    """Run the kubelet; it registers its Node once a control plane of its cluster has a voting etcd, and never again."""
     configuration = boot.configuration
     assert configuration is not None
     boot.services.set("kubelet", "Running", "Health check successful", healthy=True)
-    while not _has_kubernetes(boot, configuration.os_ca.crt):
+    while not has_kubernetes(boot, configuration.os_ca.crt):
         await boot.clock.sleep(LOOK_SECONDS)
-    boot.is_member_of_kubernetes = True
+    boot.kubelet = Kubelet(lambda: not boot.is_over)
+    status = {
+        "addresses": [
+            {"type": "InternalIP", "address": boot.machine.address},
+            {"type": "Hostname", "address": configuration.hostname},
+        ],
+        "nodeInfo": {
+            "kubeletVersion": configuration.kubernetes_version,
+            "osImage": f"Talos ({boot.machine.version})",
+        },
+    }
+    kubernetes = boot.machine.site.kubernetes(configuration.os_ca.crt)
+    kubernetes.register(
+        configuration.hostname, boot.kubelet, status, is_control_plane=configuration.is_control_plane
+    )
     boot.notice()
 
 
-def _has_kubernetes(boot: "Boot", authority: bytes) -> bool:
+def has_kubernetes(boot: "Boot", authority: bytes) -> bool:
+    """Say whether it reaches the Kubernetes API of its cluster."""
     if boot.membership is not None:
         return boot.membership.is_voting
     boots = (machine.boot for machine in boot.machine.site.control_planes(authority))
@@ -115,8 +159,12 @@ async def _until_ready(boot: "Boot") -> None:
         boot.become(Stage.BOOTING, services="etcd is not healthy")
         await boot.clock.sleep(LOOK_SECONDS)
     boot.publish(Sequence(sequence="boot", action=Sequence.STOP))
-    while not boot.is_member_of_kubernetes:
-        boot.become(Stage.RUNNING, nodeReady=f'node "{configuration.hostname}" status is not available yet')
+    missing = f'node "{configuration.hostname}" status is not available yet'
+    while boot.kubelet is None:
+        boot.become(Stage.RUNNING, nodeReady=missing)
         await boot.clock.sleep(LOOK_SECONDS)
     boot.become(Stage.RUNNING, is_ready=True)
+    await boot.kubelet.lost.wait()
+    if boot.stage == Stage.RUNNING:
+        boot.become(Stage.RUNNING, nodeReady=missing)
     await asyncio.Event().wait()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
+from support.talos.kubernetes import Kubernetes
+
 if TYPE_CHECKING:
     from support.talos.machine import Machine
 
@@ -29,6 +31,7 @@ class Site:
     names: dict[str, list[str]] = field(default_factory=dict)
     dns: str = ""
     """``ADDRESS:PORT`` of the server that they ask, else the system's resolver."""
+    _kubernetes: dict[bytes, Kubernetes] = field(default_factory=dict)
 
     async def resolve(self, name: str) -> list[str]:
         """Return the addresses of a name: as given for it, else as DNS says; none if it fails."""
@@ -42,6 +45,10 @@ class Site:
         except OSError:
             return []
         return [str(address[0]) for *_, address in found]
+
+    def kubernetes(self, authority: bytes) -> Kubernetes:
+        """Return what the Kubernetes holds of the cluster that has this CA of Talos."""
+        return self._kubernetes.setdefault(authority, Kubernetes())
 
     def control_planes(self, authority: bytes) -> "list[Machine]":
         """Return the machines that run as control planes under this CA, whose trustd could sign."""
