@@ -144,7 +144,7 @@ async def test_a_stick_with_nothing_wanted(site: Site, tmp_path: Path) -> None:
     answer = await site.run("import", str(tmp_path / "stick"))
     assert (answer.status, answer.error) == (
         1,
-        f"iluvatar-pxe: {tmp_path}/stick: No such file or directory\n",
+        f"iluvatar-pxe: {tmp_path}/stick: No such file or directory; correct the path, or make it readable\n",
     )
     (tmp_path / "stick").mkdir()
     answer = await site.run("import", str(tmp_path / "stick"))
@@ -152,6 +152,31 @@ async def test_a_stick_with_nothing_wanted(site: Site, tmp_path: Path) -> None:
         1,
         f"iluvatar-pxe: {tmp_path}/stick: has no file that the fleet wants; to see them: iluvatar-pxe assets status\n",
     )
+
+
+async def test_what_is_bad_on_a_stick_is_named_and_the_rest_imported(site: Site, tmp_path: Path) -> None:
+    """A link, a name of several wanted files, and a path of two lines that is not there."""
+    stick, other = tmp_path / "stick", "ubuntu/a.img"
+    stick.mkdir()
+    (stick / "kernel-amd64").symlink_to("/etc/hostname")
+    (stick / "initramfs-amd64.xz").write_bytes(b"initrd")
+    (stick / "a.img").write_bytes(b"image")
+    await site.files.want(site.files.of(other, b"image"))
+    answer = await site.run("import", str(stick), f"{tmp_path}/no\nsuch")
+    assert answer.status == 1
+    link = f"{stick}/kernel-amd64: is not a regular file; links are not followed: put the file itself there"
+    assert answer.lines[-2:] == [link, "1 of 2 files is there now."]
+    assert answer.error.splitlines() == [
+        f"iluvatar-pxe: {stick}/a.img: may be {PI} or {other}; put it into folders of that name",
+        f"iluvatar-pxe: {tmp_path}/no\\nsuch: No such file or directory; correct the path, or make it readable",
+    ]
+    assert site.bench.content(INITRD) == b"initrd"
+
+
+async def test_an_empty_path_is_not_this_directory(site: Site) -> None:
+    answer = await site.run("import", "")
+    line = "iluvatar-pxe: PATH is empty; name a file or a directory, or . for this one\n"
+    assert (answer.status, answer.output, answer.error) == (2, "", line)
 
 
 async def test_gc_shows_and_then_removes(site: Site) -> None:

@@ -11,7 +11,7 @@ from support.wanted import wanted
 from iluvatar_pxe.admin.assets import asset_data
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.catalogue.download import SumsFile
-from iluvatar_pxe.cli.assets.matching import Found, found_in
+from iluvatar_pxe.cli.assets.matching import Found, Seen, found_in
 from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below, staging
 from iluvatar_pxe.errors import AssetError, ControlError, OperationError
 
@@ -37,6 +37,19 @@ ROWS = [
 ]
 
 
+def found(*paths: str, given: bool = False) -> tuple[list[Found], list[str]]:
+    """Return which files of these are wanted ones, and what is refused."""
+    refused: list[str] = []
+    files = [Seen(Path(path), is_given=given) for path in paths]
+    return list(found_in(files, ROWS, refused.append)), refused
+
+
+def below(*paths: Path) -> tuple[list[Path], list[str]]:
+    """Return the files below these paths, and what is refused."""
+    refused: list[str] = []
+    return [one.path for one in files_below(paths, refused.append)], refused
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -47,31 +60,25 @@ ROWS = [
     ],
 )
 def test_a_file_is_known_by_its_name_or_its_address(path: str, name: str) -> None:
-    (found,) = found_in([Path("/stick")], [Path(path)], ROWS)
-    assert (found.path, found.name) == (Path(path), name)
+    ((one,), refused) = found(path)
+    assert (one.path, one.name, refused) == (Path(path), name, [])
 
 
 def test_what_checks_it_is_looked_for_beside_it() -> None:
-    (found,) = found_in([], [Path("/stick/ubuntu.img.xz")], ROWS)
-    assert found.beside == ("SHA256SUMS", "SHA256SUMS.gpg")
+    ((one,), _) = found("/stick/ubuntu.img.xz")
+    assert one.beside == ("SHA256SUMS", "SHA256SUMS.gpg")
 
 
 def test_others_are_left_alone_unless_they_are_named() -> None:
-    readme = Path("/stick/README")
-    assert found_in([Path("/stick")], [readme, Path("/stick/talos/37")], ROWS) == []
-    with pytest.raises(OperationError) as caught:
-        found_in([readme], [readme], ROWS)
-    assert str(caught.value) == (
-        "/stick/README: no wanted file has this name; to see them: iluvatar-pxe assets status"
-    )
+    assert found("/stick/README", "/stick/talos/37") == ([], [])
+    refusal = "/stick/README: no wanted file has this name; to see them: iluvatar-pxe assets status"
+    assert found("/stick/README", given=True) == ([], [refusal])
 
 
-def test_a_name_of_several_files_is_refused() -> None:
-    with pytest.raises(OperationError) as caught:
-        found_in([], [Path("/stick/kernel-amd64")], ROWS)
-    assert (
-        str(caught.value) == f"/stick/kernel-amd64: may be {OLD} or {NEW}; put it into folders of that name"
-    )
+def test_a_name_of_several_files_is_refused_and_no_other() -> None:
+    ((one,), refused) = found("/stick/kernel-amd64", "/stick/ubuntu.img.xz")
+    assert one.name == PI
+    assert refused == [f"/stick/kernel-amd64: may be {OLD} or {NEW}; put it into folders of that name"]
 
 
 def test_files_below_a_directory(tmp_path: Path) -> None:
@@ -80,10 +87,9 @@ def test_files_below_a_directory(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.touch()
     (tmp_path / "loop").symlink_to(tmp_path)
-    found = [path.relative_to(tmp_path).as_posix() for path in files_below([tmp_path])]
-    assert found == ["a", "b/two"]
-    with pytest.raises(FileNotFoundError):
-        list(files_below([tmp_path / "none"]))
+    none = tmp_path / "none"
+    refusal = f"{none}: No such file or directory; correct the path, or make it readable"
+    assert below(none, tmp_path) == ([tmp_path / "a", tmp_path / "b/two"], [refusal])
 
 
 def other_than_a_file(kind: str, path: Path) -> None:
@@ -108,7 +114,7 @@ def test_only_regular_files_are_opened(tmp_path: Path, kind: str, name: str) -> 
     other_than_a_file(kind, stick / name)
     if name != "image":
         (stick / "image").touch()
-    (image, *_) = files_below([stick / "image"])
+    ((image,), _) = below(stick / "image")
     with ExitStack() as files, pytest.raises(OperationError) as caught:
         Opened.of(Found(image, PI, ("SHA256SUMS",)), files)
     assert str(caught.value) == (
@@ -121,7 +127,7 @@ def test_no_folder_between_becomes_a_link(tmp_path: Path) -> None:
     (tmp_path / "stick/talos").mkdir(parents=True)
     (tmp_path / "stick/talos/kernel").touch()
     (tmp_path / "given").symlink_to(tmp_path / "stick")
-    (kernel,) = files_below([tmp_path / "given"])
+    ((kernel,), _) = below(tmp_path / "given")
     assert kernel == tmp_path / "stick/talos/kernel"
     (tmp_path / "stick/talos").rename(tmp_path / "elsewhere")
     (tmp_path / "stick/talos").symlink_to(tmp_path / "elsewhere")

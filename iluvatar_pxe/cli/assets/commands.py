@@ -6,14 +6,14 @@ from collections.abc import Coroutine, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from iluvatar_pxe.admin.assets import AssetsFetch, AssetsGc, AssetsLeftovers, AssetsStatus, AssetsVerify
 from iluvatar_pxe.admin.command import Command, CommandResult
 from iluvatar_pxe.admin.describe import Data
-from iluvatar_pxe.cli.assets.importing import import_all
+from iluvatar_pxe.cli.assets.importing import Imported, import_all
 from iluvatar_pxe.cli.assets.page import (
     fetched_lines,
     imported_lines,
@@ -28,8 +28,11 @@ from iluvatar_pxe.cli.assets.watching import Busy, Show, is_fetched, is_read, sh
 from iluvatar_pxe.cli.assets.words import check_words
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
-from iluvatar_pxe.cli.tables import say, say_json, terminal_width
+from iluvatar_pxe.cli.tables import plain, say, say_json, terminal_width
+from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.settings.model import Settings
+
+Done = TypeVar("Done")
 
 Names = Annotated[
     list[str] | None,
@@ -74,9 +77,19 @@ def verify(names: Names = None, *, as_json: JsonLinesOption = False, config: Con
     raise typer.Exit(1 if any(row["fault"] for row in rows) else 0)
 
 
+def _path(text: str) -> Path:
+    """Return what was given as PATH; an empty one, such as a variable that is not set, would be this directory."""
+    if not text:
+        raise UsageError("PATH is empty; name a file or a directory, or . for this one")
+    return Path(text)
+
+
 @app.command("import")
 def import_files(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or directories with files.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", parser=_path, help="Files, or directories with files."),
+    ],
     *,
     trust: Annotated[
         bool, typer.Option("--trust", help="Pin the checksum of a file that nothing else checks.")
@@ -85,10 +98,12 @@ def import_files(
     config: ConfigOption = None,
 ) -> None:
     """Import wanted files from a directory or a stick, verified like downloads; exits 1 if one is refused."""
-    rows = _run(_imported(settings_of_daemon(config), paths, trust=trust, as_json=as_json))
-    if not as_json:
-        say(imported_lines(rows))
-    raise typer.Exit(1 if any(map(is_refused, rows)) else 0)
+    done = _run(_imported(settings_of_daemon(config), paths, trust=trust, as_json=as_json))
+    for line in done.refused:
+        _note(line)
+    if done.rows and not as_json:
+        say(imported_lines(done.rows))
+    raise typer.Exit(1 if done.refused or any(map(is_refused, done.rows)) else 0)
 
 
 @app.command()
@@ -129,7 +144,7 @@ async def _watched(
                 raise
 
 
-async def _imported(settings: Settings, paths: Sequence[Path], *, trust: bool, as_json: bool) -> list[Data]:
+async def _imported(settings: Settings, paths: Sequence[Path], *, trust: bool, as_json: bool) -> Imported:
     with show_for(as_json=as_json, line=check_words) as show:
         try:
             return await import_all(settings, paths, show, trust=trust)
@@ -138,7 +153,7 @@ async def _imported(settings: Settings, paths: Sequence[Path], *, trust: bool, a
             raise
 
 
-def _run(work: Coroutine[None, None, list[Data]]) -> list[Data]:
+def _run(work: Coroutine[None, None, Done]) -> Done:
     """Run to the end, or until Ctrl-C."""
     try:
         return asyncio.run(work)
@@ -147,4 +162,4 @@ def _run(work: Coroutine[None, None, list[Data]]) -> list[Data]:
 
 
 def _note(text: str) -> None:
-    print(f"iluvatar-pxe: {text}", file=sys.stderr)  # noqa: T201
+    print(plain(f"iluvatar-pxe: {text}"), file=sys.stderr)  # noqa: T201

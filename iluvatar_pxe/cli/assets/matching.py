@@ -1,12 +1,22 @@
 """Which files of a stick are which wanted ones, by their names. Rows are those of ``admin.assets.asset_data``."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from iluvatar_pxe.admin.describe import Data
-from iluvatar_pxe.errors import OperationError
+
+Refuse = Callable[[str], None]
+"""Takes why something is not imported, in one line."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file, or what is in its place; ``is_given``: its own path was given, not that of a directory above."""
+
+    path: Path
+    is_given: bool = False
 
 
 @dataclass(frozen=True)
@@ -18,26 +28,22 @@ class Found:
     beside: tuple[str, ...]
 
 
-def found_in(paths: Sequence[Path], files: Iterable[Path], rows: Sequence[Data]) -> list[Found]:
-    """Return the files that are wanted ones by their names; ``paths`` are those that people gave.
+def found_in(files: Iterable[Seen], rows: Sequence[Data], refuse: Refuse) -> Iterator[Found]:
+    """Return the files that are wanted ones by their names.
 
-    Raises OperationError where a name is that of several wanted files, or a file that was given is none of them.
+    Refused are those whose name is that of several wanted files, and those that were given and are none of them.
     """
-    found = []
     for file in files:
-        meant = _meant(file, rows)
+        meant = _meant(file.path, rows)
         meant = [row for row in meant if not row["ready"]] if len(meant) > 1 else meant
         if len(meant) > 1:
             names = " or ".join(row["name"] for row in meant)
-            raise OperationError(f"{file}: may be {names}; put it into folders of that name")
-        if meant:
+            refuse(f"{file.path}: may be {names}; put it into folders of that name")
+        elif meant:
             beside = tuple(_file_name(url) for url in meant[0]["sums_urls"])
-            found.append(Found(file, meant[0]["name"], beside))
-        elif file in paths:
-            raise OperationError(
-                f"{file}: no wanted file has this name; to see them: iluvatar-pxe assets status"
-            )
-    return found
+            yield Found(file.path, meant[0]["name"], beside)
+        elif file.is_given:
+            refuse(f"{file.path}: no wanted file has this name; to see them: iluvatar-pxe assets status")
 
 
 def _meant(file: Path, rows: Sequence[Data]) -> list[Data]:

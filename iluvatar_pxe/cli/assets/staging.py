@@ -13,35 +13,44 @@ from typing import BinaryIO, Self
 
 from iluvatar_pxe.assets.download.space import FULL, lacking, missing, no_space
 from iluvatar_pxe.assets.opening import ListedFile, open_listed
-from iluvatar_pxe.cli.assets.matching import Found
+from iluvatar_pxe.cli.assets.matching import Found, Refuse, Seen
 from iluvatar_pxe.errors import AssetError, ControlError, OperationError
 
 _FOLDER = ".import"
 _CHUNK = 1 << 20
 
 
-def files_below(paths: Iterable[Path]) -> Iterator[Path]:
-    """Return files, and those below directories that are not hidden, at paths without links; raises OSError.
+def files_below(paths: Iterable[Path], refuse: Refuse) -> Iterator[Seen]:
+    """Return files, and those below directories that are not hidden, at paths without links.
 
     A link to a directory is followed only where it was given itself; one to a file is returned, and then not opened.
     """
+
+    def unread(error: OSError) -> None:
+        refuse(fault_of(error))
+
     for path in paths:
-        if not path.is_dir():
-            yield without_links(path)
+        try:
+            if not path.is_dir():
+                yield Seen(_without_links(path), is_given=True)
+                continue
+        except OSError as error:
+            unread(error)
             continue
-        for folder, folders, files in os.walk(path.resolve(), onerror=_refuse):
+        for folder, folders, files in os.walk(path.resolve(), onerror=unread):
             folders[:] = sorted(one for one in folders if not one.startswith("."))
-            yield from (Path(folder, one) for one in sorted(files) if not one.startswith("."))
+            yield from (Seen(Path(folder, one)) for one in sorted(files) if not one.startswith("."))
 
 
-def without_links(path: Path) -> Path:
+def fault_of(error: OSError) -> str:
+    """Say in one line what cannot be read."""
+    return f"{error.filename}: {error.strerror}; correct the path, or make it readable"
+
+
+def _without_links(path: Path) -> Path:
     """Return where a file is, or the link that is in its place; raises OSError."""
     path.lstat()
     return path.parent.resolve() / path.name
-
-
-def _refuse(error: OSError) -> None:
-    raise error
 
 
 @dataclass(frozen=True)
@@ -96,21 +105,29 @@ def copy(opened: Opened, folder: Path, report: Callable[[int], None]) -> Path:
     """Copy a file, and what checks it, into a folder of their own; blocks, raises AssetError. ``report`` hears the bytes."""
     if lacks := missing(opened.size, shutil.disk_usage(folder).free):
         raise AssetError(f"{opened.name}: {no_space(folder, lacks)}")
-    place, copied = Path(tempfile.mkdtemp(dir=folder)), 0
-    path = place / Path(opened.name).name
+    place = Path(tempfile.mkdtemp(dir=folder))
     try:
-        for name, file in opened.others.items():
-            with (place / name).open("xb") as beside:
-                shutil.copyfileobj(file, beside)
-        with path.open("xb", buffering=0) as copy:
-            while chunk := opened.file.read(_CHUNK):
-                copied += copy.write(chunk)
-                report(copied)
+        return _copied(opened, place, report)
     except OSError as error:
-        if error.errno not in FULL:
-            raise
-        lacks = lacking(opened.size - copied, shutil.disk_usage(folder).free)
-        raise AssetError(f"{opened.name}: {no_space(folder, lacks)}") from error
+        left = opened.size - sum(path.stat().st_size for path in place.iterdir())
+        shutil.rmtree(place)
+        if error.errno in FULL:
+            lacks = lacking(max(0, left), shutil.disk_usage(folder).free)
+            raise AssetError(f"{opened.name}: {no_space(folder, lacks)}") from error
+        raise AssetError(
+            f"{opened.name}: cannot be copied to {folder}: {error.strerror}; try another stick or disk"
+        ) from error
+
+
+def _copied(opened: Opened, place: Path, report: Callable[[int], None]) -> Path:
+    path, copied = place / Path(opened.name).name, 0
+    for name, file in opened.others.items():
+        with (place / name).open("xb") as beside:
+            shutil.copyfileobj(file, beside)
+    with path.open("xb", buffering=0) as copy:
+        while chunk := opened.file.read(_CHUNK):
+            copied += copy.write(chunk)
+            report(copied)
     return path
 
 
