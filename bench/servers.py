@@ -73,11 +73,13 @@ def running(
 
 def ours(directory: Path, settings: Settings) -> list[str]:
     """Return the command that serves the fleet and the state in ``directory``, with these settings besides."""
+    events, kernel_log = free_ports(2, socket.SOCK_STREAM)
     common: Settings = {
         "network": {"interfaces": ["lo"], "dhcp": "off"},
         "state": {"directory": str(directory / "state")},
         "fleet": {"source": str(directory / "fleet")},
         "control": {"socket": str(directory / "control.sock")},
+        "talos": {"event_port": events, "kernel_log_port": kernel_log},
     }
     file = directory / "config.toml"
     file.write_text(

@@ -6,8 +6,8 @@ disk where the file is not in memory. A client that takes nothing for a moment h
 
 import asyncio
 import os
-import select
 import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,8 +25,12 @@ THREADS = 8
 """How many clients are sent to at the same moment; the others take turns. They also wait for the disk."""
 TURN = 0.05
 """Seconds after which a client's turn ends, so that clients of a slow disk and others get theirs."""
-PATIENCE = 5
-"""Milliseconds that a thread waits for a client that takes no more; so a fast client costs no change of threads."""
+_PATIENCE = struct.pack("@ll", 0, 5_000)
+"""How long a thread waits for a client that takes no more: 5 ms, as a ``struct timeval`` (socket(7), ``SO_SNDTIMEO``).
+
+It waits in the kernel, within its call of sendfile(2). So a fast client costs neither a change of threads nor a call
+for each time that its socket is full.
+"""
 _CALL = 2 << 20
 """Bytes of one call of sendfile(2), as nginx has it (``sendfile_max_chunk``)."""
 _PIECE = 128 << 10
@@ -78,6 +82,7 @@ class _Transfer:
         self._check = file.check
         self._client = client.dup()
         try:
+            self._client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
             self._file = os.dup(file.descriptor)
         except OSError:
             self._client.close()
@@ -86,22 +91,27 @@ class _Transfer:
     def turn(self) -> bool:
         """Send a part of it, in a thread, and say whether the client may take more at once."""
         end = time.monotonic() + TURN
-        poller = select.poll()
-        poller.register(self._client, select.POLLOUT)
-        while self.left and time.monotonic() < end:
-            wanted = min(self.left, _CALL)
-            try:
-                sent = os.sendfile(self._client.fileno(), self._file, self._offset, wanted)
-            except BlockingIOError:
-                if not poller.poll(PATIENCE):
+        self._client.settimeout(None)  # the kernel waits for the client, for _PATIENCE at most
+        try:
+            while self.left and time.monotonic() < end:
+                if not self._call(min(self.left, _CALL)):
                     return False
-                continue
-            self._check(self._file)
-            if not sent:
-                raise AssetError(SHORTER)
-            self._offset += sent
-            self.left -= sent
-        return True
+            return True
+        finally:
+            self._client.settimeout(0)  # as the event loop needs it
+
+    def _call(self, count: int) -> bool:
+        """Send up to ``count`` bytes, and say whether the client took all of them without a pause."""
+        try:
+            sent = os.sendfile(self._client.fileno(), self._file, self._offset, count)
+        except BlockingIOError:
+            return False
+        self._check(self._file)
+        if not sent:
+            raise AssetError(SHORTER)
+        self._offset += sent
+        self.left -= sent
+        return sent == count
 
     async def writable(self) -> None:
         """Wait until the client takes more, or is gone."""
