@@ -41,22 +41,22 @@ class Disk:
                 f"{self._what}: {place}: {error.strerror}; make the directory writable"
             ) from error
 
-    async def claim(self, count: int | None) -> int:
-        """Keep room for ``count`` more bytes, None: of unknown number; return how many may come. Raises DiskError."""
+    async def claim(self, count: int | None) -> None:
+        """Keep room for ``count`` more bytes, None: of unknown number; raises DiskError."""
         free = await self._free() - self._room.for_others(self)
         self._is_sized = count is not None
+        if count is not None:
+            free += self._room.yield_to_sized(missing(count, free))
         await self._check(count, free)
-        allowed = most_unsized(free) if count is None else count
-        self._room.promise(self, allowed)
-        return allowed
+        self._room.promise(self, most_unsized(free) if count is None else count, is_sized=self._is_sized)
 
     async def look(self, count: int | None) -> None:
         """Raise DiskError if the disk has filled up so far that ``count`` more bytes do not fit."""
         await self._check(count, await self._free())
 
-    def wrote(self, left: int) -> None:
-        """Keep room for what is left to come."""
-        self._room.promise(self, left)
+    def wrote(self, count: int) -> int:
+        """Take in that so many bytes came; return how many more may, negative if these were too many."""
+        return self._room.wrote(self, count)
 
     async def rest(self) -> None:
         """Let go of the part and of the room."""

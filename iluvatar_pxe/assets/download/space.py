@@ -39,14 +39,34 @@ class Room:
 
     def __init__(self) -> None:
         self._promised: dict[object, int] = {}
+        self._unsized: set[object] = set()
 
-    def promise(self, who: object, count: int) -> None:
+    def promise(self, who: object, count: int, *, is_sized: bool = True) -> None:
         """Keep room for ``count`` more bytes of one download, in place of what was promised to it before."""
         self._promised[who] = count
+        (self._unsized.discard if is_sized else self._unsized.add)(who)
+
+    def wrote(self, who: object, count: int) -> int:
+        """Take in that so many bytes are on the disk; return how many may still come, negative if these were too many."""
+        left = self._promised[who] - count
+        self._promised[who] = max(0, left)
+        return left
+
+    def yield_to_sized(self, lacking: int) -> int:
+        """Take so many bytes from the downloads of unknown size, and return them; none if those have fewer."""
+        if lacking > sum(self._promised[who] for who in self._unsized):
+            return 0
+        left = lacking
+        for who in self._unsized:
+            taken = min(left, self._promised[who])
+            self._promised[who] -= taken
+            left -= taken
+        return lacking
 
     def release(self, who: object) -> None:
         """Keep no room for a download any more."""
         self._promised.pop(who, None)
+        self._unsized.discard(who)
 
     def promised(self, who: object) -> int:
         """Return how many bytes are promised to one download."""

@@ -110,22 +110,22 @@ class Transfer:
         """Write the body to the disk as it comes."""
         loop, part = asyncio.get_running_loop(), self._part
         await self._learn_size(answer, total)
-        end = part.size + await self._disk.claim(self._missing())
-        speed, looked = Speed(part.size, loop.time()), part.size
+        await self._disk.claim(self._missing())
+        speed, looked, left = Speed(part.size, loop.time()), part.size, 0
         self._report(State.LOADING)
         async for piece in self._downloader.pieces(answer):
             if not part.size:
                 await self._look_into(answer, piece)
             await self._disk.do(part.append, piece)
             self._report(State.LOADING, speed.reach(part.size, loop.time()))
-            if part.size > end:
+            left = self._disk.wrote(len(piece))
+            if left < 0:
                 break
-            self._disk.wrote(end - part.size)
             if part.size - looked >= _LOOK_BYTES:
                 looked = part.size
                 await self._disk.look(self._missing())
-        if self._size is None and part.size > end:
-            raise await self._refused(answer, f"sent more than {end} bytes, and {_UNTOLD}")
+        if self._size is None and left < 0:
+            raise await self._refused(answer, f"sent more than {part.size + left} bytes, and {_UNTOLD}")
         if self._size is not None and part.size != self._size:
             raise await self._wrong(answer, f"sent {part.size} bytes, but {self._size} were announced")
 
