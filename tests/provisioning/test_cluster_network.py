@@ -24,8 +24,10 @@ from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.cluster_network import ClusterNetwork
 here = read_interface("eth0")
+ROUTER = None
 async def around(_):
-    return Surroundings(here=here.address, network=here.network)
+    router = ROUTER and IPv4Address(ROUTER)
+    return Surroundings(here=here.address, network=here.network, router=router)
 def network(vip, *machines):
     fleet = fleet_of(*machines, arda=ARDA + f"vip: {{vip}}\\n" if vip else ARDA)
     return ClusterNetwork(
@@ -72,6 +74,24 @@ check(made)
     assert said.count("free") == 2
     assert len(lines) == 1
     assert "CAP_NET_RAW" in lines[0]
+
+
+@needs_root
+def test_the_api_s_name_has_to_lead_to_a_control_plane_by_whoever_answers_machines_first() -> None:
+    plane = f'network(None, ("arda-01", "02:00:00:00:00:01", "role: controlplane\\naddress: {NEIGHBOUR}\\n"))'
+    with segment() as here:
+        (silent,) = here.said_by(f"{CHECK}check({plane})")
+        here.resolver("neighbour", NEIGHBOUR)
+        (by_router,) = here.said_by(f"{CHECK}ROUTER = NEIGHBOUR\ncheck({plane})")
+        here.resolver("here", "10.77.0.77")
+        (misled,) = here.said_by(f"{CHECK}ROUTER = NEIGHBOUR\ncheck({plane})")
+        (too_early,) = here.said_by(f"{CHECK}check(network(None))")
+    find = "layers/arda.yaml: machines find the cluster by api.arda.lab.home.arpa, and"
+    assert silent.startswith(f"{find} none of their resolvers answers: {HERE}; have this daemon answer DNS")
+    assert misled.startswith(
+        f"{find} {HERE} says that it has 10.77.0.77, which is none of its control planes;"
+    )
+    assert (by_router, too_early) == ("free", "free")
 
 
 async def test_nothing_is_founded_before_it_is_possible_here_and_all_machines_show_why(

@@ -30,6 +30,13 @@ class Segment:
         """Run a command at the neighbour."""
         return self.namespace.run(list(words), network="neighbour")
 
+    def resolver(self, station: str, address: str) -> None:
+        """Have dnsmasq at a station give every name an address."""
+        argv = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null"]
+        argv += ["--user=root", "--bind-interfaces", f"--interface={INTERFACE}", f"--address=/#/{address}"]
+        argv += ["--log-facility=-", "--pid-file="]
+        self.namespace.start(f"resolver-{station}", argv, network=station).wait_for("started", 30.0)
+
     def said_by(self, script: str) -> list[str]:
         """Run a program here, and return what it prints."""
         path = f"PYTHONPATH={ROOT}:{ROOT}/tests"

@@ -61,6 +61,11 @@ class Surroundings:
         known = (one for one in (self.here, *self.daemons) if not one.is_loopback and not one.is_unspecified)
         return tuple(dict.fromkeys(known))
 
+    @property
+    def resolvers(self) -> tuple[IPv4Address, ...]:
+        """Whom machines ask for names, one after the other."""
+        return (*self.serving, *((self.router,) if self.router else ()))
+
 
 def cluster_facts(name: str, fleet: Fleet, bundle: Bundle) -> ClusterFacts:
     """Return what all machines of a layer have in common; raises ConfigurationError."""
@@ -80,7 +85,6 @@ def machine_facts(node: Node, fleet: Fleet, around: Surroundings) -> MachineFact
     """Return what is particular to a machine; raises ConfigurationError where it cannot be one of this network."""
     layer, domain = _layer(node.layer, fleet), fleet.settings.domain
     check_vip(node.layer, layer, around)
-    router = (around.router,) if around.router else ()
     talos, serving = layer.talos, around.serving
     return MachineFacts(
         role=node.role,
@@ -89,8 +93,8 @@ def machine_facts(node: Node, fleet: Fleet, around: Surroundings) -> MachineFact
         disk=node.disk,
         installer_image=f"{around.registry}/metal-installer/{talos.schematic}:{talos.version}",
         sans=(f"{node.name}.{domain}", *_shared_names(node, layer, fleet)),
-        resolvers=(*serving, *router),
-        time_servers=(*map(str, (*serving, *router)), LAST_TIME_SERVER),
+        resolvers=around.resolvers,
+        time_servers=(*map(str, around.resolvers), LAST_TIME_SERVER),
         event_sink=f"{around.here}:{EVENT_PORT}",
         kernel_log=f"tcp://{around.here}:{KERNEL_LOG_PORT}",
         no_proxy=(*map(str, serving), f".{domain}"),
