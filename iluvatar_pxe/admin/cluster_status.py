@@ -55,6 +55,7 @@ def cluster_data(report: ClusterReport, fleet: Fleet) -> Data:
         "etcd": _etcd(etcd),
         "machines": [_machine(name, report) for name in sorted(report.members)],
         "nodes": _nodes(report),
+        "leaving": dict(sorted(report.leaving.items())),
         "authorities": {name: utc(end) for name, end in sorted(report.authorities.items())},
     }
 

@@ -32,13 +32,20 @@ class ClusterReport:
     """What each of them says; empty while the cluster has no secrets to ask with."""
     leading: frozenset[str] = frozenset()
     """Names of the control planes."""
+    leaving: Mapping[str, str] = field(default_factory=dict)
+    """By the names of machines whose files are gone, what is done to take them out of it."""
     authorities: Mapping[str, datetime] = field(default_factory=dict)
     """When each of its CAs ends."""
 
     @property
+    def planes(self) -> Mapping[str, MachineReport]:
+        """What the control planes say."""
+        return {name: one for name, one in self.machines.items() if name in self.leading}
+
+    @property
     def etcd(self) -> EtcdHealth:
         """How its etcd is."""
-        return etcd_health({name: one for name, one in self.machines.items() if name in self.leading})
+        return etcd_health(self.planes)
 
 
 async def report_of(layer: str, step: Step, context: ClusterContext) -> ClusterReport:

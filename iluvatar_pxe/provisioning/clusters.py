@@ -44,6 +44,7 @@ from iluvatar_pxe.layers.arda.founding import (
 from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
+from iluvatar_pxe.provisioning.removing import Removal
 
 _log = structlog.get_logger()
 
@@ -204,6 +205,7 @@ class Clusters:
     def __init__(self, context: ClusterContext) -> None:
         self.context = context
         self._watches: dict[str, tuple[ClusterWatch, asyncio.Task[None]]] = {}
+        self._removals: dict[str, tuple[Removal, asyncio.Task[None]]] = {}
 
     @property
     def watches(self) -> Mapping[str, ClusterWatch]:
@@ -212,8 +214,9 @@ class Clusters:
 
     @property
     def lines(self) -> list[str]:
-        """What each cluster waits for that is not founded, one line each."""
-        return [line for watch in self.watches.values() if (line := watch.line)]
+        """What each cluster waits for that is not founded, and which machines leave, one line each."""
+        founding = [line for watch in self.watches.values() if (line := watch.line)]
+        return founding + [line for removal, _ in self._removals.values() for line in removal.lines]
 
     @property
     def problem(self) -> str | None:
@@ -230,7 +233,12 @@ class Clusters:
         """Ask all machines of all clusters how they are."""
         known = self.watches
         watches = [known.get(layer) or ClusterWatch(layer, self.context) for layer in self._layers()]
-        return tuple(await asyncio.gather(*(watch.report() for watch in watches)))
+        reports = await asyncio.gather(*(watch.report() for watch in watches))
+        return tuple(replace(one, leaving=self._leaving(one.layer)) for one in reports)
+
+    def _leaving(self, layer: str) -> Mapping[str, str]:
+        found = self._removals.get(layer)
+        return found[0].leaving if found else {}
 
     async def run(self) -> None:
         """Look after the clusters of the applied fleet, until cancelled."""
@@ -244,10 +252,13 @@ class Clusters:
         wanted = self._layers()
         for layer in self._watches.keys() - set(wanted):
             self._watches.pop(layer)[1].cancel()
+            self._removals.pop(layer)[1].cancel()
         for layer in wanted:
             if layer not in self._watches:
                 watch = ClusterWatch(layer, self.context)
                 self._watches[layer] = watch, group.create_task(watch.run())
+                removal = Removal(layer, self.context)
+                self._removals[layer] = removal, group.create_task(removal.run())
 
     def _layers(self) -> list[str]:
         fleet = self.context.fleet()

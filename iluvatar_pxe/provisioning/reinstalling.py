@@ -19,12 +19,13 @@ from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import WipeMode
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Wait
+from iluvatar_pxe.layers.arda.health import healthy_members
 from iluvatar_pxe.layers.arda.kubernetes import delete_node
 from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Reset, Step, Target, next_step
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
-from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
+from iluvatar_pxe.provisioning.cluster_reports import report_of
 
 DOWN_SECONDS = 600.0
 """For Talos to drain, to leave etcd and to wipe; one that still runs then has given up."""
@@ -60,7 +61,7 @@ class Reinstaller:
                 is_control_plane=name in report.leading,
                 is_founded=bool(report.record and report.record.founded),
                 members=frozenset(one.hostname or f"{one.id:x}" for one in members),
-                healthy=_healthy(report),
+                healthy=frozenset(healthy_members(report.planes)),
                 is_on_disk=machine.phase in {Phase.INSTALLED, Phase.JOINED},
                 wipes=wipes,
                 is_forced=is_forced,
@@ -153,11 +154,3 @@ class Reinstaller:
                 _log.info("node.deleted", machine=name, layer=layer)
                 return
         raise why
-
-
-def _healthy(report: ClusterReport) -> frozenset[str]:
-    """Return the control planes whose etcd answers, votes and has no errors."""
-    told = {name: report.machines[name].etcd for name in report.leading if name in report.machines}
-    return frozenset(
-        name for name, one in told.items() if one and one.leader and not one.is_learner and not one.errors
-    )

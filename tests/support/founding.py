@@ -23,7 +23,7 @@ from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, Cluster
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
 
-QUICK = Pace(first=0.05, most=0.2, founded=0.2, settled=0.3)
+QUICK = Pace(first=0.05, most=0.2, founded=0.2, gone=0.4, settled=0.3)
 """As stand-ins live 50 times faster."""
 
 
@@ -67,6 +67,7 @@ class FoundingSite:
     planes: list[Machine]
     central: Path
     daemons: list[Founder] = field(default_factory=list)
+    workers: list[Machine] = field(default_factory=list)
 
     def log(self) -> list[str]:
         """Return the subjects of the daemons' commits."""
@@ -82,13 +83,13 @@ class FoundingSite:
         person.push()
 
 
-def hostname(machine: Machine) -> str:
-    return f"controlplane-{machine.hardware.serial.removeprefix('BOX')}"
+def hostname(machine: Machine, role: Role = Role.CONTROLPLANE) -> str:
+    return f"{role}-{machine.hardware.serial.removeprefix('BOX')}"
 
 
-def file_of(machine: Machine) -> dict[str, str | None]:
-    lines = f"match: {{macs: ['{machine.hardware.mac}']}}\nrole: controlplane\naddress: {machine.address}\n"
-    return {f"machines/{hostname(machine)}.yaml": lines}
+def file_of(machine: Machine, role: Role = Role.CONTROLPLANE) -> dict[str, str | None]:
+    lines = f"match: {{macs: ['{machine.hardware.mac}']}}\nrole: {role}\naddress: {machine.address}\nlayer: arda\n"
+    return {f"machines/{hostname(machine, role)}.yaml": lines}
 
 
 @asynccontextmanager
@@ -96,6 +97,8 @@ async def founding_site(
     directory: Path,
     planes: int = 3,
     daemons: Iterable[str] = ("one",),
+    *,
+    workers: int = 0,
     check: Callable[[str], Awaitable[None]] = no_network,
 ) -> AsyncIterator[FoundingSite]:
     """Make everything; nothing runs yet, and the cluster has its secrets."""
@@ -111,9 +114,12 @@ async def founding_site(
             "layers/arda.yaml": f"{ARDA}controlPlanes: {planes}\n",
             "recipients.yaml": recipients.decode(),
         }
+        others = [talos.machine(planes + number, Role.WORKER) for number in range(1, workers + 1)]
         for machine in machines:
             files |= file_of(machine)
-        site = FoundingSite(directory, talos, machines, central_in(directory, files))
+        for machine in others:
+            files |= file_of(machine, Role.WORKER)
+        site = FoundingSite(directory, talos, machines, central_in(directory, files), workers=others)
         async with _followed(site, keys, names, check):
             yield site
 

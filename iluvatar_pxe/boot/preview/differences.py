@@ -11,7 +11,9 @@ from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.states import Directive, Intent, Role
+from iluvatar_pxe.machines.states import Directive, Intent, Phase, Role
+
+_LEAVES = "and it leaves its cluster: it is drained and switched off, and its disk is left alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class _Subject:
     old: ListedMachine | None
     new: ListedMachine | None
     released: bool = False
+    leaves: bool = False
+    """It is in a cluster that the daemon takes it out of."""
 
 
 def _subjects(old: Fleet, new: Fleet, snapshot: Snapshot) -> list[_Subject]:
@@ -54,13 +58,22 @@ def _subjects(old: Fleet, new: Fleet, snapshot: Snapshot) -> list[_Subject]:
     if _shared(old) == _shared(new):
         names = {name for name in names if _own(was.get(name), old) != _own(now.get(name), new)}
         machines = _seen_as([files[name] for files in (was, now) for name in names & files.keys()], snapshot)
-    seen = [
-        _Subject(one, listed_as(one, old), listed_as(one, new), is_released(one, old, new))
-        for one in sorted(machines, key=lambda one: one.macs)
-    ]
+    seen = [_seen_subject(one, old, new) for one in sorted(machines, key=lambda one: one.macs)]
     gone = {name: was[name] for name in names & was.keys() - {one.old.name for one in seen if one.old}}
     come = {name: now[name] for name in names & now.keys() - {one.new.name for one in seen if one.new}}
     return [*seen, *_unseen(gone, come, old)]
+
+
+def _seen_subject(machine: Machine, old: Fleet, new: Fleet) -> _Subject:
+    was, released = listed_as(machine, old), is_released(machine, old, new)
+    leaves = machine.phase in {Phase.INSTALLED, Phase.JOINED} and _founds(_place(machine, was)[0], new)
+    return _Subject(machine, was, listed_as(machine, new), released, leaves)
+
+
+def _founds(layer: str | None, fleet: Fleet) -> bool:
+    """Say whether a layer has a cluster that the daemon takes machines out of."""
+    cluster = fleet.clusters.get(layer or "")
+    return bool(cluster and cluster.founded) and fleet.makes_configurations(layer)
 
 
 def _unseen(gone: dict[str, ListedMachine], come: dict[str, ListedMachine], old: Fleet) -> Iterator[_Subject]:
@@ -162,7 +175,7 @@ def _listing(subject: _Subject) -> list[str]:
         return [f"listed{place} (new)", *found]
     if machine and (subject.released or (old and not new and not given)):
         lost = "no longer listed: its name is released" if old else f"{former} is another machine now"
-        return [f"{lost}, and it has to enrol again"]
+        return [f"{lost}, {_LEAVES if subject.leaves else 'and it has to enrol again'}"]
     return [*(["no longer listed"] if old and not new else []), *found]
 
 

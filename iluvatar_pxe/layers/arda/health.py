@@ -58,6 +58,15 @@ def etcd_health(reports: Mapping[str, MachineReport]) -> EtcdHealth:
     return EtcdHealth(tuple(sorted(members, key=lambda one: one.hostname)), leader, troubles)
 
 
+def healthy_members(reports: Mapping[str, MachineReport]) -> dict[str, int]:
+    """Return by name the ids of members that answer, vote, and have no errors."""
+    return {
+        name: one.etcd.member_id
+        for name, one in reports.items()
+        if one.etcd and one.etcd.leader and not one.etcd.is_learner and not one.etcd.errors
+    }
+
+
 def _of_members(members: tuple[EtcdMember, ...]) -> list[str]:
     starting = [f"member {one.id:016x} has not started" for one in members if not one.hostname]
     learning = [f"{one.hostname} does not vote yet" for one in members if one.hostname and one.is_learner]

@@ -6,7 +6,7 @@ All raise KubernetesError: one line that names the API server, and says what to 
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ import aiohttp
 from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.arda.api.tls import load_key
 from iluvatar_pxe.layers.arda.credentials import Credentials
+from iluvatar_pxe.layers.arda.longhorn import Replica
 
 PORT = 6443
 DRAIN_SECONDS = 300.0
@@ -28,6 +29,7 @@ _NOTE = "iluvatar-pxe/note"
 """Annotation of a Node that says what it was cordoned for."""
 _MIRROR = "kubernetes.io/config.mirror"
 """Annotation of the pods that a kubelet runs without the API server."""
+_REPLICAS = "/apis/longhorn.io/v1beta2/namespaces/longhorn-system/replicas"
 _LATER = "it is tried again"
 
 
@@ -40,6 +42,7 @@ class Node:
     is_unschedulable: bool
     boot: str
     note: str
+    addresses: frozenset[str] = frozenset()
 
 
 async def delete_node(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
@@ -52,6 +55,12 @@ async def nodes(address: str, credentials: Credentials, *, port: int = PORT) -> 
     """Return all Nodes."""
     async with _ApiServer.at(address, port, credentials, _LATER) as server:
         return tuple(map(_node, await server.listed("/api/v1/nodes")))
+
+
+async def replicas(address: str, credentials: Credentials, *, port: int = PORT) -> tuple[Replica, ...]:
+    """Return the replicas of Longhorn's volumes; none where Longhorn is not installed."""
+    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+        return tuple(Replica.of(_part(one, "spec")) for one in await server.listed(_REPLICAS))
 
 
 async def cordon(address: str, credentials: Credentials, name: str, note: str, *, port: int = PORT) -> None:
@@ -170,7 +179,15 @@ def _node(found: Mapping[str, Any]) -> Node:
         is_unschedulable=bool(_part(found, "spec").get("unschedulable")),
         boot=str(_part(_part(found, "status"), "nodeInfo").get("bootID", "")),
         note=str(_annotations(found).get(_NOTE, "")),
+        addresses=frozenset(_addresses(found)),
     )
+
+
+def _addresses(node: Mapping[str, Any]) -> Iterator[str]:
+    found = _part(node, "status").get("addresses")
+    for one in found if isinstance(found, list) else ():
+        if isinstance(one, Mapping) and one.get("type") == "InternalIP":
+            yield str(one.get("address"))
 
 
 def _stays(pod: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from iluvatar_pxe.boot.preview import differences as module
 from iluvatar_pxe.boot.preview import summary
 from iluvatar_pxe.boot.preview.differences import Difference, differences
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
+from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -35,6 +36,7 @@ V1_14 = CONFIGURED.replace("v1.13.9", "v1.14.0")
 AFTER = f"; takes effect after machines reinstall {NAME}"
 RULE = "rules: [{name: PCs, match: {firmware: 'uefi-*'}, layer: arda, role: worker}]\n"
 GONE = "no longer listed: its name is released, and it has to enrol again"
+LEAVES = "no longer listed: its name is released, and it leaves its cluster: it is drained and switched off, and its disk is left alone"
 FOR_A_WHILE = "; after 30 s it boots its own disk"
 CLOSED = (
     'is held: rule 1 "PCs" of fleet.yaml would assign it to layer arda, but the enrolment window is closed'
@@ -171,6 +173,21 @@ def test_a_seen_machine_becomes_another() -> None:
 def test_a_file_is_removed(machine: Machine | None, context: Context, expected: str) -> None:
     old, new = listed(fleet=RULE), nobody(fleet=RULE)
     assert said(old, new, *([machine] if machine else []), context=context) == expected
+
+
+def test_a_member_of_a_cluster_of_the_daemons_own_leaves_it() -> None:
+    record = ClusterFile.model_validate(
+        {"layer": "arda", "caFingerprint": ":".join(["AB"] * 32), "founded": "2026-01-01T00:00:00Z"}
+    )
+
+    def fleets(arda: str, cluster: ClusterFile) -> tuple[Fleet, Fleet]:
+        old, new = (made(arda=arda) for made in (listed, nobody))
+        return replace(old, clusters={"arda": cluster}), replace(new, clusters={"arda": cluster})
+
+    assert said(*fleets(ARDA, record), JOINED) == LEAVES
+    assert said(*fleets(ARDA, record), seen(Phase.INSTALLED)) == LEAVES
+    assert said(*fleets(CONFIGURED, record), JOINED) == GONE
+    assert said(*fleets(ARDA, record.model_copy(update={"founded": None})), JOINED) == GONE
 
 
 PI: dict[str, Any] = {

@@ -112,6 +112,20 @@ class MachineService(EtcdMethods):
         await stream.send_message(machine_pb2.RebootResponse(messages=[reboot]))
         self.boot.spawn(self._end(After.REBOOT))
 
+    async def Shutdown(
+        self, stream: "Stream[machine_pb2.ShutdownRequest, machine_pb2.ShutdownResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        shutdown = machine_pb2.Shutdown(actor_id=new_xid(self.boot.clock))
+        await stream.send_message(machine_pb2.ShutdownResponse(messages=[shutdown]))
+        self.boot.spawn(self._shut_down(drains=not request.force))
+
+    async def _shut_down(self, *, drains: bool) -> None:
+        if drains:
+            await cordon_and_drain(self.boot)
+        await self._end(After.OFF)
+
     async def Rollback(
         self, stream: "Stream[machine_pb2.RollbackRequest, machine_pb2.RollbackResponse]"
     ) -> None:

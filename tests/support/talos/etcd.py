@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,8 @@ class Etcd:
             async with asyncio.timeout(_CALL_SECONDS):
                 out, err = await process.communicate()
         except BaseException:
-            process.kill()
+            with suppress(ProcessLookupError):  # it has just ended
+                process.kill()
             await process.wait()
             raise
         if process.returncode:

@@ -13,6 +13,7 @@ _ROLES = {
     "/machine.MachineService/EtcdStatus": _BACKED_UP,
     "/machine.MachineService/Reboot": _OPERATED,
     "/machine.MachineService/ServiceList": _EVERYBODY,
+    "/machine.MachineService/Shutdown": _OPERATED,
     "/machine.MachineService/Version": _EVERYBODY,
     "/machine.ImageService/Pull": _OPERATED,
     "/storage.StorageService/Disks": _EVERYBODY,

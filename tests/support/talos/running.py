@@ -133,6 +133,7 @@ async def _kubelet(boot: "Boot") -> None:
         "nodeInfo": {
             "kubeletVersion": configuration.kubernetes_version,
             "osImage": f"Talos ({boot.machine.version})",
+            "bootID": f"{boot.machine.hardware.uuid}-{len(boot.machine.boots)}",
         },
     }
     kubernetes = boot.machine.site.kubernetes(configuration.os_ca.crt)

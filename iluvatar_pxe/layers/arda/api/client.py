@@ -136,6 +136,11 @@ class TalosApi:
         answer = await self._call.unary(self._machine.Reboot, request, WRITE_SECONDS)
         self._call.only("Reboot", answer.messages)
 
+    async def shut_down(self) -> None:
+        """Switch the machine off; its node is drained first."""
+        answer = await self._call.unary(self._machine.Shutdown, machine_pb2.ShutdownRequest(), WRITE_SECONDS)
+        self._call.only("Shutdown", answer.messages)
+
     async def rollback(self) -> None:
         """Boot the version that was there before the last upgrade."""
         answer = await self._call.unary(self._machine.Rollback, machine_pb2.RollbackRequest(), WRITE_SECONDS)

@@ -79,6 +79,10 @@ class MachineServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def Shutdown(self, stream: 'grpclib.server.Stream[iluvatar_pxe.layers.arda.api.protos.machine_pb2.ShutdownRequest, iluvatar_pxe.layers.arda.api.protos.machine_pb2.ShutdownResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def Version(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, iluvatar_pxe.layers.arda.api.protos.machine_pb2.VersionResponse]') -> None:
         pass
 
@@ -173,6 +177,12 @@ class MachineServiceBase(abc.ABC):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 google.protobuf.empty_pb2.Empty,
                 iluvatar_pxe.layers.arda.api.protos.machine_pb2.ServiceListResponse,
+            ),
+            '/machine.MachineService/Shutdown': grpclib.const.Handler(
+                self.Shutdown,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                iluvatar_pxe.layers.arda.api.protos.machine_pb2.ShutdownRequest,
+                iluvatar_pxe.layers.arda.api.protos.machine_pb2.ShutdownResponse,
             ),
             '/machine.MachineService/Version': grpclib.const.Handler(
                 self.Version,
@@ -275,6 +285,12 @@ class MachineServiceStub:
             '/machine.MachineService/ServiceList',
             google.protobuf.empty_pb2.Empty,
             iluvatar_pxe.layers.arda.api.protos.machine_pb2.ServiceListResponse,
+        )
+        self.Shutdown = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/Shutdown',
+            iluvatar_pxe.layers.arda.api.protos.machine_pb2.ShutdownRequest,
+            iluvatar_pxe.layers.arda.api.protos.machine_pb2.ShutdownResponse,
         )
         self.Version = grpclib.client.UnaryUnaryMethod(
             channel,

@@ -271,6 +271,26 @@ class RebootResponse(_message.Message):
     messages: _containers.RepeatedCompositeFieldContainer[Reboot]
     def __init__(self, messages: _Optional[_Iterable[_Union[Reboot, _Mapping]]] = ...) -> None: ...
 
+class ShutdownRequest(_message.Message):
+    __slots__ = ("force",)
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    force: bool
+    def __init__(self, force: _Optional[bool] = ...) -> None: ...
+
+class Shutdown(_message.Message):
+    __slots__ = ("metadata", "actor_id")
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    metadata: _common_pb2.Metadata
+    actor_id: str
+    def __init__(self, metadata: _Optional[_Union[_common_pb2.Metadata, _Mapping]] = ..., actor_id: _Optional[str] = ...) -> None: ...
+
+class ShutdownResponse(_message.Message):
+    __slots__ = ("messages",)
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[Shutdown]
+    def __init__(self, messages: _Optional[_Iterable[_Union[Shutdown, _Mapping]]] = ...) -> None: ...
+
 class ResetPartitionSpec(_message.Message):
     __slots__ = ("label", "wipe")
     LABEL_FIELD_NUMBER: _ClassVar[int]

@@ -1,0 +1,132 @@
+"""How a machine leaves its cluster whose file has left the fleet. Pure: what machines and Kubernetes say is given.
+
+What is next is read from the cluster each time, so any daemon goes on where another stopped, and a machine that is
+switched on again later leaves once more. Its disk is never touched.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.dns.members import Member
+from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.states import Phase
+
+NOTE = "its file has left the fleet"
+"""What its Node is cordoned for."""
+
+
+class Act(StrEnum):
+    """What is done with it."""
+
+    DRAIN = "its pods are moved to other nodes"
+    LEAVE_ETCD = "it leaves etcd"
+    REMOVE_MEMBER = "it does not answer, so another control plane removes its member of etcd"
+    SHUT_DOWN = "it is switched off"
+    DELETE_NODE = "its Node is deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """It stays as it is for now; ``why`` is one line."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaver:
+    """One machine, by what is left of it in the cluster."""
+
+    name: str
+    runs: bool
+    """Its Talos answers, and is of this cluster."""
+    is_due: bool = True
+    """Its file has been gone for so long that nobody takes it back at once."""
+    is_lost: bool = False
+    """It has been silent for so long that nobody waits for it."""
+    is_going_down: bool = False
+    is_node: bool = True
+    is_drained: bool = False
+    member: int | None = None
+    """The id of its member of etcd."""
+    last_replicas: tuple[str, ...] = ()
+    """Volumes of Longhorn with no healthy replica elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Etcd:
+    """Members by their ids."""
+
+    members: frozenset[int]
+    healthy: frozenset[int]
+    staying: frozenset[int]
+    """Healthy ones of control planes that the fleet lists."""
+
+
+def unlisted(snapshot: Snapshot, fleet: Fleet, members: Iterable[Member]) -> tuple[Machine, ...]:
+    """Return the machines that had Talos installed and have no place in the fleet any more.
+
+    ``members`` are those that have one. Whose address is another machine's by now cannot be told by it.
+    """
+    latest: dict[IPv4Address, Machine] = {}
+    for machine in sorted(snapshot.by_id.values(), key=lambda one: (one.last_seen, one.macs)):
+        if machine.address:
+            latest[machine.address] = machine
+    held = {one.address for one in members}
+    found = (machine for address, machine in latest.items() if address not in held)
+    return tuple(sorted((one for one in found if _has_left(one, fleet)), key=lambda one: one.macs))
+
+
+def _has_left(machine: Machine, fleet: Fleet) -> bool:
+    was_installed = machine.phase in {Phase.INSTALLED, Phase.JOINED}
+    return was_installed and machine.assignment is None and listed_as(machine, fleet) is None
+
+
+def next_act(one: Leaver, etcd: Etcd) -> Act | Hold | None:
+    """Return what is next; None where nothing of it is left in the cluster."""
+    if not one.runs and one.member is None and not one.is_node:
+        return None
+    if why := _not_yet(one) or _harm(one, etcd):
+        return Hold(why)
+    if one.runs:
+        return _of_running(one)
+    return Act.DELETE_NODE if one.member is None else Act.REMOVE_MEMBER
+
+
+def _not_yet(one: Leaver) -> str:
+    if not one.is_due:
+        return "its file is gone; it leaves in a minute, unless the file is back by then"
+    if one.is_going_down:
+        return "it shuts down"
+    return "" if one.runs or one.is_lost else "it does not answer; it may be restarting"
+
+
+def _of_running(one: Leaver) -> Act | Hold:
+    if one.last_replicas and not one.is_drained:
+        return Hold(
+            f"it has the last healthy replica of Longhorn's volumes {', '.join(one.last_replicas)}; have Longhorn "
+            "rebuild them on another node, or delete them"
+        )
+    if one.is_node and not one.is_drained:
+        return Act.DRAIN
+    return Act.SHUT_DOWN if one.member is None else Act.LEAVE_ETCD
+
+
+def _harm(one: Leaver, etcd: Etcd) -> str:
+    """Say what the cluster would lose, and what to do instead; nothing where that is nothing."""
+    if not etcd.staying - {one.member}:
+        return "no control plane that the fleet lists has a healthy etcd; list one that has, or mend it"
+    if one.member is None:
+        return ""
+    others = len(etcd.healthy - {one.member})
+    agreeing = others + (one.member in etcd.healthy)
+    before, after = len(etcd.members) // 2 + 1, (len(etcd.members) - 1) // 2 + 1
+    if agreeing >= before and others >= after:
+        return ""
+    return (
+        f"{others} healthy members would be left of etcd's {len(etcd.members)}, which are too few; "
+        "mend the others first"
+    )

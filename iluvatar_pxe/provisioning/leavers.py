@@ -1,0 +1,144 @@
+"""Finds out what is left in a cluster of machines whose files have left the fleet."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.dns.members import Member, control_planes
+from iluvatar_pxe.errors import KubernetesError, TalosError
+from iluvatar_pxe.layers.arda import kubernetes
+from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.model import EtcdMember
+from iluvatar_pxe.layers.arda.api.resources import HOSTNAME
+from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
+from iluvatar_pxe.layers.arda.health import MachineReport, healthy_members
+from iluvatar_pxe.layers.arda.removal import Etcd
+from iluvatar_pxe.layers.arda.reporting import report
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+
+_GOING = "shutting down"
+"""Talos' stage of a machine that is told to switch itself off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A machine that has left the fleet, as the cluster has it."""
+
+    mac: str
+    address: str
+    name: str
+    """As its Talos says, else as Kubernetes or etcd have it at its address."""
+    runs: bool
+    is_going_down: bool
+    node: kubernetes.Node | None
+    member: int | None
+    """The id of its member of etcd."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the control planes that the fleet lists say."""
+
+    plane: str
+    """The address of one whose Kubernetes API answers."""
+    nodes: tuple[kubernetes.Node, ...]
+    etcd: Etcd
+    healthy: tuple[str, ...]
+    """Addresses of control planes that the fleet lists, whose etcd is healthy."""
+    found: tuple[Found, ...] = ()
+
+
+async def view_of(
+    layer: str, machines: Sequence[Machine], members: Sequence[Member], context: ClusterContext
+) -> View:
+    """Ask the cluster; ``machines`` have left the fleet, ``members`` have a place in it. Raises IluvatarError.
+
+    A name that the fleet has is never among what is found.
+    """
+    planes = {one.name: str(one.address) for one in control_planes(members, layer) if one.address}
+    plane, nodes = await _nodes(layer, planes, await context.kubernetes(layer))
+    if not machines:
+        return View(plane, nodes, Etcd(frozenset(), frozenset(), frozenset()), ())
+    credentials = await context.credentials(layer, ApiRole.READER)
+    places = {one.macs[0]: str(one.address) for one in machines}
+    reports = await _reports({**planes, **places}, credentials)
+    healthy = healthy_members(reports)
+    listed = max((one.members for one in reports.values()), key=len, default=())
+    names = {one.name for one in members}
+    found = [
+        _found(mac, address, reports[mac], await _hostname(address, reports[mac], credentials), nodes, listed)
+        for mac, address in places.items()
+    ]
+    return View(
+        plane,
+        nodes,
+        Etcd(
+            members=frozenset(one.id for one in listed),
+            healthy=frozenset(healthy.values()),
+            staying=frozenset(member for name, member in healthy.items() if name in planes),
+        ),
+        tuple(planes[name] for name in healthy if name in planes),
+        tuple(sorted((one for one in found if one.name not in names | {""}), key=_turn)),
+    )
+
+
+def _turn(found: Found) -> tuple[bool, str]:
+    """Workers go first."""
+    return found.member is not None, found.name
+
+
+def _found(
+    mac: str,
+    address: str,
+    said: MachineReport,
+    hostname: str,
+    nodes: Sequence[kubernetes.Node],
+    members: Sequence[EtcdMember],
+) -> Found:
+    at = next((one.name for one in nodes if address in one.addresses), "")
+    peer = next((one for one in members if any(f"//{address}:" in url for url in one.peer_urls)), None)
+    name = hostname or at or (peer.hostname if peer else "")
+    member = next((one for one in members if one.hostname == name), peer)
+    return Found(
+        mac=mac,
+        address=address,
+        name=name,
+        runs=not said.trouble,
+        is_going_down=said.stage == _GOING,
+        node=next((one for one in nodes if one.name == name), None),
+        member=member.id if member else None,
+    )
+
+
+async def _nodes(
+    layer: str, planes: Mapping[str, str], credentials: Credentials
+) -> tuple[str, tuple[kubernetes.Node, ...]]:
+    """Return the first control plane whose Kubernetes API answers, and the Nodes that it has."""
+    why = KubernetesError(f"{layer}: the fleet lists no control plane with an address; list one")
+    for address in planes.values():
+        try:
+            return address, await kubernetes.nodes(address, credentials)
+        except KubernetesError as error:
+            why = error
+    raise why
+
+
+async def _reports(places: Mapping[str, str], credentials: Credentials) -> Mapping[str, MachineReport]:
+    """Ask machines; of workers, etcd says nothing."""
+    said = await asyncio.gather(
+        *(report(IPv4Address(one), credentials, is_control_plane=True) for one in places.values())
+    )
+    return dict(zip(places, said, strict=True))
+
+
+async def _hostname(address: str, said: MachineReport, credentials: Credentials) -> str:
+    """Return what a machine calls itself; nothing where it does not answer."""
+    if said.trouble:
+        return ""
+    try:
+        async with TalosApi.connect(address, credentials) as api:
+            return await api.state.get(HOSTNAME) or ""
+    except TalosError:
+        return ""

@@ -1,0 +1,168 @@
+"""Takes machines out of a cluster whose files have left the fleet: one at a time, and their disks are left alone.
+
+Any daemon of the fleet does this that has seen the machine. What is next is read from the cluster at each look.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+
+import structlog
+
+from iluvatar_pxe.changed import Subscription
+from iluvatar_pxe.dns.members import Member, members_of
+from iluvatar_pxe.errors import IluvatarError, TalosNotFoundError
+from iluvatar_pxe.layers.arda import kubernetes
+from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.credentials import ApiRole
+from iluvatar_pxe.layers.arda.longhorn import only_on
+from iluvatar_pxe.layers.arda.removal import NOTE, Act, Hold, Leaver, next_act, unlisted
+from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.provisioning.leavers import Found, View, view_of
+
+_log = structlog.get_logger()
+
+
+class Removal:
+    """Looks after one layer's cluster."""
+
+    def __init__(self, layer: str, context: ClusterContext) -> None:
+        self.layer = layer
+        self._context = context
+        self.leaving: Mapping[str, str] = {}
+        """By the names of the machines that leave, what is done, or what it waits for."""
+        self._since: dict[tuple[str, str], float] = {}
+        """By what it is and a MAC, since when that is so without a break; by the monotonic clock."""
+        self._drained: set[str] = set()
+        """Names of nodes that have no pods any more."""
+        self._told = Problem(lambda why: _log.warning("machine.leaves", layer=layer, why=why))
+
+    @property
+    def lines(self) -> list[str]:
+        """What leaves, one line for each machine, and why that cannot be found out."""
+        stuck = [self._told.text] if self._told.text else []
+        return [f"{self.layer}: {name} leaves: {why}" for name, why in self.leaving.items()] + stuck
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled; where nothing leaves, only when another fleet is applied."""
+        pace = self._context.pace
+        with Subscription(self._context.changed) as news:
+            await news.wait()
+            is_new = True
+            while True:
+                await self._look(is_new=is_new)
+                pause = pace.first if self.leaving else pace.founded
+                try:
+                    async with asyncio.timeout(pause):
+                        await news.wait()
+                    is_new = True
+                except TimeoutError:
+                    is_new = False
+
+    async def _look(self, *, is_new: bool) -> None:
+        fleet, snapshot = self._context.fleet(), self._context.snapshot()
+        members = members_of(snapshot, fleet)
+        machines = unlisted(snapshot, fleet, members)
+        record = fleet.clusters.get(self.layer)
+        if record is None or not record.founded or not (machines or self.leaving or is_new):
+            self.leaving = {}
+            self._told.clear()
+            return
+        ours = [one for one in members if one.layer == self.layer]
+        try:
+            view = await view_of(self.layer, machines, ours, self._context)
+            await self._take_back(view, ours)
+            await self._advance(view)
+            self._told.clear()
+        except IluvatarError as error:
+            self._told.set(f"{self.layer}: {error}")
+
+    async def _take_back(self, view: View, members: list[Member]) -> None:
+        """Let pods start again where a machine's file has come back."""
+        names = {one.name for one in members}
+        for node in view.nodes:
+            if node.name in names and node.note == NOTE and not self._context.observes:
+                await kubernetes.uncordon(view.plane, await self._context.kubernetes(self.layer), node.name)
+                _log.info("machine.stays", machine=node.name, layer=self.layer, why="its file is back")
+
+    async def _advance(self, view: View) -> None:
+        """Do what is next for the first machine for which something can be done."""
+        self._drained &= {one.name for one in view.found}
+        cards = {one.mac for one in view.found}
+        self._since = {key: since for key, since in self._since.items() if key[1] in cards}
+        acts = {one.name: next_act(await self._leaver(one, view), view.etcd) for one in view.found}
+        self.leaving = {name: act.why if isinstance(act, Hold) else act for name, act in acts.items() if act}
+        for one in view.found:
+            act = acts[one.name]
+            if isinstance(act, Act):
+                if not self._context.observes:
+                    _log.info("machine.leaves", machine=one.name, layer=self.layer, step=str(act))
+                    await self._do(act, one, view)
+                return
+
+    async def _leaver(self, found: Found, view: View) -> Leaver:
+        is_drained = found.name in self._drained
+        needs = found.runs and found.node is not None and not is_drained
+        return Leaver(
+            name=found.name,
+            runs=found.runs,
+            is_due=self._lasts("gone", found, is_so=True),
+            is_lost=self._lasts("silent", found, is_so=not found.runs),
+            is_going_down=found.is_going_down,
+            is_node=found.node is not None,
+            is_drained=is_drained,
+            member=found.member,
+            last_replicas=await self._last_replicas(found.name, view) if needs else (),
+        )
+
+    def _lasts(self, what: str, found: Found, *, is_so: bool) -> bool:
+        """Say whether something has been so for long enough."""
+        key, now = (what, found.mac), time.monotonic()
+        if not is_so:
+            self._since.pop(key, None)
+            return False
+        return now - self._since.setdefault(key, now) >= self._context.pace.gone
+
+    async def _last_replicas(self, name: str, view: View) -> tuple[str, ...]:
+        credentials = await self._context.kubernetes(self.layer)
+        return only_on(name, await kubernetes.replicas(view.plane, credentials))
+
+    async def _do(self, act: Act, one: Found, view: View) -> None:
+        match act:
+            case Act.DRAIN:
+                await self._drain(one, view)
+            case Act.LEAVE_ETCD:
+                async with await self._api(one.address, one.name) as api:
+                    await api.etcd.forfeit()
+                    await api.etcd.leave()
+            case Act.REMOVE_MEMBER:
+                async with await self._api(view.healthy[0]) as api:
+                    with suppress(TalosNotFoundError):  # another daemon was quicker
+                        await api.etcd.remove(one.member or 0)
+            case Act.SHUT_DOWN:
+                async with await self._api(one.address, one.name) as api:
+                    await api.shut_down()
+            case Act.DELETE_NODE:
+                credentials = await self._context.kubernetes(self.layer)
+                await kubernetes.delete_node(view.plane, credentials, one.name)
+
+    async def _api(self, address: str, name: str = "") -> AbstractAsyncContextManager[TalosApi]:
+        return TalosApi.connect(
+            address, await self._context.credentials(self.layer, ApiRole.ADMIN), name=name
+        )
+
+    async def _drain(self, one: Found, view: View) -> None:
+        """Move a node's pods, as far as they may be by now; a budget, or Longhorn, may keep some."""
+        credentials = await self._context.kubernetes(self.layer)
+        if one.node and not one.node.is_unschedulable:
+            await kubernetes.cordon(view.plane, credentials, one.name, NOTE)
+        left = await kubernetes.evict(view.plane, credentials, one.name)
+        if left:
+            self.leaving = {
+                **self.leaving,
+                one.name: f"{Act.DRAIN}; {len(left)} are left: {', '.join(left[:5])}",
+            }
+        else:
+            self._drained.add(one.name)

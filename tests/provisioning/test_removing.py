@@ -1,0 +1,152 @@
+"""Machines whose files leave the fleet leave a cluster of stand-ins, with a real etcd and a Kubernetes API."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from support.founding import QUICK, Founder, FoundingSite, file_of, founding_site, hostname
+from support.repositories import git
+from support.talos.kubernetes import Kubernetes, app_of, node_of
+from support.talos.machine import Machine
+from support.waiting import until
+
+from iluvatar_pxe.admin.edits import with_phase
+from iluvatar_pxe.layers.arda.founding import Founded
+from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Phase, Role
+
+WORKER, OTHER = "worker-2", "worker-3"
+
+
+@asynccontextmanager
+async def founded(
+    tmp_path: Path, *, planes: int = 1, workers: int = 0, daemons: Iterable[str] = ("one",)
+) -> AsyncIterator[tuple[FoundingSite, Kubernetes]]:
+    """Give a site whose machines have joined, daemons that have seen them, and what its Kubernetes holds."""
+    async with founding_site(tmp_path, planes, daemons, workers=workers) as site:
+        machines = site.planes + site.workers
+        for daemon in site.daemons:
+            daemon.start()
+        for machine in machines:
+            await machine.power_on()
+        await until(lambda: all(isinstance(one.step, Founded) for one in site.daemons))
+        await until(lambda: all(one.is_ready for one in machines))
+        for daemon in site.daemons:
+            for machine in machines:
+                await see(daemon, machine)
+        yield site, site.talos.site.kubernetes(site.talos.bundle.os.crt.encode())
+
+
+async def see(daemon: Founder, machine: Machine) -> None:
+    """Have a daemon know that a machine has joined."""
+    inventory = daemon.follows.inventory
+    sighting = Sighting(
+        mac=machine.hardware.mac, firmware=Firmware.TALOS, address=IPv4Address(machine.address)
+    )
+    known = inventory.observe(sighting, Stage.CONFIG)
+    await inventory.change(known.id, with_phase(Phase.JOINED), Happening.CHANGED, "joined", "test")
+
+
+async def push(site: FoundingSite, files: dict[str, str | None]) -> None:
+    """Have a person push files or their removal, and the daemons follow."""
+    site.change(files)
+    for daemon in site.daemons:
+        await daemon.follows.follower.refresh()
+
+
+def without(*machines: Machine, role: Role = Role.WORKER) -> dict[str, str | None]:
+    return {path: None for one in machines for path in file_of(one, role)}
+
+
+async def members(plane: Machine) -> set[str]:
+    """Return the names of the members, as a control plane's etcd has them."""
+    assert plane.boot
+    assert plane.boot.membership
+    return {one.name for one in await plane.boot.membership.etcd.members()}
+
+
+async def test_a_worker_is_drained_switched_off_and_its_node_deleted(tmp_path: Path) -> None:
+    async with founded(tmp_path, workers=2) as (site, kubernetes):
+        worker = site.workers[0]
+        pod = kubernetes.run("web", WORKER)["metadata"]["name"]
+        config = disk(worker)
+        await push(site, without(worker))
+        await until(lambda: WORKER in kubernetes.deleted)
+        assert kubernetes.evicted == [pod]
+        assert [node_of(one) for one in kubernetes.pods.values() if app_of(one) == "web"] != [WORKER]
+        assert not worker.is_on
+        assert disk(worker) == config
+        assert site.planes[0].is_ready
+        assert site.workers[1].is_ready
+        await until(lambda: not site.daemons[0].clusters.lines)
+
+        await worker.power_on()  # its disk still has its configuration
+        await until(lambda: kubernetes.deleted == [WORKER, WORKER])
+        assert not worker.is_on
+
+
+async def test_a_drain_that_a_budget_keeps_waits_and_ends_where_the_file_is_back(tmp_path: Path) -> None:
+    async with founded(tmp_path, workers=2) as (site, kubernetes):
+        worker, other = site.workers
+        pod = kubernetes.run("database", WORKER)["metadata"]["name"]
+        kubernetes.budgets["database"] = 1
+        await push(site, without(worker, other))
+        stuck = f"arda: {WORKER} leaves: its pods are moved to other nodes; 1 are left: default/{pod}"
+        await until(lambda: stuck in site.daemons[0].clusters.lines)
+        assert other.is_ready
+        assert not kubernetes.nodes[OTHER]["spec"].get("unschedulable")
+
+        await push(site, file_of(worker, Role.WORKER) | file_of(other, Role.WORKER))
+        await until(lambda: not kubernetes.nodes[WORKER]["spec"].get("unschedulable"))
+        assert not kubernetes.deleted
+        assert worker.is_ready
+        assert not site.daemons[0].clusters.lines
+
+
+@pytest.mark.long
+async def test_a_worker_that_is_dead_loses_its_node(tmp_path: Path) -> None:
+    async with founded(tmp_path, workers=1) as (site, kubernetes):
+        await site.workers[0].power_cut()
+        await push(site, without(site.workers[0]))
+        await until(lambda: WORKER in kubernetes.deleted)
+
+
+async def test_nothing_leaves_where_all_files_are_gone_or_the_commit_is_not_valid(tmp_path: Path) -> None:
+    async with founded(tmp_path, workers=1) as (site, kubernetes):
+        faulty: dict[str, str | None] = {"layers/arda.yaml": "kind: nonsense\n"}
+        await push(site, without(site.workers[0]) | faulty)
+        kept = git(site.central, "show", "main~1:layers/arda.yaml")
+        await push(site, without(*site.planes, role=Role.CONTROLPLANE) | {"layers/arda.yaml": kept})
+        daemon = site.daemons[0]
+        await until(lambda: "lists no control plane with an address" in " ".join(daemon.clusters.lines))
+        await asyncio.sleep(3 * QUICK.gone)
+        assert not kubernetes.deleted
+        assert not any(node["spec"].get("unschedulable") for node in kubernetes.nodes.values())
+        assert all(one.is_ready for one in site.planes + site.workers)
+
+
+@pytest.mark.parametrize("is_dead", [False, pytest.param(True, marks=pytest.mark.long)])
+async def test_one_of_three_control_planes_leaves_etcd_and_not_all(tmp_path: Path, *, is_dead: bool) -> None:
+    async with founded(tmp_path, planes=3, daemons=("one", "two")) as (site, kubernetes):
+        left, *stay = site.planes  # the founder leads, unless etcd has elected another one
+        if is_dead:
+            await left.power_cut()
+        await push(site, without(left, role=Role.CONTROLPLANE))
+        await until(lambda: hostname(left) in kubernetes.deleted)
+        assert await members(stay[0]) == {hostname(one) for one in stay}
+        assert not left.is_on
+        await push(site, without(*stay, role=Role.CONTROLPLANE))
+        await asyncio.sleep(3 * QUICK.gone)
+        assert all(one.is_ready for one in stay)
+
+
+def disk(machine: Machine) -> str:
+    """Return the configuration on a machine's disk."""
+    found = machine.hardware.system_disk
+    assert found
+    assert found.installed
+    return found.installed.config
