@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from iluvatar_pxe.catalogue.download import Digest
-from iluvatar_pxe.errors import DownloadError, MixedError, UnavailableError
+from iluvatar_pxe.errors import DiskError, DownloadError, MixedError, UnavailableError
 from iluvatar_pxe.host.resolving import address_of
 from iluvatar_pxe.ratelimit import complain
 
@@ -50,8 +50,8 @@ class FleetPeers:
 
     def failed(self, peer: Peer, digest: Digest, error: DownloadError) -> None:
         """Take in that a file did not come from a peer; one that sent something else is not asked for it for an hour."""
-        is_mixed = isinstance(error, MixedError)
-        if (is_mixed or not isinstance(error, UnavailableError)) and len(self._refused) < _MOST_REFUSED:
+        is_blameless = isinstance(error, UnavailableError | DiskError) and not isinstance(error, MixedError)
+        if not is_blameless and len(self._refused) < _MOST_REFUSED:
             self._refused[peer.name, digest.value] = time.monotonic() + _REFUSED_SECONDS
 
     async def _ask(self, place: str, digest: Digest) -> Peer | None:

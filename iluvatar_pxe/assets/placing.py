@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from iluvatar_pxe.assets.download.download import Got
-from iluvatar_pxe.assets.download.space import FULL, lacking, no_space
 from iluvatar_pxe.assets.hidden import keep_beginnings, staging
 from iluvatar_pxe.assets.index import Given, Index, Record, given_of
 from iluvatar_pxe.assets.originals import Originals
+from iluvatar_pxe.assets.space import FULL, lacking, no_space
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
 from iluvatar_pxe.errors import AssetError, DiskError, UnpackError

@@ -18,8 +18,8 @@ from iluvatar_pxe.assets.download.framing import encoding_fault
 from iluvatar_pxe.assets.download.guard import Guard
 from iluvatar_pxe.assets.download.patience import BUILDING, ONE_OF_SEVERAL, USUAL, Pauses
 from iluvatar_pxe.assets.download.route import IsOwn, next_address, parse_address
-from iluvatar_pxe.assets.download.space import Room
 from iluvatar_pxe.assets.download.speed import Pace
+from iluvatar_pxe.assets.space import Room
 from iluvatar_pxe.errors import DownloadError
 from iluvatar_pxe.host.own_address import is_own
 

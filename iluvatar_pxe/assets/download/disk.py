@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from iluvatar_pxe.assets.download.part import Part, part_of
-from iluvatar_pxe.assets.download.space import FULL, Room, lacking, missing, most_unsized, no_space
+from iluvatar_pxe.assets.space import FULL, Room, lacking, missing, most_unsized, no_space
 from iluvatar_pxe.errors import DiskError
 from iluvatar_pxe.host.background import background_thread
 
@@ -25,7 +25,7 @@ class Disk:
         self.part = Part(part_of(path), algorithms)
         self._what = what
         self._room = room
-        self._is_sized = False
+        self._is_sized, self._unpacked = False, 0
         self._thread = background_thread("download")
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -44,11 +44,17 @@ class Disk:
     async def claim(self, count: int | None) -> None:
         """Keep room for ``count`` more bytes, None: of unknown number; raises DiskError."""
         free = await self._free() - self._room.for_others(self)
-        self._is_sized = count is not None
+        self._is_sized, self._unpacked = count is not None, 0
         if count is not None:
             free += self._room.yield_to_sized(missing(count, free))
         await self._check(count, free)
         self._room.promise(self, most_unsized(free) if count is None else count, is_sized=self._is_sized)
+
+    async def expect(self, unpacked: int, count: int | None) -> None:
+        """Keep room also for what the file becomes when it is unpacked, with ``count`` bytes still to come; raises DiskError."""
+        self._unpacked = unpacked
+        await self._check(count, await self._free() - self._room.for_others(self))
+        self._room.promise(self.part, unpacked)
 
     async def look(self, count: int | None) -> None:
         """Raise DiskError if the disk has filled up so far that ``count`` more bytes do not fit."""
@@ -61,19 +67,20 @@ class Disk:
     async def rest(self) -> None:
         """Let go of the part and of the room."""
         self._room.release(self)
+        self._room.release(self.part)
         await self.do(self.part.rest)
 
     async def _free(self) -> int:
         return (await self.do(shutil.disk_usage, self.path.parent)).free
 
     async def _check(self, count: int | None, free: int) -> None:
-        if lacks := missing(count or 0, free):
+        if lacks := missing((count or 0) + self._unpacked, free):
             raise await self._full(lacks)
 
     async def _full(self, lacks: int) -> DiskError:
         """Keep what can be gone on with, and return the error that says how many bytes are missing."""
         await self.do(self.part.spare)
-        words = no_space(self.path.parent, lacks, at_least=not self._is_sized)
+        words = no_space(self.path.parent, lacks, at_least=not self._is_sized, unpacks=self._unpacked > 0)
         return DiskError(f"{self._what}: {words}")
 
     def close(self) -> None:

@@ -19,9 +19,10 @@ from iluvatar_pxe.assets.download.ranges import (
 from iluvatar_pxe.assets.download.route import host_of, parse_address
 from iluvatar_pxe.assets.download.speed import Speed
 from iluvatar_pxe.assets.turns import Turn
+from iluvatar_pxe.assets.unpack.beginning import BEGINNING, bytes_unpacked
 from iluvatar_pxe.catalogue.download import Digest, Download
 from iluvatar_pxe.catalogue.progress import Progress, State
-from iluvatar_pxe.errors import DownloadError, MixedError, UnavailableError
+from iluvatar_pxe.errors import DiskError, DownloadError, MixedError, UnavailableError
 from iluvatar_pxe.wire.boot_file import HEAD, fault_of
 
 _WHOLE, _REST = frozenset({200}), frozenset({200, 206, 416})
@@ -47,6 +48,7 @@ class Transfer:
         self._name = download.name
         self._pinned = download.size
         self._builds = download.builds
+        self._unpack = download.unpack
         self._disk = disk
         self._part = disk.part
         self._expected = expected
@@ -111,7 +113,7 @@ class Transfer:
         loop, part = asyncio.get_running_loop(), self._part
         await self._learn_size(answer, total)
         await self._disk.claim(self._missing())
-        speed, looked, left = Speed(part.size, loop.time()), part.size, 0
+        speed, look_at, left = Speed(part.size, loop.time()), BEGINNING, 0
         self._report(State.LOADING)
         async for piece in self._downloader.pieces(answer):
             if not part.size:
@@ -121,9 +123,9 @@ class Transfer:
             left = self._disk.wrote(len(piece))
             if left < 0:
                 break
-            if part.size - looked >= _LOOK_BYTES:
-                looked = part.size
-                await self._disk.look(self._missing())
+            if part.size >= look_at:
+                await self._look(is_first=look_at == BEGINNING)
+                look_at = part.size + _LOOK_BYTES
         if self._size is None and left < 0:
             raise await self._refused(answer, f"sent more than {part.size + left} bytes, and {_UNTOLD}")
         if self._size is not None and part.size != self._size:
@@ -145,6 +147,20 @@ class Transfer:
 
     def _missing(self) -> int | None:
         return None if self._size is None else max(0, self._size - self._part.size)
+
+    async def _look(self, *, is_first: bool) -> None:
+        """See whether the disk still has room; first, whether also for what is unpacked, as the beginning tells."""
+        if is_first and (unpacked := await self._disk.do(bytes_unpacked, self._unpack, self._part.path)):
+            await self._expect(unpacked)
+        await self._disk.look(self._missing())
+
+    async def _expect(self, unpacked: int) -> None:
+        try:
+            await self._disk.expect(unpacked, self._missing())
+        except DiskError:
+            if self._began_at is None:  # the beginning may be a lie: nobody is to go on with it
+                await self._disk.do(self._part.discard)
+            raise
 
     async def _look_into(self, answer: Answer, piece: bytes) -> None:
         """Refuse what is certainly no boot file by its first bytes."""

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import structlog
 
 from iluvatar_pxe.assets.unpack.fat import FatVolume
-from iluvatar_pxe.assets.unpack.partitions import HEAD, LARGEST_IMAGE, partitions_of
+from iluvatar_pxe.assets.unpack.partitions import HEAD, LARGEST_IMAGE, Partition, partitions_of
 from iluvatar_pxe.assets.unpack.root import (
     CompressedRoot,
     SparseFile,
@@ -38,7 +38,7 @@ def unpack_image(image: Path, place: Path, scratch: Path, report: Report) -> Non
     with opened(image, LARGEST_IMAGE, report) as stream:
         debugfs = debugfs_path()
         boot, root = partitions_of(stream.read(HEAD))
-        with room_for(scratch, boot.size + root.size * (2 if debugfs else 1)):
+        with room_for(scratch, bytes_taken(boot, root, debugfs)):
             stream.skip_to(boot.start)
             facts = _facts_of(_boot_files(stream, boot.size, place, scratch / "boot"))
             stream.skip_to(root.start)
@@ -52,6 +52,11 @@ def unpack_image(image: Path, place: Path, scratch: Path, report: Report) -> Non
         json.dump(
             {**facts, "root": {"file": ROOT, **asdict(compressed)}, "packages": packages}, file, indent=2
         )
+
+
+def bytes_taken(boot: Partition, root: Partition, debugfs: str | None) -> int:
+    """Return how many bytes unpacking takes, at most: ``debugfs`` reads a copy of the root file system."""
+    return boot.size + root.size * (2 if debugfs else 1)
 
 
 def _boot_files(stream: Stream, size: int, place: Path, copy: Path) -> dict[str, int]:

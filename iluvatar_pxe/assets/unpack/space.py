@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from iluvatar_pxe.assets.download.space import FULL, lacking, missing, no_space
+from iluvatar_pxe.assets.space import FULL, lacking, missing, no_space
 from iluvatar_pxe.errors import DiskError
 
 _BLOCK = 512

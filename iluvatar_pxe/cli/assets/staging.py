@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from iluvatar_pxe.assets.download.space import FULL, lacking, missing, no_space
 from iluvatar_pxe.assets.opening import ListedFile, open_listed
+from iluvatar_pxe.assets.space import FULL, lacking, missing, no_space
 from iluvatar_pxe.cli.assets.matching import Found, Refuse, Seen
 from iluvatar_pxe.errors import AssetError, ControlError, OperationError
 

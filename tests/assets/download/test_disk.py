@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from support.downloading import Site, sha256
+from support.partition_tables import BOOT, mbr
 from support.publisher import Publisher
 from support.rights import without_root
 from support.waiting import PATIENCE
 
-from iluvatar_pxe.assets.download.space import RESERVE, Room, missing, most_unsized
+from iluvatar_pxe.assets.space import RESERVE, Room, missing, most_unsized
 from iluvatar_pxe.catalogue.download import FirstUse
 from iluvatar_pxe.errors import DiskError
 
@@ -87,7 +88,7 @@ from pathlib import Path
 from iluvatar_pxe.assets.download.client import Downloader
 from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.turns import Turns
-from iluvatar_pxe.catalogue.download import Download, FirstUse
+from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
 from iluvatar_pxe.errors import DownloadError
 
 place, how, urls = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
@@ -107,7 +108,8 @@ def fill(progress):
 
 async def get(url):
     name = url.rpartition("/")[2]
-    wanted = Download(name=name, version="1", urls=(url,), check=FirstUse())
+    unpack = Unpack.PI_IMAGE if name.endswith(".img") else Unpack.NONE
+    wanted = Download(name=name, version="1", urls=(url,), check=FirstUse(), unpack=unpack, folder="image")
     try:
         await download(wanted, place, fill, turns.turn(), downloader=downloader)
     except DownloadError as error:
@@ -175,6 +177,21 @@ async def test_what_came_stays_while_others_fill_the_disk(shop: Publisher, tmp_p
     assert re.match(r"big: no space left in \S+/small: [0-9.]+ MB more are needed; make room", told)
     assert (before, after) == ("big.part big.part.json others", "big")
     assert [asked.start > 0 for asked in shop.asked] == [False, True]
+
+
+@NEEDS_ROOT
+async def test_an_image_comes_only_if_there_is_room_for_what_it_is_unpacked_to(
+    shop: Publisher, tmp_path: Path
+) -> None:
+    """Its partition table tells that; whoever sends it may lie, so the beginning is not kept."""
+    small, large = (mbr(BOOT, (0, 0x83, 4096, sectors)) + CONTENT * 8 for sectors in (9000, 200_000))
+    urls = (shop.offer("/small.img", small), shop.offer("/large.img", large))
+    told, names = await on_a_small_disk(tmp_path, "empty", *urls)
+    assert re.match(
+        r"large\.img: no space left in \S+/small: [0-9.]+ MB more are needed, also to unpack it; make room",
+        told,
+    )
+    assert names == "small.img"
 
 
 @NEEDS_ROOT

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.archives import COMPRESSIONS, file, folder, ipxe_archive, link, special, tar_of
 
-from iluvatar_pxe.assets.download import space
+from iluvatar_pxe.assets import space
 from iluvatar_pxe.assets.unpack import archive as module
 from iluvatar_pxe.assets.unpack import stream
 from iluvatar_pxe.assets.unpack.archive import unpack_archive

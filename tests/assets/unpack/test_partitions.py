@@ -9,23 +9,14 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.partition_tables import BOOT, ROOT, mbr
 
 from iluvatar_pxe.assets.unpack.partitions import HEAD, LARGEST_IMAGE, Partition, partitions_of
 from iluvatar_pxe.errors import UnpackError
 
 BASIC = UUID("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7")
 LINUX = UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
-Entry = tuple[int, int, int, int]
-"""Status, type, first sector, sectors."""
-BOOT, ROOT, NONE = (0x80, 0x0C, 2048, 1000), (0, 0x83, 4096, 9000), (0, 0, 0, 0)
-
-
-def mbr(*entries: Entry) -> bytes:
-    head = bytearray(HEAD)
-    for number, (status, kind, start, sectors) in enumerate(entries):
-        struct.pack_into("<B3xB3xII", head, 446 + 16 * number, status, kind, start, sectors)
-    head[510:512] = b"\x55\xaa"
-    return bytes(head)
+NONE = (0, 0, 0, 0)
 
 
 def gpt(

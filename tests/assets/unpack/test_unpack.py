@@ -38,7 +38,7 @@ from support.pi_images import (
 from support.plans import plan_for
 from support.rights import NOBODY, directory_for_nobody
 
-from iluvatar_pxe.assets.download import space
+from iluvatar_pxe.assets import space
 from iluvatar_pxe.assets.store import list_assets
 from iluvatar_pxe.assets.unpack import image as module
 from iluvatar_pxe.assets.unpack.image import ROOT, check_names

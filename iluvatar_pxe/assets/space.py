@@ -23,9 +23,9 @@ def lacking(needed: int, free: int) -> int:
     return missing(needed, free) or needed or RESERVE
 
 
-def no_space(directory: Path, lacks: int, *, at_least: bool = False) -> str:
-    """Say how many bytes are missing, and what to do."""
-    more = f"{'at least ' if at_least else ''}{amount(lacks)} more are needed"
+def no_space(directory: Path, lacks: int, *, at_least: bool = False, unpacks: bool = False) -> str:
+    """Say how many bytes are missing, and what to do; ``unpacks``: what is to be unpacked is among them."""
+    more = f"{'at least ' if at_least else ''}{amount(lacks)} more are needed{', also to unpack it' if unpacks else ''}"
     return f"no space left in {directory}: {more}; make room, for example with: iluvatar-pxe assets gc"
 
 

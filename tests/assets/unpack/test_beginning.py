@@ -1,0 +1,57 @@
+"""What a file unpacks to is known while it is downloaded, as far as its beginning tells."""
+
+import lzma
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+from support.archives import ipxe_archive
+from support.partition_tables import BOOT, ROOT, mbr
+
+from iluvatar_pxe.assets.unpack import beginning
+from iluvatar_pxe.assets.unpack.beginning import BEGINNING, bytes_unpacked
+from iluvatar_pxe.assets.unpack.root import debugfs_path
+from iluvatar_pxe.catalogue.download import Unpack
+
+SECTOR = 512
+IMAGE = mbr(BOOT, ROOT) + os.urandom(4 * BEGINNING)
+BOTH = SECTOR * (1000 + 9000)
+
+
+def begun(path: Path, content: bytes) -> Path:
+    """Write what is there of a file when it is looked at."""
+    path.write_bytes(content[:BEGINNING])
+    return path
+
+
+@pytest.mark.parametrize("compress", [bytes, lzma.compress, zstandard.ZstdCompressor().compress])
+def test_an_image_tells_by_its_partition_table(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+    content = compress(IMAGE)
+    assert len(content) > 2 * BEGINNING
+    image = begun(tmp_path / "image", content)
+    copied = SECTOR * 9000 if debugfs_path() else 0
+    assert bytes_unpacked(Unpack.PI_IMAGE, image) == BOTH + copied
+
+
+def test_without_debugfs_the_root_file_system_is_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beginning, "debugfs_path", lambda: None)
+    assert bytes_unpacked(Unpack.PI_IMAGE, begun(tmp_path / "image", IMAGE)) == BOTH
+
+
+@pytest.mark.parametrize(
+    ("unpack", "content"),
+    [
+        (Unpack.NONE, IMAGE),
+        (Unpack.ARCHIVE, ipxe_archive()),
+        (Unpack.PI_IMAGE, ipxe_archive()),
+        (Unpack.PI_IMAGE, lzma.compress(IMAGE)[:100]),
+        (Unpack.PI_IMAGE, b"<html>"),
+    ],
+    ids=["a file", "an archive", "no image", "too short", "a page"],
+)
+def test_what_tells_nothing_takes_nothing(tmp_path: Path, unpack: Unpack, content: bytes) -> None:
+    assert bytes_unpacked(unpack, begun(tmp_path / "file", content)) == 0
