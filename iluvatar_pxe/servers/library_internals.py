@@ -58,6 +58,17 @@ class _CustomServer(web.Server):
         return self._connect(self, loop=self._loop, **self._kwargs)
 
 
+def is_idle(connection: web.RequestHandler) -> bool:
+    """Say whether a connection waits for a request, or for the rest of its header.
+
+    Symptom: aiohttp closes a connection whose client sends no more, also before it has begun to answer the last request.
+    ``close`` has it answer, but does not end a connection that has nothing to answer.
+    Evidence: ``tests/servers/http/test_connections.py``.
+    Uses ``RequestHandler._waiter``.
+    """
+    return connection._waiter is not None and not connection._waiter.done()  # noqa: SLF001
+
+
 class CustomFileResponse(web.FileResponse):
     """A ``FileResponse`` whose bytes are sent by a method of its own.
 

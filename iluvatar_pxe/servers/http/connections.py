@@ -13,7 +13,7 @@ from aiohttp import web
 
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.connection_pool import ConnectionPool
-from iluvatar_pxe.servers.library_internals import Handler
+from iluvatar_pxe.servers.library_internals import Handler, is_idle
 
 CHECKS = 4
 """How often within the time of a stall a connection is looked at."""
@@ -69,16 +69,23 @@ class GuardedConnection(web.RequestHandler):
     ) -> None:
         """``client_at`` tells by what the client at an address is counted."""
         super().__init__(*args, **kwargs)
-        self.is_served = False
+        self._request: web.BaseRequest | None = None
+        self._has_ended = False
         self._limits = limits
         self._pool = pool
         self._client_at = client_at
         self._progress_timer: asyncio.TimerHandle | None = None
         self._header_timer: asyncio.TimerHandle | None = None
 
+    @property
+    def is_served(self) -> bool:
+        """Say whether a request is being served."""
+        return self._request is not None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the connection; another one may have to make room."""
         self._client = self._client_at(transport.get_extra_info("peername")[0])
+        self._transport = cast("asyncio.Transport", transport)
         self._sock: socket.socket = transport.get_extra_info("socket")
         self._progress = Progress(self._sock)
         self._pool.enter(self, self._client)
@@ -100,15 +107,25 @@ class GuardedConnection(web.RequestHandler):
             self._expect_request()
         super().data_received(data)
 
+    def eof_received(self) -> Any:  # aiohttp says None, asyncio also takes a bool
+        """Answer first what a client asked that sends no more; TLS does not know such clients."""
+        if is_idle(self) or self._transport.get_extra_info("sslcontext"):
+            return False
+        self._has_ended = True
+        self.close()
+        return self._request is None or self._request.content.is_eof()
+
     @contextmanager
-    def serving(self) -> Iterator[None]:
-        """Let others make room first while a request is served."""
+    def serving(self, request: web.BaseRequest) -> Iterator[None]:
+        """Let others make room first while a request is served; one whose body ended too early is none."""
         self._cancel_header_timer()
-        self.is_served = True
+        self._request = request
+        if self._has_ended and not request.content.is_eof():
+            self._transport.close()
         try:
             yield
         finally:
-            self.is_served = False
+            self._request = None
             self._pool.heard(self)
 
     def abort(self) -> None:
@@ -150,7 +167,7 @@ def noting_service(handler: Handler) -> Handler:
     """Return a handler that tells the connection while it serves a request."""
 
     async def serve(request: web.BaseRequest) -> web.StreamResponse:
-        with cast("GuardedConnection", request.protocol).serving():
+        with cast("GuardedConnection", request.protocol).serving(request):
             return await handler(request)
 
     return serve

@@ -120,6 +120,32 @@ def test_a_connection_between_two_requests_and_a_slow_download_outlive_the_time_
         assert response_of(the_rest(slow)).body == LARGE
 
 
+@pytest.mark.parametrize("before", [b"", ASK], ids=["the first request", "a later one"])
+def test_a_client_that_sends_no_more_is_answered(tmp_path: Path, before: bytes) -> None:
+    """Also one that says so in the packet of its request, as nc -N does."""
+    with web(tmp_path) as served, served.connect() as sock:
+        served.put("large", LARGE)
+        if before:
+            assert is_served(sock)
+        sock.sendall(ASK_LARGE.replace(b"Connection: close\r\n", b""))
+        sock.shutdown(socket.SHUT_WR)
+        assert response_of(the_rest(sock)).body == LARGE
+        wait_until(lambda: not connections_of(served), "the end of the connection")
+
+
+@pytest.mark.parametrize("octets", [b"", ASK, ASK[:-2]], ids=["nothing", "a request", "half a header"])
+def test_a_client_that_sends_no_more_and_waits_for_nothing_is_let_go(tmp_path: Path, octets: bytes) -> None:
+    with web(tmp_path) as served, served.connect() as sock:
+        sock.sendall(octets)
+        if octets == ASK:
+            assert sock.recv(1000).endswith(b"ok\n")
+        sock.shutdown(socket.SHUT_WR)
+        the_rest(sock)
+        wait_until(
+            lambda: not connections_of(served), "the end of the connection", patience=LIMITS.header / 2
+        )
+
+
 def test_a_flood_of_connections_disturbs_no_boot_and_is_one_line_of_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
