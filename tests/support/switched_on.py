@@ -11,17 +11,17 @@ from iluvatar_pxe.lab.room.namespace import Namespace
 from iluvatar_pxe.lab.room.network import BRIDGE
 
 _SCRIPT = Path(__file__).with_name("many_machines.py")
-_STATION = "machines"
+STATION = "machines"
 
 
 def plug_in(namespace: Namespace, macs: Sequence[str]) -> None:
     """Give one host the cards of all machines."""
     run = namespace.run
-    run(["ip", "netns", "add", _STATION])
+    run(["ip", "netns", "add", STATION])
     settings = ("all.arp_ignore=1", "all.arp_announce=2", "all.rp_filter=0", "default.rp_filter=0")
-    run(["sysctl", "-qw", *(f"net.ipv4.conf.{setting}" for setting in settings)], network=_STATION)
+    run(["sysctl", "-qw", *(f"net.ipv4.conf.{setting}" for setting in settings)], network=STATION)
     cables = "".join(
-        f"link add p{number} type veth peer name m{number} address {mac} netns {_STATION}\n"
+        f"link add p{number} type veth peer name m{number} address {mac} netns {STATION}\n"
         f"link set p{number} master {BRIDGE} up\n"
         for number, mac in enumerate(macs)
     )
@@ -30,7 +30,7 @@ def plug_in(namespace: Namespace, macs: Sequence[str]) -> None:
         for number in range(len(macs))
     )
     run(["sh", "-c", 'printf %s "$1" | ip -batch -', "sh", cables])
-    run(["sh", "-c", 'printf %s "$1" | ip -batch -', "sh", cards], network=_STATION)
+    run(["sh", "-c", 'printf %s "$1" | ip -batch -', "sh", cards], network=STATION)
 
 
 def switch_on(namespace: Namespace, server: str, first: int, macs: Sequence[str]) -> Process:
@@ -38,7 +38,7 @@ def switch_on(namespace: Namespace, server: str, first: int, macs: Sequence[str]
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": f"{root}:{root / 'tests'}"}
     argv = [sys.executable, str(_SCRIPT), server, "8080", str(first), *macs]
-    return namespace.start(f"machines-{first}", argv, network=_STATION, environment=environment)
+    return namespace.start(f"machines-{first}", argv, network=STATION, environment=environment)
 
 
 def told_by(*processes: Process) -> dict[str, set[tuple[str, str]]]:

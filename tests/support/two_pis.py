@@ -17,7 +17,7 @@ from iluvatar_pxe.lab.room.network import INTERFACE, Network
 
 HOME, OTHER = "10.77.0.2", "10.77.0.3"
 _READY_SECONDS = 60.0
-_ASSETS = DIRECTORY / "assets"
+ASSETS = DIRECTORY / "assets"
 
 
 class Pi:
@@ -31,6 +31,8 @@ class Pi:
         self.directory = DIRECTORY / name
         self.state = self.directory / "state"
         self.daemon: Process | None = None
+        self.prefix: tuple[str, ...] = ()
+        """A command that runs the daemon's."""
         self.outside(self.state).mkdir(parents=True)
         self.settle(fleet)
 
@@ -40,7 +42,7 @@ class Pi:
             f'[network]\ninterfaces = ["{INTERFACE}"]\n'
             f'[state]\ndirectory = "{self.state}"\n'
             f'[control]\nsocket = "{self.directory}/control.sock"\n'
-            f'[assets]\ndirectory = "{_ASSETS}"\nfetch = false\n'
+            f'[assets]\ndirectory = "{ASSETS}"\nfetch = false\n'
             '[log]\nformat = "json"\n[fleet]\n'
             + "".join(f'{key} = "{value}"\n' for key, value in fleet.items())
         )
@@ -51,15 +53,9 @@ class Pi:
 
     def start(self) -> Process:
         """Start the daemon, and do not wait."""
-        argv = [
-            sys.executable,
-            "-m",
-            "iluvatar_pxe",
-            "serve",
-            "--config",
-            str(self.directory / "config.toml"),
-        ]
-        self.daemon = self.namespace.start(self.name, argv, network=self._station, environment=_environment())
+        self.daemon = self.namespace.start(
+            self.name, self._argv("serve"), network=self._station, environment=_environment()
+        )
         return self.daemon
 
     def wait(self) -> None:
@@ -69,8 +65,11 @@ class Pi:
 
     def command(self, *words: str) -> str:
         """Run ``iluvatar-pxe`` on this station, and return what it prints."""
-        argv = [sys.executable, "-m", "iluvatar_pxe", *words, "--config", str(self.directory / "config.toml")]
-        return self.namespace.run(argv, network=self._station, environment=_environment())
+        return self.namespace.run(self._argv(*words), network=self._station, environment=_environment())
+
+    def _argv(self, *words: str) -> list[str]:
+        config = str(self.directory / "config.toml")
+        return [*self.prefix, sys.executable, "-m", "iluvatar_pxe", *words, "--config", config]
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         assert self.daemon
@@ -97,7 +96,7 @@ class TwoPis:
         self.network = Network(namespace)
         self.home = Pi(self.network, "pi-1", HOME, {"source": "hosted"})
         self._begin_with(files)
-        assets = namespace.outside(_ASSETS)
+        assets = namespace.outside(ASSETS)
         for name in (KERNEL, INITRAMFS, "ipxe/snponly.efi"):
             (assets / name).parent.mkdir(parents=True, exist_ok=True)
             (assets / name).write_bytes(b"boot file")

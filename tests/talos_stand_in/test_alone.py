@@ -39,11 +39,12 @@ async def test_a_process_of_its_own_tells_each_stage(cluster: Cluster, tmp_path:
     port = free_port()
 
     async def script(_: web.Request) -> web.Response:
-        text = f"kernel http://a/k initrd=initramfs talos.config={cluster.url}?m=${{mac}} || goto again"
+        kernel = f"http://127.0.0.1:{port}/k"
+        text = f"kernel {kernel} initrd=initramfs talos.config={cluster.url}?m=${{mac}} || goto again"
         return web.Response(text=f"#!ipxe\n{text}\n")
 
     application = web.Application()
-    application.router.add_get("/ipxe", script)
+    application.router.add_get("/{path:.*}", script)
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -66,6 +67,7 @@ async def test_a_process_of_its_own_tells_each_stage(cluster: Cluster, tmp_path:
             "stage": "BOOTING",
             "ready": False,
             "etcd": "Preparing",
+            "bootstraps": 0,
         }
     finally:
         process.kill()

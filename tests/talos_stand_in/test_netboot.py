@@ -1,5 +1,6 @@
 """Firmware of the stand-in follows the daemon's iPXE scripts, as rendered from the daemon's own templates."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,10 @@ from support.talos.hardware import Hardware
 from support.talos.machine import Machine
 from support.talos.netboot import Netboot
 from support.talos.site import Site, loopback_addresses
+from support.waiting import until
 
 GOLDEN = Path(__file__).parents[1] / "replies/golden"
-TALOS = "#!ipxe\nkernel --timeout 30000 http://a/vmlinuz initrd=initramfs talos.platform=metal talos.config=http://a/c || goto again\n"
+ARGUMENTS = "talos.platform=metal talos.config=http://a/c"
 
 
 @dataclass
@@ -24,9 +26,20 @@ class Server:
     """Told one after the other; the last one again and again."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     url: str = ""
+    files: set[str] = field(default_factory=lambda: {"/vmlinuz", "/initrd"})
+
+    @property
+    def talos(self) -> str:
+        """Return a script that starts Talos."""
+        return (
+            f"#!ipxe\nkernel --timeout 30000 {self.url}/vmlinuz initrd=initramfs {ARGUMENTS} || goto again\n"
+            f"initrd --timeout 30000 --name initramfs {self.url}/initrd || goto again\n"
+        )
 
     async def tell(self, request: web.Request) -> web.Response:
         self.asked.append((request.remote or "", request.path_qs))
+        if request.path in ("/vmlinuz", "/initrd"):
+            return web.Response(text="boot file", status=200 if request.path in self.files else 404)
         return web.Response(text=self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0])
 
 
@@ -43,6 +56,10 @@ async def server() -> AsyncIterator[Server]:
     await runner.cleanup()
 
 
+async def _boot(machine: Machine) -> str | None:
+    return await machine.firmware(machine)
+
+
 @pytest.fixture
 def machine(server: Server, tmp_path: Path) -> Machine:
     address = next(loopback_addresses())
@@ -52,18 +69,28 @@ def machine(server: Server, tmp_path: Path) -> Machine:
 
 
 async def test_the_kernels_arguments_are_those_of_the_script(server: Server, machine: Machine) -> None:
-    server.scripts = [TALOS]
-    assert await machine.firmware(machine) == "talos.platform=metal talos.config=http://a/c"
-    ((source, asked),) = server.asked
+    server.scripts = [server.talos]
+    assert await machine.firmware(machine) == ARGUMENTS
+    (source, asked), *loaded = server.asked
     assert source == machine.address
     assert asked.startswith("/ipxe?mac=52:54:00:00:00:01")
+    assert [path for _, path in loaded] == ["/vmlinuz", "/initrd"]
+
+
+async def test_what_cannot_be_loaded_is_asked_for_again(server: Server, machine: Machine) -> None:
+    server.scripts, server.files = [server.talos], {"/vmlinuz"}
+    booting = asyncio.create_task(_boot(machine))
+    await until(lambda: [path for _, path in server.asked].count("/initrd") == 2)
+    server.files.add("/initrd")
+    assert await booting == ARGUMENTS
 
 
 async def test_a_countdown_is_confirmed_and_a_hold_asked_again(server: Server, machine: Machine) -> None:
     hold, countdown = ((GOLDEN / f"{name}.ipxe").read_text() for name in ("hold-unlisted", "countdown"))
-    server.scripts = [hold, countdown, TALOS]
-    assert await machine.firmware(machine) == "talos.platform=metal talos.config=http://a/c"
-    assert [path.partition("?")[0] for _, path in server.asked] == ["/ipxe", "/ipxe", "/ipxe/confirm"]
+    server.scripts = [hold, countdown, server.talos]
+    assert await machine.firmware(machine) == ARGUMENTS
+    asked = [path.partition("?")[0] for _, path in server.asked]
+    assert asked == ["/ipxe", "/ipxe", "/ipxe/confirm", "/vmlinuz", "/initrd"]
 
 
 @pytest.mark.parametrize("name", ["local-bios", "local-efi"])

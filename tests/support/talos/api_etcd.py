@@ -43,6 +43,7 @@ class EtcdMethods(MachineServiceBase):
         if not boot.membership.etcd.is_empty:
             raise GRPCError(Status.ALREADY_EXISTS, "etcd data directory is not empty")
         boot.membership.found()
+        boot.machine.bootstraps += 1
         await stream.send_message(machine_pb2.BootstrapResponse(messages=[machine_pb2.Bootstrap()]))
 
     async def EtcdMemberList(

@@ -135,6 +135,11 @@ class Configuration:
         return tuple(str(document["url"]) for document in kinds)
 
     @property
+    def resolvers(self) -> tuple[str, ...]:
+        """Return the addresses of its DNS servers."""
+        return tuple(one["address"] for one in self.kind("ResolverConfig").get("nameservers") or ())
+
+    @property
     def endpoint_host(self) -> str:
         return urlsplit(self.endpoint).hostname or ""
 

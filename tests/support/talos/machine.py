@@ -44,6 +44,8 @@ class Machine:
         self.failures: list[str] = []
         """What must not happen to a machine, such as an overwritten disk of somebody."""
         self.boots: list[Boot] = []
+        self.bootstraps = 0
+        """How often it has taken the order to found a cluster."""
         self.may_write_etcd = asyncio.Event()
         """Cleared: etcd is told to start, and has not written anything yet."""
         self.may_write_etcd.set()

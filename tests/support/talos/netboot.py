@@ -1,7 +1,4 @@
-"""Firmware of a stand-in that boots from the network: it does what iPXE does with the daemon's scripts, over HTTP.
-
-It asks for no address and no boot file, since a stand-in has its address already.
-"""
+"""Firmware of a stand-in that boots from the network: it does what iPXE does with the daemon's scripts, over HTTP."""
 
 import re
 from dataclasses import dataclass
@@ -10,8 +7,9 @@ from urllib.parse import urlencode
 import aiohttp
 from support.talos.machine import Machine
 
-_COUNTDOWN = re.compile(r"Press any key within \d+ seconds?")
-_KERNEL = re.compile(r"^kernel .*?initrd=initramfs (?P<arguments>.*?) \|\|", re.MULTILINE)
+_COUNTDOWN = re.compile(r"Press any key within (?P<seconds>\d+) seconds?")
+_KERNEL = re.compile(r"^kernel .*?(?P<url>http:\S+) initrd=initramfs (?P<arguments>.*?) \|\|", re.MULTILINE)
+_INITRD = re.compile(r"^initrd .*?(?P<url>http:\S+) \|\|", re.MULTILINE)
 _FROM_DISK = re.compile(r"\A(?:(?!^(?:chain|prompt)\b).)*^(?:sanboot|exit)\b", re.MULTILINE | re.DOTALL)
 """Its last word is the disk, and not what remains if nobody answers any more."""
 _SECONDS = 20.0
@@ -27,7 +25,8 @@ class Netboot:
     async def __call__(self, machine: Machine) -> str | None:
         while True:
             script = await self._script(machine)
-            if kernel := _KERNEL.search(script):
+            kernel = _KERNEL.search(script)
+            if kernel and await self._loads(machine, kernel["url"], *_INITRD.findall(script)):
                 return kernel["arguments"]
             if machine.hardware.system_disk is not None and _FROM_DISK.search(script):
                 return None
@@ -46,18 +45,24 @@ class Netboot:
             "arch": "x86_64",
             "platform": "efi",
         }
-        script = await self._get(machine, f"/ipxe?{urlencode(asked)}")
-        if _COUNTDOWN.search(script):
-            script = await self._get(machine, f"/ipxe/confirm?{urlencode({'mac': hardware.mac})}")
+        script = await self._get(machine, f"{self.server}/ipxe?{urlencode(asked)}")
+        if countdown := _COUNTDOWN.search(script):
+            await machine.clock.sleep(float(countdown["seconds"]))
+            confirm = f"{self.server}/ipxe/confirm?{urlencode({'mac': hardware.mac})}"
+            script = await self._get(machine, confirm)
         return script
 
-    async def _get(self, machine: Machine, path: str) -> str:
+    async def _loads(self, machine: Machine, *urls: str) -> bool:
+        """Load kernel and initramfs, and say whether both came."""
+        return all([await self._get(machine, url) for url in urls])
+
+    async def _get(self, machine: Machine, url: str) -> str:
         connector = aiohttp.TCPConnector(local_addr=(machine.address, 0))
         timeout = aiohttp.ClientTimeout(total=_SECONDS)
         try:
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                session.get(f"{self.server}{path}") as response,
+                session.get(url) as response,
             ):
                 return await response.text() if response.ok else ""
         except (aiohttp.ClientError, TimeoutError):

@@ -78,7 +78,7 @@ def _membership(boot: "Boot") -> Membership:
     )
 
     async def others() -> Iterable[str]:
-        found = await boot.machine.site.resolve(configuration.endpoint_host)
+        found = await boot.machine.site.resolve(configuration.endpoint_host, configuration.resolvers)
         return [address for address in found if address != boot.machine.address]
 
     kubernetes = boot.machine.site.kubernetes(configuration.os_ca.crt)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
@@ -30,15 +30,18 @@ class Site:
     machines: "list[Machine]" = field(default_factory=list)
     names: dict[str, list[str]] = field(default_factory=dict)
     dns: str = ""
-    """``ADDRESS:PORT`` of the server that they ask, else the system's resolver."""
+    """``ADDRESS:PORT`` of the server that they ask, else those of their configurations, else the system's resolver."""
     _kubernetes: dict[bytes, Kubernetes] = field(default_factory=dict)
 
-    async def resolve(self, name: str) -> list[str]:
-        """Return the addresses of a name: as given for it, else as DNS says; none if it fails."""
+    async def resolve(self, name: str, resolvers: Sequence[str] = ()) -> list[str]:
+        """Return the addresses of a name: as given for it, else as the first server says that knows it; none if it fails."""
         if name in self.names:
             return self.names[name]
-        if self.dns:
-            return await _asked(name, self.dns)
+        if servers := [self.dns] if self.dns else [f"{one}:53" for one in resolvers]:
+            for server in servers:
+                if found := await _asked(name, server):
+                    return found
+            return []
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
