@@ -4,13 +4,16 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from support.fleets import ARDA, INITRAMFS, KERNEL
 from support.switched_on import STATION, plug_in
 from support.two_pis import ASSETS, HOME, OTHER, Pi
 
+from iluvatar_pxe.errors import LabError
+from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
 from iluvatar_pxe.lab.room.network import Network
 
@@ -86,7 +89,7 @@ class Segment:
         self.namespace.run(["sh", "-c", 'printf %s "$1" | ip -batch -', "sh", lines], network=STATION)
         self.namespace.run(["ip", "link", "set", "lo", "up"], network=STATION)
 
-    def _stand_ins(self) -> Any:
+    def _stand_ins(self) -> Process:
         words = [f"--directory={_MACHINES}", f"--orders={_ORDERS}", f"--speed={SPEED}", "--version=v1.13.9"]
         places = [f"{mac}={self.address(mac)}@m{number}" for number, mac in enumerate(self.macs)]
         return self.namespace.start(
@@ -108,3 +111,35 @@ class Segment:
         """Return what each stand-in has told last."""
         lines = [json.loads(line) for line in self.stand_ins.output.splitlines() if line.startswith("{")]
         return {line["mac"]: line for line in lines}
+
+    def whole_cluster(self, asked: Pi) -> dict[str, Any] | None:
+        """Return what ``cluster status --json`` says, once everything in it is well."""
+        with suppress(LabError):  # its status is 1 until the cluster is founded and well
+            (cluster,) = json.loads(asked.command("cluster", "status", "--json"))
+            if all(one["ready"] for one in (*cluster["machines"], *cluster["nodes"])):
+                return cast(dict[str, Any], cluster)
+        return None
+
+    def git(self, *arguments: str) -> str:
+        """Run git on the fleet's repository."""
+        home = self.daemons[0]
+        directory = CENTRAL if len(self.daemons) > 1 else home.state / "git" / "fleet.git"
+        return self.namespace.run(["git", "-c", "safe.directory=*", "-C", str(directory), *arguments])
+
+    def etcd_members(self) -> set[frozenset[str]]:
+        """Return the names of the members as each control plane's own etcd lists them, with its certificate."""
+        told = self.told()
+        return {frozenset(self._members(mac)) for mac in self.macs if told[mac]["etcd"]}
+
+    def _members(self, mac: str) -> list[str]:
+        pki = _MACHINES / mac.replace(":", "") / "sda-var" / "etcd-pki"
+        files = [f"--cacert={pki}/ca", f"--cert={pki}/crt", f"--key={pki}/key"]
+        words = [
+            f"--endpoints=https://{self.address(mac)}:2379",
+            *files,
+            "member",
+            "list",
+            "--write-out=json",
+        ]
+        listed = self.namespace.run(["env", "ETCDCTL_API=3", "etcdctl", *words], network=STATION)
+        return [member["name"] for member in json.loads(listed)["members"]]
