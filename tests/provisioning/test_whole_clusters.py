@@ -58,6 +58,7 @@ def all_join(segment: Segment) -> None:
 def is_one_cluster(segment: Segment, asked: Pi) -> None:
     """Check that a cluster was founded once, by what the daemon, the machines, the repository and etcd say."""
     cluster = wait_until(lambda: segment.whole_cluster(asked), "the daemon to know that the cluster is whole")
+    assert cluster
     names = [one["name"] for one in cluster["machines"]]
     planes = [one["name"] for one in cluster["machines"] if one["role"] == "controlplane"]
     assert len(set(names)) == MACHINES

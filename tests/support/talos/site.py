@@ -39,8 +39,8 @@ class Site:
             return self.names[name]
         if servers := [self.dns] if self.dns else [f"{one}:53" for one in resolvers]:
             for server in servers:
-                if found := await _asked(name, server):
-                    return found
+                if told := await _asked(name, server):
+                    return told
             return []
         loop = asyncio.get_running_loop()
         try:
