@@ -1,6 +1,7 @@
 """The stand-in boots, installs, founds a real etcd, joins and leaves it, and forgets what Talos forgets."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
-from support.talos.client import connected
+from support.talos.api import PORT
+from support.talos.client import connected, tls_context
 from support.talos.clock import Clock
 from support.talos.cluster import SPEED, Cluster, new_bundle
 from support.talos.machine import Machine
@@ -78,6 +80,20 @@ async def test_a_power_cut_after_it_is_survived(cluster: Cluster) -> None:
         with pytest.raises(GRPCError) as refused:
             await client.bootstrap()
     assert refused.value.status is Status.ALREADY_EXISTS
+
+
+async def test_a_power_cut_breaks_a_connection_on_which_nothing_was_asked_yet(cluster: Cluster) -> None:
+    machine = cluster.machine(1, Role.CONTROLPLANE)
+    await wait_for_founding(machine)
+    reader, writer = await asyncio.open_connection(
+        machine.address, PORT, ssl=tls_context(cluster.credentials()), server_hostname=machine.address
+    )
+    assert await reader.readexactly(9)  # HTTP/2's first frame: the handshake is over
+    await machine.power_cut()
+    with suppress(ConnectionResetError):
+        async with asyncio.timeout(5):
+            await reader.read()
+    writer.transport.abort()
 
 
 async def test_a_wrong_clock_keeps_etcd_from_being_founded(cluster: Cluster) -> None:

@@ -2,17 +2,21 @@
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from grpclib.config import Configuration
 from grpclib.const import Status
 from grpclib.events import RecvRequest, listen
 from grpclib.exceptions import GRPCError
-from grpclib.server import Server
+from grpclib.protocol import H2Protocol
 from support.talos.api_machine import MachineService
 from support.talos.api_resources import StateService
 from support.talos.api_small import LifecycleService, PullService, StorageService, TimeService
 from support.talos.certificates import caller
 from support.talos.roles import may
+
+from iluvatar_pxe.layers.arda.api.grpclib_internals import CustomServer
 
 if TYPE_CHECKING:
     from support.talos.boot import Boot
@@ -20,19 +24,58 @@ if TYPE_CHECKING:
 PORT = 50000
 
 
+class Connections:
+    """Those of one server. All are broken at once, and what is still shaking hands then as soon as it has."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Transport] = set()
+        self._are_broken = False
+
+    def opened(self, transport: asyncio.Transport) -> None:
+        self._open.add(transport)
+        if self._are_broken:
+            transport.abort()
+
+    def lost(self, transport: asyncio.Transport) -> None:
+        self._open.discard(transport)
+
+    def break_all(self) -> None:
+        self._are_broken = True
+        for transport in self._open:
+            transport.abort()
+
+
+class _Connection(H2Protocol):
+    def __init__(self, *how: Any, connections: Connections) -> None:
+        super().__init__(*how)
+        self._connections = connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._connections.opened(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._connections.lost(self._transport)
+        super().connection_lost(exc)
+
+
 class Api:
     """One listening API at a time: of maintenance, or of a machine with a complete configuration."""
 
     def __init__(self, boot: "Boot") -> None:
         self._boot = boot
-        self._server: Server | None = None
+        self._server: CustomServer | None = None
         self._started: asyncio.Future[None] | None = None
-        self._transports: set[asyncio.BaseTransport] = set()
+        self._connections = Connections()
 
     async def serve(self, context: ssl.SSLContext) -> None:
         await self.close()
         services = (MachineService, StateService, StorageService, TimeService, LifecycleService, PullService)
-        server = Server([service(self._boot) for service in services])
+        self._connections = Connections()
+        connect = partial(_Connection, connections=self._connections)
+        server = CustomServer([service(self._boot) for service in services], connect, Configuration())
         listen(server, RecvRequest, self._admit)
         start = server.start(self._boot.machine.address, PORT, ssl=context, reuse_address=True)
         self._server, self._started = server, asyncio.ensure_future(start)
@@ -41,21 +84,16 @@ class Api:
     async def close(self) -> None:
         """Stop listening, and break all connections."""
         server, self._server = self._server, None
-        for transport in self._transports:
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
-        self._transports.clear()
+        self._connections.break_all()
         if server is not None and self._started is not None:
             await self._started
             server.close()
             await server.wait_closed()
 
     async def _admit(self, event: RecvRequest) -> None:
-        transport = event.peer._transport
-        self._transports.add(transport)
         client = caller(event.peer)
         if not client.is_usable:  # Talos refuses it in the handshake, which a client notices no earlier
-            transport.abort()
+            event.peer._transport.abort()
             raise GRPCError(Status.UNAVAILABLE)
         await self._boot.machine.answers.wait()
         if not may(event.method_name, client.roles, is_maintenance=self._boot.is_in_maintenance):

@@ -60,11 +60,11 @@ class Client:
 async def connected(machine: Machine, credentials: Credentials | None = None) -> AsyncIterator[Client]:
     """Yield a client with a certificate, or without one as in maintenance."""
     config = Configuration(ssl_target_name_override=machine.address)
-    async with Channel(machine.address, PORT, ssl=_context(credentials), config=config) as channel:
+    async with Channel(machine.address, PORT, ssl=tls_context(credentials), config=config) as channel:
         yield Client(MachineServiceStub(channel), StateStub(channel), TimeServiceStub(channel))
 
 
-def _context(credentials: Credentials | None) -> ssl.SSLContext:
+def tls_context(credentials: Credentials | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["h2"])
     if credentials is None:
