@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.begun_early import begun_early
 
 from bench.boot_times import REFERENCE, stage_table
 
@@ -29,6 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"judge", "judges"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.long)
+
+
+@pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)
+def pytest_shared_among_processes(items: list[pytest.Item]) -> None:
+    """Put the tests that are left into the order for as many processes as there are."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes > 1:
+        items[:] = begun_early(items, processes)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
