@@ -25,7 +25,8 @@ define install_packages
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing system packages:" $$missing; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null || \
+		{ echo "Missing, and not to be downloaded. Bring their .deb files, and: apt-get install ./*.deb. They are:" $$missing; exit 1; }; \
 	else \
 		echo "Not installed, for that needs root: sudo apt-get install" $$missing; \
 	fi
@@ -39,10 +40,14 @@ setup-test: setup .venv/.test
 packages:
 	$(call install_packages,$(PACKAGES))
 
+NO_PYTHON_PACKAGES := The Python packages cannot be downloaded. Without internet: on another host of this kind, \
+	pip download --require-hashes --requirement requirements.lock --dest wheels. \
+	Bring the folder wheels here, and: make run PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels
+
 .venv/.run: requirements.lock pyproject.toml | packages
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "iluvatar-pxe needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	@$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock || { echo '$(NO_PYTHON_PACKAGES)'; exit 1; }
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

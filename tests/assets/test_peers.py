@@ -253,6 +253,7 @@ async def test_no_original_is_kept_where_there_is_no_other_daemon(bench: Bench, 
     bench.peers.clear()
     async with running(bench):
         await bench.get(an_archive(site))
+        await until(lambda: all(one.job is None for one in bench.fetcher.wanted.values()))
         assert await bench.offered.open(digest_of(ARCHIVE)) is None
     assert not (bench.assets / ".originals").exists()
 
