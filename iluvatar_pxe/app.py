@@ -56,6 +56,7 @@ from iluvatar_pxe.servers.http.routes.refresh import Webhook
 from iluvatar_pxe.servers.http.server import HttpServer
 from iluvatar_pxe.servers.listeners import Foretell, Listeners
 from iluvatar_pxe.servers.ndp.server import NdpServer
+from iluvatar_pxe.servers.ntp.server import NtpServer
 from iluvatar_pxe.servers.self_check import SelfCheck
 from iluvatar_pxe.servers.supervision import Supervision
 from iluvatar_pxe.servers.talos.server import TalosServer
@@ -130,6 +131,7 @@ class App:
         events = TalosEvents(inventory, self.applied, booters.real.journal, neighbours.mac_of)
         talos = TalosServer(settings, events.take_event, events.take_line, note_line, neighbours.mac_of)
         ndp = NdpServer()
+        ntp = NtpServer(settings.ntp, settings.http.allow)
         self.dhcp = DhcpServer(settings, booters, ndp.offered, pace)
         self.names = NameService(
             settings,
@@ -193,7 +195,7 @@ class App:
             routes=self._routes(),
         )
         self._listeners = Listeners(
-            settings, self.dhcp, self.names.server, self.http, ndp, neighbours, self.tftp, talos
+            settings, self.dhcp, self.names.server, self.http, ndp, ntp, neighbours, self.tftp, talos
         )
         self._manager = ServiceManager.of(os.environ)
         check = SelfCheck(settings, self.tftp, self.names.server, self.watch)
@@ -208,6 +210,7 @@ class App:
             self.supply,
             self.http,
             self.names,
+            ntp,
             Inspector(maintenance, inventory, self._fleet_source.changed),
             SilentMachines(inventory, self.applied, events, self._reader),
         )
@@ -220,7 +223,7 @@ class App:
         self._open = AsyncExitStack()
         """Takes work; closed first."""
         self._open.push_async_callback(self._drain)
-        for part in (ndp, talos, self.names.server, self.dhcp, self.watch):
+        for part in (ndp, ntp, talos, self.names.server, self.dhcp, self.watch):
             self._open.callback(part.close)
 
     @classmethod

@@ -111,14 +111,14 @@ def announce(app: App) -> None:
         sys.stdout.flush()
 
 
-_HEADINGS = (("interface",), ("proxyDHCP", "DNS"), ("TFTP", "Talos"), ("HTTP", "HTTPS"))
+_HEADINGS = (("interface",), ("proxyDHCP", "DNS"), ("TFTP", "Talos", "NTP"), ("HTTP", "HTTPS"))
 
 
 def _listening(app: App) -> Iterator[str]:
     rows = []
     for interface in app.watch.interfaces:
-        name, dhcp, dns, tftp, http, https, talos = sockets_of(app.settings, interface).values()
-        rows.append(((name,), (dhcp, dns), (tftp, talos), (http, https)))
+        name, dhcp, dns, tftp, http, https, talos, ntp = sockets_of(app.settings, interface).values()
+        rows.append(((name,), (dhcp, dns), (tftp, talos, ntp), (http, https)))
     return table(_HEADINGS, rows, terminal_width(), ())
 
 

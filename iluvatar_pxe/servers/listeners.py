@@ -12,6 +12,7 @@ from iluvatar_pxe.servers.dhcp.server import DhcpServer
 from iluvatar_pxe.servers.dns.server import DnsServer
 from iluvatar_pxe.servers.http.server import HttpServer
 from iluvatar_pxe.servers.ndp.server import NdpServer
+from iluvatar_pxe.servers.ntp.server import NtpServer
 from iluvatar_pxe.servers.talos.server import TalosServer
 from iluvatar_pxe.servers.tftp.server import TftpServer
 from iluvatar_pxe.settings.model import Settings
@@ -34,6 +35,7 @@ class Listeners:
     dns: DnsServer
     http: HttpServer
     ndp: NdpServer
+    ntp: NtpServer
     neighbours: Neighbours
     tftp: TftpServer
     talos: TalosServer
@@ -51,6 +53,7 @@ class Listeners:
         errors += await self.http.serve(interfaces)
         errors += await self.dns.serve(interfaces)
         errors += await self.talos.serve(interfaces)
+        self.ntp.serve(interfaces)
         if self.settings.network.dhcp != "off":
             errors += self.dhcp.serve(interfaces)
         if self.settings.network.dhcp == "proxy":
@@ -87,4 +90,5 @@ def sockets_of(settings: Settings, interface: Interface) -> dict[str, str]:
         "http": f"{address}:{settings.http.port}",
         "https": f"{address}:{settings.http.tls_port}",
         "talos": f"{address}:{settings.talos.event_port} and :{settings.talos.kernel_log_port}",
+        "ntp": f"{address}:{settings.ntp.port}" if settings.ntp.enabled else "off",
     }

@@ -124,6 +124,14 @@ class DnsSettings(_Section):
     """Networks whose questions are forwarded; ``local`` is those of the served interfaces, and loopback."""
 
 
+class NtpSettings(_Section):
+    """``[ntp]``: the time that machines are told."""
+
+    port: Port = 123
+    enabled: bool = True
+    """False: this host tells nobody the time."""
+
+
 class TalosSettings(_Section):
     """``[talos]``: what Talos machines report to; their configurations name these ports."""
 
@@ -235,6 +243,7 @@ class Settings(_Section):
     tftp: TftpSettings = TftpSettings()
     http: HttpSettings = HttpSettings()
     dns: DnsSettings = DnsSettings()
+    ntp: NtpSettings = NtpSettings()
     talos: TalosSettings = TalosSettings()
     database: DatabaseSettings = DatabaseSettings()
     fleet: FleetSettings = FleetSettings()

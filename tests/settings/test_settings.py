@@ -45,6 +45,9 @@ enabled = false
 upstream = ["tls://1.1.1.1#one.one.one.one", "auto"]
 forward = {"fritz.box" = "192.168.178.1", "Lan." = ["192.168.1.1", "[fd00::1]:54"]}
 allow = ["10.0.0.0/8"]
+[ntp]
+port = 1123
+enabled = false
 [talos]
 event_port = 4333
 kernel_log_port = 4334
@@ -95,6 +98,7 @@ def test_every_key_has_the_documented_default() -> None:
             "tls_key": None,
         },
         "dns": {"port": 53, "enabled": True, "upstream": ("auto",), "forward": {}, "allow": ("local",)},
+        "ntp": {"port": 123, "enabled": True},
         "talos": {"event_port": 3333, "kernel_log_port": 3334},
         "database": {"url": None},
         "fleet": {
@@ -133,6 +137,7 @@ def test_the_file_sets_every_key() -> None:
         "lan": (Upstream(IPv4Address("192.168.1.1")), Upstream(IPv6Address("fd00::1"), 54)),
     }
     assert settings.dns.allow == (IPv4Network("10.0.0.0/8"),)
+    assert settings.ntp.model_dump() == {"port": 1123, "enabled": False}
     assert settings.talos.model_dump() == {"event_port": 4333, "kernel_log_port": 4334}
     assert settings.database_url == "sqlite:////srv/inventory.db"
     assert settings.fleet_directory == Path("/srv/fleet")

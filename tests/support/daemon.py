@@ -31,6 +31,7 @@ def loopback_settings(state: Path) -> dict[str, dict[str, Any]]:
         "tftp": {"port": free_port()},
         "http": {"port": free_port(), "tls_port": free_port()},
         "dns": {"port": free_port()},
+        "ntp": {"port": free_port()},
         "talos": {"event_port": free_port(), "kernel_log_port": free_port()},
         "state": {"directory": str(state)},
         "fleet": {"source": str(state / "fleet")},

@@ -1,0 +1,117 @@
+"""Tells machines the time by NTP, as long as this host's own clock is in step with a time server.
+
+A machine without a battery for its clock, or without internet, gets no certificate to work before it has the time.
+Another program that has the port, such as ntpd, is left alone: it tells the time itself.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address
+
+import structlog
+
+from iluvatar_pxe.errors import ServerError, WireError
+from iluvatar_pxe.host.clock import clock_is_in_step
+from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.host.udp import Peer, UdpSocket
+from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.servers.allowed import Allowed, Networks
+from iluvatar_pxe.servers.bound import Bound
+from iluvatar_pxe.settings.model import NtpSettings
+from iluvatar_pxe.wire.ntp import UNKNOWN, NtpRequest, Told, decode_request, encode_reply
+
+IN_STEP = Told(stratum=10, error=0.5)
+"""How far this host is from a reference clock, nobody tells: who has other time servers, prefers them."""
+FRESH_SECONDS = 30.0
+"""For how long it counts that the clock is in step, or is not."""
+MOST_WAITING = 256
+"""Requests, while that is found out. The reply tells how long it took, so the time is right nevertheless."""
+_UNKNOWN = (
+    "a machine asks for the time, and this host's clock is not in step with a time server, so it is not told; "
+    "see timedatectl"
+)
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    udp: UdpSocket
+    peer: Peer
+    request: NtpRequest
+    received: int
+
+
+class NtpServer:
+    """One socket at each address; belongs to one event loop."""
+
+    def __init__(
+        self,
+        settings: NtpSettings,
+        allow: Networks,
+        in_step: Callable[[], Awaitable[bool]] = clock_is_in_step,
+    ) -> None:
+        """``allow`` are the networks whose clients are answered."""
+        self._settings = settings
+        self._allowed = Allowed(allow)
+        self._in_step = in_step
+        self._told, self._until = UNKNOWN, 0.0
+        self._own: frozenset[str] = frozenset()
+        self._asked: asyncio.Queue[_Asked] = asyncio.Queue(MOST_WAITING)
+        self._bound = Bound(self._listen)
+        self._unknown = Problem(
+            lambda why: _log.warning("ntp.unknown", why=why), lambda: _log.info("ntp.known")
+        )
+
+    def serve(self, interfaces: Sequence[Interface]) -> None:
+        """Take requests at the addresses of these interfaces and no others; where that is impossible, the log says why."""
+        self._allowed.follow(interfaces)
+        self._own = frozenset(str(one.address) for one in interfaces if not one.address.is_loopback)
+        self._bound.follow([one.address for one in interfaces] if self._settings.enabled else ())
+
+    async def run(self) -> None:
+        """Answer them, until cancelled."""
+        while True:
+            one = await self._asked.get()
+            if time.monotonic() >= self._until:
+                self._told = IN_STEP if await self._in_step() else UNKNOWN
+                self._until = time.monotonic() + FRESH_SECONDS
+                self._unknown.set(_UNKNOWN if self._told is UNKNOWN else None)
+            one.udp.send(encode_reply(one.request, self._told, one.received, time.time_ns()), one.peer)
+
+    def close(self) -> None:
+        """Take nothing any more."""
+        self._bound.close()
+
+    def _listen(self, address: IPv4Address) -> ExitStack:
+        listening = ExitStack()
+        try:
+            udp = UdpSocket.open(str(address), self._settings.port)
+        except ServerError as error:
+            _log.info("ntp.off", why=f"{error}; machines get the time from another server")
+            return listening
+        udp.start(partial(self._receive, udp))
+        listening.callback(udp.close)
+        return listening
+
+    def _receive(self, udp: UdpSocket, data: bytes, peer: Peer) -> None:
+        received, (host, _port) = time.time_ns(), peer
+        if why := self._refusal(host):
+            complain("ntp.refused", peer=host, why=why)
+            return
+        try:
+            self._asked.put_nowait(_Asked(udp, peer, decode_request(data), received))
+        except WireError as error:
+            _log.debug("ntp.malformed", peer=host, why=str(error))
+        except asyncio.QueueFull:
+            complain("ntp.refused", peer=host, why=f"{MOST_WAITING} requests wait already")
+
+    def _refusal(self, host: str) -> str:
+        if host in self._own:
+            return "this host cannot set its clock by itself"
+        return "" if self._allowed.permits(host) else "its network is not in [http] allow"
