@@ -99,6 +99,7 @@ class App:
             applied=self.applied,
             interfaces=lambda: self.watch.interfaces,
             daemons=lambda: self.supply.daemons(),  # noqa: PLW0108 - supply is made later
+            ports=settings.talos,
         )
         network = ClusterNetwork(
             applied=self.applied,

@@ -28,8 +28,14 @@ def surroundings_for(address: IPv4Address | None, settings: Settings, fleet: Fle
     found = next(near, next(iter(interfaces), None))
     registry = registry_of(fleet)
     if found is None:
-        return Surroundings(here=NO_ADDRESS, network=_NO_NETWORK, registry=registry)
-    return Surroundings(here=found.address, network=found.network, router=router_of(found), registry=registry)
+        return Surroundings(here=NO_ADDRESS, network=_NO_NETWORK, registry=registry, ports=settings.talos)
+    return Surroundings(
+        here=found.address,
+        network=found.network,
+        router=router_of(found),
+        registry=registry,
+        ports=settings.talos,
+    )
 
 
 def assumed(state: State, links: Links) -> dict[str, str]:

@@ -35,6 +35,8 @@ def _moves(settings: Settings) -> dict[int, str]:
         settings.tftp.port: "another [tftp] port, which firmware does not know",
         settings.http.port: "another [http] port",
         settings.http.tls_port: "another [http] tls_port",
+        settings.talos.event_port: "another [talos] event_port",
+        settings.talos.kernel_log_port: "another [talos] kernel_log_port",
     }
     if settings.dns.enabled:
         ports[settings.dns.port] = "another [dns] port, or [dns] enabled = false"
@@ -48,4 +50,6 @@ def _protocols(settings: Settings) -> dict[int, frozenset[str]]:
         settings.http.port: tcp,
         settings.http.tls_port: tcp,
         settings.dns.port: tcp | udp,
+        settings.talos.event_port: tcp,
+        settings.talos.kernel_log_port: tcp | udp,
     }

@@ -13,6 +13,7 @@ from iluvatar_pxe.host.resolving import address_of
 from iluvatar_pxe.host.routes import ROUTES, parse_default_routes
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.settings.model import TalosSettings
 
 MOST_DAEMONS = 8
 """Other daemons that a machine is told of."""
@@ -30,6 +31,9 @@ class Around:
     daemons: Callable[[], Iterable[str]]
     """Returns where the fleet's other daemons are: addresses or host names, perhaps with a port."""
 
+    ports: TalosSettings
+    """At which this daemon takes what machines report."""
+
     async def of(self, client: IPv4Address) -> Surroundings:
         """Return what there is on the network of a client; raises ConfigurationError."""
         interface = self._interface(client)
@@ -42,6 +46,7 @@ class Around:
             daemons=tuple(one for one in found if one),
             router=await asyncio.to_thread(router_of, interface),
             registry=await asyncio.to_thread(registry_of, self.applied.fleet),
+            ports=self.ports,
         )
 
     def _interface(self, client: IPv4Address) -> Interface:

@@ -84,6 +84,10 @@ def test_a_port_that_another_program_has_is_named_with_the_setting_that_moves_ou
         ("tcp", "[::1]", 8443, False),
         ("tcp", "0.0.0.0", 69, False),
         ("udp", "0.0.0.0", 69, True),
+        ("tcp", "0.0.0.0", 3333, True),
+        ("udp", "0.0.0.0", 3333, False),
+        ("udp", "0.0.0.0", 3334, True),
+        ("tcp", "127.0.0.1", 3334, False),
     ],
 )
 def test_which_sockets_are_in_the_way(protocol: str, address: str, port: int, *, expected: bool) -> None:

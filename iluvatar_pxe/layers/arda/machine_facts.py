@@ -1,6 +1,6 @@
 """From the fleet, and what a daemon knows of its network, to the facts that a configuration is made of. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 from iluvatar_pxe.catalogue.kubernetes import RANGES
@@ -15,11 +15,8 @@ from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.layers.arda.endpoint import api_name, endpoint_of
 from iluvatar_pxe.layers.arda.patched import PatchFile, patches_of
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.settings.model import TalosSettings
 
-EVENT_PORT = 3333
-"""TCP port at which a daemon hears of Talos' events."""
-KERNEL_LOG_PORT = 3334
-"""TCP port at which a daemon takes the kernel's log."""
 LAST_TIME_SERVER = "time.cloudflare.com"
 """Asked when none of this network answers; it is Talos' own default."""
 SYSCTLS = {"kernel.kexec_load_disabled": "1"}
@@ -54,6 +51,8 @@ class Surroundings:
     router: IPv4Address | None = None
     registry: str = "factory.talos.dev"
     """Where the installer's images are: Image Factory's host."""
+    ports: TalosSettings = field(default_factory=TalosSettings)
+    """At which this daemon takes what machines report."""
 
     @property
     def serving(self) -> tuple[IPv4Address, ...]:
@@ -95,8 +94,8 @@ def machine_facts(node: Node, fleet: Fleet, around: Surroundings) -> MachineFact
         sans=(f"{node.name}.{domain}", *_shared_names(node, layer, fleet)),
         resolvers=around.resolvers,
         time_servers=(*map(str, around.resolvers), LAST_TIME_SERVER),
-        event_sink=f"{around.here}:{EVENT_PORT}",
-        kernel_log=f"tcp://{around.here}:{KERNEL_LOG_PORT}",
+        event_sink=f"{around.here}:{around.ports.event_port}",
+        kernel_log=f"tcp://{around.here}:{around.ports.kernel_log_port}",
         no_proxy=(*map(str, serving), f".{domain}"),
         registries=fleet.settings.registries,
         sysctls=SYSCTLS,
