@@ -15,6 +15,10 @@ _LIFETIME = timedelta(minutes=15)
 """Of the certificates that the daemon signs for itself; a new one for each look."""
 
 
+def _none() -> None:
+    """Say that the fleet is applied."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds."""
@@ -43,6 +47,8 @@ class ClusterContext:
     """Told when another fleet is applied."""
     check: Callable[[str], Awaitable[None]] = no_network
     """Raises ConfigurationError where this network keeps a layer's cluster from being founded."""
+    fleet_problem: Callable[[], str | None] = _none
+    """Why the newest state of the fleet is not applied, or None."""
     pace: Pace = Pace()
     observes: bool = False
     """Nothing is done, but it is said what would be."""

@@ -107,6 +107,7 @@ class FleetSource:
                 repository=self.cluster_repository,
                 changed=self._rollout.changed,
                 check=check,
+                fleet_problem=lambda: self._follower.problem,
                 observes=settings.network.dhcp == "observe",
             )
         )

@@ -70,6 +70,9 @@ class Removal:
             self.leaving = {}
             self._told.clear()
             return
+        if machines and (why := self._context.fleet_problem()):
+            self._told.set(f"{self.layer}: no machine leaves while the newest fleet is not applied: {why}")
+            return
         ours = [one for one in members if one.layer == self.layer]
         try:
             view = await view_of(self.layer, machines, ours, self._context)

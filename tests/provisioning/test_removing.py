@@ -115,18 +115,29 @@ async def test_a_worker_that_is_dead_loses_its_node(tmp_path: Path) -> None:
         await until(lambda: WORKER in kubernetes.deleted)
 
 
-async def test_nothing_leaves_where_all_files_are_gone_or_the_commit_is_not_valid(tmp_path: Path) -> None:
+async def test_nothing_leaves_where_all_files_are_gone_or_the_fleet_is_not_read(tmp_path: Path) -> None:
     async with founded(tmp_path, workers=1) as (site, kubernetes):
-        faulty: dict[str, str | None] = {"layers/arda.yaml": "kind: nonsense\n"}
-        await push(site, without(site.workers[0]) | faulty)
-        kept = git(site.central, "show", "main~1:layers/arda.yaml")
-        await push(site, without(*site.planes, role=Role.CONTROLPLANE) | {"layers/arda.yaml": kept})
-        daemon = site.daemons[0]
-        await until(lambda: "lists no control plane with an address" in " ".join(daemon.clusters.lines))
-        await asyncio.sleep(3 * QUICK.gone)
-        assert not kubernetes.deleted
-        assert not any(node["spec"].get("unschedulable") for node in kubernetes.nodes.values())
+        path, faulty = "layers/arda.yaml", "kind: nonsense\n"
+        layer = git(site.central, "show", f"main:{path}")
+        await push(site, without(site.workers[0]) | {path: faulty})
+        await stays(kubernetes)
+        await push(site, without(*site.planes, role=Role.CONTROLPLANE) | {path: layer})
+        await until(lambda: said(site, "lists no control plane with an address"))
+        await push(site, {path: faulty})
+        await until(lambda: said(site, "no machine leaves while the newest fleet is not applied"))
+        await stays(kubernetes)
         assert all(one.is_ready for one in site.planes + site.workers)
+
+
+def said(site: FoundingSite, words: str) -> bool:
+    return words in " ".join(site.daemons[0].clusters.lines)
+
+
+async def stays(kubernetes: Kubernetes) -> None:
+    """Wait for longer than machines take to leave, and see that none has begun to."""
+    await asyncio.sleep(3 * QUICK.gone)
+    assert not kubernetes.deleted
+    assert not any(node["spec"].get("unschedulable") for node in kubernetes.nodes.values())
 
 
 @pytest.mark.parametrize("is_dead", [False, pytest.param(True, marks=pytest.mark.long)])

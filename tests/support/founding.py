@@ -162,6 +162,7 @@ def _founder(
         repository=repository,
         changed=follows.changed,
         check=check,
+        fleet_problem=lambda: follows.follower.problem,
         pace=QUICK,
     )
     return Founder(follows, context), secrets

@@ -265,6 +265,13 @@ WIPED = machine_pb2.ResetRequest(
         ),
         (
             "machine",
+            "Shutdown",
+            machine_pb2.ShutdownResponse(messages=[machine_pb2.Shutdown()]),
+            lambda api: api.shut_down(),
+            machine_pb2.ShutdownRequest(),
+        ),
+        (
+            "machine",
             "Rollback",
             machine_pb2.RollbackResponse(messages=[machine_pb2.Rollback()]),
             lambda api: api.rollback(),
