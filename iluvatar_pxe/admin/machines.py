@@ -30,6 +30,7 @@ from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.merge import split
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Directive, Intent, Phase, Role, Wipe
+from iluvatar_pxe.provisioning.reinstalling import place_in_cluster
 from iluvatar_pxe.wire.mac import parse_mac
 
 
@@ -141,6 +142,7 @@ class Reinstall(_OfMachine):
         if machine.assignment is None and listed_as(machine, context.fleet) is None:
             raise OperationError(f"{title}: it has no place in the fleet yet; list it, or set its layer")
         step = await self._step(machine, context)
+        ended_cluster = "; the cluster is founded again, without its data" if step.ends_cluster else ""
         wipes = step.wipes if isinstance(step, NextBoot) else self.wipe
         ended, detail = ended_hold(machine), "reinstall, wipe" if wipes else "reinstall"
         edit = reinstalled(by, _wipe(step, wipes=self.wipe))
@@ -152,17 +154,21 @@ class Reinstall(_OfMachine):
                 if step.graceful
                 else " now, undrained"
             )
-            return _result(
-                changed, context, f"{title} is reset{how}; it is installed at its next boot{ended}"
-            )
+            says = f"{title} is reset{how}; it is installed at its next boot{ended_cluster}{ended}"
+            return _result(changed, context, says)
         if context.reinstaller:
-            context.reinstaller.forget_node(machine)
+            context.reinstaller.clean_up(machine, step)
         wiped = ", and what is on its disk is erased" if wipes else ""
-        return _result(changed, context, f"{title} is reinstalled at its next boot{wiped}{ended}")
+        return _result(
+            changed, context, f"{title} is reinstalled at its next boot{wiped}{ended_cluster}{ended}"
+        )
 
     async def _step(self, machine: Machine, context: CommandContext) -> Reset | NextBoot:
         """Return how it is done; raises OperationError where the cluster would be harmed."""
         if context.reinstaller is None:
+            if machine.is_installed and place_in_cluster(machine, context.fleet):
+                why = "only a running daemon can take it out of its cluster; start it: iluvatar-pxe serve"
+                raise OperationError(f"{_title(machine, context)}: {why}")
             return NextBoot(wipes=self.wipe)
         step = await context.reinstaller.step(machine, wipes=self.wipe, is_forced=self.force)
         if isinstance(step, Refused):

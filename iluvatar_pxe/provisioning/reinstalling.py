@@ -1,7 +1,8 @@
-"""Has machines of clusters reset before they are installed anew, and their Nodes deleted once they are down."""
+"""Has machines of clusters reset before they are installed anew, and cleans up after them once they are down."""
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 
 import structlog
 
@@ -15,13 +16,16 @@ from iluvatar_pxe.errors import (
     TalosMaintenanceError,
 )
 from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.changes.founding import found_again
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import WipeMode
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Wait
 from iluvatar_pxe.layers.arda.health import healthy_members
-from iluvatar_pxe.layers.arda.kubernetes import delete_node
-from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Reset, Step, Target, next_step
+from iluvatar_pxe.layers.arda.kubernetes import delete_node, replicas
+from iluvatar_pxe.layers.arda.longhorn import only_on
+from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
@@ -29,8 +33,17 @@ from iluvatar_pxe.provisioning.cluster_reports import report_of
 
 DOWN_SECONDS = 600.0
 """For Talos to drain, to leave etcd and to wipe; one that still runs then has given up."""
-_PAUSE = 2.0
 _log = structlog.get_logger()
+
+
+def place_in_cluster(machine: Machine, fleet: Fleet) -> tuple[str, str] | None:
+    """Return the layer and the name of a machine whose configuration the daemon makes for a cluster that has secrets."""
+    listed, given = listed_as(machine, fleet), machine.assignment
+    layer = listed.layer if listed else given.layer if given else None
+    name = listed.name if listed else given.name if given else None
+    if not layer or not name or layer not in fleet.clusters or not fleet.makes_configurations(layer):
+        return None
+    return layer, name
 
 
 class Reinstaller:
@@ -53,13 +66,15 @@ class Reinstaller:
             return NextBoot(wipes=wipes)
         layer, name = found
         report = await report_of(layer, Wait(""), self._context)
-        members = report.etcd.members
-        return next_step(
+        members, is_founded = report.etcd.members, bool(report.record and report.record.founded)
+        planes = [one for one in report.members.values() if one.name in report.leading]
+        step = next_step(
             Target(
                 name=name,
                 answer=await self._answer(layer, report.members.get(name)),
                 is_control_plane=name in report.leading,
-                is_founded=bool(report.record and report.record.founded),
+                is_founded=is_founded,
+                last_replicas=await self._last_replicas(layer, name, planes) if is_founded else (),
                 members=frozenset(one.hostname or f"{one.id:x}" for one in members),
                 healthy=frozenset(healthy_members(report.planes)),
                 is_on_disk=machine.phase in {Phase.INSTALLED, Phase.JOINED},
@@ -67,9 +82,15 @@ class Reinstaller:
                 is_forced=is_forced,
             )
         )
+        if not isinstance(step, Refused) and step.ends_cluster and self._context.repository.commit is None:
+            return Refused(
+                f"{layer}: its data would be lost, and this daemon may not commit that it is founded again; "
+                "set [fleet] read_only = false, or ask another daemon of the fleet"
+            )
+        return step
 
     async def reset(self, machine: Machine, step: Reset) -> None:
-        """Have Talos reset itself; its Node is deleted once it is down. Raises IluvatarError."""
+        """Have Talos reset itself, and clean up after it once it is down. Raises IluvatarError."""
         found = self._place(machine)
         if found is None or self._group is None:
             raise OperationError("the daemon is starting; try again")
@@ -79,25 +100,20 @@ class Reinstaller:
             raise OperationError(f"{name}: no address of it is known; switch it on")
         credentials = await self._context.credentials(layer, ApiRole.ADMIN)
         async with TalosApi.connect(str(member.address), credentials, name=name) as api:
+            if step.forfeits:
+                await api.etcd.forfeit()
             await api.reset(WipeMode.SYSTEM_DISK, graceful=step.graceful)
         _log.info("machine.reset", machine=name, layer=layer, graceful=step.graceful)
-        self._group.create_task(self._forget_node(layer, member))
+        self._group.create_task(self._clean_up(layer, member, step))
 
-    def forget_node(self, machine: Machine) -> None:
-        """Have the Node of a machine deleted that is not reset, as it does not answer."""
+    def clean_up(self, machine: Machine, step: NextBoot) -> None:
+        """Clean up after a machine that is not reset, as it does not answer."""
         found = self._place(machine)
         if found and self._group and (member := self._members(found[0]).get(found[1])):
-            self._group.create_task(self._forget_node(found[0], member))
+            self._group.create_task(self._clean_up(found[0], member, step))
 
     def _place(self, machine: Machine) -> tuple[str, str] | None:
-        """Return the layer and the name of a machine whose configuration the daemon makes for a cluster that has secrets."""
-        fleet = self._context.fleet()
-        listed, given = listed_as(machine, fleet), machine.assignment
-        layer = listed.layer if listed else given.layer if given else None
-        name = listed.name if listed else given.name if given else None
-        if not layer or not name or layer not in fleet.clusters or not fleet.makes_configurations(layer):
-            return None
-        return layer, name
+        return place_in_cluster(machine, self._context.fleet())
 
     def _members(self, layer: str) -> dict[str, Member]:
         members = members_of(self._context.snapshot(), self._context.fleet())
@@ -118,16 +134,54 @@ class Reinstaller:
             return Answer.SILENT
         return Answer.RUNS
 
-    async def _forget_node(self, layer: str, member: Member) -> None:
-        """Delete a machine's Node once it is down: before that, Talos needs it to drain."""
+    async def _last_replicas(
+        self, layer: str, name: str, planes: Collection[Member]
+    ) -> tuple[str, ...] | None:
+        """Return the volumes whose last healthy replica a machine has; None where no control plane tells."""
+        credentials = await self._context.kubernetes(layer)
+        for one in planes:
+            if one.address:
+                with suppress(KubernetesError):
+                    return only_on(name, await replicas(str(one.address), credentials))
+        return None
+
+    async def _clean_up(self, layer: str, member: Member, step: Reset | NextBoot) -> None:
+        """Do the rest once a machine is down: before that, Talos needs its Node to drain, and etcd still has its data."""
         try:
             async with asyncio.timeout(DOWN_SECONDS):
                 await self._down(layer, member)
-            others = [one for one in self._members(layer).values() if one.name != member.name]
-            await self._delete(layer, member.name, control_planes(others, layer))
         except TimeoutError:
             why = f"Talos still runs after {DOWN_SECONDS:.0f} s; look at the machine's log, and try again"
             _log.error("machine.reset", machine=member.name, why=why)
+            return
+        except IluvatarError as error:
+            _log.warning("machine.reset", machine=member.name, why=str(error))
+        if step.ends_cluster:
+            await self._found_again(layer)
+        else:
+            await self._forget_node(layer, member)
+
+    async def _found_again(self, layer: str) -> None:
+        """Commit that the cluster is founded again, until that has succeeded."""
+        record, commit = self._context.fleet().clusters.get(layer), self._context.repository.commit
+        if record is None or commit is None:
+            return
+        while True:
+            try:
+                await commit(lambda newest: found_again(newest, layer, record.generation))
+            except IluvatarError as error:
+                _log.error("cluster.founded_again", layer=layer, why=f"{error}; it is tried again")
+                await asyncio.sleep(self._context.pace.most)
+            else:
+                _log.warning(
+                    "cluster.founded_again", layer=layer, why="its last control plane is installed again"
+                )
+                return
+
+    async def _forget_node(self, layer: str, member: Member) -> None:
+        others = [one for one in self._members(layer).values() if one.name != member.name]
+        try:
+            await self._delete(layer, member.name, control_planes(others, layer))
         except IluvatarError as error:
             _log.warning("node.delete", machine=member.name, why=str(error))
 
@@ -136,7 +190,7 @@ class Reinstaller:
         while True:
             if await self._answer(layer, member) is not Answer.RUNS:
                 return
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(self._context.pace.first)
 
     async def _delete(self, layer: str, name: str, planes: Collection[Member]) -> None:
         why = KubernetesError(

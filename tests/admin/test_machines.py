@@ -11,6 +11,7 @@ from support.fleets import fleet_of
 from iluvatar_pxe.admin.edits import released
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.inspection import Disk, Inspection
 from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Role, Wipe
@@ -224,6 +225,17 @@ async def test_reinstall(counter: Counter) -> None:
     assert answer["message"] == "arda-01 is reinstalled at its next boot"
     assert counter.machine(FREE).directive == Directive(Intent.REINSTALL, "root")
     assert (await counter.ask(Release(machine="arda-01")))["message"] == "arda-01: nothing to release"
+
+
+async def test_without_a_daemon_no_member_of_a_cluster_is_reinstalled(counter: Counter) -> None:
+    await counter.ask(SetPlace(machine=FREE, phase=Phase.JOINED, **ARDA))
+    record = ClusterFile.model_validate({"layer": "arda", "caFingerprint": ":".join(["AB"] * 32)})
+    counter.fleet = replace(fleet_of(), clusters={"arda": record})
+    with pytest.raises(
+        OperationError, match="arda-01: only a running daemon can take it out of its cluster; start it"
+    ):
+        await counter.ask(Reinstall(machine="arda-01"))
+    assert counter.machine(FREE).directive == Directive()
 
 
 async def test_a_reinstall_may_erase_what_is_there_and_has_the_disks_read_again(counter: Counter) -> None:

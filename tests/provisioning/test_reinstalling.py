@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from support.founding import FoundingSite, founding_site, hostname
 from support.machines import machine_of
+from support.talos.hardware import Disk
+from support.talos.kubernetes import Kubernetes
 from support.waiting import until
 
 from iluvatar_pxe.layers.arda.founding import Founded
@@ -18,14 +20,18 @@ from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 
 
 @asynccontextmanager
-async def founded(tmp_path: Path, planes: int) -> AsyncIterator[tuple[FoundingSite, Reinstaller]]:
-    async with founding_site(tmp_path, planes=planes) as site:
-        daemon = site.daemons[0]
+async def founded(
+    tmp_path: Path, planes: int, workers: int = 0, *, watches: bool = False
+) -> AsyncIterator[tuple[FoundingSite, Reinstaller]]:
+    """Give a site whose machines have joined; ``watches``: the daemon goes on to look after the cluster."""
+    async with founding_site(tmp_path, planes=planes, workers=workers) as site:
+        daemon, machines = site.daemons[0], site.planes + site.workers
         daemon.start()
-        for machine in site.planes:
+        for machine in machines:
             await machine.power_on()
-        await until(lambda: isinstance(daemon.step, Founded) and all(one.is_ready for one in site.planes))
-        await daemon.kill()
+        await until(lambda: isinstance(daemon.step, Founded) and all(one.is_ready for one in machines))
+        if not watches:
+            await daemon.kill()
         reinstaller = Reinstaller(daemon.context)
         task = asyncio.create_task(reinstaller.run())
         yield site, reinstaller
@@ -34,8 +40,8 @@ async def founded(tmp_path: Path, planes: int) -> AsyncIterator[tuple[FoundingSi
 
 
 async def members(site: FoundingSite) -> dict[str, int]:
-    """Return the ids of the members by name, as the first control plane's etcd has them."""
-    boot = site.planes[0].boot
+    """Return the ids of the members by name, as the last control plane's etcd has them."""
+    boot = site.planes[-1].boot
     assert boot
     assert boot.membership
     return {one.name: one.id for one in await boot.membership.etcd.members()}
@@ -45,16 +51,57 @@ def machine(site: FoundingSite, number: int) -> Machine:
     return machine_of(site.planes[number].hardware.mac, phase=Phase.JOINED)
 
 
-async def test_one_of_three_leaves_etcd_and_is_wiped(tmp_path: Path) -> None:
+def kubernetes_of(site: FoundingSite) -> Kubernetes:
+    return site.talos.site.kubernetes(site.talos.bundle.os.crt.encode())
+
+
+async def test_the_founder_of_three_hands_over_etcd_leaves_it_and_is_wiped(tmp_path: Path) -> None:
     async with founded(tmp_path, 3) as (site, reinstaller):
-        before, boots = await members(site), len(site.planes[2].boots)
-        step = await reinstaller.step(machine(site, 2), wipes=False, is_forced=False)
+        first = site.planes[0]
+        before, boots = await members(site), len(first.boots)
+        step = await reinstaller.step(machine(site, 0), wipes=False, is_forced=False)
+        assert step == Reset(graceful=True, forfeits=True)
+        await reinstaller.reset(machine(site, 0), step)
+        await until(lambda: len(first.boots) > boots)
+        assert before[hostname(first)] not in (await members(site)).values()
+        await until(lambda: kubernetes_of(site).deleted == [hostname(first)])
+        assert not first.failures
+
+
+async def test_a_worker_is_drained_wiped_but_for_its_data_disk_and_joins_again(tmp_path: Path) -> None:
+    async with founded(tmp_path, 1, workers=2) as (site, reinstaller):
+        kubernetes, worker = kubernetes_of(site), site.workers[0]
+        worker.hardware.disks.append(Disk("sdb", serial="DATA", holds=("xfs",)))
+        pod = kubernetes.run("web", "worker-2")["metadata"]["name"]
+        boots, known = len(worker.boots), machine_of(worker.hardware.mac, phase=Phase.JOINED)
+        step = await reinstaller.step(known, wipes=False, is_forced=False)
         assert step == Reset(graceful=True)
-        await reinstaller.reset(machine(site, 2), step)
-        await until(lambda: len(site.planes[2].boots) > boots)
-        left = before[hostname(site.planes[2])]
-        assert left not in (await members(site)).values()
-        assert not site.planes[2].failures
+        await reinstaller.reset(known, step)
+        await until(lambda: kubernetes.deleted == ["worker-2"])
+        await until(
+            lambda: worker.is_ready and len(worker.boots) >= boots + 2
+        )  # the installer's, and its own
+        assert kubernetes.evicted == [pod]
+        assert not kubernetes.nodes["worker-2"]["spec"].get("unschedulable")
+        assert worker.hardware.disks[1].holds == ("xfs",)
+        assert not worker.failures
+
+
+async def test_the_last_healthy_replica_of_a_volume_is_only_given_up_by_force(tmp_path: Path) -> None:
+    async with founded(tmp_path, 1, workers=1) as (site, reinstaller):
+        kubernetes = kubernetes_of(site)
+        known = machine_of(site.workers[0].hardware.mac, phase=Phase.JOINED)
+        kubernetes.store("twice", {"worker-2": True, "controlplane-1": True})
+        assert await reinstaller.step(known, wipes=False, is_forced=False) == Reset(graceful=True)
+        kubernetes.store("once", {"worker-2": True, "controlplane-1": False})
+        refused = await reinstaller.step(known, wipes=False, is_forced=False)
+        assert isinstance(refused, Refused)
+        assert "Longhorn's volumes once have their last healthy replica there" in refused.why
+        assert await reinstaller.step(known, wipes=False, is_forced=True) == Reset(graceful=True)
+        await site.planes[0].power_cut()
+        refused = await reinstaller.step(known, wipes=False, is_forced=False)
+        assert isinstance(refused, Refused)
+        assert "no control plane's Kubernetes API tells" in refused.why
 
 
 @pytest.mark.long
@@ -66,16 +113,27 @@ async def test_one_of_three_that_is_dead_is_wiped_at_its_next_boot_and_then_no_o
         refused = await reinstaller.step(machine(site, 1), wipes=False, is_forced=False)
         assert isinstance(refused, Refused)
         assert "1 healthy members would be left of etcd's 3" in refused.why
-        assert await reinstaller.step(machine(site, 1), wipes=False, is_forced=True) == Reset(graceful=True)
+        assert await reinstaller.step(machine(site, 1), wipes=False, is_forced=True) == Reset(
+            graceful=True, forfeits=True
+        )
 
 
-async def test_the_last_control_plane_is_only_reset_by_force(tmp_path: Path) -> None:
-    async with founded(tmp_path, 1) as (site, reinstaller):
+async def test_the_last_control_plane_is_only_reset_by_force_and_the_cluster_then_founded_again(
+    tmp_path: Path,
+) -> None:
+    async with founded(tmp_path, 1, watches=True) as (site, reinstaller):
         refused = await reinstaller.step(machine(site, 0), wipes=True, is_forced=False)
         assert isinstance(refused, Refused)
         assert "it is the last healthy control plane" in refused.why
         step = await reinstaller.step(machine(site, 0), wipes=False, is_forced=True)
-        assert step == Reset(graceful=False)
+        assert step == Reset(graceful=False, ends_cluster=True)
+        boots = len(site.planes[0].boots)
+        await reinstaller.reset(machine(site, 0), step)
+        await until(lambda: len(site.planes[0].boots) > boots)
+        again = ["arda is founded again", "arda is founded by controlplane-1", "arda is founded"]
+        await until(lambda: site.log()[-3:] == again)
+        await until(lambda: site.planes[0].is_ready)
+        assert "generation: 2" in site.record()
 
 
 async def test_a_machine_of_no_cluster_boots_its_chain_again(tmp_path: Path) -> None:

@@ -129,7 +129,10 @@ def reinstall(
         bool, typer.Option("--wipe", help="Erase whatever is on the disk, also another Talos.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also if the cluster's etcd loses its quorum, or its data.")
+        bool,
+        typer.Option(
+            "--force", help="Also if the cluster loses etcd's quorum or data, or a volume's last replica."
+        ),
     ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,

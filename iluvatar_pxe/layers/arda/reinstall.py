@@ -29,6 +29,8 @@ class Target:
     """Names of etcd's members; none where nobody lists them."""
     healthy: frozenset[str] = frozenset()
     """Those that answer, and vote."""
+    last_replicas: tuple[str, ...] | None = ()
+    """Volumes of Longhorn with no healthy replica on another node; None where nobody tells."""
     is_on_disk: bool = True
     """It has reported that Talos is on its disk."""
     wipes: bool = False
@@ -39,6 +41,11 @@ class Target:
     def others(self) -> int:
         """How many healthy members there are besides it."""
         return len(self.healthy - {self.name})
+
+    @property
+    def ends_cluster(self) -> bool:
+        """Say whether no healthy member of etcd is left without it."""
+        return self.is_control_plane and self.is_founded and not self.others
 
     @property
     def quorum(self) -> int:
@@ -55,16 +62,26 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Talos resets itself, now; ``graceful`` drains the node and leaves etcd first."""
+    """Talos resets itself, now; ``graceful`` drains the node and leaves etcd first.
+
+    ``forfeits``: another member of etcd is to lead before. ``ends_cluster``: the cluster's data is lost by it, so that
+    it has to be founded again.
+    """
 
     graceful: bool
+    forfeits: bool = False
+    ends_cluster: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NextBoot:
-    """It is installed when it boots next; ``wipes`` has an installed Talos wiped by one boot before."""
+    """It is installed when it boots next; ``wipes`` has an installed Talos wiped by one boot before.
+
+    ``ends_cluster`` as of ``Reset``.
+    """
 
     wipes: bool
+    ends_cluster: bool = False
 
 
 Step = Refused | Reset | NextBoot
@@ -76,22 +93,27 @@ def next_step(target: Target) -> Step:
         return Refused(f"{target.name}: {why}")
     match target.answer:
         case Answer.RUNS:
-            return Reset(graceful=not target.is_forced or _can_leave(target))
+            graceful = not target.is_forced or _can_leave(target)
+            return Reset(graceful, graceful and target.name in target.members, target.ends_cluster)
         case Answer.FOREIGN if not target.wipes:
             return Refused(
                 f"{target.name}: Talos of another cluster runs there, which this one cannot reset; to erase it: "
                 f"iluvatar-pxe machines reinstall {target.name} --wipe"
             )
         case Answer.SILENT:
-            return NextBoot(wipes=target.wipes or target.is_on_disk)
+            return NextBoot(target.wipes or target.is_on_disk, target.ends_cluster)
         case _:
-            return NextBoot(wipes=target.wipes)
+            return NextBoot(target.wipes, target.ends_cluster)
 
 
 def _harm(target: Target) -> str:
-    """Say what etcd would lose, and what to do instead; nothing where that is nothing."""
-    if not (target.is_control_plane and target.is_founded):
+    """Say what the cluster would lose, and what to do instead; nothing where that is nothing."""
+    if not target.is_founded:
         return ""
+    return (target.is_control_plane and _harm_to_etcd(target)) or _harm_to_volumes(target)
+
+
+def _harm_to_etcd(target: Target) -> str:
     if not target.members:
         return "no control plane lists the members of etcd, so its data may be lost; switch them on, or add --force"
     if target.name not in target.members or target.others >= target.quorum:
@@ -104,6 +126,24 @@ def _harm(target: Target) -> str:
     return (
         f"{target.others} healthy members would be left of etcd's {len(target.members)}, and {target.quorum} are needed; "
         "mend the others first, or add --force"
+    )
+
+
+def _harm_to_volumes(target: Target) -> str:
+    if (
+        target.answer not in {Answer.RUNS, Answer.SILENT}
+        or not target.is_on_disk
+        or target.last_replicas == ()
+    ):
+        return ""
+    if target.last_replicas is None:
+        return (
+            "no control plane's Kubernetes API tells whether a volume of Longhorn has its last healthy replica there; "
+            "switch them on, or add --force"
+        )
+    return (
+        f"Longhorn's volumes {', '.join(target.last_replicas)} have their last healthy replica there, which may be lost; "
+        "have Longhorn rebuild them on another node, or add --force"
     )
 
 

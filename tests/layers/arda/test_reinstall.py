@@ -7,6 +7,7 @@ import pytest
 from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
 
 WORKER = Target(name="w1", answer=Answer.RUNS)
+LEAVES = Reset(graceful=True, forfeits=True)
 
 
 def plane(healthy: str, members: str = "abc", *, forced: bool = False) -> Target:
@@ -25,15 +26,19 @@ def plane(healthy: str, members: str = "abc", *, forced: bool = False) -> Target
         (replace(WORKER, answer=Answer.MAINTENANCE), NextBoot(wipes=False)),
         (replace(WORKER, answer=Answer.MAINTENANCE, wipes=True), NextBoot(wipes=True)),
         (replace(WORKER, answer=Answer.FOREIGN, wipes=True), NextBoot(wipes=True)),
-        (plane("abc"), Reset(graceful=True)),
+        (plane("abc"), LEAVES),
         (replace(plane("bc"), answer=Answer.SILENT), NextBoot(wipes=True)),  # a dead one of three
         (plane("bc", "bc"), Reset(graceful=True)),  # which is no member
-        (plane("abcde", "abcde"), Reset(graceful=True)),
-        (plane("abcd", "abcde"), Reset(graceful=True)),
+        (plane("abcde", "abcde"), LEAVES),
+        (plane("abcd", "abcde"), LEAVES),
         (replace(plane("", ""), is_founded=False), Reset(graceful=True)),
-        (plane("a", "a", forced=True), Reset(graceful=False)),
-        (plane("ab", forced=True), Reset(graceful=True)),
-        (plane("a", forced=True), Reset(graceful=False)),  # etcd cannot agree on anything
+        (plane("a", "a", forced=True), Reset(graceful=False, ends_cluster=True)),
+        (replace(plane("", "", forced=True), answer=Answer.SILENT), NextBoot(wipes=True, ends_cluster=True)),
+        (plane("ab", forced=True), LEAVES),
+        (plane("a", forced=True), Reset(graceful=False, ends_cluster=True)),  # etcd cannot agree on anything
+        (replace(WORKER, last_replicas=("v",), is_forced=True), Reset(graceful=True)),
+        (replace(WORKER, last_replicas=None, is_founded=False), Reset(graceful=True)),
+        (replace(WORKER, last_replicas=None, answer=Answer.MAINTENANCE), NextBoot(wipes=False)),
     ],
 )
 def test_it_is_done(target: Target, step: Step) -> None:
@@ -51,6 +56,10 @@ def test_it_is_done(target: Target, step: Step) -> None:
         (plane("", ""), "no control plane lists the members"),
         (replace(plane("b"), answer=Answer.SILENT), "1 healthy members would be left"),
         (replace(WORKER, answer=Answer.FOREIGN), "machines reinstall w1 --wipe"),
+        (replace(WORKER, last_replicas=("a", "b")), "volumes a, b have their last healthy replica there"),
+        (replace(plane("abc"), last_replicas=("a",)), "or add --force"),
+        (replace(WORKER, answer=Answer.SILENT, last_replicas=("a",)), "last healthy replica"),
+        (replace(WORKER, last_replicas=None), "no control plane's Kubernetes API tells"),
     ],
 )
 def test_it_is_refused_with_the_remedy(target: Target, why: str) -> None:
