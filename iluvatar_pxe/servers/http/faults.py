@@ -28,6 +28,7 @@ async def _answer(handler: Handler, request: web.BaseRequest) -> web.StreamRespo
     except web.HTTPException as error:
         if error.status < 400:
             raise
+        _note(request, error)
         kept = {str(name): error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
         return _refusal(error.status, error.text or error.reason, kept)
     except AssetNotReadyError as error:
@@ -42,6 +43,16 @@ async def _answer(handler: Handler, request: web.BaseRequest) -> web.StreamRespo
     except Exception as error:  # noqa: BLE001 - the last resort: one request must not stop the server
         complain("http.failed", logging.ERROR, path=mask(request.path), error=mask(repr(error)))
         return _refusal(500, "this server failed on that request; see its log")
+
+
+def _note(request: web.BaseRequest, error: web.HTTPException) -> None:
+    """Log a refusal, but not the question for a token, with which each of Git's requests begins."""
+    if error.status == HTTPStatus.UNAUTHORIZED and hdrs.AUTHORIZATION not in request.headers:
+        return
+    forbidden = error.status == HTTPStatus.FORBIDDEN
+    event, level = ("http.refused", logging.WARNING) if forbidden else ("http.unserved", logging.INFO)
+    path, why = mask(request.path)[:200], mask(error.text or error.reason)[:LONGEST_LINE]
+    complain(event, level, client=request.remote, path=path, status=error.status, why=why)
 
 
 def one_line(status: int, text: str) -> str:

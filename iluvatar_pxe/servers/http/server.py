@@ -16,8 +16,6 @@ from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.provisioning.booter import Booters
 from iluvatar_pxe.provisioning.countdowns import Countdowns
-from iluvatar_pxe.provisioning.tickets import mask
-from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.http.connections import LIMITS, Limits
 from iluvatar_pxe.servers.http.context import (
@@ -163,7 +161,6 @@ class HttpServer:
         finds that the certificate is not for that name.
         """
         if why := self._refusal(request):
-            complain("http.refused", client=request.remote, path=mask(request.path)[:200], why=why)
             raise web.HTTPForbidden(text=why)
         return await handler(request)
 

@@ -83,7 +83,7 @@ def test_a_web_page_cannot_ask_in_the_name_of_the_machine_that_shows_it(served: 
     with capture_logs() as logs:
         response = served.get(f"{path}?mac={UNLISTED}", User_Agent=browser)
     assert (response.status, response.is_one_line) == (403, True)
-    assert [line["event"] for line in logs] == ["http.browser"]
+    assert [(line["event"], line["path"]) for line in logs] == [("http.refused", path)]
     assert served.inventory.snapshot.by_id[machine.id] == machine
     assert served.get(f"/ipxe?mac={UNLISTED}", User_Agent="iPXE/1.21.1").status == 200
 
@@ -118,6 +118,30 @@ def test_only_allowed_networks_may_ask(tmp_path: Path, allow: tuple[object, ...]
             assert response.text == f"403: {why}\n"
             assert {"client": "127.0.0.1", "path": "/nothing", "why": why}.items() <= logs[-1].items()
             assert {line["event"] for line in logs} == {"http.refused"}
+
+
+TICKET = "A" * 48
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "event", "status"),
+    [
+        (f"/talos/{TICKET}/config.yaml", {}, "http.unserved", 404),
+        ("/nothing", {}, "http.unserved", 404),
+        ("/assets/../state/inventory.db", {}, "http.unserved", 404),
+        ("/ipxe", {}, "http.unserved", 400),
+        ("/healthz", {"Host": "evil.example"}, "http.refused", 403),
+    ],
+)
+def test_whatever_is_refused_leaves_a_line_without_a_ticket(
+    served: Web, target: str, headers: dict[str, str], event: str, status: int
+) -> None:
+    with capture_logs() as logs:
+        assert served.get(target, **headers).status == status
+    assert [(line["event"], line["status"], line["client"]) for line in logs] == [
+        (event, status, "127.0.0.1")
+    ]
+    assert TICKET not in str(logs)
 
 
 MALFORMED = {

@@ -88,7 +88,7 @@ def test_a_request_without_a_usable_mac_is_refused(served: Web, query: str) -> N
     with capture_logs() as logs:
         response = served.get(f"/ipxe{query}")
     assert response.status == 400
-    assert all(line["event"] == "ipxe.malformed" and line["why"].startswith("mac: ") for line in logs)
+    assert all(line["event"] == "http.unserved" and line["path"] == "/ipxe" for line in logs)
     assert response.is_one_line
     assert "MAC address" in response.text or "group or null address" in response.text
 

@@ -15,7 +15,6 @@ from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.trust import Trust
-from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.ipxe import Shown
 from iluvatar_pxe.servers.http.context import COUNTDOWNS, booter_of, client_of, links_of, query_of, script
 
@@ -64,13 +63,11 @@ def visit_of(request: web.Request) -> Visit:
     started = time.perf_counter()
     booter, client = booter_of(request), client_of(request)
     if request.headers.get("User-Agent", "").startswith(_BROWSER):
-        complain("http.browser", client=str(client), path=request.path)
         raise web.HTTPForbidden(text="no web page may ask in the name of a machine; use iluvatar-pxe plan")
     try:
         routed = booter.trust.is_routed(client)
         sighting = from_ipxe(query_of(request), client, booter.trust.mac_of(client), routed=routed)
     except WireError as error:
-        complain("ipxe.malformed", client=str(client), path=request.path, why=str(error))
         raise web.HTTPBadRequest(text=str(error)) from error
     return Visit(started, booter, client, sighting)
 
