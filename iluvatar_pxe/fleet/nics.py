@@ -4,31 +4,39 @@ from collections.abc import Iterator
 
 from iluvatar_pxe.fleet.lookup import listed_as, name_of, title_of
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
+from iluvatar_pxe.machines.model import Listed, Machine, Snapshot
 
 
 def listed_with(mac: str, fleet: Fleet) -> Listed:
     """Return what the file that lists a NIC says: which NICs, this one among them, and that other files' are others'."""
     own = next(iter(fleet.machines((mac,), "", None)), None)
-    if own is None:
-        return NOT_LISTED
+
+    def anywhere(machine: Machine) -> bool:
+        return listed_as(machine, fleet) is not None
 
     def elsewhere(machine: Machine) -> bool:
         other = listed_as(machine, fleet)
-        return other is not None and other.name != own.name
+        return other is not None and own is not None and other.name != own.name
 
-    return Listed(own.file.match.macs, elsewhere)
+    return Listed(own.file.match.macs if own else (), elsewhere, anywhere)
 
 
 def nics_of(machine: Machine, fleet: Fleet) -> tuple[str, ...]:
-    """Return all NICs of a machine: its owner's word counts as much as a packet from it."""
+    """Return all NICs that are a machine's without a question: its owner's word counts as much as a packet from it."""
     listed = listed_as(machine, fleet)
-    return tuple(dict.fromkeys((*machine.macs, *(listed.file.match.macs if listed else ()))))
+    sure = (mac for mac in machine.macs if mac not in machine.unsure)
+    return tuple(dict.fromkeys((*sure, *(listed.file.match.macs if listed else ()))))
 
 
 def machine_with(mac: str, snapshot: Snapshot, fleet: Fleet) -> Machine | None:
     """Return the machine that has a NIC, seen or listed with one that was seen; None where there is none."""
     return snapshot.machine(mac, listed_with(mac, fleet).macs)
+
+
+def owner_by(mac: str, snapshot: Snapshot, fleet: Fleet) -> Machine | None:
+    """Return the machine that has a NIC without a question; None where there is none."""
+    machine = machine_with(mac, snapshot, fleet)
+    return machine if machine and mac in nics_of(machine, fleet) else None
 
 
 def owner_of(mac: str, snapshot: Snapshot, fleet: Fleet) -> str:
@@ -44,6 +52,8 @@ def owner_of(mac: str, snapshot: Snapshot, fleet: Fleet) -> str:
 
 def not_its_nic(machine: Machine, mac: str, snapshot: Snapshot, fleet: Fleet) -> str:
     """Return in words whose a NIC is instead of a machine's; where nothing shows that, what to do if it is its own."""
+    if mac in machine.macs:
+        return f"which is in question: {_taken_for_one(machine, mac, fleet)}"
     if owner := owner_of(mac, snapshot, fleet):
         return f"a NIC of {owner}, not of {title_of(machine, fleet)}"
     return _of_nobody(machine, mac, fleet)
@@ -67,8 +77,8 @@ def _taken_for_one(machine: Machine, mac: str, fleet: Fleet) -> str:
     title = title_of(machine, fleet)
     others = " and ".join(one for one in machine.macs if one != mac)
     return (
-        f"{mac} and {others} report the same UUID and serial number, so they count as NICs of one machine, {title}; "
-        f"if they are two machines, run iluvatar-pxe machines split {title} {mac}; "
+        f"{mac} and {others} report the same UUID or serial number, so they count as NICs of one machine, {title}, which "
+        f"gets no configuration by {mac}; if they are two machines, run iluvatar-pxe machines split {title} {mac}; "
         f"if they are one, {_line_to_add(machine, mac, fleet)}"
     )
 

@@ -78,7 +78,8 @@ class Memory:
         for other in seen.disputed:
             self.put(other)
         self.put(seen.machine)
-        if step.stage in DHCP and sighting.from_nowhere:
+        is_sure = sighting.mac not in seen.machine.unsure or sighting.mac in listed.macs
+        if step.stage in DHCP and sighting.from_nowhere and is_sure:
             self._asked[seen.machine.id] = self._clock()
         for machine, happening, detail in seen.happened:
             self.note(machine.id, happening, detail)

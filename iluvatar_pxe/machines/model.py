@@ -17,7 +17,7 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase
 from iluvatar_pxe.wire.pxe import CpuArch
 
-_MOST_UNSURE = 8
+MOST_UNSURE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +53,24 @@ class Machine:
     apart: tuple[str, ...] = ()
     """MACs that were split off and are not this machine's, whatever its firmware lists."""
     unsure: tuple[str, ...] = ()
-    """MACs of which only the owner can tell whether they are this machine's: of ``macs``, those that are because the
-    hardware data are the same; others asked for its configuration."""
+    """MACs of which only the owner can tell whether they are this machine's: of ``macs``, those of which nothing but they
+    themselves says so; others asked for its configuration."""
     inspection: Inspection | None = None
     """What Talos read of its hardware; None while it has not."""
     report: Report = field(default_factory=Report)
 
     def with_unsure(self, mac: str) -> Self:
-        """Return the machine with one more NIC in question; of too many the oldest are forgotten."""
+        """Return the machine with one more NIC in question; of too many that are not its own the oldest are forgotten."""
         if mac in self.unsure:
             return self
-        return replace(self, unsure=(*self.unsure, mac)[-_MOST_UNSURE:])
+        strangers = [one for one in (*self.unsure, mac) if one not in self.macs][-MOST_UNSURE:]
+        kept = (one for one in (*self.unsure, mac) if one in self.macs or one in strangers)
+        return replace(self, unsure=tuple(kept))
+
+    @property
+    def is_crowded(self) -> bool:
+        """Say whether so many NICs in question count as its own that no more may."""
+        return len(set(self.unsure).intersection(self.macs)) >= MOST_UNSURE
 
     @property
     def title(self) -> str:
@@ -138,6 +145,8 @@ class Listed:
     macs: tuple[str, ...] = ()
     elsewhere: Callable[[Machine], bool] = _nowhere
     """Say whether another file lists a machine: then its owner says that the two are not one."""
+    anywhere: Callable[[Machine], bool] = _nowhere
+    """Say whether any file lists a machine."""
 
 
 NOT_LISTED = Listed()

@@ -4,7 +4,8 @@ A MAC belongs to the machine that was heard by it, or to that of the NICs that t
 tells of other NICs, and of UUID, serial number and product, counts only where it is ``vouched`` for: the neighbour
 table confirms the sender. And nobody becomes another's machine by naming it: two are the same only if both tell the
 same UUID or serial number, if each lists the other's NIC, or if the fleet lists both together. Where the fleet lists
-them in two files, equal hardware data do not count: clones have those, too.
+them in two files, equal hardware data do not count: clones have those, too. Whoever knows another's data can tell them, and
+list its NIC: so a NIC that nobody but itself counts to a machine is in question (``unsure``), and gets nothing secret.
 A firmware's own option 97 alone neither joins nor parts machines: some NICs send another UUID there than the
 mainboard's.
 """
@@ -55,6 +56,8 @@ def _is_same(one: Machine, own: Machine | None, sighting: Sighting, listed: List
     if contradiction(one, sighting) and one.described:
         return False
     if listed.elsewhere(one) and _by_hardware_alone(one, sighting, listed):
+        return False
+    if one.is_crowded and sighting.mac not in one.claimed:
         return False
     mutual = sighting.mac in one.claimed and not set(sighting.macs).isdisjoint(one.macs)
     return mutual or not set(listed.macs).isdisjoint(one.macs) or agreement(one, sighting)
@@ -148,12 +151,33 @@ def recognise(
     if not clear:
         return Seen(_claiming(first_seen(believed, step, fresh_id), believed))
     united, merges = _united(clear)
+    doubtful = _in_question(united, identity, sighting, listed)
+    if sighting.mac in doubtful:
+        sure = (one for one in clear if doubtful.isdisjoint(one.macs))
+        believed, claims = _bare(sighting), [mac for one in sure for mac in one.claimed]
+        united = replace(united, claimed=tuple(mac for mac in claims if mac not in united.macs))
     united = _claiming(united, believed)
-    if any(_by_hardware_alone(one, sighting, listed) for one in clear if one is not identity.machine):
-        united = united.with_unsure(sighting.mac)
+    for mac in sorted(doubtful):
+        united = united.with_unsure(mac)
     seen = _stepped(clear[0], united, believed, step)
     merged = tuple((seen.machine, Happening.MERGED, _absorbed(clear, one)) for one in merges)
     return Seen(seen.machine, merges, happened=merged + seen.happened)
+
+
+def _in_question(united: Machine, identity: Identity, sighting: Sighting, listed: Listed) -> set[str]:
+    """Return the NICs that are the machine's as far as they say it themselves, and as nobody else does.
+
+    Of two machines that turn out to be one, the one that a file lists is believed, else the one that lives on.
+    """
+    own = identity.machine
+    speaking = {sighting.mac, *(own.macs if own else ())}
+    found = set[str]()
+    for one in (one for one in identity.same if not one.conflict):
+        if not listed.macs and (listed.anywhere(one) or one.id == united.id):
+            found |= speaking - {*one.claimed, *one.macs}
+        else:
+            found |= set(one.macs) - {*sighting.macs, *listed.macs}
+    return found
 
 
 def merge_text(absorbed: Machine) -> str:

@@ -12,7 +12,7 @@ from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, Hold
 from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.errors import InventoryError, OperationError, RepositoryError
-from iluvatar_pxe.fleet.nics import listed_with, machine_with
+from iluvatar_pxe.fleet.nics import listed_with, machine_with, owner_by
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.layers.arda.install import held_words
 from iluvatar_pxe.machines.boots import Stage
@@ -122,6 +122,7 @@ class Booter:
                 sighting, Stage.FIRST_SCRIPT, vouched=not trust.doubt, listed=listed
             )
             self.journal.warn_of_nics(machine)
+            return self.trust.of(sighting, machine)  # by what it told it may have become another one's double
         return trust
 
     def is_from_machine(self, decision: Decision, address: IPv4Address, stage: Stage) -> bool:
@@ -157,7 +158,7 @@ class Booter:
         mac = self.trust.mac_of(address)
         if mac is None:
             return self.inventory.machine_at(address)
-        return machine_with(mac, self.inventory.snapshot, self.applied.fleet)
+        return owner_by(mac, self.inventory.snapshot, self.applied.fleet)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.fleet.lookup import listed_as, title_of
-from iluvatar_pxe.fleet.nics import machine_with
+from iluvatar_pxe.fleet.nics import owner_by
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.events import Addresses
 from iluvatar_pxe.machines.model import Machine, sighting_of
@@ -61,7 +61,7 @@ class Reporters:
         mac, snapshot, fleet = self._mac_of(address), self._inventory.snapshot, self._applied.fleet
         if mac is None:
             return None
-        if owner := machine_with(mac, snapshot, fleet):
+        if owner := owner_by(mac, snapshot, fleet):
             return owner
         claimants = [one for one in snapshot.by_id.values() if mac in one.claimed]
         return claimants[0] if len(claimants) == 1 else None

@@ -80,9 +80,14 @@ def serving(
 
 def fetch(served: Web, mac: str = MAC, **headers: str) -> Response:
     """Boot a machine as far as its script, and return what its ticket is redeemed for."""
+    return served.get(config_target(served, mac, **headers), **headers)
+
+
+def config_target(served: Web, mac: str = MAC, **headers: str) -> str:
+    """Boot a machine as far as its script, and return where its ticket is redeemed."""
     script = served.get(f"/ipxe?{QUERY.replace(MAC, mac)}", **headers).text
     (url,) = [word for word in script.split() if word.startswith("talos.config=")]
-    return served.get("/talos/" + url.rpartition("/talos/")[2], **headers)
+    return "/talos/" + url.rpartition("/talos/")[2]
 
 
 async def _make(served: Web) -> Made:
@@ -265,3 +270,32 @@ def test_a_simulated_machine_gets_no_secret_and_waits_for_none(
         assert "(masked)" in response.text
         texts = (BUNDLE.cluster_secret, BUNDLE.trustd_token, BUNDLE.os.crt, *control_plane_secrets(BUNDLE))
         assert not [secret for secret in texts if shows(response.text, secret)]
+
+
+def test_whoever_shows_the_ticket_of_a_machine_that_is_held_open_is_refused_at_once(tmp_path: Path) -> None:
+    changed, asked = Changed(), threading.Semaphore(0)
+    found: list[Bundle] = []
+
+    async def secrets(layer: str) -> Bundle:
+        asked.release()
+        return found[0] if found else await none_yet(layer)
+
+    async def tell() -> None:
+        found.append(BUNDLE)
+        changed.tell()
+
+    with serving(tmp_path, secrets, changes=(changed,)) as served:
+        target = config_target(served)
+        rogue = IPv4Address("127.0.0.9")
+        served.neighbours[rogue] = OTHER
+        responses: list[Response] = []
+        waiting = threading.Thread(target=lambda: responses.append(served.get(target)))
+        waiting.start()
+        assert asked.acquire(timeout=30)
+        for _ in range(3):
+            assert served.get_from(rogue, target).status == 403
+        served.call(tell())
+        assert served.get_from(rogue, target).status == 403
+        waiting.join(30)
+
+        assert [response.status for response in responses] == [200]

@@ -333,9 +333,11 @@ def test_clones_are_one_machine_and_the_owner_is_told_both_nics(booting: Web) ->
     with capture_logs() as logs:
         answer = booting.get(f"/ipxe?mac={UNSEEN}&net0={UNSEEN}&{hardware}")
         booting.get(f"/ipxe?mac={UNSEEN}&net0={UNSEEN}&{hardware}")
-    assert "echo one: starting Talos" in answer.text
+    assert "echo one is not verified." in answer.text
+    assert "talos.config" not in answer.text
     (warning,) = (entry["why"] for entry in logs if entry["event"] == "nic.unsure")
-    assert warning.startswith(f"{UNSEEN} and {MAC} report the same UUID and serial number")
+    assert warning.startswith(f"{UNSEEN} and {MAC} report the same UUID or serial number")
+    assert f"gets no configuration by {UNSEEN}" in warning
     (machine,) = booting.inventory.snapshot.by_id.values()
     assert describe(machine, FLEET)["warnings"] == [warning]
     rest, _ = booting.call(booting.inventory.split(machine.id, UNSEEN, "test"))
