@@ -12,6 +12,7 @@ from iluvatar_pxe.lab.room.network import BRIDGE
 
 _SCRIPT = Path(__file__).with_name("many_machines.py")
 STATION = "machines"
+"""The network of these machines."""
 
 
 def plug_in(namespace: Namespace, macs: Sequence[str]) -> None:

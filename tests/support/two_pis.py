@@ -51,6 +51,22 @@ class Pi:
     def outside(self, path: Path) -> Path:
         return self.namespace.outside(path)
 
+    def begin_with(self, files: Mapping[str, str]) -> None:
+        """Make the repository that is hosted here from files, and put boot files for them in place."""
+        directory = self.directory / "fleet"
+        for name, text in files.items():
+            path = self.outside(directory / name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        git = ("git", "-C", str(directory), "-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        for words in (("init", "--initial-branch=main"), ("add", "--all"), ("commit", "--message=A fleet")):
+            self.namespace.run([*git, *words])
+        self.command("fleet", "init", "--from", str(directory))
+        for name in (KERNEL, INITRAMFS, "ipxe/snponly.efi"):
+            file = self.outside(ASSETS / name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"boot file")
+
     def start(self) -> Process:
         """Start the daemon, and do not wait."""
         self.daemon = self.namespace.start(
@@ -95,27 +111,12 @@ class TwoPis:
         self.namespace = namespace
         self.network = Network(namespace)
         self.home = Pi(self.network, "pi-1", HOME, {"source": "hosted"})
-        self._begin_with(files)
-        assets = namespace.outside(ASSETS)
-        for name in (KERNEL, INITRAMFS, "ipxe/snponly.efi"):
-            (assets / name).parent.mkdir(parents=True, exist_ok=True)
-            (assets / name).write_bytes(b"boot file")
+        self.home.begin_with(files)
         self.home.start()
         self.home.wait()
         self.other = self._follower()
         self.other.start()
         self.other.wait()
-
-    def _begin_with(self, files: Mapping[str, str]) -> None:
-        directory = self.home.directory / "fleet"
-        for name, text in files.items():
-            path = self.home.outside(directory / name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        git = ("git", "-C", str(directory), "-c", "user.name=Ada", "-c", "user.email=ada@example.org")
-        for words in (("init", "--initial-branch=main"), ("add", "--all"), ("commit", "--message=A fleet")):
-            self.namespace.run([*git, *words])
-        self.home.command("fleet", "init", "--from", str(directory))
 
     def _follower(self) -> Pi:
         told = self.home.command("fleet", "token", "add", "pi-2", "--write")

@@ -145,9 +145,14 @@ class Web:
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
         return self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("utf-8", "surrogateescape"))
 
-    def send(self, octets: bytes, *, hang_up: bool = False) -> Response:
+    def get_from(self, source: IPv4Address, target: str) -> Response:
+        """Ask for ``target`` from another address of loopback."""
+        request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        return self.send(request.encode(), source=str(source))
+
+    def send(self, octets: bytes, *, hang_up: bool = False, source: str = "127.0.0.1") -> Response:
         """Send ``octets``, and that there are no more if ``hang_up``; return what comes until the server closes."""
-        with self.connect() as sock:
+        with self.connect(source) as sock:
             answer = bytearray()
             try:
                 sock.sendall(octets)

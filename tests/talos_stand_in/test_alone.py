@@ -68,6 +68,7 @@ async def test_a_process_of_its_own_tells_each_stage(cluster: Cluster, tmp_path:
             "ready": False,
             "etcd": "Preparing",
             "bootstraps": 0,
+            "config": f"{cluster.url}?m=${{mac}}",
         }
     finally:
         process.kill()

@@ -150,6 +150,7 @@ def _state(machine: Machine) -> dict[str, object]:
         "ready": machine.is_ready,
         "etcd": machine.service("etcd"),
         "bootstraps": machine.bootstraps,
+        "config": machine.boots[-1].arguments.get("talos.config", "") if machine.boots else "",
     }
 
 

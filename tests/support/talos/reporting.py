@@ -33,7 +33,7 @@ def new_xid(clock: Clock) -> str:
     return base64.b32hexencode(raw).decode().rstrip("=").lower()
 
 
-class _Channel(Channel):
+class ChannelFrom(Channel):
     """A connection that comes from the machine's own address."""
 
     def __init__(self, host: str, port: int, source: str) -> None:
@@ -78,7 +78,7 @@ class Events:
         host, _, port = endpoint.rpartition(":")
         while True:
             with suppress(OSError, GRPCError, StreamTerminatedError, TimeoutError):
-                async with _Channel(host.strip("[]"), int(port), self._source) as channel:
+                async with ChannelFrom(host.strip("[]"), int(port), self._source) as channel:
                     await self._send_by(EventSinkServiceStub(channel))
             await self._clock.sleep(_RETRY_SECONDS)
 

@@ -1,0 +1,1 @@
+"""Somebody on the network who wants a configuration or a key that is not theirs."""
