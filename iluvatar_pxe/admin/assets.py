@@ -184,6 +184,7 @@ def asset_data(status: AssetStatus) -> Data:
         "failures": status.failures,
         "source": status.source or None,
         "check": checked_by(download.check),
+        "unpack": download.unpack.value,
         "checked_at": utc(status.checked_at) if status.checked_at else None,
         "fault": status.fault or None,
         "urls": list(download.urls),

@@ -172,6 +172,7 @@ async def test_everything_is_told_of_a_file(counter: Counter, site: ThreeFiles) 
         "failures": 0,
         "source": site.publisher.url(f"/{KERNEL}"),
         "check": "not pinned yet: pinned on first use",
+        "unpack": "none",
         "checked_at": None,
         "fault": None,
         "urls": [site.publisher.url(f"/{KERNEL}")],

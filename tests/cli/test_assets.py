@@ -84,7 +84,7 @@ async def test_fetch_says_what_came_and_what_did_not(site: Site) -> None:
     publisher = f"127.0.0.1:{site.files.publisher.port}"
     assert (
         f"{PI}: waiting to try again: {publisher} has no such file (404); correct the version, or the address\n"
-        "1 of 1 files is missing; machines that need it wait.\n"
+        "1 of 1 file is missing; machines that need it wait.\n"
     ) in answer.output
     assert (await site.run("fetch", "talos")).lines == ["Nothing is missing."]
 

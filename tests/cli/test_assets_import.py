@@ -6,11 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from support.partition_tables import BOOT, ROOT, mbr
 from support.wanted import wanted
 
 from iluvatar_pxe.admin.assets import asset_data
 from iluvatar_pxe.admin.describe import Data
-from iluvatar_pxe.catalogue.download import SumsFile
+from iluvatar_pxe.assets import space
+from iluvatar_pxe.catalogue.download import SumsFile, Unpack
 from iluvatar_pxe.cli.assets.matching import Found, Seen, found_in
 from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below, staging
 from iluvatar_pxe.errors import AssetError, ControlError, OperationError
@@ -151,6 +153,19 @@ def test_a_file_is_copied_with_what_checks_it(tmp_path: Path) -> None:
         assert path.exists()
     assert heard == [1 << 20, 2 << 20, 3 << 20]
     assert list(folder.iterdir()) == []
+
+
+def test_an_image_is_copied_only_if_there_is_room_for_what_it_is_unpacked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space, "RESERVE", 1 << 60)
+    image = tmp_path / "image"
+    image.write_bytes(mbr(BOOT, ROOT))
+    with ExitStack() as files, staging(tmp_path) as folder:
+        opened = Opened.of(Found(image, PI, unpack=Unpack.PI_IMAGE), files)
+        with pytest.raises(AssetError, match=r"GB more are needed, also to unpack it; make room"):
+            copy(opened, folder, lambda _: None)
+        assert list(folder.iterdir()) == []
 
 
 def test_a_full_disk_is_named_before_anything_is_copied(tmp_path: Path) -> None:

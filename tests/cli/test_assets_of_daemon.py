@@ -203,7 +203,7 @@ def test_without_a_daemon_a_fault_is_one_line(tmp_path: Path) -> None:
         True,
         True,
     ), fault
-    assert count == "0 of 1 file are there now."
+    assert count == "0 of 1 file is there now."
     shutil.rmtree(host.state / "assets")
     (host.state / "assets").touch()
     answer = host.run("assets", "import", "--trust", str(file))

@@ -150,9 +150,13 @@ class Transfer:
 
     async def _look(self, *, is_first: bool) -> None:
         """See whether the disk still has room; first, whether also for what is unpacked, as the beginning tells."""
-        if is_first and (unpacked := await self._disk.do(bytes_unpacked, self._unpack, self._part.path)):
+        if is_first and (unpacked := await self._disk.do(self._bytes_unpacked)):
             await self._expect(unpacked)
         await self._disk.look(self._missing())
+
+    def _bytes_unpacked(self) -> int:
+        with self._part.path.open("rb") as file:
+            return bytes_unpacked(self._unpack, file)
 
     async def _expect(self, unpacked: int) -> None:
         try:

@@ -1,6 +1,6 @@
 """What the beginning of a file tells about what it unpacks to, while the rest is still downloaded."""
 
-from pathlib import Path
+from typing import BinaryIO
 
 from iluvatar_pxe.assets.unpack.image import bytes_taken
 from iluvatar_pxe.assets.unpack.partitions import HEAD, LARGEST_IMAGE, partitions_of
@@ -13,16 +13,17 @@ BEGINNING = 1 << 20
 """Bytes of a compressed image that hold its partition table."""
 
 
-def bytes_unpacked(unpack: Unpack, file: Path) -> int:
+def bytes_unpacked(unpack: Unpack, file: BinaryIO) -> int:
     """Return how many bytes unpacking a file takes, 0 where its beginning does not tell; blocks, raises OSError.
 
-    An image has its partition table there. An archive has a list of its members nowhere.
+    An image has its partition table there. An archive has a list of its members nowhere. The file is left at its beginning.
     """
     if unpack is not Unpack.PI_IMAGE:
         return 0
     try:
-        with file.open("rb") as opened:
-            head = Stream(opened, file, LARGEST_IMAGE, lambda _done, _size: None).read(HEAD)
+        head = Stream(file, LARGEST_IMAGE, lambda _done, _size: None).read(HEAD)
         return bytes_taken(*partitions_of(head), debugfs_path())
     except UnpackError:  # whoever unpacks it says so, if it is the file that was wanted
         return 0
+    finally:
+        file.seek(0)

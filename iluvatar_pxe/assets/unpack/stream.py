@@ -3,6 +3,7 @@
 import gzip
 import io
 import lzma
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,11 +32,11 @@ class _Readable(Protocol):
 class Stream:
     """The decoded content of a file; raises UnpackError where it is damaged, or longer than ``most`` bytes."""
 
-    def __init__(self, file: BinaryIO, path: Path, most: int, report: Report) -> None:
+    def __init__(self, file: BinaryIO, most: int, report: Report) -> None:
         self._file = file
         self._most = most
         self._report = report
-        self._size = path.stat().st_size
+        self._size = os.fstat(file.fileno()).st_size
         self._decoder = _decoder_of(file, _Told(file, self.tell))
         self.position = 0
 
@@ -83,7 +84,7 @@ def opened(path: Path, most: int, report: Report) -> Iterator[Stream]:
     In the end it is read as a whole, whoever needs no more of it: one that is truncated is refused.
     """
     with path.open("rb") as file:
-        stream = Stream(file, path, most, report)
+        stream = Stream(file, most, report)
         yield stream
         while stream.read(CHUNK):  # at its end is its checksum
             pass

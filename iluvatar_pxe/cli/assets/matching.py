@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.catalogue.download import Unpack
 
 Refuse = Callable[[str], None]
 """Takes why something is not imported, in one line."""
@@ -25,7 +26,8 @@ class Found:
 
     path: Path
     name: str
-    beside: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+    unpack: Unpack = Unpack.NONE
 
 
 def found_in(files: Iterable[Seen], rows: Sequence[Data], refuse: Refuse) -> Iterator[Found]:
@@ -41,7 +43,7 @@ def found_in(files: Iterable[Seen], rows: Sequence[Data], refuse: Refuse) -> Ite
             refuse(f"{file.path}: may be {names}; put it into folders of that name")
         elif meant:
             beside = tuple(_file_name(url) for url in meant[0]["sums_urls"])
-            yield Found(file.path, meant[0]["name"], beside)
+            yield Found(file.path, meant[0]["name"], beside, Unpack(meant[0]["unpack"]))
         elif file.is_given:
             refuse(f"{file.path}: no wanted file has this name; to see them: iluvatar-pxe assets status")
 

@@ -37,7 +37,7 @@ def status_lines(rows: Sequence[Data], now: datetime, width: int | None) -> Iter
 
 def missing_lines(missing: Sequence[Data], wanted: int, width: int | None) -> Iterator[str]:
     """Say which files are missing and why, from where they can be had, and how to bring them."""
-    count = f"{len(missing)} of {wanted} files {'is' if len(missing) == 1 else 'are'} missing"
+    count = f"{len(missing)} of {counted(wanted)} {'is' if len(missing) == 1 else 'are'} missing"
     yield from paragraph(f"{count}; machines that need {'it' if len(missing) == 1 else 'them'} wait.", width)
     some_are_stuck = any(map(is_stuck, missing))
     for row in missing if some_are_stuck else ():
@@ -73,7 +73,7 @@ def imported_lines(rows: Sequence[Data]) -> Iterator[str]:
     refused = [row for row in rows if is_refused(row)]
     yield from (row["fault"] or f"{change_words(row)}; it was not imported" for row in refused)
     there = len(rows) - len(refused)
-    yield f"{there} of {counted(len(rows))} {'is' if there == 1 else 'are'} there now."
+    yield f"{there} of {counted(len(rows))} {'is' if 1 in {there, len(rows)} else 'are'} there now."
 
 
 def is_refused(row: Data) -> bool:

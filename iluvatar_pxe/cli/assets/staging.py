@@ -13,6 +13,8 @@ from typing import BinaryIO, Self
 
 from iluvatar_pxe.assets.opening import ListedFile, open_listed
 from iluvatar_pxe.assets.space import FULL, lacking, missing, no_space
+from iluvatar_pxe.assets.unpack.beginning import bytes_unpacked
+from iluvatar_pxe.catalogue.download import Unpack
 from iluvatar_pxe.cli.assets.matching import Found, Refuse, Seen
 from iluvatar_pxe.errors import AssetError, ControlError, OperationError
 
@@ -60,6 +62,7 @@ class Opened:
     name: str
     file: BinaryIO
     size: int
+    unpack: Unpack
     others: Mapping[str, BinaryIO]
 
     @classmethod
@@ -70,7 +73,7 @@ class Opened:
         for name in found.beside:
             with suppress(FileNotFoundError):
                 others[name], _ = _open(found.path.with_name(name), files)
-        return cls(found.name, file, size, others)
+        return cls(found.name, file, size, found.unpack, others)
 
 
 def _open(path: Path, files: ExitStack) -> tuple[BinaryIO, int]:
@@ -103,8 +106,7 @@ def staging(assets: Path) -> Iterator[Path]:
 
 def copy(opened: Opened, folder: Path, report: Callable[[int], None]) -> Path:
     """Copy a file, and what checks it, into a folder of their own; blocks, raises AssetError. ``report`` hears the bytes."""
-    if lacks := missing(opened.size, shutil.disk_usage(folder).free):
-        raise AssetError(f"{opened.name}: {no_space(folder, lacks)}")
+    _check_room(opened, folder)
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
         return _copied(opened, place, report)
@@ -117,6 +119,12 @@ def copy(opened: Opened, folder: Path, report: Callable[[int], None]) -> Path:
         raise AssetError(
             f"{opened.name}: cannot be copied to {folder}: {error.strerror}; try another stick or disk"
         ) from error
+
+
+def _check_room(opened: Opened, folder: Path) -> None:
+    unpacked = bytes_unpacked(opened.unpack, opened.file)
+    if lacks := missing(opened.size + unpacked, shutil.disk_usage(folder).free):
+        raise AssetError(f"{opened.name}: {no_space(folder, lacks, unpacks=unpacked > 0)}")
 
 
 def _copied(opened: Opened, place: Path, report: Callable[[int], None]) -> Path:

@@ -20,26 +20,28 @@ IMAGE = mbr(BOOT, ROOT) + os.urandom(4 * BEGINNING)
 BOTH = SECTOR * (1000 + 9000)
 
 
-def begun(path: Path, content: bytes) -> Path:
-    """Write what is there of a file when it is looked at."""
+def told_by(path: Path, content: bytes, unpack: Unpack = Unpack.PI_IMAGE) -> int:
+    """Return what is told by what is there of a file when it is looked at."""
     path.write_bytes(content[:BEGINNING])
-    return path
+    with path.open("rb") as file:
+        told = bytes_unpacked(unpack, file)
+        assert file.tell() == 0
+    return told
 
 
 @pytest.mark.parametrize("compress", [bytes, lzma.compress, zstandard.ZstdCompressor().compress])
 def test_an_image_tells_by_its_partition_table(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
     content = compress(IMAGE)
     assert len(content) > 2 * BEGINNING
-    image = begun(tmp_path / "image", content)
     copied = SECTOR * 9000 if debugfs_path() else 0
-    assert bytes_unpacked(Unpack.PI_IMAGE, image) == BOTH + copied
+    assert told_by(tmp_path / "image", content) == BOTH + copied
 
 
 def test_without_debugfs_the_root_file_system_is_not_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beginning, "debugfs_path", lambda: None)
-    assert bytes_unpacked(Unpack.PI_IMAGE, begun(tmp_path / "image", IMAGE)) == BOTH
+    assert told_by(tmp_path / "image", IMAGE) == BOTH
 
 
 @pytest.mark.parametrize(
@@ -54,4 +56,4 @@ def test_without_debugfs_the_root_file_system_is_not_copied(
     ids=["a file", "an archive", "no image", "too short", "a page"],
 )
 def test_what_tells_nothing_takes_nothing(tmp_path: Path, unpack: Unpack, content: bytes) -> None:
-    assert bytes_unpacked(unpack, begun(tmp_path / "file", content)) == 0
+    assert told_by(tmp_path / "file", content, unpack) == 0
