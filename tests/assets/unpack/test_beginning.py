@@ -3,6 +3,7 @@
 import lzma
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from iluvatar_pxe.assets.unpack.root import debugfs_path
 from iluvatar_pxe.catalogue.download import Unpack
 
 SECTOR = 512
-IMAGE = mbr(BOOT, ROOT) + os.urandom(4 * BEGINNING)
+IMAGE = mbr(BOOT, ROOT) + os.urandom(BEGINNING)
 BOTH = SECTOR * (1000 + 9000)
 
 
@@ -29,10 +30,12 @@ def told_by(path: Path, content: bytes, unpack: Unpack = Unpack.PI_IMAGE) -> int
     return told
 
 
-@pytest.mark.parametrize("compress", [bytes, lzma.compress, zstandard.ZstdCompressor().compress])
+@pytest.mark.parametrize(
+    "compress", [bytes, partial(lzma.compress, preset=0), zstandard.ZstdCompressor().compress]
+)
 def test_an_image_tells_by_its_partition_table(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
     content = compress(IMAGE)
-    assert len(content) > 2 * BEGINNING
+    assert len(content) > BEGINNING
     copied = SECTOR * 9000 if debugfs_path() else 0
     assert told_by(tmp_path / "image", content) == BOTH + copied
 
@@ -50,7 +53,7 @@ def test_without_debugfs_the_root_file_system_is_not_copied(
         (Unpack.NONE, IMAGE),
         (Unpack.ARCHIVE, ipxe_archive()),
         (Unpack.PI_IMAGE, ipxe_archive()),
-        (Unpack.PI_IMAGE, lzma.compress(IMAGE)[:100]),
+        (Unpack.PI_IMAGE, lzma.compress(IMAGE, preset=0)[:100]),
         (Unpack.PI_IMAGE, b"<html>"),
     ],
     ids=["a file", "an archive", "no image", "too short", "a page"],
