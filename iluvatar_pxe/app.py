@@ -201,7 +201,8 @@ class App:
         self._manager = ServiceManager.of(os.environ)
         check = SelfCheck(settings, self.tftp, self.names.server, self.watch)
         self.supervision = Supervision(self._manager, check, health, inventory)
-        maintenance = Maintenance(booters.real, self._fleet_source.secrets.known)
+        silent = SilentMachines(inventory, self.applied, events, self._reader)
+        maintenance = Maintenance(booters.real, self._fleet_source.secrets.known, silent.hear)
         self._runs = (
             inventory,
             store,
@@ -213,7 +214,7 @@ class App:
             self.names,
             ntp,
             Inspector(maintenance, inventory, self._fleet_source.changed),
-            SilentMachines(inventory, self.applied, events, self._reader),
+            silent,
         )
         """What runs until the last transfer has ended."""
         self._stop = asyncio.Event()

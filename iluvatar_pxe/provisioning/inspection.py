@@ -10,7 +10,7 @@ from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.errors import ConfigurationError, IluvatarError, TalosNotReadyError, TalosUnreachableError
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.provisioning.maintenance import Maintenance, Waiting, runs_talos
+from iluvatar_pxe.provisioning.maintenance import Maintenance, Waiting
 
 AT_ONCE = 8
 """Machines that are asked at once."""
@@ -44,7 +44,9 @@ class Inspector:
         async with asyncio.TaskGroup() as group:
             with Subscription(self._inventory.changed, self._fleet_changed) as news:
                 while True:
-                    await news.wait()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LONGEST_PAUSE):
+                            await news.wait()
                     for machine in self._newcomers():
                         self._attended.add(machine.id)
                         group.create_task(self._attend(machine.id))
@@ -55,8 +57,7 @@ class Inspector:
         return [
             one
             for one in machines
-            if runs_talos(one)
-            and one.id not in self._attended
+            if one.id not in self._attended
             and self._silent.get(one.id) != one.generation
             and self._maintenance.waiting(one.id)
         ]
@@ -86,7 +87,7 @@ class Inspector:
             async with self._turns, asyncio.timeout(ATTEMPT_SECONDS):
                 await self._maintenance.attempt(waiting)
         except (TalosNotReadyError, TalosUnreachableError, TimeoutError) as error:
-            if silent > SLOW_SECONDS:
+            if silent > SLOW_SECONDS and waiting.booted_here:
                 slow = f"{waiting.label}: takes more than {ATTEMPT_SECONDS:.0f} s; look at its screen"
                 self._maintenance.hold(waiting, str(error) or slow)
             return False

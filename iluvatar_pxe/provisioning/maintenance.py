@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import structlog
 
 from iluvatar_pxe.boot.plan import RunScript, ToBeMade
 from iluvatar_pxe.bounded import Recent
+from iluvatar_pxe.dns.members import members_of
 from iluvatar_pxe.errors import IluvatarError, TalosError, TalosRefusedError, TalosUnreachableError
 from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.fleet.nics import nics_of
@@ -29,11 +31,14 @@ from iluvatar_pxe.machines.hardware import contradiction
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Phase, Role
+from iluvatar_pxe.machines.states import Intent, Phase, Role
 from iluvatar_pxe.provisioning.booter import Booter
 
 MOST_PUSHED = 8192
 """Configurations remembered that were pushed."""
+UNSEEN_AFTER, UNSEEN_UNTIL = timedelta(minutes=1), timedelta(hours=1)
+"""For how long a machine has asked for nothing when it is looked for, and when it is taken to be switched off."""
+
 
 _log = structlog.get_logger()
 
@@ -46,6 +51,8 @@ class Waiting:
     wanted: ToBeMade
     address: IPv4Address
     title: str
+    booted_here: bool = True
+    """False: it may run anything, see ``is_out_of_sight``."""
 
     @property
     def label(self) -> str:
@@ -58,16 +65,36 @@ def runs_talos(machine: Machine) -> bool:
     return machine.phase is Phase.BOOTING and machine.reached >= Stage.INITRAMFS
 
 
+def is_out_of_sight(machine: Machine, now: datetime) -> bool:
+    """Say whether a machine asked for a boot a while ago, and for nothing since.
+
+    Another daemon booted it, which may be gone since, or this one was killed before it had that recorded. Talos then
+    waits for its configuration, for which it asks nobody, or reports to the other one that it is installed.
+    """
+    quiet = now - machine.last_seen
+    is_booting = machine.phase in {Phase.DISCOVERED, Phase.ASSIGNED, Phase.BOOTING}
+    return is_booting and machine.reached < Stage.INITRAMFS and UNSEEN_AFTER < quiet < UNSEEN_UNTIL
+
+
 class Maintenance:
     """Asks machines; see ``Inspector`` for when."""
 
     def __init__(
-        self, booter: Booter, known: Callable[[str], Awaitable[Bundle]], *, port: int = PORT
+        self,
+        booter: Booter,
+        known: Callable[[str], Awaitable[Bundle]],
+        hear: Callable[[Machine, IPv4Address], Awaitable[bool]],
+        *,
+        port: int = PORT,
     ) -> None:
-        """``known`` returns the secrets of a layer's cluster that has some, and raises an IluvatarError otherwise."""
+        """``known`` returns the secrets of a layer's cluster that has some, and raises an IluvatarError otherwise.
+
+        ``hear``: see ``SilentMachines``.
+        """
         self._booter = booter
         self._inventory = booter.inventory
         self._known = known
+        self._hear = hear
         self._port = port
         self._pushed: Recent[tuple[UUID, int, str], str] = Recent(MOST_PUSHED)
         """By machine, boot and hash of the configuration, the answer: none that was answered is pushed again."""
@@ -75,12 +102,25 @@ class Maintenance:
     def waiting(self, machine_id: UUID) -> Waiting | None:
         """Return a machine, if it may be asked and given its configuration now."""
         machine = self._inventory.snapshot.machine_with_id(machine_id)
-        if machine is None or not runs_talos(machine) or machine.conflict or machine.address is None:
+        if machine is None or machine.conflict:
+            return None
+        booted_here = runs_talos(machine)
+        if not booted_here and not is_out_of_sight(machine, wall_clock()):
+            return None
+        address = machine.address if booted_here else self._told_address(machine)
+        if address is None:
             return None
         plan = self._booter.decide(sighting_of(machine, Firmware.TALOS)).plan
         if not isinstance(plan, RunScript) or not isinstance(plan.config, ToBeMade):
             return None
-        return Waiting(machine, plan.config, machine.address, title_of(machine, self._booter.applied.fleet))
+        title = title_of(machine, self._booter.applied.fleet)
+        return Waiting(machine, plan.config, address, title, booted_here)
+
+    def _told_address(self, machine: Machine) -> IPv4Address | None:
+        """Return where a machine is that another daemon booted, as its file says where this one has not heard it."""
+        fleet = self._booter.applied.fleet
+        members = members_of(self._inventory.snapshot, fleet)
+        return next((one.address for one in members if one.name == title_of(machine, fleet)), None)
 
     async def attempt(self, waiting: Waiting) -> None:
         """Read the hardware, and give the configuration if the disk is chosen; raises IluvatarError."""
@@ -112,11 +152,14 @@ class Maintenance:
         return bool(doubt)
 
     async def _meet_installed(self, waiting: Waiting, identity: Identity) -> None:
-        """Tell what it means that a machine runs an installed Talos, although it came here to be installed."""
+        """Take in that it is installed already, by another daemon; else tell what it means that it has another Talos."""
         try:
             ours = identity.is_of((await self._known(waiting.wanted.layer)).os.crt)
         except IluvatarError:  # the cluster has no secrets that could be its, or they cannot be opened
             ours = False
+        is_kept = waiting.machine.directive.intent is not Intent.REINSTALL
+        if ours and is_kept and await self._hear(waiting.machine, waiting.address):
+            return
         whose = "this cluster" if ours else "another cluster"
         self.hold(
             waiting,

@@ -1,8 +1,12 @@
-"""Asks machines that have their configuration and report nothing: that no disk matched, Talos 1.14 logs nowhere."""
+"""Asks machines that have their configuration and report nothing here.
+
+That no disk matched, Talos 1.14 logs nowhere; and a machine reports to the daemon that configured it, of several.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address
 
 import structlog
 
@@ -11,7 +15,7 @@ from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.arda.api.client import TalosApi
-from iluvatar_pxe.layers.arda.api.resources import MACHINE_STATUS, UNATTENDED_INSTALL
+from iluvatar_pxe.layers.arda.api.resources import HOSTNAME, MACHINE_STATUS, UNATTENDED_INSTALL
 from iluvatar_pxe.layers.arda.credentials import Credentials
 from iluvatar_pxe.layers.arda.progress import of_status
 from iluvatar_pxe.machines.model import Machine
@@ -55,24 +59,34 @@ class SilentMachines:
         machines = self._inventory.snapshot.by_id.values()
         silent = [one for one in machines if _is_silent(one, now)]
         for machine in sorted(silent, key=lambda one: one.last_seen)[:MOST]:
+            if machine.address is None:
+                continue
             try:
-                await self._ask(machine)
+                await self.hear(machine, machine.address)
             except IluvatarError as error:
                 title = title_of(machine, self._applied.fleet)
                 _log.debug("machine.silent", machine=title, why=str(error))
 
-    async def _ask(self, machine: Machine) -> None:
-        place, address = listed_as(machine, self._applied.fleet) or machine.assignment, machine.address
-        if address is None or place is None or self._applied.fleet.talos(place.layer) is None:
-            return
+    async def hear(self, machine: Machine, address: IPv4Address) -> bool:
+        """Ask a machine that runs Talos of its cluster, and say whether it is the one that answers.
+
+        Raises an IluvatarError.
+        """
+        place = listed_as(machine, self._applied.fleet) or machine.assignment
+        if place is None or self._applied.fleet.talos(place.layer) is None:
+            return False
         credentials = await self._credentials(place.layer or "")
         title = title_of(machine, self._applied.fleet)
         async with TalosApi.connect(str(address), credentials, name=title) as api:
+            if await api.state.get(HOSTNAME) != title:
+                return False
             install = await api.state.get(UNATTENDED_INSTALL)
             status = await api.state.get(MACHINE_STATUS)
         self._events.take(machine, address, of_status(status, install))
+        return True
 
 
 def _is_silent(machine: Machine, now: datetime) -> bool:
     silent = abs(now - machine.last_seen)
-    return machine.phase is Phase.INSTALLING and not machine.conflict and SILENT_FOR < silent < GIVEN_UP_AFTER
+    has_to_come = machine.phase in {Phase.INSTALLING, Phase.INSTALLED}
+    return has_to_come and not machine.conflict and SILENT_FOR < silent < GIVEN_UP_AFTER

@@ -4,9 +4,10 @@ The machines are stand-ins for Talos; the daemon's client, its inventory and its
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.configuration.facts import MachineFacts
+from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.layers.arda.install import choice_words, disk_for, needs_inspection
@@ -35,11 +37,13 @@ from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role, Wipe
-from iluvatar_pxe.provisioning import inspection
+from iluvatar_pxe.provisioning import inspection, maintenance
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.provisioning.inspection import Inspector
 from iluvatar_pxe.provisioning.maintenance import Maintenance, Waiting
+from iluvatar_pxe.provisioning.silent_machines import SilentMachines
+from iluvatar_pxe.provisioning.talos_events import TalosEvents
 
 MAC = "52:54:00:00:00:01"
 LISTED = "role: worker\n"
@@ -154,14 +158,24 @@ async def site(
         stand_in.hardware.disks = disks or [Disk("sda", serial="SERIAL1")]
         cluster.served[stand_in.hardware.mac] = cluster.partial()
         changed = Changed()
-        maintenance = Counting(parts[0], known_secrets)
-        inspector = Inspector(maintenance, inventory, changed)
+        attends = Counting(parts[0], known_secrets, _hearing(parts[0], inventory, cluster, neighbours))
+        inspector = Inspector(attends, inventory, changed)
         running = group.create_task(inspector.run())
         try:
-            yield Site(parts[0], inventory, changed, cluster, stand_in, inspector, maintenance, neighbours)
+            yield Site(parts[0], inventory, changed, cluster, stand_in, inspector, attends, neighbours)
         finally:
             running.cancel()
             await inventory.close()
+
+
+def _hearing(
+    booter: Booter, inventory: Inventory, cluster: Cluster, neighbours: dict[IPv4Address, str]
+) -> Callable[[Machine, IPv4Address], Awaitable[bool]]:
+    async def reader(_: str) -> Credentials:
+        return cluster.credentials(ApiRole.READER)
+
+    events = TalosEvents(inventory, booter.applied, booter.journal, neighbours.get)
+    return SilentMachines(inventory, booter.applied, events, reader).hear
 
 
 @pytest.fixture(autouse=True)
@@ -284,6 +298,41 @@ async def test_somebody_s_old_talos_is_recognised_and_left_alone(
         )
         assert disk.installed
         assert disk.installed.config == old
+
+
+async def test_one_that_another_daemon_has_installed_is_known_to_be(tmp_path: Path) -> None:
+    async with site(tmp_path, known=new_bundle()) as here:
+        (disk,) = here.stand_in.hardware.disks
+        here.stand_in.install(
+            disk, here.cluster.configuration(Role.CONTROLPLANE, "one", "SERIAL1"), "v1.13.9"
+        )
+        here.stand_in.firmware = _from_the_network
+        here.boots()
+        await here.stand_in.power_on()
+        await until(lambda: here.stand_in.service("etcd") == "Preparing")
+        boot = here.stand_in.boot
+        assert boot
+        assert boot.membership
+        boot.membership.found()
+        await until(lambda: here.phase == Phase.JOINED)
+        assert here.words == "not read yet"
+
+
+async def test_one_that_another_daemon_has_booted_is_given_its_configuration_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path) as here:
+        at = IPv4Address(here.stand_in.address)
+        here.neighbours[at] = MAC
+        here.declare(fleet_of(("one", MAC, f"{LISTED}seen: {{address: {at}}}\n")))
+        asks = Sighting(mac=MAC, firmware=Firmware.UEFI_PXE, from_nowhere=True)
+        here.inventory.observe(asks, Stage.DISCOVER)
+        await here.stand_in.power_on()
+        await until(lambda: here.stand_in.boot and here.stand_in.boot.is_in_maintenance)
+        assert here.maintenance.waiting(here.machine.id) is None
+        monkeypatch.setattr(maintenance, "UNSEEN_AFTER", timedelta())
+        await until(lambda: here.is_installed)
+        assert here.phase == Phase.INSTALLING
 
 
 async def test_a_control_plane_that_no_file_lists_gets_no_keys_by_push(tmp_path: Path) -> None:

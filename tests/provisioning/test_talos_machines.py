@@ -55,7 +55,7 @@ class Site:
         stand_in = self.cluster.machine(number, role)
         mac = stand_in.hardware.mac
         self.neighbours[IPv4Address(stand_in.address)] = mac
-        listed = (f"m{number}", mac, f"layer: arda\nrole: {role}\n")
+        listed = (f"{role}-{number}", mac, f"layer: arda\nrole: {role}\n")
         self.applied.fleet = fleet_of(listed)
         self.boots(mac)
         return stand_in

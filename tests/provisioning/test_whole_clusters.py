@@ -129,3 +129,51 @@ def kill(pi: Pi) -> None:
     assert pi.daemon
     assert not pi.daemon.has_ended, pi.daemon.tail()
     pi.daemon.stop(how=signal.SIGKILL)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moment", ["boot.maintenance", *MOMENTS])
+def test_of_two_daemons_one_is_lost_for_good_in_the_middle_and_the_other_finishes(
+    segments: Callable[[int], Segment], moment: str
+) -> None:
+    segment = segments(2)
+    for pi in segment.daemons:
+        pi.start()
+    for pi in segment.daemons:
+        pi.wait()
+    plug_in(segment, 1)
+    wait_until(lambda: nobody_fetches(segment), "all machines to have their first configuration", PATIENCE)
+    left, lost = sorted(segment.daemons, key=lambda pi: len(pi.logged("boot.maintenance")))
+    wait_until(lambda: any(pi.logged(moment) for pi in segment.daemons), moment, PATIENCE)
+    kill(lost)
+    all_join(segment)
+    is_one_cluster(segment, left)
+
+
+def nobody_fetches(segment: Segment) -> bool:
+    """Say whether no machine is at its first fetch: Talos repeats that for ever, whoever else serves the network."""
+    told = segment.told().values()
+    return len(told) == MACHINES and all(one["hostname"] or one["stage"] == "MAINTENANCE" for one in told)
+
+
+@pytest.mark.long
+def test_a_founder_without_power_between_the_answer_and_etcds_first_write_is_asked_again(
+    segments: Callable[[int], Segment],
+) -> None:
+    segment = segments(1)
+    (pi,) = segment.daemons
+    pi.start()
+    pi.wait()
+    segment.order("hold")
+    plug_in(segment, 1)
+    told = segment.told
+    founder = wait_until(
+        lambda: [mac for mac, one in told().items() if one["bootstraps"]], "a founder to answer", PATIENCE
+    )
+    segment.order("cut", *founder)
+    wait_until(lambda: told()[founder[0]]["stage"] == "OFF", "the founder to be off")
+    assert "arda is founded\n" not in segment.git("log", "--format=%s", "main")
+    segment.order("release")
+    segment.order("on", *founder)
+    all_join(segment)
+    is_one_cluster(segment, pi)
