@@ -96,7 +96,7 @@ def test_eight_machines_become_a_cluster_and_are_one_again_after_everything_was_
 
 
 @pytest.mark.parametrize(
-    ("seed", "kills"), [(1, 3), *[pytest.param(seed, 10, marks=pytest.mark.long) for seed in range(2, 12)]]
+    ("seed", "kills"), [(14, 3), *[pytest.param(seed, 10, marks=pytest.mark.long) for seed in range(2, 12)]]
 )
 def test_a_cluster_is_founded_once_however_often_the_daemon_is_killed(
     segments: Callable[[int], Segment], seed: int, kills: int
