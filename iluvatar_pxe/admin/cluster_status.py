@@ -95,6 +95,7 @@ def _machine(name: str, report: ClusterReport) -> Data:
         "ready": said.is_ready,
         "unmet": list(said.unmet),
         "talos": said.version or None,
+        "kubernetes": said.kubernetes or None,
         "disk": said.disk or None,
         "database_bytes": said.etcd and said.etcd.db_size,
         "trouble": said.trouble or None,

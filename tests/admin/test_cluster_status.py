@@ -5,6 +5,7 @@ from pathlib import Path
 
 from support.fleets import ARDA, fleet_of
 from support.founding import founding_site
+from support.talos.cluster import KUBERNETES
 from support.waiting import until
 
 from iluvatar_pxe.admin.cluster_status import cluster_data
@@ -36,10 +37,11 @@ async def test_a_founded_cluster_tells_its_etcd_machines_nodes_and_ends(tmp_path
         assert data["nodes"] == [{"name": "controlplane-1", "ready": True, "unschedulable": False}]
         (machine,) = data["machines"]
         assert (machine["stage"], machine["ready"], machine["talos"]) == ("running", True, one.version)
-        assert machine["disk"] == "/dev/sda"
+        assert (machine["disk"], machine["kubernetes"]) == ("/dev/sda", KUBERNETES)
         assert sorted(data["authorities"]) == ["etcd", "k8s", "k8saggregator", "os"]
         text = "\n".join(status_lines([data | NO_SNAPSHOTS], None))
         assert "controlplane-1; controlplane-1 leads" in text
+        assert f"{one.version} {KUBERNETES} /dev/sda ready" in " ".join(text.split())
         assert "1 of 1; applications run on them, too, as no worker is listed" in text
         await one.power_cut()
         (report,) = await daemon.clusters.reports()

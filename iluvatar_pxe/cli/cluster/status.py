@@ -13,8 +13,18 @@ from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import Cell, fields, say, say_json, table, terminal_width
 from iluvatar_pxe.errors import OperationError
 
-_COLUMNS = (("machine",), ("role",), ("address",), ("stage",), ("Talos",), ("disk",), ("node",), ("why",))
-_FOLDING = (7,)
+_COLUMNS = (
+    ("machine",),
+    ("role",),
+    ("address",),
+    ("stage",),
+    ("Talos",),
+    ("Kubernetes",),
+    ("disk",),
+    ("node",),
+    ("why",),
+)
+_FOLDING = (8,)
 _NAMES = {"etcd": "etcd", "k8s": "Kubernetes", "k8saggregator": "aggregation", "os": "Talos"}
 _NO_CLUSTER = "The fleet has no layer of kind talos whose configurations the daemon makes."
 
@@ -88,6 +98,7 @@ def _row(machine: Data, nodes: dict[str, Data]) -> list[Cell]:
         machine["address"] or "",
         machine["stage"] or "",
         machine["talos"] or "",
+        machine["kubernetes"] or "",
         machine["disk"] or "",
         shown,
         machine["trouble"] or "; ".join(machine["unmet"]),

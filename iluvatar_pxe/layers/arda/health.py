@@ -20,6 +20,8 @@ class MachineReport:
     """Why it is not ready."""
     version: str = ""
     """Of Talos."""
+    kubernetes: str = ""
+    """The version of its kubelet; empty before it runs one."""
     disk: str = ""
     """The path of its system disk."""
     nodes: tuple[NodeStatus, ...] = ()

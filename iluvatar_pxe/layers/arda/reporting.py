@@ -6,8 +6,9 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import TalosError
 from iluvatar_pxe.layers.arda.api.client import TalosApi
-from iluvatar_pxe.layers.arda.api.resources import MACHINE_STATUS, NODE_STATUSES, SYSTEM_DISK
+from iluvatar_pxe.layers.arda.api.resources import KUBELET_IMAGE, MACHINE_STATUS, NODE_STATUSES, SYSTEM_DISK
 from iluvatar_pxe.layers.arda.asking import ASK_SECONDS
+from iluvatar_pxe.layers.arda.configuration.images import version_of
 from iluvatar_pxe.layers.arda.credentials import Credentials
 from iluvatar_pxe.layers.arda.health import MachineReport
 
@@ -31,12 +32,14 @@ async def _said(api: TalosApi, *, is_control_plane: bool) -> MachineReport:
     status = await api.state.get(MACHINE_STATUS)
     disk = await api.state.get(SYSTEM_DISK)
     version = (await api.version()).tag
+    kubelet = await api.state.get(KUBELET_IMAGE)
     nodes = await api.state.list(NODE_STATUSES)
     said = MachineReport(
         stage=status.stage if status else "",
         is_ready=bool(status and status.is_ready),
         unmet=tuple(f"{one.name}: {one.reason}" for one in status.unmet) if status else (),
         version=version,
+        kubernetes=version_of(kubelet or ""),
         disk=disk.path if disk else "",
         nodes=nodes,
     )

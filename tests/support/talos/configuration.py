@@ -87,10 +87,13 @@ class Configuration:
         return _pair(self.cluster.get("ca"))
 
     @property
-    def kubernetes_version(self) -> str:
+    def kubelet_image(self) -> str:
         kubelet = self.machine.get("kubelet") or {}
-        image = str(self.kind("KubeletConfig").get("image") or kubelet.get("image") or "")
-        return image.rpartition(":")[2]
+        return str(self.kind("KubeletConfig").get("image") or kubelet.get("image") or "")
+
+    @property
+    def kubernetes_version(self) -> str:
+        return self.kubelet_image.rpartition(":")[2]
 
     @property
     def hostname(self) -> str:

@@ -28,6 +28,7 @@ TYPES = frozenset(
         "Members.cluster.talos.dev",
         "Nodenames.kubernetes.talos.dev",
         "NodeStatuses.kubernetes.talos.dev",
+        "KubeletSpecs.kubernetes.talos.dev",
         "TimeStatuses.v1alpha1.talos.dev",
         "NetworkStatuses.net.talos.dev",
         "NodeAddresses.net.talos.dev",
@@ -203,6 +204,9 @@ def _of_cluster(boot: "Boot") -> Iterator[Resource]:
     if boot.is_installed and name:
         nodename = {"nodename": name, "hostnameVersion": "1", "skipNodeRegistration": False}
         yield Resource("k8s", "Nodenames.kubernetes.talos.dev", "nodename", nodename)
+    if boot.kubelet is not None and boot.configuration is not None:
+        kubelet = {"image": boot.configuration.kubelet_image}
+        yield Resource("k8s", "KubeletSpecs.kubernetes.talos.dev", "kubelet", kubelet)
     if boot.is_member_of_kubernetes:
         node = {"nodename": name, "nodeReady": True, **_marks(boot, name)}
         yield Resource("k8s", "NodeStatuses.kubernetes.talos.dev", name, {**node, "podCIDRs": []})

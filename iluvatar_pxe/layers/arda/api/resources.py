@@ -252,6 +252,9 @@ SYSTEM_INFORMATION = Kind(
     "hardware", "SystemInformations.hardware.talos.dev", _system_information, "systeminformation"
 )
 NODE_STATUSES = Kind("k8s", "NodeStatuses.kubernetes.talos.dev", _node_status)
+KUBELET_IMAGE = Kind(
+    "k8s", "KubeletSpecs.kubernetes.talos.dev", lambda _, spec: spec.text("image"), "kubelet"
+)
 TIME_STATUS = Kind(
     "runtime",
     "TimeStatuses.v1alpha1.talos.dev",

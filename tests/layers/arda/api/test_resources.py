@@ -152,6 +152,12 @@ READ: list[tuple[Kind[Any], str, str, object]] = [
         NodeStatus("cp-1", is_ready=True, is_unschedulable=False, labels={"a/b": "true"}, annotations={}),
     ),
     (
+        resources.KUBELET_IMAGE,
+        "kubelet",
+        "image: ghcr.io/siderolabs/kubelet:v1.36.3\nclusterDNS:\n    - 10.96.0.10\nargs: []\n",
+        "ghcr.io/siderolabs/kubelet:v1.36.3",
+    ),
+    (
         resources.TIME_STATUS,
         "node",
         "synced: true\nepoch: 1\nsyncDisabled: false\n",

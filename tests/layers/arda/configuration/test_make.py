@@ -10,6 +10,7 @@ from support.clusters import IMAGE, cluster_facts, control_plane_secrets, golden
 
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.layers.arda.configuration.cel import of_disk, quoted
+from iluvatar_pxe.layers.arda.configuration.images import version_of
 from iluvatar_pxe.layers.arda.configuration.make import documents_of, partial_documents
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract, Document, dump_documents, load_documents
@@ -180,3 +181,17 @@ def test_a_partial_configuration_has_the_network_and_no_secret() -> None:
         *("LinkAliasConfig", "DHCPv4Config", "LinkAliasConfig", "DHCPv4Config"),
         *("ResolverConfig", "TimeSyncConfig", "EventSinkConfig", "KmsgLogConfig", "EnvironmentConfig"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("ghcr.io/siderolabs/kubelet:v1.36.3", "v1.36.3"),
+        ("ghcr.io/siderolabs/kubelet:v1.36.3-fat", "v1.36.3"),
+        ("registry.lan:5000/kubelet:v1.37.0@sha256:00", "v1.37.0"),
+        ("registry.lan:5000/kubelet@sha256:00", ""),
+        ("", ""),
+    ],
+)
+def test_the_version_that_an_image_s_tag_says(image: str, version: str) -> None:
+    assert version_of(image) == version
