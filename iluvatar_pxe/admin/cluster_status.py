@@ -56,6 +56,7 @@ def cluster_data(report: ClusterReport, fleet: Fleet) -> Data:
         "machines": [_machine(name, report) for name in sorted(report.members)],
         "nodes": _nodes(report),
         "leaving": dict(sorted(report.leaving.items())),
+        "warnings": list(report.warnings),
         "authorities": {name: utc(end) for name, end in sorted(report.authorities.items())},
     }
 

@@ -43,6 +43,11 @@ def cluster_secrets(layer: str) -> str:
     return f"clusters/{layer}{SEALED}"
 
 
+def longhorn_file(layer: str) -> str:
+    """Return the path of Longhorn's Application in the starter fleet."""
+    return f"{APPLICATIONS}{layer}/longhorn.yaml"
+
+
 def is_declaration(path: str) -> bool:
     """Say whether a file of the fleet declares something itself; others are only named by those that do."""
     return path in _SINGLE or path.startswith(_FOLDERS)

@@ -48,6 +48,10 @@ class Follower:
         self._newest_at = -math.inf
         """When the applied commit was last known to be the newest, by the monotonic clock."""
 
+    async def text(self, path: str) -> str:
+        """Return what a file has in the applied commit, nothing where there is none; raises RepositoryError."""
+        return await self._origin.repository.text(self.in_force.commit.id, path) if self.in_force else ""
+
     @property
     def problem(self) -> str | None:
         """Return why the newest commit is not applied, or None."""

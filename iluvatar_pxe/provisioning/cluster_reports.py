@@ -6,12 +6,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
-from iluvatar_pxe.errors import IluvatarError
+from iluvatar_pxe.errors import ConfigurationError, IluvatarError
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
+from iluvatar_pxe.fleet.source import longhorn_file
 from iluvatar_pxe.layers.arda.bundle_check import ends_of
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Refuse, Step
 from iluvatar_pxe.layers.arda.health import EtcdHealth, MachineReport, etcd_health
+from iluvatar_pxe.layers.arda.longhorn import copies_warning
+from iluvatar_pxe.layers.arda.machine_facts import declared_workers
 from iluvatar_pxe.layers.arda.reporting import report
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 
@@ -36,6 +39,8 @@ class ClusterReport:
     """By the names of machines whose files are gone, what is done to take them out of it."""
     authorities: Mapping[str, datetime] = field(default_factory=dict)
     """When each of its CAs ends."""
+    warnings: tuple[str, ...] = ()
+    """What is not as it should be, although the cluster runs; one line each."""
 
     @property
     def planes(self) -> Mapping[str, MachineReport]:
@@ -71,4 +76,17 @@ async def report_of(layer: str, step: Step, context: ClusterContext) -> ClusterR
 
     reports = await asyncio.gather(*map(said, members))
     machines = {one.name: each for one, each in zip(members, reports, strict=True)}
-    return replace(told, machines=machines, authorities=ends_of(bundle))
+    warnings = await _warnings(layer, told, context)
+    return replace(told, machines=machines, authorities=ends_of(bundle), warnings=warnings)
+
+
+async def _warnings(layer: str, told: ClusterReport, context: ClusterContext) -> tuple[str, ...]:
+    path, nodes = longhorn_file(layer), len(told.members)
+    if declared_workers(layer, context.fleet()):
+        nodes -= len(told.leading)
+    found = [copies_warning(path, await context.repository.text(path), nodes)]
+    try:
+        await context.check(layer)
+    except ConfigurationError as error:
+        found.append(str(error))
+    return tuple(filter(None, found))

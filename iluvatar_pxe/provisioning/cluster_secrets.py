@@ -42,6 +42,10 @@ _NO_REPOSITORY = (
 _log = structlog.get_logger()
 
 
+async def _no_file(_path: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterRepository:
     """What is read and committed of the fleet's repository."""
@@ -50,6 +54,8 @@ class ClusterRepository:
     """Returns the applied commit; None where the fleet is a plain directory, or nothing was read yet."""
     commit: Callable[[Draw], Awaitable[Revision]] | None = None
     """As ``Follower.commit``; None where this host may not commit."""
+    text: Callable[[str], Awaitable[str]] = _no_file
+    """Returns a file of the applied commit, also one that is Argo CD's; nothing where there is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

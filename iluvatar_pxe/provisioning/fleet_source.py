@@ -76,7 +76,7 @@ class FleetSource:
             return
         self._follower = follower = Follower(origin, rollout)
         self.cluster_repository = ClusterRepository(
-            lambda: follower.in_force, follower.commit if repository_decides else None
+            lambda: follower.in_force, follower.commit if repository_decides else None, follower.text
         )
         self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
         self.clusters = self._clusters(settings, applied, inventory, check)

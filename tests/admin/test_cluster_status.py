@@ -11,15 +11,23 @@ from support.waiting import until
 from iluvatar_pxe.admin.cluster_status import cluster_data
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.cli.cluster.status import status_lines
+from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.layers.arda.founding import Founded, Wait
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport
 
+LONGHORN = "kind: Application\nspec: {source: {chart: longhorn}}\n"
 MAC = "52:54:00:00:00:01"
 NO_SNAPSHOTS: Data = {"snapshots": {"kept": [], "problem": None}}
 
 
 async def test_a_founded_cluster_tells_its_etcd_machines_nodes_and_ends(tmp_path: Path) -> None:
-    async with founding_site(tmp_path, planes=1) as site:
+    trouble: list[str] = []
+
+    async def check(_layer: str) -> None:
+        if trouble:
+            raise ConfigurationError(trouble[0])
+
+    async with founding_site(tmp_path, planes=1, check=check) as site:
         (one,), (daemon,) = site.planes, site.daemons
         daemon.start()
         await one.power_on()
@@ -41,8 +49,18 @@ async def test_a_founded_cluster_tells_its_etcd_machines_nodes_and_ends(tmp_path
         assert sorted(data["authorities"]) == ["etcd", "k8s", "k8saggregator", "os"]
         text = "\n".join(status_lines([data | NO_SNAPSHOTS], None))
         assert "controlplane-1; controlplane-1 leads" in text
+        assert (data["warnings"], "warnings" in text) == ([], False)
         assert f"{one.version} {KUBERNETES} /dev/sda ready" in " ".join(text.split())
         assert "1 of 1; applications run on them, too, as no worker is listed" in text
+        site.change({"apps/arda/longhorn.yaml": LONGHORN})
+        await daemon.follows.follower.refresh()
+        trouble.append("api.arda.lab.home.arpa leads elsewhere")
+        (report,) = await daemon.clusters.reports()
+        data = cluster_data(report, daemon.context.fleet())
+        told, *others = data["warnings"]
+        assert told.startswith("apps/arda/longhorn.yaml: defaultClassReplicaCount is 3, and nodes that ")
+        assert (others, data["state"]) == (trouble, "founded")
+        assert told in "\n".join(status_lines([data | NO_SNAPSHOTS], None))
         await one.power_cut()
         (report,) = await daemon.clusters.reports()
         data = cluster_data(report, daemon.context.fleet())

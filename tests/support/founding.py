@@ -153,7 +153,9 @@ def secrets_of(follows: Daemon, repository: ClusterRepository, key: Path) -> Clu
 def _founder(
     follows: Daemon, key: Path, check: Callable[[str], Awaitable[None]]
 ) -> tuple[Founder, ClusterSecrets]:
-    repository = ClusterRepository(lambda: follows.follower.in_force, follows.follower.commit)
+    repository = ClusterRepository(
+        lambda: follows.follower.in_force, follows.follower.commit, follows.follower.text
+    )
     secrets = secrets_of(follows, repository, key)
     context = ClusterContext(
         fleet=lambda: follows.applied.fleet,

@@ -76,6 +76,7 @@ def _summary(one: Data) -> dict[str, str]:
         "control planes": f"{planes['listed']} of {planes['wanted']}"
         + (f"; {schedules}" if one["schedules_on_control_planes"] else ""),
         "leaving": "; ".join(f"{name}: {why}" for name, why in one["leaving"].items()),
+        "warnings": "; ".join(one["warnings"]),
         "CAs end": ", ".join(ends),
         "snapshots": _snapshots(one["snapshots"]),
     }

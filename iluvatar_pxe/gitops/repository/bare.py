@@ -79,6 +79,11 @@ class Repository:
         names = told.decode("utf-8", "replace").replace("\n", "\0").split("\0")
         return tuple(sorted({name for name in names if name}))
 
+    async def text(self, commit: str, path: str) -> str:
+        """Return what a file has in a commit; nothing where there is no such file."""
+        status, output, _ = await self.git.attempt("cat-file", "blob", f"{commit}:{path}")
+        return "" if status else output.decode("utf-8", "replace")
+
     async def draft(self, parent: str | None, changes: "Changes") -> str:
         """Make a commit on top of ``parent`` that no branch has yet, and return its id."""
         script = _fast_import(parent, changes)
