@@ -15,7 +15,12 @@ from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.arda.api.client import TalosApi
-from iluvatar_pxe.layers.arda.api.resources import HOSTNAME, MACHINE_STATUS, UNATTENDED_INSTALL
+from iluvatar_pxe.layers.arda.api.resources import (
+    HOSTNAME,
+    MACHINE_STATUS,
+    SYSTEM_DISK,
+    UNATTENDED_INSTALL,
+)
 from iluvatar_pxe.layers.arda.credentials import Credentials
 from iluvatar_pxe.layers.arda.progress import of_status
 from iluvatar_pxe.machines.model import Machine
@@ -82,7 +87,8 @@ class SilentMachines:
                 return False
             install = await api.state.get(UNATTENDED_INSTALL)
             status = await api.state.get(MACHINE_STATUS)
-        self._events.take(machine, address, of_status(status, install))
+            is_on_disk = await api.state.get(SYSTEM_DISK) is not None
+        self._events.take(machine, address, of_status(status, install, is_on_disk=is_on_disk))
         return True
 
 

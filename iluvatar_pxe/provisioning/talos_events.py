@@ -9,8 +9,10 @@ from uuid import UUID
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.api.faults import one_line
+from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.layers.arda.events import Addresses, Event
 from iluvatar_pxe.layers.arda.kernel_log import KernelLogLine
 from iluvatar_pxe.layers.arda.progress import Fault, Found, Reached, Started, of_event, of_line
@@ -23,7 +25,7 @@ from iluvatar_pxe.provisioning.reporters import Reporters
 from iluvatar_pxe.provisioning.talos_reports import note_event, note_line
 
 MOST_WRITING = 1024
-"""Machines remembered that install Talos 1.13."""
+"""Machines of which is remembered whether they install Talos 1.13."""
 
 
 class TalosEvents:
@@ -41,7 +43,7 @@ class TalosEvents:
         self._applied = applied
         self._journal = journal
         self._reporters = Reporters(inventory, applied, mac_of)
-        self._writing: Recent[UUID, None] = Recent(MOST_WRITING)
+        self._writing: Recent[UUID, bool] = Recent(MOST_WRITING)
 
     def take_event(self, address: IPv4Address, event: Event) -> None:
         """Take in an event from an address."""
@@ -51,12 +53,20 @@ class TalosEvents:
             return
         if (machine := self._reporters.at(address)) is None:
             return
-        writes, found = of_event(event, writes=machine.id in self._writing)
-        if writes:
-            self._writing.put(machine.id, None)
-        else:
-            self._writing.pop(machine.id)
+        writes, found = of_event(event, writes=self._writes(machine))
+        self._writing.put(machine.id, writes)
         self.take(machine, address, found)
+
+    def _writes(self, machine: Machine) -> bool:
+        """Say whether Talos 1.13 is writing itself on a disk; after a restart of the daemon, the inventory tells it."""
+        known = self._writing.get(machine.id)
+        if known is not None:
+            return known
+        fleet = self._applied.fleet
+        place = listed_as(machine, fleet) or machine.assignment
+        layer = fleet.talos(place.layer) if place else None
+        is_1_13 = layer and layer.talos.is_chosen and Contract.of(layer.talos.version) is Contract.V1_13
+        return bool(is_1_13) and machine.reached is Stage.INSTALLING and not machine.report.faults
 
     def take_line(self, address: IPv4Address, line: KernelLogLine) -> None:
         """Take in a line of a kernel log from an address."""

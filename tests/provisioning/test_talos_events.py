@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from support.fleets import fleet_of
+from support.fleets import ARDA, fleet_of
 from support.machines import machine_of
 from support.waiting import wait_until
 
@@ -150,6 +150,30 @@ async def test_what_is_sent_again_to_a_daemon_that_was_restarted_changes_nothing
     assert site.timeline(1) + site.timeline(2) == []
     assert replace(after, last_seen=before.last_seen) == before
     assert before.report == Report("second", 2, ("configuration: no", "task x failed"))
+    await site.inventory.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "fault", "phase"),
+    [
+        pytest.param("v1.13.9", None, Phase.INSTALLED, id="1.13"),
+        pytest.param("v1.13.9", ConfigurationFault("no disk"), Phase.INSTALLING, id="1.13 after a fault"),
+        pytest.param("v1.14.1", None, Phase.INSTALLING, id="1.14, which tells it in its log"),
+    ],
+)
+async def test_a_daemon_that_is_restarted_during_an_install_knows_what_a_restart_means(
+    tmp_path: Path, version: str, fault: Body | None, phase: Phase
+) -> None:
+    arda = ARDA.replace("v1.13.9", version)
+    fleet = fleet_of(("one", ONE, "layer: arda\nrole: worker\n"), arda=arda)
+    site = Site(tmp_path / "inventory.db", fleet)
+    await site.inventory.open()
+    site.fetches()
+    site.tells(("first", BEGINS), INSTALLING, *([fault] if fault else []))
+    await site.inventory.close()
+    site = Site(tmp_path / "inventory.db", fleet)
+    await site.inventory.open()
+    assert site.tells(REBOOTING).phase is phase
     await site.inventory.close()
 
 

@@ -136,3 +136,18 @@ async def test_a_machine_without_the_disk_that_is_chosen_says_so_and_is_not_inst
         (fault,) = site.machine(stand_in).report.faults
         assert fault.startswith("install: no disk matched")
     assert site.machine(stand_in).phase is Phase.INSTALLING
+
+
+@pytest.mark.parametrize("site", [Contract.V1_13], indirect=True)
+async def test_a_machine_whose_success_nobody_heard_is_asked_for_it(site: Site) -> None:
+    site.cluster.reporting = MachineFacts(role=Role.WORKER)
+    stand_in = site.plugged(1, Role.CONTROLPLANE)
+    talos = Sighting(
+        mac=stand_in.hardware.mac, firmware=Firmware.TALOS, address=IPv4Address(stand_in.address)
+    )
+    site.inventory.observe(talos, Stage.CONFIG)
+    await stand_in.power_on()
+    await until(lambda: {stand_in.service("etcd"), stand_in.service("apid")} == {"Preparing", "Running"})
+    assert site.machine(stand_in).phase is Phase.INSTALLING
+    await site.silent.ask(wall_clock() + SILENT_FOR * 2)
+    assert site.machine(stand_in).phase is Phase.INSTALLED

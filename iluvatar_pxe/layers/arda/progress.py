@@ -81,9 +81,16 @@ def of_line(message: str) -> tuple[Found, ...]:
     return ()
 
 
-def of_status(status: MachineStatus | None, install: UnattendedInstall | None) -> tuple[Found, ...]:
-    """Return what a machine's resources come to: of what 1.14 logs nowhere, such as that no disk matched."""
+def of_status(
+    status: MachineStatus | None, install: UnattendedInstall | None, *, is_on_disk: bool
+) -> tuple[Found, ...]:
+    """Return what a machine's resources come to: of what 1.14 logs nowhere, such as that no disk matched.
+
+    1.13 tells only once that it is installed, and that may be lost; later, it boots with a system disk (``is_on_disk``).
+    """
     found: list[Found] = []
+    if is_on_disk and install is None and status and status.stage in {"booting", "running"}:
+        found.append(Reached(Stage.INSTALLED))
     if install and install.phase == "installing":
         found.append(Reached(Stage.INSTALLING, install.image[:LONGEST]))
     if install and install.phase in {"installed", "waiting-for-reboot"}:

@@ -174,4 +174,20 @@ def test_whatever_a_line_holds_its_words_are_bounded(line: str) -> None:
 def test_resources(
     status: MachineStatus | None, install: UnattendedInstall | None, found: tuple[Found, ...]
 ) -> None:
-    assert of_status(status, install) == found
+    assert of_status(status, install, is_on_disk=False) == found
+
+
+@pytest.mark.parametrize(
+    ("stage", "install", "found"),
+    [
+        ("booting", None, (Reached(Stage.INSTALLED),)),
+        ("running", None, (Reached(Stage.INSTALLED), Reached(Stage.JOINED))),
+        ("installing", None, ()),
+        ("maintenance", None, ()),
+        ("booting", UnattendedInstall("pending", "i:v1", ""), ()),
+    ],
+)
+def test_what_boots_with_a_system_disk_is_installed_unless_1_14_says_otherwise(
+    stage: str, install: UnattendedInstall | None, found: tuple[Found, ...]
+) -> None:
+    assert of_status(MachineStatus(stage, is_ready=True, unmet=()), install, is_on_disk=True) == found
