@@ -12,9 +12,10 @@ from iluvatar_pxe.simulate.machine import Kind
 
 
 @pytest.mark.usefixtures("cards")
-def test_every_kind_boots_over_a_bad_link_and_nothing_is_sent_too_often() -> None:
+@pytest.mark.parametrize("delay", [0.1, pytest.param(0.2, marks=pytest.mark.long)])
+def test_every_kind_boots_over_a_bad_link_and_nothing_is_sent_too_often(delay: float) -> None:
     with simulated_site() as site:
-        worsen(site.namespace, PCS, loss=0.1, delay=0.2, duplicates=0.05, seed=4)
+        worsen(site.namespace, PCS, loss=0.1, delay=delay, duplicates=0.05, seed=4)
         machines, server = Capture(site.network, "machines", PCS), Capture(site.network, "server")
         reports = reports_of(start_simulated(site.namespace, PCS, *Kind))
         from_machines, from_server = machines.stop(), server.stop()
