@@ -34,6 +34,7 @@ from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.around import Around
 from iluvatar_pxe.provisioning.booters import booters_of
 from iluvatar_pxe.provisioning.cluster_network import ClusterNetwork
+from iluvatar_pxe.provisioning.convergence import Convergence
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.inspection import Inspector
 from iluvatar_pxe.provisioning.maintenance import Maintenance
@@ -142,6 +143,7 @@ class App:
         )
         self.prospects = Prospects(self.applied, store, lambda: self.supply.coming)
         reinstaller = Reinstaller(self._fleet_source.clusters.context)
+        convergence = Convergence(self._fleet_source.clusters.context, booters.real.configurations)
         self.snapshots = EtcdSnapshots(
             SnapshotContext(
                 fleet=lambda: self.applied.fleet,
@@ -156,6 +158,7 @@ class App:
             parts={
                 "assets": lambda: store.problem,
                 "boot": lambda: self.prospects.problem,
+                "changes": lambda: convergence.problem,
                 "clusters": lambda: self._fleet_source.clusters.problem,
                 "control": lambda: self.control.problem,
                 "database": lambda: inventory.health,
@@ -170,7 +173,7 @@ class App:
             },
             programs=self.programs,
             boot=lambda: self.prospects.lines,
-            clusters=lambda: self._fleet_source.clusters.lines,
+            clusters=lambda: [*self._fleet_source.clusters.lines, *convergence.lines],
             dns=self.names.server.statistics,
         )
         context = CommandContext(
@@ -185,6 +188,7 @@ class App:
             clusters=self._fleet_source.clusters,
             snapshots=self.snapshots,
             reinstaller=reinstaller,
+            convergence=convergence,
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         self.http = HttpServer(
@@ -209,6 +213,7 @@ class App:
             self._fleet_source,
             self.snapshots,
             reinstaller,
+            convergence,
             self.supply,
             self.http,
             self.names,

@@ -20,23 +20,33 @@ class ClustersStatus(Command):
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         reports = await of_daemon(context.clusters).reports()
-        snapshots = of_daemon(context.snapshots)
+        snapshots, convergence = of_daemon(context.snapshots), of_daemon(context.convergence)
         return {
             "clusters": [
-                cluster_data(one, context.fleet) | {"snapshots": await snapshots_of(snapshots, one.layer)}
+                cluster_data(one, context.fleet)
+                | {
+                    "changes": convergence.told(one.layer),
+                    "snapshots": await snapshots_of(snapshots, one.layer),
+                }
                 for one in reports
             ]
         }
 
 
 class ShowAwaited(Command):
-    """Tells which machines a cluster waits for, and why."""
+    """Tells which machines a cluster waits for, and why; and what is to be changed of which."""
 
     method = "GET"
     route = "/api/v1/clusters/awaited"
 
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        return {"awaited": of_daemon(context.clusters).awaited}
+        convergence = of_daemon(context.convergence)
+        changes = {
+            name: lines
+            for layer in convergence.layers
+            for name, lines in convergence.told(layer)["machines"].items()
+        }
+        return {"awaited": of_daemon(context.clusters).awaited, "changes": changes}
 
 
 def cluster_data(report: ClusterReport, fleet: Fleet) -> Data:

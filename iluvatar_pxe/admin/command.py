@@ -16,6 +16,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.assigner import Assigner
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets
 from iluvatar_pxe.provisioning.clusters import Clusters
+from iluvatar_pxe.provisioning.convergence import Convergence
 from iluvatar_pxe.provisioning.enrolment import WindowKeeper
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots
@@ -96,6 +97,7 @@ class CommandContext:
     clusters: Clusters | None = None
     snapshots: EtcdSnapshots | None = None
     reinstaller: Reinstaller | None = None
+    convergence: Convergence | None = None
 
     @property
     def fleet(self) -> Fleet:

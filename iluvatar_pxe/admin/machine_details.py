@@ -19,10 +19,12 @@ def machine_details(
     following: Decision,
     boots: Sequence[BootRecord],
     awaited: Mapping[str, str] = MappingProxyType({}),
+    changing: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Data:
     """Return everything known of a machine.
 
-    ``awaited`` has by the names of the machines that a cluster waits for why.
+    ``awaited`` has by the names of the machines that a cluster waits for why, and ``changing`` what is to be changed of
+    those that run.
     ``following`` is the last decision of its next boot. ``boots`` are the latest first, and are told in the order in
     which they happened.
     """
@@ -30,6 +32,7 @@ def machine_details(
     return {
         **described,
         "cluster_waits": awaited.get(described["name"] or ""),
+        "changes": list(changing.get(described["name"] or "", ())),
         **hardware_data(machine, fleet),
         "plan": plan_summary(following),
         "last_boots": [_boot(one) for one in reversed(boots)],

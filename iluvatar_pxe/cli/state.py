@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -88,11 +88,21 @@ class State:
         answer = self._told(ShowComing())
         return coming_of(answer) if answer else {}
 
-    @cached_property
+    @property
     def awaited(self) -> Mapping[str, str]:
         """By the names of the machines that a cluster waits for, why; none where no daemon tells."""
-        awaited: Mapping[str, str] = self._told(ShowAwaited()).get("awaited", {})
+        awaited: Mapping[str, str] = self._clusters.get("awaited", {})
         return awaited
+
+    @property
+    def changing(self) -> Mapping[str, Sequence[str]]:
+        """By the names of machines, what is to be changed of what they run with; none where no daemon tells."""
+        changing: Mapping[str, Sequence[str]] = self._clusters.get("changes", {})
+        return changing
+
+    @cached_property
+    def _clusters(self) -> CommandResult:
+        return self._told(ShowAwaited())
 
     def _told(self, command: Command) -> CommandResult:
         """Return what the daemon answers; nothing where none runs, or this user may not ask it."""

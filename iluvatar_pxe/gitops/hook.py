@@ -15,10 +15,12 @@ from pathlib import Path
 from iluvatar_pxe.assets.names import Names, check_names
 from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.clear_secrets import clear_secrets
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.yaml.document import printable
 from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.revision import read_revision
+from iluvatar_pxe.layers.arda.effects import effects_on_listed
 
 ASK_FACTORY = "ask-factory"
 """The argument that lets it ask Image Factory."""
@@ -30,18 +32,20 @@ HISTORY = "push accepted; Git keeps those secrets in its history, so replace the
 class Verdict:
     """Lines for the person who pushes: faults, for which the push is refused, and warnings.
 
-    ``secrets`` are warnings of secrets in clear, ``warnings`` all others.
+    ``secrets`` are warnings of secrets in clear, ``warnings`` all others, and ``effects`` what becomes of machines that
+    have joined.
     """
 
     faults: list[str] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
 
 
 async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: bool = False) -> Verdict:
     """Judge updates (lines ``old new ref``) of the branch; other refs are not looked at. Raises RepositoryError."""
     for update in updates:
-        _, new, ref = update.rstrip("\n").split(" ", 2)
+        old, new, ref = update.rstrip("\n").split(" ", 2)
         if ref != repository.ref:
             continue
         if not new.strip("0"):
@@ -55,8 +59,21 @@ async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: 
             faults=[*names.faults],
             secrets=clear_secrets(revision.fleet.texts),
             warnings=[*names.warnings],
+            effects=await _effects(repository, old, revision.fleet),
         )
     return Verdict()
+
+
+async def _effects(repository: Repository, old: str, fleet: Fleet) -> list[str]:
+    """Return one line for the machines of which the same changes; none if there was no valid fleet before."""
+    try:
+        before = (await read_revision(repository, old)).fleet if old.strip("0") else None
+    except FleetError:
+        return []
+    machines: dict[str, list[str]] = {}
+    for one in await asyncio.to_thread(effects_on_listed, before, fleet) if before else ():
+        machines.setdefault(one.text, []).append(one.machine)
+    return [f"{', '.join(names)}: as far as it has joined, {text}" for text, names in machines.items()]
 
 
 def main() -> None:
@@ -70,7 +87,7 @@ def main() -> None:
         verdict = Verdict([f"the check itself failed: {error!r}"])
     warnings = [f"warning: {line}" for line in (*verdict.secrets, *verdict.warnings)]
     history = [HISTORY] if verdict.secrets and not verdict.faults else []
-    for line in [*verdict.faults, *warnings, *history]:
+    for line in [*verdict.faults, *warnings, *history, *([] if verdict.faults else verdict.effects)]:
         print(printable(line), file=sys.stderr)  # noqa: T201
     if verdict.faults:
         print(REFUSED, file=sys.stderr)  # noqa: T201

@@ -43,7 +43,8 @@ class Around:
         return Surroundings(
             here=interface.address,
             network=interface.network,
-            daemons=tuple(one for one in found if one),
+            daemons=tuple(sorted({one for one in found if one and one != interface.address})),
+            lacks_daemons=not all(found),
             router=await asyncio.to_thread(router_of, interface),
             registry=await asyncio.to_thread(registry_of, self.applied.fleet),
             ports=self.ports,

@@ -31,6 +31,8 @@ class Pace:
     """Between two looks at a cluster that is founded."""
     gone: float = 60.0
     """After which a machine leaves its cluster whose file is gone, and one that is silent is taken for gone."""
+    converged: float = 300.0
+    """Between two looks at machines that run with what they should; a commit is looked at at once."""
     settled: float = 10.0
     """After which an etcd that prepares is taken for one without data."""
 

@@ -14,6 +14,7 @@ from iluvatar_pxe.fleet.lookup import title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import nics_of
 from iluvatar_pxe.layers.arda.bundle import Bundle
+from iluvatar_pxe.layers.arda.change_tables import DAEMONS, DISK, MANIFESTS
 from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts, Manifest
 from iluvatar_pxe.layers.arda.configuration.make import documents_of, partial_documents
 from iluvatar_pxe.layers.arda.configuration.stand_in import STAND_IN
@@ -37,6 +38,7 @@ WAIT_SECONDS = 150.0
 """Talos gives an attempt 3 minutes. After each that fails it waits longer, in the end for hours."""
 AGAIN_SECONDS = 5.0
 """Until something is tried again that nobody tells about, such as an interface's address or the clock."""
+_SOME_DISK = DiskChoice(serial="not known here", size=0, path="")
 MOST_WAITING = 256
 """Requests that are held open at once; each has shown the ticket of its machine."""
 
@@ -65,6 +67,15 @@ class Made:
     text: str
     partial: bool
     disk: DiskChoice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The configuration that a machine should run with, as text."""
+
+    text: str = field(repr=False)
+    keeps: tuple[str, ...]
+    """Entries of fields (``change_tables``) that cannot be told now, so that the machine keeps them as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +124,24 @@ class Configurations:
         except IluvatarError as error:
             complain("configuration.not-ready", machine=name, why=str(error))
             raise ConfigurationError(f"{name}: its configuration cannot be made: {error}") from error
+
+    async def wanted(self, node: Node, fleet: Fleet, around: Surroundings) -> Wanted:
+        """Return what a machine should run with that has joined; raises IluvatarError.
+
+        Which disk it was installed on, perhaps only another daemon knows.
+        """
+        placed = replace(node, disk=node.disk or _SOME_DISK)
+        facts = machine_facts(placed, fleet, around)
+        await self.check(node.layer)
+        cluster = await self._cluster(node, fleet, await self.secrets(node.layer))
+        text = await asyncio.to_thread(_whole, placed, fleet, cluster, facts)
+        lacks_manifests = node.role is Role.CONTROLPLANE and not cluster.manifests
+        unknown = (
+            (DISK, node.disk is None),
+            (DAEMONS, around.lacks_daemons),
+            (MANIFESTS, lacks_manifests),
+        )
+        return Wanted(text, tuple(entry for entries, is_it in unknown if is_it for entry in entries))
 
     async def _cluster(self, node: Node, fleet: Fleet, bundle: Bundle) -> ClusterFacts:
         cluster = cluster_facts(node.layer, fleet, bundle)

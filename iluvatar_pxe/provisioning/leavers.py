@@ -13,6 +13,7 @@ from iluvatar_pxe.layers.arda.api.model import EtcdMember
 from iluvatar_pxe.layers.arda.api.resources import HOSTNAME
 from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
 from iluvatar_pxe.layers.arda.health import MachineReport, healthy_members
+from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.removal import Etcd
 from iluvatar_pxe.layers.arda.reporting import report
 from iluvatar_pxe.machines.model import Machine
@@ -32,7 +33,7 @@ class Found:
     """As its Talos says, else as Kubernetes or etcd have it at its address."""
     runs: bool
     is_going_down: bool
-    node: kubernetes.Node | None
+    node: Node | None
     member: int | None
     """The id of its member of etcd."""
 
@@ -43,7 +44,7 @@ class View:
 
     plane: str
     """The address of one whose Kubernetes API answers."""
-    nodes: tuple[kubernetes.Node, ...]
+    nodes: tuple[Node, ...]
     etcd: Etcd
     healthy: tuple[str, ...]
     """Addresses of control planes that the fleet lists, whose etcd is healthy."""
@@ -94,7 +95,7 @@ def _found(
     address: str,
     said: MachineReport,
     hostname: str,
-    nodes: Sequence[kubernetes.Node],
+    nodes: Sequence[Node],
     members: Sequence[EtcdMember],
 ) -> Found:
     at = next((one.name for one in nodes if address in one.addresses), "")
@@ -114,7 +115,7 @@ def _found(
 
 async def _nodes(
     layer: str, planes: Mapping[str, str], credentials: Credentials
-) -> tuple[str, tuple[kubernetes.Node, ...]]:
+) -> tuple[str, tuple[Node, ...]]:
     """Return the first control plane whose Kubernetes API answers, and the Nodes that it has."""
     why = KubernetesError(f"{layer}: the fleet lists no control plane with an address; list one")
     for address in planes.values():

@@ -21,6 +21,7 @@ from iluvatar_pxe.gitops.secrets.opening import Opener
 from iluvatar_pxe.inventory.database.commits import CommitRecord
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
+from iluvatar_pxe.layers.arda.effects import effects_on_installed
 from iluvatar_pxe.layers.arda.patch_check import check_patches
 from iluvatar_pxe.layers.arda.schemas import schema_of
 from iluvatar_pxe.machines.model import Snapshot
@@ -143,7 +144,8 @@ class Rollout:
             found = await asyncio.to_thread(
                 differences, news.old, news.new, news.snapshot, context, await self._retired()
             )
-            changes = [(one.machine, one.text) for one in found]
+            effects = await asyncio.to_thread(effects_on_installed, news.old, news.new, news.snapshot)
+            changes = [(one.machine, one.text) for one in (*found, *effects)]
         for machine, text in changes[:MOST_LINES]:
             _log.info("fleet.changed", machine=machine, change=text)
         if len(changes) > MOST_LINES:

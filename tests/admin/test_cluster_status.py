@@ -17,7 +17,11 @@ from iluvatar_pxe.provisioning.cluster_reports import ClusterReport
 
 LONGHORN = "kind: Application\nspec: {source: {chart: longhorn}}\n"
 MAC = "52:54:00:00:00:01"
-NO_SNAPSHOTS: Data = {"snapshots": {"kept": [], "problem": None}}
+NOTHING_ELSE: Data = {
+    "leaving": {},
+    "changes": {"waits": None, "machines": {}},
+    "snapshots": {"kept": [], "problem": None},
+}
 
 
 async def test_a_founded_cluster_tells_its_etcd_machines_nodes_and_ends(tmp_path: Path) -> None:
@@ -47,7 +51,7 @@ async def test_a_founded_cluster_tells_its_etcd_machines_nodes_and_ends(tmp_path
         assert (machine["stage"], machine["ready"], machine["talos"]) == ("running", True, one.version)
         assert (machine["disk"], machine["kubernetes"]) == ("/dev/sda", KUBERNETES)
         assert sorted(data["authorities"]) == ["etcd", "k8s", "k8saggregator", "os"]
-        text = "\n".join(status_lines([data | NO_SNAPSHOTS], None))
+        text = "\n".join(status_lines([data | NOTHING_ELSE], None))
         assert "controlplane-1; controlplane-1 leads" in text
         assert (data["warnings"], "warnings" in text) == ([], False)
         assert f"{one.version} {KUBERNETES} /dev/sda ready" in " ".join(text.split())
@@ -60,7 +64,7 @@ async def test_a_founded_cluster_tells_its_etcd_machines_nodes_and_ends(tmp_path
         told, *others = data["warnings"]
         assert told.startswith("apps/arda/longhorn.yaml: defaultClassReplicaCount is 3, and nodes that ")
         assert (others, data["state"]) == (trouble, "founded")
-        assert told in "\n".join(status_lines([data | NO_SNAPSHOTS], None))
+        assert told in "\n".join(status_lines([data | NOTHING_ELSE], None))
         await one.power_cut()
         (report,) = await daemon.clusters.reports()
         data = cluster_data(report, daemon.context.fleet())
@@ -73,7 +77,7 @@ def test_a_cluster_that_waits_says_for_what() -> None:
     data = cluster_data(ClusterReport("arda", None, Wait("it has no secrets yet"), {}), fleet)
     assert (data["state"], data["why"], data["founder"]) == ("waiting", "it has no secrets yet", None)
     assert not data["schedules_on_control_planes"]
-    lines = list(status_lines([data | NO_SNAPSHOTS], None))
+    lines = list(status_lines([data | NOTHING_ELSE], None))
     assert lines[0] == "arda: waiting"
     assert lines[1].split(maxsplit=1) == ["why", "it has no secrets yet"]
     assert list(status_lines([], None)) == [

@@ -401,7 +401,9 @@ COMMANDS = {
     " [--config FILE]": How(Where.NAMED),
     # what cannot be tried here
     "talosctl gen config": _TALOSCTL,
+    "talosctl upgrade": _TALOSCTL,
     "talosctl upgrade-k8s": _TALOSCTL,
+    "talosctl upgrade-k8s --to VERSION": _TALOSCTL,
     "kubectl -n argocd get applications": _CLUSTER_OF_TALOS,
     f"curl --data '{LONGHORN}' https://factory.talos.dev/schematics": How(
         Where.TEST, "tests/assets/test_factory.py::test_curl_registers_a_schematic_as_the_documents_say"

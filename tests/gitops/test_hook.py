@@ -262,3 +262,20 @@ def test_a_patch_that_talos_would_refuse_is_refused(fleet: Path, ada: Person) ->
     commit = ada.commit({"patches/arda.yaml": "machine:\n  kubelet:\n    extraArgs: {max-pods: 200}\n"})
     assert told(ada.push()) == []
     assert tip(fleet) == commit
+
+
+def test_what_a_change_takes_of_machines_that_have_joined_is_told(ada: Person) -> None:
+    layer = "kind: talos\ntalos: {version: v1.13.9}\n"
+    machines = {
+        f"machines/arda-0{number}.yaml": f"match: {{macs: ['52:54:00:00:00:0{number}']}}\nlayer: arda\nrole: worker\n"
+        for number in (1, 2)
+    }
+    ada.commit({**GOOD, "layers/arda.yaml": layer, **machines})
+    assert told(ada.push()) == []
+    patch = "machine: {sysctls: {a.b: '1'}, udev: {rules: [secret]}}\n"
+    ada.commit({"layers/arda.yaml": f"{layer}patches: [patches/arda.yaml]\n", "patches/arda.yaml": patch})
+    (line,) = told(ada.push())
+    assert line.startswith(
+        "arda-01, arda-02: as far as it has joined, its configuration changes without a restart: "
+    )
+    assert line.endswith("machine.sysctls.a.b; with a restart: machine.udev.rules")

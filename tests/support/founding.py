@@ -9,12 +9,13 @@ from pathlib import Path
 from support.fleets import ARDA
 from support.following import Daemon, central_in, daemon
 from support.repositories import Person, git
-from support.talos.cluster import Cluster
+from support.talos.cluster import VERSIONS, Cluster
 from support.talos.machine import Machine
 
 from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
+from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.layers.arda.founding import Step
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext, Pace
@@ -23,7 +24,7 @@ from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, Cluster
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
 
-QUICK = Pace(first=0.05, most=0.2, founded=0.2, gone=0.4, settled=0.3)
+QUICK = Pace(first=0.05, most=0.2, founded=0.2, gone=0.4, converged=0.2, settled=0.3)
 """As stand-ins live 50 times faster."""
 
 
@@ -74,13 +75,22 @@ class FoundingSite:
         return git(self.central, "log", "--format=%s", "--reverse", "main").splitlines()[1:]
 
     def record(self) -> str:
-        return git(self.central, "show", "main:clusters/arda.yaml")
+        return self.show("clusters/arda.yaml")
+
+    def show(self, path: str) -> str:
+        """Return a file of the newest commit."""
+        return git(self.central, "show", f"main:{path}")
 
     def change(self, files: dict[str, str | None]) -> None:
         """Have a person push files, or their removal."""
         person = Person(self.directory / f"person{len(self.log())}", str(self.central))
         person.commit(files)
         person.push()
+
+
+def arda_of(contract: Contract) -> str:
+    """Return the layer arda with the Talos of a contract."""
+    return ARDA.replace("v1.13.9", VERSIONS[contract])
 
 
 def hostname(machine: Machine, role: Role = Role.CONTROLPLANE) -> str:
@@ -100,9 +110,10 @@ async def founding_site(
     *,
     workers: int = 0,
     check: Callable[[str], Awaitable[None]] = no_network,
+    contract: Contract = Contract.V1_14,
 ) -> AsyncIterator[FoundingSite]:
     """Make everything; nothing runs yet, and the cluster has its secrets."""
-    talos = Cluster(directory)
+    talos = Cluster(directory, contract)
     async with talos.serving():
         machines = [talos.machine(number, Role.CONTROLPLANE) for number in range(1, planes + 1)]
         names = list(daemons)
@@ -111,7 +122,7 @@ async def founding_site(
         recipients = recipients_text(RecipientsFile(recovery=str(new_key().to_public()), daemons=listed))
         files: dict[str, str | None] = {
             "fleet.yaml": "",
-            "layers/arda.yaml": f"{ARDA}controlPlanes: {planes}\n",
+            "layers/arda.yaml": f"{arda_of(contract)}controlPlanes: {planes}\n",
             "recipients.yaml": recipients.decode(),
         }
         others = [talos.machine(planes + number, Role.WORKER) for number in range(1, workers + 1)]

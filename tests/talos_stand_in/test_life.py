@@ -289,7 +289,7 @@ async def test_1_13_applies_live_fields_at_once_and_others_only_staged(tmp_path:
         other = text.replace("diskQuotaSupport: true", "diskQuotaSupport: false")
         async with connected(machine, cluster.credentials()) as client:
             assert (await client.apply(live)).mode == Apply.NO_REBOOT
-            with pytest.raises(GRPCError, match="can't be applied immediately") as refused:
+            with pytest.raises(GRPCError, match="can't be applied in immediate mode") as refused:
                 await client.apply(other)
             assert refused.value.status is Status.INVALID_ARGUMENT
             assert (await client.apply(other, Apply.STAGED)).mode == Apply.STAGED

@@ -77,9 +77,16 @@ def _summary(one: Data) -> dict[str, str]:
         + (f"; {schedules}" if one["schedules_on_control_planes"] else ""),
         "leaving": "; ".join(f"{name}: {why}" for name, why in one["leaving"].items()),
         "warnings": "; ".join(one["warnings"]),
+        "changes": _changes(one["changes"]),
         "CAs end": ", ".join(ends),
         "snapshots": _snapshots(one["snapshots"]),
     }
+
+
+def _changes(found: Data) -> str:
+    """Return what is to be changed of machines, and what that waits for."""
+    machines = [f"{name}: {'; '.join(lines)}" for name, lines in found["machines"].items()]
+    return "; ".join([*([found["waits"]] if found["waits"] else []), *machines])
 
 
 def _snapshots(found: Data) -> str:

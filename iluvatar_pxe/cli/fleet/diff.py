@@ -17,6 +17,7 @@ from iluvatar_pxe.gitops.changes.machine_file import machine_path, new_machine_f
 from iluvatar_pxe.gitops.prepare import repository_of
 from iluvatar_pxe.gitops.reading import fleet_at
 from iluvatar_pxe.gitops.secrets.opening import with_opened
+from iluvatar_pxe.layers.arda.effects import effects_on_installed
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.settings.model import Settings
 
@@ -39,7 +40,10 @@ def diff(
     """
     state = State.read(settings_of_daemon(config))
     new = with_opened(asyncio.run(_fleet_to_be(state.settings, revision)), state.settings)
-    found = differences(state.fleet, new, state.snapshot, state.context, state.retired)
+    found = (
+        *differences(state.fleet, new, state.snapshot, state.context, state.retired),
+        *effects_on_installed(state.fleet, new, state.snapshot),
+    )
     files = _files_to_add(state.settings, state.snapshot, new)
     if as_json:
         changes = [{"machine": one.machine, "change": one.text} for one in found]

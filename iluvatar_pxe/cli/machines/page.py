@@ -75,6 +75,7 @@ def _place(page: Data, now: datetime) -> dict[str, str]:
         "place": place,
         "given by": f"{page['rule']}{assigned}" if page["rule"] else "",
         "phase": page["phase"],
+        "changes": "; ".join(page["changes"]),
         "its cluster": f"waits: {page['cluster_waits']}" if page["cluster_waits"] else "",
         "intent": page["intent"] + (f" ({asked})" if asked else ""),
         "it reports": ". ".join(page["faults"]),

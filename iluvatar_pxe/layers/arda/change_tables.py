@@ -25,6 +25,8 @@ class ChangeKind(Enum):
     """It counts when Talos is installed, or when a cluster is made."""
 
 
+DISK = (":machine.install.diskSelector", "UnattendedInstallConfig:provisioning.diskSelector")
+"""Where Talos was installed."""
 _INSTALL = (":machine.install", "UnattendedInstallConfig")
 DAEMONS = ("ResolverConfig:nameservers", "TimeSyncConfig:ntp", "EnvironmentConfig:variables.no_proxy")
 """What has the addresses of the fleet's daemons."""

@@ -45,6 +45,26 @@ class Changes:
         return next((kind for kind in kinds if self.fields.get(kind)), ChangeKind.NONE)
 
 
+_WORDS = {
+    ChangeKind.LIVE: "without a restart",
+    ChangeKind.RESTART: "with a restart",
+    ChangeKind.UPGRADE: "only by talosctl upgrade-k8s",
+    ChangeKind.REINSTALL: "only by machines reinstall",
+}
+MOST_NAMES = 6
+"""Fields that are named of each kind."""
+
+
+def words(fields: Mapping[ChangeKind, tuple[str, ...]]) -> str:
+    """Return which fields change, and what each takes, in one line; empty where nothing changes."""
+    return "; ".join(f"{_WORDS[kind]}: {_listed(fields[kind])}" for kind in _WORDS if fields.get(kind))
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:MOST_NAMES])
+    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
+
+
 class _Difference(NamedTuple):
     key: _Key
     path: Path
@@ -73,12 +93,14 @@ def changes(
     before, after = _by_key(live), _by_key(wanted)
     kept = [place(entry) for entry in keeps]
     fields: dict[ChangeKind, list[str]] = {}
-    for one, kind in _sorted_out(before, after, contract, running):
-        is_kept = any(_is_in(one, entry) for entry in kept) or _is_unknown(one)
-        if is_kept or kind in _WAITS:
-            _take_back(after, one, before)
-        if not is_kept:
-            fields.setdefault(kind, []).append(_name(one))
+    found = list(_differences(before, after))
+    stays = [one for one in found if _is_left_out(one) or any(_is_in(one, entry) for entry in kept)]
+    for one, kind in _sorted_out([one for one in found if one not in stays], contract, running):
+        fields.setdefault(kind, []).append(_name(one))
+        if kind in _WAITS:
+            stays.append(one)
+    for one in stays:
+        _take_back(after, one, before)
     return Changes({kind: tuple(names) for kind, names in fields.items()}, tuple(after.values()))
 
 
@@ -100,10 +122,9 @@ def _key(document: Document) -> _Key:
 
 
 def _sorted_out(
-    before: _Documents, after: _Documents, contract: Contract, running: str
+    found: list[_Difference], contract: Contract, running: str
 ) -> list[tuple[_Difference, ChangeKind]]:
-    """Return the differences and what each takes: beneath an entry that waits, all that differs does."""
-    found = list(_differences(before, after))
+    """Return what each difference takes: beneath an entry that waits, all that differs does."""
     told = [_of(one, contract, running) for one in found]
     held = [
         (one.key, entry, kind)
@@ -185,10 +206,9 @@ def _is_only_noted(one: _Difference, running: str) -> bool:
     return old[0] == new[0] and new[2] == running
 
 
-def _is_unknown(one: _Difference) -> bool:
-    """Say whether it concerns the installation, and is not known here: which disk was chosen, one daemon knows."""
-    is_install = any(_is_in(one, entry) for entry in INSTALL)
-    return is_install and (one.new is None or (one.old is None and one.new is False))
+def _is_left_out(one: _Difference) -> bool:
+    """Say whether Talos has left out that something is not to be done when it is installed."""
+    return one.old is None and one.new is False and any(_is_in(one, entry) for entry in INSTALL)
 
 
 def _is_in(one: _Difference, entry: Place) -> bool:

@@ -7,6 +7,7 @@ from iluvatar_pxe.layers.arda.api.model import Alarm, EtcdAlarm, EtcdMember, Etc
 
 _LAG = 1000
 """Entries of etcd's log that a member may be behind, while much is written."""
+_EVEN = "an even number of members survives no more failures than one member less"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,11 @@ class EtcdHealth:
     leader: str = ""
     """Name of the member that leads; empty where they do not agree."""
     troubles: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def ailing(self) -> tuple[str, ...]:
+        """What keeps a member from being restarted: not that there is an even number of them."""
+        return tuple(one for one in self.troubles if one != _EVEN)
 
 
 def etcd_health(reports: Mapping[str, MachineReport]) -> EtcdHealth:
@@ -72,8 +78,7 @@ def healthy_members(reports: Mapping[str, MachineReport]) -> dict[str, int]:
 def _of_members(members: tuple[EtcdMember, ...]) -> list[str]:
     starting = [f"member {one.id:016x} has not started" for one in members if not one.hostname]
     learning = [f"{one.hostname} does not vote yet" for one in members if one.hostname and one.is_learner]
-    even = ["an even number of members survives no more failures than one member less"]
-    return starting + learning + even * (len(members) % 2 == 0)
+    return starting + learning + [_EVEN] * (len(members) % 2 == 0)
 
 
 def _of_statuses(told: Mapping[str, EtcdStatus]) -> list[str]:

@@ -8,7 +8,6 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -17,6 +16,7 @@ from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.arda.api.tls import load_key
 from iluvatar_pxe.layers.arda.credentials import Credentials
 from iluvatar_pxe.layers.arda.longhorn import Replica
+from iluvatar_pxe.layers.arda.node import Node
 
 PORT = 6443
 DRAIN_SECONDS = 300.0
@@ -27,22 +27,13 @@ _CORDONED = "iluvatar-pxe/cordoned"
 """Annotation of a Node that the daemon has cordoned: one that a person cordoned stays so."""
 _NOTE = "iluvatar-pxe/note"
 """Annotation of a Node that says what it was cordoned for."""
+_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+_LEASE = "iluvatar-pxe-restart"
+"""Made by whoever is first, so that all daemons of a fleet together restart one machine at a time."""
 _MIRROR = "kubernetes.io/config.mirror"
 """Annotation of the pods that a kubelet runs without the API server."""
 _REPLICAS = "/apis/longhorn.io/v1beta2/namespaces/longhorn-system/replicas"
 _LATER = "it is tried again"
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A machine in Kubernetes. ``note``: what the daemon cordoned it for; ``boot`` differs after each restart."""
-
-    name: str
-    is_ready: bool
-    is_unschedulable: bool
-    boot: str
-    note: str
-    addresses: frozenset[str] = frozenset()
 
 
 async def delete_node(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
@@ -95,6 +86,30 @@ async def evict(address: str, credentials: Credentials, name: str, *, port: int 
         return tuple(sorted(map(_title, pods)))
 
 
+async def claimant(address: str, credentials: Credentials, *, port: int = PORT) -> str:
+    """Return the machine whose turn it is to restart; empty where it is nobody's."""
+    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+        return str(_part(await server.call("GET", f"{_LEASES}/{_LEASE}"), "spec").get("holderIdentity", ""))
+
+
+async def claim(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
+    """Take the turn for a machine; where it is another one's, that keeps it."""
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": _LEASE, "namespace": "kube-system"},
+        "spec": {"holderIdentity": name},
+    }
+    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+        await server.call("POST", _LEASES, lease)
+
+
+async def release(address: str, credentials: Credentials, *, port: int = PORT) -> None:
+    """Let the next machine have the turn."""
+    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+        await server.call("DELETE", f"{_LEASES}/{_LEASE}")
+
+
 async def drain(
     address: str,
     credentials: Credentials,
@@ -134,7 +149,10 @@ class _ApiServer:
     async def call(
         self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> Mapping[str, Any]:
-        """Return the object of an answer; empty where it is not there, or where a budget keeps a pod for now."""
+        """Return the object of an answer; empty where it is not there, or where somebody else was first.
+
+        A PodDisruptionBudget that keeps a pod for now is no failure either.
+        """
         kind = "merge-patch+json" if method == "PATCH" else "json"
         async with self._session.request(
             method,
@@ -143,7 +161,7 @@ class _ApiServer:
             headers={"Content-Type": f"application/{kind}"},
             ssl=self._context,
         ) as answer:
-            if answer.status == 404 or (answer.status == 429 and path.endswith("/eviction")):
+            if answer.status in {404, 409} or (answer.status == 429 and path.endswith("/eviction")):
                 return {}
             if answer.status not in {200, 201, 202}:
                 raise KubernetesError(

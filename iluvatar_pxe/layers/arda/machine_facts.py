@@ -49,6 +49,8 @@ class Surroundings:
     daemons: tuple[IPv4Address, ...] = ()
     """Addresses of the fleet's other daemons."""
     router: IPv4Address | None = None
+    lacks_daemons: bool = False
+    """Whether one of the others has no address at the moment."""
     registry: str = "factory.talos.dev"
     """Where the installer's images are: Image Factory's host."""
     ports: TalosSettings = field(default_factory=TalosSettings)

@@ -4,17 +4,22 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from support.talos.certificates import Authority, server_context
-from support.talos.cluster import new_bundle
+from support.talos.client import connected
+from support.talos.cluster import Cluster, new_bundle
 from support.talos.configuration import Pair
+from support.waiting import until
 
 from iluvatar_pxe.errors import KubernetesError
+from iluvatar_pxe.layers.arda import kubernetes
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.credentials import Credentials, kubernetes_credentials
 from iluvatar_pxe.layers.arda.kubernetes import delete_node
+from iluvatar_pxe.machines.states import Role
 
 HERE = "127.0.0.1"
 
@@ -65,3 +70,51 @@ async def test_a_refusal_a_foreign_cluster_and_silence_say_what_to_do() -> None:
     with pytest.raises(KubernetesError, match="later: kubectl delete node arda-01"):
         await delete_node(HERE, credentials(bundle), "arda-01", port=port)
     assert asked == []
+
+
+async def test_a_node_is_cordoned_drained_and_free_again(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    async with cluster.serving():
+        plane = cluster.machine(1, Role.CONTROLPLANE)
+        by, at, name = credentials(cluster.bundle), plane.address, "controlplane-1"
+        await plane.power_on()
+        await until(lambda: plane.service("etcd") == "Preparing" and plane.service("apid") == "Running")
+        async with connected(plane, cluster.credentials()) as client:
+            await client.bootstrap()
+        await until(lambda: plane.is_ready)
+        held = cluster.site.kubernetes(cluster.bundle.os.crt.encode())
+        held.run("web", name)
+        held.run("database", name, owner="")
+        held.budgets["web"] = 1
+
+        pods = len(held.pods)
+        await kubernetes.cordon(at, by, name, "for a change")
+        (node,) = await kubernetes.nodes(at, by)
+        assert (node.is_ready, node.is_unschedulable, node.note) == (True, True, "for a change")
+        assert node.boot
+        assert len(await kubernetes.evict(at, by, name)) == 2
+        await until(lambda: len(held.pods) == pods - 1)
+        left = await kubernetes.drain(at, by, name, seconds=0.1)
+        assert [one.rpartition("-")[0] for one in left] == ["default/web"]
+        assert [one.rpartition("-")[0] for one in held.evicted] == ["database"]
+        held.budgets.clear()
+        assert await kubernetes.drain(at, by, name) == ()
+        assert all(
+            app.startswith("kube-") for app in {one[1] for one in held.pods if one[0] == "kube-system"}
+        )
+        await kubernetes.uncordon(at, by, name)
+        (node,) = await kubernetes.nodes(at, by)
+        assert (node.is_unschedulable, node.note) == (False, "")
+
+        held.nodes[name]["spec"]["unschedulable"] = True
+        await kubernetes.cordon(at, by, name, "for a change")
+        await kubernetes.uncordon(at, by, name)
+        assert held.nodes[name]["spec"]["unschedulable"], "a person has cordoned it"
+        await kubernetes.cordon(at, by, "nobody", "for a change")
+
+        assert await kubernetes.claimant(at, by) == ""
+        await kubernetes.claim(at, by, "one")
+        await kubernetes.claim(at, by, "two")
+        assert await kubernetes.claimant(at, by) == "one"
+        await kubernetes.release(at, by)
+        assert await kubernetes.claimant(at, by) == ""

@@ -96,7 +96,8 @@ class MachineService(EtcdMethods):
         if asked in {Apply.NO_REBOOT, Apply.TRY}:
             difference = _difference(self.boot.configuration, new)
             raise GRPCError(
-                Status.INVALID_ARGUMENT, f"configuration can't be applied immediately:\n{difference}"
+                Status.INVALID_ARGUMENT,
+                f"this config change can't be applied in immediate mode\ndiff:\n{difference}",
             )
         return Apply.REBOOT if asked == Apply.AUTO else asked
 

@@ -40,6 +40,8 @@ class Kubernetes:
     """PodDisruptionBudgets: of an app, how many of its pods have to run."""
     others: dict[str, dict[str, Object]] = field(default_factory=dict)
     """Custom resources by the plural of their kind, then by name."""
+    leases: dict[str, Object] = field(default_factory=dict)
+    """By name; of one namespace."""
     evicted: list[str] = field(default_factory=list)
     """Names of the pods that were evicted."""
     deleted: list[str] = field(default_factory=list)
@@ -51,7 +53,7 @@ class Kubernetes:
         """Have nothing, as behind an etcd that was founded anew."""
         for kubelet in self._kubelets.values():
             kubelet.lost.set()
-        for held in (self.nodes, self.pods, self.budgets, self.others, self._kubelets):
+        for held in (self.nodes, self.pods, self.budgets, self.others, self.leases, self._kubelets):
             held.clear()
 
     # What a node's own Talos does

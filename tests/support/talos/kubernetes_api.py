@@ -20,6 +20,7 @@ from support.talos.kubernetes import CONTROL_PLANE, LONGHORN, Kubernetes, Object
 
 PORT = 6443
 _TABLE = "as=Table"
+_LEASES = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 _PATCHES = frozenset({"application/merge-patch+json", "application/strategic-merge-patch+json"})
 _VERBS = ["delete", "get", "list", "patch"]
 _FIELDS: dict[str, Callable[[Object], str]] = {
@@ -71,6 +72,9 @@ class KubernetesApi:
                 (f"/apis/{group}", "GET", self._discover)
                 for group in ("policy/v1", "longhorn.io/v1beta2", "apps/v1")
             ),
+            (_LEASES, "POST", self._create_lease),
+            (_LEASES + "/{name}", "GET", self._lease),
+            (_LEASES + "/{name}", "DELETE", self._delete_lease),
             ("/api/v1/nodes", "GET", self._nodes),
             (node, "GET", self._node),
             (node, "PATCH", self._patch_node),
@@ -197,6 +201,28 @@ class KubernetesApi:
     def _named_pod(self, request: web.Request) -> Object:
         name = request.match_info["name"]
         return _held(self._kubernetes.pods, (request.match_info["namespace"], name), "pods", name)
+
+    # Leases
+
+    async def _create_lease(self, request: web.Request) -> web.Response:
+        lease = await request.json()
+        name = lease["metadata"]["name"]
+        if (lease.get("apiVersion"), lease.get("kind")) != ("coordination.k8s.io/v1", "Lease"):
+            raise _Refusal(400, "BadRequest", "no Lease of coordination.k8s.io/v1")
+        if name in self._kubernetes.leases:
+            raise _Refusal(409, "AlreadyExists", f'leases.coordination.k8s.io "{name}" already exists')
+        self._kubernetes.leases[name] = lease
+        return web.json_response(lease, status=201)
+
+    async def _lease(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return web.json_response(_held(self._kubernetes.leases, name, "leases", name))
+
+    async def _delete_lease(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        _held(self._kubernetes.leases, name, "leases", name)
+        del self._kubernetes.leases[name]
+        return web.json_response({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})
 
     async def _daemon_set(self, request: web.Request) -> web.Response:
         metadata = dict(request.match_info)

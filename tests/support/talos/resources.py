@@ -88,8 +88,10 @@ def _of_runtime(boot: "Boot") -> Iterator[Resource]:
         spec = {"running": running, "healthy": service.healthy, "unknown": not running}
         yield Resource(RUNTIME, "Services.v1alpha1.talos.dev", service.name, spec)
     if boot.configuration is not None:
-        for kind in ("v1alpha1", "persistent"):
-            yield Resource("config", "MachineConfigs.config.talos.dev", kind, boot.configuration.text)
+        yield Resource("config", "MachineConfigs.config.talos.dev", "v1alpha1", boot.configuration.text)
+    disk = boot.machine.hardware.system_disk
+    if disk is not None and disk.installed is not None and disk.installed.config:
+        yield Resource("config", "MachineConfigs.config.talos.dev", "persistent", disk.installed.config)
     yield from _of_installation(boot)
 
 

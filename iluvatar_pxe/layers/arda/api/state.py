@@ -1,8 +1,11 @@
 """The resources of a machine's controllers, by Talos' API: its best source of what is going on."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TypeVar
+
+import yaml
 
 from iluvatar_pxe.errors import TalosDeniedError, TalosFailedError, TalosNotFoundError, TalosUnreachableError
 from iluvatar_pxe.layers.arda.api import faults
@@ -40,6 +43,19 @@ class State:
                 return None
             raise
         return self._read(kind, answer.resource)
+
+    async def configuration(self) -> str:
+        """Return the configuration that the machine runs with; an administrator's, for it holds all secrets.
+
+        One that is staged is not it before the next start.
+        """
+        kind = "MachineConfigs.config.talos.dev"
+        request = resources_pb2.GetRequest(namespace="config", type=kind, id="v1alpha1")
+        answer = await self._call.unary(self._stub.Get, request, READ_SECONDS)
+        text = await asyncio.to_thread(_text_in, answer.resource.spec.yaml_spec)
+        if text is None:
+            raise faults.of_answer(self._call.label, kind, "is no text")
+        return text
 
     async def list(self, kind: Kind[Value]) -> tuple[Value, ...]:
         """Return all resources of a kind."""
@@ -96,3 +112,12 @@ class State:
         except SpecError as error:
             why = f"{faults.one_line(resource.metadata.id)}: {faults.one_line(str(error))}"
             raise faults.of_answer(self._call.label, kind.type, why) from error
+
+
+def _text_in(written: str) -> str | None:
+    """Return the text that is written as a YAML scalar; None where it is something else. Blocks."""
+    try:
+        found = yaml.load(written, yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return None
+    return found if isinstance(found, str) else None

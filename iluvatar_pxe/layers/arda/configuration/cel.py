@@ -1,6 +1,10 @@
 """Expressions of the Common Expression Language (CEL), by which Talos selects disks and links."""
 
+import re
+
 from iluvatar_pxe.layers.arda.disks import DiskChoice
+
+_OF_LINK = re.compile(r'mac\(link\.permanent_addr\) == "([0-9a-f:]{17})"')
 
 
 def quoted(text: str) -> str:
@@ -26,3 +30,9 @@ def of_disk(disk: DiskChoice) -> str:
 def of_link(mac: str) -> str:
     """Return what is true of the physical link with a MAC."""
     return f"mac(link.permanent_addr) == {quoted(mac)}"
+
+
+def mac_of(expression: str) -> str:
+    """Return the MAC that ``of_link`` wrote; empty for any other expression."""
+    found = _OF_LINK.fullmatch(expression)
+    return found[1] if found else ""

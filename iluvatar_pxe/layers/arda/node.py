@@ -1,0 +1,15 @@
+"""A machine as Kubernetes has it. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine in Kubernetes. ``note``: what the daemon cordoned it for; ``boot`` differs after each restart."""
+
+    name: str
+    is_ready: bool
+    is_unschedulable: bool
+    boot: str
+    note: str
+    addresses: frozenset[str] = frozenset()

@@ -1,0 +1,216 @@
+"""Which machine of a cluster gets its changed configuration next, and how. Pure: what machines say is given."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from iluvatar_pxe.layers.arda.change_tables import ChangeKind
+from iluvatar_pxe.layers.arda.node import Node
+
+_FOR_RESTART = "restart/"
+"""What notes begin with that are of a restart: a machine that leaves its cluster is cordoned as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one machine of a cluster is, and what is to be changed of it."""
+
+    name: str
+    is_control_plane: bool = False
+    leads_etcd: bool = False
+    is_ready: bool = True
+    """It answers, runs, and Kubernetes has its node ready."""
+    is_ours: bool = True
+    """This daemon changes it: it is the one that the machine reports to."""
+    kind: ChangeKind = ChangeKind.NONE
+    mark: str = ""
+    """Differs with what it should run with."""
+    held: str = ""
+    """Why nothing is changed of it now; empty if nothing keeps it."""
+    node: Node | None = None
+
+    @property
+    def note(self) -> str:
+        """What its Node is cordoned with: in which boot, and for which configuration."""
+        return f"{_FOR_RESTART}{self.node.boot if self.node else ''}/{self.mark}"
+
+    @property
+    def noted(self) -> str:
+        """What its Node was cordoned with for a restart; empty if it was not."""
+        note = self.node.note if self.node else ""
+        return note if note.startswith(_FOR_RESTART) else ""
+
+    @property
+    def is_spoilt(self) -> bool:
+        """Say whether it is a control plane that has its change, and is not ready with it."""
+        return self.is_control_plane and self.kind is ChangeKind.NONE and not (self.held or self.is_ready)
+
+    @property
+    def wants_restart(self) -> bool:
+        """Say whether it has to restart for what is changed."""
+        return self.kind is ChangeKind.RESTART and not self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """It gets its configuration while it runs."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """It is to be the one that restarts."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """It gets its configuration for the next start, and its node is cordoned."""
+
+    name: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """It is drained, and restarts once no pod is left."""
+
+    name: str
+    drains: bool
+    """Another node can take its pods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Its node is uncordoned, and the next one may restart; without a name nobody's is."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Nothing is done now; ``why`` is one line. ``is_stuck``: not without a person."""
+
+    why: str
+    names: tuple[str, ...] = ()
+    is_stuck: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Converged:
+    """There is nothing to do."""
+
+
+Step = Apply | Claim | Prepare | Restart | Free | Await | Converged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standings:
+    """A cluster."""
+
+    machines: Sequence[Standing]
+    claimant: str | None = None
+    """The machine whose turn it is to restart; empty where it is nobody's, None where nobody says that."""
+    troubles: Sequence[str] = ()
+    """What is wrong with etcd, and why Kubernetes cannot be asked."""
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    """All Nodes by name."""
+
+
+def next_step(cluster: Standings) -> Step:
+    """Return what is next. Changes that need no restart come first, for they may be what a cluster waits for."""
+    if live := next(_live(cluster.machines), None):
+        return live
+    by_name = {one.name: one for one in cluster.machines}
+    if cluster.claimant is None:
+        return Await(next(iter(cluster.troubles), "Kubernetes was not asked yet"))
+    if cluster.claimant:
+        one = by_name.get(cluster.claimant)
+        return _turn(one, cluster) if one else _unknown(cluster.claimant, cluster.nodes)
+    if left := next((one for one in cluster.machines if one.noted and one.is_ours and one.is_ready), None):
+        return Free(left.name) if not left.wants_restart else Claim(left.name)
+    return _begin(cluster)
+
+
+def _live(machines: Sequence[Standing]) -> Iterator[Apply]:
+    """Yield the machines that can be changed while they run.
+
+    A control plane waits for each other one that has its change and is not ready with it.
+    """
+    is_spoilt = any(one.is_spoilt for one in machines)
+    wanted = [one for one in machines if one.kind is ChangeKind.LIVE and one.is_ours and not one.held]
+    for one in sorted(wanted, key=lambda each: (each.is_ready, each.name)):
+        if not (is_spoilt and one.is_control_plane and one.is_ready):
+            yield Apply(one.name)
+
+
+def _begin(cluster: Standings) -> Step:
+    """Choose who restarts first: control planes, the one that leads etcd last, then workers."""
+    wanted = [one for one in cluster.machines if one.wants_restart]
+    if not wanted:
+        waiting = [
+            one for one in cluster.machines if one.kind is ChangeKind.LIVE and one.is_ours and not one.held
+        ]
+        return _for_ready(cluster.machines, waiting) if waiting else Converged()
+    troubles = [*cluster.troubles, *_away(cluster.nodes)]
+    names = tuple(sorted(one.name for one in wanted))
+    if troubles:
+        return Await(f"{', '.join(names)}: to be restarted for changes, but {troubles[0]}", names)
+    ready = [one for one in wanted if one.is_ours and one.is_ready]
+    if not ready:
+        who = "once it is ready" if any(one.is_ours for one in wanted) else "by the daemon that it reports to"
+        return Await(f"{', '.join(names)}: to be restarted for changes {who}", names)
+    first = min(ready, key=lambda one: (not one.is_control_plane, one.leads_etcd, one.name))
+    return Claim(first.name)
+
+
+def _for_ready(machines: Sequence[Standing], waiting: Iterable[Standing]) -> Await:
+    failed = [one.name for one in machines if one.is_spoilt]
+    names = tuple(one.name for one in waiting)
+    return Await(
+        f"{', '.join(failed)}: has its change and is not ready; {', '.join(names)} waits for it", names
+    )
+
+
+def _away(nodes: Mapping[str, Node]) -> Iterator[str]:
+    """Yield why no machine may restart now."""
+    for name, node in sorted(nodes.items()):
+        if not node.is_ready:
+            yield f"{name} is down: its node is not ready"
+        elif node.note and not node.note.startswith(_FOR_RESTART):
+            yield f"{name} leaves the cluster"
+
+
+def _unknown(name: str, nodes: Mapping[str, Node]) -> Step:
+    """Return what is next while it is the turn of a machine that this daemon does not know: it may have left."""
+    if name in nodes:
+        return Await(f"{name}: restarts for changes; another daemon does that", (name,))
+    return Free()
+
+
+def _turn(one: Standing, cluster: Standings) -> Step:
+    """Return what is next while it is a machine's turn."""
+    if why := _why_not_on(one, cluster.troubles):
+        return Await(f"{one.name}: {why}", (one.name,))
+    return _on(one, cluster.nodes) if one.wants_restart else Free(one.name)
+
+
+def _why_not_on(one: Standing, troubles: Sequence[str]) -> str:
+    if not one.is_ours:
+        return "restarts for changes; the daemon that it reports to does that"
+    if not one.is_ready:
+        return "is not ready, and it is its turn to restart for changes; the other machines wait for it"
+    return f"restarts for changes, but {troubles[0]}" if troubles else ""
+
+
+def _on(one: Standing, nodes: Mapping[str, Node]) -> Step:
+    """Return what is next of a machine that is to restart: all of it can be done again, but for the restart."""
+    boot, _, mark = one.noted.removeprefix(_FOR_RESTART).partition("/")
+    if not one.noted or mark != one.mark:
+        return Prepare(one.name, one.note)
+    if one.node and boot != one.node.boot:
+        why = "has restarted, and does not run with its change; look at its log. The next commit that changes it tries again"
+        return Await(f"{one.name}: {why}", (one.name,), is_stuck=True)
+    others = (node for name, node in nodes.items() if name != one.name)
+    return Restart(one.name, drains=any(node.is_ready and not node.is_unschedulable for node in others))
