@@ -119,7 +119,7 @@ def test_what_root_brings_without_the_daemon_belongs_to_its_user(tmp_path: Path)
         assert (site.assets / "memtest/7/other.efi").read_bytes() == CONTENT
 
 
-LISTED = """\
+UNCHECKED = """\
 domain: lab.home.arpa
 assets:
   entries:
@@ -128,7 +128,10 @@ assets:
       files:
         - name: memtest/{version}/memtest.efi
           urls: ["https://127.0.0.1:9/memtest.efi"]
-          sums: {urls: ["https://127.0.0.1:9/SHA256SUMS"], name: memtest.efi}
+"""
+LISTED = f"""\
+{UNCHECKED}\
+          sums: {{urls: ["https://127.0.0.1:9/SHA256SUMS"], name: memtest.efi}}
 """
 
 
@@ -157,18 +160,6 @@ def test_a_stick_is_checked_by_the_list_beside_the_file(tmp_path: Path) -> None:
     assert not (host.state / "assets.lock.json").exists(), "the list is enough"
     (row,) = host.run("assets", "status", "--json").json
     assert (row["ready"], row["source"]) == (True, "imported")
-
-
-UNCHECKED = """\
-domain: lab.home.arpa
-assets:
-  entries:
-    ipxe:
-      version: "7"
-      files:
-        - name: memtest/{version}/memtest.efi
-          urls: ["https://127.0.0.1:9/memtest.efi"]
-"""
 
 
 def test_a_file_that_nothing_checks_is_pinned_when_it_is_in_place(tmp_path: Path) -> None:
