@@ -78,6 +78,12 @@ class ClusterWatch:
                 return {one.name: self.line or "" for one in members if one.layer == self.layer}
         return {}
 
+    @property
+    def _is_settling(self) -> bool:
+        """Say whether something is to change soon by itself: an etcd has only begun to prepare."""
+        answers = (one for one in self.found.values() if isinstance(one, Answered))
+        return any(one.etcd == PREPARING and not one.is_settled for one in answers)
+
     async def report(self) -> ClusterReport:
         """Ask all machines of the cluster how they are."""
         return await report_of(self.layer, self.step, self._context)
@@ -93,6 +99,8 @@ class ClusterWatch:
                     continue
                 if isinstance(self.step, Founded):
                     pause = pace.founded
+                elif self._is_settling:
+                    pause = pace.first
                 else:
                     pause = min(pause * 2, pace.most) if self.step == before and pause else pace.first
                 with suppress(TimeoutError):
