@@ -18,6 +18,7 @@ from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.longhorn import only_on
 from iluvatar_pxe.layers.arda.removal import NOTE, Act, Hold, Leaver, next_act, unlisted
+from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.leavers import Found, View, view_of
@@ -53,7 +54,8 @@ class Removal:
             is_new = True
             while True:
                 await self._look(is_new=is_new)
-                pause = pace.first if self.leaving else pace.founded
+                is_pressing = self.leaving or is_new  # a name is released a moment after its file is gone
+                pause = pace.first if is_pressing else pace.founded
                 try:
                     async with asyncio.timeout(pause):
                         await news.wait()
@@ -62,10 +64,8 @@ class Removal:
                     is_new = False
 
     async def _look(self, *, is_new: bool) -> None:
-        fleet, snapshot = self._context.fleet(), self._context.snapshot()
-        members = members_of(snapshot, fleet)
-        machines = unlisted(snapshot, fleet, members)
-        record = fleet.clusters.get(self.layer)
+        members, machines = self._gone()
+        record = self._context.fleet().clusters.get(self.layer)
         if record is None or not record.founded or not (machines or self.leaving or is_new):
             self.leaving = {}
             self._told.clear()
@@ -81,6 +81,12 @@ class Removal:
             self._told.clear()
         except IluvatarError as error:
             self._told.set(f"{self.layer}: {error}")
+
+    def _gone(self) -> tuple[tuple[Member, ...], tuple[Machine, ...]]:
+        """Return the machines that have a place in the fleet, and those that have none any more."""
+        fleet, snapshot = self._context.fleet(), self._context.snapshot()
+        members = members_of(snapshot, fleet)
+        return members, unlisted(snapshot, fleet, members)
 
     async def _take_back(self, view: View, members: list[Member]) -> None:
         """Let pods start again where a machine's file has come back."""
@@ -100,7 +106,8 @@ class Removal:
         for one in view.found:
             act = acts[one.name]
             if isinstance(act, Act):
-                if not self._context.observes:
+                is_gone = any(one.mac in machine.macs for machine in self._gone()[1])  # also by now
+                if is_gone and not self._context.observes:
                     _log.info("machine.leaves", machine=one.name, layer=self.layer, step=str(act))
                     await self._do(act, one, view)
                 return

@@ -102,9 +102,9 @@ async def test_a_drain_that_a_budget_keeps_waits_and_ends_where_the_file_is_back
 
         await push(site, file_of(worker, Role.WORKER) | file_of(other, Role.WORKER))
         await until(lambda: not kubernetes.nodes[WORKER]["spec"].get("unschedulable"))
+        await until(lambda: not site.daemons[0].clusters.lines)
         assert not kubernetes.deleted
         assert worker.is_ready
-        assert not site.daemons[0].clusters.lines
 
 
 @pytest.mark.long
