@@ -29,6 +29,8 @@ class Pace:
     """Between two looks, while nothing changes."""
     founded: float = 60.0
     """Between two looks at a cluster that is founded."""
+    down: float = 0.5
+    """Between two looks whether a machine that resets itself is down."""
     gone: float = 60.0
     """After which a machine leaves its cluster whose file is gone, and one that is silent is taken for gone."""
     converged: float = 300.0

@@ -104,13 +104,13 @@ class Reinstaller:
                 await api.etcd.forfeit()
             await api.reset(WipeMode.SYSTEM_DISK, graceful=step.graceful)
         _log.info("machine.reset", machine=name, layer=layer, graceful=step.graceful)
-        self._group.create_task(self._clean_up(layer, member, step))
+        self._group.create_task(self._clean_up(layer, member, machine, step))
 
     def clean_up(self, machine: Machine, step: NextBoot) -> None:
         """Clean up after a machine that is not reset, as it does not answer."""
         found = self._place(machine)
         if found and self._group and (member := self._members(found[0]).get(found[1])):
-            self._group.create_task(self._clean_up(found[0], member, step))
+            self._group.create_task(self._clean_up(found[0], member, machine, step))
 
     def _place(self, machine: Machine) -> tuple[str, str] | None:
         return place_in_cluster(machine, self._context.fleet())
@@ -145,11 +145,11 @@ class Reinstaller:
                     return only_on(name, await replicas(str(one.address), credentials))
         return None
 
-    async def _clean_up(self, layer: str, member: Member, step: Reset | NextBoot) -> None:
+    async def _clean_up(self, layer: str, member: Member, machine: Machine, step: Reset | NextBoot) -> None:
         """Do the rest once a machine is down: before that, Talos needs its Node to drain, and etcd still has its data."""
         try:
             async with asyncio.timeout(DOWN_SECONDS):
-                await self._down(layer, member)
+                await self._down(layer, member, machine)
         except TimeoutError:
             why = f"Talos still runs after {DOWN_SECONDS:.0f} s; look at the machine's log, and try again"
             _log.error("machine.reset", machine=member.name, why=why)
@@ -185,12 +185,16 @@ class Reinstaller:
         except IluvatarError as error:
             _log.warning("node.delete", machine=member.name, why=str(error))
 
-    async def _down(self, layer: str, member: Member) -> None:
-        """Return once Talos does not run there any more."""
+    async def _down(self, layer: str, member: Member, machine: Machine) -> None:
+        """Return once Talos does not run there any more, or the machine has booted again."""
         while True:
-            if await self._answer(layer, member) is not Answer.RUNS:
+            if self._has_booted(machine) or await self._answer(layer, member) is not Answer.RUNS:
                 return
-            await asyncio.sleep(self._context.pace.first)
+            await asyncio.sleep(self._context.pace.down)
+
+    def _has_booted(self, machine: Machine) -> bool:
+        now = self._context.snapshot().machine_with_id(machine.id)
+        return now is not None and now.generation > machine.generation
 
     async def _delete(self, layer: str, name: str, planes: Collection[Member]) -> None:
         why = KubernetesError(

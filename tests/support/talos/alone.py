@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from support.talos.clock import Clock
+from support.talos.cluster import Cluster, new_bundle
 from support.talos.hardware import Disk, Hardware
 from support.talos.machine import Firmware, Machine
 from support.talos.netboot import Netboot
@@ -21,6 +22,7 @@ from support.talos.network_first import NetworkFirst
 from support.talos.site import Site
 
 from iluvatar_pxe.layers.arda.api.protos.runtime_events_pb2 import MachineStatusEvent
+from iluvatar_pxe.machines.states import Role
 
 _LOOK_SECONDS = 0.05
 
@@ -39,7 +41,8 @@ def main() -> None:
     parser.add_argument(
         "--orders",
         type=Path,
-        help="a FIFO with lines of an order and a MAC: on, cut, hold (etcd's first write), release; without: all are on",
+        help="a FIFO with lines of an order and a MAC: on, cut, hold (etcd's first write), release, "
+        "stranger (another cluster's Talos is on its disk), data (it has a disk with data); without: all are on",
     )
     parser.add_argument("machines", nargs="+", help="MAC=ADDRESS or MAC=ADDRESS@INTERFACE")
     sys.exit(asyncio.run(_run(parser.parse_args())))
@@ -118,6 +121,15 @@ async def _carry_out(order: str, machine: Machine) -> None:
             machine.may_write_etcd.clear()
         case "release":
             machine.may_write_etcd.set()
+        case "stranger":
+            disk = machine.hardware.disks[0]
+            others = Cluster(Path(), contract=machine.contract, bundle=new_bundle(2))
+            config = others.configuration(Role.CONTROLPLANE, "stranger", disk.serial)
+            machine.install(disk, config, machine.booted_version)
+        case "data":
+            machine.hardware.disks.append(
+                Disk("sdb", serial=f"DATA{machine.hardware.serial}", rotational=True, holds=("xfs",))
+            )
         case _:
             raise ValueError(order)
 
@@ -151,6 +163,8 @@ def _state(machine: Machine) -> dict[str, object]:
         "etcd": machine.service("etcd"),
         "bootstraps": machine.bootstraps,
         "config": machine.boots[-1].arguments.get("talos.config", "") if machine.boots else "",
+        "wiped": sum("talos.experimental.wipe" in boot.arguments for boot in machine.boots),
+        "boots": len(machine.boots),
     }
 
 

@@ -23,7 +23,6 @@ SPEED = 20.0
 FILES = {
     "fleet.yaml": f"domain: {DOMAIN}\nenrolment: {{mode: join, countdown: 1}}\nmaxAttempts: 1000\n"
     "rules: [{match: {product: Machine}, layer: arda}]\n",
-    "layers/arda.yaml": f"{ARDA}controlPlanes: {PLANES}\n",
 }
 CENTRAL = DIRECTORY / "fleet.git"
 """The repository that two daemons follow."""
@@ -34,8 +33,9 @@ _TESTS = Path(__file__).parents[2]
 class Segment:
     """Machines are off at first, and daemons are not started."""
 
-    def __init__(self, namespace: Namespace, machines: int, daemons: int) -> None:
+    def __init__(self, namespace: Namespace, machines: int, daemons: int, planes: int = PLANES) -> None:
         self.namespace = namespace
+        self.files = FILES | {"layers/arda.yaml": f"{ARDA}controlPlanes: {planes}\n"}
         self.macs = [f"52:54:00:77:03:{number:02x}" for number in range(machines)]
         network = Network(namespace)
         addresses = {"pi-1": HOME, "pi-2": OTHER}
@@ -66,7 +66,7 @@ class Segment:
 
     def _begin(self, fleet: Path) -> None:
         """Make the repository: that of the only daemon, or the one that all follow."""
-        for name, text in FILES.items():
+        for name, text in self.files.items():
             (fleet / name).parent.mkdir(parents=True, exist_ok=True)
             (fleet / name).write_text(text)
         inside = DIRECTORY / "fleet"
