@@ -70,7 +70,7 @@ class LayerConvergence:
         self._context = context
         self._surveyor = Surveyor(layer, context, configurations)
         self.surveyed = Surveyed()
-        self.step: Step = Await("it has not been looked at yet")
+        self.step: Step = Converged()
         self._marks: dict[str, str] = {}
         """By machine, what it ran with when nothing was to be changed of it."""
         self._refused: dict[str, tuple[str, str, float]] = {}

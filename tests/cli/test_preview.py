@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Host
-from support.fleets import CONFIGURED, READY
+from support.fleets import ARDA, CONFIGURED, READY
 from support.machines import machine_of
 from support.pi import READY as PI_READY
 
@@ -142,3 +142,22 @@ def test_the_enrolment_window_is_one(tmp_path: Path) -> None:
         assert change["change"].startswith(TALOS if is_open else "is held: ")
         assert host.run("enrol", "status", "--json").json["open"] is is_open
         assert host.run("enrol", "close").status == 0
+
+
+def test_what_a_change_takes_of_a_machine_that_has_joined(tmp_path: Path) -> None:
+    host, mac = Host(tmp_path / "host"), "52:54:00:77:00:09"
+    patch = "machine: {sysctls: {a.b: '1'}, udev: {rules: [secret]}}\n"
+    for directory, line in ((host.fleet, ""), (tmp_path / "other", "patches: [patches/a.yaml]\n")):
+        for folder in ("layers", "machines", "patches"):
+            (directory / folder).mkdir(parents=True, exist_ok=True)
+        (directory / "fleet.yaml").write_text("")
+        (directory / "layers/arda.yaml").write_text(ARDA + line)
+        (directory / "machines/arda-01.yaml").write_text(f"match: {{macs: ['{mac}']}}\nrole: worker\n")
+        (directory / "patches/a.yaml").write_text(patch)
+    host.know(machine_of(mac, phase=Phase.JOINED))
+    assert host.run("fleet", "diff", str(tmp_path / "other"), "--json").json["changes"] == [
+        {
+            "machine": "arda-01",
+            "change": "its configuration changes without a restart: machine.sysctls.a.b; with a restart: machine.udev.rules",
+        }
+    ]

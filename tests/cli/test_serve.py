@@ -43,6 +43,7 @@ def test_it_is_ready_and_serves(daemon: Daemon) -> None:
     parts = (
         "assets",
         "boot",
+        "changes",
         "clusters",
         "control",
         "database",
