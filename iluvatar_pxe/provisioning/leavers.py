@@ -49,6 +49,8 @@ class View:
     healthy: tuple[str, ...]
     """Addresses of control planes that the fleet lists, whose etcd is healthy."""
     found: tuple[Found, ...] = ()
+    claimant: str = ""
+    """The machine whose turn it is to restart."""
 
 
 async def view_of(
@@ -59,7 +61,8 @@ async def view_of(
     A name that the fleet has is never among what is found.
     """
     planes = {one.name: str(one.address) for one in control_planes(members, layer) if one.address}
-    plane, nodes = await _nodes(layer, planes, await context.kubernetes(layer))
+    administrator = await context.kubernetes(layer)
+    plane, nodes = await _nodes(layer, planes, administrator)
     if not machines:
         return View(plane, nodes, Etcd(frozenset(), frozenset(), frozenset()), ())
     credentials = await context.credentials(layer, ApiRole.READER)
@@ -82,6 +85,7 @@ async def view_of(
         ),
         tuple(planes[name] for name in healthy if name in planes),
         tuple(sorted((one for one in found if one.name not in names | {""}), key=_turn)),
+        await kubernetes.claimant(plane, administrator),
     )
 
 

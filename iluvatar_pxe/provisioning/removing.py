@@ -119,6 +119,7 @@ class Removal:
             name=found.name,
             runs=found.runs,
             is_due=self._lasts("gone", found, is_so=True),
+            waits_for=view.claimant if view.claimant != found.name else "",
             is_lost=self._lasts("silent", found, is_so=not found.runs),
             is_going_down=found.is_going_down,
             is_node=found.node is not None,
@@ -157,6 +158,8 @@ class Removal:
             case Act.DELETE_NODE:
                 credentials = await self._context.kubernetes(self.layer)
                 await kubernetes.delete_node(view.plane, credentials, one.name)
+                if view.claimant == one.name:
+                    await kubernetes.release(view.plane, credentials)
 
     async def _api(self, address: str, name: str = "") -> AbstractAsyncContextManager[TalosApi]:
         return TalosApi.connect(

@@ -15,6 +15,7 @@ from support.waiting import until
 
 from iluvatar_pxe.admin.edits import with_phase
 from iluvatar_pxe.layers.arda.founding import Founded
+from iluvatar_pxe.layers.arda.kubernetes import claim, release
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Phase, Role
@@ -74,7 +75,11 @@ async def test_a_worker_is_drained_switched_off_and_its_node_deleted(tmp_path: P
         worker = site.workers[0]
         pod = kubernetes.run("web", WORKER)["metadata"]["name"]
         config = disk(worker)
+        at = site.planes[0].address, await site.daemons[0].context.kubernetes("arda")
+        await claim(*at, OTHER)
         await push(site, without(worker))
+        await until(lambda: said(site, f"{WORKER} leaves: {OTHER} is restarted first"))
+        await release(*at)
         await until(lambda: WORKER in kubernetes.deleted)
         assert kubernetes.evicted == [pod]
         assert [node_of(one) for one in kubernetes.pods.values() if app_of(one) == "web"] != [WORKER]

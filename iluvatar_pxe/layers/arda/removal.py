@@ -45,6 +45,8 @@ class Leaver:
     """Its Talos answers, and is of this cluster."""
     is_due: bool = True
     """Its file has been gone for so long that nobody takes it back at once."""
+    waits_for: str = ""
+    """Another machine, whose turn it is to restart."""
     is_lost: bool = False
     """It has been silent for so long that nobody waits for it."""
     is_going_down: bool = False
@@ -99,6 +101,8 @@ def next_act(one: Leaver, etcd: Etcd) -> Act | Hold | None:
 def _not_yet(one: Leaver) -> str:
     if not one.is_due:
         return "its file is gone; it leaves in a minute, unless the file is back by then"
+    if one.waits_for:
+        return f"{one.waits_for} is restarted first"
     if one.is_going_down:
         return "it shuts down"
     return "" if one.runs or one.is_lost else "it does not answer; it may be restarting"
