@@ -88,8 +88,9 @@ def changes(
     contract = Contract.of(running)
     if contract is not Contract.of(version):
         return Changes({ChangeKind.REINSTALL: (f"Talos {running} → {version}",)}, live)
-    if _shape(live) != _shape(wanted):
-        return Changes({ChangeKind.REINSTALL: ("machine.type",)}, live)
+    if (was := _shape(live)) != (will := _shape(wanted)):
+        why = "machine.type" if was[0] != will[0] else "the documents of another minor version of Talos"
+        return Changes({ChangeKind.REINSTALL: (why,)}, live)
     before, after = _by_key(live), _by_key(wanted)
     kept = [place(entry) for entry in keeps]
     fields: dict[ChangeKind, list[str]] = {}

@@ -180,7 +180,8 @@ def test_another_role_changes_nothing_else(contract: Contract) -> None:
 
 def test_a_configuration_of_an_older_contract_is_left_alone_by_a_newer_talos() -> None:
     told = changes(whole(V1_13), whole(V1_14), "v1.14.1", "v1.14.1")
-    assert told.fields.keys() == {REINSTALL}
+    assert told.fields == {REINSTALL: ("the documents of another minor version of Talos",)}
+    assert told.documents == whole(V1_13)
 
 
 @pytest.mark.parametrize("contract", Contract)
