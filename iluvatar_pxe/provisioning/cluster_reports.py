@@ -85,8 +85,9 @@ async def _warnings(layer: str, told: ClusterReport, context: ClusterContext) ->
     if declared_workers(layer, context.fleet()):
         nodes -= len(told.leading)
     found = [copies_warning(path, await context.repository.text(path), nodes)]
-    try:
-        await context.check(layer)
-    except ConfigurationError as error:
-        found.append(str(error))
+    if told.record and told.record.founded:  # before that, nothing is done, and the step says why
+        try:
+            await context.check(layer)
+        except ConfigurationError as error:
+            found.append(str(error))
     return tuple(filter(None, found))
