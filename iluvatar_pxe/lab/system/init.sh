@@ -18,6 +18,7 @@ for word in $(cat /proc/cmdline); do
 done
 # wget's own -T crashes in a static busybox
 if timeout 30 wget -q -O /config "$url"; then
+    case "$(cat /proc/cmdline)" in *lab.show*) echo "LAB config=$(base64 -w 0 /config)" ;; esac
     set -- $(sha256sum /config) $(wc -c /config)
     echo "LAB config-url=$url sha256=$1 bytes=$3"
     for name in $(sed -n 's/^# resolve //p' /config); do

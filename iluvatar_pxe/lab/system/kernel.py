@@ -1,7 +1,8 @@
 """The stand-in for Talos: Debian's kernel and a busybox that fetches its machine config and says so.
 
 Its console prints ``LAB cmdline=…``, ``LAB address=… dns=…``, then ``LAB config-url=… sha256=… bytes=…`` or
-``LAB failed=…``, and for each line ``# resolve NAME`` of its config ``LAB resolved=NAME to=…``.
+``LAB failed=…``, and for each line ``# resolve NAME`` of its config ``LAB resolved=NAME to=…``. With the kernel argument
+``lab.show`` it also prints the config, as ``LAB config=`` in Base64.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from iluvatar_pxe.lab.system.packages import own_suite, place_in, unpack_package
 
 _MODULES = ("virtio_pci", "virtio_net")
 _APPLETS = (
-    *("cat", "dmesg", "insmod", "ip", "mount", "nslookup", "poweroff", "sed"),
+    *("base64", "cat", "dmesg", "insmod", "ip", "mount", "nslookup", "poweroff", "sed"),
     *("sh", "sha256sum", "timeout", "udhcpc", "wc", "wget"),
 )
 _KERNEL_PACKAGE = {"amd64": "linux-image-cloud-amd64", "arm64": "linux-image-cloud-arm64"}
