@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from base64 import b64decode
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -61,19 +61,24 @@ def files() -> dict[str, str]:
 def test_each_gets_its_own_whole_if_its_hardware_is_known(
     system: StandIn, current: Path, known: tuple[str, ...], tmp_path: Path, *, judged: bool
 ) -> None:
-    with ExitStack() as stack:
-        judge = stack.enter_context(judging(Contract.V1_13)) if judged else None
-        lab = stack.enter_context(Lab())
+    with judging(Contract.V1_13) if judged else nullcontext() as judge:
+        told = boot_all(system, current, known, tmp_path)
+        for kind in KINDS:
+            check(told[kind], kind, whole=kind in known)
+            if judge:
+                assert judge.load(told[kind]) == []
+
+
+def boot_all(system: StandIn, current: Path, known: tuple[str, ...], directory: Path) -> dict[str, str]:
+    """Boot a machine of each kind, and return what each has fetched."""
+    told: dict[str, str] = {}
+    with Lab() as lab:
         pi = begin(lab, system, current)
-        know(pi, known, tmp_path)
+        know(pi, known, directory)
         pi.start()
         pi.wait()
-        told: dict[str, str] = {}
         at_the_same_time(*(partial(fetch, lab, pi, kind, told) for kind in KINDS))
-    for kind in KINDS:
-        check(told[kind], kind, whole=kind in known)
-        if judge:
-            assert judge.load(told[kind]) == []
+    return told
 
 
 def begin(lab: Lab, system: StandIn, programs: Path) -> Pi:
