@@ -114,6 +114,10 @@ class Journal:
         """Record that something asked in this machine's name that was not it; once for each in a boot."""
         title = title_of(machine, self._applied.fleet)
         complain("untrusted", machine=title, asked=asked, client=str(address), why=doubt)
+        self.doubted(machine, address, asked, doubt)
+
+    def doubted(self, machine: Machine, address: IPv4Address, asked: str, doubt: str) -> None:
+        """Record the same of what is logged elsewhere."""
         detail = f"{asked} from {address}"
         if self.is_first(machine, (Happening.UNTRUSTED, detail)):
             self._inventory.note(machine.id, Happening.UNTRUSTED, detail, doubt)

@@ -13,6 +13,7 @@ from iluvatar_pxe.layers.arda.events import Addresses
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.ratelimit import complain
 
 MOST_LIARS = 1024
@@ -23,9 +24,14 @@ class Reporters:
     """Believes the kernel's neighbour table, and machines of layers of kind ``talos``."""
 
     def __init__(
-        self, inventory: Inventory, applied: Applied, mac_of: Callable[[IPv4Address], str | None]
+        self,
+        inventory: Inventory,
+        applied: Applied,
+        journal: Journal,
+        mac_of: Callable[[IPv4Address], str | None],
     ) -> None:
         self._inventory = inventory
+        self._journal = journal
         self._applied = applied
         self._mac_of = mac_of
         self._liars: Recent[UUID, str] = Recent(MOST_LIARS)
@@ -38,6 +44,8 @@ class Reporters:
         if machine is None or why:
             title = machine and title_of(machine, self._applied.fleet)
             complain("talos.distrusted", client=str(address), machine=title, why=why)
+            if machine:
+                self._journal.doubted(machine, address, "a report", why)
             return None
         return machine
 

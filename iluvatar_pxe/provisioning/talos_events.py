@@ -42,7 +42,7 @@ class TalosEvents:
         self._inventory = inventory
         self._applied = applied
         self._journal = journal
-        self._reporters = Reporters(inventory, applied, mac_of)
+        self._reporters = Reporters(inventory, applied, journal, mac_of)
         self._writing: Recent[UUID, bool] = Recent(MOST_WRITING)
 
     def take_event(self, address: IPv4Address, event: Event) -> None:

@@ -242,6 +242,7 @@ def test_a_machine_that_reports_what_another_one_does_is_refused_until_it_tells_
     machine = site.tells(Addresses("two", (str(THERE), "fe80::1", "nonsense")), READY)
     assert machine.phase is Phase.INSTALLING
     assert site.machine(TWO).phase is Phase.INSTALLING
+    assert site.timeline(1).count((Happening.UNTRUSTED, f"a report from {HERE}")) == 1
     assert site.tells(Addresses("one", (str(HERE), str(THERE))), READY).phase is Phase.JOINED
 
 
