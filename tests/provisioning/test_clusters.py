@@ -40,9 +40,12 @@ async def preparing(*machines: Machine) -> None:
     await until(lambda: all(one.boot and one.boot.services.state("etcd") == "Preparing" for one in machines))
 
 
-async def waiting(site: FoundingSite, words: str) -> str:
+async def waiting(site: FoundingSite, words: str, shown_of: str = "") -> str:
+    """Wait until ``cluster status`` has these words, and ``machines show`` of a machine, too, if one is given."""
     daemon = site.daemons[0]
-    return await until(lambda: daemon.line if words in daemon.line else "")
+    line = await until(lambda: daemon.line if words in daemon.line else "")
+    assert not shown_of or daemon.clusters.awaited[shown_of] == line
+    return line
 
 
 @pytest.mark.parametrize("seed", [1, *[pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 10)]])
@@ -135,7 +138,7 @@ async def test_a_founder_that_dies_between_the_commit_and_the_call_is_replaced_b
         site.change({"clusters/arda.yaml": site.record() + 'founder: "controlplane-1"\n'})
         await first.power_cut()
         await site.daemons[0].follows.follower.refresh()
-        await waiting(site, "controlplane-1: ")
+        await waiting(site, "controlplane-1: ", hostname(first))
         site.change(dict.fromkeys(file_of(first)))
         await site.daemons[0].follows.follower.refresh()
         await founded(site)
@@ -160,7 +163,7 @@ async def test_a_control_plane_of_another_cluster_is_reported_and_nothing_is_fou
         for machine in (*site.planes, stranger):
             await machine.power_on()
         await preparing(*site.planes, stranger)
-        await waiting(site, "its certificate is not of this cluster's CA")
+        await waiting(site, "its certificate is not of this cluster's CA", hostname(stranger))
         assert isinstance(site.daemons[0].step, Refuse)
         assert "machines reinstall --wipe" in (site.daemons[0].clusters.problem or "")
         assert site.log() == [SECRETS, "A change"]
@@ -173,18 +176,19 @@ async def test_an_api_that_hangs_is_waited_for(tmp_path: Path, monkeypatch: pyte
         one.answers.clear()
         await one.power_on()
         site.daemons[0].start()
-        await waiting(site, "has not answered all questions within")
+        await waiting(site, "has not answered all questions within", hostname(one))
         one.answers.set()
         await founded(site)
 
 
-async def test_a_clock_that_is_off_is_waited_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("off", [timedelta(minutes=30), timedelta(days=-1)])
+async def test_a_clock_that_is_off_is_waited_for(tmp_path: Path, off: timedelta) -> None:
     async with founding_site(tmp_path, planes=1) as site:
         (one,) = site.planes
-        one.clock = clock = Clock(SPEED, off=timedelta(minutes=30))
+        one.clock = clock = Clock(SPEED, off=off)
         await one.power_on()
         site.daemons[0].start()
-        await waiting(site, "clock")
+        await waiting(site, "clock", hostname(one))
         assert isinstance(site.daemons[0].step, Wait)
         clock.off = timedelta()
         await founded(site)

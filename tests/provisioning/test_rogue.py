@@ -45,18 +45,15 @@ def test_a_rogue_gets_nothing_while_machines_boot_and_get_theirs(outside: int, w
         known = site.knowledge(OWN, card_of(site.namespace), (ticket, *live), ())
         campaign = site.starts(known, ROGUE, 1, outside)
         wait_until(lambda: is_installed(site), "machines that are installed", PATIENCE * 2)
-        mine, dead = site.tickets(WORKER), site.tickets(PLANE)
-        program = site.starts(
-            site.knowledge(address_of(WORKER), MACS[WORKER], mine, dead), STATION, 2, within, *FROM_WITHIN
-        )
-        refused = check(campaign, outside, len(KINDS)) + check(program, within, len(FROM_WITHIN))
+        refused = check(campaign, outside, len(KINDS))
+        body, _, status = site.fetch(HAND, config_of(ticket)).rpartition("\n")
+        assert (status, loot(body.encode(), known)) == ("200", ["written", "machine:\n"]), "as good as before"
+        known = site.knowledge(address_of(WORKER), MACS[WORKER], site.tickets(WORKER), site.tickets(PLANE))
+        refused += check(site.starts(known, STATION, 2, within, *FROM_WITHIN), within, len(FROM_WITHIN))
         assert all(site.told(name)["hostname"] == name for name in (PLANE, WORKER)), (
             "they have their configurations"
         )
-        config = config_of(ticket)
         assert lines(site) >= refused, "each refusal is in the log"
-        body, _, status = site.fetch(HAND, config).rpartition("\n")
-        assert (status, loot(body.encode(), known)) == ("200", ["written", "machine:\n"]), "as good as before"
 
 
 def lines(site: RogueSite) -> int:
