@@ -63,6 +63,7 @@ async def test_the_founder_of_three_hands_over_etcd_leaves_it_and_is_wiped(tmp_p
         assert step == Reset(graceful=True, forfeits=True)
         await reinstaller.reset(machine(site, 0), step)
         await until(lambda: len(first.boots) > boots)
+        assert "led by another member" in first.boots[boots - 1].log.text
         assert before[hostname(first)] not in (await members(site)).values()
         await until(lambda: kubernetes_of(site).deleted == [hostname(first)])
         assert not first.failures

@@ -155,6 +155,7 @@ async def test_one_of_three_control_planes_leaves_etcd_and_not_all(tmp_path: Pat
         await until(lambda: hostname(left) in kubernetes.deleted)
         assert await members(stay[0]) == {hostname(one) for one in stay}
         assert not left.is_on
+        assert is_dead or "led by another member" in left.boots[-1].log.text
         await push(site, without(*stay, role=Role.CONTROLPLANE))
         await asyncio.sleep(3 * QUICK.gone)
         assert all(one.is_ready for one in stay)

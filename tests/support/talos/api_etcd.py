@@ -126,6 +126,7 @@ class EtcdMethods(MachineServiceBase):
         etcd = self._running().etcd
         members, status = await self._asked(etcd.members()), await self._asked(etcd.status())
         own = status["header"]["member_id"]
+        self.boot.log.write("etcd is to be led by another member")
         heirs = [member for member in members if member.id != own and not member.is_learner]
         if not heirs:
             raise GRPCError(Status.UNKNOWN, "cannot forfeit leadership, only one member")
