@@ -65,6 +65,7 @@ async def test_a_founded_cluster_tells_its_etcd_machines_nodes_and_ends(tmp_path
         assert told.startswith("apps/arda/longhorn.yaml: defaultClassReplicaCount is 3, and nodes that ")
         assert (others, data["state"]) == (trouble, "founded")
         assert told in "\n".join(status_lines([data | NOTHING_ELSE], None))
+        await daemon.kill()  # its next look would find nobody, and say that it waits
         await one.power_cut()
         (report,) = await daemon.clusters.reports()
         data = cluster_data(report, daemon.context.fleet())
