@@ -47,7 +47,9 @@ def test_a_rogue_gets_nothing_while_machines_boot_and_get_theirs(outside: int, w
         wait_until(lambda: is_installed(site), "machines that are installed", PATIENCE * 2)
         refused = check(campaign, outside, len(KINDS))
         body, _, status = site.fetch(HAND, config_of(ticket)).rpartition("\n")
-        assert (status, loot(body.encode(), known)) == ("200", ["written", "machine:\n"]), "as good as before"
+        assert (status, loot(body.encode(), known)) == ("200", ["written", "machine:\n"]), (
+            f"as good as before, not {body}"
+        )
         known = site.knowledge(address_of(WORKER), MACS[WORKER], site.tickets(WORKER), site.tickets(PLANE))
         refused += check(site.starts(known, STATION, 2, within, *FROM_WITHIN), within, len(FROM_WITHIN))
         assert all(site.told(name)["hostname"] == name for name in (PLANE, WORKER)), (
