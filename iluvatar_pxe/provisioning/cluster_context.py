@@ -1,12 +1,13 @@
 """What clusters are looked after with."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
+from iluvatar_pxe.layers.arda.install import held_machines
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
@@ -56,6 +57,10 @@ class ClusterContext:
     pace: Pace = Pace()
     observes: bool = False
     """Nothing is done, but it is said what would be."""
+
+    def held_machines(self) -> Mapping[str, str]:
+        """Return by the names of the machines that are not installed why, in words."""
+        return held_machines(self.snapshot(), self.fleet())
 
     async def credentials(self, layer: str, role: ApiRole) -> Credentials:
         """Return credentials of the daemon's own; raises as ``ClusterSecrets.talos``."""

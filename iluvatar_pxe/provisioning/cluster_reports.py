@@ -68,11 +68,13 @@ async def report_of(layer: str, step: Step, context: ClusterContext) -> ClusterR
         credentials = await context.credentials(layer, ApiRole.READER)
     except IluvatarError as error:
         return replace(told, step=Refuse(str(error)))
-    turn = asyncio.Semaphore(_AT_ONCE)
+    turn, held = asyncio.Semaphore(_AT_ONCE), context.held_machines()
 
     async def said(member: Member) -> MachineReport:
         async with turn:
-            return await report(member.address, credentials, is_control_plane=member.name in leading)
+            return await report(
+                member.address, credentials, held.get(member.name), is_control_plane=member.name in leading
+            )
 
     reports = await asyncio.gather(*map(said, members))
     machines = {one.name: each for one, each in zip(members, reports, strict=True)}

@@ -128,7 +128,10 @@ class ClusterWatch:
 
     async def _ask(self, members: Sequence[Member]) -> Mapping[str, Found]:
         credentials = await self._context.credentials(self.layer, ApiRole.READER)
-        answers = await asyncio.gather(*(ask(one.name, one.address, credentials) for one in members))
+        held = self._context.held_machines()
+        answers = await asyncio.gather(
+            *(ask(one.name, one.address, credentials, held.get(one.name)) for one in members)
+        )
         found = {one.name: answer for one, answer in zip(members, answers, strict=True)}
         return self._settled(found)
 

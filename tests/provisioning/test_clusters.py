@@ -3,18 +3,22 @@
 import asyncio
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 from support.fleets import ARDA
 from support.founding import FoundingSite, file_of, founding_site, hostname, secrets_of
+from support.machines import machine_of, snapshot_of
 from support.talos.clock import Clock
 from support.talos.cluster import SPEED, Cluster, new_bundle
 from support.talos.machine import Machine
 from support.waiting import until
 
+from iluvatar_pxe.layers.arda.configuration.facts import MachineFacts
 from iluvatar_pxe.layers.arda.founding import Founded, Refuse, Wait
+from iluvatar_pxe.machines.inspection import Disk, Inspection
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository
 
@@ -75,6 +79,24 @@ async def test_one_that_is_off_is_waited_for_until_the_fleet_says_it_is_gone(tmp
         site.change(dict.fromkeys(file_of(gone)))
         await site.daemons[0].follows.follower.refresh()
         await founded(site)
+
+
+async def test_one_whose_disk_has_to_be_named_is_waited_for_with_that_reason(tmp_path: Path) -> None:
+    async with founding_site(tmp_path, planes=1) as site:
+        (machine,), (daemon,) = site.planes, site.daemons
+        two = Disk(path="/dev/sda", size=10**12, serial="A"), Disk(path="/dev/sdb", size=10**12, serial="B")
+        seen = Inspection(at=datetime(2026, 12, 1, tzinfo=UTC), boot=1, disks=two)
+        known = machine_of(machine.hardware.mac, inspection=seen, address=IPv4Address(machine.address))
+        daemon.context = replace(daemon.context, snapshot=lambda: snapshot_of(known))
+        site.talos.reporting = MachineFacts(role=Role.WORKER, event_sink=f"{machine.address}:9")
+        site.talos.served[machine.hardware.mac] = site.talos.partial()
+        await machine.power_on()
+        daemon.start()
+        why = "waits in maintenance mode: /dev/sda and /dev/sdb cannot be told apart: both fit: name one by 'disk'"
+        assert why in await waiting(site, "in maintenance", hostname(machine))
+        assert "remove its file" not in daemon.line
+        (report,) = await daemon.clusters.reports()
+        assert why in report.machines[hostname(machine)].trouble
 
 
 async def test_of_two_daemons_one_names_the_founder_and_both_follow(tmp_path: Path) -> None:

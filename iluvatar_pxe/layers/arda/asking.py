@@ -3,7 +3,7 @@
 import asyncio
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.errors import TalosError, TalosForeignError, TalosUnreachableError
+from iluvatar_pxe.errors import TalosError, TalosForeignError, TalosMaintenanceError, TalosUnreachableError
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
 from iluvatar_pxe.layers.arda.api.resources import (
@@ -17,7 +17,7 @@ from iluvatar_pxe.layers.arda.api.resources import (
 )
 from iluvatar_pxe.layers.arda.api.state import State
 from iluvatar_pxe.layers.arda.credentials import Credentials
-from iluvatar_pxe.layers.arda.founding import Answered, Foreign, Found, Unproved
+from iluvatar_pxe.layers.arda.founding import Answered, Foreign, Found, InMaintenance, Unproved
 
 ASK_SECONDS = 20.0
 """For all questions to one machine together."""
@@ -26,8 +26,10 @@ _CONTROL_PLANES = frozenset({"controlplane", "init"})
 """Types of machines in Talos' discovery."""
 
 
-async def ask(name: str, address: IPv4Address | None, credentials: Credentials) -> Found:
-    """Return what the control plane of this name says of itself."""
+async def ask(
+    name: str, address: IPv4Address | None, credentials: Credentials, held: str | None = None
+) -> Found:
+    """Return what the control plane of this name says of itself; ``held`` is why it is not installed."""
     if address is None:
         return Unproved("no address of it is known")
     try:
@@ -35,12 +37,24 @@ async def ask(name: str, address: IPv4Address | None, credentials: Credentials) 
             return await _said(api, name, address)
     except TimeoutError:
         return Unproved(f"{address}: has not answered all questions within {ASK_SECONDS:.0f} s")
-    except TalosForeignError as error:
-        return Foreign(str(error))
-    except TalosUnreachableError as error:
-        return Unproved(str(error).rpartition("; ")[0])  # its remedy is to wait, which is what is done
     except TalosError as error:
-        return Unproved(str(error))
+        return _unanswered(error, address, held)
+
+
+def _unanswered(error: TalosError, address: IPv4Address, held: str | None) -> Found:
+    match error:
+        case TalosMaintenanceError():
+            return InMaintenance(maintenance_words(address, held))
+        case TalosForeignError():
+            return Foreign(str(error))
+        case TalosUnreachableError():
+            return Unproved(str(error).rpartition("; ")[0])  # its remedy is to wait, which is what is done
+    return Unproved(str(error))
+
+
+def maintenance_words(address: IPv4Address, held: str | None) -> str:
+    """Say that a machine waits in maintenance mode, and why as far as that is known."""
+    return f"{address}: waits in maintenance mode: {held or 'it has not got its configuration yet'}"
 
 
 async def call_bootstrap(name: str, address: IPv4Address, credentials: Credentials) -> None:

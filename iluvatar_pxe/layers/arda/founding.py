@@ -61,7 +61,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Unproved:
-    """A control plane of which nothing is known: it is off, hangs, or waits in maintenance; ``why`` is one line."""
+    """A control plane of which nothing is known: it is off, or hangs; ``why`` is one line."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class InMaintenance:
+    """A control plane that waits for its configuration, and may have an etcd on its disk; ``why`` is one line."""
 
     why: str
 
@@ -73,7 +80,7 @@ class Foreign:
     why: str
 
 
-Found = Answered | Unproved | Foreign
+Found = Answered | Unproved | InMaintenance | Foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +174,12 @@ def _unclear(found: Mapping[str, Found], answered: Mapping[str, Answered]) -> St
     """Return what has to be cleared up before it is shown that no control plane has an etcd."""
     if foreign := [f"{name}: {one.why}" for name, one in sorted(found.items()) if isinstance(one, Foreign)]:
         return Refuse("; ".join(foreign))
-    silent = {name: one.why for name, one in sorted(found.items()) if isinstance(one, Unproved)}
-    if silent:
-        whys = "; ".join(f"{name}: {why}" for name, why in silent.items())
-        return Wait(f"{whys}; {_MISSING}", tuple(silent))
+    if silent := {
+        name: one for name, one in sorted(found.items()) if isinstance(one, Unproved | InMaintenance)
+    }:
+        whys = [f"{name}: {one.why}" for name, one in silent.items()]
+        missing = [_MISSING] if any(isinstance(one, Unproved) for one in silent.values()) else []
+        return Wait("; ".join(whys + missing), tuple(silent))
     unlisted = frozenset[str]().union(*(one.discovered for one in answered.values())) - found.keys()
     if unlisted:
         return Wait(

@@ -1,13 +1,14 @@
 """Where a machine is to be installed, by what was read of it and what the fleet says. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from iluvatar_pxe.fleet.disk_selector import DiskSelector
-from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.disks import Chosen, DiskChoice, Held, choice_of, choose
 from iluvatar_pxe.machines.inspection import Inspection
-from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.model import Machine, Snapshot
 
 
 def selector_for(machine: Machine, fleet: Fleet) -> DiskSelector | None:
@@ -70,3 +71,9 @@ def held_words(machine: Machine, fleet: Fleet) -> str:
     """Return in words why a machine is not installed; empty where nothing keeps it from that."""
     choice = choice_for(machine, fleet)
     return ": ".join(filter(None, (choice.reason, choice.remedy))) if isinstance(choice, Held) else ""
+
+
+def held_machines(snapshot: Snapshot, fleet: Fleet) -> Mapping[str, str]:
+    """Return by the names of the machines that are not installed why, in words."""
+    told = ((title_of(one, fleet), held_words(one, fleet)) for one in snapshot.by_id.values())
+    return {name: words for name, words in told if words}

@@ -13,6 +13,7 @@ from iluvatar_pxe.layers.arda.founding import (
     Found,
     FoundAgain,
     Founded,
+    InMaintenance,
     NameFounder,
     NoteFounded,
     Refuse,
@@ -25,6 +26,9 @@ from iluvatar_pxe.layers.arda.founding import (
 A, B, C = NAMES = ("arda-01", "arda-02", "arda-03")
 READY = Answered(etcd="Preparing")
 OFF = Unproved("Talos cannot be reached")
+HELD = InMaintenance(
+    "10.0.0.5: waits in maintenance mode: /dev/sda is not empty: name it by 'disk' in its file"
+)
 ELSEWHERE = Foreign("its certificate is not of this cluster's CA")
 FOUNDED = "2026-12-01T12:00:00Z"
 IDS = {name: number for number, name in enumerate(NAMES, 1)}
@@ -62,6 +66,12 @@ REMEDY = "switch it on, and look at its screen; if it is gone for good, remove i
         (record(), ALL_READY | {B: OFF}, Wait(f"arda-02: Talos cannot be reached; {REMEDY}", (B,))),
         (record(A), ALL_READY | {B: OFF}, Wait(f"arda-02: Talos cannot be reached; {REMEDY}", (B,))),
         (record(A), ALL_READY | {A: OFF}, Wait(f"arda-01: Talos cannot be reached; {REMEDY}", (A,))),
+        (record(A), ALL_READY | {B: HELD}, Wait(f"arda-02: {HELD.why}", (B,))),
+        (
+            record(A),
+            ALL_READY | {A: OFF, B: HELD},
+            Wait(f"arda-01: Talos cannot be reached; arda-02: {HELD.why}; {REMEDY}", (A, B)),
+        ),
         (
             record(A),
             ALL_READY | {B: Answered(etcd="Preparing", is_settled=False)},
