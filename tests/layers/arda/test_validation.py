@@ -49,6 +49,8 @@ def test_what_talos_and_this_daemon_make_is_valid(contract: Contract, role: Role
         "machine: {files: [{path: /var/a, content: x, permissions: 0o644, op: create}]}",
         "machine: {files: [{path: /var/a, content: x, permissions: 0644, op: create}]}",
         "persist: true",
+        "machine: {acceptedCAs: [{crt: YQ==}]}",
+        "cluster: {acceptedCAs: [{crt: YQ==}]}",
         "machine: {env: {a: ~}}",
         "debug: yes",
         f"{HEAD}ImageVerificationConfig\nrules: [{{image: a, skip: true}}]",
