@@ -11,10 +11,10 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from iluvatar_pxe.fleet.layers import TalosLayer
-from iluvatar_pxe.fleet.models import Fleet, MachineFile
+from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
-from iluvatar_pxe.fleet.yaml.document import Findings, Location
+from iluvatar_pxe.fleet.yaml.document import Findings
 from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair
 from iluvatar_pxe.layers.arda.configuration.make import documents_of
 from iluvatar_pxe.layers.arda.disks import DiskChoice
@@ -22,7 +22,9 @@ from iluvatar_pxe.layers.arda.documents import Contract, Document, dump_document
 from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings, cluster_facts, machine_facts
 from iluvatar_pxe.layers.arda.patched import PatchFile, patches_of
 from iluvatar_pxe.layers.arda.patching.apply import apply_patch
-from iluvatar_pxe.layers.arda.patching.patch import Addition, Deletion, Patch, parse_patch
+from iluvatar_pxe.layers.arda.patching.lines import line_in
+from iluvatar_pxe.layers.arda.patching.patch import Addition, Patch, parse_patch
+from iluvatar_pxe.layers.arda.reserved import taken_over
 from iluvatar_pxe.layers.arda.schema import Schema
 from iluvatar_pxe.layers.arda.validation import Fault, faults
 from iluvatar_pxe.machines.states import Role
@@ -41,11 +43,14 @@ class _Wanted(NamedTuple):
     layer: TalosLayer
     role: Role
     patches: tuple[PatchFile, ...]
+    node: str
+    """The machine's name, if its patches mention that; else one that stands for any."""
 
 
 _PAIR = KeyPair("certificate", "key")
 _BUNDLE = Bundle("id", "secret", "a.b", "key", "a.b", _PAIR, _PAIR, _PAIR, "key", _PAIR)
-_DISK = DiskChoice(serial="serial", size=1, path="/dev/sda")
+_DISK = DiskChoice(serial="stands-for-any-disk", size=1, path="/dev/sda")
+_NODE = "stands-for-any-machine"
 _AROUND = Surroundings(here=IPv4Address("192.0.2.1"), network=IPv4Network("0.0.0.0/0"))
 _MAC = "52:54:00:00:00:01"
 
@@ -70,7 +75,7 @@ def _all_wanted(fleet: Fleet) -> Iterator[_Wanted]:
         name, file = machine.layer or "", machine.file
         if (layer := fleet.talos(name)) and file.patches and not file.config:
             roles = {file.role}.intersection(_made(layer)) if file.role else _made(layer)
-            yield from (_wanted(name, layer, role, file, fleet) for role in roles)
+            yield from (_wanted(name, layer, role, machine, fleet) for role in roles)
 
 
 def _made(layer: TalosLayer) -> tuple[Role, ...]:
@@ -78,9 +83,12 @@ def _made(layer: TalosLayer) -> tuple[Role, ...]:
     return () if layer.config else layer.roles
 
 
-def _wanted(name: str, layer: TalosLayer, role: Role, machine: MachineFile | None, fleet: Fleet) -> _Wanted:
-    patches = patches_of(layer, role, machine, fleet.texts)
-    return _Wanted(name, layer, role, tuple(takewhile(lambda patch: not is_sealed(patch.text), patches)))
+def _wanted(name: str, layer: TalosLayer, role: Role, machine: ListedMachine | None, fleet: Fleet) -> _Wanted:
+    """Machines of one kind share a name where that makes no difference, so that they are checked once."""
+    every = patches_of(layer, role, machine.file if machine else None, fleet.texts)
+    patches = tuple(takewhile(lambda patch: not is_sealed(patch.text), every))
+    is_mentioned = machine and any(machine.name in patch.text for patch in patches)
+    return _Wanted(name, layer, role, patches, machine.name if machine and is_mentioned else _NODE)
 
 
 def _found(fleet: Fleet, wanted: _Wanted, schemas: Schemas) -> Iterable[_Line]:
@@ -104,7 +112,7 @@ def _of_role(base: str, role: Role, patches: tuple[PatchFile, ...], schema: Sche
 
 
 def _base(fleet: Fleet, wanted: _Wanted) -> tuple[Document, ...]:
-    node = Node(name="node", layer=wanted.name, role=wanted.role, macs=(_MAC,), disk=_DISK)
+    node = Node(name=wanted.node, layer=wanted.name, role=wanted.role, macs=(_MAC,), disk=_DISK)
     return documents_of(cluster_facts(wanted.name, fleet, _BUNDLE), machine_facts(node, fleet, _AROUND))
 
 
@@ -114,6 +122,7 @@ def _checked(
     """Apply patch after patch, up to the first that is faulty by itself."""
     known = set(faults(documents, schema, role))
     for path, text in patches:
+        before = documents
         try:
             patch = parse_patch(text)
             own = list(_own(patch, schema))
@@ -124,8 +133,10 @@ def _checked(
         if own:
             yield from ((path, line, fault) for line, fault in own)
             return
+        reserved = taken_over(before, documents)
         new = [fault for fault in faults(documents, schema, role) if fault not in known]
-        yield from ((path, _line(fault, patch), str(fault)) for fault in new)
+        told = (*reserved, *(fault for fault in new if not any(map(fault.is_within, reserved))))
+        yield from ((path, line_in(patch, one.document, one.location), str(one)) for one in told)
         known.update(new)
 
 
@@ -137,18 +148,3 @@ def _own(patch: Patch, schema: Schema) -> Iterator[tuple[int, str]]:
                 yield step.written.line_of(location), str(Fault(step.document, location, text))
         elif unknown := schema.unknown_key(step.document.kind, step.spot.location):
             yield step.line, str(Fault(step.document, *unknown))
-
-
-def _line(fault: Fault, patch: Patch) -> int:
-    """Return the line in a patch that makes a fault of the whole, as far as that can be told."""
-    for step in patch:
-        if step.document == fault.document and isinstance(step, Addition):
-            return step.written.line_of(_up_to_list(fault.location))
-        if step.document == fault.document and isinstance(step, Deletion):
-            return step.line
-    return 1
-
-
-def _up_to_list(location: Location) -> Location:
-    """Items of a list have other indexes in the whole."""
-    return tuple(takewhile(lambda part: isinstance(part, str), location))

@@ -10,7 +10,9 @@ from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.layers.arda.documents import Contract, Document, dump_documents
 from iluvatar_pxe.layers.arda.patching.apply import apply_patch
-from iluvatar_pxe.layers.arda.patching.patch import parse_patch
+from iluvatar_pxe.layers.arda.patching.lines import line_in
+from iluvatar_pxe.layers.arda.patching.patch import Patch, parse_patch
+from iluvatar_pxe.layers.arda.reserved import taken_over
 from iluvatar_pxe.layers.arda.schema import Schema
 from iluvatar_pxe.layers.arda.validation import faults
 from iluvatar_pxe.machines.states import Role
@@ -44,9 +46,20 @@ def patched(
         if is_sealed(text):
             raise ConfigurationError(f"{path}: is sealed, but not to this host's key; {_RECOVER}")
         try:
-            result = apply_patch(result, parse_patch(text), contract)
+            result = _one_more(result, parse_patch(text), contract)
         except DocumentError as error:
             raise ConfigurationError(f"{path}:{error.line}: {error.text}") from error
+    return result
+
+
+def _one_more(documents: tuple[Document, ...], patch: Patch, contract: Contract) -> tuple[Document, ...]:
+    """Return documents with one more patch; raises DocumentError, also where it changes what is the daemon's.
+
+    The push refuses that as well; but this is the last look at the disk that Talos is to erase.
+    """
+    result = apply_patch(documents, patch, contract)
+    for fault in taken_over(documents, result):
+        raise DocumentError(line_in(patch, fault.document, fault.location), str(fault))
     return result
 
 

@@ -33,6 +33,10 @@ class Fault:
     location: Location
     text: str
 
+    def is_within(self, other: "Fault") -> bool:
+        """Say whether it is of the same part as another fault, or of a part of that."""
+        return self.document == other.document and self.location[: len(other.location)] == other.location
+
     def __str__(self) -> str:
         """Return it in one line: document, path, what is wrong, and what to do."""
         path = ".".join(str(part + 1) if isinstance(part, int) else part for part in self.location)

@@ -74,7 +74,7 @@ def test_what_talos_takes_is_no_fault(patch: str) -> None:
             "machine:\n  tokens: {$patch: delete}\n",
             "patches/a.yaml:2: machine.tokens: no such key; did you mean token?",
         ),
-        ("machine:\n  ca:\n    $patch: delete\n", "patches/a.yaml:3: machine.ca.key: is missing, "),
+        ("machine:\n  ca:\n    $patch: delete\n", "patches/a.yaml:3: machine.ca: no patch may change this: "),
     ],
 )
 def test_what_talos_refuses_is_told(patch: str, line: str) -> None:

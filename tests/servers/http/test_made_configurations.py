@@ -138,14 +138,24 @@ def test_the_fleets_patches_are_in_it(tmp_path: Path) -> None:
         assert load_documents(fetch(served).text)[0]["machine"]["nodeLabels"]["of"] == "one"
 
 
-def test_a_patch_that_talos_would_refuse_holds_the_machine(tmp_path: Path) -> None:
-    wrong = {"patches/all_yaml": "machine: {install: {wipe: perhaps}}\n"}
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        ("machine: {install: {wipe: perhaps}}\n", r"Talos would refuse .* machine\.install\.wipe: "),
+        (
+            "machine: {install: {disk: /dev/sdb, diskSelector: {$patch: delete}}}\n",
+            r"patches/all\.yaml:1: machine\.install\.disk: .* the daemon chooses the disk ",
+        ),
+    ],
+)
+def test_a_patch_that_is_refused_holds_the_machine(tmp_path: Path, patch: str, why: str) -> None:
+    wrong = {"patches/all_yaml": patch}
     with serving(tmp_path, seconds=0.0) as served:
         served.booter.applied.fleet = fleet_of(
             ("one", MAC, "role: worker\n"), arda=f"{ARDA}patches: [patches/all.yaml]\n", **wrong
         )
         assert fetch(served).status == 503
-        with pytest.raises(ConfigurationError, match=r"Talos would refuse .* machine\.install\.wipe: "):
+        with pytest.raises(ConfigurationError, match=why):
             served.call(_make(served))
 
 
