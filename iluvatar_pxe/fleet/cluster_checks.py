@@ -9,11 +9,16 @@ _RESTORE = "restore it from the repository's history, or remove both to give the
 
 def check_clusters(fleet: Fleet, source: Source) -> None:
     """Note in ``source`` what is wrong with them: a cluster that lost one of its files must not get new secrets."""
+    of_authority: dict[str, str] = {}
     for name, cluster in fleet.clusters.items():
         path, sealed = cluster_file(name), cluster_secrets(name)
         if cluster.layer != name:
             text = f"layer: is {cluster.layer}, but the file is named {name}; give both the layer's name"
             source.fault(path, ("layer",), text)
+        other = of_authority.setdefault(cluster.ca_fingerprint, name)
+        if other != name:
+            text = f"caFingerprint: is that of {cluster_file(other)}; two clusters cannot be told apart by one CA"
+            source.fault(path, ("caFingerprint",), f"{text}; remove the files of one in clusters/")
         if sealed not in source.files:
             source.findings.add(path, 1, f"{sealed} is missing; {_RESTORE}")
     for path, text in source.files.items():

@@ -21,7 +21,7 @@ from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
 from iluvatar_pxe.gitops.secrets.sealing import known_key
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
-from iluvatar_pxe.layers.arda.bundle_check import check_bundle
+from iluvatar_pxe.layers.arda.bundle_check import check_bundle, shared_authority
 from iluvatar_pxe.layers.arda.credentials import (
     ApiRole,
     Credentials,
@@ -121,7 +121,7 @@ class ClusterSecrets:
     async def take(self, layer: str, bundle: Bundle) -> None:
         """Commit the secrets of a cluster that exists elsewhere; raises as ``bundle``, and OperationError where there are others."""
         check_bundle(bundle, self._clock.now())
-        self._revision()
+        await self._check_other_clusters(layer, bundle)
         async with self._making:
             revision = await self._commit(layer, bundle)
         if await self._bundles.open(revision, layer) != bundle:
@@ -130,6 +130,16 @@ class ClusterSecrets:
                 f"{layer}: has other secrets already; to give it these, first reset its machines, and remove {files} "
                 "in a commit"
             )
+
+    async def _check_other_clusters(self, layer: str, bundle: Bundle) -> None:
+        """Raise OperationError where another cluster has one of these CAs: it would accept this one's machines."""
+        revision = self._revision()
+        for other in revision.fleet.clusters.keys() - {layer}:
+            if name := shared_authority(bundle, await self._bundles.open(revision, other)):
+                raise OperationError(
+                    f"{layer}: certs.{name} of these secrets is a CA of {other}, and two clusters cannot be told apart "
+                    f"by one CA; leave {layer} to get secrets of its own"
+                )
 
     async def talos(self, layer: str, roles: Collection[ApiRole], lifetime: timedelta) -> Credentials:
         """Return credentials for Talos' API of a cluster that has secrets; raises as ``known``."""

@@ -89,6 +89,17 @@ def test_one_machine_in_two_files_is_found_by_what_was_seen_of_it() -> None:
     )
 
 
+def test_two_clusters_of_one_ca_are_found() -> None:
+    files = {}
+    for layer in ("arda", "valinor"):
+        files[f"clusters/{layer}.yaml"] = f"layer: {layer}\ncaFingerprint: '{':'.join(['AB'] * 32)}'\n"
+        files[f"clusters/{layer}.secrets.age"] = "-----BEGIN AGE ENCRYPTED FILE-----\n"
+    (line,) = findings(files)
+    assert line.startswith(
+        "clusters/valinor.yaml:2: caFingerprint: is that of clusters/arda.yaml; two clusters cannot"
+    )
+
+
 def test_what_the_daemon_writes_is_read() -> None:
     record = f"layer: arda\ncaFingerprint: '{':'.join(['AB'] * 32)}'\ngeneration: 2\nfounder: a\n"
     sealed = "-----BEGIN AGE ENCRYPTED FILE-----\n"

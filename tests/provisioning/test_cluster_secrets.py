@@ -272,6 +272,25 @@ async def test_secrets_of_a_cluster_elsewhere_are_taken_once(site: Site) -> None
     assert site.log() == ["A change", "arda has its secrets"]
 
 
+async def test_a_ca_of_another_layer_s_cluster_is_refused(site: Site) -> None:
+    async with followed(site, "one") as (one,):
+        site.person.commit({"layers/valinor.yaml": ARDA}, "Two")
+        site.person.push()
+        await one.follower.refresh()
+        service = site.secrets(one)
+        await service.take("arda", real("a"))
+        for name, copied in {
+            "os": replace(real("b"), os=real("a").os),
+            "k8s": replace(real("b"), kubernetes=real("a").kubernetes),
+        }.items():
+            with pytest.raises(
+                OperationError, match=rf"^valinor: certs\.{name} of these secrets is a CA of arda,"
+            ):
+                await service.take("valinor", copied)
+        await service.take("valinor", real("b"))
+    assert site.log() == ["A change", "Two", "arda has its secrets", "valinor has its secrets"]
+
+
 def real(seed: str) -> Bundle:
     return bundle_of(seed, datetime(2026, 11, 29, tzinfo=UTC))
 

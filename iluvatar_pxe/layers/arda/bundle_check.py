@@ -49,6 +49,12 @@ def ends_of(bundle: Bundle) -> Mapping[str, datetime]:
     }
 
 
+def shared_authority(one: Bundle, other: Bundle) -> str | None:
+    """Return the name of a CA whose certificate or key both have; None where they have none in common."""
+    theirs = {part for pair in _authorities(other).values() for part in (pair.crt, pair.key)}
+    return next((name for name, pair in _authorities(one).items() if {pair.crt, pair.key} & theirs), None)
+
+
 def _authorities(bundle: Bundle) -> Mapping[str, KeyPair]:
     return {
         "etcd": bundle.etcd,
