@@ -8,8 +8,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 from iluvatar_pxe.errors import LabError
 
@@ -39,7 +39,7 @@ class Process:
         self._output = bytearray()
         self._changed = threading.Condition()
         self._ended = False
-        copy = (log or Path(os.devnull)).open("wb", buffering=0)
+        copy = (log or Path(os.devnull)).open("wb")
         self._reader = threading.Thread(target=self._read, args=(copy,), name=f"lab-{name}", daemon=True)
         self._reader.start()
 
@@ -127,12 +127,13 @@ class Process:
             except ProcessLookupError:
                 return  # it ended by itself in this moment
 
-    def _read(self, copy: FileIO) -> None:
+    def _read(self, copy: BinaryIO) -> None:
         stream = self._popen.stdout
         assert stream is not None  # noqa: S101 - start() always makes the pipe
         with stream, copy:
             while chunk := os.read(stream.fileno(), 65536):
                 copy.write(chunk)
+                copy.flush()
                 with self._changed:
                     self._output += chunk
                     self._changed.notify_all()

@@ -77,7 +77,8 @@ def claimed(file: Path) -> Iterator[int]:
 
 def publish(state: int, lab: Running) -> None:
     """Tell where the lab is, now that it is up."""
-    os.write(state, json.dumps(asdict(lab)).encode())
+    with open(state, "w", closefd=False) as file:
+        json.dump(asdict(lab), file)
 
 
 def forget(file: Path) -> None:

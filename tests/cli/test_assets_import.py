@@ -6,12 +6,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from support.full_disk import no_file_larger_than
 from support.partition_tables import BOOT, ROOT, mbr
 from support.wanted import wanted
 
 from iluvatar_pxe.admin.assets import asset_data
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.assets import space
+from iluvatar_pxe.assets.download.sums import LARGEST_LIST
 from iluvatar_pxe.catalogue.download import SumsFile, Unpack
 from iluvatar_pxe.cli.assets.matching import Found, Seen, found_in
 from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below, staging
@@ -146,13 +148,84 @@ def test_a_file_is_copied_with_what_checks_it(tmp_path: Path) -> None:
     with ExitStack() as files, staging(tmp_path) as folder:
         opened = Opened.of(Found(image, PI, ("SHA256SUMS", "none.gpg")), files)
         path = copy(opened, folder, heard.append)
-        assert (path.name, path.read_bytes()) == ("ubuntu.img.xz", image.read_bytes())
-        assert {one.name for one in path.parent.iterdir()} == {"ubuntu.img.xz", "SHA256SUMS"}
+        assert path.read_bytes() == image.read_bytes()
+        assert {one.name for one in path.parent.iterdir()} == {"image", "SHA256SUMS"}
         with pytest.raises(ControlError, match=r"another import runs"), staging(tmp_path):
             pass
         assert path.exists()
     assert heard == [1 << 20, 2 << 20, 3 << 20]
     assert list(folder.iterdir()) == []
+
+
+def refused_copy(opened: Opened, folder: Path, size: int = -1) -> str:
+    """Return why a copy is refused, of which nothing stays, on a disk that takes files of ``size`` bytes."""
+    with no_file_larger_than(size), pytest.raises(AssetError) as caught:
+        copy(opened, folder, lambda _: None)
+    assert list(folder.iterdir()) == []
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("lost", [1, 8192, 3 << 20])
+def test_a_copy_is_whole_or_none_if_the_disk_is_full_for_a_moment(tmp_path: Path, lost: int) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(b"x" * (3 << 20))
+    with ExitStack() as files, staging(tmp_path) as folder:
+        opened = Opened.of(Found(image, PI), files)
+        assert refused_copy(opened, folder, image.stat().st_size - lost) == (
+            f"{PI}: cannot be copied to {folder}: File too large; try another stick or disk"
+        )
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_file_that_changes_while_it_is_copied_is_refused(tmp_path: Path, size: int) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(b"four")
+    with ExitStack() as files, staging(tmp_path) as folder:
+        opened = Opened.of(Found(image, PI), files)
+        os.truncate(image, size)
+        refusal = f"{PI}: {image} was changed while it was copied; import it again"
+        assert refused_copy(opened, folder) == refusal
+
+
+@pytest.mark.parametrize("unpack", list(Unpack))
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, unpack: Unpack) -> None:
+    """This one fails as a file on a failing stick does: from the first byte on."""
+    with ExitStack() as files, staging(tmp_path) as folder:
+        nothing = files.enter_context(Path("/proc/self/mem").open("rb", buffering=0))
+        opened = Opened(PI, tmp_path / "image", nothing, 1, unpack, {})
+        assert refused_copy(opened, folder) == (
+            f"{PI}: cannot be copied to {folder}: Input/output error; try another stick or disk"
+        )
+
+
+def test_no_more_is_copied_of_a_list_than_one_may_have(tmp_path: Path) -> None:
+    image, sums = tmp_path / "image", tmp_path / "SHA256SUMS"
+    image.touch()
+    with sums.open("wb") as file:
+        file.truncate(1 << 43)  # a hole of 8 TiB
+    with ExitStack() as files, staging(tmp_path) as folder:
+        opened = Opened.of(Found(image, PI, ("SHA256SUMS",)), files)
+        path = copy(opened, folder, lambda _: None)
+        assert opened.needs == path.with_name("SHA256SUMS").stat().st_size == LARGEST_LIST + 1
+
+
+def test_a_list_may_have_the_name_that_the_file_is_served_by(tmp_path: Path) -> None:
+    image, sums = tmp_path / "image", tmp_path / Path(PI).name
+    image.write_text("image")
+    sums.write_text("list")
+    with ExitStack() as files, staging(tmp_path) as folder:
+        path = copy(Opened.of(Found(image, PI, (sums.name,)), files), folder, lambda _: None)
+        assert (path.read_text(), path.with_name(sums.name).read_text()) == ("image", "list")
+
+
+def test_a_list_of_the_files_own_name_is_refused(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.touch()
+    with (
+        ExitStack() as files,
+        pytest.raises(OperationError, match=r"image: the publisher's list has the same name"),
+    ):
+        Opened.of(Found(image, PI, ("image",)), files)
 
 
 def test_an_image_is_copied_only_if_there_is_room_for_what_it_is_unpacked_to(

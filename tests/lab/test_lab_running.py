@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from support.full_disk import no_file_larger_than
 
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.room.namespace import Namespace
@@ -35,6 +36,11 @@ def file(tmp_path: Path) -> Path:
 )
 def test_the_state_is_in_the_users_own_runtime_directory(expected: str, *, is_root: bool) -> None:
     assert state_file({"XDG_RUNTIME_DIR": "/run/user/7"}, is_root=is_root) == Path(expected)
+
+
+def test_a_state_that_is_not_written_whole_is_no_lab(file: Path) -> None:
+    with claimed(file) as state, no_file_larger_than(20), pytest.raises(OSError, match="File too large"):
+        publish(state, Running(1, 1, 1, fleet="/fleet", assets="/assets"))
 
 
 def test_a_user_without_a_runtime_directory_has_no_lab() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from iluvatar_pxe.assets.download.sums import LARGEST_LIST
 from iluvatar_pxe.assets.opening import ListedFile, open_listed
 from iluvatar_pxe.assets.space import FULL, lacking, missing, no_space
 from iluvatar_pxe.assets.unpack.beginning import bytes_unpacked
@@ -20,6 +21,8 @@ from iluvatar_pxe.errors import AssetError, ControlError, OperationError
 
 _FOLDER = ".import"
 _CHUNK = 1 << 20
+_MOST_LISTED = LARGEST_LIST + 1
+"""Bytes that are copied of a list: more than it may have, so that one that is too large is told by its copy."""
 
 
 def files_below(paths: Iterable[Path], refuse: Refuse) -> Iterator[Seen]:
@@ -60,6 +63,8 @@ class Opened:
     """An open file of a stick, and those that check it by their names: who copies them may not be able to open them."""
 
     name: str
+    path: Path
+    """Where it is on the stick."""
     file: BinaryIO
     size: int
     unpack: Unpack
@@ -69,11 +74,22 @@ class Opened:
     def of(cls, found: Found, files: ExitStack) -> Self:
         """Open a file, for as long as ``files`` is open; raises OSError, OperationError and AssetError."""
         file, size = _open(found.path, files)
+        if found.path.name in found.beside:
+            raise OperationError(
+                f"{found.path}: the publisher's list has the same name; import it where the internet is: "
+                "iluvatar-pxe assets fetch"
+            )
         others: dict[str, BinaryIO] = {}
         for name in found.beside:
             with suppress(FileNotFoundError):
                 others[name], _ = _open(found.path.with_name(name), files)
-        return cls(found.name, file, size, found.unpack, others)
+        return cls(found.name, found.path, file, size, found.unpack, others)
+
+    @property
+    def needs(self) -> int:
+        """Bytes of its copy, and of those of what checks it."""
+        beside = (os.fstat(file.fileno()).st_size for file in self.others.values())
+        return self.size + sum(min(size, _MOST_LISTED) for size in beside)
 
 
 def _open(path: Path, files: ExitStack) -> tuple[BinaryIO, int]:
@@ -106,15 +122,13 @@ def staging(assets: Path) -> Iterator[Path]:
 
 def copy(opened: Opened, folder: Path, report: Callable[[int], None]) -> Path:
     """Copy a file, and what checks it, into a folder of their own; blocks, raises AssetError. ``report`` hears the bytes."""
-    _check_room(opened, folder)
-    place = Path(tempfile.mkdtemp(dir=folder))
     try:
-        return _copied(opened, place, report)
+        _check_room(opened, folder)
+        with _own_folder(folder) as place:
+            return _copied(opened, place, report)
     except OSError as error:
-        left = opened.size - sum(path.stat().st_size for path in place.iterdir())
-        shutil.rmtree(place)
         if error.errno in FULL:
-            lacks = lacking(max(0, left), shutil.disk_usage(folder).free)
+            lacks = lacking(opened.needs, shutil.disk_usage(folder).free)
             raise AssetError(f"{opened.name}: {no_space(folder, lacks)}") from error
         raise AssetError(
             f"{opened.name}: cannot be copied to {folder}: {error.strerror}; try another stick or disk"
@@ -123,19 +137,31 @@ def copy(opened: Opened, folder: Path, report: Callable[[int], None]) -> Path:
 
 def _check_room(opened: Opened, folder: Path) -> None:
     unpacked = bytes_unpacked(opened.unpack, opened.file)
-    if lacks := missing(opened.size + unpacked, shutil.disk_usage(folder).free):
+    if lacks := missing(opened.needs + unpacked, shutil.disk_usage(folder).free):
         raise AssetError(f"{opened.name}: {no_space(folder, lacks, unpacks=unpacked > 0)}")
 
 
+@contextmanager
+def _own_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder, which stays only if nothing fails."""
+    place = Path(tempfile.mkdtemp(dir=folder))
+    try:
+        yield place
+    except (OSError, AssetError):
+        shutil.rmtree(place)
+        raise
+
+
 def _copied(opened: Opened, place: Path, report: Callable[[int], None]) -> Path:
-    path, copied = place / Path(opened.name).name, 0
+    path, copied = place / opened.path.name, 0
     for name, file in opened.others.items():
-        with (place / name).open("xb") as beside:
-            shutil.copyfileobj(file, beside)
-    with path.open("xb", buffering=0) as copy:
+        (place / name).write_bytes(file.read(_MOST_LISTED))
+    with path.open("xb") as copy:  # buffered: a write without buffer may write less, and raises nothing
         while chunk := opened.file.read(_CHUNK):
             copied += copy.write(chunk)
             report(copied)
+    if copied != opened.size:
+        raise AssetError(f"{opened.name}: {opened.path} was changed while it was copied; import it again")
     return path
 
 

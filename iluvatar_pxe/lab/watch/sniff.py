@@ -19,7 +19,7 @@ def sniff(interface: str, file: Path) -> None:
     """Write frames until killed; prints ``listening`` when the first one can no longer be missed."""
     with (
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETHERTYPE_ALL)) as packets,
-        file.open("wb", buffering=0) as pcap,
+        file.open("wb") as pcap,
     ):
         packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         packets.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)  # when it came, not when it was read
@@ -27,6 +27,7 @@ def sniff(interface: str, file: Path) -> None:
         membership = struct.pack("iHH8x", socket.if_nametoindex(interface), _PROMISCUOUS, 0)
         packets.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
         pcap.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, _LONGEST_FRAME, 1))
+        pcap.flush()
         sys.stdout.write("listening\n")
         sys.stdout.flush()
         while True:
@@ -34,6 +35,7 @@ def sniff(interface: str, file: Path) -> None:
             seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
             header = struct.pack("<IIII", seconds, nanoseconds // 1000, len(frame), len(frame))
             pcap.write(header + frame)
+            pcap.flush()
 
 
 if __name__ == "__main__":

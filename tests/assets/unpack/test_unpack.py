@@ -5,11 +5,9 @@ import json
 import lzma
 import os
 import re
-import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import zstandard
 from structlog.testing import capture_logs
 from support.archives import ipxe_archive
 from support.fleets import fleet_of
+from support.full_disk import no_file_larger_than
 from support.machines import machine_of
 from support.pi import MACS, pi
 from support.pi_images import (
@@ -362,17 +361,6 @@ def test_an_image_without_a_kernel_is_refused(tmp_path: Path, assets: Path) -> N
     ):
         unpack(IMAGE, image, assets, silent)
     assert served(assets) == {}
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    """Have writes fail in the middle of a file, as on a full disk, inside the block (setrlimit(2))."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @needs_tools

@@ -109,12 +109,10 @@ def _context() -> ssl.SSLContext:
 
 def load_key(context: ssl.SSLContext, credentials: Credentials) -> None:
     """Load certificate and key from memory: ``ssl`` takes files only, and the key is never on a disk."""
-    descriptor = os.memfd_create("credentials")
-    try:
-        os.write(descriptor, f"{credentials.crt}\n{standard_pem(credentials.key)}".encode())
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    finally:
-        os.close(descriptor)
+    with os.fdopen(os.memfd_create("credentials"), "w") as file:
+        file.write(f"{credentials.crt}\n{standard_pem(credentials.key)}")
+        file.flush()
+        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
 
 
 def unreachable(label: str, error: Exception) -> TalosError:
