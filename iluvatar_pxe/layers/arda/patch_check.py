@@ -95,8 +95,9 @@ def _found(fleet: Fleet, wanted: _Wanted, schemas: Schemas) -> Iterable[_Line]:
     if wanted.layer.talos.is_chosen:
         schema = schemas(Contract.of(wanted.layer.talos.version))
         return _of_role(dump_documents(_base(fleet, wanted)), wanted.role, wanted.patches, schema)
-    first, *others = (_found(*_with_version(fleet, wanted, f"{one}.0"), schemas) for one in Contract)
-    return [line for line in first if all(line in other for other in others)]
+    found = [tuple(_found(*_with_version(fleet, wanted, f"{one}.0"), schemas)) for one in Contract]
+    newest = found[-1] if all(found) else ()
+    return [line for line in newest if all(line in other for other in found)] or newest
 
 
 def _with_version(fleet: Fleet, wanted: _Wanted, version: str) -> tuple[Fleet, _Wanted]:

@@ -136,6 +136,11 @@ def test_until_a_version_is_chosen_what_one_of_them_takes_is_no_fault() -> None:
     assert found(f"{HEAD}SysctlConfig\nparams: {{a: b}}\n", layer=layer) == []
     assert found("machine: {kubelet: {image: a}}\n", layer=layer) == []
     assert len(found("machine: {x: y}\n", layer=layer)) == 1
+    for disk in (
+        "machine: {install: {disk: /dev/sdb, diskSelector: {$patch: delete}}}\n",
+        f"{HEAD}UnattendedInstallConfig\nprovisioning: {{diskSelector: {{match: 'true'}}}}\n",
+    ):
+        assert found(disk, layer=layer), "each refuses it, and says something else"
 
 
 def test_a_sealed_patch_and_those_after_it_wait_for_the_daemon() -> None:
