@@ -1,6 +1,7 @@
 """Commands on one machine: its place, what is wanted of it, and which hardware it is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -24,12 +25,16 @@ from iluvatar_pxe.errors import IluvatarError, OperationError
 from iluvatar_pxe.fleet.fields.names import is_host_name
 from iluvatar_pxe.fleet.fields.values import LayerName
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.arda.disks import Held
+from iluvatar_pxe.layers.arda.install import choice_for
 from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.merge import split
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Directive, Intent, Phase, Role, Wipe
+from iluvatar_pxe.provisioning.maintenance import runs_talos
 from iluvatar_pxe.provisioning.reinstalling import place_in_cluster
 from iluvatar_pxe.wire.mac import parse_mac
 
@@ -159,9 +164,8 @@ class Reinstall(_OfMachine):
         if context.reinstaller:
             context.reinstaller.clean_up(machine, step)
         wiped = ", and what is on its disk is erased" if wipes else ""
-        return _result(
-            changed, context, f"{title} is reinstalled at its next boot{wiped}{ended_cluster}{ended}"
-        )
+        when = _when(replace(changed, inspection=machine.inspection), context.fleet)
+        return _result(changed, context, f"{title} is reinstalled {when}{wiped}{ended_cluster}{ended}")
 
     async def _step(self, machine: Machine, context: CommandContext) -> Reset | NextBoot:
         """Return how it is done; raises OperationError where the cluster would be harmed."""
@@ -182,6 +186,16 @@ class Reinstall(_OfMachine):
         except IluvatarError as error:
             await _change(context, machine, with_directive(machine.directive), "reset failed", by)
             raise OperationError(str(error)) from error
+
+
+def _when(machine: Machine, fleet: Fleet) -> str:
+    """Say when a machine is installed: one that waits in maintenance mode gets its configuration there."""
+    listed, given = listed_as(machine, fleet), machine.assignment
+    layer = listed.layer if listed else given.layer if given else None
+    waits = layer and fleet.makes_configurations(layer) and runs_talos(machine)
+    if waits and not isinstance(choice_for(machine, fleet), Held):
+        return "now if it still waits in maintenance mode, else at its next boot"
+    return "at its next boot"
 
 
 def _wipe(step: Reset | NextBoot, *, wipes: bool) -> Wipe:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from admin.samples import FREE, LISTED, NOW, OTHER, PLAIN, Counter
+from support.fleets import ARDA as MADE
 from support.fleets import fleet_of
 
 from iluvatar_pxe.admin.edits import released
@@ -13,7 +14,7 @@ from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release,
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.inspection import Disk, Inspection
+from iluvatar_pxe.machines.inspection import Content, Disk, Inspection
 from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
 
@@ -249,6 +250,27 @@ async def test_a_reinstall_may_erase_what_is_there_and_has_the_disks_read_again(
     machine = counter.machine(FREE)
     assert machine.directive == Directive(Intent.REINSTALL, "root", wipe=Wipe.FIRST)
     assert machine.inspection == Inspection(at=NOW, boot=0, given=("S1", "", ""))
+
+
+@pytest.mark.parametrize(
+    ("contents", "wipe", "when"),
+    [
+        ((Content(path="/dev/sda1", name="ext4"),), True, "now if it still waits in maintenance mode, else at its next boot, and"),
+        ((Content(path="/dev/sda1", name="ext4"),), False, "at its next boot"),
+        ((Content(path="/dev/sda1", label="META", is_partition=True),), True, "at its next boot, and"),
+    ],
+)  # fmt: skip
+async def test_one_that_waits_in_maintenance_is_installed_in_that_boot(
+    counter: Counter, contents: tuple[Content, ...], *, wipe: bool, when: str
+) -> None:
+    disk = Disk(path="/dev/sda", size=10**12, serial="S1", contents=contents)
+    counter.fleet = fleet_of(arda=MADE)
+    await counter.ask(SetPlace(machine=FREE, phase=Phase.BOOTING, **ARDA))
+    generation = counter.machine(FREE).generation
+    read = Inspection(at=NOW, boot=generation, disks=(disk,))
+    await counter.edit(FREE, inspection=read, reached=Stage.INITRAMFS, furthest=Stage.INITRAMFS)
+    answer = await counter.ask(Reinstall(machine="arda-01", wipe=wipe))
+    assert answer["message"].startswith(f"arda-01 is reinstalled {when}")
 
 
 @pytest.mark.parametrize(
