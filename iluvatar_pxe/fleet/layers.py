@@ -25,10 +25,10 @@ from iluvatar_pxe.fleet.fields.values import (
     KernelArgument,
     KubernetesVersion,
     NamePattern,
-    OddCount,
     OptionName,
     OptionValue,
     OverlayName,
+    QuorumSize,
     SchematicId,
     TalosVersion,
 )
@@ -181,8 +181,8 @@ class TalosLayer(Layer):
     """What its machines run."""
     talos: Talos
     """What they run."""
-    control_planes: OddCount = 1
-    """How many machines get the role ``controlplane``; odd."""
+    control_planes: QuorumSize = 1
+    """How many machines get the role ``controlplane``: 1, 3 or 5."""
     config: Mapping[_RoleOfTalos, FleetPath] = Field(default_factory=dict)
     """By role, a machine configuration of your own that its machines fetch; without it, the daemon makes one for each."""
     role_patches: Mapping[_RoleOfTalos, tuple[FleetPath, ...]] = Field(default_factory=dict)
@@ -222,8 +222,8 @@ class K3sLayer(Layer):
 
     kind: Literal[LayerKind.K3S]
     """What its machines run."""
-    servers: OddCount = 1
-    """How many machines get the role ``server``; odd."""
+    servers: QuorumSize = 1
+    """How many machines get the role ``server``: 1, 3 or 5."""
     image: ImageName | None = None
     """The folder of the assets' ``raspberry-pi`` with the boot files."""
     kernel_args: tuple[CmdlineArgument, ...] = ()

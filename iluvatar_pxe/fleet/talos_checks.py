@@ -41,9 +41,17 @@ def _check_vip(name: str, layer: TalosLayer, fleet: Fleet, source: Source) -> No
     if layer.vip and pool and layer.vip in pool:
         text = f"{layer.vip} is in 'routerPool' of {FLEET_FILE} ({pool}); choose an address outside of it"
         source.fault(layer_file(name), ("vip",), f"vip: {text}")
+    if layer.vip and not _may_be_a_machine_s(layer.vip):
+        text = f"{layer.vip} can be no machine's address; choose a free one of your network"
+        source.fault(layer_file(name), ("vip",), f"vip: {text}")
     for holder in _holders(layer.vip, name, fleet) if layer.vip else ():
         text = f"{layer.vip} is also {holder}; choose an address that nothing else has"
         source.fault(layer_file(name), ("vip",), f"vip: {text}")
+
+
+def _may_be_a_machine_s(address: IPv4Address) -> bool:
+    is_special = address.is_loopback or address.is_link_local or address.is_multicast or address.is_reserved
+    return not is_special and address.packed[0] != 0
 
 
 def _check_disk(machine: ListedMachine, fleet: Fleet, source: Source) -> None:

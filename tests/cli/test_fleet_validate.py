@@ -72,7 +72,7 @@ def test_every_fault_is_a_line(tmp_path: Path) -> None:
             f"{fleet}/fleet.yaml:3: layer ainur needs layers/ainur.yaml; create it; the fleet has arda",
             f"{fleet}/fleet.yaml:4: rule 2 is never reached, because rule 1 matches every machine; move it up",
             f"{fleet}/fleet.yaml:4: rules.2: a rule needs either 'layer' or 'intent', not both",
-            f"{fleet}/layers/arda.yaml:3: controlPlanes: must be odd (got 2); write 1 or 3",
+            f"{fleet}/layers/arda.yaml:3: controlPlanes: must be 1, 3 or 5 (got 2); write one of these",
             f"{fleet}/machines/one.yaml:3: role: input should be 'controlplane', 'worker', 'server' or 'agent'",
             f"{fleet}/machines/two.yaml:1: {again}",
         ],

@@ -35,6 +35,10 @@ def layer(version: str = "v1.13.9", kubernetes: str = "", rest: str = "") -> str
         (layer(rest="vip: 192.168.1.51\n"), "vip: 192.168.1.51 is also the address of arda-02, "),
         (layer(rest="vip: 192.168.1.60\ningress: 192.168.1.60\n"), "is also an ingress address of layers/arda.yaml"),
         (layer(rest="vip: nowhere\n"), "3: vip: "),
+        *(
+            (layer(rest=f"vip: {address}\n"), f"3: vip: {address} can be no machine's address; choose a free one of your")
+            for address in ("127.0.0.1", "0.0.0.0", "0.1.2.3", "169.254.1.1", "224.0.0.1", "240.0.0.1", "255.255.255.255")
+        ),
         (layer(rest="disk: {}\n"), "3: disk: selects no disk; write one of type, minSize, maxSize, model, or remove it"),
         (layer(rest="disk: {serial: S1}\n"), "3: disk.serial: "),
         (layer(rest="disk:\n  type: sas\n"), "4: disk.type: "),

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, StrictInt, WithJsonSchema
 
 from iluvatar_pxe.catalogue.lock import STABLE
 from iluvatar_pxe.catalogue.versions import NUMBER
@@ -23,6 +23,7 @@ from iluvatar_pxe.machines.hardware import is_bogus_serial, is_bogus_uuid
 from iluvatar_pxe.machines.states import Intent, Role
 from iluvatar_pxe.wire.mac import parse_mac
 
+_QUORUMS = (1, 3, 5)
 _KERNEL_ARGUMENT = re.compile(r"[\x21-\x23\x25-\x7e]+")
 _NO_KERNEL_ARGUMENT = (
     "a kernel argument is printable ASCII without spaces and '$', and nothing that ends iPXE's command"
@@ -97,9 +98,9 @@ def is_talos_release(text: str) -> bool:
     return re.fullmatch(_TALOS_RELEASE, text) is not None
 
 
-def _odd(value: int) -> int:
-    if value % 2 == 0:
-        raise ValueError(f"must be odd (got {value}); write {value - 1} or {value + 1}")
+def _quorum(value: int) -> int:
+    if value not in _QUORUMS:
+        raise ValueError(f"must be 1, 3 or 5 (got {value}); write one of these")
     return value
 
 
@@ -151,13 +152,10 @@ LayerName = Annotated[
 NamePattern = Annotated[
     str, AfterValidator(_name_pattern), hint(PATTERN.pattern, _NO_NAME_PATTERN, maxLength=MOST)
 ]
-OddCount = Annotated[
-    StrictInt,
-    Field(ge=1, le=99),
-    AfterValidator(_odd),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 99, "not": {"multipleOf": 2}}),
+QuorumSize = Annotated[
+    StrictInt, AfterValidator(_quorum), WithJsonSchema({"type": "integer", "enum": [*_QUORUMS]})
 ]
-"""How many machines hold a cluster's state; an even number adds nothing to etcd's quorum."""
+"""How many machines hold a cluster's state; an even number adds nothing to etcd's quorum, and more than 5 slow it down."""
 RoleOrAuto = Annotated[
     Role | None,
     BeforeValidator(lambda value: None if value == "auto" else value),
