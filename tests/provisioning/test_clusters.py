@@ -187,7 +187,7 @@ async def test_a_control_plane_of_another_cluster_is_reported_and_nothing_is_fou
         await preparing(*site.planes, stranger)
         await waiting(site, "its certificate is not of this cluster's CA", hostname(stranger))
         assert isinstance(site.daemons[0].step, Refuse)
-        assert "machines reinstall --wipe" in (site.daemons[0].clusters.problem or "")
+        assert "machines reinstall NAME --wipe" in (site.daemons[0].clusters.problem or "")
         assert site.log() == [SECRETS, "A change"]
 
 

@@ -77,16 +77,18 @@ class Held:
     talos: bool = False
 
 
-def choose(inspection: Inspection, selector: DiskSelector | None, *, wipes: bool = False) -> Chosen | Held:
+def choose(
+    inspection: Inspection, selector: DiskSelector | None, *, title: str, wipes: bool = False
+) -> Chosen | Held:
     """Return the disk that Talos is installed on, or why it has to be named first.
 
-    ``selector`` is the machine's or its layer's. ``wipes``: whoever asked for the install said that any disk that is
+    ``selector`` is the machine's or its layer's, ``title`` what the machine is called. ``wipes``: whoever asked for the install said that any disk that is
     chosen may be erased.
     """
     disks = inspection.disks
     found = [disk for disk in disks if not why_not(disk, disks, selector)]
     if not found:
-        return Held("none of its disks fits", "name one by 'disk' in its file, or plug one in")
+        return _none_fits(selector)
     smallest = min(disk.size for disk in found)
     best = [disk for disk in found if disk.size == smallest or _names_one(selector)]
     if len(best) > 1:
@@ -95,12 +97,12 @@ def choose(inspection: Inspection, selector: DiskSelector | None, *, wipes: bool
             f"{paths} cannot be told apart: both fit", "name one by 'disk' in its file, such as by its serial"
         )
     (disk,) = best
-    if held := _talos_in_the_way(disk, inspection):
+    if held := _talos_in_the_way(disk, inspection, title):
         return held
     if disk.contents and not (wipes or _names_one(selector) or _is_ours(disk, inspection)):
         return Held(
             f"{disk.path} is not empty: {contents_words(disk)}",
-            "name it by 'disk' in its file, or allow to erase it: iluvatar-pxe machines reinstall --wipe",
+            f"name it by 'disk' in its file, or allow to erase it: {_wiping(title)}",
         )
     return Chosen(choice_of(disk), _why(found, selector))
 
@@ -227,14 +229,30 @@ def _is_the_named(disk: Disk, selector: MachineDisk) -> bool:
     return all(name is None or name == known for name, known in wanted)
 
 
-def _talos_in_the_way(disk: Disk, inspection: Inspection) -> Held | None:
+def _wiping(title: str) -> str:
+    return f"iluvatar-pxe machines reinstall {title} --wipe"
+
+
+def _none_fits(selector: DiskSelector | None) -> Held:
+    """A selector that is given is named: it may be what has to be corrected."""
+    if selector is None:
+        return Held("none of its disks fits", "name one by 'disk' in its file, or plug one in")
+    given = selector.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    keys = ", ".join(
+        f"{key}: {', '.join(value) if isinstance(value, list) else value}" for key, value in given.items()
+    )
+    file = "its file" if isinstance(selector, MachineDisk) else "its layer's file"
+    return Held(f"none of its disks fits 'disk' in {file} ({keys})", "correct that, or plug such a disk in")
+
+
+def _talos_in_the_way(disk: Disk, inspection: Inspection, title: str) -> Held | None:
     """Return what keeps Talos from installing onto a disk: it would boot what it finds installed."""
     for other in inspection.disks:
         if is_talos(other) and not (other is disk and _is_ours(disk, inspection)):
             return Held(
                 f"Talos is already installed on {other.path}, not by this machine's last install, "
                 "and would not be installed again",
-                "wipe that: iluvatar-pxe machines reinstall --wipe",
+                f"wipe that: {_wiping(title)}",
                 talos=True,
             )
     return None

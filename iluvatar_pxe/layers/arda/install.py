@@ -34,7 +34,8 @@ def choice_for(machine: Machine, fleet: Fleet) -> Chosen | Held | None:
         return Chosen(choice_of(given), "it was told to install Talos there")
     if found.problem:
         return Held(found.problem, "")
-    return choose(found, selector_for(machine, fleet), wipes=not machine.directive.wipe.spares)
+    wipes = not machine.directive.wipe.spares
+    return choose(found, selector_for(machine, fleet), title=title_of(machine, fleet), wipes=wipes)
 
 
 def disk_for(machine: Machine, fleet: Fleet) -> DiskChoice | None:

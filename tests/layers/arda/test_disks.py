@@ -44,7 +44,7 @@ NVME = disk("nvme0n1", 1000, transport="nvme")
 
 def result(*disks: Disk, selector: DiskSelector | None = None, wipes: bool = False, **more: Any) -> str:
     """Return the path that is chosen, or why none is."""
-    found = choose(Inspection(at=NOW, boot=1, disks=disks, **more), selector, wipes=wipes)
+    found = choose(Inspection(at=NOW, boot=1, disks=disks, **more), selector, title="arda-01", wipes=wipes)
     return found.disk.path if isinstance(found, Chosen) else found.reason
 
 
@@ -117,7 +117,7 @@ def test_the_fleet_says_which(selector: DiskSelector, expected: str) -> None:
         disk("mmcblk0", 64),
         disk("sr0", 100, is_cdrom=True),
     )
-    assert result(*disks, selector=selector) == expected
+    assert result(*disks, selector=selector).startswith(expected)
 
 
 def test_what_is_on_a_disk_is_erased_only_where_somebody_says_so() -> None:
@@ -139,7 +139,7 @@ def test_only_the_talos_of_this_machine_s_last_install_is_its_own() -> None:
     assert result(own, disk("sdb", 100), given=own.identity) == foreign, "two disks with Talos confuse it"
     mixed = disk("sda", contents=(*TALOS, part("ext4", "data")))
     assert result(mixed, given=mixed.identity) == foreign
-    held = choose(Inspection(at=NOW, boot=1, disks=(own,)), None)
+    held = choose(Inspection(at=NOW, boot=1, disks=(own,)), None, title="it")
     assert isinstance(held, Held)
     assert held.talos
 
@@ -175,7 +175,7 @@ SEVERAL = st.lists(DISKS, max_size=5).map(tuple)
 def test_nothing_is_chosen_that_is_excluded_or_could_be_another_or_may_not_be_erased(
     disks: tuple[Disk, ...], wipes: object, last: tuple[str, str, str] | None
 ) -> None:
-    found = choose(Inspection(at=NOW, boot=1, disks=disks, given=last), None, wipes=bool(wipes))
+    found = choose(Inspection(at=NOW, boot=1, disks=disks, given=last), None, title="it", wipes=bool(wipes))
     if isinstance(found, Held):
         return
     (disk,) = [one for one in disks if one.path == found.disk.path and one.identity == _identity(found)]
@@ -194,8 +194,8 @@ def test_nothing_is_chosen_that_is_excluded_or_could_be_another_or_may_not_be_er
 
 @given(SEVERAL, DISKS)
 def test_another_disk_changes_the_choice_to_itself_or_holds_it(disks: tuple[Disk, ...], more: Disk) -> None:
-    before = choose(Inspection(at=NOW, boot=1, disks=disks), None)
-    after = choose(Inspection(at=NOW, boot=1, disks=(*disks, more)), None)
+    before = choose(Inspection(at=NOW, boot=1, disks=disks), None, title="it")
+    after = choose(Inspection(at=NOW, boot=1, disks=(*disks, more)), None, title="it")
     if isinstance(after, Held) or isinstance(before, Held):
         return
     if after != before and after.disk != before.disk:
@@ -207,7 +207,8 @@ def test_another_disk_changes_the_choice_to_itself_or_holds_it(disks: tuple[Disk
 @given(SEVERAL)
 def test_the_order_in_which_disks_are_found_is_of_no_account(disks: tuple[Disk, ...]) -> None:
     one, other = (
-        choose(Inspection(at=NOW, boot=1, disks=tuple(some)), None) for some in (disks, disks[::-1])
+        choose(Inspection(at=NOW, boot=1, disks=tuple(some)), None, title="it")
+        for some in (disks, disks[::-1])
     )
     assert isinstance(one, Chosen) == isinstance(other, Chosen)
     assert not isinstance(one, Chosen) or one == other

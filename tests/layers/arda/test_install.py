@@ -16,7 +16,7 @@ from iluvatar_pxe.layers.arda.install import (
     needs_inspection,
     selector_for,
 )
-from iluvatar_pxe.machines.inspection import Disk, Inspection
+from iluvatar_pxe.machines.inspection import Content, Disk, Inspection
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase
 
@@ -70,6 +70,33 @@ def test_a_problem_holds_a_machine_and_is_forgotten_by_a_reinstall() -> None:
     again = replace(machine, inspection=forgotten(machine.inspection))
     assert choice_words(again, FLEET) == "not read yet"
     assert forgotten(None) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "layer", "words"),
+    [
+        (
+            "disk: {serial: NOPE, wwid: naa.3b}\n",
+            "",
+            "none of its disks fits 'disk' in its file (serial: NOPE, wwid: naa.3b): correct",
+        ),
+        (
+            "",
+            "disk: {minSize: 3TB, model: ['WD*', 'Sam*']}\n",
+            "none of its disks fits 'disk' in its layer's file (minSize: 3TB, model: WD*, Sam*): correct",
+        ),
+        ("", "", "none of its disks fits: name one by 'disk' in its file, or plug one in"),
+    ],
+)
+def test_the_selector_that_no_disk_fits_is_named(file: str, layer: str, words: str) -> None:
+    disk = NAMED if file or layer else replace(NAMED, is_read_only=True)
+    assert held_words(read(disk), fleet_of(("it", MAC, file), arda=ARDA + layer)).startswith(words)
+
+
+@pytest.mark.parametrize("label", ["", "META"])
+def test_the_remedy_names_the_machine(label: str) -> None:
+    full = replace(NAMED, contents=(Content(path="/dev/sda1", label=label, is_partition=True),))
+    assert held_words(read(full), FLEET).endswith(": iluvatar-pxe machines reinstall it --wipe")
 
 
 def test_a_machine_s_own_selector_goes_before_its_layer_s() -> None:

@@ -38,7 +38,7 @@ Talos' server refuses HTTP/2's own PING where it comes more often than every fiv
 """
 _FOREIGN = (
     "Talos of another cluster is installed there, or something else answers; "
-    "wipe its disk with iluvatar-pxe machines reinstall --wipe"
+    "wipe its disk with iluvatar-pxe machines reinstall NAME --wipe"
 )
 _WRONG_TIME = (9, 10)
 """OpenSSL's codes for a certificate that is not valid yet, or no longer."""
