@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
 
 from iluvatar_pxe.assets.download.download import Got
 from iluvatar_pxe.assets.download.signature import check_signature, read_certificate
@@ -15,6 +14,7 @@ from iluvatar_pxe.assets.download.sums import LARGEST_LIST, digest_in
 from iluvatar_pxe.assets.opening import regular
 from iluvatar_pxe.assets.placing import Done
 from iluvatar_pxe.catalogue.download import Digest, Download, SumsFile
+from iluvatar_pxe.catalogue.file_name import file_name
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.wire.boot_file import HEAD, fault_of
 
@@ -58,9 +58,7 @@ def _fault(file: Path) -> str:
 
 def _listed(name: str, check: SumsFile, folder: Path) -> Digest:
     """Return what a publisher's list says, whose signature is beside it if the publisher signs."""
-    beside = [
-        _file_name(address) for address in (check.urls[0], *(check.signatures[:1] if check.key else ()))
-    ]
+    beside = [file_name(address) for address in (check.urls[0], *(check.signatures[:1] if check.key else ()))]
     if not all((folder / one).is_file() for one in beside):
         raise AssetError(
             f"{name}: is checked by its publisher's list; put {' and '.join(beside)} beside the file"
@@ -98,7 +96,3 @@ def _read(path: Path) -> bytes:
     """Return a list or its signature: a larger file is none, and is told by its beginning."""
     with _opened(path) as opened:
         return opened.read(LARGEST_LIST + 1)
-
-
-def _file_name(url: str) -> str:
-    return unquote(urlsplit(url).path).rpartition("/")[2]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictInt
 
+from iluvatar_pxe.catalogue.file_name import file_name
 from iluvatar_pxe.declared.shapes import Shape
 
 _VARIABLE = r"\{(?:version|published|arch|schematic)\}"
@@ -34,6 +35,14 @@ def _no_own(value: str) -> str:
     """The daemon keeps something else under such a name."""
     if found := _OWN.search(value):
         raise ValueError(f"the daemon has files called {found[0]!r} itself; write another name")
+    return value
+
+
+def _of_a_file(value: str) -> str:
+    """Beside a file that somebody brings, a list is looked for by its name."""
+    name = file_name(value)
+    if name in {"", ".", ".."} or not name.isprintable():
+        raise ValueError("has no file name at its end; write the address of a file, such as .../SHA256SUMS")
     return value
 
 
@@ -75,6 +84,8 @@ MemberName = Annotated[
     ),
 ]
 UrlTemplate = Annotated[str, Shape(rf"{_NOT_LONG}https?://{_HOST}/(?:{_IN_ADDRESS}|{_VARIABLE})*", _NO_URL)]
+ListTemplate = Annotated[UrlTemplate, AfterValidator(_of_a_file)]
+"""The address of a list of checksums, or of its signature."""
 UrlPrefix = Annotated[str, Shape(rf"https?://{_HOST}/(?:{_IN_ADDRESS}*/)?", _NO_PREFIX)]
 SumsName = Annotated[
     str,

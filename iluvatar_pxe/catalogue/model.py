@@ -14,6 +14,7 @@ from iluvatar_pxe.catalogue.fields import (
     EntryName,
     ImageTemplate,
     KeyName,
+    ListTemplate,
     MemberName,
     Sha256,
     Sha512,
@@ -57,13 +58,13 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 class Sums(Model):
     """A list of checksums that the publisher offers, as sha256sum writes it."""
 
-    urls: Some[UrlTemplate]
+    urls: Some[ListTemplate]
     """Where the list is."""
     name: SumsName
     """What the file is called in it."""
     algorithm: Literal["sha256", "sha512"] = "sha256"
     """How its checksums are made."""
-    signatures: tuple[UrlTemplate, ...] = ()
+    signatures: tuple[ListTemplate, ...] = ()
     """Where its detached OpenPGP signature is, if it is signed."""
     key: KeyName | None = None
     """Whose signature is accepted: a key that comes with the daemon."""

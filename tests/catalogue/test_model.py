@@ -121,6 +121,21 @@ def test_what_an_entry_may_say(good: dict[str, Any]) -> None:
             "'signatures' and 'key'",
         ),
         (entry(sums={"urls": ["https://e.org/s"], "name": "a b"}), "as the list of checksums has it"),
+        *(
+            (entry(sums={"urls": [f"https://e.org/{end}"], "name": "b"}), "has no file name at its end")
+            for end in ("?list", "a/", "a/.", "..", "%2E", "a%2F", "%00", "{version}/")
+        ),
+        (
+            entry(
+                sums={
+                    "urls": ["https://e.org/s"],
+                    "name": "b",
+                    "signatures": ["https://e.org/"],
+                    "key": "ubuntu-cdimage",
+                }
+            ),
+            "has no file name at its end",
+        ),
         (entry(Version="1/2"), "write a version"),
         (entry(Version="24.04.5", Series="26.04"), "go on from 'series'"),
         (entry(Version="1..2"), "'..' is not allowed"),

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.catalogue.download import Unpack
+from iluvatar_pxe.catalogue.file_name import file_name
 
 Refuse = Callable[[str], None]
 """Takes why something is not imported, in one line."""
@@ -42,7 +43,7 @@ def found_in(files: Iterable[Seen], rows: Sequence[Data], refuse: Refuse) -> Ite
             names = " or ".join(row["name"] for row in meant)
             refuse(f"{file.path}: may be {names}; put it into folders of that name")
         elif meant:
-            beside = tuple(_file_name(url) for url in meant[0]["sums_urls"])
+            beside = tuple(file_name(url) for url in meant[0]["sums_urls"])
             yield Found(file.path, meant[0]["name"], beside, Unpack(meant[0]["unpack"]))
         elif file.is_given:
             refuse(f"{file.path}: no wanted file has this name; to see them: iluvatar-pxe assets status")
@@ -70,7 +71,3 @@ def _same_parts(file: Path, parts: Sequence[str]) -> int:
             break
         count += 1
     return count
-
-
-def _file_name(url: str) -> str:
-    return unquote(urlsplit(url).path).rpartition("/")[2]
