@@ -6,7 +6,7 @@ for it.
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import NamedTuple
 
 from iluvatar_pxe.boot.preview.differences import Difference
@@ -20,7 +20,7 @@ from iluvatar_pxe.layers.arda.configuration.stand_in import STAND_IN
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Document, dump_documents, load_documents
 from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings, cluster_facts, machine_facts
-from iluvatar_pxe.layers.arda.patched import PatchFile, patched, patches_of
+from iluvatar_pxe.layers.arda.patched import PatchFile, node_name, patched, patches_of
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Phase, Role
 
@@ -73,13 +73,11 @@ def _effects(old: Fleet, new: Fleet, places: Iterable[tuple[str, _Place]]) -> tu
     for name, place in places:
         if not (old.makes_configurations(place.layer) and new.makes_configurations(place.layer)):
             continue
-        key = (
-            place.layer,
-            place.role,
-            *(_patches(fleet, place, file) for fleet, file in _sides(old, new, place)),
-        )
+        patches = [_patches(fleet, place, file) for fleet, file in _sides(old, new, place)]
+        node = node_name(name, chain(*patches))
+        key = (place.layer, place.role, node, *patches)
         if key not in known:
-            known[key] = _compared(old, new, place)
+            known[key] = _compared(old, new, place, node)
         if known[key]:
             found.append(Difference(name, f"its configuration changes {known[key]}"))
     return tuple(sorted(found, key=lambda one: one.machine))
@@ -89,9 +87,9 @@ def _sides(old: Fleet, new: Fleet, place: _Place) -> tuple[tuple[Fleet, MachineF
     return (old, place.old), (new, place.new)
 
 
-def _compared(old: Fleet, new: Fleet, place: _Place) -> str:
+def _compared(old: Fleet, new: Fleet, place: _Place, node: str) -> str:
     try:
-        before, after = (_documents(fleet, place, file) for fleet, file in _sides(old, new, place))
+        before, after = (_documents(fleet, place, file, node) for fleet, file in _sides(old, new, place))
         versions = (layer.talos.version for fleet in (old, new) if (layer := fleet.talos(place.layer)))
         told = words(changes(before, after, *versions).fields)
     except ConfigurationError:  # such as a version that is not chosen yet
@@ -100,10 +98,10 @@ def _compared(old: Fleet, new: Fleet, place: _Place) -> str:
     return "; ".join(filter(None, (told, _SEALED if was != will else "")))
 
 
-def _documents(fleet: Fleet, place: _Place, file: MachineFile | None) -> tuple[Document, ...]:
-    node = Node(name="node", layer=place.layer, role=place.role, macs=(_MAC,), disk=_DISK)
+def _documents(fleet: Fleet, place: _Place, file: MachineFile | None, node: str) -> tuple[Document, ...]:
+    machine = Node(name=node, layer=place.layer, role=place.role, macs=(_MAC,), disk=_DISK)
     cluster = cluster_facts(place.layer, fleet, STAND_IN)
-    made = documents_of(cluster, machine_facts(node, fleet, _AROUND))
+    made = documents_of(cluster, machine_facts(machine, fleet, _AROUND))
     clear = takewhile(lambda patch: not is_sealed(patch.text), _patches(fleet, place, file))
     return load_documents(dump_documents(patched(made, clear, cluster.contract)))
 

@@ -20,7 +20,7 @@ from iluvatar_pxe.layers.arda.configuration.make import documents_of
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract, Document, dump_documents, load_documents
 from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings, cluster_facts, machine_facts
-from iluvatar_pxe.layers.arda.patched import PatchFile, patches_of
+from iluvatar_pxe.layers.arda.patched import ANY_NODE, PatchFile, node_name, patches_of
 from iluvatar_pxe.layers.arda.patching.apply import apply_patch
 from iluvatar_pxe.layers.arda.patching.lines import line_in
 from iluvatar_pxe.layers.arda.patching.patch import Addition, Patch, parse_patch
@@ -44,13 +44,12 @@ class _Wanted(NamedTuple):
     role: Role
     patches: tuple[PatchFile, ...]
     node: str
-    """The machine's name, if its patches mention that; else one that stands for any."""
+    """The machine's name, as far as that makes a difference."""
 
 
 _PAIR = KeyPair("certificate", "key")
 _BUNDLE = Bundle("id", "secret", "a.b", "key", "a.b", _PAIR, _PAIR, _PAIR, "key", _PAIR)
 _DISK = DiskChoice(serial="stands-for-any-disk", size=1, path="/dev/sda")
-_NODE = "stands-for-any-machine"
 _AROUND = Surroundings(here=IPv4Address("192.0.2.1"), network=IPv4Network("0.0.0.0/0"))
 _MAC = "52:54:00:00:00:01"
 
@@ -84,11 +83,10 @@ def _made(layer: TalosLayer) -> tuple[Role, ...]:
 
 
 def _wanted(name: str, layer: TalosLayer, role: Role, machine: ListedMachine | None, fleet: Fleet) -> _Wanted:
-    """Machines of one kind share a name where that makes no difference, so that they are checked once."""
     every = patches_of(layer, role, machine.file if machine else None, fleet.texts)
     patches = tuple(takewhile(lambda patch: not is_sealed(patch.text), every))
-    is_mentioned = machine and any(machine.name in patch.text for patch in patches)
-    return _Wanted(name, layer, role, patches, machine.name if machine and is_mentioned else _NODE)
+    node = node_name(machine.name, patches) if machine else ANY_NODE
+    return _Wanted(name, layer, role, patches, node)
 
 
 def _found(fleet: Fleet, wanted: _Wanted, schemas: Schemas) -> Iterable[_Line]:

@@ -17,6 +17,8 @@ from iluvatar_pxe.layers.arda.schema import Schema
 from iluvatar_pxe.layers.arda.validation import faults
 from iluvatar_pxe.machines.states import Role
 
+ANY_NODE = "stands-for-any-machine"
+
 
 class PatchFile(NamedTuple):
     """A patch by its path in the fleet."""
@@ -35,6 +37,11 @@ def patches_of(
     own = machine.patches if machine else ()
     paths = (*layer.patches, *layer.role_patches.get(role, ()), *own)
     return tuple(PatchFile(path, texts.get(path, "")) for path in paths)
+
+
+def node_name(name: str, patches: Iterable[PatchFile]) -> str:
+    """Return a machine's name if its patches mention it, else one for all: machines of one kind are then looked at once."""
+    return name if any(name in patch.text for patch in patches) else ANY_NODE
 
 
 def patched(

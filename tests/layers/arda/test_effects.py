@@ -32,6 +32,15 @@ def test_machines_with_a_role_are_told_what_a_patch_takes() -> None:
     ]
 
 
+def test_a_patch_may_say_the_machines_own_name() -> None:
+    name = "apiVersion: v1alpha1\nkind: HostnameConfig\nauto: off\nhostname: arda-02\n---\n"
+    (one,) = effects_on_listed(fleet(), fleet(own="patches: [patches/a.yaml]\n", a=f"{name}{SYSCTL}"))
+    assert (one.machine, one.text) == (
+        "arda-02",
+        "its configuration changes without a restart: machine.sysctls.a.b",
+    )
+
+
 def test_nothing_is_said_where_nothing_changes_or_where_the_owner_wrote_the_configurations() -> None:
     assert effects_on_listed(fleet(), fleet()) == ()
     theirs = "config: {controlplane: configs/one.yaml, worker: configs/one.yaml}\n"
