@@ -57,6 +57,9 @@ def _may_be_a_machine_s(address: IPv4Address) -> bool:
 def _check_disk(machine: ListedMachine, fleet: Fleet, source: Source) -> None:
     """A configuration of the owner's own says by itself which disk it is."""
     layer = fleet.talos(machine.layer)
+    is_unread = set(source.layers) - fleet.layers.keys()  # what that layer is has faults of its own
+    if layer is None and (machine.layer in is_unread or (machine.layer is None and is_unread)):
+        return
     if layer is None or layer.config or machine.file.config:
         text = "is for machines of a layer of kind talos whose configuration the daemon makes; remove it"
         source.fault(f"machines/{machine.name}.yaml", ("disk",), f"disk: {text}")

@@ -108,6 +108,22 @@ def test_every_release_has_a_default_within_its_range() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arda", "fault"),
+    [
+        (layer("1.13.9"), "2: talos.version: "),
+        (layer(rest="patches: patches/t.yaml\n"), "3: patches: input should be a list"),
+        (layer().replace("kind: talos", "kind: tallos"), "1: kind: is not a layer kind"),
+    ],
+)
+def test_a_layer_that_cannot_be_read_is_no_fault_of_its_machines(arda: str, fault: str) -> None:
+    machine = ("arda-01", "52:54:00:00:00:01", "disk: {serial: S1}\n")
+    with pytest.raises(FleetError) as caught:
+        fleet_of(machine, arda=arda)
+    (line,) = caught.value.findings
+    assert line.startswith(f"layers/arda.yaml:{fault}")
+
+
+@pytest.mark.parametrize(
     ("disk", "arda", "fault"),
     [
         ("{}", layer(), "selects no disk; write one of type, minSize, maxSize, model, serial, wwid, busPath, or remove"),

@@ -7,12 +7,14 @@ from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import BootLocal
 from iluvatar_pxe.boot.preview.summary import Preview, Summary, changes, keys_of, role_words
+from iluvatar_pxe.dns.members import members_of
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Directive, Intent, Phase, Role
 
+_STAYS = "but it stays in its cluster as it is: no control plane that the fleet lists would be left; list one that has joined"
 _LEAVES = "and it leaves its cluster: it is drained and switched off, and its disk is left alone"
 
 
@@ -46,8 +48,8 @@ class _Subject:
     old: ListedMachine | None
     new: ListedMachine | None
     released: bool = False
-    leaves: bool = False
-    """It is in a cluster that the daemon takes it out of."""
+    leaves: str = ""
+    """What becomes of it in a cluster that the daemon takes it out of."""
 
 
 def _subjects(old: Fleet, new: Fleet, snapshot: Snapshot) -> list[_Subject]:
@@ -58,16 +60,31 @@ def _subjects(old: Fleet, new: Fleet, snapshot: Snapshot) -> list[_Subject]:
     if _shared(old) == _shared(new):
         names = {name for name in names if _own(was.get(name), old) != _own(now.get(name), new)}
         machines = _seen_as([files[name] for files in (was, now) for name in names & files.keys()], snapshot)
-    seen = [_seen_subject(one, old, new) for one in sorted(machines, key=lambda one: one.macs)]
+    led = _led(old, new, snapshot)
+    seen = [_seen_subject(one, old, new, led) for one in sorted(machines, key=lambda one: one.macs)]
     gone = {name: was[name] for name in names & was.keys() - {one.old.name for one in seen if one.old}}
     come = {name: now[name] for name in names & now.keys() - {one.new.name for one in seen if one.new}}
     return [*seen, *_unseen(gone, come, old)]
 
 
-def _seen_subject(machine: Machine, old: Fleet, new: Fleet) -> _Subject:
+def _seen_subject(machine: Machine, old: Fleet, new: Fleet, led: frozenset[str | None]) -> _Subject:
+    """``led`` are the layers of which a control plane that has joined is left."""
     was, released = listed_as(machine, old), is_released(machine, old, new)
-    leaves = machine.phase in {Phase.INSTALLED, Phase.JOINED} and _founds(_place(machine, was)[0], new)
+    layer, leaves = _place(machine, was)[0], ""
+    if machine.phase in {Phase.INSTALLED, Phase.JOINED} and _founds(layer, new):
+        leaves = _LEAVES if layer in led else _STAYS
     return _Subject(machine, was, listed_as(machine, new), released, leaves)
+
+
+def _led(old: Fleet, new: Fleet, snapshot: Snapshot) -> frozenset[str | None]:
+    """Return the layers of which a control plane or server that has joined keeps its place."""
+    released = {
+        one.assignment.name
+        for one in snapshot.by_id.values()
+        if one.assignment and is_released(one, old, new)
+    }
+    members = (one for one in members_of(snapshot, new) if one.leads)
+    return frozenset(one.layer for one in members if one.name in new.names or one.name not in released)
 
 
 def _founds(layer: str | None, fleet: Fleet) -> bool:
@@ -175,7 +192,7 @@ def _listing(subject: _Subject) -> list[str]:
         return [f"listed{place} (new)", *found]
     if machine and (subject.released or (old and not new and not given)):
         lost = "no longer listed: its name is released" if old else f"{former} is another machine now"
-        return [f"{lost}, {_LEAVES if subject.leaves else 'and it has to enrol again'}"]
+        return [f"{lost}, {subject.leaves or 'and it has to enrol again'}"]
     return [*(["no longer listed"] if old and not new else []), *found]
 
 

@@ -37,6 +37,10 @@ AFTER = f"; takes effect after machines reinstall {NAME}"
 RULE = "rules: [{name: PCs, match: {firmware: 'uefi-*'}, layer: arda, role: worker}]\n"
 GONE = "no longer listed: its name is released, and it has to enrol again"
 LEAVES = "no longer listed: its name is released, and it leaves its cluster: it is drained and switched off, and its disk is left alone"
+STAYS = (
+    "no longer listed: its name is released, but it stays in its cluster as it is: no control plane that the fleet lists "
+    "would be left; list one that has joined"
+)
 FOR_A_WHILE = "; after 30 s it boots its own disk"
 CLOSED = (
     'is held: rule 1 "PCs" of fleet.yaml would assign it to layer arda, but the enrolment window is closed'
@@ -184,8 +188,15 @@ def test_a_member_of_a_cluster_of_the_daemons_own_leaves_it() -> None:
         old, new = (made(arda=arda) for made in (listed, nobody))
         return replace(old, clusters={"arda": cluster}), replace(new, clusters={"arda": cluster})
 
-    assert said(*fleets(ARDA, record), JOINED) == LEAVES
-    assert said(*fleets(ARDA, record), seen(Phase.INSTALLED)) == LEAVES
+    other = machine_of(
+        "52:54:00:77:00:99", phase=Phase.JOINED, assignment=given(Role.CONTROLPLANE, "arda-09")
+    )
+    assert said(*fleets(ARDA, record), JOINED, other) == LEAVES
+    assert said(*fleets(ARDA, record), seen(Phase.INSTALLED), other) == LEAVES
+    last = seen(Phase.JOINED, given(Role.CONTROLPLANE))
+    assert said(*fleets(ARDA, record), last, other) == LEAVES
+    assert said(*fleets(ARDA, record), last) == STAYS
+    assert said(*fleets(ARDA, record), last, replace(other, phase=Phase.BOOTING)) == STAYS
     assert said(*fleets(CONFIGURED, record), JOINED) == GONE
     assert said(*fleets(ARDA, record.model_copy(update={"founded": None})), JOINED) == GONE
 
