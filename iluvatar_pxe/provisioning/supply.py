@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from iluvatar_pxe.assets.brought import remove_copies
 from iluvatar_pxe.assets.commands import AssetCommands
 from iluvatar_pxe.assets.download.client import Downloader
 from iluvatar_pxe.assets.download.download import download
@@ -127,9 +128,10 @@ class Supply:
 
 
 def _clean(directory: Path) -> None:
-    try:
-        remove_leftovers(directory)
-    except OSError as error:
-        _log.error(
-            "assets.leftovers", why=f"{error.filename}: cannot be removed: {error.strerror}; remove it"
-        )
+    for remove in (remove_leftovers, remove_copies):
+        try:
+            remove(directory)
+        except OSError as error:
+            _log.error(
+                "assets.leftovers", why=f"{error.filename}: cannot be removed: {error.strerror}; remove it"
+            )

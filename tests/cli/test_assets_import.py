@@ -13,10 +13,11 @@ from support.wanted import wanted
 from iluvatar_pxe.admin.assets import asset_data
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.assets import space
+from iluvatar_pxe.assets.brought import staging
 from iluvatar_pxe.assets.download.sums import LARGEST_LIST
 from iluvatar_pxe.catalogue.download import SumsFile, Unpack
 from iluvatar_pxe.cli.assets.matching import Found, Seen, found_in
-from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below, staging
+from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below
 from iluvatar_pxe.errors import AssetError, ControlError, OperationError
 
 OLD, NEW = "talos/37/v1.12.0/kernel-amd64", "talos/37/v1.13.9/kernel-amd64"

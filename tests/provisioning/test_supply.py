@@ -95,7 +95,11 @@ def boots(daemon: Daemon) -> list[str]:
 
 def test_what_the_fleet_wants_arrives_and_machines_boot_it(tmp_path: Path, site: Publisher) -> None:
     site.offers[f"/{KERNEL}"].rate = 600_000
-    with plain(tmp_path / "a", site) as daemon:
+    daemon = plain(tmp_path / "a", site)
+    killed_import = daemon.assets / ".import/tmp1"
+    killed_import.mkdir(parents=True)
+    with daemon:
+        assert not killed_import.exists()
         wait_until(
             lambda: any(f"{shortened(KERNEL)} is" in line for line in boots(daemon)),
             "the download to be told",

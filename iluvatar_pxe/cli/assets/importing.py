@@ -8,9 +8,10 @@ from pathlib import Path
 
 from iluvatar_pxe.admin.assets import AssetsImport, AssetsStatus
 from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.assets.brought import staging
 from iluvatar_pxe.cli.assets.matching import Refuse, found_in
 from iluvatar_pxe.cli.assets.session import Session, daemon_runs, session
-from iluvatar_pxe.cli.assets.staging import Opened, copy, fault_of, files_below, staging
+from iluvatar_pxe.cli.assets.staging import Opened, copy, fault_of, files_below
 from iluvatar_pxe.cli.assets.watching import LOOK_SECONDS, Show, is_read, look, watch
 from iluvatar_pxe.cli.assets.words import COPYING
 from iluvatar_pxe.errors import AssetError, OperationError

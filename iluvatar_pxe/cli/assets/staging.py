@@ -1,6 +1,5 @@
-"""Copies files to where the daemon can read them: a hidden folder of the assets directory, which is not served."""
+"""Opens the files of a stick, and copies them to where the daemon can read them."""
 
-import fcntl
 import os
 import shutil
 import stat
@@ -17,9 +16,8 @@ from iluvatar_pxe.assets.space import FULL, lacking, missing, no_space
 from iluvatar_pxe.assets.unpack.beginning import bytes_unpacked
 from iluvatar_pxe.catalogue.download import Unpack
 from iluvatar_pxe.cli.assets.matching import Found, Refuse, Seen
-from iluvatar_pxe.errors import AssetError, ControlError, OperationError
+from iluvatar_pxe.errors import AssetError, OperationError
 
-_FOLDER = ".import"
 _CHUNK = 1 << 20
 _MOST_LISTED = LARGEST_LIST + 1
 """Bytes that are copied of a list: more than it may have, so that one that is too large is told by its copy."""
@@ -102,24 +100,6 @@ def _open(path: Path, files: ExitStack) -> tuple[BinaryIO, int]:
     return files.enter_context(file), status.st_size
 
 
-@contextmanager
-def staging(assets: Path) -> Iterator[Path]:
-    """Make the folder that files are copied to, and empty it in the end; raises ControlError beside another import."""
-    folder = assets / _FOLDER
-    for directory in (assets, folder):  # without a daemon, nobody has made them
-        _make(directory)
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        _lock(lock, folder)
-        _empty(folder)
-        try:
-            yield folder
-        finally:
-            _empty(folder)
-    finally:
-        os.close(lock)
-
-
 def copy(opened: Opened, folder: Path, report: Callable[[int], None]) -> Path:
     """Copy a file, and what checks it, into a folder of their own; blocks, raises AssetError. ``report`` hears the bytes."""
     try:
@@ -163,22 +143,3 @@ def _copied(opened: Opened, place: Path, report: Callable[[int], None]) -> Path:
     if copied != opened.size:
         raise AssetError(f"{opened.name}: {opened.path} was changed while it was copied; import it again")
     return path
-
-
-def _make(directory: Path) -> None:
-    try:
-        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ControlError(f"{directory}: cannot be made: {error.strerror}; make it writable") from error
-
-
-def _lock(lock: int, folder: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ControlError(f"{folder}: another import runs; wait for its end") from error
-
-
-def _empty(folder: Path) -> None:
-    for left in folder.iterdir():
-        shutil.rmtree(left)
