@@ -43,6 +43,13 @@ CASES: dict[str, tuple[dict[str, bytes], list[str]]] = {
         },
         ["patches/a.yaml:2"],
     ),
+    "a patch that moves Talos to another disk": (
+        {
+            "layers/arda.yaml": b"kind: talos\ntalos: {version: v1.13.9}\nrolePatches: {worker: [patches/a.yaml]}\n",
+            "patches/a.yaml": b"machine:\n  install:\n    disk: /dev/sdb\n    diskSelector: {$patch: delete}\n",
+        },
+        ["patches/a.yaml:3", "patches/a.yaml:4"],
+    ),
 }
 
 
