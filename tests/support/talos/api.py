@@ -1,6 +1,7 @@
 """The API of a stand-in on port 50000: who may ask what, and the services behind it."""
 
 import asyncio
+import socket
 import ssl
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from support.talos.api_resources import StateService
 from support.talos.api_small import LifecycleService, PullService, StorageService, TimeService
 from support.talos.certificates import caller
 from support.talos.roles import may
+from support.talos.stopping import stop_accepting
 
 from iluvatar_pxe.layers.arda.api.grpclib_internals import CustomServer
 
@@ -67,6 +69,7 @@ class Api:
     def __init__(self, boot: "Boot") -> None:
         self._boot = boot
         self._server: CustomServer | None = None
+        self._listening: socket.socket | None = None
         self._started: asyncio.Future[None] | None = None
         self._connections = Connections()
 
@@ -77,7 +80,8 @@ class Api:
         connect = partial(_Connection, connections=self._connections)
         server = CustomServer([service(self._boot) for service in services], connect, Configuration())
         listen(server, RecvRequest, self._admit)
-        start = server.start(self._boot.machine.address, PORT, ssl=context, reuse_address=True)
+        self._listening = socket.create_server((self._boot.machine.address, PORT))
+        start = server.start(sock=self._listening, ssl=context)
         self._server, self._started = server, asyncio.ensure_future(start)
         await asyncio.shield(self._started)  # a power cut in the middle of it leaves a socket to close
 
@@ -85,8 +89,9 @@ class Api:
         """Stop listening, and break all connections."""
         server, self._server = self._server, None
         self._connections.break_all()
-        if server is not None and self._started is not None:
+        if server is not None and self._started is not None and self._listening is not None:
             await self._started
+            await stop_accepting(self._listening)
             server.close()
             await server.wait_closed()
 

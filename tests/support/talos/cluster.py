@@ -146,6 +146,6 @@ class Cluster:
         try:
             yield
         finally:
-            await runner.cleanup()
             for machine in self.site.machines:
                 await machine.power_cut()
+            await runner.cleanup()  # after the last machine that may be about to fetch something

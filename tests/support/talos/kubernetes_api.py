@@ -4,6 +4,7 @@ Where Go would ask for a certificate and answer 401, Python's TLS refuses one of
 """
 
 import json
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from support.talos.certificates import Authority
 from support.talos.configuration import Pair
 from support.talos.etcd import Etcd
 from support.talos.kubernetes import CONTROL_PLANE, LONGHORN, Kubernetes, Object
+from support.talos.stopping import stop_accepting
 
 PORT = 6443
 _TABLE = "as=Table"
@@ -47,6 +49,7 @@ class KubernetesApi:
     def __init__(self, kubernetes: Kubernetes, version: str, etcd: Etcd) -> None:
         self._kubernetes, self._version, self._etcd = kubernetes, version, etcd
         self._runner: web.AppRunner | None = None
+        self._listening: socket.socket | None = None
 
     async def serve(self, address: str, context: ssl.SSLContext) -> None:
         application = web.Application(middlewares=[self._admit])
@@ -54,13 +57,19 @@ class KubernetesApi:
             application.router.add_route(method, path, answer)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, address, PORT, ssl_context=context, reuse_address=True).start()
+        self._listening = socket.create_server((address, PORT))
+        await web.SockSite(self._runner, self._listening, ssl_context=context).start()
 
     async def close(self) -> None:
         """Stop listening, and break all connections."""
         runner, self._runner = self._runner, None
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            await stop_accepting(listening)
         if runner is not None:
             await runner.cleanup()
+        if listening is not None:
+            listening.close()  # a power cut may have come before the runner had it
 
     def _routes(self) -> Iterable[tuple[str, str, Callable[[web.Request], Awaitable[web.Response]]]]:
         node, pods = "/api/v1/nodes/{name}", "/api/v1/namespaces/{namespace}/pods"
