@@ -69,6 +69,8 @@ async def test_a_process_of_its_own_tells_each_stage(cluster: Cluster, tmp_path:
             "etcd": "Preparing",
             "bootstraps": 0,
             "config": f"{cluster.url}?m=${{mac}}",
+            "wiped": 0,
+            "boots": 2,
         }
     finally:
         process.kill()
