@@ -26,11 +26,21 @@ def talosconfig(cluster: str, endpoints: Sequence[str], credentials: Credentials
 
 
 def merge_talosconfig(existing: str, new: str) -> str:
-    """Return a user's file with the context of ``new`` in it, as the current one; others stay. Raises OperationError."""
+    """Return a user's file with the context of ``new`` in it, as the current one; others stay.
+
+    Raises OperationError, also where another cluster's context has its name.
+    """
     merged, ours = load_client_file(existing, _NAME), load_client_file(new, _NAME)
     contexts = merged.get("contexts") or {}
     if not isinstance(contexts, dict):
         raise OperationError(f"{_NAME}: contexts: is no mapping; correct it, or give another file")
+    for name, context in ours["contexts"].items():
+        known = contexts.get(name)
+        if known and not (isinstance(known, dict) and known.get("ca") == context["ca"]):
+            raise OperationError(
+                f"{_NAME}: contexts: {name} is there already, and is not of this cluster; rename it, remove it "
+                f"(talosctl config remove {name}), or give another file"
+            )
     contexts.update(ours["contexts"])
     merged.update(contexts=contexts, context=ours["context"])
     return dump_client_file(merged)

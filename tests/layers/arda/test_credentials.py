@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -160,7 +161,9 @@ contexts:
         endpoints: [10.0.0.99]
         nodes: [10.0.0.99]
         crt: b2xk
+        ca: CA
 """
+OTHER = OTHER.replace("ca: CA", f"ca: {base64.b64encode(BUNDLE.os.crt.encode()).decode()}")
 
 
 def test_a_talosconfig_has_one_context_with_base64_of_talos_pem() -> None:
@@ -209,7 +212,7 @@ current-context: work
 clusters:
 - cluster: {server: "https://10.9.9.9:6443", insecure-skip-tls-verify: true}
   name: work
-- cluster: {server: "https://10.0.0.99:6443"}
+- cluster: {server: "https://10.0.0.99:6443", certificate-authority-data: CA}
   name: arda
 users:
 - name: me
@@ -220,6 +223,7 @@ contexts:
 - context: {cluster: arda, user: gone, namespace: kube-system}
   name: admin@arda
 """
+MINE = MINE.replace("data: CA", f"data: {base64.b64encode(BUNDLE.kubernetes.crt.encode()).decode()}")
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 
 
@@ -276,6 +280,37 @@ def test_kubectl_goes_on_from_a_merged_kubeconfig_and_it_is_merged_again(tmp_pat
     key = seen["users"][0]["user"]["client-key-data"]
     assert base64.b64decode(key).decode() == kubernetes("two").key
     assert merge_kubeconfig(first, second) == second
+
+
+FOREIGN = base64.b64encode(bundle_of("b").os.crt.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("existing", "words"),
+    [
+        (
+            f"clusters: [{{name: arda, cluster: {{server: x, certificate-authority-data: {FOREIGN}}}}}]",
+            "clusters: arda is there already, and is not of this cluster; rename it, remove it (kubectl config delete-cluster",
+        ),
+        ("clusters: [{name: arda, cluster: {server: x, insecure-skip-tls-verify: true}}]", "clusters: arda is there"),
+        ("clusters: [{name: arda}]", "clusters: arda is there"),
+        ("users: [{name: admin@arda, user: {token: x}}]", "users: admin@arda is there already"),
+        ("contexts: [{name: admin@arda, context: {cluster: work, user: me}}]", "contexts: admin@arda is there already"),
+    ],
+)  # fmt: skip
+def test_a_kubeconfig_s_entry_of_another_cluster_is_never_replaced(existing: str, words: str) -> None:
+    new = dump_client_file(kubeconfig("arda", "https://api:6443", kubernetes()))
+    with pytest.raises(OperationError, match=rf"^kubeconfig: {re.escape(words)}.*, or give another file$"):
+        merge_kubeconfig(existing, new)
+
+
+@pytest.mark.parametrize("context", [f"{{ca: {FOREIGN}}}", "{endpoints: [10.0.0.9]}", "work"])
+def test_a_talosconfig_s_context_of_another_cluster_is_never_replaced(context: str) -> None:
+    new = dump_client_file(talosconfig("arda", [], talos()))
+    with pytest.raises(
+        OperationError, match=r"^talosconfig: contexts: arda is there already, .*give another file$"
+    ):
+        merge_talosconfig(f"contexts: {{arda: {context}}}", new)
 
 
 @pytest.mark.parametrize("merge", [merge_kubeconfig, merge_talosconfig])
