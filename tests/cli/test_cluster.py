@@ -72,6 +72,12 @@ def test_secrets_are_exported_as_they_were_imported_and_closed_to_others(host: H
         2,
         f"iluvatar-pxe: {file}: exists already; name a new file, or remove it\n",
     )
+    link, inside = host.directory / "link.yaml", host.directory / "none" / "out.yaml"
+    link.symlink_to(inside)
+    for place, why in ((link, "exists already"), (inside, f"there is no directory {inside.parent}; make it")):
+        refused = host.run("cluster", "secrets", "export", "arda", str(place))
+        assert refused.error.startswith(f"iluvatar-pxe: {place}: {why}")
+        assert not inside.parent.exists()
     assert host.run("cluster", "secrets", "export", "arda", "-").output == dump_bundle(A)
 
 
@@ -209,6 +215,12 @@ def test_secrets_are_imported_from_a_pipe(tmp_path: Path) -> None:
     process.stdin.write(dump_bundle(A))
     answer = finished(process)
     assert answer.error == ""
+    link, inside = host.directory / "link.yaml", host.directory / "none" / "out.yaml"
+    link.symlink_to(inside)
+    for place, why in ((link, "exists already"), (inside, f"there is no directory {inside.parent}; make it")):
+        refused = host.run("cluster", "secrets", "export", "arda", str(place))
+        assert refused.error.startswith(f"iluvatar-pxe: {place}: {why}")
+        assert not inside.parent.exists()
     assert host.run("cluster", "secrets", "export", "arda", "-").output == dump_bundle(A)
 
 

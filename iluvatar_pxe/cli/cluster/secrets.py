@@ -25,12 +25,20 @@ def export_secrets(
 ) -> None:
     """Write a cluster's secrets to a file: whoever has it can do everything with the cluster."""
     check_output(file)
-    if file != STANDARD and file.exists():
-        raise UsageError(f"{file}: exists already; name a new file, or remove it")
+    if file != STANDARD:
+        _check_new(file)
     answer = change(settings_of_daemon(config), ExportSecrets, layer=layer)
     write_private(file, answer["secrets"])
     if file != STANDARD:
         say([f"{file}: has the secrets of {layer} in clear; keep it where nobody else can read it."])
+
+
+def _check_new(file: Path) -> None:
+    """Raise UsageError unless a file can be made here: neither a link nor a new folder takes the secrets elsewhere."""
+    if file.is_symlink() or file.exists():
+        raise UsageError(f"{file}: exists already; name a new file, or remove it")
+    if not file.parent.is_dir():
+        raise UsageError(f"{file}: there is no directory {file.parent}; make it, or name another file")
 
 
 @app.command("import")
