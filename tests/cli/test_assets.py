@@ -173,6 +173,24 @@ async def test_what_is_bad_on_a_stick_is_named_and_the_rest_imported(site: Site,
     assert site.bench.content(INITRD) == b"initrd"
 
 
+async def test_the_copy_that_is_right_is_imported(site: Site, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    for folder, content in (("a", b"old"), ("b", b"older")):
+        (stick / folder).mkdir(parents=True)
+        (stick / folder / "kernel-amd64").write_bytes(content)
+    answer = await site.run("import", str(stick))
+    assert answer.status == 1
+    assert answer.lines[-1] == "0 of 1 file is there now."
+    assert answer.error.startswith(f"iluvatar-pxe: {stick}/a/kernel-amd64: kernel-amd64: has sha256 ")
+    assert len(answer.error.splitlines()) == 1
+    (stick / "c").mkdir()
+    (stick / "c/kernel-amd64").write_bytes(b"kernel")
+    answer = await site.run("import", str(stick))
+    assert (answer.status, answer.error) == (0, "")
+    assert answer.lines[-1] == "1 of 1 file is there now."
+    assert site.bench.content(KERNEL) == b"kernel"
+
+
 async def test_an_empty_path_is_not_this_directory(site: Site) -> None:
     answer = await site.run("import", "")
     line = "iluvatar-pxe: PATH is empty; name a file or a directory, or . for this one\n"

@@ -1,9 +1,10 @@
 """``assets import``: wanted files from a stick, copied to the daemon and verified there."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from iluvatar_pxe.admin.assets import AssetsImport, AssetsStatus
@@ -17,6 +18,9 @@ from iluvatar_pxe.cli.assets.words import COPYING
 from iluvatar_pxe.errors import AssetError, OperationError
 from iluvatar_pxe.host.owner import Owner, acting_as
 from iluvatar_pxe.settings.model import Settings
+
+_MOST_COPIES = 8
+"""Files of one name that are opened: the first of them may not be the wanted one."""
 
 
 @dataclass(frozen=True)
@@ -45,50 +49,63 @@ async def import_all(settings: Settings, paths: Sequence[Path], show: Show, *, t
         show([row for row in rows.values() if row["fault"]])
         async with session(settings, runs=runs) as place:
             with acting_as(Owner.of(settings.state_directory)), staging(settings.assets_directory) as folder:
-                for one in opened:
-                    rows |= await _tried(place, one, folder, show, rows[one.name], trust=trust)
+                for name, copies in opened.items():
+                    import_one = partial(_tried, place, folder, show, rows[name], trust=trust)
+                    rows[name] = await _first_right(import_one, copies, refused.append)
     return Imported(list(rows.values()), refused)
 
 
 def _opened(
     paths: Sequence[Path], rows: Sequence[Data], files: ExitStack, refuse: Refuse
-) -> tuple[dict[str, Data], list[Opened]]:
-    """Return the rows of the files that were found, and open what is to be imported: the first that can be, of each name.
+) -> tuple[dict[str, Data], dict[str, list[Opened]]]:
+    """Return the rows of the files that were found, and open what is to be imported: of each name, some copies.
 
     It is opened by whoever gives the command: the daemon's user may not be able to.
     """
     known = {row["name"]: row | {"fault": None} for row in rows}
     meant: dict[str, Data] = {}
-    opened: dict[str, Opened] = {}
+    opened: dict[str, list[Opened]] = {}
     for found in found_in(files_below(paths, refuse), rows, refuse):
         row = meant.setdefault(found.name, known[found.name])
-        if row["ready"] or found.name in opened:
+        copies = opened.get(found.name, [])
+        if row["ready"] or len(copies) == _MOST_COPIES:
             continue
         try:
-            opened[found.name] = Opened.of(found, files)
+            opened[found.name] = [*copies, Opened.of(found, files)]
             meant[found.name] = known[found.name]
-        except OSError as error:
-            meant[found.name] = row | {"fault": fault_of(error)}
-        except (OperationError, AssetError) as error:
-            meant[found.name] = row | {"fault": str(error)}
-    return meant, list(opened.values())
+        except (OSError, OperationError, AssetError) as error:
+            if not copies:
+                told = fault_of(error) if isinstance(error, OSError) else str(error)
+                meant[found.name] = row | {"fault": told}
+    return meant, opened
 
 
-async def _tried(
-    place: Session, opened: Opened, folder: Path, show: Show, row: Data, *, trust: bool
-) -> dict[str, Data]:
+async def _first_right(
+    import_one: Callable[[Opened], Awaitable[Data]], copies: Sequence[Opened], refuse: Refuse
+) -> Data:
+    """Import the first of a file's copies that is the wanted one; return the last row, which says why if none is."""
+    row, faults = Data(), list[str]()
+    for one in copies:
+        row = await import_one(one)
+        if row["ready"]:
+            return row
+        faults.append(f"{one.path}: {row['fault']}")
+    for fault in faults[:-1]:
+        refuse(fault)
+    return row
+
+
+async def _tried(place: Session, folder: Path, show: Show, row: Data, opened: Opened, *, trust: bool) -> Data:
     """Import a file, and return its last row, which says why if it was refused."""
     try:
         return await _import(place, opened, folder, show, trust=trust)
     except (OperationError, AssetError) as error:
         refused = row | {"fault": str(error)}
         show([refused])
-        return {opened.name: refused}
+        return refused
 
 
-async def _import(
-    place: Session, opened: Opened, folder: Path, show: Show, *, trust: bool
-) -> dict[str, Data]:
+async def _import(place: Session, opened: Opened, folder: Path, show: Show, *, trust: bool) -> Data:
     copied = 0
 
     def report(octets: int) -> None:
@@ -102,4 +119,5 @@ async def _import(
         show([row | share | {"state": COPYING, "trouble": None} for row in rows])
         await asyncio.wait([copying], timeout=LOOK_SECONDS)
     await place.ask(AssetsImport(name=opened.name, file=await copying, trust=trust))
-    return {row["name"]: row for row in await watch(place, [opened.name], is_read, show)}
+    (row,) = await watch(place, [opened.name], is_read, show)
+    return row
