@@ -1,5 +1,6 @@
 """Facts of a Talos cluster and its machines for tests, with secrets that are of no cluster."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -32,6 +33,11 @@ def cluster_facts(contract: Contract, *, vip: str = "", schedules: bool = False)
         vip=IPv4Address(vip) if vip else None,
         schedules_on_control_planes=schedules,
     )
+
+
+def running_cluster(contract: Contract, *, vip: str = "", schedules: bool = False) -> ClusterFacts:
+    """Return the same cluster with a version of Kubernetes that this version of Talos runs."""
+    return replace(cluster_facts(contract, vip=vip, schedules=schedules), kubernetes="v1.36.3")
 
 
 def machine_facts(role: Role, disk: DiskChoice = DISK) -> MachineFacts:

@@ -1,6 +1,6 @@
 """What Talos would refuse of a machine configuration. Pure.
 
-CEL expressions and certificates are not looked into.
+Certificates are not looked into, nor the types of CEL expressions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iluvatar_pxe.fleet.yaml.document import Location
+from iluvatar_pxe.layers.arda.checks.every import value_faults
 from iluvatar_pxe.layers.arda.documents import Contract, Document
 from iluvatar_pxe.layers.arda.patching.patch import Identity, identity_of
 from iluvatar_pxe.layers.arda.patching.tables import RESET
@@ -60,7 +61,8 @@ def document_faults(documents: Iterable[Document], schema: Schema) -> Iterator[F
     """Yield what is wrong with documents by themselves: kinds, keys and values."""
     for document in documents:
         identity = identity_of(document)
-        for location, text in schema.findings(document):
+        wrong = list(schema.findings(document))
+        for location, text in wrong or value_faults(document, schema.contract):
             yield Fault(identity, location, text)
         if schema.has_name(identity.kind) and not identity.name:
             yield Fault(identity, ("name",), "is missing; add it")
@@ -155,6 +157,9 @@ def _on_worker(whole: _Whole) -> Iterator[Fault]:
     remedy = "write it in a patch for controlplane alone (rolePatches)"
     for identity in whole.kinds(ONLY_ON_CONTROL_PLANES | {"HCloudVIPConfig", "Layer2VIPConfig"}):
         yield Fault(identity, (), f"is only for control planes; {remedy}")
+    access = "machine.features.kubernetesTalosAPIAccess"
+    if whole.legacy(f"{access}.enabled") is True:
+        yield _at(access, f"is only for control planes; {remedy}")
     for path in ("machine.ca.key", "cluster.ca.key", "cluster.etcd"):
         if whole.legacy(path) not in (None, ""):
             yield _at(path, f"is only for control planes; {remedy}")

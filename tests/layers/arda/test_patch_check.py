@@ -35,7 +35,7 @@ def found(patch: str, *, layer: str = f"{LAYER}patches: [patches/a.yaml]\n", **m
         "machine:\n  kubelet:\n    extraArgs:\n      max-pods: 200\n",
         "machine:\n  sysctls:\n    vm.max_map_count: 262144\n",
         "machine: {sysctls: {a.b: c}}\n---\n{}\n",
-        "machine: {features: {hostDNS: {enabled: {$patch: delete}}}}\n",
+        "machine: {features: {hostDNS: {forwardKubeDNSToHost: {$patch: delete}}}}\n",
         f"{HEAD}TimeSyncConfig\nntp: {{servers: [192.168.1.1]}}\n",
     ],
 )

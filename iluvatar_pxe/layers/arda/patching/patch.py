@@ -16,6 +16,11 @@ _NO_PATCH = (
     "lists of operations (JSON patches, RFC 6902) are not supported"
 )
 _NO_KIND = "has no kind; write apiVersion: v1alpha1 and kind: above it, or begin with machine: or cluster:"
+_NO_VERSION = "has no apiVersion; write apiVersion: v1alpha1 above kind"
+_NOTHING = (
+    "says nothing of a configuration, and Talos refuses such a patch; write the keys that change, "
+    "or apiVersion: v1alpha1 beside kind"
+)
 _SCALARS_OF_NOTHING = frozenset(["version", "kind", "name"])
 _LEGACY = frozenset(["version", "machine", "cluster", "debug", "persist"])
 DELETE = ("$patch", "delete")
@@ -67,7 +72,10 @@ def identity_of(document: Mapping[str, Any]) -> Identity:
 def parse_patch(text: str) -> Patch:
     """Return the steps of a patch file; raises DocumentError, which has the line."""
     written = parse_documents(text, unquoted, _NO_PATCH)
-    return tuple(step for document in written for step in _steps(document))
+    steps = tuple(step for document in written for step in _steps(document))
+    if written and not steps:
+        raise DocumentError(written[0].line, _NOTHING)
+    return steps
 
 
 def _steps(written: MarkedDocument) -> Iterator[Deletion | Addition]:
@@ -79,6 +87,8 @@ def _steps(written: MarkedDocument) -> Iterator[Deletion | Addition]:
     value, marks = rest
     if not value.get("kind") and not _LEGACY.intersection(value):
         raise DocumentError(written.line, _NO_KIND)
+    if value.get("kind") and not value.get("apiVersion"):
+        raise DocumentError(written.line, _NO_VERSION)
     yield Addition(identity_of(value), replace(written, value=value, marks=marks))
 
 

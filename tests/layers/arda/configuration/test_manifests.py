@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.clusters import cluster_facts, machine_facts
+from support.clusters import machine_facts, running_cluster
 
 from iluvatar_pxe.layers.arda.configuration.facts import Manifest
 from iluvatar_pxe.layers.arda.configuration.make import documents_of
@@ -18,7 +18,7 @@ MANIFEST = Manifest("argocd", TEXT)
 
 
 def configuration(contract: Contract, role: Role) -> str:
-    cluster = replace(cluster_facts(contract), manifests=(MANIFEST,))
+    cluster = replace(running_cluster(contract), manifests=(MANIFEST,))
     return dump_documents(documents_of(cluster, machine_facts(role)))
 
 

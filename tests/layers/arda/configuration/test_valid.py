@@ -1,7 +1,7 @@
 """What is made is valid by the schema that Talos publishes for each version, and by the rules that it checks besides."""
 
 import pytest
-from support.clusters import DISK, cluster_facts, machine_facts
+from support.clusters import DISK, machine_facts, running_cluster
 
 from iluvatar_pxe.layers.arda.configuration.make import documents_of, partial_documents
 from iluvatar_pxe.layers.arda.disks import DiskChoice
@@ -25,7 +25,7 @@ def test_talos_would_take_every_configuration(
     vip: str,
     disk: DiskChoice,
 ) -> None:
-    cluster = cluster_facts(contract, vip=vip, schedules=bool(vip))
+    cluster = running_cluster(contract, vip=vip, schedules=bool(vip))
     text = dump_documents(documents_of(cluster, machine_facts(role, disk)))
 
     assert faults(load_documents(text), SCHEMAS[contract], role) == ()

@@ -301,8 +301,23 @@ CONFIGURATIONS = st.fixed_dictionaries(
 @given(CONFIGURATIONS, st.sampled_from(Contract))
 def test_a_patch_of_nothing_changes_nothing(value: dict[str, Any], contract: Contract) -> None:
     text = dump_documents([value])
-    for nothing in ("", "---\n", "{}\n", "version: v1alpha1\n"):
+    for nothing in ("", "---\n", "# nothing\n"):
         assert patched(text, nothing, contract=contract) == (value,)
+
+
+@pytest.mark.parametrize(
+    "patch", ["{}\n", "version: v1alpha1\n", "\nversion: v1beta1\n", "kind: LinkConfig\nname: a\n"]
+)
+def test_a_patch_that_says_nothing_is_refused(patch: str) -> None:
+    with pytest.raises(
+        DocumentError, match="says nothing of a configuration, and Talos refuses such a patch; "
+    ):
+        parse_patch(patch)
+
+
+def test_a_document_needs_its_version() -> None:
+    with pytest.raises(DocumentError, match="has no apiVersion; write apiVersion: v1alpha1 above kind"):
+        parse_patch("kind: HostnameConfig\nhostname: a\n")
 
 
 @given(CONFIGURATIONS, CONFIGURATIONS, st.sampled_from(Contract))
