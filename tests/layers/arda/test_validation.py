@@ -157,7 +157,7 @@ def test_what_talos_refuses(patch: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("role", "patch", "line"),
     [
-        (WORKER, f"{HEAD}KubeProxyConfig\nimage: a", "KubeProxyConfig: is only for control planes; "),
+        (WORKER, f"{HEAD}KubeProxyConfig\nimage: a:v1.36.0", "KubeProxyConfig: is only for control planes; "),
         (
             WORKER,
             f"{HEAD}KubeAPIServerCAConfig\nissuingCA: {{cert: a, key: b}}",

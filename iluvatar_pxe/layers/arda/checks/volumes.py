@@ -24,8 +24,8 @@ from iluvatar_pxe.layers.arda.checks.rule import (
 from iluvatar_pxe.layers.arda.checks.variables import DISK, MEMBER, VOLUME
 from iluvatar_pxe.layers.arda.schema import Finding
 
-_UNITS = {"": 1, **{unit: 1_000**power for power, unit in enumerate("kmgtpe", 1)}}
-_BINARY_UNITS = {f"{unit}i": 1_024**power for power, unit in enumerate("kmgtpe", 1)}
+_UNITS: dict[str, float] = {"": 1.0, **{unit: 1_000.0**power for power, unit in enumerate("kmgtpe", 1)}}
+_BINARY_UNITS: dict[str, float] = {f"{unit}i": 1_024.0**power for power, unit in enumerate("kmgtpe", 1)}
 
 
 def _bytes(text: str) -> float | None:
