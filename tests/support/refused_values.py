@@ -274,8 +274,18 @@ KUBERNETES = [
         CONTROLPLANE,
     ),
 ]
+TOGETHER = [
+    _of("KubeEtcdEncryptionConfig", "$patch: delete", "needs a KubeEtcdEncryptionConfig", NEW, CONTROLPLANE),
+    _of(
+        "DiscoveryServiceConfig",
+        "name: default\n$patch: delete\n---\napiVersion: v1alpha1\nkind: KubeSpanConfig\nenabled: true",
+        "KubeSpanConfig: needs a DiscoveryServiceConfig",
+        NEW,
+    ),
+    _of("KubeSpanConfig", "enabled: true", "", NEW),
+]
 CASES = [
     (contract, case)
-    for case in (*NETWORK, *VOLUMES, *EXPRESSIONS, *SYSTEM, *KUBERNETES)
+    for case in (*NETWORK, *VOLUMES, *EXPRESSIONS, *SYSTEM, *KUBERNETES, *TOGETHER)
     for contract in case.contracts
 ]

@@ -239,6 +239,25 @@ def _has_identity(whole: _Whole) -> Iterator[Fault]:
                 yield Fault(identity, (), f"needs a {needed}, which is missing; keep it")
 
 
+def _has_partners(whole: _Whole) -> Iterator[Fault]:
+    """What Talos 1.14 asks of documents together."""
+    if whole.contract is Contract.V1_13:
+        return
+    encrypts = whole.legacy("cluster.secretboxEncryptionSecret") or whole.legacy(
+        "cluster.aescbcEncryptionSecret"
+    )
+    if (
+        whole.role is Role.CONTROLPLANE
+        and not encrypts
+        and not any(whole.kinds({"KubeEtcdEncryptionConfig"}))
+    ):
+        for identity in whole.kinds({"KubeAPIServerCAConfig"}):
+            yield Fault(identity, (), "needs a KubeEtcdEncryptionConfig, which is missing; keep it")
+    for identity in whole.kinds({"KubeSpanConfig"}):
+        if whole.part(identity, "enabled") is True and not any(whole.kinds({"DiscoveryServiceConfig"})):
+            yield Fault(identity, (), "needs a DiscoveryServiceConfig, which is missing; keep it")
+
+
 _CHECKS: tuple[Callable[[_Whole], Iterator[Fault]], ...] = (
     *(
         _is_whole,
@@ -250,5 +269,6 @@ _CHECKS: tuple[Callable[[_Whole], Iterator[Fault]], ...] = (
         _is_named,
         _one_of_a_name,
         _has_identity,
+        _has_partners,
     ),
 )

@@ -74,6 +74,18 @@ def test_what_talos_takes_is_no_fault(patch: str) -> None:
             "machine:\n  tokens: {$patch: delete}\n",
             "patches/a.yaml:2: machine.tokens: no such key; did you mean token?",
         ),
+        (
+            "machine:\n  nodeTaints:\n    a: NoSchedule\n    b: NoWhere\n",
+            "patches/a.yaml:4: machine.nodeTaints.b: is not an effect of a taint, with a value before it or without; write it",
+        ),
+        (
+            f"{HEAD}UserVolumeConfig\nname: a\nprovisioning:\n  minSize: 1GB\n  diskSelector:\n    match: disk.foo\n",
+            "patches/a.yaml:7: UserVolumeConfig a: provisioning.diskSelector.match: is no expression that Talos can read: ",
+        ),
+        (
+            "kind: LinkConfig\nname: a\n",
+            "patches/a.yaml:1: says nothing of a configuration, and Talos refuses ",
+        ),
         ("machine:\n  ca:\n    $patch: delete\n", "patches/a.yaml:3: machine.ca: no patch may change this: "),
     ],
 )
