@@ -158,7 +158,7 @@ class Reinstaller:
             _log.warning("machine.reset", machine=member.name, why=str(error))
         if step.ends_cluster:
             await self._found_again(layer)
-        else:
+        elif self._is_founded(layer):
             await self._forget_node(layer, member)
 
     async def _found_again(self, layer: str) -> None:
@@ -177,6 +177,11 @@ class Reinstaller:
                     "cluster.founded_again", layer=layer, why="its last control plane is installed again"
                 )
                 return
+
+    def _is_founded(self, layer: str) -> bool:
+        """Say whether there are Nodes at all."""
+        record = self._context.fleet().clusters.get(layer)
+        return bool(record and record.founded)
 
     async def _forget_node(self, layer: str, member: Member) -> None:
         others = [one for one in self._members(layer).values() if one.name != member.name]

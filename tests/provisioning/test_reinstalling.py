@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.founding import FoundingSite, founding_site, hostname
 from support.machines import machine_of
 from support.talos.hardware import Disk
@@ -142,3 +143,12 @@ async def test_a_machine_of_no_cluster_boots_its_chain_again(tmp_path: Path) -> 
         reinstaller = Reinstaller(site.daemons[0].context)
         other = machine_of("52:54:00:ff:ff:ff", phase=Phase.JOINED)
         assert await reinstaller.step(other, wipes=False, is_forced=False) == NextBoot(wipes=False)
+
+
+async def test_before_a_cluster_is_founded_no_node_is_deleted(tmp_path: Path) -> None:
+    async with founding_site(tmp_path, planes=1) as site:
+        reinstaller = Reinstaller(site.daemons[0].context)
+        member = reinstaller._members("arda")["controlplane-1"]
+        with capture_logs() as logs:
+            await reinstaller._clean_up("arda", member, machine(site, 0), NextBoot(wipes=False))
+        assert [one for one in logs if one["event"] == "node.delete"] == []

@@ -144,7 +144,7 @@ class _ApiServer:
             async with aiohttp.ClientSession(timeout=_SECONDS) as session:
                 yield cls(session, label, _context(credentials), remedy)
         except (aiohttp.ClientError, TimeoutError, ssl.SSLError, ValueError) as error:
-            raise KubernetesError(f"{label}: {str(error) or 'no answer in time'}; {remedy}") from error
+            raise KubernetesError(f"{label}: {_why(error)}; {remedy}") from error
 
     async def call(
         self, method: str, path: str, body: Mapping[str, object] | None = None
@@ -184,6 +184,16 @@ class _ApiServer:
         place = {"name": pod.get("name"), "namespace": pod.get("namespace")}
         path = f"/api/v1/namespaces/{place['namespace']}/pods/{place['name']}/eviction"
         await self.call("POST", path, {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": place})
+
+
+def _why(error: Exception) -> str:
+    """Return what has failed; ``str`` of a failed connection has the context of its encryption, too."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return str(error.certificate_error)
+        case aiohttp.ClientConnectorError():
+            return str(error.os_error.strerror or error.os_error)
+    return str(error) or "no answer in time"
 
 
 def _node(found: Mapping[str, Any]) -> Node:
