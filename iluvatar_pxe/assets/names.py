@@ -34,10 +34,17 @@ class Names:
     warnings: tuple[str, ...] = ()
 
 
-def check_names(fleet: Fleet, seconds: float = SECONDS) -> Names:
-    """Ask for the names of extensions and overlays, and for schematics; nobody is asked where no layer has one."""
-    layers = {name: layer.talos for name in fleet.layers if (layer := fleet.talos(name))}
-    asking = {name: talos for name, talos in layers.items() if _has_names(talos)}
+def check_names(fleet: Fleet, before: Fleet | None = None, seconds: float = SECONDS) -> Names:
+    """Ask for the names of extensions and overlays, and for schematics; nobody is asked where no layer has one.
+
+    Layers that have the same in the fleet ``before`` were checked when that was pushed, as far as that could be.
+    """
+    known = _talos_of(before) if before and addresses_for(before) == addresses_for(fleet) else {}
+    asking = {
+        name: talos
+        for name, talos in _talos_of(fleet).items()
+        if _has_names(talos) and known.get(name) != talos
+    }
     if not asking:
         return Names()
     answer: Future[Names] = Future()
@@ -47,6 +54,10 @@ def check_names(fleet: Fleet, seconds: float = SECONDS) -> Names:
         return answer.result(seconds)
     except TimeoutError:
         return _unchecked(f"Image Factory did not answer within {seconds:g} s")
+
+
+def _talos_of(fleet: Fleet) -> Mapping[str, Talos]:
+    return {name: layer.talos for name in fleet.layers if (layer := fleet.talos(name))}
 
 
 def _answer(answer: Future[Names], fleet: Fleet, asking: Mapping[str, Talos], seconds: float) -> None:
@@ -63,7 +74,8 @@ def _has_names(talos: Talos) -> bool:
 
 
 def _unchecked(why: str) -> Names:
-    return Names(warnings=(f"the names of extensions and overlays were not checked: {why}",))
+    later = "they are checked when the boot files are downloaded"
+    return Names(warnings=(f"the names of extensions and overlays were not checked: {why}; {later}",))
 
 
 def _names(asking: Mapping[str, Talos], factory: Factory) -> Names:

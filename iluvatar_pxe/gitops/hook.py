@@ -54,22 +54,27 @@ async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: 
             revision = await read_revision(repository, new)
         except FleetError as error:
             return Verdict(error.findings)
-        names = await asyncio.to_thread(check_names, revision.fleet) if ask_factory else Names()
+        before = await _fleet_before(repository, old)
+        names = await asyncio.to_thread(check_names, revision.fleet, before) if ask_factory else Names()
         return Verdict(
             faults=[*names.faults],
             secrets=clear_secrets(revision.fleet.texts),
             warnings=[*names.warnings],
-            effects=await _effects(repository, old, revision.fleet),
+            effects=await _effects(before, revision.fleet),
         )
     return Verdict()
 
 
-async def _effects(repository: Repository, old: str, fleet: Fleet) -> list[str]:
-    """Return one line for the machines of which the same changes; none if there was no valid fleet before."""
+async def _fleet_before(repository: Repository, old: str) -> Fleet | None:
+    """Return the fleet that the branch had; None if that was none, or not valid."""
     try:
-        before = (await read_revision(repository, old)).fleet if old.strip("0") else None
+        return (await read_revision(repository, old)).fleet if old.strip("0") else None
     except FleetError:
-        return []
+        return None
+
+
+async def _effects(before: Fleet | None, fleet: Fleet) -> list[str]:
+    """Return one line for the machines of which the same changes; none if there was no valid fleet before."""
     machines: dict[str, list[str]] = {}
     for one in await asyncio.to_thread(effects_on_listed, before, fleet) if before else ():
         machines.setdefault(one.text, []).append(one.machine)

@@ -241,7 +241,15 @@ def test_a_factory_that_cannot_be_asked_holds_no_push_up(fleet: Path, ada: Perso
             f"warning: the names of extensions and overlays were not checked: {factory.address}: cannot tell its "
             "versions now: HTTP 503: upstream; "
         )
+        assert line.endswith("; they are checked when the boot files are downloaded")
         assert tip(fleet) == commit
+        factory.asked.clear()
+        ada.commit({"README.md": "nothing that has names"})
+        assert told(ada.push()) == []
+        assert factory.asked == [], "what a push does not change was asked for when it came"
+        ada.commit(built(factory.address, "extensions: [other]"))
+        assert len(told(ada.push())) == 1
+        assert factory.asked
 
 
 def test_without_extensions_or_without_the_argument_nobody_is_asked(fleet: Path, ada: Person) -> None:
