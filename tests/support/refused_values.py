@@ -86,6 +86,9 @@ NETWORK = [
     ),
     _of("NetworkRuleConfig", "name: a\ningress: [{subnet: 10.0.0.0/8}]", "portSelector: is missing"),
     _of("NetworkRuleConfig", "name: a\nportSelector: {ports: [1-5, 6], protocol: tcp}", ""),
+    _of("RoutingRuleConfig", "name: x\ntable: '100'", "name: is not a priority that is free"),
+    _of("RoutingRuleConfig", "name: '1000'\ntable: '100'\naction: unicast", ""),
+    _of("VRFConfig", "name: a\ntable: '100'", ""),
     _of("KubeSpanConfig", "enabled: true\nmtu: 5", "mtu: is out of range"),
     _of("KubeSpanEndpointsConfig", "extraAnnouncedEndpoints: [foo]", "is not an IP address and its port"),
     _of("LinkAliasConfig", "name: net%d\nselector: {match: '(('}", "ends too early; complete it"),
@@ -109,6 +112,24 @@ VOLUMES = [
         "minSize: is not allowed for a whole",
     ),
     _volume(f"volumeType: disk\nprovisioning: {{{_SELECTED}}}", ""),
+    _volume(
+        f"provisioning: {{{_SELECTED}, minSize: 1GB}}\nfilesystem: {{type: ext4, projectQuotaSupport: true}}",
+        "projectQuotaSupport: is not allowed",
+    ),
+    _volume(
+        f"provisioning: {{{_SELECTED}, minSize: 1GB}}\nfilesystem: {{type: ext4, projectQuotaSupport: false}}",
+        "",
+    ),
+    _of(
+        "VolumeConfig",
+        "name: STATE\nencryption: {provider: luks2, keys: [{tpm: {}, lockToState: false}]}",
+        "",
+    ),
+    _of(
+        "VolumeConfig",
+        "name: STATE\nencryption: {provider: luks2, keys: [{tpm: {}, lockToState: true}]}",
+        "lockToState: is not allowed for STATE",
+    ),
     _volume("volumeType: directory\nfilesystem: {type: ext4}", "filesystem: is not allowed for a directory"),
     _volume(
         "volumeType: directory\nencryption: {provider: luks2, keys: [{slot: 0, nodeID: {}}]}",
@@ -138,6 +159,7 @@ VOLUMES = [
     _of("VolumeConfig", "name: STATE\nmount: {secure: true}", "mount: is not allowed for STATE", NEW),
     _of("VolumeConfig", "name: STATE\nmount: {secure: true}", "", OLD),
     _of("VolumeConfig", "name: EPHEMERAL\nprovisioning: {maxSize: 20GiB}", ""),
+    _of("ExternalVolumeConfig", "name: a\nfilesystemType: virtiofs", "mount: is missing; add it"),
     _of("SwapVolumeConfig", f"name: s\nprovisioning: {{{_SELECTED}}}", "has no minSize and no maxSize"),
 ]
 EXPRESSIONS = [
@@ -197,6 +219,11 @@ SYSTEM = [
     ),
     _of("SysctlConfig", "params: {'': a}", "its name is not there", NEW),
     Case("machine: {features: {nodeAddressSortAlgorithm: v3}}", "is not known; write it like v1 or v2"),
+    Case("machine: {logging: {destinations: [{endpoint: 'tcp://a:5', format: json_lines}]}}", ""),
+    Case(
+        "machine: {logging: {destinations: [{endpoint: 'http://a', format: json_lines}]}}",
+        "is not a URL of tcp://",
+    ),
     Case("kind: LinkConfig\nname: a", "says nothing of a configuration"),
     Case("version: v1beta1", "says nothing of a configuration"),
     Case("kind: HostnameConfig\nhostname: a", "has no apiVersion"),

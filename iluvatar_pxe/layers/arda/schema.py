@@ -39,10 +39,13 @@ _OPTIONAL: Mapping[str, str] = {
     "BridgeConfig": "links",
     "KubeInlineManifestConfig": "manifest",
     "PCIDriverRebindConfig": "targetDriver",
+    "VRFConfig": "links",
 }
 """Keys that the schemas require, and Talos does not."""
 _LISTS = (("v1alpha1.MachineConfig", "acceptedCAs"), ("v1alpha1.ClusterConfig", "acceptedCAs"))
 """Lists of which the schemas describe only an item."""
+_TEXTS = (("v1alpha1.LoggingDestination", "endpoint"), ("network.RoutingRuleConfigV1Alpha1", "action"))
+"""Texts that the schemas describe as something else."""
 _BOOLEAN_WORDS = frozenset(["y", "Y", "yes", "on", "n", "N", "no", "off"])
 _LONGEST = 1_000
 """Characters of a text that has to have a form: some forms take long to find that a text lacks them."""
@@ -65,7 +68,7 @@ class Schema:
             for name in kind.get("enum", ()):
                 kind["enum"] = [_OTHER_KINDS.get(name, name)]
                 kinds[kind["enum"][0]] = part
-        self._mend_lists()
+        self._mend_types()
         for name in self._unlisted.keys() & kinds.keys():
             self._complete(kinds[name], self._unlisted[name])
         for name, key in _OPTIONAL.items():
@@ -73,11 +76,13 @@ class Schema:
                 kinds[name]["required"] = [one for one in kinds[name]["required"] if one != key]
         return kinds
 
-    def _mend_lists(self) -> None:
+    def _mend_types(self) -> None:
         for part, key in _LISTS:
             known = self._parts[part]["properties"]
             if known.get(key, {}).get("type") == "object":
                 known[key] = {"type": "array", "items": known[key]}
+        for part, key in _TEXTS:
+            self._parts[part]["properties"][key] = {"type": "string"}
 
     def unknown_key(self, kind: str, location: Location) -> Finding | None:
         """Return the first key on the way to a part that documents of a kind do not have; None where they have all."""

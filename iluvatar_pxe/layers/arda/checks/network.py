@@ -1,5 +1,6 @@
 """What Talos requires of addresses, routes, links and of what listens: read from v1.13.9 and v1.14.1. Pure."""
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -21,6 +22,7 @@ from iluvatar_pxe.layers.arda.checks.rule import (
     needs_one_of,
     number,
     where,
+    words,
 )
 from iluvatar_pxe.layers.arda.checks.variables import LINK
 from iluvatar_pxe.layers.arda.schema import Finding
@@ -96,6 +98,14 @@ def _is_encrypted(server: Any) -> bool:
     )
 
 
+_PRIORITY = form.Form(
+    lambda text: (
+        re.fullmatch(r"0*[0-9]{1,10}", text) is not None and int(text) not in {0, 32_500, 32_766, 32_767}
+    ),
+    "a priority that is free",
+    "1000",
+)
+
 RULES: Rules = {
     "": (
         ("machine.network.interfaces[]", _INTERFACE),
@@ -146,6 +156,16 @@ RULES: Rules = {
         ("nameservers[].address", is_a(form.ADDRESS)),
         ("nameservers[]", needs("address")),
         ("nameservers[]", where(_is_encrypted, needs("tlsServerName"))),
+    ),
+    "RoutingRuleConfig": (
+        ("name", is_a(_PRIORITY)),
+        (
+            "action",
+            words(
+                *("unspec", "unicast", "local", "broadcast", "anycast", "multicast", "blackhole"),
+                *("unreachable", "prohibit"),
+            ),
+        ),
     ),
     "StaticHostConfig": (("name", is_a(form.ADDRESS)), ("", needs("hostnames"))),
     "TCPProbeConfig": (("", needs("endpoint")), *_PROBE),

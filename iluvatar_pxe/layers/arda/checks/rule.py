@@ -142,6 +142,16 @@ def nothing_in(*keys: str, because: str) -> Check:
     return found
 
 
+def not_true(key: str, because: str) -> Check:
+    """This part of a map must not be true."""
+
+    def found(value: Any) -> Iterator[Finding]:
+        if is_true(value, key):
+            yield (key,), f"is not allowed {because}; remove it"
+
+    return found
+
+
 def unique(key: str, default: Any = None) -> Check:
     """Items of a list must not have the same value there; ``default``: which those have that say none."""
 

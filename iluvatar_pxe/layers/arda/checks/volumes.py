@@ -14,6 +14,7 @@ from iluvatar_pxe.layers.arda.checks.rule import (
     lasts,
     needs,
     needs_one_of,
+    not_true,
     nothing_in,
     number,
     says,
@@ -85,6 +86,7 @@ _UPKEEP = both(at("trim.interval", lasts(0, "1s or more")), at("scrub.interval",
 _ONLY_XFS = where(
     lambda system: str(system.get("type") or "xfs") != "xfs" if isinstance(system, dict) else False,
     nothing_in("xfs", because="in another file system than xfs"),
+    not_true("projectQuotaSupport", because="in another file system than xfs"),
 )
 _LEGACY_ENCRYPTION = both(needs("keys"), at("keys", _KEYS))
 _SELECTOR_SIZE = form.matches(
@@ -108,7 +110,8 @@ RULES: Rules = {
         ("", _name(_ASCII, 34)),
         ("", needs("filesystemType")),
         ("filesystemType", words("virtiofs")),
-        ("", at("mount", needs("virtiofs"))),
+        ("", needs("mount")),
+        ("mount", needs("virtiofs")),
         ("mount.virtiofs", needs("tag")),
     ),
     "FilesystemScrubConfig": (("interval", lasts(10, "10s or more")),),
@@ -157,7 +160,7 @@ RULES: Rules = {
         ("provisioning", both(_SIZES, _SELECTED)),
         ("encryption", _ENCRYPTION),
         ("", where(_named("STATE"), nothing_in("provisioning", because="for STATE"))),
-        ("", where(_named("STATE"), at("encryption.keys[]", nothing_in("lockToState", because="for STATE")))),
+        ("", where(_named("STATE"), at("encryption.keys[]", not_true("lockToState", because="for STATE")))),
         ("", _UPKEEP),
     ),
 }
