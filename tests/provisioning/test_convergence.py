@@ -115,13 +115,13 @@ async def test_what_a_machine_refuses_is_told_in_its_words_and_the_next_commit_i
 
 
 @asynccontextmanager
-async def watched(site: ConvergingSite) -> AsyncIterator[list[int]]:
+async def watched(machines: list[Machine]) -> AsyncIterator[list[int]]:
     """Give the most machines that were not ready at the same time, looked at all the time."""
     most = [0]
 
     async def look() -> None:
         while True:
-            most[0] = max(most[0], sum(not one.is_ready for one in site.planes))
+            most[0] = max(most[0], sum(not one.is_ready for one in machines))
             await asyncio.sleep(0.01)
 
     task = asyncio.create_task(look())
@@ -140,25 +140,29 @@ async def restarted(site: ConvergingSite, rule: str, machines: list[Machine]) ->
     assert not any(node["spec"].get("unschedulable") or node["metadata"]["annotations"] for node in nodes)
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(40, marks=pytest.mark.long)])
-async def test_control_planes_restart_one_after_the_other_also_by_a_daemon_that_is_killed_beside_another(
-    tmp_path: Path, kills: int
+@pytest.mark.parametrize(
+    ("planes", "workers", "kills"),
+    [(1, 1, 2), *[pytest.param(3, 0, kills, marks=pytest.mark.long) for kills in (2, 40)]],
+)
+async def test_machines_restart_one_after_the_other_also_by_a_daemon_that_is_killed_beside_another(
+    tmp_path: Path, planes: int, workers: int, kills: int
 ) -> None:
-    async with converging_site(tmp_path, planes=3, daemons=("one", "two")) as site:
-        boots, moments = [len(one.boots) for one in site.planes], random.Random(kills)
+    async with converging_site(tmp_path, planes=planes, workers=workers, daemons=("one", "two")) as site:
+        machines, moments = [*site.planes, *site.workers], random.Random(kills)
+        boots = [len(one.boots) for one in machines]
         site.kubernetes.run("web", "controlplane-1")
         one, two = site.daemons
         two.start()
-        async with watched(site) as most:
+        async with watched(machines) as most:
             await site.commit(UDEV.format("a"))
             for _ in range(kills):
                 one.start()
                 await asyncio.sleep(moments.uniform(0, 1.5))
                 await one.kill()
             one.start()
-            await restarted(site, "a", site.planes)
+            await restarted(site, "a", machines)
         assert most == [1]
-        assert [len(each.boots) for each in site.planes] == [number + 1 for number in boots]
+        assert [len(each.boots) for each in machines] == [number + 1 for number in boots]
         assert any(name.startswith("web-") for name in site.kubernetes.evicted)
         await converged(one, two)
 
