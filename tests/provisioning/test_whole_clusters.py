@@ -34,14 +34,14 @@ PATIENCE = 150.0
 
 
 @pytest.fixture
-def segments() -> Iterator[Callable[[int], Segment]]:
+def segments() -> Iterator[Callable[..., Segment]]:
     with Namespace() as namespace:
-        yield lambda daemons: Segment(namespace, MACHINES, daemons)
+        yield lambda daemons, machines=MACHINES: Segment(namespace, machines, daemons)
 
 
 def plug_in(segment: Segment, seed: int) -> None:
     """Switch the machines on, one right after the other, in an order that is printed if the test fails."""
-    order = random.Random(seed).sample(segment.macs, MACHINES)
+    order = random.Random(seed).sample(segment.macs, len(segment.macs))
     print("plugged in:", *order)  # noqa: T201
     segment.order("on", *order)
 
@@ -50,7 +50,7 @@ def all_join(segment: Segment) -> None:
     def are_ready() -> bool:
         assert not segment.stand_ins.has_ended, segment.stand_ins.tail()
         told = segment.told()
-        return len(told) == MACHINES and all(one["ready"] for one in told.values())
+        return len(told) == len(segment.macs) and all(one["ready"] for one in told.values())
 
     wait_until(are_ready, f"all machines to join\n{segment.told()}", PATIENCE)
 
@@ -61,7 +61,7 @@ def is_one_cluster(segment: Segment, asked: Pi) -> None:
     assert cluster
     names = [one["name"] for one in cluster["machines"]]
     planes = [one["name"] for one in cluster["machines"] if one["role"] == "controlplane"]
-    assert len(set(names)) == MACHINES
+    assert len(set(names)) == len(segment.macs)
     assert len(planes) == PLANES
     assert [one["name"] for one in cluster["etcd"]["members"] if one["votes"]] == planes
     assert [one["name"] for one in cluster["nodes"] if one["ready"]] == names
@@ -76,7 +76,7 @@ def is_one_cluster(segment: Segment, asked: Pi) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_eight_machines_become_a_cluster_and_are_one_again_after_everything_was_off(
-    segments: Callable[[int], Segment], seed: int
+    segments: Callable[..., Segment], seed: int
 ) -> None:
     segment = segments(1)
     (pi,) = segment.daemons
@@ -96,12 +96,13 @@ def test_eight_machines_become_a_cluster_and_are_one_again_after_everything_was_
 
 
 @pytest.mark.parametrize(
-    ("seed", "kills"), [(14, 3), *[pytest.param(seed, 10, marks=pytest.mark.long) for seed in range(2, 12)]]
+    ("seed", "kills", "machines"),
+    [(14, 3, 4), *[pytest.param(seed, 10, MACHINES, marks=pytest.mark.long) for seed in range(2, 12)]],
 )
 def test_a_cluster_is_founded_once_however_often_the_daemon_is_killed(
-    segments: Callable[[int], Segment], seed: int, kills: int
+    segments: Callable[..., Segment], seed: int, kills: int, machines: int
 ) -> None:
-    segment = segments(1)
+    segment = segments(1, machines)
     (pi,), moments = segment.daemons, random.Random(seed)
     pi.start()
     pi.wait()
@@ -134,7 +135,7 @@ def kill(pi: Pi) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("moment", ["boot.maintenance", *MOMENTS])
 def test_of_two_daemons_one_is_lost_for_good_in_the_middle_and_the_other_finishes(
-    segments: Callable[[int], Segment], moment: str
+    segments: Callable[..., Segment], moment: str
 ) -> None:
     segment = segments(2)
     for pi in segment.daemons:
@@ -153,12 +154,14 @@ def test_of_two_daemons_one_is_lost_for_good_in_the_middle_and_the_other_finishe
 def nobody_fetches(segment: Segment) -> bool:
     """Say whether no machine is at its first fetch: Talos repeats that for ever, whoever else serves the network."""
     told = segment.told().values()
-    return len(told) == MACHINES and all(one["hostname"] or one["stage"] == "MAINTENANCE" for one in told)
+    return len(told) == len(segment.macs) and all(
+        one["hostname"] or one["stage"] == "MAINTENANCE" for one in told
+    )
 
 
 @pytest.mark.long
 def test_a_founder_without_power_between_the_answer_and_etcds_first_write_is_asked_again(
-    segments: Callable[[int], Segment],
+    segments: Callable[..., Segment],
 ) -> None:
     segment = segments(1)
     (pi,) = segment.daemons
