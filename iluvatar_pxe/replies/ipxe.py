@@ -17,6 +17,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9 .,:/_()+@=%\[\]{}\"'*-]")
 
 
 _COLUMNS = 79
+_NUMBER, _NO_BREAK = re.compile(r"((?<![^ (])[0-9.]+) (?=[A-Za-z%])"), "\N{NO-BREAK SPACE}"
 """Characters in a line of a text screen, less the last: a full line may leave an empty one below it."""
 
 
@@ -93,16 +94,23 @@ def on_screen(text: str) -> str:
 
 
 def on_lines(lines: Iterable[str]) -> tuple[str, ...]:
-    """Break lines at spaces to the width of a text screen, where they can be broken; they keep their indent."""
+    """Break lines at spaces to the width of a text screen, where they can be broken; they keep their indent.
+
+    A number stays on the line of its unit.
+    """
     return tuple(part for line in lines for part in _broken(line))
 
 
 def _broken(line: str) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()))
     parts = textwrap.wrap(
-        line, _COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        _NUMBER.sub(rf"\1{_NO_BREAK}", line),
+        _COLUMNS,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
-    return parts or [""]
+    return [part.replace(_NO_BREAK, " ") for part in parts] or [""]
 
 
 def _period(plan: Hold) -> int:

@@ -186,7 +186,7 @@ def test_a_machine_asks_again_every_half_minute_however_long_it_waits(left: int,
 
 def test_a_machine_whose_files_are_coming_asks_every_few_seconds_and_forgets_what_it_has_waited() -> None:
     text = SCRIPTS["talos-coming"]
-    assert "kernel-amd64 is 42 % here (31 of 75 MB, 2.0 MB/s, 22\necho s left)." in text
+    assert "kernel-amd64 is 42 % here (31 of 75 MB, 2.0 MB/s,\necho 22 s left)." in text
     assert "clear waited ||\n:wait\nprompt --key 0x64 --timeout 5000 Asking again in 5 seconds." in text
 
 
@@ -216,6 +216,13 @@ def test_the_method_of_the_file_beats_the_firmwares(method: LocalMethod) -> None
     plan = BootLocal(why="", name="one", method=method)
     text = IPXE.machine_script(plan, sighting(platform="efi"), LINKS, TICKET)
     assert ("sanboot" in text) == (method is LocalMethod.SANBOOT)
+
+
+def test_a_number_stays_with_its_unit() -> None:
+    beginning = "x" * 60
+    told = f"{beginning} (31 of 75 MB, 752 kB/s, 20 s left)"
+    assert on_lines([told]) == (f"{beginning} (31 of 75 MB,", "752 kB/s, 20 s left)")
+    assert on_lines([f"{beginning} kernel-amd64 is missing"]) == (f"{beginning} kernel-amd64 is", "missing")
 
 
 @pytest.mark.parametrize(

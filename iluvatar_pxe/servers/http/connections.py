@@ -25,7 +25,7 @@ _TCP_INFO = struct.Struct("=24x I 92x Q 16x I")
 
 @dataclass(frozen=True)
 class Limits:
-    """What connections may cost; the process may open 1,024 files, unless its administrator says otherwise."""
+    """What connections may cost. A download takes up to five descriptors, and the service has 8,192 (``LimitNOFILE``)."""
 
     each: int = 64
     """Connections of one NIC."""

@@ -34,7 +34,10 @@ for each time that its socket is full.
 _CALL = 2 << 20
 """Bytes of one call of sendfile(2), as nginx has it (``sendfile_max_chunk``)."""
 _PIECE = 128 << 10
-"""Bytes that are read and sent at once without sendfile: what each client costs in memory."""
+"""Bytes that are read and sent at once without sendfile.
+
+A client of TLS costs more memory, about 1 MB: what is encrypted and not sent yet is kept, too.
+"""
 
 
 class FileSender:
