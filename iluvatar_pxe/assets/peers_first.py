@@ -17,7 +17,7 @@ from iluvatar_pxe.assets.peers import Peer
 from iluvatar_pxe.assets.turns import Turn
 from iluvatar_pxe.catalogue.download import Digest, Download, SumsFile
 from iluvatar_pxe.catalogue.progress import Progress
-from iluvatar_pxe.errors import DownloadError
+from iluvatar_pxe.errors import DiskError, DownloadError
 
 ONCE = Pauses(1.0, 1.0, 1)
 TIMING = Timing(
@@ -94,10 +94,18 @@ class PeersFirst:
                 got = await download(at_peer, place, _told(report, peer), turn, downloader=self._for_peers)
             except DownloadError as error:  # also of the disk: the peer may lie about the size
                 self._peers.failed(peer, digest, error)
-                _log.warning("peer.passed_over", peer=peer.name, why=str(error))
+                _log.warning("peer.passed_over", peer=peer.name, why=_why(error))
             else:
                 return replace(got, source=f"peer {peer.name}")
         return None
+
+
+def _why(error: DownloadError) -> str:
+    """Say why a peer did not give a file: what to do is another thing than at a publisher, unless the disk is full."""
+    if isinstance(error, DiskError):
+        return str(error)
+    trouble, _, _ = str(error).rpartition("; ")
+    return f"{trouble or error}; see that daemon's log, and run 'iluvatar-pxe assets verify' there"
 
 
 def _told(report: Report, peer: Peer) -> Callable[[Progress], None]:
