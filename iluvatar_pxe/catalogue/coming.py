@@ -1,6 +1,6 @@
 """Which wanted assets are still coming, and how far each is, in words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.progress import Progress, State
@@ -16,6 +16,16 @@ def coming(downloads: Iterable[Download], progress: Mapping[str, Progress]) -> d
     """Return what is coming; ``progress`` has the state of each download by its name."""
     states = ((one, progress[one.name]) for one in downloads)
     return {asset: how for one, how in states if how.state is not State.READY for asset in one.assets}
+
+
+def missing(downloads: Iterable[Download], ready: Collection[str]) -> dict[str, Progress]:
+    """Return what is not there, where nothing fetches it."""
+    return {
+        asset: Progress(state=State.MISSING)
+        for one in downloads
+        for asset in one.assets
+        if not (any(name.startswith(asset) for name in ready) if asset.endswith("/") else asset in ready)
+    }
 
 
 def find(asset: str, known: Coming) -> tuple[str, Progress] | None:

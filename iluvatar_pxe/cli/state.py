@@ -15,12 +15,16 @@ from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
-from iluvatar_pxe.catalogue.coming import Coming
+from iluvatar_pxe.catalogue.coming import Coming, missing
+from iluvatar_pxe.catalogue.download import Download
+from iluvatar_pxe.catalogue.model import parse_catalogue
+from iluvatar_pxe.catalogue.packages import packages_of
 from iluvatar_pxe.cli.daemon import ask_daemon
 from iluvatar_pxe.errors import ControlError, FleetError, OperationError, RepositoryError, SealError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.gitops.secrets.opening import with_opened
+from iluvatar_pxe.host.packages import installed_versions
 from iluvatar_pxe.inventory.database.queries import Stored
 from iluvatar_pxe.inventory.database.read_only import read_only, retired_names
 from iluvatar_pxe.inventory.database.store import Store
@@ -28,6 +32,9 @@ from iluvatar_pxe.inventory.window import seconds_left
 from iluvatar_pxe.layers.arda.install import held_words
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.wants import Wants
+from iluvatar_pxe.resources import read_catalogue
 from iluvatar_pxe.settings.model import Settings
 
 _PATIENCE = 2.0
@@ -84,9 +91,18 @@ class State:
 
     @cached_property
     def coming(self) -> Coming:
-        """The boot files that the daemon is fetching; none where no daemon runs, or this user may not ask it."""
+        """The wanted boot files that are not here yet; none where a daemon does not tell."""
         answer = self._told(ShowComing())
+        if answer is None:
+            return missing(self._downloads(), self.assets.names)
         return coming_of(answer) if answer else {}
+
+    def _downloads(self) -> Sequence[Download]:
+        """Return what the fleet wants, as a daemon would work it out."""
+        catalogue = parse_catalogue(read_catalogue())
+        wants = Wants(Applied(self.fleet), catalogue, lambda: self.fleet.lock)
+        wants.installed = installed_versions(packages_of(catalogue))
+        return wants.downloads
 
     @property
     def awaited(self) -> Mapping[str, str]:
@@ -102,13 +118,13 @@ class State:
 
     @cached_property
     def _clusters(self) -> CommandResult:
-        return self._told(ShowAwaited())
+        return self._told(ShowAwaited()) or {}
 
-    def _told(self, command: Command) -> CommandResult:
-        """Return what the daemon answers; nothing where none runs, or this user may not ask it."""
+    def _told(self, command: Command) -> CommandResult | None:
+        """Return what the daemon answers: None where none runs, nothing where this user may not ask it."""
         settings = self.settings
         try:
-            return ask_daemon(settings.control_socket, settings.state_directory, command, _PATIENCE) or {}
+            return ask_daemon(settings.control_socket, settings.state_directory, command, _PATIENCE)
         except (ControlError, OperationError):
             return {}
 

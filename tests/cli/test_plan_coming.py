@@ -38,6 +38,15 @@ def test_the_list_of_boot_files_has_it(state: State) -> None:
     assert (kernel["bytes"], initramfs["coming"]) == (None, None)
 
 
+def test_without_a_daemon_a_file_of_the_catalogue_is_to_be_fetched(state: State) -> None:
+    done = state.plan(SEEN)
+    told = " ".join(done.stdout.split())
+    assert done.returncode == 1
+    assert "v1.13.9/kernel-amd64 is missing, and nothing fetches it" in told
+    assert "iluvatar-pxe assets fetch" in told
+    assert "assets.entries" not in told
+
+
 @pytest.mark.parametrize(
     "answer",
     [
