@@ -94,13 +94,13 @@ class PeersFirst:
                 got = await download(at_peer, place, _told(report, peer), turn, downloader=self._for_peers)
             except DownloadError as error:  # also of the disk: the peer may lie about the size
                 self._peers.failed(peer, digest, error)
-                _log.warning("peer.passed_over", peer=peer.name, why=_why(error))
+                _log.warning("peer.passed_over", peer=peer.name, why=why_not(error))
             else:
                 return replace(got, source=f"peer {peer.name}")
         return None
 
 
-def _why(error: DownloadError) -> str:
+def why_not(error: DownloadError) -> str:
     """Say why a peer did not give a file: what to do is another thing than at a publisher, unless the disk is full."""
     if isinstance(error, DiskError):
         return str(error)

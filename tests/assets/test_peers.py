@@ -23,12 +23,13 @@ from iluvatar_pxe.assets.arriving import WITHHELD
 from iluvatar_pxe.assets.download.client import Downloader
 from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.peers import FleetPeers
-from iluvatar_pxe.assets.peers_first import ONCE, TIMING, PeersFirst
+from iluvatar_pxe.assets.peers_first import ONCE, TIMING, PeersFirst, why_not
 from iluvatar_pxe.assets.source import Source
 from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.assets.unpack.unpack import unpack
 from iluvatar_pxe.catalogue.download import Digest, Download, SumsFile, Unpack
 from iluvatar_pxe.catalogue.progress import State
+from iluvatar_pxe.errors import DiskError, DownloadError
 
 KERNEL = bytes(range(256)) * 2000
 WRONG = bytes(reversed(KERNEL))
@@ -388,3 +389,23 @@ async def test_the_rate_limit_of_the_internet_connection_is_not_for_peers(
     async with asyncio.timeout(len(KERNEL) / 10_000):
         got = await first(kernel(site), tmp_path, lambda _: None, turns.turn())
     assert got.path.read_bytes() == KERNEL
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (
+            DownloadError("a: has another checksum; do not use it, or correct what is pinned"),
+            "a: has another checksum; see that daemon's log, and run 'iluvatar-pxe assets verify' there",
+        ),
+        (
+            DownloadError("a: is a page; it was cut; log in to this network"),
+            "a: is a page; it was cut; see that daemon's log, and run 'iluvatar-pxe assets verify' there",
+        ),
+        (DiskError("a: no space left; make room"), "a: no space left; make room"),
+    ],
+)
+def test_what_is_to_be_done_about_a_peer_is_not_what_helps_at_a_publisher(
+    error: DownloadError, why: str
+) -> None:
+    assert why_not(error) == why
