@@ -51,6 +51,10 @@ class KubernetesApi:
         self._runner: web.AppRunner | None = None
         self._listening: socket.socket | None = None
 
+    @property
+    def is_listening(self) -> bool:
+        return self._listening is not None
+
     async def serve(self, address: str, context: ssl.SSLContext) -> None:
         application = web.Application(middlewares=[self._admit])
         for path, method, answer in self._routes():

@@ -118,7 +118,7 @@ async def _in_sync(boot: "Boot") -> None:
 
 
 async def _kubelet(boot: "Boot") -> None:
-    """Run the kubelet; it registers its Node once a control plane of its cluster has a voting etcd, and never again."""
+    """Run the kubelet; it registers its Node once it reaches its cluster's API server, and never again."""
     configuration = boot.configuration
     assert configuration is not None
     boot.services.set("kubelet", "Running", "Health check successful", healthy=True)
@@ -146,11 +146,14 @@ async def _kubelet(boot: "Boot") -> None:
 def has_kubernetes(boot: "Boot", authority: bytes) -> bool:
     """Say whether it reaches the Kubernetes API of its cluster."""
     if boot.membership is not None:
-        return boot.membership.is_voting
+        return _serves_kubernetes(boot)
     boots = (machine.boot for machine in boot.machine.site.control_planes(authority))
-    return any(
-        found is not None and found.membership is not None and found.membership.is_voting for found in boots
-    )
+    return any(found is not None and _serves_kubernetes(found) for found in boots)
+
+
+def _serves_kubernetes(boot: "Boot") -> bool:
+    votes = boot.membership is not None and boot.membership.is_voting
+    return votes and boot.kubernetes_api is not None and boot.kubernetes_api.is_listening
 
 
 async def _until_ready(boot: "Boot") -> None:
