@@ -86,6 +86,7 @@ class _Transfer:
         self._client = client.dup()
         try:
             self._client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
+            self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # only full segments
             self._file = os.dup(file.descriptor)
         except OSError:
             self._client.close()
@@ -127,6 +128,7 @@ class _Transfer:
             loop.remove_writer(self._client)
 
     def close(self, _turn: object = None) -> None:
+        self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
         self._client.close()
         os.close(self._file)
 

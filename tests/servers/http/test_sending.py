@@ -77,6 +77,13 @@ def the_rest(sock: socket.socket) -> bytes:
     return bytes(octets)
 
 
+def connected() -> tuple[socket.socket, socket.socket]:
+    """Return both ends of a TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        theirs = socket.create_connection(listening.getsockname())
+        return listening.accept()[0], theirs
+
+
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -194,7 +201,7 @@ async def test_what_is_cancelled_keeps_its_descriptors_until_its_thread_is_done(
 ) -> None:
     (tmp_path / "file").write_bytes(LARGE)
     sender, before = FileSender(), descriptors()
-    ours, theirs = socket.socketpair()
+    ours, theirs = connected()
     file = await FileSource.open(ListedFile(tmp_path / "file"))
     with ours, theirs:
         sending = asyncio.create_task(sender.send(ours, file, 0, 1000))
@@ -223,8 +230,8 @@ async def test_a_faulty_disk_and_a_client_that_is_gone_are_told_apart(
 
     monkeypatch.setattr(os, "sendfile", sendfile)
     sender = FileSender()
-    ours, theirs = socket.socketpair()
     file = await FileSource.open(ListedFile(tmp_path / "file"))
+    ours, theirs = connected()
     with ours, theirs, pytest.raises(expected):
         await sender.send(ours, file, 0, 1000)
     await file.close()
