@@ -194,18 +194,18 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "layers/arda.yaml",
             f"{ARDA}controlPlanes: 2\n",
-            "layers/arda.yaml:3: controlPlanes: must be odd (got 2); write 1 or 3",
+            "layers/arda.yaml:3: controlPlanes: must be 1, 3 or 5 (got 2); write one of these",
         ),
         ("layers/arda.yaml", f"{ARDA}controlPlanes: 0\n", "layers/arda.yaml:3: controlPlanes: "),
         (
             "layers/arda.yaml",
             f"{ARDA}controlPlanes: 101\n",
-            "layers/arda.yaml:3: controlPlanes: input should be less than or equal to 99",
+            "layers/arda.yaml:3: controlPlanes: must be 1, 3 or 5",
         ),
         (
             "layers/ainur.yaml",
             "kind: k3s\nservers: 101\n",
-            "layers/ainur.yaml:2: servers: input should be less than or equal to 99",
+            "layers/ainur.yaml:2: servers: must be 1, 3 or 5",
         ),
         (
             "layers/arda.yaml",
@@ -235,7 +235,7 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
         (
             "layers/ainur.yaml",
             "kind: k3s\nservers: 4\n",
-            "layers/ainur.yaml:2: servers: must be odd (got 4); write 3 or 5",
+            "layers/ainur.yaml:2: servers: must be 1, 3 or 5 (got 4); write one of these",
         ),
         ("layers/ainur.yaml", "kind: k3s\ntalos: {}\n", "layers/ainur.yaml:2: talos: no such key; "),
         ("layers/arda.yaml", "kind: talos\n", "layers/arda.yaml:1: talos: is missing; add it"),

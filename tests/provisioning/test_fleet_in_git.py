@@ -129,7 +129,7 @@ def test_a_bad_commit_is_refused_with_all_that_is_wrong(pi: Hosted, ada: Person)
         }
     )
     told = ada.push(check=False)
-    assert f"remote: layers/arda.yaml:{number}: controlPlanes: must be odd (got 2)" in told
+    assert f"remote: layers/arda.yaml:{number}: controlPlanes: must be 1, 3 or 5 (got 2)" in told
     assert f"remote: machines/b.yaml:1: {MAC} is already listed in machines/a.yaml" in told
     assert "remote: fleet.yaml:1: colour: no such key" in told
     assert "[remote rejected]" in told
