@@ -13,10 +13,10 @@ def test_a_file_that_takes_long_exists(name: str) -> None:
 def test_each_process_begins_with_what_takes_long_and_no_test_is_lost(
     request: pytest.FixtureRequest, processes: int
 ) -> None:
-    ours = request.session.items[0]
-
     def item(file: str, number: int, *, firmware: bool = False) -> pytest.Item:
-        made = pytest.Function.from_parent(ours.parent, name=f"test_{file}_{number}", callobj=lambda: None)
+        made = pytest.Function.from_parent(
+            request.node.parent, name=f"test_{file}_{number}", callobj=lambda: None
+        )
         made.path = TESTS / file
         if firmware:
             made.add_marker(pytest.mark.firmware)

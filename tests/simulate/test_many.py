@@ -25,6 +25,7 @@ def rehearsing() -> Iterator[Site]:
         yield built
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("cards")
 def test_a_rackful_by_cards() -> None:
     with simulated_site() as network:
