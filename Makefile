@@ -105,8 +105,8 @@ stand-in-fleet: stand-ins
 		$(BIN)/iluvatar-pxe fleet init --from $(STAND_INS_DIRECTORY)/fleet || \
 		{ rm -rf $(STAND_INS_DIRECTORY)/state/git; exit 1; }; }
 
-# Two processes for each processor, because tests mostly wait; firmware is emulated by one of them (begun_early.py).
-PROCESSES := $(shell n=$$(($$(nproc) * 2)); echo $$((n < 4 ? n : 4)))
+# Three processes for two processors, because tests mostly wait; not more than four, or emulated firmware starves.
+PROCESSES := $(shell n=$$(($$(nproc) * 3 / 2)); echo $$((n < 4 ? n : 4)))
 
 test: setup-test check
 	$(BIN)/pytest -m "not long" --numprocesses=$(PROCESSES) --dist=worksteal
