@@ -182,6 +182,7 @@ async def test_a_fifo_or_a_folder_in_the_place_of_a_file_goes_out_of_the_way(
 async def test_a_folder_is_set_aside_beside_a_file_that_was(bench: Bench, site: Publisher) -> None:
     async with running(bench):
         await bench.get(download_of(NAME, site.offer("/kernel", KERNEL), check=pinned(KERNEL)))
+        put(bench, f"{NAME}.other", b"so that the folder is not empty")
         for make in (Path.touch, Path.mkdir, Path.touch, Path.mkdir):
             site.asked.clear()
             (bench.assets / NAME).unlink()
