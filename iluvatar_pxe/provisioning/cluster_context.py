@@ -58,6 +58,11 @@ class ClusterContext:
     observes: bool = False
     """Nothing is done, but it is said what would be."""
 
+    def layers(self) -> list[str]:
+        """Return the names of the layers whose configurations the daemon makes."""
+        fleet = self.fleet()
+        return [name for name in fleet.layers if fleet.makes_configurations(name)]
+
     def held_machines(self) -> Mapping[str, str]:
         """Return by the names of the machines that are not installed why, in words."""
         return held_machines(self.snapshot(), self.fleet())

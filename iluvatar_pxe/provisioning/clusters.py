@@ -44,6 +44,7 @@ from iluvatar_pxe.layers.arda.founding import (
 from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
+from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
 from iluvatar_pxe.provisioning.removing import Removal
 
 _log = structlog.get_logger()
@@ -215,19 +216,19 @@ class Clusters:
 
     def __init__(self, context: ClusterContext) -> None:
         self.context = context
-        self._watches: dict[str, tuple[ClusterWatch, asyncio.Task[None]]] = {}
-        self._removals: dict[str, tuple[Removal, asyncio.Task[None]]] = {}
+        self._watches = LayerTasks(context, lambda layer: ClusterWatch(layer, context))
+        self._removals = LayerTasks(context, lambda layer: Removal(layer, context))
 
     @property
     def watches(self) -> Mapping[str, ClusterWatch]:
         """Those of the applied fleet's layers, by their names."""
-        return {layer: watch for layer, (watch, _) in self._watches.items()}
+        return self._watches.by_layer
 
     @property
     def lines(self) -> list[str]:
         """What each cluster waits for that is not founded, and which machines leave, one line each."""
         founding = [line for watch in self.watches.values() if (line := watch.line)]
-        return founding + [line for removal, _ in self._removals.values() for line in removal.lines]
+        return founding + [line for removal in self._removals.by_layer.values() for line in removal.lines]
 
     @property
     def problem(self) -> str | None:
@@ -243,37 +244,19 @@ class Clusters:
     async def reports(self) -> tuple[ClusterReport, ...]:
         """Ask all machines of all clusters how they are."""
         known = self.watches
-        watches = [known.get(layer) or ClusterWatch(layer, self.context) for layer in self._layers()]
+        watches = [known.get(layer) or ClusterWatch(layer, self.context) for layer in self.context.layers()]
         reports = await asyncio.gather(*(watch.report() for watch in watches))
         return tuple(replace(one, leaving=self._leaving(one.layer)) for one in reports)
 
     def _leaving(self, layer: str) -> Mapping[str, str]:
-        found = self._removals.get(layer)
-        return found[0].leaving if found else {}
+        found = self._removals.by_layer.get(layer)
+        return found.leaving if found else {}
 
     async def run(self) -> None:
         """Look after the clusters of the applied fleet, until cancelled."""
-        with Subscription(self.context.changed) as news:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    await news.wait()
-                    self._follow(group)
-
-    def _follow(self, group: asyncio.TaskGroup) -> None:
-        wanted = self._layers()
-        for layer in self._watches.keys() - set(wanted):
-            self._watches.pop(layer)[1].cancel()
-            self._removals.pop(layer)[1].cancel()
-        for layer in wanted:
-            if layer not in self._watches:
-                watch = ClusterWatch(layer, self.context)
-                self._watches[layer] = watch, group.create_task(watch.run())
-                removal = Removal(layer, self.context)
-                self._removals[layer] = removal, group.create_task(removal.run())
-
-    def _layers(self) -> list[str]:
-        fleet = self.context.fleet()
-        return [name for name in fleet.layers if fleet.makes_configurations(name)]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watches.run())
+            group.create_task(self._removals.run())
 
 
 def words(step: Step) -> str:

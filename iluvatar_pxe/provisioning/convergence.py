@@ -6,7 +6,7 @@ and by notes in Kubernetes. So a daemon that is started again goes on where it w
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TypedDict, TypeVar
@@ -43,6 +43,7 @@ from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_survey import Surveyed, Surveyor
 from iluvatar_pxe.provisioning.configurations import Configurations
+from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
 
 REFUSED_SECONDS = 300.0
 """After which a machine is offered again what it has refused; a new commit is at once."""
@@ -254,10 +255,12 @@ class Convergence:
     """All layers whose configurations the daemon makes."""
 
     def __init__(self, context: ClusterContext, configurations: Configurations) -> None:
-        self._context = context
-        self._configurations = configurations
-        self.layers: dict[str, LayerConvergence] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks = LayerTasks(context, lambda layer: LayerConvergence(layer, context, configurations))
+
+    @property
+    def layers(self) -> Mapping[str, LayerConvergence]:
+        """Those of the applied fleet, by their names."""
+        return self._tasks.by_layer
 
     @property
     def problem(self) -> str | None:
@@ -278,19 +281,4 @@ class Convergence:
 
     async def run(self) -> None:
         """Look after the layers of the applied fleet, until cancelled."""
-        with Subscription(self._context.changed) as news:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    await news.wait()
-                    self._follow(group)
-
-    def _follow(self, group: asyncio.TaskGroup) -> None:
-        fleet = self._context.fleet()
-        wanted = [name for name in fleet.layers if fleet.makes_configurations(name)]
-        for layer in self.layers.keys() - set(wanted):
-            self.layers.pop(layer)
-            self._tasks.pop(layer).cancel()
-        for layer in wanted:
-            if layer not in self.layers:
-                self.layers[layer] = one = LayerConvergence(layer, self._context, self._configurations)
-                self._tasks[layer] = group.create_task(one.run())
+        await self._tasks.run()
