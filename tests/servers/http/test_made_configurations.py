@@ -50,6 +50,33 @@ async def none_yet(layer: str) -> Bundle:
     raise OperationError(f"{layer}: the clock is not set; set it")
 
 
+class LateSecrets:
+    """Secrets of a cluster that come while somebody waits for them."""
+
+    def __init__(self) -> None:
+        self.changed, self.asked = Changed(), threading.Semaphore(0)
+        self._found: list[Bundle] = []
+
+    async def __call__(self, layer: str) -> Bundle:
+        self.asked.release()
+        return self._found[0] if self._found else await none_yet(layer)
+
+    async def come(self) -> None:
+        self._found.append(BUNDLE)
+        self.changed.tell()
+
+
+@contextmanager
+def held_open(late: LateSecrets, ask: Callable[[], Response]) -> Iterator[list[Response]]:
+    """Ask in a thread that waits for the secrets; its answer is there after the block."""
+    responses: list[Response] = []
+    waiting = threading.Thread(target=lambda: responses.append(ask()))
+    waiting.start()
+    assert late.asked.acquire(timeout=30)
+    yield responses
+    waiting.join(30)
+
+
 @contextmanager
 def serving(
     directory: Path,
@@ -180,25 +207,11 @@ def test_a_machine_whose_disks_are_unknown_waits_in_maintenance_and_installs_not
 
 
 def test_what_is_not_ready_is_held_open_until_it_is(tmp_path: Path) -> None:
-    changed, asked = Changed(), threading.Semaphore(0)
-    found: list[Bundle] = []
-
-    async def secrets(layer: str) -> Bundle:
-        asked.release()
-        return found[0] if found else await none_yet(layer)
-
-    async def tell() -> None:
-        found.append(BUNDLE)
-        changed.tell()
-
-    with serving(tmp_path, secrets, changes=(changed,)) as served:
-        responses: list[Response] = []
-        waiting = threading.Thread(target=lambda: responses.append(fetch(served)))
-        waiting.start()
-        assert asked.acquire(timeout=30)
-        assert not responses
-        served.call(tell())
-        waiting.join(30)
+    late = LateSecrets()
+    with serving(tmp_path, late, changes=(late.changed,)) as served:
+        with held_open(late, lambda: fetch(served)) as responses:
+            assert not responses
+            served.call(late.come())
 
         assert [response.status for response in responses] == [200]
 
@@ -283,29 +296,15 @@ def test_a_simulated_machine_gets_no_secret_and_waits_for_none(
 
 
 def test_whoever_shows_the_ticket_of_a_machine_that_is_held_open_is_refused_at_once(tmp_path: Path) -> None:
-    changed, asked = Changed(), threading.Semaphore(0)
-    found: list[Bundle] = []
-
-    async def secrets(layer: str) -> Bundle:
-        asked.release()
-        return found[0] if found else await none_yet(layer)
-
-    async def tell() -> None:
-        found.append(BUNDLE)
-        changed.tell()
-
-    with serving(tmp_path, secrets, changes=(changed,)) as served:
+    late = LateSecrets()
+    with serving(tmp_path, late, changes=(late.changed,)) as served:
         target = config_target(served)
         rogue = IPv4Address("127.0.0.9")
         served.neighbours[rogue] = OTHER
-        responses: list[Response] = []
-        waiting = threading.Thread(target=lambda: responses.append(served.get(target)))
-        waiting.start()
-        assert asked.acquire(timeout=30)
-        for _ in range(3):
+        with held_open(late, lambda: served.get(target)) as responses:
+            for _ in range(3):
+                assert served.get_from(rogue, target).status == 403
+            served.call(late.come())
             assert served.get_from(rogue, target).status == 403
-        served.call(tell())
-        assert served.get_from(rogue, target).status == 403
-        waiting.join(30)
 
         assert [response.status for response in responses] == [200]
