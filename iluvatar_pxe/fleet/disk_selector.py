@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from iluvatar_pxe.declared.base import Model
+from iluvatar_pxe.declared.base import Selector
 from iluvatar_pxe.declared.shapes import Shape
 from iluvatar_pxe.fleet.fields.globs import Globs
 
@@ -28,7 +28,7 @@ class DiskType(StrEnum):
     """An SD card, or eMMC."""
 
 
-class DiskSelector(Model):
+class DiskSelector(Selector):
     """Which disk: all given keys must match. Of those that do, the smallest one is used."""
 
     type: DiskType | None = None

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, WithJso
 from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock
 from iluvatar_pxe.catalogue.names import TALOS
 from iluvatar_pxe.catalogue.schematic import Overlay, Schematic
-from iluvatar_pxe.declared.base import Model
+from iluvatar_pxe.declared.base import GIVEN, Model
 from iluvatar_pxe.fleet.disk_selector import DiskSelector
 from iluvatar_pxe.fleet.dns import AnyAddress, Several
 from iluvatar_pxe.fleet.fields.names import default_pattern
@@ -189,7 +189,7 @@ class TalosLayer(Layer):
     """By role, patch files of the fleet, applied after those of ``patches``."""
     vip: Address | None = None
     """An address of this network that one of the control planes always has; the cluster's API is then found there."""
-    disk: DiskSelector | None = None
+    disk: Annotated[DiskSelector | None, GIVEN] = None
     """Which disk of its machines Talos is installed on. Default: the smallest SSD or NVMe that is not removable."""
 
     @model_validator(mode="after")

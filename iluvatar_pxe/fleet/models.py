@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSche
 
 from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.catalogue.model import AssetsPart
-from iluvatar_pxe.declared.base import Model
+from iluvatar_pxe.declared.base import GIVEN, Model, Selector
 from iluvatar_pxe.declared.shapes import Shape
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile, Seen
 from iluvatar_pxe.fleet.disk_selector import MachineDisk
@@ -163,13 +163,13 @@ class MachineFile(_Placed):
     """Its fixed address: published in DNS, and assigned where this daemon runs DHCP."""
     patches: tuple[FleetPath, ...] = ()
     """Patch files of the fleet, applied to the layer's configuration."""
-    disk: MachineDisk | None = None
+    disk: Annotated[MachineDisk | None, GIVEN] = None
     """Which of its disks Talos is installed on, in place of its layer's ``disk``."""
     seen: Seen = Seen()
     """What was known of it when it joined; informational only."""
 
 
-class Traits(Model):
+class Traits(Selector):
     """Conditions of a rule: all given keys must match, each by any of its patterns."""
 
     mac: MacGlobs = ()
@@ -195,7 +195,7 @@ class Rule(_Placed):
 
     name: RuleTitle | None = None
     """A title for humans."""
-    match: Traits = Traits()
+    match: Annotated[Traits, GIVEN] = Traits()
     """Conditions; without keys, a rule matches every machine."""
 
     @property

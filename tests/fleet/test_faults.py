@@ -169,6 +169,16 @@ def test_the_fleet_that_the_faults_are_put_into_is_good() -> None:
             "fleet.yaml:2: rules.1.match.vendor: no such key; ",
         ),
         ("fleet.yaml", "rules:\n  - match: {product: []}\n", "fleet.yaml:2: rules.1.match.product: "),
+        (
+            "fleet.yaml",
+            "rules:\n  - intent: hold\n    match:\n      arch: x86_64\n      mac:\n",
+            "fleet.yaml:3: rules.1.match: mac has no value; write one, or remove mac",
+        ),
+        (
+            "fleet.yaml",
+            "rules:\n  - intent: hold\n    match:\n",
+            "fleet.yaml:3: rules.1.match: selects nothing; write keys below it, or remove it",
+        ),
         ("fleet.yaml", "rules:\n  - name: Küche\n", "fleet.yaml:2: rules.1.name: write up to 60 "),
         ("fleet.yaml", "rules: {layer: arda}\n", "fleet.yaml:1: rules: "),
         (

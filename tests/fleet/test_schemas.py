@@ -187,7 +187,7 @@ def test_the_starter_fleet_is_valid(path: str) -> None:
             "fleet.yaml",
             "records: {_a._tcp: {cname: , srv: {port: 1, weight: , target: _b}}, 404: {txt: ''}}\n",
         ),
-        ("fleet.yaml", "rules: [{layer: arda, role: auto, name: , match: }]\n"),
+        ("fleet.yaml", "rules: [{layer: arda, role: auto, name: }]\n"),
         ("fleet.yaml", 'rules: [{layer: arda, match: {arch: "ARM*", firmware: [ipxe, "uefi-*"]}}]\n'),
         ("fleet.yaml", 'rules: [{intent: hold, match: {mac: [52-54-00, "*:5e"], serial: "0042"}}]\n'),
         ("fleet.yaml", "rules: [{intent: local, local: 404, match: {subnet: 10.0.0.0/255.0.0.0}}]\n"),

@@ -40,6 +40,8 @@ def layer(version: str = "v1.13.9", kubernetes: str = "", rest: str = "") -> str
             for address in ("127.0.0.1", "0.0.0.0", "0.1.2.3", "169.254.1.1", "224.0.0.1", "240.0.0.1", "255.255.255.255")
         ),
         (layer(rest="disk: {}\n"), "3: disk: selects no disk; write one of type, minSize, maxSize, model, or remove it"),
+        (layer(rest="disk:\n"), "3: disk: selects nothing; write keys below it, or remove it"),
+        (layer(rest="disk:\n  type: nvme\n  minSize:\n"), "3: disk: minSize has no value; write one, or remove minSize"),
         (layer(rest="disk: {serial: S1}\n"), "3: disk.serial: "),
         (layer(rest="disk:\n  type: sas\n"), "4: disk.type: "),
         (layer(rest="disk: {minSize: 100}\n"), "3: disk.minSize: "),
@@ -127,6 +129,8 @@ def test_a_layer_that_cannot_be_read_is_no_fault_of_its_machines(arda: str, faul
     ("disk", "arda", "fault"),
     [
         ("{}", layer(), "selects no disk; write one of type, minSize, maxSize, model, serial, wwid, busPath, or remove"),
+        ("", layer(), "disk: selects nothing; write keys below it, or remove it"),
+        ("{type: ssd, serial: }", layer(), "disk: serial has no value; write one, or remove serial"),
         ("{serial: 12345}", layer(), "disk.serial: "),
         ("{serial: S1}", layer(rest=OWN), "disk: is for machines of a layer of kind talos whose configuration the daemon"),
         ("{serial: S1}\nconfig: configs/worker.yaml", layer(), "disk: is for machines of a layer of kind talos whose"),
