@@ -9,7 +9,7 @@ def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
-        from iluvatar_pxe.cli.main import main as run  # noqa: PLC0415 - takes a second
+        from iluvatar_pxe.cli.main import main as run  # noqa: PLC0415 - takes a moment
 
         run()
     except KeyboardInterrupt:

@@ -6,39 +6,91 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.cli import check, db, dns, enrol, install, logs, man, serve, simulate, status
-from iluvatar_pxe.cli.assets import commands as assets
-from iluvatar_pxe.cli.cluster import commands as cluster
-from iluvatar_pxe.cli.fleet import commands as fleet
-from iluvatar_pxe.cli.lab import commands as lab
-from iluvatar_pxe.cli.machines import commands as machines
-from iluvatar_pxe.cli.plan import command as plan
+from iluvatar_pxe.cli.lazy import Entry, LazyGroup
 from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError, UsageError
 from iluvatar_pxe.fleet.yaml.document import printable
 
+_ENROL = "Open or close the enrolment window for new machines."
+
+
+class _Commands(LazyGroup):
+    entries = (
+        Entry(
+            "serve",
+            "serve:serve",
+            "Serve proxyDHCP, TFTP and HTTP until stopped. SIGHUP reloads the fleet.",
+        ),
+        Entry(
+            "status",
+            "status:status",
+            "Show what runs, what boots, and what needs you; exits 1 if the daemon does not run or has a problem.",
+        ),
+        Entry(
+            "logs",
+            "logs:logs",
+            "Show the service's log, also of one machine. A daemon that runs in a terminal logs there.",
+        ),
+        Entry(
+            "check",
+            "check:check",
+            "Show the health of each component, and what keeps machines from booting; exits 1 when a component is unhealthy.",
+        ),
+        Entry(
+            "plan",
+            "plan.command:plan",
+            "Explain what a machine would boot and why, from the fleet and the inventory; changes nothing.",
+        ),
+        Entry(
+            "simulate",
+            "simulate:simulate",
+            "Boot a simulated machine: fetch everything that a real one would, and report each stage's duration.",
+        ),
+        Entry(
+            "install",
+            "install:install",
+            "Install the systemd service and start it; run it again after an upgrade.",
+        ),
+        Entry(
+            "uninstall",
+            "install:uninstall",
+            "Stop and remove the service; state and settings are kept.",
+        ),
+        Entry("man", "man:man", "Print the man page.", hidden=True),
+        Entry("machines", "machines.commands:app", "Show and manage machines."),
+        Entry("enrol", "enrol:app", _ENROL),
+        Entry(
+            "enroll",
+            "enrol:app",
+            _ENROL,
+            hidden=True,
+        ),
+        Entry("dns", "dns:app", "Query the DNS server and flush its cache."),
+        Entry("fleet", "fleet.commands:app", "Validate the fleet and manage its Git repository."),
+        Entry(
+            "assets",
+            "assets.commands:app",
+            "Fetch, verify and remove the boot files that the fleet wants.",
+        ),
+        Entry(
+            "cluster",
+            "cluster.commands:app",
+            "Show and reach the layers' clusters, and keep their secrets and snapshots.",
+        ),
+        Entry("db", "db:app", "Maintain the inventory database."),
+        Entry(
+            "lab",
+            "lab.commands:app",
+            "Try everything without hardware, in a private virtual network.",
+        ),
+    )
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("serve")(serve.serve)
-app.command("status")(status.status)
-app.command("logs")(logs.logs)
-app.command("check")(check.check)
-app.command("plan")(plan.plan)
-app.command("simulate")(simulate.simulate)
-app.command("install")(install.install)
-app.command("uninstall")(install.uninstall)
-app.add_typer(machines.app, name="machines")
-app.add_typer(enrol.app, name="enrol")
-app.add_typer(enrol.app, name="enroll", hidden=True)
-app.add_typer(dns.app, name="dns")
-app.add_typer(fleet.app, name="fleet")
-app.add_typer(assets.app, name="assets")
-app.add_typer(cluster.app, name="cluster")
-app.add_typer(db.app, name="db")
-app.add_typer(lab.app, name="lab")
-app.command("man", hidden=True)(man.man)
 
 
 def _on_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from iluvatar_pxe.cli.lazy import subcommands
 from iluvatar_pxe.cli.tables import say
 
 _FILES = {
@@ -44,7 +45,7 @@ def man_page(root: TyperGroup, today: datetime) -> Iterator[str]:
 
 def _commands(group: TyperGroup, context: typer.Context) -> Iterator[str]:
     """Yield every command below this one, with its options."""
-    for name, command in group.commands.items():
+    for name, command in subcommands(group, context):
         below = typer.Context(command, info_name=name, parent=context)
         if isinstance(command, TyperGroup) and not command.hidden:
             yield from _commands(command, below)

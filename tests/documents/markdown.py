@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 from typer.main import get_command
 
+from iluvatar_pxe.cli.lazy import subcommands
 from iluvatar_pxe.cli.main import app
 
 ROOT = Path(__file__).parents[2]
@@ -79,4 +80,5 @@ def _our_commands() -> dict[str, frozenset[str]]:
     """Return the names of our commands, and of those within each."""
     root = get_command(app)
     assert isinstance(root, typer.core.TyperGroup)
-    return {name: frozenset(getattr(command, "commands", ())) for name, command in root.commands.items()}
+    commands = subcommands(root, typer.Context(root))
+    return {name: frozenset(getattr(command, "commands", ())) for name, command in commands}

@@ -1,4 +1,4 @@
-"""The command line in processes that begin with everything imported: the same program, without a second of start-up."""
+"""The command line in processes that begin with everything imported: the same program, without its start-up."""
 
 import multiprocessing
 import os
@@ -9,15 +9,19 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import walk_packages
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Never
 
 from support.waiting import PATIENCE
 
+from iluvatar_pxe import cli
+
+_MODULES = [module.name for module in walk_packages(cli.__path__, f"{cli.__name__}.")]
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Python itself imports the last one, when it may act as a user who cannot read root's installation.
-_CONTEXT.set_forkserver_preload(["iluvatar_pxe.cli.main", "iluvatar_pxe.app", "encodings.idna"])
+_CONTEXT.set_forkserver_preload([*_MODULES, "iluvatar_pxe.app", "encodings.idna"])
 
 
 class WarmProcess:

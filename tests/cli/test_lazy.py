@@ -1,0 +1,64 @@
+"""A command loads what it needs, and no more: its own modules, and of other projects' only what it works with."""
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from iluvatar_pxe.cli.lazy import LazyGroup, subcommands
+from iluvatar_pxe.cli.main import app
+
+HEAVY = (
+    "aiohttp",
+    "alembic",
+    "cryptography",
+    "google.protobuf",
+    "grpclib",
+    "jinja2",
+    "jsonschema",
+    "sqlalchemy",
+)
+"""Each takes a tenth of a second of a fast processor, or has much below it that does."""
+_PROBE = f"""
+import sys
+from iluvatar_pxe.cli.main import main
+try:
+    main()
+finally:
+    print(*(name for name in {HEAVY} if name in sys.modules), file=sys.stderr)
+"""
+
+
+def _loaded(*arguments: str) -> list[str]:
+    """Run a command, and return what it loaded of HEAVY."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.stderr.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("nonesuch",)])
+def test_the_root_loads_no_command(arguments: tuple[str, ...]) -> None:
+    assert _loaded(*arguments) == []
+
+
+def test_the_tables_are_what_the_commands_say() -> None:
+    listed = list(_lazy_commands(get_command(app), "iluvatar-pxe"))
+    assert {"iluvatar-pxe serve", "iluvatar-pxe enroll"} <= {words for words, _, _ in listed}
+    assert [(words, told) for words, told, _ in listed] == [(words, own) for words, _, own in listed]
+
+
+def _lazy_commands(group: object, words: str) -> Iterator[tuple[str, str, str]]:
+    """Yield each command that is loaded late, with what its group says of it and what it says itself."""
+    assert isinstance(group, TyperGroup)
+    for name, command in subcommands(group, typer.Context(group)):
+        if isinstance(group, LazyGroup):
+            own = " ".join(inspect.cleandoc(command.help or "").partition("\n\n")[0].split())
+            yield f"{words} {name}", group.commands[name].help or "", own
+        if isinstance(command, TyperGroup):
+            yield from _lazy_commands(command, f"{words} {name}")
