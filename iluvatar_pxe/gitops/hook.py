@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iluvatar_pxe.assets.names import Names, check_names
+from iluvatar_pxe.boot.preview.differences import leavers
 from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
@@ -74,9 +75,12 @@ async def _fleet_before(repository: Repository, old: str) -> Fleet | None:
 
 
 async def _effects(before: Fleet | None, fleet: Fleet) -> list[str]:
-    """Return one line for the machines of which the same changes; none if there was no valid fleet before."""
+    """Return one line for the machines of which the same becomes; none if there was no valid fleet before."""
+    if before is None:
+        return []
     machines: dict[str, list[str]] = {}
-    for one in await asyncio.to_thread(effects_on_listed, before, fleet) if before else ():
+    changed = await asyncio.to_thread(effects_on_listed, before, fleet)
+    for one in (*leavers(before, fleet), *changed):
         machines.setdefault(one.text, []).append(one.machine)
     return [f"{', '.join(names)}: as far as it has joined, {text}" for text, names in machines.items()]
 

@@ -287,3 +287,26 @@ def test_what_a_change_takes_of_machines_that_have_joined_is_told(ada: Person) -
         "arda-01, arda-02: as far as it has joined, its configuration changes without a restart: "
     )
     assert line.endswith("machine.sysctls.a.b; with a restart: machine.udev.rules")
+
+
+def test_machines_that_leave_a_cluster_by_a_push_are_named(ada: Person) -> None:
+    layer = "kind: talos\ntalos: {version: v1.13.9}\n"
+    machines = {
+        f"machines/arda-0{number}.yaml": f"match: {{macs: ['52:54:00:00:00:0{number}']}}\nlayer: arda\nrole: {role}\n"
+        for number, role in enumerate(["controlplane", "worker", "worker"])
+    }
+    fingerprint = ":".join(["AB"] * 32)
+    cluster = {
+        "clusters/arda.yaml": f"layer: arda\ncaFingerprint: '{fingerprint}'\nfounded: 2026-01-01T00:00:00Z\n",
+        "clusters/arda.secrets.age": "-----BEGIN AGE ENCRYPTED FILE-----\n",
+    }
+    ada.commit({**GOOD, "layers/arda.yaml": layer, **cluster, **machines})
+    assert told(ada.push()) == []
+    ada.commit({"machines/arda-01.yaml": None, "machines/arda-02.yaml": None})
+    (line,) = told(ada.push())
+    assert line.startswith(
+        "arda-01, arda-02: as far as it has joined, it leaves its cluster: it is drained and "
+    )
+    ada.commit({"machines/arda-00.yaml": None})
+    (line,) = told(ada.push())
+    assert line.startswith("arda-00: as far as it has joined, it stays in its cluster as it is: ")

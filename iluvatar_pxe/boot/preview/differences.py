@@ -14,8 +14,10 @@ from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Directive, Intent, Phase, Role
 
-_STAYS = "but it stays in its cluster as it is: no control plane that the fleet lists would be left; list one that has joined"
-_LEAVES = "and it leaves its cluster: it is drained and switched off, and its disk is left alone"
+_STAYS = "it stays in its cluster as it is: no control plane that the fleet lists would be left; list one that has joined"
+_LEAVES = (
+    "it leaves its cluster: it is drained and switched off, its Node is deleted, and its disk is left alone"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def _seen_subject(machine: Machine, old: Fleet, new: Fleet, led: frozenset[str |
     was, released = listed_as(machine, old), is_released(machine, old, new)
     layer, leaves = _place(machine, was)[0], ""
     if machine.phase in {Phase.INSTALLED, Phase.JOINED} and _founds(layer, new):
-        leaves = _LEAVES if layer in led else _STAYS
+        leaves = f"and {_LEAVES}" if layer in led else f"but {_STAYS}"
     return _Subject(machine, was, listed_as(machine, new), released, leaves)
 
 
@@ -93,14 +95,27 @@ def _founds(layer: str | None, fleet: Fleet) -> bool:
     return bool(cluster and cluster.founded) and fleet.makes_configurations(layer)
 
 
+def leavers(old: Fleet, new: Fleet) -> tuple[Difference, ...]:
+    """Say by their files alone what becomes of machines whose files are gone, as far as they have joined a cluster."""
+    led = {one.layer for one in members_of(Snapshot(), new) if one.will_lead}
+    return tuple(
+        Difference(one.name, _LEAVES if one.layer in led else _STAYS)
+        for one in old.listed
+        if _founds(one.layer, new) and not _same(one, new)
+    )
+
+
+def _same(listed: ListedMachine, fleet: Fleet) -> tuple[ListedMachine, ...]:
+    """Return the files of a fleet that list the hardware of another one's file."""
+    match = listed.file.match
+    return fleet.machines(match.macs, match.serial or "", match.uuid)
+
+
 def _unseen(gone: dict[str, ListedMachine], come: dict[str, ListedMachine], old: Fleet) -> Iterator[_Subject]:
     """Pair files that list the same hardware, those of one name first, and then files of one name."""
     former: dict[str, str | None] = {}
     for name, listed in come.items():
-        match = listed.file.match
-        same = [
-            one.name for one in old.machines(match.macs, match.serial or "", match.uuid) if one.name in gone
-        ]
+        same = [one.name for one in _same(listed, old) if one.name in gone]
         former[name] = name if name in same else next(iter(same), None)
     for name in sorted(come, key=lambda one: (former[one] != one, former[one] is None, one)):
         yield _Subject(None, gone.pop(former[name] or name, None), come[name])

@@ -15,7 +15,7 @@ from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview import differences as module
 from iluvatar_pxe.boot.preview import summary
-from iluvatar_pxe.boot.preview.differences import Difference, differences
+from iluvatar_pxe.boot.preview.differences import Difference, differences, leavers
 from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match
@@ -36,7 +36,7 @@ V1_14 = CONFIGURED.replace("v1.13.9", "v1.14.0")
 AFTER = f"; takes effect after machines reinstall {NAME}"
 RULE = "rules: [{name: PCs, match: {firmware: 'uefi-*'}, layer: arda, role: worker}]\n"
 GONE = "no longer listed: its name is released, and it has to enrol again"
-LEAVES = "no longer listed: its name is released, and it leaves its cluster: it is drained and switched off, and its disk is left alone"
+LEAVES = "no longer listed: its name is released, and it leaves its cluster: it is drained and switched off, its Node is deleted, and its disk is left alone"
 STAYS = (
     "no longer listed: its name is released, but it stays in its cluster as it is: no control plane that the fleet lists "
     "would be left; list one that has joined"
@@ -199,6 +199,34 @@ def test_a_member_of_a_cluster_of_the_daemons_own_leaves_it() -> None:
     assert said(*fleets(ARDA, record), last, replace(other, phase=Phase.BOOTING)) == STAYS
     assert said(*fleets(CONFIGURED, record), JOINED) == GONE
     assert said(*fleets(ARDA, record.model_copy(update={"founded": None})), JOINED) == GONE
+
+
+def test_who_leaves_a_cluster_is_told_by_files_alone() -> None:
+    files = {
+        name: (f"arda-0{number}", f"52:54:00:00:00:0{number}", f"layer: arda\nrole: {role}\n")
+        for number, (name, role) in enumerate(
+            {"plane": "controlplane", "one": "worker", "two": "worker"}.items()
+        )
+    }
+    record = ClusterFile.model_validate(
+        {"layer": "arda", "caFingerprint": ":".join(["AB"] * 32), "founded": "2026-01-01T00:00:00Z"}
+    )
+
+    def fleet(*names: str, **more: str) -> Fleet:
+        made = fleet_of(*(files[name] for name in names), **more)
+        return replace(made, clusters={"arda": record})
+
+    every, gone = fleet(*files), LEAVES.partition(", and ")[2]
+    assert [(one.machine, one.text) for one in leavers(every, fleet("plane"))] == [
+        ("arda-01", gone),
+        ("arda-02", gone),
+    ]
+    assert [(one.machine, one.text) for one in leavers(every, fleet("one", "two"))] == [
+        ("arda-00", STAYS.partition(", but ")[2])
+    ]
+    renamed = 'match: {macs: ["52:54:00:00:00:02"]}\nlayer: arda\nrole: worker\n'
+    assert leavers(every, fleet("plane", "one", **{"machines/nas.yaml": renamed})) == ()
+    assert leavers(every, replace(fleet("plane"), clusters={})) == (), "it was never founded"
 
 
 PI: dict[str, Any] = {
