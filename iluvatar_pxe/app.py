@@ -246,8 +246,8 @@ class App:
         store = AssetStore(settings.assets_directory, settings.state_directory)
         await store.refresh()
         inventory = Inventory(settings.database_url)
-        await inventory.open()
         try:
+            await inventory.open()
             app = cls(settings, origin, key, certificates, store, inventory)
             await app._start(origin)
         except BaseException:

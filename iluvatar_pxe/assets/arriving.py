@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.host.threads import begun, handed
 
 WITHHELD = 64 << 10
 """Bytes at the end of a file that nobody gets before it is verified: without them no firmware runs it."""
@@ -93,7 +95,7 @@ class ArrivingSource:
 
     async def close(self) -> None:
         if self._file:
-            await asyncio.to_thread(self._file.close)
+            await asyncio.shield(begun(self._file.close))
 
     def _check(self) -> None:
         arrival = self._arrival
@@ -106,7 +108,7 @@ class ArrivingSource:
         """Open the file if it is not open, and say whether it is: it may just be moved into place."""
         if self._file is None:
             path = self._arrival.part
-            self._file = await asyncio.to_thread(_open, path)
+            self._file = await handed(partial(_open, path), _close)
             if self._file is None and self._arrival.is_verified and path == self._arrival.part:
                 raise AssetError(f"{self._arrival.name}: was unpacked meanwhile; ask again")
         return self._file is not None
@@ -127,3 +129,8 @@ def _open(path: Path) -> FileIO | None:
         return None
     except OSError as error:
         raise AssetError(f"{path}: cannot be read: {error.strerror}; ask again") from error
+
+
+def _close(file: FileIO | None) -> None:
+    if file:
+        file.close()

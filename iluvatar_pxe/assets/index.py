@@ -5,10 +5,11 @@ import hashlib
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,7 @@ from iluvatar_pxe.assets.opening import regular
 from iluvatar_pxe.catalogue.download import Digest, Download
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.host.durable import move_aside, write_file
+from iluvatar_pxe.host.threads import begun, finished
 from iluvatar_pxe.problem import Problem
 
 INDEX_FILE = ".index.json"
@@ -290,21 +292,11 @@ class Index:
         async with self._writing:
             try:
                 text = self._contents.model_dump_json(indent=1)
-                await _whole(asyncio.to_thread(write_file, self._path, text.encode(), 0o640))
+                await finished(begun(partial(write_file, self._path, text.encode(), 0o640)))
             except OSError as error:
                 self._problem.set(f"{self._path}: cannot be written: {error.strerror}; make it writable")
             else:
                 self._problem.clear()
-
-
-async def _whole(writing: Coroutine[None, None, None]) -> None:
-    """Wait for a thread also where this is cancelled: a later write must not be overtaken by it."""
-    task = asyncio.ensure_future(writing)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def _mark(path: Path) -> tuple[int, int] | None:

@@ -22,6 +22,7 @@ from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
 from iluvatar_pxe.errors import AssetError, DiskError, UnpackError
 from iluvatar_pxe.host.background import background_thread
 from iluvatar_pxe.host.durable import put_in_place
+from iluvatar_pxe.host.threads import ended
 
 _REPORT_SECONDS = 0.1
 """How often the event loop hears how far work is; the end is always told."""
@@ -151,7 +152,7 @@ async def unhurried(work: Callable[[Done], Result], report: Done | None = None) 
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             given_up.set()
-            await asyncio.wait([task])
+            await ended(task)
             raise
 
 

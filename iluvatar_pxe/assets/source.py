@@ -4,12 +4,14 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Protocol, Self
 
 from iluvatar_pxe.assets.opening import ListedFile, open_listed
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.host.threads import begun, handed
 
 SHORTER = "the file became shorter while it was sent; ask again"
 _OTHER = "the file was changed while it was sent; ask again"
@@ -73,7 +75,7 @@ class FileSource:
     @classmethod
     async def open(cls, listed: ListedFile) -> Self:
         """Open a file; raises AssetError (one line) if it is not a readable regular file, or not what was listed."""
-        file, status = await asyncio.to_thread(open_listed, listed)
+        file, status = await handed(partial(open_listed, listed), lambda opened: opened[0].close())
         return cls(listed.path, file, status.st_size, status.st_mtime_ns)
 
     @property
@@ -105,7 +107,7 @@ class FileSource:
             raise AssetError(SHORTER if status.st_size < self._size else _OTHER)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._file.close)
+        await asyncio.shield(begun(self._file.close))
 
     def _pread(self, offset: int, length: int) -> bytes:
         try:

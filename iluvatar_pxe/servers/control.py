@@ -20,6 +20,7 @@ from aiohttp.typedefs import Handler
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.service_manager import passed_socket
+from iluvatar_pxe.host.threads import handed
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.ratelimit import complain
@@ -78,7 +79,7 @@ class ControlServer:
         sock = passed_socket(self._path, os.environ)
         if sock is None:
             try:
-                sock = await asyncio.to_thread(_bound, self._path)
+                sock = await handed(partial(_bound, self._path), socket.socket.close)
             except ServerError as error:
                 if isinstance(error.__cause__, OSError) and error.__cause__.errno in _UNWRITABLE:
                     self._problem.set(str(error))

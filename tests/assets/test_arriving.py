@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fetching import Bench, download_of, running
+from support.one_thread import OneThread, begin, cancel, descriptors_of
 from support.publisher import Publisher
 from support.waiting import PATIENCE, until
 
@@ -122,6 +123,21 @@ async def test_a_file_that_is_moved_before_it_is_opened_is_found(tmp_path: Path)
     await asyncio.sleep(0)
     arrival.verify(len(KERNEL), place)
     assert await reading == KERNEL
+
+
+async def test_nothing_stays_open_whenever_who_reads_or_closes_is_cancelled(tmp_path: Path) -> None:
+    arrival, part = arrival_of(tmp_path)
+    arrival.reach(len(KERNEL), len(KERNEL))
+    source, thread = ArrivingSource(arrival, len(KERNEL)), OneThread()
+    reading = await begin(source.read(0, PIECE))
+    thread.catch_up()
+    await cancel(reading)
+    await source.close()
+    await until(lambda: descriptors_of(part) == 0)
+    assert await source.read(0, PIECE) == KERNEL[:PIECE]
+    with thread.busy():
+        await cancel(await begin(source.close()))
+    await until(lambda: descriptors_of(part) == 0)
 
 
 async def test_a_size_that_was_a_lie_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.one_thread import OneThread, begin, cancel, descriptors_of
+from support.waiting import until
 
 from iluvatar_pxe.assets.opening import ListedFile
 from iluvatar_pxe.assets.source import BytesSource, FileSource, Source
@@ -132,6 +134,21 @@ async def test_a_read_after_close_is_an_asset_error(tmp_path: Path) -> None:
     await source.close()
     with pytest.raises(AssetError, match=r"/nbp: cannot be read: .+; fetch or restore it$"):
         await source.read(0, 1)
+
+
+async def test_nothing_stays_open_whenever_who_opens_or_closes_is_cancelled(tmp_path: Path) -> None:
+    path = tmp_path / "nbp"
+    path.write_bytes(DATA)
+    thread = OneThread()
+    opening = await begin(FileSource.open(ListedFile(path)))
+    thread.catch_up()
+    await cancel(opening)
+    await until(lambda: descriptors_of(path) == 0)
+    source = await FileSource.open(ListedFile(path))
+    assert descriptors_of(path) == 1
+    with thread.busy():
+        await cancel(await begin(source.close()))
+    await until(lambda: descriptors_of(path) == 0)
 
 
 async def test_a_bad_offset_is_an_asset_error(tmp_path: Path) -> None:

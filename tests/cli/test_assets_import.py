@@ -1,5 +1,6 @@
 """Which files of a stick are imported, and how they are copied to the daemon."""
 
+import asyncio
 import os
 import socket
 from contextlib import ExitStack
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from support.full_disk import no_file_larger_than
+from support.one_thread import begin, cancel
 from support.partition_tables import BOOT, ROOT, mbr
+from support.waiting import until
 from support.wanted import wanted
 
 from iluvatar_pxe.admin.assets import asset_data
@@ -16,6 +19,7 @@ from iluvatar_pxe.assets import space
 from iluvatar_pxe.assets.brought import staging
 from iluvatar_pxe.assets.download.sums import LARGEST_LIST
 from iluvatar_pxe.catalogue.download import SumsFile, Unpack
+from iluvatar_pxe.cli.assets.importing import copied
 from iluvatar_pxe.cli.assets.matching import Found, Seen, found_in
 from iluvatar_pxe.cli.assets.staging import Opened, copy, files_below
 from iluvatar_pxe.errors import AssetError, ControlError, OperationError
@@ -175,6 +179,21 @@ def test_a_copy_is_whole_or_none_if_the_disk_is_full_for_a_moment(tmp_path: Path
         assert refused_copy(opened, folder, image.stat().st_size - lost) == (
             f"{PI}: cannot be copied to {folder}: File too large; try another stick or disk"
         )
+
+
+async def test_a_copy_that_is_interrupted_ends_and_leaves_nothing(tmp_path: Path) -> None:
+    """Not only when it has copied gigabytes."""
+    image, stick = os.pipe()
+    with ExitStack() as files, staging(tmp_path) as folder, os.fdopen(stick, "wb", 0) as rest:
+        file = files.enter_context(os.fdopen(image, "rb", 0))
+        opened = Opened(PI, tmp_path / "image", file, 1000, Unpack.NONE, {})
+        copying = await begin(copied(opened, folder, lambda _: None))
+        await until(lambda: any(folder.iterdir()))
+        copying.cancel()
+        await asyncio.sleep(0)
+        rest.write(b"more")
+        await cancel(copying)
+        assert not any(folder.iterdir())
 
 
 @pytest.mark.parametrize("size", [0, 5])

@@ -2,7 +2,7 @@
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.founding import FoundingSite, founding_site, hostname
+from support.one_thread import OneThread, begin, cancel
 from support.talos.etcd import Etcd
 from support.waiting import until
 
@@ -180,6 +181,32 @@ async def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(SealError, match="fleet init"):
         await seal_stream(much(), tmp_path / "db.age", [])
     assert not await asyncio.to_thread(lambda: list(tmp_path.iterdir()))
+
+
+async def test_nothing_is_left_of_what_is_cancelled(tmp_path: Path) -> None:
+    """Whether its file was just made, or it is being written."""
+    thread, silence = OneThread(), asyncio.Event()
+
+    async def never_ending() -> AsyncIterator[bytes]:
+        yield b"x"
+        await silence.wait()
+
+    def sealing() -> Coroutine[None, None, None]:
+        return seal_stream(never_ending(), tmp_path / "db.age", [str(new_key().to_public())])
+
+    made = await begin(sealing())
+    thread.catch_up()
+    await cancel(made)
+    await until(lambda: not names_in(tmp_path))
+    written = await begin(sealing())
+    await until(lambda: names_in(tmp_path))
+    await asyncio.sleep(0)
+    await cancel(written)
+    assert names_in(tmp_path) == []
+
+
+def names_in(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir()]
 
 
 async def test_one_is_taken_by_a_command_and_told(tmp_path: Path) -> None:

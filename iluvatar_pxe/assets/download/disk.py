@@ -11,6 +11,7 @@ from iluvatar_pxe.assets.download.part import Part, part_of
 from iluvatar_pxe.assets.space import FULL, Room, lacking, missing, most_unsized, no_space
 from iluvatar_pxe.errors import DiskError
 from iluvatar_pxe.host.background import background_thread
+from iluvatar_pxe.host.threads import finished
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,10 +30,10 @@ class Disk:
         self._thread = background_thread("download")
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do in the thread what blocks, after all that was begun before; raises DiskError."""
+        """Do in the thread what blocks, after all that was begun before, also where this is cancelled; raises DiskError."""
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, partial(work, *args, **kwargs))
+            return await finished(loop.run_in_executor(self._thread, partial(work, *args, **kwargs)))
         except OSError as error:
             if error.errno in FULL:
                 raise await self._full(lacking(self._room.promised(self), await self._free())) from error

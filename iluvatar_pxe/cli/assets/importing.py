@@ -10,6 +10,7 @@ from pathlib import Path
 from iluvatar_pxe.admin.assets import AssetsImport, AssetsStatus
 from iluvatar_pxe.admin.describe import Data
 from iluvatar_pxe.assets.brought import staging
+from iluvatar_pxe.assets.placing import Done, unhurried
 from iluvatar_pxe.cli.assets.matching import Refuse, found_in
 from iluvatar_pxe.cli.assets.session import Session, daemon_runs, session
 from iluvatar_pxe.cli.assets.staging import Opened, copy, fault_of, files_below
@@ -17,6 +18,7 @@ from iluvatar_pxe.cli.assets.watching import LOOK_SECONDS, Show, is_read, look, 
 from iluvatar_pxe.cli.assets.words import COPYING
 from iluvatar_pxe.errors import AssetError, OperationError
 from iluvatar_pxe.host.owner import Owner, acting_as
+from iluvatar_pxe.host.threads import begun, ended, finished
 from iluvatar_pxe.settings.model import Settings
 
 _MOST_COPIES = 8
@@ -40,7 +42,7 @@ async def import_all(settings: Settings, paths: Sequence[Path], show: Show, *, t
     with ExitStack() as files:
         async with session(settings, runs=runs) as place:
             known = (await place.ask(AssetsStatus()))["files"]
-        rows, opened = await asyncio.to_thread(_opened, paths, known, files, refused.append)
+        rows, opened = await finished(begun(partial(_opened, paths, known, files, refused.append)))
         if not rows and not refused:
             where = " ".join(map(str, paths))
             raise OperationError(
@@ -106,18 +108,31 @@ async def _tried(place: Session, folder: Path, show: Show, row: Data, opened: Op
 
 
 async def _import(place: Session, opened: Opened, folder: Path, show: Show, *, trust: bool) -> Data:
-    copied = 0
-
-    def report(octets: int) -> None:
-        nonlocal copied
-        copied = octets
-
     rows = await look(place, [opened.name])
-    copying = asyncio.create_task(asyncio.to_thread(copy, opened, folder, report))
-    while not copying.done():
-        share = {"bytes": copied, "size": opened.size, "percent": copied * 100 // (opened.size or 1)}
-        show([row | share | {"state": COPYING, "trouble": None} for row in rows])
-        await asyncio.wait([copying], timeout=LOOK_SECONDS)
-    await place.ask(AssetsImport(name=opened.name, file=await copying, trust=trust))
+    file = await copied(opened, folder, lambda share: show([row | share for row in rows]))
+    await place.ask(AssetsImport(name=opened.name, file=file, trust=trust))
     (row,) = await watch(place, [opened.name], is_read, show)
     return row
+
+
+async def copied(opened: Opened, folder: Path, show: Callable[[Data], None]) -> Path:
+    """Copy a file, and show how far that is; where this is cancelled, the copy ends first."""
+    done = 0
+
+    def report(octets: int, _size: int | None) -> None:
+        nonlocal done
+        done = octets
+
+    def work(tell: Done) -> Path:
+        return copy(opened, folder, lambda octets: tell(octets, opened.size))
+
+    copying = asyncio.create_task(unhurried(work, report))
+    try:
+        while not copying.done():
+            share = {"bytes": done, "size": opened.size, "percent": done * 100 // (opened.size or 1)}
+            show(share | {"state": COPYING, "trouble": None})
+            await asyncio.wait([copying], timeout=LOOK_SECONDS)
+    finally:
+        copying.cancel()
+        await ended(copying)
+    return copying.result()

@@ -8,6 +8,7 @@ import shutil
 import sys
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from pathlib import Path
 
 from iluvatar_pxe.errors import RepositoryError, UsageError
@@ -19,6 +20,7 @@ from iluvatar_pxe.gitops.repository.mending import mend_layout
 from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
 from iluvatar_pxe.host.durable import put_directory_in_place, write_file
 from iluvatar_pxe.host.owner import make_directory
+from iluvatar_pxe.host.threads import handed
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}(?<!\.git)")
 """What a repository may be called: never a hidden file, and nothing that leads anywhere else."""
@@ -141,7 +143,7 @@ def _is_there(path: Path) -> bool:
 
 
 async def _make(path: Path, traits: _Traits) -> None:
-    draft = await asyncio.to_thread(_draft, path)
+    draft = await handed(partial(_draft, path), Path.rmdir)
     try:
         await Git(draft).run("init", "--quiet", "--bare", "--template=")
         await _configure(draft, traits)

@@ -8,6 +8,7 @@ import asyncio
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -19,6 +20,7 @@ from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.remote import NETWORK_SECONDS, Remote
 from iluvatar_pxe.gitops.repository.tree import read_tree
 from iluvatar_pxe.host.durable import move_aside, put_in_place, write_file
+from iluvatar_pxe.host.threads import handed
 
 _OBJECT = rb"[0-9a-f]{40}|[0-9a-f]{64}"
 _REF = re.compile(rb"(?:" + _OBJECT + rb"|ref: refs/[^\0\n]+)\n?")
@@ -68,7 +70,7 @@ async def mend_objects(
     A branch that is lost becomes the remote's, unless that is older than what was applied last. Raises OSError and
     RepositoryError.
     """
-    draft = await asyncio.to_thread(draft_beside, repository.path)
+    draft = await handed(partial(draft_beside, repository.path), Path.rmdir)
     try:
         copy = Repository(Git(draft), repository.branch)
         await copy.git.run("init", "--quiet", "--bare", "--template=")

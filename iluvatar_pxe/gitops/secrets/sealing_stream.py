@@ -4,15 +4,19 @@ import asyncio
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO, Self
 
 import pyrage
 
 from iluvatar_pxe.errors import SealError
 from iluvatar_pxe.gitops.secrets.sealing import recipients_of
 from iluvatar_pxe.host.durable import put_in_place
+from iluvatar_pxe.host.threads import begun, ended, finished, handed
 
 _WAY_IN = 1 << 20
 """Bytes that are read at once."""
@@ -25,48 +29,59 @@ async def seal_stream(pieces: AsyncIterable[bytes], path: Path, recipients: Sequ
     """
     holders = recipients_of(recipients)
     try:
-        handle, name = await asyncio.to_thread(tempfile.mkstemp, prefix=f".{path.name}-", dir=path.parent)
+        new = await handed(partial(_New.beside, path), _New.drop)
     except OSError as error:
         raise _unwritten(path, error) from error
-    with _removed(Path(name)) as new:
-        try:
-            await _pass_on(pieces, handle, path, holders)
-            await asyncio.to_thread(put_in_place, new, path)
-        except OSError as error:
-            raise _unwritten(path, error) from error
-
-
-@contextmanager
-def _removed(new: Path) -> Iterator[Path]:
     try:
-        yield new
+        await _pass_on(pieces, new.file, path, holders)
+        await finished(begun(partial(put_in_place, new.path, path)))
+    except OSError as error:
+        raise _unwritten(path, error) from error
     finally:
-        new.unlink(missing_ok=True)
+        new.drop()
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A file that is being written, beside the one whose place it is to take."""
+
+    path: Path
+    file: BinaryIO
+
+    @classmethod
+    def beside(cls, path: Path) -> Self:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        return cls(Path(name), os.fdopen(handle, "wb"))
+
+    def drop(self) -> None:
+        self.file.close()
+        self.path.unlink(missing_ok=True)
 
 
 async def _pass_on(
-    pieces: AsyncIterable[bytes], handle: int, path: Path, holders: Sequence[pyrage.x25519.Recipient]
+    pieces: AsyncIterable[bytes], file: BinaryIO, path: Path, holders: Sequence[pyrage.x25519.Recipient]
 ) -> None:
     """Have a thread seal what comes: it reads from a socket, which makes it and the network wait for each other."""
     here, there = socket.socketpair()
-    _, writer = await asyncio.open_connection(sock=here)
-    sealing = asyncio.create_task(asyncio.to_thread(_seal, there, handle, holders))
-    try:
-        with suppress(ConnectionError):  # why the thread has ended, it says itself
-            async for piece in pieces:
-                writer.write(piece)
-                await writer.drain()
-            writer.write_eof()
-        await asyncio.shield(sealing)
-    except pyrage.EncryptError as error:
-        raise SealError(f"{path}: cannot be sealed: {error}; look for free space there") from error
-    finally:
-        writer.transport.abort()
-        await asyncio.wait([sealing])
+    with there:
+        _, writer = await asyncio.open_connection(sock=here)
+        sealing = begun(partial(_seal, there, file, holders))
+        try:
+            with suppress(ConnectionError):  # why the thread has ended, it says itself
+                async for piece in pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                writer.write_eof()
+            await asyncio.shield(sealing)
+        except pyrage.EncryptError as error:
+            raise SealError(f"{path}: cannot be sealed: {error}; look for free space there") from error
+        finally:
+            writer.transport.abort()
+            await ended(sealing)
 
 
-def _seal(source: socket.socket, handle: int, holders: Sequence[pyrage.x25519.Recipient]) -> None:
-    with os.fdopen(handle, "wb") as file, source, source.makefile("rb", _WAY_IN) as clear:
+def _seal(source: socket.socket, file: BinaryIO, holders: Sequence[pyrage.x25519.Recipient]) -> None:
+    with file, source, source.makefile("rb", _WAY_IN) as clear:
         pyrage.encrypt_io(clear, file, holders)
 
 

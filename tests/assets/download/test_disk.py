@@ -6,14 +6,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 from support.downloading import Site, sha256
+from support.one_thread import begin, cancel, descriptors_of
 from support.partition_tables import BOOT, mbr
 from support.publisher import Publisher
 from support.rights import without_root
 from support.waiting import PATIENCE
 
+from iluvatar_pxe.assets.download.disk import Disk
+from iluvatar_pxe.assets.download.part import part_of
+from iluvatar_pxe.assets.download.ranges import Kept
 from iluvatar_pxe.assets.space import RESERVE, Room, missing, most_unsized
 from iluvatar_pxe.catalogue.download import FirstUse
 from iluvatar_pxe.errors import DiskError
@@ -59,6 +64,27 @@ def test_what_a_file_of_unknown_size_may_still_take_is_given_to_one_that_needs_a
     assert room.promised("sized") == 100
     assert room.wrote("a", 15) + room.wrote("b", 15) == 1 - 30
     assert room.for_others("sized") == 0
+
+
+async def test_nothing_stays_open_of_a_download_that_is_cancelled_while_its_thread_is_busy(
+    tmp_path: Path,
+) -> None:
+    """The thread writes what came; meanwhile, the attempt ends, and then nobody wants the file any more."""
+    disk, lets_go = Disk("kernel", tmp_path / "kernel", [], Room()), Event()
+    await disk.do(disk.part.begin, "http://a.example/kernel", '"1"', 4)
+    await disk.do(disk.part.append, b"four")
+    writing = await begin(disk.do(lets_go.wait, PATIENCE))
+    resting = await begin(disk.rest())
+    for task in (writing, resting, resting):
+        task.cancel()
+    await asyncio.sleep(0)
+    assert not resting.done(), "the next attempt would write to the same file"
+    lets_go.set()
+    await cancel(resting)
+    assert descriptors_of(part_of(disk.path)) == 0
+    assert await disk.do(disk.part.resume, "http://a.example/kernel") == Kept(4, '"1"', 4)
+    await disk.rest()
+    disk.close()
 
 
 async def test_a_file_that_does_not_fit_is_refused_before_its_first_byte(site: Site, tmp_path: Path) -> None:
