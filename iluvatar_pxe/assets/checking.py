@@ -21,6 +21,9 @@ from iluvatar_pxe.errors import AssetError
 _AT_ONCE = 2
 """Files that are read at the same time."""
 
+Marks = list[tuple[int, int]]
+"""Sizes and times of files."""
+
 _log = structlog.get_logger()
 
 
@@ -65,16 +68,17 @@ class Checking:
         elif is_pinned(download) and copied(download.name) and not self._index.is_own(download.name):
             yield download.name
 
-    async def settled(self, download: Download) -> None:
-        """Wait until nobody writes to the files any more: a copy may take minutes."""
-        rest = await asyncio.to_thread(self._unrest, download)
-        while rest > 0:
+    async def settled(self, download: Download) -> Marks:
+        """Wait until nobody writes to the files any more, which may take minutes, and return what they are by then."""
+        while True:
+            marks = await asyncio.to_thread(self._marks, download)
+            if (rest := self._unrest(marks)) <= 0:
+                return marks
             await asyncio.sleep(rest)
-            rest = await asyncio.to_thread(self._unrest, download)
 
-    async def stirred(self, download: Download, seconds: float) -> None:
-        """Wait until other files are there than now, but ``seconds`` at most."""
-        before, until = await asyncio.to_thread(self._marks, download), time.monotonic() + seconds
+    async def stirred(self, download: Download, before: Marks, seconds: float) -> None:
+        """Wait until other files are there than ``before``, but ``seconds`` at most."""
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             await asyncio.sleep(self._settle)
             if await asyncio.to_thread(self._marks, download) != before:
@@ -176,13 +180,13 @@ class Checking:
             self._index.clear(record)
         return fate
 
-    def _unrest(self, download: Download) -> float:
-        """Return for how many seconds more the files have to stay as they are."""
+    def _unrest(self, marks: Marks) -> float:
+        """Return for how many seconds more files have to stay as they are."""
         now = time.time()
-        ages = (now - modified / 1e9 for _, modified in self._marks(download))
+        ages = (now - modified / 1e9 for _, modified in marks)
         return max((self._settle - age for age in ages if 0 <= age < self._settle), default=0.0)
 
-    def _marks(self, download: Download) -> list[tuple[int, int]]:
+    def _marks(self, download: Download) -> Marks:
         return [_mark(path) for path in self._paths(download)]
 
     def _paths(self, download: Download) -> Iterator[Path]:

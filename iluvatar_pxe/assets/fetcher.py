@@ -299,10 +299,10 @@ class Fetcher:
 
     async def _check(self, one: WantedFile) -> None:
         """Check what somebody put there or changed, once that is done; try later if it cannot be checked."""
-        await self._checking.settled(one.download)
+        before = await self._checking.settled(one.download)
         if not await self.judged(one, partial(self._verify, one)):
             self.set(one, Progress(state=State.WAITING, trouble=one.fault))
-            await self._checking.stirred(one.download, _RETRY_SECONDS)
+            await self._checking.stirred(one.download, before, _RETRY_SECONDS)
 
     async def _verify(self, one: WantedFile) -> None:
         """Check a file; what is wrong with it is logged, and kept in ``fault``. Raises AssetError if nobody can tell."""

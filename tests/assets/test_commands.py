@@ -12,9 +12,10 @@ from support.archives import COMPRESSIONS, file, tar_of
 from support.fetching import Bench, damage, download_of, running
 from support.pi_images import BOOT_START, ROOT_START, UBUNTU_24_04, Layout, make_image, needs_tools, place
 from support.publisher import Publisher
-from support.waiting import until
+from support.waiting import PATIENCE, until
 from support.wanted import pinned
 
+from iluvatar_pxe.assets.checking import Checking
 from iluvatar_pxe.assets.index import ADOPTED, ASIDE
 from iluvatar_pxe.assets.leftovers import BEFORE, COPIED
 from iluvatar_pxe.assets.status import AssetStatus, Part
@@ -214,6 +215,18 @@ async def test_a_check_that_came_to_no_end_is_tried_again_when_its_cause_is_gone
         await until(lambda: len(site.asked) == 2)
         await bench.reach(NAME, State.READY)
         assert bench.content(NAME) == KERNEL
+
+
+async def test_what_changes_while_it_is_checked_is_a_reason_to_check_it_again(bench: Bench) -> None:
+    checking, wanted = (
+        Checking(bench.index, 0.01),
+        download_of(NAME, "https://a.example", check=pinned(KERNEL)),
+    )
+    file = put(bench, NAME, b"mine")
+    before = await checking.settled(wanted)
+    file.unlink()
+    async with asyncio.timeout(PATIENCE):
+        await checking.stirred(wanted, before, 2 * PATIENCE)
 
 
 async def test_a_member_of_an_archive_that_is_overwritten_is_noticed(bench: Bench, site: Publisher) -> None:
