@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from iluvatar_pxe.gitops.changes.pinning import pin, with_pins
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.host.durable import move_aside, write_file
+from iluvatar_pxe.host.threads import begun, finished
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
 
@@ -80,14 +82,18 @@ class OwnPins:
         return self._both
 
     async def add(self, files: Mapping[str, Pin], stable: Mapping[str, str]) -> None:
-        """Write them down."""
-        self._own = with_pins(self._own, files, stable)
+        """Write them down; what cannot be written is not kept here either."""
+        own = with_pins(self._own, files, stable)
         try:
-            await asyncio.to_thread(write_file, self._path, self._own.model_dump_json(indent=1).encode())
+            await finished(begun(partial(self._write, own)))
         except OSError as error:
             raise RepositoryError(
                 f"{self._path}: cannot be written: {error.strerror}; make it writable"
             ) from error
+
+    def _write(self, own: AssetsLock) -> None:
+        write_file(self._path, own.model_dump_json(indent=1).encode())
+        self._own = own
 
 
 @dataclass(slots=True)

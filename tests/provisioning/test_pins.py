@@ -8,11 +8,13 @@ import pytest
 from structlog.testing import capture_logs
 from support.fleets import fleet_of
 from support.following import central_in, daemon
+from support.full_disk import no_file_larger_than
+from support.one_thread import OneThread, begin, cancel
 from support.repositories import git
 from support.waiting import until
 
 from iluvatar_pxe.catalogue.lock import AssetsLock, Pin
-from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.errors import AssetError, RepositoryError
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.fleet.source import LOCK_FILE
 from iluvatar_pxe.provisioning.applied import Applied
@@ -87,6 +89,26 @@ async def test_this_hosts_own_pins_are_kept(tmp_path: Path) -> None:
     await Pins(OwnPins(applied, tmp_path)).choose({"talos": "v1.13.9"})
     lock = OwnPins(applied, tmp_path).lock
     assert (lock.files["a"].sha256, lock.resolved("talos", "stable")) == (ONE, "v1.13.9")
+
+
+async def test_what_cannot_be_written_is_not_kept_in_memory_either(tmp_path: Path) -> None:
+    own = OwnPins(Applied(), tmp_path)
+    await own.add({"a": Pin(sha256=ONE, size=1)}, {})
+    before = (tmp_path / OWN_LOCK).read_bytes()
+    with no_file_larger_than(len(before)), pytest.raises(RepositoryError, match=r"File too large; make it"):
+        await own.add({"b": Pin(sha256=TWO, size=2)}, {"talos": "v1.13.9"})
+    assert own.lock == OwnPins(Applied(), tmp_path).lock == AssetsLock(files={"a": Pin(sha256=ONE, size=1)})
+    assert (tmp_path / OWN_LOCK).read_bytes() == before
+
+
+async def test_what_is_written_is_kept_in_memory_also_where_who_adds_it_is_cancelled(tmp_path: Path) -> None:
+    own, thread = OwnPins(Applied(), tmp_path), OneThread()
+    with thread.busy():
+        adding = await begin(own.add({"a": Pin(sha256=ONE, size=1)}, {}))
+        adding.cancel()
+        await asyncio.sleep(0)
+    await cancel(adding)
+    assert own.lock == OwnPins(Applied(), tmp_path).lock == AssetsLock(files={"a": Pin(sha256=ONE, size=1)})
 
 
 async def test_what_the_fleet_pins_counts_before_this_hosts_own(tmp_path: Path) -> None:
