@@ -231,7 +231,8 @@ class LayerConvergence:
         if name:
             await self._in_kubernetes(lambda at, by: kubernetes.uncordon(at, by, name))
             _log.info("machine.back", machine=name, layer=self.layer)
-        await self._in_kubernetes(kubernetes.release)
+        turn = name or self._claimant or ""
+        await self._in_kubernetes(lambda at, by: kubernetes.release(at, by, turn))
 
     @asynccontextmanager
     async def _api(self, name: str) -> AsyncIterator[TalosApi]:

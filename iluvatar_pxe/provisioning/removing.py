@@ -159,7 +159,7 @@ class Removal:
                 credentials = await self._context.kubernetes(self.layer)
                 await kubernetes.delete_node(view.plane, credentials, one.name)
                 if view.claimant == one.name:
-                    await kubernetes.release(view.plane, credentials)
+                    await kubernetes.release(view.plane, credentials, one.name)
 
     async def _api(self, address: str, name: str = "") -> AbstractAsyncContextManager[TalosApi]:
         return TalosApi.connect(

@@ -79,7 +79,7 @@ async def test_a_worker_is_drained_switched_off_and_its_node_deleted(tmp_path: P
         await claim(*at, OTHER)
         await push(site, without(worker))
         await until(lambda: said(site, f"{WORKER} leaves: {OTHER} is restarted first"))
-        await release(*at)
+        await release(*at, OTHER)
         await until(lambda: WORKER in kubernetes.deleted)
         assert kubernetes.evicted == [pod]
         assert [node_of(one) for one in kubernetes.pods.values() if app_of(one) == "web"] != [WORKER]

@@ -104,10 +104,13 @@ async def claim(address: str, credentials: Credentials, name: str, *, port: int 
         await server.call("POST", _LEASES, lease)
 
 
-async def release(address: str, credentials: Credentials, *, port: int = PORT) -> None:
-    """Let the next machine have the turn."""
+async def release(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
+    """Let the next machine have the turn, if it is this one's; another one that has it since keeps it."""
     async with _ApiServer.at(address, port, credentials, _LATER) as server:
-        await server.call("DELETE", f"{_LEASES}/{_LEASE}")
+        found = await server.call("GET", f"{_LEASES}/{_LEASE}")
+        if _part(found, "spec").get("holderIdentity") == name:
+            seen = {key: _part(found, "metadata").get(key) for key in ("uid", "resourceVersion")}
+            await server.call("DELETE", f"{_LEASES}/{_LEASE}", {"preconditions": seen})
 
 
 async def drain(

@@ -117,5 +117,7 @@ async def test_a_node_is_cordoned_drained_and_free_again(tmp_path: Path) -> None
         await kubernetes.claim(at, by, "one")
         await kubernetes.claim(at, by, "two")
         assert await kubernetes.claimant(at, by) == "one"
-        await kubernetes.release(at, by)
+        await kubernetes.release(at, by, "two")
+        assert await kubernetes.claimant(at, by) == "one", "it is not two's turn that ends"
+        await kubernetes.release(at, by, "one")
         assert await kubernetes.claimant(at, by) == ""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 from aiohttp import web
 from cryptography import x509
@@ -224,6 +225,7 @@ class KubernetesApi:
             raise _Refusal(400, "BadRequest", "no Lease of coordination.k8s.io/v1")
         if name in self._kubernetes.leases:
             raise _Refusal(409, "AlreadyExists", f'leases.coordination.k8s.io "{name}" already exists')
+        lease["metadata"] |= {"uid": str(uuid4()), "resourceVersion": "1"}
         self._kubernetes.leases[name] = lease
         return web.json_response(lease, status=201)
 
@@ -233,7 +235,11 @@ class KubernetesApi:
 
     async def _delete_lease(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        _held(self._kubernetes.leases, name, "leases", name)
+        lease = _held(self._kubernetes.leases, name, "leases", name)
+        expected = (await request.json()).get("preconditions", {}) if request.can_read_body else {}
+        for key, value in expected.items():
+            if lease["metadata"][key] != value:
+                raise _Refusal(409, "Conflict", f"the {key} in the precondition is not that of the object")
         del self._kubernetes.leases[name]
         return web.json_response({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})
 
