@@ -89,9 +89,9 @@ class Handout:
         ticket = ""
         if isinstance(plan, RunScript) and plan.config is not None and machine and not doubt:
             ticket = self._tickets.mint(Claim(machine.id, machine.generation), self.disclosure.purpose)
-        return self.scripts.machine_script(
-            shown, self.disclosure.sighting(decision.case.sighting, client), links, ticket
-        )
+        sighting = self.disclosure.sighting(decision.case.sighting, client)
+        others = len(decision.case.fleet.recipients.daemons) > 1
+        return self.scripts.machine_script(shown, sighting, links, ticket, others=others)
 
     def holder(self, ticket: str, snapshot: Snapshot) -> Machine | None:
         """Return the machine that a ticket is made out to; None where it is not valid, or not any more.

@@ -20,6 +20,10 @@ _COLUMNS = 79
 _NUMBER, _NO_BREAK = re.compile(r"((?<![^ (])[0-9.]+) (?=[A-Za-z%])"), "\N{NO-BREAK SPACE}"
 """Characters in a line of a text screen, less the last: a full line may leave an empty one below it."""
 
+MOST_UNANSWERED = 10
+"""Tries of a held machine that nobody answers, and more where it asks often, before it restarts to find another daemon."""
+_LOST_SECONDS = 300
+"""In which a daemon that is only started again answers: for so long at least, a held machine waits for it."""
 
 Shown = RunScript | BootLocal | Hold | CountDown | ShowMenu
 """Plans that are an iPXE script."""
@@ -40,8 +44,13 @@ class Scripts:
         """
         return self._render("boot.ipxe", links, network=network)
 
-    def machine_script(self, plan: Shown, sighting: Sighting, links: Links, ticket: str) -> str:
-        """Return a machine's own script. ``ticket`` is for its configuration, if its chain has one."""
+    def machine_script(
+        self, plan: Shown, sighting: Sighting, links: Links, ticket: str, *, others: bool = False
+    ) -> str:
+        """Return a machine's own script. ``ticket`` is for its configuration, if its chain has one.
+
+        ``others``: other daemons serve the fleet, which a machine finds by a restart where this one answers no more.
+        """
         if isinstance(plan, Hold):
             period = _period(plan)
             return self._render(
@@ -53,6 +62,8 @@ class Scripts:
                 left=plan.seconds,
                 awaits_file=plan.awaits_file,
                 period=min(period, plan.seconds or period),
+                others=others,
+                most_unanswered=max(MOST_UNANSWERED, _LOST_SECONDS // period),
             )
         if isinstance(plan, CountDown):
             return self._render(
@@ -81,6 +92,7 @@ class Scripts:
             name=plan.name,
             config=links.config(ticket),
             notes=plan.notes,
+            others=others,
             **plan.values,
         )
 

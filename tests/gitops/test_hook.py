@@ -303,10 +303,11 @@ def test_machines_that_leave_a_cluster_by_a_push_are_named(ada: Person) -> None:
     ada.commit({**GOOD, "layers/arda.yaml": layer, **cluster, **machines})
     assert told(ada.push()) == []
     ada.commit({"machines/arda-01.yaml": None, "machines/arda-02.yaml": None})
-    (line,) = told(ada.push())
+    line, schedules = told(ada.push())
     assert line.startswith(
         "arda-01, arda-02: as far as it has joined, it leaves its cluster: it is drained and "
     )
+    assert schedules.startswith("arda-00: as far as it has joined, its configuration changes ")
     ada.commit({"machines/arda-00.yaml": None})
     (line,) = told(ada.push())
     assert line.startswith("arda-00: as far as it has joined, it stays in its cluster as it is: ")

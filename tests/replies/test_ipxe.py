@@ -165,6 +165,36 @@ def test_a_held_machine_asks_again_by_itself() -> None:
     assert "waited" not in SCRIPTS["hold-listed"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "doubt", "tries"), [("chain: hold\n", "", 10), ("talos", DOUBT, 100), ("chain: hold\n", "x", 0)]
+)
+def test_only_where_another_daemon_may_answer_a_held_machine_restarts_when_this_one_does_not(
+    lines: str, doubt: str, tries: int
+) -> None:
+    fleet, seen = fleet_with(lines), sighting()
+    plan = plan_for(
+        seen, Snapshot(), fleet, Context(ready=READY, no_assignment="none", doubt=doubt * (tries > 0))
+    )
+    assert isinstance(plan, Hold)
+    text = IPXE.machine_script(plan, seen, LINKS, TICKET, others=tries > 0)
+    if not tries:
+        assert "reboot" not in text
+        assert text == SCRIPTS["hold-listed"]
+        return
+    before, waits = text.split(":wait\n")
+    assert before.endswith("set unanswered:int32 0\n"), "each answer has it count anew"
+    count = rf"echo No answer from .*\n# .*\ninc unanswered\niseq \$\{{unanswered\}} {tries} && reboot \|\|\ngoto wait\n"
+    assert re.search(count, waits)
+
+
+def test_a_machine_that_boots_talos_restarts_to_find_another_daemon_and_else_goes_on() -> None:
+    plan = plan_for(sighting(), Snapshot(), fleet_with("talos"), Context(ready=READY, no_assignment="none"))
+    assert isinstance(plan, Shown)
+    text = IPXE.machine_script(plan, sighting(), LINKS, TICKET, others=True)
+    assert text.endswith("to find another boot server of the fleet.\nsleep 5\nreboot ||\nexit 1\n")
+    assert "reboot" not in SCRIPTS["talos"]
+
+
 @pytest.mark.parametrize("name", ["hold-unlisted", "hold-window-closed", "hold-new-unseen"])
 def test_a_machine_that_is_not_the_fleets_counts_what_it_waits_and_then_goes_on(name: str) -> None:
     """Where nobody answers any more it goes on at once."""

@@ -302,6 +302,12 @@ def _sanboot(ipxe: Ipxe, words: Sequence[str]) -> Steps:
     return OK
 
 
+def _reboot(ipxe: Ipxe, _words: Sequence[str]) -> Steps:
+    yield from _nothing()
+    ipxe.ending = Stuck("the boot server does not answer any more, so the machine restarts to find another")
+    return OK
+
+
 def _shell(ipxe: Ipxe, _words: Sequence[str]) -> Steps:
     yield from _nothing()
     ipxe.ending = Stuck("the script opens iPXE's shell, which waits for a person")
@@ -349,6 +355,7 @@ COMMANDS: Mapping[str, Callable[[Ipxe, Sequence[str]], Steps]] = MappingProxyTyp
                     _kernel,
                     _menu,
                     _prompt,
+                    _reboot,
                     _sanboot,
                     _set,
                     _shell,
