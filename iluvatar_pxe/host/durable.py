@@ -4,6 +4,7 @@ What is new is on the disk before its name is, and the name before anybody is to
 one of its own).
 """
 
+import glob
 import itertools
 import os
 import tempfile
@@ -24,6 +25,13 @@ def write_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there, and what processes that were killed while they wrote it have left beside it."""
+    path.unlink(missing_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}-*"):
+        left.unlink(missing_ok=True)
 
 
 def put_in_place(new: Path, path: Path) -> None:

@@ -2,12 +2,20 @@
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from iluvatar_pxe.host.durable import move_aside, put_directory_in_place, put_in_place, write_file
+from iluvatar_pxe.host.durable import (
+    move_aside,
+    put_directory_in_place,
+    put_in_place,
+    remove_file,
+    write_file,
+)
 
 
 @pytest.fixture
@@ -80,3 +88,25 @@ def test_a_disk_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(OSError, match="Input/output error"):
         write_file(tmp_path / "key", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("key", b"old")]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from iluvatar_pxe.host.durable import write_file
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+write_file(Path(sys.argv[1]), b"new")
+"""
+
+
+def test_what_a_killed_process_has_left_is_removed_with_the_file(tmp_path: Path) -> None:
+    file, other = tmp_path / "a[1]", tmp_path / ".a1-note"
+    write_file(file, b"old")
+    other.touch()
+    killed = subprocess.run([sys.executable, "-c", KILLED, file], check=False)
+    assert killed.returncode < 0
+    assert len(list(tmp_path.iterdir())) == 3
+    assert file.read_bytes() == b"old"
+    remove_file(file)
+    assert list(tmp_path.iterdir()) == [other]
+    remove_file(file)

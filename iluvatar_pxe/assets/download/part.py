@@ -16,7 +16,7 @@ from typing import Annotated, BinaryIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from iluvatar_pxe.assets.download.ranges import Kept
-from iluvatar_pxe.host.durable import put_in_place, write_file
+from iluvatar_pxe.host.durable import put_in_place, remove_file, write_file
 from iluvatar_pxe.host.owner import Owner
 
 _NOTE_BYTES = 16 << 20
@@ -141,14 +141,14 @@ class Part:
     def discard(self) -> None:
         """Remove what is there."""
         self._forget()
-        self._note.unlink(missing_ok=True)
+        remove_file(self._note)
         self.path.unlink(missing_ok=True)
 
     def finish(self, place: Path) -> None:
         """Rename the whole file to ``place``."""
         self._close()
         put_in_place(self.path, place)
-        self._note.unlink(missing_ok=True)
+        remove_file(self._note)
 
     def _close(self) -> None:
         if self._file:
