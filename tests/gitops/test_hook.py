@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -75,8 +74,8 @@ def test_of_several_refs_the_fleets_branch_is_judged_wherever_it_stands(fleet: P
     assert (tip(fleet), git(fleet, "branch", "--list", "aside")) == (first, ""), "nothing of it is kept"
     ada.push("origin", "HEAD:aside")
     updates = [f"{first} {bad} refs/heads/{branch}\n" for branch in ("aside", "main", "other")]
-    for order in permutations(updates):
-        status, lines = run(fleet, "".join(order))
+    for place in range(len(updates)):
+        status, lines = run(fleet, "".join(updates[place:] + updates[:place]))
         assert (status, lines[0].partition(": ")[0], lines[-1]) == (1, "fleet.yaml:1", LAST)
     assert run(fleet, updates[0] + updates[2]) == (0, [])
 

@@ -2,14 +2,13 @@
 
 import random
 
+import pytest
 from support import captures
 from support.proxy import ME, Proxy
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.servers.dhcp.proxy import Reply
 from iluvatar_pxe.wire.dhcp import decode
-
-MUTATIONS = 200_000
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:
@@ -29,12 +28,13 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
     return bytes(damaged)
 
 
-def test_mutated_captures_never_break_the_server_core() -> None:
+@pytest.mark.parametrize("mutations", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
+def test_mutated_captures_never_break_the_server_core(mutations: int) -> None:
     rng = random.Random(20261122)
     originals = [captures.payload(name) for name in captures.names()]
     proxy = Proxy()
     answered = malformed = 0
-    for number in range(MUTATIONS):
+    for number in range(mutations):
         data = mutate(originals[number % len(originals)], rng)
         try:
             result = proxy.handle(data, pxe_port=bool(number % 3 == 0), source=("10.77.0.9", 4011))
@@ -44,5 +44,5 @@ def test_mutated_captures_never_break_the_server_core() -> None:
         if isinstance(result, Reply):
             answered += 1
             assert decode(result.data).siaddr == ME
-    assert answered > MUTATIONS // 50
-    assert malformed > MUTATIONS // 50
+    assert answered > mutations // 50
+    assert malformed > mutations // 50

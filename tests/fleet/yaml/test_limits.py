@@ -83,7 +83,7 @@ def test_however_deep_they_are_nested_they_are_only_refused(text: str) -> None:
     assert "nest" in fault(text)
 
 
-@pytest.mark.parametrize("entry", [f"? {'k' * 500_000}\n  : 1", f"layer: arda\n  config: {'c' * 500_000}"])
+@pytest.mark.parametrize("entry", [f"? {'k' * 50_000}\n  : 1", f"layer: arda\n  config: {'c' * 50_000}"])
 def test_what_is_repeated_is_not_told_in_full_each_time(entry: str) -> None:
     rules = f"rules:\n- &x\n  {entry}\n" + "- <<: *x\n" * 300
     with pytest.raises(FleetError) as caught:
