@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from iluvatar_pxe.admin.command import AssetsAdmin, Command, CommandContext, CommandResult, of_daemon
-from iluvatar_pxe.admin.database import File
-from iluvatar_pxe.admin.describe import Data, utc
+from iluvatar_pxe.admin.command import AssetsAdmin, Command, CommandContext, of_daemon
+from iluvatar_pxe.admin.data import Data, utc
+from iluvatar_pxe.admin.requests import assets as requests
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.assets.fetcher import UNCHECKED
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
 from iluvatar_pxe.catalogue.choosing import line
@@ -16,64 +17,35 @@ from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.suggest import meant_by
 
 
-class AssetsStatus(Command):
-    """``assets status``: returns the boot files that the fleet wants, and how far each is."""
-
-    method = "GET"
-    route = "/api/v1/assets"
-
+class AssetsStatus(requests.AssetsStatus, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
         return {"files": [asset_data(one) for one in _rows(assets)]}
 
 
-class _OnFiles(Command):
-    """``names`` are those of files, of folders or their last parts; without them, all files are meant."""
-
-    names: tuple[str, ...] = ()
-
-    def _chosen(self, assets: AssetsAdmin) -> list[AssetStatus]:
-        files = _rows(assets)
-        names = chosen(self.names, [one.download.name for one in files])
-        return [one for one in files if one.download.name in names]
-
-
-class AssetsFetch(_OnFiles):
-    """``assets fetch``: fetches what is missing now."""
-
-    route = "/api/v1/assets/fetch"
-
+class AssetsFetch(requests.AssetsFetch, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
-        missing = [one.download.name for one in self._chosen(assets) if not is_there(one)]
+        missing = [one.download.name for one in _chosen(self.names, assets) if not is_there(one)]
         await assets.begun()
         assets.fetch(missing)
         return {"message": f"{_files(len(missing))} to fetch", "names": missing}
 
 
-class AssetsVerify(_OnFiles):
-    """``assets verify``: reads what is there again, and fetches again what is damaged."""
-
-    route = "/api/v1/assets/verify"
-
+class AssetsVerify(requests.AssetsVerify, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
         there = [
-            one.download.name for one in self._chosen(assets) if is_there(one) or one.source == UNCHECKED
+            one.download.name
+            for one in _chosen(self.names, assets)
+            if is_there(one) or one.source == UNCHECKED
         ]
         await assets.begun()
         assets.verify(there)
         return {"message": f"{_files(len(there))} to verify", "names": there}
 
 
-class AssetsImport(Command):
-    """``assets import``: verifies a copy of a file in the assets directory, and puts it into place."""
-
-    route = "/api/v1/assets/import"
-    name: str
-    file: File
-    trust: bool = False
-
+class AssetsImport(requests.AssetsImport, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
         if self.name not in {one.download.name for one in assets.files()}:
@@ -83,24 +55,13 @@ class AssetsImport(Command):
         return {"message": f"the check of {self.name} has begun"}
 
 
-class AssetsLeftovers(Command):
-    """``assets gc``: returns the files that the applied commit does not want, and whether ``AssetsGc`` removes them."""
-
-    method = "GET"
-    route = "/api/v1/assets/leftovers"
-    names: tuple[str, ...] = ()
-
+class AssetsLeftovers(requests.AssetsLeftovers, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         found = await of_daemon(context.assets).leftovers()
         return {"files": [_leftover_data(one, self.names) for one in _named(found, self.names)]}
 
 
-class AssetsGc(Command):
-    """``assets gc --yes``: removes the files that the applied commit does not want; some only if they are named."""
-
-    route = "/api/v1/assets/gc"
-    names: tuple[str, ...] = ()
-
+class AssetsGc(requests.AssetsGc, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
         found = _named(await assets.leftovers(), self.names)
@@ -110,6 +71,12 @@ class AssetsGc(Command):
             "message": f"{_files(len(gone))} removed",
             "files": [_leftover_data(one, self.names) for one in found],
         }
+
+
+def _chosen(words: Sequence[str], assets: AssetsAdmin) -> list[AssetStatus]:
+    files = _rows(assets)
+    names = chosen(words, [one.download.name for one in files])
+    return [one for one in files if one.download.name in names]
 
 
 def _named(found: Sequence[Leftover], words: Sequence[str]) -> list[Leftover]:

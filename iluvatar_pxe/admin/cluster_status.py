@@ -1,7 +1,9 @@
 """Commands that tell how clusters are, and what they wait for."""
 
-from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
-from iluvatar_pxe.admin.describe import Data, utc
+from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
+from iluvatar_pxe.admin.data import Data, utc
+from iluvatar_pxe.admin.requests import clusters as requests
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.admin.snapshots import snapshots_of
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.fleet.models import Fleet
@@ -12,12 +14,7 @@ from iluvatar_pxe.provisioning.cluster_reports import ClusterReport
 from iluvatar_pxe.provisioning.clusters import words
 
 
-class ClustersStatus(Command):
-    """``cluster status``: asks the machines of all clusters how they are; tells no secret."""
-
-    method = "GET"
-    route = "/api/v1/clusters"
-
+class ClustersStatus(requests.ClustersStatus, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         reports = await of_daemon(context.clusters).reports()
         snapshots, convergence = of_daemon(context.snapshots), of_daemon(context.convergence)
@@ -33,12 +30,7 @@ class ClustersStatus(Command):
         }
 
 
-class ShowAwaited(Command):
-    """Tells which machines a cluster waits for, and why; and what is to be changed of which."""
-
-    method = "GET"
-    route = "/api/v1/clusters/awaited"
-
+class ShowAwaited(requests.ShowAwaited, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         convergence = of_daemon(context.convergence)
         changes = {

@@ -1,11 +1,10 @@
 """Commands on the secrets of clusters, and on what is signed with them."""
 
 from datetime import timedelta
-from typing import Annotated
 
-from pydantic import Field
-
-from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
+from iluvatar_pxe.admin.command import Command, CommandContext
+from iluvatar_pxe.admin.requests import clusters as requests
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.dns.members import leaders, members_of
 from iluvatar_pxe.errors import BundleError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
@@ -18,30 +17,14 @@ from iluvatar_pxe.layers.arda.talosconfig import talosconfig
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.states import Role
 
-LONGEST_TTL = 365 * 24 * 3600
-"""Seconds; talosctl's own files are valid for as long."""
-Ttl = Annotated[int, Field(ge=60, le=LONGEST_TTL)]
 
-
-class ExportSecrets(Command):
-    """``cluster secrets export``: returns a cluster's secrets; no GET, so that the log has who asked."""
-
-    route = "/api/v1/clusters/{layer}/secrets/export"
-    layer: str
-
+class ExportSecrets(requests.ExportSecrets, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         bundle = await context.secrets.known(self.layer)
         return {"message": f"the secrets of {self.layer} were exported", "secrets": dump_bundle(bundle)}
 
 
-class ImportSecrets(Command):
-    """``cluster secrets import``: gives a cluster the secrets that it has elsewhere."""
-
-    method = "PUT"
-    route = "/api/v1/clusters/{layer}/secrets"
-    layer: str
-    secrets: Annotated[str, Field(repr=False)]
-
+class ImportSecrets(requests.ImportSecrets, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         try:
             await context.secrets.take(self.layer, load_bundle(self.secrets))
@@ -50,13 +33,7 @@ class ImportSecrets(Command):
         return {"message": f"{self.layer} has these secrets, sealed in the fleet's repository"}
 
 
-class MakeTalosconfig(Command):
-    """``cluster talosconfig``: signs an administrator's certificate for Talos' API."""
-
-    route = "/api/v1/clusters/{layer}/talosconfig"
-    layer: str
-    ttl: Ttl
-
+class MakeTalosconfig(requests.MakeTalosconfig, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         credentials = await context.secrets.talos(self.layer, [ApiRole.ADMIN], timedelta(seconds=self.ttl))
         endpoints = control_planes(self.layer, context.inventory.snapshot, context.fleet)
@@ -64,13 +41,7 @@ class MakeTalosconfig(Command):
         return {"message": f"a talosconfig of {self.layer} was signed", "file": file}
 
 
-class MakeKubeconfig(Command):
-    """``cluster kubeconfig``: signs an administrator's certificate for the Kubernetes API."""
-
-    route = "/api/v1/clusters/{layer}/kubeconfig"
-    layer: str
-    ttl: Ttl
-
+class MakeKubeconfig(requests.MakeKubeconfig, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         credentials = await context.secrets.kubernetes(self.layer, timedelta(seconds=self.ttl))
         endpoint = endpoint_of(self.layer, context.fleet)

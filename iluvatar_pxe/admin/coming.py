@@ -4,7 +4,9 @@ from dataclasses import asdict
 
 from pydantic import TypeAdapter
 
-from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
+from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
+from iluvatar_pxe.admin.requests import health as requests
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.catalogue.choosing import key_of
 from iluvatar_pxe.catalogue.coming import Coming, coming
 from iluvatar_pxe.catalogue.progress import Progress
@@ -12,12 +14,7 @@ from iluvatar_pxe.catalogue.progress import Progress
 _COMING = TypeAdapter(dict[str, Progress])
 
 
-class ShowComing(Command):
-    """Tells of each file that is being fetched how far it is."""
-
-    method = "GET"
-    route = "/api/v1/coming"
-
+class ShowComing(requests.ShowComing, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         assets = of_daemon(context.assets)
         files = assets.files()

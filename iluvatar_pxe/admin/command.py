@@ -1,13 +1,12 @@
-"""A command: a value that may be sent to the daemon as JSON, and that does its work where it arrives."""
+"""A command: a request that does its work where it arrives, and what it works on."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from iluvatar_pxe.admin.requests.request import CommandResult, Request
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
 from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.errors import InventoryError, OperationError
@@ -22,8 +21,6 @@ from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots
 from iluvatar_pxe.wire.dns.name import Name
 
-CommandResult = dict[str, Any]
-"""Plain data, for JSON. Of what changes something, ``message`` says in one line what was done."""
 PartT = TypeVar("PartT")
 
 
@@ -110,12 +107,8 @@ class CommandContext:
             raise InventoryError(self.inventory.health)
 
 
-class Command(BaseModel, ABC):
-    """``method`` and ``route`` are HTTP's; the fields that ``route`` does not name are the JSON body's."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    method: ClassVar[str] = "POST"
-    route: ClassVar[str]
+class Command(Request, ABC):
+    """A request that does its work where it arrives."""
 
     @abstractmethod
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
@@ -123,16 +116,6 @@ class Command(BaseModel, ABC):
 
         Raises OperationError for what cannot be done, and InventoryError for what cannot be recorded.
         """
-
-
-def command_of(kind: type[Command], fields: Mapping[str, Any]) -> Command:
-    """Return the command with these fields; raises ValueError, one line that names the first faulty field."""
-    try:
-        return kind.model_validate(fields)
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        raise ValueError(f"{key}: {fault['msg'].removeprefix('Value error, ')}") from error
 
 
 def of_daemon(part: PartT | None) -> PartT:

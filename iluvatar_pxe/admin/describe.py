@@ -1,16 +1,11 @@
-"""A machine as plain data, for JSON, and in which order machines are listed."""
+"""A machine as plain data, for JSON."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any
-
+from iluvatar_pxe.admin.data import Data, utc
 from iluvatar_pxe.fleet.lookup import listed_as, name_of, role_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import nic_warnings
 from iluvatar_pxe.machines.hardware import is_bogus_serial, is_bogus_uuid
 from iluvatar_pxe.machines.model import Machine
-
-Data = dict[str, Any]
 
 
 def describe(machine: Machine, fleet: Fleet) -> Data:
@@ -49,16 +44,6 @@ def describe(machine: Machine, fleet: Fleet) -> Data:
     }
 
 
-def in_order(machines: Iterable[Data], *, every: bool) -> list[Data]:
-    """Return described machines by name, then by MAC; unless ``every``, without those that only passed by."""
-    return sorted((one for one in machines if every or not one["transient"]), key=_order)
-
-
-def utc(moment: datetime) -> str:
-    """Return the spelling of a time in JSON and in the database."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _place(machine: Machine, fleet: Fleet) -> Data:
     listed, given = listed_as(machine, fleet), machine.assignment
     role = role_of(machine, listed)
@@ -71,8 +56,3 @@ def _place(machine: Machine, fleet: Fleet) -> Data:
         "assigned_at": given and utc(given.at),
         "listed": listed is not None,
     }
-
-
-def _order(machine: Data) -> tuple[bool, str, str]:
-    """Those with a name come first."""
-    return machine["name"] is None, machine["name"] or "", machine["macs"][0]

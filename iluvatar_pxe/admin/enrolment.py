@@ -1,45 +1,27 @@
 """Commands on the enrolment window: whether machines that no file of the fleet lists may join."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
-from pydantic import Field
-
-from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
+from iluvatar_pxe.admin.command import Command, CommandContext
 from iluvatar_pxe.admin.describe import describe
+from iluvatar_pxe.admin.requests import enrolment as requests
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.admin.waiting import refused_machines, waiting_machines
-from iluvatar_pxe.fleet.daemon_files import LONGEST_WINDOW
 
 
-class ShowEnrolment(Command):
-    """``enrol status``: shows whether machines may join, which ones wait, and which were refused."""
-
-    method = "GET"
-    route = "/api/v1/enrolment"
-
+class ShowEnrolment(requests.ShowEnrolment, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         return _enrolment(context)
 
 
-class OpenWindow(Command):
-    """``enrol open``: opens the enrolment window."""
-
-    method = "PUT"
-    route = "/api/v1/enrolment"
-    seconds: Annotated[int, Field(ge=1, le=LONGEST_WINDOW)]
-
+class OpenWindow(requests.OpenWindow, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         context.check_inventory()
         await context.window.set(self.seconds, by)
         return _enrolment(context) | {"message": "the enrolment window is open"}
 
 
-class CloseWindow(Command):
-    """``enrol close``: closes the enrolment window."""
-
-    method = "DELETE"
-    route = "/api/v1/enrolment"
-
+class CloseWindow(requests.CloseWindow, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         await context.window.set(0, by)
         return _enrolment(context) | {"message": "the enrolment window is closed"}

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
+from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
+from iluvatar_pxe.admin.requests import health as requests
+from iluvatar_pxe.admin.requests.request import CommandResult
 
-OK = "ok"
 Check = Callable[[], str | None]
 """Returns what is wrong with a part, in one line, or None."""
 
@@ -34,7 +35,7 @@ class Health:
         """Say whether all parts are healthy, and give the report that ``/readyz`` shows."""
         problems = {name: check() for name, check in self.parts.items()}
         ready = not any(problems.values())
-        parts = {name: problem or OK for name, problem in problems.items()}
+        parts = {name: problem or requests.OK for name, problem in problems.items()}
         lists = {
             "boot": list(self.boot()),
             "clusters": list(self.clusters()),
@@ -44,11 +45,6 @@ class Health:
         return ready, {"ready": ready, "parts": parts, **lists}
 
 
-class ShowHealth(Command):
-    """``check``: shows the health of each component."""
-
-    method = "GET"
-    route = "/api/v1/health"
-
+class ShowHealth(requests.ShowHealth, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         return of_daemon(context.report)()

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from iluvatar_pxe.admin.describe import Data, describe, utc
+from iluvatar_pxe.admin.data import Data, utc
+from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.hardware import hardware_data
 from iluvatar_pxe.admin.plans import plan_summary
 from iluvatar_pxe.boot.decide import Decision

@@ -2,11 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
-
-from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
+from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.edits import (
     Wanted,
@@ -21,58 +18,23 @@ from iluvatar_pxe.admin.edits import (
     with_directive,
     with_phase,
 )
+from iluvatar_pxe.admin.requests import machines as requests
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.errors import IluvatarError, OperationError
-from iluvatar_pxe.fleet.fields.names import is_host_name
-from iluvatar_pxe.fleet.fields.values import LayerName
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.disks import Held
 from iluvatar_pxe.layers.arda.install import choice_for
 from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
 from iluvatar_pxe.machines.boots import Happening
-from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.merge import split
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Directive, Intent, Phase, Role, Wipe
+from iluvatar_pxe.machines.states import Directive, Intent, Phase, Wipe
 from iluvatar_pxe.provisioning.maintenance import runs_talos
 from iluvatar_pxe.provisioning.reinstalling import place_in_cluster
-from iluvatar_pxe.wire.mac import parse_mac
 
 
-def _host_name(text: str) -> str:
-    if not is_host_name(text):
-        raise ValueError("not a host name; use a-z, 0-9 and '-'")
-    return text
-
-
-def _without_command(intent: Intent) -> Intent:
-    if intent in {Intent.HOLD, Intent.REINSTALL}:
-        raise ValueError(f"use the command iluvatar-pxe machines {intent}")
-    return intent
-
-
-Designation = Annotated[str, Field(min_length=1, max_length=100)]
-"""A machine as ``find_machine`` takes it: its name, MAC or id."""
-HostName = Annotated[str, AfterValidator(_host_name)]
-PlainIntent = Annotated[Intent, AfterValidator(_without_command)]
-Mac = Annotated[str, AfterValidator(parse_mac)]
-Words = Annotated[str, BeforeValidator(lambda value: plain_text(value) if isinstance(value, str) else value)]
-
-
-class _OfMachine(Command):
-    machine: Designation
-
-
-class SetPlace(_OfMachine):
-    """``machines set``: gives a machine that no file lists another place, or any machine a phase or an intent."""
-
-    route = "/api/v1/machines/{machine}/set"
-    name: HostName | None = None
-    layer: LayerName | None = None
-    role: Role | None = None
-    phase: Phase | None = None
-    intent: PlainIntent | None = None
-
+class SetPlace(requests.SetPlace, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         machine = _find(self.machine, context)
         ended = ended_hold(machine) if self.intent else ""
@@ -100,12 +62,7 @@ class SetPlace(_OfMachine):
         return await context.assigner.assign(machine.id, place, context.fleet)
 
 
-class Hold(_OfMachine):
-    """``machines hold``: holds a machine at its next boot."""
-
-    route = "/api/v1/machines/{machine}/hold"
-    why: Words = ""
-
+class Hold(requests.Hold, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         before = _find(self.machine, context)
         detail = f"hold: {self.why}".rstrip(": ")
@@ -113,11 +70,7 @@ class Hold(_OfMachine):
         return _result(machine, context, f"{_title(machine, context)} {_held(before, machine)}")
 
 
-class Release(_OfMachine):
-    """``machines release``: clears a hold, a refusal, a failure, an identity conflict or a warning about an unlisted NIC."""
-
-    route = "/api/v1/machines/{machine}/release"
-
+class Release(requests.Release, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         machine, done = _find(self.machine, context), ": nothing to release"
         if released(machine) != machine:
@@ -127,17 +80,7 @@ class Release(_OfMachine):
         return _result(machine, context, f"{_title(machine, context)}{done}{declared}")
 
 
-class Reinstall(_OfMachine):
-    """``machines reinstall``: boots a machine's chain again although it has joined; its disks are read again before.
-
-    ``wipe``: whatever is on the disk that is chosen may be erased, and a Talos that is installed is wiped first.
-    """
-
-    route = "/api/v1/machines/{machine}/reinstall"
-    wipe: bool = False
-    force: bool = False
-    """Also where the cluster's etcd is harmed."""
-
+class Reinstall(requests.Reinstall, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         machine = _find(self.machine, context)
         title = _title(machine, context)
@@ -205,23 +148,14 @@ def _wipe(step: Reset | NextBoot, *, wipes: bool) -> Wipe:
     return Wipe.ALLOWED if wipes else Wipe.NO
 
 
-class Forget(_OfMachine):
-    """``machines forget``: removes a machine and its boots; an assigned name stays reserved."""
-
-    route = "/api/v1/machines/{machine}/forget"
-
+class Forget(requests.Forget, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         machine = _find(self.machine, context)
         await context.inventory.forget(machine.id, by)
         return _result(machine, context, f"{_title(machine, context)} is forgotten")
 
 
-class Merge(_OfMachine):
-    """``machines merge``: merges two entries of the same machine."""
-
-    route = "/api/v1/machines/{machine}/merge"
-    other: Designation
-
+class Merge(requests.Merge, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         one, two = _find(self.machine, context), _find(self.other, context)
         if one.id == two.id:
@@ -241,12 +175,7 @@ class Merge(_OfMachine):
         )
 
 
-class Split(_OfMachine):
-    """``machines split``: splits a NIC off into a machine of its own."""
-
-    route = "/api/v1/machines/{machine}/split"
-    mac: Mac
-
+class Split(requests.Split, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         machine = _find(self.machine, context)
         try:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.boot.case import Case, asker_of
 from iluvatar_pxe.boot.chains.raspberry_pi import LARGEST_FILE
 from iluvatar_pxe.boot.decide import Decision

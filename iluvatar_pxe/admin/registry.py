@@ -17,6 +17,7 @@ from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.admin.enrolment import CloseWindow, OpenWindow, ShowEnrolment
 from iluvatar_pxe.admin.health import ShowHealth
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
+from iluvatar_pxe.admin.requests.request import Request
 from iluvatar_pxe.admin.snapshots import TakeSnapshot
 
 COMMANDS: tuple[type[Command], ...] = (
@@ -28,3 +29,9 @@ COMMANDS: tuple[type[Command], ...] = (
     *(DnsQuery, DnsFlush),
     *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),
 )
+
+
+def command_for(request: Request) -> Command:
+    """Return the command that carries a request out."""
+    kind = next(kind for kind in COMMANDS if issubclass(kind, type(request)))
+    return kind.model_validate(request.model_dump())

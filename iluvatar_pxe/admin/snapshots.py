@@ -1,6 +1,8 @@
 """Commands on snapshots of etcd, and what is told of them."""
 
-from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult, of_daemon
+from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
+from iluvatar_pxe.admin.requests import clusters as requests
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.amount import amount
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.models import Fleet
@@ -8,13 +10,7 @@ from iluvatar_pxe.layers.arda.snapshots import KeptSnapshot
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots
 
 
-class TakeSnapshot(Command):
-    """``cluster snapshot``: takes a snapshot of a cluster's etcd now."""
-
-    route = "/api/v1/snapshots"
-    layer: str | None = None
-    """None: the only cluster that there is."""
-
+class TakeSnapshot(requests.TakeSnapshot, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         layer = self.layer or _only(context.fleet)
         kept = await of_daemon(context.snapshots).take(layer)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import typer
 
-from iluvatar_pxe.admin.command import CommandResult
-from iluvatar_pxe.admin.health import ShowHealth
+from iluvatar_pxe.admin.requests.health import ShowHealth
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.boot.programs import NO_PROGRAM
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption

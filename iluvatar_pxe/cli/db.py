@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.database import Restore, SetAside, Upgrade
+from iluvatar_pxe.admin.requests.database import Restore, SetAside, Upgrade
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure
 from iluvatar_pxe.cli.running import settings_of_daemon

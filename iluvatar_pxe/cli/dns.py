@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.command import Command, CommandResult, command_of
-from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
+from iluvatar_pxe.admin.requests.dns import DnsFlush, DnsQuery
+from iluvatar_pxe.admin.requests.request import CommandResult, Request, request_of
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
@@ -41,9 +41,9 @@ def flush(*, config: ConfigOption = None) -> None:
     say([f"{ask_running(settings_of_daemon(config), DnsFlush())['message']}."])
 
 
-def _query(name: str, kind: str) -> Command:
+def _query(name: str, kind: str) -> Request:
     try:
-        return command_of(DnsQuery, {"name": name, "type": kind})
+        return request_of(DnsQuery, {"name": name, "type": kind})
     except ValueError as error:
         raise UsageError(str(error).partition(": ")[2]) from error
 

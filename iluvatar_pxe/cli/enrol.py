@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.command import CommandResult
-from iluvatar_pxe.admin.enrolment import CloseWindow, OpenWindow, ShowEnrolment
+from iluvatar_pxe.admin.requests.enrolment import CloseWindow, OpenWindow, ShowEnrolment
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.durations import duration
 from iluvatar_pxe.cli.machines.listing import machine_lines

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from iluvatar_pxe.admin.cluster_status import ShowAwaited
-from iluvatar_pxe.admin.coming import ShowComing, coming_of
-from iluvatar_pxe.admin.command import Command, CommandResult
+from iluvatar_pxe.admin.coming import coming_of
+from iluvatar_pxe.admin.requests.clusters import ShowAwaited
+from iluvatar_pxe.admin.requests.health import ShowComing
+from iluvatar_pxe.admin.requests.request import CommandResult, Request
 from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
@@ -120,7 +121,7 @@ class State:
     def _clusters(self) -> CommandResult:
         return self._told(ShowAwaited()) or {}
 
-    def _told(self, command: Command) -> CommandResult | None:
+    def _told(self, command: Request) -> CommandResult | None:
         """Return what the daemon answers: None where none runs, nothing where this user may not ask it."""
         settings = self.settings
         try:

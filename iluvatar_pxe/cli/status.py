@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import typer
 
-from iluvatar_pxe.admin.assets import AssetsStatus
-from iluvatar_pxe.admin.describe import Data, describe, in_order
-from iluvatar_pxe.admin.health import OK, ShowHealth
+from iluvatar_pxe.admin.data import Data, in_order
+from iluvatar_pxe.admin.describe import describe
+from iluvatar_pxe.admin.requests.assets import AssetsStatus
+from iluvatar_pxe.admin.requests.health import OK, ShowHealth
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.cli.assets.words import change_words, is_stuck

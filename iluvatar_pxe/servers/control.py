@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-import pwd
 import socket
 import stat
 import struct
@@ -11,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import cast
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import structlog
 from aiohttp import web
@@ -21,9 +20,9 @@ from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.service_manager import passed_socket
 from iluvatar_pxe.host.threads import handed
-from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.servers.control_protocol import CLAIM, STATE, caller, directory_mark
 from iluvatar_pxe.servers.http.faults import quiet_logger
 from iluvatar_pxe.servers.http.routes.api import BY, COMMAND_CONTEXT, LARGEST_BODY, json_faults, routes
 
@@ -32,10 +31,6 @@ _BACKLOG = 128
 """Connections that the kernel accepts ahead, as aiohttp has it."""
 IDLE_SECONDS = 30.0
 """How long a connection may say nothing."""
-CLAIM = "X-Sudo-User"
-"""Header: the person that the caller claims to be, beside the user that the kernel verified."""
-STATE = "X-State-Directory"
-"""Header: the caller's state directory, URL-encoded; a daemon with another one refuses."""
 
 _UNWRITABLE = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 _DIRECTORY = web.AppKey("state_directory", str)
@@ -131,20 +126,6 @@ async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         )
     request[BY] = await asyncio.to_thread(caller, user, request.headers.get(CLAIM, ""))
     return await handler(request)
-
-
-def directory_mark(directory: Path) -> str:
-    """Return what a state directory is known by in ``STATE``."""
-    return quote(os.fsencode(os.path.realpath(directory)))
-
-
-def caller(user: int, claim: str) -> str:
-    """Return the caller in words: the user's name, and the claimed one. Blocks: it looks the name up."""
-    try:
-        name = pwd.getpwuid(user).pw_name
-    except KeyError:
-        name = f"user {user}"
-    return f"{name} (sudo: {plain_text(claim)})" if claim else name
 
 
 def _peer_of(request: web.Request) -> int:

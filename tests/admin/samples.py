@@ -8,7 +8,8 @@ from uuid import UUID
 from support.fleets import CONFIGURED, fleet_of
 from support.no_secrets import no_secrets
 
-from iluvatar_pxe.admin.command import Command, CommandContext, CommandResult
+from iluvatar_pxe.admin.command import Command, CommandContext
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine

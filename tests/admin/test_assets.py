@@ -21,8 +21,9 @@ from iluvatar_pxe.admin.assets import (
     chosen,
     is_there,
 )
-from iluvatar_pxe.admin.command import Command, CommandResult
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.command import Command
+from iluvatar_pxe.admin.data import Data
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.catalogue.download import Check, Digest, FirstUse, SumsFile, checked_by
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import OperationError

@@ -9,7 +9,7 @@ from support.talos.cluster import KUBERNETES
 from support.waiting import until
 
 from iluvatar_pxe.admin.cluster_status import cluster_data
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.cli.cluster.status import status_lines
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.layers.arda.founding import Founded, Wait

@@ -6,9 +6,10 @@ import pytest
 from admin.samples import Counter
 
 from iluvatar_pxe.admin.assets import AssetsStatus
-from iluvatar_pxe.admin.command import Command, CommandResult
+from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.admin.health import Health, ShowHealth
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.wire.dns.name import Name, name_of
 from iluvatar_pxe.wire.dns.records import type_of

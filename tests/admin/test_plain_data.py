@@ -11,7 +11,8 @@ from support.fleets import ARDA, CONFIGURED, READY, fleet_of
 from support.machines import machine_of
 from support.templates import IPXE, PI_TEXTS
 
-from iluvatar_pxe.admin.describe import Data, describe, in_order
+from iluvatar_pxe.admin.data import Data, in_order
+from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.hardware import hardware_data
 from iluvatar_pxe.admin.machine_details import machine_details
 from iluvatar_pxe.admin.plans import Server, plan_data, plan_summary

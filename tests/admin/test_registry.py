@@ -8,9 +8,10 @@ from inspect import isabstract, isclass
 import pytest
 
 from iluvatar_pxe import admin
-from iluvatar_pxe.admin.command import Command, command_of
+from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.machines import SetPlace
 from iluvatar_pxe.admin.registry import COMMANDS
+from iluvatar_pxe.admin.requests.request import request_of
 
 
 def test_every_command_is_in_it() -> None:
@@ -42,6 +43,6 @@ def test_a_route_names_fields_that_have_to_be_given(kind: type[Command]) -> None
 
 
 def test_the_first_faulty_field_is_named() -> None:
-    assert command_of(SetPlace, {"machine": "x", "layer": "arda"}) == SetPlace(machine="x", layer="arda")
+    assert request_of(SetPlace, {"machine": "x", "layer": "arda"}) == SetPlace(machine="x", layer="arda")
     with pytest.raises(ValueError, match=r"^role: Input should be "):
-        command_of(SetPlace, {"machine": "x", "phase": "new", "role": 1, "layer": "arda"})
+        request_of(SetPlace, {"machine": "x", "phase": "new", "role": 1, "layer": "arda"})

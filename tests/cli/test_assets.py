@@ -19,7 +19,7 @@ from support.screen import Terminal
 from support.three_files import INITRD, KERNEL, PI, ThreeFiles, three_files
 
 from iluvatar_pxe.admin.command import CommandContext
-from iluvatar_pxe.admin.describe import utc
+from iluvatar_pxe.admin.data import utc
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory

@@ -14,7 +14,7 @@ from support.waiting import until
 from support.wanted import wanted
 
 from iluvatar_pxe.admin.assets import asset_data
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.assets import space
 from iluvatar_pxe.assets.brought import staging
 from iluvatar_pxe.assets.download.sums import LARGEST_LIST

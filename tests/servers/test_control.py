@@ -35,7 +35,8 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
-from iluvatar_pxe.servers.control import CLAIM, IDLE_SECONDS, MOST_CONNECTIONS, ControlServer, caller
+from iluvatar_pxe.servers.control import IDLE_SECONDS, MOST_CONNECTIONS, ControlServer
+from iluvatar_pxe.servers.control_protocol import CLAIM, caller
 from iluvatar_pxe.servers.http.routes import api
 
 ASK = """

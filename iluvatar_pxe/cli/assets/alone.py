@@ -1,13 +1,16 @@
 """The boot files of a host where no daemon runs: a command does what the daemon's fetcher does."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from iluvatar_pxe.admin.command import AssetsAdmin
+from iluvatar_pxe.admin.registry import command_for
+from iluvatar_pxe.admin.requests.request import CommandResult, Request
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.changed import Changed
-from iluvatar_pxe.cli.daemon import commit_to
+from iluvatar_pxe.cli.alone import commit_to, context_without_daemon, this_caller
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.gitops.prepare import prepare
@@ -16,6 +19,19 @@ from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.pins import FleetPins, OwnPins, PinKeeper
 from iluvatar_pxe.provisioning.supply import Supply
 from iluvatar_pxe.settings.model import Settings
+
+
+@asynccontextmanager
+async def requests_without_daemon(
+    settings: Settings,
+) -> AsyncIterator[Callable[[Request], Awaitable[CommandResult]]]:
+    """Give what carries requests out. Raises what ``context_without_daemon`` and ``commands_without_daemon`` raise."""
+    async with (
+        context_without_daemon(settings) as context,
+        commands_without_daemon(settings, context.fleet) as commands,
+    ):
+        alone = replace(context, assets=commands)
+        yield lambda request: command_for(request).carry_out(alone, this_caller())
 
 
 @asynccontextmanager

@@ -10,9 +10,15 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from iluvatar_pxe.admin.assets import AssetsFetch, AssetsGc, AssetsLeftovers, AssetsStatus, AssetsVerify
-from iluvatar_pxe.admin.command import Command, CommandResult
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
+from iluvatar_pxe.admin.requests.assets import (
+    AssetsFetch,
+    AssetsGc,
+    AssetsLeftovers,
+    AssetsStatus,
+    AssetsVerify,
+)
+from iluvatar_pxe.admin.requests.request import CommandResult, Request
 from iluvatar_pxe.cli.assets.importing import Imported, import_all
 from iluvatar_pxe.cli.assets.page import (
     fetched_lines,
@@ -124,13 +130,13 @@ def gc(
         say(leftover_lines(rows, words, terminal_width(), removed=yes))
 
 
-async def _asked(settings: Settings, command: Command) -> CommandResult:
+async def _asked(settings: Settings, command: Request) -> CommandResult:
     async with session(settings, runs=await daemon_runs(settings)) as place:
         return await place.ask(command)
 
 
 async def _watched(
-    settings: Settings, command: Command, busy: Busy, shown: AbstractContextManager[Show]
+    settings: Settings, command: Request, busy: Busy, shown: AbstractContextManager[Show]
 ) -> list[Data]:
     """Carry out a command that takes long, and show it; return the last rows."""
     async with session(settings, runs=await daemon_runs(settings)) as place:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from iluvatar_pxe.admin.assets import AssetsImport, AssetsStatus
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
+from iluvatar_pxe.admin.requests.assets import AssetsImport, AssetsStatus
 from iluvatar_pxe.assets.brought import staging
 from iluvatar_pxe.assets.placing import Done, unhurried
 from iluvatar_pxe.cli.assets.matching import Refuse, found_in

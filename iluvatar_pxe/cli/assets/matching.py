@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.catalogue.download import Unpack
 from iluvatar_pxe.catalogue.file_name import file_name
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.amount import amount
 from iluvatar_pxe.boot.missing import shortened
 from iluvatar_pxe.catalogue.progress import State

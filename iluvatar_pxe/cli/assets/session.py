@@ -3,21 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from iluvatar_pxe.admin.assets import AssetsStatus
-from iluvatar_pxe.admin.command import Command, CommandResult
-from iluvatar_pxe.cli.assets.alone import commands_without_daemon
-from iluvatar_pxe.cli.daemon import ask_or_lock, ask_running, context_without_daemon, this_caller
+from iluvatar_pxe.admin.requests.assets import AssetsStatus
+from iluvatar_pxe.admin.requests.request import CommandResult, Request
+from iluvatar_pxe.cli.daemon import ask_or_lock, ask_running
 from iluvatar_pxe.host.owner import Owner, acting_as
 from iluvatar_pxe.settings.model import Settings
+
+Ask = Callable[[Request], Awaitable[CommandResult]]
+"""Carries a request out."""
 
 
 @dataclass(frozen=True)
 class Session:
     """``runs``: a daemon does the work, and goes on when this command ends."""
 
-    ask: Callable[[Command], Awaitable[CommandResult]]
+    ask: Ask
     runs: bool
 
 
@@ -30,12 +32,10 @@ async def daemon_runs(settings: Settings) -> bool:
 async def session(settings: Settings, *, runs: bool) -> AsyncIterator[Session]:
     """Reach the daemon if one ``runs``, or do its work as its user."""
     if runs:
-        yield Session(lambda command: asyncio.to_thread(ask_running, settings, command), runs=True)
+        yield Session(lambda request: asyncio.to_thread(ask_running, settings, request), runs=True)
         return
+    from iluvatar_pxe.cli.assets.alone import requests_without_daemon  # noqa: PLC0415 - imports nearly the whole daemon
+
     with acting_as(Owner.of(settings.state_directory)):
-        async with (
-            context_without_daemon(settings) as context,
-            commands_without_daemon(settings, context.fleet) as commands,
-        ):
-            alone = replace(context, assets=commands)
-            yield Session(lambda command: command.carry_out(alone, this_caller()), runs=False)
+        async with requests_without_daemon(settings) as ask:
+            yield Session(ask, runs=False)

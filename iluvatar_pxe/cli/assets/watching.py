@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-from iluvatar_pxe.admin.assets import AssetsStatus
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
+from iluvatar_pxe.admin.requests.assets import AssetsStatus
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.assets.bars import Bars
 from iluvatar_pxe.cli.assets.session import Session

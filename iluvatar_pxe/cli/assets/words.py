@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.amount import amount
 from iluvatar_pxe.boot.missing import shortened
 from iluvatar_pxe.catalogue.coming import behind

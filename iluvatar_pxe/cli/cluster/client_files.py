@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.clusters import LONGEST_TTL, MakeKubeconfig, MakeTalosconfig
-from iluvatar_pxe.admin.command import Command
+from iluvatar_pxe.admin.requests.clusters import LONGEST_TTL, MakeKubeconfig, MakeTalosconfig
+from iluvatar_pxe.admin.requests.request import Request
 from iluvatar_pxe.cli.cluster.options import LayerArgument
 from iluvatar_pxe.cli.cluster.private_files import STANDARD, check_output, read_private, write_private
 from iluvatar_pxe.cli.daemon import change
@@ -64,7 +64,7 @@ def kubeconfig_of(environ: Mapping[str, str]) -> Path:
 
 
 def _write(
-    kind: type[Command],
+    kind: type[Request],
     merge: Callable[[str, str], str],
     file: Path,
     layer: str,

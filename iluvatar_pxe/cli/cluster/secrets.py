@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.clusters import ExportSecrets, ImportSecrets
+from iluvatar_pxe.admin.requests.clusters import ExportSecrets, ImportSecrets
 from iluvatar_pxe.cli.cluster.options import LayerArgument
 from iluvatar_pxe.cli.cluster.private_files import STANDARD, check_output, read_private, write_private
 from iluvatar_pxe.cli.daemon import change

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.snapshots import TakeSnapshot
+from iluvatar_pxe.admin.requests.clusters import TakeSnapshot
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.cluster_status import ClustersStatus
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
+from iluvatar_pxe.admin.requests.clusters import ClustersStatus
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from iluvatar_pxe.admin.command import Command
-from iluvatar_pxe.admin.describe import Data, describe, in_order
+from iluvatar_pxe.admin.data import Data, in_order
+from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.edits import ended_hold
 from iluvatar_pxe.admin.machine_details import machine_details
-from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
+from iluvatar_pxe.admin.requests.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
+from iluvatar_pxe.admin.requests.request import Request
 from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.machines.listing import machine_lines
@@ -199,5 +200,5 @@ def split(
     _change(config, Split, machine=name, mac=mac)
 
 
-def _change(config: Path | None, kind: type[Command], **fields: Any) -> None:
+def _change(config: Path | None, kind: type[Request], **fields: Any) -> None:
     say([change(settings_of_daemon(config), kind, **fields)["message"]])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from iluvatar_pxe.admin.describe import Data, in_order
+from iluvatar_pxe.admin.data import Data, in_order
 from iluvatar_pxe.cli.tables import Cell, ago, table
 
 _COLUMNS = (

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from iluvatar_pxe.admin.describe import Data
+from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.cli.tables import Cell, ago, fields, table
 
 _EVENT_COLUMNS = (("at (UTC)",), ("stage",), ("what",), ("size",), ("why",))

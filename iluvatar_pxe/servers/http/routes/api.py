@@ -9,12 +9,12 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from iluvatar_pxe.admin.command import Command, CommandContext, command_of
+from iluvatar_pxe.admin.command import Command, CommandContext
 from iluvatar_pxe.admin.registry import COMMANDS
+from iluvatar_pxe.admin.requests.request import request_of
 from iluvatar_pxe.errors import IluvatarError, InvalidDraftError, OperationError, UnknownMachineError
+from iluvatar_pxe.servers.control_protocol import REQUEST_SECONDS
 
-REQUEST_SECONDS = 60.0
-"""How long one change may take, its request's arrival included: a backup to a slow card is the longest."""
 LARGEST_BODY = 64 << 10
 """Octets."""
 
@@ -70,7 +70,7 @@ def _parsed(kind: type[Command], body: bytes, named: web.UrlMappingMatchInfo) ->
     if not isinstance(document, dict):
         raise web.HTTPBadRequest(text="the body is not a JSON object; send one")
     try:
-        return command_of(kind, {**document, **named})
+        return request_of(kind, {**document, **named})
     except ValueError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
 

@@ -1,0 +1,65 @@
+"""Requests on clusters: how they are, their secrets, what is signed with them, and snapshots of etcd."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from iluvatar_pxe.admin.requests.request import Request
+
+LONGEST_TTL = 365 * 24 * 3600
+"""Seconds; talosctl's own files are valid for as long."""
+Ttl = Annotated[int, Field(ge=60, le=LONGEST_TTL)]
+
+
+class ClustersStatus(Request):
+    """``cluster status``: asks the machines of all clusters how they are; tells no secret."""
+
+    method = "GET"
+    route = "/api/v1/clusters"
+
+
+class ShowAwaited(Request):
+    """Tells which machines a cluster waits for, and why; and what is to be changed of which."""
+
+    method = "GET"
+    route = "/api/v1/clusters/awaited"
+
+
+class ExportSecrets(Request):
+    """``cluster secrets export``: returns a cluster's secrets; no GET, so that the log has who asked."""
+
+    route = "/api/v1/clusters/{layer}/secrets/export"
+    layer: str
+
+
+class ImportSecrets(Request):
+    """``cluster secrets import``: gives a cluster the secrets that it has elsewhere."""
+
+    method = "PUT"
+    route = "/api/v1/clusters/{layer}/secrets"
+    layer: str
+    secrets: Annotated[str, Field(repr=False)]
+
+
+class MakeTalosconfig(Request):
+    """``cluster talosconfig``: signs an administrator's certificate for Talos' API."""
+
+    route = "/api/v1/clusters/{layer}/talosconfig"
+    layer: str
+    ttl: Ttl
+
+
+class MakeKubeconfig(Request):
+    """``cluster kubeconfig``: signs an administrator's certificate for the Kubernetes API."""
+
+    route = "/api/v1/clusters/{layer}/kubeconfig"
+    layer: str
+    ttl: Ttl
+
+
+class TakeSnapshot(Request):
+    """``cluster snapshot``: takes a snapshot of a cluster's etcd now."""
+
+    route = "/api/v1/snapshots"
+    layer: str | None = None
+    """None: the only cluster that there is."""

@@ -1,0 +1,92 @@
+"""Requests on one machine: its place, what is wanted of it, and which hardware it is."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from iluvatar_pxe.admin.requests.request import Request
+from iluvatar_pxe.fleet.fields.names import is_host_name
+from iluvatar_pxe.fleet.fields.values import LayerName
+from iluvatar_pxe.machines.fingerprint import plain_text
+from iluvatar_pxe.machines.states import Intent, Phase, Role
+from iluvatar_pxe.wire.mac import parse_mac
+
+
+def _host_name(text: str) -> str:
+    if not is_host_name(text):
+        raise ValueError("not a host name; use a-z, 0-9 and '-'")
+    return text
+
+
+def _without_command(intent: Intent) -> Intent:
+    if intent in {Intent.HOLD, Intent.REINSTALL}:
+        raise ValueError(f"use the command iluvatar-pxe machines {intent}")
+    return intent
+
+
+Designation = Annotated[str, Field(min_length=1, max_length=100)]
+"""A machine as ``find_machine`` takes it: its name, MAC or id."""
+HostName = Annotated[str, AfterValidator(_host_name)]
+PlainIntent = Annotated[Intent, AfterValidator(_without_command)]
+Mac = Annotated[str, AfterValidator(parse_mac)]
+Words = Annotated[str, BeforeValidator(lambda value: plain_text(value) if isinstance(value, str) else value)]
+
+
+class _OfMachine(Request):
+    machine: Designation
+
+
+class SetPlace(_OfMachine):
+    """``machines set``: gives a machine that no file lists another place, or any machine a phase or an intent."""
+
+    route = "/api/v1/machines/{machine}/set"
+    name: HostName | None = None
+    layer: LayerName | None = None
+    role: Role | None = None
+    phase: Phase | None = None
+    intent: PlainIntent | None = None
+
+
+class Hold(_OfMachine):
+    """``machines hold``: holds a machine at its next boot."""
+
+    route = "/api/v1/machines/{machine}/hold"
+    why: Words = ""
+
+
+class Release(_OfMachine):
+    """``machines release``: clears a hold, a refusal, a failure, an identity conflict or a warning about an unlisted NIC."""
+
+    route = "/api/v1/machines/{machine}/release"
+
+
+class Reinstall(_OfMachine):
+    """``machines reinstall``: boots a machine's chain again although it has joined; its disks are read again before.
+
+    ``wipe``: whatever is on the disk that is chosen may be erased, and a Talos that is installed is wiped first.
+    """
+
+    route = "/api/v1/machines/{machine}/reinstall"
+    wipe: bool = False
+    force: bool = False
+    """Also where the cluster's etcd is harmed."""
+
+
+class Forget(_OfMachine):
+    """``machines forget``: removes a machine and its boots; an assigned name stays reserved."""
+
+    route = "/api/v1/machines/{machine}/forget"
+
+
+class Merge(_OfMachine):
+    """``machines merge``: merges two entries of the same machine."""
+
+    route = "/api/v1/machines/{machine}/merge"
+    other: Designation
+
+
+class Split(_OfMachine):
+    """``machines split``: splits a NIC off into a machine of its own."""
+
+    route = "/api/v1/machines/{machine}/split"
+    mac: Mac
