@@ -69,6 +69,16 @@ def is_idle(connection: web.RequestHandler) -> bool:
     return connection._waiter is not None and not connection._waiter.done()  # noqa: SLF001
 
 
+def has_queued(connection: web.RequestHandler) -> bool:
+    """Say whether a client has sent another request before it was answered, which nobody has begun to answer.
+
+    Symptom: after ``close``, aiohttp drops such requests.
+    Evidence: ``tests/servers/http/test_connections.py``.
+    Uses ``RequestHandler._messages``.
+    """
+    return bool(connection._messages)  # noqa: SLF001
+
+
 class CustomFileResponse(web.FileResponse):
     """A ``FileResponse`` whose bytes are sent by a method of its own.
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.connection_pool import ConnectionPool
-from iluvatar_pxe.servers.library_internals import Handler, is_idle
+from iluvatar_pxe.servers.library_internals import Handler, has_queued, is_idle
 
 CHECKS = 4
 """How often within the time of a stall a connection is looked at."""
@@ -112,7 +112,7 @@ class GuardedConnection(web.RequestHandler):
         if is_idle(self) or self._transport.get_extra_info("sslcontext"):
             return False
         self._has_ended = True
-        self.close()
+        self._end_with_last()
         return self._request is None or self._request.content.is_eof()
 
     @contextmanager
@@ -120,8 +120,10 @@ class GuardedConnection(web.RequestHandler):
         """Let others make room first while a request is served; one whose body ended too early is none."""
         self._cancel_header_timer()
         self._request = request
-        if self._has_ended and not request.content.is_eof():
-            self._transport.close()
+        if self._has_ended:
+            self._end_with_last()
+            if not request.content.is_eof():
+                self._transport.close()
         try:
             yield
         finally:
@@ -134,6 +136,11 @@ class GuardedConnection(web.RequestHandler):
         with suppress(OSError):  # the peer was quicker
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._sock.shutdown(socket.SHUT_RDWR)
+
+    def _end_with_last(self) -> None:
+        """End with the answer that is being made, unless there is another request to answer."""
+        if not has_queued(self):
+            self.close()
 
     def _leave(self) -> None:
         self._pool.leave(self)

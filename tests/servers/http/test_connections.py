@@ -133,6 +133,23 @@ def test_a_client_that_sends_no_more_is_answered(tmp_path: Path, before: bytes) 
         wait_until(lambda: not connections_of(served), "the end of the connection")
 
 
+@pytest.mark.parametrize("count", [2, 100])
+def test_so_is_one_that_has_sent_all_its_requests_at_once(tmp_path: Path, count: int) -> None:
+    with web(tmp_path) as served, served.connect() as sock:
+        sock.sendall(ASK * count)
+        sock.shutdown(socket.SHUT_WR)
+        assert the_rest(sock).count(b"\r\n\r\nok\n") == count
+        wait_until(lambda: not connections_of(served), "the end of the connection")
+
+
+def test_a_last_request_that_ends_too_early_is_dropped_and_those_before_are_answered(tmp_path: Path) -> None:
+    with web(tmp_path) as served, served.connect() as sock:
+        sock.sendall(ASK + b"POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+        sock.shutdown(socket.SHUT_WR)
+        assert the_rest(sock).endswith(b"\r\n\r\nok\n")
+        wait_until(lambda: not connections_of(served), "the end of the connection")
+
+
 @pytest.mark.parametrize("octets", [b"", ASK, ASK[:-2]], ids=["nothing", "a request", "half a header"])
 def test_a_client_that_sends_no_more_and_waits_for_nothing_is_let_go(tmp_path: Path, octets: bytes) -> None:
     with web(tmp_path) as served, served.connect() as sock:
