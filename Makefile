@@ -16,7 +16,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) git-lfs curl openssl sqlite3 openssh-client ope
 # What `make test-long` needs besides: fresh systems, and a judge of packages.
 LONG_PACKAGES := debootstrap lintian
 
-.PHONY: setup setup-test deb packages run demo stand-ins stand-in-fleet test test-long check format protos lock clean
+.PHONY: setup setup-test deb packages run demo stand-ins stand-in-fleet test short-tests test-long check format protos lock clean
 
 define install_packages
 	@missing=$$(for package in $(1); do \
@@ -108,8 +108,12 @@ stand-in-fleet: stand-ins
 # Three processes for two processors, because tests mostly wait; not more than four, or emulated firmware starves.
 PROCESSES := $(shell n=$$(($$(nproc) * 3 / 2)); echo $$((n < 4 ? n : 4)))
 
-test: setup-test check
-	$(BIN)/pytest -m "not long" --numprocesses=$(PROCESSES) --dist=worksteal
+# The checks run beside the tests, which leave a processor idle at first.
+test: setup-test
+	@$(MAKE) --no-print-directory --jobs=2 check short-tests
+
+short-tests: setup-test
+	MAKEFLAGS= $(BIN)/pytest -m "not long" --numprocesses=$(PROCESSES) --dist=worksteal
 
 # The campaigns, and all but the firmware in an order by chance: no test may need what another has left.
 test-long: setup-test
