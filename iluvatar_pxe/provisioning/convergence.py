@@ -133,7 +133,7 @@ class LayerConvergence:
             self.surveyed = self._remembered(await self._surveyor.survey())
             self.step = next_step(self.surveyed.cluster)
             if not self._context.observes:
-                await self._carry_out(self.step)
+                await self._try(self.step)
         except IluvatarError as error:
             self.step = Await(str(error))
         names = self.step.names if isinstance(self.step, Await) else ()
@@ -169,6 +169,14 @@ class LayerConvergence:
         if one.kind is ChangeKind.LIVE and self._not_live.get(one.name) == one.mark:
             return replace(one, kind=ChangeKind.RESTART)
         return one
+
+    async def _try(self, step: Step) -> None:
+        """Do what is next; where that fails, it is waited for, and the machine is named."""
+        try:
+            await self._carry_out(step)
+        except IluvatarError as error:
+            name = "" if isinstance(step, Await | Converged) else step.name
+            self.step = Await(f"{name}: {error}" if name else str(error), (name,) if name else ())
 
     async def _carry_out(self, step: Step) -> None:
         match step:

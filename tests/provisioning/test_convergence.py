@@ -177,10 +177,15 @@ async def test_a_pod_that_may_not_leave_and_a_machine_that_does_not_come_back_st
         boots = len(second.boots)
         site.kubernetes.run("web", "worker-2")
         site.kubernetes.budgets["web"] = 1
+        refused = site.kubernetes.run("twice", "worker-2")
+        site.kubernetes.doubled.add("twice")
         daemon.start()
         await site.commit(UDEV.format("a"), Role.WORKER)
-        await until(lambda: "runs there still; look at its PodDisruptionBudget" in daemon.problem)
-        assert "worker-2: default/web-" in daemon.problem
+        await until(lambda: "more than one PodDisruptionBudget" in daemon.problem)
+        assert f"worker-2: default/{refused['metadata']['name']} (status 500: " in daemon.problem
+        site.kubernetes.doubled.clear()
+        await until(lambda: "worker-2: default/web-" in daemon.problem)
+        assert "runs there still; look at its PodDisruptionBudget" in daemon.problem
         assert first.is_ready
         site.kubernetes.budgets.clear()
         await until(lambda: not first.is_ready)

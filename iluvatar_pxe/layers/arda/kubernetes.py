@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from iluvatar_pxe.errors import KubernetesError
+from iluvatar_pxe.layers.arda.api.faults import one_line
 from iluvatar_pxe.layers.arda.api.tls import load_key
 from iluvatar_pxe.layers.arda.credentials import Credentials
 from iluvatar_pxe.layers.arda.longhorn import Replica
@@ -34,6 +35,12 @@ _MIRROR = "kubernetes.io/config.mirror"
 """Annotation of the pods that a kubelet runs without the API server."""
 _REPLICAS = "/apis/longhorn.io/v1beta2/namespaces/longhorn-system/replicas"
 _LATER = "it is tried again"
+_JSON = "application/json"
+_DONE = frozenset([200, 201, 202])
+_ELSEWHERE = frozenset([404, 409])
+"""It is not there, or somebody else was first."""
+_BUDGET = 429
+"""A PodDisruptionBudget keeps a pod for now."""
 
 
 async def delete_node(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
@@ -76,14 +83,17 @@ async def evict(address: str, credentials: Credentials, name: str, *, port: int 
     """Evict the pods of a node, and return those that are still there, as ``NAMESPACE/NAME``.
 
     Pods of DaemonSets and of the kubelet itself stay. A PodDisruptionBudget may keep a pod for now: call it again.
+    Those that Kubernetes refuses to evict come first, with its words.
     """
     async with _ApiServer.at(address, port, credentials, f"later: kubectl drain {name}") as server:
         found = await server.listed(f"/api/v1/pods?fieldSelector=spec.nodeName={name}")
-        pods = [one for one in found if not _stays(one)]
-        for pod in pods:
-            if not _part(pod, "metadata").get("deletionTimestamp"):
-                await server.evict(_part(pod, "metadata"))
-        return tuple(sorted(map(_title, pods)))
+        left: list[str] = []
+        refused: list[str] = []
+        for pod in (one for one in found if not _stays(one)):
+            leaves = _part(pod, "metadata").get("deletionTimestamp")
+            why = "" if leaves else await server.evict(_part(pod, "metadata"))
+            (refused if why else left).append(f"{_title(pod)} ({why})" if why else _title(pod))
+        return (*sorted(refused), *sorted(left))
 
 
 async def claimant(address: str, credentials: Credentials, *, port: int = PORT) -> str:
@@ -152,10 +162,19 @@ class _ApiServer:
     async def call(
         self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> Mapping[str, Any]:
-        """Return the object of an answer; empty where it is not there, or where somebody else was first.
+        """Return the object of an answer; empty where it is not there, or where somebody else was first."""
+        status, found = await self._answer(method, path, body)
+        if status in _ELSEWHERE:
+            return {}
+        if status not in _DONE:
+            why = _refusal(status, found)
+            raise KubernetesError(f"{self._label}: {method} {path} is refused: {why}; {self._remedy}")
+        return found
 
-        A PodDisruptionBudget that keeps a pod for now is no failure either.
-        """
+    async def _answer(
+        self, method: str, path: str, body: Mapping[str, object] | None
+    ) -> tuple[int, Mapping[str, Any]]:
+        """Return the status and the object of an answer."""
         kind = "merge-patch+json" if method == "PATCH" else "json"
         async with self._session.request(
             method,
@@ -164,14 +183,9 @@ class _ApiServer:
             headers={"Content-Type": f"application/{kind}"},
             ssl=self._context,
         ) as answer:
-            if answer.status in {404, 409} or (answer.status == 429 and path.endswith("/eviction")):
-                return {}
-            if answer.status not in {200, 201, 202}:
-                raise KubernetesError(
-                    f"{self._label}: {method} {path} is refused: status {answer.status}; {self._remedy}"
-                )
-            found = json.loads(await answer.read())
-        return found if isinstance(found, Mapping) else {}
+            is_object = answer.status in _DONE or answer.content_type == _JSON
+            found = json.loads(await answer.read()) if is_object else {}
+            return answer.status, found if isinstance(found, Mapping) else {}
 
     async def listed(self, path: str) -> list[Mapping[str, Any]]:
         """Return the items of a list."""
@@ -182,11 +196,22 @@ class _ApiServer:
         """Change some fields of a Node; None removes one."""
         await self.call("PATCH", f"/api/v1/nodes/{node}", change)
 
-    async def evict(self, pod: Mapping[str, Any]) -> None:
-        """Ask that a pod stops, and starts elsewhere."""
+    async def evict(self, pod: Mapping[str, Any]) -> str:
+        """Ask that a pod stops, and starts elsewhere; return why that is refused, empty where it is not.
+
+        A PodDisruptionBudget that keeps a pod for now is no refusal.
+        """
         place = {"name": pod.get("name"), "namespace": pod.get("namespace")}
         path = f"/api/v1/namespaces/{place['namespace']}/pods/{place['name']}/eviction"
-        await self.call("POST", path, {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": place})
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": place}
+        status, found = await self._answer("POST", path, body)
+        return "" if status in {*_DONE, *_ELSEWHERE, _BUDGET} else _refusal(status, found)
+
+
+def _refusal(status: int, found: Mapping[str, Any]) -> str:
+    """Return the API server's own words, where it has some."""
+    words = one_line(str(found.get("message", "")))
+    return f"status {status}: {words}" if words else f"status {status}"
 
 
 def _why(error: Exception) -> str:

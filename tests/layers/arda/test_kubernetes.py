@@ -34,7 +34,9 @@ async def api_server(bundle: Bundle, status: int, asked: list[str]) -> AsyncIter
         transport = request.transport
         assert transport
         asked.append(f"{request.path} by {transport.get_extra_info('peercert')['subject'][-1][0][1]}")
-        return web.json_response({"kind": "Status", "code": status}, status=status)
+        return web.json_response(
+            {"kind": "Status", "code": status, "message": "User x\ncannot"}, status=status
+        )
 
     pair = Pair(bundle.kubernetes.crt.encode(), bundle.kubernetes.key.encode())
     authority = Authority.of(pair)
@@ -62,7 +64,9 @@ async def test_a_node_is_deleted_or_is_not_there(status: int) -> None:
 async def test_a_refusal_a_foreign_cluster_and_silence_say_what_to_do() -> None:
     bundle, asked = new_bundle(), list[str]()
     async with api_server(bundle, 403, asked) as port:
-        with pytest.raises(KubernetesError, match="status 403; later: kubectl delete node arda-01"):
+        with pytest.raises(
+            KubernetesError, match="status 403: User x cannot; later: kubectl delete node arda-01"
+        ):
             await delete_node(HERE, credentials(bundle), "arda-01", port=port)
         asked.clear()
         with pytest.raises(KubernetesError, match="later: kubectl delete node arda-01"):
@@ -99,6 +103,12 @@ async def test_a_node_is_cordoned_drained_and_free_again(tmp_path: Path) -> None
         assert [one.rpartition("-")[0] for one in left] == ["default/web"]
         assert [one.rpartition("-")[0] for one in held.evicted] == ["database"]
         held.budgets.clear()
+        held.doubled.add("web")
+        held.run("another", name, owner="")
+        left = await kubernetes.drain(at, by, name, seconds=0.1)
+        assert "(status 500: This pod has more than one PodDisruptionBudget" in left[0]
+        await until(lambda: len(held.pods) == pods - 1)
+        held.doubled.clear()
         assert await kubernetes.drain(at, by, name) == ()
         assert all(
             app.startswith("kube-") for app in {one[1] for one in held.pods if one[0] == "kube-system"}

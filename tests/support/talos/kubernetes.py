@@ -38,6 +38,8 @@ class Kubernetes:
     pods: dict[tuple[str, str], Object] = field(default_factory=dict)
     budgets: dict[str, int] = field(default_factory=dict)
     """PodDisruptionBudgets: of an app, how many of its pods have to run."""
+    doubled: set[str] = field(default_factory=set)
+    """Apps that two PodDisruptionBudgets select."""
     others: dict[str, dict[str, Object]] = field(default_factory=dict)
     """Custom resources by the plural of their kind, then by name."""
     leases: dict[str, Object] = field(default_factory=dict)
@@ -53,7 +55,15 @@ class Kubernetes:
         """Have nothing, as behind an etcd that was founded anew."""
         for kubelet in self._kubelets.values():
             kubelet.lost.set()
-        for held in (self.nodes, self.pods, self.budgets, self.others, self.leases, self._kubelets):
+        for held in (
+            self.nodes,
+            self.pods,
+            self.budgets,
+            self.doubled,
+            self.others,
+            self.leases,
+            self._kubelets,
+        ):
             held.clear()
 
     # What a node's own Talos does
@@ -151,6 +161,9 @@ class Kubernetes:
             self._kubelets.pop(name).lost.set()
         for key in [key for key, pod in self.pods.items() if node_of(pod) == name]:
             self._gone(key)
+
+    def has_two_budgets(self, pod: Object) -> bool:
+        return app_of(pod) in self.doubled and self._runs(pod)
 
     def may_evict(self, pod: Object) -> bool:
         """Say whether the app's budget allows it."""

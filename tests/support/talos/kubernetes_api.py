@@ -199,6 +199,9 @@ class KubernetesApi:
             raise _Refusal(400, "BadRequest", "no Eviction of policy/v1")
         if eviction.get("metadata", {}).get("name") != pod["metadata"]["name"]:
             raise _Refusal(400, "BadRequest", "name in URL does not match name in Eviction object")
+        if self._kubernetes.has_two_budgets(pod):
+            why = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+            raise _Refusal(500, "InternalError", why)
         if not self._kubernetes.may_evict(pod):
             cause = {"reason": "DisruptionBudget", "message": "The disruption budget needs more healthy pods"}
             raise _Refusal(
