@@ -250,7 +250,7 @@ class Clusters:
 
     def _leaving(self, layer: str) -> Mapping[str, str]:
         found = self._removals.by_layer.get(layer)
-        return found.leaving if found else {}
+        return found.steps if found else {}
 
     async def run(self) -> None:
         """Look after the clusters of the applied fleet, until cancelled."""

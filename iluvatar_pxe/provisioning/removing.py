@@ -11,13 +11,15 @@ from contextlib import AbstractAsyncContextManager, suppress
 import structlog
 
 from iluvatar_pxe.changed import Subscription
-from iluvatar_pxe.dns.members import Member, members_of
+from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import IluvatarError, TalosNotFoundError
 from iluvatar_pxe.layers.arda import kubernetes
 from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.asking import ask
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.longhorn import only_on
-from iluvatar_pxe.layers.arda.removal import NOTE, Act, Hold, Leaver, next_act, unlisted
+from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.arda.removal import NOTE, Act, Hold, Leaver, next_act, unlisted, way_back
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
@@ -34,6 +36,10 @@ class Removal:
         self._context = context
         self.leaving: Mapping[str, str] = {}
         """By the names of the machines that leave, what is done, or what it waits for."""
+        self._staying: Mapping[str, str] = {}
+        """The same of control planes whose files are back, and which are not members of etcd again yet."""
+        self._restarted: dict[str, str] = {}
+        """By their names, in which boot they were told to restart."""
         self._since: dict[tuple[str, str], float] = {}
         """By what it is and a MAC, since when that is so without a break; by the monotonic clock."""
         self._drained: set[str] = set()
@@ -44,7 +50,16 @@ class Removal:
     def lines(self) -> list[str]:
         """What leaves, one line for each machine, and why that cannot be found out."""
         stuck = [self._told.text] if self._told.text else []
-        return [f"{self.layer}: {name} leaves: {why}" for name, why in self.leaving.items()] + stuck
+        leaving = [f"{self.layer}: {name} leaves: {why}" for name, why in self.leaving.items()]
+        return leaving + [f"{self.layer}: {name} stays: {why}" for name, why in self._staying.items()] + stuck
+
+    @property
+    def steps(self) -> Mapping[str, str]:
+        """By the names of machines, what is done with those that leave or stay after all."""
+        return {
+            **self.leaving,
+            **{name: f"its file is back, so it stays: {why}" for name, why in self._staying.items()},
+        }
 
     async def run(self) -> None:
         """Look again and again, until cancelled; where nothing leaves, only when another fleet is applied."""
@@ -54,7 +69,9 @@ class Removal:
             is_new = True
             while True:
                 await self._look(is_new=is_new)
-                is_pressing = self.leaving or is_new  # a name is released a moment after its file is gone
+                is_pressing = (
+                    self.leaving or self._staying or is_new
+                )  # a name is released a moment after its file is gone
                 pause = pace.first if is_pressing else pace.founded
                 try:
                     async with asyncio.timeout(pause):
@@ -66,8 +83,9 @@ class Removal:
     async def _look(self, *, is_new: bool) -> None:
         members, machines = self._gone()
         record = self._context.fleet().clusters.get(self.layer)
-        if record is None or not record.founded or not (machines or self.leaving or is_new):
-            self.leaving = {}
+        is_idle = not (machines or self.leaving or self._staying or is_new)
+        if record is None or not record.founded or is_idle:
+            self.leaving, self._staying = {}, {}
             self._told.clear()
             return
         if machines and (why := self._context.fleet_problem()):
@@ -89,12 +107,31 @@ class Removal:
         return members, unlisted(snapshot, fleet, members)
 
     async def _take_back(self, view: View, members: list[Member]) -> None:
-        """Let pods start again where a machine's file has come back."""
-        names = {one.name for one in members}
-        for node in view.nodes:
-            if node.name in names and node.note == NOTE and not self._context.observes:
-                await kubernetes.uncordon(view.plane, await self._context.kubernetes(self.layer), node.name)
-                _log.info("machine.stays", machine=node.name, layer=self.layer, why="its file is back")
+        """Have machines whose files have come back be as before."""
+        known = {one.name: one for one in members}
+        noted = [(known[node.name], node) for node in view.nodes if node.note == NOTE and node.name in known]
+        ways = {one.name: await self._way_back(one, node, members) for one, node in noted}
+        self._staying = {name: way.why if isinstance(way, Hold) else way for name, way in ways.items() if way}
+        self._restarted = {name: boot for name, boot in self._restarted.items() if name in ways}
+        for one, node in noted:
+            if not self._context.observes:
+                await self._bring_back(ways[one.name], one, node, view)
+
+    async def _way_back(self, one: Member, node: Node, members: list[Member]) -> Act | Hold | None:
+        if one not in control_planes(members, self.layer):
+            return None
+        said = await ask(one.name, one.address, await self._context.credentials(self.layer, ApiRole.READER))
+        return way_back(one.name, said, is_restarting=self._restarted.get(one.name) == node.boot)
+
+    async def _bring_back(self, way: Act | Hold | None, one: Member, node: Node, view: View) -> None:
+        if way is None:
+            await kubernetes.uncordon(view.plane, await self._context.kubernetes(self.layer), one.name)
+            _log.info("machine.stays", machine=one.name, layer=self.layer, why="its file is back")
+        elif way is Act.RESTART:
+            _log.warning("machine.stays", machine=one.name, layer=self.layer, step=str(way))
+            async with await self._api(str(one.address), one.name) as api:
+                await api.reboot()
+            self._restarted[one.name] = node.boot
 
     async def _advance(self, view: View) -> None:
         """Do what is next for the first machine for which something can be done."""

@@ -14,8 +14,11 @@ from support.talos.machine import Machine
 from support.waiting import until
 
 from iluvatar_pxe.admin.edits import with_phase
+from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Founded
-from iluvatar_pxe.layers.arda.kubernetes import claim, release
+from iluvatar_pxe.layers.arda.kubernetes import claim, cordon, release
+from iluvatar_pxe.layers.arda.removal import NOTE
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Phase, Role
@@ -159,6 +162,23 @@ async def test_one_of_three_control_planes_leaves_etcd_and_not_all(tmp_path: Pat
         await push(site, without(*stay, role=Role.CONTROLPLANE))
         await asyncio.sleep(3 * QUICK.gone)
         assert all(one.is_ready for one in stay)
+
+
+async def test_a_control_plane_whose_file_is_back_after_it_left_etcd_joins_it_again(tmp_path: Path) -> None:
+    async with founded(tmp_path, planes=3) as (site, kubernetes):
+        left, name = site.planes[1], hostname(site.planes[1])
+        context = site.daemons[0].context
+        await cordon(site.planes[0].address, await context.kubernetes("arda"), name, NOTE)
+        async with TalosApi.connect(left.address, await context.credentials("arda", ApiRole.ADMIN)) as api:
+            await api.etcd.forfeit()
+            await api.etcd.leave()  # a daemon that was killed here did this
+        boots = len(left.boots)
+        await push(site, file_of(left) | {"layers/arda.yaml": site.show("layers/arda.yaml") + "# again\n"})
+        await until(lambda: said(site, f"{name} stays: "))
+        await until(lambda: not kubernetes.nodes[name]["spec"].get("unschedulable"))
+        assert await members(site.planes[0]) == {hostname(one) for one in site.planes}
+        assert len(left.boots) == boots + 1
+        await until(lambda: not site.daemons[0].clusters.lines)
 
 
 def disk(machine: Machine) -> str:

@@ -12,9 +12,12 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.dns.members import Member
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.arda.founding import Answered, Found
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Phase
 
+_LEFT = "Finished"
+"""State of Talos' service etcd once it has left; only a start of the machine starts it again."""
 NOTE = "its file has left the fleet"
 """What its Node is cordoned for."""
 
@@ -27,6 +30,7 @@ class Act(StrEnum):
     REMOVE_MEMBER = "it does not answer, so another control plane removes its member of etcd"
     SHUT_DOWN = "it is switched off"
     DELETE_NODE = "its Node is deleted"
+    RESTART = "it has left etcd, and is restarted to join it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,17 @@ def next_act(one: Leaver, etcd: Etcd) -> Act | Hold | None:
     if one.runs:
         return _of_running(one)
     return Act.DELETE_NODE if one.member is None else Act.REMOVE_MEMBER
+
+
+def way_back(name: str, said: Found, *, is_restarting: bool) -> Act | Hold | None:
+    """Return what is next for a control plane whose file is back; None where it is a member of etcd."""
+    if not isinstance(said, Answered):
+        return Hold(said.why)
+    if said.is_member(name):
+        return None
+    if said.etcd == _LEFT and not is_restarting:
+        return Act.RESTART
+    return Hold("it restarts" if said.etcd == _LEFT else "its etcd joins again")
 
 
 def _not_yet(one: Leaver) -> str:

@@ -9,7 +9,9 @@ from support.fleets import fleet_of
 from support.machines import machine_of, snapshot_of
 
 from iluvatar_pxe.dns.members import Member
-from iluvatar_pxe.layers.arda.removal import Act, Etcd, Hold, Leaver, next_act, unlisted
+from iluvatar_pxe.layers.arda.api.model import EtcdMember
+from iluvatar_pxe.layers.arda.founding import Answered, Found, Unproved
+from iluvatar_pxe.layers.arda.removal import Act, Etcd, Hold, Leaver, next_act, unlisted, way_back
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
 
@@ -69,6 +71,27 @@ def test_it_is_held(one: Leaver, state: Etcd, why: str | None) -> None:
     else:
         assert isinstance(act, Hold)
         assert why in act.why
+
+
+MEMBER = EtcdMember(1, "a", (), (), is_learner=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "way"),
+    [
+        (Answered(etcd="Running", members=(MEMBER,)), None),
+        (Answered(etcd="Running", members=(replace(MEMBER, is_learner=True),)), Hold("its etcd joins again")),
+        (Answered(etcd="Preparing"), Hold("its etcd joins again")),
+        (Answered(etcd="Finished"), Act.RESTART),
+        (Unproved("10.0.0.1: no answer"), Hold("10.0.0.1: no answer")),
+    ],
+)
+def test_a_control_plane_whose_file_is_back_joins_etcd_again(said: Found, way: Act | Hold | None) -> None:
+    assert way_back("a", said, is_restarting=False) == way
+
+
+def test_it_is_restarted_once() -> None:
+    assert way_back("a", Answered(etcd="Finished"), is_restarting=True) == Hold("it restarts")
 
 
 def gone(number: int, **fields: object) -> Machine:
