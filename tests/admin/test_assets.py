@@ -185,7 +185,7 @@ async def test_files_of_a_version_that_is_not_chosen_yet_are_missing(
     counter: Counter, site: ThreeFiles
 ) -> None:
     stuck = Progress(state=State.WAITING, trouble="https://a: answers with no JSON; correct its address")
-    site.bench.wants.unresolved = {"talos": stuck, "k3s": Progress(state=State.QUEUED)}
+    site.bench.unresolved = {"talos": stuck, "k3s": Progress(state=State.QUEUED)}
     talos, k3s = await told(counter, site, "talos"), await told(counter, site, "k3s")
     assert (talos["version"], talos["ready"], talos["state"]) == ("stable", False, "waiting")
     assert talos["trouble"] == (

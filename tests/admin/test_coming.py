@@ -20,7 +20,7 @@ async def test_what_is_not_here_yet_arrives_as_it_is(counter: Counter, tmp_path:
         await bench.reach(PI, State.WAITING)
         await until(lambda: bench.progress(INITRD).done == 100_000)
         chosen = Progress(state=State.QUEUED)
-        bench.wants.unresolved = {"talos": chosen}
+        bench.unresolved = {"talos": chosen}
         answer = await ShowComing().carry_out(replace(counter.context, assets=bench.commands), "root")
         known = coming_of(json.loads(json.dumps(answer)))
         assert known == {INITRD: bench.progress(INITRD), PI: bench.progress(PI), "talos stable": chosen}

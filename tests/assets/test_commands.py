@@ -21,6 +21,7 @@ from iluvatar_pxe.assets.leftovers import BEFORE, COPIED
 from iluvatar_pxe.assets.status import AssetStatus, Part
 from iluvatar_pxe.assets.unpack.unpack import unpack
 from iluvatar_pxe.catalogue.download import Check, Digest, Download, SumsFile, Unpack
+from iluvatar_pxe.catalogue.lock import Pin
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.errors import AssetError
 
@@ -345,7 +346,7 @@ async def is_refused(bench: Bench, check: Check | None, content: bytes, fault: s
         found = await imported(bench, stick(bench, content), trust=trust)
         assert found.fault.startswith(fault)
         assert not (bench.assets / NAME).exists()
-        assert bench.pins.sums == {}
+        assert bench.pinned == {}
 
 
 async def test_a_trusted_copy_that_cannot_be_unpacked_is_not_pinned(tmp_path: Path) -> None:
@@ -354,7 +355,7 @@ async def test_a_trusted_copy_that_cannot_be_unpacked_is_not_pinned(tmp_path: Pa
         bench.wants.set(download_of(NAME, unpack=Unpack.ARCHIVE, members=MEMBERS))
         await bench.reach(NAME, State.MISSING)
         found = await imported(bench, stick(bench, b"noise" * 100), trust=True)
-        assert (found.fault.startswith(NAME), bench.pins.sums) == (True, {}), found.fault
+        assert (found.fault.startswith(NAME), bench.pinned) == (True, {}), found.fault
 
 
 @needs_tools
@@ -378,7 +379,7 @@ async def test_a_broken_image_on_a_stick_leaves_nothing_and_a_whole_one_comes(
         assert status(bench, name).fault.startswith(f"{name}: ")
         assert fault in status(bench, name).fault
         await bench.reach(name, State.MISSING)
-        assert (bench.pins.sums, bench.index.records, bench.index.verified) == ({}, {}, {})
+        assert (bench.pinned, bench.index.records, bench.index.verified) == ({}, {}, {})
         assert [path for path in bench.assets.rglob("*") if path.is_file()] == [bench.assets / ".index.json"]
         bench.commands.take(name, put(bench, ".import/x/mine.img", whole), trust=True)
         await bench.reach(name, State.READY)
@@ -394,10 +395,10 @@ async def test_a_trusted_copy_is_not_another_one_than_is_pinned_meanwhile(tmp_pa
         bench.wants.set(download_of(NAME))
         await bench.reach(NAME, State.MISSING)
         bench.commands.take(NAME, stick(bench, KERNEL), trust=True)
-        bench.pins.sums[NAME] = pinned(b"another").value
+        await bench.keeper.add({NAME: Pin(sha256=pinned(b"another").value, size=7)}, {})
         await until(lambda: status(bench).fault)
         assert not (bench.assets / NAME).exists()
-    assert bench.pins.sums == {NAME: pinned(b"another").value}
+    assert bench.pinned == {NAME: pinned(b"another").value}
 
 
 async def test_a_copy_is_trusted_and_then_pinned(tmp_path: Path) -> None:
@@ -406,7 +407,7 @@ async def test_a_copy_is_trusted_and_then_pinned(tmp_path: Path) -> None:
         bench.wants.set(download_of(NAME))
         await bench.reach(NAME, State.MISSING)
         assert not (await imported(bench, stick(bench, KERNEL), trust=True)).fault
-    assert bench.pins.sums == {NAME: pinned(KERNEL).value}
+    assert bench.pinned == {NAME: pinned(KERNEL).value}
 
 
 async def test_a_copy_with_its_publishers_list_beside_it_is_imported(tmp_path: Path) -> None:
@@ -561,7 +562,7 @@ async def test_an_archive_that_cannot_be_unpacked_is_pinned_for_nobody_and_fetch
         bench.wants.set(whole)
         progress = await bench.reach(whole.name, State.WAITING)
         assert progress.trouble.startswith(f"{whole.name}: ")
-        assert (bench.pins.sums, bench.index.verified, len(site.asked)) == ({}, {}, 1)
+        assert (bench.pinned, bench.index.verified, len(site.asked)) == ({}, {}, 1)
         assert not [path for path in bench.assets.rglob("*.tar.gz*") if path.is_file()]
         bench.commands.fetch([whole.name])
         await until(lambda: len(site.asked) == 2)
@@ -570,7 +571,7 @@ async def test_an_archive_that_cannot_be_unpacked_is_pinned_for_nobody_and_fetch
         bench.commands.fetch([whole.name])
         await bench.reach(whole.name, State.READY)
         assert [bench.content(asset) for asset in MEMBERS.values()] == [b"ours" * 1000] * 2
-        assert bench.pins.sums.keys() == {whole.name}
+        assert bench.pinned.keys() == {whole.name}
         bench.commands.verify([whole.name])
         await until(lambda: bench.progress(whole.name).state is State.READY)
         assert (status(bench, whole.name).fault, list(await bench.commands.leftovers())) == ("", [])
@@ -588,7 +589,7 @@ async def test_a_damaged_import_is_pinned_for_nobody_and_leaves_nothing(
         bench.commands.take(wanted.name, path, trust=True)
         await until(lambda: status(bench, wanted.name).fault)
         await until(lambda: not path.exists())
-    assert (bench.pins.sums, bench.index.verified) == ({}, {})
+    assert (bench.pinned, bench.index.verified) == ({}, {})
 
 
 async def test_an_archive_that_cannot_be_unpacked_is_told(bench: Bench, site: Publisher) -> None:

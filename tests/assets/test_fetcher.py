@@ -18,8 +18,10 @@ from iluvatar_pxe.assets.index import ADOPTED
 from iluvatar_pxe.assets.placing import Done
 from iluvatar_pxe.assets.unpack.unpack import unpack
 from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
+from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.provisioning.pins import OWN_LOCK
 
 KERNEL = b"kernel" * 50_000
 OTHER = b"another" * 40_000
@@ -47,7 +49,7 @@ async def test_what_is_wanted_arrives_and_is_pinned(bench: Bench, site: Publishe
             assert bench.content(NAME) == KERNEL
             assert NAME in bench.store.ready
             assert bench.fetcher.coming == {}
-    assert bench.pins.sums == {NAME: sha(KERNEL)}
+    assert bench.pinned == {NAME: sha(KERNEL)}
     record = bench.index.records[NAME]
     assert (record.sha256, record.size, record.source) == (sha(KERNEL), len(KERNEL), site.url("/kernel"))
     wanted, ready = events(logs, "asset.wanted", "asset.ready", "asset.trouble")
@@ -82,14 +84,18 @@ async def test_only_whole_files_are_served(bench: Bench, site: Publisher) -> Non
 
 async def test_a_restart_downloads_nothing_again(tmp_path: Path, site: Publisher) -> None:
     wanted = download_of(NAME, site.offer("/kernel", KERNEL))
-    for is_away in (True, False):
-        bench = Bench(tmp_path)
-        bench.pins.is_away = is_away
-        async with running(bench):
-            bench.wants.set(wanted)
-            await bench.reach(NAME, State.READY)
+    first = Bench(tmp_path)
+    first.state.rmdir()
+    async with running(first):
+        first.wants.set(wanted)
+        await first.reach(NAME, State.READY)
+        assert first.pinned == {}, "nothing can be kept"
+    bench = Bench(tmp_path)
+    async with running(bench):
+        bench.wants.set(wanted)
+        await bench.reach(NAME, State.READY)
+        await until(lambda: bench.pinned == {NAME: sha(KERNEL)})
     assert len(site.asked) == 1
-    assert bench.pins.sums == {NAME: sha(KERNEL)}, "what could not be pinned before is pinned now"
 
 
 async def test_a_restart_goes_on_where_it_was(tmp_path: Path, site: Publisher) -> None:
@@ -111,7 +117,7 @@ async def test_a_crash_before_a_verified_file_is_known_to_be_in_place(
 ) -> None:
     wanted = download_of(NAME, site.offer("/kernel", KERNEL))
     async with running(Bench(tmp_path)) as first:
-        first.pins.is_away = True
+        first.state.rmdir()
         first.wants.set(wanted)
         await first.reach(NAME, State.READY)
     record = first.index.records[NAME].model_copy(update={"gives": {}})
@@ -136,7 +142,7 @@ async def test_a_file_that_was_copied_by_hand_stays(bench: Bench, site: Publishe
         await bench.reach(NAME, State.READY)
         (status,) = bench.commands.files()
         assert (status.source, status.checked_at) == (BY_HAND, None)
-    assert (bench.content(NAME), site.asked, bench.pins.sums) == (b"mine", [], {})
+    assert (bench.content(NAME), site.asked, bench.pinned) == (b"mine", [], {})
 
 
 async def test_a_file_that_somebody_copies_while_it_is_downloaded_stays(
@@ -212,7 +218,7 @@ async def test_two_commits_in_quick_succession_while_a_file_arrives(
         bench.wants.set(wanted("v1", KERNEL))
         await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done > 0)
         for first, last, gap in (("v2", "v3", 0), ("v4", "v5", 0.01)):
-            bench.pins.sums.clear()  # as a commit that takes a new version does
+            bench.keeper._own = AssetsLock()  # as a commit that takes a new version does
             bench.wants.set(wanted(first, OTHER + b"2"))
             await asyncio.sleep(gap)
             bench.wants.set(wanted(last, OTHER))
@@ -248,7 +254,7 @@ async def test_another_version_under_the_same_name_takes_its_place(bench: Bench,
 async def test_what_contradicts_the_pin_is_refused(
     bench: Bench, site: Publisher, check: Digest | None
 ) -> None:
-    bench.pins.sums[NAME] = sha(OTHER)
+    await bench.pins.pin(NAME, sha(OTHER), len(OTHER))
     with capture_logs() as logs:
         async with running(bench):
             bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL), check=check))
@@ -354,15 +360,16 @@ async def test_a_pin_that_is_removed_has_the_file_fetched_anew(tmp_path: Path, s
         bench.wants.set(wanted)
         await until(lambda: NAME in bench.index.records and bench.index.records[NAME].pinned)
     site.offers["/kernel"].content, site.offers["/kernel"].status = OTHER, 404
+    (bench.state / OWN_LOCK).unlink()
     bench = Bench(tmp_path)
     async with running(bench):
         bench.wants.set(wanted)
         await bench.reach(NAME, State.WAITING)
-        assert (bench.content(NAME), NAME in bench.store.ready, bench.pins.sums) == (KERNEL, True, {})
+        assert (bench.content(NAME), NAME in bench.store.ready, bench.pinned) == (KERNEL, True, {})
         site.offers["/kernel"].status = None
         bench.commands.fetch([NAME])
         await bench.reach(NAME, State.READY)
-        assert (bench.content(NAME), bench.pins.sums) == (OTHER, {NAME: sha(OTHER)})
+        assert (bench.content(NAME), bench.pinned) == (OTHER, {NAME: sha(OTHER)})
 
 
 async def test_a_file_that_is_called_like_an_unfinished_one_takes_nobodys_place(

@@ -1,10 +1,10 @@
-"""A fetcher of a small directory, for tests: what it wants is said by the test, and pins are kept in memory."""
+"""A fetcher of a small directory, for tests: what it wants is said by the test."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ from iluvatar_pxe.assets.placing import Done, Placing, Unpacker
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.catalogue.download import Check, Digest, Download, FirstUse
+from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.changed import Changed
-from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.pins import OwnPins, Pins
 
 
 def download_of(name: str, *urls: str, check: Check | None = None, **fields: Any) -> Download:
@@ -36,57 +38,33 @@ def download_of(name: str, *urls: str, check: Check | None = None, **fields: Any
     return Download(name=name, urls=urls, check=check or FirstUse(), **values)
 
 
-@dataclass
-class Pinned:
-    """Pins, which a test may know before."""
-
-    sums: dict[str, str] = field(default_factory=dict)
-    is_away: bool = False
-    """Nothing can be committed, so the next process knows nothing of it."""
-
-    def check(self, name: str, sha256: str) -> None:
-        if self.sums.get(name, sha256) != sha256:
-            raise AssetError(f"{name}: another checksum is pinned")
-
-    def keeps(self, name: str, sha256: str) -> bool:
-        return not self.is_away and self.sums.get(name) == sha256
-
-    async def pin(self, name: str, sha256: str, size: int) -> None:
-        del size
-        self.sums.setdefault(name, sha256)
-        self.check(name, sha256)
-
-    def remember(self, name: str, sha256: str, size: int) -> None:
-        del size
-        self.sums.setdefault(name, sha256)
-
-
 class Wanted:
-    """What the applied commit wants, as the test says, and with what is pinned."""
+    """What the applied commit wants, as the test says, with what is pinned: a catalogue takes no address of plain HTTP."""
 
-    def __init__(self, pins: Pinned) -> None:
+    def __init__(self, lock: Callable[[], AssetsLock]) -> None:
         self.changed = Changed()
-        self.unresolved: dict[str, Progress] = {}
-        """Entries whose version is not chosen yet."""
-        self._pins = pins
+        self._lock = lock
         self._said: tuple[Download, ...] = ()
-        self._known: tuple[tuple[Download, ...], dict[str, str]] = (), {}
+        self._seen: tuple[tuple[Download, ...], AssetsLock] | None = None
         self._downloads: tuple[Download, ...] = ()
 
     @property
     def downloads(self) -> tuple[Download, ...]:
-        if self._known != (self._said, self._pins.sums):
-            self._known = self._said, dict(self._pins.sums)
-            self._downloads = tuple(map(self._pinned, self._said))
+        if self._seen != (self._said, self._lock()):
+            self._seen = self._said, self._lock()
+            self._downloads = tuple(map(self._with_pin, self._said))
         return self._downloads
 
     def set(self, *downloads: Download) -> None:
         self._said = downloads
         self.changed.tell()
 
-    def _pinned(self, one: Download) -> Download:
-        pin = self._pins.sums.get(one.name) if isinstance(one.check, FirstUse) else None
-        return replace(one, check=Digest("sha256", pin, first_use=True)) if pin else one
+    def _with_pin(self, one: Download) -> Download:
+        pin = self._lock().files.get(one.name)
+        if pin is None:
+            return one
+        check = Digest("sha256", pin.sha256, first_use=isinstance(one.check, FirstUse))
+        return replace(one, check=check, size=pin.size)
 
 
 def no_unpacker(download: Download, file: Path, assets: Path, report: Done) -> None:
@@ -114,8 +92,13 @@ class Bench:
         self.assets.mkdir(exist_ok=True)
         self.store = AssetStore(self.assets)
         self.index = Index(self.assets)
-        self.pins = Pinned()
-        self.wants = Wanted(self.pins)
+        self.state = directory / "state"
+        self.state.mkdir(exist_ok=True)
+        self.keeper = OwnPins(Applied(), self.state)
+        self.pins = Pins(self.keeper)
+        self.wants = Wanted(lambda: self.pins.lock)
+        self.unresolved: dict[str, Progress] = {}
+        """Entries whose version is not chosen yet."""
         self.originals = Originals(self.index, lambda: bool(self.peers))
         self.placing = Placing(self.store, self.index, unpack, self.originals)
         downloader = Downloader(timing=Timing(usual=Pauses(0.01, 0.02, 3), stall=stall))
@@ -136,13 +119,13 @@ class Bench:
             self.index,
             self.wants,
             self.means,
-            signals=[self.wants.changed],
+            signals=[self.wants.changed, self.pins.changed],
             fetch=fetch,
             settle=settle,
         )
         self.offered = Offered(self.store, self.index, self.originals, self.fetcher)
         self.commands = AssetCommands(
-            self.fetcher, self.store, self.index, self.placing, self.pins, lambda: self.wants.unresolved
+            self.fetcher, self.store, self.index, self.placing, self.pins, lambda: self.unresolved
         )
 
     def progress(self, name: str) -> Progress:
@@ -170,22 +153,33 @@ class Bench:
         for one in downloads:
             await self.reach(one.name, State.READY)
 
+    @property
+    def pinned(self) -> dict[str, str]:
+        """The checksums that the next process will go by, too."""
+        return {name: pin.sha256 for name, pin in OwnPins(Applied(), self.state).lock.files.items()}
+
     def content(self, name: str) -> bytes:
         return (self.assets / name).read_bytes()
 
 
 @asynccontextmanager
 async def running(bench: Bench) -> AsyncIterator[Bench]:
-    """Let the fetcher run."""
+    """Let the fetcher run, and pins be kept that could not be kept before."""
     await bench.store.refresh()
     await bench.index.load()
-    task = asyncio.create_task(bench.fetcher.run())
+    task = asyncio.create_task(_run(bench))
     try:
         yield bench
     finally:
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled(), task.exception()
+
+
+async def _run(bench: Bench) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(bench.pins.run())
+        group.create_task(bench.fetcher.run())
 
 
 def damage(path: Path) -> None:
