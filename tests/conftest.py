@@ -4,6 +4,7 @@ The tables are printed here, not in e2e: tests may run in workers, and the proce
 """
 
 import ast
+import faulthandler
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from support.begun_early import begun_early
 from bench.boot_times import REFERENCE, stage_table
 
 LAST_STAGE = "config fetched"
+ENDING_SECONDS = 120
+"""A process of several that has not ended so long after its last test says where it stands, and is ended."""
 
 os.environ.pop("INVOCATION_ID", None)  # whoever runs the tests may be a service; what they start is none
 
@@ -38,6 +41,12 @@ def pytest_shared_among_processes(items: list[pytest.Item]) -> None:
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if processes > 1:
         items[:] = begun_early(items, processes)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput"):  # the run stood still for ever once, with every result in
+        faulthandler.dump_traceback_later(ENDING_SECONDS, exit=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
