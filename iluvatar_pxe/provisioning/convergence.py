@@ -208,6 +208,8 @@ class LayerConvergence:
             return False
         is_drift = self._marks.get(name) == mark
         event = "machine.put-back" if is_drift else "machine.changed"
+        if mode is ApplyMode.STAGED:
+            event = "machine.staged"
         _log.info(event, machine=name, layer=self.layer, change=words(found.fields))
         return True
 

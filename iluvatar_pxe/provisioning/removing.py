@@ -98,7 +98,8 @@ class Removal:
             await self._advance(view)
             self._told.clear()
         except IluvatarError as error:
-            self._told.set(f"{self.layer}: {error}")
+            if machines or self.leaving:
+                self._told.set(f"{self.layer}: {error}")
 
     def _gone(self) -> tuple[tuple[Member, ...], tuple[Machine, ...]]:
         """Return the machines that have a place in the fleet, and those that have none any more."""

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.founding import QUICK, Founder, FoundingSite, file_of, founding_site, hostname
 from support.repositories import git
 from support.talos.kubernetes import Kubernetes, app_of, node_of
@@ -113,6 +114,12 @@ async def test_a_drain_that_a_budget_keeps_waits_and_ends_where_the_file_is_back
         await until(lambda: not site.daemons[0].clusters.lines)
         assert not kubernetes.deleted
         assert worker.is_ready
+
+        await site.planes[0].power_cut()
+        with capture_logs() as log:
+            await push(site, {"notes.md": "nothing leaves by this\n"})
+            await asyncio.sleep(1)
+        assert [one for one in log if one["event"] == "machine.leaves"] == []
 
 
 @pytest.mark.long

@@ -13,7 +13,7 @@ from iluvatar_pxe.assets.download.patience import retry_after
 from iluvatar_pxe.assets.download.route import host_of
 from iluvatar_pxe.errors import DownloadError, UnavailableError
 
-_CONNECTION = "check this host's internet connection, or bring the file with: iluvatar-pxe assets import PATH"
+_CONNECTION = "check this host's internet connection"
 _LATER = "it is asked again later"
 _PROXY = "correct http_proxy and https_proxy"
 _HUNG_UP = "{host} hung up before the end"

@@ -5,6 +5,7 @@ All raise KubernetesError: one line that names the API server, and says what to 
 
 import asyncio
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -220,7 +221,7 @@ def _why(error: Exception) -> str:
         case aiohttp.ClientConnectorCertificateError():
             return str(error.certificate_error)
         case aiohttp.ClientConnectorError():
-            return str(error.os_error.strerror or error.os_error)
+            return os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
     return str(error) or "no answer in time"
 
 
