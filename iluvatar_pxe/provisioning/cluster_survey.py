@@ -13,7 +13,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import nics_of
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.layers.arda.api.client import TalosApi
-from iluvatar_pxe.layers.arda.changes import Changes, changes
+from iluvatar_pxe.layers.arda.changes import Changes, changes, with_stored
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.documents import Document, load_documents
 from iluvatar_pxe.layers.arda.founding import Wait
@@ -98,7 +98,7 @@ class Surveyor:
         machine = _machines(self.context, fleet).get(standing.name)
         if machine and machine.directive.intent is Intent.REINSTALL:
             return replace(standing, held="is to be installed again"), Changes()
-        live = await self._live(standing.name, address)
+        live, stored = await self._live(standing.name, address)
         around = await self.configurations.around(address)
         daemon = responsible(live, {around.here, *around.daemons})
         if daemon != around.here:
@@ -106,13 +106,22 @@ class Surveyor:
                 standing, is_ours=False, held=f"{daemon} changes it, which it reports to"
             ), Changes()
         found, mark = await self._found(standing.name, live, machine, around, said.version)
+        if stored is not live:
+            found = await asyncio.to_thread(with_stored, found, stored, said.version)
         return replace(standing, kind=found.kind, mark=mark), found
 
-    async def _live(self, name: str, address: IPv4Address) -> tuple[Document, ...]:
+    async def _live(
+        self, name: str, address: IPv4Address
+    ) -> tuple[tuple[Document, ...], tuple[Document, ...]]:
+        """Return what a machine runs with, and what it starts with next."""
         credentials = await self.context.credentials(self.layer, ApiRole.ADMIN)
         async with TalosApi.connect(str(address), credentials, name=name) as api:
             text = await api.state.configuration()
-        return await asyncio.to_thread(_documents, name, text)
+            stored = await api.state.stored_configuration()
+        live = await asyncio.to_thread(_documents, name, text)
+        if stored in {text, None}:
+            return live, live
+        return live, await asyncio.to_thread(_documents, name, stored or "")
 
     async def _found(
         self,

@@ -33,6 +33,14 @@ def swappiness(machine: Machine) -> str:
     return str(runs_with(machine)["machine"].get("sysctls", {}).get("vm.swappiness"))
 
 
+def stored(machine: Machine) -> str:
+    """Return the configuration that a machine starts with next."""
+    disk = machine.hardware.system_disk
+    assert disk
+    assert disk.installed
+    return disk.installed.config
+
+
 def rules(machine: Machine) -> list[str]:
     return list(runs_with(machine)["machine"].get("udev", {}).get("rules", ()))
 
@@ -187,6 +195,17 @@ async def test_a_pod_that_may_not_leave_and_a_machine_that_does_not_come_back_st
         await until(lambda: "worker-2: default/web-" in daemon.problem)
         assert "runs there still; look at its PodDisruptionBudget" in daemon.problem
         assert first.is_ready
+
+        assert "udev" in stored(first)
+        await site.commit("machine: {}\n", Role.WORKER)
+        await until(lambda: "udev" not in stored(first))
+        await converged(daemon)
+        assert site.kubernetes.leases == {}
+        assert "unschedulable" not in site.kubernetes.nodes["worker-2"]["spec"]
+        assert not daemon.problem
+
+        await site.commit(UDEV.format("a"), Role.WORKER)
+        await until(lambda: "worker-2: default/web-" in daemon.problem)
         site.kubernetes.budgets.clear()
         await until(lambda: not first.is_ready)
         await first.power_cut()

@@ -51,6 +51,7 @@ _WORDS = {
     ChangeKind.UPGRADE: "only by talosctl upgrade-k8s",
     ChangeKind.REINSTALL: "only by machines reinstall",
 }
+_STORED = "what is staged for the next start"
 MOST_NAMES = 6
 """Fields that are named of each kind."""
 
@@ -103,6 +104,16 @@ def changes(
     for one in stays:
         _take_back(after, one, before)
     return Changes({kind: tuple(names) for kind, names in fields.items()}, tuple(after.values()))
+
+
+def with_stored(found: Changes, stored: tuple[Document, ...], running: str) -> Changes:
+    """Return it with what the machine has stored for its next start, where that is not what it should have.
+
+    A change that was staged, and taken back since, would come with the next start.
+    """
+    if found.kind is not ChangeKind.NONE or not changes(stored, found.documents, running, running).fields:
+        return found
+    return Changes({**found.fields, ChangeKind.LIVE: (_STORED,)}, found.documents)
 
 
 def _shape(documents: tuple[Document, ...]) -> tuple[object, bool]:

@@ -11,7 +11,7 @@ from support.clusters import golden_bundle
 from support.talos.cluster import VERSIONS
 
 from iluvatar_pxe.layers.arda.change_tables import DAEMONS, DISK, MANIFESTS, ChangeKind
-from iluvatar_pxe.layers.arda.changes import Changes, changes
+from iluvatar_pxe.layers.arda.changes import Changes, changes, with_stored
 from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts, Manifest
 from iluvatar_pxe.layers.arda.configuration.make import documents_of
 from iluvatar_pxe.layers.arda.disks import DiskChoice
@@ -225,3 +225,15 @@ def test_daemons_that_are_not_known_now_stay(contract: Contract) -> None:
     told = found(live, wanted, contract, keeps=DAEMONS)
     assert told.fields == {LIVE: ("UserVolumeConfig(longhorn)",)}
     assert "192.168.1.3" in dump_documents(told.documents)
+
+
+@pytest.mark.parametrize("contract", Contract)
+def test_what_was_staged_and_is_not_wanted_any_more_is_a_live_change(contract: Contract) -> None:
+    live, staged = whole(contract), whole(contract, "machine: {udev: {rules: [bad]}}")
+    version, wanted = VERSIONS[contract], whole(contract, "machine: {udev: {rules: [good]}}")
+    told = with_stored(found(live, live, contract), staged, version)
+    assert told.fields == {LIVE: ("what is staged for the next start",)}
+    assert found(live, told.documents, contract).kind is NONE
+    assert with_stored(found(live, live, contract), live, version).kind is NONE
+    restarts = found(live, wanted, contract)
+    assert with_stored(restarts, staged, version) is restarts

@@ -49,8 +49,18 @@ class State:
 
         One that is staged is not it before the next start.
         """
+        return await self._configuration("v1alpha1")
+
+    async def stored_configuration(self) -> str | None:
+        """Return the configuration on the machine's disk, which it starts with next; None where there is none."""
+        try:
+            return await self._configuration("persistent")
+        except TalosNotFoundError:
+            return None
+
+    async def _configuration(self, name: str) -> str:
         kind = "MachineConfigs.config.talos.dev"
-        request = resources_pb2.GetRequest(namespace="config", type=kind, id="v1alpha1")
+        request = resources_pb2.GetRequest(namespace="config", type=kind, id=name)
         answer = await self._call.unary(self._stub.Get, request, READ_SECONDS)
         text = await asyncio.to_thread(_text_in, answer.resource.spec.yaml_spec)
         if text is None:
