@@ -34,6 +34,7 @@ from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.around import Around
 from iluvatar_pxe.provisioning.booters import booters_of
 from iluvatar_pxe.provisioning.cluster_network import ClusterNetwork
+from iluvatar_pxe.provisioning.cluster_troubles import ClusterTroubles
 from iluvatar_pxe.provisioning.convergence import Convergence
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.inspection import Inspector
@@ -48,6 +49,7 @@ from iluvatar_pxe.provisioning.supply import Supply
 from iluvatar_pxe.provisioning.talos_events import TalosEvents
 from iluvatar_pxe.provisioning.talos_reports import note_line
 from iluvatar_pxe.provisioning.tickets import TicketKey, Tickets, load_key
+from iluvatar_pxe.provisioning.trying_again import TryingAgain
 from iluvatar_pxe.servers.control import ControlServer
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.server import DhcpServer
@@ -154,12 +156,14 @@ class App:
                 observes=settings.network.dhcp == "observe",
             )
         )
+        refusals = booters.real.configurations.refusals
         health = Health(
             parts={
                 "assets": lambda: store.problem,
                 "boot": lambda: self.prospects.problem,
                 "changes": lambda: convergence.problem,
                 "clusters": lambda: self._fleet_source.clusters.problem,
+                "configurations": lambda: refusals.problem,
                 "control": lambda: self.control.problem,
                 "database": lambda: inventory.health,
                 "dhcp": lambda: self.dhcp.problem,
@@ -173,7 +177,7 @@ class App:
             },
             programs=self.programs,
             boot=lambda: self.prospects.lines,
-            clusters=lambda: [*self._fleet_source.clusters.lines, *convergence.lines],
+            clusters=lambda: [*self._fleet_source.clusters.lines, *refusals.lines, *convergence.lines],
             dns=self.names.server.statistics,
         )
         context = CommandContext(
@@ -189,16 +193,11 @@ class App:
             snapshots=self.snapshots,
             reinstaller=reinstaller,
             convergence=convergence,
+            troubles=ClusterTroubles(refusals, self._fleet_source.refusal, events.doubts),
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
-        self.http = HttpServer(
-            settings.http,
-            booters,
-            health,
-            certificates,
-            offered=self.supply.offered.open,
-            routes=self._routes(),
-        )
+        offered, routes = self.supply.offered.open, self._routes()
+        self.http = HttpServer(settings.http, booters, health, certificates, offered=offered, routes=routes)
         self._listeners = Listeners(
             settings, self.dhcp, self.names.server, self.http, ndp, ntp, neighbours, self.tftp, talos
         )
@@ -214,6 +213,7 @@ class App:
             self.snapshots,
             reinstaller,
             convergence,
+            TryingAgain(booters.real),
             self.supply,
             self.http,
             self.names,

@@ -18,12 +18,15 @@ class ClustersStatus(requests.ClustersStatus, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         reports = await of_daemon(context.clusters).reports()
         snapshots, convergence = of_daemon(context.snapshots), of_daemon(context.convergence)
+        troubles = of_daemon(context.troubles)
         return {
             "clusters": [
                 cluster_data(one, context.fleet)
                 | {
                     "changes": convergence.told(one.layer),
                     "snapshots": await snapshots_of(snapshots, one.layer),
+                    "refused": troubles.refusals.of(one.layer),
+                    "troubles": await troubles.of(one.layer),
                 }
                 for one in reports
             ]
@@ -38,7 +41,17 @@ class ShowAwaited(requests.ShowAwaited, Command):
             for layer in convergence.layers
             for name, lines in convergence.told(layer)["machines"].items()
         }
-        return {"awaited": of_daemon(context.clusters).awaited, "changes": changes}
+        clusters, troubles = of_daemon(context.clusters), of_daemon(context.troubles)
+        layers = clusters.context.layers()
+        refused = {name: why for layer in layers for name, why in troubles.refusals.of(layer).items()}
+        found = {layer: await _troubles(layer, context) for layer in layers}
+        return {"awaited": clusters.awaited, "changes": changes, "refused": refused, "troubles": found}
+
+
+async def _troubles(layer: str, context: CommandContext) -> list[str]:
+    snapshots = of_daemon(context.snapshots).why_not(layer)
+    told = [f"no snapshot of its etcd is taken: {snapshots}"] if snapshots else []
+    return [*await of_daemon(context.troubles).of(layer), *told]
 
 
 def cluster_data(report: ClusterReport, fleet: Fleet) -> Data:

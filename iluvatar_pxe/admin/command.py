@@ -14,6 +14,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.assigner import Assigner
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets
+from iluvatar_pxe.provisioning.cluster_troubles import ClusterTroubles
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.convergence import Convergence
 from iluvatar_pxe.provisioning.enrolment import WindowKeeper
@@ -95,6 +96,7 @@ class CommandContext:
     snapshots: EtcdSnapshots | None = None
     reinstaller: Reinstaller | None = None
     convergence: Convergence | None = None
+    troubles: ClusterTroubles | None = None
 
     @property
     def fleet(self) -> Fleet:

@@ -21,11 +21,12 @@ def machine_details(
     boots: Sequence[BootRecord],
     awaited: Mapping[str, str] = MappingProxyType({}),
     changing: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    troubles: Sequence[str] = (),
 ) -> Data:
     """Return everything known of a machine.
 
     ``awaited`` has by the names of the machines that a cluster waits for why, and ``changing`` what is to be changed of
-    those that run.
+    those that run; ``troubles`` are what is wrong with it or its cluster.
     ``following`` is the last decision of its next boot. ``boots`` are the latest first, and are told in the order in
     which they happened.
     """
@@ -34,6 +35,7 @@ def machine_details(
         **described,
         "cluster_waits": awaited.get(described["name"] or ""),
         "changes": list(changing.get(described["name"] or "", ())),
+        "troubles": list(troubles),
         **hardware_data(machine, fleet),
         "plan": plan_summary(following),
         "last_boots": [_boot(one) for one in reversed(boots)],

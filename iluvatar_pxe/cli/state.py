@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from iluvatar_pxe.admin.coming import coming_of
 from iluvatar_pxe.admin.requests.clusters import ShowAwaited
@@ -22,6 +23,7 @@ from iluvatar_pxe.catalogue.model import parse_catalogue
 from iluvatar_pxe.catalogue.packages import packages_of
 from iluvatar_pxe.cli.daemon import ask_daemon
 from iluvatar_pxe.errors import ControlError, FleetError, OperationError, RepositoryError, SealError
+from iluvatar_pxe.fleet.lookup import listed_as, name_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.gitops.secrets.opening import with_opened
@@ -31,7 +33,7 @@ from iluvatar_pxe.inventory.database.read_only import read_only, retired_names
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.window import seconds_left
 from iluvatar_pxe.layers.arda.install import held_words
-from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.wants import Wants
@@ -117,6 +119,10 @@ class State:
         changing: Mapping[str, Sequence[str]] = self._clusters.get("changes", {})
         return changing
 
+    def troubles(self, machine: Machine) -> Sequence[str]:
+        """Return what keeps a machine, or its cluster, from what the fleet wants; nothing where no daemon tells."""
+        return troubles_of(machine, self.fleet, self._clusters)
+
     @cached_property
     def _clusters(self) -> CommandResult:
         return self._told(ShowAwaited()) or {}
@@ -167,3 +173,10 @@ def _is_missing(path: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def troubles_of(machine: Machine, fleet: Fleet, told: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a machine or its cluster; ``told`` is what ``ShowAwaited`` returned."""
+    place = listed_as(machine, fleet) or machine.assignment
+    refused = told.get("refused", {}).get(name_of(machine, fleet))
+    return [*([refused] if refused else []), *told.get("troubles", {}).get(place and place.layer, ())]

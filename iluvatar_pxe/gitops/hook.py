@@ -9,6 +9,7 @@ exits 0. What it writes to standard error is shown to the person who pushes.
 import asyncio
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from iluvatar_pxe.layers.arda.effects import effects_on_listed
 
 ASK_FACTORY = "ask-factory"
 """The argument that lets it ask Image Factory."""
+_REFUSED = "iluvatar-pxe.refused"
+"""The file in the repository that says why the last push was refused."""
 REFUSED = "push rejected; correct the faults and push again"
 HISTORY = "push accepted; Git keeps those secrets in its history, so replace them as well"
 
@@ -85,15 +88,34 @@ async def _effects(before: Fleet | None, fleet: Fleet) -> list[str]:
     return [f"{', '.join(names)}: as far as it has joined, {text}" for text, names in machines.items()]
 
 
+def refused_push(repository: Path) -> str | None:
+    """Return why the last push to the fleet's branch was refused, in one line; None if it was accepted. Blocks."""
+    try:
+        return (repository / _REFUSED).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def _note(repository: Path, faults: list[str]) -> None:
+    """Keep why a push is refused, for those who have not pushed it; until one is accepted."""
+    more = f" (and {len(faults) - 1} more)" if faults[1:] else ""
+    told = f"a push was refused: {printable(faults[0])}{more}; correct it and push again\n" if faults else ""
+    with suppress(OSError):  # whoever pushes is told all the same
+        (repository / _REFUSED).write_text(told, encoding="utf-8")
+
+
 def main() -> None:
     """Check a push; exits 1 when it is not to be accepted, also when that cannot be told."""
     repository = Repository(Git(Path.cwd()), sys.argv[1])
+    updates = sys.stdin.readlines()
     try:
-        verdict = asyncio.run(judge(repository, sys.stdin, ask_factory=ASK_FACTORY in sys.argv[2:]))
+        verdict = asyncio.run(judge(repository, updates, ask_factory=ASK_FACTORY in sys.argv[2:]))
     except RepositoryError as error:
         verdict = Verdict([str(error)])
     except Exception as error:  # noqa: BLE001 - the last resort: what was not checked is not accepted
         verdict = Verdict([f"the check itself failed: {error!r}"])
+    if any(update.rstrip("\n").endswith(f" {repository.ref}") for update in updates):
+        _note(Path.cwd(), verdict.faults)
     warnings = [f"warning: {line}" for line in (*verdict.secrets, *verdict.warnings)]
     history = [HISTORY] if verdict.secrets and not verdict.faults else []
     for line in [*verdict.faults, *warnings, *history, *([] if verdict.faults else verdict.effects)]:

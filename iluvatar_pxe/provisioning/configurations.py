@@ -32,6 +32,7 @@ from iluvatar_pxe.layers.arda.schemas import schema_of
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.cluster_network import no_network
+from iluvatar_pxe.provisioning.refusals import Refusal, Refusals
 from iluvatar_pxe.ratelimit import complain
 
 WAIT_SECONDS = 150.0
@@ -95,12 +96,21 @@ class Configurations:
     changes: tuple[Changed, ...] = ()
     """Told when something else may be made than before."""
     seconds: float = WAIT_SECONDS
+    refusals: Refusals = field(default_factory=Refusals)
+    """Machines that get none now."""
     _waiting: set[object] = field(default_factory=set)
     """One thing for each request that is held open."""
 
     def rehearsed(self) -> Self:
         """Return one for simulated machines: it knows no secrets, and lets nobody wait."""
-        return replace(self, secrets=no_secrets, manifests=no_manifests, check=no_network, seconds=0.0)
+        return replace(
+            self,
+            secrets=no_secrets,
+            manifests=no_manifests,
+            check=no_network,
+            seconds=0.0,
+            refusals=Refusals(),
+        )
 
     async def make(self, machine: Machine, wanted: ToBeMade, fleet: Fleet, client: IPv4Address) -> Made:
         """Return a machine's configuration; raises ConfigurationError, which says what is missing."""
@@ -113,17 +123,26 @@ class Configurations:
             disk=self.disk_of(machine),
         )
         try:
-            facts = machine_facts(node, fleet, await self.around(client))
-            if node.disk is None:
-                return Made(dump_documents(partial_documents(facts)), partial=True)
-            await self.check(wanted.layer)
-            bundle = await self.secrets(wanted.layer)
-            cluster = await self._cluster(node, fleet, bundle)
-            text = await asyncio.to_thread(_whole, node, fleet, cluster, facts)
-            return Made(text, partial=False, disk=node.disk)
+            made = await self._made(node, fleet, client)
         except IluvatarError as error:
             complain("configuration.not-ready", machine=name, why=str(error))
+            self.refusals.put(
+                Refusal(machine_id=machine.id, client=client, layer=wanted.layer, name=name, why=str(error))
+            )
             raise ConfigurationError(f"{name}: its configuration cannot be made: {error}") from error
+        self.refusals.over(machine.id)
+        return made
+
+    async def _made(self, node: Node, fleet: Fleet, client: IPv4Address) -> Made:
+        """Return it; raises IluvatarError."""
+        facts = machine_facts(node, fleet, await self.around(client))
+        if node.disk is None:
+            return Made(dump_documents(partial_documents(facts)), partial=True)
+        await self.check(node.layer)
+        bundle = await self.secrets(node.layer)
+        cluster = await self._cluster(node, fleet, bundle)
+        text = await asyncio.to_thread(_whole, node, fleet, cluster, facts)
+        return Made(text, partial=False, disk=node.disk)
 
     async def wanted(self, node: Node, fleet: Fleet, around: Surroundings) -> Wanted:
         """Return what a machine should run with that has joined; raises IluvatarError.

@@ -8,8 +8,9 @@ from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.gitops.directory import DirectoryFollower
 from iluvatar_pxe.gitops.follower import Follower
+from iluvatar_pxe.gitops.hook import refused_push
 from iluvatar_pxe.gitops.mirror import Mirror
-from iluvatar_pxe.gitops.origin import Origin
+from iluvatar_pxe.gitops.origin import HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import kept_of
 from iluvatar_pxe.gitops.repository.remote import Remote
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
@@ -68,6 +69,7 @@ class FleetSource:
         """Who has clusters founded."""
         self.was_applied = False
         """Whether this host had applied the fleet before it was started."""
+        self._hosted = origin.repository.path if isinstance(origin, HostedOrigin) else None
         self._kept = kept_of(settings)
         if origin is None:
             self._follower: Follower | DirectoryFollower = DirectoryFollower(
@@ -117,6 +119,11 @@ class FleetSource:
         """Why the newest state is not applied, not all of it, not kept or not mirrored; None when all is well."""
         follower, mirror = self._follower, self._mirror.problem if self._mirror else None
         return follower.problem or self._rollout.problem or follower.unnoted or mirror
+
+    async def refusal(self) -> str | None:
+        """Return why the newest commit, or a push to the repository here, is not applied; None if nothing was refused."""
+        place = self._hosted
+        return self._follower.problem or (await asyncio.to_thread(refused_push, place) if place else None)
 
     @property
     def changed(self) -> Changed:

@@ -65,6 +65,16 @@ class Reporters:
             self._liars.put(machine.id, f"it reports what {name} does; look what runs on it")
             self.at(address)
 
+    def doubts(self, layer: str) -> list[str]:
+        """Return which machines of a layer are not believed, and why, one line each."""
+        fleet, machines = self._applied.fleet, self._inventory.snapshot.by_id.values()
+        lying = ((one, self._liars.get(one.id), listed_as(one, fleet) or one.assignment) for one in machines)
+        return sorted(
+            f"what {title_of(one, fleet)} reports is not believed: {why}"
+            for one, why, place in lying
+            if why and place and place.layer == layer
+        )
+
     def _owner(self, address: IPv4Address) -> Machine | None:
         mac, snapshot, fleet = self._mac_of(address), self._inventory.snapshot, self._applied.fleet
         if mac is None:

@@ -45,6 +45,10 @@ class TalosEvents:
         self._reporters = Reporters(inventory, applied, journal, mac_of)
         self._writing: Recent[UUID, bool] = Recent(MOST_WRITING)
 
+    def doubts(self, layer: str) -> list[str]:
+        """See ``Reporters``."""
+        return self._reporters.doubts(layer)
+
     def take_event(self, address: IPv4Address, event: Event) -> None:
         """Take in an event from an address."""
         note_event(address, event)

@@ -21,6 +21,8 @@ NOTHING_ELSE: Data = {
     "leaving": {},
     "changes": {"waits": None, "machines": {}},
     "snapshots": {"kept": [], "problem": None},
+    "refused": {},
+    "troubles": [],
 }
 
 

@@ -45,6 +45,7 @@ def test_it_is_ready_and_serves(daemon: Daemon) -> None:
         "boot",
         "changes",
         "clusters",
+        "configurations",
         "control",
         "database",
         "dhcp",

@@ -11,7 +11,7 @@ from support.git_site import GOOD, hosted
 from support.repositories import Person, git
 
 from iluvatar_pxe.catalogue.schematic import Schematic
-from iluvatar_pxe.gitops.hook import HISTORY
+from iluvatar_pxe.gitops.hook import HISTORY, refused_push
 from iluvatar_pxe.gitops.repository.hosting import host
 
 HEAVY = {"aiohttp", "sqlalchemy", "typer", "rich", "jinja2", "structlog", "cryptography"}
@@ -56,6 +56,14 @@ def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_kept(fleet: Pat
     assert refused[-1] == LAST
     assert tip(fleet) == first
     assert [path.name for path in fleet.glob("objects/tmp_*")] == []
+    told_later = f"a push was refused: {refused[0]} (and 1 more); correct it and push again"
+    assert refused_push(fleet) == told_later
+    ada.git("reset", "--quiet", "--hard", first)
+    ada.commit({"README.md": "all is well"})
+    ada.push("origin", "HEAD:aside")
+    assert refused_push(fleet) == told_later
+    ada.push()
+    assert refused_push(fleet) is None
 
 
 def test_secrets_in_clear_are_accepted_with_a_warning_and_the_remedy(fleet: Path, ada: Person) -> None:

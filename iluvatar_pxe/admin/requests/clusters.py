@@ -19,7 +19,7 @@ class ClustersStatus(Request):
 
 
 class ShowAwaited(Request):
-    """Tells which machines a cluster waits for, and why; and what is to be changed of which."""
+    """Tells which machines a cluster waits for, and why; what is to be changed of which; and what is wrong with them."""
 
     method = "GET"
     route = "/api/v1/clusters/awaited"

@@ -76,6 +76,8 @@ def _summary(one: Data) -> dict[str, str]:
         "control planes": f"{planes['listed']} of {planes['wanted']}"
         + (f"; {schedules}" if one["schedules_on_control_planes"] else ""),
         "leaving": "; ".join(f"{name}: {why}" for name, why in one["leaving"].items()),
+        "refused": "; ".join(f"{name}: {why}" for name, why in one["refused"].items()),
+        "troubles": "; ".join(one["troubles"]),
         "warnings": "; ".join(one["warnings"]),
         "changes": _changes(one["changes"]),
         "CAs end": ", ".join(ends),

@@ -78,7 +78,8 @@ def show(
     machine = find_machine(name, state.snapshot, state.fleet)
     *_, last = state.next_boot(asking(sighting_of(machine)))
     latest = last_boots(state.settings.database_url, machine.id, boots)
-    page = machine_details(machine, state.fleet, last.decision, latest, state.awaited, state.changing)
+    told = state.awaited, state.changing, state.troubles(machine)
+    page = machine_details(machine, state.fleet, last.decision, latest, *told)
     if as_json:
         say_json(page)
     else:

@@ -77,6 +77,7 @@ def _place(page: Data, now: datetime) -> dict[str, str]:
         "phase": page["phase"],
         "changes": "; ".join(page["changes"]),
         "its cluster": f"waits: {page['cluster_waits']}" if page["cluster_waits"] else "",
+        "troubles": "; ".join(page["troubles"]),
         "intent": page["intent"] + (f" ({asked})" if asked else ""),
         "it reports": ". ".join(page["faults"]),
         "conflict": page["conflict"] or "",

@@ -1,5 +1,6 @@
 """Configurations that the daemon makes: who gets one, when, and what happens while none can be made."""
 
+import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.clusters import DISK, control_plane_secrets, golden_bundle, shows
 from support.fleets import ARDA, INITRAMFS, KERNEL, fleet_of
-from support.waiting import wait_until
+from support.waiting import until, wait_until
 from support.web import CLIENT, Response, Web, web
 
 from iluvatar_pxe.boot.plan import ToBeMade
@@ -27,6 +28,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase, Role
 from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.configurations import Configurations, Made, no_manifests
+from iluvatar_pxe.provisioning.trying_again import TryingAgain
 from iluvatar_pxe.wire.pxe import SIMULATED
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
@@ -308,3 +310,39 @@ def test_whoever_shows_the_ticket_of_a_machine_that_is_held_open_is_refused_at_o
             assert served.get_from(rogue, target).status == 403
 
         assert [response.status for response in responses] == [200]
+
+
+def test_a_refusal_is_told_until_it_is_over_also_before_talos_asks_again(tmp_path: Path) -> None:
+    late = LateSecrets()
+    with serving(tmp_path, late, changes=(late.changed,), seconds=0.0) as served:
+        refusals = served.booter.configurations.refusals
+
+        async def over(end: Callable[[], Awaitable[object]]) -> None:
+            trying = asyncio.create_task(TryingAgain(served.booter, seconds=0.05).run())
+            await end()
+            await until(lambda: not refusals.all)
+            trying.cancel()
+
+        def refused() -> None:
+            assert fetch(served).status == 503
+            why = "its configuration cannot be made: arda: the clock is not set; set it"
+            assert refusals.of("arda") == {"one": why}
+            assert refusals.problem == f"arda: one: {why}"
+            assert refusals.of("valinor") == {}
+
+        refused()
+        joined = with_phase(Phase.JOINED)
+        served.call(
+            over(
+                lambda: served.inventory.change(
+                    machine(served).id, joined, Happening.CHANGED, "joined", "test"
+                )
+            )
+        )
+        booting = with_phase(Phase.BOOTING)
+        served.call(
+            served.inventory.change(machine(served).id, booting, Happening.CHANGED, "booting", "test")
+        )
+        refused()
+        served.call(over(late.come))
+        assert fetch(served).status == 200
