@@ -34,6 +34,8 @@ class Pace:
     """Between two looks whether a machine that resets itself is down."""
     gone: float = 60.0
     """After which a machine leaves its cluster whose file is gone, and one that is silent is taken for gone."""
+    turn: float = 60.0
+    """After which a daemon that takes machines out of a cluster is taken for dead, so that another one does."""
     converged: float = 300.0
     """Between two looks at machines that run with what they should; a commit is looked at at once."""
     settled: float = 10.0

@@ -1,6 +1,7 @@
 """Takes machines out of a cluster whose files have left the fleet: one at a time, and their disks are left alone.
 
-Any daemon of the fleet does this that has seen the machine. What is next is read from the cluster at each look.
+Any daemon of the fleet does this that has seen the machine, and one at a time (``removal_turn``). What is next is read
+from the cluster at each look.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.leavers import Found, View, view_of
+from iluvatar_pxe.provisioning.removal_turn import RemovalTurn
 
 _log = structlog.get_logger()
 
@@ -44,6 +46,7 @@ class Removal:
         """By what it is and a MAC, since when that is so without a break; by the monotonic clock."""
         self._drained: set[str] = set()
         """Names of nodes that have no pods any more."""
+        self._turn = RemovalTurn(context.pace.turn)
         self._told = Problem(lambda why: _log.warning("machine.leaves", layer=layer, why=why))
 
     @property
@@ -115,8 +118,9 @@ class Removal:
         self._staying = {name: way.why if isinstance(way, Hold) else way for name, way in ways.items() if way}
         self._restarted = {name: boot for name, boot in self._restarted.items() if name in ways}
         for one, node in noted:
-            if not self._context.observes:
-                await self._bring_back(ways[one.name], one, node, view)
+            way = ways[one.name]
+            if not (self._context.observes or isinstance(way, Hold)) and await self._is_our_turn(view):
+                await self._bring_back(way, one, node, view)
 
     async def _way_back(self, one: Member, node: Node, members: list[Member]) -> Act | Hold | None:
         if one not in control_planes(members, self.layer):
@@ -124,7 +128,7 @@ class Removal:
         said = await ask(one.name, one.address, await self._context.credentials(self.layer, ApiRole.READER))
         return way_back(one.name, said, is_restarting=self._restarted.get(one.name) == node.boot)
 
-    async def _bring_back(self, way: Act | Hold | None, one: Member, node: Node, view: View) -> None:
+    async def _bring_back(self, way: Act | None, one: Member, node: Node, view: View) -> None:
         if way is None:
             await kubernetes.uncordon(view.plane, await self._context.kubernetes(self.layer), one.name)
             _log.info("machine.stays", machine=one.name, layer=self.layer, why="its file is back")
@@ -146,9 +150,19 @@ class Removal:
             if isinstance(act, Act):
                 is_gone = any(one.mac in machine.macs for machine in self._gone()[1])  # also by now
                 if is_gone and not self._context.observes:
-                    _log.info("machine.leaves", machine=one.name, layer=self.layer, step=str(act))
-                    await self._do(act, one, view)
+                    await self._begin(act, one, view)
                 return
+
+    async def _begin(self, act: Act, one: Found, view: View) -> None:
+        """Do it, unless another daemon does."""
+        if not await self._is_our_turn(view):
+            self.leaving = {**self.leaving, one.name: f"{act}, by another daemon"}
+            return
+        _log.info("machine.leaves", machine=one.name, layer=self.layer, step=str(act))
+        await self._do(act, one, view)
+
+    async def _is_our_turn(self, view: View) -> bool:
+        return await self._turn.take(view.plane, await self._context.kubernetes(self.layer))
 
     async def _leaver(self, found: Found, view: View) -> Leaver:
         is_drained = found.name in self._drained

@@ -1,10 +1,11 @@
 """Machines whose files leave the fleet leave a cluster of stand-ins, with a real etcd and a Kubernetes API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, MutableMapping
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,7 +20,7 @@ from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Founded
 from iluvatar_pxe.layers.arda.kubernetes import claim, cordon, release
-from iluvatar_pxe.layers.arda.removal import NOTE
+from iluvatar_pxe.layers.arda.removal import NOTE, Act
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Phase, Role
@@ -194,3 +195,32 @@ def disk(machine: Machine) -> str:
     assert found
     assert found.installed
     return found.installed.config
+
+
+def steps_of(logs: list[MutableMapping[str, Any]]) -> list[str]:
+    """Return what was done, without how often pods were asked to leave."""
+    found = [one["step"] for one in logs if one["event"] == "machine.leaves" and "step" in one]
+    return [one for number, one in enumerate(found) if one not in found[:number] or one != Act.DRAIN]
+
+
+async def test_of_two_daemons_one_has_a_machine_leave_and_the_other_goes_on_where_it_is_dead(
+    tmp_path: Path,
+) -> None:
+    async with founded(tmp_path, workers=2, daemons=("one", "two")) as (site, kubernetes):
+        first, second = site.workers
+        with capture_logs() as logs:
+            await push(site, without(first))
+            await until(lambda: WORKER in kubernetes.deleted)
+            await until(lambda: not any(daemon.clusters.lines for daemon in site.daemons))
+        assert steps_of(logs) == [Act.DRAIN, Act.SHUT_DOWN, Act.DELETE_NODE]
+
+        kubernetes.run("database", OTHER)
+        kubernetes.budgets["database"] = 1
+        await push(site, without(second))
+        await until(lambda: any("1 are left" in line for one in site.daemons for line in one.clusters.lines))
+        acts, waits = sorted(site.daemons, key=lambda one: "1 are left" not in str(one.clusters.lines))
+        await until(lambda: f"{Act.DRAIN}, by another daemon" in str(waits.clusters.lines))
+        await acts.kill()
+        kubernetes.budgets.clear()
+        await until(lambda: OTHER in kubernetes.deleted)
+        assert not second.is_on

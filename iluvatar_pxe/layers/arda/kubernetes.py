@@ -9,6 +9,8 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -32,6 +34,8 @@ _NOTE = "iluvatar-pxe/note"
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 _LEASE = "iluvatar-pxe-restart"
 """Made by whoever is first, so that all daemons of a fleet together restart one machine at a time."""
+_REMOVAL = "iluvatar-pxe-removal"
+"""Held by the one daemon that takes machines out of the cluster."""
 _MIRROR = "kubernetes.io/config.mirror"
 """Annotation of the pods that a kubelet runs without the API server."""
 _REPLICAS = "/apis/longhorn.io/v1beta2/namespaces/longhorn-system/replicas"
@@ -42,6 +46,14 @@ _ELSEWHERE = frozenset([404, 409])
 """It is not there, or somebody else was first."""
 _BUDGET = 429
 """A PodDisruptionBudget keeps a pod for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who does something that only one daemon may do. ``version`` is another one each time that it is renewed."""
+
+    holder: str
+    version: str
 
 
 async def delete_node(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
@@ -122,6 +134,31 @@ async def release(address: str, credentials: Credentials, name: str, *, port: in
         if _part(found, "spec").get("holderIdentity") == name:
             seen = {key: _part(found, "metadata").get(key) for key in ("uid", "resourceVersion")}
             await server.call("DELETE", f"{_LEASES}/{_LEASE}", {"preconditions": seen})
+
+
+async def removal_lease(address: str, credentials: Credentials, *, port: int = PORT) -> Lease | None:
+    """Return which daemon takes machines out of the cluster; None where none does."""
+    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+        found = await server.call("GET", f"{_LEASES}/{_REMOVAL}")
+    version = _part(found, "metadata").get("resourceVersion")
+    return Lease(str(_part(found, "spec").get("holderIdentity", "")), str(version)) if version else None
+
+
+async def take_removal_lease(
+    address: str, credentials: Credentials, holder: str, seen: Lease | None, *, port: int = PORT
+) -> bool:
+    """Be the daemon that does this, or stay it; False where somebody else has taken it since it was ``seen``."""
+    metadata = {"name": _REMOVAL, "namespace": "kube-system"}
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": metadata | ({"resourceVersion": seen.version} if seen else {}),
+        "spec": {"holderIdentity": holder, "renewTime": now},
+    }
+    method, path = ("PUT", f"{_LEASES}/{_REMOVAL}") if seen else ("POST", _LEASES)
+    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+        return bool(await server.call(method, path, lease))
 
 
 async def drain(

@@ -77,6 +77,18 @@ async def test_a_refusal_a_foreign_cluster_and_silence_say_what_to_do() -> None:
     assert asked == []
 
 
+async def one_takes_the_lease(at: str, by: Credentials) -> None:
+    assert await kubernetes.removal_lease(at, by) is None
+    assert await kubernetes.take_removal_lease(at, by, "one", None)
+    assert not await kubernetes.take_removal_lease(at, by, "two", None), "one was first"
+    seen = await kubernetes.removal_lease(at, by)
+    assert seen
+    assert seen.holder == "one"
+    assert await kubernetes.take_removal_lease(at, by, "one", seen)
+    assert not await kubernetes.take_removal_lease(at, by, "two", seen), "one has renewed it since"
+    assert await kubernetes.take_removal_lease(at, by, "two", await kubernetes.removal_lease(at, by))
+
+
 async def test_a_node_is_cordoned_drained_and_free_again(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
     async with cluster.serving():
@@ -131,3 +143,4 @@ async def test_a_node_is_cordoned_drained_and_free_again(tmp_path: Path) -> None
         assert await kubernetes.claimant(at, by) == "one", "it is not two's turn that ends"
         await kubernetes.release(at, by, "one")
         assert await kubernetes.claimant(at, by) == ""
+        await one_takes_the_lease(at, by)

@@ -88,6 +88,7 @@ class KubernetesApi:
             ),
             (_LEASES, "POST", self._create_lease),
             (_LEASES + "/{name}", "GET", self._lease),
+            (_LEASES + "/{name}", "PUT", self._replace_lease),
             (_LEASES + "/{name}", "DELETE", self._delete_lease),
             ("/api/v1/nodes", "GET", self._nodes),
             (node, "GET", self._node),
@@ -235,6 +236,21 @@ class KubernetesApi:
     async def _lease(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         return web.json_response(_held(self._kubernetes.leases, name, "leases", name))
+
+    async def _replace_lease(self, request: web.Request) -> web.Response:
+        name, lease = request.match_info["name"], await request.json()
+        before = _held(self._kubernetes.leases, name, "leases", name)["metadata"]
+        version = lease["metadata"].get("resourceVersion")
+        if version is None:
+            raise _Refusal(422, "Invalid", "metadata.resourceVersion: must be specified for an update")
+        if version != before["resourceVersion"]:
+            why = (
+                "the object has been modified; please apply your changes to the latest version and try again"
+            )
+            raise _Refusal(409, "Conflict", why)
+        lease["metadata"] = before | {"resourceVersion": str(int(version) + 1)}
+        self._kubernetes.leases[name] = lease
+        return web.json_response(lease)
 
     async def _delete_lease(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
