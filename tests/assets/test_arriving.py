@@ -45,9 +45,10 @@ async def read_all(source: ArrivingSource) -> bytes:
 
 async def test_many_readers_get_one_download_while_it_arrives(bench: Bench, site: Publisher) -> None:
     async with running(bench):
-        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL, rate=2_000_000)))
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL, stall=PIECE)))
         sources = [await arriving(bench) for _ in range(10)]
         assert bench.progress(NAME).state is not State.READY
+        site.go_on()
         assert all(content == KERNEL for content in await asyncio.gather(*map(read_all, sources)))
         await bench.reach(NAME, State.READY)
         assert await bench.fetcher.arriving(NAME) is None, "it is in the store now"
@@ -70,9 +71,10 @@ async def test_the_end_is_withheld_until_it_is_verified(bench: Bench, site: Publ
 async def test_what_turns_out_to_be_faulty_never_ends(bench: Bench, site: Publisher) -> None:
     wrong = Digest("sha256", hashlib.sha256(b"another").hexdigest())
     async with running(bench):
-        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL, rate=2_000_000), check=wrong))
+        bench.wants.set(download_of(NAME, site.offer("/kernel", KERNEL, stall=PIECE), check=wrong))
         source = await arriving(bench)
         assert await source.read(0, PIECE) == KERNEL[:PIECE]
+        site.go_on()
         with pytest.raises(AssetError, match=r"its download failed: .*sha256"):
             await read_all(source)
         await bench.reach(NAME, State.WAITING)

@@ -20,10 +20,10 @@ from support.publisher import Publisher, publisher
 from support.waiting import PATIENCE, until
 
 from iluvatar_pxe.assets.arriving import WITHHELD
-from iluvatar_pxe.assets.download.client import Downloader
+from iluvatar_pxe.assets.download.client import Downloader, Timing
 from iluvatar_pxe.assets.download.download import download
 from iluvatar_pxe.assets.peers import FleetPeers
-from iluvatar_pxe.assets.peers_first import ONCE, TIMING, PeersFirst, why_not
+from iluvatar_pxe.assets.peers_first import TIMING, PeersFirst, why_not
 from iluvatar_pxe.assets.source import Source
 from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.assets.unpack.unpack import unpack
@@ -35,7 +35,8 @@ KERNEL = bytes(range(256)) * 2000
 WRONG = bytes(reversed(KERNEL))
 NAME = "talos/abc/v1/kernel-amd64"
 ARCHIVE = tar_of([file("one", b"content of one"), file("two", b"content of two")])
-QUICK = replace(TIMING, stall=0.5, slow=0.5, usual=ONCE)
+PATIENT = replace(TIMING, connect=PATIENCE, first_byte=PATIENCE, stall=PATIENCE, slow=PATIENCE)
+QUICK = replace(PATIENT, stall=0.5, slow=0.5)
 
 
 def digest_of(data: bytes) -> Digest:
@@ -56,7 +57,11 @@ def peer(tmp_path: Path) -> Iterator[Publisher]:
 
 @pytest.fixture
 def bench(tmp_path: Path, peer: Publisher) -> Bench:
-    made = Bench(tmp_path, unpack, peer_timing=QUICK)
+    return bench_of(tmp_path, peer, PATIENT)
+
+
+def bench_of(directory: Path, peer: Publisher, timing: Timing) -> Bench:
+    made = Bench(directory, unpack, peer_timing=timing)
     made.peers = [place_of(peer)]
     return made
 
@@ -126,8 +131,9 @@ async def test_what_a_peer_has_is_not_downloaded(
     ],
 )
 async def test_a_peer_that_lies_or_stalls_is_told_of_and_passed_over(
-    bench: Bench, site: Publisher, peer: Publisher, how: dict[str, Any], told: str, *, kept: bool
+    tmp_path: Path, site: Publisher, peer: Publisher, how: dict[str, Any], told: str, *, kept: bool
 ) -> None:
+    bench = bench_of(tmp_path, peer, QUICK if how.keys() & {"stall", "rate"} else PATIENT)
     peer.offer(at_peer(KERNEL), **how)
     with capture_logs() as logs:
         async with running(bench):
@@ -167,6 +173,8 @@ async def test_a_peer_that_sent_something_else_is_not_asked_again_for_that(
     peer.offer(at_peer(KERNEL), WRONG)
     async with running(bench):
         await bench.want(kernel(site, truncate=100_000, times=4))
+        await until(lambda: bench.commands.files()[0].failures)
+        bench.commands.fetch([NAME])
         await bench.reach(NAME, State.READY)
     assert [one.method for one in peer.asked] == ["HEAD", "GET"]
 

@@ -1,11 +1,12 @@
-"""Downloads from the tests' publisher, with timing of milliseconds."""
+"""Downloads from the tests' publisher, with pauses of milliseconds."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from support.publisher import Publisher
+from support.waiting import PATIENCE
 
 from iluvatar_pxe.assets.download.client import Downloader, Timing
 from iluvatar_pxe.assets.download.download import Got, download
@@ -15,14 +16,15 @@ from iluvatar_pxe.catalogue.download import Check, Digest, Download
 from iluvatar_pxe.catalogue.progress import Progress, State
 
 FAST = Timing(
-    connect=5.0,
-    first_byte=2.0,
+    connect=PATIENCE,
+    first_byte=PATIENCE,
     built=0.2,
-    stall=0.5,
+    stall=PATIENCE,
     usual=Pauses(0.01, 0.05, 4),
     one_of_several=Pauses(0.01, 0.05, 2, resumes=False),
     building=Pauses(0.01, 0.05, 40),
 )
+STALLS = replace(FAST, stall=0.5)
 NAME = "talos/kernel-amd64"
 
 

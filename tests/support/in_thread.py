@@ -22,6 +22,7 @@ class InThread:
 
     def __exit__(self, *_: object) -> None:
         self._call(self._stop())
+        self._call(self._loop.shutdown_asyncgens())
         self._call(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

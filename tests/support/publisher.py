@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
@@ -51,7 +52,7 @@ class Offer:
     truncate: int | None = None
     """Hang up after so many bytes of the body."""
     stall: int | None = None
-    """Send no more after so many bytes of the body, and stay connected."""
+    """Send no more after so many bytes of the body, and stay connected, until ``go_on`` is called."""
     html: bool = False
     """Answer 200 with a page of HTML."""
     status: int | None = None
@@ -144,8 +145,12 @@ class Publisher(InThread):
     def asked_for(self, path: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.path == path]
 
+    def go_on(self) -> None:
+        """Send the rest of all that stalls."""
+        self._loop.call_soon_threadsafe(self._goes_on.set)
+
     async def _start(self) -> None:
-        self._closing = asyncio.Event()
+        self._goes_on, self._closing = asyncio.Event(), False
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
@@ -155,7 +160,8 @@ class Publisher(InThread):
         await web.TCPSite(self._runner, self.host, self.tls_port, ssl_context=context).start()
 
     async def _stop(self) -> None:
-        self._closing.set()
+        self._closing = True
+        self._goes_on.set()
         await self._runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -198,20 +204,30 @@ class Publisher(InThread):
     async def _send_body(
         self, request: web.Request, response: web.StreamResponse, offer: Offer, read: Any
     ) -> None:
-        sent = 0
         bounds = [bound for bound in (offer.truncate, offer.stall) if bound is not None and offer.misbehaves]
-        async for chunk in read(offer.rate):
-            part = chunk[: min(bounds) - sent] if bounds else chunk
-            await response.write(part)
-            sent += len(part)
-            self.sent += len(part)
-            if bounds and sent >= min(bounds):
-                break
-        if offer.misbehaves and offer.stall is not None:
-            await self._closing.wait()
+        left = min(bounds, default=sys.maxsize)
+        async with aclosing(read(offer.rate)) as chunks:
+            async for chunk in chunks:
+                await self._write(response, chunk[:left])
+                if len(chunk) < left:
+                    left -= len(chunk)
+                elif offer.stall is None or await self._is_closed():
+                    break
+                else:
+                    await self._write(response, chunk[left:])
+                    left = sys.maxsize
         is_short = offer.misbehaves and (offer.truncate is not None or offer.claims is not None)
         if is_short and request.transport:
             request.transport.close()
+
+    async def _write(self, response: web.StreamResponse, part: bytes) -> None:
+        await response.write(part)
+        self.sent += len(part)
+
+    async def _is_closed(self) -> bool:
+        """Wait until what stalls is to go on, or not any more."""
+        await self._goes_on.wait()
+        return self._closing
 
 
 def _fault(offer: Offer) -> web.Response | None:
@@ -270,7 +286,7 @@ def _head(offer: Offer, etag: str | None, start: int | None, size: int) -> web.S
     return response
 
 
-async def _read(content: bytes | Path, start: int, rate: float | None) -> AsyncIterator[bytes]:
+async def _read(content: bytes | Path, start: int, rate: float | None) -> AsyncGenerator[bytes, None]:
     """Yield the content in pieces, in time with ``rate``."""
     loop = asyncio.get_running_loop()
     piece = _CHUNK if rate is None else max(1, min(_CHUNK, int(rate / 20)))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.downloading import FAST, NAME, Site, sha256
+from support.downloading import FAST, NAME, STALLS, Site, sha256
 from support.publisher import publisher
 from support.publisher_tls import Fault
 from support.waiting import PATIENCE
@@ -219,6 +219,7 @@ async def test_a_page_that_says_that_it_is_a_file_is_told_apart(site: Site) -> N
 
 async def test_who_stalls_is_asked_for_the_rest(site: Site) -> None:
     url = site.shop.offer("/kernel", CONTENT, stall=1_000_000, times=1)
+    site.downloader = Downloader(timing=STALLS)
     await site.get(url, check=CONTENT)
     assert site.path.read_bytes() == CONTENT
     assert "sent nothing for" in site.troubles[0]
@@ -226,6 +227,7 @@ async def test_who_stalls_is_asked_for_the_rest(site: Site) -> None:
 
 async def test_who_trickles_has_stalled(site: Site) -> None:
     url = site.shop.offer("/kernel", CONTENT, rate=1000.0)
+    site.downloader = Downloader(timing=STALLS)
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(UnavailableError, match="sent nothing") as raised:
             await site.get(url, check=CONTENT)
@@ -299,7 +301,7 @@ async def test_mirrors_are_asked_in_their_order(site: Site) -> None:
     assert [asked.path for asked in shop.asked] == ["/page", "/wrong", "/busy", "/busy", "/kernel"]
 
 
-TRICKLES = replace(FAST, stall=PATIENCE, slow=0.5, least_rate=100_000)
+TRICKLES = replace(FAST, slow=0.5, least_rate=100_000)
 
 
 async def test_who_trickles_is_passed_over(site: Site) -> None:

@@ -1,6 +1,7 @@
 """A daemon that is killed during a download goes on where it was, and ends with the whole file, verified."""
 
 import hashlib
+import json
 import os
 import random
 import subprocess
@@ -61,16 +62,15 @@ def test_kill_9_at_any_moment_of_a_download(tmp_path: Path, shop: Publisher, mom
 def test_a_killed_download_goes_on_after_what_is_certainly_on_the_disk(
     tmp_path: Path, shop: Publisher
 ) -> None:
-    url = shop.offer("/big", CONTENT, rate=RATE)
-    place = tmp_path / "place"
+    url, place = shop.offer("/big", CONTENT, stall=20 * MIB, times=1), tmp_path / "place"
     place.mkdir()
+    note = place / "big.part.json"
     with downloading(url, place):
-        wait_until(lambda: shop.sent > 20 * MIB, "most of the file")
+        wait_until(note.exists, "a note of what is on the disk")
+    noted = json.loads(note.read_text())["size"]
     assert not (place / "big").exists()
     finish(url, place)
-    first, second = shop.asked
-    assert first.start == 0
-    assert second.start >= 16 * MIB
+    assert [asked.start for asked in shop.asked] == [0, noted]
 
 
 @pytest.mark.parametrize("mebibytes", [128, pytest.param(2048, marks=pytest.mark.long)])

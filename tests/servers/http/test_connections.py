@@ -96,11 +96,11 @@ def test_the_first_header_has_to_end_in_time(tmp_path: Path, octets: bytes) -> N
 
 
 def test_every_other_header_has_to_end_in_time(tmp_path: Path) -> None:
-    with web(tmp_path, limits=Limits(header=0.2)) as served, served.connect() as sock, capture_logs() as logs:
+    with web(tmp_path, limits=Limits(header=1.0)) as served, served.connect() as sock, capture_logs() as logs:
         assert is_served(sock)
         sock.sendall(ASK[:-2])
         the_rest(sock)
-    assert [(line["event"], line["seconds"]) for line in logs] == [("http.silent", 0.2)]
+    assert [(line["event"], line["seconds"]) for line in logs] == [("http.silent", 1.0)]
 
 
 def test_a_connection_between_two_requests_and_a_slow_download_outlive_the_time_of_a_header(
@@ -191,7 +191,7 @@ def test_a_client_that_stops_reading_is_cut_off(tmp_path: Path, ahead: int) -> N
             wait_until(lambda: not connections_of(served), "the end of the connection")
             sock.settimeout(PATIENCE)
             assert len(the_rest(sock)) < len(LARGE)
-        assert served.get("/assets/large").body == LARGE
+        assert is_served_now(served, CROWD)
     assert {line["event"] for line in logs} <= {"http.stalled", "http.aborted"}
 
 
