@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 
 from support.ports import free_port
@@ -32,7 +32,7 @@ class HttpProxy:
             server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
+        with closing(writer), suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             line, _, rest = head.partition(b"\r\n")
             self.asked.append(line.decode())
@@ -41,7 +41,6 @@ class HttpProxy:
                 writer.write(f"HTTP/1.1 {self.refusal}\r\nContent-Length: 0\r\n\r\n".encode())
             else:
                 await self._pass_on(line.decode(), rest, reader, writer)
-        writer.close()
 
     async def _pass_on(
         self, line: str, rest: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -53,9 +52,10 @@ class HttpProxy:
             writer.write(f"{version} 200 OK\r\n\r\n".encode())
         else:
             to.write(f"{method} /{path} {version}\r\n".encode() + rest)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_copy(reader, to))
-            group.create_task(_copy(there, writer))
+        with closing(to):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_copy(reader, to))
+                group.create_task(_copy(there, writer))
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

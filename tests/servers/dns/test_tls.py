@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -122,14 +122,13 @@ async def _forgetful(given: Given) -> AsyncIterator[tuple[Upstream, list[int]]]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = len(questions)
         questions.append(0)
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
+        with closing(writer), suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 query = await reader.readexactly(int.from_bytes(await reader.readexactly(2)))
                 questions[number] += 1
                 if questions[number] == 1:
                     reply = answer(query, ADDRESS)
                     writer.write(len(reply).to_bytes(2) + reply)
-        writer.close()
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(given.certificate, given.key)

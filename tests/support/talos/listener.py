@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,9 +40,9 @@ class Listener(EventSinkServiceBase):
         await stream.send_message(EventResponse())
 
     async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async for line in reader:
-            self.lines.append(json.loads(line))
-        writer.close()
+        with closing(writer):
+            async for line in reader:
+                self.lines.append(json.loads(line))
 
 
 @asynccontextmanager
