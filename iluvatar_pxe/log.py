@@ -8,6 +8,8 @@ from typing import TextIO, cast
 
 import structlog
 
+from iluvatar_pxe.printable import printable
+
 
 class _Unfailing(io.TextIOBase):
     """A stream whose reader may be gone, or whose disk full: lines are lost then, and boots go on."""
@@ -64,11 +66,7 @@ def _printable(
     _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
 ) -> structlog.types.EventDict:
     """Write out control characters: names come from the network, and a terminal obeys them."""
-    return {key: _written_out(value) if isinstance(value, str) else value for key, value in event.items()}
-
-
-def _written_out(text: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def is_console(style: str) -> bool:

@@ -2,16 +2,11 @@
 
 from dataclasses import asdict
 
-from pydantic import TypeAdapter
-
 from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
-from iluvatar_pxe.admin.requests import health as requests
+from iluvatar_pxe.admin.requests import coming as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.catalogue.choosing import key_of
-from iluvatar_pxe.catalogue.coming import Coming, coming
-from iluvatar_pxe.catalogue.progress import Progress
-
-_COMING = TypeAdapter(dict[str, Progress])
+from iluvatar_pxe.catalogue.coming import coming
 
 
 class ShowComing(requests.ShowComing, Command):
@@ -21,8 +16,3 @@ class ShowComing(requests.ShowComing, Command):
         known = coming((one.download for one in files), {one.download.name: one.progress for one in files})
         chosen = {key_of(entry): progress for entry, progress in assets.unresolved().items()}
         return {"coming": {name: asdict(progress) for name, progress in (known | chosen).items()}}
-
-
-def coming_of(answer: CommandResult) -> Coming:
-    """Return what the daemon's answer tells; raises ValueError for what no daemon of this version says."""
-    return _COMING.validate_python(answer["coming"])

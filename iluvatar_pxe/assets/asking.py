@@ -24,7 +24,7 @@ from urllib.request import (
 )
 
 from iluvatar_pxe.errors import FactoryError, FactoryRefusalError
-from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.printable import printable
 
 _T = TypeVar("_T")
 

@@ -12,6 +12,7 @@ from iluvatar_pxe.admin.registry import command_for
 from iluvatar_pxe.admin.requests.request import CommandResult, Request
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.cli.fleet.keys import origin_of
+from iluvatar_pxe.cli.options import be_quiet
 from iluvatar_pxe.errors import FleetError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.compare_and_swap import Draw
@@ -43,6 +44,7 @@ def this_caller() -> str:
 @asynccontextmanager
 async def context_without_daemon(settings: Settings) -> AsyncIterator[CommandContext]:
     """Open what commands work on; ``ask_or_lock`` has locked the state directory."""
+    be_quiet()
     fleet = await _fleet(settings)
     inventory = Inventory(settings.database_url)
     if await asyncio.to_thread(kept_of(settings).path.exists):

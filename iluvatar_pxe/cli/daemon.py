@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from iluvatar_pxe.admin.requests.request import CommandResult, Request, request_of
 from iluvatar_pxe.errors import ControlError, OperationError, ServerError, UsageError
-from iluvatar_pxe.fleet.yaml.document import printable
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.machines.fingerprint import plain_text
+from iluvatar_pxe.printable import printable
 from iluvatar_pxe.servers.control_protocol import CLAIM, REQUEST_SECONDS, STATE, directory_mark
 from iluvatar_pxe.settings.model import Settings
 

@@ -8,7 +8,7 @@ import typer
 
 from iluvatar_pxe.cli.lazy import Entry, LazyGroup
 from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError, UsageError
-from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.printable import printable
 
 _ENROL = "Open or close the enrolment window for new machines."
 

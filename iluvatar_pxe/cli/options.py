@@ -1,13 +1,13 @@
 """What every command takes."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from iluvatar_pxe.errors import UsageError
-from iluvatar_pxe.log import configure_logging
 from iluvatar_pxe.settings.model import DEFAULT_FILE, Settings, load_settings
 
 ConfigOption = Annotated[
@@ -20,8 +20,16 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 def settings_for(config: Path | None) -> Settings:
     """Read the settings of a command whose errors are one line of its own, and no log; raises SettingsError."""
-    configure_logging("critical", "console")
+    be_quiet()
     return load_settings(config, os.environ)
+
+
+def be_quiet() -> None:
+    """Have nothing logged by what was imported so far; only what has imported structlog logs."""
+    if "structlog" in sys.modules:
+        from iluvatar_pxe.log import configure_logging  # noqa: PLC0415 - most commands log nothing, and do not need it
+
+        configure_logging("critical", "console")
 
 
 def make_sure(question: str, *, yes: bool) -> None:

@@ -9,9 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from iluvatar_pxe.admin.coming import coming_of
 from iluvatar_pxe.admin.requests.clusters import ShowAwaited
-from iluvatar_pxe.admin.requests.health import ShowComing
+from iluvatar_pxe.admin.requests.coming import ShowComing, coming_of
 from iluvatar_pxe.admin.requests.request import CommandResult, Request
 from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation

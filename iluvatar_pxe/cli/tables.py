@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import NoReturn
 
-from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.printable import printable
 
 Cell = tuple[str, ...]
 """The lines of a cell."""

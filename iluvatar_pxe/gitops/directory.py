@@ -11,11 +11,11 @@ import structlog
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.source import is_declaration, is_read
-from iluvatar_pxe.fleet.yaml.document import printable
 from iluvatar_pxe.gitops.kept import KeptFile
 from iluvatar_pxe.gitops.listener import Listener
 from iluvatar_pxe.gitops.repository.revision import parse_texts
 from iluvatar_pxe.gitops.repository.tree import MAX_FILE
+from iluvatar_pxe.printable import printable
 from iluvatar_pxe.problem import Problem
 
 AGAIN_SECONDS = 10.0

@@ -18,11 +18,11 @@ from iluvatar_pxe.boot.preview.differences import leavers
 from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.fleet.yaml.document import printable
 from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.revision import read_revision
 from iluvatar_pxe.layers.arda.effects import effects_on_listed
+from iluvatar_pxe.printable import printable
 
 ASK_FACTORY = "ask-factory"
 """The argument that lets it ask Image Factory."""

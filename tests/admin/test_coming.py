@@ -8,7 +8,8 @@ from admin.samples import Counter
 from support.three_files import INITRD, KERNEL, PI, three_files
 from support.waiting import until
 
-from iluvatar_pxe.admin.coming import ShowComing, coming_of
+from iluvatar_pxe.admin.coming import ShowComing
+from iluvatar_pxe.admin.requests.coming import coming_of
 from iluvatar_pxe.catalogue.progress import Progress, State
 
 

@@ -1,4 +1,4 @@
-"""Requests that ask how the daemon is, and what it waits for."""
+"""The request that asks how the daemon is."""
 
 from iluvatar_pxe.admin.requests.request import Request
 
@@ -11,10 +11,3 @@ class ShowHealth(Request):
 
     method = "GET"
     route = "/api/v1/health"
-
-
-class ShowComing(Request):
-    """Tells of each file that is being fetched how far it is."""
-
-    method = "GET"
-    route = "/api/v1/coming"

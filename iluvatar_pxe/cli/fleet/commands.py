@@ -19,10 +19,10 @@ from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.fleet.yaml.document import printable
 from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.gitops.prepare import repository_of
 from iluvatar_pxe.gitops.reading import fleet_at, fleet_in_force
+from iluvatar_pxe.printable import printable
 from iluvatar_pxe.settings.model import Settings
 
 app = typer.Typer(no_args_is_help=True)

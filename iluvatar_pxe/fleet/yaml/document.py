@@ -11,6 +11,7 @@ from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
 
 from iluvatar_pxe.fleet.yaml.composer import DocumentError, Marks, Node, compose, compose_all
+from iluvatar_pxe.printable import printable
 
 Location = tuple[int | str, ...]
 """The path of keys and indexes to a part of a document."""
@@ -40,11 +41,6 @@ class Findings:
     def lines(self) -> list[str]:
         """The faults, by file and line."""
         return list(dict.fromkeys(text for *_, text in sorted(self._faults)))
-
-
-def printable(text: str) -> str:
-    """Write out what would break a line: names and values may hold any character."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.schemas import schemas
-from iluvatar_pxe.fleet.yaml.document import printable
 from iluvatar_pxe.host.durable import put_directory_in_place
+from iluvatar_pxe.printable import printable
 from iluvatar_pxe.resources import data_directory
 
 

@@ -20,7 +20,7 @@ from iluvatar_pxe.errors import (
     TalosUnreachableError,
     TalosUnsupportedError,
 )
-from iluvatar_pxe.fleet.yaml.document import printable
+from iluvatar_pxe.printable import printable
 
 _LONGEST = 400
 """Characters of a machine's own words."""
