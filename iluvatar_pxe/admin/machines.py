@@ -1,5 +1,6 @@
 """Commands on one machine: its place, what is wanted of it, and which hardware it is."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -32,6 +33,14 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Directive, Intent, Phase, Wipe
 from iluvatar_pxe.provisioning.maintenance import runs_talos
 from iluvatar_pxe.provisioning.reinstalling import place_in_cluster
+
+
+class ShowMachines(requests.ShowMachines, Command):
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        context.check_inventory()
+        fleet, machines = context.fleet, context.inventory.snapshot.by_id
+        described = await asyncio.to_thread(lambda: [describe(one, fleet) for one in machines.values()])
+        return {"machines": described}
 
 
 class SetPlace(requests.SetPlace, Command):

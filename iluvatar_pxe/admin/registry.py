@@ -16,12 +16,12 @@ from iluvatar_pxe.admin.database import Backup, Restore, SetAside, Upgrade
 from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.admin.enrolment import CloseWindow, OpenWindow, ShowEnrolment
 from iluvatar_pxe.admin.health import ShowHealth
-from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
+from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, ShowMachines, Split
 from iluvatar_pxe.admin.requests.request import Request
 from iluvatar_pxe.admin.snapshots import TakeSnapshot
 
 COMMANDS: tuple[type[Command], ...] = (
-    *(SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
+    *(ShowMachines, SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
     *(ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),

@@ -1,10 +1,10 @@
 """What is told of a boot file that is not there: how far its download is, or what to do about it."""
 
-import re
 from pathlib import PurePosixPath
 
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import Lack
+from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.catalogue.coming import find, words
 from iluvatar_pxe.catalogue.progress import State
 
@@ -12,7 +12,6 @@ _FETCH = "run 'iluvatar-pxe assets fetch', or 'iluvatar-pxe assets import PATH' 
 _IMPORT = "bring the file by 'iluvatar-pxe assets import PATH'"
 _NAME = "give its address in assets.entries of fleet.yaml, or copy it into the assets directory"
 """Of a file that no entry of the catalogue gives: only those are downloaded, and imported."""
-_SCHEMATIC = re.compile(r"\b([0-9a-f]{4})[0-9a-f]{56}([0-9a-f]{4})\b")
 
 
 def lack_of(name: str, context: Context) -> Lack:
@@ -36,8 +35,3 @@ def lack_of(name: str, context: Context) -> Lack:
     return Lack(
         trouble if separator else text, f"{remedy if separator else 'correct that'}, or {_IMPORT}", name
     )
-
-
-def shortened(name: str) -> str:
-    """Return a logical name for people who need not type it: with the ends of a schematic's id."""
-    return _SCHEMATIC.sub(r"\1...\2", name)

@@ -6,12 +6,11 @@ from types import MappingProxyType
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.missing import lack_of
 from iluvatar_pxe.boot.plan import Lack
+from iluvatar_pxe.boot.words import NO_PROGRAM
 from iluvatar_pxe.catalogue.coming import find
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 PROGRAM_FOLDER = "ipxe"
-NO_PROGRAM = "none"
-"""How it is told that firmware gets no program."""
 _EFI_ARM64 = ("snponly-arm64.efi", "ipxe-arm64.efi")
 
 PROGRAMS: Mapping[tuple[Platform, CpuArch], tuple[str, ...]] = MappingProxyType(

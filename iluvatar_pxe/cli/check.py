@@ -6,7 +6,7 @@ import typer
 
 from iluvatar_pxe.admin.requests.health import ShowHealth
 from iluvatar_pxe.admin.requests.request import CommandResult
-from iluvatar_pxe.boot.programs import NO_PROGRAM
+from iluvatar_pxe.boot.words import NO_PROGRAM
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon

@@ -23,6 +23,8 @@ ANSWER_SECONDS = REQUEST_SECONDS + 5
 LOCK_SECONDS = 5.0
 """How long to wait for a daemon that is starting or stopping, or for another command."""
 _PAUSE = 0.1
+_PATIENCE = 2.0
+"""Seconds for which a busy daemon is waited for by who can do without it."""
 
 
 def change(settings: Settings, kind: type[Request], **fields: Any) -> CommandResult:
@@ -89,6 +91,14 @@ def ask_running(settings: Settings, request: Request) -> CommandResult:
     if answer is None:
         raise no_daemon(settings)
     return answer
+
+
+def told(settings: Settings, request: Request) -> CommandResult | None:
+    """Return what the daemon answers soon: None where none runs, nothing where it refuses or this user may not ask it."""
+    try:
+        return ask_daemon(settings.control_socket, settings.state_directory, request, _PATIENCE)
+    except (ControlError, OperationError):
+        return {}
 
 
 def no_daemon(settings: Settings) -> ControlError:

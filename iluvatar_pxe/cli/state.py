@@ -11,7 +11,7 @@ from typing import Any
 
 from iluvatar_pxe.admin.requests.clusters import ShowAwaited
 from iluvatar_pxe.admin.requests.coming import ShowComing, coming_of
-from iluvatar_pxe.admin.requests.request import CommandResult, Request
+from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
@@ -20,8 +20,8 @@ from iluvatar_pxe.catalogue.coming import Coming, missing
 from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.model import parse_catalogue
 from iluvatar_pxe.catalogue.packages import packages_of
-from iluvatar_pxe.cli.daemon import ask_daemon
-from iluvatar_pxe.errors import ControlError, FleetError, OperationError, RepositoryError, SealError
+from iluvatar_pxe.cli.daemon import told
+from iluvatar_pxe.errors import FleetError, RepositoryError, SealError
 from iluvatar_pxe.fleet.lookup import listed_as, name_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.reading import fleet_in_force
@@ -38,9 +38,6 @@ from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.wants import Wants
 from iluvatar_pxe.resources import read_catalogue
 from iluvatar_pxe.settings.model import Settings
-
-_PATIENCE = 2.0
-"""Seconds for which a busy daemon is waited for."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class State:
     @cached_property
     def coming(self) -> Coming:
         """The wanted boot files that are not here yet; none where a daemon does not tell."""
-        answer = self._told(ShowComing())
+        answer = told(self.settings, ShowComing())
         if answer is None:
             return missing(self._downloads(), self.assets.names)
         return coming_of(answer) if answer else {}
@@ -124,15 +121,7 @@ class State:
 
     @cached_property
     def _clusters(self) -> CommandResult:
-        return self._told(ShowAwaited()) or {}
-
-    def _told(self, command: Request) -> CommandResult | None:
-        """Return what the daemon answers: None where none runs, nothing where this user may not ask it."""
-        settings = self.settings
-        try:
-            return ask_daemon(settings.control_socket, settings.state_directory, command, _PATIENCE)
-        except (ControlError, OperationError):
-            return {}
+        return told(self.settings, ShowAwaited()) or {}
 
     @property
     def window_seconds(self) -> float:

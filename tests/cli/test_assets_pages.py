@@ -9,7 +9,7 @@ from support.wanted import CHECKED, wanted
 
 from iluvatar_pxe.admin.assets import asset_data
 from iluvatar_pxe.assets.status import AssetStatus
-from iluvatar_pxe.boot.missing import shortened
+from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.catalogue.download import Digest, SumsFile
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.assets.page import leftover_lines, status_lines, verified_lines

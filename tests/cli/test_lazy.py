@@ -4,9 +4,11 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer
+from support.daemon import Daemon
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -19,11 +21,35 @@ HEAVY = (
     "cryptography",
     "google.protobuf",
     "grpclib",
+    "iluvatar_pxe.admin.command",
+    "iluvatar_pxe.fleet.models",
     "jinja2",
     "jsonschema",
+    "ruamel.yaml",
     "sqlalchemy",
+    "structlog",
 )
 """Each takes a tenth of a second of a fast processor, or has much below it that does."""
+LIGHT = (
+    "--help",
+    "--version",
+    "nonesuch",
+    "assets --help",
+    "cluster --help",
+    "fleet --help",
+    "machines --help",
+)
+ANSWERED = (
+    "assets status",
+    "check",
+    "cluster status",
+    "dns query git.lab.home.arpa.",
+    "enrol open 30m",
+    "enrol status",
+    "machines hold nobody",
+    "machines list",
+)
+"""What a daemon does for whoever asks."""
 _PROBE = f"""
 import sys
 from iluvatar_pxe.cli.main import main
@@ -39,17 +65,26 @@ def _loaded(*arguments: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
+    assert "Traceback" not in done.stderr
     return done.stderr.splitlines()[-1].split()
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("nonesuch",)])
-def test_the_root_loads_no_command(arguments: tuple[str, ...]) -> None:
-    assert _loaded(*arguments) == []
+@pytest.mark.parametrize("words", LIGHT)
+def test_help_loads_no_command(words: str) -> None:
+    assert _loaded(*words.split()) == []
+
+
+def test_what_a_daemon_answers_loads_nothing_of_a_daemon(tmp_path: Path) -> None:
+    with Daemon(tmp_path):
+        loaded = {
+            words: _loaded(*words.split(), "--config", str(tmp_path / "config.toml")) for words in ANSWERED
+        }
+    assert {words: names for words, names in loaded.items() if names} == {}
 
 
 def test_the_tables_are_what_the_commands_say() -> None:
     listed = list(_lazy_commands(get_command(app), "iluvatar-pxe"))
-    assert {"iluvatar-pxe serve", "iluvatar-pxe enroll"} <= {words for words, _, _ in listed}
+    assert {"iluvatar-pxe serve", "iluvatar-pxe machines list"} <= {words for words, _, _ in listed}
     assert [(words, told) for words, told, _ in listed] == [(words, own) for words, _, own in listed]
 
 

@@ -19,7 +19,7 @@ from support.tftp_client import TftpClient
 from support.waiting import PATIENCE, wait_until
 
 from iluvatar_pxe.assets.arriving import WITHHELD
-from iluvatar_pxe.boot.missing import shortened
+from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.wire.tftp.packet import Data
 
 FILES = {

@@ -1,4 +1,4 @@
-"""Requests on one machine: its place, what is wanted of it, and which hardware it is."""
+"""Requests on machines: a machine's place, what is wanted of it, and which hardware it is; and all of them."""
 
 from typing import Annotated
 
@@ -30,6 +30,13 @@ HostName = Annotated[str, AfterValidator(_host_name)]
 PlainIntent = Annotated[Intent, AfterValidator(_without_command)]
 Mac = Annotated[str, AfterValidator(parse_mac)]
 Words = Annotated[str, BeforeValidator(lambda value: plain_text(value) if isinstance(value, str) else value)]
+
+
+class ShowMachines(Request):
+    """``machines list``: tells all machines."""
+
+    method = "GET"
+    route = "/api/v1/machines"
 
 
 class _OfMachine(Request):

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.amount import amount
-from iluvatar_pxe.boot.missing import shortened
+from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.assets.words import change_words, is_stuck, state_words, when_checked
 from iluvatar_pxe.cli.tables import Cell, paragraph, table

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.amount import amount
-from iluvatar_pxe.boot.missing import shortened
+from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.catalogue.coming import behind
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.tables import ago, span

@@ -2,16 +2,39 @@
 
 import typer
 
-from iluvatar_pxe.cli.cluster import secrets
-from iluvatar_pxe.cli.cluster.client_files import write_kubeconfig, write_talosconfig
-from iluvatar_pxe.cli.cluster.snapshots import take_snapshot
-from iluvatar_pxe.cli.cluster.status import status
+from iluvatar_pxe.cli.lazy import Entry, LazyGroup
+
+
+class _Commands(LazyGroup):
+    entries = (
+        Entry(
+            "status",
+            "cluster.status:status",
+            "Show how clusters are: etcd, machines, nodes, the CAs' ends, and what they wait for; exits 1 if one is not well.",
+        ),
+        Entry(
+            "talosconfig",
+            "cluster.client_files:write_talosconfig",
+            "Sign a certificate for talosctl, and merge it into its configuration file.",
+        ),
+        Entry(
+            "kubeconfig",
+            "cluster.client_files:write_kubeconfig",
+            "Sign an administrator's certificate for kubectl, and merge it into its configuration file.",
+        ),
+        Entry(
+            "snapshot",
+            "cluster.snapshots:take_snapshot",
+            "Take a snapshot of a cluster's etcd now, sealed into the daemon's state directory.",
+        ),
+        Entry(
+            "secrets", "cluster.secrets:app", "Export or import a cluster's secrets, in talosctl's format."
+        ),
+    )
+
 
 app = typer.Typer(
-    no_args_is_help=True, help="Show and reach the layers' clusters, and keep their secrets and snapshots."
+    cls=_Commands,
+    no_args_is_help=True,
+    help="Show and reach the layers' clusters, and keep their secrets and snapshots.",
 )
-app.command("status")(status)
-app.command("talosconfig")(write_talosconfig)
-app.command("kubeconfig")(write_kubeconfig)
-app.command("snapshot")(take_snapshot)
-app.add_typer(secrets.app, name="secrets")

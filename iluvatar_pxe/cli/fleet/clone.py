@@ -2,7 +2,7 @@
 
 import os
 
-from iluvatar_pxe.gitops.repository.hosting import SUFFIX
+from iluvatar_pxe.gitops.repository.bare import SUFFIX
 from iluvatar_pxe.host.interfaces import find_interfaces
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.tls.authority import known_fingerprint

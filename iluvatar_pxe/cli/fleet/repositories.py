@@ -10,7 +10,8 @@ from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, table, terminal_width
 from iluvatar_pxe.errors import UsageError
-from iluvatar_pxe.gitops.repository.hosting import SUFFIX, host, hosted_names, repository_path
+from iluvatar_pxe.gitops.repository.bare import SUFFIX
+from iluvatar_pxe.gitops.repository.hosting import host, hosted_names, repository_path
 
 _HEADINGS = (("REPOSITORY",), ("DIRECTORY",), ("URL",))
 

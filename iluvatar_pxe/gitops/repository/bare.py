@@ -9,6 +9,8 @@ from uuid import uuid4
 from iluvatar_pxe.errors import LostRaceError, RepositoryError
 from iluvatar_pxe.gitops.repository.git import IDENTITY, Git, last_line
 
+SUFFIX = ".git"
+"""Ends the name of a repository's directory, and may end its name where people write it."""
 IN_FORCE = "refs/iluvatar/in-force"
 """The commit that the daemon has applied, for commands that read it without the daemon."""
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

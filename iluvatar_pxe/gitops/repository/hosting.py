@@ -13,7 +13,7 @@ from pathlib import Path
 
 from iluvatar_pxe.errors import RepositoryError, UsageError
 from iluvatar_pxe.gitops.hook import ASK_FACTORY
-from iluvatar_pxe.gitops.repository.bare import Repository
+from iluvatar_pxe.gitops.repository.bare import SUFFIX, Repository
 from iluvatar_pxe.gitops.repository.drafts import draft_beside, remove_leftovers
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.mending import mend_layout
@@ -24,8 +24,6 @@ from iluvatar_pxe.host.threads import handed
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}(?<!\.git)")
 """What a repository may be called: never a hidden file, and nothing that leads anywhere else."""
-SUFFIX = ".git"
-"""Ends the name of a repository's directory, and may end its name where people write it."""
 CHECK_SECONDS = 60
 """How long the check of a push may take."""
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from aiohttp import BasicAuth, hdrs, web
 
 from iluvatar_pxe.errors import RepositoryError
-from iluvatar_pxe.gitops.repository.hosting import SUFFIX
+from iluvatar_pxe.gitops.repository.bare import SUFFIX
 from iluvatar_pxe.gitops.secrets.tokens import Right, Token, Tokens
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import client_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_pxe.errors import RepositoryError
+from iluvatar_pxe.gitops.repository.bare import SUFFIX
 from iluvatar_pxe.gitops.repository.git import last_line
-from iluvatar_pxe.gitops.repository.hosting import SUFFIX
 from iluvatar_pxe.host.owner import Owner
 from iluvatar_pxe.servers.http.git.quarantine import quarantines_of, remove
 from iluvatar_pxe.servers.library_internals import close_pipes
