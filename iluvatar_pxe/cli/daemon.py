@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,8 @@ ANSWER_SECONDS = REQUEST_SECONDS + 5
 LOCK_SECONDS = 5.0
 """How long to wait for a daemon that is starting or stopping, or for another command."""
 _PAUSE = 0.1
+_ALONE = "iluvatar_pxe.cli.alone"
+"""What works without a daemon; imports nearly the whole daemon, in seconds of a Raspberry Pi's processor."""
 _PATIENCE = 2.0
 """Seconds for which a busy daemon is waited for by who can do without it."""
 
@@ -51,12 +54,17 @@ def ask_or_lock(settings: Settings, request: Request) -> CommandResult | None:
 
     Raises as ``ask_daemon``, and ControlError where the state directory cannot be locked.
     """
+    answer = ask_daemon(settings.control_socket, settings.state_directory, request)
+    if answer is not None:
+        return answer
+    import_module(_ALONE)  # before the lock, for which other commands do not wait long
     deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        answer = ask_daemon(settings.control_socket, settings.state_directory, request)
-        if answer is not None or _lock(settings, deadline):
-            return answer
+    while not _lock(settings, deadline):
         time.sleep(_PAUSE)
+        answer = ask_daemon(settings.control_socket, settings.state_directory, request)
+        if answer is not None:
+            return answer
+    return None
 
 
 def ask_daemon(
