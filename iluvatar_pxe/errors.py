@@ -27,7 +27,8 @@ IluvatarError                 base; its text is one line that names the thing an
 │   ├── TalosUnreachableError it does not answer, or stops: another attempt may succeed
 │   ├── TalosIdentityError    who answers is not known to be the machine, or does not trust the daemon
 │   │   ├── TalosMaintenanceError it waits in maintenance mode, without a configuration
-│   │   └── TalosForeignError it has Talos of another cluster, or of none
+│   │   ├── TalosForeignError it has Talos of another cluster, or of none
+│   │   └── TalosAnotherError another machine of the cluster answers at its address
 │   ├── TalosDeniedError      these credentials, or maintenance mode, do not allow it
 │   ├── TalosUnsupportedError it has no such call: a worker, or another version
 │   ├── TalosNotReadyError    not yet: another attempt may succeed
@@ -185,6 +186,10 @@ class TalosMaintenanceError(TalosIdentityError):
 
 class TalosForeignError(TalosIdentityError):
     """The machine has Talos of another cluster, or something else answers on that port."""
+
+
+class TalosAnotherError(TalosIdentityError):
+    """Another machine of the cluster answers at the machine's address."""
 
 
 class TalosDeniedError(TalosError):

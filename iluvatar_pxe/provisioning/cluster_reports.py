@@ -1,7 +1,7 @@
 """How clusters are, as their machines say when somebody asks."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -10,13 +10,15 @@ from iluvatar_pxe.errors import ConfigurationError, IluvatarError
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.fleet.source import longhorn_file
 from iluvatar_pxe.layers.arda.bundle_check import ends_of
-from iluvatar_pxe.layers.arda.credentials import ApiRole
+from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
+from iluvatar_pxe.layers.arda.expected import expected_machines
 from iluvatar_pxe.layers.arda.founding import Refuse, Step
 from iluvatar_pxe.layers.arda.health import EtcdHealth, MachineReport, etcd_health
 from iluvatar_pxe.layers.arda.longhorn import copies_warning
 from iluvatar_pxe.layers.arda.machine_facts import declared_workers
 from iluvatar_pxe.layers.arda.reporting import report
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.provisioning.reaching import node_addresses
 
 _AT_ONCE = 50
 """Machines that are asked at the same time."""
@@ -68,18 +70,54 @@ async def report_of(layer: str, step: Step, context: ClusterContext) -> ClusterR
         credentials = await context.credentials(layer, ApiRole.READER)
     except IluvatarError as error:
         return replace(told, step=Refuse(str(error)))
-    turn, held = asyncio.Semaphore(_AT_ONCE), context.held_machines()
+    told = await _found(await _asked(told, members, credentials, context), credentials, context)
+    return replace(told, authorities=ends_of(bundle), warnings=await _warnings(layer, told, context))
 
-    async def said(member: Member) -> MachineReport:
+
+async def _asked(
+    told: ClusterReport, members: Iterable[Member], credentials: Credentials, context: ClusterContext
+) -> ClusterReport:
+    """Add what some of its machines say at their addresses."""
+    turn, held = asyncio.Semaphore(_AT_ONCE), context.held_machines()
+    expected = expected_machines(context.snapshot(), context.fleet())
+
+    async def said(member: Member) -> tuple[Member, MachineReport]:
         async with turn:
-            return await report(
-                member.address, credentials, held.get(member.name), is_control_plane=member.name in leading
+            return member, await report(
+                member.address,
+                credentials,
+                held.get(member.name),
+                is_control_plane=member.name in told.leading,
+                expected=expected.get(member.name),
             )
 
     reports = await asyncio.gather(*map(said, members))
-    machines = {one.name: each for one, each in zip(members, reports, strict=True)}
-    warnings = await _warnings(layer, told, context)
-    return replace(told, machines=machines, authorities=ends_of(bundle), warnings=warnings)
+    return replace(
+        told,
+        members={**told.members, **{one.name: one for one, _ in reports}},
+        machines={**told.machines, **{one.name: each for one, each in reports}},
+    )
+
+
+async def _found(told: ClusterReport, credentials: Credentials, context: ClusterContext) -> ClusterReport:
+    """Ask those that are not at their addresses where Kubernetes has them, too."""
+    silent = {name for name, one in told.machines.items() if one.trouble}
+    planes = [one for name, one in told.members.items() if name in told.leading - silent]
+    if not silent or not planes:
+        return told
+    places = await node_addresses(told.layer, planes, context)
+    moved = [
+        replace(told.members[name], address=places[name])
+        for name in silent & places.keys()
+        if places[name] != told.members[name].address
+    ]
+    found = await _asked(told, moved, credentials, context)
+    kept = {name for name in silent if found.machines[name].trouble}
+    return replace(
+        found,
+        members={**found.members, **{name: told.members[name] for name in kept}},
+        machines={**found.machines, **{name: told.machines[name] for name in kept}},
+    )
 
 
 async def _warnings(layer: str, told: ClusterReport, context: ClusterContext) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from iluvatar_pxe.fleet.lookup import name_of, role_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import nics_of
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
-from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.changes import Changes, changes, with_stored
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.documents import Document, load_documents
@@ -27,6 +26,7 @@ from iluvatar_pxe.machines.states import Intent
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
 from iluvatar_pxe.provisioning.configurations import Configurations
+from iluvatar_pxe.provisioning.reaching import opened
 from iluvatar_pxe.ratelimit import complain
 
 _AT_ONCE = 4
@@ -83,6 +83,9 @@ class Surveyor:
             leads_etcd=name == report.etcd.leader,
             is_ready=said.stage == "running" and said.is_ready,
         )
+        if said.is_another:
+            complain("machine.unchanged", machine=name, why=said.trouble)
+            return replace(standing, held=said.trouble), Changes()
         if said.trouble or said.stage not in _STAGES or member.address is None:
             return replace(standing, held=said.trouble or f"is {said.stage}"), None
         try:
@@ -98,7 +101,7 @@ class Surveyor:
         machine = _machines(self.context, fleet).get(standing.name)
         if machine and machine.directive.intent is Intent.REINSTALL:
             return replace(standing, held="is to be installed again"), Changes()
-        live, stored = await self._live(standing.name, address)
+        live, stored = await self._live(standing.name)
         around = await self.configurations.around(address)
         daemon = responsible(live, {around.here, *around.daemons})
         if daemon != around.here:
@@ -110,12 +113,9 @@ class Surveyor:
             found = await asyncio.to_thread(with_stored, found, stored, said.version)
         return replace(standing, kind=found.kind, mark=mark), found
 
-    async def _live(
-        self, name: str, address: IPv4Address
-    ) -> tuple[tuple[Document, ...], tuple[Document, ...]]:
+    async def _live(self, name: str) -> tuple[tuple[Document, ...], tuple[Document, ...]]:
         """Return what a machine runs with, and what it starts with next."""
-        credentials = await self.context.credentials(self.layer, ApiRole.ADMIN)
-        async with TalosApi.connect(str(address), credentials, name=name) as api:
+        async with opened(self.layer, name, ApiRole.ADMIN, self.context) as api:
             text = await api.state.configuration()
             stored = await api.state.stored_configuration()
         live = await asyncio.to_thread(_documents, name, text)

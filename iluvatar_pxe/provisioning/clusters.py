@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import IPv4Address
 
 import structlog
 
@@ -25,8 +24,9 @@ from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.gitops.changes.founding import found_again, name_founder, note_founded
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.inventory.memory import wall_clock
-from iluvatar_pxe.layers.arda.asking import ask, call_bootstrap
+from iluvatar_pxe.layers.arda.asking import ask
 from iluvatar_pxe.layers.arda.credentials import ApiRole
+from iluvatar_pxe.layers.arda.expected import expected_machines
 from iluvatar_pxe.layers.arda.founding import (
     PREPARING,
     Answered,
@@ -45,6 +45,7 @@ from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
 from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
+from iluvatar_pxe.provisioning.reaching import opened
 from iluvatar_pxe.provisioning.removing import Removal
 
 _log = structlog.get_logger()
@@ -116,7 +117,7 @@ class ClusterWatch:
                 await self._context.check(self.layer)
             self.found = await self._ask(members) if cluster else {}
             self._show(next_step(cluster, self.found))
-            return not self._context.observes and await self._carry_out(members, cluster)
+            return not self._context.observes and await self._carry_out(cluster)
         except IluvatarError as error:
             self._show(Refuse(str(error)))
             return False
@@ -130,8 +131,9 @@ class ClusterWatch:
     async def _ask(self, members: Sequence[Member]) -> Mapping[str, Found]:
         credentials = await self._context.credentials(self.layer, ApiRole.READER)
         held = self._context.held_machines()
+        expected = expected_machines(self._context.snapshot(), self._context.fleet())
         answers = await asyncio.gather(
-            *(ask(one.name, one.address, credentials, held.get(one.name)) for one in members)
+            *(ask(expected[one.name], one.address, credentials, held.get(one.name)) for one in members)
         )
         found = {one.name: answer for one, answer in zip(members, answers, strict=True)}
         return self._settled(found)
@@ -152,7 +154,7 @@ class ClusterWatch:
             },
         }
 
-    async def _carry_out(self, members: Sequence[Member], cluster: ClusterFile | None) -> bool:
+    async def _carry_out(self, cluster: ClusterFile | None) -> bool:
         """Do what is next; say whether another look is worth it at once."""
         step, layer = self.step, self.layer
         if cluster is None:
@@ -171,8 +173,7 @@ class ClusterWatch:
                 now = wall_clock()
                 return await self._commit(lambda newest: note_founded(newest, layer, cluster.generation, now))
             case CallBootstrap(founder):
-                addresses = {one.name: one.address for one in members}
-                await self._bootstrap(founder, addresses[founder])
+                await self._bootstrap(founder)
         return False
 
     async def _commit(self, draw: Draw) -> bool:
@@ -185,12 +186,11 @@ class ClusterWatch:
         await commit(draw)
         return True
 
-    async def _bootstrap(self, founder: str, address: IPv4Address | None) -> None:
-        assert address  # noqa: S101 - it has just answered there
-        credentials = await self._context.credentials(self.layer, ApiRole.ADMIN)
+    async def _bootstrap(self, founder: str) -> None:
         _log.info("cluster.bootstrap", layer=self.layer, founder=founder)
         try:
-            await call_bootstrap(founder, address, credentials)
+            async with opened(self.layer, founder, ApiRole.ADMIN, self._context) as api:
+                await api.bootstrap()
         except TalosRefusedError as error:
             self._show(Refuse(str(error)))
         except TalosExistsError:

@@ -6,8 +6,8 @@ and by notes in Kubernetes. So a daemon that is started again goes on where it w
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from typing import TypedDict, TypeVar
 
@@ -44,6 +44,7 @@ from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_survey import Surveyed, Surveyor
 from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
+from iluvatar_pxe.provisioning.reaching import opened
 
 REFUSED_SECONDS = 300.0
 """After which a machine is offered again what it has refused; a new commit is at once."""
@@ -244,11 +245,8 @@ class LayerConvergence:
         turn = name or self._claimant or ""
         await self._in_kubernetes(lambda at, by: kubernetes.release(at, by, turn))
 
-    @asynccontextmanager
-    async def _api(self, name: str) -> AsyncIterator[TalosApi]:
-        credentials = await self._context.credentials(self.layer, ApiRole.ADMIN)
-        async with TalosApi.connect(str(self.surveyed.members[name].address), credentials, name=name) as api:
-            yield api
+    def _api(self, name: str) -> AbstractAsyncContextManager[TalosApi]:
+        return opened(self.layer, name, ApiRole.ADMIN, self._context)
 
     async def _in_kubernetes(self, call: Callable[[str, Credentials], Awaitable[Result]]) -> Result:
         """Call the API server of the first control plane that answers."""

@@ -12,6 +12,7 @@ from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
 from iluvatar_pxe.layers.arda.api.resources import HOSTNAME
 from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
+from iluvatar_pxe.layers.arda.expected import Expected, expected_machines
 from iluvatar_pxe.layers.arda.health import MachineReport, healthy_members
 from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.removal import Etcd
@@ -67,7 +68,8 @@ async def view_of(
         return View(plane, nodes, Etcd(frozenset(), frozenset(), frozenset()), ())
     credentials = await context.credentials(layer, ApiRole.READER)
     places = {one.macs[0]: str(one.address) for one in machines}
-    reports = await _reports({**planes, **places}, credentials)
+    expected = expected_machines(context.snapshot(), context.fleet())
+    reports = await _reports({**planes, **places}, credentials, expected)
     healthy = healthy_members(reports)
     listed = max((one.members for one in reports.values()), key=len, default=())
     names = {one.name for one in members}
@@ -130,10 +132,15 @@ async def _nodes(
     raise why
 
 
-async def _reports(places: Mapping[str, str], credentials: Credentials) -> Mapping[str, MachineReport]:
-    """Ask machines; of workers, etcd says nothing."""
+async def _reports(
+    places: Mapping[str, str], credentials: Credentials, expected: Mapping[str, Expected]
+) -> Mapping[str, MachineReport]:
+    """Ask machines; of workers, etcd says nothing. Those that have left the fleet are expected by nobody."""
     said = await asyncio.gather(
-        *(report(IPv4Address(one), credentials, is_control_plane=True) for one in places.values())
+        *(
+            report(IPv4Address(at), credentials, is_control_plane=True, expected=expected.get(key))
+            for key, at in places.items()
+        )
     )
     return dict(zip(places, said, strict=True))
 

@@ -11,6 +11,7 @@ from iluvatar_pxe.errors import (
     IluvatarError,
     KubernetesError,
     OperationError,
+    TalosAnotherError,
     TalosError,
     TalosForeignError,
     TalosMaintenanceError,
@@ -18,7 +19,6 @@ from iluvatar_pxe.errors import (
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.changes.founding import found_again
-from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import WipeMode
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Wait
@@ -30,6 +30,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import report_of
+from iluvatar_pxe.provisioning.reaching import opened
 
 DOWN_SECONDS = 600.0
 """For Talos to drain, to leave etcd and to wipe; one that still runs then has given up."""
@@ -68,10 +69,12 @@ class Reinstaller:
         report = await report_of(layer, Wait(""), self._context)
         members, is_founded = report.etcd.members, bool(report.record and report.record.founded)
         planes = [one for one in report.members.values() if one.name in report.leading]
+        answer, trouble = await self._answer(layer, name)
         step = next_step(
             Target(
                 name=name,
-                answer=await self._answer(layer, report.members.get(name)),
+                answer=answer,
+                trouble=trouble,
                 is_control_plane=name in report.leading,
                 is_founded=is_founded,
                 last_replicas=await self._last_replicas(layer, name, planes) if is_founded else (),
@@ -95,44 +98,35 @@ class Reinstaller:
         if found is None or self._group is None:
             raise OperationError("the daemon is starting; try again")
         layer, name = found
-        member = self._members(layer).get(name)
-        if member is None or member.address is None:
-            raise OperationError(f"{name}: no address of it is known; switch it on")
-        credentials = await self._context.credentials(layer, ApiRole.ADMIN)
-        async with TalosApi.connect(str(member.address), credentials, name=name) as api:
+        async with opened(layer, name, ApiRole.ADMIN, self._context) as api:
             if step.forfeits:
                 await api.etcd.forfeit()
             await api.reset(WipeMode.SYSTEM_DISK, graceful=step.graceful)
         _log.info("machine.reset", machine=name, layer=layer, graceful=step.graceful)
-        self._group.create_task(self._clean_up(layer, member, machine, step))
+        self._group.create_task(self._clean_up(layer, name, machine, step))
 
     def clean_up(self, machine: Machine, step: NextBoot) -> None:
         """Clean up after a machine that is not reset, as it does not answer."""
         found = self._place(machine)
-        if found and self._group and (member := self._members(found[0]).get(found[1])):
-            self._group.create_task(self._clean_up(found[0], member, machine, step))
+        if found and self._group:
+            self._group.create_task(self._clean_up(*found, machine, step))
 
     def _place(self, machine: Machine) -> tuple[str, str] | None:
         return place_in_cluster(machine, self._context.fleet())
 
-    def _members(self, layer: str) -> dict[str, Member]:
-        members = members_of(self._context.snapshot(), self._context.fleet())
-        return {one.name: one for one in members if one.layer == layer}
-
-    async def _answer(self, layer: str, member: Member | None) -> Answer:
-        if member is None or member.address is None:
-            return Answer.SILENT
-        credentials = await self._context.credentials(layer, ApiRole.READER)
+    async def _answer(self, layer: str, name: str) -> tuple[Answer, str]:
+        """Return what a machine's API says, and why it says nothing."""
         try:
-            async with TalosApi.connect(str(member.address), credentials, name=member.name) as api:
-                await api.version()
+            async with opened(layer, name, ApiRole.READER, self._context):
+                return Answer.RUNS, ""
         except TalosMaintenanceError:
-            return Answer.MAINTENANCE
+            return Answer.MAINTENANCE, ""
         except TalosForeignError:
-            return Answer.FOREIGN
-        except TalosError:
-            return Answer.SILENT
-        return Answer.RUNS
+            return Answer.FOREIGN, ""
+        except TalosAnotherError as error:
+            return Answer.ANOTHER, str(error)
+        except TalosError as error:
+            return Answer.SILENT, str(error)
 
     async def _last_replicas(
         self, layer: str, name: str, planes: Collection[Member]
@@ -145,21 +139,21 @@ class Reinstaller:
                     return only_on(name, await replicas(str(one.address), credentials))
         return None
 
-    async def _clean_up(self, layer: str, member: Member, machine: Machine, step: Reset | NextBoot) -> None:
+    async def _clean_up(self, layer: str, name: str, machine: Machine, step: Reset | NextBoot) -> None:
         """Do the rest once a machine is down: before that, Talos needs its Node to drain, and etcd still has its data."""
         try:
             async with asyncio.timeout(DOWN_SECONDS):
-                await self._down(layer, member, machine)
+                await self._down(layer, name, machine)
         except TimeoutError:
             why = f"Talos still runs after {DOWN_SECONDS:.0f} s; look at the machine's log, and try again"
-            _log.error("machine.reset", machine=member.name, why=why)
+            _log.error("machine.reset", machine=name, why=why)
             return
         except IluvatarError as error:
-            _log.warning("machine.reset", machine=member.name, why=str(error))
+            _log.warning("machine.reset", machine=name, why=str(error))
         if step.ends_cluster:
             await self._found_again(layer)
         elif self._is_founded(layer):
-            await self._forget_node(layer, member)
+            await self._forget_node(layer, name)
 
     async def _found_again(self, layer: str) -> None:
         """Commit that the cluster is founded again, until that has succeeded."""
@@ -183,17 +177,19 @@ class Reinstaller:
         record = self._context.fleet().clusters.get(layer)
         return bool(record and record.founded)
 
-    async def _forget_node(self, layer: str, member: Member) -> None:
-        others = [one for one in self._members(layer).values() if one.name != member.name]
+    async def _forget_node(self, layer: str, name: str) -> None:
+        members = members_of(self._context.snapshot(), self._context.fleet())
+        others = [one for one in members if one.name != name]
         try:
-            await self._delete(layer, member.name, control_planes(others, layer))
+            await self._delete(layer, name, control_planes(others, layer))
         except IluvatarError as error:
-            _log.warning("node.delete", machine=member.name, why=str(error))
+            _log.warning("node.delete", machine=name, why=str(error))
 
-    async def _down(self, layer: str, member: Member, machine: Machine) -> None:
+    async def _down(self, layer: str, name: str, machine: Machine) -> None:
         """Return once Talos does not run there any more, or the machine has booted again."""
         while True:
-            if self._has_booted(machine) or await self._answer(layer, member) is not Answer.RUNS:
+            answer, _ = await self._answer(layer, name)
+            if self._has_booted(machine) or answer is not Answer.RUNS:
                 return
             await asyncio.sleep(self._context.pace.down)
 

@@ -6,8 +6,9 @@ from the cluster at each look.
 
 import asyncio
 import time
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from ipaddress import IPv4Address
 
 import structlog
 
@@ -18,13 +19,16 @@ from iluvatar_pxe.layers.arda import kubernetes
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.asking import ask
 from iluvatar_pxe.layers.arda.credentials import ApiRole
+from iluvatar_pxe.layers.arda.expected import Expected, Who
 from iluvatar_pxe.layers.arda.longhorn import only_on
 from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.arda.proving import prove
 from iluvatar_pxe.layers.arda.removal import NOTE, Act, Hold, Leaver, next_act, unlisted, way_back
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.leavers import Found, View, view_of
+from iluvatar_pxe.provisioning.reaching import expected_of, opened
 from iluvatar_pxe.provisioning.removal_turn import RemovalTurn
 
 _log = structlog.get_logger()
@@ -125,7 +129,8 @@ class Removal:
     async def _way_back(self, one: Member, node: Node, members: list[Member]) -> Act | Hold | None:
         if one not in control_planes(members, self.layer):
             return None
-        said = await ask(one.name, one.address, await self._context.credentials(self.layer, ApiRole.READER))
+        credentials = await self._context.credentials(self.layer, ApiRole.READER)
+        said = await ask(expected_of(one.name, self._context), one.address, credentials)
         return way_back(one.name, said, is_restarting=self._restarted.get(one.name) == node.boot)
 
     async def _bring_back(self, way: Act | None, one: Member, node: Node, view: View) -> None:
@@ -134,7 +139,7 @@ class Removal:
             _log.info("machine.stays", machine=one.name, layer=self.layer, why="its file is back")
         elif way is Act.RESTART:
             _log.warning("machine.stays", machine=one.name, layer=self.layer, step=str(way))
-            async with await self._api(str(one.address), one.name) as api:
+            async with opened(self.layer, one.name, ApiRole.ADMIN, self._context) as api:
                 await api.reboot()
             self._restarted[one.name] = node.boot
 
@@ -197,15 +202,16 @@ class Removal:
             case Act.DRAIN:
                 await self._drain(one, view)
             case Act.LEAVE_ETCD:
-                async with await self._api(one.address, one.name) as api:
+                async with self._api(one) as api:
                     await api.etcd.forfeit()
                     await api.etcd.leave()
             case Act.REMOVE_MEMBER:
-                async with await self._api(view.healthy[0]) as api:
+                credentials = await self._context.credentials(self.layer, ApiRole.ADMIN)
+                async with TalosApi.connect(view.healthy[0], credentials) as api:
                     with suppress(TalosNotFoundError):  # another daemon was quicker
                         await api.etcd.remove(one.member or 0)
             case Act.SHUT_DOWN:
-                async with await self._api(one.address, one.name) as api:
+                async with self._api(one) as api:
                     await api.shut_down()
             case Act.DELETE_NODE:
                 credentials = await self._context.kubernetes(self.layer)
@@ -213,10 +219,13 @@ class Removal:
                 if view.claimant == one.name:
                     await kubernetes.release(view.plane, credentials, one.name)
 
-    async def _api(self, address: str, name: str = "") -> AbstractAsyncContextManager[TalosApi]:
-        return TalosApi.connect(
-            address, await self._context.credentials(self.layer, ApiRole.ADMIN), name=name
-        )
+    @asynccontextmanager
+    async def _api(self, one: Found) -> AsyncIterator[TalosApi]:
+        credentials = await self._context.credentials(self.layer, ApiRole.ADMIN)
+        async with TalosApi.connect(one.address, credentials, name=one.name) as api:
+            known = Who(name=one.name, macs=frozenset({one.mac}))
+            await prove(api, Expected(known), IPv4Address(one.address))
+            yield api
 
     async def _drain(self, one: Found, view: View) -> None:
         """Move a node's pods, as far as they may be by now; a budget, or Longhorn, may keep some."""

@@ -10,23 +10,25 @@ from ipaddress import IPv4Address
 
 import structlog
 
-from iluvatar_pxe.errors import IluvatarError
+from iluvatar_pxe.errors import IluvatarError, TalosAnotherError
 from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.resources import (
-    HOSTNAME,
     MACHINE_STATUS,
     SYSTEM_DISK,
     UNATTENDED_INSTALL,
 )
 from iluvatar_pxe.layers.arda.credentials import Credentials
+from iluvatar_pxe.layers.arda.expected import Expected, Who, expected_machines
 from iluvatar_pxe.layers.arda.progress import of_status
+from iluvatar_pxe.layers.arda.proving import prove
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.talos_events import TalosEvents
+from iluvatar_pxe.ratelimit import complain
 
 EVERY_SECONDS = 60.0
 SILENT_FOR, GIVEN_UP_AFTER = timedelta(minutes=3), timedelta(hours=2)
@@ -82,8 +84,13 @@ class SilentMachines:
             return False
         credentials = await self._credentials(place.layer or "")
         title = title_of(machine, self._applied.fleet)
+        known = expected_machines(self._inventory.snapshot, self._applied.fleet)
+        expected = known.get(title) or Expected(Who(name=title))
         async with TalosApi.connect(str(address), credentials, name=title) as api:
-            if await api.state.get(HOSTNAME) != title:
+            try:
+                await prove(api, expected, address)
+            except TalosAnotherError as error:
+                complain("machine.another", machine=title, why=str(error))
                 return False
             install = await api.state.get(UNATTENDED_INSTALL)
             status = await api.state.get(MACHINE_STATUS)

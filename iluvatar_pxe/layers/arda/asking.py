@@ -1,4 +1,4 @@
-"""Asks a control plane how far it is, and the founder to found its cluster."""
+"""Asks a control plane how far it is."""
 
 import asyncio
 from ipaddress import IPv4Address
@@ -7,7 +7,6 @@ from iluvatar_pxe.errors import TalosError, TalosForeignError, TalosMaintenanceE
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
 from iluvatar_pxe.layers.arda.api.resources import (
-    HOSTNAME,
     MACHINE_STATUS,
     MEMBERS,
     REBOOT_REQUEST,
@@ -17,7 +16,9 @@ from iluvatar_pxe.layers.arda.api.resources import (
 )
 from iluvatar_pxe.layers.arda.api.state import State
 from iluvatar_pxe.layers.arda.credentials import Credentials
+from iluvatar_pxe.layers.arda.expected import Expected
 from iluvatar_pxe.layers.arda.founding import Answered, Foreign, Found, InMaintenance, Unproved
+from iluvatar_pxe.layers.arda.proving import prove
 
 ASK_SECONDS = 20.0
 """For all questions to one machine together."""
@@ -27,14 +28,15 @@ _CONTROL_PLANES = frozenset({"controlplane", "init"})
 
 
 async def ask(
-    name: str, address: IPv4Address | None, credentials: Credentials, held: str | None = None
+    expected: Expected, address: IPv4Address | None, credentials: Credentials, held: str | None = None
 ) -> Found:
-    """Return what the control plane of this name says of itself; ``held`` is why it is not installed."""
+    """Return what a control plane says of itself; ``held`` is why it is not installed."""
     if address is None:
         return Unproved("no address of it is known")
     try:
         async with asyncio.timeout(ASK_SECONDS), TalosApi.connect(str(address), credentials) as api:
-            return await _said(api, name, address)
+            await prove(api, expected, address)
+            return await _said(api)
     except TimeoutError:
         return Unproved(f"{address}: has not answered all questions within {ASK_SECONDS:.0f} s")
     except TalosError as error:
@@ -57,16 +59,7 @@ def maintenance_words(address: IPv4Address, held: str | None) -> str:
     return f"{address}: waits in maintenance mode: {held or 'it has not got its configuration yet'}"
 
 
-async def call_bootstrap(name: str, address: IPv4Address, credentials: Credentials) -> None:
-    """Have a control plane found etcd; raises as ``TalosApi.bootstrap``."""
-    async with TalosApi.connect(str(address), credentials, name=name) as api:
-        await api.bootstrap()
-
-
-async def _said(api: TalosApi, name: str, address: IPv4Address) -> Found:
-    hostname = await api.state.get(HOSTNAME)
-    if hostname and hostname != name:
-        return Unproved(f"{hostname} answers at {address}, which was its address")
+async def _said(api: TalosApi) -> Found:
     etcd = next((one.state for one in await api.services() if one.id == "etcd"), "")
     return Answered(
         etcd=etcd,

@@ -15,6 +15,8 @@ class MachineReport:
     """What one machine says of itself; ``trouble`` is why it says nothing, in one line, or empty."""
 
     trouble: str = ""
+    is_another: bool = False
+    """That is because another machine answers at its address."""
     stage: str = ""
     is_ready: bool = False
     unmet: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ async def read_hardware(api: TalosApi, label: str) -> Hardware:
             raise TalosNotReadyError(f"{label}: has not looked at {disk.path} yet; it is tried again")
     nics = [_nic(link) for link in links if link.is_physical]
     return Hardware(
-        _uuid(system.uuid),
+        uuid_in(system.uuid),
         plain_text(system.serial),
         plain_text(system.product),
         found,
@@ -98,7 +98,8 @@ def _name(text: str) -> str:
     return text if len(text) <= _LONGEST and text.isprintable() else ""
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_in(text: str) -> UUID | None:
+    """Return a UUID as SMBIOS has it; None where it is none."""
     try:
         return UUID(text)
     except ValueError:

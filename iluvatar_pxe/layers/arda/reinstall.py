@@ -13,6 +13,8 @@ class Answer(Enum):
     """It waits for a configuration: there is nothing to wipe."""
     FOREIGN = auto()
     """Talos of another cluster."""
+    ANOTHER = auto()
+    """Another machine of this cluster is at its address."""
     SILENT = auto()
     """Nothing."""
 
@@ -23,6 +25,8 @@ class Target:
 
     name: str
     answer: Answer
+    trouble: str = ""
+    """Why it does not answer."""
     is_control_plane: bool = False
     is_founded: bool = True
     members: frozenset[str] = frozenset()
@@ -100,7 +104,11 @@ def next_step(target: Target) -> Step:
                 f"{target.name}: Talos of another cluster runs there, which this one cannot reset; to erase it: "
                 f"iluvatar-pxe machines reinstall {target.name} --wipe"
             )
-        case Answer.SILENT:
+        case Answer.ANOTHER if not target.is_forced:
+            return Refused(
+                f"{target.name}: {target.trouble}; if it is off, add --force, which wipes it at its next boot"
+            )
+        case Answer.SILENT | Answer.ANOTHER:
             return NextBoot(target.wipes or target.is_on_disk, target.ends_cluster)
         case _:
             return NextBoot(target.wipes, target.ends_cluster)
@@ -131,7 +139,7 @@ def _harm_to_etcd(target: Target) -> str:
 
 def _harm_to_volumes(target: Target) -> str:
     if (
-        target.answer not in {Answer.RUNS, Answer.SILENT}
+        target.answer not in {Answer.RUNS, Answer.SILENT, Answer.ANOTHER}
         or not target.is_on_disk
         or target.last_replicas == ()
     ):

@@ -4,30 +4,42 @@ import asyncio
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.errors import TalosError, TalosMaintenanceError
+from iluvatar_pxe.errors import TalosAnotherError, TalosError, TalosMaintenanceError
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.resources import KUBELET_IMAGE, MACHINE_STATUS, NODE_STATUSES, SYSTEM_DISK
 from iluvatar_pxe.layers.arda.asking import ASK_SECONDS, maintenance_words
 from iluvatar_pxe.layers.arda.configuration.images import version_of
 from iluvatar_pxe.layers.arda.credentials import Credentials
+from iluvatar_pxe.layers.arda.expected import Expected
 from iluvatar_pxe.layers.arda.health import MachineReport
+from iluvatar_pxe.layers.arda.proving import prove
 
 
 async def report(
-    address: IPv4Address | None, credentials: Credentials, held: str | None = None, *, is_control_plane: bool
+    address: IPv4Address | None,
+    credentials: Credentials,
+    held: str | None = None,
+    *,
+    is_control_plane: bool,
+    expected: Expected | None = None,
 ) -> MachineReport:
-    """Return what a machine says; that it says nothing is a report, too. ``held`` is why it is not installed."""
+    """Return what a machine says; that it says nothing is a report, too. ``held`` is why it is not installed.
+
+    ``expected`` is the only one that is believed; None: whoever answers is.
+    """
     if address is None:
         return MachineReport(trouble="no address of it is known")
     try:
         async with asyncio.timeout(ASK_SECONDS), TalosApi.connect(str(address), credentials) as api:
+            if expected:
+                await prove(api, expected, address)
             return await _said(api, is_control_plane=is_control_plane)
     except TimeoutError:
         return MachineReport(trouble=f"{address}: has not answered within {ASK_SECONDS:.0f} s")
     except TalosMaintenanceError:
         return MachineReport(trouble=maintenance_words(address, held))
     except TalosError as error:
-        return MachineReport(trouble=str(error))
+        return MachineReport(trouble=str(error), is_another=isinstance(error, TalosAnotherError))
 
 
 async def _said(api: TalosApi, *, is_control_plane: bool) -> MachineReport:

@@ -1,0 +1,31 @@
+"""Makes sure which machine answers, before it is believed or changed: its address may be another machine's by now."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+from iluvatar_pxe.errors import TalosAnotherError
+from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.faults import one_line
+from iluvatar_pxe.layers.arda.api.resources import HOSTNAME, LINKS, SYSTEM_INFORMATION
+from iluvatar_pxe.layers.arda.expected import Expected, Who
+from iluvatar_pxe.layers.arda.reading import uuid_in
+
+
+async def prove(api: TalosApi, expected: Expected, address: IPv4Address) -> None:
+    """Return if the machine that answers is the expected one; raises TalosAnotherError, or another TalosError."""
+    name = one_line(await api.state.get(HOSTNAME) or "")
+    system = await api.state.get(SYSTEM_INFORMATION)
+    told = Who(name=name)
+    if system:
+        told = Who(name=name, uuid=uuid_in(system.uuid), serial=system.serial, product=system.product)
+    if expected.who.macs and not expected.is_agreed(told):  # a node has a link for each pod, so they are many
+        nics = [one for one in await api.state.list(LINKS) if one.is_physical]
+        told = replace(
+            told, macs=frozenset(mac for one in nics for mac in (one.mac, one.permanent_mac) if mac)
+        )
+    if who := expected.instead(told):
+        wanted = expected.who.name
+        raise TalosAnotherError(
+            f"{who} answers at {address}, which was {wanted}'s address; restart {wanted}, "
+            f"or correct its address in machines/{wanted}.yaml"
+        )
