@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
@@ -98,14 +99,19 @@ class Reinstall(requests.Reinstall, Command):
             raise OperationError(f"{title}: {why}; first: iluvatar-pxe machines release {title}")
         if machine.assignment is None and listed_as(machine, context.fleet) is None:
             raise OperationError(f"{title}: it has no place in the fleet yet; list it, or set its layer")
-        step = await self._step(machine, context)
+        async with context.reinstaller.turn if context.reinstaller else nullcontext():
+            step = await self._step(machine, context)
+            wipes = step.wipes if isinstance(step, NextBoot) else self.wipe
+            edit, detail = (
+                reinstalled(by, _wipe(step, wipes=self.wipe)),
+                "reinstall, wipe" if wipes else "reinstall",
+            )
+            changed = await _change(context, machine, edit, detail, by)
+            if isinstance(step, Reset):
+                await self._reset(machine, step, context, by)
+        ended = ended_hold(machine)
         ended_cluster = "; the cluster is founded again, without its data" if step.ends_cluster else ""
-        wipes = step.wipes if isinstance(step, NextBoot) else self.wipe
-        ended, detail = ended_hold(machine), "reinstall, wipe" if wipes else "reinstall"
-        edit = reinstalled(by, _wipe(step, wipes=self.wipe))
-        changed = await _change(context, machine, edit, detail, by)
         if isinstance(step, Reset):
-            await self._reset(machine, step, context, by)
             how = (
                 " now: Talos drains it, leaves etcd and wipes its system disk"
                 if step.graceful

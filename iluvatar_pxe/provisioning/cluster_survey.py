@@ -12,6 +12,7 @@ from iluvatar_pxe.fleet.lookup import name_of, role_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import nics_of
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
+from iluvatar_pxe.layers.arda.absence import absences, to_be_installed
 from iluvatar_pxe.layers.arda.changes import Changes, changes, with_stored
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.documents import Document, load_documents
@@ -165,7 +166,11 @@ class Surveyor:
         except IluvatarError as error:
             return replace(surveyed, cluster=replace(cluster, troubles=[*cluster.troubles, str(error)]))
         machines = [replace(one, node=known.get(one.name)) for one in cluster.machines]
-        return replace(surveyed, cluster=replace(cluster, machines=machines, nodes=known, claimant=turn))
+        again = to_be_installed(self.context.snapshot(), self.context.fleet())
+        away = absences(report.machines, known.values(), again & report.members.keys())
+        return replace(
+            surveyed, cluster=replace(cluster, machines=machines, nodes=known, claimant=turn, away=away)
+        )
 
 
 def _first_address(planes: tuple[Member, ...]) -> str:

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.dns.members import Member, control_planes
 from iluvatar_pxe.errors import KubernetesError, TalosError
 from iluvatar_pxe.layers.arda import kubernetes
+from iluvatar_pxe.layers.arda.absence import absences, to_be_installed
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
 from iluvatar_pxe.layers.arda.api.resources import HOSTNAME
@@ -52,6 +53,8 @@ class View:
     found: tuple[Found, ...] = ()
     claimant: str = ""
     """The machine whose turn it is to restart."""
+    staying: frozenset[str] = frozenset()
+    """Names of the Nodes that are not away, nor on their way out."""
 
 
 async def view_of(
@@ -70,7 +73,9 @@ async def view_of(
     places = {one.macs[0]: str(one.address) for one in machines}
     expected = expected_machines(context.snapshot(), context.fleet())
     reports = await _reports({**planes, **places}, credentials, expected)
-    healthy = healthy_members(reports)
+    again = to_be_installed(context.snapshot(), context.fleet()) & planes.keys()
+    away = absences({name: reports[name] for name in planes}, nodes, again)
+    healthy = {name: member for name, member in healthy_members(reports).items() if name not in away}
     listed = max((one.members for one in reports.values()), key=len, default=())
     names = {one.name for one in members}
     found = [
@@ -88,6 +93,7 @@ async def view_of(
         tuple(planes[name] for name in healthy if name in planes),
         tuple(sorted((one for one in found if one.name not in names | {""}), key=_turn)),
         await kubernetes.claimant(plane, administrator),
+        frozenset(one.name for one in nodes if one.name not in away),
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
+from typing import NamedTuple
 
 import structlog
 
@@ -19,17 +20,19 @@ from iluvatar_pxe.errors import (
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.changes.founding import found_again
+from iluvatar_pxe.layers.arda.absence import Absence, absences, to_be_installed
 from iluvatar_pxe.layers.arda.api.model import WipeMode
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Wait
 from iluvatar_pxe.layers.arda.health import healthy_members
-from iluvatar_pxe.layers.arda.kubernetes import delete_node, replicas
-from iluvatar_pxe.layers.arda.longhorn import only_on
+from iluvatar_pxe.layers.arda.kubernetes import claimant, delete_node, nodes, replicas
+from iluvatar_pxe.layers.arda.longhorn import Replica, only_on
+from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
-from iluvatar_pxe.provisioning.cluster_reports import report_of
+from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
 from iluvatar_pxe.provisioning.reaching import opened
 
 DOWN_SECONDS = 600.0
@@ -47,12 +50,26 @@ def place_in_cluster(machine: Machine, fleet: Fleet) -> tuple[str, str] | None:
     return layer, name
 
 
+class _Seen(NamedTuple):
+    """A cluster as Kubernetes has it."""
+
+    nodes: tuple[Node, ...] = ()
+    claimant: str = ""
+    replicas: tuple[Replica, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(one.name for one in self.nodes)
+
+
 class Reinstaller:
     """Asks a machine and its cluster, and resets it."""
 
     def __init__(self, context: ClusterContext) -> None:
         self._context = context
         self._group: asyncio.TaskGroup | None = None
+        self.turn = asyncio.Lock()
+        """Held from ``step`` until the inventory has what was decided, which the next decision counts."""
 
     async def run(self) -> None:
         """Look after what was begun, until cancelled."""
@@ -70,6 +87,8 @@ class Reinstaller:
         members, is_founded = report.etcd.members, bool(report.record and report.record.founded)
         planes = [one for one in report.members.values() if one.name in report.leading]
         answer, trouble = await self._answer(layer, name)
+        seen = await self._in_kubernetes(layer, planes) if is_founded else None
+        away = self._away(name, report, seen)
         step = next_step(
             Target(
                 name=name,
@@ -77,9 +96,10 @@ class Reinstaller:
                 trouble=trouble,
                 is_control_plane=name in report.leading,
                 is_founded=is_founded,
-                last_replicas=await self._last_replicas(layer, name, planes) if is_founded else (),
+                last_replicas=only_on(name, seen.replicas, seen.names - away.keys()) if seen else None,
                 members=frozenset(one.hostname or f"{one.id:x}" for one in members),
                 healthy=frozenset(healthy_members(report.planes)),
+                away=away,
                 is_on_disk=machine.phase in {Phase.INSTALLED, Phase.JOINED},
                 wipes=wipes,
                 is_forced=is_forced,
@@ -128,16 +148,26 @@ class Reinstaller:
         except TalosError as error:
             return Answer.SILENT, str(error)
 
-    async def _last_replicas(
-        self, layer: str, name: str, planes: Collection[Member]
-    ) -> tuple[str, ...] | None:
-        """Return the volumes whose last healthy replica a machine has; None where no control plane tells."""
+    async def _in_kubernetes(self, layer: str, planes: Collection[Member]) -> "_Seen | None":
+        """Return what the first control plane that answers has in Kubernetes; None where none does."""
         credentials = await self._context.kubernetes(layer)
         for one in planes:
             if one.address:
+                at = str(one.address)
                 with suppress(KubernetesError):
-                    return only_on(name, await replicas(str(one.address), credentials))
+                    return _Seen(
+                        await nodes(at, credentials),
+                        await claimant(at, credentials),
+                        await replicas(at, credentials),
+                    )
         return None
+
+    def _away(self, name: str, report: ClusterReport, seen: "_Seen | None") -> dict[str, Absence]:
+        """Return which other machines of its cluster are away."""
+        again = to_be_installed(self._context.snapshot(), self._context.fleet()) & report.members.keys()
+        found = seen or _Seen()
+        away = absences(report.machines, found.nodes, again, found.claimant)
+        return {one: why for one, why in away.items() if one != name}
 
     async def _clean_up(self, layer: str, name: str, machine: Machine, step: Reset | NextBoot) -> None:
         """Do the rest once a machine is down: before that, Talos needs its Node to drain, and etcd still has its data."""

@@ -195,7 +195,7 @@ class Removal:
 
     async def _last_replicas(self, name: str, view: View) -> tuple[str, ...]:
         credentials = await self._context.kubernetes(self.layer)
-        return only_on(name, await kubernetes.replicas(view.plane, credentials))
+        return only_on(name, await kubernetes.replicas(view.plane, credentials), view.staying)
 
     async def _do(self, act: Act, one: Found, view: View) -> None:
         match act:

@@ -16,6 +16,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.resources import (
+    HOSTNAME,
     MACHINE_STATUS,
     SYSTEM_DISK,
     UNATTENDED_INSTALL,
@@ -87,6 +88,10 @@ class SilentMachines:
         known = expected_machines(self._inventory.snapshot, self._applied.fleet)
         expected = known.get(title) or Expected(Who(name=title))
         async with TalosApi.connect(str(address), credentials, name=title) as api:
+            if (
+                await api.state.get(HOSTNAME) != title
+            ):  # one with a former name has another configuration, too
+                return False
             try:
                 await prove(api, expected, address)
             except TalosAnotherError as error:

@@ -3,20 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 from support.converging import Converger, ConvergingSite, converging_site
-from support.founding import file_of
+from support.founding import file_of, see_joined
 from support.talos.machine import Machine
 from support.waiting import until
 
-from iluvatar_pxe.admin.edits import with_phase
 from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
-from iluvatar_pxe.machines.boots import Happening, Stage
-from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Phase, Role
+from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 
 PATCH = "machine: {sysctls: {vm.swappiness: '77'}}\n"
@@ -34,13 +30,9 @@ async def exchanged(directory: Path) -> AsyncIterator[tuple[ConvergingSite, Conv
     """Give a cluster whose two workers have each other's address in the inventory, and a change of worker-2."""
     async with converging_site(directory, workers=2) as site:
         (daemon,), (first, second) = site.daemons, site.workers
-        inventory, files = daemon.founder.follows.inventory, dict[str, str | None]()
+        files = dict[str, str | None]()
         for machine, address in ((first, second.address), (second, first.address)):
-            sighting = Sighting(
-                mac=machine.hardware.mac, firmware=Firmware.TALOS, address=IPv4Address(address)
-            )
-            known = inventory.observe(sighting, Stage.CONFIG)
-            await inventory.change(known.id, with_phase(Phase.JOINED), Happening.CHANGED, "joined", "test")
+            await see_joined(daemon.founder, machine, address)
             for path, text in file_of(machine, Role.WORKER).items():
                 lines = (text or "").splitlines(keepends=True)
                 files[path] = "".join(line for line in lines if not line.startswith("address"))

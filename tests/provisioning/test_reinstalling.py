@@ -7,16 +7,21 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from support.founding import FoundingSite, founding_site, hostname
+from support.founding import FoundingSite, founding_site, hostname, see_joined
 from support.machines import machine_of
 from support.talos.hardware import Disk
 from support.talos.kubernetes import Kubernetes
 from support.waiting import until
 
+from iluvatar_pxe.admin.command import CommandContext
+from iluvatar_pxe.admin.machines import Reinstall
 from iluvatar_pxe.layers.arda.founding import Founded
+from iluvatar_pxe.layers.arda.kubernetes import claim, release
 from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
+from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 
 
@@ -104,6 +109,45 @@ async def test_the_last_healthy_replica_of_a_volume_is_only_given_up_by_force(tm
         refused = await reinstaller.step(known, wipes=False, is_forced=False)
         assert isinstance(refused, Refused)
         assert "no control plane's Kubernetes API tells" in refused.why
+
+
+async def test_of_machines_that_are_reset_at_once_only_as_many_are_as_the_cluster_can_miss(
+    tmp_path: Path,
+) -> None:
+    async with founded(tmp_path, 3, workers=2) as (site, reinstaller):
+        kubernetes, daemon = kubernetes_of(site), site.daemons[0]
+        machines = site.planes + site.workers
+        for one in machines:
+            await see_joined(daemon, one)
+        inventory = daemon.follows.inventory
+        commands = CommandContext(
+            inventory=inventory,
+            fleet_in_force=daemon.context.fleet,
+            assigner=DatabaseAssigner(inventory),
+            window=OwnWindow(inventory),
+            secrets=daemon.context.secrets,
+            reinstaller=reinstaller,
+        )
+
+        async def reinstall(*names: str) -> list[str]:
+            asked = (Reinstall(machine=name).carry_out(commands, "root") for name in names)
+            return [str(one) for one in await asyncio.gather(*asked, return_exceptions=True)]
+
+        at = site.planes[0].address, await daemon.context.kubernetes("arda")
+        await claim(*at, "controlplane-3")
+        assert "needed (controlplane-3 is restarted for changes)" in (await reinstall("controlplane-1"))[0]
+        await release(*at, "controlplane-3")
+
+        kubernetes.store("twice", {"worker-4": True, "worker-5": True})
+        for name in ("controlplane-1", "worker-4"):
+            kubernetes.run("web", name)
+        kubernetes.budgets["web"] = 2  # so that Talos drains for a while
+        taken, *refused = await reinstall("controlplane-1", "controlplane-2", "controlplane-3")
+        assert "controlplane-1 is reset now" in taken
+        assert all("are needed (controlplane-1 is to be installed again)" in one for one in refused)
+        taken, refusal = await reinstall("worker-4", "worker-5")
+        assert "worker-4 is reset now" in taken
+        assert "Longhorn's volumes twice have their last healthy replica there" in refusal
 
 
 @pytest.mark.long

@@ -3,27 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, MutableMapping
 from contextlib import asynccontextmanager
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.founding import QUICK, Founder, FoundingSite, file_of, founding_site, hostname
+from support.founding import QUICK, FoundingSite, file_of, founding_site, hostname, see_joined
 from support.repositories import git
 from support.talos.kubernetes import Kubernetes, app_of, node_of
 from support.talos.machine import Machine
 from support.waiting import until
 
-from iluvatar_pxe.admin.edits import with_phase
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Founded
 from iluvatar_pxe.layers.arda.kubernetes import claim, cordon, release
 from iluvatar_pxe.layers.arda.removal import NOTE, Act
-from iluvatar_pxe.machines.boots import Happening, Stage
-from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Phase, Role
+from iluvatar_pxe.machines.states import Role
 
 WORKER, OTHER = "worker-2", "worker-3"
 
@@ -43,18 +39,8 @@ async def founded(
         await until(lambda: all(one.is_ready for one in machines))
         for daemon in site.daemons:
             for machine in machines:
-                await see(daemon, machine)
+                await see_joined(daemon, machine)
         yield site, site.talos.site.kubernetes(site.talos.bundle.os.crt.encode())
-
-
-async def see(daemon: Founder, machine: Machine) -> None:
-    """Have a daemon know that a machine has joined."""
-    inventory = daemon.follows.inventory
-    sighting = Sighting(
-        mac=machine.hardware.mac, firmware=Firmware.TALOS, address=IPv4Address(machine.address)
-    )
-    known = inventory.observe(sighting, Stage.CONFIG)
-    await inventory.change(known.id, with_phase(Phase.JOINED), Happening.CHANGED, "joined", "test")
 
 
 async def push(site: FoundingSite, files: dict[str, str | None]) -> None:

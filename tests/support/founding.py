@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from support.fleets import ARDA
@@ -12,12 +13,15 @@ from support.repositories import Person, git
 from support.talos.cluster import VERSIONS, Cluster
 from support.talos.machine import Machine
 
+from iluvatar_pxe.admin.edits import with_phase
 from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
 from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.layers.arda.founding import Step
-from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.machines.boots import Happening, Stage
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Phase, Role
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext, Pace
 from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
@@ -100,6 +104,15 @@ def hostname(machine: Machine, role: Role = Role.CONTROLPLANE) -> str:
 def file_of(machine: Machine, role: Role = Role.CONTROLPLANE) -> dict[str, str | None]:
     lines = f"match: {{macs: ['{machine.hardware.mac}']}}\nrole: {role}\naddress: {machine.address}\nlayer: arda\n"
     return {f"machines/{hostname(machine, role)}.yaml": lines}
+
+
+async def see_joined(daemon: Founder, machine: Machine, address: str = "") -> None:
+    """Have a daemon know that a machine has joined, at its own address or at another one."""
+    inventory, at = daemon.follows.inventory, IPv4Address(address or machine.address)
+    known = inventory.observe(
+        Sighting(mac=machine.hardware.mac, firmware=Firmware.TALOS, address=at), Stage.CONFIG
+    )
+    await inventory.change(known.id, with_phase(Phase.JOINED), Happening.CHANGED, "joined", "test")
 
 
 @asynccontextmanager

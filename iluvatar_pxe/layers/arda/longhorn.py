@@ -1,6 +1,6 @@
 """Which data only one node has, by Longhorn's resources, and how many copies a fleet wants. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -29,13 +29,17 @@ class Replica:
         return cls(str(spec.get("volumeName", "")), str(spec.get("nodeID", "")), is_healthy)
 
 
-def only_on(node: str, replicas: Iterable[Replica]) -> tuple[str, ...]:
-    """Return the volumes whose healthy replicas are all on this node, by name."""
+def only_on(node: str, replicas: Iterable[Replica], staying: Collection[str]) -> tuple[str, ...]:
+    """Return by name the volumes that have a healthy replica on this node, and none on one of those that stay."""
     holders: dict[str, set[str]] = {}
     for one in replicas:
         if one.is_healthy:
             holders.setdefault(one.volume, set()).add(one.node)
-    return tuple(sorted(volume for volume, nodes in holders.items() if nodes == {node}))
+    return tuple(
+        sorted(
+            volume for volume, nodes in holders.items() if node in nodes and not nodes - {node} & set(staying)
+        )
+    )
 
 
 def copies_warning(path: str, text: str, nodes: int) -> str:

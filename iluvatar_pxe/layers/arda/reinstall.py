@@ -1,7 +1,10 @@
 """How a machine of a cluster is installed anew without harm to the cluster. Pure: what machines say is given."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from iluvatar_pxe.layers.arda.absence import Absence, words
 
 
 class Answer(Enum):
@@ -33,6 +36,8 @@ class Target:
     """Names of etcd's members; none where nobody lists them."""
     healthy: frozenset[str] = frozenset()
     """Those that answer, and vote."""
+    away: Mapping[str, Absence] = field(default_factory=dict)
+    """Other machines of the cluster that are away, or on their way out."""
     last_replicas: tuple[str, ...] | None = ()
     """Volumes of Longhorn with no healthy replica on another node; None where nobody tells."""
     is_on_disk: bool = True
@@ -43,13 +48,19 @@ class Target:
 
     @property
     def others(self) -> int:
-        """How many healthy members there are besides it."""
-        return len(self.healthy - {self.name})
+        """How many healthy members stay besides it."""
+        return len(self.healthy - self.away.keys() - {self.name})
 
     @property
     def ends_cluster(self) -> bool:
-        """Say whether no healthy member of etcd is left without it."""
-        return self.is_control_plane and self.is_founded and not self.others
+        """Say whether no healthy member of etcd is left without it, nor comes back by itself."""
+        lost = {name for name, one in self.away.items() if one.is_lasting}
+        return self.is_control_plane and self.is_founded and not self.healthy - lost - {self.name}
+
+    @property
+    def besides(self) -> str:
+        """Which other machines are away, in words to append; empty where none is."""
+        return f" ({'; '.join(words(self.away))})" if self.away else ""
 
     @property
     def quorum(self) -> int:
@@ -128,11 +139,12 @@ def _harm_to_etcd(target: Target) -> str:
         return ""
     if not target.others:
         return (
-            "it is the last healthy control plane, and the cluster's data would be lost; take a snapshot "
+            f"it is the last healthy control plane{target.besides}, and the cluster's data would be lost; take a snapshot "
             "(iluvatar-pxe cluster snapshot), then add --force"
         )
     return (
-        f"{target.others} healthy members would be left of etcd's {len(target.members)}, and {target.quorum} are needed; "
+        f"{target.others} healthy members would be left of etcd's {len(target.members)}, and {target.quorum} are needed"
+        f"{target.besides}; "
         "mend the others first, or add --force"
     )
 
@@ -150,7 +162,7 @@ def _harm_to_volumes(target: Target) -> str:
             "switch them on, or add --force"
         )
     return (
-        f"Longhorn's volumes {', '.join(target.last_replicas)} have their last healthy replica there, which may be lost; "
+        f"Longhorn's volumes {', '.join(target.last_replicas)} have their last healthy replica there, which may be lost{target.besides}; "
         "have Longhorn rebuild them on another node, or add --force"
     )
 

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from iluvatar_pxe.layers.arda.absence import FOR_RESTART, Absence, words
 from iluvatar_pxe.layers.arda.change_tables import ChangeKind
 from iluvatar_pxe.layers.arda.node import Node
-
-_FOR_RESTART = "restart/"
-"""What notes begin with that are of a restart: a machine that leaves its cluster is cordoned as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +29,13 @@ class Standing:
     @property
     def note(self) -> str:
         """What its Node is cordoned with: in which boot, and for which configuration."""
-        return f"{_FOR_RESTART}{self.node.boot if self.node else ''}/{self.mark}"
+        return f"{FOR_RESTART}{self.node.boot if self.node else ''}/{self.mark}"
 
     @property
     def noted(self) -> str:
         """What its Node was cordoned with for a restart; empty if it was not."""
         note = self.node.note if self.node else ""
-        return note if note.startswith(_FOR_RESTART) else ""
+        return note if note.startswith(FOR_RESTART) else ""
 
     @property
     def is_spoilt(self) -> bool:
@@ -116,6 +114,8 @@ class Standings:
     """What is wrong with etcd, and why Kubernetes cannot be asked."""
     nodes: Mapping[str, Node] = field(default_factory=dict)
     """All Nodes by name."""
+    away: Mapping[str, Absence] = field(default_factory=dict)
+    """The machines that are away, or on their way out."""
 
 
 def next_step(cluster: Standings) -> Step:
@@ -153,7 +153,7 @@ def _begin(cluster: Standings) -> Step:
             one for one in cluster.machines if one.kind is ChangeKind.LIVE and one.is_ours and not one.held
         ]
         return _for_ready(cluster.machines, waiting) if waiting else Converged()
-    troubles = [*cluster.troubles, *_away(cluster.nodes)]
+    troubles = [*cluster.troubles, *words(cluster.away)]
     names = tuple(sorted(one.name for one in wanted))
     if troubles:
         return Await(f"{', '.join(names)}: to be restarted for changes, but {troubles[0]}", names)
@@ -173,15 +173,6 @@ def _for_ready(machines: Sequence[Standing], waiting: Iterable[Standing]) -> Awa
     )
 
 
-def _away(nodes: Mapping[str, Node]) -> Iterator[str]:
-    """Yield why no machine may restart now."""
-    for name, node in sorted(nodes.items()):
-        if not node.is_ready:
-            yield f"{name} is down: its node is not ready"
-        elif node.note and not node.note.startswith(_FOR_RESTART):
-            yield f"{name} leaves the cluster"
-
-
 def _unknown(name: str, nodes: Mapping[str, Node]) -> Step:
     """Return what is next while it is the turn of a machine that this daemon does not know: it may have left."""
     if name in nodes:
@@ -193,7 +184,7 @@ def _turn(one: Standing, cluster: Standings) -> Step:
     """Return what is next while it is a machine's turn."""
     if why := _why_not_on(one, cluster.troubles):
         return Await(f"{one.name}: {why}", (one.name,))
-    return _on(one, cluster.nodes) if one.wants_restart else Free(one.name)
+    return _on(one, cluster) if one.wants_restart else Free(one.name)
 
 
 def _why_not_on(one: Standing, troubles: Sequence[str]) -> str:
@@ -204,13 +195,16 @@ def _why_not_on(one: Standing, troubles: Sequence[str]) -> str:
     return f"restarts for changes, but {troubles[0]}" if troubles else ""
 
 
-def _on(one: Standing, nodes: Mapping[str, Node]) -> Step:
+def _on(one: Standing, cluster: Standings) -> Step:
     """Return what is next of a machine that is to restart: all of it can be done again, but for the restart."""
-    boot, _, mark = one.noted.removeprefix(_FOR_RESTART).partition("/")
-    if not one.noted or mark != one.mark:
-        return Prepare(one.name, one.note)
-    if one.node and boot != one.node.boot:
+    boot, _, mark = one.noted.removeprefix(FOR_RESTART).partition("/")
+    is_prepared = bool(one.noted) and mark == one.mark
+    if is_prepared and one.node and boot != one.node.boot:
         why = "has restarted, and does not run with its change; look at its log. The next commit that changes it tries again"
         return Await(f"{one.name}: {why}", (one.name,), is_stuck=True)
-    others = (node for name, node in nodes.items() if name != one.name)
-    return Restart(one.name, drains=any(node.is_ready and not node.is_unschedulable for node in others))
+    if others := words({name: each for name, each in cluster.away.items() if name != one.name}):
+        return Await(f"{one.name}: restarts for changes, but {others[0]}", (one.name,))
+    if not is_prepared:
+        return Prepare(one.name, one.note)
+    nodes = (node for name, node in cluster.nodes.items() if name != one.name)
+    return Restart(one.name, drains=any(node.is_ready and not node.is_unschedulable for node in nodes))

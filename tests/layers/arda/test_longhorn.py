@@ -31,7 +31,11 @@ def of(volume: str, node: str, **spec: str) -> Replica:
     ],
 )
 def test_it_is_the_last_one(replicas: list[Replica], volumes: tuple[str, ...]) -> None:
-    assert only_on("a", replicas) == volumes
+    assert only_on("a", replicas, {"a", "b"}) == volumes
+
+
+def test_a_replica_on_a_node_that_does_not_stay_is_none() -> None:
+    assert only_on("a", [of("v", "a"), of("v", "b")], {"a"}) == ("v",)
 
 
 def with_copies(copies: int) -> str:

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from iluvatar_pxe.layers.arda.absence import Absence
 from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
 
 WORKER = Target(name="w1", answer=Answer.RUNS)
 LEAVES = Reset(graceful=True, forfeits=True)
+RESET, RESTARTS = Absence("is being reset", is_lasting=True), Absence("is restarted for changes")
 
 
 def plane(healthy: str, members: str = "abc", *, forced: bool = False) -> Target:
@@ -36,6 +38,13 @@ def plane(healthy: str, members: str = "abc", *, forced: bool = False) -> Target
         (replace(plane("", "", forced=True), answer=Answer.SILENT), NextBoot(wipes=True, ends_cluster=True)),
         (plane("ab", forced=True), LEAVES),
         (plane("a", forced=True), Reset(graceful=False, ends_cluster=True)),  # etcd cannot agree on anything
+        (replace(plane("abcde", "abcde"), away={"b": RESET}), LEAVES),
+        (
+            replace(plane("abc", forced=True), away={"b": RESET, "c": RESET}),
+            Reset(graceful=False, ends_cluster=True),
+        ),
+        (replace(plane("abc", forced=True), away={"b": RESET, "c": RESTARTS}), Reset(graceful=False)),
+        (replace(WORKER, away={"b": RESET}), Reset(graceful=True)),
         (replace(WORKER, last_replicas=("v",), is_forced=True), Reset(graceful=True)),
         (replace(WORKER, last_replicas=None, is_founded=False), Reset(graceful=True)),
         (replace(WORKER, last_replicas=None, answer=Answer.MAINTENANCE), NextBoot(wipes=False)),
@@ -53,6 +62,16 @@ def test_it_is_done(target: Target, step: Step) -> None:
         (plane("ab"), "1 healthy members would be left of etcd's 3, and 2 are needed"),
         (plane("ab", "ab"), "1 healthy members would be left of etcd's 2, and 2 are needed"),
         (plane("abc", "abcde"), "2 healthy members would be left of etcd's 5, and 3 are needed"),
+        (replace(plane("abc"), away={"b": RESET}), "and 2 are needed (b is being reset); mend the others"),
+        (replace(plane("abc"), away={"b": RESTARTS}), "1 healthy members would be left of etcd's 3"),
+        (
+            replace(plane("abc"), away={"b": RESET, "c": RESET}),
+            "the last healthy control plane (b is being reset; c is being reset), and",
+        ),
+        (
+            replace(WORKER, answer=Answer.ANOTHER, trouble="w2 answers"),
+            "w1: w2 answers; if it is off, add --force",
+        ),
         (plane("", ""), "no control plane lists the members"),
         (replace(plane("b"), answer=Answer.SILENT), "1 healthy members would be left"),
         (replace(WORKER, answer=Answer.FOREIGN), "machines reinstall w1 --wipe"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from iluvatar_pxe.layers.arda.absence import absences
 from iluvatar_pxe.layers.arda.change_tables import ChangeKind
 from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.restarts import (
@@ -43,7 +44,8 @@ def worker(name: str, **values: Any) -> Standing:
 def step(*machines: Standing, turn: str | None = "", troubles: tuple[str, ...] = (), **nodes: Node) -> Step:
     known = {one.name: node(one.name) for one in machines} | nodes
     stood = [replace(one, node=known[one.name]) for one in machines]
-    return next_step(Standings(machines=stood, claimant=turn, troubles=troubles, nodes=known))
+    away = absences({}, known.values(), ())
+    return next_step(Standings(machines=stood, claimant=turn, troubles=troubles, nodes=known, away=away))
 
 
 def words(found: Step) -> str:
@@ -115,6 +117,14 @@ def test_a_turn_goes_from_the_claim_to_the_next_machine() -> None:
         "one is behind"
     )
     assert step(plane(), other, turn="one", one=replace(noted, boot="b2")) == Free("one")
+
+
+def test_a_turn_stops_where_another_machine_goes_before_the_restart() -> None:
+    machine, gone = plane(kind=RESTART), node("two", "its file has left the fleet")
+    for noted in (node("one"), node("one", "restart/b1/m2")):
+        found = step(machine, worker("two"), turn="one", one=noted, two=gone)
+        assert words(found) == "one: restarts for changes, but two leaves the cluster"
+    assert step(plane(), worker("two"), turn="one", two=gone) == Free("one")
 
 
 def test_another_commit_in_between_is_prepared_anew() -> None:
