@@ -14,12 +14,14 @@ from support.talos.kubernetes import Kubernetes, app_of, node_of
 from support.talos.machine import Machine
 from support.waiting import until
 
+from iluvatar_pxe.admin.edits import with_directive
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Founded
 from iluvatar_pxe.layers.arda.kubernetes import claim, cordon, release
 from iluvatar_pxe.layers.arda.removal import NOTE, Act
-from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.machines.boots import Happening
+from iluvatar_pxe.machines.states import Directive, Intent, Role
 
 WORKER, OTHER = "worker-2", "worker-3"
 
@@ -48,6 +50,15 @@ async def push(site: FoundingSite, files: dict[str, str | None]) -> None:
     site.change(files)
     for daemon in site.daemons:
         await daemon.follows.follower.refresh()
+
+
+async def direct(site: FoundingSite, machine: Machine, directive: Directive) -> None:
+    """Have all daemons know what a person wants of a machine."""
+    for daemon in site.daemons:
+        inventory = daemon.follows.inventory
+        known = inventory.snapshot.machine(machine.hardware.mac)
+        assert known
+        await inventory.change(known.id, with_directive(directive), Happening.CHANGED, "directed", "test")
 
 
 def without(*machines: Machine, role: Role = Role.WORKER) -> dict[str, str | None]:
@@ -148,7 +159,10 @@ async def test_one_of_three_control_planes_leaves_etcd_and_not_all(tmp_path: Pat
         left, *stay = site.planes  # the founder leads, unless etcd has elected another one
         if is_dead:
             await left.power_cut()
+        await direct(site, stay[0], Directive(Intent.REINSTALL, "test"))
         await push(site, without(left, role=Role.CONTROLPLANE))
+        await until(lambda: said(site, "1 healthy members would be left of etcd's 3, which are too few"))
+        await direct(site, stay[0], Directive())
         await until(lambda: hostname(left) in kubernetes.deleted)
         assert await members(stay[0]) == {hostname(one) for one in stay}
         assert not left.is_on
