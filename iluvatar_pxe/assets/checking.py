@@ -17,6 +17,7 @@ from iluvatar_pxe.assets.index import ADOPTED, ORIGINALS, Found, Given, Index, R
 from iluvatar_pxe.assets.placing import Done, record_of, unhurried
 from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.host.threads import to_the_end
 
 _AT_ONCE = 2
 """Files that are read at the same time."""
@@ -94,7 +95,7 @@ class Checking:
         if verdict.record:
             await self._index.put(download.name, verdict.record)
             return verdict.fault
-        fate = await asyncio.to_thread(self._clear, download, verdict.wrong)
+        fate = await to_the_end(self._clear, download, verdict.wrong)
         if kept := self._index.unpacked(download.name):  # it is unpacked again
             await self._index.expect(download.name, kept)
         await self._index.drop([download.name])

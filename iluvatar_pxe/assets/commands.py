@@ -19,6 +19,7 @@ from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.assets.wanted import WantedFile
 from iluvatar_pxe.catalogue.download import FirstUse
 from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.host.threads import to_the_end
 
 IMPORTED = "imported"
 
@@ -88,7 +89,7 @@ class AssetCommands:
         """Remove these leftovers, but none that are kept."""
         gone = [one for one in leftovers if not one.kept_for]
         for one in gone:
-            await asyncio.to_thread(self._remove, one)
+            await to_the_end(self._remove, one)
         await self._index.drop([one.name for one in gone if one.part is Part.WHOLE])
         await self._store.refresh()
         _log.info("assets.removed", names=", ".join(one.name for one in gone), files=len(gone))
@@ -136,7 +137,7 @@ class AssetCommands:
             if is_first:  # at last: the fetcher then looks at it anew
                 await self._pins.pin(download.name, got.sha256, got.size)
         finally:
-            await asyncio.to_thread(file.unlink, missing_ok=True)
+            await to_the_end(file.unlink, missing_ok=True)
 
     def _read(self, one: WantedFile) -> Done:
         return lambda done, size: self._fetcher.set(

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import IntEnum
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +19,7 @@ from iluvatar_pxe.assets.opening import regular
 from iluvatar_pxe.catalogue.download import Digest, Download
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.host.durable import move_aside, write_file
-from iluvatar_pxe.host.threads import begun, finished
+from iluvatar_pxe.host.threads import to_the_end
 from iluvatar_pxe.problem import Problem
 
 INDEX_FILE = ".index.json"
@@ -292,7 +291,7 @@ class Index:
         async with self._writing:
             try:
                 text = self._contents.model_dump_json(indent=1)
-                await finished(begun(partial(write_file, self._path, text.encode(), 0o640)))
+                await to_the_end(write_file, self._path, text.encode(), 0o640)
             except OSError as error:
                 self._problem.set(f"{self._path}: cannot be written: {error.strerror}; make it writable")
             else:

@@ -22,7 +22,7 @@ from iluvatar_pxe.catalogue.download import Digest, Download, Unpack
 from iluvatar_pxe.errors import AssetError, DiskError, UnpackError
 from iluvatar_pxe.host.background import background_thread
 from iluvatar_pxe.host.durable import put_in_place
-from iluvatar_pxe.host.threads import ended
+from iluvatar_pxe.host.threads import ended, to_the_end
 
 _REPORT_SECONDS = 0.1
 """How often the event loop hears how far work is; the end is always told."""
@@ -53,8 +53,8 @@ class Placing:
 
     async def tidy(self, names: Collection[str]) -> None:
         """Remove the beginnings of all downloads but these, and originals that nobody wants."""
-        await asyncio.to_thread(keep_beginnings, self._index.directory, names)
-        await asyncio.to_thread(self._originals.tidy)
+        await to_the_end(keep_beginnings, self._index.directory, names)
+        await to_the_end(self._originals.tidy)
 
     async def left_over(self, download: Download) -> Got | None:
         """Return the file that was verified before and is to be put in place; None where there is none.
@@ -116,13 +116,13 @@ class Placing:
         await unhurried(work, report)
         names = await asyncio.to_thread(_names, wanted, directory)
         gives = {name: await unhurried(partial(_given_of, directory / name)) for name in names}
-        original = await asyncio.to_thread(self._originals.keep, got)
+        original = await to_the_end(self._originals.keep, got)
         await self._index.put(download.name, record.model_copy(update={"gives": gives, "original": original}))
         return directory / download.folder
 
     async def _discard(self, download: Download, got: Got) -> None:
         await self._index.give_up(download.name)
-        await asyncio.to_thread(got.path.unlink, missing_ok=True)
+        await to_the_end(got.path.unlink, missing_ok=True)
 
     def _members(self, download: Download) -> dict[str, str]:
         """Return an archive's members without those in whose places somebody put files; blocks."""

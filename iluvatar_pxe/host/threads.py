@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -22,6 +23,11 @@ async def finished(work: asyncio.Future[T]) -> T:
         raise
 
 
+async def to_the_end(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Have a thread change something, and wait for it also where this is cancelled."""
+    return await finished(begun(partial(work, *args, **kwargs)))
+
+
 async def ended(work: asyncio.Future[T]) -> None:
     """Wait until nothing is done any more, however often this is cancelled; what came of it is of no interest."""
     cancelled = False
@@ -31,7 +37,7 @@ async def ended(work: asyncio.Future[T]) -> None:
         except asyncio.CancelledError:
             cancelled = True
     if not work.cancelled():
-        work.exception()  # now nobody is told that it was not looked at
+        work.exception()  # otherwise asyncio logs that nobody has looked at it
     if cancelled:
         raise asyncio.CancelledError
 

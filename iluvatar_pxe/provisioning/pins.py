@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +16,7 @@ from iluvatar_pxe.gitops.changes.pinning import pin, with_pins
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.host.durable import move_aside, write_file
-from iluvatar_pxe.host.threads import begun, finished
+from iluvatar_pxe.host.threads import to_the_end
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
 
@@ -85,7 +84,7 @@ class OwnPins:
         """Write them down; what cannot be written is not kept here either."""
         own = with_pins(self._own, files, stable)
         try:
-            await finished(begun(partial(self._write, own)))
+            await to_the_end(self._write, own)
         except OSError as error:
             raise RepositoryError(
                 f"{self._path}: cannot be written: {error.strerror}; make it writable"

@@ -7,7 +7,7 @@ import pytest
 from support.one_thread import OneThread, begin, cancel
 from support.waiting import PATIENCE, until
 
-from iluvatar_pxe.host.threads import begun, ended, finished, handed
+from iluvatar_pxe.host.threads import begun, ended, finished, handed, to_the_end
 
 
 async def test_what_a_thread_makes_is_handed_over() -> None:
@@ -59,7 +59,7 @@ async def test_work_is_done_though_it_was_cancelled_before_it_began() -> None:
 async def test_whoever_is_cancelled_again_and_again_waits_for_the_end() -> None:
     thread, done = OneThread(), Event()
     with thread.busy():
-        task = await begin(finished(begun(done.set)))
+        task = await begin(to_the_end(done.set))
         for _ in range(3):
             task.cancel()
             await asyncio.sleep(0)

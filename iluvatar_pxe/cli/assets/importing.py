@@ -18,7 +18,7 @@ from iluvatar_pxe.cli.assets.watching import LOOK_SECONDS, Show, is_read, look, 
 from iluvatar_pxe.cli.assets.words import COPYING
 from iluvatar_pxe.errors import AssetError, OperationError
 from iluvatar_pxe.host.owner import Owner, acting_as
-from iluvatar_pxe.host.threads import begun, ended, finished
+from iluvatar_pxe.host.threads import ended, to_the_end
 from iluvatar_pxe.settings.model import Settings
 
 _MOST_COPIES = 8
@@ -42,7 +42,7 @@ async def import_all(settings: Settings, paths: Sequence[Path], show: Show, *, t
     with ExitStack() as files:
         async with session(settings, runs=runs) as place:
             known = (await place.ask(AssetsStatus()))["files"]
-        rows, opened = await finished(begun(partial(_opened, paths, known, files, refused.append)))
+        rows, opened = await to_the_end(_opened, paths, known, files, refused.append)
         if not rows and not refused:
             where = " ".join(map(str, paths))
             raise OperationError(

@@ -16,7 +16,7 @@ import pyrage
 from iluvatar_pxe.errors import SealError
 from iluvatar_pxe.gitops.secrets.sealing import recipients_of
 from iluvatar_pxe.host.durable import put_in_place
-from iluvatar_pxe.host.threads import begun, ended, finished, handed
+from iluvatar_pxe.host.threads import begun, ended, handed, to_the_end
 
 _WAY_IN = 1 << 20
 """Bytes that are read at once."""
@@ -34,7 +34,7 @@ async def seal_stream(pieces: AsyncIterable[bytes], path: Path, recipients: Sequ
         raise _unwritten(path, error) from error
     try:
         await _pass_on(pieces, new.file, path, holders)
-        await finished(begun(partial(put_in_place, new.path, path)))
+        await to_the_end(put_in_place, new.path, path)
     except OSError as error:
         raise _unwritten(path, error) from error
     finally:
