@@ -1,4 +1,4 @@
-"""Alembic's entry: run by ``iluvatar_pxe.inventory.database.migrate`` on its connection, inside its transaction.
+"""Alembic's entry: run by ``iluvatar_pxe.inventory.database.alembic_upgrade`` on its connection, inside its transaction.
 
 There is no alembic.ini, and logging stays as the daemon set it up. Revisions only go forward: undoing one
 would lose what was seen, and a backup undoes it better. SQLite runs DDL in transactions, so a revision that

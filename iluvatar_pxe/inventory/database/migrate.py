@@ -1,25 +1,19 @@
-"""Bringing a database to this program's tables, by Alembic, in one transaction."""
+"""Bringing a database to this program's tables: which revisions it has, and which it lacks."""
 
-import threading
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from iluvatar_pxe.errors import InventoryError
-from iluvatar_pxe.inventory.database.engine import writing
 from iluvatar_pxe.resources import data_directory
 
-_ALEMBIC = threading.Lock()
-"""Alembic's ``op`` and ``context`` are one per process, whichever thread they are used in."""
+_PRESENT = table("alembic_version", column("version_num"))
+"""Alembic's own table."""
 
 
 def is_inventory(connection: Connection) -> bool:
     """Say whether the database was made by this program, in any version."""
-    return bool(MigrationContext.configure(connection).get_current_heads())
+    return bool(_present(connection))
 
 
 def is_current(connection: Connection, path: Path) -> bool:
@@ -27,26 +21,30 @@ def is_current(connection: Connection, path: Path) -> bool:
 
     Raises InventoryError when it has a revision that this program does not know.
     """
-    scripts = ScriptDirectory.from_config(_config())
-    known = {script.revision for script in scripts.walk_revisions()}
-    present = MigrationContext.configure(connection).get_current_heads()
-    for revision in set(present) - known:
+    known, present = revisions(), _present(connection)
+    for revision in present - set(known):
         raise InventoryError(
             f"{path}: written by a newer iluvatar-pxe (revision {revision}); "
             "install that version, or set database.url to another file"
         )
-    return set(present) == set(scripts.get_heads())
+    return present == {known[-1]}
 
 
 def upgrade(engine: Engine) -> None:
     """Run the revisions that the database lacks, in one transaction."""
-    config = _config()
-    with _ALEMBIC, writing(engine).begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    from iluvatar_pxe.inventory.database.alembic_upgrade import run_revisions  # noqa: PLC0415 - rare, and Alembic is big
+
+    run_revisions(engine)
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(data_directory("migrations")).replace("%", "%%"))
-    return config
+def revisions() -> list[str]:
+    """Return this program's revisions in their order, which the names of their files begin with."""
+    return sorted(
+        path.name.partition("_")[0] for path in (data_directory("migrations") / "versions").glob("[0-9]*.py")
+    )
+
+
+def _present(connection: Connection) -> set[str]:
+    if not inspect(connection).has_table(_PRESENT.name):
+        return set()
+    return set(connection.scalars(select(_PRESENT.c.version_num)))

@@ -13,6 +13,7 @@ from inventory.samples import known, rows, url_of
 from sqlalchemy import create_engine
 
 from iluvatar_pxe.inventory.database import migrate
+from iluvatar_pxe.inventory.database.alembic_upgrade import alembic_config
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
@@ -101,7 +102,7 @@ def of_revision(revision: str, file: Path) -> None:
         if earlier > revision:
             break
         engine = create_engine(url_of(file))
-        config = migrate._config()
+        config = alembic_config()
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, earlier)
@@ -124,8 +125,13 @@ def upgraded(file: Path) -> None:
 
 
 def test_every_earlier_revision_is_among_them() -> None:
-    scripts = ScriptDirectory.from_config(migrate._config())
+    scripts = ScriptDirectory.from_config(alembic_config())
     assert {*FILLED, scripts.get_current_head()} == {one.revision for one in scripts.walk_revisions()}
+
+
+def test_their_order_is_that_of_their_files() -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert migrate.revisions() == [one.revision for one in scripts.walk_revisions()][::-1]
 
 
 @pytest.mark.parametrize("revision", FILLED)
