@@ -22,12 +22,14 @@ from iluvatar_pxe.admin.edits import (
 )
 from iluvatar_pxe.admin.requests import machines as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
+from iluvatar_pxe.dns.members import members_of
 from iluvatar_pxe.errors import IluvatarError, OperationError
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.disks import Held
 from iluvatar_pxe.layers.arda.install import choice_for
 from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
+from iluvatar_pxe.layers.arda.removal import own_cluster, unlisted
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.merge import split
 from iluvatar_pxe.machines.model import Machine
@@ -166,6 +168,8 @@ def _wipe(step: Reset | NextBoot, *, wipes: bool) -> Wipe:
 class Forget(requests.Forget, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         machine = _find(self.machine, context)
+        if why := _in_cluster(machine, context):
+            raise OperationError(f"{_title(machine, context)}: {why}")
         await context.inventory.forget(machine.id, by)
         return _result(machine, context, f"{_title(machine, context)} is forgotten")
 
@@ -232,3 +236,17 @@ def _title(machine: Machine, context: CommandContext) -> str:
 
 def _result(machine: Machine, context: CommandContext, message: str) -> CommandResult:
     return {"message": message, "machine": describe(machine, context.fleet)}
+
+
+def _in_cluster(machine: Machine, context: CommandContext) -> str:
+    """Say why a cluster has, or may have, something of a machine, and what to do; empty where none has."""
+    title, fleet, snapshot = _title(machine, context), context.fleet, context.inventory.snapshot
+    if layer := own_cluster(machine, fleet):
+        return f"it is in the cluster of layer {layer}; remove machines/{title}.yaml, push, and forget it once it has left"
+    if context.clusters:
+        why = context.clusters.keeps(machine)
+        return f"it has not left its cluster yet: {why}" if why else ""
+    is_gone = machine in unlisted(snapshot, fleet, members_of(snapshot, fleet))
+    if not is_gone or not any(map(fleet.has_cluster, fleet.layers)):
+        return ""
+    return "only a running daemon can tell whether it has left its cluster; start it: iluvatar-pxe serve"

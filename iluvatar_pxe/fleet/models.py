@@ -359,6 +359,11 @@ class Fleet:
         found = self.talos(layer)
         return found is not None and not found.config
 
+    def has_cluster(self, layer: str | None) -> bool:
+        """Say whether a layer has a cluster that the daemon has founded."""
+        record = self.clusters.get(layer or "")
+        return bool(record and record.founded) and self.makes_configurations(layer)
+
     def machines(self, macs: Iterable[str], serial: str, uuid: UUID | None) -> tuple[ListedMachine, ...]:
         """Return every machine listed under one of these MACs, else the one under the serial number and UUID.
 

@@ -41,6 +41,7 @@ from iluvatar_pxe.layers.arda.founding import (
     Wait,
     next_step,
 )
+from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
@@ -240,6 +241,12 @@ class Clusters:
     def awaited(self) -> dict[str, str]:
         """By the names of the machines that a cluster waits for, why."""
         return {name: why for watch in self.watches.values() for name, why in watch.awaited.items()}
+
+    def keeps(self, machine: Machine) -> str:
+        """Say why a machine that has left the fleet may still be in a cluster; empty where it is in none."""
+        return (
+            first_of([why for one in self._removals.by_layer.values() if (why := one.keeps(machine))]) or ""
+        )
 
     async def reports(self) -> tuple[ClusterReport, ...]:
         """Ask all machines of all clusters how they are."""

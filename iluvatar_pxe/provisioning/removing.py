@@ -51,6 +51,8 @@ class Removal:
         self._drained: set[str] = set()
         """Names of nodes that have no pods any more."""
         self._turn = RemovalTurn(context.pace.turn)
+        self._cleared: frozenset[str] = frozenset()
+        """MACs of machines that have left the fleet, of which nothing was left in the cluster at the last look."""
         self._told = Problem(lambda why: _log.warning("machine.leaves", layer=layer, why=why))
 
     @property
@@ -68,6 +70,17 @@ class Removal:
             **{name: f"its file is back, so it stays: {why}" for name, why in self._staying.items()},
         }
 
+    def keeps(self, machine: Machine) -> str:
+        """Say why something of a machine may be left in the cluster that has left the fleet; empty where nothing is."""
+        is_gone = any(machine.id == one.id for one in self._gone()[1])
+        if (
+            not is_gone
+            or machine.macs[0] in self._cleared
+            or not self._context.fleet().has_cluster(self.layer)
+        ):
+            return ""
+        return "; ".join(self.lines) or f"{self.layer}: the cluster has not been asked yet what is left of it"
+
     async def run(self) -> None:
         """Look again and again, until cancelled; where nothing leaves, only when another fleet is applied."""
         pace = self._context.pace
@@ -76,9 +89,7 @@ class Removal:
             is_new = True
             while True:
                 await self._look(is_new=is_new)
-                is_pressing = (
-                    self.leaving or self._staying or is_new
-                )  # a name is released a moment after its file is gone
+                is_pressing = self.leaving or self._staying or is_new  # files go a moment before names
                 pause = pace.first if is_pressing else pace.founded
                 try:
                     async with asyncio.timeout(pause):
@@ -89,9 +100,9 @@ class Removal:
 
     async def _look(self, *, is_new: bool) -> None:
         members, machines = self._gone()
-        record = self._context.fleet().clusters.get(self.layer)
+        self._cleared &= {one.macs[0] for one in machines}
         is_idle = not (machines or self.leaving or self._staying or is_new)
-        if record is None or not record.founded or is_idle:
+        if is_idle or not self._context.fleet().has_cluster(self.layer):
             self.leaving, self._staying = {}, {}
             self._told.clear()
             return
@@ -103,9 +114,11 @@ class Removal:
             view = await view_of(self.layer, machines, ours, self._context)
             await self._take_back(view, ours)
             await self._advance(view)
+            left = {one.mac for one in view.found if one.name in self.leaving}
+            self._cleared = frozenset(one.macs[0] for one in machines) - left
             self._told.clear()
         except IluvatarError as error:
-            if machines or self.leaving:
+            if machines or self.leaving or self._staying:
                 self._told.set(f"{self.layer}: {error}")
 
     def _gone(self) -> tuple[tuple[Member, ...], tuple[Machine, ...]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -305,3 +306,18 @@ async def test_merge_split_and_forget(counter: Counter) -> None:
     assert answer["message"] == f"{FREE} now has {FREE}, and {OTHER} is a machine of its own"
     assert (await counter.ask(Forget(machine=OTHER)))["message"] == f"{OTHER} is forgotten"
     assert counter.inventory.snapshot.machine(OTHER) is None
+
+
+async def test_only_a_daemon_forgets_what_may_be_left_in_a_cluster(counter: Counter) -> None:
+    await counter.edit(FREE, phase=Phase.JOINED, address=IPv4Address("10.0.0.9"))
+    fleet = counter.fleet
+    record = ClusterFile.model_validate(
+        {"layer": "arda", "caFingerprint": ":".join(["AB"] * 32), "founded": "2026-01-01T00:00:00Z"}
+    )
+    counter.fleet = replace(fleet_of(arda=MADE), clusters={"arda": record})
+    with pytest.raises(
+        OperationError, match=r"whether it has left its cluster; start it: iluvatar-pxe serve"
+    ):
+        await counter.ask(Forget(machine=FREE))
+    counter.fleet = fleet
+    assert (await counter.ask(Forget(machine=FREE)))["message"] == f"{FREE} is forgotten"

@@ -386,6 +386,7 @@ COMMANDS = {
     "iluvatar-pxe lab": How(Where.NAMED),
     "iluvatar-pxe machines": How(Where.NAMED),
     "iluvatar-pxe machines forget": How(Where.NAMED),
+    "iluvatar-pxe machines forget MAC": How(Where.NAMED),
     "iluvatar-pxe machines reinstall": How(Where.NAMED),
     "iluvatar-pxe machines reinstall NAME": How(Where.NAMED),
     "iluvatar-pxe machines release": How(Where.NAMED),

@@ -14,7 +14,10 @@ from support.talos.kubernetes import Kubernetes, app_of, node_of
 from support.talos.machine import Machine
 from support.waiting import until
 
+from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.edits import with_directive
+from iluvatar_pxe.admin.machines import Forget
+from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Founded
@@ -22,6 +25,8 @@ from iluvatar_pxe.layers.arda.kubernetes import claim, cordon, release
 from iluvatar_pxe.layers.arda.removal import NOTE, Act
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.states import Directive, Intent, Role
+from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
+from iluvatar_pxe.provisioning.enrolment import OwnWindow
 
 WORKER, OTHER = "worker-2", "worker-3"
 
@@ -77,6 +82,8 @@ async def test_a_worker_is_drained_switched_off_and_its_node_deleted(tmp_path: P
         worker = site.workers[0]
         pod = kubernetes.run("web", WORKER)["metadata"]["name"]
         config = disk(worker)
+        with pytest.raises(OperationError, match=f"remove machines/{WORKER}.yaml, push, and forget it once"):
+            await forget(site, worker)
         at = site.planes[0].address, await site.daemons[0].context.kubernetes("arda")
         await claim(*at, OTHER)
         await push(site, without(worker))
@@ -94,6 +101,24 @@ async def test_a_worker_is_drained_switched_off_and_its_node_deleted(tmp_path: P
         await worker.power_on()  # its disk still has its configuration
         await until(lambda: kubernetes.deleted == [WORKER, WORKER])
         assert not worker.is_on
+        await until(lambda: not site.daemons[0].clusters.lines)
+        assert "is forgotten" in await forget(site, worker)
+
+
+async def forget(site: FoundingSite, machine: Machine) -> str:
+    """Have a person have the first daemon forget a machine; return the answer."""
+    daemon = site.daemons[0]
+    inventory = daemon.follows.inventory
+    context = CommandContext(
+        inventory=inventory,
+        fleet_in_force=daemon.context.fleet,
+        assigner=DatabaseAssigner(inventory),
+        window=OwnWindow(inventory),
+        secrets=daemon.context.secrets,
+        clusters=daemon.clusters,
+    )
+    answer = await Forget(machine=machine.hardware.mac).carry_out(context, "ada")
+    return str(answer["message"])
 
 
 async def test_a_drain_that_a_budget_keeps_waits_and_ends_where_the_file_is_back(tmp_path: Path) -> None:

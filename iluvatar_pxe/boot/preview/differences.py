@@ -73,7 +73,7 @@ def _seen_subject(machine: Machine, old: Fleet, new: Fleet, led: frozenset[str |
     """``led`` are the layers of which a control plane that has joined is left."""
     was, released = listed_as(machine, old), is_released(machine, old, new)
     layer, leaves = _place(machine, was)[0], ""
-    if machine.phase in {Phase.INSTALLED, Phase.JOINED} and _founds(layer, new):
+    if machine.phase in {Phase.INSTALLED, Phase.JOINED} and new.has_cluster(layer):
         leaves = f"and {_LEAVES}" if layer in led else f"but {_STAYS}"
     return _Subject(machine, was, listed_as(machine, new), released, leaves)
 
@@ -89,19 +89,13 @@ def _led(old: Fleet, new: Fleet, snapshot: Snapshot) -> frozenset[str | None]:
     return frozenset(one.layer for one in members if one.name in new.names or one.name not in released)
 
 
-def _founds(layer: str | None, fleet: Fleet) -> bool:
-    """Say whether a layer has a cluster that the daemon takes machines out of."""
-    cluster = fleet.clusters.get(layer or "")
-    return bool(cluster and cluster.founded) and fleet.makes_configurations(layer)
-
-
 def leavers(old: Fleet, new: Fleet) -> tuple[Difference, ...]:
     """Say by their files alone what becomes of machines whose files are gone, as far as they have joined a cluster."""
     led = {one.layer for one in members_of(Snapshot(), new) if one.will_lead}
     return tuple(
         Difference(one.name, _LEAVES if one.layer in led else _STAYS)
         for one in old.listed
-        if _founds(one.layer, new) and not _same(one, new)
+        if new.has_cluster(one.layer) and not _same(one, new)
     )
 
 

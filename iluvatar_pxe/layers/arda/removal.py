@@ -87,8 +87,18 @@ def unlisted(snapshot: Snapshot, fleet: Fleet, members: Iterable[Member]) -> tup
 
 
 def _has_left(machine: Machine, fleet: Fleet) -> bool:
-    was_installed = machine.phase in {Phase.INSTALLED, Phase.JOINED}
-    return was_installed and machine.assignment is None and listed_as(machine, fleet) is None
+    return _was_installed(machine) and machine.assignment is None and listed_as(machine, fleet) is None
+
+
+def _was_installed(machine: Machine) -> bool:
+    return machine.phase in {Phase.INSTALLED, Phase.JOINED}
+
+
+def own_cluster(machine: Machine, fleet: Fleet) -> str:
+    """Return the layer of whose cluster a listed machine is a part; empty where there is none."""
+    listed = listed_as(machine, fleet)
+    is_part = listed and _was_installed(machine) and fleet.has_cluster(listed.layer)
+    return (listed and listed.layer) or "" if is_part else ""
 
 
 def next_act(one: Leaver, etcd: Etcd) -> Act | Hold | None:
