@@ -38,6 +38,9 @@ class Pace:
     """After which a daemon that takes machines out of a cluster is taken for dead, so that another one does."""
     converged: float = 300.0
     """Between two looks at machines that run with what they should; a commit is looked at at once."""
+    steady: float = 40.0
+    """For which a control plane is watched that was changed: the kubelet looks at its static pods every 20 s, and Talos
+    asks the kubelet every 15 s (its KubeletStaticPodController)."""
     settled: float = 10.0
     """After which an etcd that prepares is taken for one without data."""
 

@@ -85,6 +85,8 @@ class LayerConvergence:
         """For which machines it is waited, and since when."""
         self._drained: tuple[str, float] = ("", 0.0)
         """What is drained for which change, and since when."""
+        self._watched: tuple[str, float] = ("", 0.0)
+        """The machine that runs with its change, and since when without a break."""
         self._told = Problem(self._tell)
 
     @property
@@ -133,6 +135,8 @@ class LayerConvergence:
         try:
             self.surveyed = self._remembered(await self._surveyor.survey())
             self.step = next_step(self.surveyed.cluster)
+            if self._watched[0] != self._freed():
+                self._watched = self._freed(), time.monotonic()
             if not self._context.observes:
                 await self._try(self.step)
         except IluvatarError as error:
@@ -224,8 +228,29 @@ class LayerConvergence:
             await api.reboot()
         _log.info("machine.restarted", machine=name, layer=self.layer)
 
+    def _freed(self) -> str:
+        """Return the name of the machine whose turn would end now, and what it runs with."""
+        return f"{self.step.name} {self._mark(self.step.name)}" if isinstance(self.step, Free) else ""
+
+    async def _unproved(self, one: Standing) -> str:
+        """Say why a control plane may fail with its change yet; nothing where it runs with it, or did not get it."""
+        if not one.is_control_plane or one.held:
+            return ""
+        seconds = self._context.pace.steady
+        if time.monotonic() - self._watched[1] < seconds:
+            return f"has its change, and is watched for {seconds:.0f} seconds"
+        async with self._api(one.name) as api:
+            wanted = await api.state.static_pods()
+        running = await self._in_kubernetes(lambda at, by: kubernetes.static_pods(at, by, one.name))
+        late = [pod for pod, version in wanted.items() if running.get(pod) != version]
+        return f"its {late[0]} is not ready with its change" if late else ""
+
+    def _standing(self, name: str) -> Standing | None:
+        return next((one for one in self.surveyed.cluster.machines if one.name == name), None)
+
     def _mark(self, name: str) -> str:
-        return next(one.mark for one in self.surveyed.cluster.machines if one.name == name)
+        one = self._standing(name)
+        return one.mark if one else ""
 
     def _drains(self, name: str, left: tuple[str, ...]) -> Await:
         what = f"{name} {self._mark(name)}"
@@ -239,7 +264,11 @@ class LayerConvergence:
         return Await(f"{name}: {left[0]}{more} runs there still; {remedy}", (name,), is_stuck=is_late)
 
     async def _free(self, name: str) -> None:
-        if name:
+        one = self._standing(name)
+        if one and (why := await self._unproved(one)):
+            self.step = Await(f"{name}: {why}", (name,))
+            return
+        if one and one.noted:
             await self._in_kubernetes(lambda at, by: kubernetes.uncordon(at, by, name))
             _log.info("machine.back", machine=name, layer=self.layer)
         turn = name or self._claimant or ""

@@ -20,6 +20,7 @@ from iluvatar_pxe.layers.arda.restarts import Converged
 from iluvatar_pxe.machines.states import Role
 
 SYSCTL = "machine: {{sysctls: {{vm.swappiness: '{}'}}}}\n"
+BROKEN = "cluster: {apiServer: {extraArgs: {no-such-flag: 'true'}}}\n"
 UDEV = "machine: {{udev: {{rules: ['{}']}}}}\n"
 
 
@@ -229,6 +230,27 @@ async def test_1_14_restarts_for_what_it_would_take_without_effect(tmp_path: Pat
         assert "extraArgs" in runs_with(machine)["cluster"]["etcd"]
         await until(lambda: not site.kubernetes.leases)
         await converged(daemon)
+
+
+@pytest.mark.parametrize("daemons", [("one",), pytest.param(("one", "two"), marks=pytest.mark.long)])
+async def test_what_an_api_server_does_not_start_with_reaches_one_control_plane_and_is_mended_by_a_commit(
+    tmp_path: Path, daemons: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iluvatar_pxe.provisioning.convergence.LOST_SECONDS", 0.5)
+    async with converging_site(tmp_path, planes=3, daemons=daemons, are_shared=True) as site:
+        for daemon in site.daemons:
+            daemon.start()
+        await converged(*site.daemons)
+        await site.commit(BROKEN, Role.CONTROLPLANE)
+        await until(lambda: any("controlplane-1" in one.problem for one in site.daemons))
+        assert ["no-such-flag" in stored(one) for one in site.planes] == [True, False, False]
+        assert [one.is_ready for one in site.planes] == [False, True, True]
+
+        await site.commit("cluster: {apiServer: {extraArgs: {profiling: 'true'}}}\n", Role.CONTROLPLANE)
+        await until(lambda: all("profiling" in stored(one) and one.is_ready for one in site.planes))
+        await until(lambda: not site.kubernetes.leases)
+        await converged(*site.daemons)
+        assert not any(one.problem for one in site.daemons)
 
 
 async def test_another_daemon_takes_over_what_reported_to_one_that_is_gone(tmp_path: Path) -> None:

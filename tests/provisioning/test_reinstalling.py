@@ -135,7 +135,7 @@ async def test_of_machines_that_are_reset_at_once_only_as_many_are_as_the_cluste
 
         at = site.planes[0].address, await daemon.context.kubernetes("arda")
         await claim(*at, "controlplane-3")
-        assert "needed (controlplane-3 is restarted for changes)" in (await reinstall("controlplane-1"))[0]
+        assert "needed (controlplane-3 is being changed)" in (await reinstall("controlplane-1"))[0]
         await release(*at, "controlplane-3")
 
         kubernetes.store("twice", {"worker-4": True, "worker-5": True})

@@ -87,7 +87,7 @@ async def test_a_worker_is_drained_switched_off_and_its_node_deleted(tmp_path: P
         at = site.planes[0].address, await site.daemons[0].context.kubernetes("arda")
         await claim(*at, OTHER)
         await push(site, without(worker))
-        await until(lambda: said(site, f"{WORKER} leaves: {OTHER} is restarted first"))
+        await until(lambda: said(site, f"{WORKER} leaves: {OTHER} is changed first"))
         await release(*at, OTHER)
         await until(lambda: WORKER in kubernetes.deleted)
         assert kubernetes.evicted == [pod]

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
+from itertools import cycle
 from pathlib import Path
 
 from support.founding import Founder, FoundingSite, founding_site, hostname
@@ -134,8 +135,13 @@ async def converging_site(
     planes: int = 1,
     workers: int = 0,
     daemons: Iterable[str] = ("one",),
+    *,
+    are_shared: bool = False,
 ) -> AsyncIterator[ConvergingSite]:
-    """Make a cluster that is founded and ready, and runs with what the first daemon makes; no daemon runs yet."""
+    """Make a cluster that is founded and ready; no daemon runs yet.
+
+    It runs with what the first daemon makes; with ``are_shared``, its machines report to all daemons in turn.
+    """
     async with founding_site(directory, planes, daemons, workers=workers, contract=contract) as founding:
         talos = founding.talos
         talos.site.names[ENDPOINT] = [one.address for one in founding.planes]
@@ -147,8 +153,8 @@ async def converging_site(
         roles = [(one, Role.CONTROLPLANE) for one in founding.planes] + [
             (one, Role.WORKER) for one in founding.workers
         ]
-        for machine, role in roles:
-            talos.served[machine.hardware.mac] = await made[0].configuration(machine, role)
+        for (machine, role), maker in zip(roles, cycle(made if are_shared else made[:1])):
+            talos.served[machine.hardware.mac] = await maker.configuration(machine, role)
             await machine.power_on()
         first = founding.daemons[0]
         first.start()

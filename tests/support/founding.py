@@ -28,7 +28,9 @@ from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, Cluster
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
 
-QUICK = Pace(first=0.05, most=0.2, founded=0.2, down=0.05, gone=0.4, turn=1.5, converged=0.2, settled=0.3)
+QUICK = Pace(
+    first=0.05, most=0.2, founded=0.2, down=0.05, gone=0.4, turn=1.5, converged=0.2, steady=0.8, settled=0.3
+)
 """As stand-ins live 50 times faster."""
 
 

@@ -35,7 +35,7 @@ def absences(
 ) -> dict[str, Absence]:
     """Return those that are away by their names.
 
-    ``reports`` are what machines say; ``reinstalled`` are to be installed again; ``claimant`` has its turn to restart.
+    ``reports`` are what machines say; ``reinstalled`` are to be installed again; ``claimant`` has its turn to be changed.
     A machine that has no Node is missed by nobody, unless it is just being reset.
     """
     known = {one.name: one for one in nodes}
@@ -47,7 +47,7 @@ def absences(
         elif said.stage == "resetting":
             found[name] = Absence("is being reset", is_lasting=True)
         elif name == claimant:
-            found[name] = Absence("is restarted for changes")
+            found[name] = Absence("is being changed")
         elif why := _of_node(known.get(name), said):
             found[name] = why
     return found

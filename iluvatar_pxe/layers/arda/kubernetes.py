@@ -38,6 +38,8 @@ _REMOVAL = "iluvatar-pxe-removal"
 """Held by the one daemon that takes machines out of the cluster."""
 _MIRROR = "kubernetes.io/config.mirror"
 """Annotation of the pods that a kubelet runs without the API server."""
+_RUNS_WITH = "talos.dev/config-version"
+"""Annotation of the static pods that Talos makes."""
 _REPLICAS = "/apis/longhorn.io/v1beta2/namespaces/longhorn-system/replicas"
 _LATER = "it is tried again"
 _JSON = "application/json"
@@ -107,6 +109,20 @@ async def evict(address: str, credentials: Credentials, name: str, *, port: int 
             why = "" if leaves else await server.evict(_part(pod, "metadata"))
             (refused if why else left).append(f"{_title(pod)} ({why})" if why else _title(pod))
         return (*sorted(refused), *sorted(left))
+
+
+async def static_pods(
+    address: str, credentials: Credentials, node: str, *, port: int = PORT
+) -> Mapping[str, str]:
+    """Return by the names of the static pods of a node that are ready the versions of what they run with."""
+    path = f"/api/v1/namespaces/kube-system/pods?fieldSelector=spec.nodeName={node}"
+    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+        ready = [_part(one, "metadata") for one in await server.listed(path) if _is_ready(one)]
+    return {
+        str(_part(one, "labels").get("k8s-app")): str(_annotations({"metadata": one})[_RUNS_WITH])
+        for one in ready
+        if _RUNS_WITH in _annotations({"metadata": one})
+    }
 
 
 async def claimant(address: str, credentials: Credentials, *, port: int = PORT) -> str:
@@ -263,17 +279,22 @@ def _why(error: Exception) -> str:
 
 
 def _node(found: Mapping[str, Any]) -> Node:
-    conditions = _part(found, "status").get("conditions")
     return Node(
         name=str(_part(found, "metadata").get("name", "")),
-        is_ready=any(
-            (one.get("type"), one.get("status")) == ("Ready", "True")
-            for one in (conditions if isinstance(conditions, list) else ())
-        ),
+        is_ready=_is_ready(found),
         is_unschedulable=bool(_part(found, "spec").get("unschedulable")),
         boot=str(_part(_part(found, "status"), "nodeInfo").get("bootID", "")),
         note=str(_annotations(found).get(_NOTE, "")),
         addresses=frozenset(_addresses(found)),
+    )
+
+
+def _is_ready(found: Mapping[str, Any]) -> bool:
+    """Say whether a Node or a pod is ready."""
+    conditions = _part(found, "status").get("conditions")
+    return any(
+        (one.get("type"), one.get("status")) == ("Ready", "True")
+        for one in (conditions if isinstance(conditions, list) else ())
     )
 
 

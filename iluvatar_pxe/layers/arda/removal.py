@@ -50,7 +50,7 @@ class Leaver:
     is_due: bool = True
     """Its file has been gone for so long that nobody takes it back at once."""
     waits_for: str = ""
-    """Another machine, whose turn it is to restart."""
+    """Another machine, whose turn it is to be changed."""
     is_lost: bool = False
     """It has been silent for so long that nobody waits for it."""
     is_going_down: bool = False
@@ -127,7 +127,7 @@ def _not_yet(one: Leaver) -> str:
     if not one.is_due:
         return "its file is gone; it leaves in a minute, unless the file is back by then"
     if one.waits_for:
-        return f"{one.waits_for} is restarted first"
+        return f"{one.waits_for} is changed first"
     if one.is_going_down:
         return "it shuts down"
     return "" if one.runs or one.is_lost else "it does not answer; it may be restarting"

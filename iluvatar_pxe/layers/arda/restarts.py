@@ -1,6 +1,11 @@
-"""Which machine of a cluster gets its changed configuration next, and how. Pure: what machines say is given."""
+"""Which machine of a cluster gets its changed configuration next, and how. Pure: what machines say is given.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+Machines that restart do so in turn, and so do control planes that are changed while they run: a change may be one that
+the Kubernetes API does not start with. Control planes that are not ready, workers, and a control plane that is alone are
+changed at once, for that may be what the cluster waits for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iluvatar_pxe.layers.arda.absence import FOR_RESTART, Absence, words
@@ -43,6 +48,11 @@ class Standing:
         return self.is_control_plane and self.kind is ChangeKind.NONE and not (self.held or self.is_ready)
 
     @property
+    def is_live(self) -> bool:
+        """Say whether this daemon can change it while it runs."""
+        return self.kind is ChangeKind.LIVE and self.is_ours and not self.held
+
+    @property
     def wants_restart(self) -> bool:
         """Say whether it has to restart for what is changed."""
         return self.kind is ChangeKind.RESTART and not self.held
@@ -57,7 +67,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """It is to be the one that restarts."""
+    """It is to be the one that is changed."""
 
     name: str
 
@@ -81,7 +91,7 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """Its node is uncordoned, and the next one may restart; without a name nobody's is."""
+    """If it runs well, its node is uncordoned, and it is the next one's turn; without a name nobody's is."""
 
     name: str = ""
 
@@ -109,7 +119,7 @@ class Standings:
 
     machines: Sequence[Standing]
     claimant: str | None = None
-    """The machine whose turn it is to restart; empty where it is nobody's, None where nobody says that."""
+    """The machine whose turn it is to be changed; empty where it is nobody's, None where nobody says that."""
     troubles: Sequence[str] = ()
     """What is wrong with etcd, and why Kubernetes cannot be asked."""
     nodes: Mapping[str, Node] = field(default_factory=dict)
@@ -119,7 +129,7 @@ class Standings:
 
 
 def next_step(cluster: Standings) -> Step:
-    """Return what is next. Changes that need no restart come first, for they may be what a cluster waits for."""
+    """Return what is next."""
     if live := next(_live(cluster.machines), None):
         return live
     by_name = {one.name: one for one in cluster.machines}
@@ -129,30 +139,29 @@ def next_step(cluster: Standings) -> Step:
         one = by_name.get(cluster.claimant)
         return _turn(one, cluster) if one else _unknown(cluster.claimant, cluster.nodes)
     if left := next((one for one in cluster.machines if one.noted and one.is_ours and one.is_ready), None):
-        return Free(left.name) if not left.wants_restart else Claim(left.name)
+        return Claim(left.name) if left.is_live or left.wants_restart else Free(left.name)
     return _begin(cluster)
 
 
 def _live(machines: Sequence[Standing]) -> Iterator[Apply]:
-    """Yield the machines that can be changed while they run.
-
-    A control plane waits for each other one that has its change and is not ready with it.
-    """
-    is_spoilt = any(one.is_spoilt for one in machines)
-    wanted = [one for one in machines if one.kind is ChangeKind.LIVE and one.is_ours and not one.held]
+    """Yield the machines that are changed while they run, whoever's turn it is."""
+    is_alone = sum(one.is_control_plane for one in machines) == 1
+    wanted = [one for one in machines if one.is_live]
     for one in sorted(wanted, key=lambda each: (each.is_ready, each.name)):
-        if not (is_spoilt and one.is_control_plane and one.is_ready):
+        if is_alone or not (one.is_control_plane and one.is_ready):
             yield Apply(one.name)
 
 
 def _begin(cluster: Standings) -> Step:
-    """Choose who restarts first: control planes, the one that leads etcd last, then workers."""
+    """Choose who is changed first: without a restart, then control planes, the one that leads etcd last, then workers."""
+    live = sorted(one.name for one in cluster.machines if one.is_live)
+    if live and (gone := words(_gone(cluster))):
+        return Await(f"{', '.join(live)}: to be changed, but {gone[0]}", tuple(live))
+    if live and not any(one.is_spoilt for one in cluster.machines):
+        return Claim(live[0])
     wanted = [one for one in cluster.machines if one.wants_restart]
     if not wanted:
-        waiting = [
-            one for one in cluster.machines if one.kind is ChangeKind.LIVE and one.is_ours and not one.held
-        ]
-        return _for_ready(cluster.machines, waiting) if waiting else Converged()
+        return _for_ready(cluster.machines, live) if live else Converged()
     troubles = [*cluster.troubles, *words(cluster.away)]
     names = tuple(sorted(one.name for one in wanted))
     if troubles:
@@ -165,23 +174,29 @@ def _begin(cluster: Standings) -> Step:
     return Claim(first.name)
 
 
-def _for_ready(machines: Sequence[Standing], waiting: Iterable[Standing]) -> Await:
+def _gone(cluster: Standings) -> dict[str, Absence]:
+    """Return the control planes that leave, or are being reset."""
+    planes = {one.name for one in cluster.machines if one.is_control_plane}
+    return {name: one for name, one in cluster.away.items() if one.is_lasting and name in planes}
+
+
+def _for_ready(machines: Sequence[Standing], waiting: Sequence[str]) -> Await:
     failed = [one.name for one in machines if one.is_spoilt]
-    names = tuple(one.name for one in waiting)
-    return Await(
-        f"{', '.join(failed)}: has its change and is not ready; {', '.join(names)} waits for it", names
-    )
+    why = f"{', '.join(failed)}: has its change and is not ready; {', '.join(waiting)} waits for it"
+    return Await(why, tuple(waiting))
 
 
 def _unknown(name: str, nodes: Mapping[str, Node]) -> Step:
     """Return what is next while it is the turn of a machine that this daemon does not know: it may have left."""
     if name in nodes:
-        return Await(f"{name}: restarts for changes; another daemon does that", (name,))
+        return Await(f"{name}: is being changed; another daemon does that", (name,))
     return Free()
 
 
 def _turn(one: Standing, cluster: Standings) -> Step:
     """Return what is next while it is a machine's turn."""
+    if one.is_live:
+        return Apply(one.name)
     if why := _why_not_on(one, cluster.troubles):
         return Await(f"{one.name}: {why}", (one.name,))
     return _on(one, cluster) if one.wants_restart else Free(one.name)
@@ -189,10 +204,10 @@ def _turn(one: Standing, cluster: Standings) -> Step:
 
 def _why_not_on(one: Standing, troubles: Sequence[str]) -> str:
     if not one.is_ours:
-        return "restarts for changes; the daemon that it reports to does that"
+        return "is being changed; the daemon that it reports to does that"
     if not one.is_ready:
-        return "is not ready, and it is its turn to restart for changes; the other machines wait for it"
-    return f"restarts for changes, but {troubles[0]}" if troubles else ""
+        return "is not ready, and it is its turn to be changed; the other machines wait for it"
+    return f"is being changed, but {troubles[0]}" if troubles else ""
 
 
 def _on(one: Standing, cluster: Standings) -> Step:

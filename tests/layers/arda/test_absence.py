@@ -26,7 +26,7 @@ MAC, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:02"
         (RUNS, NODE, {"reinstalled": {"a"}}, ["a is to be installed again"]),
         (None, None, {"reinstalled": {"a"}}, ["a is to be installed again"]),
         (replace(RUNS, stage="resetting"), NODE, {}, ["a is being reset"]),
-        (RUNS, NODE, {"claimant": "a"}, ["a is restarted for changes"]),
+        (RUNS, NODE, {"claimant": "a"}, ["a is being changed"]),
         (replace(RUNS, stage="rebooting"), NODE, {}, ["a is rebooting"]),
         (None, replace(NODE, note="its file has left the fleet"), {}, ["a leaves the cluster"]),
         (RUNS, replace(NODE, is_ready=False), {}, ["a is down: its node is not ready"]),

@@ -9,7 +9,7 @@ from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset,
 
 WORKER = Target(name="w1", answer=Answer.RUNS)
 LEAVES = Reset(graceful=True, forfeits=True)
-RESET, RESTARTS = Absence("is being reset", is_lasting=True), Absence("is restarted for changes")
+RESET, RESTARTS = Absence("is being reset", is_lasting=True), Absence("is being changed")
 
 
 def plane(healthy: str, members: str = "abc", *, forced: bool = False) -> Target:

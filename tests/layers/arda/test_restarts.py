@@ -58,9 +58,29 @@ def test_nothing_to_do() -> None:
 
 
 def test_what_is_live_comes_first_also_while_another_restarts_or_etcd_is_not_well() -> None:
-    machines = (plane(kind=LIVE), plane("two", kind=RESTART))
+    machines = (worker("one", kind=LIVE), plane("two", kind=RESTART))
     assert step(*machines, turn="two", troubles=("etcd",)) == Apply("one")
     assert step(*machines, turn=None) == Apply("one")
+    assert step(plane(kind=LIVE), worker("two"), turn=None) == Apply("one"), "no other control plane is there"
+    assert step(plane(kind=LIVE, is_ready=False), plane("two"), turn="two") == Apply("one"), "it may mend it"
+
+
+def test_control_planes_are_changed_in_turn_also_without_a_restart() -> None:
+    first, second = plane(kind=LIVE), plane("two", kind=LIVE)
+    assert step(second, first) == Claim("one")
+    assert step(first, second, turn="one", troubles=("etcd",)) == Apply("one")
+    assert step(plane(), second, turn="one") == Free("one")
+    assert words(step(plane(is_ready=False), second, turn="one")).startswith("one: is not ready")
+    assert words(step(first, second, turn=None, troubles=("no answer",))) == "no answer"
+    assert step(plane(kind=RESTART), second) == Claim("two")
+    leaves = node("three", "removal")
+    assert words(step(first, second, plane("three"), three=leaves)) == (
+        "one, two: to be changed, but three leaves the cluster"
+    )
+    assert step(first, second, worker("three"), three=leaves) == Claim("one")
+    other = words(step(replace(first, is_ours=False), second, turn="one"))
+    assert other == "one: is being changed; the daemon that it reports to does that"
+    assert step(first, second, one=node("one", "restart/b1/m1")) == Claim("one")
 
 
 def test_a_control_plane_that_is_not_ready_with_its_change_keeps_it_from_the_others_not_from_itself() -> None:
@@ -68,7 +88,7 @@ def test_a_control_plane_that_is_not_ready_with_its_change_keeps_it_from_the_oth
     assert words(step(failed, next_one)) == "one: has its change and is not ready; two waits for it"
     assert step(failed, replace(next_one, is_ready=False)) == Apply("two")
     assert step(failed, worker("two", kind=LIVE)) == Apply("two")
-    assert step(replace(failed, held="is off"), next_one) == Apply("two")
+    assert step(replace(failed, held="is off"), next_one) == Claim("two")
 
 
 def test_control_planes_restart_first_and_the_one_that_leads_etcd_is_their_last() -> None:

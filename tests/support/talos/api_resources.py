@@ -111,7 +111,7 @@ class StateService(StateBase):
             self._versions[key] = version, resource
         message = pb2.Resource()
         message.metadata.namespace, message.metadata.type, message.metadata.id = key
-        message.metadata.version, message.metadata.phase = str(version), "running"
+        message.metadata.version, message.metadata.phase = resource.version or str(version), "running"
         message.metadata.created.GetCurrentTime()
         message.metadata.updated.GetCurrentTime()
         message.spec.yaml_spec = resource.yaml

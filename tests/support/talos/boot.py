@@ -18,6 +18,7 @@ from support.talos.kubernetes_api import KubernetesApi
 from support.talos.membership import Membership
 from support.talos.reporting import Events, KernelLog
 from support.talos.services import Services
+from support.talos.static_pods import StaticPods
 
 from iluvatar_pxe.layers.arda.api.protos import runtime_events_pb2 as events_pb2
 from iluvatar_pxe.layers.arda.documents import Contract
@@ -51,6 +52,7 @@ class Boot:
         self.is_in_maintenance = self.is_installed = self.is_over = self.must_reboot = False
         self.kubelet: Kubelet | None = None
         """From its registration on."""
+        self.static_pods = StaticPods(self)
         self.kubernetes_api: KubernetesApi | None = None
         """Of a control plane whose etcd votes."""
         self.changed = asyncio.Event()
@@ -250,6 +252,7 @@ class Boot:
 
     def _use(self, configuration: Configuration) -> None:
         self.configuration = configuration
+        self.static_pods.configure(configuration)
         for name, report in list(self._reports.items()):
             report.cancel()
             del self._reports[name]

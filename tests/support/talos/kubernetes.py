@@ -15,6 +15,7 @@ Object = dict[str, Any]
 CORDONED_BY_TALOS = "talos.dev/cordoned"
 """Annotation of nodes that Talos itself cordoned, and uncordons at its next boot."""
 MIRROR = "kubernetes.io/config.mirror"
+CONFIG_VERSION = "talos.dev/config-version"
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 STOP_SECONDS = 0.1
 """That a pod takes to stop, where its kubelet runs."""
@@ -82,8 +83,6 @@ class Kubernetes:
         for daemon in ("kube-flannel", "kube-proxy"):
             if not any(app_of(one) == daemon and node_of(one) == name for one in self.pods.values()):
                 self.run(daemon, name, owner="DaemonSet", namespace="kube-system")
-        if is_control_plane:
-            self._mirror(name)
 
     def cordon(self, name: str) -> None:
         """Cordon a node as its own Talos does."""
@@ -94,6 +93,20 @@ class Kubernetes:
     def is_ready(self, name: str) -> bool:
         """Say whether a node's kubelet posts its status."""
         return name in self.nodes and name in self._kubelets and self._kubelets[name].is_on()
+
+    def mirror(self, app: str, node: str, version: int, *, is_ready: bool) -> None:
+        """Show a static pod of a node, which runs with this version of Talos' configuration of it."""
+        name = f"{app}-{node}"
+        owner = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": node, "controller": True}
+        metadata = self._metadata(name, {"app": app, "k8s-app": app, "tier": "control-plane"})
+        metadata |= {"namespace": "kube-system", "ownerReferences": [owner]}
+        metadata["annotations"] = {MIRROR: "static", CONFIG_VERSION: str(version)}
+        conditions = [{"type": "Ready", "status": str(is_ready)}]
+        self.pods["kube-system", name] = {
+            "metadata": metadata,
+            "spec": {"nodeName": node, "containers": [{"name": app}]},
+            "status": {"phase": "Running", "conditions": conditions},
+        }
 
     # What tests put into it
 
@@ -208,19 +221,6 @@ class Kubernetes:
     def _free_node(self) -> str:
         free = (name for name, node in self.nodes.items() if not node["spec"].get("unschedulable"))
         return next((name for name in free if self.is_ready(name)), "")
-
-    def _mirror(self, node: str) -> None:
-        for app in ("kube-apiserver", "kube-controller-manager", "kube-scheduler"):
-            name = f"{app}-{node}"
-            metadata = self._metadata(name, {"app": app})
-            owner = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": node, "controller": True}
-            metadata |= {
-                "namespace": "kube-system", "annotations": {MIRROR: "static"}, "ownerReferences": [owner]
-            }  # fmt: skip
-            spec = {"nodeName": node, "containers": [{"name": app}]}
-            self.pods["kube-system", name] = {
-                "metadata": metadata, "spec": spec, "status": {"phase": "Running"}
-            }  # fmt: skip
 
     def _metadata(self, name: str, labels: dict[str, str]) -> Object:
         number = str(next(self._numbers))

@@ -57,6 +57,12 @@ class KubernetesApi:
         return self._listening is not None
 
     async def serve(self, address: str, context: ssl.SSLContext) -> None:
+        self._place = address, context
+        await self.start()
+
+    async def start(self) -> None:
+        """Listen where it is to, also once more."""
+        address, context = self._place
         application = web.Application(middlewares=[self._admit])
         for path, method, answer in self._routes():
             application.router.add_route(method, path, answer)

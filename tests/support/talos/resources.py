@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from support.talos.hardware import Disk
+from support.talos.static_pods import PODS
 
 from iluvatar_pxe.layers.arda.api.protos import runtime_events_pb2 as events_pb2
 
@@ -29,6 +30,7 @@ TYPES = frozenset(
         "Nodenames.kubernetes.talos.dev",
         "NodeStatuses.kubernetes.talos.dev",
         "KubeletSpecs.kubernetes.talos.dev",
+        *(f"{kind}.kubernetes.talos.dev" for _, _, kind in PODS.values()),
         "TimeStatuses.v1alpha1.talos.dev",
         "NetworkStatuses.net.talos.dev",
         "NodeAddresses.net.talos.dev",
@@ -48,6 +50,8 @@ class Resource:
     type: str
     id: str
     spec: Any
+    version: str = ""
+    """Empty: one more with each change that the API has told."""
 
     @property
     def yaml(self) -> str:
@@ -212,6 +216,11 @@ def _of_cluster(boot: "Boot") -> Iterator[Resource]:
     if boot.is_member_of_kubernetes:
         node = {"nodename": name, "nodeReady": True, **_marks(boot, name)}
         yield Resource("k8s", "NodeStatuses.kubernetes.talos.dev", name, {**node, "podCIDRs": []})
+    if boot.membership is not None and boot.configuration is not None:
+        for pod, (field, _, kind) in PODS.items():
+            spec = {"image": str((boot.configuration.cluster.get(field) or {}).get("image", ""))}
+            version = str(boot.static_pods.versions[pod])
+            yield Resource("controlplane", f"{kind}.kubernetes.talos.dev", pod, spec, version)
     if boot.membership is not None and boot.membership.id:
         member = {"memberID": f"{boot.membership.id:016x}"}
         yield Resource("etcd", "EtcdMembers.etcd.talos.dev", "local", member)

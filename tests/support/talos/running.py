@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from support.talos import installing
+from support.talos import installing, static_pods
 from support.talos.certificates import Authority
 from support.talos.etcd import Etcd
 from support.talos.kubernetes import Kubelet
@@ -140,6 +140,8 @@ async def _kubelet(boot: "Boot") -> None:
     kubernetes.register(
         configuration.hostname, boot.kubelet, status, is_control_plane=configuration.is_control_plane
     )
+    if configuration.is_control_plane:
+        boot.spawn(static_pods.look_after(boot))
     boot.notice()
 
 

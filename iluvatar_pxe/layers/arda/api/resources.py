@@ -264,4 +264,18 @@ TIME_STATUS = Kind(
 HOSTNAME = Kind(
     "network", "HostnameStatuses.net.talos.dev", lambda _, spec: spec.text("hostname"), "hostname"
 )
+STATIC_PODS = tuple(
+    Kind(
+        "controlplane",
+        f"{name}Configs.kubernetes.talos.dev",
+        lambda _, spec: spec.text("enabled") != "false",
+        pod,
+    )
+    for name, pod in (
+        ("APIServer", "kube-apiserver"),
+        ("ControllerManager", "kube-controller-manager"),
+        ("Scheduler", "kube-scheduler"),
+    )
+)
+"""What a control plane runs its static pods with, and whether it runs them; each has its pod's name."""
 MEMBERS = Kind("cluster", "Members.cluster.talos.dev", _member)

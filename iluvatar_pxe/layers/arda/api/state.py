@@ -13,7 +13,7 @@ from iluvatar_pxe.layers.arda.api.channel import READ_SECONDS, Caller, TalosChan
 from iluvatar_pxe.layers.arda.api.model import Change, of_number
 from iluvatar_pxe.layers.arda.api.protos import resources_pb2
 from iluvatar_pxe.layers.arda.api.protos.resources_grpc import StateStub
-from iluvatar_pxe.layers.arda.api.resources import Kind, SpecError, Watched
+from iluvatar_pxe.layers.arda.api.resources import STATIC_PODS, Kind, SpecError, Watched
 
 MOST = 10_000
 """Resources in one list."""
@@ -32,8 +32,20 @@ class State:
 
     async def get(self, kind: Kind[Value], name: str = "") -> Value | None:
         """Return one resource, None where it is not there; ``name`` defaults to the kind's only one."""
-        wanted = name or kind.id
-        request = resources_pb2.GetRequest(namespace=kind.namespace, type=kind.type, id=wanted)
+        resource = await self._resource(kind, name or kind.id)
+        return self._read(kind, resource) if resource else None
+
+    async def static_pods(self) -> dict[str, str]:
+        """Return by the names of a control plane's static pods the versions of what they are to run with."""
+        found = [(kind.id, kind, await self._resource(kind, kind.id)) for kind in STATIC_PODS]
+        return {
+            name: resource.metadata.version
+            for name, kind, resource in found
+            if resource and self._read(kind, resource)
+        }
+
+    async def _resource(self, kind: Kind[Value], name: str) -> resources_pb2.Resource | None:
+        request = resources_pb2.GetRequest(namespace=kind.namespace, type=kind.type, id=name)
         try:
             answer = await self._call.unary(self._stub.Get, request, READ_SECONDS)
         except TalosNotFoundError:
@@ -42,7 +54,7 @@ class State:
             if kind.is_new:  # what a version does not have, it denies
                 return None
             raise
-        return self._read(kind, answer.resource)
+        return answer.resource
 
     async def configuration(self) -> str:
         """Return the configuration that the machine runs with; an administrator's, for it holds all secrets.
