@@ -1,7 +1,7 @@
 """Has machines of clusters reset before they are installed anew, and cleans up after them once they are down."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -21,10 +21,10 @@ from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.changes.founding import found_again
 from iluvatar_pxe.layers.arda.absence import Absence, absences, to_be_installed
-from iluvatar_pxe.layers.arda.api.model import WipeMode
+from iluvatar_pxe.layers.arda.api.model import EtcdMember, WipeMode
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Wait
-from iluvatar_pxe.layers.arda.health import healthy_members
+from iluvatar_pxe.layers.arda.health import MachineReport, healthy_members
 from iluvatar_pxe.layers.arda.kubernetes import claimant, delete_node, nodes, replicas
 from iluvatar_pxe.layers.arda.longhorn import Replica, only_on
 from iluvatar_pxe.layers.arda.node import Node
@@ -38,6 +38,12 @@ from iluvatar_pxe.provisioning.reaching import opened
 DOWN_SECONDS = 600.0
 """For Talos to drain, to leave etcd and to wipe; one that still runs then has given up."""
 _log = structlog.get_logger()
+
+
+def _named(members: Iterable[EtcdMember], planes: Mapping[str, MachineReport]) -> Iterator[str]:
+    """Yield the names of etcd's members as the fleet has them: one keeps its former host name for a while."""
+    names = {one.etcd.member_id: name for name, one in planes.items() if one.etcd}
+    return (names.get(one.id) or one.hostname or f"{one.id:x}" for one in members)
 
 
 def place_in_cluster(machine: Machine, fleet: Fleet) -> tuple[str, str] | None:
@@ -88,7 +94,8 @@ class Reinstaller:
         planes = [one for one in report.members.values() if one.name in report.leading]
         answer, trouble = await self._answer(layer, name)
         seen = await self._in_kubernetes(layer, planes) if is_founded else None
-        away = self._away(name, report, seen)
+        node = report.machines.get(name, MachineReport()).hostname or name
+        away = self._away({name, node}, report, seen)
         step = next_step(
             Target(
                 name=name,
@@ -96,8 +103,8 @@ class Reinstaller:
                 trouble=trouble,
                 is_control_plane=name in report.leading,
                 is_founded=is_founded,
-                last_replicas=only_on(name, seen.replicas, seen.names - away.keys()) if seen else None,
-                members=frozenset(one.hostname or f"{one.id:x}" for one in members),
+                last_replicas=only_on(node, seen.replicas, seen.names - away.keys()) if seen else None,
+                members=frozenset(_named(members, report.planes)),
                 healthy=frozenset(healthy_members(report.planes)),
                 away=away,
                 is_on_disk=machine.phase in {Phase.INSTALLED, Phase.JOINED},
@@ -162,12 +169,14 @@ class Reinstaller:
                     )
         return None
 
-    def _away(self, name: str, report: ClusterReport, seen: "_Seen | None") -> dict[str, Absence]:
-        """Return which other machines of its cluster are away."""
+    def _away(
+        self, apart: Collection[str], report: ClusterReport, seen: "_Seen | None"
+    ) -> dict[str, Absence]:
+        """Return which machines of a cluster are away, but for one, by its names."""
         again = to_be_installed(self._context.snapshot(), self._context.fleet()) & report.members.keys()
         found = seen or _Seen()
         away = absences(report.machines, found.nodes, again, found.claimant)
-        return {one: why for one, why in away.items() if one != name}
+        return {one: why for one, why in away.items() if one not in apart}
 
     async def _clean_up(self, layer: str, name: str, machine: Machine, step: Reset | NextBoot) -> None:
         """Do the rest once a machine is down: before that, Talos needs its Node to drain, and etcd still has its data."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from support.founding import FoundingSite, founding_site, hostname, see_joined
+from support.founding import FoundingSite, file_of, founding_site, hostname, see_joined
 from support.machines import machine_of
 from support.talos.hardware import Disk
 from support.talos.kubernetes import Kubernetes
@@ -19,7 +19,7 @@ from iluvatar_pxe.layers.arda.founding import Founded
 from iluvatar_pxe.layers.arda.kubernetes import claim, release
 from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.machines.states import Phase, Role
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
@@ -105,6 +105,12 @@ async def test_the_last_healthy_replica_of_a_volume_is_only_given_up_by_force(tm
         assert isinstance(refused, Refused)
         assert "Longhorn's volumes once have their last healthy replica there" in refused.why
         assert await reinstaller.step(known, wipes=False, is_forced=True) == Reset(graceful=True)
+        (text,) = file_of(site.workers[0], Role.WORKER).values()
+        site.change({"machines/worker-2.yaml": None, "machines/web.yaml": text})
+        await site.daemons[0].follows.follower.refresh()
+        refused = await reinstaller.step(known, wipes=False, is_forced=False)
+        assert isinstance(refused, Refused)
+        assert "web: Longhorn's volumes once" in refused.why, "its Node has its former name"
         await site.planes[0].power_cut()
         refused = await reinstaller.step(known, wipes=False, is_forced=False)
         assert isinstance(refused, Refused)

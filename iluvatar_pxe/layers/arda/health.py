@@ -17,6 +17,8 @@ class MachineReport:
     trouble: str = ""
     is_another: bool = False
     """That is because another machine answers at its address."""
+    hostname: str = ""
+    """What it calls itself, which is its former name until it is installed again."""
     stage: str = ""
     is_ready: bool = False
     unmet: tuple[str, ...] = ()

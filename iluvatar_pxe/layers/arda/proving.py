@@ -11,8 +11,11 @@ from iluvatar_pxe.layers.arda.expected import Expected, Who
 from iluvatar_pxe.layers.arda.reading import uuid_in
 
 
-async def prove(api: TalosApi, expected: Expected, address: IPv4Address) -> None:
-    """Return if the machine that answers is the expected one; raises TalosAnotherError, or another TalosError."""
+async def prove(api: TalosApi, expected: Expected, address: IPv4Address) -> str:
+    """Return the host name of the machine that answers, if it is the expected one.
+
+    Raises TalosAnotherError, or another TalosError.
+    """
     name = one_line(await api.state.get(HOSTNAME) or "")
     system = await api.state.get(SYSTEM_INFORMATION)
     told = Who(name=name)
@@ -29,3 +32,4 @@ async def prove(api: TalosApi, expected: Expected, address: IPv4Address) -> None
             f"{who} answers at {address}, which was {wanted}'s address; restart {wanted}, "
             f"or correct its address in machines/{wanted}.yaml"
         )
+    return name

@@ -31,9 +31,8 @@ async def report(
         return MachineReport(trouble="no address of it is known")
     try:
         async with asyncio.timeout(ASK_SECONDS), TalosApi.connect(str(address), credentials) as api:
-            if expected:
-                await prove(api, expected, address)
-            return await _said(api, is_control_plane=is_control_plane)
+            hostname = await prove(api, expected, address) if expected else ""
+            return replace(await _said(api, is_control_plane=is_control_plane), hostname=hostname)
     except TimeoutError:
         return MachineReport(trouble=f"{address}: has not answered within {ASK_SECONDS:.0f} s")
     except TalosMaintenanceError:
