@@ -44,8 +44,8 @@ assets:
     https://github.com/: [{URL}github/]
 """
 SLOW, FAST = 2_000_000, 100_000_000
-PADDING = 24_000_000
-"""Behind the initramfs, which Linux passes over: at 2 MB/s the screens have time to count up."""
+PADDING = 30_000_000
+"""Behind the initramfs, which Linux passes over: 15 s at 2 MB/s, so that each screen asks twice, however slow it is."""
 IPXE = tomllib.loads(read_catalogue())["ipxe"]
 
 

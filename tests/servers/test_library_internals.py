@@ -34,10 +34,12 @@ def test_this_version_was_looked_at(library: str) -> None:
         (web.AppRunner, "_make_server"),
         (web.BaseRunner, "_make_server"),
         (web.FileResponse, "_sendfile"),
+        (web.RequestHandler, "_messages"),
+        (web.RequestHandler, "_waiter"),
         (SSLProtocol, "max_size"),
     ],
 )
-def test_what_is_replaced_is_there(owner: type, name: str) -> None:
+def test_what_is_replaced_or_read_is_there(owner: type, name: str) -> None:
     assert hasattr(owner, name), f"{VERSIONS}: {owner.__name__} has no {name} any more; see {HERE}"
 
 
