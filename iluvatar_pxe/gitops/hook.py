@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iluvatar_pxe.assets.names import Names, check_names
-from iluvatar_pxe.boot.preview.differences import leavers
+from iluvatar_pxe.boot.preview.differences import leavers, replaced
 from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
@@ -61,7 +61,7 @@ async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: 
         before = await _fleet_before(repository, old)
         names = await asyncio.to_thread(check_names, revision.fleet, before) if ask_factory else Names()
         return Verdict(
-            faults=[*names.faults],
+            faults=[*names.faults, *(replaced(before, revision.fleet) if before else ())],
             secrets=clear_secrets(revision.fleet.texts),
             warnings=[*names.warnings],
             effects=await _effects(before, revision.fleet),

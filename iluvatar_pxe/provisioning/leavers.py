@@ -1,12 +1,13 @@
 """Finds out what is left in a cluster of machines whose files have left the fleet."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.dns.members import Member, control_planes
 from iluvatar_pxe.errors import KubernetesError, TalosError
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda import kubernetes
 from iluvatar_pxe.layers.arda.absence import absences, to_be_installed
 from iluvatar_pxe.layers.arda.api.client import TalosApi
@@ -16,6 +17,7 @@ from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
 from iluvatar_pxe.layers.arda.expected import Expected, expected_machines
 from iluvatar_pxe.layers.arda.health import MachineReport, healthy_members
 from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.arda.proving import macs_of
 from iluvatar_pxe.layers.arda.removal import Etcd
 from iluvatar_pxe.layers.arda.reporting import report
 from iluvatar_pxe.machines.model import Machine
@@ -38,6 +40,8 @@ class Found:
     node: Node | None
     member: int | None
     """The id of its member of etcd."""
+    is_namesake: bool = False
+    """The fleet has another machine by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ async def view_of(
 ) -> View:
     """Ask the cluster; ``machines`` have left the fleet, ``members`` have a place in it. Raises IluvatarError.
 
-    A name that the fleet has is never among what is found.
+    A machine whose name the fleet has is among what is found only if its NICs show that it is none of the fleet's.
     """
     planes = {one.name: str(one.address) for one in control_planes(members, layer) if one.address}
     administrator = await context.kubernetes(layer)
@@ -91,10 +95,36 @@ async def view_of(
             staying=frozenset(member for name, member in healthy.items() if name in planes),
         ),
         tuple(planes[name] for name in healthy if name in planes),
-        tuple(sorted((one for one in found if one.name not in names | {""}), key=_turn)),
+        tuple(sorted(await _apart(found, names, machines, context.fleet(), credentials), key=_turn)),
         await kubernetes.claimant(plane, administrator),
         frozenset(one.name for one in nodes if one.name not in away),
     )
+
+
+async def _apart(
+    found: Sequence[Found],
+    names: Collection[str],
+    machines: Sequence[Machine],
+    fleet: Fleet,
+    credentials: Credentials,
+) -> list[Found]:
+    """Return those that are none of the fleet's machines, as their names or their NICs show."""
+    apart = [one for one in found if one.name and one.name not in names]
+    known = {one.macs[0]: one.macs for one in machines}
+    for one in found:
+        if one.runs and one.name in names:
+            macs = await _macs(one.address, credentials)
+            if macs.intersection(known[one.mac]) and not fleet.machines(macs, "", None):
+                apart.append(replace(one, is_namesake=True))
+    return apart
+
+
+async def _macs(address: str, credentials: Credentials) -> frozenset[str]:
+    try:
+        async with TalosApi.connect(address, credentials) as api:
+            return await macs_of(api)
+    except TalosError:
+        return frozenset()
 
 
 def _turn(found: Found) -> tuple[bool, str]:

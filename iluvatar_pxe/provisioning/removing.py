@@ -191,6 +191,7 @@ class Removal:
             is_due=self._lasts("gone", found, is_so=True),
             waits_for=view.claimant if view.claimant != found.name else "",
             is_lost=self._lasts("silent", found, is_so=not found.runs),
+            is_namesake=found.is_namesake,
             is_going_down=found.is_going_down,
             is_node=found.node is not None,
             is_drained=is_drained,

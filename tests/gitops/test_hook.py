@@ -296,18 +296,35 @@ def test_what_a_change_takes_of_machines_that_have_joined_is_told(ada: Person) -
     assert line.endswith("machine.sysctls.a.b; with a restart: machine.udev.rules")
 
 
-def test_machines_that_leave_a_cluster_by_a_push_are_named(ada: Person) -> None:
-    layer = "kind: talos\ntalos: {version: v1.13.9}\n"
+def cluster_files() -> dict[str, str]:
+    """Return the files of a cluster of three machines that was founded."""
     machines = {
         f"machines/arda-0{number}.yaml": f"match: {{macs: ['52:54:00:00:00:0{number}']}}\nlayer: arda\nrole: {role}\n"
         for number, role in enumerate(["controlplane", "worker", "worker"])
     }
     fingerprint = ":".join(["AB"] * 32)
-    cluster = {
+    return {
+        **GOOD,
+        "layers/arda.yaml": "kind: talos\ntalos: {version: v1.13.9}\n",
         "clusters/arda.yaml": f"layer: arda\ncaFingerprint: '{fingerprint}'\nfounded: 2026-01-01T00:00:00Z\n",
         "clusters/arda.secrets.age": "-----BEGIN AGE ENCRYPTED FILE-----\n",
+        **machines,
     }
-    ada.commit({**GOOD, "layers/arda.yaml": layer, **cluster, **machines})
+
+
+def test_a_machine_of_a_cluster_is_not_replaced_under_its_name_at_once(ada: Person) -> None:
+    files = cluster_files()
+    ada.commit({**files})
+    assert told(ada.push()) == []
+    path = "machines/arda-01.yaml"
+    for macs, is_refused in (("01', '52:54:00:00:00:99", False), ("99", False), ("98", True)):
+        ada.commit({path: files[path].replace("00:01'", f"00:{macs}'")})
+        lines = told(ada.push(check=False))
+        assert any(f"{path}: match: lists none of the hardware" in line for line in lines) is is_refused
+
+
+def test_machines_that_leave_a_cluster_by_a_push_are_named(ada: Person) -> None:
+    ada.commit({**cluster_files()})
     assert told(ada.push()) == []
     ada.commit({"machines/arda-01.yaml": None, "machines/arda-02.yaml": None})
     line, schedules = told(ada.push())

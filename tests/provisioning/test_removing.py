@@ -153,6 +153,18 @@ async def test_a_worker_that_is_dead_loses_its_node(tmp_path: Path) -> None:
         await until(lambda: WORKER in kubernetes.deleted)
 
 
+async def test_one_whose_name_is_given_to_another_machine_is_told_until_it_may_leave(tmp_path: Path) -> None:
+    async with founded(tmp_path, workers=1) as (site, kubernetes):
+        worker, path = site.workers[0], f"machines/{WORKER}.yaml"
+        new = str(file_of(worker, Role.WORKER)[path]).replace(worker.hardware.mac, "52:54:00:00:99:99")
+        await push(site, {path: new.replace(f"address: {worker.address}\n", "")})
+        await until(lambda: said(site, f"{WORKER} leaves: {path} lists another machine by now"))
+        await stays(kubernetes)
+        await push(site, {path: None})
+        await until(lambda: WORKER in kubernetes.deleted)
+        assert not worker.is_on
+
+
 async def test_nothing_leaves_where_all_files_are_gone_or_the_fleet_is_not_read(tmp_path: Path) -> None:
     async with founded(tmp_path, workers=1) as (site, kubernetes):
         path, faulty = "layers/arda.yaml", "kind: nonsense\n"

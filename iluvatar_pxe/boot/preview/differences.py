@@ -99,6 +99,20 @@ def leavers(old: Fleet, new: Fleet) -> tuple[Difference, ...]:
     )
 
 
+def replaced(old: Fleet, new: Fleet) -> list[str]:
+    """Return one fault for each file that gives the name of a machine in a cluster to other hardware at once.
+
+    Two machines would have one name there, and nobody could tell which of them is to leave.
+    """
+    return [
+        f"machines/{one.name}.yaml: match: lists none of the hardware that it listed, which may be in the cluster of layer "
+        f"{one.layer} as {one.name}; if only its NIC is another one, list both MACs, and remove the old one later; for another "
+        "machine, remove this file, push, and add it again once iluvatar-pxe cluster status no longer names the old one"
+        for one in old.listed
+        if one.name in new.names and new.has_cluster(one.layer) and not _same(one, new)
+    ]
+
+
 def _same(listed: ListedMachine, fleet: Fleet) -> tuple[ListedMachine, ...]:
     """Return the files of a fleet that list the hardware of another one's file."""
     match = listed.file.match

@@ -21,11 +21,8 @@ async def prove(api: TalosApi, expected: Expected, address: IPv4Address) -> str:
     told = Who(name=name)
     if system:
         told = Who(name=name, uuid=uuid_in(system.uuid), serial=system.serial, product=system.product)
-    if expected.who.macs and not expected.is_agreed(told):  # a node has a link for each pod, so they are many
-        nics = [one for one in await api.state.list(LINKS) if one.is_physical]
-        told = replace(
-            told, macs=frozenset(mac for one in nics for mac in (one.mac, one.permanent_mac) if mac)
-        )
+    if expected.who.macs and not expected.is_agreed(told):
+        told = replace(told, macs=await macs_of(api))
     if who := expected.instead(told):
         wanted = expected.who.name
         raise TalosAnotherError(
@@ -33,3 +30,9 @@ async def prove(api: TalosApi, expected: Expected, address: IPv4Address) -> str:
             f"or correct its address in machines/{wanted}.yaml"
         )
     return name
+
+
+async def macs_of(api: TalosApi) -> frozenset[str]:
+    """Return the MACs of a machine's NICs. A node has a link for each pod as well, so ask only where they are needed."""
+    nics = [one for one in await api.state.list(LINKS) if one.is_physical]
+    return frozenset(mac for one in nics for mac in (one.mac, one.permanent_mac) if mac)

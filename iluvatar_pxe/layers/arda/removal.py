@@ -51,6 +51,8 @@ class Leaver:
     """Its file has been gone for so long that nobody takes it back at once."""
     waits_for: str = ""
     """Another machine, whose turn it is to be changed."""
+    is_namesake: bool = False
+    """The fleet has another machine by its name."""
     is_lost: bool = False
     """It has been silent for so long that nobody waits for it."""
     is_going_down: bool = False
@@ -124,6 +126,10 @@ def way_back(name: str, said: Found, *, is_restarting: bool) -> Act | Hold | Non
 
 
 def _not_yet(one: Leaver) -> str:
+    if one.is_namesake:
+        return (
+            f"machines/{one.name}.yaml lists another machine by now; remove that file until this one has left"
+        )
     if not one.is_due:
         return "its file is gone; it leaves in a minute, unless the file is back by then"
     if one.waits_for:

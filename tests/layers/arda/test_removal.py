@@ -53,6 +53,7 @@ def test_it_is_done(one: Leaver, state: Etcd, act: Act | None) -> None:
         (replace(GONE, is_lost=False), etcd("123"), "it may be restarting"),
         (replace(WORKER, is_due=False), etcd("123"), "unless the file is back by then"),
         (replace(WORKER, waits_for="w2"), etcd("123"), "w2 is changed first"),
+        (replace(WORKER, is_namesake=True), etcd("123"), "machines/w1.yaml lists another machine by now"),
         (replace(WORKER, is_going_down=True), etcd("123"), "it shuts down"),
         (replace(WORKER, last_replicas=("a", "b")), etcd("123"), "last healthy replica of Longhorn's volumes a, b"),
         (PLANE, etcd("1", "1", ""), "no control plane that the fleet lists has a healthy etcd"),
