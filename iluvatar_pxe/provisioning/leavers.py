@@ -77,11 +77,11 @@ async def view_of(
     places = {one.macs[0]: str(one.address) for one in machines}
     expected = expected_machines(context.snapshot(), context.fleet())
     reports = await _reports({**planes, **places}, credentials, expected)
-    again = to_be_installed(context.snapshot(), context.fleet()) & planes.keys()
+    names = {one.name for one in members}
+    again = to_be_installed(context.snapshot(), context.fleet()) & names
     away = absences({name: reports[name] for name in planes}, nodes, again)
     healthy = {name: member for name, member in healthy_members(reports).items() if name not in away}
     listed = max((one.members for one in reports.values()), key=len, default=())
-    names = {one.name for one in members}
     found = [
         _found(mac, address, reports[mac], await _hostname(address, reports[mac], credentials), nodes, listed)
         for mac, address in places.items()

@@ -1,5 +1,6 @@
 """The client of the Kubernetes API, against a server that takes only certificates of the cluster."""
 
+import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,11 +39,22 @@ async def api_server(bundle: Bundle, status: int, asked: list[str]) -> AsyncIter
             {"kind": "Status", "code": status, "message": "User x\ncannot"}, status=status
         )
 
+    async def lease(_: web.Request) -> web.Response:
+        return web.json_response(
+            {"metadata": {"uid": "u", "resourceVersion": "7"}, "spec": {"holderIdentity": "one"}}
+        )
+
+    async def delete_lease(request: web.Request) -> web.Response:
+        asked.append(await request.text())
+        return web.json_response({}, status=status)
+
     pair = Pair(bundle.kubernetes.crt.encode(), bundle.kubernetes.key.encode())
     authority = Authority.of(pair)
     context = server_context(authority.leaf("kube-apiserver", [HERE], datetime.now(UTC)), [authority.pem])
     application = web.Application()
     application.router.add_delete("/api/v1/nodes/{name}", delete)
+    application.router.add_get("/apis/{lease:.*}", lease)
+    application.router.add_delete("/apis/{lease:.*}", delete_lease)
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, HERE, 0, ssl_context=context)
@@ -59,6 +71,13 @@ async def test_a_node_is_deleted_or_is_not_there(status: int) -> None:
     async with api_server(bundle, status, asked) as port:
         await delete_node(HERE, credentials(bundle), "arda-01", port=port)
     assert asked == ["/api/v1/nodes/arda-01 by admin"]
+
+
+async def test_only_the_turn_that_was_seen_is_ended() -> None:
+    bundle, asked = new_bundle(), list[str]()
+    async with api_server(bundle, 409, asked) as port:  # another daemon was quicker, and has the next turn
+        await kubernetes.release(HERE, credentials(bundle), "one", port=port)
+    assert json.loads(asked[0]) == {"preconditions": {"uid": "u", "resourceVersion": "7"}}
 
 
 async def test_a_refusal_a_foreign_cluster_and_silence_say_what_to_do() -> None:
