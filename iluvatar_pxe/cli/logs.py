@@ -9,10 +9,8 @@ import typer
 
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
-from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import ControlError
-from iluvatar_pxe.fleet.lookup import find_machine, name_of
 from iluvatar_pxe.settings.model import Settings
 
 _UNIT = "iluvatar-pxe"
@@ -58,6 +56,13 @@ def logs(
         )
 
 
+def _words_of(text: str, settings: Settings) -> frozenset[str]:
+    """Return what log lines call a machine."""
+    from iluvatar_pxe.cli.machines.recorded import words_of  # noqa: PLC0415 - opens the database
+
+    return words_of(text, settings)
+
+
 def readable(lines: Iterable[str], wanted: frozenset[str]) -> Iterator[str]:
     """Yield log lines as on a terminal; with ``wanted`` words only those that have one of them as a value."""
     for line in lines:
@@ -90,12 +95,3 @@ def _text(event: dict[str, Any]) -> str:
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
-
-
-def _words_of(text: str, settings: Settings) -> frozenset[str]:
-    """Return what log lines call a machine."""
-    state = State.read_recorded(settings)
-    machine = find_machine(text, state.snapshot, state.fleet)
-    name = name_of(machine, state.fleet)
-    known = (str(machine.id), *machine.macs, name, machine.address and str(machine.address))
-    return frozenset(word for word in known if word)

@@ -4,6 +4,7 @@ from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.cli.options import be_quiet
 from iluvatar_pxe.cli.state import State
+from iluvatar_pxe.fleet.lookup import find_machine, name_of
 from iluvatar_pxe.settings.model import Settings
 
 
@@ -12,3 +13,13 @@ def recorded(settings: Settings) -> list[Data]:
     be_quiet()
     state = State.read_recorded(settings)
     return [describe(one, state.fleet) for one in state.snapshot.by_id.values()]
+
+
+def words_of(text: str, settings: Settings) -> frozenset[str]:
+    """Return what log lines call a machine; raises InventoryError, and UnknownMachineError."""
+    be_quiet()
+    state = State.read_recorded(settings)
+    machine = find_machine(text, state.snapshot, state.fleet)
+    name = name_of(machine, state.fleet)
+    known = (str(machine.id), *machine.macs, name, machine.address and str(machine.address))
+    return frozenset(word for word in known if word)
