@@ -144,7 +144,7 @@ class App:
             (inventory.changed, self._fleet_source.changed),
         )
         self.prospects = Prospects(self.applied, store, lambda: self.supply.coming)
-        reinstaller = Reinstaller(self._fleet_source.clusters.context)
+        reinstaller = Reinstaller(self._fleet_source.clusters.context, inventory)
         convergence = Convergence(self._fleet_source.clusters.context, booters.real.configurations)
         self.snapshots = EtcdSnapshots(
             SnapshotContext(

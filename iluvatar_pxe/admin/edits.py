@@ -12,7 +12,7 @@ from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.install import forgotten
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
-from iluvatar_pxe.machines.states import Attempts, Directive, Intent, LayerKind, Phase, Role, Wipe
+from iluvatar_pxe.machines.states import Attempts, CleanUp, Directive, Intent, LayerKind, Phase, Role, Wipe
 
 _LEADERS_KEY = {LayerKind.TALOS: "controlPlanes", LayerKind.K3S: "servers"}
 """By kind of layer, the key of its file that says how many machines lead."""
@@ -130,10 +130,17 @@ def with_directive(directive: Directive) -> Callable[[Machine], Machine]:
     return lambda machine: replace(machine, directive=directive)
 
 
-def reinstalled(by: str, wipe: Wipe) -> Callable[[Machine], Machine]:
+def reinstalled(by: str, wipe: Wipe, clean_up: CleanUp | None = None) -> Callable[[Machine], Machine]:
     """Return the edit that has a machine installed anew, on a disk that is chosen by what is read then."""
     directive = Directive(Intent.REINSTALL, by, wipe=wipe)
-    return lambda machine: replace(machine, directive=directive, inspection=forgotten(machine.inspection))
+    return lambda machine: replace(
+        machine, directive=directive, inspection=forgotten(machine.inspection), clean_up=clean_up
+    )
+
+
+def as_before(directive: Directive) -> Callable[[Machine], Machine]:
+    """Return the edit after which a machine is not installed anew."""
+    return lambda machine: replace(machine, directive=directive, clean_up=None)
 
 
 def held(by: str, why: str) -> Callable[[Machine], Machine]:

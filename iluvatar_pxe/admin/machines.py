@@ -9,6 +9,7 @@ from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.edits import (
     Wanted,
+    as_before,
     check_undeclared,
     check_unreported,
     declared_intent,
@@ -104,13 +105,14 @@ class Reinstall(requests.Reinstall, Command):
         async with context.reinstaller.turn if context.reinstaller else nullcontext():
             step = await self._step(machine, context)
             wipes = step.wipes if isinstance(step, NextBoot) else self.wipe
+            left = context.reinstaller.left_by(machine, step) if context.reinstaller else None
             edit, detail = (
-                reinstalled(by, _wipe(step, wipes=self.wipe)),
+                reinstalled(by, _wipe(step, wipes=self.wipe), left),
                 "reinstall, wipe" if wipes else "reinstall",
             )
             changed = await _change(context, machine, edit, detail, by)
             if isinstance(step, Reset):
-                await self._reset(machine, step, context, by)
+                await self._reset(changed, machine.directive, step, context, by)
         ended = ended_hold(machine)
         ended_cluster = "; the cluster is founded again, without its data" if step.ends_cluster else ""
         if isinstance(step, Reset):
@@ -122,7 +124,7 @@ class Reinstall(requests.Reinstall, Command):
             says = f"{title} is reset{how}; it is installed at its next boot{ended_cluster}{ended}"
             return _result(changed, context, says)
         if context.reinstaller:
-            context.reinstaller.clean_up(machine, step)
+            context.reinstaller.clean_up(changed)
         wiped = ", and what is on its disk is erased" if wipes else ""
         when = _when(replace(changed, inspection=machine.inspection), context.fleet)
         return _result(changed, context, f"{title} is reinstalled {when}{wiped}{ended_cluster}{ended}")
@@ -139,12 +141,14 @@ class Reinstall(requests.Reinstall, Command):
             raise OperationError(step.why)
         return step
 
-    async def _reset(self, machine: Machine, step: Reset, context: CommandContext, by: str) -> None:
+    async def _reset(
+        self, machine: Machine, before: Directive, step: Reset, context: CommandContext, by: str
+    ) -> None:
         """Reset it; where that fails, it is as it was."""
         try:
             await of_daemon(context.reinstaller).reset(machine, step)
         except IluvatarError as error:
-            await _change(context, machine, with_directive(machine.directive), "reset failed", by)
+            await _change(context, machine, as_before(before), "reset failed", by)
             raise OperationError(str(error)) from error
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from iluvatar_pxe.machines.hardware import telling_serial, telling_uuid
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import more_telling
-from iluvatar_pxe.machines.states import Directive, Phase
+from iluvatar_pxe.machines.states import CleanUp, Directive, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +122,13 @@ def _united(survivor: Machine, absorbed: Machine, speaks: Machine, done: Merge) 
         conflict="",
         inspection=survivor.inspection or absorbed.inspection,
         report=replace(survivor.report, boot=started),
+        clean_up=_left(survivor, done) or _left(absorbed, done),
     )
+
+
+def _left(machine: Machine, done: Merge) -> CleanUp | None:
+    """Return what is left to do after one of the two, by the boots as they are counted now."""
+    if machine.clean_up is None:
+        return None
+    _, boot = done.renamed(machine.id, machine.clean_up.boot)
+    return replace(machine.clean_up, boot=boot)

@@ -14,7 +14,7 @@ from iluvatar_pxe.machines.hardware import Hardware, hardware_of
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase
+from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MOST_UNSURE = 8
@@ -58,6 +58,7 @@ class Machine:
     inspection: Inspection | None = None
     """What Talos read of its hardware; None while it has not."""
     report: Report = field(default_factory=Report)
+    clean_up: CleanUp | None = None
 
     def with_unsure(self, mac: str) -> Self:
         """Return the machine with one more NIC in question; of too many that are not its own the oldest are forgotten."""

@@ -75,6 +75,18 @@ class Directive:
     """With ``reinstall``."""
 
 
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """What is left to do in its cluster after a machine that is installed again: once it is down, its Node is deleted."""
+
+    layer: str
+    name: str
+    boot: int
+    """In which of its boots that began."""
+    ends: int = 0
+    """Generation of the cluster whose data is lost with it, so that it is founded again; 0 if it goes on."""
+
+
 class LayerKind(StrEnum):
     """What a layer's machines run."""
 

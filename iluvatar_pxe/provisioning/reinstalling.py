@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
+from uuid import UUID
 
 import structlog
 
+from iluvatar_pxe.changed import Subscription
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import (
     IluvatarError,
+    InventoryError,
     KubernetesError,
     OperationError,
     TalosAnotherError,
@@ -20,6 +23,7 @@ from iluvatar_pxe.errors import (
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.changes.founding import found_again
+from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.absence import Absence, absences, to_be_installed
 from iluvatar_pxe.layers.arda.api.model import EtcdMember, WipeMode
 from iluvatar_pxe.layers.arda.credentials import ApiRole
@@ -30,7 +34,8 @@ from iluvatar_pxe.layers.arda.longhorn import Replica, only_on
 from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.machines.states import CleanUp, Phase
+from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
 from iluvatar_pxe.provisioning.reaching import opened
@@ -71,17 +76,36 @@ class _Seen(NamedTuple):
 class Reinstaller:
     """Asks a machine and its cluster, and resets it."""
 
-    def __init__(self, context: ClusterContext) -> None:
+    def __init__(self, context: ClusterContext, inventory: Inventory) -> None:
         self._context = context
+        self._inventory = inventory
         self._group: asyncio.TaskGroup | None = None
         self.turn = asyncio.Lock()
         """Held from ``step`` until the inventory has what was decided, which the next decision counts."""
+        self._begun: set[UUID] = set()
+        """Machines that were reset since the start."""
 
     async def run(self) -> None:
-        """Look after what was begun, until cancelled."""
+        """Look after what was begun, also before the start, until cancelled."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            await asyncio.Event().wait()
+            with Subscription(self._inventory.changed) as news:
+                while True:
+                    await news.wait()
+                    for machine in self._inventory.snapshot.by_id.values():
+                        if machine.clean_up and machine.id not in self._begun:
+                            self._begun.add(machine.id)
+                            group.create_task(self._clean_up(machine, machine.clean_up, is_old=True))
+                    await asyncio.sleep(self._context.pace.first)
+
+    def left_by(self, machine: Machine, step: Reset | NextBoot) -> CleanUp | None:
+        """Return what is left to do in its cluster after a machine that is about to be installed anew."""
+        found = self._place(machine)
+        if found is None:
+            return None
+        self._begun.add(machine.id)
+        record = self._context.fleet().clusters[found[0]]
+        return CleanUp(*found, machine.generation, ends=record.generation if step.ends_cluster else 0)
 
     async def step(self, machine: Machine, *, wipes: bool, is_forced: bool) -> Step:
         """Return how it is to be installed anew, without doing anything; raises IluvatarError."""
@@ -130,13 +154,12 @@ class Reinstaller:
                 await api.etcd.forfeit()
             await api.reset(WipeMode.SYSTEM_DISK, graceful=step.graceful)
         _log.info("machine.reset", machine=name, layer=layer, graceful=step.graceful)
-        self._group.create_task(self._clean_up(layer, name, machine, step))
+        self.clean_up(machine)
 
-    def clean_up(self, machine: Machine, step: NextBoot) -> None:
-        """Clean up after a machine that is not reset, as it does not answer."""
-        found = self._place(machine)
-        if found and self._group:
-            self._group.create_task(self._clean_up(*found, machine, step))
+    def clean_up(self, machine: Machine) -> None:
+        """Clean up after a machine as soon as it is down; also after one that is not reset, as it does not answer."""
+        if machine.clean_up and self._group:
+            self._group.create_task(self._clean_up(machine, machine.clean_up))
 
     def _place(self, machine: Machine) -> tuple[str, str] | None:
         return place_in_cluster(machine, self._context.fleet())
@@ -178,30 +201,40 @@ class Reinstaller:
         away = absences(report.machines, found.nodes, again, found.claimant)
         return {one: why for one, why in away.items() if one not in apart}
 
-    async def _clean_up(self, layer: str, name: str, machine: Machine, step: Reset | NextBoot) -> None:
+    async def _clean_up(self, machine: Machine, left: CleanUp, *, is_old: bool = False) -> None:
+        """Do what is left; ``is_old``: it was begun before the start, so the machine may be in its cluster again."""
+        if place_in_cluster(
+            self._inventory.snapshot.machine_with_id(machine.id) or machine, self._context.fleet()
+        ):
+            await self._clean_up_after(machine.id, left, is_old=is_old)
+        with suppress(InventoryError):  # it was forgotten
+            self._inventory.note_cleaned_up(machine.id)
+
+    async def _clean_up_after(self, machine: UUID, left: CleanUp, *, is_old: bool) -> None:
         """Do the rest once a machine is down: before that, Talos needs its Node to drain, and etcd still has its data."""
+        name = left.name
         try:
             async with asyncio.timeout(DOWN_SECONDS):
-                await self._down(layer, name, machine)
+                await self._down(machine, left)
         except TimeoutError:
             why = f"Talos still runs after {DOWN_SECONDS:.0f} s; look at the machine's log, and try again"
             _log.error("machine.reset", machine=name, why=why)
             return
         except IluvatarError as error:
             _log.warning("machine.reset", machine=name, why=str(error))
-        if step.ends_cluster:
-            await self._found_again(layer)
-        elif self._is_founded(layer):
-            await self._forget_node(layer, name)
+        if left.ends:
+            await self._found_again(left)
+        elif self._is_founded(left.layer):
+            await self._forget_node(left, is_old=is_old)
 
-    async def _found_again(self, layer: str) -> None:
+    async def _found_again(self, left: CleanUp) -> None:
         """Commit that the cluster is founded again, until that has succeeded."""
-        record, commit = self._context.fleet().clusters.get(layer), self._context.repository.commit
-        if record is None or commit is None:
+        layer, commit = left.layer, self._context.repository.commit
+        if commit is None:
             return
         while True:
             try:
-                await commit(lambda newest: found_again(newest, layer, record.generation))
+                await commit(lambda newest: found_again(newest, layer, left.ends))
             except IluvatarError as error:
                 _log.error("cluster.founded_again", layer=layer, why=f"{error}; it is tried again")
                 await asyncio.sleep(self._context.pace.most)
@@ -216,27 +249,39 @@ class Reinstaller:
         record = self._context.fleet().clusters.get(layer)
         return bool(record and record.founded)
 
-    async def _forget_node(self, layer: str, name: str) -> None:
-        members = members_of(self._context.snapshot(), self._context.fleet())
-        others = [one for one in members if one.name != name]
-        try:
-            await self._delete(layer, name, control_planes(others, layer))
-        except IluvatarError as error:
-            _log.warning("node.delete", machine=name, why=str(error))
+    async def _forget_node(self, left: CleanUp, *, is_old: bool) -> None:
+        """Delete a machine's Node, for as long as it may take until somebody can be asked."""
+        told = Problem(lambda why: _log.warning("node.delete", machine=left.name, why=why))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DOWN_SECONDS):
+                while True:
+                    try:
+                        if not (is_old and await self._runs(left)):
+                            await self._delete(left.layer, left.name)
+                    except IluvatarError as error:
+                        told.set(str(error))
+                        await asyncio.sleep(self._context.pace.most)
+                    else:
+                        return
 
-    async def _down(self, layer: str, name: str, machine: Machine) -> None:
+    async def _down(self, machine: UUID, left: CleanUp) -> None:
         """Return once Talos does not run there any more, or the machine has booted again."""
         while True:
-            answer, _ = await self._answer(layer, name)
-            if self._has_booted(machine) or answer is not Answer.RUNS:
+            if self._has_booted(machine, left) or not await self._runs(left):
                 return
             await asyncio.sleep(self._context.pace.down)
 
-    def _has_booted(self, machine: Machine) -> bool:
-        now = self._context.snapshot().machine_with_id(machine.id)
-        return now is not None and now.generation > machine.generation
+    async def _runs(self, left: CleanUp) -> bool:
+        answer, _ = await self._answer(left.layer, left.name)
+        return answer is Answer.RUNS
 
-    async def _delete(self, layer: str, name: str, planes: Collection[Member]) -> None:
+    def _has_booted(self, machine: UUID, left: CleanUp) -> bool:
+        now = self._context.snapshot().machine_with_id(machine)
+        return now is not None and now.generation > left.boot
+
+    async def _delete(self, layer: str, name: str) -> None:
+        members = members_of(self._context.snapshot(), self._context.fleet())
+        planes = control_planes([one for one in members if one.name != name], layer)
         why = KubernetesError(
             f"{layer}: no other control plane has an address; later: kubectl delete node {name}"
         )

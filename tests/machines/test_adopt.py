@@ -15,7 +15,7 @@ from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MACS = machine(1).macs
@@ -123,6 +123,14 @@ def test_the_hardware_that_was_read_is_known_whoever_knows_of_it() -> None:
         now = snapshot(machine(50, macs=MACS, inspection=seen))
         (united,) = adopt(now, snapshot(machine(1, inspection=stored)), gone=()).unwritten
         assert united.inspection == known
+
+
+def test_what_is_left_to_do_in_a_cluster_is_known_whoever_knows_of_it() -> None:
+    left = CleanUp("arda", "arda-01", boot=1)
+    for stored, seen, known in ((left, None, left), (None, left, replace(left, boot=2))):
+        now = snapshot(machine(50, macs=MACS, clean_up=seen))
+        (united,) = adopt(now, snapshot(machine(1, clean_up=stored)), gone=()).unwritten
+        assert united.clean_up == known
 
 
 STORED = {

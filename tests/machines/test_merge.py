@@ -19,7 +19,7 @@ from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import Step, observed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
 
 A, B, C = (f"52:54:00:00:00:0{number}" for number in range(1, 4))
@@ -62,6 +62,13 @@ def test_the_hardware_that_was_read_of_either_is_known_of_both() -> None:
     read = Inspection(at=machine_of(A).last_seen, boot=1)
     one, two = machine_of(A, id=ONE), machine_of(B, id=TWO, inspection=read)
     assert merge(one, two, ONE)[0].inspection == merge(two, one, ONE)[0].inspection == read
+
+
+def test_what_is_left_to_do_after_either_is_left_to_do_after_both() -> None:
+    left = CleanUp("arda", "arda-01", boot=2)
+    one, two = machine_of(A, id=ONE, generation=3), machine_of(B, id=TWO, generation=4, clean_up=left)
+    for whole, done in (merge(one, two, ONE), merge(two, one, ONE)):
+        assert whole.clean_up == replace(left, boot=done.renamed(TWO, left.boot)[1])
 
 
 def test_what_one_has_not_told_the_other_did() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from support.converging import Converger, ConvergingSite, converging_site
 from support.founding import file_of, see_joined
+from support.resetting import reset
 from support.talos.machine import Machine
 from support.waiting import until
 
@@ -45,7 +46,7 @@ async def exchanged(directory: Path) -> AsyncIterator[tuple[ConvergingSite, Conv
 
 @asynccontextmanager
 async def reinstalling(daemon: Converger) -> AsyncIterator[Reinstaller]:
-    reinstaller = Reinstaller(daemon.founder.context)
+    reinstaller = Reinstaller(daemon.founder.context, daemon.founder.follows.inventory)
     task = asyncio.create_task(reinstaller.run())
     try:
         await asyncio.sleep(0)
@@ -67,7 +68,7 @@ async def test_a_machine_is_found_where_kubernetes_has_it(tmp_path: Path) -> Non
         boots = len(first.boots), len(second.boots)
         step = await reinstaller.step(known, wipes=False, is_forced=False)
         assert isinstance(step, Reset)
-        await reinstaller.reset(known, step)
+        await reset(reinstaller, known, step)
         await until(lambda: len(first.boots) > boots[0])
         assert len(second.boots) == boots[1]
         assert "worker-3" not in site.kubernetes.deleted

@@ -3,23 +3,31 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from support.founding import FoundingSite, file_of, founding_site, hostname, see_joined
+from support.founding import Founder, FoundingSite, file_of, founding_site, hostname, see_joined
 from support.machines import machine_of
+from support.resetting import reset
 from support.talos.hardware import Disk
 from support.talos.kubernetes import Kubernetes
+from support.talos.machine import Machine as TalosMachine
 from support.waiting import until
 
 from iluvatar_pxe.admin.command import CommandContext
+from iluvatar_pxe.admin.edits import reinstalled
 from iluvatar_pxe.admin.machines import Reinstall
+from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.founding import Founded
 from iluvatar_pxe.layers.arda.kubernetes import claim, release
 from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
+from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.machines.states import Phase, Role
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import CleanUp, Phase, Role, Wipe
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
@@ -38,11 +46,15 @@ async def founded(
         await until(lambda: isinstance(daemon.step, Founded) and all(one.is_ready for one in machines))
         if not watches:
             await daemon.kill()
-        reinstaller = Reinstaller(daemon.context)
+        reinstaller = reinstaller_of(daemon)
         task = asyncio.create_task(reinstaller.run())
         yield site, reinstaller
         task.cancel()
         await asyncio.wait([task])
+
+
+def reinstaller_of(daemon: Founder) -> Reinstaller:
+    return Reinstaller(daemon.context, daemon.follows.inventory)
 
 
 async def members(site: FoundingSite) -> dict[str, int]:
@@ -67,7 +79,7 @@ async def test_the_founder_of_three_hands_over_etcd_leaves_it_and_is_wiped(tmp_p
         before, boots = await members(site), len(first.boots)
         step = await reinstaller.step(machine(site, 0), wipes=False, is_forced=False)
         assert step == Reset(graceful=True, forfeits=True)
-        await reinstaller.reset(machine(site, 0), step)
+        await reset(reinstaller, machine(site, 0), step)
         await until(lambda: len(first.boots) > boots)
         assert "led by another member" in first.boots[boots - 1].log.text
         assert before[hostname(first)] not in (await members(site)).values()
@@ -83,7 +95,7 @@ async def test_a_worker_is_drained_wiped_but_for_its_data_disk_and_joins_again(t
         boots, known = len(worker.boots), machine_of(worker.hardware.mac, phase=Phase.JOINED)
         step = await reinstaller.step(known, wipes=False, is_forced=False)
         assert step == Reset(graceful=True)
-        await reinstaller.reset(known, step)
+        await reset(reinstaller, known, step)
         await until(lambda: kubernetes.deleted == ["worker-2"])
         await until(
             lambda: worker.is_ready and len(worker.boots) >= boots + 2
@@ -180,7 +192,7 @@ async def test_the_last_control_plane_is_only_reset_by_force_and_the_cluster_the
         step = await reinstaller.step(machine(site, 0), wipes=False, is_forced=True)
         assert step == Reset(graceful=False, ends_cluster=True)
         boots = len(site.planes[0].boots)
-        await reinstaller.reset(machine(site, 0), step)
+        await reset(reinstaller, machine(site, 0), step)
         await until(lambda: len(site.planes[0].boots) > boots)
         again = ["arda is founded again", "arda is founded by controlplane-1", "arda is founded"]
         await until(lambda: site.log()[-3:] == again)
@@ -190,14 +202,59 @@ async def test_the_last_control_plane_is_only_reset_by_force_and_the_cluster_the
 
 async def test_a_machine_of_no_cluster_boots_its_chain_again(tmp_path: Path) -> None:
     async with founding_site(tmp_path, planes=1) as site:
-        reinstaller = Reinstaller(site.daemons[0].context)
+        reinstaller = reinstaller_of(site.daemons[0])
         other = machine_of("52:54:00:ff:ff:ff", phase=Phase.JOINED)
         assert await reinstaller.step(other, wipes=False, is_forced=False) == NextBoot(wipes=False)
 
 
 async def test_before_a_cluster_is_founded_no_node_is_deleted(tmp_path: Path) -> None:
     async with founding_site(tmp_path, planes=1) as site:
-        reinstaller = Reinstaller(site.daemons[0].context)
+        reinstaller = reinstaller_of(site.daemons[0])
+        left = reinstaller.left_by(machine(site, 0), NextBoot(wipes=False))
+        assert left
         with capture_logs() as logs:
-            await reinstaller._clean_up("arda", "controlplane-1", machine(site, 0), NextBoot(wipes=False))
+            await reinstaller._clean_up(machine(site, 0), left)
         assert [one for one in logs if one["event"] == "node.delete"] == []
+
+
+async def starts_again(site: FoundingSite, *left: tuple[TalosMachine, CleanUp]) -> None:
+    """Have a daemon go on that was killed while this was left to do, as its inventory has it, until nothing is."""
+    before = site.daemons[0].follows.inventory
+    for machine, one in left:
+        address = IPv4Address(machine.address)
+        sighting = Sighting(mac=machine.hardware.mac, firmware=Firmware.TALOS, address=address)
+        known = before.observe(sighting, Stage.CONFIG)
+        edit = reinstalled("test", Wipe.NO, one)
+        await before.change(known.id, edit, Happening.CHANGED, "reinstall", "test")
+    again = Inventory(f"sqlite:///{site.directory / 'one'}.db")
+    await again.open()
+    context = replace(site.daemons[0].context, snapshot=lambda: again.snapshot)
+    task = asyncio.create_task(Reinstaller(context, again).run())
+    assert sum(bool(one.clean_up) for one in again.snapshot.by_id.values()) == len(left)
+    await until(lambda: not any(one.clean_up for one in again.snapshot.by_id.values()))
+    task.cancel()
+    await asyncio.wait([task])
+    await again.close()
+
+
+async def test_a_daemon_that_is_started_again_goes_on_with_what_is_left_to_do(tmp_path: Path) -> None:
+    """Of two machines that were reset, one is down, and the other is in its cluster again by now."""
+    async with founded(tmp_path, 1, workers=2) as (site, _):
+        gone, back = site.workers
+        await gone.power_cut()
+        await starts_again(
+            site, (gone, CleanUp("arda", "worker-2", boot=1)), (back, CleanUp("arda", "worker-3", boot=0))
+        )
+        assert kubernetes_of(site).deleted == ["worker-2"]
+        assert back.is_ready
+
+
+async def test_a_cluster_whose_last_control_plane_was_reset_is_founded_again_once_after_a_start(
+    tmp_path: Path,
+) -> None:
+    async with founded(tmp_path, 1) as (site, _):
+        (plane,) = site.planes
+        await plane.power_cut()
+        for _ in range(2):  # the second time it was killed between the commit and the inventory
+            await starts_again(site, (plane, CleanUp("arda", hostname(plane), boot=1, ends=1)))
+        assert "generation: 2" in site.record()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from support.converging import converging_site
 from support.machines import machine_of
+from support.resetting import reset
 from support.waiting import until
 
 from iluvatar_pxe.layers.arda.reinstall import Reset
@@ -22,13 +23,13 @@ async def test_no_machine_restarts_for_a_change_while_another_one_is_reset(tmp_p
         boots = [len(one.boots) for one in site.planes]
         site.kubernetes.run("web", "controlplane-1")
         site.kubernetes.budgets["web"] = 1  # so that Talos drains for a while
-        reinstaller = Reinstaller(daemon.founder.context)
+        reinstaller = Reinstaller(daemon.founder.context, daemon.founder.follows.inventory)
         task = asyncio.create_task(reinstaller.run())
         await asyncio.sleep(0)
         known = machine_of(first.hardware.mac, phase=Phase.JOINED)
         step = await reinstaller.step(known, wipes=False, is_forced=False)
         assert isinstance(step, Reset)
-        await reinstaller.reset(known, step)
+        await reset(reinstaller, known, step)
         await site.commit(UDEV)
         daemon.start()
         why = "controlplane-2, controlplane-3: to be restarted for changes, but controlplane-1 is being reset"

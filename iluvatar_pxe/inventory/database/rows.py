@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,11 +16,12 @@ from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role, Wipe
+from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.wire.pxe import CpuArch
 
 Row = dict[str, Any]
-_INSPECTION = TypeAdapter(Inspection)
+_PartT = TypeVar("_PartT", Inspection, CleanUp)
+_INSPECTION, _CLEAN_UP = TypeAdapter(Inspection), TypeAdapter(CleanUp)
 
 
 def machine_row(machine: Machine) -> Row:
@@ -49,26 +50,25 @@ def machine_row(machine: Machine) -> Row:
         "claimed": " ".join(machine.claimed),
         "apart": " ".join(machine.apart),
         "unsure": " ".join(machine.unsure),
-        "inspection": _inspection_text(machine.inspection),
+        "inspection": _text_of(machine.inspection, _INSPECTION),
         "reported_start": storable(machine.report.start),
         "reported_boot": machine.report.boot,
         "reported_faults": storable("\n".join(machine.report.faults)),
+        "clean_up": _text_of(machine.clean_up, _CLEAN_UP),
         **_attempts_columns(machine.attempts),
     }
 
 
-def _inspection_text(inspection: Inspection | None) -> str:
-    if inspection is None:
-        return ""
-    return storable(json.dumps(_INSPECTION.dump_python(inspection, mode="json"), ensure_ascii=False))
+def _text_of(part: _PartT | None, kind: TypeAdapter[_PartT]) -> str:
+    return storable(json.dumps(kind.dump_python(part, mode="json"), ensure_ascii=False)) if part else ""
 
 
-def _inspection_of(text: str) -> Inspection | None:
+def _part_of(text: str, kind: TypeAdapter[_PartT], what: str) -> _PartT | None:
     try:
-        return _INSPECTION.validate_json(text) if text else None
+        return kind.validate_json(text) if text else None
     except ValidationError as error:
         (first, *_) = error.errors()
-        raise ValueError(f"inspection is not one: {first['msg']}") from error
+        raise ValueError(f"{what} is not one: {first['msg']}") from error
 
 
 def _attempts_columns(attempts: Attempts) -> Row:
@@ -180,10 +180,11 @@ def machine_of(row: Mapping[str, Any], macs: Sequence[str], assignment: Assignme
         claimed=tuple(row["claimed"].split()),
         apart=tuple(row["apart"].split()),
         unsure=tuple(row["unsure"].split()),
-        inspection=_inspection_of(row["inspection"]),
+        inspection=_part_of(row["inspection"], _INSPECTION, "inspection"),
         report=Report(
             row["reported_start"], int(row["reported_boot"]), tuple(row["reported_faults"].splitlines())
         ),
+        clean_up=_part_of(row["clean_up"], _CLEAN_UP, "clean_up"),
     )
 
 

@@ -19,7 +19,14 @@ SIGHTING = Sighting(mac="52:54:00:77:00:01", firmware=Firmware.UEFI_PXE)
 
 @pytest.mark.parametrize(
     "change",
-    ["first_seen = x'00'", "generation = 'abc'", "reached = 'mars'", "uuid = 'x'", "inspection = '{}'"],
+    [
+        "first_seen = x'00'",
+        "generation = 'abc'",
+        "reached = 'mars'",
+        "uuid = 'x'",
+        "inspection = '{}'",
+        "clean_up = '{}'",
+    ],
 )
 async def test_an_odd_row_is_named(tmp_path: Path, change: str) -> None:
     path = tmp_path / "inventory.db"

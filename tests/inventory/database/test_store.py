@@ -19,7 +19,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.inspection import Content, Disk, Inspection, Nic
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role, Wipe
+from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.wire.pxe import CpuArch
 
 GIVEN = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1", at=NOW)
@@ -84,6 +84,7 @@ def test_machines_come_back_as_they_were(store: Store) -> None:
         conflict="two machines in one",
         assignment=GIVEN,
         inspection=INSPECTION,
+        clean_up=CleanUp("arda", "arda-02", boot=1, ends=3),
     )
     store.write(batch([bare, full]))
     assert store.load().snapshot == Snapshot.of([bare, full])

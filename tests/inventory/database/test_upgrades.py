@@ -86,12 +86,18 @@ def fill_0005(database: sqlite3.Connection) -> None:
     database.execute("UPDATE machines SET inspection = ? WHERE id = ?", (read, id_of(1)))
 
 
+def fill_0006(database: sqlite3.Connection) -> None:
+    """One to which a machine has reported since."""
+    database.execute("UPDATE machines SET reported_boot = 2 WHERE id = ?", (id_of(2),))
+
+
 FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
     "0001": fill_0001,
     "0002": fill_0002,
     "0003": fill_0003,
     "0004": fill_0004,
     "0005": fill_0005,
+    "0006": fill_0006,
 }
 """By revision, in their order, how daemons of that time left their database."""
 
@@ -163,7 +169,8 @@ def test_what_is_new_has_sensible_values(file: Path, revision: str) -> None:
     for one in found.values():
         assert (one.directive, one.attempts) == (Directive(), Attempts())
         assert one.assignment is None or (revision > "0001" and one.assignment.name == "arda-01")
-        assert (one.board, one.conflict, one.report) == ("", "", Report())
+        assert (one.board, one.conflict, one.clean_up) == ("", "", None)
+        assert one.report == Report() or (revision > "0005" and one.report == Report(boot=2))
         assert not one.inspection or (revision > "0004" and one.furthest is Stage.CONFIG)
         assert not one.unsure or (revision > "0003" and one.reached is Stage.SCRIPT)
 

@@ -1,0 +1,12 @@
+"""Resets a machine as the command ``machines reinstall`` does."""
+
+from dataclasses import replace
+
+from iluvatar_pxe.layers.arda.reinstall import Reset
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.provisioning.reinstalling import Reinstaller
+
+
+async def reset(reinstaller: Reinstaller, known: Machine, step: Reset) -> None:
+    """Keep what is left to do then, and have it reset."""
+    await reinstaller.reset(replace(known, clean_up=reinstaller.left_by(known, step)), step)
