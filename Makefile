@@ -108,6 +108,9 @@ stand-in-fleet: stand-ins
 # Three processes for two processors, because tests mostly wait; not more than four, or emulated firmware starves.
 PROCESSES := $(shell n=$$(($$(nproc) * 3 / 2)); echo $$((n < 4 ? n : 4)))
 
+# The tests start hundreds of commands, each of which would compile the program again where compiled modules are not kept.
+short-tests test-long: export PYTHONDONTWRITEBYTECODE :=
+
 # The checks run beside the tests, which leave a processor idle at first.
 test: setup-test
 	@$(MAKE) --no-print-directory --jobs=2 check short-tests

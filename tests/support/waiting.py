@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which a test is broken; nothing takes so long."""
 _PAUSE = 0.01
 
