@@ -1,6 +1,6 @@
 """What layers of kind talos ask of the daemon's own configurations: known versions, an address that is free, and a disk."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.catalogue.kubernetes import RANGES
@@ -47,6 +47,16 @@ def _check_vip(name: str, layer: TalosLayer, fleet: Fleet, source: Source) -> No
     for holder in _holders(layer.vip, name, fleet) if layer.vip else ():
         text = f"{layer.vip} is also {holder}; choose an address that nothing else has"
         source.fault(layer_file(name), ("vip",), f"vip: {text}")
+
+
+def vips_among(fleet: Fleet, addresses: Collection[IPv4Address]) -> list[str]:
+    """Return one fault for each layer whose VIP is among the addresses of a boot server."""
+    layers = ((name, fleet.talos(name)) for name in fleet.layers if fleet.makes_configurations(name))
+    return [
+        f"{layer_file(name)}: vip: {layer.vip} is a boot server's address; choose an address that nothing else has"
+        for name, layer in layers
+        if layer and layer.vip in addresses
+    ]
 
 
 def _may_be_a_machine_s(address: IPv4Address) -> bool:

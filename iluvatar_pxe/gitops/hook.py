@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from iluvatar_pxe.assets.names import Names, check_names
@@ -18,9 +19,11 @@ from iluvatar_pxe.boot.preview.differences import leavers, replaced
 from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.talos_checks import vips_among
 from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.revision import read_revision
+from iluvatar_pxe.host.network import read_network
 from iluvatar_pxe.layers.arda.effects import effects_on_listed
 from iluvatar_pxe.printable import printable
 
@@ -61,12 +64,23 @@ async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: 
         before = await _fleet_before(repository, old)
         names = await asyncio.to_thread(check_names, revision.fleet, before) if ask_factory else Names()
         return Verdict(
-            faults=[*names.faults, *(replaced(before, revision.fleet) if before else ())],
+            faults=[
+                *names.faults,
+                *vips_among(revision.fleet, await asyncio.to_thread(_own_addresses)),
+                *(replaced(before, revision.fleet) if before else ()),
+            ],
             secrets=clear_secrets(revision.fleet.texts),
             warnings=[*names.warnings],
             effects=await _effects(before, revision.fleet),
         )
     return Verdict()
+
+
+def _own_addresses() -> frozenset[IPv4Address]:
+    """Return this host's addresses; none where it cannot be asked, as everything is checked again at its use. Blocks."""
+    with suppress(OSError):
+        return frozenset(one.interface.ip for one in read_network().addresses)
+    return frozenset()
 
 
 async def _fleet_before(repository: Repository, old: str) -> Fleet | None:

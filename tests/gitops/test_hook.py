@@ -13,6 +13,7 @@ from support.repositories import Person, git
 from iluvatar_pxe.catalogue.schematic import Schematic
 from iluvatar_pxe.gitops.hook import HISTORY, refused_push
 from iluvatar_pxe.gitops.repository.hosting import host
+from iluvatar_pxe.host.network import read_network
 
 HEAVY = {"aiohttp", "sqlalchemy", "typer", "rich", "jinja2", "structlog", "cryptography"}
 TALOS, IT = "layers/arda.yaml: talos", "Talos v1.13.9"
@@ -294,6 +295,18 @@ def test_what_a_change_takes_of_machines_that_have_joined_is_told(ada: Person) -
         "arda-01, arda-02: as far as it has joined, its configuration changes without a restart: "
     )
     assert line.endswith("machine.sysctls.a.b; with a restart: machine.udev.rules")
+
+
+def test_an_address_of_this_host_is_no_vip(ada: Person) -> None:
+    own = [one.interface.ip for one in read_network().addresses if not one.interface.is_loopback]
+    if not own:
+        pytest.skip("this host has no address but loopback")
+    layer = "kind: talos\ntalos: {version: v1.13.9}\n"
+    ada.commit({**GOOD, "layers/arda.yaml": f"{layer}vip: {own[0]}\n"})
+    assert told(ada.push(check=False)) == [
+        f"layers/arda.yaml: vip: {own[0]} is a boot server's address; choose an address that nothing else has",
+        LAST,
+    ]
 
 
 def cluster_files() -> dict[str, str]:
