@@ -22,6 +22,23 @@ def test_the_fleet_has_a_place_and_a_config_for_every_kind_of_machine(tmp_path: 
     assert {rule.layer for rule in fleet.settings.rules} == {"arda", "ainur"}
 
 
+def test_the_daemon_makes_configurations_once_the_lines_that_the_document_names_are_removed(
+    tmp_path: Path,
+) -> None:
+    write_fleet(tmp_path / "fleet")
+    layer = tmp_path / "fleet" / "layers" / "arda.yaml"
+    lines = (
+        (Path(__file__).parents[2] / "docs" / "lab.md")
+        .read_text()
+        .partition("```yaml\n")[2]
+        .partition("```")[0]
+    )
+    text = layer.read_text()
+    assert text.endswith(lines)
+    layer.write_text(text.removesuffix(lines))
+    assert read_fleet(tmp_path / "fleet").makes_configurations("arda")
+
+
 def test_stand_ins_have_the_names_that_the_fleet_asks_for(tmp_path: Path) -> None:
     write_fleet(tmp_path / "fleet")
     (tmp_path / "kernel").write_bytes(b"kernel")
