@@ -209,19 +209,19 @@ async def test_two_commits_in_quick_succession_while_a_file_arrives(
 ) -> None:
     """Whichever of them is seen, the last one's file is what comes, and nothing else was ever served."""
 
-    def wanted(version: str, content: bytes) -> Download:
+    def wanted(version: str, content: bytes, **how: Any) -> Download:
         check = pinned(content) if is_pinned else None
-        return download_of(NAME, site.offer(f"/{version}", content, rate=1e6), version=version, check=check)
+        return download_of(NAME, site.offer(f"/{version}", content, **how), version=version, check=check)
 
     served: list[bytes] = []
     async with running(bench):
-        bench.wants.set(wanted("v1", KERNEL))
+        bench.wants.set(wanted("v1", KERNEL, stall=100_000))
         await until(lambda: NAME in bench.fetcher.progress and bench.progress(NAME).done > 0)
         for first, last, gap in (("v2", "v3", 0), ("v4", "v5", 0.01)):
             bench.keeper._own = AssetsLock()  # as a commit that takes a new version does
-            bench.wants.set(wanted(first, OTHER + b"2"))
+            bench.wants.set(wanted(first, OTHER + b"2", rate=1e6))
             await asyncio.sleep(gap)
-            bench.wants.set(wanted(last, OTHER))
+            bench.wants.set(wanted(last, OTHER, rate=1e6))
             while not (NAME in bench.index.records and bench.index.records[NAME].version == last):
                 served += [bench.content(NAME)] if NAME in bench.store.ready else []
                 await asyncio.sleep(0.01)

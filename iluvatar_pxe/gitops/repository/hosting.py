@@ -20,7 +20,7 @@ from iluvatar_pxe.gitops.repository.mending import mend_layout
 from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
 from iluvatar_pxe.host.durable import put_directory_in_place, write_file
 from iluvatar_pxe.host.owner import make_directory
-from iluvatar_pxe.host.threads import handed
+from iluvatar_pxe.host.threads import handed, to_the_end
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}(?<!\.git)")
 """What a repository may be called: never a hidden file, and nothing that leads anywhere else."""
@@ -145,7 +145,7 @@ async def _make(path: Path, traits: _Traits) -> None:
     try:
         await Git(draft).run("init", "--quiet", "--bare", "--template=")
         await _configure(draft, traits)
-        await asyncio.to_thread(_put_in_place, draft, path)
+        await to_the_end(_put_in_place, draft, path)
     finally:
         await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
 

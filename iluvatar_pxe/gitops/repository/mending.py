@@ -20,7 +20,7 @@ from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.remote import NETWORK_SECONDS, Remote
 from iluvatar_pxe.gitops.repository.tree import read_tree
 from iluvatar_pxe.host.durable import move_aside, put_in_place, write_file
-from iluvatar_pxe.host.threads import handed
+from iluvatar_pxe.host.threads import handed, to_the_end
 
 _OBJECT = rb"[0-9a-f]{40}|[0-9a-f]{64}"
 _REF = re.compile(rb"(?:" + _OBJECT + rb"|ref: refs/[^\0\n]+)\n?")
@@ -77,11 +77,11 @@ async def mend_objects(
         for key, limit in (("fastimport", "0"), ("fetch", "1")):  # all objects in packs, however few
             await copy.git.run("config", f"{key}.unpackLimit", limit)
         await copy.git.run("fast-import", "--quiet", data=_blobs(texts.values()))
-        await asyncio.to_thread(_take_packs, draft, repository.path)  # also if nobody answers now
+        await to_the_end(_take_packs, draft, repository.path)  # also if nobody answers now
         if remote:
             refspecs = [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags")]
             await remote.git(draft).run("fetch", "--quiet", remote.url, *refspecs, seconds=NETWORK_SECONDS)
-        await asyncio.to_thread(_take_packs, draft, repository.path)
+        await to_the_end(_take_packs, draft, repository.path)
         await repository.git.run("prune-packed", "--quiet")  # the damaged ones among them
         tip = await copy.tip()
         is_lost = not await asyncio.to_thread(_is_named, repository, repository.ref)

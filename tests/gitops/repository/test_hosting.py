@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from support.git_site import hosted
+from support.one_thread import OneThread, begin, cancel
 from support.repositories import Person, git
 from support.rights import NOBODY, directory_for_nobody
-from support.waiting import wait_until
+from support.waiting import until, wait_until
 
 from iluvatar_pxe.errors import RepositoryError, UsageError
 from iluvatar_pxe.gitops.repository.hosting import host, hosted_names, repository_path
@@ -65,6 +66,22 @@ def test_many_may_make_it_at_a_time(tmp_path: Path) -> None:
         assert set(pool.map(lambda _: hosted(path, checked=True), range(4))) == {path}
     assert [one.name for one in tmp_path.iterdir()] == ["fleet.git"]
     assert git(path, "rev-parse", "--is-bare-repository").strip() == "true"
+
+
+async def test_nothing_is_left_where_it_is_cancelled_just_when_its_making_begins(tmp_path: Path) -> None:
+    """The thread has made a directory, and nobody has heard of that yet."""
+    thread = OneThread()
+
+    def is_begun() -> bool:
+        return any(tmp_path.glob("git/*"))
+
+    making = await begin(host(tmp_path / "git/fleet.git", "main", checked=True, max_push=1))
+    thread.catch_up()
+    while not is_begun():
+        await asyncio.sleep(0)
+        thread.catch_up()
+    await cancel(making)
+    await until(lambda: not is_begun())
 
 
 @pytest.mark.parametrize("seen", [".fleet.git-*", ".fleet.git-*/HEAD", ".fleet.git-*/hooks", "fleet.git"])
