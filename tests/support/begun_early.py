@@ -25,6 +25,7 @@ LONGEST = (
     "simulate/test_many.py",
     "provisioning/test_reinstalling.py",
     "provisioning/test_snapshots.py",
+    "cli/test_bad_input.py",
     "simulate/test_pi_images.py",
     "provisioning/test_raspberry_pi.py",
     "servers/test_supervision.py",
