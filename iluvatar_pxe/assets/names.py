@@ -2,8 +2,9 @@
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,6 +24,9 @@ from iluvatar_pxe.suggest import meant_by
 SECONDS = 5.0
 """How long a person who pushes waits for the factory; without internet a host's name alone may take longer."""
 
+QUIET_SECONDS = 1.0
+"""After which that person is told."""
+
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,10 +38,16 @@ class Names:
     warnings: tuple[str, ...] = ()
 
 
-def check_names(fleet: Fleet, before: Fleet | None = None, seconds: float = SECONDS) -> Names:
+def check_names(
+    fleet: Fleet,
+    before: Fleet | None = None,
+    waits: Callable[[str], object] = lambda _: None,
+    seconds: float = SECONDS,
+) -> Names:
     """Ask for the names of extensions and overlays, and for schematics; nobody is asked where no layer has one.
 
     Layers that have the same in the fleet ``before`` were checked when that was pushed, as far as that could be.
+    ``waits`` is told what is waited for, where that takes a while: nothing shows at once that there is no internet.
     """
     known = _talos_of(before) if before and addresses_for(before) == addresses_for(fleet) else {}
     asking = {
@@ -51,7 +61,10 @@ def check_names(fleet: Fleet, before: Fleet | None = None, seconds: float = SECO
     # Nothing ends the look-up of a host's name, so nobody waits for this thread.
     threading.Thread(target=_answer, args=(answer, fleet, asking, seconds), daemon=True).start()
     try:
-        return answer.result(seconds)
+        with suppress(TimeoutError):
+            return answer.result(QUIET_SECONDS)
+        waits(f"asking Image Factory for the names of extensions and overlays, for {seconds:g} s at most ...")
+        return answer.result(seconds - QUIET_SECONDS)
     except TimeoutError:
         return _unchecked(f"Image Factory did not answer within {seconds:g} s")
 

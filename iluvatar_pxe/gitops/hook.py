@@ -62,7 +62,7 @@ async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: 
         except FleetError as error:
             return Verdict(error.findings)
         before = await _fleet_before(repository, old)
-        names = await asyncio.to_thread(check_names, revision.fleet, before) if ask_factory else Names()
+        names = await asyncio.to_thread(check_names, revision.fleet, before, _say) if ask_factory else Names()
         return Verdict(
             faults=[
                 *names.faults,
@@ -81,6 +81,10 @@ def _own_addresses() -> frozenset[IPv4Address]:
     with suppress(OSError):
         return frozenset(one.interface.ip for one in read_network().addresses)
     return frozenset()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 async def _fleet_before(repository: Repository, old: str) -> Fleet | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,7 @@ def validate(
 
 def _check_names(fleet: Fleet, directory: Path | None) -> tuple[str, ...]:
     """Return what Image Factory warns of; raises FleetError for names that it does not have."""
-    names = check_names(fleet)
+    names = check_names(fleet, waits=partial(typer.echo, err=True))
     if names.faults:
         raise FleetError([f"{directory}/{line}" if directory else line for line in names.faults])
     return names.warnings
