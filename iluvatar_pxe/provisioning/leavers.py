@@ -56,7 +56,7 @@ class View:
     """Addresses of control planes that the fleet lists, whose etcd is healthy."""
     found: tuple[Found, ...] = ()
     claimant: str = ""
-    """The machine whose turn it is to restart."""
+    """The machine whose turn it is to be changed."""
     staying: frozenset[str] = frozenset()
     """Names of the Nodes that are not away, nor on their way out."""
 

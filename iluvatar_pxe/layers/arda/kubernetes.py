@@ -33,7 +33,7 @@ _NOTE = "iluvatar-pxe/note"
 """Annotation of a Node that says what it was cordoned for."""
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 _LEASE = "iluvatar-pxe-restart"
-"""Made by whoever is first, so that all daemons of a fleet together restart one machine at a time."""
+"""Made by whoever is first, so that all daemons of a fleet together change one machine at a time."""
 _REMOVAL = "iluvatar-pxe-removal"
 """Held by the one daemon that takes machines out of the cluster."""
 _MIRROR = "kubernetes.io/config.mirror"
@@ -126,7 +126,7 @@ async def static_pods(
 
 
 async def claimant(address: str, credentials: Credentials, *, port: int = PORT) -> str:
-    """Return the machine whose turn it is to restart; empty where it is nobody's."""
+    """Return the machine whose turn it is to be changed; empty where it is nobody's."""
     async with _ApiServer.at(address, port, credentials, _LATER) as server:
         return str(_part(await server.call("GET", f"{_LEASES}/{_LEASE}"), "spec").get("holderIdentity", ""))
 
