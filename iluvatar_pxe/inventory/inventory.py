@@ -164,11 +164,6 @@ class Inventory:
         self._memory.put(replace(self._memory.machine(machine_id), report=report))
         self._recorder.wake()
 
-    def note_cleaned_up(self, machine_id: UUID) -> None:
-        """Take in that nothing is left to do in a machine's cluster; raises InventoryError when it is no more."""
-        self._memory.put(replace(self._memory.machine(machine_id), clean_up=None))
-        self._recorder.wake()
-
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine its name and role, unless it has what ``place`` says; return it. See ``assigner.assign``."""
         return await self._assignments.assign(self._memory.machine(machine_id), place, fleet)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from iluvatar_pxe.layers.arda.kubernetes import claimant, delete_node, nodes, re
 from iluvatar_pxe.layers.arda.longhorn import Replica, only_on
 from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
+from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import CleanUp, Phase
 from iluvatar_pxe.problem import Problem
@@ -49,6 +51,10 @@ def _named(members: Iterable[EtcdMember], planes: Mapping[str, MachineReport]) -
     """Yield the names of etcd's members as the fleet has them: one keeps its former host name for a while."""
     names = {one.etcd.member_id: name for name, one in planes.items() if one.etcd}
     return (names.get(one.id) or one.hostname or f"{one.id:x}" for one in members)
+
+
+def _done(machine: Machine) -> Machine:
+    return replace(machine, clean_up=None)
 
 
 def place_in_cluster(machine: Machine, fleet: Fleet) -> tuple[str, str] | None:
@@ -207,8 +213,8 @@ class Reinstaller:
             self._inventory.snapshot.machine_with_id(machine.id) or machine, self._context.fleet()
         ):
             await self._clean_up_after(machine.id, left, is_old=is_old)
-        with suppress(InventoryError):  # it was forgotten
-            self._inventory.note_cleaned_up(machine.id)
+        with suppress(InventoryError):  # it was forgotten, or is recorded once the database is there
+            await self._inventory.change(machine.id, _done, Happening.CHANGED, "cluster cleaned up", "reset")
 
     async def _clean_up_after(self, machine: UUID, left: CleanUp, *, is_old: bool) -> None:
         """Do the rest once a machine is down: before that, Talos needs its Node to drain, and etcd still has its data."""
