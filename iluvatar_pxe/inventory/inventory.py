@@ -26,8 +26,8 @@ from iluvatar_pxe.inventory.database.queries import Stored
 from iluvatar_pxe.inventory.database.recorder import Recorder
 from iluvatar_pxe.inventory.database.rows import Row, assignment_row
 from iluvatar_pxe.inventory.database.store import Store
+from iluvatar_pxe.inventory.kept_window import KeptWindow
 from iluvatar_pxe.inventory.memory import Memory, wall_clock
-from iluvatar_pxe.inventory.window import Window, seconds_stated
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.merge import merge, split
@@ -41,8 +41,6 @@ TICK_SECONDS = 60.0
 """How often the enrolment window is written down and machines that passed by are dropped."""
 FILE_SECONDS = 50.0
 """How long a backup may take, or putting another file in the database's place: SD cards are slow."""
-
-_OPEN = "iluvatar-pxe enrol open 30m"
 
 T = TypeVar("T")
 _log = structlog.get_logger()
@@ -60,8 +58,6 @@ class Inventory:
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """``url`` is SQLAlchemy's, of a SQLite file not opened yet; raises SettingsError for any other."""
-        self.window = Window(clock)
-        """Whether machines that the fleet does not list may join; closed while there is no database."""
         self.changed = Changed()
         """Told when the snapshot is replaced, and when the window is opened or closed; not when its time is up."""
         self._store = Store(url)
@@ -69,15 +65,9 @@ class Inventory:
         self._memory = Memory(self._pending, clock, self.changed)
         self._recorder = Recorder(self._store, self._pending, self._adopt, self._memory.adopt)
         self._assignments = Assignments(self._memory, self._store, self._recorder)
-        self._window_known = False
-        self._window_saved_open = False
-        self._fleet_is_new = True
-        self._is_first = False
-        """Whether the database was made by this start."""
-        self._stated: EnrolmentFile | None = None
-        self._stated_since = 0.0
-        """The earliest moment, by ``clock``, at which that can have been committed."""
-        self._clock = clock
+        self._kept_window = KeptWindow(self._pending, clock, self.changed, self._recorder.wake)
+        self.window = self._kept_window.window
+        """Whether machines that the fleet does not list may join; closed while there is no database."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -261,38 +251,15 @@ class Inventory:
 
     async def set_window(self, seconds: float, by: str) -> None:
         """Let machines that the fleet does not list join, for so many seconds from now; 0 closes the window."""
-        await self._command(lambda: self._set_window(seconds, by))
+        await self._command(lambda: self._kept_window.set(seconds, by))
 
     def follow_window(self, stated: EnrolmentFile | None, most_age: float) -> None:
         """Take in when a commit opened or closed the window, ``most_age`` seconds ago at most; None says nothing."""
-        if stated != self._stated:
-            self._stated, self._stated_since = stated, self._clock() - most_age
-            self._follow_stated()
-
-    def _follow_stated(self) -> None:
-        """Set the window as the commit says, once, and as soon as the clocks tell what is left of it."""
-        stated = self._stated
-        if stated is None or not self._window_known or stated.words == self.window.opened_by:
-            return
-        left = seconds_stated(stated, wall_clock(), self._clock() - self._stated_since)
-        if left is None:
-            return
-        self._is_first = False
-        self._set_window(left, stated.words)
-        self._recorder.wake()
-        _log.info("enrolment.set", seconds=round(left), by=stated.words)
+        self._kept_window.follow(stated, most_age)
 
     def follow_old_fleet(self) -> None:
         """Take in that the fleet is not new: an inventory that is new then opens no window, as it was lost."""
-        self._fleet_is_new = False
-        if self._is_first:
-            self._refuse_first_window()
-            self._queue_window()
-
-    def _refuse_first_window(self) -> None:
-        self._is_first = False
-        self.window.close("the fleet is not new")
-        _log.warning("enrolment.closed", why="the inventory is new and the fleet is not", open=_OPEN)
+        self._kept_window.follow_old_fleet()
 
     async def backup(self, path: Path) -> None:
         """Write a copy of the database; see ``files.backup``. The recording goes on meanwhile."""
@@ -338,7 +305,7 @@ class Inventory:
 
     async def close(self) -> None:
         """Record what is left, for 3.5 s at most, and close the database. For when ``run`` has ended."""
-        self._save_window()
+        self._kept_window.save()
         await self._recorder.close()
 
     def _names(self) -> list[Row]:
@@ -364,33 +331,10 @@ class Inventory:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self._memory.drop_expired()
-            self._follow_stated()
-            self._save_window()
+            self._kept_window.tick()
             if self._pending:
                 self._recorder.wake()
 
     def _adopt(self, stored: Stored) -> None:
         self._memory.adopt(stored.snapshot)
-        if not self._window_known:
-            self._window_known = True
-            self._is_first = stored.window is None
-            if stored.window or self._fleet_is_new:
-                self.window.resume(stored.window, wall_clock())
-            else:
-                self._refuse_first_window()
-            self._follow_stated()
-        self._queue_window()
-
-    def _set_window(self, seconds: float, by: str) -> None:
-        self.window.open(seconds, by)
-        self.changed.tell()
-        self._queue_window()
-
-    def _save_window(self) -> None:
-        """Queue the window while it is open, and once after that."""
-        if self.window.is_open or self._window_saved_open:
-            self._queue_window()
-
-    def _queue_window(self) -> None:
-        self._window_saved_open = self.window.is_open
-        self._pending.save_window(self.window.saved(wall_clock()))
+        self._kept_window.resume(stored.window)

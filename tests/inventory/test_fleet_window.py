@@ -10,6 +10,7 @@ from inventory.samples import Clock, running, until, url_of
 
 from iluvatar_pxe.fleet.daemon_files import EnrolmentFile
 from iluvatar_pxe.inventory import inventory as module
+from iluvatar_pxe.inventory import kept_window
 from iluvatar_pxe.inventory.inventory import Inventory
 
 DEADLINE = 40
@@ -108,7 +109,7 @@ async def test_a_commit_of_unknown_age_counts_as_soon_as_the_clock_is_set(
 ) -> None:
     monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
     with monkeypatch.context() as before:
-        before.setattr(module, "wall_clock", lambda: datetime(1970, 1, 1, tzinfo=UTC))
+        before.setattr(kept_window, "wall_clock", lambda: datetime(1970, 1, 1, tzinfo=UTC))
         inventory.follow_window(stated(1800), inf)
         assert inventory.window.opened_by == "first start"
     async with running(inventory):

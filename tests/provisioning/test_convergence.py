@@ -232,7 +232,8 @@ async def test_1_14_restarts_for_what_it_would_take_without_effect(tmp_path: Pat
         await converged(daemon)
 
 
-@pytest.mark.parametrize("daemons", [("one",), pytest.param(("one", "two"), marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("daemons", [("one",), ("one", "two")])
 async def test_what_an_api_server_does_not_start_with_reaches_one_control_plane_and_is_mended_by_a_commit(
     tmp_path: Path, daemons: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
