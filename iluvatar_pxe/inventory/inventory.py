@@ -288,7 +288,7 @@ class Inventory:
 
         async def work() -> files.Replaced:
             replaced = await asyncio.to_thread(files.set_aside, self._store.path, self._names())
-            self._window_known = True  # a new file is no first start
+            self._kept_window.keep()
             return replaced
 
         return await self._recorder.replace(work, FILE_SECONDS)

@@ -66,6 +66,10 @@ class KeptWindow:
             self._follow_stated()
         self._queue()
 
+    def keep(self) -> None:
+        """Take in that the next file of the database begins with what is known: it is no first start."""
+        self._is_known = True
+
     def tick(self) -> None:
         """Follow a commit as soon as the clocks are right, and save the window."""
         self._follow_stated()
