@@ -105,8 +105,8 @@ stand-in-fleet: stand-ins
 		$(BIN)/iluvatar-pxe fleet init --from $(STAND_INS_DIRECTORY)/fleet || \
 		{ rm -rf $(STAND_INS_DIRECTORY)/state/git; exit 1; }; }
 
-# Three processes for two processors, because tests mostly wait; not more than four, or emulated firmware starves.
-PROCESSES := $(shell n=$$(($$(nproc) * 3 / 2)); echo $$((n < 4 ? n : 4)))
+# Two processes for each processor, because tests mostly wait; not more than four, or emulated firmware starves.
+PROCESSES := $(shell n=$$(($$(nproc) * 2)); echo $$((n < 4 ? n : 4)))
 
 # The tests start hundreds of commands, each of which would compile the program again where compiled modules are not kept.
 short-tests test-long: export PYTHONDONTWRITEBYTECODE :=

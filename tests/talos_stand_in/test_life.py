@@ -11,12 +11,13 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
+from support.talos.after import After
 from support.talos.api import PORT
 from support.talos.client import connected, tls_context
 from support.talos.clock import Clock
 from support.talos.cluster import SPEED, Cluster, new_bundle
 from support.talos.machine import Machine
-from support.waiting import until
+from support.waiting import PATIENCE, until
 
 from iluvatar_pxe.layers.arda.api.protos import machine_pb2
 from iluvatar_pxe.layers.arda.documents import Contract
@@ -96,6 +97,21 @@ async def test_a_power_cut_breaks_a_connection_on_which_nothing_was_asked_yet(cl
         async with asyncio.timeout(5):
             await reader.read()
     writer.transport.abort()
+
+
+async def test_a_power_cut_in_the_middle_of_a_restart_is_one(cluster: Cluster) -> None:
+    machine = cluster.machine(1, Role.CONTROLPLANE)
+    for steps in range(12):
+        await machine.power_on()
+        boot = await until(lambda: machine.boot)
+        assert boot
+        await asyncio.sleep(0)
+        boot.end(After.REBOOT)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE):
+            await machine.power_cut()
+        assert machine.boot is None
 
 
 async def test_a_power_cut_leaves_no_connection_to_the_garbage_collector(cluster: Cluster) -> None:

@@ -160,6 +160,10 @@ class Boot:
             await self.stop_pods()
             if self.membership is not None:
                 await self.membership.stop(cut=is_cut)
+        if (task := asyncio.current_task()) and task.cancelling():
+            # Up to Python 3.12, a group forgets that its task was cancelled while it waited for its own tasks to end,
+            # and a power cut at that moment cut nothing: https://github.com/python/cpython/issues/116720
+            raise asyncio.CancelledError
         return self._after.result()
 
     async def _ended(self) -> NoReturn:
