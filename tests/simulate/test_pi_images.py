@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from support.pi_images import RASPBERRY_PI_OS, UBUNTU_24_04, UBUNTU_26_04, Layout, make_image, needs_tools
 from support.simulated import BOOT_SECONDS
 from support.simulated_site import FILES, PCS, simulated_site
+from support.waiting import wait_until
 
 from iluvatar_pxe.assets.unpack.unpack import unpack
 from iluvatar_pxe.boot.chains.raspberry_pi import FOLDER
@@ -24,6 +26,10 @@ PIS = [kind for kind in Kind if kind.is_pi]
 MACS = {(image, kind): random_mac(kind).hex(":") for image in LAYOUTS for kind in PIS}
 
 
+LAST = "last"
+"""A boot file that comes after all others."""
+
+
 def unpack_images(scratch: Path, assets: Path) -> None:
     for name, boot in LAYOUTS.items():
         (scratch / name).mkdir()
@@ -36,6 +42,7 @@ def unpack_images(scratch: Path, assets: Path) -> None:
             folder=f"{FOLDER}/{name}",
         )
         unpack(image, make_image(scratch / name, Layout(boot=boot)), assets, lambda _done, _size: None)
+    (assets / LAST).touch()
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +53,10 @@ def reports(cards: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
     }
     with simulated_site(FILES | machines) as site:
         unpack_images(tmp_path_factory.mktemp("images"), site.namespace.outside(site.server.assets))
+        asking = site.add("asking", 1)
+        wait_until(
+            lambda: asking.get(f"/assets/{LAST}").status == HTTPStatus.OK, "the daemon to list all files"
+        )
         command = [sys.executable, "-m", "iluvatar_pxe", "simulate"]
         running = {
             (image, kind): site.namespace.start(
