@@ -31,8 +31,11 @@ _PATIENCE = struct.pack("@ll", 0, 5_000)
 It waits in the kernel, within its call of sendfile(2). So a fast client costs neither a change of threads nor a call
 for each time that its socket is full.
 """
-_CALL = 2 << 20
-"""Bytes of one call of sendfile(2), as nginx has it (``sendfile_max_chunk``)."""
+LEAST, MOST = 256 << 10, 64 << 20
+"""Bytes of one call of sendfile(2): as many as the client takes in a quarter of a turn, as fast as it took the last ones.
+
+Between two calls a fast client waits for as long as it takes 100 KB. A slow one would keep a thread for all of a call.
+"""
 _PIECE = 128 << 10
 """Bytes that are read and sent at once without sendfile.
 
@@ -81,6 +84,8 @@ class _Transfer:
 
     def __init__(self, client: socket.socket, file: FileSource, offset: int, count: int) -> None:
         self.left = count
+        self._fitting = LEAST
+        """Bytes of the next call."""
         self._offset = offset
         self._check = file.check
         self._client = client.dup()
@@ -97,9 +102,11 @@ class _Transfer:
         end = time.monotonic() + TURN
         self._client.settimeout(None)  # the kernel waits for the client, for _PATIENCE at most
         try:
-            while self.left and time.monotonic() < end:
-                if not self._call(min(self.left, _CALL)):
+            while self.left and (begun := time.monotonic()) < end:
+                count = min(self.left, self._fitting)
+                if not self._call(count):
                     return False
+                self._fitting = fitting(count, time.monotonic() - begun)
             return True
         finally:
             self._client.settimeout(0)  # as the event loop needs it
@@ -131,6 +138,11 @@ class _Transfer:
         self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
         self._client.close()
         os.close(self._file)
+
+
+def fitting(count: int, seconds: float) -> int:
+    """Return the bytes of the next call to a client that took ``count`` in so long."""
+    return max(LEAST, min(MOST, int(count * TURN / 4 / max(seconds, 1e-6))))
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from iluvatar_pxe.assets.opening import ListedFile
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.servers.http.connections import GuardedConnection
-from iluvatar_pxe.servers.http.sending import THREADS, FileSender
+from iluvatar_pxe.servers.http.sending import LEAST, MOST, THREADS, TURN, FileSender, fitting
 
 LARGE = random.Random(8).randbytes((24 << 20) + 777)
 ASK = b"GET /assets/large HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -236,3 +236,20 @@ async def test_a_faulty_disk_and_a_client_that_is_gone_are_told_apart(
         await sender.send(ours, file, 0, 1000)
     await file.close()
     await sender.close()
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "next_count"),
+    [
+        (LEAST, 0.0, MOST),
+        (MOST, 0.001, MOST),
+        (LEAST, TURN, LEAST),
+        (MOST, TURN, MOST // 4),
+        (1 << 20, TURN / 8, 2 << 20),
+        (1, 3600.0, LEAST),
+    ],
+)
+def test_a_call_sends_what_a_client_takes_in_a_part_of_its_turn(
+    count: int, seconds: float, next_count: int
+) -> None:
+    assert fitting(count, seconds) == next_count
