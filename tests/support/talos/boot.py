@@ -20,6 +20,7 @@ from support.talos.reporting import Events, KernelLog
 from support.talos.services import Services
 from support.talos.static_pods import StaticPods
 
+from iluvatar_pxe.host.threads import finished
 from iluvatar_pxe.layers.arda.api.protos import runtime_events_pb2 as events_pb2
 from iluvatar_pxe.layers.arda.documents import Contract
 
@@ -156,15 +157,18 @@ class Boot:
         finally:
             is_cut = not self._after.done()
             self.is_over = True
-            await self._api.close()
-            await self.stop_pods()
-            if self.membership is not None:
-                await self.membership.stop(cut=is_cut)
+            await finished(asyncio.ensure_future(self._close(cut=is_cut)))  # also if it is cut meanwhile
         if (task := asyncio.current_task()) and task.cancelling():
             # Up to Python 3.12, a group forgets that its task was cancelled while it waited for its own tasks to end,
             # and a power cut at that moment cut nothing: https://github.com/python/cpython/issues/116720
             raise asyncio.CancelledError
         return self._after.result()
+
+    async def _close(self, *, cut: bool) -> None:
+        await self._api.close()
+        await self.stop_pods()
+        if self.membership is not None:
+            await self.membership.stop(cut=cut)
 
     async def _ended(self) -> NoReturn:
         await self._after

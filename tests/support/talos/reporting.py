@@ -77,7 +77,8 @@ class Events:
         """Send to ``host:port`` until cancelled."""
         host, _, port = endpoint.rpartition(":")
         while True:
-            with suppress(OSError, GRPCError, StreamTerminatedError, TimeoutError):
+            # AttributeError: grpclib begins a stream on a connection that was lost as soon as it was made.
+            with suppress(OSError, GRPCError, StreamTerminatedError, TimeoutError, AttributeError):
                 async with ChannelFrom(host.strip("[]"), int(port), self._source) as channel:
                     await self._send_by(EventSinkServiceStub(channel))
             await self._clock.sleep(_RETRY_SECONDS)

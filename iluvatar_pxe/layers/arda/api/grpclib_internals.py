@@ -63,9 +63,17 @@ class BoundedStream(Stream):
 
 
 class _BoundedConnection(Connection):
+    """A connection of bounded streams.
+
+    Symptom: on one that is lost as soon as it is made, grpclib begins a stream with ``_transport``, which it has deleted.
+    Evidence: ``test_a_connection_that_is_lost_at_once_is_a_lost_one``.
+    """
+
     most: int
 
     def create_stream(self, **kwargs: Any) -> Stream:
+        if not hasattr(self, "_transport"):
+            raise StreamTerminatedError("Connection lost")
         stream = BoundedStream(self, self._connection, self._transport, **kwargs)
         stream.most = self.most
         return stream

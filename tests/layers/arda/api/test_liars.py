@@ -7,12 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
+from grpclib.client import Handler
+from grpclib.config import Configuration
+from grpclib.exceptions import StreamTerminatedError
+from h2.config import H2Configuration
 from support.ports import free_port
 from support.small_talos import HERE, MAINTENANCE, NOW
 
 from iluvatar_pxe.errors import TalosAnswerError, TalosError
 from iluvatar_pxe.layers.arda.api import channel, client
 from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.grpclib_internals import GrpcProtocol
 from iluvatar_pxe.layers.arda.api.resources import MACHINE_STATUS
 
 SETTINGS = bytes.fromhex("000000040000000000")
@@ -109,6 +114,21 @@ async def test_a_lie_is_one_error(lie: str, stays: bool, caplog: pytest.LogCaptu
     assert [
         record for record in caplog.records if record.name != "asyncio" or record.levelname == "ERROR"
     ] == []
+
+
+async def test_a_connection_that_is_lost_at_once_is_a_lost_one() -> None:
+    """Before the call that it was made for begins."""
+    async with liar(b"", stays=True) as port:
+        _, protocol = await asyncio.get_running_loop().create_connection(
+            lambda: GrpcProtocol(
+                Handler(), Configuration().__for_client__(), H2Configuration(client_side=True), most=1
+            ),
+            HERE,
+            port,
+        )
+        protocol.processor.close()
+        with pytest.raises(StreamTerminatedError):
+            protocol.processor.connection.create_stream()
 
 
 async def test_what_is_well_formed_is_read() -> None:
