@@ -30,7 +30,7 @@ from bench.servers import HERE, OURS, Server
 SIZE = 1_000_000_000
 SHARE = 0.95
 """Of what nginx serves in the same time, at least; the processor's time is told beside it."""
-_OWN_NETWORK = "ip link set lo up && sysctl -qw net.ipv4.tcp_congestion_control=reno && exec "
+_OWN_NETWORK = "ip link set lo up && echo reno >/proc/sys/net/ipv4/tcp_congestion_control && exec "
 _INSIDE = "BENCH_OWN_NETWORK"
 """Set where this runs in it."""
 _PIECE = 1 << 20
