@@ -17,7 +17,6 @@ from support.talos.kubernetes import Kubernetes
 from support.talos.machine import Machine as TalosMachine
 from support.waiting import until
 
-from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.edits import reinstalled
 from iluvatar_pxe.admin.machines import Reinstall
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -28,8 +27,6 @@ from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import CleanUp, Phase, Role, Wipe
-from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
-from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 
 
@@ -137,15 +134,7 @@ async def test_of_machines_that_are_reset_at_once_only_as_many_are_as_the_cluste
         machines = site.planes + site.workers
         for one in machines:
             await see_joined(daemon, one)
-        inventory = daemon.follows.inventory
-        commands = CommandContext(
-            inventory=inventory,
-            fleet_in_force=daemon.context.fleet,
-            assigner=DatabaseAssigner(inventory),
-            window=OwnWindow(inventory),
-            secrets=daemon.context.secrets,
-            reinstaller=reinstaller,
-        )
+        commands = daemon.commands(reinstaller=reinstaller)
 
         async def reinstall(*names: str) -> list[str]:
             asked = (Reinstall(machine=name).carry_out(commands, "root") for name in names)

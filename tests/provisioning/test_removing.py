@@ -14,7 +14,6 @@ from support.talos.kubernetes import Kubernetes, app_of, node_of
 from support.talos.machine import Machine
 from support.waiting import until
 
-from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.edits import with_directive
 from iluvatar_pxe.admin.machines import Forget
 from iluvatar_pxe.errors import OperationError
@@ -25,8 +24,6 @@ from iluvatar_pxe.layers.arda.kubernetes import claim, cordon, release
 from iluvatar_pxe.layers.arda.removal import NOTE, Act
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.states import Directive, Intent, Role
-from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
-from iluvatar_pxe.provisioning.enrolment import OwnWindow
 
 WORKER, OTHER = "worker-2", "worker-3"
 
@@ -108,15 +105,7 @@ async def test_a_worker_is_drained_switched_off_and_its_node_deleted(tmp_path: P
 async def forget(site: FoundingSite, machine: Machine) -> str:
     """Have a person have the first daemon forget a machine; return the answer."""
     daemon = site.daemons[0]
-    inventory = daemon.follows.inventory
-    context = CommandContext(
-        inventory=inventory,
-        fleet_in_force=daemon.context.fleet,
-        assigner=DatabaseAssigner(inventory),
-        window=OwnWindow(inventory),
-        secrets=daemon.context.secrets,
-        clusters=daemon.clusters,
-    )
+    context = daemon.commands(clusters=daemon.clusters)
     answer = await Forget(machine=machine.hardware.mac).carry_out(context, "ada")
     return str(answer["message"])
 

@@ -15,15 +15,12 @@ from support.one_thread import OneThread, begin, cancel
 from support.talos.etcd import Etcd
 from support.waiting import until
 
-from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.snapshots import TakeSnapshot, snapshots_of
 from iluvatar_pxe.errors import OperationError, SealError
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key, unseal
 from iluvatar_pxe.gitops.secrets.sealing_stream import seal_stream
 from iluvatar_pxe.layers.arda.founding import Founded
 from iluvatar_pxe.layers.arda.snapshots import KEPT, name_of
-from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
-from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots, SnapshotContext, SnapshotPace
 
 DAY = timedelta(days=1)
@@ -214,15 +211,7 @@ async def test_one_is_taken_by_a_command_and_told(tmp_path: Path) -> None:
     async with kept_by(tmp_path) as kept, running(kept.start()) as snapshots:
         await until(lambda: kept.names)
         daemon = kept.site.daemons[0]
-        inventory = daemon.follows.inventory
-        context = CommandContext(
-            inventory=inventory,
-            fleet_in_force=daemon.context.fleet,
-            assigner=DatabaseAssigner(inventory),
-            window=OwnWindow(inventory),
-            secrets=daemon.context.secrets,
-            snapshots=snapshots,
-        )
+        context = daemon.commands(snapshots=snapshots)
         kept.now += timedelta(hours=1)
         answer = await TakeSnapshot().carry_out(context, "ada")
         newest = answer["snapshot"]

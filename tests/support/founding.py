@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 from support.fleets import ARDA
 from support.following import Daemon, central_in, daemon
@@ -13,6 +14,7 @@ from support.repositories import Person, git
 from support.talos.cluster import VERSIONS, Cluster
 from support.talos.machine import Machine
 
+from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.edits import with_phase
 from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
@@ -22,10 +24,12 @@ from iluvatar_pxe.layers.arda.founding import Step
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Phase, Role
+from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext, Pace
 from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
 from iluvatar_pxe.provisioning.clusters import Clusters
+from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
 
 QUICK = Pace(
@@ -41,6 +45,18 @@ class Founder:
     follows: Daemon
     context: ClusterContext
     task: "asyncio.Task[None] | None" = None
+
+    def commands(self, **parts: Any) -> CommandContext:
+        """Return what commands to this daemon work on; ``parts`` are those that it has besides."""
+        inventory = self.follows.inventory
+        return CommandContext(
+            inventory=inventory,
+            fleet_in_force=self.context.fleet,
+            assigner=DatabaseAssigner(inventory),
+            window=OwnWindow(inventory),
+            secrets=self.context.secrets,
+            **parts,
+        )
 
     def start(self) -> None:
         self.clusters = Clusters(self.context)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
-from grpclib.client import Channel
+from grpclib.client import Channel, Handler
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.protocol import H2Protocol
 from support.talos.clock import Clock
@@ -44,6 +44,9 @@ class ChannelFrom(Channel):
         _, protocol = await self._loop.create_connection(
             self._protocol_factory, self._host, self._port, local_addr=(self._source, 0)
         )
+        assert isinstance(protocol.handler, Handler)
+        if protocol.handler.connection_lost:  # as soon as it was made; grpclib would use what it has deleted
+            raise ConnectionResetError
         return protocol
 
 
@@ -77,8 +80,7 @@ class Events:
         """Send to ``host:port`` until cancelled."""
         host, _, port = endpoint.rpartition(":")
         while True:
-            # AttributeError: grpclib begins a stream on a connection that was lost as soon as it was made.
-            with suppress(OSError, GRPCError, StreamTerminatedError, TimeoutError, AttributeError):
+            with suppress(OSError, GRPCError, StreamTerminatedError, TimeoutError):
                 async with ChannelFrom(host.strip("[]"), int(port), self._source) as channel:
                     await self._send_by(EventSinkServiceStub(channel))
             await self._clock.sleep(_RETRY_SECONDS)
