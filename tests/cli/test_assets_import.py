@@ -1,6 +1,5 @@
 """Which files of a stick are imported, and how they are copied to the daemon."""
 
-import asyncio
 import os
 import socket
 from contextlib import ExitStack
@@ -186,12 +185,12 @@ async def test_a_copy_that_is_interrupted_ends_and_leaves_nothing(tmp_path: Path
     image, stick = os.pipe()
     with ExitStack() as files, staging(tmp_path) as folder, os.fdopen(stick, "wb", 0) as rest:
         file = files.enter_context(os.fdopen(image, "rb", 0))
-        opened = Opened(PI, tmp_path / "image", file, 1000, Unpack.NONE, {})
+        os.set_blocking(rest.fileno(), False)
+        opened = Opened(PI, tmp_path / "image", file, 1 << 20, Unpack.NONE, {})
         copying = await begin(copied(opened, folder, lambda _: None))
         await until(lambda: any(folder.iterdir()))
         copying.cancel()
-        await asyncio.sleep(0)
-        rest.write(b"more")
+        await until(lambda: copying.done() or rest.write(b"more") is None)
         await cancel(copying)
         assert not any(folder.iterdir())
 
