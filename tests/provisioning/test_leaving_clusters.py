@@ -83,6 +83,7 @@ def anothers_talos_is_wiped_when_a_person_says_so(segment: Segment, stranger: st
     segment.order("stranger", stranger)
     segment.order("on", stranger)
     remedy = "machines reinstall arda-03 --wipe"
+    wait_until(lambda: "arda-03" in pi.command("machines", "list"), "it to have its name", PATIENCE)
     wait_until(lambda: remedy in pi.command("machines", "show", "arda-03"), "it to be recognised", PATIENCE)
     assert of(segment, stranger)["hostname"] == "stranger"
     with pytest.raises(LabError, match="Talos of another cluster runs there"):
@@ -104,7 +105,7 @@ def test_a_worker_leaves_whose_file_is_removed(segment: Segment) -> None:
     in_fleet(segment, "commit", "--message=It is sold")
     said = pi.command("fleet", "diff", str(FLEET))
     assert "arda-02: no longer listed" in said
-    assert "it is drained and switched off, and its disk is left alone" in said
+    assert "it is drained and switched off, its Node is deleted, and its disk is left alone" in said
     in_fleet(segment, "push", origin, "HEAD:main")
     wait_until(lambda: of(segment, worker)["stage"] == "OFF", "it to be off", PATIENCE)
     wait_until(lambda: logged(segment, "its Node is deleted"), "its Node to be deleted", PATIENCE)

@@ -7,7 +7,7 @@ from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.layers.arda.patching.patch import Deletion
 from iluvatar_pxe.layers.arda.patching.spot import Spot
-from iluvatar_pxe.layers.arda.patching.tables import ALWAYS_THERE, FREE, KEYS, MAPS
+from iluvatar_pxe.layers.arda.patching.tables import ALWAYS_THERE, FREE, KEYS, MAPS, NOT_SEARCHED
 
 
 def without(document: Mapping[str, Any], deletion: Deletion) -> dict[str, Any]:
@@ -42,6 +42,10 @@ def _without_item(value: Any, rest: Location, spot: Spot, deletion: Deletion) ->
     if not isinstance(value, list) or spot.is_free or spot.item(0).is_free:
         raise _missing(deletion)
     key, wanted = deletion.item
+    if spot.item(0).key(key).field in NOT_SEARCHED:
+        raise DocumentError(
+            deletion.line, f"{deletion.spot.path}: Talos finds no item by its {key}; delete the whole list"
+        )
     for index, item in enumerate(value):
         if isinstance(item, Mapping) and isinstance(item.get(key), str) and item[key] == wanted:
             return [*value[:index], *value[index + 1 :]]

@@ -131,6 +131,9 @@ FREE = frozenset(
 )
 """Contents of other programs, which may have any keys: a value keeps its type."""
 
+NOT_SEARCHED = frozenset([":cluster.acceptedCAs[].crt", ":machine.acceptedCAs[].crt"])
+"""Bytes, which Talos compares with no text: it finds no item of a list by them."""
+
 MAPS = ARGUMENTS | frozenset(
     [
         *(":cluster.apiServer.env", ":cluster.controllerManager.env", ":cluster.extraManifestHeaders"),

@@ -176,6 +176,12 @@ def test_deleting(before: str, patch: str, after: str) -> None:
             "machine.files.1: no item with this permissions is in ",
         ),
         (
+            "machine: {acceptedCAs: [{crt: YQ==}]}",
+            "machine: {acceptedCAs: [{crt: YQ==, $patch: delete}]}",
+            1,
+            "machine.acceptedCAs.1: Talos finds no item by its crt; delete the whole list",
+        ),
+        (
             "machine: {}",
             "machine: {files: [{$patch: delete}]}",
             1,
