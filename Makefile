@@ -115,7 +115,12 @@ short-tests test-long: export PYTHONDONTWRITEBYTECODE :=
 test: setup-test
 	@$(MAKE) --no-print-directory --jobs=2 check short-tests
 
-short-tests: setup-test
+# One process compiles the tests' modules, or each would, at the same time. Faults in them are told by the run itself.
+.venv/.compiled: $(shell find iluvatar_pxe bench tests -name '*.py') .venv/.test
+	@$(BIN)/pytest --collect-only -qq >/dev/null || true
+	@touch $@
+
+short-tests: setup-test .venv/.compiled
 	MAKEFLAGS= $(BIN)/pytest -m "not long" --numprocesses=$(PROCESSES) --dist=worksteal
 
 # The campaigns, and all but the firmware in an order by chance: no test may need what another has left.
