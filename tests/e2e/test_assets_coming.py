@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from e2e.recorded import KERNEL_TO_CONFIG, recorded_stages
 from e2e.side_by_side import at_the_same_time, mac_of, switch_on_all
 from support.lab_machine import Machine
 from support.lab_publisher import URL, LabPublisher
@@ -96,7 +97,10 @@ def test_arm64_boots_with_an_ipxe_that_was_fetched(
             booting = boot(lab, "uefi-arm64")
             going.result()
         assert daemon.stop() == 0, daemon.tail()
+        recorded = recorded_stages(lab, tmp_path)
     assert booting.config_sha256 == hashlib.sha256(CONFIG).hexdigest()
+    assert "talos.platform=metal" in booting.command_line.split()
+    assert {"discover", "boot-server", "nbp"} | KERNEL_TO_CONFIG <= recorded, daemon.tail()
     assert re.search(r'"served": "ipxe/snponly-arm64\.efi"', daemon.output)
 
 

@@ -1,16 +1,13 @@
 """Real firmware boots from our daemon, to a system that fetches the very config that the fleet holds."""
 
 import hashlib
-import shutil
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from e2e.recorded import KERNEL_TO_CONFIG, recorded_stages
 
 from bench.lab_boot import MAC, Listed, boot, start_daemon
-from iluvatar_pxe.lab.daemon import STATE
 from iluvatar_pxe.lab.guest.firmware import firmware_named
 from iluvatar_pxe.lab.room.lab import Lab
 from iluvatar_pxe.lab.system.kernel import StandIn
@@ -18,7 +15,6 @@ from iluvatar_pxe.lab.system.kernel import StandIn
 pytestmark = pytest.mark.firmware
 
 CONFIG = b"version: v1alpha1\nmachine:\n  type: worker\n" + b"# the stand-in reads no further\n" * 100
-KERNEL_TO_CONFIG = {"script", "kernel", "initramfs", "config"}
 OWN_PROGRAMS = Path("/usr/lib/ipxe")
 
 
@@ -36,7 +32,10 @@ CASES = [
     Case("uefi-x64 PXE, current iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}),
     Case("uefi-x64 PXE, Debian 12's iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}, own_programs=True),
     Case("uefi-x64 HTTP Boot, current iPXE", "uefi-x64-http", {"discover", "nbp"}),
-    Case("uefi-arm64 PXE, current iPXE", "uefi-arm64", {"discover", "boot-server", "nbp"}),
+    pytest.param(  # test_assets_coming.py boots the same firmware, with an iPXE that was fetched
+        Case("uefi-arm64 PXE, current iPXE", "uefi-arm64", {"discover", "boot-server", "nbp"}),
+        marks=pytest.mark.long,
+    ),
     Case("uefi-arm64 HTTP Boot, current iPXE", "uefi-arm64-http", {"discover", "nbp"}),
 ]
 
@@ -58,18 +57,10 @@ def test_machine_fetches_its_config(
         daemon = start_daemon(lab.network, booted, Listed(MAC, CONFIG), programs)
         booting = boot(lab, case.firmware)
         stopped = daemon.stop()
-        shutil.copytree(lab.namespace.outside(STATE), tmp_path / "state")
-    recorded = recorded_stages(tmp_path / "state" / "inventory.db")
+        recorded = recorded_stages(lab, tmp_path)
 
     assert booting.config_sha256 == hashlib.sha256(CONFIG).hexdigest()
     assert "talos.platform=metal" in booting.command_line.split()
     assert stopped == 0, daemon.tail()
     assert case.stages | KERNEL_TO_CONFIG <= recorded, daemon.tail()
     boot_rows.append((case.label, case.firmware, booting.stages))
-
-
-def recorded_stages(database: Path) -> set[str]:
-    """Return the stages that the daemon's inventory holds for the machine."""
-    query = "SELECT stage FROM boot_events JOIN interfaces USING (machine_id) WHERE mac = ?"
-    with closing(sqlite3.connect(database)) as connection:
-        return {stage for (stage,) in connection.execute(query, (MAC,))}
