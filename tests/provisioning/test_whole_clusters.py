@@ -142,6 +142,7 @@ def test_of_two_daemons_one_is_lost_for_good_in_the_middle_and_the_other_finishe
         pi.start()
     for pi in segment.daemons:
         pi.wait()
+    let_in_by_both(segment)
     plug_in(segment, 1)
     wait_until(lambda: nobody_fetches(segment), "all machines to have their first configuration", PATIENCE)
     left, lost = sorted(segment.daemons, key=lambda pi: len(pi.logged("boot.maintenance")))
@@ -149,6 +150,12 @@ def test_of_two_daemons_one_is_lost_for_good_in_the_middle_and_the_other_finishe
     kill(lost)
     all_join(segment)
     is_one_cluster(segment, left)
+
+
+def let_in_by_both(segment: Segment) -> None:
+    """Open the window on both: by itself it opens on the first daemon only, and the other lets in workers."""
+    segment.daemons[0].command("enrol", "open", "30m")
+    wait_until(lambda: all(pi.logged("enrolment.set") for pi in segment.daemons), "both to follow", PATIENCE)
 
 
 def nobody_fetches(segment: Segment) -> bool:
