@@ -9,11 +9,13 @@ from aiohttp import BasicAuth, hdrs, web
 
 from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.gitops.repository.bare import SUFFIX
-from iluvatar_pxe.gitops.secrets.tokens import Right, Token, Tokens
+from iluvatar_pxe.gitops.secrets.tokens import OWN, Right, Token, Tokens
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import client_of
 from iluvatar_pxe.servers.http.failure_limit import FailureLimit
 
+FLEET = "fleet"
+"""The only repository that the daemon's own tokens read."""
 _CHALLENGE = 'Basic realm="iluvatar-pxe"'
 
 
@@ -37,6 +39,10 @@ class Access:
             url = f"https://{_own_address(request)}:{self._tls_port}/git/{repository}{SUFFIX}"
             raise web.HTTPForbidden(text=f"tokens are accepted over TLS only; use {url}")
         token = await self._token_of(request)
+        if OWN in token.name and repository != FLEET:
+            why = f"reads the fleet only, not {repository}"
+            complain("git.refused", client=request.remote, token=token.name, why=why)
+            raise web.HTTPForbidden(text=f"token {token.name} reads the fleet only; use a token of a person")
         if right is Right.WRITE and token.right is not Right.WRITE:
             complain("git.refused", client=request.remote, token=token.name, why="read-only token")
             raise web.HTTPForbidden(text=f"token {token.name} is read-only")

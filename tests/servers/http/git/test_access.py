@@ -89,6 +89,22 @@ def test_a_token_is_worth_something_from_when_it_is_made_until_it_is_revoked(sit
     assert ask(site, basic(secret)).status == 401
 
 
+def test_the_token_of_a_cluster_reads_the_fleet_only(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    site.host("private")
+    Tokens(site.repositories).keep_own({"argocd/arda": "secret"})
+    assert ask(site, basic("secret")).status == 200
+    for name in ("private", "missing"):
+        answer = site.web.get(REFS.replace("fleet", name) + "upload-pack", Authorization=basic("secret"))
+        assert (answer.status, answer.is_one_line) == (403, True), "nor does it tell what is there"
+    assert "reads the fleet only, not private" in capsys.readouterr().out
+    assert (
+        site.web.get(
+            REFS.replace("fleet", "private") + "upload-pack", Authorization=basic(site.reader)
+        ).status
+        == 200
+    )
+
+
 def test_a_damaged_list_of_tokens_refuses_everybody(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     (site.repositories / "tokens.json").write_text("{")
     answer = ask(site, basic(site.writer))
