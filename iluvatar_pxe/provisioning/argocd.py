@@ -2,8 +2,9 @@
 
 import asyncio
 import hmac
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from iluvatar_pxe.layers.argocd.following import Followed, following
 from iluvatar_pxe.layers.argocd.install import installed_objects, manifest
 from iluvatar_pxe.layers.argocd.objects import Object
 from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.around import address_known
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.settings.model import HOSTED, Settings
 
@@ -35,13 +37,19 @@ class ArgoCd:
         store: AssetStore,
         wanted: Callable[[], str | None],
         authority: Callable[[], str],
+        peers: Callable[[], Iterable[str]],
     ) -> None:
-        """``wanted`` returns the logical name of the release's manifest, ``authority`` this daemon's CA in PEM, if it has one."""
+        """Take what is asked each time.
+
+        ``wanted`` returns the logical name of the release's manifest, ``authority`` this daemon's CA in PEM, if it
+        has one, ``peers`` the places of the other daemons.
+        """
         self._settings = settings
         self._applied = applied
         self._store = store
         self._wanted = wanted
         self._authority = authority
+        self._peers = peers
         self._reading = asyncio.Lock()
         self._read: tuple[object, tuple[Object, ...]] = (None, ())
 
@@ -49,7 +57,7 @@ class ArgoCd:
         """Return Argo CD's manifest; none while the release's is not here: a cluster does not wait for it."""
         try:
             installed = await self._installed()
-            followed = await asyncio.to_thread(self._followed, layer, bundle)
+            followed = await self._followed(layer, bundle)
         except (AssetError, ConfigurationError) as error:
             complain("argocd.missing", layer=layer, why=str(error))
             return ()
@@ -73,8 +81,8 @@ class ArgoCd:
                 await source.close()
             return self._read[1]
 
-    def _followed(self, layer: str, bundle: Bundle) -> Followed:
-        """Return the fleet's repository for a cluster; blocks, raises ConfigurationError."""
+    async def _followed(self, layer: str, bundle: Bundle) -> Followed:
+        """Return the fleet's repository for a cluster; raises ConfigurationError."""
         fleet, branch = self._settings.fleet, self._settings.fleet.branch
         host, token = f"git.{self._applied.fleet.settings.domain}", read_token(bundle)
         if fleet.source == HOSTED:
@@ -82,10 +90,22 @@ class ArgoCd:
             return Followed(layer=layer, url=url, branch=branch, token=token, authority=self._authority())
         source = urlsplit(fleet.source)
         own = _OF_A_DAEMON.fullmatch(source.path)
-        if source.scheme != "https" or not own:
+        if source.scheme != "https" or not own or not await self._is_daemon(source.hostname or ""):
             return Followed(layer=layer, url=fleet.source, branch=branch)
         url = f"https://{host}:{source.port or 443}/git/{own[1]}.git"
-        return Followed(layer=layer, url=url, branch=branch, token=token, authority=_text(fleet.ca_file))
+        authority = await asyncio.to_thread(_text, fleet.ca_file)
+        return Followed(layer=layer, url=url, branch=branch, token=token, authority=authority)
+
+    async def _is_daemon(self, host: str) -> bool:
+        """Say whether a host is a daemon of the fleet, by its name or by its address; others are forges."""
+        fleet = self._applied.fleet
+        domain = fleet.settings.domain or ""
+        peers = (place.partition(":")[0] for place in self._peers())
+        daemons = {os.uname().nodename, *fleet.recipients.daemons, *peers}
+        if host in {f"git.{domain}", *daemons, *(f"{name}.{domain}" for name in daemons)}:
+            return True
+        addresses = await asyncio.gather(*(address_known(name, domain) for name in daemons))
+        return host in {str(one) for one in addresses if one}
 
 
 def read_token(bundle: Bundle) -> str:

@@ -39,7 +39,7 @@ class Around:
         interface = self._interface(client)
         hosts = [place.partition(":")[0] for place in self.daemons()][:MOST_DAEMONS]
         domain = self.applied.fleet.settings.domain or ""
-        found = await asyncio.gather(*(_address(host, domain) for host in hosts))
+        found = await asyncio.gather(*(address_known(host, domain) for host in hosts))
         return Surroundings(
             here=interface.address,
             network=interface.network,
@@ -59,7 +59,8 @@ class Around:
         raise ConfigurationError("no interface with an IPv4 address is served; correct [network] interfaces")
 
 
-async def _address(host: str, domain: str) -> IPv4Address | None:
+async def address_known(host: str, domain: str) -> IPv4Address | None:
+    """Return the address of a daemon; None while its name is not known."""
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
             return IPv4Address(await address_of(host, domain))

@@ -46,7 +46,7 @@ def booters_of(
     def disk_of(machine: Machine) -> DiskChoice | None:
         return disk_for(machine, applied.fleet)
 
-    argo_cd = ArgoCd(settings, applied, store, lambda: supply.argo_cd, authority)
+    argo_cd = ArgoCd(settings, applied, store, lambda: supply.argo_cd, authority, supply.daemons)
     real = Booter(
         applied=applied,
         inventory=inventory,

@@ -1,6 +1,7 @@
 """Argo CD in the clusters whose configurations the daemon makes: what it follows, and by which token."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +39,14 @@ async def objects(
     store = AssetStore(directory)
     await store.refresh()
     settings = Settings.model_validate({"fleet": fleet})
-    argo_cd = ArgoCd(settings, Applied(fleet_of()), store, lambda: FILE, lambda: "-----BEGIN own")
+    argo_cd = ArgoCd(
+        settings,
+        Applied(fleet_of()),
+        store,
+        lambda: FILE,
+        lambda: "-----BEGIN own",
+        lambda: ["192.168.1.2:8080", "pi2"],
+    )
     found = await argo_cd.manifests("west", BUNDLE)
     assert found == await argo_cd.manifests("west", BUNDLE)
     texts = [line for one in found for line in one.text.splitlines() if line != "---"]
@@ -54,15 +62,26 @@ async def test_the_hosted_fleet_is_followed_by_name_with_our_ca_and_a_token(tmp_
     assert (secret["url"], secret["password"]) == (URL, read_token(BUNDLE))
 
 
-async def test_a_daemon_that_follows_another_says_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "host", ["192.168.1.2", "pi2", "pi2.lab.home.arpa", "git.lab.home.arpa", os.uname().nodename]
+)
+async def test_a_daemon_that_follows_another_says_the_same(tmp_path: Path, host: str) -> None:
     (tmp_path / "ca.crt").write_text("-----BEGIN own")
     followed = await objects(
-        tmp_path / "two", source="https://192.168.1.2:8443/git/fleet", ca_file=str(tmp_path / "ca.crt")
+        tmp_path / "two", source=f"https://{host}:8443/git/fleet", ca_file=str(tmp_path / "ca.crt")
     )
     assert followed == await objects(tmp_path / "one")
 
 
-@pytest.mark.parametrize("source", ["https://forge.example/me/fleet.git", "git@forge.example:me/fleet.git"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://forge.example/me/fleet.git",
+        "git@forge.example:me/fleet.git",
+        "https://gitea.example.com/git/fleet.git",
+        "https://192.0.2.1:8443/git/fleet.git",
+    ],
+)
 async def test_the_token_is_for_no_forge(tmp_path: Path, source: str) -> None:
     found = await objects(tmp_path, source=source)
     assert found["Application"]["spec"]["source"]["repoURL"] == source
@@ -109,7 +128,7 @@ def test_argo_cd_reads_the_fleet_by_name_once_the_cluster_has_secrets(tmp_path: 
 async def test_it_is_read_once_for_each_file(tmp_path: Path) -> None:
     (tmp_path / FILE).parent.mkdir(parents=True)
     store = AssetStore(tmp_path)
-    argo_cd = ArgoCd(Settings(), Applied(fleet_of()), store, lambda: FILE, lambda: "")
+    argo_cd = ArgoCd(Settings(), Applied(fleet_of()), store, lambda: FILE, lambda: "", tuple)
     for name in ("first", "second"):
         (tmp_path / FILE).write_text(RELEASE.replace("argocd-server", name))
         await store.refresh()
