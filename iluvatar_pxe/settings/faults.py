@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from iluvatar_pxe.suggest import meant_by
 
-_PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*@")
+_PASSWORD = re.compile(r"(https?://|://[^/@:]*:)[^@]*@", re.IGNORECASE)
+"""By HTTP, the name of a user may be a token."""
 _SHOWN = 80
 """Characters of a wrong value that an error shows."""
 

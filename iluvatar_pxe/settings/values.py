@@ -14,7 +14,8 @@ from iluvatar_pxe.settings.upstream import Upstream, parse_upstream
 _GIT_URL = re.compile(r"(https?|ssh|git\+ssh|file)://|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!/{2})")
 LAST_PORT = 65535
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
-_SECRET_IN_URL = re.compile(r"[a-z+]+://[^/@]*:[^/@]+@")
+_SECRET_IN_URL = re.compile(r"https?://[^/?#]*@|[a-z+]+://[^/@]*:[^/@]+@", re.IGNORECASE)
+"""By HTTP, what stands alone before the ``@`` is a token too; by SSH it is the name of a user."""
 
 
 def _no_truth(value: Any) -> Any:
@@ -96,7 +97,7 @@ def is_git_url(source: str) -> bool:
 
 def _no_secret(value: str) -> str:
     if _SECRET_IN_URL.match(value):
-        raise ValueError("a URL must not contain a password; put it into [fleet] token_file")
+        raise ValueError("a URL must not contain a password or a token; put it into [fleet] token_file")
     return value
 
 

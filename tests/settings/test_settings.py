@@ -453,11 +453,11 @@ def test_where_the_fleet_comes_from(source: str, repository: str | None) -> None
     [
         (
             'source = "https://me:secret@git.example.org/x"',
-            "fleet.source: a URL must not contain a password; ",
+            "fleet.source: a URL must not contain a password or a token; ",
         ),
         (
             'mirror = "https://me:secret@git.example.org/x"',
-            "fleet.mirror: a URL must not contain a password; ",
+            "fleet.mirror: a URL must not contain a password or a token; ",
         ),
         ('branch = "../x"', "fleet.branch: input should be a branch's name such as main"),
         ('branch = "-x"', "fleet.branch: input should be a branch's name such as main"),
@@ -470,8 +470,12 @@ def test_what_is_wrong_about_a_repository(line: str, remedy: str) -> None:
     assert remedy in fault(f"[fleet]\n{line}")
 
 
-def test_a_password_in_a_url_is_not_repeated() -> None:
-    assert "secret" not in fault('[fleet]\nsource = "https://me:secret@git.example.org/x"')
+@pytest.mark.parametrize("user", ["me:secret", "secret", ":secret", "secret:x-oauth-basic", "secret:"])
+@pytest.mark.parametrize("scheme", ["https", "HTTPS", "http"])
+def test_a_secret_in_a_url_is_refused_and_not_repeated(scheme: str, user: str) -> None:
+    told = fault(f'[fleet]\nsource = "{scheme}://{user}@git.example.org/x"')
+    assert "a password or a token; put it into [fleet] token_file" in told
+    assert "secret" not in told
 
 
 @pytest.mark.parametrize(("written", "seconds"), [('"30s"', 30), ('"5m"', 300), ('"2h"', 7200), ("45", 45)])
