@@ -13,6 +13,8 @@ from iluvatar_pxe.errors import BundleError
 
 Randomness = Callable[[int], bytes]
 """Returns so many random bytes, as ``secrets.token_bytes`` does; the same ones make the same keys."""
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What ``cryptography`` raises for a certificate or a key that it cannot read."""
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 _ED25519 = "ED25519 PRIVATE KEY"
@@ -36,7 +38,7 @@ def load_key(pem: str) -> PrivateKey:
         raise BundleError(f"is no private key with a label of Talos ({', '.join(_KINDS)})")
     try:
         key = serialization.load_pem_private_key(standard_pem(pem).encode(), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise BundleError("is a damaged private key") from error
     if not isinstance(key, PrivateKey) or not isinstance(key, _KINDS[label]):
         raise BundleError(f"is labelled {label}, and is another kind of key")
@@ -48,7 +50,7 @@ def load_certificate(pem: str) -> x509.Certificate:
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
         certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise BundleError("is a damaged certificate") from error
     return certificate
 

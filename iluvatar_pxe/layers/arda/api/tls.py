@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from iluvatar_pxe.errors import TalosAnswerError, TalosError, TalosIdentityError, TalosUnreachableError
 from iluvatar_pxe.layers.arda.credentials import Credentials
-from iluvatar_pxe.layers.arda.keys import standard_pem
+from iluvatar_pxe.layers.arda.keys import UNREADABLE, standard_pem
 
 PORT = 50000
 CONNECT_SECONDS = 10.0
@@ -44,7 +44,7 @@ class Identity:
         try:
             authority = x509.load_pem_x509_certificate(ca.encode())
             x509.load_der_x509_certificate(self.certificate).verify_directly_issued_by(authority)
-        except (InvalidSignature, TypeError, ValueError):
+        except (InvalidSignature, *UNREADABLE):
             return False
         return True
 
@@ -72,7 +72,7 @@ def identity_of(shown: bytes | None, label: str) -> Identity:
         certificate = x509.load_der_x509_certificate(shown or b"")
         key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    except (ValueError, TypeError) as error:
+    except UNREADABLE as error:
         raise TalosAnswerError(f"{label}: shows a certificate that cannot be read; {_REMEDY}") from error
     name = names[0].value if names else ""
     fingerprint = b64encode(hashlib.sha256(key).digest()).decode()

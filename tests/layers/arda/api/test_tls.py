@@ -29,6 +29,7 @@ from support.small_talos import (
 )
 
 from iluvatar_pxe.errors import (
+    TalosAnswerError,
     TalosError,
     TalosForeignError,
     TalosIdentityError,
@@ -140,6 +141,22 @@ async def test_an_identity_says_whose_machine_it_is() -> None:
     assert identity.is_of(CA.crt)
     assert not identity.is_of(OTHER_CA.crt)
     assert not identity.is_of("no certificate")
+
+
+VERSION_OF, ED25519_OID = bytes.fromhex("a003020102"), bytes.fromhex("06032b6570")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(VERSION_OF, VERSION_OF[:-1] + b"\5"), (ED25519_OID, ED25519_OID[:-1] + b"\x7f")]
+)
+def test_a_certificate_that_cannot_be_read_is_an_answer_of_no_talos(old: bytes, new: bytes) -> None:
+    shown = ssl.PEM_cert_to_DER_cert(CA.crt)
+    assert old in shown
+    odd = shown.replace(old, new)
+    with pytest.raises(TalosAnswerError, match=r"^cp-1: shows a certificate that cannot be read; "):
+        tls.identity_of(odd, "cp-1")
+    assert not tls.Identity("cp-1", "", odd).is_of(CA.crt)
+    assert not tls.Identity("cp-1", "", shown).is_of(ssl.DER_cert_to_PEM_cert(odd))
 
 
 async def test_a_ca_of_the_same_name_is_another_one() -> None:
