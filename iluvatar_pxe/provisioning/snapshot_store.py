@@ -66,9 +66,15 @@ class SnapshotStore:
 
 
 def _copy(source: Path, target: Path) -> None:
-    there = {file.name for file in target.iterdir()}
-    missing = sorted(file.name for file in source.glob("*.age") if file.name not in there)
-    for name in missing:
+    """Copy what is to be kept there and is not there whole, so that a second round changes nothing."""
+    for left in target.glob(".*.age-*"):  # of a killed process
+        left.unlink()
+    own, there = _sizes(source), _sizes(target)
+    newest = max(own, default="")
+    lost = set(surplus({*own, *there}, newest))
+    for name in sorted(own.keys() - lost):
+        if there.get(name) == own[name]:
+            continue
         with tempfile.NamedTemporaryFile(prefix=f".{name}-", dir=target, delete=False) as new:
             place = Path(new.name)
         try:
@@ -76,8 +82,12 @@ def _copy(source: Path, target: Path) -> None:
             put_in_place(place, target / name)
         finally:
             place.unlink(missing_ok=True)
-    if missing:
-        _remove_surplus(target, missing[-1])
+    if newest:
+        _remove_surplus(target, newest)
+
+
+def _sizes(place: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_size for file in place.glob("[!.]*.age") if taken_of(file.name)}
 
 
 def _remove_surplus(place: Path, newest: str) -> None:
