@@ -173,11 +173,11 @@ def test_a_talosconfig_names_the_control_planes_and_is_merged(host: Host) -> Non
     assert file.read_text() == "contexts: 7\n"
 
 
-@pytest.mark.parametrize("ttl", ["forever", "366d", "0s"])
+@pytest.mark.parametrize("ttl", ["forever", "366d", "0s", "59s"])
 def test_what_is_no_lifetime_is_refused(tmp_path: Path, ttl: str) -> None:
     answer = Host(tmp_path).run("cluster", "kubeconfig", "arda", "-", "--ttl", ttl)
     assert answer.status == 2
-    assert f"{ttl!r} is not a duration of at most 365 days" in answer.error
+    assert f"{ttl!r} is not a duration of at least 1 min and at most 365 days" in answer.error
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from iluvatar_pxe.admin.requests.request import Request
 
 LONGEST_TTL = 365 * 24 * 3600
 """Seconds; talosctl's own files are valid for as long."""
-Ttl = Annotated[int, Field(ge=60, le=LONGEST_TTL)]
+SHORTEST_TTL = 60
+Ttl = Annotated[int, Field(ge=SHORTEST_TTL, le=LONGEST_TTL)]
 
 
 class ClustersStatus(Request):

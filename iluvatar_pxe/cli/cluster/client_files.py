@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.requests.clusters import LONGEST_TTL, MakeKubeconfig, MakeTalosconfig
+from iluvatar_pxe.admin.requests.clusters import LONGEST_TTL, SHORTEST_TTL, MakeKubeconfig, MakeTalosconfig
 from iluvatar_pxe.admin.requests.request import Request
 from iluvatar_pxe.cli.cluster.options import LayerArgument
 from iluvatar_pxe.cli.cluster.private_files import STANDARD, check_output, read_private, write_private
@@ -27,7 +27,8 @@ FileArgument = Annotated[
     ),
 ]
 TtlOption = Annotated[
-    str, typer.Option("--ttl", metavar="DURATION", help="How long it is valid: 30m, 8h, 90d; at most 365d.")
+    str,
+    typer.Option("--ttl", metavar="DURATION", help="How long it is valid: 30m, 8h, 90d; from 1m to 365d."),
 ]
 
 
@@ -72,7 +73,7 @@ def _write(
     config: Path | None,
 ) -> None:
     check_output(file)
-    seconds = duration(ttl, LONGEST_TTL)
+    seconds = duration(ttl, LONGEST_TTL, SHORTEST_TTL)
     is_merged = file != STANDARD and file.exists()
     existing = read_private(file) if is_merged else ""
     answer = change(settings_of_daemon(config), kind, layer=layer, ttl=seconds)
