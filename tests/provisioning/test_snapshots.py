@@ -181,6 +181,19 @@ async def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert not await asyncio.to_thread(lambda: list(tmp_path.iterdir()))
 
 
+async def test_a_source_that_breaks_ends_the_sealing(tmp_path: Path) -> None:
+    """A connection of the source's is not the one to the thread."""
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * 1000
+        raise ConnectionResetError("the source")
+
+    with pytest.raises(ConnectionResetError, match="the source"):
+        async with asyncio.timeout(10):
+            await seal_stream(broken(), tmp_path / "db.age", [str(new_key().to_public())])
+    assert not names_in(tmp_path)
+
+
 async def test_nothing_is_left_of_what_is_cancelled(tmp_path: Path) -> None:
     """Whether its file was just made, or it is being written."""
     thread, silence = OneThread(), asyncio.Event()

@@ -34,9 +34,10 @@ async def seal_stream(pieces: AsyncIterable[bytes], path: Path, recipients: Sequ
         raise _unwritten(path, error) from error
     try:
         await _pass_on(pieces, new.file, path, holders)
-        await to_the_end(put_in_place, new.path, path)
-    except OSError as error:
-        raise _unwritten(path, error) from error
+        try:
+            await to_the_end(put_in_place, new.path, path)
+        except OSError as error:
+            raise _unwritten(path, error) from error
     finally:
         new.drop()
 
@@ -67,17 +68,27 @@ async def _pass_on(
         _, writer = await asyncio.open_connection(sock=here)
         sealing = begun(partial(_seal, there, file, holders))
         try:
-            with suppress(ConnectionError):  # why the thread has ended, it says itself
-                async for piece in pieces:
-                    writer.write(piece)
+            async for piece in pieces:
+                writer.write(piece)
+                try:
                     await writer.drain()
+                except ConnectionError:  # why the thread has ended, it says itself
+                    break
+            with suppress(OSError):  # as above
                 writer.write_eof()
-            await asyncio.shield(sealing)
-        except pyrage.EncryptError as error:
-            raise SealError(f"{path}: cannot be sealed: {error}; look for free space there") from error
+            await _sealed(sealing, path)
         finally:
             writer.transport.abort()
             await ended(sealing)
+
+
+async def _sealed(sealing: asyncio.Future[None], path: Path) -> None:
+    try:
+        await asyncio.shield(sealing)
+    except pyrage.EncryptError as error:
+        raise SealError(f"{path}: cannot be sealed: {error}; look for free space there") from error
+    except OSError as error:
+        raise _unwritten(path, error) from error
 
 
 def _seal(source: socket.socket, file: BinaryIO, holders: Sequence[pyrage.x25519.Recipient]) -> None:
