@@ -11,6 +11,7 @@ from iluvatar_pxe.fleet.source import cluster_file, cluster_secrets
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.sealing import known_key, unseal
 from iluvatar_pxe.layers.arda.bundle import Bundle, load_bundle
+from iluvatar_pxe.layers.arda.bundle_check import check_form
 from iluvatar_pxe.layers.arda.keys import load_certificate
 from iluvatar_pxe.tls.pem import fingerprint
 
@@ -62,7 +63,9 @@ def _opened(key_file: Path, path: str, sealed: str) -> Bundle:
             f"{key_file}: this host has no key to open {path}; run: iluvatar-pxe fleet recover --key FILE"
         )
     try:
-        return load_bundle(unseal(path, sealed.encode(), [key]).decode())
+        bundle = load_bundle(unseal(path, sealed.encode(), [key]).decode())
+        check_form(bundle)
     except (BundleError, UnicodeDecodeError) as error:
         why = error if isinstance(error, BundleError) else "is not UTF-8 text; restore it from the history"
         raise BundleError(f"{path}: {why}") from error
+    return bundle

@@ -21,12 +21,13 @@ from iluvatar_pxe.gitops.changes.founding import name_founder
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
-from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
+from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key, seal
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.keys import load_certificate
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
+from iluvatar_pxe.provisioning.sealed_bundles import fingerprint_of
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
 
 NAMES = ("one", "two")
@@ -244,6 +245,25 @@ async def test_files_of_two_clusters_are_not_mixed(site: Site) -> None:
             await fresh.bundle("arda")
 
 
+async def test_secrets_that_came_by_git_are_checked_when_they_are_opened(site: Site) -> None:
+    async with followed(site, "one") as (one,):
+        await site.secrets(one).take("arda", real("a"))
+        keys = [str(daemon_key(file).to_public()) for file in site.keys.values()]
+
+        async def push(bundle: Bundle) -> None:
+            sealed = seal(dump_bundle(bundle).encode(), keys).decode()
+            was, becomes = fingerprint_of(real("a")), fingerprint_of(bundle)
+            site.change("clusters/arda.yaml", lambda text: text.replace(was, becomes))
+            site.change("clusters/arda.secrets.age", lambda _: sealed)
+            await one.follower.refresh()
+
+        await push(mixed())
+        with pytest.raises(BundleError, match=r"^clusters/arda\.secrets\.age: certs\.os: its key is not"):
+            await site.secrets(one).bundle("arda")
+        await push(ended())
+        assert await site.secrets(one).bundle("arda") == ended(), "time alone does not stop a running cluster"
+
+
 async def test_secrets_that_were_replaced_in_git_are_opened_anew(site: Site) -> None:
     async with followed(site, "one") as (one,):
         service = site.secrets(one)
@@ -293,6 +313,10 @@ async def test_a_ca_of_another_layer_s_cluster_is_refused(site: Site) -> None:
 
 def real(seed: str) -> Bundle:
     return bundle_of(seed, datetime(2026, 11, 29, tzinfo=UTC))
+
+
+def ended() -> Bundle:
+    return bundle_of("a", datetime(2001, 1, 1, tzinfo=UTC))
 
 
 def mixed() -> Bundle:

@@ -21,8 +21,18 @@ _EXPORT = "export the secrets again from the cluster that they are of"
 
 def check_bundle(bundle: Bundle, now: datetime) -> None:
     """Raise BundleError for the first thing that is wrong with a bundle; its text shows no secret."""
+    check_form(bundle)
+    for name, end in ends_of(bundle).items():
+        if now >= end:
+            raise BundleError(
+                f"certs.{name}.crt: ended on {end:%Y-%m-%d}; renew that CA in its cluster first"
+            )
+
+
+def check_form(bundle: Bundle) -> None:
+    """Raise BundleError as ``check_bundle``, except for what time alone makes wrong."""
     for name, pair in _authorities(bundle).items():
-        _check_pair(f"certs.{name}", pair, now)
+        _check_pair(f"certs.{name}", pair)
     if not isinstance(load_key(bundle.os.key), ed25519.Ed25519PrivateKey):
         raise BundleError(f"certs.os.key: is not Ed25519, as Talos has it; {_EXPORT}")
     _check_kubernetes_key(
@@ -64,7 +74,7 @@ def _authorities(bundle: Bundle) -> Mapping[str, KeyPair]:
     }
 
 
-def _check_pair(name: str, pair: KeyPair, now: datetime) -> None:
+def _check_pair(name: str, pair: KeyPair) -> None:
     try:
         certificate = load_certificate(pair.crt)
     except BundleError as error:
@@ -76,9 +86,6 @@ def _check_pair(name: str, pair: KeyPair, now: datetime) -> None:
         _check_kubernetes_key(f"{name}.key", key)
     if not _signs(certificate):
         raise BundleError(f"{name}.crt: is not the certificate of a CA; {_EXPORT}")
-    if now >= certificate.not_valid_after_utc:
-        end = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-        raise BundleError(f"{name}.crt: ended on {end}; renew that CA in its cluster first")
 
 
 def _key(pem: str, name: str) -> PrivateKey:
