@@ -20,6 +20,7 @@ PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPri
 _ED25519 = "ED25519 PRIVATE KEY"
 """Talos' label of a PKCS #8 key, which no other program knows."""
 _LABEL = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
+_ONE_BLOCK = re.compile(r"\s*-----BEGIN ([A-Z0-9 ]+)-----[A-Za-z0-9+/=\s]+-----END \1-----\s*")
 _KINDS: dict[str, type] = {
     _ED25519: ed25519.Ed25519PrivateKey,
     "EC PRIVATE KEY": ec.EllipticCurvePrivateKey,
@@ -40,18 +41,22 @@ def load_key(pem: str) -> PrivateKey:
         key = serialization.load_pem_private_key(standard_pem(pem).encode(), None)
     except UNREADABLE as error:
         raise BundleError("is a damaged private key") from error
+    if not _ONE_BLOCK.fullmatch(pem):
+        raise BundleError("holds more than a private key")
     if not isinstance(key, PrivateKey) or not isinstance(key, _KINDS[label]):
         raise BundleError(f"is labelled {label}, and is another kind of key")
     return key
 
 
 def load_certificate(pem: str) -> x509.Certificate:
-    """Return the first certificate in a PEM text; raises BundleError, whose text begins with what is wrong."""
+    """Return the only certificate in a PEM text; raises BundleError, whose text begins with what is wrong."""
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
         certificate.public_key()
     except UNREADABLE as error:
         raise BundleError("is a damaged certificate") from error
+    if not _ONE_BLOCK.fullmatch(pem):
+        raise BundleError("holds more than a certificate")
     return certificate
 
 

@@ -55,6 +55,10 @@ def test_the_cas_of_kubeadm_may_be_of_rsa() -> None:
         (replace(A, aggregator=KeyPair(A.aggregator.crt, A.os.key)), "certs.k8saggregator: its key is not"),
         (replace(A, os=KeyPair("", A.os.key)), "certs.os.crt: is a damaged certificate"),
         (replace(A, os=KeyPair(A.os.crt[:300], A.os.key)), "certs.os.crt: is a damaged certificate"),
+        (replace(A, os=KeyPair(A.os.crt + A.os.key, A.os.key)), "certs.os.crt: holds more than a "),
+        (replace(A, os=KeyPair(A.os.key + A.os.crt, A.os.key)), "certs.os.crt: holds more than a "),
+        (replace(A, etcd=KeyPair(A.etcd.crt * 2, A.etcd.key)), "certs.etcd.crt: holds more than a "),
+        (replace(A, os=KeyPair(A.os.crt, A.os.key + B.os.key)), "certs.os.key: holds more than a "),
         (replace(A, os=KeyPair(A.os.crt, "")), "certs.os.key: is no private key with a label of Talos"),
         (
             replace(A, os=KeyPair(A.os.crt, standard_pem(A.os.key))),
