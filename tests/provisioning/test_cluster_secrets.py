@@ -22,7 +22,7 @@ from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key, seal
-from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
+from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair, dump_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.keys import load_certificate
@@ -302,6 +302,7 @@ async def test_a_ca_of_another_layer_s_cluster_is_refused(site: Site) -> None:
         for name, copied in {
             "os": replace(real("b"), os=real("a").os),
             "k8s": replace(real("b"), kubernetes=real("a").kubernetes),
+            "etcd": replace(real("b"), etcd=spaced(real("a").etcd)),
         }.items():
             with pytest.raises(
                 OperationError, match=rf"^valinor: certs\.{name} of these secrets is a CA of arda,"
@@ -313,6 +314,10 @@ async def test_a_ca_of_another_layer_s_cluster_is_refused(site: Site) -> None:
 
 def real(seed: str) -> Bundle:
     return bundle_of(seed, datetime(2026, 11, 29, tzinfo=UTC))
+
+
+def spaced(pair: KeyPair) -> KeyPair:
+    return KeyPair(f"{pair.crt}\n", f"{pair.key}\n")
 
 
 def ended() -> Bundle:

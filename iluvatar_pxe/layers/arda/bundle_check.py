@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from iluvatar_pxe.errors import BundleError
 from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair
@@ -60,9 +61,19 @@ def ends_of(bundle: Bundle) -> Mapping[str, datetime]:
 
 
 def shared_authority(one: Bundle, other: Bundle) -> str | None:
-    """Return the name of a CA whose certificate or key both have; None where they have none in common."""
-    theirs = {part for pair in _authorities(other).values() for part in (pair.crt, pair.key)}
-    return next((name for name, pair in _authorities(one).items() if {pair.crt, pair.key} & theirs), None)
+    """Return the name of a CA whose key both have; None where they have none in common; raises BundleError."""
+    theirs = set(_public_keys(other).values())
+    return next((name for name, key in _public_keys(one).items() if key in theirs), None)
+
+
+def _public_keys(bundle: Bundle) -> Mapping[str, bytes]:
+    """Return each CA's public key, which stays the same however its PEM is written."""
+    return {
+        name: load_certificate(pair.crt)
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for name, pair in _authorities(bundle).items()
+    }
 
 
 def _authorities(bundle: Bundle) -> Mapping[str, KeyPair]:
