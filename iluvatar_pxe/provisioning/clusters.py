@@ -235,7 +235,9 @@ class Clusters:
     def problem(self) -> str | None:
         """What a person has to decide, or why secrets cannot be made or opened, in one line; None if all is well."""
         refused = (watch for watch in self.watches.values() if isinstance(watch.step, Refuse))
-        return self.context.secrets.problem or first_of([line for watch in refused if (line := watch.line)])
+        failed = [*self._watches.failed.values(), *self._removals.failed.values()]
+        lines = [*failed, *(line for watch in refused if (line := watch.line))]
+        return self.context.secrets.problem or first_of(lines)
 
     @property
     def awaited(self) -> dict[str, str]:

@@ -303,7 +303,8 @@ class Convergence:
     @property
     def problem(self) -> str | None:
         """What does not go on without a person, in one line; None if all is well."""
-        return first_of([why for one in self.layers.values() if (why := one.problem)])
+        stopped = [why for one in self.layers.values() if (why := one.problem)]
+        return first_of([*self._tasks.failed.values(), *stopped])
 
     @property
     def lines(self) -> list[str]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from iluvatar_pxe.errors import ClockError
+from iluvatar_pxe.gitops.repository.bare import Commit
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.layers.arda.clock import ClockGuard
 from iluvatar_pxe.machines.model import Snapshot
@@ -31,10 +33,21 @@ class SigningClock:
         """Return the time; raises ClockError."""
         self._remember()
         revision, now = self._revision(), self._clock()
-        committed = datetime.fromisoformat(revision.commit.at) if revision else None
+        committed = _moment(revision.commit) if revision else None
         ClockGuard(committed=committed, recorded=self._recorded).check(now)
         return now
 
     def _remember(self) -> None:
         seen = [machine.last_seen for machine in self._snapshot().by_id.values()]
         self._recorded = max([*seen, *([self._recorded] if self._recorded else [])], default=None)
+
+
+def _moment(commit: Commit) -> datetime:
+    """Return when a commit was made; raises ClockError. Git keeps whatever year and time zone it is given."""
+    try:
+        return datetime.fromisoformat(commit.at)
+    except ValueError:
+        raise ClockError(
+            f"commit {commit.id[:12]} is of no date that there is, {commit.at}; no certificate is signed; "
+            "make another commit on top of it"
+        ) from None

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from iluvatar_pxe.errors import BundleError
 from iluvatar_pxe.layers.arda.bundle import KeyPair
 from iluvatar_pxe.layers.arda.keys import (
     PrivateKey,
@@ -54,8 +55,16 @@ def client_certificate(
     common_name: str = "",
     encipherment: bool = False,
 ) -> KeyPair:
-    """Return a client's key, and its certificate, which ends no later than that of its CA."""
+    """Return a client's key, and its certificate, which ends no later than that of its CA.
+
+    Raises BundleError where the CA has ended.
+    """
     issuer = load_certificate(authority.crt)
+    if issuer.not_valid_after_utc <= validity.begin:
+        raise BundleError(
+            f"the cluster's CA ended at {issuer.not_valid_after_utc:%Y-%m-%d %H:%M} UTC; set the clock if it is wrong; "
+            "else give the cluster a new CA with talosctl"
+        )
     validity = Validity(validity.begin, min(validity.end, issuer.not_valid_after_utc))
     identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = (

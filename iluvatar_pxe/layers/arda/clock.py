@@ -28,9 +28,13 @@ class ClockGuard:
         ]
         newest, what = max(known)
         if now < newest:
+            remedy = "set the clock: timedatectl set-ntp true"
+            if newest == self.committed:
+                remedy += (
+                    "; if the clock is right, the commit's date is not: make another commit on top of it"
+                )
             raise ClockError(
-                f"the clock says {_shown(now)}, but {what} is of {_shown(newest)}; no certificate is signed; "
-                "set the clock: timedatectl set-ntp true"
+                f"the clock says {_shown(now)}, but {what} is of {_shown(newest)}; no certificate is signed; {remedy}"
             )
 
 

@@ -34,7 +34,7 @@ def test_a_clock_before_what_has_happened_is_refused_and_the_remedy_is_told(
             guard.check(wrong)
         text = str(refused.value)
         assert f"the clock says {wrong:%Y-%m-%d %H:%M:%S} UTC, but {what} is of {earliest:%Y-%m-%d}" in text
-        assert text.endswith("set the clock: timedatectl set-ntp true")
+        assert "set the clock: timedatectl set-ntp true" in text
         assert "\n" not in text
 
 

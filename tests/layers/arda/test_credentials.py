@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from support.secrets_of import NOW, bundle_of, seeded
 from support.tls import openssl
 
-from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.errors import BundleError, OperationError
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.client_files import dump_client_file, load_client_file
 from iluvatar_pxe.layers.arda.credentials import (
@@ -104,6 +104,11 @@ def test_no_certificate_outlives_its_ca(tmp_path: Path) -> None:
     ends = [openssl("x509", "-in", f"{tmp_path}/crt", "-noout", "-enddate")]
     (tmp_path / "ca").write_text(credentials.ca)
     assert ends == [openssl("x509", "-in", f"{tmp_path}/ca", "-noout", "-enddate")]
+
+
+def test_a_ca_that_has_ended_signs_nothing() -> None:
+    with pytest.raises(BundleError, match="the cluster's CA ended at "):
+        talos(now=NOW + 4000 * DAY)
 
 
 def test_no_key_is_shown_by_accident() -> None:
