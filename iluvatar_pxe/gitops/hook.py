@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.talos_checks import vips_among
-from iluvatar_pxe.gitops.repository.bare import Repository
+from iluvatar_pxe.gitops.repository.bare import Commit, Repository
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.revision import read_revision
 from iluvatar_pxe.host.network import read_network
@@ -32,6 +33,8 @@ ASK_FACTORY = "ask-factory"
 _REFUSED = "iluvatar-pxe.refused"
 """The file in the repository that says why the last push was refused."""
 REFUSED = "push rejected; correct the faults and push again"
+_AHEAD = timedelta(days=1)
+"""A commit may be dated so long after this host's clock: the clocks of two hosts differ."""
 HISTORY = "push accepted; Git keeps those secrets in its history, so replace them as well"
 
 
@@ -70,10 +73,23 @@ async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: 
                 *(replaced(before, revision.fleet) if before else ()),
             ],
             secrets=clear_secrets(revision.fleet.texts),
-            warnings=[*names.warnings],
+            warnings=[*names.warnings, *_misdated(revision.commit)],
             effects=await _effects(before, revision.fleet),
         )
     return Verdict()
+
+
+def _misdated(commit: Commit) -> list[str]:
+    """Warn of a commit whose date keeps certificates from being signed."""
+    now = datetime.now(UTC)
+    if commit.time is not None and commit.time <= now + _AHEAD:
+        return []
+    what = "is no time" if commit.time is None else f"is after this host's clock, {now:%Y-%m-%d %H:%M} UTC"
+    line = (
+        f"commit {commit.id[:8]} is of {commit.at}, which {what}; no certificate is signed meanwhile; set the clock "
+        "that is wrong, and push another commit: git commit --allow-empty"
+    )
+    return [line]
 
 
 def _own_addresses() -> frozenset[IPv4Address]:

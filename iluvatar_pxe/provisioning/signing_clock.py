@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from iluvatar_pxe.errors import ClockError
-from iluvatar_pxe.gitops.repository.bare import Commit
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.layers.arda.clock import ClockGuard
 from iluvatar_pxe.machines.model import Snapshot
@@ -33,21 +32,19 @@ class SigningClock:
         """Return the time; raises ClockError."""
         self._remember()
         revision, now = self._revision(), self._clock()
-        committed = _moment(revision.commit) if revision else None
-        ClockGuard(committed=committed, recorded=self._recorded).check(now)
+        commit = revision.commit if revision else None
+        if commit and commit.time is None:
+            raise ClockError(
+                f"the fleet's newest commit {commit.id[:8]} is of {commit.at}, which is no time; no certificate is "
+                "signed; push another commit: git commit --allow-empty"
+            )
+        ClockGuard(
+            committed=commit.time if commit else None,
+            commit=commit.id[:8] if commit else "",
+            recorded=self._recorded,
+        ).check(now)
         return now
 
     def _remember(self) -> None:
         seen = [machine.last_seen for machine in self._snapshot().by_id.values()]
         self._recorded = max([*seen, *([self._recorded] if self._recorded else [])], default=None)
-
-
-def _moment(commit: Commit) -> datetime:
-    """Return when a commit was made; raises ClockError. Git keeps whatever year and time zone it is given."""
-    try:
-        return datetime.fromisoformat(commit.at)
-    except ValueError:
-        raise ClockError(
-            f"commit {commit.id[:12]} is of no date that there is, {commit.at}; no certificate is signed; "
-            "make another commit on top of it"
-        ) from None

@@ -348,3 +348,18 @@ def test_machines_that_leave_a_cluster_by_a_push_are_named(ada: Person) -> None:
     ada.commit({"machines/arda-00.yaml": None})
     (line,) = told(ada.push())
     assert line.startswith("arda-00: as far as it has joined, it stays in its cluster as it is: ")
+
+
+@pytest.mark.parametrize(
+    ("date", "why"),
+    [("@4102444800 +0000", "is after this host's clock"), ("@1700000000 +9959", "is no time")],
+)
+def test_a_commit_whose_date_keeps_certificates_from_being_signed_is_warned_of(
+    fleet: Path, ada: Person, monkeypatch: pytest.MonkeyPatch, date: str, why: str
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", date)
+    commit = ada.commit(GOOD)
+    [line] = told(ada.push())
+    assert line.startswith(f"warning: commit {commit[:8]} is of ")
+    assert why in line
+    assert tip(fleet) == commit

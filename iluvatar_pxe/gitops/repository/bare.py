@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,6 +26,14 @@ class Commit:
     author: str
     at: str
     subject: str
+
+    @property
+    def time(self) -> datetime | None:
+        """When that was, in UTC; None where it is no time: who commits sets the year and the zone to any number."""
+        try:
+            return datetime.fromisoformat(self.at).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)

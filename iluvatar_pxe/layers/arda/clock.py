@@ -15,6 +15,8 @@ class ClockGuard:
 
     committed: datetime | None = None
     """When the applied commit was made."""
+    commit: str = ""
+    """That commit, as people read it."""
     recorded: datetime | None = None
     """The newest time in the inventory."""
     built: datetime = BUILT
@@ -23,18 +25,20 @@ class ClockGuard:
         """Raise ClockError where the time is before any of that: what is signed then is valid from a wrong time on."""
         known = [
             (self.built, "this version of iluvatar-pxe"),
-            *([(self.committed, "the fleet's newest commit")] if self.committed else []),
+            *([(self.committed, f"the fleet's newest commit {self.commit}")] if self.committed else []),
             *([(self.recorded, "the newest row of the inventory")] if self.recorded else []),
         ]
         newest, what = max(known)
         if now < newest:
-            remedy = "set the clock: timedatectl set-ntp true"
-            if newest == self.committed:
-                remedy += (
-                    "; if the clock is right, the commit's date is not: make another commit on top of it"
-                )
+            is_commit = newest == self.committed
+            remedy = (
+                "if the commit's date is wrong, push another: git commit --allow-empty; else "
+                if is_commit
+                else ""
+            )
             raise ClockError(
-                f"the clock says {_shown(now)}, but {what} is of {_shown(newest)}; no certificate is signed; {remedy}"
+                f"the clock says {_shown(now)}, but {what} is of {_shown(newest)}; no certificate is signed; "
+                f"{remedy}set the clock: timedatectl set-ntp true"
             )
 
 

@@ -19,7 +19,7 @@ LATER = BUILT + 30 * DAY
     ("guard", "earliest", "what"),
     [
         (ClockGuard(), BUILT, "this version of iluvatar-pxe"),
-        (ClockGuard(committed=LATER, recorded=BUILT), LATER, "the fleet's newest commit"),
+        (ClockGuard(committed=LATER, commit="c1", recorded=BUILT), LATER, "the fleet's newest commit c1"),
         (ClockGuard(committed=BUILT, recorded=LATER), LATER, "the newest row of the inventory"),
         (ClockGuard(committed=BUILT - DAY, recorded=BUILT - DAY), BUILT, "this version of iluvatar-pxe"),
     ],
@@ -34,7 +34,8 @@ def test_a_clock_before_what_has_happened_is_refused_and_the_remedy_is_told(
             guard.check(wrong)
         text = str(refused.value)
         assert f"the clock says {wrong:%Y-%m-%d %H:%M:%S} UTC, but {what} is of {earliest:%Y-%m-%d}" in text
-        assert "set the clock: timedatectl set-ntp true" in text
+        assert ("push another: git commit --allow-empty" in text) == ("commit" in what)
+        assert text.endswith("set the clock: timedatectl set-ntp true")
         assert "\n" not in text
 
 
