@@ -17,12 +17,20 @@ from iluvatar_pxe.layers.arda.keys import PrivateKey, load_certificate, load_key
 _TOKEN = re.compile(r"[0-9a-z]{6}\.[0-9a-z]{16}")
 _SECRET_BYTES = 32
 _SMALLEST_RSA = 2048
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+"""Those that Kubernetes signs service accounts' tokens with."""
 _EXPORT = "export the secrets again from the cluster that they are of"
 
 
 def check_bundle(bundle: Bundle, now: datetime) -> None:
     """Raise BundleError for the first thing that is wrong with a bundle; its text shows no secret."""
     check_form(bundle)
+    for name, pair in _authorities(bundle).items():
+        begin = load_certificate(pair.crt).not_valid_before_utc
+        if now < begin:
+            raise BundleError(
+                f"certs.{name}.crt: begins on {begin:%Y-%m-%d} only; compare the clocks, or export the secrets again"
+            )
     for name, end in ends_of(bundle).items():
         if now >= end:
             raise BundleError(
@@ -107,12 +115,14 @@ def _key(pem: str, name: str) -> PrivateKey:
 
 
 def _check_kubernetes_key(name: str, key: PrivateKey) -> None:
-    """Check a key that Kubernetes and etcd use: on an elliptic curve, or of RSA as kubeadm makes them."""
-    fits = isinstance(key, ec.EllipticCurvePrivateKey) or (
+    """Check a key that Kubernetes and etcd use: on a curve of Go's, or of RSA as kubeadm makes them."""
+    fits = (isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, _CURVES)) or (
         isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _SMALLEST_RSA
     )
     if not fits:
-        raise BundleError(f"{name}: must be on an elliptic curve, or RSA of {_SMALLEST_RSA} bits; {_EXPORT}")
+        raise BundleError(
+            f"{name}: must be on the curve P-256, P-384 or P-521, or RSA of {_SMALLEST_RSA} bits; {_EXPORT}"
+        )
 
 
 def _signs(certificate: x509.Certificate) -> bool:

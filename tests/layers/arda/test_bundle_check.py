@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from support.secrets_of import NOW, bundle_of, seeded
 from support.tls import Given
 
@@ -16,6 +16,7 @@ from iluvatar_pxe.layers.arda.certificates import Validity, new_authority
 from iluvatar_pxe.layers.arda.keys import PrivateKey, dump_key, ed25519_key, p256_key, standard_pem
 
 A, B = bundle_of("a"), bundle_of("b")
+K1 = ec.generate_private_key(ec.SECP256K1())
 VALID = Validity(NOW, NOW + timedelta(days=1))
 
 
@@ -25,6 +26,11 @@ def authority(key: PrivateKey) -> KeyPair:
 
 def small() -> KeyPair:
     return authority(rsa.generate_private_key(65537, 1024))
+
+
+def later() -> KeyPair:
+    validity = Validity(NOW + timedelta(days=400), NOW + timedelta(days=4000))
+    return new_authority(ed25519_key(seeded("x")), "x", validity, seeded("x"))
 
 
 def given(directory: Path) -> KeyPair:
@@ -75,13 +81,19 @@ def test_the_cas_of_kubeadm_may_be_of_rsa() -> None:
         (replace(A, os=authority(p256_key(seeded("x")))), "certs.os.key: is not Ed25519"),
         (
             replace(A, etcd=authority(ed25519_key(seeded("x")))),
-            "certs.etcd.key: must be on an elliptic curve",
+            "certs.etcd.key: must be on the curve",
         ),
-        (replace(A, etcd=small()), "certs.etcd.key: must be on an elliptic curve, or RSA of 2048 bits"),
+        (
+            replace(A, etcd=small()),
+            "certs.etcd.key: must be on the curve P-256, P-384 or P-521, or RSA of 2048 bits",
+        ),
         (
             replace(A, service_account_key=A.os.key),
-            "certs.k8sserviceaccount.key: must be on an elliptic curve",
+            "certs.k8sserviceaccount.key: must be on the curve",
         ),
+        (replace(A, kubernetes=authority(K1)), "certs.k8s.key: must be on the curve"),
+        (replace(A, service_account_key=dump_key(K1)), "certs.k8sserviceaccount.key: must be on the curve"),
+        (replace(A, os=later()), "certs.os.crt: begins on 2028-"),
         (replace(A, service_account_key="x"), "certs.k8sserviceaccount.key: is no private key"),
         (
             replace(A, bootstrap_token="A" * 6 + ".0123456789abcdef"),
