@@ -25,6 +25,7 @@ _EXPORT = "export the secrets again from the cluster that they are of"
 def check_bundle(bundle: Bundle, now: datetime) -> None:
     """Raise BundleError for the first thing that is wrong with a bundle; its text shows no secret."""
     check_form(bundle)
+    _check_apart(bundle)
     for name, pair in _authorities(bundle).items():
         begin = load_certificate(pair.crt).not_valid_before_utc
         if now < begin:
@@ -59,6 +60,14 @@ def check_form(bundle: Bundle) -> None:
     ):
         if not _is_secret(secret):
             raise BundleError(f"{name}: must be base64 of {_SECRET_BYTES} bytes; {_EXPORT}")
+
+
+def _check_apart(bundle: Bundle) -> None:
+    """One CA in two places would let the clients of one service be those of the other."""
+    names: dict[bytes, str] = {}
+    for name, key in _public_keys(bundle).items():
+        if (other := names.setdefault(key, name)) != name:
+            raise BundleError(f"certs.{name}: has the key of certs.{other}; {_EXPORT}")
 
 
 def ends_of(bundle: Bundle) -> Mapping[str, datetime]:

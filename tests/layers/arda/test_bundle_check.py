@@ -59,6 +59,7 @@ def test_the_cas_of_kubeadm_may_be_of_rsa() -> None:
         (replace(A, etcd=KeyPair(B.etcd.crt, A.etcd.key)), "certs.etcd: its key is not the key of"),
         (replace(A, kubernetes=KeyPair(A.etcd.crt, A.kubernetes.key)), "certs.k8s: its key is not"),
         (replace(A, aggregator=KeyPair(A.aggregator.crt, A.os.key)), "certs.k8saggregator: its key is not"),
+        (replace(A, kubernetes=A.etcd), "certs.k8s: has the key of certs.etcd; "),
         (replace(A, os=KeyPair("", A.os.key)), "certs.os.crt: is a damaged certificate"),
         (replace(A, os=KeyPair(A.os.crt[:300], A.os.key)), "certs.os.crt: is a damaged certificate"),
         (replace(A, os=KeyPair(A.os.crt + A.os.key, A.os.key)), "certs.os.crt: holds more than a "),
