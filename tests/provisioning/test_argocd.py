@@ -19,13 +19,14 @@ from support.warm import run_warm
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.layers.arda.bundle import dump_bundle
+from iluvatar_pxe.layers.arda.clock import BUILT
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.argocd import ArgoCd, read_token
 from iluvatar_pxe.settings.model import Settings
 
 FILE = "manifests/argo-cd/v3.5.1/install.yaml"
 RELEASE = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: argocd-server}\n"
-BUNDLE = bundle_of("one")
+BUNDLE = bundle_of("one", BUILT)
 URL = "https://git.lab.home.arpa:8443/git/fleet.git"
 
 
