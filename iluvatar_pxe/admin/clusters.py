@@ -9,11 +9,11 @@ from iluvatar_pxe.dns.members import leaders, members_of
 from iluvatar_pxe.errors import BundleError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.bundle import dump_bundle, load_bundle
-from iluvatar_pxe.layers.arda.client_files import dump_client_file
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.endpoint import endpoint_of
-from iluvatar_pxe.layers.arda.kubeconfig import kubeconfig
 from iluvatar_pxe.layers.arda.talosconfig import talosconfig
+from iluvatar_pxe.layers.client_files import dump_client_file
+from iluvatar_pxe.layers.kubeconfig import kubeconfig
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.states import Role
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
+from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.install import held_machines
+from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets

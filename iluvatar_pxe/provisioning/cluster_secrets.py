@@ -22,14 +22,10 @@ from iluvatar_pxe.gitops.secrets.sealing import known_key
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle, shared_authority
-from iluvatar_pxe.layers.arda.credentials import (
-    ApiRole,
-    Credentials,
-    kubernetes_credentials,
-    talos_credentials,
-)
+from iluvatar_pxe.layers.arda.credentials import ApiRole, kubernetes_credentials, talos_credentials
 from iluvatar_pxe.layers.arda.generate import SERVICE_ACCOUNT_BITS, generate_bundle
 from iluvatar_pxe.layers.arda.keys import dump_key
+from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.sealed_bundles import SealedBundles, check_recipient, fingerprint_of
 from iluvatar_pxe.provisioning.signing_clock import SigningClock

@@ -25,7 +25,7 @@ from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import ApplyMode
 from iluvatar_pxe.layers.arda.change_tables import ChangeKind
 from iluvatar_pxe.layers.arda.changes import words
-from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
+from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.documents import dump_documents
 from iluvatar_pxe.layers.arda.restarts import (
     Apply,
@@ -39,6 +39,7 @@ from iluvatar_pxe.layers.arda.restarts import (
     Step,
     next_step,
 )
+from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_survey import Surveyed, Surveyor

@@ -12,7 +12,7 @@ from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.sealing import known_key, unseal
 from iluvatar_pxe.layers.arda.bundle import Bundle, load_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_form
-from iluvatar_pxe.layers.arda.keys import load_certificate
+from iluvatar_pxe.layers.keys import load_certificate
 from iluvatar_pxe.tls.pem import fingerprint
 
 

@@ -21,10 +21,10 @@ from iluvatar_pxe.layers.arda.api.resources import (
     SYSTEM_DISK,
     UNATTENDED_INSTALL,
 )
-from iluvatar_pxe.layers.arda.credentials import Credentials
 from iluvatar_pxe.layers.arda.expected import Expected, Who, expected_machines
 from iluvatar_pxe.layers.arda.progress import of_status
 from iluvatar_pxe.layers.arda.proving import prove
+from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.applied import Applied

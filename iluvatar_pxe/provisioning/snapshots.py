@@ -18,8 +18,9 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.secrets.sealing_stream import seal_stream
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import EtcdAlarm, EtcdStatus
-from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials
+from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.snapshots import KeptSnapshot, is_due, name_of, sources
+from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets

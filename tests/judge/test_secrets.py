@@ -11,9 +11,9 @@ from support.secrets_of import bundle_of, seeded
 from support.tls import openssl
 
 from iluvatar_pxe.layers.arda.bundle import dump_bundle
-from iluvatar_pxe.layers.arda.client_files import dump_client_file, load_client_file
 from iluvatar_pxe.layers.arda.credentials import ApiRole, talos_credentials
 from iluvatar_pxe.layers.arda.talosconfig import merge_talosconfig, talosconfig
+from iluvatar_pxe.layers.client_files import dump_client_file, load_client_file
 
 BEGUN = datetime(2026, 11, 29, tzinfo=UTC)
 BUNDLE = bundle_of("a", BEGUN)

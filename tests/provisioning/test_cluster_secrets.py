@@ -22,10 +22,10 @@ from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key, seal
-from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair, dump_bundle
+from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole
-from iluvatar_pxe.layers.arda.keys import load_certificate
+from iluvatar_pxe.layers.keys import KeyPair, load_certificate
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
 from iluvatar_pxe.provisioning.sealed_bundles import fingerprint_of
 from iluvatar_pxe.provisioning.signing_clock import SigningClock

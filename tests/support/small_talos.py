@@ -21,10 +21,11 @@ from grpclib.server import Server
 from support.ports import free_port
 from support.secrets_of import seeded
 
-from iluvatar_pxe.layers.arda.bundle import KeyPair
-from iluvatar_pxe.layers.arda.certificates import Validity, client_certificate, new_authority
-from iluvatar_pxe.layers.arda.credentials import Credentials
-from iluvatar_pxe.layers.arda.keys import dump_key, ed25519_key, load_certificate, load_key, standard_pem
+from iluvatar_pxe.layers.arda.certificates import client_certificate, new_authority
+from iluvatar_pxe.layers.arda.keys import dump_key, ed25519_key, load_key
+from iluvatar_pxe.layers.certificates import Client, Validity
+from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.keys import KeyPair, load_certificate, standard_pem
 
 HERE = "127.0.0.1"
 NOW = datetime.now(UTC)
@@ -42,9 +43,8 @@ CA, OTHER_CA = authority("ca"), authority("other")
 
 def credentials(ca: KeyPair = CA, signed_by: KeyPair | None = None) -> Credentials:
     """Return an administrator's; ``ca`` is what it trusts, ``signed_by`` what has signed it."""
-    pair = client_certificate(
-        signed_by or ca, ed25519_key(seeded("own")), ["os:admin"], LIFE, seeded("random")
-    )
+    key = ed25519_key(seeded("own"))
+    pair = client_certificate(signed_by or ca, key, Client(["os:admin"]), LIFE, seeded("random"))
     return Credentials(ca.crt, pair.crt, pair.key)
 
 

@@ -18,8 +18,9 @@ from support.waiting import until
 
 from iluvatar_pxe.layers.arda.api.tls import load_key
 from iluvatar_pxe.layers.arda.bundle import Bundle
-from iluvatar_pxe.layers.arda.credentials import Credentials, kubernetes_credentials
-from iluvatar_pxe.layers.arda.kubeconfig import kubeconfig
+from iluvatar_pxe.layers.arda.credentials import kubernetes_credentials
+from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.kubeconfig import kubeconfig
 from iluvatar_pxe.machines.states import Role
 
 HERE = "controlplane-1"

@@ -17,8 +17,8 @@ from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, span
 from iluvatar_pxe.errors import OperationError
-from iluvatar_pxe.layers.arda.kubeconfig import merge_kubeconfig
 from iluvatar_pxe.layers.arda.talosconfig import merge_talosconfig
+from iluvatar_pxe.layers.kubeconfig import merge_kubeconfig
 
 FileArgument = Annotated[
     Path | None,

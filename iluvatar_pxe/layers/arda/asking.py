@@ -15,10 +15,10 @@ from iluvatar_pxe.layers.arda.api.resources import (
     UNATTENDED_INSTALL,
 )
 from iluvatar_pxe.layers.arda.api.state import State
-from iluvatar_pxe.layers.arda.credentials import Credentials
 from iluvatar_pxe.layers.arda.expected import Expected
 from iluvatar_pxe.layers.arda.founding import Answered, Foreign, Found, InMaintenance, Unproved
 from iluvatar_pxe.layers.arda.proving import prove
+from iluvatar_pxe.layers.credentials import Credentials
 
 ASK_SECONDS = 20.0
 """For all questions to one machine together."""

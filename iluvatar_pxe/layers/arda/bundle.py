@@ -1,7 +1,7 @@
 """Talos' secrets bundle, the file of ``talosctl gen secrets``: read and written. Pure."""
 
 import binascii
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from yaml import YAMLError
 from yaml.events import Event, MappingEndEvent, MappingStartEvent, ScalarEvent
 
 from iluvatar_pxe.errors import BundleError
+from iluvatar_pxe.layers.keys import KeyPair, encode
 
 LARGEST = 64 * 1024
 """Characters of a bundle; those of Talos have about 9,000."""
@@ -17,14 +18,6 @@ LARGEST = 64 * 1024
 _REMEDY = "give a file as talosctl gen secrets writes it"
 _OLD = ("secrets", "aescbcencryptionsecret")
 _Path = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class KeyPair:
-    """A certificate and its private key, in PEM with Talos' labels."""
-
-    crt: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -90,11 +83,6 @@ def dump_bundle(bundle: Bundle) -> str:
     }
     text: str = yaml.safe_dump(layout, sort_keys=False, indent=4, width=LARGEST)
     return text
-
-
-def encode(pem: str) -> str:
-    """Return a PEM text as Talos' files hold it: base64 over the whole."""
-    return b64encode(pem.encode()).decode()
 
 
 def _encoded(pair: KeyPair) -> Mapping[str, str]:

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from iluvatar_pxe.errors import BundleError
-from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair
-from iluvatar_pxe.layers.arda.keys import PrivateKey, load_certificate, load_key
+from iluvatar_pxe.layers.arda.bundle import Bundle
+from iluvatar_pxe.layers.arda.keys import load_key
+from iluvatar_pxe.layers.keys import KeyPair, PrivateKey, load_certificate
 
 _TOKEN = re.compile(r"[0-9a-z]{6}\.[0-9a-z]{16}")
 _SECRET_BYTES = 32

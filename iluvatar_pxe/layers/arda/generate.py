@@ -4,8 +4,10 @@ from base64 import b64encode
 from datetime import datetime, timedelta
 
 from iluvatar_pxe.layers.arda.bundle import Bundle
-from iluvatar_pxe.layers.arda.certificates import Validity, new_authority
-from iluvatar_pxe.layers.arda.keys import Randomness, ed25519_key, p256_key
+from iluvatar_pxe.layers.arda.certificates import new_authority
+from iluvatar_pxe.layers.arda.keys import ed25519_key
+from iluvatar_pxe.layers.certificates import Validity
+from iluvatar_pxe.layers.keys import Randomness, p256_key
 
 LIFE = timedelta(hours=87600)
 """Of a cluster's CAs."""

@@ -18,9 +18,9 @@ import aiohttp
 from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.arda.api.faults import one_line
 from iluvatar_pxe.layers.arda.api.tls import load_key
-from iluvatar_pxe.layers.arda.credentials import Credentials
 from iluvatar_pxe.layers.arda.longhorn import Replica
 from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.credentials import Credentials
 
 PORT = 6443
 DRAIN_SECONDS = 300.0

@@ -15,7 +15,7 @@ from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.fleet.yaml.document import Findings
-from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair
+from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.configuration.make import documents_of
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract, Document, dump_documents, load_documents
@@ -27,6 +27,7 @@ from iluvatar_pxe.layers.arda.patching.patch import Addition, Patch, parse_patch
 from iluvatar_pxe.layers.arda.reserved import taken_over
 from iluvatar_pxe.layers.arda.schema import Schema
 from iluvatar_pxe.layers.arda.validation import Fault, faults
+from iluvatar_pxe.layers.keys import KeyPair
 from iluvatar_pxe.machines.states import Role
 
 MOST_CHECKED = 1_024

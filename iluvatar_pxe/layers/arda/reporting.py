@@ -9,10 +9,10 @@ from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.resources import KUBELET_IMAGE, MACHINE_STATUS, NODE_STATUSES, SYSTEM_DISK
 from iluvatar_pxe.layers.arda.asking import ASK_SECONDS, maintenance_words
 from iluvatar_pxe.layers.arda.configuration.images import version_of
-from iluvatar_pxe.layers.arda.credentials import Credentials
 from iluvatar_pxe.layers.arda.expected import Expected
 from iluvatar_pxe.layers.arda.health import MachineReport
 from iluvatar_pxe.layers.arda.proving import prove
+from iluvatar_pxe.layers.credentials import Credentials
 
 
 async def report(

@@ -10,10 +10,12 @@ from support.secrets_of import NOW, bundle_of, seeded
 from support.tls import Given
 
 from iluvatar_pxe.errors import BundleError
-from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair, load_bundle
+from iluvatar_pxe.layers.arda.bundle import Bundle, load_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
-from iluvatar_pxe.layers.arda.certificates import Validity, new_authority
-from iluvatar_pxe.layers.arda.keys import PrivateKey, dump_key, ed25519_key, p256_key, standard_pem
+from iluvatar_pxe.layers.arda.certificates import new_authority
+from iluvatar_pxe.layers.arda.keys import dump_key, ed25519_key
+from iluvatar_pxe.layers.certificates import Validity
+from iluvatar_pxe.layers.keys import KeyPair, PrivateKey, p256_key, standard_pem
 
 A, B = bundle_of("a"), bundle_of("b")
 K1 = ec.generate_private_key(ec.SECP256K1())

@@ -20,16 +20,12 @@ from support.tls import openssl
 
 from iluvatar_pxe.errors import BundleError, OperationError
 from iluvatar_pxe.layers.arda.bundle import Bundle
-from iluvatar_pxe.layers.arda.client_files import dump_client_file, load_client_file
-from iluvatar_pxe.layers.arda.credentials import (
-    ApiRole,
-    Credentials,
-    kubernetes_credentials,
-    talos_credentials,
-)
-from iluvatar_pxe.layers.arda.keys import standard_pem
-from iluvatar_pxe.layers.arda.kubeconfig import kubeconfig, merge_kubeconfig
+from iluvatar_pxe.layers.arda.credentials import ApiRole, kubernetes_credentials, talos_credentials
 from iluvatar_pxe.layers.arda.talosconfig import merge_talosconfig, talosconfig
+from iluvatar_pxe.layers.client_files import dump_client_file, load_client_file
+from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.keys import standard_pem
+from iluvatar_pxe.layers.kubeconfig import kubeconfig, merge_kubeconfig
 
 BUNDLE = bundle_of("a")
 DAY = timedelta(days=1)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from support.secrets_of import NOW, bundle_of, seeded, service_account_key
 from support.tls import openssl
 
-from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair, dump_bundle, load_bundle
+from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle, load_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.generate import generate_bundle
-from iluvatar_pxe.layers.arda.keys import p256_key, standard_pem
+from iluvatar_pxe.layers.keys import KeyPair, p256_key, standard_pem
 
 GOLDEN = load_bundle((Path(__file__).parents[2] / "replies" / "talos" / "secrets.yaml").read_text())
 P256, ED25519 = "NIST CURVE: P-256", "ED25519 Public-Key:"

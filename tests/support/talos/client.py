@@ -17,8 +17,8 @@ from iluvatar_pxe.layers.arda.api.protos import machine_pb2
 from iluvatar_pxe.layers.arda.api.protos.machine_grpc import MachineServiceStub
 from iluvatar_pxe.layers.arda.api.protos.resources_grpc import StateStub
 from iluvatar_pxe.layers.arda.api.protos.time_grpc import TimeServiceStub
-from iluvatar_pxe.layers.arda.credentials import Credentials
-from iluvatar_pxe.layers.arda.keys import standard_pem
+from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.keys import standard_pem
 
 SECONDS = 20.0
 

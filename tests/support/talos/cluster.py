@@ -23,13 +23,14 @@ from support.talos.site import Site, loopback_addresses
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts
 from iluvatar_pxe.layers.arda.configuration.make import documents_of, partial_documents
-from iluvatar_pxe.layers.arda.credentials import ApiRole, Credentials, talos_credentials
+from iluvatar_pxe.layers.arda.credentials import ApiRole, talos_credentials
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract, dump_documents, load_documents
 from iluvatar_pxe.layers.arda.generate import generate_bundle
 from iluvatar_pxe.layers.arda.schemas import schema_of
 from iluvatar_pxe.layers.arda.talosconfig import talosconfig
 from iluvatar_pxe.layers.arda.validation import faults
+from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.machines.states import Role
 
 VERSIONS = {Contract.V1_13: "v1.13.9", Contract.V1_14: "v1.14.1"}

@@ -25,7 +25,7 @@ from iluvatar_pxe.layers.arda.api.tls import (
     of_cluster,
     unreachable,
 )
-from iluvatar_pxe.layers.arda.credentials import Credentials
+from iluvatar_pxe.layers.credentials import Credentials
 
 LARGEST_MESSAGE = 32 << 20
 """Bytes, in both directions, as Talos has it."""

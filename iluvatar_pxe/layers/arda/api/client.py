@@ -47,7 +47,7 @@ from iluvatar_pxe.layers.arda.api.protos.storage_grpc import StorageServiceStub
 from iluvatar_pxe.layers.arda.api.protos.time_grpc import TimeServiceStub
 from iluvatar_pxe.layers.arda.api.state import State
 from iluvatar_pxe.layers.arda.api.tls import PORT
-from iluvatar_pxe.layers.arda.credentials import Credentials
+from iluvatar_pxe.layers.credentials import Credentials
 
 UPGRADE_STALL = 300.0
 """Seconds without news after which a pull or an upgrade has stalled."""

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from iluvatar_pxe.errors import TalosAnswerError, TalosError, TalosIdentityError, TalosUnreachableError
-from iluvatar_pxe.layers.arda.credentials import Credentials
-from iluvatar_pxe.layers.arda.keys import UNREADABLE, standard_pem
+from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.keys import UNREADABLE, standard_pem
 
 PORT = 50000
 CONNECT_SECONDS = 10.0

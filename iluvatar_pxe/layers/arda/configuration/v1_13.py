@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from iluvatar_pxe.errors import ConfigurationError
-from iluvatar_pxe.layers.arda.bundle import Bundle, KeyPair, encode
+from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.configuration import images
 from iluvatar_pxe.layers.arda.configuration.common import (
     ADMISSION,
@@ -16,6 +16,7 @@ from iluvatar_pxe.layers.arda.configuration.common import (
 from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Document
+from iluvatar_pxe.layers.keys import KeyPair, encode
 from iluvatar_pxe.machines.states import Role
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from iluvatar_pxe.layers.arda.bundle import KeyPair
 from iluvatar_pxe.layers.arda.configuration import images
 from iluvatar_pxe.layers.arda.configuration.cel import of_disk
 from iluvatar_pxe.layers.arda.configuration.common import (
@@ -16,6 +15,7 @@ from iluvatar_pxe.layers.arda.configuration.common import (
 from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts
 from iluvatar_pxe.layers.arda.configuration.v1_13 import encoded, without_key
 from iluvatar_pxe.layers.arda.documents import Document
+from iluvatar_pxe.layers.keys import KeyPair
 from iluvatar_pxe.machines.states import Role
 
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"

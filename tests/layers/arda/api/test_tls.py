@@ -40,9 +40,10 @@ from iluvatar_pxe.layers.arda.api import channel, tls
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.protos import machine_pb2
 from iluvatar_pxe.layers.arda.api.protos.machine_grpc import MachineServiceBase
-from iluvatar_pxe.layers.arda.certificates import Validity, new_authority
-from iluvatar_pxe.layers.arda.credentials import Credentials
+from iluvatar_pxe.layers.arda.certificates import new_authority
 from iluvatar_pxe.layers.arda.keys import ed25519_key
+from iluvatar_pxe.layers.certificates import Validity
+from iluvatar_pxe.layers.credentials import Credentials
 
 VERSION = Scripted(
     MachineServiceBase, Version=answering(machine_pb2.VersionResponse(messages=[machine_pb2.Version()]))

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from iluvatar_pxe.errors import OperationError
-from iluvatar_pxe.layers.arda.bundle import encode
-from iluvatar_pxe.layers.arda.client_files import dump_client_file, load_client_file
-from iluvatar_pxe.layers.arda.credentials import ADMINISTRATOR, Credentials
+from iluvatar_pxe.layers.client_files import dump_client_file, load_client_file
+from iluvatar_pxe.layers.credentials import ADMINISTRATOR, Credentials
+from iluvatar_pxe.layers.keys import encode
 
 _NAME = "kubeconfig"
 _LISTS = {"clusters": "delete-cluster", "users": "delete-user", "contexts": "delete-context"}
