@@ -25,7 +25,7 @@ def wishes_of(fleet: Fleet) -> tuple[Wish, ...]:
         if isinstance(layer, TalosLayer):
             wishes += _of_talos(name, layer, fleet)
         elif isinstance(layer, K3sLayer):
-            wishes += _of_k3s(name, layer, fleet)
+            wishes += _of_k3s(name, layer)
     wishes += (*_of_boots(fleet), *_of_assets(fleet))
     return tuple(sorted(wishes, key=lambda wish: wish.image != ""))
 
@@ -61,15 +61,13 @@ def _may_join(layer: str, arch: CpuArch, fleet: Fleet) -> bool:
     return any(may_match(rule, asker) for rule in rules for asker in askers)
 
 
-def _of_k3s(name: str, layer: K3sLayer, fleet: Fleet) -> Iterator[Wish]:
+def _of_k3s(name: str, layer: K3sLayer) -> Iterator[Wish]:
     by = layer_file(name)
     if layer.image:
         yield Wish(image=layer.image, wanted_by=by)
     for entry in FIRMWARE:
         yield Wish(entry=entry, wanted_by=by)
-    if K3S in {*fleet.settings.assets.versions, *fleet.settings.assets.entries}:
-        version = fleet.settings.assets.versions.get(K3S)
-        yield Wish(entry=K3S, version=version, arch=_K3S_ARCH, wanted_by=by)
+    yield Wish(entry=K3S, version=layer.k3s.version, arch=_K3S_ARCH, wanted_by=by)
 
 
 def _of_boots(fleet: Fleet) -> Iterator[Wish]:

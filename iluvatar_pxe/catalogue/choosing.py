@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.catalogue.lock import STABLE
-from iluvatar_pxe.catalogue.names import TALOS
 from iluvatar_pxe.catalogue.progress import Progress
 
 _END = f" {STABLE}"
@@ -34,6 +33,5 @@ def told(progress: Progress | None, place: str) -> tuple[str, str]:
 
 def line(entry: str, progress: Progress) -> str:
     """Return all of it in one line."""
-    place = "the layer's file" if entry == TALOS else f"assets.versions.{entry} of fleet.yaml"
-    why, remedy = told(progress, place)
+    why, remedy = told(progress, "the layer's file")
     return f"which version of {entry} is {STABLE} is not known yet{': ' if why else ''}{why}; {remedy}"

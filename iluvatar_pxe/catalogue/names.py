@@ -7,7 +7,7 @@ TALOS = "talos"
 ARGO_CD = "argo-cd"
 """Wanted by layers of kind talos whose configurations the daemon makes."""
 K3S = "k3s"
-"""Wanted by layers of kind k3s, where the fleet gives its version."""
+"""Wanted by layers of kind k3s, in the version that they name."""
 FIRMWARE = ("raspberry-pi-firmware-2710", "raspberry-pi-firmware-2711")
 """Wanted by layers of kind k3s."""
 IMAGES = ("raspios-lite", "ubuntu-24.04", "ubuntu-26.04")

@@ -10,11 +10,11 @@ from iluvatar_pxe.catalogue.download import Digest, Download
 from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock, Pin
 from iluvatar_pxe.catalogue.model import IMAGES as FOLDER
 from iluvatar_pxe.catalogue.model import AssetsPart, Catalogue, Entry
-from iluvatar_pxe.catalogue.names import IMAGES, NAMES, TALOS
+from iluvatar_pxe.catalogue.names import IMAGES, K3S, NAMES, TALOS
 from iluvatar_pxe.catalogue.resolve import downloads
-from iluvatar_pxe.catalogue.versions import CHANNELS
 from iluvatar_pxe.catalogue.wish import Wish
 from iluvatar_pxe.fleet.fields.values import is_talos_release
+from iluvatar_pxe.fleet.k3s import DEFAULT_VERSION, is_k3s_release
 from iluvatar_pxe.fleet.source import FLEET_FILE, LOCK_FILE, Source
 from iluvatar_pxe.suggest import meant_by
 
@@ -22,6 +22,8 @@ _MAPPING = TypeAdapter[Mapping[str, Any]](Mapping[str, Any])
 _ENTRY = TypeAdapter(Entry)
 _PIN = TypeAdapter(Pin)
 _VERSION = TypeAdapter[str](str)
+_RELEASES = {TALOS: (is_talos_release, "v1.13.9"), K3S: (is_k3s_release, DEFAULT_VERSION)}
+"""By entry whose version a layer names: what is one, and an example."""
 
 
 def check_assets(source: Source) -> None:
@@ -56,10 +58,10 @@ def _entries(source: Source) -> dict[str, Entry]:
 
 def _wrong_version(name: str, entries: Mapping[str, Entry]) -> str:
     """Return why a version is not used, and what to do; empty where it is."""
+    if name in _RELEASES:
+        return f"the version is '{name}.version' in a layer's file; remove this line"
     if name in entries:
         return "the entry is below 'assets.entries', write its version there"
-    if name == TALOS:
-        return "the version is 'talos.version' in a layer's file; remove this line"
     if name in IMAGES:
         return "an image's version is in its name, such as 'image: ubuntu-24.04.5'; remove this line"
     if name not in NAMES:
@@ -71,11 +73,7 @@ def _wrong_version(name: str, entries: Mapping[str, Entry]) -> str:
 def _unknown_stable(name: str, source: Source) -> str:
     """Return what to do where ``stable`` is written, and nobody tells what that is; empty where all is well."""
     version = source.part(FLEET_FILE, ("assets", "versions", name), _VERSION)
-    return (
-        f"nobody tells which version is {STABLE}; write one"
-        if version == STABLE and name not in CHANNELS
-        else ""
-    )
+    return f"nobody tells which version is {STABLE}; write one" if version == STABLE else ""
 
 
 def _lacking(name: str, entry: Entry) -> str:
@@ -84,6 +82,8 @@ def _lacking(name: str, entry: Entry) -> str:
         return ""
     if "schematic" in entry.variables:
         return "only talos has a {schematic}; remove it"
+    if name == K3S:
+        return ""
     by_name = entry.image is not None and "{version}" in entry.image
     if entry.version is None and not by_name and entry.variables & {"version", "published"}:
         return "'version' is missing; add it"
@@ -142,8 +142,9 @@ def _check_pins(source: Source, entries: Mapping[str, Entry]) -> None:
 
 def _check_chosen(source: Source) -> None:
     """A person may have written what ``stable`` is to be."""
-    location = ("versions", TALOS, STABLE)
-    chosen = source.part(LOCK_FILE, location, _VERSION)
-    if chosen and not is_talos_release(chosen):
-        text = "write a version such as v1.13.9, or remove this line"
-        source.fault(LOCK_FILE, location, f"{'.'.join(location)}: {text}")
+    for entry, (is_release, example) in _RELEASES.items():
+        location = ("versions", entry, STABLE)
+        chosen = source.part(LOCK_FILE, location, _VERSION)
+        if chosen and not is_release(chosen):
+            text = f"write a version such as {example}, or remove this line"
+            source.fault(LOCK_FILE, location, f"{'.'.join(location)}: {text}")

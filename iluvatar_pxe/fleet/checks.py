@@ -12,6 +12,7 @@ from iluvatar_pxe.fleet.cluster_checks import check_clusters
 from iluvatar_pxe.fleet.daemon_files import Seen
 from iluvatar_pxe.fleet.dns_checks import check_dns
 from iluvatar_pxe.fleet.fields.values import Address, FleetPath
+from iluvatar_pxe.fleet.k3s_checks import check_k3s
 from iluvatar_pxe.fleet.layer_checks import check_names, check_place
 from iluvatar_pxe.fleet.layer_files import kinds_of
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, Match, Rule, Traits
@@ -19,7 +20,7 @@ from iluvatar_pxe.fleet.source import FLEET_FILE, Source, is_declaration, layer_
 from iluvatar_pxe.fleet.talos_checks import check_talos
 from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.machines.hardware import swapped
-from iluvatar_pxe.machines.states import ROLES, Intent, LayerKind
+from iluvatar_pxe.machines.states import ROLES, Intent, LayerKind, Role
 
 PATCHES = "patches/"
 """The folder of the fleet's patches."""
@@ -41,6 +42,7 @@ def check_fleet(fleet: Fleet, source: Source) -> None:
     check_dns(source)
     check_assets(source)
     check_talos(fleet, source)
+    check_k3s(fleet, source)
     check_clusters(fleet, source)
     _check_rules(source)
     kinds = kinds_of(source)
@@ -166,7 +168,7 @@ def _patches(source: Source) -> Iterator[tuple[str, Location]]:
     for path in (*source.machines, *map(layer_file, source.layers)):
         yield path, ("patches",)
     for layer in source.layers:
-        for role in ROLES[LayerKind.TALOS]:
+        for role in Role:
             yield layer_file(layer), ("rolePatches", role.value)
 
 

@@ -130,3 +130,5 @@ def _keys(boot: MachineFile | Rule) -> Iterator[tuple[str, str, LayerKind]]:
         yield "image", "image", LayerKind.K3S
     if boot.eeprom_update is not None:
         yield "eepromUpdate", "eepromUpdate", LayerKind.K3S
+    if isinstance(boot, MachineFile) and boot.root:
+        yield "root", "root", LayerKind.K3S

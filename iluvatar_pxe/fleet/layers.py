@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, WithJsonSchema, model_validator
 
 from iluvatar_pxe.catalogue.lock import STABLE, AssetsLock
-from iluvatar_pxe.catalogue.names import TALOS
+from iluvatar_pxe.catalogue.names import K3S, TALOS
 from iluvatar_pxe.catalogue.schematic import Overlay, Schematic
 from iluvatar_pxe.declared.base import GIVEN, Model
 from iluvatar_pxe.fleet.disk_selector import DiskSelector
@@ -32,6 +32,9 @@ from iluvatar_pxe.fleet.fields.values import (
     SchematicId,
     TalosVersion,
 )
+from iluvatar_pxe.fleet.k3s import K3s, RoleOfK3s
+from iluvatar_pxe.fleet.root import Root
+from iluvatar_pxe.fleet.users import User, one_of_each_name
 from iluvatar_pxe.machines.states import ROLES, LayerKind, Role
 
 _SAY_KIND = "write 'kind: talos' or 'kind: k3s'"
@@ -222,8 +225,16 @@ class K3sLayer(Layer):
 
     kind: Literal[LayerKind.K3S]
     """What its machines run."""
+    k3s: K3s = Field(default=K3s(), alias="k3s")
+    """What they run."""
     servers: QuorumSize = 1
     """How many machines get the role ``server``: 1, 3 or 5."""
+    root: Annotated[Root, GIVEN] = Root()
+    """Where their operating system and their data are."""
+    users: Annotated[tuple[User, ...], AfterValidator(one_of_each_name)] = ()
+    """Who may log in to them; nobody else can."""
+    role_patches: Mapping[RoleOfK3s, tuple[FleetPath, ...]] = Field(default_factory=dict)
+    """By role, patch files of the fleet, applied after those of ``patches``."""
     image: ImageName | None = None
     """The folder of the assets' ``raspberry-pi`` with the boot files."""
     kernel_args: tuple[CmdlineArgument, ...] = ()
@@ -237,3 +248,10 @@ class K3sLayer(Layer):
     def leaders(self) -> int:
         """How many servers there are."""
         return self.servers
+
+    def pinned(self, lock: AssetsLock) -> Self:
+        """See ``Layer``."""
+        version = lock.resolved(K3S, self.k3s.version)
+        if version in {None, self.k3s.version}:
+            return self
+        return self.model_copy(update={"k3s": self.k3s.model_copy(update={"version": version})})

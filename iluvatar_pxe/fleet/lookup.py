@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 
 from iluvatar_pxe.errors import UnknownMachineError
+from iluvatar_pxe.fleet.layers import K3sLayer
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
+from iluvatar_pxe.fleet.root import Root
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.suggest import meant_by
@@ -46,6 +48,12 @@ def role_of(machine: Machine | None, listed: ListedMachine | None) -> Role | Non
     if machine is None or given is None or given.layer != listed.layer:
         return listed.file.role
     return given.role if machine.is_installed else listed.file.role or given.role
+
+
+def root_of(layer: K3sLayer, listed: ListedMachine | None) -> Root:
+    """Return where a machine's system and data are: what its file says stands for all that its layer's does."""
+    own = listed.file.root if listed else None
+    return own or layer.root
 
 
 def find_machine(text: str, snapshot: Snapshot, fleet: Fleet) -> Machine:

@@ -34,6 +34,7 @@ from iluvatar_pxe.fleet.fields.values import (
 )
 from iluvatar_pxe.fleet.layers import K3sLayer, Layer, Talos, TalosLayer
 from iluvatar_pxe.fleet.registries import Registries
+from iluvatar_pxe.fleet.root import MachineRoot
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.states import Intent, LayerKind
 
@@ -165,6 +166,8 @@ class MachineFile(_Placed):
     """Patch files of the fleet, applied to the layer's configuration."""
     disk: Annotated[MachineDisk | None, GIVEN] = None
     """Which of its disks Talos is installed on, in place of its layer's ``disk``."""
+    root: Annotated[MachineRoot | None, GIVEN] = None
+    """Raspberry Pis: where its operating system and its data are, in place of its layer's ``root``."""
     seen: Seen = Seen()
     """What was known of it when it joined; informational only."""
 

@@ -72,6 +72,8 @@ def _check_disk(machine: ListedMachine, fleet: Fleet, source: Source) -> None:
         return
     if layer is None or layer.config or machine.file.config:
         text = "is for machines of a layer of kind talos whose configuration the daemon makes; remove it"
+        if fleet.k3s(machine.layer):
+            text = "is for machines of a layer of kind talos; write it below 'root'"
         source.fault(f"machines/{machine.name}.yaml", ("disk",), f"disk: {text}")
 
 

@@ -195,7 +195,7 @@ async def test_files_of_a_version_that_is_not_chosen_yet_are_missing(
     assert (k3s["state"], k3s["failures"]) == ("queued", 0)
     assert k3s["trouble"] == (
         "which version of k3s is stable is not known yet; wait while its publisher is asked, "
-        "or write a version into assets.versions.k3s of fleet.yaml"
+        "or write a version into the layer's file"
     )
     assert (await asked(counter, site, AssetsFetch(names=("k3s",))))["names"] == ["k3s"]
 

@@ -56,8 +56,8 @@ def test_a_running_daemon_is_told_apart(tmp_path: Path) -> None:
 def test_boot_files_that_nobody_brings_need_their_owner(tmp_path: Path) -> None:
     fleet = tmp_path / "fleet"
     (fleet / "layers").mkdir(parents=True)
-    (fleet / "fleet.yaml").write_text("assets: {versions: {k3s: stable, longhorn: v1.12.2}}\n")
-    (fleet / "layers/ainur.yaml").write_text("kind: k3s\n")
+    (fleet / "fleet.yaml").write_text("assets: {versions: {longhorn: v1.12.2}}\n")
+    (fleet / "layers/ainur.yaml").write_text("kind: k3s\nk3s: {version: stable}\n")
     with Daemon(tmp_path, {"fleet": {"source": str(fleet)}}) as daemon:
         lines = run_warm("status", "--config", str(tmp_path / "config.toml")).output.splitlines()
         page = json.loads(run_warm("status", "--json", "--config", str(tmp_path / "config.toml")).output)
@@ -66,7 +66,7 @@ def test_boot_files_that_nobody_brings_need_their_owner(tmp_path: Path) -> None:
     assert "Nothing needs you." not in lines
     why = (
         "which version of k3s is stable is not known yet: nobody asks while [assets] fetch is false, "
-        "or without a daemon; write a version into assets.versions.k3s of fleet.yaml"
+        "or without a daemon; write a version into the layer's file"
     )
     assert {one["name"]: one["trouble"] for one in page["missing"]}["k3s"] == why
     assert why in json.loads(ready)["boot"]

@@ -41,7 +41,7 @@ def findings(fleet: str, lock: str | None = None) -> list[str]:
     ("fleet", "lock"),
     [
         ("assets:\n", None),
-        ("assets: {versions: {ipxe: 2.0.1, k3s: v1.37.1+k3s1, chart-argo-cd: 10.1.1}}\n", ""),
+        ("assets: {versions: {ipxe: 2.0.1, metallb: v0.16.2, chart-argo-cd: 10.1.1}}\n", ""),
         (TOOL, LOCK),
         (IMAGE + MORE.format(name="other", asset="raspberry-pi/copied/x"), None),
         (TOOL + MORE.format(name="ipxe", asset="other"), "versions: {talos: {stable: v1.14.0}}\n"),

@@ -10,11 +10,14 @@ from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.catalogue.model import AssetsPart, Entry, File, Sums
 from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.fleet.dns import DnsRecords, Srv
+from iluvatar_pxe.fleet.k3s import K3s, Oidc
 from iluvatar_pxe.fleet.layers import K3sLayer, TalosLayer
 from iluvatar_pxe.fleet.models import Boot, Enrolment, FleetFile, MachineFile, Menu, MenuEntry, Rule, Traits
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.fleet.registries import Registries
+from iluvatar_pxe.fleet.root import Data, Root
 from iluvatar_pxe.fleet.source import is_declaration
+from iluvatar_pxe.fleet.users import User
 from iluvatar_pxe.layers.arda.patch_check import check_patches
 from iluvatar_pxe.layers.arda.schemas import schema_of
 
@@ -32,7 +35,7 @@ SHOWN = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", ASSETS, re.MULTILINE | re.D
 
 
 def files_named_in(text: str) -> dict[str, str]:
-    return dict.fromkeys(re.findall(r"(?:configs|scripts)/[\w.-]+", text), "#!ipxe\n")
+    return dict.fromkeys(re.findall(r"(?:configs|scripts|secrets)/[\w.-]+", text), "#!ipxe\n")
 
 
 @pytest.mark.parametrize(("path", "text"), EXAMPLES, ids=[path for path, _ in EXAMPLES])
@@ -99,6 +102,11 @@ def test_the_starter_fleets_machine_is_valid() -> None:
         Srv,
         TalosLayer,
         K3sLayer,
+        K3s,
+        Oidc,
+        Root,
+        Data,
+        User,
     ],
 )
 def test_every_key_is_documented(model: type[FleetFile]) -> None:
@@ -111,7 +119,7 @@ def test_what_is_shown_of_boot_files_is_one_fleet() -> None:
     image, *together = SHOWN
     assert parse_fleet(dict([image])).settings.assets.entries["mine"].image == "mine-{version}"
     fleet = parse_fleet(dict(together))
-    assert set(fleet.settings.assets.versions) == {"k3s", "chart-argo-cd"}
+    assert set(fleet.settings.assets.versions) == {"metallb", "chart-argo-cd"}
     assert set(fleet.lock.files) == {"memtest/7.20/memtest.efi"}
 
 

@@ -20,6 +20,7 @@ from iluvatar_pxe.catalogue.model import AssetsPart, Entry, File, Sums
 from iluvatar_pxe.fleet.daemon_files import Seen
 from iluvatar_pxe.fleet.dns import DnsRecords, Srv
 from iluvatar_pxe.fleet.fields.values import Mac
+from iluvatar_pxe.fleet.k3s import K3s, Oidc
 from iluvatar_pxe.fleet.models import (
     Enrolment,
     K3sLayer,
@@ -31,8 +32,10 @@ from iluvatar_pxe.fleet.models import (
     TalosLayer,
     Traits,
 )
+from iluvatar_pxe.fleet.root import Data, MachineRoot, Root
 from iluvatar_pxe.fleet.schemas import DESCRIBED, DIALECT, schemas
 from iluvatar_pxe.fleet.source import is_declaration
+from iluvatar_pxe.fleet.users import User
 from iluvatar_pxe.fleet.yaml.document import parse_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +61,7 @@ TALOS = {"version": "v1.13.9", "schematic": "376567988ad3"}
 TOOL = "{files: [{name: 'tool/x', urls: ['https://a.org/x'], sums: {urls: ['https://a.org/s'], name: x}}]}"
 MAC = "match: {macs: [52:54:00:12:34:56]}\n"
 ARDA = "kind: talos\ntalos: {version: v1.13.9, schematic: x}\n"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBo1Xw8eNh7oN5vjQ2Yb8Fq6p0c9u3s7d1k2m4r6t8wZ anna@laptop"
 DOMAINS_OF_OTHERS = (
     "lab",
     "local",
@@ -144,6 +148,12 @@ def test_keys_that_are_not_known_are_refused_everywhere(name: str) -> None:
         Talos,
         TalosLayer,
         K3sLayer,
+        K3s,
+        Oidc,
+        Root,
+        MachineRoot,
+        Data,
+        User,
         AssetsPart,
         Entry,
         File,
@@ -193,6 +203,17 @@ def test_the_starter_fleet_is_valid(path: str) -> None:
         ("fleet.yaml", "rules: [{intent: local, local: 404, match: {subnet: 10.0.0.0/255.0.0.0}}]\n"),
         ("layers/ainur.yaml", "kind: k3s\n# nothing\n"),
         ("layers/ainur.yaml", "kind: k3s\ningress: fd00::80\n"),
+        ("layers/ainur.yaml", f"kind: k3s\nusers: [{{name: anna, sshKeys: [{KEY}]}}]\n"),
+        ("layers/ainur.yaml", "kind: k3s\nroot: {kind: memory, data: {uuid: 0B1C-2D3E, longhorn: .}}\n"),
+        ("layers/ainur.yaml", "kind: k3s\nk3s: {disable: [traefik], config: {all: {a-b+: [x, 1, true]}}}\n"),
+        (
+            "layers/ainur.yaml",
+            "kind: k3s\nk3s: {labels: {agent: {a.b/c: ''}}, taints: {server: ['a:NoExecute']}}\n",
+        ),
+        (
+            "machines/a.yaml",
+            f"{MAC}layer: ainur\nroot: {{disk: {{serial: S1}}, data: {{disk: {{wwid: W}}}}}}\n",
+        ),
         ("layers/arda.yaml", f"{ARDA}ingress: [10.0.0.1, fd00::80]\n"),
         ("layers/arda.yaml", f"{ARDA}config: {{worker: configs/worker.yaml}}\ncontrolPlanes: 5\n"),
         ("machines/a.yaml", "match: {macs: [000102030405, 5254.0012.3456, ' 52-54-00-12-34-56 ']}\n"),
@@ -282,6 +303,18 @@ def test_every_way_to_write_a_value_is_valid(path: str, text: str) -> None:
         ("layers/ainur.yaml", "kind: k3s\nkernelArgs: [a b]\n", "kernelArgs"),
         ("layers/ainur.yaml", "kind: k3s\nconfigTxt: [kernel=x]\n", "configTxt"),
         ("layers/ainur.yaml", "kind: k3s\neepromUpdate: on\n", "eepromUpdate"),
+        ("layers/ainur.yaml", "kind: k3s\nk3s: {version: v1.36.3}\n", "k3s"),
+        ("layers/ainur.yaml", "kind: k3s\nk3s: {disable: [dns]}\n", "k3s"),
+        ("layers/ainur.yaml", "kind: k3s\nk3s: {labels: {worker: {a: b}}}\n", "k3s"),
+        ("layers/ainur.yaml", "kind: k3s\nk3s: {labels: {agent: {a b: c}}}\n", "k3s"),
+        ("layers/ainur.yaml", "kind: k3s\nk3s: {config: {agent: {--x: y}}}\n", "k3s"),
+        ("layers/ainur.yaml", "kind: k3s\nk3s: {taints: {agent: [a]}}\n", "k3s"),
+        ("layers/ainur.yaml", "kind: k3s\nk3s: {oidc: {issuer: http://a, clientId: b}}\n", "k3s"),
+        ("layers/ainur.yaml", "kind: k3s\nroot: {kind: nfs}\n", "root"),
+        ("layers/ainur.yaml", "kind: k3s\nroot: {disk: {serial: S1}}\n", "root"),
+        ("layers/ainur.yaml", "kind: k3s\nroot: {data: {label: a b}}\n", "root"),
+        ("layers/ainur.yaml", "kind: k3s\nusers: [{name: Anna, passwordHash: a}]\n", "users"),
+        ("layers/ainur.yaml", "kind: k3s\nusers: [{name: anna, sshKeys: [me]}]\n", "users"),
         ("machines/a.yaml", "", ""),
         ("machines/a.yaml", "match: [52:54:00:12:34:56]\n", "match"),
         ("machines/a.yaml", "match: {macs: 52:54:00:12:34:56}\n", "match.macs"),
@@ -328,7 +361,20 @@ TEXTS = (
     *("arda", "talos", "ipxe", "exit", "404", "undionly.kpxe", "x86_64", "X86_64", "arm*", "[ax]*", "vax"),
     *("52:54:00:12:34:56", "52-54-00", "525400123456", " 52:54:00:12:34:56 ", "53:54:00:12:34:56", "*:5e"),
     *("uefi-*", "bios", "raspberry-pi", "192.168.1.0/24", "192.168.1.20", "192.168.1", "10.0.0.0/255.0.0.0"),
-    *("v1.13.9", "v1.14.0-alpha.1", "arda-##", "arda-#-#", "Lab", "configs/a.yaml", "../x", "a b", "Küche"),
+    *(
+        "memory",
+        "v1.36.3+k3s1",
+        "traefik",
+        "v1.13.9",
+        "v1.14.0-alpha.1",
+        "arda-##",
+        "arda-#-#",
+        "Lab",
+        "configs/a.yaml",
+        "../x",
+        "a b",
+        "Küche",
+    ),
     *("$x", "&&", ";", "#x", "kernel=x", " include x", "x" * 100, "x" * 101, "x" * 600, "Default string"),
     *(UUID, UUID.upper(), UUID.replace("-", ""), f"urn:uuid:{UUID}", f"{{{UUID}}}", f"{UUID}}}"),
     *(AGE, AGE.upper(), FINGERPRINT, FINGERPRINT.lower()),
@@ -352,6 +398,7 @@ VALUES: Sequence[Any] = (
     *({"worker": "a.yaml"}, {"server": "a.yaml"}, {"worker": None}, {"pi": AGE}, {"Pi": AGE}, {"pi": "a"}),
     *({"nas": {"a": "10.0.0.1"}}, {"@": {"txt": ["a", "b"]}}, {"*.a": {"cname": "B."}}, {"nas": {}}),
     *({"port": 389, "target": "nas"}, [{"port": 389, "target": "nas"}] * 2, {"port": 65536, "target": "nas"}),
+    *({"type": "nvme"}, {"label": "data"}, {"uuid": "AB12-CD34"}, {"disk": {"type": "ssd"}}, {"label": None}),
 )
 PLACES: Mapping[str, tuple[str, tuple[str | int, ...], type[BaseModel], Mapping[str, Any]]] = {
     "fleet": ("fleet.yaml", (), MODELS["fleet.yaml"], {}),
@@ -366,6 +413,8 @@ PLACES: Mapping[str, tuple[str, tuple[str | int, ...], type[BaseModel], Mapping[
     "arda": ("layers/*.yaml", (), TalosLayer, {"kind": "talos", "talos": TALOS}),
     "talos": ("layers/*.yaml", ("talos",), Talos, TALOS),
     "ainur": ("layers/*.yaml", (), K3sLayer, {"kind": "k3s"}),
+    "k3s": ("layers/*.yaml", ("k3s",), K3s, {}),
+    "root": ("layers/*.yaml", ("root",), Root, {}),
     "machine of arda": ("machines/*.yaml", (), MachineFile, {"match": MATCH}),
     "machine of ainur": ("machines/*.yaml", (), MachineFile, {"match": MATCH, "layer": "ainur"}),
     "match by macs": ("machines/*.yaml", ("match",), Match, MATCH),
@@ -399,7 +448,8 @@ def within(files: str, place: tuple[str | int, ...], part: Any) -> Any:
         return part
     for key in reversed(place[1:]):
         part = [part] if key == 0 else {**({"layer": "arda"} if key == "match" else {}), key: part}
-    return {**AROUND.get(files, {}), place[0]: part}
+    around = {"kind": "k3s"} if place[0] in {"k3s", "root"} else AROUND.get(files, {})
+    return {**around, place[0]: part}
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -55,8 +55,21 @@ def test_what_is_no_version_is_refused() -> None:
         fleet(layer=LAYER.replace("stable", "newest"))
 
 
-def test_of_which_entries_stable_is_known() -> None:
-    fleet(settings="assets: {versions: {k3s: stable}}\n")
+def test_k3s_has_a_stable_version_as_well() -> None:
+    layer = "kind: k3s\nk3s: {version: stable}\n"
+    known = parse_fleet({"fleet.yaml": "", "layers/ainur.yaml": layer}).k3s("ainur")
+    assert known
+    assert not known.k3s.is_chosen
+    lock = "versions: {k3s: {stable: v1.36.3+k3s1}}\n"
+    files = {"fleet.yaml": "", "layers/ainur.yaml": layer, "assets.lock.yaml": lock}
+    chosen = parse_fleet(files).k3s("ainur")
+    assert chosen
+    assert chosen.k3s.version == "v1.36.3+k3s1"
+    with pytest.raises(FleetError, match=r"versions\.k3s\.stable: write a version such as v1\.36\.3\+k3s1"):
+        parse_fleet(files | {"assets.lock.yaml": lock.replace("+k3s1", "")})
+
+
+def test_only_layers_have_a_stable_version() -> None:
     with pytest.raises(
         FleetError, match=r"assets\.versions\.ipxe: nobody tells which version is stable; write one"
     ):

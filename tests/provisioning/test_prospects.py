@@ -40,7 +40,7 @@ def test_a_version_that_is_not_chosen_is_told_with_its_reason(tmp_path: Path) ->
     coming |= {"talos stable": stuck, "k3s stable": stuck}
     why = "https://a: answers with no JSON; correct its address, or write a version into"
     told = f"{talos}: {why} layers/arda.yaml"
-    k3s = f"which version of k3s is stable is not known yet: {why} assets.versions.k3s of fleet.yaml"
+    k3s = f"which version of k3s is stable is not known yet: {why} the layer's file"
     assert (here.problem, here.lines) == (told, [told, k3s])
 
 

@@ -140,17 +140,22 @@ async def test_what_tells_no_version_is_told_in_one_line(
 
 CHANNELS = [{"id": "latest", "latest": "v1.37.1+k3s1"}, {"id": "stable", "latest": "v1.36.3+k3s1"}]
 CHANNEL = "/v1-release/channels"
+STABLE_K3S = "kind: k3s\nk3s: {version: stable}\n"
+
+
+def _k3s_of(choosing: Choosing) -> str | None:
+    layer = choosing.applied.fleet.k3s("ainur")
+    return layer.k3s.version if layer else None
 
 
 async def test_k3s_is_what_its_own_channel_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = "assets: {versions: {k3s: stable}}\n"
     with publisher(tmp_path) as server:
         address = server.offer(CHANNEL, json.dumps({"data": CHANNELS}).encode())
         monkeypatch.setattr(stable, "CHANNELS", {"k3s": address})
-        declared = parse_fleet({"fleet.yaml": settings, "layers/ainur.yaml": "kind: k3s\n"})
+        declared = parse_fleet({"fleet.yaml": "", "layers/ainur.yaml": STABLE_K3S})
         async with running(Choosing(tmp_path, declared)) as choosing:
-            await until(lambda: choosing.pins.lock.resolved("k3s", "stable") == "v1.36.3+k3s1")
-            assert choosing.applied.fleet is declared, "its layers have no version of Talos"
+            await until(lambda: _k3s_of(choosing) == "v1.36.3+k3s1")
+            assert choosing.pins.lock.resolved("k3s", "stable") == "v1.36.3+k3s1"
 
 
 async def test_mirrors_of_the_channel_are_asked_first(tmp_path: Path) -> None:
@@ -160,8 +165,8 @@ async def test_mirrors_of_the_channel_are_asked_first(tmp_path: Path) -> None:
         good = server.offer(f"/good{CHANNEL}", json.dumps({"data": CHANNELS}).encode())
         base = good.removesuffix(f"good{CHANNEL}")
         places = ", ".join(f"{base}{name}/" for name in ("page", "other", "good"))
-        settings = f"assets: {{versions: {{k3s: stable}}, mirrors: {{https://update.k3s.io/: [{places}]}}}}\n"
-        declared = parse_fleet({"fleet.yaml": settings, "layers/ainur.yaml": "kind: k3s\n"})
+        settings = f"assets: {{mirrors: {{https://update.k3s.io/: [{places}]}}}}\n"
+        declared = parse_fleet({"fleet.yaml": settings, "layers/ainur.yaml": STABLE_K3S})
         async with running(Choosing(tmp_path, declared)) as choosing:
             await until(lambda: choosing.pins.lock.resolved("k3s", "stable") == "v1.36.3+k3s1")
 
