@@ -1,0 +1,1 @@
+"""Machines that run k3s."""
