@@ -49,6 +49,7 @@ IluvatarError                 base; its text is one line that names the thing an
 │   │   └── LeaseRefusedError the router withdraws its offer
 │   └── NoFileError           the server says that it has no such file
 ├── InstallError              the systemd service cannot be installed or removed
+├── SeedCardError             a card for a Raspberry Pi cannot be made
 └── LabError                  the private virtual network cannot be built or driven
 """
 
@@ -258,6 +259,10 @@ class TlsError(IluvatarError):
 
 class InstallError(IluvatarError):
     """The systemd service cannot be installed or removed."""
+
+
+class SeedCardError(IluvatarError):
+    """A seed card, or a card that sets a boot order, cannot be made of what was given."""
 
 
 class LabError(IluvatarError):

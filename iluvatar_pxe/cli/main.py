@@ -55,6 +55,7 @@ class _Commands(LazyGroup):
             "install:uninstall",
             "Stop and remove the service; state and settings are kept.",
         ),
+        Entry("seed-card", "seed_card:seed_card", "Make a card for a Raspberry Pi, as a file."),
         Entry("man", "man:man", "Print the man page.", hidden=True),
         Entry("machines", "machines.commands:app", "Show and manage machines."),
         Entry("enrol", "enrol:app", _ENROL),

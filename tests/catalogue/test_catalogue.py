@@ -87,7 +87,8 @@ def test_only_these_are_pinned_by_their_first_download() -> None:
     unchecked = {entry for entry in NAMES for one in every(entry) if isinstance(one.check, FirstUse)}
     charts = {name for name in NAMES if name.startswith("chart-")}
     manifests = {"argo-cd", "longhorn", "metallb", "system-upgrade-controller"}
-    assert unchecked == {"talos", *FIRMWARE, *manifests, *charts}
+    eeproms = {"raspberry-pi-eeprom-2711", "raspberry-pi-eeprom-2712"}
+    assert unchecked == {"talos", *FIRMWARE, *eeproms, *manifests, *charts}
 
 
 def test_ipxe_has_a_program_for_all_firmware_but_32_bit_uefi() -> None:

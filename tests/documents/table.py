@@ -68,6 +68,7 @@ _DAEMON = How(Where.DAEMON, "iluvatar-pxe listens", status=-signal.SIGTERM)
 _CLI = "tests/cli/test_assets.py"
 _SEAL = "tests/cli/test_fleet_seal.py"
 _CLUSTER = "tests/cli/test_cluster.py"
+_SEED_CARD = "tests/cli/test_seed_card.py"
 _WAITS = How(Where.INSTALLED, "Result: it waits", status=1)  # its boot files are missing
 _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\narda-01"
 
@@ -375,6 +376,19 @@ COMMANDS = {
     "iluvatar-pxe lab up": _LAB,
     "iluvatar-pxe lab boot uefi-arm64": _LAB,
     "iluvatar-pxe lab down": _LAB,
+    # cards for Raspberry Pis
+    "sudo apt-get install mtools": How(
+        Where.CHECKOUT, "mtools", typed="sudo apt-get --simulate install mtools"
+    ),
+    "sudo iluvatar-pxe seed-card --eeprom 2712 --set BOOT_ORDER=0xf26 --set PCIE_PROBE=1 --out eeprom.img": How(
+        Where.TEST, f"{_SEED_CARD}::test_a_boot_order_is_written_with_the_catalogue_s_bootloader"
+    ),
+    "iluvatar-pxe seed-card --imager --image card.img.xz --out card.json"
+    " --url http://192.168.1.10:8080/assets/card.img.xz": How(
+        Where.TEST, f"{_SEED_CARD}::test_imager_is_told_of_a_compressed_card"
+    ),
+    "iluvatar-pxe seed-card": How(Where.NAMED),
+    "sudo rpi-eeprom-config --apply FILE": _ON_PI,
     # a release
     ".venv/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist .": How(
         Where.TEST, "tests/test_wheel.py::test_the_wheel_carries_its_data"

@@ -110,12 +110,13 @@ class Layout:
     status: str | None = STATUS
     table: str = "dos"
     fat: int = 32
+    label: str = "system-boot"
 
 
 def make_image(directory: Path, layout: Layout) -> Path:
     """Make an image in an empty directory, not compressed."""
     image = directory / "pi.img"
-    boot = make_fat(directory, layout.boot, layout.fat)
+    boot = make_fat(directory, layout.boot, layout.fat, layout.label)
     root = make_ext4(directory, layout.status)
     first, second = _TYPES[layout.table]
     image.touch()
@@ -138,7 +139,7 @@ def place(image: Path, offset: int, data: bytes) -> None:
         file.write(data)
 
 
-def make_fat(directory: Path, files: Mapping[str, bytes], fat: int = 32) -> Path:
+def make_fat(directory: Path, files: Mapping[str, bytes], fat: int = 32, label: str = "system-boot") -> Path:
     """Make a FAT file system with these files."""
     volume, tree = directory / "boot.fat", directory / "boot"
     for name, content in files.items():
@@ -146,7 +147,7 @@ def make_fat(directory: Path, files: Mapping[str, bytes], fat: int = 32) -> Path
         (tree / name).write_bytes(content)
     volume.touch()
     os.truncate(volume, BOOT_SIZE)
-    run_tool("mkfs.vfat", "-F", str(fat), "-s", "1" if fat == 32 else "2", "-n", "system-boot", str(volume))
+    run_tool("mkfs.vfat", "-F", str(fat), "-s", "1" if fat == 32 else "2", "-n", label, str(volume))
     run_tool("mcopy", "-s", "-i", str(volume), *map(str, sorted(tree.iterdir())), "::/")
     return volume
 
