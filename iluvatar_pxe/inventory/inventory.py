@@ -35,6 +35,7 @@ from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step
 from iluvatar_pxe.machines.recognise import merge_text
 from iluvatar_pxe.machines.report import Report
+from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Sighting
 
 TICK_SECONDS = 60.0
@@ -152,6 +153,11 @@ class Inventory:
     def note_report(self, machine_id: UUID, report: Report) -> None:
         """Take in what a machine's operating system reports of itself; raises InventoryError when it is no more."""
         self._memory.put(replace(self._memory.machine(machine_id), report=report))
+        self._recorder.wake()
+
+    def note_seed(self, machine_id: UUID, seed: Seed) -> None:
+        """Take in what a machine was given to configure itself with; raises InventoryError when it is no more."""
+        self._memory.put(replace(self._memory.machine(machine_id), seed=seed))
         self._recorder.wake()
 
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:

@@ -16,6 +16,7 @@ from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.observe import more_telling
 from iluvatar_pxe.machines.report import Report
+from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Phase
 
 
@@ -110,12 +111,17 @@ def _united(stored: Machine, seen: Machine, known: Snapshot) -> Machine:
         conflict=stored.conflict or seen.conflict,
         inspection=seen.inspection or stored.inspection,
         report=_started_on(seen.report, stored.generation) if seen.report != Report() else stored.report,
+        seed=_seeded_on(seen.seed, stored.generation) if seen.seed != Seed() else stored.seed,
         clean_up=_left_on(seen.clean_up, stored.generation) if seen.clean_up else stored.clean_up,
     )
 
 
 def _counted_on(attempts: Attempts, boots: int) -> Attempts:
     return replace(attempts, boot=attempts.boot + boots)
+
+
+def _seeded_on(seed: Seed, boots: int) -> Seed:
+    return replace(seed, boot=seed.boot + boots)
 
 
 def _left_on(left: CleanUp, boots: int) -> CleanUp:

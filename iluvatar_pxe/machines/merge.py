@@ -92,6 +92,7 @@ def _seniority(machine: Machine) -> tuple[bool, bool, object, UUID]:
 def _united(survivor: Machine, absorbed: Machine, speaks: Machine, done: Merge) -> Machine:
     _, generation = done.renamed(speaks.id, speaks.generation)
     _, counted = done.renamed(survivor.id, survivor.attempts.boot)
+    _, seeded = done.renamed(survivor.id, survivor.seed.boot)
     _, started = done.renamed(survivor.id, survivor.report.boot)
     macs = tuple(dict.fromkeys(survivor.macs + absorbed.macs))
     return replace(
@@ -122,6 +123,7 @@ def _united(survivor: Machine, absorbed: Machine, speaks: Machine, done: Merge) 
         conflict="",
         inspection=survivor.inspection or absorbed.inspection,
         report=replace(survivor.report, boot=started),
+        seed=replace(survivor.seed, boot=seeded),
         clean_up=_left(survivor, done) or _left(absorbed, done),
     )
 

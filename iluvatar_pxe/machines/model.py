@@ -13,6 +13,7 @@ from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.hardware import Hardware, hardware_of
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.report import Report
+from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -59,6 +60,7 @@ class Machine:
     """What Talos read of its hardware; None while it has not."""
     report: Report = field(default_factory=Report)
     clean_up: CleanUp | None = None
+    seed: Seed = field(default_factory=Seed)
 
     def with_unsure(self, mac: str) -> Self:
         """Return the machine with one more NIC in question; of too many that are not its own the oldest are forgotten."""

@@ -14,6 +14,7 @@ from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.report import Report
+from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -131,6 +132,13 @@ def test_what_is_left_to_do_in_a_cluster_is_known_whoever_knows_of_it() -> None:
         now = snapshot(machine(50, macs=MACS, clean_up=seen))
         (united,) = adopt(now, snapshot(machine(1, clean_up=stored)), gone=()).unwritten
         assert united.clean_up == known
+
+
+def test_the_seed_that_was_given_last_counts_whoever_knows_of_it() -> None:
+    for stored, seen, known in ((Seed(1), Seed(), Seed(1)), (Seed(1, is_spent=True), Seed(1), Seed(2))):
+        now = snapshot(machine(50, macs=MACS, seed=seen))
+        (united,) = adopt(now, snapshot(machine(1, seed=stored)), gone=()).unwritten
+        assert united.seed == known
 
 
 STORED = {

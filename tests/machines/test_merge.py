@@ -18,6 +18,7 @@ from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.merge import merge, split
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import Step, observed
+from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -69,6 +70,16 @@ def test_what_is_left_to_do_after_either_is_left_to_do_after_both() -> None:
     one, two = machine_of(A, id=ONE, generation=3), machine_of(B, id=TWO, generation=4, clean_up=left)
     for whole, done in (merge(one, two, ONE), merge(two, one, ONE)):
         assert whole.clean_up == replace(left, boot=done.renamed(TWO, left.boot)[1])
+
+
+def test_the_ticket_of_the_one_that_lives_on_stays_good() -> None:
+    one, two = (
+        machine_of(A, id=ONE, generation=3, seed=Seed(3), assignment=PLACE),
+        machine_of(B, id=TWO, generation=4),
+    )
+    for speaking in (ONE, TWO):
+        whole, done = merge(one, two, speaking)
+        assert whole.seed.is_good_for(done.renamed(ONE, 3)[1])
 
 
 def test_what_one_has_not_told_the_other_did() -> None:

@@ -15,6 +15,7 @@ from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import BootEvent, Machine
 from iluvatar_pxe.machines.report import Report
+from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -55,6 +56,8 @@ def machine_row(machine: Machine) -> Row:
         "reported_boot": machine.report.boot,
         "reported_faults": storable("\n".join(machine.report.faults)),
         "clean_up": _text_of(machine.clean_up, _CLEAN_UP),
+        "seed_boot": machine.seed.boot,
+        "seed_spent": int(machine.seed.is_spent),
         **_attempts_columns(machine.attempts),
     }
 
@@ -185,6 +188,7 @@ def machine_of(row: Mapping[str, Any], macs: Sequence[str], assignment: Assignme
             row["reported_start"], int(row["reported_boot"]), tuple(row["reported_faults"].splitlines())
         ),
         clean_up=_part_of(row["clean_up"], _CLEAN_UP, "clean_up"),
+        seed=Seed(int(row["seed_boot"]), bool(row["seed_spent"])),
     )
 
 

@@ -66,6 +66,8 @@ machines = Table(
     Column("reported_boot", Integer, nullable=False, server_default="0"),
     Column("reported_faults", Text, nullable=False, server_default=""),
     Column("clean_up", Text, nullable=False, server_default=""),
+    Column("seed_boot", Integer, nullable=False, server_default="0"),
+    Column("seed_spent", Integer, nullable=False, server_default="0"),
 )
 """Each machine as last seen.
 
@@ -73,7 +75,7 @@ machines = Table(
 ``phase`` is what was observed, ``intent`` what is wanted, by whom and why, and whether it may erase what is on the disk
 (``intent_wipes``: ``machines.states.Wipe``); ``inspection`` is ``machines.inspection.Inspection`` as JSON, empty where there is none. ``conflict`` says why it is not clear which
 machine this is. ``claimed`` are further MACs that firmware lists, ``apart`` those that somebody split off, ``unsure``
-those of which only the owner can tell whose they are, with a space between them. ``reported_…`` is ``machines.report.Report``, a fault in each line. ``clean_up`` is ``machines.states.CleanUp`` as JSON, empty where nothing is left to do. ``attempt_…`` is ``machines.states.Attempts``, the starts as times with a space between them.
+those of which only the owner can tell whose they are, with a space between them. ``reported_…`` is ``machines.report.Report``, a fault in each line. ``clean_up`` is ``machines.states.CleanUp`` as JSON, empty where nothing is left to do. ``seed_…`` is ``machines.seed.Seed``. ``attempt_…`` is ``machines.states.Attempts``, the starts as times with a space between them.
 """
 
 interfaces = Table(

@@ -18,6 +18,7 @@ from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.inspection import Content, Disk, Inspection, Nic
 from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -85,6 +86,7 @@ def test_machines_come_back_as_they_were(store: Store) -> None:
         assignment=GIVEN,
         inspection=INSPECTION,
         clean_up=CleanUp("arda", "arda-02", boot=1, ends=3),
+        seed=Seed(3, is_spent=True),
     )
     store.write(batch([bare, full]))
     assert store.load().snapshot == Snapshot.of([bare, full])

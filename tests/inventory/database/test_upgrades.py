@@ -18,6 +18,7 @@ from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.report import Report
+from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.states import Attempts, Directive, Phase
 
 AT = "2026-11-22T18:30:00.123Z"
@@ -91,6 +92,12 @@ def fill_0006(database: sqlite3.Connection) -> None:
     database.execute("UPDATE machines SET reported_boot = 2 WHERE id = ?", (id_of(2),))
 
 
+def fill_0007(database: sqlite3.Connection) -> None:
+    """One that has a Node left to delete since."""
+    left = '{"layer": "arda", "name": "arda-01", "boot": 1}'
+    database.execute("UPDATE machines SET clean_up = ? WHERE id = ?", (left, id_of(4)))
+
+
 FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
     "0001": fill_0001,
     "0002": fill_0002,
@@ -98,6 +105,7 @@ FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
     "0004": fill_0004,
     "0005": fill_0005,
     "0006": fill_0006,
+    "0007": fill_0007,
 }
 """By revision, in their order, how daemons of that time left their database."""
 
@@ -169,7 +177,8 @@ def test_what_is_new_has_sensible_values(file: Path, revision: str) -> None:
     for one in found.values():
         assert (one.directive, one.attempts) == (Directive(), Attempts())
         assert one.assignment is None or (revision > "0001" and one.assignment.name == "arda-01")
-        assert (one.board, one.conflict, one.clean_up) == ("", "", None)
+        assert (one.board, one.conflict, one.seed) == ("", "", Seed())
+        assert not one.clean_up or (revision > "0006" and one.furthest is Stage.FIRST_SCRIPT)
         assert one.report == Report() or (revision > "0005" and one.report == Report(boot=2))
         assert not one.inspection or (revision > "0004" and one.furthest is Stage.CONFIG)
         assert not one.unsure or (revision > "0003" and one.reached is Stage.SCRIPT)
