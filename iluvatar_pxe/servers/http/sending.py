@@ -37,6 +37,8 @@ LEAST, MOST = 256 << 10, 64 << 20
 
 Between two calls a fast client waits for as long as it takes 100 KB. A slow one would keep a thread for all of a call.
 """
+_LAST = 4096
+"""Bytes of the last call: a client has a whole file only once all before them is known to be unchanged."""
 _PIECE = 128 << 10
 """Bytes that are read and sent at once without sendfile.
 
@@ -104,13 +106,19 @@ class _Transfer:
         self._client.settimeout(None)  # the kernel waits for the client, for _PATIENCE at most
         try:
             while self.left and (begun := time.monotonic()) < end:
-                count = min(self.left, self._fitting)
+                count = min(self._next, self._fitting)
                 if not self._call(count):
                     return False
-                self._fitting = fitting(count, time.monotonic() - begun)
+                if count > _LAST:
+                    self._fitting = fitting(count, time.monotonic() - begun)
             return True
         finally:
             self._client.settimeout(0)  # as the event loop needs it
+
+    @property
+    def _next(self) -> int:
+        """The most bytes of the next call."""
+        return self.left - _LAST if self.left > _LAST else self.left
 
     def _call(self, count: int) -> bool:
         """Send up to ``count`` bytes, and say whether the client took all of them without a pause."""
