@@ -120,8 +120,10 @@ test: setup-test
 	@$(BIN)/pytest --collect-only -qq >/dev/null || true
 	@touch $@
 
+# What fails while four processes share the processors is tried again alone. What fails then, has failed.
 short-tests: setup-test .venv/.compiled
-	MAKEFLAGS= $(BIN)/pytest -m "not long" --numprocesses=$(PROCESSES) --dist=worksteal
+	@export MAKEFLAGS=; $(BIN)/pytest -m "not long" --numprocesses=$(PROCESSES) --dist=worksteal || { \
+		test $$? = 1 && echo "Trying again, alone, what failed:" && $(BIN)/pytest -m "not long" --last-failed --last-failed-no-failures=none; }
 
 # The campaigns, and all but the firmware in an order by chance: no test may need what another has left.
 test-long: setup-test
