@@ -21,7 +21,7 @@ from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
 from iluvatar_pxe.gitops.secrets.sealing import known_key
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
-from iluvatar_pxe.layers.arda.bundle_check import check_bundle, shared_authority
+from iluvatar_pxe.layers.arda.bundle_check import authority_keys, check_bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole, kubernetes_credentials, talos_credentials
 from iluvatar_pxe.layers.arda.generate import SERVICE_ACCOUNT_BITS, generate_bundle
 from iluvatar_pxe.layers.arda.keys import dump_key
@@ -131,7 +131,8 @@ class ClusterSecrets:
         """Raise OperationError where another cluster has one of these CAs: it would accept this one's machines."""
         revision = self._revision()
         for other in revision.fleet.clusters.keys() - {layer}:
-            if name := shared_authority(bundle, await self._bundles.open(revision, other)):
+            theirs = set(authority_keys(await self._bundles.open(revision, other)).values())
+            if name := next((name for name, key in authority_keys(bundle).items() if key in theirs), None):
                 raise OperationError(
                     f"{layer}: certs.{name} of these secrets is a CA of {other}, and two clusters cannot be told apart "
                     f"by one CA; leave {layer} to get secrets of its own"

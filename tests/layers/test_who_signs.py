@@ -7,7 +7,7 @@ import iluvatar_pxe
 
 PACKAGE = Path(iluvatar_pxe.__file__).parent
 SIGNING = re.compile(
-    r"\b(generate_bundle|new_authority|client_certificate|talos_credentials|kubernetes_credentials)\("
+    r"\b(generate_(k3s_)?bundle|new_(authority|root)|client_certificate|(talos|kubernetes|administrator)_credentials)\("
 )
 
 

@@ -7,6 +7,8 @@ from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from iluvatar_pxe.layers.ainur.bundle import K3sBundle
+from iluvatar_pxe.layers.ainur.generate import generate_k3s_bundle
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.generate import generate_bundle
 from iluvatar_pxe.layers.arda.keys import dump_key
@@ -36,3 +38,9 @@ def service_account_key() -> str:
 def bundle_of(seed: str, now: datetime = NOW) -> Bundle:
     """Return the secrets of a cluster."""
     return generate_bundle(seeded(seed), service_account_key(), now)
+
+
+@cache
+def k3s_bundle_of(seed: str, now: datetime = NOW) -> K3sBundle:
+    """Return the secrets of a k3s cluster."""
+    return generate_k3s_bundle(seeded(seed), service_account_key(), now)

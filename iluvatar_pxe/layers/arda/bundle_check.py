@@ -4,24 +4,25 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from iluvatar_pxe.errors import BundleError
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.keys import load_key
+from iluvatar_pxe.layers.authority_check import (
+    AHEAD,
+    KUBERNETES_KEY,
+    first_twice,
+    is_authority,
+    is_kubernetes_key,
+    public_key_of,
+)
 from iluvatar_pxe.layers.keys import KeyPair, PrivateKey, load_certificate
 
 _TOKEN = re.compile(r"[0-9a-z]{6}\.[0-9a-z]{16}")
 _SECRET_BYTES = 32
-_SMALLEST_RSA = 2048
-_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-"""Those that Kubernetes signs service accounts' tokens with."""
-_AHEAD = timedelta(hours=1)
-"""A CA may begin so much later than this host's clock says: it may just have been made on another host."""
 _EXPORT = "export the secrets again from the cluster that they are of"
 
 
@@ -31,7 +32,7 @@ def check_bundle(bundle: Bundle, now: datetime) -> None:
     _check_apart(bundle)
     for name, pair in _authorities(bundle).items():
         begin = load_certificate(pair.crt).not_valid_before_utc
-        if now + _AHEAD < begin:
+        if now + AHEAD < begin:
             raise BundleError(
                 f"certs.{name}.crt: begins on {begin:%Y-%m-%d} only; compare the clocks, or export the secrets again"
             )
@@ -67,10 +68,8 @@ def check_form(bundle: Bundle) -> None:
 
 def _check_apart(bundle: Bundle) -> None:
     """One CA in two places would let the clients of one service be those of the other."""
-    names: dict[bytes, str] = {}
-    for name, key in _public_keys(bundle).items():
-        if (other := names.setdefault(key, name)) != name:
-            raise BundleError(f"certs.{name}: has the key of certs.{other}; {_EXPORT}")
+    if twice := first_twice(authority_keys(bundle)):
+        raise BundleError(f"certs.{twice[0]}: has the key of certs.{twice[1]}; {_EXPORT}")
 
 
 def ends_of(bundle: Bundle) -> Mapping[str, datetime]:
@@ -80,20 +79,9 @@ def ends_of(bundle: Bundle) -> Mapping[str, datetime]:
     }
 
 
-def shared_authority(one: Bundle, other: Bundle) -> str | None:
-    """Return the name of a CA whose key both have; None where they have none in common; raises BundleError."""
-    theirs = set(_public_keys(other).values())
-    return next((name for name, key in _public_keys(one).items() if key in theirs), None)
-
-
-def _public_keys(bundle: Bundle) -> Mapping[str, bytes]:
-    """Return each CA's public key, which stays the same however its PEM is written."""
-    return {
-        name: load_certificate(pair.crt)
-        .public_key()
-        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        for name, pair in _authorities(bundle).items()
-    }
+def authority_keys(bundle: Bundle) -> Mapping[str, bytes]:
+    """Return the public key of each CA by its name in the bundle; raises BundleError."""
+    return {name: public_key_of(load_certificate(pair.crt)) for name, pair in _authorities(bundle).items()}
 
 
 def _authorities(bundle: Bundle) -> Mapping[str, KeyPair]:
@@ -115,7 +103,7 @@ def _check_pair(name: str, pair: KeyPair) -> None:
         raise BundleError(f"{name}: its key is not the key of its certificate; {_EXPORT}")
     if name != "certs.os":
         _check_kubernetes_key(f"{name}.key", key)
-    if not _signs(certificate):
+    if not is_authority(certificate):
         raise BundleError(f"{name}.crt: is not the certificate of a CA; {_EXPORT}")
 
 
@@ -127,27 +115,8 @@ def _key(pem: str, name: str) -> PrivateKey:
 
 
 def _check_kubernetes_key(name: str, key: PrivateKey) -> None:
-    """Check a key that Kubernetes and etcd use: on a curve of Go's, or of RSA as kubeadm makes them."""
-    fits = (isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, _CURVES)) or (
-        isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _SMALLEST_RSA
-    )
-    if not fits:
-        raise BundleError(
-            f"{name}: must be on the curve P-256, P-384 or P-521, or RSA of {_SMALLEST_RSA} bits; {_EXPORT}"
-        )
-
-
-def _signs(certificate: x509.Certificate) -> bool:
-    """Say whether this is a CA, with the identifier that the certificates it signs refer to."""
-    try:
-        extensions = certificate.extensions
-        extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-        return (
-            extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-            and extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
-        )
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        return False
+    if not is_kubernetes_key(key):
+        raise BundleError(f"{name}: {KUBERNETES_KEY}; {_EXPORT}")
 
 
 def _is_secret(text: str) -> bool:
