@@ -1,4 +1,4 @@
-"""Tickets: the right of one machine, in one boot, to fetch its configuration."""
+"""Tickets: the right of one machine, in one boot, to fetch its configuration, or what it configures itself with."""
 
 import base64
 import binascii
@@ -67,23 +67,35 @@ class Tickets:
         if claim.generation not in born:
             latest = (*born.items(), (claim.generation, self._clock()))[-_BOOTS:]
             self._first_minted.put(claim.machine_id, dict(latest))
+        return self.ageless(claim, purpose)
+
+    def ageless(self, claim: Claim, purpose: str) -> str:
+        """Return a ticket for which only ``claimed`` is asked: how long it is good, other things say."""
         return _text(self._sign(claim, purpose))
 
-    def check(self, ticket: str, purpose: str) -> Claim | None:
-        """Return what a ticket says if it is genuine, for this purpose, and not too old; else None."""
+    def claimed(self, ticket: str, purpose: str) -> Claim | None:
+        """Return what a ticket says if it is genuine, and for this purpose, however old it is; else None."""
         try:
             octets = base64.urlsafe_b64decode(ticket)
             claim = _claim(octets)
         except (binascii.Error, ValueError, struct.error):
             return None
         genuine = hmac.compare_digest(octets, self._sign(claim, purpose)) and _text(octets) == ticket
-        born = self._born(claim.machine_id).get(claim.generation, self._opened)
-        return claim if genuine and self._clock() - born < LIFETIME else None
+        return claim if genuine else None
+
+    def check(self, ticket: str, purpose: str) -> Claim | None:
+        """Return what a ticket says if it is genuine, for this purpose, and not too old; else None."""
+        claim = self.claimed(ticket, purpose)
+        return claim if claim and self._is_young(claim) else None
 
     def outlives_its_boot(self, claim: Claim) -> bool:
         """Say whether a ticket is so young that it is good although its machine has begun another boot."""
         born = self._born(claim.machine_id).get(claim.generation)
         return born is not None and self._clock() - born < OUTLIVES
+
+    def _is_young(self, claim: Claim) -> bool:
+        born = self._born(claim.machine_id).get(claim.generation, self._opened)
+        return self._clock() - born < LIFETIME
 
     def _born(self, machine_id: UUID) -> dict[int, float]:
         """When the tickets of a machine's last boots were made; one of an earlier run of the daemon counts from its start."""
