@@ -56,6 +56,7 @@ class ServePiFiles:
     ``files`` of the assets' ``folder``, by the names that it asks for, are all that it may have, besides
     ``config.txt`` and ``cmdline.txt``, which are made for it: with ``config_lines``, and with ``kernel_args`` behind
     those that the image has in ``cmdline``. With ``ramdisk`` everything else is in one ``boot.img``. ``initramfs`` may be empty.
+    ``config`` is what the machine's ticket is redeemed for, with its documents of cloud-init; None where it has none of ours.
     """
 
     why: str
@@ -69,6 +70,7 @@ class ServePiFiles:
     ramdisk: bool
     config_lines: tuple[str, ...]
     kernel_args: tuple[str, ...]
+    config: ToBeMade | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,3 +39,7 @@ class Links:
     def config(self, ticket: str) -> str:
         """URL of a Talos machine configuration."""
         return f"{self.base}/talos/{ticket}/config.yaml"
+
+    def seed(self, ticket: str) -> str:
+        """URL below which a Raspberry Pi's documents of cloud-init are, without a trailing slash."""
+        return f"{self.base}/cloud-init/{ticket}"

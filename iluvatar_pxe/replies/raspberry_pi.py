@@ -1,7 +1,8 @@
 """Plan to the files that are made for a Raspberry Pi: ``config.txt`` and ``cmdline.txt``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from iluvatar_pxe.boot.chains.raspberry_pi import DATASOURCE
 from iluvatar_pxe.boot.plan import ServePiFiles
 from iluvatar_pxe.replies.templates import environment_of
 
@@ -22,7 +23,22 @@ class PiTexts:
         return self._environment.get_template("config.txt").render(plan=plan)
 
 
-def cmdline_txt(plan: ServePiFiles, of_image: str) -> str:
-    """Return ``cmdline.txt``, whose first line alone counts; ``of_image`` is the image's own, or empty."""
+def cmdline_txt(plan: ServePiFiles, of_image: str, seed: Sequence[str] = ()) -> str:
+    """Return ``cmdline.txt``, whose first line alone counts; ``of_image`` is the image's own, or empty.
+
+    ``seed`` says where the machine's configuration is, in place of what the image says of that.
+    """
     words = (of_image.replace("\0", " ").strip() or PLAIN_CMDLINE).split()
-    return " ".join((*words, *(one for one in CGROUPS if one not in words), *plan.kernel_args)) + "\n"
+    if seed:
+        words = [one for one in words if not one.startswith(DATASOURCE)]
+    groups = (one for one in CGROUPS if one not in words)
+    return " ".join((*words, *groups, *plan.kernel_args, *seed)) + "\n"
+
+
+def seed_arguments(url: str, instance_id: str) -> tuple[str, ...]:
+    """Return the kernel arguments by which a machine finds its documents, whose URL is below ``url``.
+
+    ``nocloud-net`` is the one name of the datasource that all versions of cloud-init take for one with a network. With
+    ``i`` an installed system that has configured itself once does not ask again.
+    """
+    return (f"iluvatar.url={url}", f"ds=nocloud-net;s={url}/;i={instance_id}")

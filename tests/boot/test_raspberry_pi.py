@@ -10,7 +10,7 @@ from support.pi import LAYER, MACS, READY, RULE, pi, pi_discover
 from support.plans import plan_for
 
 from iluvatar_pxe.boot.case import Context
-from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, ServePiFiles
+from iluvatar_pxe.boot.plan import AssignFirst, BootLocal, Hold, Ignore, Plan, ServePiFiles, ToBeMade
 from iluvatar_pxe.boot.preview.next_boot import next_boot
 from iluvatar_pxe.boot.stages import stage_of_pi_file
 from iluvatar_pxe.fleet.models import Fleet
@@ -72,6 +72,20 @@ def served(
 )
 def test_each_generation_gets_its_own_files_and_no_others(generation: Generation, expected: set[str]) -> None:
     assert served(generation).files.keys() == COMMON | expected
+
+
+@pytest.mark.parametrize(
+    ("layer", "lines", "config"),
+    [
+        (LAYER, "", ToBeMade("ainur", Role.AGENT)),
+        (f"{LAYER}kernelArgs: ['ds=nocloud;s=http://10.0.0.9/']\n", "", None),
+        (LAYER, "kernelArgs: ['ds=nocloud;s=http://10.0.0.9/']\n", None),
+    ],
+)
+def test_the_daemon_configures_it_unless_the_fleet_says_who_does(
+    layer: str, lines: str, config: ToBeMade | None
+) -> None:
+    assert served(PI4, lines, layer=layer).config == config
 
 
 def test_a_pi_that_does_not_tell_its_generation_gets_what_any_would_need() -> None:

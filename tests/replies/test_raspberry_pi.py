@@ -6,7 +6,7 @@ import pytest
 from support.templates import PI_TEXTS
 
 from iluvatar_pxe.boot.plan import ServePiFiles
-from iluvatar_pxe.replies.raspberry_pi import cmdline_txt
+from iluvatar_pxe.replies.raspberry_pi import cmdline_txt, seed_arguments
 
 PLAN = ServePiFiles(
     why="",
@@ -57,3 +57,12 @@ def test_config_txt_of_a_ramdisk() -> None:
 )
 def test_cmdline_txt_is_one_line(of_image: str, expected: str) -> None:
     assert cmdline_txt(PLAN, of_image) == f"{expected} ds=nocloud;s=http://x/ quiet\n"
+
+
+def test_where_its_documents_are_stands_in_place_of_what_the_image_says_of_that() -> None:
+    seed = seed_arguments("http://10.0.0.2:8080/cloud-init/TICKET", "one")
+    plan = replace(PLAN, kernel_args=("quiet",))
+    assert cmdline_txt(plan, "root=LABEL=writable ds=nocloud;i=rpi-imager-1 rootwait", seed) == (
+        f"root=LABEL=writable rootwait {CGROUPS} quiet iluvatar.url=http://10.0.0.2:8080/cloud-init/TICKET "
+        "ds=nocloud-net;s=http://10.0.0.2:8080/cloud-init/TICKET/;i=one\n"
+    )

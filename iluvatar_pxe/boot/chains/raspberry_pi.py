@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_files
-from iluvatar_pxe.boot.plan import Hold, ServePiFiles
+from iluvatar_pxe.boot.plan import Hold, ServePiFiles, ToBeMade
 from iluvatar_pxe.catalogue.coming import find
 from iluvatar_pxe.fleet.models import K3sLayer
 from iluvatar_pxe.machines.raspberry_pi import Generation, generation_of
@@ -26,6 +26,8 @@ They are served without it: firmware uses overlays below a prefix only where ``o
 (home-assistant/operating-system#3079), and takes only short prefixes (raspberrypi/firmware#1720).
 """
 CMDLINE = "cmdline.txt"
+DATASOURCE = "ds="
+"""Begins the kernel argument that names cloud-init's datasource."""
 LARGEST_FILE = 30_000_000
 """Largest file, in bytes, that every Pi can download.
 
@@ -93,6 +95,7 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
     if missing := [_awaited(subject, folder, name) for name in needed if name not in image]:
         return hold_without_files(subject, missing)
     update = layer.eeprom_update if subject.options.eeprom_update is None else subject.options.eeprom_update
+    arguments = (*layer.kernel_args, *(subject.options.kernel_args or ()))
     files = _fitting(image, generation, update=update) | image.intersection(loaded)
     return ServePiFiles(
         why=f"{subject.why}, image {folder.removeprefix(f'{FOLDER}/')}",
@@ -105,8 +108,16 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
         initramfs=loaded.initramfs if loaded.initramfs in image else "",
         ramdisk=ramdisk,
         config_lines=layer.config_txt,
-        kernel_args=(*layer.kernel_args, *(subject.options.kernel_args or ())),
+        kernel_args=arguments,
+        config=_configuration(subject, arguments),
     )
+
+
+def _configuration(subject: Subject, arguments: tuple[str, ...]) -> ToBeMade | None:
+    """Have the daemon configure a machine that has its place, unless the fleet names another source of cloud-init's."""
+    if subject.role is None or any(one.startswith(DATASOURCE) for one in arguments):
+        return None
+    return ToBeMade(subject.case.layer or "", subject.role)
 
 
 @lru_cache(maxsize=16)
