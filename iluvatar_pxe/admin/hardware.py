@@ -5,8 +5,9 @@ from typing import Any
 
 from iluvatar_pxe.fleet.disk_selector import DiskSelector
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.layers.arda.disks import contents_words, disk_words, type_of, why_not
+from iluvatar_pxe.layers.arda.disks import SMALLEST, contents_words
 from iluvatar_pxe.layers.arda.install import choice_words, disk_for, selector_for
+from iluvatar_pxe.layers.disk_matching import disk_words, type_of, why_not
 from iluvatar_pxe.machines.inspection import Disk
 from iluvatar_pxe.machines.model import Machine
 
@@ -43,5 +44,5 @@ def _disk(disk: Disk, disks: Sequence[Disk], selector: DiskSelector | None, chos
         "words": disk_words(disk),
         "contents": contents_words(disk) or None,
         "chosen": disk.path == chosen,
-        "why_not": why_not(disk, disks, selector) or None,
+        "why_not": why_not(disk, disks, selector, SMALLEST) or None,
     }

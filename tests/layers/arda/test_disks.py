@@ -15,10 +15,9 @@ from iluvatar_pxe.layers.arda.disks import (
     Held,
     choose,
     contents_words,
-    disk_words,
     is_talos,
-    type_of,
 )
+from iluvatar_pxe.layers.disk_matching import disk_words, type_of
 from iluvatar_pxe.machines.inspection import Content, Disk, Inspection
 
 GB = 10**9
