@@ -1,0 +1,35 @@
+"""A person who has a kubeconfig, and one who looks into a server's etcd."""
+
+import json
+import ssl
+from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from support.k3s.access import Access
+from support.k3s.authorities import CLIENT, Authority, Request, pem
+from support.k3s.etcd import Etcd
+from support.k3s.machine import Machine
+
+
+def as_admin(machine: Machine) -> Access:
+    """Return access to a server's Kubernetes API with a certificate of its client CA."""
+    key = generate_private_key(SECP256R1())
+    tls = machine.root / "var/lib/rancher/k3s/server/tls"
+    wanted = Request("system:admin", [CLIENT], ("system:masters",))
+    signed = Authority.load(tls, "client-ca").sign(wanted, key.public_key(), datetime.now(UTC))
+    (machine.root / "admin").write_bytes(signed + pem(key))
+    context = ssl.create_default_context(cafile=str(tls / "server-ca.crt"))
+    context.load_cert_chain(machine.root / "admin")
+    return Access(machine.site, f"https://{machine.address}:6443", context)
+
+
+async def ready_nodes(admin: Access) -> set[str]:
+    """Return the names of the Nodes that are Ready."""
+    nodes = json.loads(await admin.ask("/api/v1/nodes"))["items"]
+    return {node["metadata"]["name"] for node in nodes if node["status"]["conditions"][0]["status"] == "True"}
+
+
+def etcd_of(machine: Machine) -> Etcd:
+    """Return a server's etcd, to ask it."""
+    server = machine.root / "var/lib/rancher/k3s/server"
+    return Etcd(server / "db", server / "tls", machine.address, "")

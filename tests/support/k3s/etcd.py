@@ -1,0 +1,176 @@
+"""The real etcd of a server, asked by its JSON gateway; with the certificates that k3s gives it."""
+
+import asyncio
+import base64
+import os
+import shutil
+import signal
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+from support.k3s.fatal import RequestError
+
+CLIENT_PORT, PEER_PORT = 2379, 2380
+_SECONDS = 5.0
+_REMOVED = b"has been permanently removed from the cluster"
+
+
+@dataclass(frozen=True)
+class Member:
+    id: str
+    name: str
+    peer_urls: tuple[str, ...]
+    client_urls: tuple[str, ...]
+    is_learner: bool
+
+    @classmethod
+    def of(cls, found: dict[str, Any]) -> "Member":
+        peers, clients = (tuple(found.get(key, ())) for key in ("peerURLs", "clientURLs"))
+        return cls(found["ID"], found.get("name", ""), peers, clients, bool(found.get("isLearner")))
+
+
+class Etcd:
+    """One member: its files below ``db``, its process, and the questions that k3s has for it."""
+
+    def __init__(self, db: Path, tls: Path, address: str, node: str) -> None:
+        self.address, self.directory = address, db / "etcd"
+        self._tls, self._node = tls / "etcd", node
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def is_initialized(self) -> bool:
+        """Say whether there is a write-ahead log, so that neither cluster-init nor a server is looked at."""
+        return (self.directory / "member" / "wal").is_dir()
+
+    @property
+    def client_url(self) -> str:
+        return f"https://{self.address}:{CLIENT_PORT}"
+
+    @property
+    def peer_url(self) -> str:
+        return f"https://{self.address}:{PEER_PORT}"
+
+    @property
+    def name(self) -> str:
+        """Return the member's name, which is made once and outlives a restart."""
+        file = self.directory / "name"
+        if not file.exists():
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.write_text(f"{self._node}-{uuid4().hex[:8]}")
+        return file.read_text()
+
+    async def start(self, members: Iterable[tuple[str, str]], state: str, *, is_reset: bool = False) -> None:
+        """Start the process; ``members`` are names and peer URLs of all, also of itself."""
+        options = {
+            "name": self.name,
+            "data-dir": self.directory,
+            "listen-client-urls": self.client_url,
+            "advertise-client-urls": self.client_url,
+            "listen-peer-urls": self.peer_url,
+            "initial-advertise-peer-urls": self.peer_url,
+            "initial-cluster": ",".join(f"{name}={url}" for name, url in members),
+            "initial-cluster-state": state,
+            "heartbeat-interval": 100,
+            "election-timeout": 1000,
+            "log-level": "warn",
+            "cert-file": self._tls / "server-client.crt",
+            "key-file": self._tls / "server-client.key",
+            "trusted-ca-file": self._tls / "server-ca.crt",
+            "peer-cert-file": self._tls / "peer-server-client.crt",
+            "peer-key-file": self._tls / "peer-server-client.key",
+            "peer-trusted-ca-file": self._tls / "peer-ca.crt",
+        }
+        with self._log.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                "etcd", *(f"--{option}={value}" for option, value in options.items()), "--client-cert-auth",
+                "--peer-client-cert-auth", "--logger=zap", *(["--force-new-cluster"] if is_reset else []),
+                "--experimental-peer-skip-client-san-verification",  # they come from other addresses, as all are on one host
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=log,
+                env={name: value for name, value in os.environ.items() if not name.startswith("ETCD")},
+            )  # fmt: skip
+
+    async def ended(self) -> bool:
+        """Wait for the process to end by itself, and say whether that is because others removed this member."""
+        assert self._process is not None
+        await self._process.wait()
+        return _REMOVED in self._log.read_bytes()
+
+    async def stop(self, how: signal.Signals) -> None:
+        """End the process; SIGKILL is what a power cut does to it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.returncode is None:
+            process.send_signal(how)
+        await process.wait()
+
+    def forget(self) -> None:
+        """Take the data away, as k3s does at the next start of a member that others have removed."""
+        shutil.rmtree(self.directory)
+
+    async def status(self) -> dict[str, Any]:
+        """Return what this member says of itself; raises RequestError."""
+        return await self.ask("maintenance/status")
+
+    async def members(self, url: str = "") -> list[Member]:
+        """Return the members as the one at ``url`` knows them, else this one; raises RequestError."""
+        found = await self.ask("cluster/member/list", url=url)
+        return [Member.of(one) for one in found["members"]]
+
+    async def get(self, key: str, *, is_prefix: bool = False) -> dict[str, bytes]:
+        """Return values by key; raises RequestError."""
+        asked = {"key": _encoded(key)}
+        if is_prefix:
+            asked["range_end"] = _encoded(key[:-1] + chr(ord(key[-1]) + 1))
+        found = await self.ask("kv/range", asked)
+        return {
+            base64.b64decode(one["key"]).decode(): base64.b64decode(one.get("value", ""))
+            for one in found.get("kvs", ())
+        }
+
+    async def put(self, key: str, value: bytes) -> None:
+        await self.ask("kv/put", {"key": _encoded(key), "value": base64.b64encode(value).decode()})
+
+    async def create(self, key: str, value: bytes) -> bool:
+        """Write a key that is not there, and say whether it was not; raises RequestError."""
+        put = {"requestPut": {"key": _encoded(key), "value": base64.b64encode(value).decode()}}
+        absent = {"key": _encoded(key), "target": "CREATE", "createRevision": "0"}
+        found = await self.ask("kv/txn", {"compare": [absent], "success": [put]})
+        return bool(found.get("succeeded"))
+
+    async def delete(self, key: str) -> None:
+        await self.ask("kv/deleterange", {"key": _encoded(key)})
+
+    async def ask(self, what: str, asked: dict[str, Any] | None = None, *, url: str = "") -> dict[str, Any]:
+        """Return what etcd answers; raises RequestError."""
+        connector = aiohttp.TCPConnector(ssl=self._context(), force_close=True)
+        timeout = aiohttp.ClientTimeout(total=_SECONDS)
+        try:
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+                session.post(f"{url or self.client_url}/v3/{what}", json=asked or {}) as response,
+            ):
+                found: dict[str, Any] = await response.json()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise RequestError(f"etcd {what}: {error}") from error
+        if "error" in found:
+            raise RequestError(str(found["error"]))
+        return found
+
+    @property
+    def _log(self) -> Path:
+        return self.directory.parent / "etcd.log"
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self._tls / "server-ca.crt"))
+        context.load_cert_chain(self._tls / "client.crt", self._tls / "client.key")
+        return context
+
+
+def _encoded(key: str) -> str:
+    return base64.b64encode(key.encode()).decode()

@@ -1,0 +1,136 @@
+"""One node: its power, its disk, and k3s under systemd, which starts it again whenever it ends."""
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from support.k3s.configuration import Configuration
+from support.k3s.fatal import FatalError
+from support.k3s.kubelet import Kubelet
+from support.k3s.membership import NEW_CLUSTER
+from support.k3s.server import Server
+from support.k3s.site import Site
+from support.k3s.tokens import Token
+from support.talos.clock import Clock
+
+_EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
+
+
+class Machine:
+    """A node that lives in the test's event loop while it has power; ``root`` stands for its ``/``."""
+
+    def __init__(self, site: Site, root: Path, address: str, *, clock: Clock | None = None) -> None:
+        self.site, self.root, self.address, self.clock = site, root, address, clock or Clock()
+        self.journal: list[str] = []
+        self._uid = ""
+        self._server: Server | None = None
+        self._life: asyncio.Task[None] | None = None
+
+    @property
+    def is_on(self) -> bool:
+        if self._life is not None and self._life.done() and not self._life.cancelled():
+            self._life.result()  # a defect of the stand-in is no machine that is off
+        return self._life is not None and not self._life.done()
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether its kubelet posts the status of a Node."""
+        uid = self._server.uid if self._server is not None else self._uid
+        return self.is_on and uid in self.site.kubelets
+
+    @property
+    def inits(self) -> int:
+        """Return how often it has made a new cluster."""
+        return self.journal.count(NEW_CLUSTER)
+
+    def said(self, words: str) -> bool:
+        """Say whether a line of the journal has these words."""
+        self.is_on  # noqa: B018  # raises what broke the stand-in
+        return any(words in line for line in self.journal)
+
+    async def __aenter__(self) -> Self:
+        await self.power_on()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.power_cut()
+
+    async def power_on(self) -> None:
+        assert not self.is_on
+        self._life = asyncio.create_task(self._live(), name=f"k3s {self.address}")
+
+    async def power_off(self) -> None:
+        """Stop in order, as systemd does."""
+        await self._stop(signal.SIGTERM)
+
+    async def power_cut(self) -> None:
+        """Take the power away: nobody is told."""
+        await self._stop(signal.SIGKILL)
+
+    def lose_disk(self) -> None:
+        """Lose what k3s has written, as when a disk is replaced and the node installed again."""
+        assert not self.is_on
+        for directory in ("var/lib/rancher", "etc/rancher/node"):
+            shutil.rmtree(self.root / directory, ignore_errors=True)
+
+    async def _stop(self, how: signal.Signals) -> None:
+        life, self._life = self._life, None
+        if life is None:
+            return
+        if self._server is not None:
+            self._server.how_to_stop = how
+        life.cancel()
+        with suppress(asyncio.CancelledError):
+            await life
+
+    async def _live(self) -> None:
+        """Start k3s again and again: ``Restart=always``."""
+        while True:
+            try:
+                await self._run()
+            except* FatalError as ends:
+                for end in _leaves(ends):
+                    self._log(f"level=fatal {end}")
+            await self.site.pause()
+
+    async def _run(self) -> None:
+        self._uid, self._server = "", None
+        if self.clock.now() < _EARLIEST:
+            raise FatalError(f"server time isn't set properly: {self.clock.now()}")
+        configuration = Configuration.read(self.root)
+        for key in configuration.skipped:
+            self._log(f"Unknown flag --{key} found in config.yaml, skipping")
+        if (own := configuration.text("node-ip", self.address)) != self.address:
+            raise FatalError(f"node-ip {own} is no address of this node")
+        if configuration.is_server:
+            self._server = Server(configuration, self.site, self.address, self.clock, self._log)
+            await self._server.run()
+        else:
+            await self._run_agent(configuration)
+
+    async def _run_agent(self, configuration: Configuration) -> None:
+        url, token = configuration.text("server"), configuration.token
+        if not url or not token:
+            raise FatalError(f"--{'token' if url else 'server'} is required")
+        kubelet = Kubelet(configuration, self.site, self.address, self._log, {}, {})
+        async with kubelet.registered(url, Token.parse(token)) as self._uid:
+            await asyncio.Event().wait()
+
+    def _log(self, line: str) -> None:
+        self.journal.append(line)
+
+
+def _leaves(group: BaseExceptionGroup[FatalError]) -> Iterator[BaseException]:
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from _leaves(one)
+        else:
+            yield one
