@@ -8,7 +8,6 @@ from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.dns.members import leaders, members_of
 from iluvatar_pxe.errors import BundleError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.layers.arda.bundle import dump_bundle, load_bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.endpoint import endpoint_of
 from iluvatar_pxe.layers.arda.talosconfig import talosconfig
@@ -16,18 +15,20 @@ from iluvatar_pxe.layers.client_files import dump_client_file
 from iluvatar_pxe.layers.kubeconfig import kubeconfig
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.provisioning.bundle_kinds import kind_of, load_secrets
 
 
 class ExportSecrets(requests.ExportSecrets, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        bundle = await context.secrets.known(self.layer)
-        return {"message": f"the secrets of {self.layer} were exported", "secrets": dump_bundle(bundle)}
+        bundle = await context.secrets.any_known(self.layer)
+        text = kind_of(bundle).dump(bundle)
+        return {"message": f"the secrets of {self.layer} were exported", "secrets": text}
 
 
 class ImportSecrets(requests.ImportSecrets, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         try:
-            await context.secrets.take(self.layer, load_bundle(self.secrets))
+            await context.secrets.take(self.layer, load_secrets(self.secrets))
         except BundleError as error:
             raise OperationError(f"the secrets are refused: {error}") from error
         return {"message": f"{self.layer} has these secrets, sealed in the fleet's repository"}

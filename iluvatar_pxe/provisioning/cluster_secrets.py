@@ -2,16 +2,17 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from iluvatar_pxe.errors import IluvatarError, OperationError, RepositoryError
+from iluvatar_pxe.errors import BundleError, IluvatarError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.source import cluster_file, cluster_secrets, layer_file
 from iluvatar_pxe.gitops.changes.founding import give_secrets
 from iluvatar_pxe.gitops.compare_and_swap import Draw
@@ -20,14 +21,17 @@ from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
 from iluvatar_pxe.gitops.secrets.sealing import known_key
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
-from iluvatar_pxe.layers.arda.bundle_check import authority_keys, check_bundle
+from iluvatar_pxe.layers.ainur.bundle import K3sBundle
+from iluvatar_pxe.layers.ainur.credentials import administrator_credentials
+from iluvatar_pxe.layers.ainur.generate import generate_k3s_bundle
+from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole, kubernetes_credentials, talos_credentials
 from iluvatar_pxe.layers.arda.generate import SERVICE_ACCOUNT_BITS, generate_bundle
-from iluvatar_pxe.layers.arda.keys import dump_key
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.keys import dump_key
 from iluvatar_pxe.problem import Problem
-from iluvatar_pxe.provisioning.sealed_bundles import SealedBundles, check_recipient, fingerprint_of
+from iluvatar_pxe.provisioning.bundle_kinds import K3S, TALOS, AnyBundle, BundleKind, BundleT, kind_of
+from iluvatar_pxe.provisioning.sealed_bundles import SealedBundles, check_recipient
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
 from iluvatar_pxe.settings.model import Settings
 
@@ -93,31 +97,39 @@ class ClusterSecrets:
         return next((one.text for one in self._problems.values() if one.text), None)
 
     async def bundle(self, layer: str) -> Bundle:
-        """Return the secrets of a layer's cluster, made and committed now where it has none.
+        """Return the secrets of a Talos cluster, made and committed now where it has none.
 
         Raises OperationError, ClockError, SealError, BundleError and RepositoryError.
         """
-        with self._reported(layer):
-            revision = self._revision()
-            if layer not in revision.fleet.clusters:
-                revision = await self._make(layer)
-            return await self._bundles.open(revision, layer)
+        return await self._given(TALOS, layer)
+
+    async def k3s(self, layer: str) -> K3sBundle:
+        """Return the secrets of a k3s cluster, made and committed now where it has none; raises as ``bundle``."""
+        return await self._given(K3S, layer)
 
     async def known(self, layer: str) -> Bundle:
-        """Return the secrets of a cluster that has some; raises OperationError for one that has none, and as ``bundle``."""
-        revision = self._revision()
-        if layer not in revision.fleet.clusters:
-            _check_talos(revision, layer)
-            raise OperationError(
-                f"{layer}: has no secrets yet; they are made when its first machine asks for its configuration"
-            )
+        """Return the secrets of a Talos cluster that has some.
+
+        Raises OperationError for one that has none, and as ``bundle``.
+        """
+        return await self._known(TALOS, layer)
+
+    async def known_k3s(self, layer: str) -> K3sBundle:
+        """Return the secrets of a k3s cluster that has some; raises as ``known``."""
+        return await self._known(K3S, layer)
+
+    async def any_known(self, layer: str) -> AnyBundle:
+        """Return the secrets of a cluster that has some, of whatever kind; raises as ``known``."""
+        revision = self._with_secrets(layer)
         with self._reported(layer):
             return await self._bundles.open(revision, layer)
 
-    async def take(self, layer: str, bundle: Bundle) -> None:
+    async def take(self, layer: str, bundle: AnyBundle) -> None:
         """Commit the secrets of a cluster that exists elsewhere; raises as ``bundle``, and OperationError where there are others."""
-        check_bundle(bundle, self._clock.now())
-        await self._check_other_clusters(layer, bundle)
+        kind = kind_of(bundle)
+        _check_layer(self._revision(), layer, kind)
+        kind.check(bundle, self._clock.now())
+        await self._check_other_clusters(layer, kind.unshared(bundle))
         async with self._making:
             revision = await self._commit(layer, bundle)
         if await self._bundles.open(revision, layer) != bundle:
@@ -127,15 +139,16 @@ class ClusterSecrets:
                 "in a commit"
             )
 
-    async def _check_other_clusters(self, layer: str, bundle: Bundle) -> None:
+    async def _check_other_clusters(self, layer: str, ours: Mapping[str, bytes]) -> None:
         """Raise OperationError where another cluster has one of these CAs: it would accept this one's machines."""
         revision = self._revision()
         for other in revision.fleet.clusters.keys() - {layer}:
-            theirs = set(authority_keys(await self._bundles.open(revision, other)).values())
-            if name := next((name for name, key in authority_keys(bundle).items() if key in theirs), None):
+            bundle = await self._bundles.open(revision, other)
+            theirs = set(kind_of(bundle).unshared(bundle).values())
+            if name := next((name for name, value in ours.items() if value in theirs), None):
                 raise OperationError(
-                    f"{layer}: certs.{name} of these secrets is a CA of {other}, and two clusters cannot be told apart "
-                    f"by one CA; leave {layer} to get secrets of its own"
+                    f"{layer}: {name} of these secrets is also in those of {other}, and clusters that share one cannot "
+                    f"be told apart; leave {layer} to get secrets of its own"
                 )
 
     async def talos(self, layer: str, roles: Collection[ApiRole], lifetime: timedelta) -> Credentials:
@@ -145,7 +158,9 @@ class ClusterSecrets:
 
     async def kubernetes(self, layer: str, lifetime: timedelta) -> Credentials:
         """Return an administrator's credentials for the Kubernetes API; raises as ``known``."""
-        bundle = await self.known(layer)
+        bundle = await self.any_known(layer)
+        if isinstance(bundle, K3sBundle):
+            return administrator_credentials(bundle, lifetime, self._clock.now(), secrets.token_bytes)
         return kubernetes_credentials(bundle, lifetime, self._clock.now(), secrets.token_bytes)
 
     @contextmanager
@@ -170,7 +185,38 @@ class ClusterSecrets:
             raise OperationError(_NO_REPOSITORY)
         return revision
 
-    async def _make(self, layer: str) -> Revision:
+    def _with_secrets(self, layer: str, kind: BundleKind[Any] | None = None) -> Revision:
+        """Return the applied commit; raises OperationError where it has no secrets of a layer's cluster."""
+        revision = self._revision()
+        if layer not in revision.fleet.clusters:
+            _check_layer(revision, layer, kind)
+            raise OperationError(
+                f"{layer}: has no secrets yet; they are made when its first machine asks for its configuration"
+            )
+        return revision
+
+    async def _known(self, kind: BundleKind[BundleT], layer: str) -> BundleT:
+        revision = self._with_secrets(layer, kind)
+        with self._reported(layer):
+            return await self._open(kind, revision, layer)
+
+    async def _given(self, kind: BundleKind[BundleT], layer: str) -> BundleT:
+        with self._reported(layer):
+            revision = self._revision()
+            if layer not in revision.fleet.clusters:
+                revision = await self._make(kind, layer)
+            return await self._open(kind, revision, layer)
+
+    async def _open(self, kind: BundleKind[BundleT], revision: Revision, layer: str) -> BundleT:
+        bundle = await self._bundles.open(revision, layer)
+        if isinstance(bundle, kind.bundle):
+            return bundle
+        raise BundleError(
+            f"{cluster_secrets(layer)}: has the secrets of a cluster that is not of kind {kind.layer}; give the layer "
+            "another name, or the kind that it had"
+        )
+
+    async def _make(self, kind: BundleKind[Any], layer: str) -> Revision:
         """Give a cluster its secrets, unless it has got some meanwhile; return the commit that counts.
 
         Those who wait for an attempt that fails, fail with it: many machines ask at once.
@@ -180,24 +226,28 @@ class ClusterSecrets:
             if self._failed is not failed and self._failed.layer == layer:
                 raise OperationError(self._failed.why)
             try:
-                return await self._attempt(layer)
+                return await self._attempt(kind, layer)
             except IluvatarError as error:
                 self._failed = _Failed(layer, str(error))
                 raise
 
-    async def _attempt(self, layer: str) -> Revision:
+    async def _attempt(self, kind: BundleKind[Any], layer: str) -> Revision:
         revision = self._revision()
         if layer in revision.fleet.clusters:
             return revision
-        _check_talos(revision, layer)
+        _check_layer(revision, layer, kind)
         now = self._clock.now()
         self._spare_key = self._spare_key or await asyncio.to_thread(_service_account_key)
-        bundle = generate_bundle(secrets.token_bytes, self._spare_key, now)
+        bundle: AnyBundle
+        if kind is K3S:
+            bundle = generate_k3s_bundle(secrets.token_bytes, self._spare_key, now)
+        else:
+            bundle = generate_bundle(secrets.token_bytes, self._spare_key, now)
         revision = await self._commit(layer, bundle)
         self._spare_key = ""
         return revision
 
-    async def _commit(self, layer: str, bundle: Bundle) -> Revision:
+    async def _commit(self, layer: str, bundle: AnyBundle) -> Revision:
         """Commit a cluster's secrets, where it has none; return the commit that counts."""
         commit = self._repository.commit
         if commit is None:
@@ -206,12 +256,13 @@ class ClusterSecrets:
                 "another daemon make them"
             )
         own = await asyncio.to_thread(known_key, self._key_file)
-        mark = fingerprint_of(bundle)
+        kind = kind_of(bundle)
+        mark = kind.fingerprint(bundle)
 
         def draw(newest: Revision) -> Changes | None:
-            _check_talos(newest, layer)
+            _check_layer(newest, layer, kind)
             check_recipient(newest.fleet.recipients, own)
-            return give_secrets(newest, layer, mark, dump_bundle(bundle))
+            return give_secrets(newest, layer, mark, kind.dump(bundle))
 
         revision = await commit(draw)
         if revision.fleet.clusters[layer].ca_fingerprint == mark:
@@ -219,11 +270,15 @@ class ClusterSecrets:
         return revision
 
 
-def _check_talos(revision: Revision, layer: str) -> None:
-    if revision.fleet.talos(layer) is None:
-        names = [name for name in revision.fleet.layers if revision.fleet.talos(name)]
-        known = f"; its layers of kind talos: {', '.join(names)}" if names else f"; add {layer_file(layer)}"
-        raise OperationError(f"{layer}: the fleet has no layer of this name and of kind talos{known}")
+def _check_layer(revision: Revision, layer: str, kind: BundleKind[Any] | None) -> None:
+    """Raise OperationError unless the fleet has this layer; None is any kind."""
+    layers = revision.fleet.layers
+    known = [name for name, one in layers.items() if kind is None or one.kind is kind.layer]
+    if layer not in known:
+        wanted = f" and of kind {kind.layer}" if kind else ""
+        of = f" of kind {kind.layer}" if kind else ""
+        told = f"; its layers{of}: {', '.join(known)}" if known else f"; add {layer_file(layer)}"
+        raise OperationError(f"{layer}: the fleet has no layer of this name{wanted}{told}")
 
 
 def _service_account_key() -> str:

@@ -10,10 +10,7 @@ from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.fleet.source import cluster_file, cluster_secrets
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.sealing import known_key, unseal
-from iluvatar_pxe.layers.arda.bundle import Bundle, load_bundle
-from iluvatar_pxe.layers.arda.bundle_check import check_form
-from iluvatar_pxe.layers.keys import load_certificate
-from iluvatar_pxe.tls.pem import fingerprint
+from iluvatar_pxe.provisioning.bundle_kinds import AnyBundle, kind_of, load_secrets
 
 
 class SealedBundles:
@@ -21,17 +18,17 @@ class SealedBundles:
 
     def __init__(self, key_file: Path) -> None:
         self._key_file = key_file
-        self._opened: dict[str, tuple[str, Bundle]] = {}
+        self._opened: dict[str, tuple[str, AnyBundle]] = {}
         """By layer, what is sealed and what it holds; of the clusters that the last commit has."""
 
-    async def open(self, revision: Revision, layer: str) -> Bundle:
+    async def open(self, revision: Revision, layer: str) -> AnyBundle:
         """Return the secrets that a commit has of a cluster; raises SealError and BundleError."""
         clusters = revision.fleet.clusters
         sealed = revision.tree.texts[cluster_secrets(layer)]
         known = self._opened.get(layer)
         if known is None or known[0] != sealed:
             bundle = await asyncio.to_thread(_opened, self._key_file, cluster_secrets(layer), sealed)
-            if fingerprint_of(bundle) != clusters[layer].ca_fingerprint:
+            if kind_of(bundle).fingerprint(bundle) != clusters[layer].ca_fingerprint:
                 raise BundleError(
                     f"{cluster_secrets(layer)}: is not of the CA that {cluster_file(layer)} names; restore both from "
                     "the same commit"
@@ -39,11 +36,6 @@ class SealedBundles:
             known = sealed, bundle
         self._opened = {name: one for name, one in self._opened.items() if name in clusters} | {layer: known}
         return known[1]
-
-
-def fingerprint_of(bundle: Bundle) -> str:
-    """Return what a cluster is known by: the fingerprint of the CA of its machines' API."""
-    return fingerprint(load_certificate(bundle.os.crt))
 
 
 def check_recipient(recipients: RecipientsFile, own: Identity | None) -> None:
@@ -55,7 +47,7 @@ def check_recipient(recipients: RecipientsFile, own: Identity | None) -> None:
         )
 
 
-def _opened(key_file: Path, path: str, sealed: str) -> Bundle:
+def _opened(key_file: Path, path: str, sealed: str) -> AnyBundle:
     """Return the secrets in a sealed text; blocks, raises SealError and BundleError."""
     key = known_key(key_file)
     if key is None:
@@ -63,8 +55,8 @@ def _opened(key_file: Path, path: str, sealed: str) -> Bundle:
             f"{key_file}: this host has no key to open {path}; run: iluvatar-pxe fleet recover --key FILE"
         )
     try:
-        bundle = load_bundle(unseal(path, sealed.encode(), [key]).decode())
-        check_form(bundle)
+        bundle = load_secrets(unseal(path, sealed.encode(), [key]).decode())
+        kind_of(bundle).check_form(bundle)
     except (BundleError, UnicodeDecodeError) as error:
         why = error if isinstance(error, BundleError) else "is not UTF-8 text; restore it from the history"
         raise BundleError(f"{path}: {why}") from error

@@ -103,7 +103,7 @@ def test_a_layer_that_is_none_is_told(host: Host) -> None:
         answer = host.run("cluster", *arguments)
         assert answer.status == 1
         assert answer.error.startswith(
-            "iluvatar-pxe: mordor: the fleet has no layer of this name and of kind talos"
+            "iluvatar-pxe: mordor: the fleet has no layer of this name; its layers: "
         )
 
 

@@ -1,8 +1,6 @@
 """A cluster's secrets are made once, by whichever daemon is first, and are sealed in Git and nowhere else at rest."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,82 +9,33 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from support.fleets import ARDA
-from support.following import Daemon, central_in, daemon
-from support.repositories import Person, git
+from support.repositories import git
+from support.sealed_site import NAMES, SealedSite, followed, now
 from support.secrets_of import bundle_of
 
 from iluvatar_pxe.errors import BundleError, ClockError, OperationError, RepositoryError, SealError
-from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.gitops.changes.founding import name_founder
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.gitops.repository.revision import Revision
-from iluvatar_pxe.gitops.secrets.recipients import recipients_text
-from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key, seal
+from iluvatar_pxe.gitops.secrets.sealing import daemon_key, seal
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.keys import KeyPair, load_certificate
+from iluvatar_pxe.provisioning.bundle_kinds import TALOS
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
-from iluvatar_pxe.provisioning.sealed_bundles import fingerprint_of
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
 
-NAMES = ("one", "two")
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-class Site:
-    """A repository, and the keys of two hosts to what is sealed in it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.keys = {name: directory / f"{name}.key" for name in NAMES}
-        daemons = {name: str(daemon_key(file).to_public()) for name, file in self.keys.items()}
-        recipients = recipients_text(RecipientsFile(recovery=str(new_key().to_public()), daemons=daemons))
-        files = {"fleet.yaml": "", "layers/arda.yaml": ARDA, "recipients.yaml": recipients.decode()}
-        self.central = central_in(directory, files)
-        self.person = Person(directory / "person", str(self.central))
-
-    def secrets(
-        self, of: Daemon, key: str = "one", clock: Callable[[], datetime] = now, *, may_commit: bool = True
-    ) -> ClusterSecrets:
-        repository = ClusterRepository(
-            lambda: of.follower.in_force, of.follower.commit if may_commit else None
-        )
-        signing = SigningClock(repository.revision, lambda: of.inventory.snapshot, clock)
-        return ClusterSecrets(repository, self.keys.get(key, self.directory / key), signing)
-
-    def change(self, path: str, change: Callable[[str], str]) -> None:
-        """Have a person push another text of a file."""
-        self.person.pull()
-        text = (self.person.directory / path).read_text()
-        self.person.commit({path: change(text)})
-        self.person.push()
-
-    def log(self) -> list[str]:
-        return git(self.central, "log", "--format=%s", "--reverse", "main").splitlines()
-
-
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def site(tmp_path: Path) -> SealedSite:
+    return SealedSite(tmp_path)
 
 
-@asynccontextmanager
-async def followed(site: Site, *names: str) -> AsyncIterator[list[Daemon]]:
-    async with daemon(site.directory / names[0], site.central) as first:
-        if not names[1:]:
-            yield [first]
-            return
-        async with followed(site, *names[1:]) as others:
-            yield [first, *others]
-
-
-async def test_secrets_are_made_once_and_opened_by_every_daemon(site: Site) -> None:
+async def test_secrets_are_made_once_and_opened_by_every_daemon(site: SealedSite) -> None:
     async with followed(site, *NAMES) as (one, two):
         ours = site.secrets(one)
         bundle = await ours.bundle("arda")
@@ -101,7 +50,7 @@ async def test_secrets_are_made_once_and_opened_by_every_daemon(site: Site) -> N
     assert site.log() == ["A change", "arda has its secrets"]
 
 
-async def test_two_daemons_and_many_machines_at_once_get_the_same_secrets(site: Site) -> None:
+async def test_two_daemons_and_many_machines_at_once_get_the_same_secrets(site: SealedSite) -> None:
     async with followed(site, *NAMES) as (one, two):
         services = [site.secrets(one), site.secrets(two, "two")]
         bundles = await asyncio.gather(*(service.bundle("arda") for service in services * 5))
@@ -109,7 +58,7 @@ async def test_two_daemons_and_many_machines_at_once_get_the_same_secrets(site: 
     assert site.log() == ["A change", "arda has its secrets"]
 
 
-async def test_machines_that_wait_for_an_attempt_that_fails_fail_with_it(site: Site) -> None:
+async def test_machines_that_wait_for_an_attempt_that_fails_fail_with_it(site: SealedSite) -> None:
     attempts = 0
     async with followed(site, "one") as (one,):
 
@@ -133,7 +82,7 @@ async def test_machines_that_wait_for_an_attempt_that_fails_fail_with_it(site: S
         assert await service.known("arda") == bundle
 
 
-async def test_no_secret_is_at_rest_but_sealed_or_in_a_log(site: Site) -> None:
+async def test_no_secret_is_at_rest_but_sealed_or_in_a_log(site: SealedSite) -> None:
     with capture_logs() as logs:
         async with followed(site, "one") as (one,):
             service = site.secrets(one)
@@ -150,7 +99,7 @@ async def test_no_secret_is_at_rest_but_sealed_or_in_a_log(site: Site) -> None:
         assert not [True for content in files if secret.encode() in content]
 
 
-async def test_the_founder_is_named_after_the_secrets_by_one_daemon_only(site: Site) -> None:
+async def test_the_founder_is_named_after_the_secrets_by_one_daemon_only(site: SealedSite) -> None:
     async with followed(site, *NAMES) as (one, two):
         await site.secrets(one).bundle("arda")
         await two.follower.refresh()
@@ -165,7 +114,7 @@ async def test_the_founder_is_named_after_the_secrets_by_one_daemon_only(site: S
     assert site.log()[2:] == [f"arda is founded by {founders.pop()}"]
 
 
-async def test_secrets_that_this_host_cannot_open_are_told_in_words(site: Site) -> None:
+async def test_secrets_that_this_host_cannot_open_are_told_in_words(site: SealedSite) -> None:
     async with followed(site, *NAMES) as (one, two):
         await site.secrets(one).bundle("arda")
         await two.follower.refresh()
@@ -184,7 +133,7 @@ async def test_secrets_that_this_host_cannot_open_are_told_in_words(site: Site) 
             assert [one["why"] for one in logs] == [service.problem], "a refusal is logged"
 
 
-async def test_a_host_that_could_not_open_its_own_secrets_makes_none(site: Site) -> None:
+async def test_a_host_that_could_not_open_its_own_secrets_makes_none(site: SealedSite) -> None:
     daemon_key(site.directory / "stranger")
     async with followed(site, "one") as (one,):
         for key in ("stranger", "absent"):
@@ -198,7 +147,7 @@ async def test_a_host_that_could_not_open_its_own_secrets_makes_none(site: Site)
     assert site.log() == ["A change", "arda has its secrets"]
 
 
-async def test_a_daemon_that_may_not_commit_makes_none_and_opens_what_others_made(site: Site) -> None:
+async def test_a_daemon_that_may_not_commit_makes_none_and_opens_what_others_made(site: SealedSite) -> None:
     async with followed(site, *NAMES) as (one, two):
         reader = site.secrets(two, "two", may_commit=False)
         with pytest.raises(RepositoryError, match="this daemon may not commit any; set"):
@@ -208,7 +157,7 @@ async def test_a_daemon_that_may_not_commit_makes_none_and_opens_what_others_mad
         assert await reader.bundle("arda") == bundle
 
 
-async def test_a_fleet_without_a_repository_has_no_place_for_secrets(site: Site) -> None:
+async def test_a_fleet_without_a_repository_has_no_place_for_secrets(site: SealedSite) -> None:
     repository = ClusterRepository(lambda: None)
     async with followed(site, "one") as (one,):
         clock = SigningClock(repository.revision, lambda: one.inventory.snapshot)
@@ -219,7 +168,7 @@ async def test_a_fleet_without_a_repository_has_no_place_for_secrets(site: Site)
             await service.bundle("arda")
 
 
-async def test_what_is_no_talos_layer_gets_no_secrets(site: Site) -> None:
+async def test_what_is_no_talos_layer_gets_no_secrets(site: SealedSite) -> None:
     async with followed(site, "one") as (one,):
         service = site.secrets(one)
         for ask in (service.bundle, service.known):
@@ -230,7 +179,7 @@ async def test_what_is_no_talos_layer_gets_no_secrets(site: Site) -> None:
     assert site.log() == ["A change"]
 
 
-async def test_files_of_two_clusters_are_not_mixed(site: Site) -> None:
+async def test_files_of_two_clusters_are_not_mixed(site: SealedSite) -> None:
     async with followed(site, "one") as (one,):
         service = site.secrets(one)
         await service.bundle("arda")
@@ -245,14 +194,14 @@ async def test_files_of_two_clusters_are_not_mixed(site: Site) -> None:
             await fresh.bundle("arda")
 
 
-async def test_secrets_that_came_by_git_are_checked_when_they_are_opened(site: Site) -> None:
+async def test_secrets_that_came_by_git_are_checked_when_they_are_opened(site: SealedSite) -> None:
     async with followed(site, "one") as (one,):
         await site.secrets(one).take("arda", real("a"))
         keys = [str(daemon_key(file).to_public()) for file in site.keys.values()]
 
         async def push(bundle: Bundle) -> None:
             sealed = seal(dump_bundle(bundle).encode(), keys).decode()
-            was, becomes = fingerprint_of(real("a")), fingerprint_of(bundle)
+            was, becomes = TALOS.fingerprint(real("a")), TALOS.fingerprint(bundle)
             site.change("clusters/arda.yaml", lambda text: text.replace(was, becomes))
             site.change("clusters/arda.secrets.age", lambda _: sealed)
             await one.follower.refresh()
@@ -264,7 +213,7 @@ async def test_secrets_that_came_by_git_are_checked_when_they_are_opened(site: S
         assert await site.secrets(one).bundle("arda") == ended(), "time alone does not stop a running cluster"
 
 
-async def test_secrets_that_were_replaced_in_git_are_opened_anew(site: Site) -> None:
+async def test_secrets_that_were_replaced_in_git_are_opened_anew(site: SealedSite) -> None:
     async with followed(site, "one") as (one,):
         service = site.secrets(one)
         before = await service.bundle("arda")
@@ -276,7 +225,7 @@ async def test_secrets_that_were_replaced_in_git_are_opened_anew(site: Site) -> 
         assert after.cluster_secret != before.cluster_secret
 
 
-async def test_secrets_of_a_cluster_elsewhere_are_taken_once(site: Site) -> None:
+async def test_secrets_of_a_cluster_elsewhere_are_taken_once(site: SealedSite) -> None:
     async with followed(site, *NAMES) as (one, two):
         service = site.secrets(one)
         await service.take("arda", real("a"))
@@ -292,7 +241,7 @@ async def test_secrets_of_a_cluster_elsewhere_are_taken_once(site: Site) -> None
     assert site.log() == ["A change", "arda has its secrets"]
 
 
-async def test_a_ca_of_another_layer_s_cluster_is_refused(site: Site) -> None:
+async def test_a_ca_of_another_layer_s_cluster_is_refused(site: SealedSite) -> None:
     async with followed(site, "one") as (one,):
         site.person.commit({"layers/valinor.yaml": ARDA}, "Two")
         site.person.push()
@@ -305,7 +254,7 @@ async def test_a_ca_of_another_layer_s_cluster_is_refused(site: Site) -> None:
             "etcd": replace(real("b"), etcd=spaced(real("a").etcd)),
         }.items():
             with pytest.raises(
-                OperationError, match=rf"^valinor: certs\.{name} of these secrets is a CA of arda,"
+                OperationError, match=rf"^valinor: certs\.{name} of these secrets is also in those of arda,"
             ):
                 await service.take("valinor", copied)
         await service.take("valinor", real("b"))
@@ -328,7 +277,7 @@ def mixed() -> Bundle:
     return replace(real("a"), os=replace(real("a").os, key=real("b").os.key))
 
 
-async def test_certificates_are_signed_for_as_long_as_asked(site: Site) -> None:
+async def test_certificates_are_signed_for_as_long_as_asked(site: SealedSite) -> None:
     async with followed(site, "one") as (one,):
         service = site.secrets(one)
         await service.bundle("arda")
@@ -340,7 +289,7 @@ async def test_certificates_are_signed_for_as_long_as_asked(site: Site) -> None:
             assert timedelta(minutes=58) < end - now() <= HOUR
 
 
-async def test_nothing_is_signed_before_the_newest_commit(site: Site) -> None:
+async def test_nothing_is_signed_before_the_newest_commit(site: SealedSite) -> None:
     async with followed(site, "one") as (one,):
         for wrong in (lambda: now() - DAY, lambda: datetime(1970, 1, 1, tzinfo=UTC)):
             service = site.secrets(one, clock=wrong)
@@ -357,7 +306,7 @@ async def test_nothing_is_signed_before_the_newest_commit(site: Site) -> None:
                 await ask
 
 
-async def test_what_one_layer_lacks_is_no_problem_of_another(site: Site) -> None:
+async def test_what_one_layer_lacks_is_no_problem_of_another(site: SealedSite) -> None:
     async with followed(site, "one") as (one,):
         service = site.secrets(one)
         site.person.commit({"layers/valinor.yaml": ARDA}, "Two")

@@ -57,6 +57,11 @@ class K3sBundle:
     """The RSA key in PEM that signs the tokens of service accounts."""
 
 
+def is_k3s_bundle(text: str) -> bool:
+    """Say whether a text is meant for the secrets of a k3s cluster, and not for Talos'."""
+    return f"{SERVICE_KEY}:" in text
+
+
 def load_k3s_bundle(text: str) -> K3sBundle:
     """Return the bundle that a text holds; raises BundleError, which shows no secret.
 

@@ -48,7 +48,7 @@ def check_k3s_form(bundle: K3sBundle) -> None:
     _check_roots(bundle)
     _check_service_key(bundle)
     _check_tokens(bundle)
-    if twice := first_twice(k3s_authority_keys(bundle)):
+    if twice := first_twice(_authority_keys(bundle)):
         raise BundleError(f"{twice[0]}.crt: has the key of {twice[1]}.crt; {_AGAIN}")
 
 
@@ -58,12 +58,21 @@ def k3s_ends_of(bundle: K3sBundle) -> Mapping[str, datetime]:
     return {path: min(one.not_valid_after_utc for one in chain) for path, chain in chains.items()}
 
 
-def k3s_authority_keys(bundle: K3sBundle) -> Mapping[str, bytes]:
-    """Return the public key of each CA by its path, and that of the root; raises BundleError."""
+def unshared(bundle: K3sBundle) -> Mapping[str, bytes]:
+    """Return, by path, what no two clusters may share: the CAs' and the root's public keys, and the tokens.
+
+    Clients of one cluster would be those of the other, and k3s encrypts what it keeps in etcd by the token. Raises
+    BundleError.
+    """
+    tokens = {"token": bundle.server_token.encode(), "agent-token": bundle.agent_token.encode()}
+    return _authority_keys(bundle) | tokens
+
+
+def _authority_keys(bundle: K3sBundle) -> dict[str, bytes]:
     chains = _chains(bundle)
     keys = {path: public_key_of(chain[0]) for path, chain in chains.items()}
-    last = chains[AUTHORITIES["server"]][1:]
-    return keys | ({ROOT: public_key_of(last[-1])} if last else {})
+    above = chains[AUTHORITIES["server"]][1:]
+    return keys | ({ROOT: public_key_of(above[-1])} if above else {})
 
 
 def _pairs(bundle: K3sBundle) -> Mapping[str, KeyPair]:

@@ -68,8 +68,8 @@ def check_form(bundle: Bundle) -> None:
 
 def _check_apart(bundle: Bundle) -> None:
     """One CA in two places would let the clients of one service be those of the other."""
-    if twice := first_twice(authority_keys(bundle)):
-        raise BundleError(f"certs.{twice[0]}: has the key of certs.{twice[1]}; {_EXPORT}")
+    if twice := first_twice(unshared(bundle)):
+        raise BundleError(f"{twice[0]}: has the key of {twice[1]}; {_EXPORT}")
 
 
 def ends_of(bundle: Bundle) -> Mapping[str, datetime]:
@@ -79,9 +79,10 @@ def ends_of(bundle: Bundle) -> Mapping[str, datetime]:
     }
 
 
-def authority_keys(bundle: Bundle) -> Mapping[str, bytes]:
-    """Return the public key of each CA by its name in the bundle; raises BundleError."""
-    return {name: public_key_of(load_certificate(pair.crt)) for name, pair in _authorities(bundle).items()}
+def unshared(bundle: Bundle) -> Mapping[str, bytes]:
+    """Return, by name, what no two clusters may share: the CAs' public keys; raises BundleError."""
+    authorities = _authorities(bundle)
+    return {f"certs.{name}": public_key_of(load_certificate(pair.crt)) for name, pair in authorities.items()}
 
 
 def _authorities(bundle: Bundle) -> Mapping[str, KeyPair]:

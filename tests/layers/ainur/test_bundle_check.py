@@ -13,7 +13,7 @@ from support.tls import Given
 
 from iluvatar_pxe.errors import BundleError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
-from iluvatar_pxe.layers.ainur.bundle_check import check_k3s_bundle, check_k3s_form, k3s_authority_keys
+from iluvatar_pxe.layers.ainur.bundle_check import check_k3s_bundle, check_k3s_form, unshared
 from iluvatar_pxe.layers.ainur.certificates import new_authority, new_root
 from iluvatar_pxe.layers.arda.certificates import new_authority as talos_authority
 from iluvatar_pxe.layers.certificates import Validity
@@ -175,10 +175,9 @@ def test_cas_below_a_root_that_has_ended_are_refused() -> None:
         check_k3s_bundle(replace(A, root=root, **below), NOW)
 
 
-def test_the_keys_by_which_two_clusters_are_told_apart_have_the_root() -> None:
-    ours, theirs = k3s_authority_keys(A), k3s_authority_keys(replace(B, root=None))
-    assert set(ours) == set(theirs) == {
-        "root-ca", "tls/server-ca", "tls/client-ca", "tls/request-header-ca", "tls/etcd/server-ca", "tls/etcd/peer-ca"
-    }  # fmt: skip
+def test_clusters_are_told_apart_by_the_keys_of_all_cas_the_root_and_the_tokens() -> None:
+    ours, theirs = unshared(A), unshared(replace(B, root=None))
+    assert set(ours) == set(theirs)
+    assert len(ours) == len({*ours.values()}) == 8
     assert not set(ours.values()) & set(theirs.values())
-    assert k3s_authority_keys(replace(A, root=None)) == ours
+    assert unshared(replace(A, root=None)) == ours
