@@ -1,14 +1,17 @@
 """A person who has a kubeconfig, and one who looks into a server's etcd."""
 
+import asyncio
 import json
 import ssl
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from support.k3s.access import Access
 from support.k3s.authorities import CLIENT, Authority, Request, pem
 from support.k3s.etcd import Etcd
 from support.k3s.machine import Machine
+from support.tls import run
 
 
 def as_admin(machine: Machine) -> Access:
@@ -21,6 +24,20 @@ def as_admin(machine: Machine) -> Access:
     context = ssl.create_default_context(cafile=str(tls / "server-ca.crt"))
     context.load_cert_chain(machine.root / "admin")
     return Access(machine.site, f"https://{machine.address}:6443", context)
+
+
+async def snapshot_of(machine: Machine, at: Path) -> None:
+    """Save a snapshot as ``k3s etcd-snapshot save`` does."""
+    etcd, tls = etcd_of(machine), machine.root / "var/lib/rancher/k3s/server/tls/etcd"
+    files = (
+        f"--cacert={tls / 'server-ca.crt'}",
+        f"--cert={tls / 'client.crt'}",
+        f"--key={tls / 'client.key'}",
+    )
+    save = ("etcdctl", f"--endpoints={etcd.client_url}", *files, "snapshot", "save", str(at))
+    at.parent.mkdir(parents=True, exist_ok=True)
+    ended = await asyncio.to_thread(run, *save)
+    assert ended.returncode == 0, ended.stderr
 
 
 async def ready_nodes(admin: Access) -> set[str]:

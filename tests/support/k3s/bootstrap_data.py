@@ -40,12 +40,20 @@ def unpack(packed: bytes, tls: Path) -> None:
         write_private(tls / name, base64.b64decode(file["Content"]))
 
 
+async def take(etcd: Etcd, tls: Path, password: str) -> None:
+    """Overwrite the CA files with those that etcd has; raises FatalError for another token's."""
+    found = await etcd.get(_PREFIX, is_prefix=True)
+    if (key := _key_of(password)) not in found:
+        raise FatalError(OTHER_TOKEN)
+    unpack(_decrypted(password, found[key]), tls)
+
+
 async def reconcile(etcd: Etcd, tls: Path, password: str) -> None:
     """Save the CA files in etcd, unless they are there; raises FatalError for other ones, and for another token's.
 
     K3s compares times, and takes files from etcd that are newer there.
     """
-    key = _PREFIX + hashlib.sha256(password.encode()).hexdigest()[:12]
+    key = _key_of(password)
     found = await etcd.get(_PREFIX, is_prefix=True)
     if not found:
         await etcd.create(key, _encrypted(password, pack(tls)))
@@ -53,6 +61,10 @@ async def reconcile(etcd: Etcd, tls: Path, password: str) -> None:
         raise FatalError(OTHER_TOKEN)
     elif others := _others(json.loads(_decrypted(password, found[key])), tls):
         raise FatalError(f"{', '.join(others)} {NEWER}")
+
+
+def _key_of(password: str) -> str:
+    return _PREFIX + hashlib.sha256(password.encode()).hexdigest()[:12]
 
 
 def _others(saved: dict[str, dict[str, str]], tls: Path) -> list[str]:

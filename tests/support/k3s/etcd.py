@@ -109,6 +109,29 @@ class Etcd:
             process.send_signal(how)
         await process.wait()
 
+    def rename(self) -> None:
+        """Give the member another name at its next start."""
+        (self.directory / "name").unlink(missing_ok=True)
+
+    async def restore(self, snapshot: Path) -> None:
+        """Replace the data by a snapshot's, as that of the only member; raises RequestError."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        name = self.name
+        restored = self.directory / "restored"
+        process = await asyncio.create_subprocess_exec(
+            *("etcdctl", "snapshot", "restore", str(snapshot), f"--data-dir={restored}", f"--name={name}"),
+            *(f"--initial-cluster={name}={self.peer_url}", f"--initial-advertise-peer-urls={self.peer_url}"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "ETCDCTL_API": "3"},
+        )
+        _, said = await process.communicate()
+        if process.returncode:
+            raise RequestError(said.decode())
+        (restored / "member").rename(self.directory / "member")
+        restored.rmdir()
+
     def forget(self) -> None:
         """Take the data away, as k3s does at the next start of a member that others have removed."""
         shutil.rmtree(self.directory)

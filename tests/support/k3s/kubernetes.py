@@ -19,6 +19,7 @@ ETCD_ROLE, CONTROL_PLANE = "node-role.kubernetes.io/etcd", "node-role.kubernetes
 MEMBER_NAME, MEMBER_ADDRESS = "etcd.k3s.cattle.io/node-name", "etcd.k3s.cattle.io/node-address"
 REMOVE_MEMBER = "etcd.k3s.cattle.io/remove"
 _NODES, _SECRETS = "/registry/minions/", "/registry/secrets/kube-system/"
+_NAMESPACE = "/registry/namespaces/kube-system"
 
 
 class Kubernetes:
@@ -26,6 +27,17 @@ class Kubernetes:
 
     def __init__(self, etcd: Etcd, site: Site) -> None:
         self._etcd, self._site = etcd, site
+
+    async def namespace(self) -> Object:
+        """Return ``kube-system``, whose UID tells one cluster from another; the first API server makes it."""
+        made = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": "kube-system", "uid": str(uuid4()), "creationTimestamp": _now()},
+        }
+        await self._etcd.create(_NAMESPACE, json.dumps(made).encode())
+        found: Object = json.loads((await self._etcd.get(_NAMESPACE))[_NAMESPACE])
+        return found
 
     async def nodes(self) -> list[Object]:
         return [

@@ -9,6 +9,7 @@ from support.k3s.kubernetes import Kubernetes, Object
 VERSION = "v1.36.3+k3s1"
 _PATCHES = frozenset({"application/merge-patch+json", "application/strategic-merge-patch+json"})
 _NODES = "/api/v1/nodes"
+_NAMESPACE = "/api/v1/namespaces/kube-system"
 _SECRETS = "/api/v1/namespaces/kube-system/secrets/"
 
 
@@ -34,6 +35,8 @@ class KubernetesApi:
     async def _resource(self, request: web.Request) -> web.StreamResponse:
         if request.path == _NODES:
             return await self._nodes(request)
+        if request.path == _NAMESPACE and request.method == "GET":
+            return web.json_response(await self._kubernetes.namespace())
         if request.path.startswith(f"{_NODES}/"):
             return await self._node(request, request.path.removeprefix(f"{_NODES}/"))
         if request.path.startswith(_SECRETS) and request.method == "GET":

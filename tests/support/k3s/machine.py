@@ -75,6 +75,15 @@ class Machine:
         """Take the power away: nobody is told."""
         await self._stop(signal.SIGKILL)
 
+    async def cluster_reset(self, snapshot: str = "") -> None:
+        """Run ``k3s server --cluster-reset [--cluster-reset-restore-path=…]`` to its end; raises FatalError."""
+        assert not self.is_on
+        configuration = Configuration.read(self.root)
+        place = configuration.path(snapshot) if snapshot else None
+        if place and not place.is_file():  # one look
+            raise FatalError(f"etcd: snapshot path does not exist: {snapshot}")
+        await Server(configuration, self.site, self.address, self.clock, self._log).reset(place)
+
     def lose_disk(self) -> None:
         """Lose what k3s has written, as when a disk is replaced and the node installed again."""
         assert not self.is_on

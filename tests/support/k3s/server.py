@@ -22,6 +22,8 @@ from support.k3s.tokens import PREFIX, Token, hash_of
 from support.talos.clock import Clock
 
 REMOVED = "this node has been removed from the cluster please restart k3s to rejoin the cluster"
+RESET = "Managed etcd cluster membership has been reset, restart without --cluster-reset flag now"
+RESET_BEFORE = "Managed etcd cluster membership was previously reset, please remove the cluster-reset flag and start k3s normally"
 MISMATCH = "failed to validate server configuration: critical configuration value mismatch"
 
 
@@ -46,6 +48,7 @@ class Server:
     async def run(self) -> None:
         """Run until cancelled; raises FatalError, also in a group."""
         token = self._token()
+        self._reset_flag.unlink(missing_ok=True)
         self._forget_a_removed_member()
         try:
             origin = None if self._etcd.is_initialized else await self._origin(token)
@@ -70,11 +73,40 @@ class Server:
                 tasks.create_task(self._watch_etcd(supervisor))
                 await self._membership.settle()
                 await self._reconcile(token)
+                await kubernetes.namespace()
                 supervisor.is_ready = True
                 tasks.create_task(self._membership.control(kubernetes))
                 await self._run_kubelet(passwords["node"])
         finally:
             await self._etcd.stop(self.how_to_stop)
+
+    async def reset(self, snapshot: Path | None) -> None:
+        """Do what ``k3s server --cluster-reset`` does before it ends: be the only member, of a snapshot where one is given.
+
+        Raises FatalError.
+        """
+        token = self._token()
+        if self._reset_flag.exists():
+            raise FatalError(RESET_BEFORE)
+        self._issue()
+        self._etcd.rename()
+        try:
+            if snapshot is not None:
+                await self._etcd.restore(snapshot)
+            self._reset_flag.touch()
+            await self._etcd.start([(self._etcd.name, self._etcd.peer_url)], "new", is_reset=True)
+            await self._membership.settle()
+            await bootstrap_data.take(self._etcd, self._tls, token.password)
+        except RequestError as error:
+            raise FatalError(str(error)) from error
+        finally:
+            await self._etcd.stop(signal.SIGTERM)
+        self._log(RESET)
+
+    @property
+    def _reset_flag(self) -> Path:
+        """A second reset in a row is refused by this file."""
+        return self._server / "db/reset-flag"
 
     def _token(self) -> Token:
         """Return the server token; without one the first server makes one and keeps it."""
