@@ -68,6 +68,7 @@ _DAEMON = How(Where.DAEMON, "iluvatar-pxe listens", status=-signal.SIGTERM)
 _CLI = "tests/cli/test_assets.py"
 _SEAL = "tests/cli/test_fleet_seal.py"
 _CLUSTER = "tests/cli/test_cluster.py"
+_CLUSTER_K3S = "tests/cli/test_cluster_k3s.py"
 _SEED_CARD = "tests/cli/test_seed_card.py"
 _WAITS = How(Where.INSTALLED, "Result: it waits", status=1)  # its boot files are missing
 _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\narda-01"
@@ -178,6 +179,16 @@ COMMANDS = {
     ),
     "sudo iluvatar-pxe cluster kubeconfig arda FILE": How(
         Where.TEST, f"{_CLUSTER}::test_kubectl_reads_what_is_merged_into_its_file"
+    ),
+    "sudo iluvatar-pxe cluster secrets export ainur FILE": How(
+        Where.TEST, f"{_CLUSTER_K3S}::test_secrets_of_a_server_are_imported_and_exported_again"
+    ),
+    "sudo iluvatar-pxe cluster secrets import ainur FILE": How(
+        Where.TEST, f"{_CLUSTER_K3S}::test_secrets_of_a_server_are_imported_and_exported_again"
+    ),
+    "sudo iluvatar-pxe cluster kubeconfig ainur FILE": How(
+        Where.TEST,
+        f"{_CLUSTER_K3S}::test_a_kubeconfig_is_what_openssl_takes_for_an_administrator_of_the_cluster",
     ),
     "sudo iluvatar-pxe cluster snapshot arda": How(
         Where.TEST, "tests/provisioning/test_snapshots.py::test_one_is_taken_by_a_command_and_told"

@@ -27,9 +27,7 @@ class _Commands(LazyGroup):
             "cluster.snapshots:take_snapshot",
             "Take a snapshot of a cluster's etcd now, sealed into the daemon's state directory.",
         ),
-        Entry(
-            "secrets", "cluster.secrets:app", "Export or import a cluster's secrets, in talosctl's format."
-        ),
+        Entry("secrets", "cluster.secrets:app", "Export or import a cluster's secrets."),
     )
 
 

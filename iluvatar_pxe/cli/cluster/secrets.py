@@ -1,4 +1,4 @@
-"""``iluvatar-pxe cluster secrets``: a cluster's secrets in the format of ``talosctl gen secrets``."""
+"""``iluvatar-pxe cluster secrets``: a Talos cluster's in the format of ``talosctl gen secrets``, a k3s cluster's in our own."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,10 @@ from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="Export or import a cluster's secrets, in talosctl's format.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Export or import a cluster's secrets: Talos' in talosctl's format, k3s' as its own files.",
+)
 
 
 @app.command("export")
@@ -45,7 +48,10 @@ def _check_new(file: Path) -> None:
 def import_secrets(
     layer: LayerArgument,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="As talosctl gen secrets writes it; - for standard input.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="As export or talosctl gen secrets writes it; - for standard input."
+        ),
     ],
     config: ConfigOption = None,
 ) -> None:

@@ -28,11 +28,9 @@ from iluvatar_pxe.layers.keys import KeyPair
 
 A = k3s_bundle_of("a")
 TEXT = dump_k3s_bundle(A)
-EXPORT = r"""
-for file in token agent-token tls/{server,client,request-header,etcd/server,etcd/peer}-ca.{crt,key} tls/service.key
-do echo "$file: |"; sed 's/^/  /' "$file"; done
-"""
-"""As docs/k3s.md has it, to be run in /var/lib/rancher/k3s/server."""
+DOCUMENT = (Path(__file__).parents[3] / "docs/k3s.md").read_text()
+LOOP = DOCUMENT.partition("```sh\n")[2].partition("```")[0].partition("\n")[2]
+"""What docs/k3s.md has people run in /var/lib/rancher/k3s/server."""
 
 
 def test_a_bundle_is_a_mapping_of_k3s_own_files() -> None:
@@ -63,9 +61,7 @@ def test_the_files_of_a_server_are_read_as_its_own_shell_prints_them(tmp_path: P
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    printed = subprocess.run(
-        ["bash", "-ec", EXPORT], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    printed = subprocess.run(["bash", "-ec", LOOP], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert load_k3s_bundle(printed.stdout) == replace(A, root=None)
 
 
