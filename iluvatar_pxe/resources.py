@@ -28,3 +28,14 @@ def read_talos_schema(contract: str) -> tuple[str, str]:
     names = (f"config.schema-{contract}.json", "unlisted.json")
     schema, unlisted = ((directory / name).read_text(encoding="utf-8") for name in names)
     return schema, unlisted
+
+
+def read_cloud_config_schema() -> str:
+    """Return the JSON Schema of cloud-init's configurations; blocks. Raises OSError."""
+    path = data_directory("boot_assets") / "cloud-init" / "schema-cloud-config-v1.json"
+    return path.read_text(encoding="utf-8")
+
+
+def read_prepare() -> str:
+    """Return the program that a Pi runs before k3s; blocks. Raises OSError."""
+    return (data_directory("boot_assets") / "k3s" / "prepare.py").read_text(encoding="utf-8")

@@ -325,6 +325,8 @@ class Fleet:
     listed: tuple[ListedMachine, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     """Machine configurations and scripts, by their path in the fleet."""
+    sealed: frozenset[str] = frozenset()
+    """Paths of those that are encrypted in the fleet, whether ``texts`` has them opened or not."""
     clusters: Mapping[str, ClusterFile] = field(default_factory=dict)
     """By their layer, the clusters that have their secrets."""
     recipients: RecipientsFile = field(default_factory=RecipientsFile)

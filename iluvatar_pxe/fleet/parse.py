@@ -13,6 +13,7 @@ from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, Recipien
 from iluvatar_pxe.fleet.fields.names import is_host_name
 from iluvatar_pxe.fleet.layer_files import default_layer, kinds_of, read_layers
 from iluvatar_pxe.fleet.models import Fleet, FleetFile, ListedMachine, MachineFile
+from iluvatar_pxe.fleet.sealed import sealed_paths
 from iluvatar_pxe.fleet.source import (
     ENROLMENT_FILE,
     FLEET_FILE,
@@ -42,11 +43,13 @@ def parse_fleet(files: Mapping[str, str]) -> Fleet:
     usual = default_layer(kinds_of(source))
     machines = _named(source, _MACHINE, MachineFile)
     lock = source.optional(LOCK_FILE, AssetsLock) or AssetsLock()
+    texts = {path: text for path, text in files.items() if not is_declaration(path)}
     fleet = Fleet(
         settings=settings or FleetFile(),
         layers=layers,
         listed=tuple(ListedMachine(name, file, _layer_of(file, usual)) for name, file in machines),
-        texts={path: text for path, text in files.items() if not is_declaration(path)},
+        texts=texts,
+        sealed=frozenset(sealed_paths(texts)),
         clusters=dict(_named(source, _CLUSTER, ClusterFile)),
         recipients=source.optional(RECIPIENTS_FILE, RecipientsFile) or RecipientsFile(),
         window=source.optional(ENROLMENT_FILE, EnrolmentFile),

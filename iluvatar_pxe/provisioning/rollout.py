@@ -21,6 +21,8 @@ from iluvatar_pxe.gitops.secrets.opening import Opener
 from iluvatar_pxe.inventory.database.commits import CommitRecord
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
+from iluvatar_pxe.layers.ainur.fragment_check import check_fragments
+from iluvatar_pxe.layers.ainur.schemas import cloud_config_schema
 from iluvatar_pxe.layers.arda.effects import effects_on_installed
 from iluvatar_pxe.layers.arda.patch_check import check_patches
 from iluvatar_pxe.layers.arda.schemas import schema_of
@@ -112,7 +114,7 @@ class Rollout:
     async def _opened(self, fleet: Fleet) -> Fleet:
         """Return the fleet with its sealed files opened, as far as this host's key opens them.
 
-        Only here it is known what sealed patches make of configurations.
+        Only here it is known what sealed patches make of configurations, and what sealed cloud-configs say.
         """
         try:
             texts = await asyncio.to_thread(self._opener.open, fleet.texts)
@@ -120,7 +122,7 @@ class Rollout:
             self._problem.set(str(error))
             return fleet
         opened = replace(fleet, texts=texts)
-        wrong = await asyncio.to_thread(check_patches, opened, schema_of)
+        wrong = await asyncio.to_thread(_wrong_with, opened)
         why = _why_closed(sealed_paths(texts), self._opener.recipient)
         self._problem.set(why or next(iter(wrong), None))
         return opened
@@ -186,6 +188,10 @@ async def _warn_of_secrets(fleet: Fleet) -> None:
     """Log which files should have been sealed: a repository elsewhere has no hook that says so."""
     if found := await asyncio.to_thread(clear_secrets, fleet.texts):
         _log.warning("fleet.clear_secrets", why=found[0], files=len(found))
+
+
+def _wrong_with(fleet: Fleet) -> list[str]:
+    return [*check_patches(fleet, schema_of), *check_fragments(fleet, cloud_config_schema)]
 
 
 def _why_closed(paths: tuple[str, ...], recipient: str) -> str | None:

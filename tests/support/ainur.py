@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from functools import cache
 from random import Random
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -34,6 +35,6 @@ def cluster_of(**k3s: object) -> K3sCluster:
     return K3sCluster(name="ainur", domain="lab.home.arpa", k3s=K3s.model_validate(k3s), bundle=bundle_of())
 
 
-def node_of(name: str = "ainur-01", role: Role = Role.SERVER) -> K3sNode:
+def node_of(name: str = "ainur-01", role: Role = Role.SERVER, **more: Any) -> K3sNode:
     """Return a machine."""
-    return K3sNode(name=name, role=role, macs=(MAC,))
+    return K3sNode(name=name, role=role, macs=(MAC,), instance_id=f"{name}-1", **more)

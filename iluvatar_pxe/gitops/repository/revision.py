@@ -10,6 +10,8 @@ from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.fleet.yaml.document import Findings
 from iluvatar_pxe.gitops.repository.bare import Commit, Repository
 from iluvatar_pxe.gitops.repository.tree import Tree, read_tree
+from iluvatar_pxe.layers.ainur.fragment_check import check_fragments
+from iluvatar_pxe.layers.ainur.schemas import cloud_config_schema
 from iluvatar_pxe.layers.arda.patch_check import check_patches
 from iluvatar_pxe.layers.arda.schemas import schema_of
 
@@ -35,7 +37,7 @@ async def read_revision(repository: Repository, commit: str, known: Tree | None 
 
 
 def parse_texts(texts: Mapping[str, str], faults: Mapping[str, str]) -> Fleet:
-    """Build the fleet of these texts, with all that its patches make of machine configurations; blocks.
+    """Build the fleet of these texts; what patches make of configurations, and cloud-configs, is checked as well; blocks.
 
     Raises FleetError, with ``faults`` (by path) among what is wrong.
     """
@@ -48,9 +50,13 @@ def parse_texts(texts: Mapping[str, str], faults: Mapping[str, str]) -> Fleet:
         known = {line.partition(":")[0] for line in findings.lines}
         lines = [line for line in error.findings if line.partition(":")[0] not in known]
         raise FleetError(first_findings([*findings.lines, *lines])) from error
-    if found := findings.lines or check_patches(fleet, schema_of):
+    if found := findings.lines or _wrong_with(fleet):
         raise FleetError(first_findings(found))
     return fleet
+
+
+def _wrong_with(fleet: Fleet) -> list[str]:
+    return [*check_patches(fleet, schema_of), *check_fragments(fleet, cloud_config_schema)]
 
 
 def first_findings(findings: list[str]) -> list[str]:

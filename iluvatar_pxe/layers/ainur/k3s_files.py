@@ -8,12 +8,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from iluvatar_pxe.fleet.k3s import ConfigValue
 from iluvatar_pxe.fleet.registries import k3s_registries
 from iluvatar_pxe.layers.ainur.bundle import full_token, tls_files
-from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode, K3sPart
+from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode
+from iluvatar_pxe.layers.ainur.node_file import NodeFile
+from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.machines.states import Role
 
 CONFIG = "/etc/rancher/k3s/config.yaml"
@@ -58,18 +59,6 @@ ExecStart={BINARY} \\
     {{command}}
 """
 """As k3s' own install.sh writes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeFile:
-    """A file of a machine; ``stays``: what is there already counts."""
-
-    text: str
-    mode: int = 0o600
-    stays: bool = False
-
-    def __repr__(self) -> str:
-        return f"NodeFile(mode={self.mode:o})"
 
 
 def public_files(cluster: K3sCluster, node: K3sNode) -> Mapping[str, NodeFile]:

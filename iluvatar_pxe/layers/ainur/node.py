@@ -1,21 +1,15 @@
 """A machine of a k3s cluster, and what all of its machines have in common, as their documents are made of. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from iluvatar_pxe.fleet.k3s import K3s
 from iluvatar_pxe.fleet.registries import Registries
+from iluvatar_pxe.fleet.root import Root
+from iluvatar_pxe.fleet.users import User
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
+from iluvatar_pxe.layers.ainur.fragments import Fragment
 from iluvatar_pxe.machines.states import Role
-
-
-class K3sPart(StrEnum):
-    """What a machine's k3s does when it is started for the first time."""
-
-    INIT = "init"
-    """It initialises the cluster."""
-    JOIN_SERVER = "join-server"
-    AGENT = "agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +24,9 @@ class K3sCluster:
     """The version, which is chosen, and the options."""
     bundle: K3sBundle
     registries: Registries = field(default_factory=Registries)
+    users: tuple[User, ...] = ()
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By name of those users that have one, the hash of the password."""
 
     @property
     def api(self) -> str:
@@ -45,3 +42,36 @@ class K3sNode:
     role: Role
     macs: tuple[str, ...]
     """MACs of its NICs; the one that it boots by comes first."""
+    instance_id: str
+    """cloud-init configures a machine again when this is another one."""
+    root: Root = field(default_factory=Root)
+    made_data: str = ""
+    """The file system that was made for its data where ``root`` names a disk for that: ``UUID=…`` or ``LABEL=…``."""
+    fragments: tuple[Fragment, ...] = field(default=(), repr=False)
+    """What the fleet adds to its cloud-config, in this order."""
+
+    @property
+    def data(self) -> str:
+        """The file system for what lasts, as ``mount`` names it; empty where that is where the system is."""
+        if self.root.data is None:
+            return ""
+        if self.root.data.label:
+            return f"LABEL={self.root.data.label}"
+        return f"UUID={self.root.data.uuid}" if self.root.data.uuid else self.made_data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a machine is told of the daemons."""
+
+    daemons: tuple[str, ...]
+    """Their URLs, such as ``http://192.168.1.2:8080``; the one that serves the machine comes first."""
+    ticket: str = field(repr=False)
+    time_servers: tuple[str, ...] = ()
+    sums: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of boot files, by their names."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where the machine's own documents are."""
+        return tuple(f"{daemon}/cloud-init/{self.ticket}" for daemon in self.daemons)

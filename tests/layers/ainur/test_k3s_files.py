@@ -18,11 +18,12 @@ from iluvatar_pxe.layers.ainur.k3s_files import (
     NODE_PASSWORD,
     TLS,
     TOKEN,
-    NodeFile,
     public_files,
     secret_files,
 )
-from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sPart
+from iluvatar_pxe.layers.ainur.node import K3sCluster
+from iluvatar_pxe.layers.ainur.node_file import NodeFile
+from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.machines.states import Role
 
 SERVER, AGENT = node_of(), node_of("ainur-04", Role.AGENT)

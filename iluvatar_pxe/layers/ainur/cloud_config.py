@@ -1,0 +1,136 @@
+"""A machine's cloud-config as the daemon makes it, before the fleet's fragments. Pure.
+
+It holds no secret but the ticket, which dies once it is swapped, and needs nothing of the internet.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from iluvatar_pxe.errors import ConfigurationError
+from iluvatar_pxe.fleet.root import RootKind
+from iluvatar_pxe.fleet.users import User
+from iluvatar_pxe.layers.ainur.k3s_files import BINARY, UNITS, public_files
+from iluvatar_pxe.layers.ainur.keys import load_chain
+from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode, Surroundings
+from iluvatar_pxe.layers.ainur.node_file import NodeFile
+
+PREPARE = "/usr/local/lib/iluvatar/prepare.py"
+NODE = "/etc/iluvatar/node.json"
+IMAGES = "/var/lib/rancher/k3s/agent/images"
+_ARCH = "arm64"
+_DROP_IN = f"""\
+[Unit]
+Wants=time-sync.target
+After=time-sync.target
+
+[Service]
+ExecStartPre=/usr/bin/python3 -I {PREPARE}
+"""
+"""Whatever fails there is tried again with the unit, whose Restart is always."""
+_FOLDERS = {"rancher": "/var/lib/rancher", "node": "/etc/rancher/node"}
+"""By folder of the file system for what lasts, where it is mounted; and so is Longhorn's."""
+_NOBODY = ({"name": "root", "lock_passwd": True},)
+"""Without users cloud-init makes the image's own one, and Debian 12's takes no empty list."""
+
+
+def cloud_config_of(cluster: K3sCluster, node: K3sNode, around: Surroundings, prepare: str) -> dict[str, Any]:
+    """Return the values of a cloud-config; ``prepare`` is the program that the machine runs before k3s.
+
+    Raises ConfigurationError where k3s' files are not there yet.
+    """
+    files = {
+        **public_files(cluster, node),
+        f"/etc/systemd/system/{UNITS[node.role]}.d/10-iluvatar.conf": NodeFile(_DROP_IN, 0o644),
+        PREPARE: NodeFile(prepare, 0o644),
+        NODE: NodeFile(json.dumps(_told(cluster, node, around), indent=1) + "\n"),
+    }
+    return {
+        "hostname": node.name,
+        "fqdn": f"{node.name}.{cluster.domain}",
+        "manage_etc_hosts": True,
+        "users": [_user(user) for user in cluster.users] or list(_NOBODY),
+        "disable_root": True,
+        "ssh_pwauth": False,
+        "package_update": False,
+        "package_upgrade": False,
+        "apt": {"preserve_sources_list": True},
+        "growpart": {"mode": "off"},
+        "resize_rootfs": node.root.kind is RootKind.DISK,
+        **(
+            {"ntp": {"enabled": True, "pools": [], "servers": [*around.time_servers]}}
+            if around.time_servers
+            else {}
+        ),
+        "write_files": [_file(path, file) for path, file in files.items()],
+        "runcmd": _commands(node),
+        "reporting": {
+            "iluvatar": {
+                "type": "webhook",
+                "endpoint": f"{around.urls[0]}/report",
+                "timeout": 5,
+                "retries": 1,
+            }
+        },
+        "phone_home": {
+            "url": f"{around.urls[0]}/phone-home",
+            "post": ["instance_id", "hostname", "fqdn"],
+            "tries": 3,
+        },
+    }
+
+
+def _user(user: User) -> dict[str, Any]:
+    return {
+        "name": user.name,
+        "shell": "/bin/bash",
+        "lock_passwd": True,
+        "ssh_authorized_keys": list(user.ssh_keys),
+        **({"sudo": ["ALL=(ALL) NOPASSWD:ALL"]} if user.sudo else {}),
+    }
+
+
+def _file(path: str, file: NodeFile) -> dict[str, str]:
+    return {"path": path, "owner": "root:root", "permissions": f"{file.mode:04o}", "content": file.text}
+
+
+def _commands(node: K3sNode) -> list[list[str]]:
+    """Return what is run last in the first boot. Longhorn needs iscsid, and multipathd takes its volumes away."""
+    return [
+        ["systemctl", "daemon-reload"],
+        ["systemctl", "enable", "--now", "--no-block", "iscsid.service"],
+        ["systemctl", "mask", "--now", "multipathd.service", "multipathd.socket"],
+        ["systemctl", "enable", "--now", "--no-block", UNITS[node.role]],
+    ]
+
+
+def _told(cluster: K3sCluster, node: K3sNode, around: Surroundings) -> Mapping[str, Any]:
+    """Return what ``prepare`` reads."""
+    return {
+        "daemons": around.daemons,
+        "urls": around.urls,
+        "not_before": int(load_chain(cluster.bundle.server.crt)[0].not_valid_before_utc.timestamp()),
+        "data": _data(node),
+        "assets": [
+            _asset(f"k3s/{cluster.k3s.version}/k3s-{_ARCH}", BINARY, 0o755, around),
+            _asset(f"k3s/{cluster.k3s.version}/k3s-airgap-images-{_ARCH}.tar.zst", IMAGES, 0o644, around),
+        ],
+    }
+
+
+def _data(node: K3sNode) -> Mapping[str, Any] | None:
+    if node.root.data is None:
+        return None
+    if not node.data:
+        raise ConfigurationError(
+            f"{node.name}: the file system for its data is not made yet; wait until it is"
+        )
+    return {"source": node.data, "folders": {**_FOLDERS, node.root.data.longhorn: "/var/lib/longhorn"}}
+
+
+def _asset(name: str, to: str, mode: int, around: Surroundings) -> Mapping[str, str]:
+    if name not in around.sums:
+        raise ConfigurationError(f"{name} is not there yet; see: iluvatar-pxe assets status")
+    target = to if to == BINARY else f"{to}/{name.rpartition('/')[2]}"
+    return {"path": f"/assets/{quote(name)}", "sha256": around.sums[name], "to": target, "mode": f"{mode:o}"}
