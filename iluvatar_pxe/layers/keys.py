@@ -1,9 +1,7 @@
 """Private keys and certificates in PEM, and keys from given randomness. Pure."""
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -27,14 +25,6 @@ _LABEL = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _ONE_BLOCK = re.compile(r"\s*-----BEGIN ([A-Z0-9 ]+)-----[A-Za-z0-9+/=\s]+-----END \1-----\s*")
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """NIST SP 800-186, 3.2.1.3: private keys are below it."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class KeyPair:
-    """A certificate and its private key, in PEM with the labels that their layer's programs know."""
-
-    crt: str
-    key: str
 
 
 def load_labelled_key(pem: str, labels: Labels, program: str) -> PrivateKey:
@@ -82,11 +72,6 @@ def dump_key(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
 def dump_certificate(certificate: x509.Certificate) -> str:
     """Return a certificate in PEM."""
     return certificate.public_bytes(Encoding.PEM).decode()
-
-
-def encode(pem: str) -> str:
-    """Return a PEM text as Talos' and kubectl's files hold it: base64 over the whole."""
-    return b64encode(pem.encode()).decode()
 
 
 def p256_key(random: Randomness) -> ec.EllipticCurvePrivateKey:

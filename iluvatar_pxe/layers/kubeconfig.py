@@ -6,7 +6,7 @@ from typing import Any
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.layers.client_files import dump_client_file, load_client_file
 from iluvatar_pxe.layers.credentials import ADMINISTRATOR, Credentials
-from iluvatar_pxe.layers.keys import encode
+from iluvatar_pxe.layers.key_pair import encode
 
 _NAME = "kubeconfig"
 _LISTS = {"clusters": "delete-cluster", "users": "delete-user", "contexts": "delete-context"}

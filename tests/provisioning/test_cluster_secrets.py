@@ -21,7 +21,8 @@ from iluvatar_pxe.gitops.secrets.sealing import daemon_key, seal
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole
-from iluvatar_pxe.layers.keys import KeyPair, load_certificate
+from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.layers.keys import load_certificate
 from iluvatar_pxe.provisioning.bundle_kinds import TALOS
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
 from iluvatar_pxe.provisioning.signing_clock import SigningClock

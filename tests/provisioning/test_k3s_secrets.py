@@ -16,7 +16,7 @@ from support.secrets_of import bundle_of, k3s_bundle_of
 from iluvatar_pxe.errors import BundleError, ClockError, OperationError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle, dump_k3s_bundle
 from iluvatar_pxe.layers.ainur.bundle_check import check_k3s_bundle
-from iluvatar_pxe.layers.keys import KeyPair
+from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.provisioning.bundle_kinds import K3S
 
 HOUR = timedelta(hours=1)

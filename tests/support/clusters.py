@@ -9,7 +9,7 @@ from iluvatar_pxe.layers.arda.bundle import Bundle, load_bundle
 from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract
-from iluvatar_pxe.layers.keys import encode
+from iluvatar_pxe.layers.key_pair import encode
 from iluvatar_pxe.machines.states import Role
 
 GOLDEN = Path(__file__).parents[1] / "replies/talos"

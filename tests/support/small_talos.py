@@ -25,7 +25,8 @@ from iluvatar_pxe.layers.arda.certificates import client_certificate, new_author
 from iluvatar_pxe.layers.arda.keys import dump_key, ed25519_key, load_key
 from iluvatar_pxe.layers.certificates import Client, Validity
 from iluvatar_pxe.layers.credentials import Credentials
-from iluvatar_pxe.layers.keys import KeyPair, load_certificate, standard_pem
+from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.layers.keys import load_certificate, standard_pem
 
 HERE = "127.0.0.1"
 NOW = datetime.now(UTC)

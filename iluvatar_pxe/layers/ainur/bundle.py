@@ -13,7 +13,7 @@ from iluvatar_pxe.errors import BundleError
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.fleet.yaml.document import parse_documents
 from iluvatar_pxe.layers.ainur.keys import load_chain
-from iluvatar_pxe.layers.keys import KeyPair
+from iluvatar_pxe.layers.key_pair import KeyPair
 
 LARGEST = 64 * 1024
 """Characters of a bundle; ours have about 9,000."""

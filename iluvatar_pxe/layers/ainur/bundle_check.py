@@ -21,7 +21,8 @@ from iluvatar_pxe.layers.authority_check import (
     is_kubernetes_key,
     public_key_of,
 )
-from iluvatar_pxe.layers.keys import UNREADABLE, KeyPair, PrivateKey
+from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.layers.keys import UNREADABLE, PrivateKey
 
 _PASSWORD = re.compile(r"(?!K10)(?![a-z0-9]{6}\.[a-z0-9]{16}\Z)[!-~]+")
 """What k3s takes for a password: neither a full token, nor a bootstrap token."""

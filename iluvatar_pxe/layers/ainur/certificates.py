@@ -13,7 +13,8 @@ from iluvatar_pxe.layers.certificates import (
     name_of,
     signed,
 )
-from iluvatar_pxe.layers.keys import KeyPair, PrivateKey, Randomness, dump_key, load_certificate, p256_key
+from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.layers.keys import PrivateKey, Randomness, dump_key, load_certificate, p256_key
 
 
 def new_root(validity: Validity, random: Randomness) -> KeyPair:

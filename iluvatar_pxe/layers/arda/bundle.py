@@ -10,7 +10,7 @@ from yaml import YAMLError
 from yaml.events import Event, MappingEndEvent, MappingStartEvent, ScalarEvent
 
 from iluvatar_pxe.errors import BundleError
-from iluvatar_pxe.layers.keys import KeyPair, encode
+from iluvatar_pxe.layers.key_pair import KeyPair, encode
 
 LARGEST = 64 * 1024
 """Characters of a bundle; those of Talos have about 9,000."""

@@ -19,7 +19,8 @@ from iluvatar_pxe.layers.authority_check import (
     is_kubernetes_key,
     public_key_of,
 )
-from iluvatar_pxe.layers.keys import KeyPair, PrivateKey, load_certificate
+from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.layers.keys import PrivateKey, load_certificate
 
 _TOKEN = re.compile(r"[0-9a-z]{6}\.[0-9a-z]{16}")
 _SECRET_BYTES = 32

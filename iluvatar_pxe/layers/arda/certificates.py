@@ -14,7 +14,8 @@ from iluvatar_pxe.layers.certificates import (
     name_of,
     signed,
 )
-from iluvatar_pxe.layers.keys import KeyPair, PrivateKey, Randomness, load_certificate
+from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.layers.keys import PrivateKey, Randomness, load_certificate
 
 _USES = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 

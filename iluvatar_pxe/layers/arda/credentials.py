@@ -9,7 +9,8 @@ from iluvatar_pxe.layers.arda.certificates import client_certificate
 from iluvatar_pxe.layers.arda.keys import ed25519_key
 from iluvatar_pxe.layers.certificates import Client
 from iluvatar_pxe.layers.credentials import ADMINISTRATOR, MASTERS, Credentials, valid_for
-from iluvatar_pxe.layers.keys import KeyPair, Randomness, p256_key
+from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.layers.keys import Randomness, p256_key
 
 
 class ApiRole(StrEnum):

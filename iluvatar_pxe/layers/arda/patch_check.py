@@ -27,7 +27,7 @@ from iluvatar_pxe.layers.arda.patching.patch import Addition, Patch, parse_patch
 from iluvatar_pxe.layers.arda.reserved import taken_over
 from iluvatar_pxe.layers.arda.schema import Schema
 from iluvatar_pxe.layers.arda.validation import Fault, faults
-from iluvatar_pxe.layers.keys import KeyPair
+from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.machines.states import Role
 
 MOST_CHECKED = 1_024

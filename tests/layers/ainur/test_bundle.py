@@ -24,7 +24,7 @@ from iluvatar_pxe.layers.ainur.bundle import (
     load_k3s_bundle,
     tls_files,
 )
-from iluvatar_pxe.layers.keys import KeyPair
+from iluvatar_pxe.layers.key_pair import KeyPair
 
 A = k3s_bundle_of("a")
 TEXT = dump_k3s_bundle(A)

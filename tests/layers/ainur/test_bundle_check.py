@@ -17,7 +17,8 @@ from iluvatar_pxe.layers.ainur.bundle_check import check_k3s_bundle, check_k3s_f
 from iluvatar_pxe.layers.ainur.certificates import new_authority, new_root
 from iluvatar_pxe.layers.arda.certificates import new_authority as talos_authority
 from iluvatar_pxe.layers.certificates import Validity
-from iluvatar_pxe.layers.keys import KeyPair, PrivateKey, dump_key, p256_key
+from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.layers.keys import PrivateKey, dump_key, p256_key
 
 A, B = k3s_bundle_of("a"), k3s_bundle_of("b")
 TALOS = bundle_of("a")

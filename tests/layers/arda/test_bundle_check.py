@@ -15,7 +15,8 @@ from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.certificates import new_authority
 from iluvatar_pxe.layers.arda.keys import dump_key, ed25519_key
 from iluvatar_pxe.layers.certificates import Validity
-from iluvatar_pxe.layers.keys import KeyPair, PrivateKey, p256_key, standard_pem
+from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.layers.keys import PrivateKey, p256_key, standard_pem
 
 A, B = bundle_of("a"), bundle_of("b")
 K1 = ec.generate_private_key(ec.SECP256K1())

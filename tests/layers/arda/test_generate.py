@@ -16,7 +16,8 @@ from support.tls import openssl
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle, load_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.generate import generate_bundle
-from iluvatar_pxe.layers.keys import KeyPair, p256_key, standard_pem
+from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.layers.keys import p256_key, standard_pem
 
 GOLDEN = load_bundle((Path(__file__).parents[2] / "replies" / "talos" / "secrets.yaml").read_text())
 P256, ED25519 = "NIST CURVE: P-256", "ED25519 Public-Key:"

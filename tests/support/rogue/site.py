@@ -22,7 +22,7 @@ from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
 from iluvatar_pxe.lab.room.network import INTERFACE, Network
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
-from iluvatar_pxe.layers.keys import encode
+from iluvatar_pxe.layers.key_pair import encode
 from iluvatar_pxe.wire.dhcp import encode as encode_dhcp
 
 PLANE, WORKER, ABSENT, HAND = "plane", "worker", "absent", "hand"

@@ -1,7 +1,7 @@
 """Secrets that are none, for configurations that are only shown."""
 
 from iluvatar_pxe.layers.arda.bundle import Bundle
-from iluvatar_pxe.layers.keys import KeyPair
+from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.replies.masking import MASK
 
 _PAIR = KeyPair(MASK, MASK)

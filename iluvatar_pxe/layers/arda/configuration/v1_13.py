@@ -16,7 +16,7 @@ from iluvatar_pxe.layers.arda.configuration.common import (
 from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Document
-from iluvatar_pxe.layers.keys import KeyPair, encode
+from iluvatar_pxe.layers.key_pair import KeyPair, encode
 from iluvatar_pxe.machines.states import Role
 
 

@@ -15,7 +15,7 @@ from iluvatar_pxe.layers.arda.configuration.common import (
 from iluvatar_pxe.layers.arda.configuration.facts import ClusterFacts, MachineFacts
 from iluvatar_pxe.layers.arda.configuration.v1_13 import encoded, without_key
 from iluvatar_pxe.layers.arda.documents import Document
-from iluvatar_pxe.layers.keys import KeyPair
+from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.machines.states import Role
 
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
