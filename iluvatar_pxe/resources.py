@@ -2,13 +2,21 @@
 
 from pathlib import Path
 
+DATA_DIRECTORIES = ("boot_assets", "migrations", "systemd")
+LOCK = "requirements.lock"
 _PACKAGE = Path(__file__).parent
 
 
 def data_directory(name: str) -> Path:
-    """Return the directory ``boot_assets``, ``migrations`` or ``systemd``."""
+    """Return one of ``DATA_DIRECTORIES``."""
     installed = _PACKAGE / "_data" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def requirements_lock() -> Path:
+    """Return the file that pins the Python packages the daemon needs, with their checksums."""
+    installed = _PACKAGE / "_data" / LOCK
+    return installed if installed.is_file() else _PACKAGE.parent / LOCK
 
 
 def read_templates(name: str) -> dict[str, str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from support.daemon import Daemon
 
+from iluvatar_pxe.layers.ainur.seed_card.wheels import make_own_wheel
+
 ROOT = Path(__file__).parents[1]
 DATA = ("boot_assets", "migrations", "systemd")
 TIMEOUT = 300
@@ -74,6 +76,23 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         f"iluvatar_pxe/{file}" for file in files_below(ROOT / "iluvatar_pxe") if file.endswith(".py")
     }
     assert not [name for name in packed if name.endswith((".pyc", ".efi", ".kpxe"))]
+
+
+def test_a_seed_card_s_wheel_has_the_same_files(wheel: Path, tmp_path: Path) -> None:
+    """It is made of what runs, without what builds wheels."""
+    make_own_wheel(tmp_path)
+    (own,) = tmp_path.iterdir()
+    assert own.name == wheel.name
+    contents = [contents_of(path) for path in (wheel, own)]
+    assert contents[0] == contents[1]
+
+
+def contents_of(wheel: Path) -> dict[str, bytes]:
+    """Return its files but for those that differ by how it was made, and by when this environment was."""
+    made = ("/METADATA", "/RECORD", "/WHEEL")
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if not name.endswith(made) and "/licenses/" not in name]
+        return {name: archive.read(name) for name in names}
 
 
 def test_the_lock_names_no_index() -> None:

@@ -55,7 +55,11 @@ class _Commands(LazyGroup):
             "install:uninstall",
             "Stop and remove the service; state and settings are kept.",
         ),
-        Entry("seed-card", "seed_card:seed_card", "Make a card for a Raspberry Pi, as a file."),
+        Entry(
+            "seed-card",
+            "seed_card:seed_card",
+            "Make a card that turns a blank Raspberry Pi into the first of a fleet, or sets a boot order, as a file.",
+        ),
         Entry("man", "man:man", "Print the man page.", hidden=True),
         Entry("machines", "machines.commands:app", "Show and manage machines."),
         Entry("enrol", "enrol:app", _ENROL),

@@ -1,25 +1,37 @@
 """``iluvatar-pxe seed-card``: cards for Raspberry Pis, as files that Raspberry Pi Imager or dd writes to them."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
+from iluvatar_pxe.assets.kept_images import kept_images
 from iluvatar_pxe.cli.options import ConfigOption, be_quiet
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
-from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.errors import SeedCardError, UsageError
+from iluvatar_pxe.fleet.clear_secrets import clear_secrets
+from iluvatar_pxe.gitops.bundle import bundle_fleet
 from iluvatar_pxe.layers.ainur.seed_card.boot_order import settings_of
-from iluvatar_pxe.layers.ainur.seed_card.card_file import new_file
+from iluvatar_pxe.layers.ainur.seed_card.card_file import check_out, new_file
 from iluvatar_pxe.layers.ainur.seed_card.eeprom import Chip
 from iluvatar_pxe.layers.ainur.seed_card.imager import measured
 from iluvatar_pxe.layers.ainur.seed_card.os_list import os_list
 from iluvatar_pxe.layers.ainur.seed_card.recovery_card import bootloader_in, write_recovery_card
+from iluvatar_pxe.layers.ainur.seed_card.seed import SeedCard, write_seed_card
+from iluvatar_pxe.layers.ainur.seed_card.wheels import WheelSource
+from iluvatar_pxe.resources import requirements_lock
 
 _EEPROMS = "raspberry-pi-eeprom"
 """Where the catalogue puts bootloaders, in the assets directory."""
+_BRANCH = "main"
+"""What a daemon without settings of its own reads."""
 
 
 class Family(StrEnum):
@@ -33,7 +45,17 @@ def seed_card(
     *,
     out: Annotated[Path, typer.Option(help="File to write.")],
     image: Annotated[
-        Path | None, typer.Option(help="With --imager: the card's image, perhaps compressed.")
+        Path | None,
+        typer.Option(
+            help="Image of Ubuntu Server or Raspberry Pi OS, perhaps compressed; with --imager, the card's. "
+            "Default: one that the daemon has downloaded and kept."
+        ),
+    ] = None,
+    fleet: Annotated[
+        Path | None, typer.Option(help="Directory or clone of the fleet. Default: the starter fleet.")
+    ] = None,
+    wheels: Annotated[
+        Path | None, typer.Option(help="Folder with the wheels. Default: pip downloads them.")
     ] = None,
     imager: Annotated[
         bool,
@@ -65,16 +87,62 @@ def seed_card(
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make a card for a Raspberry Pi, as a file."""
+    """Make a card that turns a blank Raspberry Pi into the first of a fleet, or sets a boot order, as a file."""
     be_quiet()
+    check_out(out, force=force)
     if imager and eeprom:
         raise UsageError("--imager and --eeprom write different files; use one of them")
     if eeprom:
         _recovery_card(out, eeprom, eeprom_files, settings or [], config, force=force)
-    elif imager and image:
+    elif imager:
         _imager_list(out, image, url, force=force)
     else:
-        raise UsageError("nothing to write; use --eeprom 2711, --eeprom 2712, or --imager with --image FILE")
+        place = image or _kept_image(config)
+        with _bundled(fleet) as bundle:
+            source = WheelSource(requirements_lock(), wheels)
+            _tell(out, place, write_seed_card(out, place, source, bundle, force=force))
+
+
+def _kept_image(config: Path | None) -> Path:
+    """Return the newest image of Ubuntu, else of another system; raises SeedCardError where none is kept."""
+    directory = settings_of_daemon(config).assets_directory
+    images = asyncio.run(kept_images(directory))
+    if not images:
+        raise SeedCardError(
+            f"{directory}: keeps no image of a Raspberry Pi; name one: --image "
+            "ubuntu-24.04.5-preinstalled-server-arm64+raspi.img.xz"
+        )
+    name = max(images, key=lambda one: ("ubuntu" in one, one))
+    say([f"{images[name]}: is {name}"])
+    return images[name]
+
+
+@contextmanager
+def _bundled(fleet: Path | None) -> Iterator[Path | None]:
+    """Yield a bundle of a fleet; raises RepositoryError and FleetError."""
+    if fleet is None:
+        yield None
+        return
+    if not fleet.is_dir():
+        raise UsageError(f"--fleet {fleet}: is no directory; name that of a fleet, or a clone")
+    with TemporaryDirectory() as place:
+        bundle, revision = asyncio.run(bundle_fleet(fleet, _BRANCH, Path(place)))
+        for line in clear_secrets(revision.fleet.texts):
+            typer.echo(f"warning: {fleet}/{line}; the card's files can be read by whoever has it", err=True)
+        yield bundle
+
+
+def _tell(out: Path, image: Path, card: SeedCard) -> None:
+    say(
+        [
+            f"{out}: {card.system.name} of {image.name}, and {card.wheels} wheels for its Python {card.facts.python}"
+        ]
+    )
+    if not card.facts.has_git:
+        say(
+            ["The image has no git: the Pi downloads it at its first start, and needs the internet for that."]
+        )
+    say(["Write it to a card with Raspberry Pi Imager, or with: sudo dd if=FILE of=DEVICE bs=4M conv=fsync"])
 
 
 def _recovery_card(
@@ -93,7 +161,9 @@ def _recovery_card(
     )
 
 
-def _imager_list(out: Path, image: Path, url: str | None, *, force: bool) -> None:
+def _imager_list(out: Path, image: Path | None, url: str | None, *, force: bool) -> None:
+    if image is None:
+        raise UsageError("--imager: needs the card's image; name it: --image FILE")
     card = measured(image, url)
     with new_file(out, 0, force=force) as file:
         file.write_text(os_list(card), encoding="utf-8")

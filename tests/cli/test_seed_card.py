@@ -80,7 +80,8 @@ def test_an_image_of_something_else_is_not_offered_to_imager(host: Host, tmp_pat
     ("words", "told"),
     [
         ("--eeprom 2711 --imager", "--imager and --eeprom write different files"),
-        ("--imager", "nothing to write"),
+        ("--imager", "--imager: needs the card's image"),
+        ("--image /dev/null --fleet /dev/null", "--fleet /dev/null: is no directory"),
         ("--eeprom 2711 --set BOOT_ORDER=1", "is no boot order"),
     ],
 )
@@ -95,5 +96,29 @@ def test_a_catalogue_that_has_brought_nothing_is_told(host: Host) -> None:
     assert answer.status == 1
     assert (
         "raspberry-pi-eeprom/2711: has no pieeprom.bin and no pieeprom-DATE.bin; take the folder"
+        in answer.error
+    )
+
+
+def test_without_an_image_that_is_kept_one_has_to_be_named(host: Host) -> None:
+    answer = host.run("seed-card", "--out", str(host.directory / "card.img"))
+    assert answer.status == 1
+    assert "assets: keeps no image of a Raspberry Pi; name one: --image " in answer.error
+
+
+def test_a_fleet_with_a_mistake_makes_no_card(host: Host, tmp_path: Path) -> None:
+    host.write("fleet.yaml", "domain: lab.local\n")
+    out = tmp_path / "card.img"
+    answer = host.run(*("seed-card", "--out", str(out), "--image", "/dev/null", "--fleet", str(host.fleet)))
+    assert answer.status == 2
+    assert "fleet.yaml:1: domain" in answer.error
+    assert not out.exists()
+
+
+def test_a_device_is_refused_before_anything_is_done(host: Host) -> None:
+    answer = host.run("seed-card", "--out", "/dev/full", "--force", "--image", "none", "--fleet", "none")
+    assert answer.status == 1
+    assert (
+        "/dev/full: is a device; name a file, and write that to the card with Raspberry Pi Imager"
         in answer.error
     )

@@ -391,6 +391,15 @@ COMMANDS = {
     "sudo apt-get install mtools": How(
         Where.CHECKOUT, "mtools", typed="sudo apt-get --simulate install mtools"
     ),
+    "iluvatar-pxe seed-card --image ubuntu-24.04.5-preinstalled-server-arm64+raspi.img.xz"
+    " --fleet fleet --out card.img": How(
+        Where.TEST,
+        "tests/layers/ainur/seed_card/test_seed.py::test_the_card_is_the_image_with_files_beside_its_own",
+    ),
+    "sudo journalctl --unit iluvatar-pxe-first-start": How(
+        Where.TEST,
+        "tests/install/test_first_start.py::test_a_card_becomes_a_daemon_and_its_keys_are_shown_once",
+    ),
     "sudo iluvatar-pxe seed-card --eeprom 2712 --set BOOT_ORDER=0xf26 --set PCIE_PROBE=1 --out eeprom.img": How(
         Where.TEST, f"{_SEED_CARD}::test_a_boot_order_is_written_with_the_catalogue_s_bootloader"
     ),

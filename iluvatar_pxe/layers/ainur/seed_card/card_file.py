@@ -1,40 +1,38 @@
 """The file that a card's image is written to: in its place only when it is whole, and never a device."""
 
-import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 
 from iluvatar_pxe.amount import amount
+from iluvatar_pxe.assets.space import FULL
 from iluvatar_pxe.errors import SeedCardError
 from iluvatar_pxe.host.durable import put_in_place
-from iluvatar_pxe.host.owner import Owner
 
 
 @contextmanager
 def new_file(out: Path, needed: int, *, force: bool) -> Iterator[Path]:
-    """Yield an empty file beside ``out``, and put it there after the block; what is there stays if that fails.
+    """Yield where to make a file, in a folder of its own beside ``out``, and put it there after the block.
 
-    ``needed`` are the bytes that come. Raises SeedCardError where ``out`` cannot or must not be written, and OSError.
+    ``needed`` are the bytes that come. What was there stays if the block fails. Raises SeedCardError where ``out``
+    cannot or must not be written, and OSError.
     """
     check_out(out, force=force)
-    free = shutil.disk_usage(out.parent).free
-    if needed > free:
-        raise SeedCardError(
-            f"{out}: no space left in {out.parent}: {amount(needed - free)} more are needed; make room, or "
-            f"name a file on another disk"
-        )
-    handle, name = tempfile.mkstemp(prefix=f".{out.name}-", dir=out.parent)
+    if (free := shutil.disk_usage(out.parent).free) < needed:
+        raise _full(out, needed - free)
+    folder = Path(mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        with os.fdopen(handle, "wb"):
-            Owner.of(out.parent).take(handle)
-        yield Path(name)
-        put_in_place(Path(name), out)
+        yield folder / out.name
+        put_in_place(folder / out.name, out)
+    except OSError as error:
+        if error.errno in FULL:
+            raise _full(out, needed) from error
+        raise
     finally:
-        Path(name).unlink(missing_ok=True)
+        shutil.rmtree(folder)
 
 
 def check_out(out: Path, *, force: bool) -> None:
@@ -54,3 +52,10 @@ def check_out(out: Path, *, force: bool) -> None:
         raise SeedCardError(f"{out}: is no file; name another one")
     if not force:
         raise SeedCardError(f"{out}: exists; name another file, or replace it with --force")
+
+
+def _full(out: Path, lacks: int) -> SeedCardError:
+    return SeedCardError(
+        f"{out}: no space left in {out.parent}: {amount(lacks)} more are needed; make room, or name a file on "
+        f"another disk"
+    )

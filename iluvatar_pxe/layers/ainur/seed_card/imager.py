@@ -6,12 +6,9 @@ from pathlib import Path
 
 from iluvatar_pxe.assets.unpack.partitions import HEAD, LARGEST_IMAGE, partitions_of
 from iluvatar_pxe.assets.unpack.stream import CHUNK, opened
-from iluvatar_pxe.errors import SeedCardError, UnpackError
+from iluvatar_pxe.layers.ainur.seed_card.faults import named
 from iluvatar_pxe.layers.ainur.seed_card.os_list import Card
-from iluvatar_pxe.layers.ainur.seed_card.systems import system_of
-
-_BEGINNING = 16 << 20
-"""Bytes that hold the first sector of the boot partition."""
+from iluvatar_pxe.layers.ainur.seed_card.systems import BEGINNING, system_of
 
 
 def measured(image: Path, url: str | None) -> Card:
@@ -19,16 +16,13 @@ def measured(image: Path, url: str | None) -> Card:
 
     Raises SeedCardError, and OSError.
     """
-    try:
-        with opened(image, LARGEST_IMAGE, lambda _done, _size: None) as stream:
-            beginning = stream.read(_BEGINNING)
-            boot, _ = partitions_of(beginning[:HEAD])
-            system = system_of(beginning[boot.start :])
-            written = hashlib.sha256(beginning)
-            while chunk := stream.read(CHUNK):
-                written.update(chunk)
-    except (UnpackError, SeedCardError) as error:
-        raise SeedCardError(f"{image}: {error}") from error
+    with named(image), opened(image, LARGEST_IMAGE, lambda _done, _size: None) as stream:
+        beginning = stream.read(BEGINNING)
+        boot, _ = partitions_of(beginning[:HEAD])
+        system = system_of(beginning[boot.start :])
+        written = hashlib.sha256(beginning)
+        while chunk := stream.read(CHUNK):
+            written.update(chunk)
     with image.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     status = image.stat()

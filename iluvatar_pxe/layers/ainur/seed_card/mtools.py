@@ -26,24 +26,33 @@ def copy_in(image: Path, offset: int, sources: Sequence[Path]) -> None:
     _run("mcopy", image, offset, ["-s", "-o", "-Q", *map(str, sources), "::/"])
 
 
+def has(image: Path, offset: int, name: str) -> bool:
+    """Say whether the root of a FAT file system has a file or directory of this name; raises SeedCardError."""
+    return _ended("mdir", image, offset, [f"::/{name}"]).returncode == 0
+
+
 def _run(program: str, image: Path, offset: int, arguments: Sequence[str]) -> None:
-    command = [program, "-i", f"{image}@@{offset}", *arguments]
-    environment = {**os.environ, "MTOOLS_SKIP_CHECK": "1", "LC_ALL": "C.UTF-8"}
+    done = _ended(program, image, offset, arguments)
+    if done.returncode:
+        said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+        raise SeedCardError(f"the card's boot partition cannot be written: {program}: {said}")
+
+
+def _ended(
+    program: str, image: Path, offset: int, arguments: Sequence[str]
+) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(  # noqa: S603 - argument lists made here
-            command,
+        return subprocess.run(  # noqa: S603 - argument lists made here
+            [program, "-i", f"{image}@@{offset}", *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
             check=False,
             timeout=_SECONDS,
-            env=environment,
+            env={**os.environ, "MTOOLS_SKIP_CHECK": "1", "LC_ALL": "C.UTF-8"},
         )
     except FileNotFoundError as error:
         raise SeedCardError(f"{program}: not installed; sudo apt-get install mtools") from error
     except subprocess.TimeoutExpired as error:
         raise SeedCardError(f"{program}: did not end; try another disk") from error
-    if done.returncode:
-        said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-        raise SeedCardError(f"the card's boot partition cannot be written: {program}: {said}")

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from iluvatar_pxe.errors import SeedCardError
 from iluvatar_pxe.layers.ainur.seed_card.boot_order import changed
@@ -22,6 +21,7 @@ from iluvatar_pxe.layers.ainur.seed_card.eeprom import (
     signature_of,
     with_configuration,
 )
+from iluvatar_pxe.layers.ainur.seed_card.faults import named
 from iluvatar_pxe.layers.ainur.seed_card.mtools import copy_in, make_fat32
 from iluvatar_pxe.layers.ainur.seed_card.partition_table import FIRST, SECTOR, one_fat32
 
@@ -44,10 +44,8 @@ def bootloader_in(folder: Path, chip: Chip) -> Bootloader:
     """Return the newest bootloader of a folder, by its name; raises SeedCardError."""
     image = _newest(folder, "pieeprom")
     bootloader = Bootloader(_read(image), image, _read(_newest(folder, "recovery")))
-    try:
+    with named(image):
         check_image(bootloader.image, chip)
-    except SeedCardError as error:
-        raise SeedCardError(f"{image}: {error}") from error
     return bootloader
 
 
@@ -55,24 +53,24 @@ def write_recovery_card(
     out: Path, bootloader: Bootloader, settings: Mapping[str, str], now: datetime, *, force: bool
 ) -> str:
     """Write the card, and return the configuration that it brings; raises SeedCardError, and OSError."""
-    try:
+    with named(bootloader.source):
         text = changed(configuration_of(bootloader.image), settings)
         image = with_configuration(bootloader.image, text)
-    except SeedCardError as error:
-        raise SeedCardError(f"{bootloader.source}: {error}") from error
     files = {
         "recovery.bin": bootloader.recovery,
         "pieeprom.bin": image,
         "pieeprom.sig": signature_of(image, now).encode(),
     }
     size = (FIRST + _SECTORS) * SECTOR
-    with new_file(out, size, force=force) as card, TemporaryDirectory() as place:
+    with new_file(out, size, force=force) as card:
         card.write_bytes(one_fat32(_SECTORS))
         os.truncate(card, size)
         make_fat32(card, FIRST * SECTOR, _SECTORS, "RECOVERY")
+        place = card.with_name("files")
+        place.mkdir()
         for name, content in files.items():
-            Path(place, name).write_bytes(content)
-        copy_in(card, FIRST * SECTOR, sorted(Path(place).iterdir()))
+            (place / name).write_bytes(content)
+        copy_in(card, FIRST * SECTOR, sorted(place.iterdir()))
     return text
 
 

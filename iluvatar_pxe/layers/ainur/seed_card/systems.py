@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from iluvatar_pxe.errors import SeedCardError
 
+BEGINNING = 16 << 20
+"""Bytes of an image that hold the first sector of its boot partition."""
 _LABEL = slice(71, 82)
 """Of FAT32 (Microsoft, FAT: General Overview of On-Disk Format, 1.03)."""
 
