@@ -1,7 +1,7 @@
 """Finds secrets that a file of the fleet holds in clear. Pure.
 
 It warns those who forget to seal, and proves nothing: keys and tokens are found by their form, and the values of keys
-that Talos, Kubernetes and others use for secrets.
+that Talos, k3s, Kubernetes and others use for secrets.
 """
 
 import base64
@@ -35,7 +35,14 @@ _ENCODED = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{66,}")
 """PEM in base64."""
 _NAMES = frozenset(
     [
-        *("token", "bootstraptoken", "secret", "secretboxencryptionsecret", "aescbcencryptionsecret"),
+        *(
+            "token",
+            "agent-token",
+            "bootstraptoken",
+            "secret",
+            "secretboxencryptionsecret",
+            "aescbcencryptionsecret",
+        ),
         *("password", "passphrase", "privatekey", "client-key-data", "identitytoken", "client_secret"),
     ]
 )

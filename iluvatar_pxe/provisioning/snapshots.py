@@ -88,6 +88,11 @@ class EtcdSnapshots:
 
     async def take(self, layer: str) -> KeptSnapshot:
         """Take one now; that goes on where the caller does not wait for its end. Raises OperationError."""
+        if self._context.fleet().k3s(layer):
+            raise OperationError(
+                f"{layer}: is of kind k3s, whose servers take snapshots of etcd by themselves; on one of them, run: "
+                "k3s etcd-snapshot save"
+            )
         if layer not in self._context.fleet().clusters:
             raise OperationError(f"{layer}: the fleet has no cluster of this name with secrets of its own")
         if self._group is None:
@@ -122,7 +127,9 @@ class EtcdSnapshots:
             await asyncio.sleep(pace.retry if failed else pace.look)
 
     def _founded(self) -> list[str]:
-        clusters = self._context.fleet().clusters
+        """Return the layers of Talos whose clusters are founded."""
+        fleet = self._context.fleet()
+        clusters = {layer: one for layer, one in fleet.clusters.items() if not fleet.k3s(layer)}
         self._problems = {layer: one for layer, one in self._problems.items() if layer in clusters}
         self._taking = {layer: task for layer, task in self._taking.items() if layer in clusters}
         return [layer for layer, cluster in clusters.items() if cluster.founded]

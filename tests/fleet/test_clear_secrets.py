@@ -75,6 +75,7 @@ def test_a_machine_configuration_is_told_once_with_all_that_it_holds() -> None:
         ("- passphrase: hunter2", "passphrase"),
         ('  "privateKey" : "x"', "privateKey"),
         ("TOKEN: x", "TOKEN"),
+        ("agent-token: x", "agent-token"),
         ("password: |", "password"),
         ("secret: >-", "secret"),
         (f"token-file: K10{'0a' * 32}::server:1", "an access token"),
