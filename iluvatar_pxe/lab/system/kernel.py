@@ -6,13 +6,14 @@ Its console prints ``LAB cmdline=…``, ``LAB address=… dns=…``, then ``LAB 
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from iluvatar_pxe.lab.system import initramfs
 from iluvatar_pxe.lab.system.cache import cached
 from iluvatar_pxe.lab.system.modules import load_order
 from iluvatar_pxe.lab.system.packages import own_suite, place_in, unpack_package
+from iluvatar_pxe.layers.ainur.installer import initramfs
 
 _MODULES = ("virtio_pci", "virtio_net")
 _APPLETS = (
@@ -46,7 +47,7 @@ def stand_in(cache: Path, architecture: str) -> StandIn:
     return StandIn(architecture, next((system / "boot").glob("vmlinuz-*")), _keep(cache, content))
 
 
-def _entries(busybox: bytes, modules: dict[str, bytes]) -> list[initramfs.Entry]:
+def _entries(busybox: bytes, modules: Mapping[str, bytes]) -> list[initramfs.Entry]:
     return [
         *(initramfs.directory(path) for path in ("bin", "dev", "etc", "modules", "proc", "sys")),
         initramfs.console(),

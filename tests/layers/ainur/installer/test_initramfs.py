@@ -2,7 +2,7 @@ import gzip
 import subprocess
 from pathlib import Path
 
-from iluvatar_pxe.lab.system import initramfs
+from iluvatar_pxe.layers.ainur.installer import initramfs
 
 ENTRIES = [
     initramfs.directory("bin"),

@@ -1,4 +1,7 @@
-"""An initramfs as bytes: a cpio archive ("newc"), compressed; the same input gives the same bytes."""
+"""An initramfs as bytes: a cpio archive ("newc"), compressed; the same input gives the same bytes. Pure.
+
+Linux, Documentation/driver-api/early-userspace/buffer-format.rst. Archives behind one another are one initramfs.
+"""
 
 import gzip
 import stat

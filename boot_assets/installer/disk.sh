@@ -1,0 +1,105 @@
+# What is done to the disk. Until its partition table is written, which is last, no firmware starts it.
+
+MIB=1048576
+
+# partition DISK NUMBER: its device file.
+partition() {
+    case $1 in *[0-9]) echo "$1p$2" ;; *) echo "$1$2" ;; esac
+}
+
+# sector TABLE: writes a disk's first one, which it takes as a whole or not at all.
+sector() {
+    echo "$1" | base64 -d | dd of="$disk" bs=512 conv=notrunc,fsync status=none 2>>$LOG || fail "$disk cannot be written"
+    blockdev --rereadpt "$disk" 2>>$LOG || fail "$disk is in use"
+}
+
+# erase SIZE: the end first, so that a disk that is known by its beginning stays so until all is erased.
+erase() {
+    for at in $(($1 - MIB)) 0; do
+        dd if=/dev/zero of="$disk" bs=$MIB count=1 seek="$at" oflag=seek_bytes conv=notrunc,fsync status=none 2>>$LOG ||
+            fail "$disk cannot be written"
+    done
+    blockdev --rereadpt "$disk" 2>>$LOG || fail "$disk is in use"
+}
+
+# unpacked COMPRESSION
+unpacked() {
+    case $1 in
+    zst) zstd -q -d -c ;;
+    xz) xz -d -c ;;
+    gz) gzip -d -c ;;
+    none) cat ;;
+    esac
+}
+
+# write_part DONE TOTAL OFFSET COMPRESSION LENGTH SHA256 URL: the sum is that of the file as it comes.
+write_part() {
+    rm -f $RUN/summed
+    mkfifo $RUN/summed
+    sha256sum <$RUN/summed >$RUN/sum &
+    summing=$!
+    set -o pipefail
+    chunks "$7" "$5" "$1" "$2" | tee $RUN/summed | unpacked "$4" 2>>$LOG |
+        dd of="$disk" bs=$MIB seek="$3" oflag=seek_bytes iflag=fullblock conv=notrunc,fsync status=none 2>>$LOG
+    written=$?
+    set +o pipefail
+    wait $summing
+    sum=$(cut -d ' ' -f 1 $RUN/sum)
+    [ $written -eq 0 ] || fail "$7 was not written as a whole"
+    [ "$sum" = "$6" ] || fail "$7 has the sha256 $sum, and not $6: the disk starts nothing"
+}
+
+# grow PARTITION UUID: its file system fills it, and is no other disk's.
+grow() {
+    e2fsck -f -p "$1" >>$LOG 2>&1
+    [ $? -le 1 ] || fail "the root file system on $1 is damaged"
+    tune2fs -U "$2" "$1" >>$LOG 2>&1 || fail "the root file system on $1 takes no UUID"
+    resize2fs "$1" >>$LOG 2>&1 || fail "the root file system on $1 cannot be grown"
+}
+
+# edit_boot OFFSET ROOT: the boot partition is FAT, which kernels may lack what they need for.
+edit_boot() {
+    image="$disk@@$1"
+    for name in user-data meta-data network-config; do
+        mdel -i "$image" "::/$name" 2>>$LOG
+    done
+    for name in cmdline.txt current/cmdline.txt; do
+        mcopy -n -i "$image" "::/$name" $RUN/cmdline 2>>$LOG || continue
+        sed -i "s|root=[^ ]*|root=$2|; s|\$|$(added_arguments)|" $RUN/cmdline
+        mcopy -o -i "$image" $RUN/cmdline "::/$name" 2>>$LOG || fail "cmdline.txt cannot be written"
+        rm $RUN/cmdline
+    done
+    mcopy -n -i "$image" ::/config.txt $RUN/config 2>>$LOG || return 0
+    { echo "[all]"; wanted config-line; } >>$RUN/config
+    mcopy -o -i "$image" $RUN/config ::/config.txt 2>>$LOG || fail "config.txt cannot be written"
+    rm $RUN/config
+}
+
+added_arguments() {
+    wanted kernel-argument | sed 's/^/ /; s/[|&\\]/\\&/g' | tr -d '\n'
+}
+
+# edit_root PARTITION BOOT ROOT: the documents, for root only; and no other disk's partitions in fstab.
+edit_root() {
+    mount -t ext4 "$1" /root 2>>$LOG || fail "the root file system on $1 cannot be mounted"
+    seed=/root/var/lib/cloud/seed/nocloud
+    (
+        umask 077
+        rm -rf /root/var/lib/cloud/seed
+        mkdir -p "$seed" && cp $RUN/documents/* "$seed/" && chmod 600 "$seed"/*
+    ) 2>>$LOG || fail "the documents cannot be written to $1"
+    cp /lib/iluvatar/cloud.cfg /root/etc/cloud/cloud.cfg.d/99-iluvatar.cfg 2>>$LOG ||
+        fail "the image has no cloud-init"
+    if [ -f /root/etc/fstab ]; then
+        awk -v boot="$2" -v root="$3" \
+            '$1 !~ /^#/ && $2 == "/" { $1 = root } $1 !~ /^#/ && ($2 == "/boot/firmware" || $2 == "/boot") { $1 = boot } { print }' \
+            /root/etc/fstab >$RUN/fstab && cat $RUN/fstab >/root/etc/fstab
+    fi
+    sync
+    umount /root || fail "$1 cannot be unmounted"
+}
+
+clean_up() {
+    umount /root 2>/dev/null
+    rm -rf $RUN/chunk $RUN/summed $RUN/http.* $RUN/documents $RUN/cmdline $RUN/config
+}

@@ -1,0 +1,79 @@
+# What the daemon says is done.
+
+# wanted KEY: the values that the plan has for it.
+wanted() {
+    sed -n "s/^$1 //p" $RUN/plan
+}
+
+# provision: asks what is to be done, and does it; comes back where nothing is to be done now.
+provision() {
+    bring_up
+    report_hardware >$RUN/hardware
+    ask POST "$(base_url)/hardware" $RUN/hardware >/dev/null || fail "the daemon at $(base_url) takes no report of hardware"
+    set_clock
+    ask GET "$(base_url)/install" >$RUN/plan || fail "the daemon at $(base_url) gives no plan"
+    [ "$(head -n 1 $RUN/plan)" = "iluvatar-install 1" ] && [ "$(tail -n 1 $RUN/plan)" = end ] ||
+        fail "the daemon's plan is of another version, or incomplete"
+    if [ -n "$(wanted wait)" ]; then
+        wait_for $(wanted wait)
+    elif [ -n "$(wanted restart)" ]; then
+        restart
+    else
+        install_disk
+        restart
+    fi
+}
+
+# wait_for SECONDS WORDS
+wait_for() {
+    seconds=$1
+    shift
+    [ "$*" = "$(cat $RUN/waits 2>/dev/null)" ] || say "WAITING: $*"
+    echo "$*" >$RUN/waits
+    sleep "$seconds"
+}
+
+restart() {
+    tell done
+    sync
+    reboot -f
+}
+
+install_disk() {
+    disk=$(wanted disk) size=$(wanted disk-size)
+    name=${disk#/dev/}
+    [ "$(($(cat "/sys/block/$name/size") * 512))" = "$size" ] || fail "$disk is not the disk that was reported"
+    fetch_documents
+    tell erase
+    erase "$size"
+    write_image
+    sector "$(wanted first-table)"
+    tell grow
+    grow "$(partition "$disk" 2)" "$(wanted root-uuid)"
+    tell seed
+    edit_root "$(partition "$disk" 2)" "$(wanted boot)" "$(wanted root)"
+    edit_boot "$(wanted boot-offset)" "$(wanted root)"
+    sync
+    sector "$(wanted table)"
+}
+
+# fetch_documents: before anything is erased.
+fetch_documents() {
+    tell documents
+    mkdir -p $RUN/documents
+    for name in meta-data user-data vendor-data network-config; do
+        ask GET "$(base_url)/$name" >"$RUN/documents/$name" || fail "the daemon gives no $name"
+    done
+    [ -s $RUN/documents/network-config ] || rm $RUN/documents/network-config
+}
+
+write_image() {
+    tell write 0
+    total=$(wanted part | awk '{ sum += $3 } END { printf "%.0f", sum }')
+    done=0
+    wanted part >$RUN/parts
+    while read -r offset compression length sum url; do
+        write_part "$done" "$total" "$offset" "$compression" "$length" "$sum" "$url" </dev/null
+        done=$((done + length))
+    done <$RUN/parts
+}

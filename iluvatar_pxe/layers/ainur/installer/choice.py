@@ -1,0 +1,146 @@
+"""Which disk of a machine its image is installed on, or why none is. Pure.
+
+Never one that the fleet does not mean, that another could be mistaken for, that holds somebody's data, or the data
+partition that the fleet wants kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from iluvatar_pxe.assets.unpack.partitions import SECTOR
+from iluvatar_pxe.fleet.disk_selector import DiskSelector, DiskType
+from iluvatar_pxe.layers.ainur.installer.hardware import InstallerDisk, Volume
+from iluvatar_pxe.layers.ainur.installer.layout import Installation
+from iluvatar_pxe.layers.disk_matching import contents_words, names_one, none_fits, type_of, why_not
+from iluvatar_pxe.machines.inspection import Disk
+
+_BOOT, _ROOT = 1, 2
+"""Numbers of an image's partitions."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataName:
+    """What a data partition is found by: its UUID, or else its label."""
+
+    label: str = ""
+    uuid: str = ""
+
+    def means(self, volume: Volume) -> bool:
+        """Say whether it means a partition, or a disk without any."""
+        if self.uuid:
+            return volume.uuid == self.uuid
+        return bool(self.label) and volume.label == self.label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the fleet says of a machine's root disk."""
+
+    title: str
+    """What the machine is called."""
+    selector: DiskSelector | None
+    least_size: int
+    """Bytes."""
+    installation: Installation
+    wipes: bool = False
+    """Whoever asked for the installation said that any disk that is chosen may be erased."""
+    refuses_cards: bool = False
+    """Its etcd would be on this disk, and would wear out a card."""
+    data: DataName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The disk that is to be installed."""
+
+    disk: Disk
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The disk on which this very installation is complete already."""
+
+    disk: Disk
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why nothing is installed, and what to do, in words."""
+
+    reason: str
+    remedy: str
+
+
+def choose_root(disks: Sequence[InstallerDisk], wanted: Wanted) -> Chosen | Complete | Held:
+    """Return what is done with a machine's disks."""
+    every = [one.disk for one in disks]
+    found = [one for one in disks if not _why_not(one, every, wanted)]
+    if not found:
+        return _none_fits(disks, wanted)
+    if len(found) > 1:
+        paths = " and ".join(one.disk.path for one in found)
+        return Held(
+            f"{paths} cannot be told apart: both fit", "name one by 'disk' in its file, such as by its serial"
+        )
+    (one,) = found
+    if _is_complete(one, wanted.installation):
+        return Complete(one.disk)
+    return _unfit_for_k3s(one, wanted) or _not_empty(one, wanted) or Chosen(one.disk)
+
+
+def _why_not(one: InstallerDisk, every: Sequence[Disk], wanted: Wanted) -> str:
+    if why := why_not(one.disk, every, wanted.selector, wanted.least_size):
+        return why
+    return "" if one.sector == SECTOR else f"has sectors of {one.sector} bytes, and images have {SECTOR}"
+
+
+def _none_fits(disks: Sequence[InstallerDisk], wanted: Wanted) -> Held:
+    every = [one.disk for one in disks]
+    whys = "; ".join(f"{one.disk.path} {_why_not(one, every, wanted)}" for one in disks)
+    reason, remedy = none_fits(wanted.selector)
+    return Held(f"{reason}: {whys}" if whys else "it has no disk", remedy)
+
+
+def _unfit_for_k3s(one: InstallerDisk, wanted: Wanted) -> Held | None:
+    path = one.disk.path
+    if wanted.data and any(map(wanted.data.means, one.volumes)):
+        return Held(
+            f"{path} holds the data partition that is to be kept",
+            "name another disk by 'disk' for the system, or the memory as its root",
+        )
+    if wanted.refuses_cards and type_of(one.disk) is DiskType.MMC:
+        return Held(
+            f"{path} is an SD card or eMMC, and etcd wears such out within months",
+            "give this server an SSD, or write 'etcdOnCard: true' below 'k3s' in its layer's file",
+        )
+    return None
+
+
+def _not_empty(one: InstallerDisk, wanted: Wanted) -> Held | None:
+    if not one.disk.contents or wanted.wipes or names_one(wanted.selector):
+        return None
+    if _is_begun(one, wanted.installation):
+        return None
+    return Held(
+        f"{one.disk.path} is not empty: {contents_words(one.disk)}",
+        f"name it by 'disk' in its file, or allow to erase it: iluvatar-pxe machines reinstall {wanted.title} --wipe",
+    )
+
+
+def _is_begun(one: InstallerDisk, installation: Installation) -> bool:
+    """Say whether a disk has what this installation leaves that was interrupted: its own id, and no boot partition."""
+    return one.table_id == installation.disk_id and set(_numbers(one)) <= {_ROOT}
+
+
+def _is_complete(one: InstallerDisk, installation: Installation) -> bool:
+    root = one.volume(_ROOT)
+    return (
+        one.table_id == installation.disk_id
+        and {_BOOT, _ROOT} <= set(_numbers(one))
+        and root is not None
+        and root.uuid == installation.root_uuid
+    )
+
+
+def _numbers(one: InstallerDisk) -> Iterator[int]:
+    return (volume.number for volume in one.volumes)

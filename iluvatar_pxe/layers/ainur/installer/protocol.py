@@ -1,0 +1,157 @@
+"""What the provisioning system is told, and what it tells of its progress, in lines of text. Pure.
+
+At the address that its kernel argument ``URL_ARGUMENT`` has, it sends ``hardware`` (see ``hardware.py``), then asks for
+``install``, and tells how far it is by ``progress``. A plan's lines are a word, a space, and a value up to the line's
+end; shell reads them. The first is ``FIRST_LINE``, the last ``end``. Documents of cloud-init are asked for by their names.
+"""
+
+import base64
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.layers.ainur.installer.layout import Installation, Layout, grown
+from iluvatar_pxe.machines.inspection import Disk
+
+URL_ARGUMENT = "iluvatar.url="
+HARDWARE, INSTALL, PROGRESS = "hardware", "install", "progress"
+"""Names below that address."""
+FIRST_LINE = "iluvatar-install 1"
+LARGEST_PROGRESS = 4096
+"""Bytes of a report of progress."""
+_LINE = re.compile(r"(step|percent|fault) (.{1,500})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+class Compression(StrEnum):
+    """How a part of an image is compressed."""
+
+    ZSTD = "zst"
+    XZ = "xz"
+    GZIP = "gz"
+    NONE = "none"
+
+
+class InstallStep(StrEnum):
+    """What the provisioning system does, in this order."""
+
+    DOCUMENTS = "documents"
+    """It fetches the machine's cloud-init documents."""
+    ERASE = "erase"
+    """From here on the disk starts nothing."""
+    WRITE = "write"
+    """It writes the image, while it checks its sum."""
+    GROW = "grow"
+    SEED = "seed"
+    """It writes the documents, and names its own disk in ``fstab`` and ``cmdline.txt``."""
+    DONE = "done"
+    """The disk is complete, and the machine restarts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePart:
+    """Where the bytes of a file go once they are unpacked."""
+
+    offset: int
+    """Bytes from the disk's beginning."""
+    compression: Compression
+    size: int
+    """Bytes of the file."""
+    sha256: str
+    """Of the file, as it is downloaded."""
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Install:
+    """A disk is to be erased and installed."""
+
+    disk: Disk
+    image: Layout
+    parts: tuple[ImagePart, ...]
+    installation: Installation
+    kernel_args: tuple[str, ...] = ()
+    """Added to the image's ``cmdline.txt``."""
+    config_lines: tuple[str, ...] = ()
+    """Added to its ``config.txt``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is done for some seconds, and why, in one line; then everything is asked anew."""
+
+    seconds: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The disk is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the provisioning system does, how much of it is done, or what went wrong; another try follows a fault."""
+
+    step: InstallStep | None
+    percent: int | None = None
+    fault: str = ""
+
+
+def plan_text(plan: Install | Wait | Restart) -> str:
+    """Return a plan's lines."""
+    match plan:
+        case Wait(seconds, why):
+            lines = [f"wait {seconds} {_plain(why)}"]
+        case Restart():
+            lines = ["restart now"]
+        case Install():
+            lines = _install_lines(plan)
+    return "\n".join((FIRST_LINE, *lines, "end", ""))
+
+
+def parse_progress(text: str) -> Progress:
+    """Return what a report says; raises WireError."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        match = _LINE.fullmatch(line)
+        if not match or match[1] in found:
+            raise WireError(f"a report of progress has the line {line[:80]!r}, which it cannot have")
+        found[match[1]] = match[2]
+    step, percent = found.get("step"), found.get("percent", "0")
+    if not found or (step and step not in {*InstallStep}) or not re.fullmatch(r"[0-9]{1,2}|100", percent):
+        raise WireError("a report of progress names no step that there is, or no percentage")
+    return Progress(
+        InstallStep(step) if step else None,
+        int(percent) if "percent" in found else None,
+        _plain(found.get("fault", "")),
+    )
+
+
+def _install_lines(plan: Install) -> list[str]:
+    layout, own = grown(plan.image, plan.disk.size), plan.installation
+    return [
+        f"disk {plan.disk.path}",
+        f"disk-size {plan.disk.size}",
+        *(
+            f"part {part.offset} {part.compression} {part.size} {part.sha256} {part.url}"
+            for part in plan.parts
+        ),
+        f"first-table {_base64(layout.table(own, bootable=False))}",
+        f"table {_base64(layout.table(own, bootable=True))}",
+        f"boot-offset {layout.boot.start}",
+        f"boot PARTUUID={own.part_uuid(1)}",
+        f"root PARTUUID={own.part_uuid(2)}",
+        f"root-uuid {own.root_uuid}",
+        *(f"kernel-argument {one}" for one in plan.kernel_args),
+        *(f"config-line {one}" for one in plan.config_lines),
+    ]
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _plain(text: str) -> str:
+    return _CONTROL.sub(" ", text)
