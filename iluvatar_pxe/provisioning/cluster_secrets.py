@@ -188,8 +188,10 @@ class ClusterSecrets:
     def _with_secrets(self, layer: str, kind: BundleKind[Any] | None = None) -> Revision:
         """Return the applied commit; raises OperationError where it has no secrets of a layer's cluster."""
         revision = self._revision()
-        if layer not in revision.fleet.clusters:
+        fleet = revision.fleet
+        if layer in fleet.layers or layer not in fleet.clusters:
             _check_layer(revision, layer, kind)
+        if layer not in fleet.clusters:
             raise OperationError(
                 f"{layer}: has no secrets yet; they are made when its first machine asks for its configuration"
             )

@@ -126,9 +126,11 @@ def test_a_kubeconfig_is_what_openssl_takes_for_an_administrator_of_the_cluster(
     assert openssl("x509", "-in", crt, "-noout", "-subject") == "subject=O = system:masters, CN = admin\n"
 
 
-def test_a_talosconfig_is_talos_only(host: Host) -> None:
-    answer = host.run("cluster", "talosconfig", "ainur", "-")
-    assert answer.status == 1
-    assert answer.error.startswith(
-        "iluvatar-pxe: ainur: the fleet has no layer of this name and of kind talos"
-    )
+def test_what_talos_alone_has_is_refused_in_words(host: Host) -> None:
+    for text in ("", dump_k3s_bundle(A)):
+        imported(host, text)
+        answer = host.run("cluster", "talosconfig", "ainur", "-")
+        assert answer.status == 1
+        assert answer.error == (
+            "iluvatar-pxe: ainur: the fleet has no layer of this name and of kind talos; its layers of kind talos: arda\n"
+        )
