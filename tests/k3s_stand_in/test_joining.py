@@ -13,6 +13,7 @@ from support.tls import run
 from support.waiting import until
 
 
+@pytest.mark.long
 async def test_servers_and_agents_join_at_once(cluster: Cluster) -> None:
     first = cluster.first("mother")
     others = [cluster.server("one"), cluster.server("two"), cluster.agent("worker")]

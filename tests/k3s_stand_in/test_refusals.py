@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from support.k3s.admin import as_admin, etcd_of
+from support.k3s.admin import as_admin, delete_node, etcd_of
 from support.k3s.by_hand import API, Cluster
 from support.k3s.fatal import RequestError
 from support.k3s.kubelet import REJECTED
@@ -72,11 +72,11 @@ async def test_the_first_password_of_a_node_is_its_only_one_until_the_node_is_de
     agent.lose_disk()
     await agent.power_on()
     await until(lambda: agent.said(REJECTED))
-    admin = as_admin(first)
-    await admin.ask("/api/v1/nodes/worker", method="DELETE")
+    await delete_node(first, "worker")
     await until(lambda: agent.is_ready)
 
 
+@pytest.mark.long
 async def test_a_server_whose_disk_was_lost_joins_again_once_its_node_is_deleted(
     cluster: Cluster, first: Machine
 ) -> None:
@@ -89,8 +89,7 @@ async def test_a_server_whose_disk_was_lost_joins_again_once_its_node_is_deleted
     lost.lose_disk()
     await lost.power_on()
     await until(lambda: lost.said(DUPLICATE))
-    admin = as_admin(first)
-    await admin.ask("/api/v1/nodes/one", method="DELETE")
+    await delete_node(first, "one")
     await until(lambda: lost.is_ready)
     assert first.inits == 1
     assert len(await etcd_of(first).members()) == 3
@@ -106,14 +105,14 @@ async def test_a_learner_that_never_comes_keeps_the_others_out(cluster: Cluster,
     await until(lambda: server.is_ready)
 
 
+@pytest.mark.long
 async def test_a_server_that_is_removed_joins_again_at_its_next_start(
     cluster: Cluster, first: Machine
 ) -> None:
     server = cluster.server("one")
     await server.power_on()
     await until(lambda: server.is_ready)
-    admin = as_admin(first)
-    await admin.ask("/api/v1/nodes/one", method="DELETE")
+    await delete_node(first, "one")
     await until(lambda: server.said(REMOVED))
     await server.power_off()
     await server.power_on()
@@ -146,3 +145,16 @@ async def test_without_a_majority_nothing_is_written(cluster: Cluster, first: Ma
     await server.power_cut()
     with pytest.raises(RequestError):
         await admin.ask("/api/v1/nodes/one", method="DELETE")
+
+
+async def test_a_server_that_is_led_to_itself_does_not_join(cluster: Cluster, first: Machine) -> None:
+    server = cluster.server("one")
+    await server.power_on()
+    await until(lambda: server.said("Adding one-"))
+    await server.power_cut()
+    server.lose_disk()
+    cluster.site.names[API] = [server.address, first.address]
+    await server.power_on()
+    await until(lambda: server.said("no voting member is known"))
+    cluster.site.is_probed = True
+    await until(lambda: server.is_ready)

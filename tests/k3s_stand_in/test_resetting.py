@@ -1,7 +1,7 @@
 """What k3s does about a lost quorum, and with a snapshot: the stand-in does it with the real etcd."""
 
 import pytest
-from support.k3s.admin import as_admin, etcd_of, ready_nodes, snapshot_of
+from support.k3s.admin import as_admin, delete_node, etcd_of, ready_nodes, snapshot_of
 from support.k3s.by_hand import Cluster
 from support.k3s.fatal import FatalError, RequestError
 from support.k3s.machine import Machine
@@ -39,7 +39,7 @@ async def test_a_snapshot_brings_a_cluster_back_onto_an_empty_disk(cluster: Clus
     cluster.write(first, **{"cluster-init": None, "server": "https://nobody.lab:6443"})
     await first.power_on()
     await until(lambda: first.said("Node password rejected"))
-    await as_admin(first).ask("/api/v1/nodes/mother", method="DELETE")
+    await delete_node(first, "mother")
     await until(lambda: first.is_ready)
     assert await identity(first) == before
     assert await ready_nodes(as_admin(first)) == {"mother", "worker"}
@@ -78,6 +78,6 @@ async def test_the_last_server_left_becomes_the_only_member(cluster: Cluster) ->
     await running(other)
     assert [member.name for member in await etcd_of(other).members()] == [etcd_of(other).name]
     first.lose_disk()
-    await as_admin(other).ask("/api/v1/nodes/mother", method="DELETE")
+    await delete_node(other, "mother")
     cluster.write(first, **{"cluster-init": None, "server": f"https://{other.address}:6443"})
     await running(first)

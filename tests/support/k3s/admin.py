@@ -10,8 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from support.k3s.access import Access
 from support.k3s.authorities import CLIENT, Authority, Request, pem
 from support.k3s.etcd import Etcd
+from support.k3s.fatal import RequestError
 from support.k3s.machine import Machine
 from support.tls import run
+from support.waiting import PATIENCE
 
 
 def as_admin(machine: Machine) -> Access:
@@ -38,6 +40,20 @@ async def snapshot_of(machine: Machine, at: Path) -> None:
     at.parent.mkdir(parents=True, exist_ok=True)
     ended = await asyncio.to_thread(run, *save)
     assert ended.returncode == 0, ended.stderr
+
+
+async def delete_node(machine: Machine, name: str) -> None:
+    """Delete a Node through a server, again where its etcd elects a leader meanwhile."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await as_admin(machine).ask(f"/api/v1/nodes/{name}", method="DELETE")
+            except RequestError as error:
+                if error.status == 404:
+                    return
+                await machine.site.pause()
+            else:
+                return
 
 
 async def ready_nodes(admin: Access) -> set[str]:

@@ -75,9 +75,11 @@ class Server:
                 await self._reconcile(token)
                 await kubernetes.namespace()
                 supervisor.is_ready = True
+                self._site.serving.add(self._address)
                 tasks.create_task(self._membership.control(kubernetes))
                 await self._run_kubelet(passwords["node"])
         finally:
+            self._site.serving.discard(self._address)
             await self._etcd.stop(self.how_to_stop)
 
     async def reset(self, snapshot: Path | None) -> None:
@@ -197,6 +199,7 @@ class Server:
             raise FatalError("etcd server stopped")
         self._tombstone.touch()
         supervisor.is_ready = False
+        self._site.serving.discard(self._address)
         self._log(REMOVED)
 
     async def _reconcile(self, token: Token) -> None:

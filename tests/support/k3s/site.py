@@ -16,8 +16,17 @@ class Site:
 
     names: dict[str, list[str]] = field(default_factory=dict)
     """Addresses by name, as the network's DNS has them."""
+    is_probed: bool = False
+    """DNS has a server only while its API answers, as ours does; else it has all, also one that is joining (k3s#9661)."""
+    serving: set[str] = field(default_factory=set)
+    """Addresses of the servers whose API answers."""
     kubelets: set[str] = field(default_factory=set)
     """UIDs of the Nodes whose kubelet posts its status."""
+
+    def resolve(self, name: str) -> list[str]:
+        """Return the addresses of a name."""
+        found = self.names.get(name, [])
+        return [address for address in found if address in self.serving] if self.is_probed else found
 
     async def pause(self) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
@@ -32,7 +41,7 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        addresses = dict.fromkeys([*self._site.names.get(host, ()), *self._learned])
+        addresses = dict.fromkeys([*self._site.resolve(host), *self._learned])
         if not addresses:
             raise OSError(None, f"lookup {host}: no such host")
         return [
