@@ -23,6 +23,7 @@ IluvatarError                 base; its text is one line that names the thing an
 │   ├── SumsError             a publisher's list of checksums, or its signature, cannot be trusted
 │   └── UnpackError           an archive or an image cannot be unpacked
 ├── ConfigurationError        a machine configuration cannot be made, or Talos would refuse it
+│   └── NotYetError           it can, but the machine's turn has not come
 ├── TalosError                a machine's Talos API does not do what is asked
 │   ├── TalosUnreachableError it does not answer, or stops: another attempt may succeed
 │   ├── TalosIdentityError    who answers is not known to be the machine, or does not trust the daemon
@@ -167,6 +168,10 @@ class DiskError(DownloadError):
 
 class ConfigurationError(IluvatarError):
     """A machine configuration that cannot be made, or that Talos would refuse."""
+
+
+class NotYetError(ConfigurationError):
+    """A machine gets its secrets later: others of its cluster come first."""
 
 
 class TalosError(IluvatarError):

@@ -37,6 +37,7 @@ from iluvatar_pxe.fleet.root import Root
 from iluvatar_pxe.fleet.users import User, one_of_each_name
 from iluvatar_pxe.machines.states import ROLES, LayerKind, Role
 
+_DATASOURCE = "ds="
 _SAY_KIND = "write 'kind: talos' or 'kind: k3s'"
 
 
@@ -46,6 +47,11 @@ def _kind(value: Any) -> LayerKind:
     except ValueError:
         trouble = "is missing" if value is None else "is not a layer kind"
         raise ValueError(f"{trouble}; {_SAY_KIND}") from None
+
+
+def names_datasource(argument: str) -> bool:
+    """Say whether a kernel argument names the source of a machine's configuration for cloud-init."""
+    return argument.startswith(_DATASOURCE)
 
 
 class LayerHead(Model, extra="ignore"):
@@ -248,6 +254,11 @@ class K3sLayer(Layer):
     def leaders(self) -> int:
         """How many servers there are."""
         return self.servers
+
+    @property
+    def configures_itself(self) -> bool:
+        """Say whether its kernel arguments name a source for cloud-init, so that the daemon configures no machine of it."""
+        return any(map(names_datasource, self.kernel_args))
 
     def pinned(self, lock: AssetsLock) -> Self:
         """See ``Layer``."""

@@ -46,6 +46,10 @@ async def _no_file(_path: str) -> str:
     return ""
 
 
+async def _no_origin() -> None:
+    """Nothing is newer."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterRepository:
     """What is read and committed of the fleet's repository."""
@@ -56,6 +60,8 @@ class ClusterRepository:
     """As ``Follower.commit``; None where this host may not commit."""
     text: Callable[[str], Awaitable[str]] = _no_file
     """Returns a file of the applied commit, also one that is Argo CD's; nothing where there is none."""
+    refresh: Callable[[], Awaitable[None]] = _no_origin
+    """Applies the newest commit; why it cannot, is the fleet's problem."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

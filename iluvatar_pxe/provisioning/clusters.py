@@ -5,7 +5,7 @@ Any daemon of the fleet does this. They see the same, and the commit that names 
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -41,10 +41,12 @@ from iluvatar_pxe.layers.arda.founding import (
     Wait,
     next_step,
 )
+from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
+from iluvatar_pxe.provisioning.k3s_clusters import K3sClusters
 from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
 from iluvatar_pxe.provisioning.reaching import opened
 from iluvatar_pxe.provisioning.removing import Removal
@@ -215,8 +217,14 @@ class ClusterWatch:
 class Clusters:
     """All clusters that are looked after."""
 
-    def __init__(self, context: ClusterContext) -> None:
+    def __init__(
+        self,
+        context: ClusterContext,
+        on_nodes: Callable[[str, tuple[Node, ...]], None] = lambda _layer, _nodes: None,
+    ) -> None:
+        """``on_nodes`` hears of the Nodes of a layer of kind k3s each time that they are looked at."""
         self.context = context
+        self.k3s = K3sClusters(context, on_nodes)
         self._watches = LayerTasks(context, lambda layer: ClusterWatch(layer, context))
         self._removals = LayerTasks(context, lambda layer: Removal(layer, context))
 
@@ -229,6 +237,7 @@ class Clusters:
     def lines(self) -> list[str]:
         """What each cluster waits for that is not founded, and which machines leave, one line each."""
         founding = [line for watch in self.watches.values() if (line := watch.line)]
+        founding += self.k3s.lines
         return founding + [line for removal in self._removals.by_layer.values() for line in removal.lines]
 
     @property
@@ -237,12 +246,13 @@ class Clusters:
         refused = (watch for watch in self.watches.values() if isinstance(watch.step, Refuse))
         failed = [*self._watches.failed.values(), *self._removals.failed.values()]
         lines = [*failed, *(line for watch in refused if (line := watch.line))]
-        return self.context.secrets.problem or first_of(lines)
+        return self.context.secrets.problem or first_of(lines) or self.k3s.problem
 
     @property
     def awaited(self) -> dict[str, str]:
         """By the names of the machines that a cluster waits for, why."""
-        return {name: why for watch in self.watches.values() for name, why in watch.awaited.items()}
+        of_talos = {name: why for watch in self.watches.values() for name, why in watch.awaited.items()}
+        return of_talos | self.k3s.awaited
 
     def keeps(self, machine: Machine) -> str:
         """Say why a machine that has left the fleet may still be in a cluster; empty where it is in none."""
@@ -266,6 +276,7 @@ class Clusters:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watches.run())
             group.create_task(self._removals.run())
+            group.create_task(self.k3s.run())
 
 
 def words(step: Step) -> str:

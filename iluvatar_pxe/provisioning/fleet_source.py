@@ -25,6 +25,8 @@ from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, Cluster
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.enrolment import FleetWindow, OwnWindow, WindowKeeper
 from iluvatar_pxe.provisioning.git_assigner import GitAssigner
+from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.pi_reports import PiReports
 from iluvatar_pxe.provisioning.pins import FleetPins, OwnPins, PinKeeper
 from iluvatar_pxe.provisioning.read_tokens import ReadTokens
 from iluvatar_pxe.provisioning.rollout import Rollout
@@ -63,6 +65,8 @@ class FleetSource:
         self._tokens: ReadTokens | None = None
         self.cluster_repository = ClusterRepository(lambda: None)
         """What is read and committed of clusters."""
+        self.pi_reports = PiReports(inventory, applied, Journal(inventory, applied))
+        """Who takes in what Raspberry Pis report, and what their clusters say of them."""
         self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
         """Who makes and opens the secrets of clusters."""
         self.clusters = self._clusters(settings, applied, inventory, check)
@@ -78,7 +82,10 @@ class FleetSource:
             return
         self._follower = follower = Follower(origin, rollout)
         self.cluster_repository = ClusterRepository(
-            lambda: follower.in_force, follower.commit if repository_decides else None, follower.text
+            lambda: follower.in_force,
+            follower.commit if repository_decides else None,
+            follower.text,
+            follower.refresh,
         )
         self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
         self.clusters = self._clusters(settings, applied, inventory, check)
@@ -111,7 +118,8 @@ class FleetSource:
                 check=check,
                 fleet_problem=lambda: self._follower.problem,
                 observes=settings.network.dhcp == "observe",
-            )
+            ),
+            self.pi_reports.see_nodes,
         )
 
     @property

@@ -41,6 +41,8 @@ _MIRROR = "kubernetes.io/config.mirror"
 _RUNS_WITH = "talos.dev/config-version"
 """Annotation of the static pods that Talos makes."""
 _REPLICAS = "/apis/longhorn.io/v1beta2/namespaces/longhorn-system/replicas"
+_LEADS = "node-role.kubernetes.io/control-plane"
+"""Label of a Node."""
 _LATER = "it is tried again"
 _JSON = "application/json"
 _DONE = frozenset([200, 201, 202])
@@ -68,6 +70,13 @@ async def nodes(address: str, credentials: Credentials, *, port: int = PORT) -> 
     """Return all Nodes."""
     async with _ApiServer.at(address, port, credentials, _LATER) as server:
         return tuple(map(_node, await server.listed("/api/v1/nodes")))
+
+
+async def cluster_id(address: str, credentials: Credentials, *, port: int = PORT) -> str:
+    """Return what tells a cluster from any other one: the UID of its namespace ``kube-system``; empty while it has none."""
+    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+        found = await server.call("GET", "/api/v1/namespaces/kube-system")
+    return str(_part(found, "metadata").get("uid", ""))
 
 
 async def replicas(address: str, credentials: Credentials, *, port: int = PORT) -> tuple[Replica, ...]:
@@ -286,6 +295,7 @@ def _node(found: Mapping[str, Any]) -> Node:
         boot=str(_part(_part(found, "status"), "nodeInfo").get("bootID", "")),
         note=str(_annotations(found).get(_NOTE, "")),
         addresses=frozenset(_addresses(found)),
+        leads=_LEADS in _part(_part(found, "metadata"), "labels"),
     )
 
 

@@ -13,3 +13,5 @@ class Node:
     boot: str
     note: str
     addresses: frozenset[str] = frozenset()
+    leads: bool = False
+    """It is labelled as one that holds the cluster's state."""

@@ -1,0 +1,80 @@
+"""The clusters of all layers of kind k3s whose machines the daemon configures."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from iluvatar_pxe.changed import Changed
+from iluvatar_pxe.errors import NotYetError
+from iluvatar_pxe.layers.ainur.founding import Refuse
+from iluvatar_pxe.layers.ainur.part import K3sPart
+from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.problem import first_of
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.provisioning.k3s_watch import K3sWatch
+from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
+
+
+@dataclass(frozen=True, slots=True)
+class _K3sLayers:
+    context: ClusterContext
+
+    @property
+    def changed(self) -> Changed:
+        return self.context.changed
+
+    def layers(self) -> list[str]:
+        fleet = self.context.fleet()
+        found = ((name, fleet.k3s(name)) for name in fleet.layers)
+        return [name for name, layer in found if layer and not layer.configures_itself]
+
+
+class K3sClusters:
+    """All that are looked after."""
+
+    def __init__(self, context: ClusterContext, on_nodes: Callable[[str, tuple[Node, ...]], None]) -> None:
+        """``on_nodes`` hears of a layer's Nodes each time that they are looked at."""
+        self._layers = _K3sLayers(context)
+        self._watches = LayerTasks(self._layers, lambda layer: K3sWatch(layer, context, on_nodes))
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers, of the applied fleet."""
+        return self._layers.layers()
+
+    @property
+    def watches(self) -> Mapping[str, K3sWatch]:
+        """Those of the layers, by their names."""
+        return self._watches.by_layer
+
+    @property
+    def lines(self) -> list[str]:
+        """What each cluster waits for that is not founded, one line each."""
+        return [line for watch in self.watches.values() if (line := watch.line)]
+
+    @property
+    def problem(self) -> str | None:
+        """What a person has to decide, in one line; None if there is nothing."""
+        refused = (watch for watch in self.watches.values() if isinstance(watch.step, Refuse))
+        return first_of([*self._watches.failed.values(), *(line for one in refused if (line := one.line))])
+
+    @property
+    def awaited(self) -> dict[str, str]:
+        """By the names of the machines that a cluster waits for, or that are not well, why."""
+        return {name: why for watch in self.watches.values() for name, why in watch.awaited.items()}
+
+    async def part_of(self, layer: str, name: str, role: Role, has_data: bool) -> K3sPart:  # noqa: FBT001
+        """See ``K3sWatch``; raises NotYetError also where nobody looks after that layer yet."""
+        watch = self.watches.get(layer)
+        if watch is None:
+            raise NotYetError(f"{layer} is not looked after yet; ask again")
+        return await watch.part_of(name, role, has_data=has_data)
+
+    def has_secrets(self, layer: str, name: str) -> None:
+        """Take in that a machine has stored its secrets."""
+        if watch := self.watches.get(layer):
+            watch.has_secrets(name)
+
+    async def run(self) -> None:
+        """Look after the clusters of the applied fleet, until cancelled."""
+        await self._watches.run()

@@ -1,0 +1,269 @@
+"""Has one layer's k3s cluster founded, and tells its machines in turn what they are to do.
+
+Any daemon of the fleet does this. They see the same, and the commit that names the founder decides between them.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from iluvatar_pxe.changed import Changed, Subscription
+from iluvatar_pxe.dns.members import Member, control_planes, members_of
+from iluvatar_pxe.errors import IluvatarError, NotYetError, RepositoryError
+from iluvatar_pxe.fleet.daemon_files import ClusterFile
+from iluvatar_pxe.gitops.changes.founding import found_again, name_founder, note_founded
+from iluvatar_pxe.gitops.compare_and_swap import Draw
+from iluvatar_pxe.inventory.memory import wall_clock
+from iluvatar_pxe.layers.ainur.founding import (
+    Asks,
+    Foreign,
+    FoundAgain,
+    Founded,
+    Initialise,
+    NameFounder,
+    NoteFounded,
+    Refuse,
+    Starts,
+    Step,
+    Unproved,
+    Wait,
+    next_step,
+)
+from iluvatar_pxe.layers.ainur.part import K3sPart, NotYet, part_of
+from iluvatar_pxe.layers.ainur.proving import Said, ask
+from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+
+ASKED_SECONDS = 90.0
+"""For which a server that has asked for its secrets is known to have none: it asks again after seconds."""
+JOIN_SECONDS = 600.0
+"""For which a server that was told to join keeps others from being told."""
+MOST_STEPS = 3
+"""That are done for one that asks: its cluster's founder is named, and named again."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    at: float
+    """By the monotonic clock."""
+    has_data: bool
+    why: str = ""
+    """Why it was told nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    at: float
+    """By the monotonic clock."""
+    joins: bool
+    """It is to join as a server, without data."""
+
+
+@dataclass
+class K3sWatch:
+    """Looks after one layer's cluster; belongs to one event loop."""
+
+    layer: str
+    context: ClusterContext
+    on_nodes: Callable[[str, tuple[Node, ...]], None]
+    """Hears of a layer's Nodes each time that they are looked at."""
+    step: Step = field(default_factory=lambda: Wait("it has not been looked at yet"))
+    said: Mapping[str, Said] = field(default_factory=dict)
+    """What the servers said last, by their names."""
+
+    def __post_init__(self) -> None:
+        self._asked: dict[str, _Asked] = {}
+        self._told_part: dict[str, _Told] = {}
+        self._looking = asyncio.Lock()
+        self._news = Changed()
+        self._told = Problem(self._tell)
+
+    @property
+    def line(self) -> str | None:
+        """What the cluster waits for, in one line; None once it is founded."""
+        return None if isinstance(self.step, Founded) else f"{self.layer}: {words(self.step)}"
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """By the names of servers that are not as they should be, why, once the cluster is founded."""
+        if not isinstance(self.step, Founded):
+            return {}
+        return {
+            name: one.found.why
+            for name, one in self.said.items()
+            if isinstance(one.found, Foreign | Starts | Unproved)
+        }
+
+    @property
+    def awaited(self) -> dict[str, str]:
+        """By the names of the machines that the cluster waits for, or that wait for it, why.
+
+        A refusal concerns all of its machines.
+        """
+        told = {name: f"{self.layer}: {one.why}" for name, one in self._asked.items() if one.why}
+        match self.step:
+            case Wait(_, names):
+                return told | dict.fromkeys(names, self.line or "")
+            case Refuse():
+                members = members_of(self.context.snapshot(), self.context.fleet())
+                return {one.name: self.line or "" for one in members if one.layer == self.layer}
+        return told | self.troubles
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled; less often the longer nothing changes."""
+        pace, pause = self.context.pace, 0.0
+        with Subscription(self.context.changed, self._news) as news:
+            await news.wait()
+            while True:
+                before = self.step
+                if await self._look():
+                    continue
+                if isinstance(self.step, Founded) and not self._starting:
+                    pause = pace.founded
+                else:
+                    pause = min(pause * 2, pace.most) if self.step == before and pause else pace.first
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await news.wait()
+
+    async def part_of(self, name: str, role: Role, *, has_data: bool) -> K3sPart:
+        """Return what a machine is told that asks for its secrets; raises NotYetError where it is to wait."""
+        if role.leads:
+            self._asked[name] = _Asked(time.monotonic(), has_data)
+            await self._advance()
+            if isinstance(self.step, Initialise):
+                await self._be_sure()
+        told = part_of(name, role, self.step, self.line or "", has_data=has_data, joining=self._joining(name))
+        if isinstance(told, NotYet):
+            self._asked[name] = _Asked(time.monotonic(), has_data, told.why)
+            raise NotYetError(told.why)
+        joins = told is K3sPart.JOIN_SERVER and not has_data
+        self._told_part[name] = _Told(time.monotonic(), joins)
+        return told
+
+    def has_secrets(self, name: str) -> None:
+        """Take in that a machine has stored its secrets, so that k3s starts on it."""
+        self._asked.pop(name, None)
+        self._news.tell()
+
+    async def _advance(self) -> None:
+        """Do what is next until that needs time, or somebody else."""
+        for _ in range(MOST_STEPS):
+            if not await self._look():
+                return
+
+    async def _be_sure(self) -> None:
+        """Look by the newest record: another daemon may have noted that the cluster is founded, and this disk is lost."""
+        await self.context.repository.refresh()
+        if trouble := self.context.fleet_problem():
+            raise NotYetError(f"{self.layer} is not founded now: {trouble}")
+        await self._advance()
+
+    @property
+    def _starting(self) -> dict[str, _Told]:
+        """By their names, the machines that were told what to do lately, and are not ready yet."""
+        ready = self.step.ready if isinstance(self.step, Founded) else frozenset()
+        since = time.monotonic() - JOIN_SECONDS
+        self._told_part = {
+            name: told for name, told in self._told_part.items() if name not in ready and told.at > since
+        }
+        return self._told_part
+
+    def _joining(self, but: str) -> str:
+        """Return which other server is joining; empty where none is."""
+        return next((name for name, told in self._starting.items() if told.joins and name != but), "")
+
+    async def _look(self) -> bool:
+        """Look once, and do what is next; say whether another look is worth it at once."""
+        async with self._looking:
+            try:
+                cluster = self.context.fleet().clusters.get(self.layer)
+                self.said = await self._ask() if cluster else {}
+                self._show(next_step(cluster, {name: one.found for name, one in self.said.items()}))
+                return not self.context.observes and await self._carry_out(cluster)
+            except IluvatarError as error:
+                self._show(Refuse(str(error)))
+                return False
+
+    async def _ask(self) -> Mapping[str, Said]:
+        """Ask all servers; one that has asked for its secrets runs no k3s."""
+        bundle = await self.context.secrets.known_k3s(self.layer)
+        credentials = await self.context.kubernetes(self.layer)
+        members = control_planes(members_of(self.context.snapshot(), self.context.fleet()), self.layer)
+
+        async def said(member: Member) -> Said:
+            if asks := self._asks(member.name):
+                return Said(asks)
+            return await ask(member.name, member.address, bundle, credentials)
+
+        answers = await asyncio.gather(*map(said, members))
+        if nodes := next((one.nodes for one in answers if one.nodes), ()):
+            self.on_nodes(self.layer, nodes)
+        return {member.name: one for member, one in zip(members, answers, strict=True)}
+
+    def _asks(self, name: str) -> Asks | None:
+        asked = self._asked.get(name)
+        if asked is None or time.monotonic() - asked.at > ASKED_SECONDS:
+            return None
+        return Asks(asked.has_data)
+
+    async def _carry_out(self, cluster: ClusterFile | None) -> bool:
+        """Do what is next; say whether another look is worth it at once."""
+        step, layer = self.step, self.layer
+        if cluster is None:
+            return False
+        match step:
+            case NameFounder(founder, why):
+                _log.info("cluster.founder", layer=layer, founder=founder, why=why)
+                return await self._commit(lambda newest: name_founder(newest, layer, founder))
+            case FoundAgain(why):
+                _log.warning("cluster.founded_again", layer=layer, why=why)
+                return await self._commit(lambda newest: found_again(newest, layer, cluster.generation))
+            case NoteFounded(why):
+                _log.info("cluster.founded", layer=layer, why=why)
+                now = wall_clock()
+                return await self._commit(lambda newest: note_founded(newest, layer, cluster.generation, now))
+        return False
+
+    async def _commit(self, draw: Draw) -> bool:
+        commit = self.context.repository.commit
+        if commit is None:
+            raise RepositoryError(
+                f"{words(self.step)}, but this daemon may not commit that; set [fleet] read_only = false, or have "
+                "another daemon do it"
+            )
+        await commit(draw)
+        return True
+
+    def _show(self, step: Step) -> None:
+        self.step = step
+        self._told.set(self.line if isinstance(step, Wait | Refuse) else None)
+
+    def _tell(self, line: str) -> None:
+        if isinstance(self.step, Refuse):
+            _log.error("cluster.refused", why=line)
+        else:
+            _log.info("cluster.waits", why=line)
+
+
+def words(step: Step) -> str:
+    """Return a step in words."""
+    match step:
+        case NameFounder(founder, why):
+            return f"{founder} is to found it: {why}"
+        case Initialise(founder, _):
+            return f"{founder} is told to found it"
+        case NoteFounded(why):
+            return f"it is founded: {why}"
+        case FoundAgain(why):
+            return f"another founder is to be named: {why}"
+        case Wait(why) | Founded(why) | Refuse(why):
+            return why
