@@ -11,6 +11,7 @@ from iluvatar_pxe.inventory.window import Window
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
+from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Sighting
 
 
@@ -56,6 +57,8 @@ class InventoryProtocol(Protocol):
     def doubt_nic(self, machine_id: UUID, mac: str) -> None: ...
 
     def note_inspection(self, machine_id: UUID, inspection: Inspection, detail: str = "") -> None: ...
+
+    def note_seed(self, machine_id: UUID, seed: Seed) -> None: ...
 
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine: ...
 

@@ -17,6 +17,7 @@ from iluvatar_pxe.machines.boots import Happening, Stage, begins_boot
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step, first_seen, observed
+from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Sighting
 
 MOST_MACHINES = 1024
@@ -106,6 +107,9 @@ class Sandbox:
 
     def note_inspection(self, machine_id: UUID, inspection: Inspection, detail: str = "") -> None:
         """Nothing is read of what is played."""
+
+    def note_seed(self, machine_id: UUID, seed: Seed) -> None:
+        """What is played gets no secrets."""
 
     async def assign(self, machine_id: UUID, place: PlaceRequest, fleet: Fleet) -> Machine:
         """Give a machine the place that it would probably get now."""

@@ -20,6 +20,7 @@ from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner
+from iluvatar_pxe.provisioning.cloud_init import CloudInit
 from iluvatar_pxe.provisioning.configurations import Configurations, Made
 from iluvatar_pxe.provisioning.handout import Handout
 from iluvatar_pxe.provisioning.journal import Journal
@@ -57,6 +58,8 @@ class Booter:
     journal: Journal
     configurations: Configurations
     """Makes the machine configurations that the fleet does not have."""
+    cloud_init: CloudInit | None = None
+    """Gives Raspberry Pis what they configure themselves with; None where nothing is given away."""
     coming: Callable[[], Coming] = dict
     """Returns the wanted boot files that are not here yet."""
     arriving: Callable[[str], Awaitable[Source | None]] = _nothing

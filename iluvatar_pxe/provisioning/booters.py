@@ -11,18 +11,23 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.argocd import ArgoCd
 from iluvatar_pxe.provisioning.booter import Booter, Booters
+from iluvatar_pxe.provisioning.cloud_configs import CloudConfigs
+from iluvatar_pxe.provisioning.cloud_init import HOLD_SECONDS, CloudInit
 from iluvatar_pxe.provisioning.cluster_network import ClusterNetwork
 from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
+from iluvatar_pxe.provisioning.held_requests import HeldRequests
 from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.refusals import Refusals
+from iluvatar_pxe.provisioning.seed_tickets import SeedTickets
 from iluvatar_pxe.provisioning.simulated import as_real, in_sandbox
 from iluvatar_pxe.provisioning.supply import Supply
 from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
 from iluvatar_pxe.replies.ipxe import Scripts
 from iluvatar_pxe.replies.raspberry_pi import PiTexts
-from iluvatar_pxe.resources import read_templates
+from iluvatar_pxe.resources import read_prepare, read_templates
 from iluvatar_pxe.settings.model import Settings
 
 
@@ -46,6 +51,23 @@ def booters_of(
     def disk_of(machine: Machine) -> DiskChoice | None:
         return disk_for(machine, applied.fleet)
 
+    made = CloudConfigs(
+        bundle=fleet_source.secrets.k3s,
+        part_of=fleet_source.clusters.k3s.part_of,
+        around=network.around,
+        sums=supply.sums,
+        prepare=read_prepare(),
+    )
+    refusals = Refusals()
+    cloud_init = CloudInit(
+        tickets=SeedTickets(tickets),
+        make=made.documents,
+        secret_files=made.secret_files,
+        on_stored=fleet_source.clusters.k3s.has_secrets,
+        reports=fleet_source.pi_reports,
+        held=HeldRequests((fleet_source.changed,), HOLD_SECONDS),
+        refusals=refusals,
+    )
     argo_cd = ArgoCd(settings, applied, store, lambda: supply.argo_cd, authority, supply.daemons)
     real = Booter(
         applied=applied,
@@ -67,7 +89,9 @@ def booters_of(
             disk_of=disk_of,
             manifests=argo_cd.manifests,
             changes=(fleet_source.changed,),
+            refusals=refusals,
         ),
+        cloud_init=cloud_init,
         coming=lambda: supply.coming,
         arriving=supply.fetcher.arriving,
         hasten=supply.fetcher.hasten,

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Self
 
 from iluvatar_pxe.boot.plan import ToBeMade
-from iluvatar_pxe.changed import Changed, Subscription
+from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import ConfigurationError, IluvatarError
 from iluvatar_pxe.fleet.lookup import title_of
 from iluvatar_pxe.fleet.models import Fleet
@@ -32,16 +31,13 @@ from iluvatar_pxe.layers.arda.schemas import schema_of
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.cluster_network import no_network
+from iluvatar_pxe.provisioning.held_requests import HeldRequests
 from iluvatar_pxe.provisioning.refusals import Refusal, Refusals
 from iluvatar_pxe.ratelimit import complain
 
 WAIT_SECONDS = 150.0
 """Talos gives an attempt 3 minutes. After each that fails it waits longer, in the end for hours."""
-AGAIN_SECONDS = 5.0
-"""Until something is tried again that nobody tells about, such as an interface's address or the clock."""
 _SOME_DISK = DiskChoice(serial="not known here", size=0, path="")
-MOST_WAITING = 256
-"""Requests that are held open at once; each has shown the ticket of its machine."""
 
 
 async def no_secrets(_: str) -> Bundle:
@@ -170,22 +166,7 @@ class Configurations:
 
     async def when_ready(self, attempt: Callable[[], Awaitable[str]]) -> str:
         """Return what an attempt returns, made again after each change; raises its ConfigurationError when the time is over."""
-        loop, place = asyncio.get_running_loop(), object()
-        ends = loop.time() + self.seconds
-        self._waiting.add(place)
-        try:
-            with Subscription(*self.changes) as news:
-                while True:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(AGAIN_SECONDS):
-                            await news.wait()
-                    try:
-                        return await attempt()
-                    except ConfigurationError:
-                        if loop.time() >= ends or len(self._waiting) > MOST_WAITING:
-                            raise
-        finally:
-            self._waiting.discard(place)
+        return await HeldRequests(self.changes, self.seconds, self._waiting).when_ready(attempt)
 
 
 def _whole(node: Node, fleet: Fleet, cluster: ClusterFacts, facts: MachineFacts) -> str:

@@ -4,13 +4,13 @@ It is told so at once: to silence a Pi answers with its timeouts, of 45 s and mo
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.assets.source import BytesSource, FileReply, Source
-from iluvatar_pxe.boot.chains.raspberry_pi import LARGEST_FILE
+from iluvatar_pxe.boot.chains.raspberry_pi import CMDLINE, LARGEST_FILE
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.boot.plan import Hold, Plan, ServePiFiles
 from iluvatar_pxe.boot.stages import stage_of_pi_file
@@ -20,8 +20,10 @@ from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.raspberry_pi import PiFile, same_serial
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.booter import Booter, Booters
+from iluvatar_pxe.provisioning.cloud_init import instance_id_of
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.replies.raspberry_pi import cmdline_txt
+from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.replies.raspberry_pi import cmdline_txt, seed_arguments
 
 ASSIGN_SECONDS = 3.0
 """How long a Pi waits for its name: a commit takes more than a second, and a file that is refused it asks for at its next boot."""
@@ -35,7 +37,7 @@ class PiFiles:
         self._booters = booters
         self._on_request = on_request
 
-    async def open(self, asked: PiFile, client: IPv4Address) -> FileReply | None:
+    async def open(self, asked: PiFile, client: IPv4Address, links: Links) -> FileReply | None:
         """Return the file that a Pi may have by this name; None where it may not, or is no Pi that is known.
 
         Gives the Pi its place first if that is due.
@@ -57,7 +59,12 @@ class PiFiles:
         if not isinstance(decision.plan, ServePiFiles):
             _decline(booter, decision)
             return None
-        source = await _source(booter, decision.plan, asked.file, client)
+        source: Source | None
+        if asked.file == CMDLINE:
+            seed = _seed(booter, decision.plan, decision.case.machine, links, doubt)
+            source = await _cmdline(booter, decision.plan, seed, client)
+        else:
+            source = await _source(booter, decision.plan, asked.file, client)
         return FileReply(source, partial(_fetched, booter, decision, asked.file)) if source else None
 
     def _asker(self, asked: PiFile, client: IPv4Address) -> tuple[Booter, Machine] | None:
@@ -149,15 +156,36 @@ async def _source(booter: Booter, plan: ServePiFiles, file: str, client: IPv4Add
     shown = disclosure.plan(plan, client)
     if file == "config.txt" and isinstance(shown, ServePiFiles):
         return BytesSource(booter.handout.pi_texts.config_txt(shown).encode())
-    if file == "cmdline.txt":
-        text = cmdline_txt(plan, await _own_cmdline(booter, plan)).rstrip("\n")
-        return BytesSource(f"{disclosure.arguments(text, client)}\n".encode())
     if file not in plan.files:
         return None
     source = await booter.open(plan.files[file])
     if source and source.size > LARGEST_FILE:
         complain("pi.large_file", file=plan.files[file], bytes=source.size, most=LARGEST_FILE)
     return source
+
+
+async def _cmdline(
+    booter: Booter, plan: ServePiFiles, seed: Sequence[str], client: IPv4Address
+) -> BytesSource:
+    """Return ``cmdline.txt``; ``seed`` are arguments that say where the Pi's configuration is."""
+    text = cmdline_txt(plan, await _own_cmdline(booter, plan), seed).rstrip("\n")
+    return BytesSource(f"{booter.handout.disclosure.arguments(text, client)}\n".encode())
+
+
+def _seed(
+    booter: Booter, plan: ServePiFiles, machine: Machine | None, links: Links, doubt: str
+) -> tuple[str, ...]:
+    """Return the kernel arguments that say where a Pi's configuration is; none where it may be another Pi that asks.
+
+    Such a Pi boots nevertheless: older firmware that misses a file waits for its plug to be pulled. Without a ticket its
+    system gets nothing, and a restart, for which it asks by DHCP, clears the doubt.
+    """
+    if plan.config is None or machine is None or booter.cloud_init is None:
+        return ()
+    if doubt:
+        complain("pi.no_ticket", machine=plan.name, mac=machine.macs[0], why=doubt)
+        return ()
+    return seed_arguments(links.seed(booter.cloud_init.tickets.mint(machine)), instance_id_of(machine))
 
 
 async def _own_cmdline(booter: Booter, plan: ServePiFiles) -> str:

@@ -97,6 +97,11 @@ class Supply:
         """The wanted boot files that are not here yet, and the versions that are not chosen yet."""
         return {**self.fetcher.coming, **{key_of(entry): one for entry, one in self._stable.open.items()}}
 
+    def sums(self) -> dict[str, str]:
+        """Return the SHA-256 of each boot file that was downloaded or imported, and is here, by its name."""
+        given = (pair for record in self.index.records.values() for pair in record.gives.items())
+        return {name: one.sha256 for name, one in given}
+
     @property
     def argo_cd(self) -> str | None:
         """The logical name of Argo CD's manifest, in the version that is wanted; None where no layer wants it."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from iluvatar_pxe.boot.chains.raspberry_pi import DATASOURCE
 from iluvatar_pxe.boot.plan import ServePiFiles
+from iluvatar_pxe.fleet.layers import names_datasource
 from iluvatar_pxe.replies.templates import environment_of
 
 CGROUPS = ("cgroup_enable=memory", "cgroup_memory=1")
@@ -30,7 +30,7 @@ def cmdline_txt(plan: ServePiFiles, of_image: str, seed: Sequence[str] = ()) -> 
     """
     words = (of_image.replace("\0", " ").strip() or PLAIN_CMDLINE).split()
     if seed:
-        words = [one for one in words if not one.startswith(DATASOURCE)]
+        words = [one for one in words if not names_datasource(one)]
     groups = (one for one in CGROUPS if one not in words)
     return " ".join((*words, *groups, *plan.kernel_args, *seed)) + "\n"
 

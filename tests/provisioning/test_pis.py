@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from support.booters import booters_of
+from support.cloud_init import nothing_made
 from support.fleets import fleet_of
 from support.pi import IMAGE, LAYER, LEGACY_ID, MACS, ROM_ID, RULE, SERIAL, pi, pi_discover
 from support.waiting import until
@@ -111,7 +112,13 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     asked: list[str] = []
     own, coming = {HERE}, dict[str, Progress]()
     booters = booters_of(
-        LISTED, inventory, store, neighbours.get, is_own=own.__contains__, coming=lambda: coming
+        LISTED,
+        inventory,
+        store,
+        neighbours.get,
+        is_own=own.__contains__,
+        coming=lambda: coming,
+        cloud_init=nothing_made,
     )
     files = TftpFiles(booters, 8080, PiFiles(booters, asked.append))
     yield Bench(tmp_path, booters, inventory, neighbours, asked, own, coming, files)
@@ -129,7 +136,44 @@ async def test_its_config_and_command_line_are_made_for_it(bench: Bench) -> None
     bench.boots(pi(PI4))
     assert b"# varda: raspberry-pi/ubuntu\n" in (await bench.get("config.txt") or b"")
     line = await bench.get("cmdline.txt") or b""
-    assert line == b"root=LABEL=writable cgroup_enable=memory cgroup_memory=1\n"
+    assert line.startswith(b"root=LABEL=writable cgroup_enable=memory cgroup_memory=1 iluvatar.url=")
+
+
+async def test_a_pi_gets_its_ticket_in_its_command_line_and_the_same_one_again(bench: Bench) -> None:
+    machine = bench.boots(pi(PI4))
+    found = [await seed_of(bench) for _ in range(2)]
+    assert bench.booter.cloud_init
+    base = f"http://{SERVER}:8080/cloud-init/{bench.booter.cloud_init.tickets.mint(machine)}"
+    assert found == [[f"iluvatar.url={base}", f"ds=nocloud-net;s={base}/;i=iluvatar-{machine.id}"]] * 2
+    await bench.get("config.txt")
+    bench.boots(pi(PI4))
+    assert await seed_of(bench) != found[0]
+    assert (await seed_of(bench))[1].endswith(f";i=iluvatar-{machine.id}")
+
+
+async def test_a_pi_in_doubt_boots_without_a_ticket_and_that_is_logged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ratelimit._complaints, "_limiters", {})
+    bench.boots(pi(PI4))
+    monkeypatch.setattr(bench.inventory._memory, "_asked", {})  # as after a restart of the daemon
+    with capture_logs() as logs:
+        assert await seed_of(bench) == []
+    (line,) = (one for one in logs if one["event"] == "pi.no_ticket")
+    assert (line["machine"], line["why"]) == ("varda", "no DHCP boot request from it within 15 minutes")
+
+
+async def test_a_pi_whose_fleet_names_another_source_gets_no_ticket(bench: Bench) -> None:
+    bench.boots(pi(PI4))
+    own = f"{LAYER}kernelArgs: ['ds=nocloud;s=http://10.0.0.9/']\n"
+    bench.booter.applied.fleet = fleet_of(("varda", MAC, "layer: ainur\nrole: agent\n"), ainur=own)
+    assert await seed_of(bench) == ["ds=nocloud;s=http://10.0.0.9/"]
+
+
+async def seed_of(bench: Bench) -> list[str]:
+    """Return the kernel arguments of a Pi that say where its configuration is."""
+    words = (await bench.get("cmdline.txt") or b"").decode().split()
+    return [word for word in words if word.startswith(("ds=", "iluvatar."))]
 
 
 async def test_the_system_of_ubuntu_since_25_10_is_served_from_its_folder(bench: Bench) -> None:

@@ -13,9 +13,12 @@ from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
 from iluvatar_pxe.provisioning.booter import Booter, Booters
+from iluvatar_pxe.provisioning.cloud_init import CloudInit
 from iluvatar_pxe.provisioning.configurations import Configurations, no_secrets
 from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
 from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.pi_reports import PiReports
+from iluvatar_pxe.provisioning.seed_tickets import SeedTickets
 from iluvatar_pxe.provisioning.simulated import in_sandbox
 from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
@@ -33,9 +36,11 @@ def booters_of(
     is_routed: Callable[[IPv4Address], bool] = lambda _: False,
     coming: Callable[[], Coming] = dict,
     configurations: Configurations | None = None,
+    cloud_init: Callable[[SeedTickets, PiReports], CloudInit] | None = None,
 ) -> Booters:
     """Return a booter of real machines, and one of simulated machines in a sandbox; ``now`` is the tickets' clock."""
     applied, tickets = Applied(fleet), Tickets(b"k" * 32, now)
+    journal = Journal(inventory, applied)
     real = Booter(
         applied=applied,
         inventory=inventory,
@@ -43,9 +48,12 @@ def booters_of(
         assigner=assigner or DatabaseAssigner(inventory),
         trust=NeighbourTrust(inventory, applied, mac_of, is_routed),
         handout=Handout(tickets, FullDisclosure(), IPXE, PI_TEXTS),
-        journal=Journal(inventory, applied),
+        journal=journal,
         configurations=configurations or Configurations(around=on_loopback, secrets=no_secrets),
         coming=coming,
+        cloud_init=cloud_init(SeedTickets(tickets), PiReports(inventory, applied, journal))
+        if cloud_init
+        else None,
     )
     return Booters(real, in_sandbox(real, inventory, is_own))
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,13 +23,17 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.provisioning.cloud_init import CloudInit
 from iluvatar_pxe.provisioning.configurations import Configurations
+from iluvatar_pxe.provisioning.pi_reports import PiReports
+from iluvatar_pxe.provisioning.seed_tickets import SeedTickets
 from iluvatar_pxe.servers.http.connections import LIMITS, Limits
 from iluvatar_pxe.servers.http.server import HttpServer
 from iluvatar_pxe.settings.model import HttpSettings
 from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.wire.pxe import CpuArch
 
+MakeCloudInit = Callable[[SeedTickets, PiReports], CloudInit]
 CLIENT = IPv4Address("127.0.0.1")
 T = TypeVar("T")
 
@@ -60,6 +64,7 @@ class Web:
         fleet: Fleet,
         settings: HttpSettings,
         configurations: Configurations | None = None,
+        cloud_init: MakeCloudInit | None = None,
         **options: Any,
     ) -> None:
         self.now = 0.0
@@ -84,6 +89,7 @@ class Web:
             is_own=CLIENT.__eq__,
             is_routed=self.routed.__contains__,
             configurations=configurations,
+            cloud_init=cloud_init,
         )
         self.booter = self.booters.real
         checks = {name: partial(self.problems.get, name) for name in self.problems}
@@ -126,13 +132,15 @@ class Web:
         self.call(self.store.refresh())
         return path
 
-    def boots(self, mac: str, stage: Stage = Stage.DISCOVER) -> Machine:
+    def boots(
+        self, mac: str, stage: Stage = Stage.DISCOVER, firmware: Firmware = Firmware.UEFI_PXE
+    ) -> Machine:
         """Let a machine be seen at the client's address, by DHCP and by the kernel."""
         self.neighbours[CLIENT] = mac
 
         async def observe() -> Machine:
             sighting = Sighting(
-                mac=mac, firmware=Firmware.UEFI_PXE, arch=CpuArch.X86_64, address=CLIENT, from_nowhere=True
+                mac=mac, firmware=firmware, arch=CpuArch.X86_64, address=CLIENT, from_nowhere=True
             )
             return self.inventory.observe(sighting, stage)
 
@@ -144,6 +152,13 @@ class Web:
         lines |= {name.replace("_", "-"): value for name, value in headers.items()}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
         return self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("utf-8", "surrogateescape"))
+
+    def post(self, target: str, body: bytes, **headers: str) -> Response:
+        """Send a body to ``target``."""
+        lines = {"Host": f"127.0.0.1:{self.port}", "Connection": "close", "Content-Length": str(len(body))}
+        lines |= {name.replace("_", "-"): value for name, value in headers.items()}
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return self.send(f"POST {target} HTTP/1.1\r\n{head}\r\n".encode() + body)
 
     def get_from(self, source: IPv4Address, target: str) -> Response:
         """Ask for ``target`` from another address of loopback."""
@@ -195,6 +210,7 @@ def web(
     idle: float = 30.0,
     limits: Limits = LIMITS,
     configurations: Configurations | None = None,
+    cloud_init: MakeCloudInit | None = None,
     **settings: Any,
 ) -> Iterator[Web]:
     """Serve ``fleet`` from ``directory``, on a free port of loopback; fails when the event loop saw a failure."""
@@ -205,6 +221,7 @@ def web(
         fleet or Fleet(),
         HttpSettings(**ports, **settings),
         configurations,
+        cloud_init,
         idle=idle,
         limits=limits,
     )

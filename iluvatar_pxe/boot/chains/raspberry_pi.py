@@ -10,7 +10,7 @@ from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_files
 from iluvatar_pxe.boot.plan import Hold, ServePiFiles, ToBeMade
 from iluvatar_pxe.catalogue.coming import find
-from iluvatar_pxe.fleet.models import K3sLayer
+from iluvatar_pxe.fleet.layers import K3sLayer, names_datasource
 from iluvatar_pxe.machines.raspberry_pi import Generation, generation_of
 from iluvatar_pxe.machines.states import LayerKind
 
@@ -26,8 +26,6 @@ They are served without it: firmware uses overlays below a prefix only where ``o
 (home-assistant/operating-system#3079), and takes only short prefixes (raspberrypi/firmware#1720).
 """
 CMDLINE = "cmdline.txt"
-DATASOURCE = "ds="
-"""Begins the kernel argument that names cloud-init's datasource."""
 LARGEST_FILE = 30_000_000
 """Largest file, in bytes, that every Pi can download.
 
@@ -115,7 +113,7 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
 
 def _configuration(subject: Subject, arguments: tuple[str, ...]) -> ToBeMade | None:
     """Have the daemon configure a machine that has its place, unless the fleet names another source of cloud-init's."""
-    if subject.role is None or any(one.startswith(DATASOURCE) for one in arguments):
+    if subject.role is None or any(map(names_datasource, arguments)):
         return None
     return ToBeMade(subject.case.layer or "", subject.role)
 

@@ -28,7 +28,16 @@ from iluvatar_pxe.servers.http.context import (
     SENDER,
 )
 from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
-from iluvatar_pxe.servers.http.routes import assets, ca, config, enrolment, readiness, schemas, scripts
+from iluvatar_pxe.servers.http.routes import (
+    assets,
+    ca,
+    cloud_init,
+    config,
+    enrolment,
+    readiness,
+    schemas,
+    scripts,
+)
 from iluvatar_pxe.servers.http.sending import FileSender
 from iluvatar_pxe.servers.http.tls import HandshakeLimit, TlsSite
 from iluvatar_pxe.settings.model import HttpSettings
@@ -84,7 +93,7 @@ class HttpServer:
         app[COUNTDOWNS] = Countdowns(time.monotonic)
         app[OFFERED] = offered
         app[CERTIFICATES], app[PLAIN_PORT] = certificates, settings.port
-        parts = (scripts, enrolment, assets, ca, config, readiness, schemas)
+        parts = (scripts, enrolment, assets, ca, cloud_init, config, readiness, schemas)
         for part in parts:
             app.add_routes(part.ROUTES)
         app.add_routes(routes)

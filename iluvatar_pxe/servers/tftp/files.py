@@ -29,10 +29,10 @@ class TftpFiles:
 
     async def open(self, name: str, client: IPv4Address, server: IPv4Address) -> FileReply | None:
         """Return the file of that name, or None: names are looked up, never followed on a disk."""
-        name = normalise(name)
+        name, links = normalise(name), Links(server, self._http_port)
         if name not in AUTOEXEC and not name.startswith(f"{PROGRAM_FOLDER}/"):
-            return await self._pis.open(parse_file_name(name), client)
-        source = await self._source(name, server)
+            return await self._pis.open(parse_file_name(name), client, links)
+        source = await self._source(name, links)
         return FileReply(source, partial(self._fetched, name, client)) if source else None
 
     def report(self, transfer: TransferReport) -> None:
@@ -52,10 +52,10 @@ class TftpFiles:
             why=transfer.reason,
         )
 
-    async def _source(self, name: str, server: IPv4Address) -> Source | None:
+    async def _source(self, name: str, links: Links) -> Source | None:
         if name in AUTOEXEC:
             scripts = self._booters.real.handout.scripts
-            return BytesSource(scripts.first_script(Links(server, self._http_port), network=True).encode())
+            return BytesSource(scripts.first_script(links, network=True).encode())
         return await self._booters.real.open(name)
 
     def _fetched(self, name: str, client: IPv4Address, size: int, milliseconds: float) -> bool:

@@ -8,12 +8,12 @@ from aiohttp import web
 
 from iluvatar_pxe.boot.plan import RunScript, ToBeMade
 from iluvatar_pxe.errors import ConfigurationError
-from iluvatar_pxe.fleet.nics import owner_of
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.configurations import Made
 from iluvatar_pxe.servers.http.context import booter_of, client_of
+from iluvatar_pxe.servers.http.holders import check_holder
 
 ROUTES = web.RouteTableDef()
 
@@ -59,14 +59,5 @@ def _holder(booter: Booter, ticket: str, client: IPv4Address) -> Machine:
     machine = booter.handout.holder(ticket, booter.inventory.snapshot)
     if machine is None:
         raise web.HTTPNotFound(text="invalid or expired ticket; boot the machine again")
-    if doubt := booter.trust.doubt_of_holder(machine, client):
-        booter.journal.distrusted(machine, client, "config.yaml", doubt)
-        mac = booter.trust.mac_of(client)
-        if mac and not booter.trust.is_routed(client) and not _has_owner(booter, mac):
-            booter.inventory.doubt_nic(machine.id, mac)
-        raise web.HTTPForbidden(text=f"the ticket belongs to another machine: {doubt}")
+    check_holder(booter, machine, client, "config.yaml")
     return machine
-
-
-def _has_owner(booter: Booter, mac: str) -> bool:
-    return bool(owner_of(mac, booter.inventory.snapshot, booter.applied.fleet))

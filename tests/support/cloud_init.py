@@ -1,0 +1,34 @@
+"""What gives Raspberry Pis their tickets, for tests that make nothing of them."""
+
+from collections.abc import Mapping
+
+from iluvatar_pxe.errors import ConfigurationError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.ainur.documents import CloudInitDocuments
+from iluvatar_pxe.layers.ainur.node_file import NodeFile
+from iluvatar_pxe.provisioning.cloud_init import Asker, CloudInit
+from iluvatar_pxe.provisioning.held_requests import HeldRequests
+from iluvatar_pxe.provisioning.pi_reports import PiReports
+from iluvatar_pxe.provisioning.refusals import Refusals
+from iluvatar_pxe.provisioning.seed_tickets import SeedTickets
+
+
+def nothing_made(tickets: SeedTickets, reports: PiReports) -> CloudInit:
+    """Return one that gives tickets only."""
+    return CloudInit(
+        tickets=tickets,
+        make=_no_documents,
+        secret_files=_no_files,
+        on_stored=lambda _layer, _name: None,
+        reports=reports,
+        held=HeldRequests((), 0.0),
+        refusals=Refusals(),
+    )
+
+
+async def _no_documents(_asker: Asker, _fleet: Fleet) -> CloudInitDocuments:
+    raise ConfigurationError("nothing is made here")
+
+
+async def _no_files(_asker: Asker, _fleet: Fleet, _has_data: bool) -> Mapping[str, NodeFile]:  # noqa: FBT001
+    raise ConfigurationError("nothing is made here")
