@@ -2,6 +2,7 @@
 
 from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.data import Data, utc
+from iluvatar_pxe.admin.k3s_status import k3s_data
 from iluvatar_pxe.admin.requests import clusters as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.admin.snapshots import snapshots_of
@@ -12,11 +13,14 @@ from iluvatar_pxe.layers.arda.health import EtcdHealth, MachineReport
 from iluvatar_pxe.layers.arda.machine_facts import declared_workers
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport
 from iluvatar_pxe.provisioning.clusters import words
+from iluvatar_pxe.provisioning.k3s_reports import k3s_report
 
 
 class ClustersStatus(requests.ClustersStatus, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        reports = await of_daemon(context.clusters).reports()
+        clusters = of_daemon(context.clusters)
+        reports = await clusters.reports()
+        k3s = [await k3s_report(watch) for watch in clusters.k3s.watches.values()]
         snapshots, convergence = of_daemon(context.snapshots), of_daemon(context.convergence)
         troubles = of_daemon(context.troubles)
         return {
@@ -30,6 +34,7 @@ class ClustersStatus(requests.ClustersStatus, Command):
                 }
                 for one in reports
             ]
+            + [k3s_data(one, context.fleet) for one in k3s]
         }
 
 
@@ -60,6 +65,7 @@ def cluster_data(report: ClusterReport, fleet: Fleet) -> Data:
     etcd = report.etcd
     return {
         "layer": report.layer,
+        "kind": "talos",
         "state": _state(report),
         "why": words(report.step),
         "generation": record and record.generation,

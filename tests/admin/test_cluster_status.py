@@ -83,6 +83,4 @@ def test_a_cluster_that_waits_says_for_what() -> None:
     lines = list(status_lines([data | NOTHING_ELSE], None))
     assert lines[0] == "arda: waiting"
     assert lines[1].split(maxsplit=1) == ["why", "it has no secrets yet"]
-    assert list(status_lines([], None)) == [
-        "The fleet has no layer of kind talos whose configurations the daemon makes."
-    ]
+    assert list(status_lines([], None)) == ["The fleet has no layer whose cluster the daemon founds."]

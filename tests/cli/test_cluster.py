@@ -127,7 +127,7 @@ def test_the_status_says_what_a_cluster_waits_for(tmp_path: Path) -> None:
         unknown = host.run("cluster", "status", "mordor")
         assert (unknown.status, unknown.error) == (
             1,
-            "iluvatar-pxe: mordor: the daemon founds no cluster of this name; it knows: arda\n",
+            "iluvatar-pxe: mordor: the daemon founds no cluster of this name; it knows: arda, ainur\n",
         )
 
 

@@ -1,5 +1,6 @@
 """``cluster secrets`` and ``cluster kubeconfig`` of a k3s layer, with the real OpenSSL."""
 
+import json
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from support.daemon import Daemon, loopback_settings, write_settings
 from support.repositories import git
 from support.secrets_of import bundle_of, k3s_bundle_of
 from support.tls import openssl
+from support.waiting import wait_until
 
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle, dump_k3s_bundle, full_token, load_k3s_bundle
 from iluvatar_pxe.layers.arda.bundle import dump_bundle
@@ -124,6 +126,21 @@ def test_a_kubeconfig_is_what_openssl_takes_for_an_administrator_of_the_cluster(
     assert openssl("verify", "-purpose", "sslclient", "-no-CApath", "-CAfile", ca, crt) == f"{crt}: OK\n"
     assert openssl("pkey", "-in", key, "-pubout") == openssl("x509", "-in", crt, "-noout", "-pubkey")
     assert openssl("x509", "-in", crt, "-noout", "-subject") == "subject=O = system:masters, CN = admin\n"
+
+
+def test_the_status_says_what_a_cluster_waits_for(host: Host) -> None:
+    with Daemon(host.directory, HOSTED):
+        answer = host.run("cluster", "status", "ainur")
+        assert answer.status == 1
+        assert answer.lines[0] == "ainur: waiting"
+        assert "it has no secrets yet" in answer.output
+        imported(host, dump_k3s_bundle(A))
+        wait_until(
+            lambda: "CAs end" in host.run("cluster", "status", "ainur").output, "the daemon to have it"
+        )
+        (cluster,) = json.loads(host.run("cluster", "status", "ainur", "--json").output)
+        assert (cluster["state"], cluster["founder"], len(cluster["authorities"])) == ("waiting", None, 5)
+        assert A.server_token not in str(cluster)
 
 
 def test_what_talos_alone_has_is_refused_in_words(host: Host) -> None:

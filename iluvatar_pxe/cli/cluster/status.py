@@ -7,6 +7,7 @@ import typer
 
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.admin.requests.clusters import ClustersStatus
+from iluvatar_pxe.cli.cluster.k3s_status import k3s_lines, shown_node
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
@@ -26,7 +27,7 @@ _COLUMNS = (
 )
 _FOLDING = (8,)
 _NAMES = {"etcd": "etcd", "k8s": "Kubernetes", "k8saggregator": "aggregation", "os": "Talos"}
-_NO_CLUSTER = "The fleet has no layer of kind talos whose configurations the daemon makes."
+_NO_CLUSTER = "The fleet has no layer whose cluster the daemon founds."
 
 
 def status(
@@ -56,6 +57,9 @@ def status_lines(clusters: list[Data], width: int | None) -> Iterator[str]:
         if number:
             yield ""
         yield f"{one['layer']}: {one['state']}"
+        if one["kind"] == "k3s":
+            yield from k3s_lines(one, width)
+            continue
         yield from fields(_summary(one), width)
         if one["machines"]:
             nodes = {node["name"]: node for node in one["nodes"]}
@@ -99,9 +103,6 @@ def _snapshots(found: Data) -> str:
 
 
 def _row(machine: Data, nodes: dict[str, Data]) -> list[Cell]:
-    node = nodes.get(machine["name"])
-    ready = "" if node is None else "ready" if node["ready"] else "not ready"
-    shown = f"{ready}, cordoned" if node and node["unschedulable"] else ready
     texts = (
         machine["name"],
         machine["role"],
@@ -110,7 +111,7 @@ def _row(machine: Data, nodes: dict[str, Data]) -> list[Cell]:
         machine["talos"] or "",
         machine["kubernetes"] or "",
         machine["disk"] or "",
-        shown,
+        shown_node(nodes.get(machine["name"])),
         machine["trouble"] or "; ".join(machine["unmet"]),
     )
     return [(text,) for text in texts]

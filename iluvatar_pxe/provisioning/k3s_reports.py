@@ -1,0 +1,59 @@
+"""How k3s clusters are, as their servers said when they were last looked at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from iluvatar_pxe.dns.members import Member, members_of
+from iluvatar_pxe.errors import IluvatarError
+from iluvatar_pxe.fleet.daemon_files import ClusterFile
+from iluvatar_pxe.layers.ainur.bundle_check import k3s_ends_of
+from iluvatar_pxe.layers.ainur.founding import Founded, NoteFounded, Refuse, Step
+from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.provisioning.k3s_watch import K3sWatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class K3sReport:
+    """How one layer's cluster is."""
+
+    layer: str
+    record: ClusterFile | None
+    step: Step
+    members: tuple[Member, ...] = ()
+    """The machines that have a name in the layer, by name."""
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    """By name, what Kubernetes has of them."""
+    awaited: Mapping[str, str] = field(default_factory=dict)
+    """By the names of machines that the cluster waits for, or that are not well, why."""
+    authorities: Mapping[str, datetime] = field(default_factory=dict)
+    """When each of its CAs ends."""
+
+    @property
+    def state(self) -> str:
+        """The cluster in one word."""
+        if isinstance(self.step, Refuse):
+            return "refused"
+        if isinstance(self.step, Founded | NoteFounded):
+            return "unhealthy" if self.awaited else "founded"
+        return "waiting"
+
+
+async def k3s_report(watch: K3sWatch) -> K3sReport:
+    """Return how the cluster is that a watch looks after."""
+    context, layer = watch.context, watch.layer
+    fleet = context.fleet()
+    told = K3sReport(
+        layer=layer,
+        record=fleet.clusters.get(layer),
+        step=watch.step,
+        members=tuple(one for one in members_of(context.snapshot(), fleet) if one.layer == layer),
+        nodes={node.name: node for said in watch.said.values() for node in said.nodes},
+        awaited=watch.awaited,
+    )
+    if told.record is None:
+        return told
+    try:
+        return replace(told, authorities=k3s_ends_of(await context.secrets.known_k3s(layer)))
+    except IluvatarError as error:
+        return replace(told, step=Refuse(str(error)))
