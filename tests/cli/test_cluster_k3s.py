@@ -135,9 +135,8 @@ def test_the_status_says_what_a_cluster_waits_for(host: Host) -> None:
         assert answer.lines[0] == "ainur: waiting"
         assert "it has no secrets yet" in answer.output
         imported(host, dump_k3s_bundle(A))
-        wait_until(
-            lambda: "CAs end" in host.run("cluster", "status", "ainur").output, "the daemon to have it"
-        )
+        waits = "the fleet declares no server yet"
+        wait_until(lambda: waits in host.run("cluster", "status", "ainur").output, "the daemon to look again")
         (cluster,) = json.loads(host.run("cluster", "status", "ainur", "--json").output)
         assert (cluster["state"], cluster["founder"], len(cluster["authorities"])) == ("waiting", None, 5)
         assert A.server_token not in str(cluster)
