@@ -6,6 +6,7 @@ Any daemon of the fleet does this. They see the same, and the commit that names 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -44,6 +45,7 @@ ASKED_SECONDS = 90.0
 """For which a server that has asked for its secrets is known to have none: it asks again after seconds."""
 JOIN_SECONDS = 600.0
 """For which a server that was told to join keeps others from being told."""
+_NO_NODE = "it has its secrets, and no Node of it is ready; on it run: journalctl -u 'k3s*'"
 MOST_STEPS = 3
 """That are done for one that asks: its cluster's founder is named, and named again."""
 
@@ -92,10 +94,24 @@ class K3sWatch:
         return None if isinstance(self.step, Founded) else f"{self.layer}: {words(self.step)}"
 
     @property
-    def troubles(self) -> dict[str, str]:
-        """By the names of servers that are not as they should be, why, once the cluster is founded."""
-        if not isinstance(self.step, Founded):
-            return {}
+    def awaited(self) -> dict[str, str]:
+        """By the names of the machines that the cluster waits for, or that wait for it, why.
+
+        A refusal concerns all of its machines.
+        """
+        names = {one.name for one in self._members}
+        told = {name: f"{self.layer}: {one.why}" for name, one in self._asked.items() if one.why}
+        match self.step:
+            case Wait(_, awaited):
+                return told | dict.fromkeys(awaited, self.line or "")
+            case Refuse():
+                return dict.fromkeys(names, self.line or "")
+        found = dict.fromkeys(self._unready - self._starting.keys(), _NO_NODE) | self._troubles | told
+        return {name: why for name, why in found.items() if name in names}
+
+    @property
+    def _troubles(self) -> dict[str, str]:
+        """By the names of servers that are not as they should be, why."""
         return {
             name: one.found.why
             for name, one in self.said.items()
@@ -103,19 +119,9 @@ class K3sWatch:
         }
 
     @property
-    def awaited(self) -> dict[str, str]:
-        """By the names of the machines that the cluster waits for, or that wait for it, why.
-
-        A refusal concerns all of its machines.
-        """
-        told = {name: f"{self.layer}: {one.why}" for name, one in self._asked.items() if one.why}
-        match self.step:
-            case Wait(_, names):
-                return told | dict.fromkeys(names, self.line or "")
-            case Refuse():
-                members = members_of(self.context.snapshot(), self.context.fleet())
-                return {one.name: self.line or "" for one in members if one.layer == self.layer}
-        return told | self.troubles
+    def _members(self) -> list[Member]:
+        members = members_of(self.context.snapshot(), self.context.fleet())
+        return [one for one in members if one.layer == self.layer]
 
     async def run(self) -> None:
         """Look again and again, until cancelled; less often the longer nothing changes."""
@@ -168,14 +174,17 @@ class K3sWatch:
         await self._advance()
 
     @property
-    def _starting(self) -> dict[str, _Told]:
-        """By their names, the machines that were told what to do lately, and are not ready yet."""
+    def _unready(self) -> AbstractSet[str]:
+        """The names of the machines that were told what to do, and are not ready yet."""
         ready = self.step.ready if isinstance(self.step, Founded) else frozenset()
+        self._told_part = {name: told for name, told in self._told_part.items() if name not in ready}
+        return self._told_part.keys()
+
+    @property
+    def _starting(self) -> dict[str, _Told]:
+        """Those of them that were told so lately, by their names."""
         since = time.monotonic() - JOIN_SECONDS
-        self._told_part = {
-            name: told for name, told in self._told_part.items() if name not in ready and told.at > since
-        }
-        return self._told_part
+        return {name: self._told_part[name] for name in self._unready if self._told_part[name].at > since}
 
     def _joining(self, but: str) -> str:
         """Return which other server is joining; empty where none is."""
@@ -197,7 +206,7 @@ class K3sWatch:
         """Ask all servers; one that has asked for its secrets runs no k3s."""
         bundle = await self.context.secrets.known_k3s(self.layer)
         credentials = await self.context.kubernetes(self.layer)
-        members = control_planes(members_of(self.context.snapshot(), self.context.fleet()), self.layer)
+        members = control_planes(self._members, self.layer)
 
         async def said(member: Member) -> Said:
             if asks := self._asks(member.name):

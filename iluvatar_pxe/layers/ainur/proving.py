@@ -23,7 +23,7 @@ _READY = "/v1-k3s/readyz"
 """k3s' own path: 503 until its controllers run; for whoever has the agents' token."""
 _AHEAD, _ENDED = 9, 10
 """OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
-_REINSTALL = "if it is to join this one, run: iluvatar-pxe machines reinstall NAME --wipe"
+_REINSTALL = "if it is to join this one, run: iluvatar-pxe machines reinstall {} --wipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ async def ask(
     """Return what the server ``name`` says; ``credentials`` are an administrator's."""
     if address is None:
         return Said(Unproved("no address of it is known"))
-    if trouble := await _trouble(address, bundle, port):
+    if trouble := await _trouble(name, address, bundle, port):
         return Said(trouble)
     try:
         found = await nodes(str(address), credentials, port=port)
@@ -50,28 +50,30 @@ async def ask(
     return Said(_found(name, address, cluster, found), found)
 
 
-async def _trouble(address: IPv4Address, bundle: K3sBundle, port: int) -> Found | None:
+async def _trouble(name: str, address: IPv4Address, bundle: K3sBundle, port: int) -> Found | None:
     """Return what keeps a server from being asked further; None where k3s is ready."""
     context = ssl.create_default_context(cadata=bundle.server.crt)
-    login = aiohttp.BasicAuth("node", bundle.agent_token)
+    login = {"Authorization": aiohttp.encode_basic_auth("node", bundle.agent_token)}
     url = f"https://{address}:{port}{_READY}"
     try:
         async with (
             aiohttp.ClientSession(timeout=ASK_SECONDS) as session,
-            session.get(url, ssl=context, auth=login) as answer,
+            session.get(url, ssl=context, headers=login) as answer,
         ):
             if answer.status == 200:
                 return None
             if answer.status in {401, 403}:
-                return Foreign(f"{address}: refuses this cluster's token for agents; {_REINSTALL}")
+                return Foreign(
+                    f"{address}: refuses this cluster's token for agents; {_REINSTALL.format(name)}"
+                )
             return Starts(f"{address}: k3s is not ready yet")
     except aiohttp.ClientConnectorCertificateError as error:
-        return _distrusted(address, error.certificate_error)
+        return _distrusted(name, address, error.certificate_error)
     except (aiohttp.ClientError, TimeoutError):
         return Unproved(f"{address}: k3s does not answer")
 
 
-def _distrusted(address: IPv4Address, error: Exception) -> Found:
+def _distrusted(name: str, address: IPv4Address, error: Exception) -> Found:
     """Return what a certificate means that is not accepted."""
     code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else 0
     if code in {_AHEAD, _ENDED}:
@@ -83,7 +85,7 @@ def _distrusted(address: IPv4Address, error: Exception) -> Found:
         return Unproved(
             f"{address}: its certificate is for other addresses; restart it, so that it gets another"
         )
-    return Foreign(f"{address}: its certificate is not of this cluster's CA; {_REINSTALL}")
+    return Foreign(f"{address}: its certificate is not of this cluster's CA; {_REINSTALL.format(name)}")
 
 
 def _found(name: str, address: IPv4Address, cluster: str, known: Iterable[Node]) -> Found:

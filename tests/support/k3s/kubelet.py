@@ -68,7 +68,7 @@ class Kubelet:
             "metadata": {"name": node, "labels": labels, "annotations": dict(self.annotations)},
             "spec": {"taints": taints} if taints else {},
             "status": {
-                "nodeInfo": {"kubeletVersion": VERSION},
+                "nodeInfo": {"kubeletVersion": VERSION, "bootID": self.site.boots[self.address]},
                 "addresses": [{"type": "InternalIP", "address": self.address}],
             },
         }

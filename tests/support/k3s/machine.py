@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 from support.k3s.configuration import Configuration
 from support.k3s.fatal import FatalError
@@ -65,6 +66,7 @@ class Machine:
 
     async def power_on(self) -> None:
         assert not self.is_on
+        self.site.boots[self.address] = str(uuid4())
         self._life = asyncio.create_task(self._live(), name=f"k3s {self.address}")
 
     async def power_off(self) -> None:

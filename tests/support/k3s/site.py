@@ -20,6 +20,8 @@ class Site:
     """DNS has a server only while its API answers, as ours does; else it has all, also one that is joining (k3s#9661)."""
     serving: set[str] = field(default_factory=set)
     """Addresses of the servers whose API answers."""
+    boots: dict[str, str] = field(default_factory=dict)
+    """By address, the id of the node's boot, which is another one each time that it gets power."""
     kubelets: set[str] = field(default_factory=set)
     """UIDs of the Nodes whose kubelet posts its status."""
 
