@@ -13,6 +13,7 @@ from iluvatar_pxe.dns.members import Member
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.founding import Answered, Found
+from iluvatar_pxe.layers.quorum import may_leave
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Phase
 
@@ -156,11 +157,9 @@ def _harm(one: Leaver, etcd: Etcd) -> str:
         return "no control plane that the fleet lists has a healthy etcd; list one that has, or mend it"
     if one.member is None:
         return ""
-    others = len(etcd.healthy - {one.member})
-    agreeing = others + (one.member in etcd.healthy)
-    before, after = len(etcd.members) // 2 + 1, (len(etcd.members) - 1) // 2 + 1
-    if agreeing >= before and others >= after:
+    if may_leave(one.member, etcd.members, etcd.healthy):
         return ""
+    others = len(etcd.healthy - {one.member})
     return (
         f"{others} healthy members would be left of etcd's {len(etcd.members)}, which are too few; "
         "mend the others first"
