@@ -87,7 +87,7 @@ def _user(user: User) -> dict[str, Any]:
         "shell": "/bin/bash",
         "lock_passwd": True,
         "ssh_authorized_keys": list(user.ssh_keys),
-        **({"sudo": ["ALL=(ALL) NOPASSWD:ALL"]} if user.sudo else {}),
+        **({"sudo": "ALL=(ALL) NOPASSWD:ALL"} if user.sudo else {}),
     }
 
 
