@@ -18,6 +18,8 @@ from iluvatar_pxe.fleet.registries import Registries
 from iluvatar_pxe.fleet.root import Data, Root
 from iluvatar_pxe.fleet.source import is_declaration
 from iluvatar_pxe.fleet.users import User
+from iluvatar_pxe.layers.ainur.fragment_check import check_fragments
+from iluvatar_pxe.layers.ainur.schemas import cloud_config_schema
 from iluvatar_pxe.layers.arda.patch_check import check_patches
 from iluvatar_pxe.layers.arda.schemas import schema_of
 
@@ -54,7 +56,7 @@ def test_an_example_is_valid(path: str, text: str) -> None:
 
 
 def test_every_example_is_tested() -> None:
-    assert len(EXAMPLES) + len(PATCHES) == GUIDE.count("```") / 2 == 7
+    assert len(EXAMPLES) + len(PATCHES) == GUIDE.count("```") / 2 == 8
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,14 @@ def test_a_patch_that_is_shown_is_one_that_talos_takes(version: str, text: str) 
     fleet = parse_fleet({"fleet.yaml": "", "layers/arda.yaml": layer, "patches/a.yaml": text})
     assert "extraArgs" in text
     assert check_patches(fleet, schema_of) == []
+
+
+def test_a_cloud_config_that_is_shown_is_one_that_cloud_init_takes() -> None:
+    layer = "kind: k3s\npatches: [patches/ainur.yaml]\n"
+    text = PATCHES["patches/ainur.yaml"]
+    fleet = parse_fleet({"fleet.yaml": "", "layers/ainur.yaml": layer, "patches/ainur.yaml": text})
+    assert "write_files" in text
+    assert check_fragments(fleet, cloud_config_schema) == []
 
 
 def test_all_examples_are_one_fleet() -> None:
