@@ -58,7 +58,7 @@ def main(root: Path = Path("/")) -> None:
     config = json.loads((root / CONFIG).read_text())
     try:
         _prepare(root, config)
-    except Trouble as why:
+    except (Trouble, OSError, ValueError) as why:
         report(config, "k3s", "finish", str(why), result="FAIL")
         raise
 
