@@ -11,6 +11,20 @@ CGROUPS = ("cgroup_enable=memory", "cgroup_memory=1")
 PLAIN_CMDLINE = "console=serial0,115200 console=tty1 rootwait"
 """For an image without a ``cmdline.txt`` of its own."""
 
+MODEL_LINES = (
+    "dtparam=watchdog=on",
+    "[pi5]",
+    "dtparam=pciex1",
+    "[cm4]",
+    "dtoverlay=dwc2,dr_mode=host",
+    "[all]",
+)
+"""What ``config.txt`` says by model, before the fleet's own lines, which may change it.
+
+systemd feeds the watchdog where it is told to. Firmware that has not booted from an NVMe disk shows Linux none on boards
+other than HAT+ (raspberrypi/documentation, pcie.adoc). A CM4's USB ports are a device's without the overlay.
+"""
+
 
 class PiTexts:
     """Makes files from templates, the texts of the files in ``boot_assets/raspberry-pi`` by file name."""
@@ -20,7 +34,7 @@ class PiTexts:
 
     def config_txt(self, plan: ServePiFiles) -> str:
         """Return ``config.txt``, with lines of 98 characters at most, which is as far as firmware reads."""
-        return self._environment.get_template("config.txt").render(plan=plan)
+        return self._environment.get_template("config.txt").render(plan=plan, model_lines=MODEL_LINES)
 
 
 def cmdline_txt(plan: ServePiFiles, of_image: str, seed: Sequence[str] = ()) -> str:

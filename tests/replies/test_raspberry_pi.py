@@ -32,6 +32,12 @@ def test_config_txt() -> None:
         "initramfs initrd.img followkernel\n"
         "cmdline=cmdline.txt\n"
         "enable_uart=1\n"
+        "dtparam=watchdog=on\n"
+        "[pi5]\n"
+        "dtparam=pciex1\n"
+        "[cm4]\n"
+        "dtoverlay=dwc2,dr_mode=host\n"
+        "[all]\n"
         "dtoverlay=disable-wifi\n"
         "gpu_mem=16\n"
     )
@@ -39,12 +45,13 @@ def test_config_txt() -> None:
 
 def test_config_txt_without_initramfs_or_lines() -> None:
     text = PI_TEXTS.config_txt(replace(PLAN, initramfs="", config_lines=()))
-    assert text.endswith("kernel=vmlinuz\ncmdline=cmdline.txt\nenable_uart=1\n")
+    assert "kernel=vmlinuz\ncmdline=cmdline.txt\nenable_uart=1\n" in text
+    assert text.endswith("[all]\n")
 
 
 def test_config_txt_of_a_ramdisk() -> None:
     text = PI_TEXTS.config_txt(replace(PLAN, ramdisk=True, config_lines=()))
-    assert text.splitlines()[1:] == ["boot_ramdisk=1", "enable_uart=1"]
+    assert text.splitlines()[1:3] == ["boot_ramdisk=1", "enable_uart=1"]
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,12 @@
 
 from datetime import UTC, datetime
 from functools import cache
-from random import Random
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from support.secrets_of import k3s_bundle_of
 
 from iluvatar_pxe.fleet.k3s import K3s
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
-from iluvatar_pxe.layers.ainur.generate import generate_k3s_bundle
 from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode
 from iluvatar_pxe.machines.states import Role
 
@@ -19,15 +16,9 @@ MAC = "dc:a6:32:00:00:01"
 
 
 @cache
-def bundle_of(name: str = "ainur") -> K3sBundle:
-    """Return a cluster's secrets; but for the service key they are the same in each run."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
-    return generate_k3s_bundle(Random(name).randbytes, pem.decode(), BEGIN)
+def bundle_of() -> K3sBundle:
+    """Return the cluster's secrets."""
+    return k3s_bundle_of("ainur", BEGIN)
 
 
 def cluster_of(**k3s: object) -> K3sCluster:
