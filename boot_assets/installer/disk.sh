@@ -39,7 +39,7 @@ write_part() {
     sha256sum <$RUN/summed >$RUN/sum &
     summing=$!
     set -o pipefail
-    chunks "$7" "$5" "$1" "$2" | tee $RUN/summed | unpacked "$4" 2>>$LOG |
+    chunks "$7" "$5" "$1" "$2" 3>$RUN/summed | unpacked "$4" 2>>$LOG |
         dd of="$disk" bs=$MIB seek="$3" oflag=seek_bytes iflag=fullblock conv=notrunc,fsync status=none 2>>$LOG
     written=$?
     set +o pipefail
@@ -57,22 +57,23 @@ grow() {
     resize2fs "$1" >>$LOG 2>&1 || fail "the root file system on $1 cannot be grown"
 }
 
-# edit_boot OFFSET ROOT: the boot partition is FAT, which kernels may lack what they need for.
+# edit_boot OFFSET ROOT: by mtools, since the kernel may lack what it needs to mount FAT.
 edit_boot() {
-    image="$disk@@$1"
-    for name in user-data meta-data network-config; do
-        mdel -i "$image" "::/$name" 2>>$LOG
+    image="$disk@@$1" edited=
+    for name in $(mdir -b -i "$image" ::/ ::/current 2>>$LOG); do
+        case $name in
+        */user-data | */meta-data | */network-config) mdel -i "$image" "$name" ;;
+        */cmdline.txt)
+            mtype -i "$image" "$name" >$RUN/edited && sed -i "s|root=[^ ]*|root=$2|; s|\$|$(added_arguments)|" $RUN/edited &&
+                mcopy -o -i "$image" $RUN/edited "$name" && edited=yes
+            ;;
+        */config.txt)
+            mtype -i "$image" "$name" >$RUN/edited && { echo "[all]"; wanted config-line; } >>$RUN/edited &&
+                mcopy -o -i "$image" $RUN/edited "$name"
+            ;;
+        esac 2>>$LOG || fail "$name in the boot partition cannot be changed"
     done
-    for name in cmdline.txt current/cmdline.txt; do
-        mcopy -n -i "$image" "::/$name" $RUN/cmdline 2>>$LOG || continue
-        sed -i "s|root=[^ ]*|root=$2|; s|\$|$(added_arguments)|" $RUN/cmdline
-        mcopy -o -i "$image" $RUN/cmdline "::/$name" 2>>$LOG || fail "cmdline.txt cannot be written"
-        rm $RUN/cmdline
-    done
-    mcopy -n -i "$image" ::/config.txt $RUN/config 2>>$LOG || return 0
-    { echo "[all]"; wanted config-line; } >>$RUN/config
-    mcopy -o -i "$image" $RUN/config ::/config.txt 2>>$LOG || fail "config.txt cannot be written"
-    rm $RUN/config
+    [ -n "$edited" ] || fail "the image has no cmdline.txt"
 }
 
 added_arguments() {
@@ -101,5 +102,5 @@ edit_root() {
 
 clean_up() {
     umount /root 2>/dev/null
-    rm -rf $RUN/chunk $RUN/summed $RUN/http.* $RUN/documents $RUN/cmdline $RUN/config
+    rm -rf $RUN/request $RUN/answer $RUN/content $RUN/summed $RUN/documents $RUN/edited
 }

@@ -9,9 +9,9 @@ wanted() {
 provision() {
     bring_up
     report_hardware >$RUN/hardware
-    ask POST "$(base_url)/hardware" $RUN/hardware >/dev/null || fail "the daemon at $(base_url) takes no report of hardware"
+    ask POST "$BASE/hardware" $RUN/hardware >/dev/null || fail "the daemon at $BASE takes no report of hardware"
     set_clock
-    ask GET "$(base_url)/install" >$RUN/plan || fail "the daemon at $(base_url) gives no plan"
+    ask GET "$BASE/install" >$RUN/plan || fail "the daemon at $BASE gives no plan"
     [ "$(head -n 1 $RUN/plan)" = "iluvatar-install 1" ] && [ "$(tail -n 1 $RUN/plan)" = end ] ||
         fail "the daemon's plan is of another version, or incomplete"
     if [ -n "$(wanted wait)" ]; then
@@ -62,7 +62,7 @@ fetch_documents() {
     tell documents
     mkdir -p $RUN/documents
     for name in meta-data user-data vendor-data network-config; do
-        ask GET "$(base_url)/$name" >"$RUN/documents/$name" || fail "the daemon gives no $name"
+        ask GET "$BASE/$name" >"$RUN/documents/$name" || fail "the daemon gives no $name"
     done
     [ -s $RUN/documents/network-config ] || rm $RUN/documents/network-config
 }

@@ -16,10 +16,6 @@ argument() {
     tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p" | tail -n 1
 }
 
-base_url() {
-    argument iluvatar.url | sed 's,/*$,,'
-}
-
 # printable: what is read of hardware, as a field has it.
 printable() {
     tr '\t\n' '  ' | tr -d '\000-\037\177' | tr -c ' -~' '?' | sed 's/^ *//; s/ *$//'
@@ -33,7 +29,7 @@ tell() {
     } >$RUN/progress
     echo "$1" >$RUN/step
     [ -n "$2" ] || { say "$1"; : >$LOG; }
-    ask POST "$(base_url)/progress" $RUN/progress >/dev/null
+    ask POST "$BASE/progress" $RUN/progress >/dev/null
     return 0
 }
 
@@ -45,7 +41,7 @@ tell_fault() {
         [ ! -s $RUN/step ] || echo "step $(cat $RUN/step)"
         echo "fault $words"
     } >$RUN/progress
-    ask POST "$(base_url)/progress" $RUN/progress >/dev/null
+    ask POST "$BASE/progress" $RUN/progress >/dev/null
     rm -f $RUN/fault
     : >$LOG
 }

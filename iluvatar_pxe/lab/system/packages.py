@@ -39,8 +39,8 @@ def unpack_package(
     """
 
     def build(directory: Path) -> None:
-        apt = _Apt(directory / "apt", suite, architecture, components)
-        archive = apt.download(package)
+        apt = Apt(directory / "apt", suite, architecture, components)
+        (archive,) = apt.download(package)
         _run(["dpkg-deb", "--extract", str(archive), str(directory / "files")], directory)
         shutil.rmtree(directory / "apt")
 
@@ -54,10 +54,11 @@ def place_in(files: Path, place: str) -> Path:
     return merged if merged.exists() else files / place
 
 
-class _Apt:
+class Apt:
     """apt with a private root in ``root``."""
 
     def __init__(self, root: Path, suite: str, architecture: str, components: str) -> None:
+        """Fetch the lists of packages; raises LabError, as all here."""
         for name in ("state/lists/partial", "cache/archives/partial"):
             (root / name).mkdir(parents=True)
         (root / "status").touch()
@@ -79,13 +80,16 @@ class _Apt:
         with suppress(LabError):  # a source that another key signed (Raspberry Pi OS has one) is left out
             self._apt("apt-get", "update")
 
-    def download(self, package: str) -> Path:
-        """Fetch ``package``, or what it stands for, and return the file."""
+    def download(self, *packages: str) -> list[Path]:
+        """Fetch packages, or what they stand for, and return their files."""
+        self._apt("apt-get", "download", *map(self._meant, packages))
+        return list(self._root.glob("*.deb"))
+
+    def _meant(self, package: str) -> str:
         depends = self._apt("apt-cache", "depends", "--important", package)
         if package.startswith("linux-image-"):  # a metapackage: the image of the day is what it depends on
-            package = next(_dependencies(depends, "linux-image-"), package)
-        self._apt("apt-get", "download", package)
-        return next(self._root.glob("*.deb"))
+            return next(_dependencies(depends, "linux-image-"), package)
+        return package
 
     def _apt(self, program: str, *arguments: str) -> str:
         return _run([program, *self._options, *arguments], self._root)

@@ -13,6 +13,7 @@ TOOLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "busybox-static": ("bin/busybox",),
         "zstd": ("usr/bin/zstd",),
+        "netcat-traditional": ("bin/nc.traditional",),
         "mtools": ("usr/bin/mtools",),
         "util-linux": ("sbin/blkid",),
         "e2fsprogs": ("sbin/e2fsck", "sbin/tune2fs", "sbin/resize2fs"),
@@ -20,6 +21,7 @@ TOOLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             f"lib/{_LIBRARIES}/ld-linux-aarch64.so.1",
             f"lib/{_LIBRARIES}/libc.so.6",
             f"{_GCONV}/gconv-modules",
+            f"{_GCONV}/gconv-modules.d/gconv-modules-extra.conf",
             f"{_GCONV}/IBM850.so",
         ),
         "libext2fs2": (f"lib/{_LIBRARIES}/libext2fs.so.2", f"lib/{_LIBRARIES}/libe2p.so.2"),
@@ -31,11 +33,13 @@ TOOLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "liblz4-1": (f"usr/lib/{_LIBRARIES}/liblz4.so.1",),
     }
 )
-"""By Debian 12's packages, the files that are taken from them. ``mtools`` translates names by ``gconv``."""
+"""By Debian 12's packages, the files that are taken from them.
+
+``mtools`` translates names by ``gconv``. busybox' ``nc`` copies 1 KiB at a time.
+"""
 _LINKS = (
     ("lib/ld-linux-aarch64.so.1", f"{_LIBRARIES}/ld-linux-aarch64.so.1"),
-    ("sbin/mcopy", "/usr/bin/mtools"),
-    ("sbin/mdel", "/usr/bin/mtools"),
+    *((f"sbin/{name}", "/usr/bin/mtools") for name in ("mcopy", "mdel", "mdir", "mtype")),
 )
 _EMPTY = ("dev", "proc", "sys", "run", "root", "tmp", "modules")
 _SCRIPTS = "lib/iluvatar"

@@ -1,0 +1,71 @@
+"""A small image in Ubuntu's layout as the parts that are streamed, with more in it than one request asks for."""
+
+import hashlib
+import lzma
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+from support.pi_images import BOOT_SIZE, BOOT_START, MIB, ROOT_START, UBUNTU_26_04, make_fat, run_tool
+
+from iluvatar_pxe.assets.unpack.partitions import Partition
+from iluvatar_pxe.layers.ainur.installer.layout import Layout
+from iluvatar_pxe.layers.ainur.installer.protocol import Compression, ImagePart
+
+ROOT_SIZE = 16 * MIB
+IMAGE = Layout(Partition(BOOT_START, BOOT_SIZE), Partition(ROOT_START, ROOT_SIZE))
+FSTAB = """\
+# /etc/fstab
+LABEL=writable / ext4 defaults,discard 0 1
+LABEL=system-boot /boot/firmware vfat defaults 0 1
+tmpfs /tmp tmpfs defaults 0 0
+"""
+KERNEL = random.Random(17).randbytes(20 * MIB)
+
+
+@dataclass(frozen=True)
+class SmallPiImage:
+    """Its compressed parts in a folder."""
+
+    folder: Path
+
+    def parts(self, url: Callable[[str], str]) -> tuple[ImagePart, ...]:
+        return (
+            self._part("boot.zst", BOOT_START, Compression.ZSTD, url),
+            self._part("root.xz", ROOT_START, Compression.XZ, url),
+        )
+
+    def _part(self, name: str, offset: int, compression: Compression, url: Callable[[str], str]) -> ImagePart:
+        content = (self.folder / name).read_bytes()
+        return ImagePart(
+            offset=offset,
+            compression=compression,
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            url=url(name),
+        )
+
+
+def small_pi_image(directory: Path) -> SmallPiImage:
+    """Make it in an empty directory."""
+    served = directory / "served"
+    served.mkdir()
+    boot = make_fat(directory, {**UBUNTU_26_04, "current/vmlinuz": KERNEL})
+    (served / "boot.zst").write_bytes(zstandard.compress(boot.read_bytes()))
+    (served / "root.xz").write_bytes(lzma.compress(_root(directory).read_bytes(), preset=0))
+    return SmallPiImage(served)
+
+
+def _root(directory: Path) -> Path:
+    volume, tree = directory / "root.ext4", directory / "root"
+    (tree / "etc/cloud/cloud.cfg.d").mkdir(parents=True)
+    (tree / "etc/fstab").write_text(FSTAB)
+    (tree / "var/lib/cloud/seed/nocloud-net").mkdir(parents=True)
+    (tree / "var/lib/cloud/seed/nocloud-net/user-data").write_text("#cloud-config\n")
+    volume.touch()
+    os.truncate(volume, ROOT_SIZE)
+    run_tool("mkfs.ext4", "-q", "-L", "writable", "-d", str(tree), str(volume))
+    return volume
