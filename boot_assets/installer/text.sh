@@ -35,7 +35,8 @@ tell() {
 
 # tell_fault WORDS SECONDS
 tell_fault() {
-    words=$(echo "${1:-it stopped for no known reason}; $(tail -n 1 $LOG 2>/dev/null)" | printable | cut -c 1-400)
+    words=$(tail -n 1 $LOG 2>/dev/null)
+    words=$(echo "${1:-it stopped for no known reason}${words:+ ($words)}" | printable | cut -c 1-400)
     say "FAULT: $words; another try follows in $2 s"
     {
         [ ! -s $RUN/step ] || echo "step $(cat $RUN/step)"
