@@ -14,6 +14,10 @@ from iluvatar_pxe.fleet.yaml.document import Findings
 _PRIVATE_KEY = "a private key"
 _FORMS = (
     (_PRIVATE_KEY, re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")),
+    (
+        "a password's hash",
+        re.compile(r"\$(?:y|gy|7|6|5|2[aby])\$[./A-Za-z0-9=,$]{20,}"),
+    ),
     ("an age key", re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]{20}")),
     (
         "a bootstrap token",

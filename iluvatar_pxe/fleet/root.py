@@ -1,5 +1,6 @@
 """The ``root:`` part of a layer's or machine's file: where a Raspberry Pi's operating system and data are."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -20,6 +21,9 @@ FileSystemUuid = Annotated[
 ]
 Folder = Annotated[str, Shape(rf"\.|{_PATH}", "write a folder of that file system, such as longhorn, or '.'")]
 
+DATA_FOLDERS: Mapping[str, str] = {"rancher": "/var/lib/rancher", "node": "/etc/rancher/node"}
+"""By folder of the file system for what lasts, where it is mounted; Longhorn's comes besides."""
+
 
 class RootKind(StrEnum):
     """Where the operating system is."""
@@ -31,29 +35,30 @@ class RootKind(StrEnum):
 
 
 class Data(Model):
-    """The ``data:`` part: the file system for what lasts, which has k3s' data, its images, and Longhorn's volumes."""
+    """The ``data:`` part: the file system for what lasts, which has k3s' data, its images, and Longhorn's volumes.
+
+    It is used as it is, and never formatted.
+    """
 
     label: FileSystemLabel | None = None
-    """The one with this label. It is used as it is, and never formatted."""
+    """The one with this label."""
     uuid: FileSystemUuid | None = None
-    """The one with this UUID. It is used as it is, and never formatted."""
-    disk: Annotated[DiskSelector | None, GIVEN] = None
-    """A disk on which it is made, if the disk is blank."""
+    """The one with this UUID."""
     longhorn: Folder = "longhorn"
     """Its folder that is ``/var/lib/longhorn``; ``.`` is all of it."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if sum(one is not None for one in (self.label, self.uuid, self.disk)) != 1:
-            raise ValueError("write one of label, uuid and disk")
+        if (self.label is None) == (self.uuid is None):
+            raise ValueError("write one of label and uuid")
+        if self.longhorn in DATA_FOLDERS:
+            raise ValueError(f"folder {self.longhorn} has k3s' data; choose another one for longhorn")
         return self
 
-
-class MachineData(Data):
-    """The same of a machine's file."""
-
-    disk: Annotated[MachineDisk | None, GIVEN] = None
-    """A disk of this machine on which it is made, if the disk is blank."""
+    @property
+    def source(self) -> str:
+        """It as ``mount`` names it."""
+        return f"LABEL={self.label}" if self.label else f"UUID={self.uuid}"
 
 
 class Root(Model):
@@ -82,8 +87,7 @@ class Root(Model):
     @property
     def is_on_card(self) -> bool:
         """Say whether k3s' data is meant to be on an SD card or eMMC."""
-        disk = self.data.disk if self.data else self.disk
-        return disk is not None and disk.type is DiskType.MMC
+        return self.data is None and self.disk is not None and self.disk.type is DiskType.MMC
 
 
 class MachineRoot(Root):
@@ -91,5 +95,3 @@ class MachineRoot(Root):
 
     disk: Annotated[MachineDisk | None, GIVEN] = None
     """Which disk of this machine it is installed on. Default: the smallest SSD or NVMe that is not removable."""
-    data: Annotated[MachineData | None, GIVEN] = None
-    """A file system of this machine for what lasts; without it, that is where the system is."""

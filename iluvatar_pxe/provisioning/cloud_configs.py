@@ -13,6 +13,7 @@ from iluvatar_pxe.layers.ainur.from_fleet import cluster_of, node_of
 from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode, Surroundings
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.layers.ainur.part import K3sPart
+from iluvatar_pxe.layers.arda.machine_facts import LAST_TIME_SERVER
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings as Networks
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.cloud_init import Asker, instance_id_of
@@ -69,6 +70,6 @@ class CloudConfigs:
                 *(f"http://{address}:{asker.links.http_port}" for address in others),
             ),
             ticket=asker.ticket,
-            time_servers=(str(asker.links.address), *map(str, around.daemons)),
+            time_servers=(*map(str, around.resolvers), LAST_TIME_SERVER),
             sums=self.sums(),
         )

@@ -59,6 +59,8 @@ def test_a_machine_configuration_is_told_once_with_all_that_it_holds() -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
+        ("$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7", "a password's hash"),
+        ("chpasswd: {x: $6$rounds=5000$abcdefgh$0123456789abcdef}", "a password's hash"),
         (pem("PRIVATE KEY"), "a private key"),
         (pem("OPENSSH PRIVATE KEY"), "a private key"),
         (pem("RSA PRIVATE KEY"), "a private key"),

@@ -212,7 +212,7 @@ def test_the_starter_fleet_is_valid(path: str) -> None:
         ),
         (
             "machines/a.yaml",
-            f"{MAC}layer: ainur\nroot: {{disk: {{serial: S1}}, data: {{disk: {{wwid: W}}}}}}\n",
+            f"{MAC}layer: ainur\nroot: {{disk: {{serial: S1}}, data: {{label: a}}}}\n",
         ),
         ("layers/arda.yaml", f"{ARDA}ingress: [10.0.0.1, fd00::80]\n"),
         ("layers/arda.yaml", f"{ARDA}config: {{worker: configs/worker.yaml}}\ncontrolPlanes: 5\n"),
@@ -398,7 +398,7 @@ VALUES: Sequence[Any] = (
     *({"worker": "a.yaml"}, {"server": "a.yaml"}, {"worker": None}, {"pi": AGE}, {"Pi": AGE}, {"pi": "a"}),
     *({"nas": {"a": "10.0.0.1"}}, {"@": {"txt": ["a", "b"]}}, {"*.a": {"cname": "B."}}, {"nas": {}}),
     *({"port": 389, "target": "nas"}, [{"port": 389, "target": "nas"}] * 2, {"port": 65536, "target": "nas"}),
-    *({"type": "nvme"}, {"label": "data"}, {"uuid": "AB12-CD34"}, {"disk": {"type": "ssd"}}, {"label": None}),
+    *({"type": "nvme"}, {"label": "data"}, {"uuid": "AB12-CD34"}, {"label": None}),
 )
 PLACES: Mapping[str, tuple[str, tuple[str | int, ...], type[BaseModel], Mapping[str, Any]]] = {
     "fleet": ("fleet.yaml", (), MODELS["fleet.yaml"], {}),

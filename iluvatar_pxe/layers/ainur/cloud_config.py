@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from iluvatar_pxe.errors import ConfigurationError
-from iluvatar_pxe.fleet.root import RootKind
+from iluvatar_pxe.fleet.root import DATA_FOLDERS, Data, RootKind
 from iluvatar_pxe.fleet.users import User
 from iluvatar_pxe.layers.ainur.k3s_files import BINARY, UNITS, public_files
 from iluvatar_pxe.layers.ainur.keys import load_chain
@@ -29,8 +29,6 @@ After=time-sync.target
 ExecStartPre=/usr/bin/python3 -I {PREPARE}
 """
 """Whatever fails there is tried again with the unit, whose Restart is always."""
-_FOLDERS = {"rancher": "/var/lib/rancher", "node": "/etc/rancher/node"}
-"""By folder of the file system for what lasts, where it is mounted; and so is Longhorn's."""
 _NOBODY = ({"name": "root", "lock_passwd": True},)
 """Without users cloud-init makes the image's own one, and Debian 12's takes no empty list."""
 
@@ -111,7 +109,7 @@ def _told(cluster: K3sCluster, node: K3sNode, around: Surroundings) -> Mapping[s
         "daemons": around.daemons,
         "urls": around.urls,
         "not_before": int(load_chain(cluster.bundle.server.crt)[0].not_valid_before_utc.timestamp()),
-        "data": _data(node),
+        "data": _data(node.root.data),
         "assets": [
             _asset(f"k3s/{cluster.k3s.version}/k3s-{_ARCH}", BINARY, 0o755, around),
             _asset(f"k3s/{cluster.k3s.version}/k3s-airgap-images-{_ARCH}.tar.zst", IMAGES, 0o644, around),
@@ -119,14 +117,10 @@ def _told(cluster: K3sCluster, node: K3sNode, around: Surroundings) -> Mapping[s
     }
 
 
-def _data(node: K3sNode) -> Mapping[str, Any] | None:
-    if node.root.data is None:
+def _data(data: Data | None) -> Mapping[str, Any] | None:
+    if data is None:
         return None
-    if not node.data:
-        raise ConfigurationError(
-            f"{node.name}: the file system for its data is not made yet; wait until it is"
-        )
-    return {"source": node.data, "folders": {**_FOLDERS, node.root.data.longhorn: "/var/lib/longhorn"}}
+    return {"source": data.source, "folders": {**DATA_FOLDERS, data.longhorn: "/var/lib/longhorn"}}
 
 
 def _asset(name: str, to: str, mode: int, around: Surroundings) -> Mapping[str, str]:

@@ -45,7 +45,6 @@ def node_of(
     fleet: Fleet,
     *,
     instance_id: str,
-    made_data: str = "",
 ) -> K3sNode:
     """Return a machine of a layer; see ``K3sNode``. Raises ConfigurationError."""
     found = _layer(layer, fleet)
@@ -56,7 +55,6 @@ def node_of(
         macs=macs,
         instance_id=instance_id,
         root=root_of(found, listed),
-        made_data=made_data,
         fragments=fragments_of(found, role, listed.file if listed else None, fleet),
     )
 

@@ -45,19 +45,8 @@ class K3sNode:
     instance_id: str
     """cloud-init configures a machine again when this is another one."""
     root: Root = field(default_factory=Root)
-    made_data: str = ""
-    """The file system that was made for its data where ``root`` names a disk for that: ``UUID=…`` or ``LABEL=…``."""
     fragments: tuple[Fragment, ...] = field(default=(), repr=False)
     """What the fleet adds to its cloud-config, in this order."""
-
-    @property
-    def data(self) -> str:
-        """The file system for what lasts, as ``mount`` names it; empty where that is where the system is."""
-        if self.root.data is None:
-            return ""
-        if self.root.data.label:
-            return f"LABEL={self.root.data.label}"
-        return f"UUID={self.root.data.uuid}" if self.root.data.uuid else self.made_data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

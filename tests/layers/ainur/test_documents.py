@@ -209,15 +209,10 @@ def test_what_lasts_of_a_machine_in_memory_is_in_the_file_system_for_that() -> N
     assert user_data("server")["resize_rootfs"] is True
 
 
-def test_a_file_system_is_named_by_its_uuid_or_as_it_was_made() -> None:
-    by_uuid = node_of(root=Root.model_validate({"data": {"uuid": "AB12-CD34"}}))
-    assert by_uuid.data == "UUID=AB12-CD34"
-    on_disk = Root.model_validate({"kind": "memory", "data": {"disk": {"type": "nvme"}}})
-    assert node_of(root=on_disk, made_data="UUID=1").data == "UUID=1"
-    with pytest.raises(
-        ConfigurationError, match=r"ainur-01: the file system for its data is not made yet; wait"
-    ):
-        made(cluster_of(), node_of(root=on_disk))
+def test_a_file_system_is_named_by_its_uuid_as_well() -> None:
+    by_uuid = Root.model_validate({"data": {"uuid": "AB12-CD34"}})
+    assert by_uuid.data
+    assert by_uuid.data.source == "UUID=AB12-CD34"
 
 
 def test_files_of_k3s_that_are_not_there_are_named() -> None:

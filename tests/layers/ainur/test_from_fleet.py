@@ -71,7 +71,8 @@ def test_a_listed_machine_has_its_own_root_and_patches() -> None:
         **{"patches/one.yaml": "", "patches/a.yaml": ""},
     )
     listed, other = node(fleet), node(fleet, "ainur-02")
-    assert (listed.root.kind, listed.data) == (RootKind.MEMORY, "LABEL=data")
+    assert listed.root.data
+    assert (listed.root.kind, listed.root.data.source) == (RootKind.MEMORY, "LABEL=data")
     assert [one.path for one in listed.fragments] == ["patches/a.yaml", "patches/one.yaml"]
-    assert (other.root.kind, other.data) == (RootKind.DISK, "")
+    assert (other.root.kind, other.root.data) == (RootKind.DISK, None)
     assert [one.path for one in other.fragments] == ["patches/a.yaml"]
