@@ -37,7 +37,7 @@ class Kubelet:
     log: Callable[[str], None]
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
-    """Beside those of the configuration: what a server's Node has."""
+    """Of a server's Node; labels beside those of the configuration."""
 
     @asynccontextmanager
     async def registered(self, url: str, token: Token) -> AsyncIterator[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +26,18 @@ _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 class Machine:
     """A node that lives in the test's event loop while it has power; ``root`` stands for its ``/``."""
 
-    def __init__(self, site: Site, root: Path, address: str, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        root: Path,
+        address: str,
+        *,
+        clock: Clock | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """``prepare`` is run before each start of k3s, as the unit's ``ExecStartPre``; raises FatalError."""
         self.site, self.root, self.address, self.clock = site, root, address, clock or Clock()
+        self._prepare = prepare
         self.journal: list[str] = []
         self._uid = ""
         self._server: Server | None = None
@@ -84,7 +94,7 @@ class Machine:
         place = configuration.path(snapshot) if snapshot else None
         if place and not place.is_file():  # one look
             raise FatalError(f"etcd: snapshot path does not exist: {snapshot}")
-        await Server(configuration, self.site, self.address, self.clock, self._log).reset(place)
+        await self._server_of(configuration).reset(place)
 
     def lose_disk(self) -> None:
         """Lose what k3s has written, as when a disk is replaced and the node installed again."""
@@ -114,6 +124,8 @@ class Machine:
 
     async def _run(self) -> None:
         self._uid, self._server = "", None
+        if self._prepare:
+            await self._prepare()
         if self.clock.now() < _EARLIEST:
             raise FatalError(f"server time isn't set properly: {self.clock.now()}")
         configuration = Configuration.read(self.root)
@@ -122,7 +134,7 @@ class Machine:
         if (own := configuration.text("node-ip", self.address)) != self.address:
             raise FatalError(f"node-ip {own} is no address of this node")
         if configuration.is_server:
-            self._server = Server(configuration, self.site, self.address, self.clock, self._log)
+            self._server = self._server_of(configuration)
             await self._server.run()
         else:
             await self._run_agent(configuration)
@@ -134,6 +146,9 @@ class Machine:
         kubelet = Kubelet(configuration, self.site, self.address, self._log, {}, {})
         async with kubelet.registered(url, Token.parse(token)) as self._uid:
             await asyncio.Event().wait()
+
+    def _server_of(self, configuration: Configuration) -> Server:
+        return Server(configuration, self.site, self.address, self.clock, self._log)
 
     def _log(self, line: str) -> None:
         self.journal.append(line)

@@ -33,7 +33,12 @@ class Server:
     how_to_stop = signal.SIGTERM
 
     def __init__(
-        self, configuration: Configuration, site: Site, address: str, clock: Clock, log: Callable[[str], None]
+        self,
+        configuration: Configuration,
+        site: Site,
+        address: str,
+        clock: Clock,
+        log: Callable[[str], None],
     ) -> None:
         self._configuration, self._site, self._address = configuration, site, address
         self._clock, self._log = clock, log

@@ -5,6 +5,7 @@ import socket
 from dataclasses import dataclass, field
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+from support.talos.site import addresses_by_dns
 
 PAUSE_SECONDS = 0.1
 """Between two looks at the same thing; k3s takes 5 to 15 seconds."""
@@ -16,6 +17,8 @@ class Site:
 
     names: dict[str, list[str]] = field(default_factory=dict)
     """Addresses by name, as the network's DNS has them."""
+    dns: str = ""
+    """``ADDRESS:PORT`` of the server that is asked for other names."""
     is_probed: bool = False
     """DNS has a server only while its API answers, as ours does; else it has all, also one that is joining (k3s#9661)."""
     serving: set[str] = field(default_factory=set)
@@ -25,8 +28,10 @@ class Site:
     kubelets: set[str] = field(default_factory=set)
     """UIDs of the Nodes whose kubelet posts its status."""
 
-    def resolve(self, name: str) -> list[str]:
+    async def resolve(self, name: str) -> list[str]:
         """Return the addresses of a name."""
+        if name not in self.names and self.dns:
+            return await addresses_by_dns(name, self.dns)
         found = self.names.get(name, [])
         return [address for address in found if address in self.serving] if self.is_probed else found
 
@@ -43,7 +48,7 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        addresses = dict.fromkeys([*self._site.resolve(host), *self._learned])
+        addresses = dict.fromkeys([*await self._site.resolve(host), *self._learned])
         if not addresses:
             raise OSError(None, f"lookup {host}: no such host")
         return [

@@ -39,7 +39,7 @@ class Site:
             return self.names[name]
         if servers := [self.dns] if self.dns else [f"{one}:53" for one in resolvers]:
             for server in servers:
-                if told := await _asked(name, server):
+                if told := await addresses_by_dns(name, server):
                     return told
             return []
         loop = asyncio.get_running_loop()
@@ -58,7 +58,7 @@ class Site:
         return [machine for machine in self.machines if machine.serves_as_control_plane(authority)]
 
 
-async def _asked(name: str, dns: str) -> list[str]:
+async def addresses_by_dns(name: str, dns: str) -> list[str]:
     """Ask one DNS server by ``dig``, and return the addresses."""
     server, _, port = dns.rpartition(":")
     dig = await asyncio.create_subprocess_exec(
