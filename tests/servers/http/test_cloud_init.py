@@ -174,7 +174,9 @@ def test_a_pi_gets_its_own_documents_and_its_ticket_in_them(site: Site) -> None:
     user = yaml.safe_load(found["user-data"].text)
     assert found["user-data"].text.startswith("#cloud-config\n")
     assert user["hostname"] == "ainur-01"
-    assert user["ntp"]["servers"] == ["10.0.0.3", "time.cloudflare.com"], "nobody else has the loopback address"
+    assert user["ntp"]["servers"] == ["10.0.0.3", "time.cloudflare.com"], (
+        "nobody else has the loopback address"
+    )
     (node,) = [json.loads(one["content"]) for one in user["write_files"] if one["path"].endswith("node.json")]
     own = f"http://127.0.0.1:{site.web.port}"
     assert node["urls"] == [f"{own}{site.base}", f"http://10.0.0.3:{site.web.port}{site.base}"]
