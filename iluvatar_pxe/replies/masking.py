@@ -87,7 +87,8 @@ _PUBLIC_CONFIG_LINES = re.compile(
     r"(?:arm_64bit|arm_boost|camera_auto_detect|disable_overscan|display_auto_detect|enable_uart|gpu_mem|"
     r"hdmi_(?:drive|force_hotplug|group|mode)|max_framebuffers|uart_2ndstage)=\d{1,4}"
     r"|dtoverlay=(?:disable-bt|disable-wifi|dwc2|miniuart-bt|vc4-f?kms-v3d)"
-    r"|dtparam=(?:audio|i2c_arm|pciex1|spi|watchdog)(?:=(?:on|off))?",
+    r"|dtparam=(?:audio|i2c_arm|pciex1|spi|watchdog)(?:=(?:on|off))?"
+    r"|\[(?:all|none|cm[0-9][a-z]?|pi[0-9]{1,3}\+?)\]",
     re.ASCII,
 )
 """Lines of a Raspberry Pi's ``config.txt`` that are no secrets (documentation of config.txt)."""

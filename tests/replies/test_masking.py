@@ -268,13 +268,13 @@ def test_a_known_argument_with_another_value_is_masked(argument: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["dtparam=psk=SECRET", "hdmi_x=SECRET", "dtoverlay=secret", "gpu_mem=secret"]
+    "line", ["dtparam=psk=SECRET", "hdmi_x=SECRET", "dtoverlay=secret", "gpu_mem=secret", "[SECRET=1]"]
 )
 def test_a_line_of_config_txt_with_another_value_is_masked(line: str) -> None:
-    plan = replace(PI_PLAN, config_lines=(line, "gpu_mem=16"))
+    plan = replace(PI_PLAN, config_lines=("[pi5]", line, "[all]", "gpu_mem=16"))
     shown = masked(plan)
     assert isinstance(shown, ServePiFiles)
-    assert shown.config_lines == ("# (masked)", "gpu_mem=16")
+    assert shown.config_lines == ("[pi5]", "# (masked)", "[all]", "gpu_mem=16")
 
 
 SCRIPT = (
