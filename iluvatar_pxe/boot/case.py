@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title
 from iluvatar_pxe.catalogue.coming import Coming
-from iluvatar_pxe.fleet.lookup import role_of
+from iluvatar_pxe.fleet.lookup import role_of, root_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
 from iluvatar_pxe.fleet.nics import machine_with
+from iluvatar_pxe.fleet.root import RootKind
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Intent, LayerKind, Phase, Role
@@ -117,9 +118,15 @@ class Case:
     def has_system(self) -> bool:
         """Say whether it has reported that its operating system is on its disk, and nobody wants it installed again."""
         machine = self.machine
-        if machine is None or machine.phase not in {Phase.INSTALLED, Phase.JOINED}:
+        if machine is None or machine.phase not in {Phase.INSTALLED, Phase.JOINED} or self.is_in_memory:
             return False
         return machine.directive.intent is not Intent.REINSTALL
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Say whether its operating system is loaded into memory at each boot, so that none is on its disk."""
+        layer = self.fleet.k3s(self.layer)
+        return layer is not None and root_of(layer, self.listed).kind is RootKind.MEMORY
 
     @property
     def rule(self) -> Rule | None:

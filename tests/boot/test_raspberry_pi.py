@@ -19,7 +19,7 @@ from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.raspberry_pi import Generation
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Assignment, Phase, Role
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 PI3, PI4, PI5 = Generation
@@ -86,6 +86,31 @@ def test_the_daemon_configures_it_unless_the_fleet_says_who_does(
     layer: str, lines: str, config: ToBeMade | None
 ) -> None:
     assert served(PI4, lines, layer=layer).config == config
+
+
+IN_MEMORY = f"{LAYER}root: {{kind: memory, data: {{label: data}}}}\n"
+
+
+@pytest.mark.parametrize("phase", [Phase.INSTALLED, Phase.JOINED])
+@pytest.mark.parametrize(
+    ("layer", "lines", "boots_disk"),
+    [
+        (LAYER, "", True),
+        (IN_MEMORY, "", False),
+        (LAYER, "root: {kind: memory}\n", False),
+        (IN_MEMORY, "root: {kind: disk}\n", True),
+    ],
+)
+def test_one_that_is_installed_boots_its_disk_unless_its_system_is_in_memory(
+    layer: str, lines: str, phase: Phase, *, boots_disk: bool
+) -> None:
+    found = plan(listed(lines=lines, layer=layer), machine=on_record(phase=phase))
+    assert isinstance(found, BootLocal if boots_disk else ServePiFiles)
+
+
+def test_one_that_is_to_be_installed_again_is_served() -> None:
+    again = on_record(phase=Phase.JOINED, directive=Directive(Intent.REINSTALL, "anna"))
+    assert isinstance(plan(listed(), machine=again), ServePiFiles)
 
 
 def test_a_pi_that_does_not_tell_its_generation_gets_what_any_would_need() -> None:
