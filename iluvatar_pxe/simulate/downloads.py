@@ -2,7 +2,10 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Address
+from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
@@ -43,6 +46,14 @@ async def by_tftp(attachment: Attachment, server: IPv4Address, name: str, manner
     return download.content
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Of an HTTP server: its status, and the beginning of its text."""
+
+    status: int
+    text: str
+
+
 class HttpClient:
     """One machine's HTTP connections; ``close`` ends them."""
 
@@ -79,8 +90,27 @@ class HttpClient:
             raise SimulateError("the HTTP server does not say how long the file is")
         return int(size)
 
+    async def ask(
+        self, method: str, url: str, agent: str, seconds: float, body: bytes = b"", kind: str = ""
+    ) -> Answer:
+        """Send a body of a kind, and return the answer whatever its status; raises NoAnswerError or SimulateError."""
+        content, headers = Content(), {"Content-Type": kind} if kind else {}
+        try:
+            async with self._request(method, url, agent, seconds, body, headers) as response:
+                async for piece in response.content.iter_chunked(_PIECE):
+                    content.add(piece)
+                return Answer(response.status, content.text)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoAnswerError(f"HTTP: {_words(error)}") from error
+
     def _request(
-        self, method: str, url: str, agent: str, seconds: float
+        self,
+        method: str,
+        url: str,
+        agent: str,
+        seconds: float,
+        body: bytes = b"",
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> "aiohttp.client._RequestContextManager":
         parts = split_url(url)
         if parts.scheme != "http":
@@ -94,7 +124,8 @@ class HttpClient:
         return self._session.request(
             method,
             URL(parts.geturl(), encoded=True),
-            headers={"User-Agent": f"{agent} {MARK}"},
+            headers={"User-Agent": f"{agent} {MARK}", **headers},
+            data=body or None,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds),
         )

@@ -105,7 +105,7 @@ assets:
           sha256: {sha256(image)}
           unpack: pi-image
 """,
-        "layers/ainur.yaml": "kind: k3s\nimage: mine-7\n",
+        "layers/ainur.yaml": "kind: k3s\nimage: mine-7\nkernelArgs: [ds=none]\n",
     }
 
 

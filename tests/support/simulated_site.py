@@ -21,7 +21,7 @@ SCHEMATIC = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 HELD, LOCAL = "02:00:00:00:00:0f", "02:00:00:00:00:0e"
 FILES = {
     "fleet.yaml": FLEET,
-    "layers/ainur.yaml": "kind: k3s\nimage: ubuntu\n",
+    "layers/ainur.yaml": "kind: k3s\nimage: ubuntu\nkernelArgs: [ds=none]\n",
     "layers/arda.yaml": f"kind: talos\ntalos: {{version: v1.13.9, schematic: {SCHEMATIC}}}\nconfig: {{controlplane: configs/one.yaml, worker: configs/one.yaml}}\n",
     "machines/held.yaml": f'match: {{macs: ["{HELD}"]}}\nchain: hold\n',
     "machines/local.yaml": f'match: {{macs: ["{LOCAL}"]}}\nintent: local\n',

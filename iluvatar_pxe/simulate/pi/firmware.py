@@ -11,6 +11,7 @@ from iluvatar_pxe.simulate.dhcp.exchange import collect, despite_naks, prefix_le
 from iluvatar_pxe.simulate.dhcp.offers import Offers
 from iluvatar_pxe.simulate.downloads import by_tftp
 from iluvatar_pxe.simulate.machine import Kind
+from iluvatar_pxe.simulate.pi.cloud_init import boot_system
 from iluvatar_pxe.simulate.pi.files import FILES, Files, rom_files
 from iluvatar_pxe.simulate.play import Play, new_xid
 
@@ -24,8 +25,10 @@ async def boot_pi(play: Play) -> str:
         server = await _find_server(play, rom=True)
         await _fetch_all(play, server, rom_files(machine))
     server = await despite_naks(lambda: _find_server(play, rom=False))
-    await _fetch_all(play, server, FILES[machine.kind](machine))
-    return f"the {play.stages.done[-1].name} is started with all its files"
+    command_line = await _fetch_all(play, server, FILES[machine.kind](machine))
+    if command_line is None:
+        return f"the {play.stages.done[-1].name} is started with all its files"
+    return await boot_system(play, command_line)
 
 
 async def _find_server(play: Play, *, rom: bool) -> IPv4Address:
@@ -68,16 +71,20 @@ def _enough(found: Offers, *, over: bool) -> bool:
     return over and found.lease is not None and offers.option_66(found.lease.message) is not None
 
 
-async def _fetch_all(play: Play, server: IPv4Address, files: Files) -> None:
-    """Ask for what the model asks for; each request comes from the port after the last one's."""
+async def _fetch_all(play: Play, server: IPv4Address, files: Files) -> str | None:
+    """Ask for what the model asks for; each request comes from the port after the last one's.
+
+    Return the kernel's arguments, None where it asks for none.
+    """
     content: Content | None = None
+    command_line: str | None = None
     with ExitStack() as timing:
         stage = None
         while True:
             try:
                 ask = files.send(content) if stage else next(files)
             except StopIteration:
-                return
+                return command_line
             if stage is None or stage.name != ask.stage:
                 timing.close()
                 stage = timing.enter_context(play.stages.stage(ask.stage))
@@ -85,5 +92,7 @@ async def _fetch_all(play: Play, server: IPv4Address, files: Files) -> None:
                 content = await by_tftp(play.attachment, server, ask.name, ask.manner)
             except NoFileError:
                 content = None
+            if ask.stage == "cmdline.txt":
+                command_line = content.text if content else ""
             if content is not None and ask.manner.abort is None:
                 stage.detail = " ".join(filter(None, (stage.detail, ask.name)))
