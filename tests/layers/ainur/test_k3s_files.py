@@ -88,6 +88,8 @@ def test_the_fleet_s_items_of_a_list_come_after_ours(option: str, value: object)
 def test_options_of_all_are_appended_to_by_those_of_a_role() -> None:
     config = {"all": {"kubelet-arg": ["a=1"]}, "agent": {"kubelet-arg+": "b=2"}}
     assert configuration(Role.AGENT, config=config)["kubelet-arg"] == ["a=1", "b=2"]
+    config = {"all": {"kubelet-arg+": ["a=1"]}, "agent": {"kubelet-arg": ["b=2"]}}
+    assert configuration(Role.AGENT, config=config)["kubelet-arg"] == ["b=2"], "as k3s reads its files"
 
 
 @pytest.mark.parametrize("value", ["yes", "0x10", "1_000", "~", "a: b", "é # x", "1.10", "- a"])
