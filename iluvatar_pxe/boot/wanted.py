@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from iluvatar_pxe.boot.rules import Asker, may_match
-from iluvatar_pxe.catalogue.names import ARGO_CD, FIRMWARE, IPXE, K3S, TALOS
+from iluvatar_pxe.catalogue.names import ARGO_CD, CHART_OF_ARGO_CD, FIRMWARE, IPXE, K3S, TALOS
 from iluvatar_pxe.catalogue.wish import Wish
 from iluvatar_pxe.fleet.models import Fleet, K3sLayer, TalosLayer
 from iluvatar_pxe.fleet.source import FLEET_FILE, layer_file
@@ -68,6 +68,8 @@ def _of_k3s(name: str, layer: K3sLayer) -> Iterator[Wish]:
     for entry in FIRMWARE:
         yield Wish(entry=entry, wanted_by=by)
     yield Wish(entry=K3S, version=layer.k3s.version, arch=_K3S_ARCH, wanted_by=by)
+    if not layer.configures_itself:
+        yield Wish(entry=CHART_OF_ARGO_CD, wanted_by=by)
 
 
 def _of_boots(fleet: Fleet) -> Iterator[Wish]:

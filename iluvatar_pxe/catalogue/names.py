@@ -6,6 +6,8 @@ TALOS = "talos"
 """Wanted by layers of kind talos, in the version that they name."""
 ARGO_CD = "argo-cd"
 """Wanted by layers of kind talos whose configurations the daemon makes."""
+CHART_OF_ARGO_CD = "chart-argo-cd"
+"""Wanted by layers of kind k3s whose machines the daemon configures."""
 K3S = "k3s"
 """Wanted by layers of kind k3s, in the version that they name."""
 FIRMWARE = ("raspberry-pi-firmware-2710", "raspberry-pi-firmware-2711")
@@ -16,8 +18,8 @@ NAMES = frozenset(
     {
         *(IPXE, TALOS, K3S, *FIRMWARE, *IMAGES),
         *("raspberry-pi-eeprom-2711", "raspberry-pi-eeprom-2712"),
-        *(ARGO_CD, "longhorn", "metallb", "system-upgrade-controller"),
-        *("chart-argo-cd", "chart-argocd-apps", "chart-longhorn"),
+        *(ARGO_CD, CHART_OF_ARGO_CD, "longhorn", "metallb", "system-upgrade-controller"),
+        *("chart-argocd-apps", "chart-longhorn"),
         *("chart-metallb", "chart-sealed-secrets", "chart-traefik"),
     }
 )

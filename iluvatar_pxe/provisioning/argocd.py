@@ -1,4 +1,4 @@
-"""Argo CD in clusters whose configurations the daemon makes: its manifest, and what it follows the fleet with."""
+"""Argo CD in clusters whose configurations the daemon makes: how it gets there, and what it follows the fleet with."""
 
 import asyncio
 import hmac
@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.errors import AssetError, ConfigurationError
 from iluvatar_pxe.gitops.secrets.tokens import token_of
+from iluvatar_pxe.layers.ainur.bundle import K3sBundle
+from iluvatar_pxe.layers.ainur.node import InstalledArgoCd
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.configuration.facts import Manifest
 from iluvatar_pxe.layers.argocd.following import Followed, following
@@ -18,6 +20,7 @@ from iluvatar_pxe.layers.argocd.install import installed_objects, manifest
 from iluvatar_pxe.layers.argocd.objects import Object
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.around import address_known
+from iluvatar_pxe.provisioning.bundle_kinds import AnyBundle
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.settings.model import HOSTED, Settings
 
@@ -36,18 +39,20 @@ class ArgoCd:
         applied: Applied,
         store: AssetStore,
         wanted: Callable[[], str | None],
+        chart: Callable[[], str | None],
         authority: Callable[[], str],
         peers: Callable[[], Iterable[str]],
     ) -> None:
         """Take what is asked each time.
 
-        ``wanted`` returns the logical name of the release's manifest, ``authority`` this daemon's CA in PEM, if it
-        has one, ``peers`` the places of the other daemons.
+        ``wanted`` returns the logical name of the release's manifest, ``chart`` that of its Helm chart, ``authority``
+        this daemon's CA in PEM, if it has one, ``peers`` the places of the other daemons.
         """
         self._settings = settings
         self._applied = applied
         self._store = store
         self._wanted = wanted
+        self._chart = chart
         self._authority = authority
         self._peers = peers
         self._reading = asyncio.Lock()
@@ -57,11 +62,16 @@ class ArgoCd:
         """Return Argo CD's manifest; none while the release's is not here: a cluster does not wait for it."""
         try:
             installed = await self._installed()
-            followed = await self._followed(layer, bundle)
+            followed = await self._followed(layer, read_token(bundle))
         except (AssetError, ConfigurationError) as error:
             complain("argocd.missing", layer=layer, why=str(error))
             return ()
         return (Manifest(NAME, manifest(installed, following(followed))),)
+
+    async def installed(self, layer: str, bundle: K3sBundle) -> InstalledArgoCd | None:
+        """Return what a k3s cluster installs; None where no layer wants it. Raises ConfigurationError."""
+        chart = self._chart()
+        return InstalledArgoCd(chart, await self._followed(layer, read_token(bundle))) if chart else None
 
     async def _installed(self) -> tuple[Object, ...]:
         """Return what the release installs, worked out once for each file; raises AssetError, ConfigurationError."""
@@ -81,10 +91,10 @@ class ArgoCd:
                 await source.close()
             return self._read[1]
 
-    async def _followed(self, layer: str, bundle: Bundle) -> Followed:
+    async def _followed(self, layer: str, token: str) -> Followed:
         """Return the fleet's repository for a cluster; raises ConfigurationError."""
         fleet, branch = self._settings.fleet, self._settings.fleet.branch
-        host, token = f"git.{self._applied.fleet.settings.domain}", read_token(bundle)
+        host = f"git.{self._applied.fleet.settings.domain}"
         if fleet.source == HOSTED:
             url = f"https://{host}:{self._settings.http.tls_port}/git/fleet.git"
             return Followed(layer=layer, url=url, branch=branch, token=token, authority=self._authority())
@@ -108,12 +118,13 @@ class ArgoCd:
         return host in {str(one) for one in addresses if one}
 
 
-def read_token(bundle: Bundle) -> str:
+def read_token(bundle: AnyBundle) -> str:
     """Return the token that a cluster's Argo CD reads the fleet with: made of its secrets, so that every daemon knows it.
 
-    It is made of one that workers do not have, and tells nothing of that.
+    It is made of one that workers and agents do not have, and tells nothing of that.
     """
-    key, purpose = bundle.secretbox_key.encode(), b"iluvatar-pxe: Argo CD reads the fleet"
+    secret = bundle.server_token if isinstance(bundle, K3sBundle) else bundle.secretbox_key
+    key, purpose = secret.encode(), b"iluvatar-pxe: Argo CD reads the fleet"
     return token_of(hmac.digest(key, purpose, "sha256"))
 
 

@@ -51,8 +51,18 @@ def booters_of(
     def disk_of(machine: Machine) -> DiskChoice | None:
         return disk_for(machine, applied.fleet)
 
+    argo_cd = ArgoCd(
+        settings,
+        applied,
+        store,
+        lambda: supply.argo_cd,
+        lambda: supply.chart_of_argo_cd,
+        authority,
+        supply.daemons,
+    )
     made = CloudConfigs(
         bundle=fleet_source.secrets.k3s,
+        argo_cd=argo_cd.installed,
         part_of=fleet_source.clusters.k3s.part_of,
         around=network.around,
         sums=supply.sums,
@@ -68,7 +78,6 @@ def booters_of(
         held=HeldRequests((fleet_source.changed,), HOLD_SECONDS),
         refusals=refusals,
     )
-    argo_cd = ArgoCd(settings, applied, store, lambda: supply.argo_cd, authority, supply.daemons)
     real = Booter(
         applied=applied,
         inventory=inventory,

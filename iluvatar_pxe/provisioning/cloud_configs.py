@@ -10,7 +10,7 @@ from iluvatar_pxe.fleet.nics import nics_of
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.documents import CloudInitDocuments, documents_of, secret_files_of
 from iluvatar_pxe.layers.ainur.from_fleet import cluster_of, node_of
-from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode, Surroundings
+from iluvatar_pxe.layers.ainur.node import InstalledArgoCd, K3sCluster, K3sNode, Surroundings
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.arda.machine_facts import LAST_TIME_SERVER
@@ -25,6 +25,8 @@ class CloudConfigs:
 
     bundle: Callable[[str], Awaitable[K3sBundle]]
     """Returns the secrets of a layer's cluster; raises IluvatarError."""
+    argo_cd: Callable[[str, K3sBundle], Awaitable[InstalledArgoCd | None]]
+    """Returns what a layer's cluster installs of Argo CD, by its secrets; raises ConfigurationError."""
     part_of: Callable[[str, str, Role, bool], Awaitable[K3sPart]]
     """Returns what a machine of a layer is told, by its name and role, and whether it has an etcd's data; raises
     ConfigurationError where it is to wait."""
@@ -49,7 +51,9 @@ class CloudConfigs:
 
     async def _found(self, asker: Asker, fleet: Fleet) -> tuple[K3sCluster, K3sNode]:
         machine, place = asker.machine, asker.place
-        cluster = cluster_of(place.layer, fleet, await self.bundle(place.layer))
+        bundle = await self.bundle(place.layer)
+        argo_cd = await self.argo_cd(place.layer, bundle)
+        cluster = cluster_of(place.layer, fleet, bundle, argo_cd)
         node = node_of(
             asker.name(fleet),
             place.layer,

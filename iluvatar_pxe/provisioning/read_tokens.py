@@ -39,15 +39,19 @@ class ReadTokens:
 
     async def _token(self, layer: str) -> str | None:
         try:
-            return read_token(await self._secrets.known(layer))
+            return read_token(await self._secrets.any_known(layer))
         except IluvatarError as error:
             complain("argocd.token", layer=layer, why=str(error))
             return None
 
 
 def _clusters(fleet: Fleet) -> list[str]:
-    found = ((name, fleet.talos(name)) for name in fleet.clusters)
-    return [name for name, layer in found if layer and not layer.config]
+    return [name for name in fleet.clusters if _is_configured(name, fleet)]
+
+
+def _is_configured(name: str, fleet: Fleet) -> bool:
+    talos, k3s = fleet.talos(name), fleet.k3s(name)
+    return bool(talos and not talos.config) or bool(k3s and not k3s.configures_itself)
 
 
 def _name(layer: str) -> str:

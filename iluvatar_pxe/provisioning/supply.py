@@ -105,8 +105,16 @@ class Supply:
     @property
     def argo_cd(self) -> str | None:
         """The logical name of Argo CD's manifest, in the version that is wanted; None where no layer wants it."""
+        return self._wanted(f"manifests/{ARGO_CD}/")
+
+    @property
+    def chart_of_argo_cd(self) -> str | None:
+        """The logical name of Argo CD's Helm chart, in the version that is wanted; None where no layer wants it."""
+        return self._wanted(f"charts/{ARGO_CD}-")
+
+    def _wanted(self, beginning: str) -> str | None:
         names = (one.name for one in self._wants.downloads)
-        return next((name for name in names if name.startswith(f"manifests/{ARGO_CD}/")), None)
+        return next((name for name in names if name.startswith(beginning)), None)
 
     async def start(self) -> None:
         """Find out what is wanted, and what of it is there."""

@@ -121,6 +121,8 @@ def test_k3s_is_wanted_by_layers_of_its_kind_in_the_version_that_they_name() -> 
     assert not of(fleet_of(), "k3s")
     (wish,) = of(fleet_of(ainur=""), "k3s")
     assert (wish.version, wish.arch, wish.wanted_by) == ("v1.36.3+k3s1", "arm64", "layers/ainur.yaml")
+    assert [wish.wanted_by for wish in of(fleet_of(ainur=""), "chart-argo-cd")] == ["layers/ainur.yaml"]
+    assert not of(fleet_of(ainur='kernelArgs: ["ds=nocloud"]\n'), "chart-argo-cd")
     assert "k3s/v1.37.1+k3s1/k3s-arm64" in wanted(fleet_of(ainur="k3s: {version: v1.37.1+k3s1}\n"))
 
 

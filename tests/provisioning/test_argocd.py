@@ -12,12 +12,13 @@ from structlog.testing import capture_logs
 from support.fleets import fleet_of
 from support.hosted import Hosted
 from support.repositories import git
-from support.secrets_of import bundle_of
+from support.secrets_of import bundle_of, k3s_bundle_of
 from support.waiting import wait_until
 from support.warm import run_warm
 
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.layers.ainur.bundle import dump_k3s_bundle
 from iluvatar_pxe.layers.arda.bundle import dump_bundle
 from iluvatar_pxe.layers.arda.clock import BUILT
 from iluvatar_pxe.provisioning.applied import Applied
@@ -27,6 +28,7 @@ from iluvatar_pxe.settings.model import Settings
 FILE = "manifests/argo-cd/v3.5.1/install.yaml"
 RELEASE = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: argocd-server}\n"
 BUNDLE = bundle_of("one", BUILT)
+CHART = "charts/argo-cd-10.1.1.tgz"
 URL = "https://git.lab.home.arpa:8443/git/fleet.git"
 
 
@@ -45,6 +47,7 @@ async def objects(
         Applied(fleet_of()),
         store,
         lambda: FILE,
+        lambda: CHART,
         lambda: "-----BEGIN own",
         lambda: ["192.168.1.2:8080", "pi2"],
     )
@@ -126,10 +129,41 @@ def test_argo_cd_reads_the_fleet_by_name_once_the_cluster_has_secrets(tmp_path: 
         assert not any(token in line for line in pi.errors), "never in the log"
 
 
+async def test_a_k3s_cluster_follows_the_same_by_a_token_of_its_own(tmp_path: Path) -> None:
+    def argo_cd(chart: str | None) -> ArgoCd:
+        return ArgoCd(
+            Settings(),
+            Applied(fleet_of()),
+            AssetStore(tmp_path),
+            lambda: None,
+            lambda: chart,
+            lambda: "own",
+            tuple,
+        )
+
+    bundle = k3s_bundle_of("one", BUILT)
+    installed = await argo_cd(CHART).installed("ainur", bundle)
+    assert installed
+    assert (installed.chart, installed.followed.url, installed.followed.authority) == (CHART, URL, "own")
+    assert installed.followed.token == read_token(bundle) == read_token(replace(bundle, agent_token="other"))
+    assert bundle.server_token not in read_token(bundle)
+    assert await argo_cd(None).installed("ainur", bundle) is None
+
+
+def test_the_token_of_a_k3s_cluster_is_known_once_it_has_secrets(tmp_path: Path) -> None:
+    with Hosted(tmp_path) as pi:
+        file = tmp_path / "bundle.yaml"
+        file.write_text(dump_k3s_bundle(k3s_bundle_of("one", BUILT)))
+        told = run_warm("cluster", "secrets", "import", "ainur", str(file), "--config", str(pi._file))
+        assert told.status == 0, told.error
+        listed = ("fleet", "token", "list", "--config", str(pi._file))
+        wait_until(lambda: "argocd/ainur" in run_warm(*listed).output, "the token to be known")
+
+
 async def test_it_is_read_once_for_each_file(tmp_path: Path) -> None:
     (tmp_path / FILE).parent.mkdir(parents=True)
     store = AssetStore(tmp_path)
-    argo_cd = ArgoCd(Settings(), Applied(fleet_of()), store, lambda: FILE, lambda: "", tuple)
+    argo_cd = ArgoCd(Settings(), Applied(fleet_of()), store, lambda: FILE, lambda: None, lambda: "", tuple)
     for name in ("first", "second"):
         (tmp_path / FILE).write_text(RELEASE.replace("argocd-server", name))
         await store.refresh()

@@ -13,8 +13,10 @@ from iluvatar_pxe.fleet.root import DATA_FOLDERS, Data, RootKind
 from iluvatar_pxe.fleet.users import User
 from iluvatar_pxe.layers.ainur.k3s_files import BINARY, UNITS, public_files
 from iluvatar_pxe.layers.ainur.keys import load_chain
+from iluvatar_pxe.layers.ainur.manifests import CHART
 from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode, Surroundings
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
+from iluvatar_pxe.machines.states import Role
 
 PREPARE = "/usr/local/lib/iluvatar/prepare.py"
 NODE = "/etc/iluvatar/node.json"
@@ -105,14 +107,17 @@ def _commands(node: K3sNode) -> list[list[str]]:
 
 def _told(cluster: K3sCluster, node: K3sNode, around: Surroundings) -> Mapping[str, Any]:
     """Return what ``prepare`` reads."""
+    k3s, images = f"k3s/{cluster.k3s.version}", f"k3s-airgap-images-{_ARCH}.tar.zst"
+    argo_cd = cluster.argo_cd if node.role is Role.SERVER else None
     return {
         "daemons": around.daemons,
         "urls": around.urls,
         "not_before": int(load_chain(cluster.bundle.server.crt)[0].not_valid_before_utc.timestamp()),
         "data": _data(node.root.data),
         "assets": [
-            _asset(f"k3s/{cluster.k3s.version}/k3s-{_ARCH}", BINARY, 0o755, around),
-            _asset(f"k3s/{cluster.k3s.version}/k3s-airgap-images-{_ARCH}.tar.zst", IMAGES, 0o644, around),
+            _asset(f"{k3s}/k3s-{_ARCH}", BINARY, 0o755, around),
+            _asset(f"{k3s}/{images}", f"{IMAGES}/{images}", 0o644, around),
+            *([_asset(argo_cd.chart, CHART, 0o644, around)] if argo_cd else []),
         ],
     }
 
@@ -126,5 +131,4 @@ def _data(data: Data | None) -> Mapping[str, Any] | None:
 def _asset(name: str, to: str, mode: int, around: Surroundings) -> Mapping[str, str]:
     if name not in around.sums:
         raise ConfigurationError(f"{name} is not there yet; see: iluvatar-pxe assets status")
-    target = to if to == BINARY else f"{to}/{name.rpartition('/')[2]}"
-    return {"path": f"/assets/{quote(name)}", "sha256": around.sums[name], "to": target, "mode": f"{mode:o}"}
+    return {"path": f"/assets/{quote(name)}", "sha256": around.sums[name], "to": to, "mode": f"{mode:o}"}

@@ -10,6 +10,7 @@ import yaml
 from iluvatar_pxe.layers.ainur.cloud_config import cloud_config_of
 from iluvatar_pxe.layers.ainur.fragments import merged, sealed_files
 from iluvatar_pxe.layers.ainur.k3s_files import secret_files
+from iluvatar_pxe.layers.ainur.manifests import manifests_of
 from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode, Surroundings
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.layers.ainur.part import K3sPart
@@ -40,14 +41,24 @@ def documents_of(
 
 
 def secret_files_of(cluster: K3sCluster, node: K3sNode, part: K3sPart) -> Mapping[str, NodeFile]:
-    """Return by path all that a machine swaps its ticket for, k3s' token last; raises ConfigurationError."""
+    """Return by path all that a machine swaps its ticket for, k3s' token last; raises ConfigurationError.
+
+    The one that founds the cluster also gets Argo CD's manifests: what it applies is then in etcd, for all servers.
+    """
     lines = [
         f"{user.name}:{cluster.passwords[user.name]}"
         for user in cluster.users
         if user.name in cluster.passwords
     ]
     passwords = {PASSWORDS: NodeFile("".join(f"{line}\n" for line in lines))} if lines else {}
-    return {**sealed_files(node.fragments), **passwords, **secret_files(cluster, node, part)}
+    founds = cluster.argo_cd if part is K3sPart.INIT else None
+    manifests = manifests_of(founds) if founds else {}
+    return {
+        **sealed_files(node.fragments),
+        **passwords,
+        **manifests,
+        **secret_files(cluster, node, part),
+    }
 
 
 def swap_answer(files: Mapping[str, NodeFile], receipt: str) -> str:

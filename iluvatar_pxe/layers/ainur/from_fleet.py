@@ -11,7 +11,7 @@ from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.fleet.source import layer_file
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.fragments import fragments_of
-from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode
+from iluvatar_pxe.layers.ainur.node import InstalledArgoCd, K3sCluster, K3sNode
 from iluvatar_pxe.machines.states import Role
 
 _HASH = re.compile(r"\$[A-Za-z0-9]{1,10}\$[!-9;-~]{8,500}")
@@ -19,7 +19,9 @@ _HASH = re.compile(r"\$[A-Za-z0-9]{1,10}\$[!-9;-~]{8,500}")
 _RECOVER = "run: iluvatar-pxe fleet recover --key FILE"
 
 
-def cluster_of(name: str, fleet: Fleet, bundle: K3sBundle) -> K3sCluster:
+def cluster_of(
+    name: str, fleet: Fleet, bundle: K3sBundle, argo_cd: InstalledArgoCd | None = None
+) -> K3sCluster:
     """Return what all machines of a layer have in common; raises ConfigurationError."""
     layer = _layer(name, fleet)
     if not layer.k3s.is_chosen:
@@ -34,6 +36,7 @@ def cluster_of(name: str, fleet: Fleet, bundle: K3sBundle) -> K3sCluster:
         registries=fleet.settings.registries,
         users=layer.users,
         passwords=_passwords(layer, fleet.texts),
+        argo_cd=argo_cd,
     )
 
 

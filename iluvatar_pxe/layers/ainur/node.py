@@ -9,7 +9,17 @@ from iluvatar_pxe.fleet.root import Root
 from iluvatar_pxe.fleet.users import User
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.fragments import Fragment
+from iluvatar_pxe.layers.argocd.following import Followed
 from iluvatar_pxe.machines.states import Role
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledArgoCd:
+    """What a cluster installs of Argo CD, and what that follows."""
+
+    chart: str
+    """The logical name of its Helm chart."""
+    followed: Followed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +37,9 @@ class K3sCluster:
     users: tuple[User, ...] = ()
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     """By name of those users that have one, the hash of the password."""
+
+    argo_cd: InstalledArgoCd | None = None
+    """None where no Argo CD is installed."""
 
     @property
     def api(self) -> str:

@@ -1,6 +1,6 @@
 """What Argo CD needs to follow the fleet's repository; see Argo CD's "Declarative Setup"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -28,13 +28,23 @@ class Followed:
         """The folder that is followed."""
         return f"apps/{self.layer}"
 
+    @property
+    def authorities(self) -> Mapping[str, str]:
+        """The data of ``argocd-tls-certs-cm``: by the name of a server, without the port, its CA."""
+        return {urlsplit(self.url).hostname or "": self.authority} if self.authority else {}
+
 
 def following(followed: Followed) -> Iterator[Object]:
-    """Yield the repository's Secret and CA, as far as they are known, a project, and the app of apps."""
+    """Yield the CA of the repository's server, if it is known, and what ``repository`` does."""
+    if followed.authorities:
+        yield config_map("argocd-tls-certs-cm", followed.authorities)
+    yield from repository(followed)
+
+
+def repository(followed: Followed) -> Iterator[Object]:
+    """Yield the repository's Secret, if a token is known, a project, and the app of apps."""
     if followed.token:
         yield _secret(followed)
-    if followed.authority:
-        yield config_map("argocd-tls-certs-cm", {urlsplit(followed.url).hostname or "": followed.authority})
     yield _project(followed)
     yield _application(followed)
 

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from iluvatar_pxe.errors import ConfigurationError
+from iluvatar_pxe.layers.argocd.health import HEALTH
 from iluvatar_pxe.layers.argocd.objects import NAMESPACE, Object, config_map, stream
 
 _DEFINITION = "CustomResourceDefinition"
@@ -14,22 +15,6 @@ _CLUSTER_WIDE = frozenset({_DEFINITION, "ClusterRole", "ClusterRoleBinding", "Na
 _FREE = frozenset({"default", "enum", "example"})
 """Keys of a schema below which ``description`` may be data."""
 _NAMESPACE: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-_HEALTH = config_map(
-    "argocd-cm",
-    {
-        "resource.customizations.health.argoproj.io_Application": (
-            'hs = {status = "Progressing", message = ""}\n'
-            "if obj.status ~= nil and obj.status.health ~= nil then\n"
-            "  hs.status = obj.status.health.status\n"
-            "  if obj.status.health.message ~= nil then\n"
-            "    hs.message = obj.status.health.message\n"
-            "  end\n"
-            "end\n"
-            "return hs\n"
-        )
-    },
-)
-"""Has an app of apps wait for the health of its Applications, wave by wave; Argo CD does not do so by itself."""
 
 
 def installed_objects(text: str) -> tuple[Object, ...]:
@@ -54,7 +39,7 @@ def manifest(installed: Iterable[Object], following: Iterable[Object]) -> str:
     Talos creates what is not there yet, and changes nothing. So of two objects of one name only one may be in it: ours
     take the place of those in the release, which are empty.
     """
-    ours = {_name(one): one for one in (_HEALTH, *following)}
+    ours = {_name(one): one for one in (config_map("argocd-cm", HEALTH), *following)}
     kept = [one for one in installed if _name(one) not in ours]
     return stream((*kept, *ours.values()))
 

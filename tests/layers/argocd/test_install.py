@@ -64,7 +64,7 @@ def one(kind: str, name: str) -> dict[str, Any]:
 def test_namespaces_come_first_then_definitions_then_the_rest() -> None:
     assert [each["kind"] for each in made()] == [
         *("Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRoleBinding"),
-        *("ConfigMap", "Secret", "ConfigMap", "AppProject", "Application"),
+        *("ConfigMap", "ConfigMap", "Secret", "AppProject", "Application"),
     ]
 
 

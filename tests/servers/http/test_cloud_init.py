@@ -73,6 +73,7 @@ class Cluster:
     def cloud_init(self, tickets: SeedTickets, reports: PiReports) -> CloudInit:
         made = CloudConfigs(
             bundle=self.bundle,
+            argo_cd=no_argo_cd,
             part_of=self.part_of,
             around=around,
             sums=lambda: SUMS,
@@ -87,6 +88,10 @@ class Cluster:
             held=HeldRequests((), 0.0),
             refusals=self.refusals,
         )
+
+
+async def no_argo_cd(_layer: str, _bundle: K3sBundle) -> None:
+    """It is tested with the files that install it."""
 
 
 async def around(_: IPv4Address) -> Surroundings:

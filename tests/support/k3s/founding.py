@@ -21,6 +21,7 @@ from iluvatar_pxe.errors import NotYetError
 from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
+from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.k3s_files import public_files
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.layers.ainur.part import K3sPart
@@ -61,6 +62,7 @@ class Founder:
         self.clusters = Clusters(self.context, reports.see_nodes)
         self.configs = CloudConfigs(
             bundle=self.context.secrets.k3s,
+            argo_cd=_no_argo_cd,
             part_of=self.clusters.k3s.part_of,
             around=_around,
             sums=dict,
@@ -250,6 +252,10 @@ async def _followed(site: K3sSite, keys: dict[str, Path], names: list[str]) -> A
                 yield
             finally:
                 await made.kill()
+
+
+async def _no_argo_cd(_layer: str, _bundle: K3sBundle) -> None:
+    """It is tested with the files that install it."""
 
 
 async def _around(_: IPv4Address) -> Surroundings:

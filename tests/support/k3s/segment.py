@@ -17,7 +17,13 @@ from iluvatar_pxe.boot.chains.raspberry_pi import FOLDER
 from iluvatar_pxe.lab.room.namespace import Namespace
 
 SERVERS = 3
-K3S = (f"k3s/{VERSION}/k3s-arm64", f"k3s/{VERSION}/k3s-airgap-images-arm64.tar.zst")
+CHART = "10.1.1"
+DOWNLOADS = {
+    f"k3s/{VERSION}/k3s-arm64": VERSION,
+    f"k3s/{VERSION}/k3s-airgap-images-arm64.tar.zst": VERSION,
+    f"charts/argo-cd-{CHART}.tgz": CHART,
+}
+"""By name, their versions."""
 LAYER = f"""kind: k3s
 image: ubuntu
 servers: {SERVERS}
@@ -41,7 +47,7 @@ class Segment(WholeSegment):
             [f"2c:cf:67:00:03:{number:02x}" for number in range(pis)],
             daemons,
             FILES,
-            images | {name: name.encode() for name in K3S},
+            images | {name: name.encode() for name in DOWNLOADS},
             ["support.k3s.alone", f"--dns={HOME}:53"],
         )
         _note_downloads(namespace.outside(ASSETS))
@@ -61,16 +67,18 @@ class Segment(WholeSegment):
 
 
 def _note_downloads(assets: Path) -> None:
-    """Have the daemons know k3s' files as downloads that were verified."""
-    files: Mapping[str, Record] = {name: _record(assets, name) for name in K3S}
+    """Have the daemons know these files as downloads that were verified."""
+    files: Mapping[str, Record] = {
+        name: _record(assets, name, version) for name, version in DOWNLOADS.items()
+    }
     (assets / INDEX_FILE).write_text(Contents(files=files).model_dump_json())
 
 
-def _record(assets: Path, name: str) -> Record:
+def _record(assets: Path, name: str, version: str) -> Record:
     state, digest = (assets / name).stat(), hashlib.sha256((assets / name).read_bytes()).hexdigest()
     given = Given(size=state.st_size, modified=state.st_mtime_ns, sha256=digest)
     return Record(
-        version=VERSION,
+        version=version,
         sha256=digest,
         size=state.st_size,
         source="a test",
