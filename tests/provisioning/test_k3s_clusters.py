@@ -9,10 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.ainur import bundle_of, node_of
+from support.ainur import BEGIN, node_of
 from support.k3s.admin import as_admin, delete_node, ready_nodes
 from support.k3s.founding import K3sSite, Pi, file_of, k3s_site
 from support.k3s.rendered import lay
+from support.secrets_of import k3s_bundle_of
 from support.talos.clock import Clock
 from support.waiting import until
 
@@ -178,7 +179,7 @@ async def test_a_power_cut_of_all_with_their_data_kept_needs_nobody(tmp_path: Pa
 async def test_a_server_of_another_cluster_is_named_and_nothing_is_founded(tmp_path: Path) -> None:
     async with k3s_site(tmp_path, servers=3) as site:
         (founder,), (first, second, _) = site.daemons, site.servers
-        other = K3sCluster(name="ainur", domain="home.arpa", k3s=K3s(), bundle=bundle_of("other"))
+        other = K3sCluster(name="ainur", domain="home.arpa", k3s=K3s(), bundle=k3s_bundle_of("other", BEGIN))
         node = node_of(second.name)
         name = {"/etc/hostname": NodeFile("ainur-02\n")}
         lay(

@@ -32,6 +32,7 @@ from iluvatar_pxe.provisioning.held_requests import HeldRequests
 from iluvatar_pxe.provisioning.pi_reports import PiReports
 from iluvatar_pxe.provisioning.refusals import Refusals
 from iluvatar_pxe.provisioning.seed_tickets import SeedTickets
+from iluvatar_pxe.provisioning.trying_again import TryingAgain
 from iluvatar_pxe.resources import read_prepare
 from iluvatar_pxe.wire.pxe import SIMULATED
 
@@ -284,6 +285,21 @@ def test_what_keeps_a_configuration_from_being_made_is_told_and_over_once_it_is_
     site.cluster.trouble = ""
     assert site.get("user-data").status == 200
     assert site.cluster.refusals.problem is None
+
+
+async def _tries_again(site: Site) -> None:
+    await TryingAgain(site.web.booter)._try(site.cluster.refusals.all[0])
+
+
+def test_it_is_found_out_that_it_is_over_although_the_machine_does_not_ask_again(site: Site) -> None:
+    site.cluster.trouble = "this host has no key"
+    site.get("user-data")
+    site.web.call(_tries_again(site))
+    assert site.cluster.refusals.problem
+    site.cluster.trouble = ""
+    site.web.call(_tries_again(site))
+    assert site.cluster.refusals.problem is None
+    assert site.machine.seed.boot == 0
 
 
 def test_a_machine_that_its_owner_holds_or_that_has_no_place_gets_nothing(site: Site) -> None:
