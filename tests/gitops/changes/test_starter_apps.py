@@ -4,12 +4,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import pytest
 import yaml
 
 from iluvatar_pxe.catalogue.model import parse_catalogue
+from iluvatar_pxe.fleet.k3s import Packaged
 from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.gitops.changes.starter import starter_files
 from iluvatar_pxe.layers.arda.configuration.common import LONGHORN
@@ -22,6 +24,7 @@ APPS = {
 }
 DIRECT = {path: text for path, text in APPS.items() if path.count("/") == 2}
 """What the Application of a folder reads itself."""
+SEALED = "sealed-secrets"
 DECLARED = ("fleet.yaml", "layers/ainur.yaml", "layers/arda.yaml")
 VALUES: Mapping[str, tuple[str, ...]] = {
     "longhorn": (
@@ -40,9 +43,10 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "metallb": ("frrk8s.enabled",),
     "traefik": ("service.annotations.metallb.io/loadBalancerIPs",),
     "cert-manager": ("crds.enabled",),
+    "sealed-secrets": ("fullnameOverride",),
 }
 """Values that each chart has, by the charts' own values.yaml: longhorn/longhorn 1.12 chart/, metallb/metallb 0.16
-charts/metallb/, traefik/traefik-helm-chart 41 traefik/ (annotations are free), and cert-manager 1.21."""
+charts/metallb/, traefik/traefik-helm-chart 41 traefik/ (annotations are free), cert-manager 1.21, and sealed-secrets 2.18 helm/."""
 
 
 def documents(text: str) -> list[dict[str, Any]]:
@@ -52,9 +56,18 @@ def documents(text: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(text))
 
 
-def application(name: str) -> dict[str, Any]:
-    (found,) = (one for text in APPS.values() for one in documents(text) if one["metadata"]["name"] == name)
-    return found
+def applications(layer: str) -> dict[str, dict[str, Any]]:
+    """Return a layer's Applications by their names, with those that are commented out."""
+    texts = [text for path, text in DIRECT.items() if path.startswith(f"apps/{layer}/")]
+    return {one["metadata"]["name"]: one for text in texts for one in documents(text)}
+
+
+def application(name: str, layer: str = "arda") -> dict[str, Any]:
+    return applications(layer)[name]
+
+
+def wave(name: str) -> int:
+    return int(application(name, "ainur")["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"])
 
 
 def places(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
@@ -65,9 +78,22 @@ def places(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
             yield above + key
 
 
-def test_longhorn_alone_is_installed() -> None:
+def test_what_needs_nothing_of_its_owner_is_installed() -> None:
     installed = [path for path, text in APPS.items() if yaml.safe_load(text.split("\n---\n")[0])]
-    assert installed == ["apps/arda/longhorn.yaml"]
+    names = ("cert-manager", "longhorn", "metallb", "sealed-secrets")
+    assert installed == [*(f"apps/ainur/{name}.yaml" for name in names), "apps/arda/longhorn.yaml"]
+
+
+def test_waves_bring_what_others_need_first() -> None:
+    assert wave("metallb") < wave("metallb-addresses") < wave("traefik")
+    assert wave("cert-manager") < wave("cert-manager-ca")
+
+
+def test_k3s_leaves_to_its_applications_what_they_bring() -> None:
+    layer = parse_fleet({name: starter_files()[name].decode() for name in DECLARED}).k3s("ainur")
+    assert layer
+    assert {Packaged.SERVICELB, Packaged.TRAEFIK, Packaged.LOCAL_STORAGE} <= set(layer.k3s.disable)
+    assert {"metallb", "traefik", "longhorn"} <= applications("ainur").keys()
 
 
 @pytest.mark.parametrize("path", DIRECT)
@@ -81,15 +107,17 @@ def test_what_is_read_directly_is_an_application(path: str) -> None:
         assert one["spec"]["destination"]["server"] == "https://kubernetes.default.svc"
 
 
-@pytest.mark.parametrize("name", VALUES)
-def test_an_application_names_only_values_that_its_chart_has(name: str) -> None:
-    assert set(places(application(name)["spec"]["source"]["helm"]["valuesObject"])) <= set(VALUES[name])
+@pytest.mark.parametrize("layer", ["ainur", "arda"])
+def test_applications_name_only_values_that_their_charts_have(layer: str) -> None:
+    for name, one in applications(layer).items():
+        values = one["spec"]["source"].get("helm", {}).get("valuesObject", {})
+        assert set(places(values)) <= set(VALUES.get(name, ()))
 
 
 def test_the_charts_are_those_that_the_catalogue_knows() -> None:
     catalogue = parse_catalogue(read_catalogue())
-    for name in ("longhorn", "metallb", "traefik"):
-        source = application(name)["spec"]["source"]
+    for layer, name in (*product(("ainur", "arda"), ("longhorn", "metallb", "traefik")), ("ainur", SEALED)):
+        source = application(name, layer)["spec"]["source"]
         assert source["targetRevision"] == catalogue.entries[f"chart-{name}"].version
         assert source["chart"] == name
 
@@ -112,11 +140,27 @@ def test_volumes_have_as_many_copies_as_the_starter_has_nodes() -> None:
     assert layer.talos.extensions == ("iscsi-tools", "util-linux-tools")
 
 
-def test_the_addresses_of_metallb_are_read_by_an_application_of_their_own() -> None:
-    source = application("metallb-addresses")["spec"]["source"]
-    read = [path for path in APPS if path.startswith(f"{source['path']}/")]
-    kinds = [(one["apiVersion"], one["kind"]) for path in read for one in documents(APPS[path])]
+def folder_of(name: str, layer: str) -> list[dict[str, Any]]:
+    """Return what lies in the folder that an Application reads."""
+    path = application(name, layer)["spec"]["source"]["path"]
+    return [one for name in APPS if name.startswith(f"{path}/") for one in documents(APPS[name])]
+
+
+@pytest.mark.parametrize("layer", ["ainur", "arda"])
+def test_the_addresses_of_metallb_are_read_by_an_application_of_their_own(layer: str) -> None:
+    kinds = [(one["apiVersion"], one["kind"]) for one in folder_of("metallb-addresses", layer)]
     assert kinds == [("metallb.io/v1beta1", "IPAddressPool"), ("metallb.io/v1beta1", "L2Advertisement")]
+
+
+def test_the_labs_issuer_signs_with_the_ca_that_cert_manager_makes() -> None:
+    root, certificate, issuer = folder_of("cert-manager-ca", "ainur")
+    assert {one["apiVersion"] for one in (root, certificate, issuer)} == {"cert-manager.io/v1"}
+    assert certificate["spec"]["issuerRef"]["name"] == root["metadata"]["name"]
+    assert certificate["spec"]["isCA"]
+    assert issuer["spec"]["ca"]["secretName"] == certificate["spec"]["secretName"]
+    assert certificate["metadata"]["namespace"] == "cert-manager", (
+        "where it looks for a ClusterIssuer's Secret"
+    )
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
