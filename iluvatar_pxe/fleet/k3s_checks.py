@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from iluvatar_pxe.fleet.k3s import ConfigValue
+from iluvatar_pxe.fleet.k3s import ConfigValue, Packaged
 from iluvatar_pxe.fleet.layers import K3sLayer
 from iluvatar_pxe.fleet.lookup import root_of
 from iluvatar_pxe.fleet.models import Fleet
@@ -32,6 +32,7 @@ def check_k3s(fleet: Fleet, source: Source) -> None:
         if layer := fleet.k3s(name):
             _check_networks(name, layer, fleet, source)
             _check_servers(name, layer, fleet, source)
+            _check_daemons(name, layer, fleet, source)
 
 
 def _check_passwords(path: str, source: Source) -> None:
@@ -108,6 +109,14 @@ def _check_servers(name: str, layer: K3sLayer, fleet: Fleet, source: Source) -> 
             own is None and len(servers) >= layer.servers and (why := _unfit(root_of(layer, machine), layer))
         ):
             source.fault(f"machines/{machine.name}.yaml", ("role",), f"role: {layer_file(name)}: root: {why}")
+
+
+def _check_daemons(name: str, layer: K3sLayer, fleet: Fleet, source: Source) -> None:
+    """ServiceLB takes the ports of Services from every node, also those that a daemon beside k3s listens on."""
+    beside = [one.name for one in fleet.listed if one.layer == name and one.name in fleet.recipients.daemons]
+    if beside and Packaged.SERVICELB not in layer.k3s.disable:
+        text = f"{Packaged.SERVICELB} would take ports of the daemon on {beside[0]}; add it to 'k3s.disable'"
+        source.fault(layer_file(name), ("k3s",), f"k3s: {text}")
 
 
 def _unfit(root: Root, layer: K3sLayer) -> str:

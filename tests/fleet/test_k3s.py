@@ -12,6 +12,7 @@ from iluvatar_pxe.machines.states import Role
 
 MAC = "dc:a6:32:00:00:04"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBo1Xw8eNh7oN5vjQ2Yb8Fq6p0c9u3s7d1k2m4r6t8wZ anna@laptop"
+AGE = "age1" + "q" * 58
 MEMORY = "root: {kind: memory}\n"
 CARD = "root: {disk: {type: mmc}}\n"
 
@@ -216,3 +217,12 @@ def test_patches_of_a_role_are_files_of_the_fleet() -> None:
 def test_the_version_is_in_one_place() -> None:
     text = "assets.versions.k3s: the version is 'k3s.version' in a layer's file; remove this line"
     assert text in faults("", fleet="assets: {versions: {k3s: v1.37.1+k3s1}}\n")[0]
+
+
+def test_servicelb_and_a_daemon_are_not_on_one_machine() -> None:
+    daemons = {"recipients.yaml": f"daemons: {{ainur-01: {AGE}}}\n"}
+    fault = "servicelb would take ports of the daemon on ainur-01; add it to 'k3s.disable'"
+    (found,) = faults("k3s: {disable: [traefik]}\n", pi(1), **daemons)
+    assert found.endswith(f"k3s: {fault}")
+    assert not faults("k3s: {disable: [servicelb]}\n", pi(1), **daemons)
+    assert not faults("", pi(2), **daemons)
