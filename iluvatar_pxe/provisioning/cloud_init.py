@@ -19,7 +19,7 @@ from iluvatar_pxe.provisioning.seed_tickets import SeedTickets
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
 
-HOLD_SECONDS = 20.0
+HOLD_SECONDS = 12.0
 """A node asks again after 30 s without an answer, and cloud-init never gives up waiting for one."""
 
 

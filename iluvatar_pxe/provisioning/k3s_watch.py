@@ -100,7 +100,11 @@ class K3sWatch:
         A refusal concerns all of its machines.
         """
         names = {one.name for one in self._members}
-        told = {name: f"{self.layer}: {one.why}" for name, one in self._asked.items() if one.why}
+        told = {
+            name: f"{self.layer}: {one.why}"
+            for name, one in self._asked.items()
+            if one.why and self._asks(name)
+        }
         match self.step:
             case Wait(_, awaited):
                 return told | dict.fromkeys(awaited, self.line or "")

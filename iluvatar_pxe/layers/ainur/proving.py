@@ -18,7 +18,7 @@ from iluvatar_pxe.layers.arda.kubernetes import PORT, cluster_id, nodes
 from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.credentials import Credentials
 
-ASK_SECONDS = aiohttp.ClientTimeout(total=20, connect=5)
+ASK_SECONDS = aiohttp.ClientTimeout(total=8, connect=3)
 _READY = "/v1-k3s/readyz"
 """k3s' own path: 503 until its controllers run; for whoever has the agents' token."""
 _AHEAD, _ENDED = 9, 10

@@ -1,5 +1,6 @@
 """Below ``/cloud-init/TICKET``: who gets documents and secrets, when, and what is taken of what machines report."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import yaml
 from structlog.testing import capture_logs
 from support.ainur import bundle_of
 from support.fleets import fleet_of
-from support.web import CLIENT, Response, Web, web
+from support.web import CLIENT, Response, Web, response_of, web
 
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.errors import NotYetError, OperationError
@@ -168,6 +169,19 @@ def serving(directory: Path) -> Iterator[Site]:
 
 def refused(logs: list[Any]) -> list[str]:
     return [line["asked"] for line in logs if line["event"] == "untrusted"]
+
+
+def test_what_comes_in_pieces_is_read_to_its_end(site: Site) -> None:
+    site.get("user-data")
+    told = {"name": "k3s", "result": "FAIL", "description": "x" * 20_000 + " end"}
+    body = json.dumps(told).encode()
+    head = f"POST {site.base}/report HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    with site.web.connect() as sock:
+        for piece in (head.encode(), body[:7000], body[7000:]):
+            sock.sendall(piece)
+            site.web.call(asyncio.sleep(0.05))
+        assert response_of(sock.recv(1 << 16)).status == 200
+    assert len(site.machine.report.faults) == 1
 
 
 def test_a_pi_gets_its_own_documents_and_its_ticket_in_them(site: Site) -> None:

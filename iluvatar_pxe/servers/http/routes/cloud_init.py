@@ -28,8 +28,6 @@ from iluvatar_pxe.servers.http.context import booter_of, client_of, links_of
 from iluvatar_pxe.servers.http.holders import check_holder
 
 ROUTES = web.RouteTableDef()
-LARGEST = 64 << 10
-"""Octets of what a machine sends."""
 RETRY_SECONDS = "5"
 _NO_STORE = {"Cache-Control": "no-store"}
 _FIELDS = {
@@ -97,7 +95,7 @@ async def documents(request: web.Request) -> web.Response:
 @ROUTES.post("/cloud-init/{ticket}/swap")
 async def swap(request: web.Request) -> web.Response:
     """Give a machine its secret files and a receipt, once its turn has come: again and again until it shows the receipt."""
-    has_data = bool((await _values(request)).get("etcd"))
+    has_data = bool((await _values(request, "swap")).get("etcd"))
 
     async def give() -> Mapping[str, NodeFile]:
         shown = _shown(request, "swap")
@@ -118,7 +116,7 @@ async def swap(request: web.Request) -> web.Response:
 @ROUTES.post("/cloud-init/{ticket}/stored")
 async def stored(request: web.Request) -> web.Response:
     """Take in that a machine has stored its secrets: its ticket is dead from now on."""
-    receipt = str((await _values(request)).get("receipt", ""))
+    receipt = str((await _values(request, "stored")).get("receipt", ""))
     shown = _shown(request, "stored")
     holder, cloud_init = shown.holder, shown.cloud_init
     if not cloud_init.tickets.is_receipt(receipt, holder):
@@ -137,6 +135,7 @@ async def stored(request: web.Request) -> web.Response:
 @ROUTES.post("/cloud-init/{ticket}/phone-home")
 async def phone_home(request: web.Request) -> web.Response:
     """Take in that cloud-init has configured a machine, if that is the one whose ticket it shows; no stage of its boot."""
+    _shown(request, "phone-home")
     form = await request.post()
     shown = _shown(request, "phone-home")
     name, client = title_of(shown.machine, shown.booter.applied.fleet), client_of(request)
@@ -154,8 +153,9 @@ async def phone_home(request: web.Request) -> web.Response:
 @ROUTES.post("/cloud-init/{ticket}/report")
 async def report(request: web.Request) -> web.Response:
     """Take in an event of cloud-init, or of the program that prepares k3s."""
+    _shown(request, "report")
     try:
-        event = read_event((await request.content.read(LARGEST)).decode())
+        event = read_event((await request.read()).decode())
     except ValueError as error:
         raise web.HTTPBadRequest(text="that is no event of cloud-init") from error
     shown = _shown(request, "report")
@@ -183,9 +183,11 @@ async def _once_ready(shown: _Shown, attempt: Callable[[], Awaitable[FoundT]]) -
         raise web.HTTPServiceUnavailable(text=str(error), headers={"Retry-After": RETRY_SECONDS}) from error
 
 
-async def _values(request: web.Request) -> Mapping[str, object]:
+async def _values(request: web.Request, asked: str) -> Mapping[str, object]:
+    """Return what a machine sends with its ticket."""
+    _shown(request, asked)
     try:
-        found = json.loads(await request.content.read(LARGEST) or b"{}")
+        found = json.loads(await request.read() or b"{}")
     except (ValueError, RecursionError) as error:
         raise web.HTTPBadRequest(text="send a JSON object") from error
     return found if isinstance(found, dict) else {}
