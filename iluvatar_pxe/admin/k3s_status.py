@@ -23,6 +23,7 @@ def k3s_data(report: K3sReport, fleet: Fleet) -> Data:
         "machines": [
             _machine(one, report, "server" if one.name in servers else "agent") for one in report.members
         ],
+        "leaving": dict(sorted(report.leaving.items())),
         "authorities": {path: utc(end) for path, end in sorted(report.authorities.items())},
     }
 

@@ -49,8 +49,9 @@ class K3sClusters:
 
     @property
     def lines(self) -> list[str]:
-        """What each cluster waits for that is not founded, one line each."""
-        return [line for watch in self.watches.values() if (line := watch.line)]
+        """What each cluster waits for that is not founded, and which nodes leave, one line each."""
+        founding = [line for watch in self.watches.values() if (line := watch.line)]
+        return founding + [line for watch in self.watches.values() for line in watch.removal.lines]
 
     @property
     def problem(self) -> str | None:

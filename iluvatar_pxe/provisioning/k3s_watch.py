@@ -40,6 +40,7 @@ from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.provisioning.k3s_removing import K3sRemoval
 
 ASKED_SECONDS = 90.0
 """For which a server that has asked for its secrets is known to have none: it asks again after seconds."""
@@ -87,6 +88,7 @@ class K3sWatch:
         self._looking = asyncio.Lock()
         self._news = Changed()
         self._told = Problem(self._tell)
+        self.removal = K3sRemoval(self.layer, self.context)
 
     @property
     def line(self) -> str | None:
@@ -110,7 +112,9 @@ class K3sWatch:
                 return told | dict.fromkeys(awaited, self.line or "")
             case Refuse():
                 return dict.fromkeys(names, self.line or "")
-        found = dict.fromkeys(self._unready - self._starting.keys(), _NO_NODE) | self._troubles | told
+        leaving = {name: f"{self.layer}: it leaves: {why}" for name, why in self.removal.leaving.items()}
+        silent = dict.fromkeys(self._unready - self._starting.keys(), _NO_NODE)
+        found = silent | self._troubles | told | leaving
         return {name: why for name, why in found.items() if name in names}
 
     @property
@@ -136,7 +140,11 @@ class K3sWatch:
                 before = self.step
                 if await self._look():
                     continue
-                if isinstance(self.step, Founded) and not self._starting:
+                if isinstance(self.step, Founded):
+                    await self.removal.look(self.said, self._without_data, self._joining(""))
+                if self.removal.is_busy:
+                    pause = pace.first
+                elif isinstance(self.step, Founded) and not self._starting:
                     pause = pace.founded
                 else:
                     pause = min(pause * 2, pace.most) if self.step == before and pause else pace.first
@@ -152,10 +160,13 @@ class K3sWatch:
             if isinstance(self.step, Initialise):
                 await self._be_sure()
         told = part_of(name, role, self.step, self.line or "", has_data=has_data, joining=self._joining(name))
+        joins = told is K3sPart.JOIN_SERVER and not has_data
+        if joins and (left := await self.removal.left_of(name, self.said)):
+            told = NotYet(left)
         if isinstance(told, NotYet):
             self._asked[name] = _Asked(time.monotonic(), has_data, told.why)
+            self._news.tell()
             raise NotYetError(told.why)
-        joins = told is K3sPart.JOIN_SERVER and not has_data
         self._told_part[name] = _Told(time.monotonic(), joins)
         return told
 
@@ -193,6 +204,11 @@ class K3sWatch:
     def _joining(self, but: str) -> str:
         """Return which other server is joining; empty where none is."""
         return next((name for name, told in self._starting.items() if told.joins and name != but), "")
+
+    @property
+    def _without_data(self) -> list[str]:
+        """The names of the servers that ask for their secrets, and have no data of an etcd."""
+        return [name for name, one in self.said.items() if one.found == Asks(has_data=False)]
 
     async def _look(self) -> bool:
         """Look once, and do what is next; say whether another look is worth it at once."""

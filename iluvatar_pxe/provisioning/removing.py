@@ -27,6 +27,7 @@ from iluvatar_pxe.layers.arda.removal import NOTE, Act, Hold, Leaver, next_act, 
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.provisioning.draining import left_on
 from iluvatar_pxe.provisioning.leavers import Found, View, view_of
 from iluvatar_pxe.provisioning.reaching import expected_of, opened
 from iluvatar_pxe.provisioning.removal_turn import RemovalTurn
@@ -242,15 +243,9 @@ class Removal:
             yield api
 
     async def _drain(self, one: Found, view: View) -> None:
-        """Move a node's pods, as far as they may be by now; a budget, or Longhorn, may keep some."""
-        credentials = await self._context.kubernetes(self.layer)
-        if one.node and not one.node.is_unschedulable:
-            await kubernetes.cordon(view.plane, credentials, one.name, NOTE)
-        left = await kubernetes.evict(view.plane, credentials, one.name)
-        if left:
-            self.leaving = {
-                **self.leaving,
-                one.name: f"{Act.DRAIN}; {len(left)} are left: {', '.join(left[:5])}",
-            }
+        if one.node and (
+            left := await left_on(one.node, view.plane, await self._context.kubernetes(self.layer), NOTE)
+        ):
+            self.leaving = {**self.leaving, one.name: f"{Act.DRAIN}; {left}"}
         else:
             self._drained.add(one.name)

@@ -65,6 +65,12 @@ def test_a_founded_cluster_tells_its_machines_nodes_and_ends() -> None:
     ]
 
 
+def test_nodes_that_leave_are_told() -> None:
+    report = replace(FOUNDED, leaving={"ainur-09": "its pods are moved to other nodes"})
+    assert k3s_data(report, FLEET)["leaving"] == {"ainur-09": "its pods are moved to other nodes"}
+    assert "leaving ainur-09: its pods are moved to other nodes" in shown(report)
+
+
 def test_a_cluster_that_waits_says_for_what() -> None:
     waits = replace(FOUNDED, record=None, step=Wait("it has no secrets yet"), members=(), authorities={})
     assert shown(waits) == ["ainur: waiting", "why it has no secrets yet", "servers 0 of 3"]

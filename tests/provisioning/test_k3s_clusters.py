@@ -2,16 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from support.ainur import BEGIN, node_of
-from support.k3s.admin import as_admin, delete_node, ready_nodes
-from support.k3s.founding import K3sSite, Pi, file_of, k3s_site
+from support.k3s.admin import as_admin, ready_nodes
+from support.k3s.founding import K3sSite, file_of, installing, joined, k3s_site
 from support.k3s.rendered import lay
 from support.secrets_of import k3s_bundle_of
 from support.talos.clock import Clock
@@ -23,36 +21,11 @@ from iluvatar_pxe.layers.ainur.k3s_files import public_files, secret_files
 from iluvatar_pxe.layers.ainur.node import K3sCluster
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.layers.ainur.part import K3sPart
-from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning import k3s_watch
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository
 
 SECRETS = "ainur has its secrets"
-
-
-@asynccontextmanager
-async def installing(site: K3sSite, pis: Iterable[Pi], asked: Iterable[int] = (0,)) -> AsyncIterator[None]:
-    """Have machines ask for their secrets, and start, while the block runs."""
-    tasks = [asyncio.create_task(pi.install(site, tuple(asked))) for pi in pis]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-        assert not [one for one in ended if isinstance(one, Exception)]
-
-
-async def joined(site: K3sSite, pis: Iterable[Pi], which: int = 0) -> None:
-    """Wait until a daemon has seen that machines have joined."""
-    inventory = site.daemons[which].follows.inventory
-
-    def all_have() -> bool:
-        found = (inventory.snapshot.machine(pi.mac) for pi in pis)
-        return all(one is not None and one.reached is Stage.JOINED for one in found)
-
-    await until(all_have)
 
 
 async def waiting(site: K3sSite, words: str, shown_of: str = "", which: int = 0) -> str:
@@ -105,7 +78,7 @@ async def test_a_founder_that_lost_its_disk_joins_as_the_others_do(tmp_path: Pat
     async with k3s_site(tmp_path, servers=3) as site:
         (founder,) = site.daemons
         founder.start()
-        first, second, _ = site.servers
+        first = site.servers[0]
         async with installing(site, [first]):
             await joined(site, [first])
         async with installing(site, site.servers[1:]):
@@ -114,8 +87,6 @@ async def test_a_founder_that_lost_its_disk_joins_as_the_others_do(tmp_path: Pat
         first.machine.lose_disk()
         async with installing(site, [first]):
             await until(lambda: "the cluster still has ainur-01 as a member" in first.waits)
-            assert first.waits == founder.clusters.awaited["ainur-01"].removeprefix("ainur: ")
-            await delete_node(second.machine, "ainur-01")
             await until(lambda: first.machine.is_ready)
         assert first.told == [K3sPart.INIT, K3sPart.JOIN_SERVER]
         assert site.inits == 1

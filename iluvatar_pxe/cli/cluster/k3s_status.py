@@ -24,6 +24,7 @@ def _summary(one: Data) -> dict[str, str]:
         "founded": f"{one['founded_at']} by {one['founder']}" if one["founded_at"] else "",
         "founder": one["founder"] or "" if not one["founded_at"] else "",
         "servers": f"{servers['listed']} of {servers['wanted']}",
+        "leaving": "; ".join(f"{name}: {why}" for name, why in one["leaving"].items()),
         "CAs end": f"{ends[first][:10]}, {first} first" if first else "",
     }
 

@@ -43,7 +43,5 @@ def part_of(name: str, role: Role, step: Step, why: str, *, has_data: bool, join
 
 def _joins(name: str, step: Founded, joining: str) -> K3sPart | NotYet:
     if name in step.servers:
-        return NotYet(
-            f"the cluster still has {name} as a member, whose data is lost; remove that: kubectl delete node {name}"
-        )
+        return NotYet(f"the cluster still has {name} as a member, whose data is lost; that is removed first")
     return NotYet(f"{joining} joins first") if joining else K3sPart.JOIN_SERVER

@@ -79,6 +79,13 @@ async def cluster_id(address: str, credentials: Credentials, *, port: int = PORT
     return str(_part(found, "metadata").get("uid", ""))
 
 
+async def has_node_password(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> bool:
+    """Say whether k3s keeps the hash of a node's password, which whoever joins by this name has to know."""
+    path = f"/api/v1/namespaces/kube-system/secrets/{name}.node-password.k3s"
+    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+        return bool(await server.call("GET", path))
+
+
 async def replicas(address: str, credentials: Credentials, *, port: int = PORT) -> tuple[Replica, ...]:
     """Return the replicas of Longhorn's volumes; none where Longhorn is not installed."""
     async with _ApiServer.at(address, port, credentials, _LATER) as server:

@@ -109,7 +109,7 @@ RUNS = Founded(TWO, frozenset({A, B}), frozenset({A}))
             RUNS,
             False,
             "",
-            f"the cluster still has {A} as a member, whose data is lost; remove that: kubectl delete node {A}",
+            f"the cluster still has {A} as a member, whose data is lost; that is removed first",
         ),
     ],
 )

@@ -12,6 +12,7 @@ from support.k3s.authorities import CLIENT, Authority, Request, pem
 from support.k3s.etcd import Etcd
 from support.k3s.fatal import RequestError
 from support.k3s.machine import Machine
+from support.k3s.workloads import PROTECTED
 from support.tls import run
 from support.waiting import PATIENCE
 
@@ -54,6 +55,20 @@ async def delete_node(machine: Machine, name: str) -> None:
                 await machine.site.pause()
             else:
                 return
+
+
+async def run_pod(machine: Machine, name: str, node: str, *, protected: bool = False) -> None:
+    """Have a pod run on a node; a protected one cannot be evicted."""
+    annotations = {PROTECTED: "yes"} if protected else {}
+    pod = {"metadata": {"name": name, "annotations": annotations}, "spec": {"nodeName": node}}
+    path, json_type = "/api/v1/namespaces/default/pods", {"Content-Type": "application/json"}
+    await as_admin(machine).ask(path, method="POST", headers=json_type, data=json.dumps(pod).encode())
+
+
+async def pods_on(machine: Machine, node: str) -> set[str]:
+    """Return the names of the pods of a node."""
+    found = await as_admin(machine).ask(f"/api/v1/pods?fieldSelector=spec.nodeName={node}")
+    return {pod["metadata"]["name"] for pod in json.loads(found)["items"]}
 
 
 async def ready_nodes(admin: Access) -> set[str]:

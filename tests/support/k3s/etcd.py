@@ -166,6 +166,13 @@ class Etcd:
         found = await self.ask("kv/txn", {"compare": [absent], "success": [put]})
         return bool(found.get("succeeded"))
 
+    async def replace(self, key: str, before: bytes, after: bytes) -> bool:
+        """Write a key that still has the value of before, and say whether it had; raises RequestError."""
+        put = {"requestPut": {"key": _encoded(key), "value": base64.b64encode(after).decode()}}
+        same = {"key": _encoded(key), "target": "VALUE", "value": base64.b64encode(before).decode()}
+        found = await self.ask("kv/txn", {"compare": [same], "success": [put]})
+        return bool(found.get("succeeded"))
+
     async def delete(self, key: str) -> None:
         await self.ask("kv/deleterange", {"key": _encoded(key)})
 

@@ -15,6 +15,7 @@ from support.k3s.rendered import lay
 from support.k3s.site import Site
 from support.repositories import Person, git
 from support.talos.site import loopback_addresses
+from support.waiting import until
 
 from iluvatar_pxe.boot.plan import ToBeMade
 from iluvatar_pxe.errors import NotYetError
@@ -260,3 +261,27 @@ async def _no_argo_cd(_layer: str, _bundle: K3sBundle) -> None:
 
 async def _around(_: IPv4Address) -> Surroundings:
     return Surroundings(here=_HERE, network=IPv4Network("127.0.0.0/8"))
+
+
+@asynccontextmanager
+async def installing(site: K3sSite, pis: Iterable[Pi], asked: Iterable[int] = (0,)) -> AsyncIterator[None]:
+    """Have machines ask for their secrets, and start, while the block runs."""
+    tasks = [asyncio.create_task(pi.install(site, tuple(asked))) for pi in pis]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert not [one for one in ended if isinstance(one, Exception)]
+
+
+async def joined(site: K3sSite, pis: Iterable[Pi], which: int = 0) -> None:
+    """Wait until a daemon has seen that machines have joined."""
+    inventory = site.daemons[which].follows.inventory
+
+    def all_have() -> bool:
+        found = (inventory.snapshot.machine(pi.mac) for pi in pis)
+        return all(one is not None and one.reached is Stage.JOINED for one in found)
+
+    await until(all_have)

@@ -1,10 +1,12 @@
-"""The Kubernetes API of a server: Nodes, and the secrets of node passwords, by client certificate alone."""
+"""The Kubernetes API of a server: Nodes, secrets of node passwords, pods and Leases, by client certificate alone."""
 
 from collections.abc import Mapping
 
 from aiohttp import web
+from support.k3s.answers import failure, found_or_missing
 from support.k3s.callers import MASTERS, NODES, Caller, by_certificate
 from support.k3s.kubernetes import Kubernetes, Object
+from support.k3s.workloads import Workloads
 
 VERSION = "v1.36.3+k3s1"
 _PATCHES = frozenset({"application/merge-patch+json", "application/strategic-merge-patch+json"})
@@ -16,8 +18,8 @@ _SECRETS = "/api/v1/namespaces/kube-system/secrets/"
 class KubernetesApi:
     """Answers whoever shows a certificate; what nothing here asks for is not found."""
 
-    def __init__(self, kubernetes: Kubernetes) -> None:
-        self._kubernetes = kubernetes
+    def __init__(self, kubernetes: Kubernetes, workloads: Workloads) -> None:
+        self._kubernetes, self._workloads = kubernetes, workloads
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer as the API server does; may raise RequestError."""
@@ -40,7 +42,11 @@ class KubernetesApi:
         if request.path.startswith(f"{_NODES}/"):
             return await self._node(request, request.path.removeprefix(f"{_NODES}/"))
         if request.path.startswith(_SECRETS) and request.method == "GET":
-            return _found(await self._kubernetes.secret(request.path.removeprefix(_SECRETS)), request)
+            return found_or_missing(
+                await self._kubernetes.secret(request.path.removeprefix(_SECRETS)), request
+            )
+        if (answer := await self._workloads.answer(request)) is not None:
+            return answer
         return failure(404, "NotFound", "the server could not find the requested resource")
 
     async def _nodes(self, request: web.Request) -> web.StreamResponse:
@@ -51,34 +57,14 @@ class KubernetesApi:
 
     async def _node(self, request: web.Request, name: str) -> web.StreamResponse:
         if request.method == "DELETE":
-            return _found(await self._kubernetes.delete_node(name), request)
+            return found_or_missing(await self._kubernetes.delete_node(name), request)
         found = await self._kubernetes.node(name)
         if request.method == "PATCH" and found is not None:
             if request.content_type not in _PATCHES:
                 return failure(415, "UnsupportedMediaType", request.content_type)
             found = _merged(found, await request.json())
             await self._kubernetes.write(found)
-        return _found(found, request)
-
-
-def failure(status: int, reason: str, message: str) -> web.Response:
-    """Return an error as Kubernetes and k3s write it."""
-    said = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": message,
-        "reason": reason,
-        "code": status,
-    }
-    return web.json_response(said, status=status)
-
-
-def _found(found: Object | None, request: web.Request) -> web.Response:
-    if found is None:
-        return failure(404, "NotFound", f'"{request.path.rpartition("/")[2]}" not found')
-    return web.json_response(found)
+        return found_or_missing(found, request)
 
 
 def _may(caller: Caller, request: web.Request) -> bool:

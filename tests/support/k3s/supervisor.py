@@ -13,13 +13,15 @@ from pathlib import Path
 from aiohttp import web
 from cryptography import x509
 from support.k3s import bootstrap_data
+from support.k3s.answers import failure
 from support.k3s.authorities import CLIENT, Authority, Request
 from support.k3s.callers import AGENT, NODES, SERVER, Caller, UnauthorizedError, by_certificate, by_password
 from support.k3s.configuration import Configuration
 from support.k3s.etcd import Etcd
 from support.k3s.fatal import RequestError
 from support.k3s.kubernetes import Kubernetes
-from support.k3s.kubernetes_api import KubernetesApi, failure
+from support.k3s.kubernetes_api import KubernetesApi
+from support.k3s.workloads import Workloads
 from support.talos.clock import Clock
 from support.talos.stopping import stop_accepting
 
@@ -41,7 +43,7 @@ class Supervisor:
     ) -> None:
         self._configuration, self._tls, self._passwords = configuration, tls, passwords
         self._etcd, self._kubernetes, self._clock = etcd, kubernetes, clock
-        self._api = KubernetesApi(kubernetes)
+        self._api = KubernetesApi(kubernetes, Workloads(etcd))
         self.is_ready = False
 
     async def serve(self, address: str, context: ssl.SSLContext) -> None:

@@ -1,0 +1,18 @@
+"""Moves the pods of a node that leaves its cluster."""
+
+from iluvatar_pxe.layers.arda import kubernetes
+from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.credentials import Credentials
+
+_SHOWN = 5
+
+
+async def left_on(node: Node, plane: str, credentials: Credentials, note: str) -> str:
+    """Cordon a node, and evict its pods as far as they may go by now; return in words which are left.
+
+    A budget, or Longhorn, may keep some: call it again. ``note`` says what it is cordoned for. Raises KubernetesError.
+    """
+    if not node.is_unschedulable:
+        await kubernetes.cordon(plane, credentials, node.name, note)
+    left = await kubernetes.evict(plane, credentials, node.name)
+    return f"{len(left)} are left: {', '.join(left[:_SHOWN])}" if left else ""

@@ -1,0 +1,164 @@
+"""Takes nodes out of a k3s cluster that are gone, or join again under the same name: one at a time.
+
+A node leaves whose file has left the fleet, that is to be installed again, or whose server has lost its data. Any daemon
+of the fleet does this, and one at a time (``removal_turn``). What is next is read from the cluster at each look.
+"""
+
+import time
+from collections.abc import Collection, Mapping
+
+import structlog
+
+from iluvatar_pxe.errors import IluvatarError
+from iluvatar_pxe.layers.ainur.founding import Unproved
+from iluvatar_pxe.layers.ainur.proving import Said, ask
+from iluvatar_pxe.layers.ainur.removal import Act, Hold, Leaver, Why, next_act
+from iluvatar_pxe.layers.arda import kubernetes
+from iluvatar_pxe.layers.arda.longhorn import only_on
+from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.provisioning.draining import left_on
+from iluvatar_pxe.provisioning.k3s_leavers import K3sView, k3s_view
+from iluvatar_pxe.provisioning.removal_turn import RemovalTurn
+
+_HAS_LEFT = "its node has left the cluster; restart it, so that it is installed again"
+_log = structlog.get_logger()
+
+
+class K3sRemoval:
+    """Looks after one layer's cluster."""
+
+    def __init__(self, layer: str, context: ClusterContext) -> None:
+        self.layer = layer
+        self._context = context
+        self.leaving: Mapping[str, str] = {}
+        """By the names of the nodes that leave, what is done, or what it waits for."""
+        self._since: dict[tuple[str, str], float] = {}
+        """By what it is and a name, since when that is so without a break; by the monotonic clock."""
+        self._drained: set[str] = set()
+        """Names of nodes that have no pods any more."""
+        self._turn = RemovalTurn(context.pace.turn)
+        self._told = Problem(lambda why: _log.warning("machine.leaves", layer=layer, why=why))
+        self.is_busy = False
+        """Something of a node that leaves was left in the cluster at the last look."""
+
+    @property
+    def lines(self) -> list[str]:
+        """What leaves, one line for each node, and why that cannot be found out."""
+        stuck = [self._told.text] if self._told.text else []
+        return [f"{self.layer}: {name} leaves: {why}" for name, why in self.leaving.items()] + stuck
+
+    async def look(self, said: Mapping[str, Said], without_data: Collection[str], joining: str) -> None:
+        """Look once, and do what is next.
+
+        ``said`` and ``without_data`` as of ``k3s_view``; ``joining`` is a server that was told to join, or empty.
+        """
+        try:
+            view = await k3s_view(self.layer, said, without_data, self._context)
+            if view is None:
+                self._show({})
+                self.is_busy = False
+                return
+            await self._take_back(view)
+            await self._advance(view, joining)
+            self._told.clear()
+        except IluvatarError as error:
+            self._told.set(f"{self.layer}: {error}")
+
+    async def left_of(self, name: str, said: Mapping[str, Said]) -> str:
+        """Say what a cluster still has of a server that is to join it without data; empty where that is nothing."""
+        view = await k3s_view(self.layer, said, [name], self._context)
+        if view is None:
+            return "no server serves Kubernetes"
+        act = next_act(await self._leaver(name, view, ""), view.servers)
+        return act.why if isinstance(act, Hold) else act or ""
+
+    async def _take_back(self, view: K3sView) -> None:
+        """Uncordon nodes that are not to leave any more."""
+        ours = {Why.GONE, Why.REINSTALL}
+        for name, node in view.nodes.items():
+            is_back = name in view.listed and name not in view.leaving and node.note in ours
+            if is_back and not self._context.observes and await self._is_our_turn(view):
+                await kubernetes.uncordon(view.plane, view.credentials, name)
+                _log.info("machine.stays", machine=name, layer=self.layer)
+
+    async def _advance(self, view: K3sView, joining: str) -> None:
+        """Do what is next for the first node for which something can be done."""
+        self._drained &= view.leaving.keys() & view.nodes.keys()
+        self._since = {key: since for key, since in self._since.items() if key[1] in view.leaving}
+        acts: dict[str, Act | Hold | None] = {}
+        first = joining
+        for name in view.order:
+            waits = first if view.is_server(name) and first != name else ""
+            acts[name] = next_act(await self._leaver(name, view, waits), view.servers)
+            if view.is_server(name) and acts[name]:
+                first = first or name
+        steps = {name: act.why if isinstance(act, Hold) else str(act) for name, act in acts.items() if act}
+        self.is_busy = bool(steps)
+        again = [name for name, act in acts.items() if act is None and view.leaving[name] is Why.REINSTALL]
+        steps |= dict.fromkeys(again, _HAS_LEFT)
+        due = next(((name, act) for name, act in acts.items() if isinstance(act, Act)), None)
+        try:
+            if due and not self._context.observes:
+                steps[due[0]] = await self._do(due[1], due[0], view)
+        finally:
+            self._show(steps)
+
+    async def _do(self, act: Act, name: str, view: K3sView) -> str:
+        """Do it, unless another daemon does; return in words what is done."""
+        if view.leaving[name] is Why.GONE and (why := self._context.fleet_problem()):
+            return f"not while the newest fleet is not applied: {why}"
+        if not await self._is_our_turn(view):
+            return f"{act}, by another daemon"
+        if act is Act.DELETE_NODE:
+            await kubernetes.delete_node(view.plane, view.credentials, name)
+            return str(act)
+        left = await left_on(view.nodes[name], view.plane, view.credentials, view.leaving[name])
+        if not left:
+            self._drained.add(name)
+        return f"{act}; {left}" if left else str(act)
+
+    async def _is_our_turn(self, view: K3sView) -> bool:
+        return await self._turn.take(view.plane, view.credentials)
+
+    async def _leaver(self, name: str, view: K3sView, waits_for: str) -> Leaver:
+        why, node = view.leaving[name], view.nodes.get(name)
+        is_ready = bool(node and node.is_ready)
+        asks_password = node is None and why is not Why.GONE
+        return Leaver(
+            name=name,
+            why=why,
+            is_server=view.is_server(name),
+            is_node=node is not None,
+            is_ready=is_ready,
+            is_drained=name in self._drained,
+            is_due=self._lasts("gone", name, is_so=why is Why.GONE),
+            is_lost=self._lasts("silent", name, is_so=not is_ready),
+            is_answering=why is Why.LOST and node is not None and await self._answers(name, view),
+            waits_for=waits_for or (view.claimant if view.claimant != name else ""),
+            members=view.members_of(name),
+            has_password=asks_password
+            and await kubernetes.has_node_password(view.plane, view.credentials, name),
+            last_replicas=only_on(name, view.replicas, view.staying),
+        )
+
+    async def _answers(self, name: str, view: K3sView) -> bool:
+        """Say whether k3s runs on a server that has asked for its secrets: another daemon may have given them."""
+        at = view.listed[name].address
+        said = await ask(name, at, view.bundle, view.credentials)
+        return not isinstance(said.found, Unproved)
+
+    def _lasts(self, what: str, name: str, *, is_so: bool) -> bool:
+        """Say whether something has been so for long enough."""
+        key, now = (what, name), time.monotonic()
+        if not is_so:
+            self._since.pop(key, None)
+            return False
+        return now - self._since.setdefault(key, now) >= self._context.pace.gone
+
+    def _show(self, leaving: Mapping[str, str]) -> None:
+        """Take in what is done, and log what is new of it."""
+        for name, step in leaving.items():
+            if self.leaving.get(name) != step:
+                _log.info("machine.leaves", machine=name, layer=self.layer, step=step)
+        self.leaving = leaving
