@@ -145,7 +145,9 @@ class App:
             (inventory.changed, self._fleet_source.changed),
         )
         self.prospects = Prospects(self.applied, store, lambda: self.supply.coming)
-        reinstaller = Reinstaller(self._fleet_source.clusters.context, inventory)
+        reinstaller = Reinstaller(
+            self._fleet_source.clusters.context, inventory, self._fleet_source.clusters.k3s.harm
+        )
         convergence = Convergence(self._fleet_source.clusters.context, booters.real.configurations)
         self.snapshots = EtcdSnapshots(
             SnapshotContext(

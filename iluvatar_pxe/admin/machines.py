@@ -35,8 +35,11 @@ from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.merge import split
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Directive, Intent, Phase, Wipe
+from iluvatar_pxe.provisioning.k3s_clusters import place_in_k3s
 from iluvatar_pxe.provisioning.maintenance import runs_talos
 from iluvatar_pxe.provisioning.reinstalling import place_in_cluster
+
+_LEAVES = "; restart it once its node has left the cluster, as machines show tells"
 
 
 class ShowMachines(requests.ShowMachines, Command):
@@ -127,12 +130,17 @@ class Reinstall(requests.Reinstall, Command):
             context.reinstaller.clean_up(changed)
         wiped = ", and what is on its disk is erased" if wipes else ""
         when = _when(replace(changed, inspection=machine.inspection), context.fleet)
-        return _result(changed, context, f"{title} is reinstalled {when}{wiped}{ended_cluster}{ended}")
+        leaves = _LEAVES if place_in_k3s(machine, context.fleet) else ""
+        return _result(
+            changed, context, f"{title} is reinstalled {when}{wiped}{ended_cluster}{leaves}{ended}"
+        )
 
     async def _step(self, machine: Machine, context: CommandContext) -> Reset | NextBoot:
         """Return how it is done; raises OperationError where the cluster would be harmed."""
         if context.reinstaller is None:
-            if machine.is_installed and place_in_cluster(machine, context.fleet):
+            fleet = context.fleet
+            is_in_cluster = place_in_cluster(machine, fleet) or place_in_k3s(machine, fleet)
+            if machine.is_installed and is_in_cluster:
                 why = "only a running daemon can take it out of its cluster; start it: iluvatar-pxe serve"
                 raise OperationError(f"{_title(machine, context)}: {why}")
             return NextBoot(wipes=self.wipe)

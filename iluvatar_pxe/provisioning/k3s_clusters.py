@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import NotYetError
+from iluvatar_pxe.fleet.lookup import listed_as
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.ainur.founding import Refuse
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.arda.node import Node
-from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.states import Phase, Role
 from iluvatar_pxe.problem import first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.k3s_watch import K3sWatch
@@ -27,6 +30,16 @@ class _K3sLayers:
         fleet = self.context.fleet()
         found = ((name, fleet.k3s(name)) for name in fleet.layers)
         return [name for name, layer in found if layer and not layer.configures_itself]
+
+
+def place_in_k3s(machine: Machine, fleet: Fleet) -> tuple[str, str] | None:
+    """Return the layer and the name of a machine that may be in a k3s cluster which the daemon looks after."""
+    place = listed_as(machine, fleet) or machine.assignment
+    record = fleet.clusters.get((place and place.layer) or "")
+    layer = fleet.k3s(record.layer) if record and record.founded else None
+    if not (record and place and layer) or layer.configures_itself:
+        return None
+    return (record.layer, place.name) if machine.phase in {Phase.INSTALLED, Phase.JOINED} else None
 
 
 class K3sClusters:
@@ -70,6 +83,12 @@ class K3sClusters:
         if watch is None:
             raise NotYetError(f"{layer} is not looked after yet; ask again")
         return await watch.part_of(name, role, has_data=has_data)
+
+    async def harm(self, machine: Machine) -> str:
+        """Say why a machine is not to be installed again now; see ``K3sWatch``."""
+        place = place_in_k3s(machine, self._layers.context.fleet())
+        watch = self.watches.get(place[0]) if place else None
+        return await watch.harm(place[1]) if place and watch else ""
 
     def has_secrets(self, layer: str, name: str) -> None:
         """Take in that a machine has stored its secrets."""

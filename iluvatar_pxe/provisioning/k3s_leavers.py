@@ -104,6 +104,6 @@ async def k3s_view(
             away=frozenset(said.keys() - healthy),
         ),
         leaving=leaving,
-        claimant=await kubernetes.claimant(plane, credentials) if leaving else "",
-        replicas=await kubernetes.replicas(plane, credentials) if leaving else (),
+        claimant=await kubernetes.claimant(plane, credentials),
+        replicas=await kubernetes.replicas(plane, credentials),
     )

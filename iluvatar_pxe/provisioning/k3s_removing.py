@@ -6,13 +6,14 @@ of the fleet does this, and one at a time (``removal_turn``). What is next is re
 
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import structlog
 
 from iluvatar_pxe.errors import IluvatarError
 from iluvatar_pxe.layers.ainur.founding import Unproved
 from iluvatar_pxe.layers.ainur.proving import Said, ask
-from iluvatar_pxe.layers.ainur.removal import Act, Hold, Leaver, Why, next_act
+from iluvatar_pxe.layers.ainur.removal import Act, Hold, Leaver, Why, harm, last_copies, next_act
 from iluvatar_pxe.layers.arda import kubernetes
 from iluvatar_pxe.layers.arda.longhorn import only_on
 from iluvatar_pxe.problem import Problem
@@ -72,6 +73,18 @@ class K3sRemoval:
             return "no server serves Kubernetes"
         act = next_act(await self._leaver(name, view, ""), view.servers)
         return act.why if isinstance(act, Hold) else act or ""
+
+    async def harm(self, name: str, said: Mapping[str, Said]) -> str:
+        """Say what the cluster would lose by an installation of a node, and what to do; nothing where that is nothing."""
+        view = await k3s_view(self.layer, said, (), self._context)
+        if view is None:
+            return "no server serves Kubernetes; mend one"
+        if name not in view.nodes and not view.members_of(name):
+            return ""
+        going = view.leaving.keys() & view.servers.members
+        servers = replace(view.servers, away=view.servers.away | going)
+        replicas = only_on(name, view.replicas, view.staying)
+        return harm(name, Why.REINSTALL, servers, is_server=view.is_server(name)) or last_copies(replicas)
 
     async def _take_back(self, view: K3sView) -> None:
         """Uncordon nodes that are not to leave any more."""

@@ -175,6 +175,14 @@ class K3sWatch:
         self._asked.pop(name, None)
         self._news.tell()
 
+    async def harm(self, name: str) -> str:
+        """Say why a machine is not to be installed again now; empty where nothing is in the way. Raises IluvatarError."""
+        await self._look()
+        if not isinstance(self.step, Founded):
+            return f"{self.line}, or add --force"
+        why = await self.removal.harm(name, self.said)
+        return f"{name}: {why}, or add --force" if why else ""
+
     async def _advance(self) -> None:
         """Do what is next until that needs time, or somebody else."""
         for _ in range(MOST_STEPS):

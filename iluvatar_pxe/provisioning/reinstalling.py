@@ -1,7 +1,7 @@
 """Has machines of clusters reset before they are installed anew, and cleans up after them once they are down."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -53,6 +53,11 @@ def _named(members: Iterable[EtcdMember], planes: Mapping[str, MachineReport]) -
     return (names.get(one.id) or one.hostname or f"{one.id:x}" for one in members)
 
 
+async def _no_harm(_: Machine) -> str:
+    """Say that the machine is in no k3s cluster."""
+    return ""
+
+
 def _done(machine: Machine) -> Machine:
     return replace(machine, clean_up=None)
 
@@ -82,8 +87,15 @@ class _Seen(NamedTuple):
 class Reinstaller:
     """Asks a machine and its cluster, and resets it."""
 
-    def __init__(self, context: ClusterContext, inventory: Inventory) -> None:
+    def __init__(
+        self,
+        context: ClusterContext,
+        inventory: Inventory,
+        k3s_harm: Callable[[Machine], Awaitable[str]] = _no_harm,
+    ) -> None:
+        """``k3s_harm`` says what keeps a machine of a k3s cluster from being installed again; raises IluvatarError."""
         self._context = context
+        self._k3s_harm = k3s_harm
         self._inventory = inventory
         self._group: asyncio.TaskGroup | None = None
         self.turn = asyncio.Lock()
@@ -117,7 +129,8 @@ class Reinstaller:
         """Return how it is to be installed anew, without doing anything; raises IluvatarError."""
         found = self._place(machine)
         if found is None:
-            return NextBoot(wipes=wipes)
+            why = "" if is_forced else await self._k3s_harm(machine)
+            return Refused(why) if why else NextBoot(wipes=wipes)
         layer, name = found
         report = await report_of(layer, Wait(""), self._context)
         members, is_founded = report.etcd.members, bool(report.record and report.record.founded)

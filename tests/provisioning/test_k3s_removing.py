@@ -1,6 +1,7 @@
 """Nodes leave a k3s cluster of stand-ins with a real etcd, for good or to join again under the same name."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +15,11 @@ from support.waiting import until
 from iluvatar_pxe.admin.edits import with_directive, with_phase
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.ainur.removal import Act
+from iluvatar_pxe.layers.arda.reinstall import Refused
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Directive, Intent, Phase
+from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 
 
 @asynccontextmanager
@@ -48,6 +51,17 @@ def boots(site: K3sSite, pi: Pi) -> None:
     sighting = Sighting(mac=pi.mac, firmware=Firmware.RASPBERRY_PI)
     for stage, chain in ((Stage.DISCOVER, ""), (Stage.SCRIPT, "raspberry-pi")):
         site.daemons[0].follows.inventory.observe(sighting, stage, chain=chain)
+
+
+async def refusal(site: K3sSite, pi: Pi, *, is_forced: bool = False) -> str:
+    """Return why ``machines reinstall`` would refuse; empty where it would not."""
+    founder = site.daemons[0]
+    inventory = founder.follows.inventory
+    known = inventory.snapshot.machine(pi.mac)
+    assert known
+    reinstaller = Reinstaller(founder.context, inventory, founder.clusters.k3s.harm)
+    step = await reinstaller.step(known, wipes=False, is_forced=is_forced)
+    return step.why if isinstance(step, Refused) else ""
 
 
 async def nodes(site: K3sSite) -> set[str]:
@@ -110,7 +124,10 @@ async def test_an_agent_leaves_whose_file_is_removed_and_waits_for_a_pod_that_ma
 async def test_servers_leave_one_at_a_time_and_none_while_another_is_away(tmp_path: Path) -> None:
     async with running(tmp_path, servers=3) as site:
         first, second, third = site.servers
+        assert await refusal(site, second) == ""
         await third.machine.power_cut()
+        await until(lambda: "does not answer" in shown(site, third.name)())
+        assert "ainur-03 is not ready" in await refusal(site, second)
         await reinstall(site, second)
         await until(
             lambda: "ainur-03 is not ready, and servers leave one at a time" in shown(site, second.name)()
@@ -126,6 +143,10 @@ async def test_servers_leave_one_at_a_time_and_none_while_another_is_away(tmp_pa
 
 async def test_the_last_server_stays(tmp_path: Path) -> None:
     async with running(tmp_path, servers=1) as site:
+        assert re.search(
+            "^ainur-01: no other server .*, or add --force$", await refusal(site, site.servers[0])
+        )
+        assert await refusal(site, site.servers[0], is_forced=True) == ""
         await reinstall(site, site.servers[0])
         await until(lambda: "no other server that the fleet lists is ready" in shown(site, "ainur-01")())
         assert await nodes(site) == {"ainur-01"}

@@ -4,7 +4,7 @@ A server leaves etcd by its Node: k3s removes the member, then the Node, and wit
 What is next is read from the cluster each time, so any daemon goes on where another stopped. No disk is touched.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
@@ -83,12 +83,8 @@ def next_act(one: Leaver, servers: Servers) -> Act | Hold | None:
         return Hold(why)
     if one.why is Why.LOST or one.is_drained or not one.is_ready:
         return Act.DELETE_NODE
-    if one.last_replicas:
-        return Hold(
-            f"it has the last healthy replica of Longhorn's volumes {', '.join(one.last_replicas)}; have Longhorn "
-            "rebuild them on another node, or delete them"
-        )
-    return Act.DRAIN
+    why = last_copies(one.last_replicas)
+    return Hold(why) if why else Act.DRAIN
 
 
 def harm(name: str, why: Why, servers: Servers, *, is_server: bool) -> str:
@@ -106,6 +102,16 @@ def harm(name: str, why: Why, servers: Servers, *, is_server: bool) -> str:
     return (
         f"{others} healthy members would be left of etcd's {len(servers.members)}, which are too few; "
         "mend the others first"
+    )
+
+
+def last_copies(volumes: Collection[str]) -> str:
+    """Say that a node alone has these volumes of Longhorn, and what to do; nothing where it has none."""
+    if not volumes:
+        return ""
+    return (
+        f"it has the last healthy replica of Longhorn's volumes {', '.join(volumes)}; have Longhorn "
+        "rebuild them on another node, or delete them"
     )
 
 
