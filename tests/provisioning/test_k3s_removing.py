@@ -13,6 +13,7 @@ from support.k3s.kubernetes import MEMBER_NAME
 from support.waiting import until
 
 from iluvatar_pxe.admin.edits import with_directive, with_phase
+from iluvatar_pxe.layers.ainur.founding import Founded
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.ainur.removal import Act
 from iluvatar_pxe.layers.arda.reinstall import Refused
@@ -30,6 +31,7 @@ async def running(tmp_path: Path, servers: int, agents: int = 0, daemons: int = 
             founder.start()
         async with installing(site, site.servers[:1]):
             await joined(site, site.servers[:1])
+        await until(lambda: isinstance(site.daemons[0].watch and site.daemons[0].watch.step, Founded))
         rest = [pi for pi in site.pis.values() if pi is not site.servers[0]]
         async with installing(site, rest, asked=range(daemons)):
             await joined(site, rest)

@@ -16,9 +16,9 @@ MAC = "dc:a6:32:00:00:01"
 
 
 @cache
-def bundle_of() -> K3sBundle:
-    """Return the cluster's secrets."""
-    return k3s_bundle_of("ainur", BEGIN)
+def bundle_of(name: str = "ainur") -> K3sBundle:
+    """Return a cluster's secrets."""
+    return k3s_bundle_of(name, BEGIN)
 
 
 def cluster_of(**k3s: object) -> K3sCluster:
