@@ -30,7 +30,10 @@ from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.machines.states import Role
 
 MACS = {"ainur-01": "2c:cf:67:00:00:01", "ainur-02": "2c:cf:67:00:00:02", "ainur-03": "2c:cf:67:00:00:03"}
-K3S = {"k3s-arm64": b"k3s" * 1000, "k3s-airgap-images-arm64.tar.zst": b"images" * 1000}
+K3S_FILES = ("k3s-arm64", "k3s-airgap-images-arm64.tar.zst")
+ELSEWHERE = ("ipxe", "raspberry-pi-firmware-2710", "raspberry-pi-firmware-2711")
+"""What is wanted besides, and would be looked for on the internet."""
+CONTENT = b"file" * 1000
 
 
 @dataclass
@@ -104,23 +107,27 @@ def home(tmp_path: Path) -> Iterator[Home]:
             owner = daemon.owner(tmp_path / "clone")
             owner.commit(fleet_of(site, found.addresses))
             owner.push()
-            daemon.wait_for_log("asset.ready", len(K3S))
+            daemon.wait_for_log("asset.ready", len(K3S_FILES) + 1)
             yield found
+
+
+def entry(site: Publisher, name: str, version: str, *files: str) -> str:
+    """Return an entry of the catalogue whose files all have the same content; without a version, the layer's counts."""
+    site.offer("/file", CONTENT)
+    pinned = f'urls: ["{site.url("/file")}"], sha256: {hashlib.sha256(CONTENT).hexdigest()}'
+    listed = ", ".join(f'{{name: "{file}", {pinned}}}' for file in files)
+    chosen = f"version: '{version}', " if version else ""
+    return f"    {name}: {{{chosen}files: [{listed}]}}\n"
 
 
 def fleet_of(site: Publisher, addresses: Mapping[str, str]) -> dict[str, str | None]:
     """Return a fleet of a server and an agent in memory, and of an agent on a disk, whose files come from a publisher."""
-    files = ""
-    for name, content in K3S.items():
-        site.offer(f"/{name}", content)
-        pinned = hashlib.sha256(content).hexdigest()
-        files += f"""\
-        - {{name: "k3s/{{version}}/{name}", urls: ["{site.url(f"/{name}")}"], sha256: {pinned}}}
-"""
-    none = "".join(
-        f'    {entry}: {{version: "1", files: [{{name: "{entry}.tar", urls: ["{site.url("/k3s-arm64")}"], '
-        f"sha256: {hashlib.sha256(K3S['k3s-arm64']).hexdigest()}}}]}}\n"
-        for entry in ("ipxe", "raspberry-pi-firmware-2710", "raspberry-pi-firmware-2711")
+    entries = "".join(
+        (
+            *(entry(site, name, "1", f"{name}.tar") for name in ELSEWHERE),
+            entry(site, "chart-argo-cd", "1", "charts/argo-cd-{version}.tgz"),
+            entry(site, "k3s", "", *(f"k3s/{{version}}/{file}" for file in K3S_FILES)),
+        )
     )
     roots = {
         "ainur-01": "{kind: memory, data: {label: data}}",
@@ -128,7 +135,7 @@ def fleet_of(site: Publisher, addresses: Mapping[str, str]) -> dict[str, str | N
         "ainur-03": "{kind: disk}",
     }
     return {
-        "fleet.yaml": f"domain: home.arpa\nassets:\n  entries:\n{none}    k3s:\n      files:\n{files}",
+        "fleet.yaml": f"domain: home.arpa\nassets:\n  entries:\n{entries}",
         "layers/ainur.yaml": "kind: k3s\nimage: ubuntu\nservers: 1\n",
         **{
             f"machines/{name}.yaml": (
