@@ -9,6 +9,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import nics_of
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.documents import CloudInitDocuments, documents_of, secret_files_of
+from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.from_fleet import cluster_of, node_of
 from iluvatar_pxe.layers.ainur.node import InstalledArgoCd, K3sCluster, K3sNode, Surroundings
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
@@ -27,9 +28,8 @@ class CloudConfigs:
     """Returns the secrets of a layer's cluster; raises IluvatarError."""
     argo_cd: Callable[[str, K3sBundle], Awaitable[InstalledArgoCd | None]]
     """Returns what a layer's cluster installs of Argo CD, by its secrets; raises ConfigurationError."""
-    part_of: Callable[[str, str, Role, bool], Awaitable[K3sPart]]
-    """Returns what a machine of a layer is told, by its name and role, and whether it has an etcd's data; raises
-    ConfigurationError where it is to wait."""
+    part_of: Callable[[str, str, Role, Asks], Awaitable[K3sPart]]
+    """Returns what a machine of a layer is told that asks, by its name and role; raises NotYetError where it is to wait."""
     around: Callable[[IPv4Address], Awaitable[Networks]]
     """Returns what there is on the network of an address; raises ConfigurationError."""
     sums: Callable[[], Mapping[str, str]]
@@ -43,10 +43,10 @@ class CloudConfigs:
         around = await self._surroundings(asker)
         return await asyncio.to_thread(documents_of, cluster, node, around, self.prepare)
 
-    async def secret_files(self, asker: Asker, fleet: Fleet, has_data: bool) -> Mapping[str, NodeFile]:  # noqa: FBT001
+    async def secret_files(self, asker: Asker, fleet: Fleet, asks: Asks) -> Mapping[str, NodeFile]:
         """Return what a machine swaps its ticket for, if its turn has come; raises IluvatarError."""
         cluster, node = await self._found(asker, fleet)
-        part = await self.part_of(asker.place.layer, node.name, node.role, has_data)
+        part = await self.part_of(asker.place.layer, node.name, node.role, asks)
         return await asyncio.to_thread(secret_files_of, cluster, node, part)
 
     async def _found(self, asker: Asker, fleet: Fleet) -> tuple[K3sCluster, K3sNode]:

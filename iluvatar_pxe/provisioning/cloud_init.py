@@ -10,6 +10,7 @@ from iluvatar_pxe.errors import ConfigurationError, IluvatarError, NotYetError
 from iluvatar_pxe.fleet.lookup import listed_as, role_of, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.ainur.documents import CloudInitDocuments
+from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.held_requests import HeldRequests
@@ -46,9 +47,9 @@ class CloudInit:
     tickets: SeedTickets
     make: Callable[[Asker, Fleet], Awaitable[CloudInitDocuments]]
     """Makes a machine's documents; raises IluvatarError."""
-    secret_files: Callable[[Asker, Fleet, bool], Awaitable[Mapping[str, NodeFile]]]
-    """Returns what a machine swaps its ticket for, where its turn has come, and whether it has an etcd's data decides on
-    that; raises IluvatarError."""
+    secret_files: Callable[[Asker, Fleet, Asks], Awaitable[Mapping[str, NodeFile]]]
+    """Returns what a machine swaps its ticket for; raises NotYetError where its turn has not come, or another
+    IluvatarError."""
     on_stored: Callable[[str, str], None]
     """Hears the layer and the name of a machine that has stored its secrets."""
     reports: PiReports
@@ -65,10 +66,10 @@ class CloudInit:
         self.refusals.over(asker.machine.id)
         return documents
 
-    async def secrets(self, asker: Asker, fleet: Fleet, *, has_data: bool) -> Mapping[str, NodeFile]:
+    async def secrets(self, asker: Asker, fleet: Fleet, asks: Asks) -> Mapping[str, NodeFile]:
         """Return what a machine swaps its ticket for; raises ConfigurationError, which says what it waits for."""
         try:
-            files = await self.secret_files(asker, fleet, has_data)
+            files = await self.secret_files(asker, fleet, asks)
         except NotYetError as error:
             complain("k3s.waits", logging.INFO, machine=asker.name(fleet), why=str(error))
             raise

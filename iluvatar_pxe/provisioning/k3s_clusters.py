@@ -7,7 +7,7 @@ from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import NotYetError
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.layers.ainur.founding import Refuse
+from iluvatar_pxe.layers.ainur.founding import Asks, Refuse
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.machines.model import Machine
@@ -77,12 +77,12 @@ class K3sClusters:
         """By the names of the machines that a cluster waits for, or that are not well, why."""
         return {name: why for watch in self.watches.values() for name, why in watch.awaited.items()}
 
-    async def part_of(self, layer: str, name: str, role: Role, has_data: bool) -> K3sPart:  # noqa: FBT001
+    async def part_of(self, layer: str, name: str, role: Role, asks: Asks) -> K3sPart:
         """See ``K3sWatch``; raises NotYetError also where nobody looks after that layer yet."""
         watch = self.watches.get(layer)
         if watch is None:
             raise NotYetError(f"{layer} is not looked after yet; ask again")
-        return await watch.part_of(name, role, has_data=has_data)
+        return await watch.part_of(name, role, asks)
 
     async def harm(self, machine: Machine) -> str:
         """Say why a machine is not to be installed again now; see ``K3sWatch``."""

@@ -57,7 +57,7 @@ _log = structlog.get_logger()
 class _Asked:
     at: float
     """By the monotonic clock."""
-    has_data: bool
+    asks: Asks
     why: str = ""
     """Why it was told nothing."""
 
@@ -152,19 +152,21 @@ class K3sWatch:
                     async with asyncio.timeout(pause):
                         await news.wait()
 
-    async def part_of(self, name: str, role: Role, *, has_data: bool) -> K3sPart:
+    async def part_of(self, name: str, role: Role, asks: Asks) -> K3sPart:
         """Return what a machine is told that asks for its secrets; raises NotYetError where it is to wait."""
         if role.leads:
-            self._asked[name] = _Asked(time.monotonic(), has_data)
+            self._asked[name] = _Asked(time.monotonic(), asks)
             await self._advance()
             if isinstance(self.step, Initialise):
                 await self._be_sure()
-        told = part_of(name, role, self.step, self.line or "", has_data=has_data, joining=self._joining(name))
-        joins = told is K3sPart.JOIN_SERVER and not has_data
+        told = part_of(
+            name, role, self.step, self.line or "", has_data=asks.has_data, joining=self._joining(name)
+        )
+        joins = told is K3sPart.JOIN_SERVER and not asks.has_data
         if joins and (left := await self.removal.left_of(name, self.said)):
             told = NotYet(left)
         if isinstance(told, NotYet):
-            self._asked[name] = _Asked(time.monotonic(), has_data, told.why)
+            self._asked[name] = _Asked(time.monotonic(), asks, told.why)
             self._news.tell()
             raise NotYetError(told.why)
         self._told_part[name] = _Told(time.monotonic(), joins)
@@ -250,7 +252,7 @@ class K3sWatch:
         asked = self._asked.get(name)
         if asked is None or time.monotonic() - asked.at > ASKED_SECONDS:
             return None
-        return Asks(asked.has_data)
+        return asked.asks
 
     async def _carry_out(self, cluster: ClusterFile | None) -> bool:
         """Do what is next; say whether another look is worth it at once."""

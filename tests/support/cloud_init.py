@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.ainur.documents import CloudInitDocuments
+from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.provisioning.cloud_init import Asker, CloudInit
 from iluvatar_pxe.provisioning.held_requests import HeldRequests
@@ -30,5 +31,5 @@ async def _no_documents(_asker: Asker, _fleet: Fleet) -> CloudInitDocuments:
     raise ConfigurationError("nothing is made here")
 
 
-async def _no_files(_asker: Asker, _fleet: Fleet, _has_data: bool) -> Mapping[str, NodeFile]:  # noqa: FBT001
+async def _no_files(_asker: Asker, _fleet: Fleet, _asks: Asks) -> Mapping[str, NodeFile]:
     raise ConfigurationError("nothing is made here")

@@ -20,6 +20,7 @@ from support.web import CLIENT, Response, Web, response_of, web
 from iluvatar_pxe import ratelimit
 from iluvatar_pxe.errors import NotYetError, OperationError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
+from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.k3s_files import JOIN, TOKEN
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings
@@ -66,8 +67,8 @@ class Cluster:
             raise OperationError(f"{layer}: {self.trouble}")
         return bundle_of()
 
-    async def part_of(self, layer: str, name: str, role: Role, has_data: bool) -> K3sPart:  # noqa: FBT001
-        self.asked.append((layer, name, role, has_data))
+    async def part_of(self, layer: str, name: str, role: Role, asks: Asks) -> K3sPart:
+        self.asked.append((layer, name, role, asks.has_data))
         if self.told is None:
             raise NotYetError("ainur-09, which founds it, is off")
         return self.told

@@ -23,6 +23,7 @@ from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
+from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.k3s_files import public_files
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.layers.ainur.part import K3sPart
@@ -129,7 +130,7 @@ class Pi:
         )
         data = self.machine.root / "var/lib/rancher/k3s/server/db/etcd/member/wal"
         try:
-            files = await founder.configs.secret_files(asker, fleet, data.is_dir())
+            files = await founder.configs.secret_files(asker, fleet, Asks(data.is_dir()))
         except NotYetError as error:
             self.waits = str(error)
             return False

@@ -13,6 +13,7 @@ from iluvatar_pxe.boot.plan import Hold, Ignore
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.fleet.lookup import title_of
 from iluvatar_pxe.layers.ainur.documents import CloudInitDocuments, swap_answer
+from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.layers.ainur.reports import read_event
 from iluvatar_pxe.machines.boots import Stage
@@ -95,14 +96,14 @@ async def documents(request: web.Request) -> web.Response:
 @ROUTES.post("/cloud-init/{ticket}/swap")
 async def swap(request: web.Request) -> web.Response:
     """Give a machine its secret files and a receipt, once its turn has come: again and again until it shows the receipt."""
-    has_data = bool((await _values(request, "swap")).get("etcd"))
+    asks = Asks(has_data=bool((await _values(request, "swap")).get("etcd")))
 
     async def give() -> Mapping[str, NodeFile]:
         shown = _shown(request, "swap")
         if not shown.holder.may_swap:
             raise web.HTTPGone(text=_DEAD)
         fleet = shown.booter.applied.fleet
-        return await shown.cloud_init.secrets(shown.asker(request), fleet, has_data=has_data)
+        return await shown.cloud_init.secrets(shown.asker(request), fleet, asks)
 
     files = await _once_ready(_shown(request, "swap"), give)
     shown = _shown(request, "swap")
