@@ -21,6 +21,8 @@ LONGEST = (
     "provisioning/test_whole_clusters.py",
     "provisioning/test_two_daemons.py",
     "provisioning/test_convergence.py",
+    "provisioning/test_k3s_clusters.py",
+    "provisioning/test_pi_cluster.py",
     "provisioning/test_clusters.py",
     "simulate/test_many.py",
     "provisioning/test_reinstalling.py",
