@@ -197,7 +197,7 @@ def test_argo_cd_reads_it(pi: Hosted, tmp_path: Path) -> None:
     """With the manifests that we print, and the calls that Argo CD makes: ls-remote polls, and a shallow fetch."""
     told = command(pi, "fleet", "argocd", "arda")
     assert told.status == 0, told.error
-    secret, authority, _, application = (json.loads(text) for text in told.output.split("---\n")[1:])
+    authority, secret, _, application = (json.loads(text) for text in told.output.split("---\n")[1:])
     data = secret["stringData"]
     (tmp_path / "ca.crt").write_text(authority["data"][data["url"].partition("//")[2].partition(":")[0]])
     url = data["url"].replace("https://", f"https://{data['username']}:{data['password']}@")
