@@ -43,9 +43,10 @@ class K3sBundle:
     agent_token: str
     """The password of the user ``node``."""
     root: KeyPair | None
-    """What has signed the five CAs; it is on no node.
+    """What has signed the CAs; it is on no node.
 
-    None where a cluster that was made elsewhere keeps its key there, or has five CAs that signed themselves.
+    None where a cluster that was made elsewhere keeps its key there, or has five CAs that signed themselves. etcd's CAs
+    have signed themselves, unless the cluster was made elsewhere.
     """
     server: KeyPair
     """The certificates of a CA are its own, and those above it up to the root."""

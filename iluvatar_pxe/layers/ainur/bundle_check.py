@@ -122,8 +122,14 @@ def _has_signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool
 
 
 def _check_roots(bundle: K3sBundle) -> None:
-    """Check that all CAs are below one root, or that each is its own one, as k3s makes them."""
+    """Check that all CAs are below one root, or that each is its own one, as k3s makes them.
+
+    Those of etcd may be their own ones in any case.
+    """
     chains = dict(_chains(bundle))
+    for path in (AUTHORITIES["etcd_server"], AUTHORITIES["etcd_peer"]):
+        if len(chains[path]) == 1:
+            del chains[path]
     own = chains.pop(ROOT, ())
     if not own and all(len(chain) == 1 for chain in chains.values()):
         return

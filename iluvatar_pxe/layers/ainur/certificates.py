@@ -17,9 +17,9 @@ from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.layers.keys import PrivateKey, Randomness, dump_key, load_certificate, p256_key
 
 
-def new_root(validity: Validity, random: Randomness) -> KeyPair:
-    """Return a root, which signs a cluster's CAs."""
-    key, name = p256_key(random), _name("root", validity.begin)
+def new_root(kind: str, validity: Validity, random: Randomness) -> KeyPair:
+    """Return a CA that is its own root; ``kind`` is a part of its name."""
+    key, name = p256_key(random), _name(kind, validity.begin)
     return KeyPair(crt=signed(_builder(name, name, key, validity, random), key), key=dump_key(key))
 
 

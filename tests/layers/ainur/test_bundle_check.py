@@ -170,7 +170,7 @@ def test_cas_of_the_hour_ahead_pass() -> None:
 
 
 def test_cas_below_a_root_that_has_ended_are_refused() -> None:
-    root = new_root(Validity(NOW - timedelta(days=9), NOW - timedelta(days=1)), seeded("old"))
+    root = new_root("root", Validity(NOW - timedelta(days=9), NOW - timedelta(days=1)), seeded("old"))
     below = each(lambda name: new_authority(name, root, VALID, seeded(name)))
     with pytest.raises(BundleError, match=r"^tls/server-ca\.crt: ended on 2026-11-30; "):
         check_k3s_bundle(replace(A, root=root, **below), NOW)

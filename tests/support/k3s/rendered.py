@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.ainur import bundle_of, node_of
+from support.ainur import BEGIN, node_of
 from support.k3s.machine import Machine
 from support.k3s.site import Site
+from support.secrets_of import k3s_bundle_of
 from support.talos.site import loopback_addresses
 
 from iluvatar_pxe.fleet.k3s import K3s
@@ -28,9 +29,8 @@ class RenderedCluster:
     _addresses: Iterator[str] = field(default_factory=loopback_addresses)
 
     def __post_init__(self) -> None:
-        self.cluster = K3sCluster(
-            name="ainur", domain="lab.home.arpa", k3s=K3s(), bundle=bundle_of(self.secrets)
-        )
+        bundle = k3s_bundle_of(self.secrets, BEGIN)
+        self.cluster = K3sCluster(name="ainur", domain="lab.home.arpa", k3s=K3s(), bundle=bundle)
 
     def machine(self, name: str, part: K3sPart) -> Machine:
         """Return a machine, off, that was told its part."""
