@@ -141,14 +141,14 @@ format:
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# Code for Talos' messages. tests/layers/arda/api/test_protos.py compares it with what is committed.
-PROTOS := iluvatar_pxe/layers/arda/api/protos
+# Code for the messages of Talos and etcd. tests/layers/test_protos.py compares it with what is committed.
+PROTOS := iluvatar_pxe/layers/arda/api/protos/*.proto iluvatar_pxe/layers/etcd/protos/*.proto
 PROTOS_OUT ?= .
 PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path=. \
 	--plugin=protoc-gen-grpclib_python=$(BIN)/protoc-gen-grpclib_python
 protos: | .venv/.test
-	$(PROTOC) --python_out=$(PROTOS_OUT) --pyi_out=$(PROTOS_OUT) $(PROTOS)/*.proto
-	$(PROTOC) --grpclib_python_out=$(PROTOS_OUT) $$(grep --files-with-matches ^service $(PROTOS)/*.proto)
+	$(PROTOC) --python_out=$(PROTOS_OUT) --pyi_out=$(PROTOS_OUT) $(PROTOS)
+	$(PROTOC) --grpclib_python_out=$(PROTOS_OUT) $$(grep --files-with-matches ^service $(PROTOS))
 
 # Debian packages that carry what requirements.lock pins; see systemd/debian.
 DEB_DIRECTORY ?= dist

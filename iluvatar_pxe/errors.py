@@ -39,6 +39,7 @@ IluvatarError                 base; its text is one line that names the thing an
 │   │   └── TalosRebootError  it applies the change by a reboot only
 │   ├── TalosFailedError      it tried, and failed: another attempt may succeed
 │   └── TalosAnswerError      its answer cannot be used
+├── EtcdError                 the etcd of a k3s cluster cannot be reached, or its answer cannot be used
 ├── OperationError            a requested change is not possible for that machine
 │   └── UnknownMachineError   no machine, or more than one, matches
 ├── ControlError              the running daemon cannot be asked
@@ -236,6 +237,10 @@ class TalosAnswerError(TalosError):
 
 class KubernetesError(IluvatarError):
     """The Kubernetes API of a cluster cannot be reached, or refuses what is asked of it."""
+
+
+class EtcdError(IluvatarError):
+    """The etcd of a k3s cluster cannot be reached, or its answer cannot be used."""
 
 
 class OperationError(IluvatarError):

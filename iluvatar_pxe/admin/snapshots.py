@@ -6,7 +6,7 @@ from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.amount import amount
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.layers.arda.snapshots import KeptSnapshot
+from iluvatar_pxe.layers.etcd.snapshots import KeptSnapshot
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots
 
 
@@ -29,14 +29,14 @@ async def snapshots_of(snapshots: EtcdSnapshots, layer: str) -> CommandResult:
 
 
 def _only(fleet: Fleet) -> str:
-    """Return the only Talos cluster's layer; raises OperationError where there are none or several."""
-    match [layer for layer in fleet.clusters if not fleet.k3s(layer)]:
+    """Return the only cluster's layer; raises OperationError where there are none or several."""
+    match list(fleet.clusters):
         case [layer]:
             return layer
         case []:
-            raise OperationError("the fleet has no Talos cluster with secrets of its own")
+            raise OperationError("the fleet has no cluster with secrets of its own")
         case layers:
-            raise OperationError(f"the fleet has several Talos clusters; name one: {', '.join(layers)}")
+            raise OperationError(f"the fleet has several clusters; name one: {', '.join(layers)}")
 
 
 def _told(kept: KeptSnapshot) -> CommandResult:

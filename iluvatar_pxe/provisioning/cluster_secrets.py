@@ -22,7 +22,7 @@ from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
 from iluvatar_pxe.gitops.secrets.sealing import known_key
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
-from iluvatar_pxe.layers.ainur.credentials import administrator_credentials
+from iluvatar_pxe.layers.ainur.credentials import administrator_credentials, etcd_credentials
 from iluvatar_pxe.layers.ainur.generate import generate_k3s_bundle
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole, kubernetes_credentials, talos_credentials
@@ -161,6 +161,11 @@ class ClusterSecrets:
         """Return credentials for Talos' API of a cluster that has secrets; raises as ``known``."""
         bundle = await self.known(layer)
         return talos_credentials(bundle, roles, lifetime, self._clock.now(), secrets.token_bytes)
+
+    async def etcd(self, layer: str, lifetime: timedelta) -> Credentials:
+        """Return credentials for the etcd of a k3s cluster that has secrets; raises as ``known``."""
+        bundle = await self.known_k3s(layer)
+        return etcd_credentials(bundle, lifetime, self._clock.now(), secrets.token_bytes)
 
     async def kubernetes(self, layer: str, lifetime: timedelta) -> Credentials:
         """Return an administrator's credentials for the Kubernetes API; raises as ``known``."""

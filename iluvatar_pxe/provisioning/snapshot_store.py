@@ -8,7 +8,7 @@ from pathlib import Path
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.host.durable import put_in_place
 from iluvatar_pxe.host.owner import make_directory
-from iluvatar_pxe.layers.arda.snapshots import KeptSnapshot, surplus, taken_of
+from iluvatar_pxe.layers.etcd.snapshots import KeptSnapshot, surplus, taken_of
 
 
 class SnapshotStore:

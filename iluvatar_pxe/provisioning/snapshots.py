@@ -4,30 +4,26 @@ Two daemons of one fleet have two copies. None of them needs more than the repos
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
-from iluvatar_pxe.errors import IluvatarError, OperationError, TalosError
+from iluvatar_pxe.errors import EtcdError, IluvatarError, OperationError, TalosError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.secrets.sealing_stream import seal_stream
-from iluvatar_pxe.layers.arda.api.client import TalosApi
-from iluvatar_pxe.layers.arda.api.model import EtcdAlarm, EtcdStatus
-from iluvatar_pxe.layers.arda.credentials import ApiRole
-from iluvatar_pxe.layers.arda.snapshots import KeptSnapshot, is_due, name_of, sources
-from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.etcd.model import EtcdAlarm, EtcdStatus
+from iluvatar_pxe.layers.etcd.snapshots import KeptSnapshot, is_due, name_of, sources
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets
+from iluvatar_pxe.provisioning.snapshot_sources import SnapshotSource, source_of
 from iluvatar_pxe.provisioning.snapshot_store import SnapshotStore
 
-LIFETIME = timedelta(hours=1)
-"""Of the certificate; it is checked when a connection begins."""
 _log = structlog.get_logger()
 
 
@@ -88,11 +84,6 @@ class EtcdSnapshots:
 
     async def take(self, layer: str) -> KeptSnapshot:
         """Take one now; that goes on where the caller does not wait for its end. Raises OperationError."""
-        if self._context.fleet().k3s(layer):
-            raise OperationError(
-                f"{layer}: is of kind k3s, whose servers take snapshots of etcd by themselves; on one of them, run: "
-                "k3s etcd-snapshot save"
-            )
         if layer not in self._context.fleet().clusters:
             raise OperationError(f"{layer}: the fleet has no cluster of this name with secrets of its own")
         if self._group is None:
@@ -127,9 +118,8 @@ class EtcdSnapshots:
             await asyncio.sleep(pace.retry if failed else pace.look)
 
     def _founded(self) -> list[str]:
-        """Return the layers of Talos whose clusters are founded."""
-        fleet = self._context.fleet()
-        clusters = {layer: one for layer, one in fleet.clusters.items() if not fleet.k3s(layer)}
+        """Return the layers whose clusters are founded."""
+        clusters = self._context.fleet().clusters
         self._problems = {layer: one for layer, one in self._problems.items() if layer in clusters}
         self._taking = {layer: task for layer, task in self._taking.items() if layer in clusters}
         return [layer for layer, cluster in clusters.items() if cluster.founded]
@@ -159,29 +149,29 @@ class EtcdSnapshots:
 
     async def _take(self, layer: str) -> KeptSnapshot:
         """Take one from the first control plane that gives a whole one."""
-        credentials = await self._context.secrets.talos(layer, [ApiRole.ETCD_BACKUP], LIFETIME)
+        is_k3s = self._context.fleet().k3s(layer) is not None
+        source = await source_of(layer, self._context.secrets, is_k3s=is_k3s)
         refused: dict[str, str] = {}
-        for member in await self._sources(layer, credentials, refused):
+        for member in await self._sources(layer, source, refused):
             try:
-                return await self._take_from(layer, member, credentials)
-            except TalosError as error:
+                return await self._take_from(layer, member, source)
+            except (TalosError, EtcdError) as error:
                 _log.warning("snapshot.damaged", layer=layer, member=member.name, why=str(error))
                 refused[member.name] = str(error)
         whys = "; ".join(refused.values()) or "the fleet declares none with an address"
-        raise OperationError(f"{layer}: no control plane gives a snapshot of etcd: {whys}")
+        asked = "server" if is_k3s else "control plane"
+        raise OperationError(f"{layer}: no {asked} gives a snapshot of etcd: {whys}")
 
-    async def _sources(
-        self, layer: str, credentials: Credentials, refused: dict[str, str]
-    ) -> Sequence[Member]:
-        """Return the control planes to ask, best first, and note why others are not."""
+    async def _sources(self, layer: str, source: SnapshotSource, refused: dict[str, str]) -> Sequence[Member]:
+        """Return the members to ask, best first, and note why others are not."""
         context = self._context
         planes = control_planes(members_of(context.snapshot(), context.fleet()), layer)
         known = {one.name: one for one in planes if one.address}
-        answers = await asyncio.gather(*(_asked(one, credentials) for one in known.values()))
+        answers = await asyncio.gather(*(_asked(one, source) for one in known.values()))
         asked: dict[str, EtcdStatus] = {}
         alarms: list[EtcdAlarm] = []
         for name, answer in zip(known, answers, strict=True):
-            if isinstance(answer, TalosError):
+            if isinstance(answer, IluvatarError):
                 refused[name] = str(answer)
             else:
                 asked[name] = answer[0]
@@ -190,11 +180,11 @@ class EtcdSnapshots:
         refused |= {name: f"{name}: its etcd is not healthy" for name in asked if name not in healthy}
         return [known[name] for name in healthy]
 
-    async def _take_from(self, layer: str, member: Member, credentials: Credentials) -> KeptSnapshot:
+    async def _take_from(self, layer: str, member: Member, source: SnapshotSource) -> KeptSnapshot:
         taken = self._context.clock().astimezone(UTC).replace(microsecond=0)
         place = await asyncio.to_thread(self._store.prepare, layer)
         file = place / name_of(taken)
-        pieces = _pieces(member, credentials)
+        pieces = source.pieces(member)
         async with aclosing(pieces):
             await seal_stream(pieces, file, self._context.fleet().recipients.keys)
         await asyncio.to_thread(self._store.rotate, layer, file.name)
@@ -217,18 +207,9 @@ class EtcdSnapshots:
 
 
 async def _asked(
-    member: Member, credentials: Credentials
-) -> tuple[EtcdStatus, Sequence[EtcdAlarm]] | TalosError:
+    member: Member, source: SnapshotSource
+) -> tuple[EtcdStatus, Sequence[EtcdAlarm]] | TalosError | EtcdError:
     try:
-        async with TalosApi.connect(str(member.address), credentials, name=member.name) as api:
-            return await api.etcd.status(), await api.etcd.alarms()
-    except TalosError as error:
+        return await source.asked(member)
+    except (TalosError, EtcdError) as error:
         return error
-
-
-async def _pieces(member: Member, credentials: Credentials) -> AsyncGenerator[bytes, None]:
-    async with TalosApi.connect(str(member.address), credentials, name=member.name) as api:
-        snapshot = api.etcd.snapshot()
-        async with aclosing(snapshot):
-            async for piece in snapshot:
-                yield piece

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_pxe.layers.arda.snapshots import KEPT, name_of
+from iluvatar_pxe.layers.etcd.snapshots import KEPT, name_of
 from iluvatar_pxe.provisioning.snapshot_store import SnapshotStore
 
 

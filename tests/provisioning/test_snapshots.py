@@ -5,28 +5,22 @@ import re
 import resource
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.fleets import fleet_of
 from support.founding import FoundingSite, founding_site, hostname
-from support.no_secrets import no_secrets
 from support.one_thread import OneThread, begin, cancel
 from support.talos.etcd import Etcd
 from support.waiting import until
 
 from iluvatar_pxe.admin.snapshots import TakeSnapshot, snapshots_of
 from iluvatar_pxe.errors import OperationError, SealError
-from iluvatar_pxe.fleet.daemon_files import ClusterFile
-from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key, unseal
 from iluvatar_pxe.gitops.secrets.sealing_stream import seal_stream
-from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.founding import Founded
-from iluvatar_pxe.layers.arda.snapshots import KEPT, name_of
-from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.layers.etcd.snapshots import KEPT, name_of
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots, SnapshotContext, SnapshotPace
 
 DAY = timedelta(days=1)
@@ -241,22 +235,3 @@ async def test_one_is_taken_by_a_command_and_told(tmp_path: Path) -> None:
         assert told["problem"] is None
         with pytest.raises(OperationError, match="no cluster of this name"):
             await TakeSnapshot(layer="valinor").carry_out(context, "ada")
-
-
-async def test_clusters_of_k3s_take_their_own(tmp_path: Path) -> None:
-    record = {"layer": "ainur", "caFingerprint": ":".join(["AB"] * 32), "founded": "2026-11-29T12:00:00Z"}
-    fleet, looks = replace(fleet_of(ainur=""), clusters={"ainur": ClusterFile.model_validate(record)}), 0
-
-    def looked() -> Fleet:
-        nonlocal looks
-        looks += 1
-        return fleet
-
-    secrets = no_secrets(Inventory(f"sqlite:///{tmp_path}/inventory.db"))
-    pace = SnapshotPace(look=0.01, retry=0.01)
-    context = SnapshotContext(looked, Snapshot, secrets, tmp_path / "snapshots", "pi", pace=pace)
-    async with running(EtcdSnapshots(context)) as snapshots:
-        await until(lambda: looks > 10)
-        assert snapshots.why_not("ainur") is None
-        with pytest.raises(OperationError, match=r"^ainur: is of kind k3s.*run: k3s etcd-snapshot save$"):
-            await snapshots.take("ainur")

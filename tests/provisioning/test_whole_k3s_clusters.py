@@ -42,7 +42,11 @@ def all_join(segment: Segment) -> None:
         told = segment.told()
         return len(told) == len(segment.macs) and all(one["ready"] for one in told.values())
 
-    wait_until(are_ready, f"all to join\n{segment.told()}", PATIENCE)
+    try:
+        wait_until(are_ready, "all to join", PATIENCE)
+    except AssertionError:
+        print(*segment.told().values(), sep="\n")  # noqa: T201
+        raise
 
 
 def is_one_cluster(segment: Segment) -> None:

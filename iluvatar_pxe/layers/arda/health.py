@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from iluvatar_pxe.layers.arda.api.model import Alarm, EtcdAlarm, EtcdMember, EtcdStatus, NodeStatus
+from iluvatar_pxe.layers.arda.api.model import EtcdMember, NodeStatus
+from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm, EtcdStatus
 
 _LAG = 1000
 """Entries of etcd's log that a member may be behind, while much is written."""

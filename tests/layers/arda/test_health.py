@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from iluvatar_pxe.layers.arda.api.model import Alarm, EtcdAlarm, EtcdMember, EtcdStatus
+from iluvatar_pxe.layers.arda.api.model import EtcdMember
 from iluvatar_pxe.layers.arda.health import EtcdHealth, MachineReport, etcd_health
+from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm, EtcdStatus
 
 A, B, C = NAMES = ("arda-01", "arda-02", "arda-03")
 MEMBERS = tuple(EtcdMember(number, name, (), (), is_learner=False) for number, name in enumerate(NAMES, 1))

@@ -7,10 +7,11 @@ from google.protobuf.empty_pb2 import Empty
 
 from iluvatar_pxe.layers.arda.api import faults
 from iluvatar_pxe.layers.arda.api.channel import READ_SECONDS, WRITE_SECONDS, Caller, TalosChannel
-from iluvatar_pxe.layers.arda.api.downloads import DamagedError, SnapshotCheck
-from iluvatar_pxe.layers.arda.api.model import Alarm, EtcdAlarm, EtcdMember, EtcdStatus, of_number
+from iluvatar_pxe.layers.arda.api.model import EtcdMember, of_number
 from iluvatar_pxe.layers.arda.api.protos import machine_pb2
 from iluvatar_pxe.layers.arda.api.protos.machine_grpc import MachineServiceStub
+from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm, EtcdStatus
+from iluvatar_pxe.layers.etcd.snapshot_check import DamagedSnapshotError, SnapshotCheck
 
 DRAIN_SECONDS = 360.0
 """Talos tries for five minutes to leave, and to drain the node."""
@@ -83,7 +84,7 @@ class Etcd:
                     check.take(piece.bytes)
                     yield piece.bytes
             check.finish()
-        except DamagedError as error:
+        except DamagedSnapshotError as error:
             raise faults.of_answer(self._call.label, "EtcdSnapshot", str(error)) from error
 
     async def remove(self, member_id: int) -> None:

@@ -53,14 +53,6 @@ class DiskKind(Enum):
     CD = 5
 
 
-class Alarm(Enum):
-    """What etcd warns of."""
-
-    NONE = 0
-    NOSPACE = 1
-    CORRUPT = 2
-
-
 class Change(Enum):
     """What has happened to a resource that is watched; ``BOOTSTRAPPED``: all that there were have been told."""
 
@@ -109,30 +101,6 @@ class EtcdMember:
     peer_urls: tuple[str, ...]
     client_urls: tuple[str, ...]
     is_learner: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EtcdStatus:
-    """What one member says of itself; sizes in bytes, and ``leader`` is a member's id, 0 without one."""
-
-    member_id: int
-    leader: int
-    is_learner: bool
-    db_size: int
-    db_size_in_use: int
-    raft_index: int
-    raft_applied_index: int
-    raft_term: int
-    version: str
-    errors: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EtcdAlarm:
-    """An alarm, and the member that has it."""
-
-    member_id: int
-    alarm: Alarm
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,9 @@ from iluvatar_pxe.errors import (
 from iluvatar_pxe.layers.arda.api import channel, client, grpclib_internals
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import (
-    Alarm,
     Applied,
     ApplyMode,
     Change,
-    EtcdAlarm,
     EtcdMember,
     MachineStatus,
     PullProgress,
@@ -73,6 +71,7 @@ from iluvatar_pxe.layers.arda.api.protos.resources_grpc import StateBase
 from iluvatar_pxe.layers.arda.api.protos.storage_grpc import StorageServiceBase
 from iluvatar_pxe.layers.arda.api.protos.time_grpc import TimeServiceBase
 from iluvatar_pxe.layers.arda.api.resources import MACHINE_STATUS, REBOOT_REQUEST, Watched
+from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm
 
 BASES = {
     "machine": MachineServiceBase,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_pxe.layers.arda.api.model import Alarm, EtcdAlarm, EtcdStatus
-from iluvatar_pxe.layers.arda.snapshots import KEPT, is_due, name_of, sources, surplus, taken_of
+from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm, EtcdStatus
+from iluvatar_pxe.layers.etcd.snapshots import KEPT, is_due, name_of, sources, surplus, taken_of
 
 BEGIN, END = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2100-01-01")
 HERE = timezone(timedelta(hours=2))

@@ -1,4 +1,4 @@
-"""The committed code for Talos' messages is what the definitions beside it give."""
+"""The committed code for the messages of Talos and etcd is what the definitions beside it give."""
 
 import importlib.util
 import subprocess
@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_pxe.layers.arda.api import protos
+from iluvatar_pxe.layers.arda.api import protos as talos
+from iluvatar_pxe.layers.etcd import protos as etcd
 
-PROTOS = Path(protos.__file__).parent
-CHECKOUT = PROTOS.parents[4]
+FOLDERS = [Path(str(one.__file__)).parent for one in (talos, etcd)]
+CHECKOUT = FOLDERS[0].parents[4]
+SERVICES = 7 + 1
 GENERATED = ("*_pb2.py", "*_pb2.pyi", "*_grpc.py")
 
 
@@ -28,7 +30,8 @@ def test_make_protos_gives_what_is_committed(tmp_path: Path) -> None:
         capture_output=True,
     )
 
-    made = generated(tmp_path / PROTOS.relative_to(CHECKOUT))
+    made = [generated(tmp_path / folder.relative_to(CHECKOUT)) for folder in FOLDERS]
 
-    assert len(made) == 2 * len(list(PROTOS.glob("*.proto"))) + 7
-    assert made == generated(PROTOS)
+    definitions = sum(len(list(folder.glob("*.proto"))) for folder in FOLDERS)
+    assert sum(map(len, made)) == 2 * definitions + SERVICES
+    assert made == [generated(folder) for folder in FOLDERS]

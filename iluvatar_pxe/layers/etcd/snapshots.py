@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from iluvatar_pxe.layers.arda.api.model import Alarm, EtcdAlarm, EtcdStatus
+from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm, EtcdStatus
 
 KEPT = 7
 NIGHTLY = time(3)
