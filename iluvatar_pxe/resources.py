@@ -25,6 +25,12 @@ def read_templates(name: str) -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in directory.iterdir()}
 
 
+def read_installer() -> dict[str, bytes]:
+    """Return the files of ``boot_assets/installer`` by their names; blocks. Raises OSError."""
+    directory = data_directory("boot_assets") / "installer"
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
 def read_catalogue() -> str:
     """Return ``boot_assets/catalogue.toml``, for ``catalogue.model.parse_catalogue``; blocks. Raises OSError."""
     return (data_directory("boot_assets") / "catalogue.toml").read_text(encoding="utf-8")

@@ -32,14 +32,14 @@ unpacked() {
     esac
 }
 
-# write_part DONE TOTAL OFFSET COMPRESSION LENGTH SHA256 URL: the sum is that of the file as it comes.
+# write_part DONE TOTAL OFFSET COMPRESSION LENGTH SHA256 PATH: the sum is that of the file as it comes.
 write_part() {
     rm -f $RUN/summed
     mkfifo $RUN/summed
     sha256sum <$RUN/summed >$RUN/sum &
     summing=$!
     set -o pipefail
-    chunks "$7" "$5" "$1" "$2" 3>$RUN/summed | unpacked "$4" 2>>$LOG |
+    chunks "$SERVER$7" "$5" "$1" "$2" 3>$RUN/summed | unpacked "$4" 2>>$LOG |
         dd of="$disk" bs=$MIB seek="$3" oflag=seek_bytes iflag=fullblock conv=notrunc,fsync status=none 2>>$LOG
     written=$?
     set +o pipefail

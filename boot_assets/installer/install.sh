@@ -72,8 +72,8 @@ write_image() {
     total=$(wanted part | awk '{ sum += $3 } END { printf "%.0f", sum }')
     done=0
     wanted part >$RUN/parts
-    while read -r offset compression length sum url; do
-        write_part "$done" "$total" "$offset" "$compression" "$length" "$sum" "$url" </dev/null
+    while read -r offset compression length sum path; do
+        write_part "$done" "$total" "$offset" "$compression" "$length" "$sum" "$path" </dev/null
         done=$((done + length))
     done <$RUN/parts
 }

@@ -57,6 +57,7 @@ class ServePiFiles:
     ``config.txt`` and ``cmdline.txt``, which are made for it: with ``config_lines``, and with ``kernel_args`` behind
     those that the image has in ``cmdline``. With ``ramdisk`` everything else is in one ``boot.img``. ``initramfs`` may be empty.
     ``config`` is what the machine's ticket is redeemed for, with its documents of cloud-init; None where it has none of ours.
+    ``installs``: in place of the image's own initramfs it gets the provisioning system, with that one's kernel modules.
     """
 
     why: str
@@ -71,6 +72,7 @@ class ServePiFiles:
     config_lines: tuple[str, ...]
     kernel_args: tuple[str, ...]
     config: ToBeMade | None = None
+    installs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

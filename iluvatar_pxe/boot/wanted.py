@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from iluvatar_pxe.boot.rules import Asker, may_match
-from iluvatar_pxe.catalogue.names import ARGO_CD, CHART_OF_ARGO_CD, FIRMWARE, IPXE, K3S, TALOS
+from iluvatar_pxe.catalogue.names import ARGO_CD, CHART_OF_ARGO_CD, FIRMWARE, IPXE, K3S, PROVISIONING, TALOS
 from iluvatar_pxe.catalogue.wish import Wish
 from iluvatar_pxe.fleet.models import Fleet, K3sLayer, TalosLayer
 from iluvatar_pxe.fleet.source import FLEET_FILE, layer_file
@@ -65,7 +65,7 @@ def _of_k3s(name: str, layer: K3sLayer) -> Iterator[Wish]:
     by = layer_file(name)
     if layer.image:
         yield Wish(image=layer.image, wanted_by=by)
-    for entry in FIRMWARE:
+    for entry in (*FIRMWARE, PROVISIONING):
         yield Wish(entry=entry, wanted_by=by)
     yield Wish(entry=K3S, version=layer.k3s.version, arch=_K3S_ARCH, wanted_by=by)
     if not layer.configures_itself:
@@ -91,5 +91,5 @@ def _of_assets(fleet: Fleet) -> Iterator[Wish]:
     assets = fleet.settings.assets
     images = {name for name, entry in assets.entries.items() if entry.image}
     for entry in dict.fromkeys((*assets.versions, *assets.entries)):
-        if entry not in {IPXE, TALOS, K3S, *FIRMWARE, *images}:
+        if entry not in {IPXE, TALOS, K3S, PROVISIONING, *FIRMWARE, *images}:
             yield Wish(entry=entry, wanted_by=f"assets in {FLEET_FILE}")

@@ -59,7 +59,7 @@ class Unpack(StrEnum):
     NONE = "none"
     """It is an asset itself."""
     ARCHIVE = "archive"
-    """A tar archive: its ``members`` are assets."""
+    """A tar archive, or a Debian package: its ``members`` are assets."""
     PI_IMAGE = "pi-image"
     """A Raspberry Pi's disk image: the files of its first partition are assets, and its root file system is one."""
 

@@ -92,7 +92,7 @@ class File(Model):
     sums: Sums | None = None
     """Where its publisher lists its checksum. Without any checksum, that of the first download is pinned by a commit."""
     unpack: Unpack = Unpack.NONE
-    """``none``, ``archive`` (a tar archive) or ``pi-image`` (a Raspberry Pi's disk image)."""
+    """``none``, ``archive`` (a tar archive, or a Debian package) or ``pi-image`` (a Raspberry Pi's disk image)."""
     members: Mapping[MemberName, AssetTemplate] = Field(default_factory=dict)
     """Of an archive: the logical names of the files in it that are used, by their paths in it."""
 

@@ -10,13 +10,15 @@ CHART_OF_ARGO_CD = "chart-argo-cd"
 """Wanted by layers of kind k3s whose machines the daemon configures."""
 K3S = "k3s"
 """Wanted by layers of kind k3s, in the version that they name."""
+PROVISIONING = "provisioning-system"
+"""Wanted by layers of kind k3s, and the folder of the assets with what it gives."""
 FIRMWARE = ("raspberry-pi-firmware-2710", "raspberry-pi-firmware-2711")
 """Wanted by layers of kind k3s."""
 IMAGES = ("raspios-lite", "ubuntu-24.04", "ubuntu-26.04")
 """Wanted by the name of an image, which has the version in it."""
 NAMES = frozenset(
     {
-        *(IPXE, TALOS, K3S, *FIRMWARE, *IMAGES),
+        *(IPXE, TALOS, K3S, PROVISIONING, *FIRMWARE, *IMAGES),
         *("raspberry-pi-eeprom-2711", "raspberry-pi-eeprom-2712"),
         *(ARGO_CD, CHART_OF_ARGO_CD, "longhorn", "metallb", "system-upgrade-controller"),
         *("chart-argocd-apps", "chart-longhorn"),

@@ -23,7 +23,9 @@ from iluvatar_pxe.provisioning.assigner import Assigner
 from iluvatar_pxe.provisioning.cloud_init import CloudInit
 from iluvatar_pxe.provisioning.configurations import Configurations, Made
 from iluvatar_pxe.provisioning.handout import Handout
+from iluvatar_pxe.provisioning.installs import Installs
 from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.provisioning_system import ProvisioningSystem
 from iluvatar_pxe.provisioning.trust import Trust, TrustPolicy
 from iluvatar_pxe.ratelimit import complain
 
@@ -60,6 +62,10 @@ class Booter:
     """Makes the machine configurations that the fleet does not have."""
     cloud_init: CloudInit | None = None
     """Gives Raspberry Pis what they configure themselves with; None where nothing is given away."""
+    provisioning: ProvisioningSystem | None = None
+    """Makes what installs Raspberry Pis; None where their image's own initramfs is shown in its place."""
+    installs: Installs | None = None
+    """Says what is done with their disks; None where nothing is installed."""
     coming: Callable[[], Coming] = dict
     """Returns the wanted boot files that are not here yet."""
     arriving: Callable[[str], Awaitable[Source | None]] = _nothing

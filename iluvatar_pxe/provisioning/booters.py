@@ -1,6 +1,7 @@
 """Builds the booters of a daemon, with the policies that its settings ask for."""
 
 from collections.abc import Callable
+from functools import partial
 
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.host.neighbours import Neighbours
@@ -18,7 +19,9 @@ from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
 from iluvatar_pxe.provisioning.held_requests import HeldRequests
+from iluvatar_pxe.provisioning.installs import Installs
 from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.provisioning_system import ProvisioningSystem, read_partitions
 from iluvatar_pxe.provisioning.refusals import Refusals
 from iluvatar_pxe.provisioning.seed_tickets import SeedTickets
 from iluvatar_pxe.provisioning.simulated import as_real, in_sandbox
@@ -27,7 +30,7 @@ from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
 from iluvatar_pxe.replies.ipxe import Scripts
 from iluvatar_pxe.replies.raspberry_pi import PiTexts
-from iluvatar_pxe.resources import read_prepare, read_templates
+from iluvatar_pxe.resources import read_installer, read_prepare, read_templates
 from iluvatar_pxe.settings.model import Settings
 
 
@@ -101,6 +104,10 @@ def booters_of(
             refusals=refusals,
         ),
         cloud_init=cloud_init,
+        provisioning=ProvisioningSystem(store, read_installer()),
+        installs=Installs(
+            inventory=inventory, reports=fleet_source.pi_reports, facts_of=partial(read_partitions, store)
+        ),
         coming=lambda: supply.coming,
         arriving=supply.fetcher.arriving,
         hasten=supply.fetcher.hasten,

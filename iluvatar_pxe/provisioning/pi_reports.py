@@ -1,5 +1,6 @@
 """What Raspberry Pis report becomes how far their boots have come. Who reports shows its ticket from its own address."""
 
+from contextlib import suppress
 from ipaddress import IPv4Address
 
 import structlog
@@ -33,13 +34,20 @@ class PiReports:
         title = title_of(machine, self._applied.fleet)
         _log.debug("pi.event", machine=title, reported=mask(repr(event)))
         found = of_event(event)
-        try:
-            if isinstance(found, Reached):
-                self._journal.reported(machine, address, found.stage, one_line(found.words)[:LONGEST])
-            elif isinstance(found, Fault):
-                self._fault(machine, one_line(found.words)[:LONGEST])
-        except InventoryError:  # it was forgotten at this moment
-            return
+        if isinstance(found, Reached):
+            self.reached(machine, address, found.stage, found.words)
+        elif isinstance(found, Fault):
+            self.fault(machine, found.words)
+
+    def reached(self, machine: Machine, address: IPv4Address, stage: Stage, words: str) -> None:
+        """Take in how far a machine has come, in its own words."""
+        with suppress(InventoryError):  # it was forgotten at this moment
+            self._journal.reported(machine, address, stage, one_line(words)[:LONGEST])
+
+    def fault(self, machine: Machine, words: str) -> None:
+        """Take in what is wrong, in a machine's own words."""
+        with suppress(InventoryError):  # as above
+            self._fault(machine, one_line(words)[:LONGEST])
 
     def see_nodes(self, layer: str, nodes: tuple[Node, ...]) -> None:
         """Take in the Nodes of a layer's cluster: a machine has joined whose Node is ready."""

@@ -158,6 +158,8 @@ async def _source(booter: Booter, plan: ServePiFiles, file: str, client: IPv4Add
         return BytesSource(booter.handout.pi_texts.config_txt(shown).encode())
     if file not in plan.files:
         return None
+    if plan.installs and file == plan.initramfs and booter.provisioning:
+        return BytesSource(await booter.provisioning.initramfs(plan.files[file]))
     source = await booter.open(plan.files[file])
     if source and source.size > LARGEST_FILE:
         complain("pi.large_file", file=plan.files[file], bytes=source.size, most=LARGEST_FILE)

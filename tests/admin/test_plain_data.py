@@ -155,7 +155,10 @@ def test_the_hardware_says_which_disk_is_chosen_and_why() -> None:
     ]
     assert data["nics"] == [{"name": "eno1", "mac": MAC, "driver": "", "up": False, "mbit": 0}]
     installed = replace(machine, phase=Phase.JOINED, inspection=replace(read, given=small.identity))
-    assert hardware_data(installed, fleet)["disk"] == "/dev/sdb is chosen: it was told to install Talos there"
+    assert (
+        hardware_data(installed, fleet)["disk"]
+        == "/dev/sdb is chosen: it was told to install its system there"
+    )
     held = replace(machine, inspection=replace(read, problem="it is off; switch it on"))
     assert hardware_data(held, fleet)["disk"] == "it is off; switch it on"
     assert hardware_data(MACHINE, fleet) == {"disk": None, "disks": None, "nics": None}

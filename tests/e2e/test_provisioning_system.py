@@ -99,7 +99,7 @@ class Site:
                 return Wait(1, reason)
 
     def _parts(self) -> tuple[ImagePart, ...]:
-        boot, root = self.image.parts(self.daemon.file_url)
+        boot, root = self.image.parts(self.daemon.path)
         if self.wrong_sums:
             self.wrong_sums -= 1
             return replace(root, sha256="0" * 64), boot
@@ -147,7 +147,7 @@ def test_an_empty_disk_gets_the_image_its_documents_and_names_of_its_own(site: S
         assert site.starts_nothing, "a wrong checksum never boots"
         check_reported(site)
         machine.wait_for_restart()
-    assert "FAULT: http" in machine.console
+    assert "FAULT: /files/root.xz" in machine.console
     assert site.daemon.breaks["boot.zst"] == 0, "the stream went on where it was broken"
     check_installed(site)
     check_progress(site)

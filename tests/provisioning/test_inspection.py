@@ -209,7 +209,7 @@ async def test_a_machine_that_waits_is_read_and_gets_the_configuration_that_name
         assert [one.name for one in machine.inspection.disks[1].contents] == ["gpt", "vfat"]
         assert machine.inspection.nics[0].mac == MAC
         assert machine.inspection.given == ("SERIAL2", "", "")
-        assert here.words == "/dev/sdb is chosen: it was told to install Talos there"
+        assert here.words == "/dev/sdb is chosen: it was told to install its system there"
         assert not needs_inspection(machine, here.booter.applied.fleet)
         assert here.stand_in.failures == []
         again = replace(machine, phase=Phase.BOOTING)

@@ -1,6 +1,7 @@
 """Booters for tests: the real policies, with a neighbour table of the test's."""
 
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
 from support.templates import IPXE, PI_TEXTS
@@ -16,12 +17,15 @@ from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.cloud_init import CloudInit
 from iluvatar_pxe.provisioning.configurations import Configurations, no_secrets
 from iluvatar_pxe.provisioning.handout import FullDisclosure, Handout
+from iluvatar_pxe.provisioning.installs import Installs
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.pi_reports import PiReports
+from iluvatar_pxe.provisioning.provisioning_system import ProvisioningSystem, read_partitions
 from iluvatar_pxe.provisioning.seed_tickets import SeedTickets
 from iluvatar_pxe.provisioning.simulated import in_sandbox
 from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
+from iluvatar_pxe.resources import read_installer
 
 
 def booters_of(
@@ -54,6 +58,12 @@ def booters_of(
         cloud_init=cloud_init(SeedTickets(tickets), PiReports(inventory, applied, journal))
         if cloud_init
         else None,
+        provisioning=ProvisioningSystem(store, read_installer()),
+        installs=Installs(
+            inventory=inventory,
+            reports=PiReports(inventory, applied, journal),
+            facts_of=partial(read_partitions, store),
+        ),
     )
     return Booters(real, in_sandbox(real, inventory, is_own))
 

@@ -56,8 +56,9 @@ class InstallerDaemon(InThread):
     def url(self) -> str:
         return f"{self._root}{_BASE}/"
 
-    def file_url(self, name: str) -> str:
-        return f"{self._root}/files/{name}"
+    def path(self, name: str) -> str:
+        """Return that of a file's URL."""
+        return f"/files/{name}"
 
     @property
     def _root(self) -> str:

@@ -1,14 +1,16 @@
 """The provisioning system as it is built from Debian's packages, with Debian's kernel in place of a Raspberry Pi's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from iluvatar_pxe.assets.unpack.deb import read_deb
+from iluvatar_pxe.catalogue.provisioning import TOOLS
 from iluvatar_pxe.lab.system.cache import cached
 from iluvatar_pxe.lab.system.packages import Apt, place_in, unpack_package
-from iluvatar_pxe.layers.ainur.installer.contents import TOOLS, pack_modules, pack_system
-from iluvatar_pxe.layers.ainur.installer.deb import read_deb
+from iluvatar_pxe.layers.ainur.installer.contents import pack_modules, pack_system
 from iluvatar_pxe.layers.ainur.installer.modules import load_order
-from iluvatar_pxe.resources import data_directory
+from iluvatar_pxe.resources import read_installer
 
 CACHE = Path(__file__).parents[2] / ".cache" / "iluvatar-pxe" / "lab"
 """As that of the lab's machines."""
@@ -35,17 +37,31 @@ def debs() -> dict[str, Path]:
     return {name: folder / f"{name}.deb" for name in TOOLS}
 
 
+def tools() -> dict[str, bytes]:
+    """Return the programs by their paths."""
+    found: dict[str, bytes] = {}
+    for name, deb in debs().items():
+        found.update(read_deb(deb.read_bytes(), TOOLS[name]))
+    return found
+
+
+def kernel_files() -> Path:
+    """Return the folder with the files of the kernel's package."""
+    return unpack_package(CACHE, "linux-image-cloud-arm64", _SUITE, _ARCHITECTURE)
+
+
+def kernel_modules() -> Mapping[str, bytes]:
+    """Return what QEMU's disks and network need, in the order in which they load."""
+    tree = place_in(kernel_files(), "lib/modules")
+    return load_order({str(path): path.read_bytes for path in tree.rglob("*.ko*")}, _MODULES)
+
+
 def provisioning_system(directory: Path) -> ProvisioningSystem:
     """Build it in a directory."""
-    tools: dict[str, bytes] = {}
-    for name, deb in debs().items():
-        tools.update(read_deb(deb.read_bytes(), TOOLS[name]))
-    scripts = {
-        path.name: path.read_bytes() for path in (data_directory("boot_assets") / "installer").iterdir()
-    }
-    kernel = unpack_package(CACHE, "linux-image-cloud-arm64", _SUITE, _ARCHITECTURE)
-    tree = place_in(kernel, "lib/modules")
-    modules = load_order({str(path): path.read_bytes for path in tree.rglob("*.ko*")}, _MODULES)
-    initramfs = directory / "initramfs"
-    initramfs.write_bytes(pack_system(tools, scripts) + pack_modules(modules))
-    return ProvisioningSystem(next((kernel / "boot").glob("vmlinuz-*")), initramfs)
+    return started_by(pack_system(tools(), read_installer()) + pack_modules(kernel_modules()), directory)
+
+
+def started_by(initramfs: bytes, directory: Path) -> ProvisioningSystem:
+    """Return the kernel with an initramfs, of which a file is made in a directory."""
+    (directory / "initramfs").write_bytes(initramfs)
+    return ProvisioningSystem(next((kernel_files() / "boot").glob("vmlinuz-*")), directory / "initramfs")

@@ -4,7 +4,7 @@ import hashlib
 import lzma
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import zstandard
 from support.pi_images import BOOT_SIZE, BOOT_START, MIB, ROOT_START, UBUNTU_26_04, make_fat, run_tool
 
 from iluvatar_pxe.assets.unpack.partitions import Partition
-from iluvatar_pxe.layers.ainur.installer.layout import Layout
+from iluvatar_pxe.layers.ainur.installer.layout import Installation, Layout
 from iluvatar_pxe.layers.ainur.installer.protocol import Compression, ImagePart
 
 ROOT_SIZE = 16 * MIB
@@ -32,20 +32,22 @@ class SmallPiImage:
 
     folder: Path
 
-    def parts(self, url: Callable[[str], str]) -> tuple[ImagePart, ...]:
+    def parts(self, path: Callable[[str], str]) -> tuple[ImagePart, ...]:
         return (
-            self._part("boot.zst", BOOT_START, Compression.ZSTD, url),
-            self._part("root.xz", ROOT_START, Compression.XZ, url),
+            self._part("boot.zst", BOOT_START, Compression.ZSTD, path),
+            self._part("root.xz", ROOT_START, Compression.XZ, path),
         )
 
-    def _part(self, name: str, offset: int, compression: Compression, url: Callable[[str], str]) -> ImagePart:
+    def _part(
+        self, name: str, offset: int, compression: Compression, path: Callable[[str], str]
+    ) -> ImagePart:
         content = (self.folder / name).read_bytes()
         return ImagePart(
             offset=offset,
             compression=compression,
             size=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
-            url=url(name),
+            path=path(name),
         )
 
 
@@ -53,10 +55,24 @@ def small_pi_image(directory: Path) -> SmallPiImage:
     """Make it in an empty directory."""
     served = directory / "served"
     served.mkdir()
-    boot = make_fat(directory, {**UBUNTU_26_04, "current/vmlinuz": KERNEL})
-    (served / "boot.zst").write_bytes(zstandard.compress(boot.read_bytes()))
-    (served / "root.xz").write_bytes(lzma.compress(_root(directory).read_bytes(), preset=0))
+    boot, root = _partitions(directory, {})
+    (served / "boot.zst").write_bytes(zstandard.compress(boot))
+    (served / "root.xz").write_bytes(lzma.compress(root, preset=0))
     return SmallPiImage(served)
+
+
+def whole_image(directory: Path, files: Mapping[str, bytes]) -> Path:
+    """Make the same as a disk image in an empty directory, with these files in its boot partition."""
+    image = directory / "pi.img"
+    boot, root = _partitions(directory, files)
+    table = IMAGE.table(Installation("image", 0), bootable=True)
+    image.write_bytes(table.ljust(BOOT_START, b"\0") + boot + root)
+    return image
+
+
+def _partitions(directory: Path, files: Mapping[str, bytes]) -> tuple[bytes, bytes]:
+    boot = make_fat(directory, {**UBUNTU_26_04, "current/vmlinuz": KERNEL, **files})
+    return boot.read_bytes(), _root(directory).read_bytes()
 
 
 def _root(directory: Path) -> Path:

@@ -11,18 +11,20 @@ import structlog
 from iluvatar_pxe.assets.unpack.fat import FatVolume
 from iluvatar_pxe.assets.unpack.partitions import HEAD, LARGEST_IMAGE, Partition, partitions_of
 from iluvatar_pxe.assets.unpack.root import (
-    CompressedRoot,
+    Compressed,
     SparseFile,
+    compress,
     compress_root,
     debugfs_path,
     installed_packages,
 )
 from iluvatar_pxe.assets.unpack.space import room_for
 from iluvatar_pxe.assets.unpack.stream import Report, Stream, opened
+from iluvatar_pxe.boot.chains.raspberry_pi import BOOT_PARTITION as BOOT
 from iluvatar_pxe.boot.chains.raspberry_pi import CURRENT, INITRAMFSES, KERNELS, LARGEST_FILE
+from iluvatar_pxe.boot.chains.raspberry_pi import ROOT_PARTITION as ROOT
 from iluvatar_pxe.errors import UnpackError
 
-ROOT = "root.img.zst"
 FACTS = "facts.json"
 _LONGEST_PATH, _LONGEST_NAME, _SHOWN = 2048, 255, 80
 """Bytes that Linux takes, below another directory, and characters that a message has."""
@@ -31,7 +33,7 @@ _log = structlog.get_logger()
 
 
 def unpack_image(image: Path, place: Path, scratch: Path, report: Report) -> None:
-    """Write an image's boot files, its compressed root file system and ``FACTS`` to ``place``.
+    """Write an image's boot files, its compressed partitions and ``FACTS`` to ``place``.
 
     ``scratch`` is a directory for copies of its partitions. Raises UnpackError, DiskError, and OSError.
     """
@@ -40,7 +42,8 @@ def unpack_image(image: Path, place: Path, scratch: Path, report: Report) -> Non
         boot, root = partitions_of(stream.read(HEAD))
         with room_for(scratch, bytes_taken(boot, root, debugfs)):
             stream.skip_to(boot.start)
-            facts = _facts_of(_boot_files(stream, boot.size, place, scratch / "boot"))
+            compressed_boot, files = _boot(stream, boot.size, place, scratch / "boot")
+            facts = _facts_of(files)
             stream.skip_to(root.start)
             compressed, packages = _root(stream, root.size, place, scratch / "root", debugfs)
     if facts["too_large"]:
@@ -49,21 +52,22 @@ def unpack_image(image: Path, place: Path, scratch: Path, report: Report) -> Non
         why = "debugfs is missing: sudo apt-get install e2fsprogs"
         _log.warning("unpack.packages", image=str(image), why=why)
     with (place / FACTS).open("x", encoding="utf-8") as file:
-        json.dump(
-            {**facts, "root": {"file": ROOT, **asdict(compressed)}, "packages": packages}, file, indent=2
-        )
+        partitions = {
+            "boot": {"file": BOOT, "start": boot.start, **asdict(compressed_boot)},
+            "root": {"file": ROOT, "start": root.start, **asdict(compressed)},
+        }
+        json.dump({**facts, **partitions, "packages": packages}, file, indent=2)
 
 
 def bytes_taken(boot: Partition, root: Partition, debugfs: str | None) -> int:
     """Return how many bytes unpacking takes, at most: ``debugfs`` reads a copy of the root file system."""
-    return boot.size + root.size * (2 if debugfs else 1)
+    return 2 * boot.size + root.size * (2 if debugfs else 1)
 
 
-def _boot_files(stream: Stream, size: int, place: Path, copy: Path) -> dict[str, int]:
-    """Write the files of the boot partition to ``place``, and return their sizes by name."""
+def _boot(stream: Stream, size: int, place: Path, copy: Path) -> tuple[Compressed, dict[str, int]]:
+    """Write the boot partition and its files to ``place``, and return the files' sizes by name."""
     with SparseFile(copy) as sparse:
-        for chunk in stream.chunks(size):
-            sparse.write(chunk)
+        compressed = compress(stream.chunks(size), size, place / BOOT, sparse)
     with copy.open("rb") as file:
 
         def read(offset: int, length: int) -> bytes:
@@ -79,14 +83,14 @@ def _boot_files(stream: Stream, size: int, place: Path, copy: Path) -> dict[str,
             with target.open("xb") as written:
                 written.writelines(volume.content(one))
     copy.unlink()
-    return {one.path: one.size for one in files}
+    return compressed, {one.path: one.size for one in files}
 
 
 def check_names(paths: Collection[str]) -> None:
     """Refuse files of the image that would be in the way of others, or of our own."""
     folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
     for path in sorted(paths):
-        if path.split("/")[0] in {ROOT, FACTS}:
+        if path.split("/")[0] in {BOOT, ROOT, FACTS}:
             raise UnpackError(f"has {path!r} in its boot partition, a name that is taken; use another image")
         if path in folders:
             raise UnpackError(f"has {path!r} twice, as a file and as a folder; use another image")
@@ -113,7 +117,7 @@ def _facts_of(files: Mapping[str, int]) -> Mapping[str, list[str]]:
 
 def _root(
     stream: Stream, size: int, place: Path, copy: Path, debugfs: str | None
-) -> tuple[CompressedRoot, Mapping[str, str] | None]:
+) -> tuple[Compressed, Mapping[str, str] | None]:
     """Write the root file system to ``place``, and return the versions in it, None where ``debugfs`` is."""
     target = place / ROOT
     if debugfs is None:

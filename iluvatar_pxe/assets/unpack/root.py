@@ -32,8 +32,8 @@ _PATHS = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/bin", "/bin"))
 
 
 @dataclass(frozen=True, slots=True)
-class CompressedRoot:
-    """The sha256 and the bytes of the compressed file, and the bytes that it unpacks to."""
+class Compressed:
+    """The sha256 and the bytes of a compressed partition's file, and the bytes that it unpacks to."""
 
     sha256: str
     size: int
@@ -65,26 +65,31 @@ class SparseFile:
                 self._file.write(part)
 
 
-def compress_root(
-    content: Iterator[bytes], size: int, target: Path, copy: SparseFile | None
-) -> CompressedRoot:
-    """Write a partition of ``size`` bytes to ``target``, compressed with zstd, and to ``copy`` as it is.
+def compress_root(content: Iterator[bytes], size: int, target: Path, copy: SparseFile | None) -> Compressed:
+    """Do as ``compress``; raises UnpackError, too, if the partition does not begin as an ext4 file system."""
 
-    Raises UnpackError if it does not begin as an ext4 file system, and OSError.
-    """
+    def checked() -> Iterator[bytes]:
+        for number, chunk in enumerate(content):
+            if number == 0:
+                check_ext4(chunk[:HEAD], size)
+            yield chunk
+
+    return compress(checked(), size, target, copy)
+
+
+def compress(content: Iterator[bytes], size: int, target: Path, copy: SparseFile | None) -> Compressed:
+    """Write a partition of ``size`` bytes to ``target``, compressed with zstd, and to ``copy`` as it is; raises OSError."""
     digest, written = hashlib.sha256(), 0
     with target.open("xb") as file:
         for piece in _compressed(content, size, copy):
             digest.update(piece)
             written += file.write(piece)
-    return CompressedRoot(digest.hexdigest(), written, size)
+    return Compressed(digest.hexdigest(), written, size)
 
 
 def _compressed(content: Iterator[bytes], size: int, copy: SparseFile | None) -> Iterator[bytes]:
     compressor = zstandard.ZstdCompressor(write_checksum=True).compressobj(size=size)
-    for number, chunk in enumerate(content):
-        if number == 0:
-            check_ext4(chunk[:HEAD], size)
+    for chunk in content:
         if copy:
             copy.write(chunk)
         yield compressor.compress(chunk)

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from iluvatar_pxe.assets.unpack.archive import unpack_archive
+from iluvatar_pxe.assets.unpack.deb import MAGIC, read_deb
 from iluvatar_pxe.assets.unpack.image import FACTS, unpack_image
 from iluvatar_pxe.assets.unpack.stream import Report
 from iluvatar_pxe.catalogue.download import Download, Unpack
@@ -49,10 +51,22 @@ def remove_leftovers(assets: Path) -> None:
 
 def _build(download: Download, file: Path, work: Path, assets: Path, report: Report) -> None:
     if download.unpack is Unpack.ARCHIVE:
-        unpack_archive(file, download.members, work / "new", report)
+        _unpack_members(file, download.members, work / "new", report)
     elif download.unpack is Unpack.PI_IMAGE:
         _check_folder(assets / download.folder)
         unpack_image(file, work / "new", work, report)
+
+
+def _unpack_members(file: Path, members: Mapping[str, str], place: Path, report: Report) -> None:
+    with file.open("rb") as opened:
+        is_package = opened.read(len(MAGIC)) == MAGIC
+    if not is_package:
+        unpack_archive(file, members, place, report)
+        return
+    for member, content in read_deb(file.read_bytes(), members).items():
+        target = place / members[member]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def _give(work: Path, owner: Owner) -> None:

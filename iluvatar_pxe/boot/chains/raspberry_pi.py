@@ -10,7 +10,10 @@ from iluvatar_pxe.boot.case import Subject
 from iluvatar_pxe.boot.chains.hold import hold_for, hold_without, hold_without_files
 from iluvatar_pxe.boot.plan import Hold, ServePiFiles, ToBeMade
 from iluvatar_pxe.catalogue.coming import find
+from iluvatar_pxe.catalogue.provisioning import TOOL_FILES
 from iluvatar_pxe.fleet.layers import K3sLayer, names_datasource
+from iluvatar_pxe.fleet.lookup import root_of
+from iluvatar_pxe.fleet.root import RootKind
 from iluvatar_pxe.machines.raspberry_pi import Generation, generation_of
 from iluvatar_pxe.machines.states import LayerKind
 
@@ -19,6 +22,8 @@ FOLDER = "raspberry-pi"
 APART = "raspberry-pi-firmware/"
 """Folder with a folder for each version of the firmware that is downloaded apart from images, for those without any."""
 BOOT_IMG = "boot.img"
+PARTITIONS = BOOT_PARTITION, ROOT_PARTITION = "boot.img.zst", "root.img.zst"
+"""An unpacked image's two partitions, compressed: what is installed."""
 CURRENT = "current/"
 """Where Ubuntu's images have had kernel, initrd, device trees, overlays and cmdline.txt since 25.10, see their os_prefix.
 
@@ -90,10 +95,15 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
     ramdisk = BOOT_IMG in image and generation is not Generation.PI3
     loaded = _loaded(generation, image)
     needed = () if ramdisk else _needed(generation, loaded)
-    if missing := [_awaited(subject, folder, name) for name in needed if name not in image]:
+    missing = [_awaited(subject, folder, name) for name in needed if name not in image]
+    arguments = (*layer.kernel_args, *(subject.options.kernel_args or ()))
+    config = _configuration(subject, arguments)
+    installs = (
+        config is not None and _is_installed(subject, layer) and image >= {*PARTITIONS, loaded.initramfs}
+    )
+    if missing := missing + [name for name in TOOL_FILES.values() if installs and name not in subject.ready]:
         return hold_without_files(subject, missing)
     update = layer.eeprom_update if subject.options.eeprom_update is None else subject.options.eeprom_update
-    arguments = (*layer.kernel_args, *(subject.options.kernel_args or ()))
     files = _fitting(image, generation, update=update) | image.intersection(loaded)
     return ServePiFiles(
         why=f"{subject.why}, image {folder.removeprefix(f'{FOLDER}/')}",
@@ -107,8 +117,14 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
         ramdisk=ramdisk,
         config_lines=layer.config_txt,
         kernel_args=arguments,
-        config=_configuration(subject, arguments),
+        config=config,
+        installs=installs,
     )
+
+
+def _is_installed(subject: Subject, layer: K3sLayer) -> bool:
+    """Say whether the machine's system is one on a disk."""
+    return root_of(layer, subject.case.listed).kind is RootKind.DISK
 
 
 def _configuration(subject: Subject, arguments: tuple[str, ...]) -> ToBeMade | None:

@@ -13,12 +13,16 @@ from iluvatar_pxe.machines.model import Machine, Snapshot
 
 def selector_for(machine: Machine, fleet: Fleet) -> DiskSelector | None:
     """Return what the fleet says of a machine's disk: its own file, else its layer's."""
-    listed, given = listed_as(machine, fleet), machine.assignment
+    listed = listed_as(machine, fleet)
     if listed and listed.file.disk:
         return listed.file.disk
-    name = listed.layer if listed else given.layer if given else None
-    layer = fleet.talos(name)
+    layer = fleet.talos(_layer_of(machine, fleet))
     return layer.disk if layer else None
+
+
+def _layer_of(machine: Machine, fleet: Fleet) -> str | None:
+    listed, given = listed_as(machine, fleet), machine.assignment
+    return listed.layer if listed else given.layer if given else None
 
 
 def choice_for(machine: Machine, fleet: Fleet) -> Chosen | Held | None:
@@ -31,9 +35,11 @@ def choice_for(machine: Machine, fleet: Fleet) -> Chosen | Held | None:
         return None
     given = next((disk for disk in found.disks if disk.identity == found.given), None)
     if machine.is_installed and given:
-        return Chosen(choice_of(given), "it was told to install Talos there")
+        return Chosen(choice_of(given), "it was told to install its system there")
     if found.problem:
         return Held(found.problem, "")
+    if fleet.k3s(_layer_of(machine, fleet)):  # decided by provisioning.installs when it asks
+        return Chosen(choice_of(given), "its system is installed there") if given else None
     wipes = not machine.directive.wipe.spares
     return choose(found, selector_for(machine, fleet), title=title_of(machine, fleet), wipes=wipes)
 

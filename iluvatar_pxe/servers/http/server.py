@@ -34,6 +34,7 @@ from iluvatar_pxe.servers.http.routes import (
     cloud_init,
     config,
     enrolment,
+    installer,
     readiness,
     schemas,
     scripts,
@@ -93,7 +94,7 @@ class HttpServer:
         app[COUNTDOWNS] = Countdowns(time.monotonic)
         app[OFFERED] = offered
         app[CERTIFICATES], app[PLAIN_PORT] = certificates, settings.port
-        parts = (scripts, enrolment, assets, ca, cloud_init, config, readiness, schemas)
+        parts = (scripts, enrolment, assets, ca, cloud_init, installer, config, readiness, schemas)
         for part in parts:
             app.add_routes(part.ROUTES)
         app.add_routes(routes)

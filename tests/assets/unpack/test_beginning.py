@@ -18,7 +18,8 @@ from iluvatar_pxe.catalogue.download import Unpack
 
 SECTOR = 512
 IMAGE = mbr(BOOT, ROOT) + os.urandom(BEGINNING)
-BOTH = SECTOR * (1000 + 9000)
+BOTH = SECTOR * (2 * 1000 + 9000)
+"""The boot partition is copied to read its files, and compressed, too."""
 
 
 def told_by(path: Path, content: bytes, unpack: Unpack = Unpack.PI_IMAGE) -> int:

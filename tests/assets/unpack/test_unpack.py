@@ -40,9 +40,10 @@ from support.rights import NOBODY, directory_for_nobody
 from iluvatar_pxe.assets import space
 from iluvatar_pxe.assets.store import list_assets
 from iluvatar_pxe.assets.unpack import image as module
-from iluvatar_pxe.assets.unpack.image import ROOT, check_names
+from iluvatar_pxe.assets.unpack.image import check_names
 from iluvatar_pxe.assets.unpack.unpack import WORK, remove_leftovers, unpack
 from iluvatar_pxe.boot.case import Context
+from iluvatar_pxe.boot.chains.raspberry_pi import ROOT_PARTITION
 from iluvatar_pxe.boot.plan import ServePiFiles
 from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
 from iluvatar_pxe.errors import AssetError, DiskError, UnpackError
@@ -145,10 +146,21 @@ def test_an_image_of_each_layout_becomes_boot_files_and_a_root_file_system(
     unpack(IMAGE, image, assets, silent)
     found = served(assets)
     facts = json.loads(found.pop(f"{FOLDER}/facts.json"))
-    root = found.pop(f"{FOLDER}/root.img.zst")
+    root, boot = (found.pop(f"{FOLDER}/{name}.img.zst") for name in ("root", "boot"))
     assert found == {f"{FOLDER}/{name}": content for name, content in LAYOUTS[layout].boot.items()}
+    content = image.read_bytes()
+    assert facts["boot"] == {
+        "file": "boot.img.zst",
+        "start": BOOT_START,
+        "sha256": hashlib.sha256(boot).hexdigest(),
+        "size": len(boot),
+        "uncompressed_size": BOOT_SIZE,
+    }
+    decoded = zstandard.ZstdDecompressor().decompress(boot)
+    assert decoded == content[BOOT_START : BOOT_START + BOOT_SIZE]
     assert facts["root"] == {
         "file": "root.img.zst",
+        "start": ROOT_START,
         "sha256": hashlib.sha256(root).hexdigest(),
         "size": len(root),
         "uncompressed_size": ROOT_SIZE,
@@ -212,7 +224,7 @@ def test_a_newer_image_replaces_the_folder_as_a_whole(images: Callable[[str], Pa
     unpack(IMAGE, images("ubuntu-24.04"), assets, silent)
     unpack(IMAGE, images("ubuntu-26.04"), assets, silent)
     assert served(assets).keys() == {
-        f"{FOLDER}/{name}" for name in (*UBUNTU_26_04, "root.img.zst", "facts.json")
+        f"{FOLDER}/{name}" for name in (*UBUNTU_26_04, "boot.img.zst", "root.img.zst", "facts.json")
     }
 
 
@@ -418,7 +430,9 @@ def test_what_the_report_raises_ends_the_work_and_nothing_stays(tmp_path: Path, 
 
 
 @needs_tools
-@pytest.mark.parametrize(("there", "missing"), [("config.txt", ROOT), (ROOT, "facts.json")])
+@pytest.mark.parametrize(
+    ("there", "missing"), [("config.txt", ROOT_PARTITION), (ROOT_PARTITION, "facts.json")]
+)
 def test_an_image_is_given_up_while_its_files_are_copied_or_its_root_is_compressed(
     images: Callable[[str], Path], assets: Path, there: str, missing: str
 ) -> None:

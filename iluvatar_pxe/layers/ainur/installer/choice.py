@@ -4,7 +4,7 @@ Never one that the fleet does not mean, that another could be mistaken for, that
 partition that the fleet wants kept.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from iluvatar_pxe.assets.unpack.partitions import SECTOR
@@ -47,6 +47,8 @@ class Wanted:
     refuses_cards: bool = False
     """Its etcd would be on this disk, and would wear out a card."""
     data: DataName | None = None
+    given: tuple[str, str, str] | None = None
+    """The identity of the disk on which an earlier installation was: that may be erased by this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The disk on which this very installation is complete already."""
+    """The disk on which this installation is complete already, or one of this machine of which nothing is known here."""
 
     disk: Disk
 
@@ -83,7 +85,7 @@ def choose_root(disks: Sequence[InstallerDisk], wanted: Wanted) -> Chosen | Comp
             f"{paths} cannot be told apart: both fit", "name one by 'disk' in its file, such as by its serial"
         )
     (one,) = found
-    if _is_complete(one, wanted.installation):
+    if _is_complete(one, wanted):
         return Complete(one.disk)
     return _unfit_for_k3s(one, wanted) or _not_empty(one, wanted) or Chosen(one.disk)
 
@@ -119,7 +121,9 @@ def _unfit_for_k3s(one: InstallerDisk, wanted: Wanted) -> Held | None:
 def _not_empty(one: InstallerDisk, wanted: Wanted) -> Held | None:
     if not one.disk.contents or wanted.wipes or names_one(wanted.selector):
         return None
-    if _is_begun(one, wanted.installation):
+    if (
+        one.table_id == wanted.installation.disk_id
+    ):  # an interrupted installation, or an earlier one of this machine
         return None
     return Held(
         f"{one.disk.path} is not empty: {contents_words(one.disk)}",
@@ -127,20 +131,8 @@ def _not_empty(one: InstallerDisk, wanted: Wanted) -> Held | None:
     )
 
 
-def _is_begun(one: InstallerDisk, installation: Installation) -> bool:
-    """Say whether a disk has what this installation leaves that was interrupted: its own id, and no boot partition."""
-    return one.table_id == installation.disk_id and set(_numbers(one)) <= {_ROOT}
-
-
-def _is_complete(one: InstallerDisk, installation: Installation) -> bool:
+def _is_complete(one: InstallerDisk, wanted: Wanted) -> bool:
     root = one.volume(_ROOT)
-    return (
-        one.table_id == installation.disk_id
-        and {_BOOT, _ROOT} <= set(_numbers(one))
-        and root is not None
-        and root.uuid == installation.root_uuid
-    )
-
-
-def _numbers(one: InstallerDisk) -> Iterator[int]:
-    return (volume.number for volume in one.volumes)
+    if one.table_id != wanted.installation.disk_id or root is None or one.volume(_BOOT) is None:
+        return False
+    return root.uuid == wanted.installation.root_uuid or one.disk.identity != wanted.given

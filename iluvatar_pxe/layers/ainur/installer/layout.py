@@ -1,7 +1,7 @@
 """How a disk is divided on which an image is installed, and what names it: nothing that a second disk has, too. Pure.
 
-All of Ubuntu's images have the same disk id, UUIDs and labels. So each installation gets its own, which follow from the
-machine and the number of the installation: a killed one is known again, and another machine's disk is not mistaken.
+All of Ubuntu's images have the same disk id, UUIDs and labels. So a disk gets an id that follows from the machine, and its
+root file system a UUID that follows from the installation, too: a killed one is known again, and so is an earlier one.
 """
 
 import struct
@@ -24,15 +24,15 @@ _NAMES = UUID("7d0f9c3e-5c0a-4c83-9f9e-2f7a4b1f6a11")
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One installation of one machine: ``machine`` is its id, ``number`` tells it from those before."""
+    """One installation of one machine: ``machine`` is its serial number or MAC, ``number`` tells it from those before."""
 
     machine: str
     number: int
 
     @property
     def disk_id(self) -> str:
-        """The disk's id in its MBR, as 8 hexadecimal digits; never all zeros, which means none."""
-        return f"{uuid5(_NAMES, f'{self.machine} {self.number} disk').int % (2**32 - 1) + 1:08x}"
+        """The id in its MBR of any disk of this machine, as 8 hexadecimal digits; never all zeros, which means none."""
+        return f"{uuid5(_NAMES, f'{self.machine} disk').int % (2**32 - 1) + 1:08x}"
 
     @property
     def root_uuid(self) -> str:

@@ -60,7 +60,8 @@ class ImagePart:
     """Bytes of the file."""
     sha256: str
     """Of the file, as it is downloaded."""
-    url: str
+    path: str
+    """Of its URL, on the server that gives the plan: that is known by the address at which it was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ def _install_lines(plan: Install) -> list[str]:
         f"disk {plan.disk.path}",
         f"disk-size {plan.disk.size}",
         *(
-            f"part {part.offset} {part.compression} {part.size} {part.sha256} {part.url}"
+            f"part {part.offset} {part.compression} {part.size} {part.sha256} {part.path}"
             for part in plan.parts
         ),
         f"first-table {_base64(layout.table(own, bootable=False))}",

@@ -3,13 +3,12 @@
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import structlog
 from aiohttp import web
 
-from iluvatar_pxe.boot.plan import Hold, Ignore
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.fleet.lookup import title_of
 from iluvatar_pxe.layers.ainur.documents import CloudInitDocuments, swap_answer
@@ -17,16 +16,14 @@ from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.layers.ainur.reports import read_event
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.model import Machine, sighting_of
+from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.printable import printable
-from iluvatar_pxe.provisioning.booter import Booter
-from iluvatar_pxe.provisioning.cloud_init import Asker, CloudInit, instance_id_of, place_of
+from iluvatar_pxe.provisioning.cloud_init import instance_id_of
 from iluvatar_pxe.provisioning.held_requests import FoundT
-from iluvatar_pxe.provisioning.seed_tickets import Holder
-from iluvatar_pxe.servers.http.context import booter_of, client_of, links_of
-from iluvatar_pxe.servers.http.holders import check_holder
+from iluvatar_pxe.servers.http.context import client_of
+from iluvatar_pxe.servers.http.shown_ticket import ShownTicket, shown_ticket
 
 ROUTES = web.RouteTableDef()
 RETRY_SECONDS = "5"
@@ -41,38 +38,6 @@ _DEAD = "the ticket is used up, or of an earlier boot; boot the machine from the
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A ticket that its machine shows."""
-
-    booter: Booter
-    cloud_init: CloudInit
-    ticket: str
-    holder: Holder
-
-    @property
-    def machine(self) -> Machine:
-        return self.holder.machine
-
-    def asker(self, request: web.Request) -> Asker:
-        """Return the machine with its place; raises HTTPNotFound where it has none, or its owner holds it."""
-        place = place_of(self.machine, self.booter.applied.fleet)
-        if place is None:
-            raise web.HTTPNotFound(
-                text="this machine has no place in a layer of kind k3s; list it, or let it join"
-            )
-        plan = self.booter.decide(sighting_of(self.machine)).plan
-        if isinstance(plan, Ignore) or (isinstance(plan, Hold) and plan.wanted) or self.machine.conflict:
-            raise web.HTTPNotFound(text=f"this machine gets no configuration: {plan.why}")
-        return Asker(
-            machine=self.machine,
-            ticket=self.ticket,
-            place=place,
-            client=client_of(request),
-            links=links_of(request),
-        )
-
-
 @ROUTES.get(
     "/cloud-init/{ticket}/{document:meta-data|user-data|vendor-data|network-config}", allow_head=False
 )
@@ -81,15 +46,17 @@ async def documents(request: web.Request) -> web.Response:
     name, started = request.match_info["document"], time.perf_counter()
 
     async def make() -> CloudInitDocuments:
-        shown = _shown(request, name)
+        shown = shown_ticket(request, name)
         if not shown.cloud_init.tickets.gives_documents(shown.ticket, shown.holder):
             raise web.HTTPNotFound(text=_DEAD)
         return await shown.cloud_init.documents(shown.asker(request), shown.booter.applied.fleet)
 
-    made = await _once_ready(_shown(request, name), make)
+    made = await _once_ready(shown_ticket(request, name), make)
     text = str(getattr(made, _FIELDS[name]))
     if name == "user-data":
-        _gave_documents(_shown(request, name), len(text.encode()), (time.perf_counter() - started) * 1000)
+        _gave_documents(
+            shown_ticket(request, name), len(text.encode()), (time.perf_counter() - started) * 1000
+        )
     return web.Response(text=text, headers=_NO_STORE)
 
 
@@ -99,14 +66,14 @@ async def swap(request: web.Request) -> web.Response:
     asks = Asks(has_data=bool((await _values(request, "swap")).get("etcd")))
 
     async def give() -> Mapping[str, NodeFile]:
-        shown = _shown(request, "swap")
+        shown = shown_ticket(request, "swap")
         if not shown.holder.may_swap:
             raise web.HTTPGone(text=_DEAD)
         fleet = shown.booter.applied.fleet
         return await shown.cloud_init.secrets(shown.asker(request), fleet, asks)
 
-    files = await _once_ready(_shown(request, "swap"), give)
-    shown = _shown(request, "swap")
+    files = await _once_ready(shown_ticket(request, "swap"), give)
+    shown = shown_ticket(request, "swap")
     _learn_address(shown, client_of(request))
     text = swap_answer(files, shown.cloud_init.tickets.receipt(shown.holder))
     name = title_of(shown.machine, shown.booter.applied.fleet)
@@ -118,7 +85,7 @@ async def swap(request: web.Request) -> web.Response:
 async def stored(request: web.Request) -> web.Response:
     """Take in that a machine has stored its secrets: its ticket is dead from now on."""
     receipt = str((await _values(request, "stored")).get("receipt", ""))
-    shown = _shown(request, "stored")
+    shown = shown_ticket(request, "stored")
     holder, cloud_init = shown.holder, shown.cloud_init
     if not cloud_init.tickets.is_receipt(receipt, holder):
         raise web.HTTPForbidden(text="that is no receipt for this ticket; swap it again")
@@ -136,9 +103,9 @@ async def stored(request: web.Request) -> web.Response:
 @ROUTES.post("/cloud-init/{ticket}/phone-home")
 async def phone_home(request: web.Request) -> web.Response:
     """Take in that cloud-init has configured a machine, if that is the one whose ticket it shows; no stage of its boot."""
-    _shown(request, "phone-home")
+    shown_ticket(request, "phone-home")
     form = await request.post()
-    shown = _shown(request, "phone-home")
+    shown = shown_ticket(request, "phone-home")
     name, client = title_of(shown.machine, shown.booter.applied.fleet), client_of(request)
     told = (str(form.get("hostname", "")), str(form.get("instance_id", "")))
     if told != (name, instance_id_of(shown.machine)):
@@ -154,30 +121,17 @@ async def phone_home(request: web.Request) -> web.Response:
 @ROUTES.post("/cloud-init/{ticket}/report")
 async def report(request: web.Request) -> web.Response:
     """Take in an event of cloud-init, or of the program that prepares k3s."""
-    _shown(request, "report")
+    shown_ticket(request, "report")
     try:
         event = read_event((await request.read()).decode())
     except ValueError as error:
         raise web.HTTPBadRequest(text="that is no event of cloud-init") from error
-    shown = _shown(request, "report")
+    shown = shown_ticket(request, "report")
     shown.cloud_init.reports.take(shown.machine, client_of(request), event)
     return web.Response(text="noted\n")
 
 
-def _shown(request: web.Request, asked: str) -> _Shown:
-    """Return the ticket that a request shows, and its machine, if that is the one that shows it."""
-    booter, ticket = booter_of(request), request.match_info["ticket"]
-    cloud_init = booter.cloud_init
-    if cloud_init is None:
-        raise web.HTTPNotFound(text="simulated machines get no configuration; set [simulate] as_real")
-    holder = cloud_init.tickets.holder(ticket, booter.inventory.snapshot)
-    if holder is None:
-        raise web.HTTPNotFound(text="invalid ticket; boot the machine from the network again")
-    check_holder(booter, holder.machine, client_of(request), asked)
-    return _Shown(booter, cloud_init, ticket, holder)
-
-
-async def _once_ready(shown: _Shown, attempt: Callable[[], Awaitable[FoundT]]) -> FoundT:
+async def _once_ready(shown: ShownTicket, attempt: Callable[[], Awaitable[FoundT]]) -> FoundT:
     try:
         return await shown.cloud_init.held.when_ready(attempt)
     except ConfigurationError as error:
@@ -186,7 +140,7 @@ async def _once_ready(shown: _Shown, attempt: Callable[[], Awaitable[FoundT]]) -
 
 async def _values(request: web.Request, asked: str) -> Mapping[str, object]:
     """Return what a machine sends with its ticket."""
-    _shown(request, asked)
+    shown_ticket(request, asked)
     try:
         found = json.loads(await request.read() or b"{}")
     except (ValueError, RecursionError) as error:
@@ -194,7 +148,7 @@ async def _values(request: web.Request, asked: str) -> Mapping[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _gave_documents(shown: _Shown, size: int, milliseconds: float) -> None:
+def _gave_documents(shown: ShownTicket, size: int, milliseconds: float) -> None:
     """Take in that a machine has its documents: from now on only their ticket is good."""
     inventory, machine = shown.booter.inventory, shown.machine
     name = title_of(machine, shown.booter.applied.fleet)
@@ -204,7 +158,7 @@ def _gave_documents(shown: _Shown, size: int, milliseconds: float) -> None:
     )
 
 
-def _learn_address(shown: _Shown, client: IPv4Address) -> None:
+def _learn_address(shown: ShownTicket, client: IPv4Address) -> None:
     """Its operating system may have another address than its firmware had."""
     sighting = replace(sighting_of(shown.machine, Firmware.TALOS), address=client)
     shown.booter.inventory.touch(sighting, shown.machine.reached)

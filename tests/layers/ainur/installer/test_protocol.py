@@ -26,7 +26,7 @@ DISK = Disk(path="/dev/vda", size=128 * MIB, serial="S-1")
 def test_a_plan_says_all_that_is_done_to_the_disk() -> None:
     own = Installation("pi", 1)
     part = ImagePart(
-        offset=MIB, compression=Compression.ZSTD, size=99, sha256="ab" * 32, url="http://192.0.2.1/boot.zst"
+        offset=MIB, compression=Compression.ZSTD, size=99, sha256="ab" * 32, path="/assets/boot.zst"
     )
     plan = Install(
         disk=DISK,
@@ -42,7 +42,7 @@ def test_a_plan_says_all_that_is_done_to_the_disk() -> None:
         "iluvatar-install 1",
         "disk /dev/vda",
         f"disk-size {128 * MIB}",
-        f"part {MIB} zst 99 {'ab' * 32} http://192.0.2.1/boot.zst",
+        f"part {MIB} zst 99 {'ab' * 32} /assets/boot.zst",
         f"first-table {tables[0]}",
         f"table {tables[1]}",
         f"boot-offset {MIB}",

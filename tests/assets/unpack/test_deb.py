@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from iluvatar_pxe.assets.unpack.deb import read_deb
 from iluvatar_pxe.errors import UnpackError
-from iluvatar_pxe.layers.ainur.installer.deb import read_deb
 
 CONTROL = (
     "Package: tool\nVersion: 1\nArchitecture: arm64\nMaintainer: nobody <n@example.org>\nDescription: x\n"

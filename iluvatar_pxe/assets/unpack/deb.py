@@ -15,7 +15,8 @@ import zstandard
 
 from iluvatar_pxe.errors import UnpackError
 
-_MAGIC = b"!<arch>\n"
+MAGIC = b"!<arch>\n"
+"""What a package begins with."""
 _HEADER = 60
 _END = b"`\n"
 _DATA = "data.tar"
@@ -62,9 +63,9 @@ def _data(package: bytes) -> bytes:
 
 def _members(archive: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each member of an ``ar`` archive; each begins at an even place."""
-    if not archive.startswith(_MAGIC):
+    if not archive.startswith(MAGIC):
         raise UnpackError("is no Debian package: it does not begin as an ar archive; fetch it again")
-    at = len(_MAGIC)
+    at = len(MAGIC)
     while at < len(archive):
         header = archive[at : at + _HEADER]
         size = header[48:58].strip()

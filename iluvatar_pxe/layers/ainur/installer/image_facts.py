@@ -1,0 +1,62 @@
+"""What unpacking an image has found out about its partitions, of which an installation consists. Pure."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from iluvatar_pxe.assets.unpack.partitions import Partition
+from iluvatar_pxe.errors import UnpackError
+from iluvatar_pxe.layers.ainur.installer.layout import Layout
+from iluvatar_pxe.layers.ainur.installer.protocol import Compression, ImagePart
+
+
+class _Part(BaseModel):
+    file: str
+    start: int
+    sha256: str
+    size: int
+    uncompressed_size: int
+
+    @property
+    def partition(self) -> Partition:
+        return Partition(self.start, self.uncompressed_size)
+
+
+class _Facts(BaseModel):
+    boot: _Part
+    root: _Part
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFacts:
+    """Where an image's partitions lie, and the files that they come from."""
+
+    layout: Layout
+    _facts: _Facts
+
+    def parts(self, path_of: Callable[[str], str]) -> tuple[ImagePart, ...]:
+        """Return what is written to a disk; ``path_of`` gives the path of the URL of a file of the image."""
+        return tuple(
+            ImagePart(
+                offset=one.start,
+                compression=Compression.ZSTD,
+                size=one.size,
+                sha256=one.sha256,
+                path=path_of(one.file),
+            )
+            for one in (self._facts.boot, self._facts.root)
+        )
+
+
+def read_facts(text: str) -> PartitionFacts:
+    """Return them from an image's ``facts.json``; raises UnpackError where that is of an older daemon, or damaged."""
+    try:
+        facts = _Facts.model_validate(json.loads(text))
+    except ValueError as error:
+        raise UnpackError(
+            "was unpacked by an older version; remove its folder from the assets directory, and run "
+            "'iluvatar-pxe assets fetch'"
+        ) from error
+    return PartitionFacts(Layout(facts.boot.partition, facts.root.partition), facts)
