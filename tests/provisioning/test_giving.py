@@ -88,7 +88,12 @@ def fleet_of_pis(site: Publisher, image: bytes) -> dict[str, str]:
       files:
         - {{name: "{entry}.tar", urls: ["{site.url("/bundle.tar")}"], sha256: {sha256(BUNDLE)}}}
 """
-        for entry in ("ipxe", "raspberry-pi-firmware-2710", "raspberry-pi-firmware-2711")
+        for entry in (
+            "ipxe",
+            "raspberry-pi-firmware-2710",
+            "raspberry-pi-firmware-2711",
+            "provisioning-system",
+        )
     )
     return {
         "fleet.yaml": f"""\
@@ -149,10 +154,10 @@ def test_a_pi_boots_an_image_that_came_from_a_peer_and_was_taken_apart_here(
     site.offer("/mine.img.xz", image)
     fleet, name = fleet_of_pis(site, image), "images/mine-7.img.xz"
     with daemon_in(tmp_path / "a", fleet) as first:
-        first.wait_for_log("asset.ready", COUNT + 1)
+        first.wait_for_log("asset.ready", COUNT + 2)
         asked = len(site.asked)
         with daemon_in(tmp_path / "b", fleet, first) as second:
-            second.wait_for_log("asset.ready", COUNT + 1)
+            second.wait_for_log("asset.ready", COUNT + 2)
             came = {line["name"]: line["source"] for line in second.logged("asset.ready")}
             assert came[name] == f"peer 127.0.0.1:{first.http_port}"
             assert len(site.asked) == asked

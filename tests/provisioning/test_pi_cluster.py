@@ -31,7 +31,7 @@ from iluvatar_pxe.machines.states import Role
 
 MACS = {"ainur-01": "2c:cf:67:00:00:01", "ainur-02": "2c:cf:67:00:00:02", "ainur-03": "2c:cf:67:00:00:03"}
 K3S_FILES = ("k3s-arm64", "k3s-airgap-images-arm64.tar.zst")
-ELSEWHERE = ("ipxe", "raspberry-pi-firmware-2710", "raspberry-pi-firmware-2711")
+ELSEWHERE = ("ipxe", "raspberry-pi-firmware-2710", "raspberry-pi-firmware-2711", "provisioning-system")
 """What is wanted besides, and would be looked for on the internet."""
 CONTENT = b"file" * 1000
 
@@ -107,8 +107,14 @@ def home(tmp_path: Path) -> Iterator[Home]:
             owner = daemon.owner(tmp_path / "clone")
             owner.commit(fleet_of(site, found.addresses))
             owner.push()
-            daemon.wait_for_log("asset.ready", len(K3S_FILES) + 1)
+            wait_until(lambda: has_all(daemon), "the files of k3s, and Argo CD's chart")
             yield found
+
+
+def has_all(daemon: Hosted) -> bool:
+    """Say whether what the owner's commit wants of k3s and Argo CD is there; the starter fleet wants other files."""
+    there = {str(line["name"]) for line in daemon.logged("asset.ready") if "127.0.0.1" in str(line["source"])}
+    return all(any(name.endswith(file) for name in there) for file in (*K3S_FILES, "argo-cd-1.tgz"))
 
 
 def entry(site: Publisher, name: str, version: str, *files: str) -> str:
@@ -160,9 +166,7 @@ async def test_simulated_pis_become_a_cluster_and_boot_as_their_roots_want(home:
     async with home.k3s("ainur-01", K3sPart.INIT):
         await home.joins("ainur-01")
         assert home.log()[-1] == "ainur is founded"
-        reports = await asyncio.gather(
-            *(asyncio.to_thread(home.boot, name) for name in ("ainur-02", "ainur-03"))
-        )
+        reports = [await asyncio.to_thread(home.boot, name) for name in ("ainur-02", "ainur-03")]
         assert [one["reason"] for one in reports] == ["", ""]
         async with home.k3s("ainur-02", K3sPart.AGENT), home.k3s("ainur-03", K3sPart.AGENT):
             await home.joins("ainur-02")

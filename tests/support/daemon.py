@@ -50,6 +50,10 @@ def write_settings(file: Path, settings: Settings) -> None:
     file.write_text("".join(sections), encoding="utf-8")
 
 
+NO_INTERNET = {"https_proxy": "http://127.0.0.1:9", "no_proxy": "127.0.0.1,localhost"}
+"""The environment of daemons: what the starter fleet wants of publishers is asked of a proxy that is not there."""
+
+
 def _toml(value: Any) -> str:
     """Return a value in TOML: JSON's texts, numbers and lists are the same there, tables are not."""
     if isinstance(value, dict):
@@ -117,7 +121,7 @@ class Daemon:
         if self._warm:
             self._log.write_bytes(b"")
             self._output.write_bytes(b"")
-            self._process = WarmProcess(self._arguments, self._output, self._log)
+            self._process = WarmProcess(self._arguments, self._output, self._log, NO_INTERNET)
             return
         with self._log.open("wb") as log:
             self.start_with(log)
@@ -127,7 +131,7 @@ class Daemon:
         self._plant()
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("ILUVATAR_PXE_")
-        }
+        } | NO_INTERNET
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 self._command,

@@ -27,7 +27,11 @@ class _Commands(LazyGroup):
             "cluster.snapshots:take_snapshot",
             "Take a snapshot of a cluster's etcd now, sealed into the daemon's state directory.",
         ),
-        Entry("secrets", "cluster.secrets:app", "Export or import a cluster's secrets."),
+        Entry(
+            "secrets",
+            "cluster.secrets:app",
+            "Export or import a cluster's secrets: Talos' in talosctl's format, k3s' as its own files.",
+        ),
     )
 
 

@@ -116,7 +116,10 @@ def served(assets: Path) -> dict[str, bytes]:
 
 def plan_of(assets: Path, generation: Generation) -> ServePiFiles:
     mac = MACS[generation]
-    fleet = fleet_of(("varda", mac, "layer: ainur\nrole: agent\n"), ainur="image: image\n")
+    fleet = fleet_of(
+        ("varda", mac, "layer: ainur\nrole: agent\n"),
+        ainur="image: image\nroot: {kind: memory, data: {label: data}}\n",
+    )
     ready = list_assets(assets, assets / "none").names
     found = plan_for(
         from_dhcp(pi(generation)),
