@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.ainur import node_of
+from support.daemon import NO_INTERNET
 from support.hosted import Hosted
 from support.k3s.machine import Machine
 from support.k3s.rendered import lay
@@ -97,6 +98,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
         settings = {"assets": {"fetch": True}, "simulate": {"as_real": True}}
         (tmp_path / "daemon").mkdir()
         daemon = Hosted(tmp_path / "daemon", settings)
+        daemon.environment = NO_INTERNET
         for name in IMAGE:
             path = daemon.assets / "raspberry-pi/ubuntu" / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ def write_settings(file: Path, settings: Settings) -> None:
 
 
 NO_INTERNET = {"https_proxy": "http://127.0.0.1:9", "no_proxy": "127.0.0.1,localhost"}
-"""The environment of daemons: what the starter fleet wants of publishers is asked of a proxy that is not there."""
+"""The environment of a daemon that asks a proxy that is not there for what the starter fleet wants of publishers."""
 
 
 def _toml(value: Any) -> str:
@@ -77,6 +77,8 @@ class Daemon:
 
         With a ``command`` of another installation, or a ``prefix`` before it, it begins from nothing.
         """
+        self.environment: Mapping[str, str] = {}
+        """Variables that it has besides."""
         self.state = directory / "state"
         self.fleet = self.state / "fleet"
         self.assets = self.state / "assets"
@@ -121,7 +123,7 @@ class Daemon:
         if self._warm:
             self._log.write_bytes(b"")
             self._output.write_bytes(b"")
-            self._process = WarmProcess(self._arguments, self._output, self._log, NO_INTERNET)
+            self._process = WarmProcess(self._arguments, self._output, self._log, self.environment)
             return
         with self._log.open("wb") as log:
             self.start_with(log)
@@ -131,7 +133,7 @@ class Daemon:
         self._plant()
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("ILUVATAR_PXE_")
-        } | NO_INTERNET
+        } | dict(self.environment)
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 self._command,
