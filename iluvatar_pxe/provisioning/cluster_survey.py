@@ -18,10 +18,10 @@ from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.documents import Document, load_documents
 from iluvatar_pxe.layers.arda.founding import Wait
 from iluvatar_pxe.layers.arda.health import MachineReport
-from iluvatar_pxe.layers.arda.kubernetes import claimant, nodes
 from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings
 from iluvatar_pxe.layers.arda.restarts import Standing, Standings
 from iluvatar_pxe.layers.arda.running import links, responsible, role_in
+from iluvatar_pxe.layers.kubernetes.client import claimant, nodes
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Intent
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext

@@ -41,7 +41,7 @@ from iluvatar_pxe.layers.arda.founding import (
     Wait,
     next_step,
 )
-from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext

@@ -20,7 +20,6 @@ from iluvatar_pxe.errors import (
     TalosRebootError,
     TalosRefusedError,
 )
-from iluvatar_pxe.layers.arda import kubernetes
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import ApplyMode
 from iluvatar_pxe.layers.arda.change_tables import ChangeKind
@@ -40,6 +39,7 @@ from iluvatar_pxe.layers.arda.restarts import (
     next_step,
 )
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.kubernetes import client as kubernetes
 from iluvatar_pxe.problem import Problem, first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_survey import Surveyed, Surveyor

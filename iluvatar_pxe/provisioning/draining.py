@@ -1,8 +1,8 @@
 """Moves the pods of a node that leaves its cluster."""
 
-from iluvatar_pxe.layers.arda import kubernetes
-from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.kubernetes import client as kubernetes
+from iluvatar_pxe.layers.kubernetes.node import Node
 
 _SHOWN = 5
 

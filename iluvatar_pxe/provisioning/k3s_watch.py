@@ -36,7 +36,7 @@ from iluvatar_pxe.layers.ainur.founding import (
 )
 from iluvatar_pxe.layers.ainur.part import K3sPart, NotYet, part_of
 from iluvatar_pxe.layers.ainur.proving import Said, ask
-from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext

@@ -8,7 +8,6 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.dns.members import Member, control_planes
 from iluvatar_pxe.errors import KubernetesError, TalosError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.layers.arda import kubernetes
 from iluvatar_pxe.layers.arda.absence import absences, to_be_installed
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
@@ -16,11 +15,12 @@ from iluvatar_pxe.layers.arda.api.resources import HOSTNAME
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.expected import Expected, expected_machines
 from iluvatar_pxe.layers.arda.health import MachineReport, healthy_members
-from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.proving import macs_of
 from iluvatar_pxe.layers.arda.removal import Etcd
 from iluvatar_pxe.layers.arda.reporting import report
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.kubernetes import client as kubernetes
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 

@@ -9,8 +9,8 @@ from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.ainur.reports import Event, Fault, Reached, of_event
-from iluvatar_pxe.layers.arda.api.faults import one_line
-from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.kubernetes.node import Node
+from iluvatar_pxe.layers.one_line import one_line
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.report import LONGEST, Report

@@ -9,9 +9,9 @@ from iluvatar_pxe.errors import IluvatarError, KubernetesError, TalosError, Talo
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.expected import Expected, Who, expected_machines
-from iluvatar_pxe.layers.arda.kubernetes import nodes
-from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.proving import prove
+from iluvatar_pxe.layers.kubernetes.client import nodes
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 
 

@@ -30,10 +30,10 @@ from iluvatar_pxe.layers.arda.api.model import EtcdMember, WipeMode
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.founding import Wait
 from iluvatar_pxe.layers.arda.health import MachineReport, healthy_members
-from iluvatar_pxe.layers.arda.kubernetes import claimant, delete_node, nodes, replicas
-from iluvatar_pxe.layers.arda.longhorn import Replica, only_on
-from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
+from iluvatar_pxe.layers.kubernetes.client import claimant, delete_node, nodes, replicas
+from iluvatar_pxe.layers.kubernetes.longhorn import Replica, only_on
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import CleanUp, Phase

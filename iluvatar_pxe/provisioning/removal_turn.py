@@ -4,8 +4,8 @@ import os
 import time
 from uuid import uuid4
 
-from iluvatar_pxe.layers.arda.kubernetes import Lease, removal_lease, take_removal_lease
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.kubernetes.client import Lease, removal_lease, take_removal_lease
 
 
 class RemovalTurn:

@@ -15,15 +15,15 @@ import structlog
 from iluvatar_pxe.changed import Subscription
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import IluvatarError, TalosNotFoundError
-from iluvatar_pxe.layers.arda import kubernetes
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.asking import ask
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.expected import Expected, Who
-from iluvatar_pxe.layers.arda.longhorn import only_on
-from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.proving import prove
 from iluvatar_pxe.layers.arda.removal import NOTE, Act, Hold, Leaver, next_act, unlisted, way_back
+from iluvatar_pxe.layers.kubernetes import client as kubernetes
+from iluvatar_pxe.layers.kubernetes.longhorn import only_on
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext

@@ -11,11 +11,11 @@ from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.layers.arda.api.faults import one_line
 from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.layers.arda.events import Addresses, Event
 from iluvatar_pxe.layers.arda.kernel_log import KernelLogLine
 from iluvatar_pxe.layers.arda.progress import Fault, Found, Reached, Started, of_event, of_line
+from iluvatar_pxe.layers.one_line import one_line
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.report import LONGEST, Report

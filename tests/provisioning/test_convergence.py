@@ -179,7 +179,7 @@ async def test_machines_restart_one_after_the_other_also_by_a_daemon_that_is_kil
 async def test_a_pod_that_may_not_leave_and_a_machine_that_does_not_come_back_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iluvatar_pxe.layers.arda.kubernetes.DRAIN_SECONDS", 0.3)
+    monkeypatch.setattr("iluvatar_pxe.layers.kubernetes.client.DRAIN_SECONDS", 0.3)
     monkeypatch.setattr("iluvatar_pxe.provisioning.convergence.LOST_SECONDS", 0.5)
     async with converging_site(tmp_path, workers=2) as site:
         (daemon,), (first, second) = site.daemons, site.workers

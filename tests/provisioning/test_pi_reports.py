@@ -10,7 +10,7 @@ from support.fleets import fleet_of
 
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.ainur.reports import Event
-from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.report import MOST_FAULTS

@@ -21,8 +21,8 @@ from iluvatar_pxe.admin.edits import reinstalled
 from iluvatar_pxe.admin.machines import Reinstall
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.founding import Founded
-from iluvatar_pxe.layers.arda.kubernetes import claim, release
 from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
+from iluvatar_pxe.layers.kubernetes.client import claim, release
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting

@@ -16,11 +16,11 @@ from support.talos.kubernetes import Kubernetes
 from support.talos.machine import Machine
 from support.waiting import until
 
-from iluvatar_pxe.layers.arda.api.tls import load_key
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.credentials import kubernetes_credentials
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.layers.kubeconfig import kubeconfig
+from iluvatar_pxe.layers.load_key import load_key
 from iluvatar_pxe.machines.states import Role
 
 HERE = "controlplane-1"

@@ -14,9 +14,9 @@ import aiohttp
 from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.founding import Foreign, Found, Serves, Starts, Unproved
-from iluvatar_pxe.layers.arda.kubernetes import PORT, cluster_id, nodes
-from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.kubernetes.client import PORT, cluster_id, nodes
+from iluvatar_pxe.layers.kubernetes.node import Node
 
 ASK_SECONDS = aiohttp.ClientTimeout(total=8, connect=3)
 _READY = "/v1-k3s/readyz"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from iluvatar_pxe.fleet.lookup import name_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.health import MachineReport
-from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.states import Intent, Phase
 

@@ -5,10 +5,10 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import TalosAnotherError
 from iluvatar_pxe.layers.arda.api.client import TalosApi
-from iluvatar_pxe.layers.arda.api.faults import one_line
 from iluvatar_pxe.layers.arda.api.resources import HOSTNAME, LINKS, SYSTEM_INFORMATION
 from iluvatar_pxe.layers.arda.expected import Expected, Who
 from iluvatar_pxe.layers.arda.reading import uuid_in
+from iluvatar_pxe.layers.one_line import one_line
 
 
 async def prove(api: TalosApi, expected: Expected, address: IPv4Address) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from iluvatar_pxe.layers.arda.absence import FOR_RESTART, Absence, words
 from iluvatar_pxe.layers.arda.change_tables import ChangeKind
-from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.kubernetes.node import Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,14 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.protocol import H2Protocol
 
 from iluvatar_pxe.errors import EtcdError
-from iluvatar_pxe.layers.arda.api.faults import one_line
-from iluvatar_pxe.layers.arda.api.grpclib_internals import INVALID, GrpcProtocol, Settled
-from iluvatar_pxe.layers.arda.api.tls import load_key
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm, EtcdStatus
 from iluvatar_pxe.layers.etcd.protos import etcd_pb2
 from iluvatar_pxe.layers.etcd.protos.etcd_grpc import MaintenanceStub
 from iluvatar_pxe.layers.etcd.snapshot_check import DamagedSnapshotError, SnapshotCheck
+from iluvatar_pxe.layers.grpclib_internals import INVALID, GrpcProtocol, Settled
+from iluvatar_pxe.layers.load_key import load_key
+from iluvatar_pxe.layers.one_line import one_line
 
 PORT = 2379
 LARGEST_MESSAGE = 4 << 20

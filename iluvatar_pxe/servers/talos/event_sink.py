@@ -10,9 +10,9 @@ from h2.config import H2Configuration
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.host.tcp import bind_tcp
-from iluvatar_pxe.layers.arda.api.grpclib_internals import CustomServer, GrpcProtocol
 from iluvatar_pxe.layers.arda.api.sink import LARGEST_EVENT, EventSink, TakeEvent
 from iluvatar_pxe.layers.arda.events import Event
+from iluvatar_pxe.layers.grpclib_internals import CustomServer, GrpcProtocol
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf, nic_at

@@ -8,7 +8,7 @@ from support.machines import machine_of, snapshot_of
 
 from iluvatar_pxe.layers.arda.absence import absences, to_be_installed, words
 from iluvatar_pxe.layers.arda.health import MachineReport
-from iluvatar_pxe.layers.arda.node import Node
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.states import Directive, Intent, Phase
 
 RUNS = MachineReport(stage="running", is_ready=True)

@@ -7,7 +7,6 @@ import pytest
 
 from iluvatar_pxe.layers.arda.absence import absences
 from iluvatar_pxe.layers.arda.change_tables import ChangeKind
-from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.arda.restarts import (
     Apply,
     Await,
@@ -21,6 +20,7 @@ from iluvatar_pxe.layers.arda.restarts import (
     Step,
     next_step,
 )
+from iluvatar_pxe.layers.kubernetes.node import Node
 
 LIVE, RESTART = ChangeKind.LIVE, ChangeKind.RESTART
 

@@ -18,7 +18,7 @@ from support.talos.certificates import caller
 from support.talos.roles import may
 from support.talos.stopping import stop_accepting
 
-from iluvatar_pxe.layers.arda.api.grpclib_internals import CustomServer
+from iluvatar_pxe.layers.grpclib_internals import CustomServer
 
 if TYPE_CHECKING:
     from support.talos.boot import Boot

@@ -15,7 +15,6 @@ from grpclib.protocol import H2Protocol
 
 from iluvatar_pxe.errors import TalosError, TalosForeignError, TalosIdentityError, TalosMaintenanceError
 from iluvatar_pxe.layers.arda.api import faults
-from iluvatar_pxe.layers.arda.api.grpclib_internals import INVALID, GrpcProtocol, Settled
 from iluvatar_pxe.layers.arda.api.protos.common_pb2 import Metadata
 from iluvatar_pxe.layers.arda.api.tls import (
     CONNECT_SECONDS,
@@ -26,6 +25,7 @@ from iluvatar_pxe.layers.arda.api.tls import (
     unreachable,
 )
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.grpclib_internals import INVALID, GrpcProtocol, Settled
 
 LARGEST_MESSAGE = 32 << 20
 """Bytes, in both directions, as Talos has it."""

@@ -48,6 +48,7 @@ from iluvatar_pxe.layers.arda.api.protos.time_grpc import TimeServiceStub
 from iluvatar_pxe.layers.arda.api.state import State
 from iluvatar_pxe.layers.arda.api.tls import PORT
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.one_line import one_line
 
 UPGRADE_STALL = 300.0
 """Seconds without news after which a pull or an upgrade has stalled."""
@@ -116,7 +117,7 @@ class TalosApi:
         answer = await self._call.unary(self._machine.ApplyConfiguration, request, WRITE_SECONDS)
         found = self._call.only("ApplyConfiguration", answer.messages)
         return Applied(
-            of_number(ApplyMode, found.mode), tuple(map(faults.one_line, found.warnings)), found.mode_details
+            of_number(ApplyMode, found.mode), tuple(map(one_line, found.warnings)), found.mode_details
         )
 
     async def bootstrap(self) -> None:
@@ -247,7 +248,7 @@ class TalosApi:
                 if answer.progress.WhichOneof("response") == "exit_code":
                     code = answer.progress.exit_code
                 elif answer.progress.message:
-                    yield faults.one_line(answer.progress.message)
+                    yield one_line(answer.progress.message)
         if code != 0:
             how = "ended without a result" if code is None else f"failed with status {code}"
             raise TalosFailedError(f"{self._call.label}: Upgrade: the installer {how}; look at its messages")
@@ -260,8 +261,8 @@ def _service(found: machine_pb2.ServiceInfo) -> Service:
         id=found.id,
         state=found.state,
         is_healthy=None if health.unknown else health.healthy,
-        message=faults.one_line(health.last_message),
-        last_event=faults.one_line(events[-1].msg) if events else "",
+        message=one_line(health.last_message),
+        last_event=one_line(events[-1].msg) if events else "",
     )
 
 

@@ -12,6 +12,7 @@ from iluvatar_pxe.layers.arda.api.protos import machine_pb2
 from iluvatar_pxe.layers.arda.api.protos.machine_grpc import MachineServiceStub
 from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm, EtcdStatus
 from iluvatar_pxe.layers.etcd.snapshot_check import DamagedSnapshotError, SnapshotCheck
+from iluvatar_pxe.layers.one_line import one_line
 
 DRAIN_SECONDS = 360.0
 """Talos tries for five minutes to leave, and to drain the node."""
@@ -58,7 +59,7 @@ class Etcd:
             raft_applied_index=found.raft_applied_index,
             raft_term=found.raft_term,
             version=found.storage_version or found.protocol_version,
-            errors=tuple(map(faults.one_line, found.errors)),
+            errors=tuple(map(one_line, found.errors)),
         )
 
     async def alarms(self) -> tuple[EtcdAlarm, ...]:

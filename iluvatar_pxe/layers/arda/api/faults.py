@@ -1,6 +1,5 @@
 """What goes wrong in a call of Talos' API, as one error of ours in words."""
 
-import re
 import ssl
 
 from grpclib.const import Status
@@ -20,12 +19,8 @@ from iluvatar_pxe.errors import (
     TalosUnreachableError,
     TalosUnsupportedError,
 )
-from iluvatar_pxe.printable import printable
+from iluvatar_pxe.layers.one_line import one_line
 
-_LONGEST = 400
-"""Characters of a machine's own words."""
-_SECRET = re.compile(r"[\w+/=-]{40,}|\b[0-9a-z]{6}\.[0-9a-z]{16}\b")
-"""What may be a key, a certificate or a token: Talos quotes the configuration that it refuses."""
 _NEEDS_REBOOT = "in immediate mode"
 
 _MEANING: dict[Status, tuple[type[TalosError], str]] = {
@@ -49,12 +44,6 @@ _MEANING: dict[Status, tuple[type[TalosError], str]] = {
     ),
 }
 _OTHERWISE = (TalosFailedError, "it is tried again")
-
-
-def one_line(text: str) -> str:
-    """Return a machine's words as one short line, without what may be a secret."""
-    shown = printable(_SECRET.sub("…", " ".join(text.split())))
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
 
 def of_status(label: str, call: str, error: GRPCError) -> TalosError:

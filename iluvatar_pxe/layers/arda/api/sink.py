@@ -11,7 +11,6 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from grpclib.server import Stream
 
-from iluvatar_pxe.layers.arda.api.faults import one_line
 from iluvatar_pxe.layers.arda.api.model import UnmetCondition
 from iluvatar_pxe.layers.arda.api.protos import common_pb2, machine_pb2, runtime_events_pb2
 from iluvatar_pxe.layers.arda.api.protos.events_grpc import EventSinkServiceBase
@@ -29,6 +28,7 @@ from iluvatar_pxe.layers.arda.events import (
     Task,
     Unknown,
 )
+from iluvatar_pxe.layers.one_line import one_line
 from iluvatar_pxe.ratelimit import complain
 
 LARGEST_EVENT = 256 << 10

@@ -14,6 +14,7 @@ from iluvatar_pxe.layers.arda.api.model import Change, of_number
 from iluvatar_pxe.layers.arda.api.protos import resources_pb2
 from iluvatar_pxe.layers.arda.api.protos.resources_grpc import StateStub
 from iluvatar_pxe.layers.arda.api.resources import STATIC_PODS, Kind, SpecError, Watched
+from iluvatar_pxe.layers.one_line import one_line
 
 MOST = 10_000
 """Resources in one list."""
@@ -119,7 +120,7 @@ class State:
     def _told(self, kind: Kind[Value], event: resources_pb2.Event) -> Watched[Value] | None:
         if event.event_type == resources_pb2.ERRORED:
             raise TalosFailedError(
-                f"{self._call.label}: {kind.type}: {faults.one_line(event.error)}; the watch is begun anew"
+                f"{self._call.label}: {kind.type}: {one_line(event.error)}; the watch is begun anew"
             )
         if event.event_type == resources_pb2.BOOTSTRAPPED:
             return Watched(Change.BOOTSTRAPPED, "", None)
@@ -132,7 +133,7 @@ class State:
         try:
             return kind.read(resource.metadata.id, resource.spec.yaml_spec)
         except SpecError as error:
-            why = f"{faults.one_line(resource.metadata.id)}: {faults.one_line(str(error))}"
+            why = f"{one_line(resource.metadata.id)}: {one_line(str(error))}"
             raise faults.of_answer(self._call.label, kind.type, why) from error
 
 

@@ -14,7 +14,8 @@ from cryptography.x509.oid import NameOID
 
 from iluvatar_pxe.errors import TalosAnswerError, TalosError, TalosIdentityError, TalosUnreachableError
 from iluvatar_pxe.layers.credentials import Credentials
-from iluvatar_pxe.layers.keys import UNREADABLE, standard_pem
+from iluvatar_pxe.layers.keys import UNREADABLE
+from iluvatar_pxe.layers.load_key import load_key
 
 PORT = 50000
 CONNECT_SECONDS = 10.0
@@ -105,14 +106,6 @@ def _context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
     return context
-
-
-def load_key(context: ssl.SSLContext, credentials: Credentials) -> None:
-    """Load certificate and key from memory: ``ssl`` takes files only, and the key is never on a disk."""
-    with os.fdopen(os.memfd_create("credentials"), "w") as file:
-        file.write(f"{credentials.crt}\n{standard_pem(credentials.key)}")
-        file.flush()
-        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
 
 
 def unreachable(label: str, error: Exception) -> TalosError:

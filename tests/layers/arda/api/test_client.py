@@ -39,7 +39,8 @@ from iluvatar_pxe.errors import (
     TalosUnreachableError,
     TalosUnsupportedError,
 )
-from iluvatar_pxe.layers.arda.api import channel, client, grpclib_internals
+from iluvatar_pxe.layers import grpclib_internals
+from iluvatar_pxe.layers.arda.api import channel, client
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import (
     Applied,

@@ -17,8 +17,8 @@ from support.small_talos import HERE, MAINTENANCE, NOW
 from iluvatar_pxe.errors import TalosAnswerError, TalosError
 from iluvatar_pxe.layers.arda.api import channel, client
 from iluvatar_pxe.layers.arda.api.client import TalosApi
-from iluvatar_pxe.layers.arda.api.grpclib_internals import GrpcProtocol
 from iluvatar_pxe.layers.arda.api.resources import MACHINE_STATUS
+from iluvatar_pxe.layers.grpclib_internals import GrpcProtocol
 
 SETTINGS = bytes.fromhex("000000040000000000")
 ROUNDS = 300

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.gitops.changes.starter import starter_files
-from iluvatar_pxe.layers.arda.longhorn import Replica, copies_warning, only_on
+from iluvatar_pxe.layers.kubernetes.longhorn import Replica, copies_warning, only_on
 
 PATH = "apps/arda/longhorn.yaml"
 STARTER = starter_files()[PATH].decode()

@@ -16,11 +16,11 @@ from support.talos.configuration import Pair
 from support.waiting import until
 
 from iluvatar_pxe.errors import KubernetesError
-from iluvatar_pxe.layers.arda import kubernetes
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.credentials import kubernetes_credentials
-from iluvatar_pxe.layers.arda.kubernetes import delete_node
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.kubernetes import client as kubernetes
+from iluvatar_pxe.layers.kubernetes.client import delete_node
 from iluvatar_pxe.machines.states import Role
 
 HERE = "127.0.0.1"

@@ -16,11 +16,11 @@ from typing import Any
 import aiohttp
 
 from iluvatar_pxe.errors import KubernetesError
-from iluvatar_pxe.layers.arda.api.faults import one_line
-from iluvatar_pxe.layers.arda.api.tls import load_key
-from iluvatar_pxe.layers.arda.longhorn import Replica
-from iluvatar_pxe.layers.arda.node import Node
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.kubernetes.longhorn import Replica
+from iluvatar_pxe.layers.kubernetes.node import Node
+from iluvatar_pxe.layers.load_key import load_key
+from iluvatar_pxe.layers.one_line import one_line
 
 PORT = 6443
 DRAIN_SECONDS = 300.0

@@ -1,0 +1,1 @@
+"""What the layers know of Kubernetes, whichever program runs it."""
