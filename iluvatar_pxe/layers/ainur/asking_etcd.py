@@ -7,7 +7,7 @@ import aiohttp
 from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.etcd_members import EtcdMember, parse_members
-from iluvatar_pxe.layers.kubernetes.client import PORT
+from iluvatar_pxe.layers.kubernetes.api_server import PORT
 
 _SECONDS = aiohttp.ClientTimeout(total=20, connect=5)
 _PATH = "/db/info"

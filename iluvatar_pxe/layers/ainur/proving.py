@@ -15,7 +15,8 @@ from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.founding import Foreign, Found, Serves, Starts, Unproved
 from iluvatar_pxe.layers.credentials import Credentials
-from iluvatar_pxe.layers.kubernetes.client import PORT, cluster_id, nodes
+from iluvatar_pxe.layers.kubernetes.api_server import PORT
+from iluvatar_pxe.layers.kubernetes.client import cluster_id, nodes
 from iluvatar_pxe.layers.kubernetes.node import Node
 
 ASK_SECONDS = aiohttp.ClientTimeout(total=8, connect=3)

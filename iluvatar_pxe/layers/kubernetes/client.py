@@ -4,29 +4,19 @@ All raise KubernetesError: one line that names the API server, and says what to 
 """
 
 import asyncio
-import json
-import os
-import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp
-
-from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.kubernetes.api_server import PORT, ApiServer
 from iluvatar_pxe.layers.kubernetes.longhorn import Replica
 from iluvatar_pxe.layers.kubernetes.node import Node
-from iluvatar_pxe.layers.load_key import load_key
-from iluvatar_pxe.layers.one_line import one_line
 
-PORT = 6443
 DRAIN_SECONDS = 300.0
 """For all pods of a node to leave it, as ``kubectl drain`` and talosctl wait."""
 _PAUSE = 2.0
-_SECONDS = aiohttp.ClientTimeout(total=20)
 _CORDONED = "iluvatar-pxe/cordoned"
 """Annotation of a Node that the daemon has cordoned: one that a person cordoned stays so."""
 _NOTE = "iluvatar-pxe/note"
@@ -44,12 +34,6 @@ _REPLICAS = "/apis/longhorn.io/v1beta2/namespaces/longhorn-system/replicas"
 _LEADS = "node-role.kubernetes.io/control-plane"
 """Label of a Node."""
 _LATER = "it is tried again"
-_JSON = "application/json"
-_DONE = frozenset([200, 201, 202])
-_ELSEWHERE = frozenset([404, 409])
-"""It is not there, or somebody else was first."""
-_BUDGET = 429
-"""A PodDisruptionBudget keeps a pod for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +46,19 @@ class Lease:
 
 async def delete_node(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
     """Delete a Node; one that is not there is fine."""
-    async with _ApiServer.at(address, port, credentials, f"later: kubectl delete node {name}") as server:
+    async with ApiServer.at(address, port, credentials, f"later: kubectl delete node {name}") as server:
         await server.call("DELETE", f"/api/v1/nodes/{name}")
 
 
 async def nodes(address: str, credentials: Credentials, *, port: int = PORT) -> tuple[Node, ...]:
     """Return all Nodes."""
-    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
         return tuple(map(_node, await server.listed("/api/v1/nodes")))
 
 
 async def cluster_id(address: str, credentials: Credentials, *, port: int = PORT) -> str:
     """Return what tells a cluster from any other one: the UID of its namespace ``kube-system``; empty while it has none."""
-    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
         found = await server.call("GET", "/api/v1/namespaces/kube-system")
     return str(_part(found, "metadata").get("uid", ""))
 
@@ -82,19 +66,19 @@ async def cluster_id(address: str, credentials: Credentials, *, port: int = PORT
 async def has_node_password(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> bool:
     """Say whether k3s keeps the hash of a node's password, which whoever joins by this name has to know."""
     path = f"/api/v1/namespaces/kube-system/secrets/{name}.node-password.k3s"
-    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
         return bool(await server.call("GET", path))
 
 
 async def replicas(address: str, credentials: Credentials, *, port: int = PORT) -> tuple[Replica, ...]:
     """Return the replicas of Longhorn's volumes; none where Longhorn is not installed."""
-    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
         return tuple(Replica.of(_part(one, "spec")) for one in await server.listed(_REPLICAS))
 
 
 async def cordon(address: str, credentials: Credentials, name: str, note: str, *, port: int = PORT) -> None:
     """Have no pod start on a node, and note what for; a Node that is not there is fine."""
-    async with _ApiServer.at(address, port, credentials, f"later: kubectl cordon {name}") as server:
+    async with ApiServer.at(address, port, credentials, f"later: kubectl cordon {name}") as server:
         found = await server.call("GET", f"/api/v1/nodes/{name}")
         was_free = not _part(found, "spec").get("unschedulable")
         notes = {_NOTE: note} | ({_CORDONED: "true"} if was_free else {})
@@ -103,7 +87,7 @@ async def cordon(address: str, credentials: Credentials, name: str, note: str, *
 
 async def uncordon(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
     """Undo ``cordon``: a node that was cordoned before it stays so."""
-    async with _ApiServer.at(address, port, credentials, f"later: kubectl uncordon {name}") as server:
+    async with ApiServer.at(address, port, credentials, f"later: kubectl uncordon {name}") as server:
         found = await server.call("GET", f"/api/v1/nodes/{name}")
         is_ours = _CORDONED in _annotations(found)
         change: dict[str, object] = {"metadata": {"annotations": {_NOTE: None, _CORDONED: None}}}
@@ -116,7 +100,7 @@ async def evict(address: str, credentials: Credentials, name: str, *, port: int 
     Pods of DaemonSets and of the kubelet itself stay. A PodDisruptionBudget may keep a pod for now: call it again.
     Those that Kubernetes refuses to evict come first, with its words.
     """
-    async with _ApiServer.at(address, port, credentials, f"later: kubectl drain {name}") as server:
+    async with ApiServer.at(address, port, credentials, f"later: kubectl drain {name}") as server:
         found = await server.listed(f"/api/v1/pods?fieldSelector=spec.nodeName={name}")
         left: list[str] = []
         refused: list[str] = []
@@ -132,7 +116,7 @@ async def static_pods(
 ) -> Mapping[str, str]:
     """Return by the names of the static pods of a node that are ready the versions of what they run with."""
     path = f"/api/v1/namespaces/kube-system/pods?fieldSelector=spec.nodeName={node}"
-    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
         ready = [_part(one, "metadata") for one in await server.listed(path) if _is_ready(one)]
     return {
         str(_part(one, "labels").get("k8s-app")): str(_annotations({"metadata": one})[_RUNS_WITH])
@@ -143,7 +127,7 @@ async def static_pods(
 
 async def claimant(address: str, credentials: Credentials, *, port: int = PORT) -> str:
     """Return the machine whose turn it is to be changed; empty where it is nobody's."""
-    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
         return str(_part(await server.call("GET", f"{_LEASES}/{_LEASE}"), "spec").get("holderIdentity", ""))
 
 
@@ -155,13 +139,13 @@ async def claim(address: str, credentials: Credentials, name: str, *, port: int 
         "metadata": {"name": _LEASE, "namespace": "kube-system"},
         "spec": {"holderIdentity": name},
     }
-    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
         await server.call("POST", _LEASES, lease)
 
 
 async def release(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> None:
     """Let the next machine have the turn, if it is this one's; another one that has it since keeps it."""
-    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
         found = await server.call("GET", f"{_LEASES}/{_LEASE}")
         if _part(found, "spec").get("holderIdentity") == name:
             seen = {key: _part(found, "metadata").get(key) for key in ("uid", "resourceVersion")}
@@ -170,7 +154,7 @@ async def release(address: str, credentials: Credentials, name: str, *, port: in
 
 async def removal_lease(address: str, credentials: Credentials, *, port: int = PORT) -> Lease | None:
     """Return which daemon takes machines out of the cluster; None where none does."""
-    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
         found = await server.call("GET", f"{_LEASES}/{_REMOVAL}")
     version = _part(found, "metadata").get("resourceVersion")
     return Lease(str(_part(found, "spec").get("holderIdentity", "")), str(version)) if version else None
@@ -189,7 +173,7 @@ async def take_removal_lease(
         "spec": {"holderIdentity": holder, "renewTime": now},
     }
     method, path = ("PUT", f"{_LEASES}/{_REMOVAL}") if seen else ("POST", _LEASES)
-    async with _ApiServer.at(address, port, credentials, _LATER) as server:
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
         return bool(await server.call(method, path, lease))
 
 
@@ -208,90 +192,6 @@ async def drain(
         if not left or asyncio.get_running_loop().time() >= ends:
             return left
         await asyncio.sleep(min(_PAUSE, seconds))
-
-
-class _ApiServer:
-    def __init__(
-        self, session: aiohttp.ClientSession, label: str, context: ssl.SSLContext, remedy: str
-    ) -> None:
-        self._session, self._label, self._context, self._remedy = session, label, context, remedy
-
-    @classmethod
-    @asynccontextmanager
-    async def at(
-        cls, address: str, port: int, credentials: Credentials, remedy: str
-    ) -> "AsyncIterator[_ApiServer]":
-        """Give one whose failures are KubernetesErrors with this remedy."""
-        label = f"https://{address}:{port}"
-        try:
-            async with aiohttp.ClientSession(timeout=_SECONDS) as session:
-                yield cls(session, label, _context(credentials), remedy)
-        except (aiohttp.ClientError, TimeoutError, ssl.SSLError, ValueError) as error:
-            raise KubernetesError(f"{label}: {_why(error)}; {remedy}") from error
-
-    async def call(
-        self, method: str, path: str, body: Mapping[str, object] | None = None
-    ) -> Mapping[str, Any]:
-        """Return the object of an answer; empty where it is not there, or where somebody else was first."""
-        status, found = await self._answer(method, path, body)
-        if status in _ELSEWHERE:
-            return {}
-        if status not in _DONE:
-            why = _refusal(status, found)
-            raise KubernetesError(f"{self._label}: {method} {path} is refused: {why}; {self._remedy}")
-        return found
-
-    async def _answer(
-        self, method: str, path: str, body: Mapping[str, object] | None
-    ) -> tuple[int, Mapping[str, Any]]:
-        """Return the status and the object of an answer."""
-        kind = "merge-patch+json" if method == "PATCH" else "json"
-        async with self._session.request(
-            method,
-            f"{self._label}{path}",
-            data=None if body is None else json.dumps(body),
-            headers={"Content-Type": f"application/{kind}"},
-            ssl=self._context,
-        ) as answer:
-            is_object = answer.status in _DONE or answer.content_type == _JSON
-            found = json.loads(await answer.read()) if is_object else {}
-            return answer.status, found if isinstance(found, Mapping) else {}
-
-    async def listed(self, path: str) -> list[Mapping[str, Any]]:
-        """Return the items of a list."""
-        items = (await self.call("GET", path)).get("items")
-        return [one for one in items if isinstance(one, Mapping)] if isinstance(items, list) else []
-
-    async def change(self, node: str, change: Mapping[str, object]) -> None:
-        """Change some fields of a Node; None removes one."""
-        await self.call("PATCH", f"/api/v1/nodes/{node}", change)
-
-    async def evict(self, pod: Mapping[str, Any]) -> str:
-        """Ask that a pod stops, and starts elsewhere; return why that is refused, empty where it is not.
-
-        A PodDisruptionBudget that keeps a pod for now is no refusal.
-        """
-        place = {"name": pod.get("name"), "namespace": pod.get("namespace")}
-        path = f"/api/v1/namespaces/{place['namespace']}/pods/{place['name']}/eviction"
-        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": place}
-        status, found = await self._answer("POST", path, body)
-        return "" if status in {*_DONE, *_ELSEWHERE, _BUDGET} else _refusal(status, found)
-
-
-def _refusal(status: int, found: Mapping[str, Any]) -> str:
-    """Return the API server's own words, where it has some."""
-    words = one_line(str(found.get("message", "")))
-    return f"status {status}: {words}" if words else f"status {status}"
-
-
-def _why(error: Exception) -> str:
-    """Return what has failed; ``str`` of a failed connection has the context of its encryption, too."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return str(error.certificate_error)
-        case aiohttp.ClientConnectorError():
-            return os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
-    return str(error) or "no answer in time"
 
 
 def _node(found: Mapping[str, Any]) -> Node:
@@ -340,9 +240,3 @@ def _annotations(found: Mapping[str, Any]) -> Mapping[str, Any]:
 def _part(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     part = found.get(key)
     return part if isinstance(part, Mapping) else {}
-
-
-def _context(credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=credentials.ca)
-    load_key(context, credentials)
-    return context
