@@ -8,11 +8,10 @@ from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.admin.snapshots import snapshots_of
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.layers.arda.founding import Founded, NoteFounded, Refuse
 from iluvatar_pxe.layers.arda.health import EtcdHealth, MachineReport
 from iluvatar_pxe.layers.arda.machine_facts import declared_workers
+from iluvatar_pxe.layers.founding import Founded, NoteFounded, Refuse, words
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport
-from iluvatar_pxe.provisioning.clusters import words
 from iluvatar_pxe.provisioning.k3s_reports import k3s_report
 
 

@@ -3,8 +3,8 @@
 from iluvatar_pxe.admin.data import Data, utc
 from iluvatar_pxe.dns.members import Member, control_planes
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.founding import words
 from iluvatar_pxe.provisioning.k3s_reports import K3sReport
-from iluvatar_pxe.provisioning.k3s_watch import words
 
 
 def k3s_data(report: K3sReport, fleet: Fleet) -> Data:

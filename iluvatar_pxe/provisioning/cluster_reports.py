@@ -12,11 +12,11 @@ from iluvatar_pxe.fleet.source import longhorn_file
 from iluvatar_pxe.layers.arda.bundle_check import ends_of
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.expected import expected_machines
-from iluvatar_pxe.layers.arda.founding import Refuse, Step
 from iluvatar_pxe.layers.arda.health import EtcdHealth, MachineReport, etcd_health
 from iluvatar_pxe.layers.arda.machine_facts import declared_workers
 from iluvatar_pxe.layers.arda.reporting import report
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.founding import Refuse, Step
 from iluvatar_pxe.layers.kubernetes.longhorn import copies_warning
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.reaching import node_addresses

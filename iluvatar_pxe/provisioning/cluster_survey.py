@@ -16,11 +16,11 @@ from iluvatar_pxe.layers.arda.absence import absences, to_be_installed
 from iluvatar_pxe.layers.arda.changes import Changes, changes, with_stored
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.documents import Document, load_documents
-from iluvatar_pxe.layers.arda.founding import Wait
 from iluvatar_pxe.layers.arda.health import MachineReport
 from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings
 from iluvatar_pxe.layers.arda.restarts import Standing, Standings
 from iluvatar_pxe.layers.arda.running import links, responsible, role_in
+from iluvatar_pxe.layers.founding import Wait
 from iluvatar_pxe.layers.kubernetes.client import claimant, nodes
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Intent

@@ -15,37 +15,29 @@ from iluvatar_pxe.changed import Subscription
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import (
     IluvatarError,
-    RepositoryError,
     TalosError,
     TalosExistsError,
     TalosRefusedError,
 )
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
-from iluvatar_pxe.gitops.changes.founding import found_again, name_founder, note_founded
-from iluvatar_pxe.gitops.compare_and_swap import Draw
-from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.arda.asking import ask
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.expected import expected_machines
-from iluvatar_pxe.layers.arda.founding import (
-    PREPARING,
-    Answered,
-    CallBootstrap,
-    Found,
-    FoundAgain,
+from iluvatar_pxe.layers.arda.founding import PREPARING, Answered, Found, next_step
+from iluvatar_pxe.layers.founding import (
     Founded,
-    NameFounder,
     NoteFounded,
     Refuse,
     Step,
+    TellFounder,
     Wait,
-    next_step,
 )
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.model import Machine
-from iluvatar_pxe.problem import Problem, first_of
+from iluvatar_pxe.problem import first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
+from iluvatar_pxe.provisioning.founding_step import FoundingStep
 from iluvatar_pxe.provisioning.k3s_clusters import K3sClusters
 from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
 from iluvatar_pxe.provisioning.reaching import opened
@@ -62,15 +54,19 @@ class ClusterWatch:
         self._context = context
         self._preparing: dict[str, float] = {}
         """Since when each control plane was seen preparing its etcd, without a break; by the monotonic clock."""
-        self.step: Step = Wait("it has not been looked at yet")
+        self._next = FoundingStep(layer, context.repository)
         self.found: Mapping[str, Found] = {}
         """What the control planes said last, by their names."""
-        self._told = Problem(self._tell)
+
+    @property
+    def step(self) -> Step:
+        """What is next."""
+        return self._next.now
 
     @property
     def line(self) -> str | None:
         """What the cluster waits for, in one line; None once it is founded."""
-        return None if isinstance(self.step, Founded) else f"{self.layer}: {words(self.step)}"
+        return self._next.line
 
     @property
     def awaited(self) -> dict[str, str]:
@@ -119,10 +115,10 @@ class ClusterWatch:
             if cluster is None or not cluster.founded:
                 await self._context.check(self.layer)
             self.found = await self._ask(members) if cluster else {}
-            self._show(next_step(cluster, self.found))
+            self._next.show(next_step(cluster, self.found))
             return not self._context.observes and await self._carry_out(cluster)
         except IluvatarError as error:
-            self._show(Refuse(str(error)))
+            self._next.show(Refuse(str(error)))
             return False
 
     def _declared(self) -> tuple[ClusterFile | None, tuple[Member, ...]]:
@@ -159,35 +155,16 @@ class ClusterWatch:
 
     async def _carry_out(self, cluster: ClusterFile | None) -> bool:
         """Do what is next; say whether another look is worth it at once."""
-        step, layer = self.step, self.layer
         if cluster is None:
             return False
-        match step:
-            case NameFounder(founder, why):
-                _log.info("cluster.founder", layer=layer, founder=founder, why=why)
-                return await self._commit(lambda newest: name_founder(newest, layer, founder))
-            case FoundAgain(why):
-                _log.warning("cluster.founded_again", layer=layer, why=why)
-                return await self._commit(lambda newest: found_again(newest, layer, cluster.generation))
+        match self.step:
             case NoteFounded(why) if self._context.repository.commit is None:
-                self._show(Founded(why))
-            case NoteFounded(why):
-                _log.info("cluster.founded", layer=layer, why=why)
-                now = wall_clock()
-                return await self._commit(lambda newest: note_founded(newest, layer, cluster.generation, now))
-            case CallBootstrap(founder):
+                self._next.show(Founded(why))
+            case TellFounder(founder):
                 await self._bootstrap(founder)
+            case _:
+                return await self._next.commit(cluster)
         return False
-
-    async def _commit(self, draw: Draw) -> bool:
-        commit = self._context.repository.commit
-        if commit is None:
-            raise RepositoryError(
-                f"{words(self.step)}, but this daemon may not commit that; set [fleet] read_only = false, or have "
-                "another daemon do it"
-            )
-        await commit(draw)
-        return True
 
     async def _bootstrap(self, founder: str) -> None:
         _log.info("cluster.bootstrap", layer=self.layer, founder=founder)
@@ -195,23 +172,13 @@ class ClusterWatch:
             async with opened(self.layer, founder, ApiRole.ADMIN, self._context) as api:
                 await api.bootstrap()
         except TalosRefusedError as error:
-            self._show(Refuse(str(error)))
+            self._next.show(Refuse(str(error)))
         except TalosExistsError:
-            self._show(
+            self._next.show(
                 Wait(f"{founder} says that its etcd has data; its members are to prove it", (founder,))
             )
         except TalosError as error:
-            self._show(Wait(str(error), (founder,)))
-
-    def _show(self, step: Step) -> None:
-        self.step = step
-        self._told.set(self.line if isinstance(step, Wait | Refuse) else None)
-
-    def _tell(self, line: str) -> None:
-        if isinstance(self.step, Refuse):
-            _log.error("cluster.refused", why=line)
-        else:
-            _log.info("cluster.waits", why=line)
+            self._next.show(Wait(str(error), (founder,)))
 
 
 class Clusters:
@@ -277,18 +244,3 @@ class Clusters:
             group.create_task(self._watches.run())
             group.create_task(self._removals.run())
             group.create_task(self.k3s.run())
-
-
-def words(step: Step) -> str:
-    """Return a step in words."""
-    match step:
-        case NameFounder(founder, why):
-            return f"{founder} is to found it: {why}"
-        case CallBootstrap(founder, _):
-            return f"{founder} is told to found it"
-        case NoteFounded(why):
-            return f"it is founded: {why}"
-        case FoundAgain(why):
-            return f"another founder is to be named: {why}"
-        case Wait(why) | Founded(why) | Refuse(why):
-            return why

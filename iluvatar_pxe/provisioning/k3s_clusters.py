@@ -7,8 +7,9 @@ from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import NotYetError
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.layers.ainur.founding import Asks, Refuse
+from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.part import K3sPart
+from iluvatar_pxe.layers.founding import Refuse
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase, Role

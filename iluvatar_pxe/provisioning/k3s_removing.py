@@ -11,9 +11,9 @@ from dataclasses import replace
 import structlog
 
 from iluvatar_pxe.errors import IluvatarError
-from iluvatar_pxe.layers.ainur.founding import Unproved
 from iluvatar_pxe.layers.ainur.proving import Said, ask
 from iluvatar_pxe.layers.ainur.removal import Act, Hold, Leaver, Why, harm, last_copies, next_act
+from iluvatar_pxe.layers.founding import Unproved
 from iluvatar_pxe.layers.kubernetes import client as kubernetes
 from iluvatar_pxe.layers.kubernetes.longhorn import only_on
 from iluvatar_pxe.problem import Problem

@@ -8,7 +8,7 @@ from iluvatar_pxe.dns.members import Member, members_of
 from iluvatar_pxe.errors import IluvatarError
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.layers.ainur.bundle_check import k3s_ends_of
-from iluvatar_pxe.layers.ainur.founding import Founded, NoteFounded, Refuse, Step
+from iluvatar_pxe.layers.founding import Founded, NoteFounded, Refuse, Step
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.provisioning.k3s_watch import K3sWatch
 

@@ -28,9 +28,9 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.absence import Absence, absences, to_be_installed
 from iluvatar_pxe.layers.arda.api.model import EtcdMember, WipeMode
 from iluvatar_pxe.layers.arda.credentials import ApiRole
-from iluvatar_pxe.layers.arda.founding import Wait
 from iluvatar_pxe.layers.arda.health import MachineReport, healthy_members
 from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
+from iluvatar_pxe.layers.founding import Wait
 from iluvatar_pxe.layers.kubernetes.client import claimant, delete_node, nodes, replicas
 from iluvatar_pxe.layers.kubernetes.longhorn import Replica, only_on
 from iluvatar_pxe.layers.kubernetes.node import Node

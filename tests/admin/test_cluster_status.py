@@ -12,7 +12,7 @@ from iluvatar_pxe.admin.cluster_status import cluster_data
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.cli.cluster.status import status_lines
 from iluvatar_pxe.errors import ConfigurationError
-from iluvatar_pxe.layers.arda.founding import Founded, Wait
+from iluvatar_pxe.layers.founding import Founded, Wait
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport
 
 LONGHORN = "kind: Application\nspec: {source: {chart: longhorn}}\n"

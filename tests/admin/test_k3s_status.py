@@ -12,7 +12,7 @@ from iluvatar_pxe.admin.k3s_status import k3s_data
 from iluvatar_pxe.cli.cluster.status import status_lines
 from iluvatar_pxe.dns.members import Member
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
-from iluvatar_pxe.layers.ainur.founding import Founded, NoteFounded, Refuse, Step, Wait
+from iluvatar_pxe.layers.founding import Founded, NoteFounded, Refuse, Step, Wait
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.provisioning.k3s_reports import K3sReport
 

@@ -34,7 +34,7 @@ from iluvatar_pxe.errors import ConfigurationError, OperationError
 from iluvatar_pxe.gitops.hook import refused_push
 from iluvatar_pxe.gitops.repository.hosting import host
 from iluvatar_pxe.layers.arda.events import Addresses, Event
-from iluvatar_pxe.layers.arda.founding import Founded
+from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting

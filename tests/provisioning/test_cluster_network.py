@@ -9,7 +9,7 @@ from support.segment import HERE, NEIGHBOUR, segment
 from support.waiting import until
 
 from iluvatar_pxe.errors import ConfigurationError
-from iluvatar_pxe.layers.arda.founding import Founded, Refuse
+from iluvatar_pxe.layers.founding import Founded, Refuse
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")
 

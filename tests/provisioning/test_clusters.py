@@ -17,7 +17,7 @@ from support.talos.machine import Machine
 from support.waiting import until
 
 from iluvatar_pxe.layers.arda.configuration.facts import MachineFacts
-from iluvatar_pxe.layers.arda.founding import Founded, Refuse, Wait
+from iluvatar_pxe.layers.founding import Founded, Refuse, Wait
 from iluvatar_pxe.machines.inspection import Disk, Inspection
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository

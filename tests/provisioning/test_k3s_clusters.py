@@ -16,13 +16,13 @@ from support.talos.clock import Clock
 from support.waiting import until
 
 from iluvatar_pxe.fleet.k3s import K3s
-from iluvatar_pxe.layers.ainur.founding import Founded, Refuse
 from iluvatar_pxe.layers.ainur.k3s_files import public_files, secret_files
 from iluvatar_pxe.layers.ainur.node import K3sCluster
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.layers.ainur.part import K3sPart
+from iluvatar_pxe.layers.founding import Founded, Refuse
 from iluvatar_pxe.machines.states import Phase
-from iluvatar_pxe.provisioning import k3s_watch
+from iluvatar_pxe.provisioning import k3s_askers
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository
 
 SECRETS = "ainur has its secrets"
@@ -204,7 +204,7 @@ async def test_who_may_not_commit_says_who_is_to(tmp_path: Path) -> None:
 async def test_one_that_has_its_secrets_and_does_not_become_ready_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(k3s_watch, "JOIN_SECONDS", 0.5)
+    monkeypatch.setattr(k3s_askers, "JOIN_SECONDS", 0.5)
     async with k3s_site(tmp_path, servers=1, agents=1) as site:
         (founder,), (first, agent) = site.daemons, site.pis.values()
         founder.start()

@@ -13,10 +13,10 @@ from support.k3s.kubernetes import MEMBER_NAME
 from support.waiting import until
 
 from iluvatar_pxe.admin.edits import with_directive, with_phase
-from iluvatar_pxe.layers.ainur.founding import Founded
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.ainur.removal import Act
 from iluvatar_pxe.layers.arda.reinstall import Refused
+from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Directive, Intent, Phase

@@ -13,9 +13,9 @@ from support.waiting import until
 
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, unseal
-from iluvatar_pxe.layers.ainur.founding import Founded
 from iluvatar_pxe.layers.ainur.k3s_files import secret_files
 from iluvatar_pxe.layers.ainur.part import K3sPart
+from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots, SnapshotContext, SnapshotPace
 
 PLACE = "/var/lib/rancher/k3s/server/db/snapshots/restored"

@@ -20,8 +20,8 @@ from support.waiting import until
 from iluvatar_pxe.admin.edits import reinstalled
 from iluvatar_pxe.admin.machines import Reinstall
 from iluvatar_pxe.inventory.inventory import Inventory
-from iluvatar_pxe.layers.arda.founding import Founded
 from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
+from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.layers.kubernetes.client import claim, release
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine

@@ -19,8 +19,8 @@ from iluvatar_pxe.admin.machines import Forget
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.credentials import ApiRole
-from iluvatar_pxe.layers.arda.founding import Founded
 from iluvatar_pxe.layers.arda.removal import NOTE, Act
+from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.layers.kubernetes.client import claim, cordon, release
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.states import Directive, Intent, Role

@@ -19,8 +19,8 @@ from iluvatar_pxe.admin.snapshots import TakeSnapshot, snapshots_of
 from iluvatar_pxe.errors import OperationError, SealError
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key, unseal
 from iluvatar_pxe.gitops.secrets.sealing_stream import seal_stream
-from iluvatar_pxe.layers.arda.founding import Founded
 from iluvatar_pxe.layers.etcd.snapshots import KEPT, name_of
+from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots, SnapshotContext, SnapshotPace
 
 DAY = timedelta(days=1)

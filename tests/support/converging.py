@@ -18,9 +18,9 @@ from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.configuration.facts import Manifest
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract
-from iluvatar_pxe.layers.arda.founding import Founded
 from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings
 from iluvatar_pxe.layers.arda.restarts import Step
+from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.provisioning.convergence import Convergence, LayerConvergence

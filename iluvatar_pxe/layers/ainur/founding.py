@@ -10,10 +10,23 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
-from iluvatar_pxe.fleet.source import cluster_file
+from iluvatar_pxe.layers.founding import (
+    MISSING,
+    Foreign,
+    FoundAgain,
+    Founded,
+    NameFounder,
+    NoteFounded,
+    Refuse,
+    Step,
+    TellFounder,
+    Unproved,
+    Wait,
+    data_is_lost,
+)
 
 _ASKS = "it asks for its secrets, and no server runs"
-_MISSING = "switch it on, and look at its screen; if it is gone for good, remove its file in machines/"
+_LOST = "each of its servers asks for its secrets again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,78 +56,7 @@ class Starts:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unproved:
-    """A server of which nothing is known: it is off, boots, or hangs; ``why`` is one line."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """A server that shows another cluster's certificate; ``why`` is one line."""
-
-    why: str
-
-
 Found = Serves | Asks | Starts | Unproved | Foreign
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing can be done before this has changed, for each that is waited for; ``names`` may be empty."""
-
-    why: str
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class NameFounder:
-    """Commit that this server founds the cluster."""
-
-    founder: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Initialise:
-    """The recorded founder asks: tell it to initialise the cluster."""
-
-    founder: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoteFounded:
-    """Commit that the cluster is founded: a server that runs it proves it."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class FoundAgain:
-    """Commit that another founder is to be named: the recorded one left the fleet before it had founded anything."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Founded:
-    """It is founded and runs; ``servers`` are its members, ``ready`` all nodes that are ready."""
-
-    why: str
-    servers: frozenset[str] = frozenset()
-    ready: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Nothing is done until a person has decided; ``why`` is one line with the remedy."""
-
-    why: str
-
-
-Step = Wait | NameFounder | Initialise | NoteFounded | FoundAgain | Founded | Refuse
 
 
 def next_step(cluster: ClusterFile | None, found: Mapping[str, Found]) -> Step:
@@ -157,14 +99,14 @@ def _without_cluster(cluster: ClusterFile, found: Mapping[str, Found]) -> Step:
     with_data = {name: one for name, one in found.items() if isinstance(one, Asks) and one.has_data}
     founder = cluster.founder
     if cluster.founded:
-        return _wait_for(found) if len(asking) < len(found) or with_data else _lost(cluster)
+        return _wait_for(found) if len(asking) < len(found) or with_data else data_is_lost(cluster, _LOST)
     if founder is None:
         return NameFounder(min(with_data or asking), _ASKS) if asking else _wait_for(found)
     if founder not in found:
         return FoundAgain(f"{founder} was to found it, and left the fleet before it had")
     if others := {name: one for name, one in with_data.items() if name != founder}:
         return _wait_for(others)
-    return Initialise(founder, _ASKS) if founder in asking else _wait_for({founder: found[founder]})
+    return TellFounder(founder, _ASKS) if founder in asking else _wait_for({founder: found[founder]})
 
 
 def _wait_for(found: Mapping[str, Found]) -> Wait:
@@ -173,12 +115,4 @@ def _wait_for(found: Mapping[str, Found]) -> Wait:
     starting = [name for name, one in sorted(found.items()) if isinstance(one, Asks) and one.has_data]
     whys = [f"{name}: {why}" for name, why in silent.items()]
     whys += [f"{name} has the data of an etcd, and starts with it" for name in starting]
-    return Wait("; ".join([*whys, *([_MISSING] if silent else [])]), (*silent, *starting))
-
-
-def _lost(cluster: ClusterFile) -> Refuse:
-    return Refuse(
-        f"it was founded on {cluster.founded}, and each of its servers asks for its secrets again: its data is lost; "
-        f"restore a snapshot, or to found it again empty, raise generation in {cluster_file(cluster.layer)}, remove its "
-        "lines founder and founded, and push"
-    )
+    return Wait("; ".join([*whys, *([MISSING] if silent else [])]), (*silent, *starting))

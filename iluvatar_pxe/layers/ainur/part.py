@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from iluvatar_pxe.layers.ainur.founding import Founded, Initialise, Refuse, Step
+from iluvatar_pxe.layers.founding import Founded, Refuse, Step, TellFounder
 from iluvatar_pxe.machines.states import Role
 
 
@@ -32,7 +32,7 @@ def part_of(name: str, role: Role, step: Step, why: str, *, has_data: bool, join
     """
     if not role.leads:
         return K3sPart.AGENT
-    if isinstance(step, Initialise) and step.founder == name:
+    if isinstance(step, TellFounder) and step.founder == name:
         return K3sPart.INIT
     if has_data and not isinstance(step, Refuse):
         return K3sPart.JOIN_SERVER

@@ -13,8 +13,9 @@ import aiohttp
 
 from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
-from iluvatar_pxe.layers.ainur.founding import Foreign, Found, Serves, Starts, Unproved
+from iluvatar_pxe.layers.ainur.founding import Found, Serves, Starts
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.founding import Foreign, Unproved
 from iluvatar_pxe.layers.kubernetes.api_server import PORT
 from iluvatar_pxe.layers.kubernetes.client import cluster_id, nodes
 from iluvatar_pxe.layers.kubernetes.node import Node

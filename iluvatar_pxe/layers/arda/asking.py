@@ -16,9 +16,10 @@ from iluvatar_pxe.layers.arda.api.resources import (
 )
 from iluvatar_pxe.layers.arda.api.state import State
 from iluvatar_pxe.layers.arda.expected import Expected
-from iluvatar_pxe.layers.arda.founding import Answered, Foreign, Found, InMaintenance, Unproved
+from iluvatar_pxe.layers.arda.founding import Answered, Found, InMaintenance
 from iluvatar_pxe.layers.arda.proving import prove
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.layers.founding import Foreign, Unproved
 
 ASK_SECONDS = 20.0
 """For all questions to one machine together."""

@@ -11,12 +11,24 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
-from iluvatar_pxe.fleet.source import cluster_file
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
+from iluvatar_pxe.layers.founding import (
+    MISSING,
+    Foreign,
+    FoundAgain,
+    Founded,
+    NameFounder,
+    NoteFounded,
+    Refuse,
+    Step,
+    TellFounder,
+    Unproved,
+    Wait,
+    data_is_lost,
+)
 
 PREPARING = "Preparing"
 """State of Talos' service etcd while it waits to be founded, or to join."""
-_MISSING = "switch it on, and look at its screen; if it is gone for good, remove its file in machines/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,82 +72,13 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Unproved:
-    """A control plane of which nothing is known: it is off, or hangs; ``why`` is one line."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class InMaintenance:
     """A control plane that waits for its configuration, and may have an etcd on its disk; ``why`` is one line."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """A control plane that shows another cluster's certificate; ``why`` is one line."""
-
-    why: str
-
-
 Found = Answered | Unproved | InMaintenance | Foreign
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing can be done before this has changed, for each that is waited for; ``names`` may be empty."""
-
-    why: str
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class NameFounder:
-    """Commit that this machine founds the cluster."""
-
-    founder: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallBootstrap:
-    """Call Bootstrap on the recorded founder."""
-
-    founder: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoteFounded:
-    """Commit that the cluster is founded: the members of its etcd prove it."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class FoundAgain:
-    """Commit that another founder is to be named: the recorded one left the fleet before it had founded anything."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Founded:
-    """Nothing is to be done."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Nothing is done until a person has decided; ``why`` is one line with the remedy."""
-
-    why: str
-
-
-Step = Wait | NameFounder | CallBootstrap | NoteFounded | FoundAgain | Founded | Refuse
 
 
 def next_step(cluster: ClusterFile | None, found: Mapping[str, Found]) -> Step:
@@ -178,7 +121,7 @@ def _unclear(found: Mapping[str, Found], answered: Mapping[str, Answered]) -> St
         name: one for name, one in sorted(found.items()) if isinstance(one, Unproved | InMaintenance)
     }:
         whys = [f"{name}: {one.why}" for name, one in silent.items()]
-        missing = [_MISSING] if any(isinstance(one, Unproved) for one in silent.values()) else []
+        missing = [MISSING] if any(isinstance(one, Unproved) for one in silent.values()) else []
         return Wait("; ".join(whys + missing), tuple(silent))
     unlisted = frozenset[str]().union(*(one.discovered for one in answered.values())) - found.keys()
     if unlisted:
@@ -201,11 +144,7 @@ def _starting(unshown: Mapping[str, Answered]) -> Step | None:
 def _without_etcd(cluster: ClusterFile, answered: Mapping[str, Answered]) -> Step:
     """All have shown that they have no etcd."""
     if cluster.founded:
-        return Refuse(
-            f"it was founded on {cluster.founded}, and no control plane has an etcd any more: its data is lost; "
-            f"restore a snapshot, or to found it again empty, raise generation in {cluster_file(cluster.layer)}, remove its "
-            "lines founder and founded, and push"
-        )
+        return data_is_lost(cluster, "no control plane has an etcd any more")
     if cluster.founder is None:
         return _choice(answered)
     founder = answered.get(cluster.founder)
@@ -213,7 +152,7 @@ def _without_etcd(cluster: ClusterFile, answered: Mapping[str, Answered]) -> Ste
         return FoundAgain(f"{cluster.founder} was to found it, and left the fleet before it had")
     if founder.lacking:
         return Wait(f"{cluster.founder}, which founds it, {founder.lacking}", (cluster.founder,))
-    return CallBootstrap(cluster.founder, "it is ready, and no other control plane has an etcd")
+    return TellFounder(cluster.founder, "it is ready, and no other control plane has an etcd")
 
 
 def _choice(answered: Mapping[str, Answered]) -> Step:

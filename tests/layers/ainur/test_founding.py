@@ -8,24 +8,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
-from iluvatar_pxe.layers.ainur.founding import (
-    Asks,
+from iluvatar_pxe.layers.ainur.founding import Asks, Found, Serves, Starts, next_step
+from iluvatar_pxe.layers.ainur.part import K3sPart, part_of
+from iluvatar_pxe.layers.founding import (
     Foreign,
-    Found,
     FoundAgain,
     Founded,
-    Initialise,
     NameFounder,
     NoteFounded,
     Refuse,
-    Serves,
-    Starts,
     Step,
+    TellFounder,
     Unproved,
     Wait,
-    next_step,
 )
-from iluvatar_pxe.layers.ainur.part import K3sPart, part_of
 from iluvatar_pxe.machines.states import Role
 
 A, B, C = NAMES = ("ainur-01", "ainur-02", "ainur-03")
@@ -59,8 +55,8 @@ def record(founder: str | None = None, founded: str | None = None) -> ClusterFil
         (record(), {A: OFF, B: NEW, C: NEW}, NameFounder(B, ASKS)),
         (record(), {A: NEW, B: KEPT}, NameFounder(B, ASKS)),
         (record(), {A: ALONE, B: NEW}, NameFounder(A, f"its cluster runs already: {ONE}")),
-        (record(A), {A: NEW, B: NEW}, Initialise(A, ASKS)),
-        (record(A), {A: KEPT, B: OFF}, Initialise(A, ASKS)),
+        (record(A), {A: NEW, B: NEW}, TellFounder(A, ASKS)),
+        (record(A), {A: KEPT, B: OFF}, TellFounder(A, ASKS)),
         (record(A), {A: NEW, B: KEPT}, Wait(f"{B} has the data of an etcd, and starts with it", (B,))),
         (record(A), {A: OFF, B: NEW}, Wait(f"{A}: {OFF.why}; {MISSING}", (A,))),
         (record(A), {A: Starts("503"), B: NEW}, Wait(f"{A}: 503", (A,))),
@@ -94,8 +90,8 @@ RUNS = Founded(TWO, frozenset({A, B}), frozenset({A}))
 @pytest.mark.parametrize(
     ("name", "step", "has_data", "joining", "told"),
     [
-        (A, Initialise(A, ASKS), False, "", K3sPart.INIT),
-        (B, Initialise(A, ASKS), False, "", "so"),
+        (A, TellFounder(A, ASKS), False, "", K3sPart.INIT),
+        (B, TellFounder(A, ASKS), False, "", "so"),
         (B, NameFounder(A, ASKS), False, "", "so"),
         (B, NoteFounded(ONE), False, "", "so"),
         (A, NoteFounded(ONE), True, "", K3sPart.JOIN_SERVER),
@@ -120,7 +116,7 @@ def test_what_a_server_is_told(
     assert (found if isinstance(found, K3sPart) else found.why) == told
 
 
-@pytest.mark.parametrize("step", [Wait("so"), Refuse("so"), Initialise(A, ASKS), RUNS])
+@pytest.mark.parametrize("step", [Wait("so"), Refuse("so"), TellFounder(A, ASKS), RUNS])
 def test_an_agent_waits_by_itself(step: Step) -> None:
     assert part_of(A, Role.AGENT, step, "so", has_data=False, joining=B) is K3sPart.AGENT
 

@@ -22,9 +22,10 @@ from support.secrets_of import k3s_bundle_of
 
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.credentials import administrator_credentials
-from iluvatar_pxe.layers.ainur.founding import Foreign, Found, Serves, Starts, Unproved
+from iluvatar_pxe.layers.ainur.founding import Found, Serves, Starts
 from iluvatar_pxe.layers.ainur.keys import load_chain, load_key
 from iluvatar_pxe.layers.ainur.proving import Said, ask
+from iluvatar_pxe.layers.founding import Foreign, Unproved
 from iluvatar_pxe.layers.keys import dump_key, p256_key
 
 HERE = "127.0.0.1"

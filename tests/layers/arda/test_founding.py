@@ -6,21 +6,18 @@ from hypothesis import strategies as st
 
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
-from iluvatar_pxe.layers.arda.founding import (
-    Answered,
-    CallBootstrap,
+from iluvatar_pxe.layers.arda.founding import Answered, Found, InMaintenance, next_step
+from iluvatar_pxe.layers.founding import (
     Foreign,
-    Found,
     FoundAgain,
     Founded,
-    InMaintenance,
     NameFounder,
     NoteFounded,
     Refuse,
     Step,
+    TellFounder,
     Unproved,
     Wait,
-    next_step,
 )
 
 A, B, C = NAMES = ("arda-01", "arda-02", "arda-03")
@@ -62,7 +59,7 @@ REMEDY = "switch it on, and look at its screen; if it is gone for good, remove i
         (record(), {A: READY}, NameFounder(A, NO_OTHER)),
         (record(), ALL_READY, NameFounder(A, NO_OTHER)),
         (record(), {A: Answered(is_installed=False), B: READY}, NameFounder(B, NO_OTHER)),
-        (record(B), ALL_READY, CallBootstrap(B, NO_OTHER)),
+        (record(B), ALL_READY, TellFounder(B, NO_OTHER)),
         (record(), ALL_READY | {B: OFF}, Wait(f"arda-02: Talos cannot be reached; {REMEDY}", (B,))),
         (record(A), ALL_READY | {B: OFF}, Wait(f"arda-02: Talos cannot be reached; {REMEDY}", (B,))),
         (record(A), ALL_READY | {A: OFF}, Wait(f"arda-01: Talos cannot be reached; {REMEDY}", (A,))),
@@ -156,7 +153,7 @@ RECORDS = st.builds(record, st.sampled_from([None, *NAMES]), st.sampled_from([No
 @given(RECORDS, st.dictionaries(st.sampled_from(NAMES), FOUND))
 def test_bootstrap_is_called_only_where_no_etcd_can_be(cluster: ClusterFile, found: dict[str, Found]) -> None:
     step = next_step(cluster, found)
-    if isinstance(step, CallBootstrap):
+    if isinstance(step, TellFounder):
         assert step.founder == cluster.founder
         assert not cluster.founded
         assert all(isinstance(one, Answered) and one.has_no_etcd for one in found.values())
