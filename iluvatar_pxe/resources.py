@@ -50,6 +50,7 @@ def read_cloud_config_schema() -> str:
     return path.read_text(encoding="utf-8")
 
 
-def read_prepare() -> str:
-    """Return the program that a Pi runs before k3s; blocks. Raises OSError."""
-    return (data_directory("boot_assets") / "k3s" / "prepare.py").read_text(encoding="utf-8")
+def read_node_programs() -> dict[str, str]:
+    """Return the programs that a Pi runs for k3s, by their names; blocks. Raises OSError."""
+    directory = data_directory("boot_assets") / "k3s"
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(directory.glob("*.py"))}

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -156,13 +157,25 @@ def _swap(root: Path, config: dict[str, Any]) -> None:
 
 
 def fetch_asset(root: Path, config: dict[str, Any], asset: dict[str, str]) -> None:
-    """Download a file from the first daemon that has it, from where an earlier attempt ended."""
+    """Have a file, and download it if it is not there."""
     target = root / asset["to"].lstrip("/")
     if sha256(target) == asset["sha256"]:
         return
     report(config, f"k3s/{target.name}", "start", f"downloads {asset['path']}")
+    part = download_asset(root, config, asset)
+    part.chmod(int(asset["mode"], 8))
+    part.replace(target)
+    sync(target.parent)
+    report(config, f"k3s/{target.name}", "finish", f"has {asset['path']}", result="SUCCESS")
+
+
+def download_asset(root: Path, config: Mapping[str, Any], asset: dict[str, str]) -> Path:
+    """Download a file beside its place, from the first daemon that has it, from where an earlier attempt ended."""
+    target = root / asset["to"].lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
+    if sha256(part) == asset["sha256"]:
+        return part
     troubles = []
     for daemon in config["daemons"]:
         try:
@@ -171,11 +184,7 @@ def fetch_asset(root: Path, config: dict[str, Any], asset: dict[str, str]) -> No
             troubles.append(f"{daemon}{asset['path']}: {error}")
             continue
         if sha256(part) == asset["sha256"]:
-            part.chmod(int(asset["mode"], 8))
-            part.replace(target)
-            sync(target.parent)
-            report(config, f"k3s/{target.name}", "finish", f"has {asset['path']}", result="SUCCESS")
-            return
+            return part
         part.unlink()
         troubles.append(f"{daemon}{asset['path']}: is another file than the daemon said")
     raise Trouble("; ".join(troubles))

@@ -30,7 +30,7 @@ from iluvatar_pxe.provisioning.tickets import Tickets
 from iluvatar_pxe.provisioning.trust import NeighbourTrust
 from iluvatar_pxe.replies.ipxe import Scripts
 from iluvatar_pxe.replies.raspberry_pi import PiTexts
-from iluvatar_pxe.resources import read_installer, read_prepare, read_templates
+from iluvatar_pxe.resources import read_installer, read_node_programs, read_templates
 from iluvatar_pxe.settings.model import Settings
 
 
@@ -69,7 +69,7 @@ def booters_of(
         part_of=fleet_source.clusters.k3s.part_of,
         around=network.around,
         sums=supply.sums,
-        prepare=read_prepare(),
+        programs=read_node_programs(),
     )
     refusals = Refusals()
     cloud_init = CloudInit(
@@ -78,6 +78,7 @@ def booters_of(
         secret_files=made.secret_files,
         on_stored=fleet_source.clusters.k3s.has_secrets,
         reports=fleet_source.pi_reports,
+        node_tasks=fleet_source.clusters.k3s.node_tasks,
         held=HeldRequests((fleet_source.changed,), HOLD_SECONDS),
         refusals=refusals,
     )

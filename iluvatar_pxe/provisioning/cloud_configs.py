@@ -34,14 +34,14 @@ class CloudConfigs:
     """Returns what there is on the network of an address; raises ConfigurationError."""
     sums: Callable[[], Mapping[str, str]]
     """Returns the SHA-256 of boot files that are here, by their names."""
-    prepare: str
-    """The program that a machine runs before k3s."""
+    programs: Mapping[str, str]
+    """Those that a machine runs for k3s, by their names."""
 
     async def documents(self, asker: Asker, fleet: Fleet) -> CloudInitDocuments:
         """Return a machine's documents; raises IluvatarError."""
         cluster, node = await self._found(asker, fleet)
         around = await self._surroundings(asker)
-        return await asyncio.to_thread(documents_of, cluster, node, around, self.prepare)
+        return await asyncio.to_thread(documents_of, cluster, node, around, self.programs)
 
     async def secret_files(self, asker: Asker, fleet: Fleet, asks: Asks) -> Mapping[str, NodeFile]:
         """Return what a machine swaps its ticket for, if its turn has come; raises IluvatarError."""

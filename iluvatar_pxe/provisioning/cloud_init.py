@@ -14,6 +14,7 @@ from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.held_requests import HeldRequests
+from iluvatar_pxe.provisioning.node_tasks import NodeTasks
 from iluvatar_pxe.provisioning.pi_reports import PiReports
 from iluvatar_pxe.provisioning.refusals import Refusal, Refusals
 from iluvatar_pxe.provisioning.seed_tickets import SeedTickets
@@ -53,6 +54,7 @@ class CloudInit:
     on_stored: Callable[[str, str], None]
     """Hears the layer and the name of a machine that has stored its secrets."""
     reports: PiReports
+    node_tasks: NodeTasks
     held: HeldRequests
     refusals: Refusals
     """Machines that get nothing now."""

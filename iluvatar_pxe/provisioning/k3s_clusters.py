@@ -17,6 +17,7 @@ from iluvatar_pxe.problem import first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.k3s_watch import K3sWatch
 from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
+from iluvatar_pxe.provisioning.node_tasks import NodeTasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class K3sClusters:
     def __init__(self, context: ClusterContext, on_nodes: Callable[[str, tuple[Node, ...]], None]) -> None:
         """``on_nodes`` hears of a layer's Nodes each time that they are looked at."""
         self._layers = _K3sLayers(context)
+        self.node_tasks = NodeTasks(context.fleet, context.snapshot, context.secrets.known_k3s)
         self._watches = LayerTasks(self._layers, lambda layer: K3sWatch(layer, context, on_nodes))
 
     @property

@@ -18,7 +18,7 @@ from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode, Surroundings
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.machines.states import Role
 
-PREPARE = "/usr/local/lib/iluvatar/prepare.py"
+PROGRAMS = "/usr/local/lib/iluvatar"
 NODE = "/etc/iluvatar/node.json"
 IMAGES = "/var/lib/rancher/k3s/agent/images"
 _ARCH = "arm64"
@@ -28,22 +28,49 @@ Wants=time-sync.target
 After=time-sync.target
 
 [Service]
-ExecStartPre=/usr/bin/python3 -I {PREPARE}
+ExecStartPre=/usr/bin/python3 -I {PROGRAMS}/prepare.py
+ExecStartPre=-/usr/bin/python3 -I {PROGRAMS}/tasks.py before-k3s
 """
-"""Whatever fails there is tried again with the unit, whose Restart is always."""
+"""What fails in ``prepare`` is tried again with the unit, whose Restart is always. A failed task keeps no k3s down."""
+_TASKS_SERVICE = f"""\
+[Unit]
+Description=Tasks of the daemons for k3s
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 -I {PROGRAMS}/tasks.py
+"""
+_TASKS_TIMER = """\
+[Unit]
+Description=Tasks of the daemons for k3s
+
+[Timer]
+OnBootSec=2min
+OnUnitInactiveSec=1min
+AccuracySec=10s
+
+[Install]
+WantedBy=timers.target
+"""
+_UNITS = "/etc/systemd/system"
+_TIMER = "iluvatar-tasks.timer"
 _NOBODY = ({"name": "root", "lock_passwd": True},)
 """Without users cloud-init makes the image's own one, and Debian 12's takes no empty list."""
 
 
-def cloud_config_of(cluster: K3sCluster, node: K3sNode, around: Surroundings, prepare: str) -> dict[str, Any]:
-    """Return the values of a cloud-config; ``prepare`` is the program that the machine runs before k3s.
+def cloud_config_of(
+    cluster: K3sCluster, node: K3sNode, around: Surroundings, programs: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the values of a cloud-config; ``programs`` are those that the machine runs for k3s, by their names.
 
     Raises ConfigurationError where k3s' files are not there yet.
     """
     files = {
         **public_files(cluster, node),
-        f"/etc/systemd/system/{UNITS[node.role]}.d/10-iluvatar.conf": NodeFile(_DROP_IN, 0o644),
-        PREPARE: NodeFile(prepare, 0o644),
+        f"{_UNITS}/{UNITS[node.role]}.d/10-iluvatar.conf": NodeFile(_DROP_IN, 0o644),
+        f"{_UNITS}/iluvatar-tasks.service": NodeFile(_TASKS_SERVICE, 0o644),
+        f"{_UNITS}/{_TIMER}": NodeFile(_TASKS_TIMER, 0o644),
+        **{f"{PROGRAMS}/{name}": NodeFile(text, 0o644) for name, text in programs.items()},
         NODE: NodeFile(json.dumps(_told(cluster, node, around), indent=1) + "\n"),
     }
     return {
@@ -102,24 +129,38 @@ def _commands(node: K3sNode) -> list[list[str]]:
         ["systemctl", "enable", "--now", "--no-block", "iscsid.service"],
         ["systemctl", "mask", "--now", "multipathd.service", "multipathd.socket"],
         ["systemctl", "enable", "--now", "--no-block", UNITS[node.role]],
+        ["systemctl", "enable", "--now", "--no-block", _TIMER],
     ]
 
 
 def _told(cluster: K3sCluster, node: K3sNode, around: Surroundings) -> Mapping[str, Any]:
-    """Return what ``prepare`` reads."""
-    k3s, images = f"k3s/{cluster.k3s.version}", f"k3s-airgap-images-{_ARCH}.tar.zst"
+    """Return what the programs read."""
     argo_cd = cluster.argo_cd if node.role is Role.SERVER else None
     return {
+        "name": node.name,
+        "unit": UNITS[node.role],
+        "version": cluster.k3s.version,
         "daemons": around.daemons,
         "urls": around.urls,
         "not_before": int(load_chain(cluster.bundle.server.crt)[0].not_valid_before_utc.timestamp()),
         "data": _data(node.root.data),
         "assets": [
-            _asset(f"{k3s}/k3s-{_ARCH}", BINARY, 0o755, around),
-            _asset(f"{k3s}/{images}", f"{IMAGES}/{images}", 0o644, around),
-            *([_asset(argo_cd.chart, CHART, 0o644, around)] if argo_cd else []),
+            *k3s_assets(cluster.k3s.version, around.sums),
+            *([_asset(argo_cd.chart, CHART, 0o644, around.sums)] if argo_cd else []),
         ],
     }
+
+
+def k3s_assets(version: str, sums: Mapping[str, str]) -> list[Mapping[str, str]]:
+    """Return what a node downloads to run a version of k3s, and where it puts that; ``sums`` are of files that are here.
+
+    Raises ConfigurationError where they are not all here.
+    """
+    k3s, images = f"k3s/{version}", f"k3s-airgap-images-{_ARCH}.tar.zst"
+    return [
+        _asset(f"{k3s}/k3s-{_ARCH}", BINARY, 0o755, sums),
+        _asset(f"{k3s}/{images}", f"{IMAGES}/{images}", 0o644, sums),
+    ]
 
 
 def _data(data: Data | None) -> Mapping[str, Any] | None:
@@ -128,7 +169,7 @@ def _data(data: Data | None) -> Mapping[str, Any] | None:
     return {"source": data.source, "folders": {**DATA_FOLDERS, data.longhorn: "/var/lib/longhorn"}}
 
 
-def _asset(name: str, to: str, mode: int, around: Surroundings) -> Mapping[str, str]:
-    if name not in around.sums:
+def _asset(name: str, to: str, mode: int, sums: Mapping[str, str]) -> Mapping[str, str]:
+    if name not in sums:
         raise ConfigurationError(f"{name} is not there yet; see: iluvatar-pxe assets status")
-    return {"path": f"/assets/{quote(name)}", "sha256": around.sums[name], "to": to, "mode": f"{mode:o}"}
+    return {"path": f"/assets/{quote(name)}", "sha256": sums[name], "to": to, "mode": f"{mode:o}"}

@@ -29,10 +29,10 @@ class CloudInitDocuments:
 
 
 def documents_of(
-    cluster: K3sCluster, node: K3sNode, around: Surroundings, prepare: str
+    cluster: K3sCluster, node: K3sNode, around: Surroundings, programs: Mapping[str, str]
 ) -> CloudInitDocuments:
-    """Return a machine's documents; ``prepare`` is the program that it runs before k3s. Raises ConfigurationError."""
-    config = merged(cloud_config_of(cluster, node, around, prepare), node.fragments)
+    """Return a machine's documents; ``programs`` are those that it runs for k3s, by name. Raises ConfigurationError."""
+    config = merged(cloud_config_of(cluster, node, around, programs), node.fragments)
     return CloudInitDocuments(
         meta_data=_lines({"instance-id": node.instance_id, "local-hostname": node.name}),
         user_data=f"#cloud-config\n{_dump(config)}",

@@ -14,6 +14,7 @@ from iluvatar_pxe.fleet.registries import k3s_registries
 from iluvatar_pxe.layers.ainur.bundle import full_token, tls_files
 from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode
 from iluvatar_pxe.layers.ainur.node_file import NodeFile
+from iluvatar_pxe.layers.ainur.node_tasks import task_key
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.machines.states import Role
 
@@ -23,6 +24,7 @@ JOIN = "/etc/rancher/k3s/config.yaml.d/50-join.yaml"
 TOKEN = "/etc/rancher/k3s/token"  # noqa: S105 - a path
 AGENT_TOKEN = "/etc/rancher/k3s/agent-token"  # noqa: S105 - a path
 NODE_PASSWORD = "/etc/rancher/node/password"  # noqa: S105 - a path
+TASK_KEY = "/etc/iluvatar/task-key"
 TLS = "/var/lib/rancher/k3s/server/tls"
 BINARY = "/usr/local/bin/k3s"
 UNITS: Mapping[Role, str] = {Role.SERVER: "k3s.service", Role.AGENT: "k3s-agent.service"}
@@ -80,6 +82,7 @@ def secret_files(cluster: K3sCluster, node: K3sNode, part: K3sPart) -> Mapping[s
     bundle = cluster.bundle
     files = {
         NODE_PASSWORD: NodeFile(_node_password(cluster, node), stays=True),
+        TASK_KEY: NodeFile(f"{task_key(bundle, node.name).hex()}\n"),
         JOIN: NodeFile(_yaml(_joining(cluster, part))),
     }
     if part is K3sPart.AGENT:

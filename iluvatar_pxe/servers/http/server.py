@@ -35,6 +35,7 @@ from iluvatar_pxe.servers.http.routes import (
     config,
     enrolment,
     installer,
+    node_tasks,
     readiness,
     schemas,
     scripts,
@@ -94,7 +95,18 @@ class HttpServer:
         app[COUNTDOWNS] = Countdowns(time.monotonic)
         app[OFFERED] = offered
         app[CERTIFICATES], app[PLAIN_PORT] = certificates, settings.port
-        parts = (scripts, enrolment, assets, ca, cloud_init, installer, config, readiness, schemas)
+        parts = (
+            scripts,
+            enrolment,
+            assets,
+            ca,
+            cloud_init,
+            installer,
+            node_tasks,
+            config,
+            readiness,
+            schemas,
+        )
         for part in parts:
             app.add_routes(part.ROUTES)
         app.add_routes(routes)

@@ -26,7 +26,7 @@ from iluvatar_pxe.layers.ainur.k3s_files import TOKEN
 from iluvatar_pxe.layers.ainur.node import K3sCluster, K3sNode, Surroundings
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.machines.states import Role
-from iluvatar_pxe.resources import read_prepare
+from iluvatar_pxe.resources import read_node_programs
 
 PROGRAM, IMAGES = "k3s/v1.36.3+k3s1/k3s-arm64", "k3s/v1.36.3+k3s1/k3s-airgap-images-arm64.tar.zst"
 AROUND = Surroundings(
@@ -59,7 +59,7 @@ NODES = {
 
 
 def made(cluster: K3sCluster, node: K3sNode, around: Surroundings = AROUND) -> CloudInitDocuments:
-    return documents_of(cluster, node, around, read_prepare())
+    return documents_of(cluster, node, around, read_node_programs())
 
 
 def user_data(name: str) -> Mapping[str, Any]:
@@ -166,16 +166,24 @@ def test_it_tells_the_daemon_how_far_it_is() -> None:
 
 @pytest.mark.parametrize(("name", "unit"), [("server", "k3s.service"), ("agent", "k3s-agent.service")])
 def test_k3s_is_started_without_being_waited_for_once_the_machine_is_prepared(name: str, unit: str) -> None:
-    assert user_data(name)["runcmd"][-1] == ["systemctl", "enable", "--now", "--no-block", unit]
+    start = ["systemctl", "enable", "--now", "--no-block"]
+    assert user_data(name)["runcmd"][-2:] == [[*start, unit], [*start, "iluvatar-tasks.timer"]]
     drop_in = files(name)[f"/etc/systemd/system/{unit}.d/10-iluvatar.conf"]["content"]
-    program = re.findall(r"ExecStartPre=/usr/bin/python3 -I (\S+)", drop_in)[0]
-    assert files(name)[program]["content"] == read_prepare()
+    programs = re.findall(r"ExecStartPre=-?/usr/bin/python3 -I (\S+)", drop_in)
+    known = read_node_programs()
+    assert [files(name)[program]["content"] for program in programs] == [
+        known["prepare.py"],
+        known["tasks.py"],
+    ]
     assert "After=time-sync.target" in drop_in
 
 
 def test_what_the_machine_is_told_of_itself_is_for_root_alone() -> None:
     assert files("server")["/etc/iluvatar/node.json"]["permissions"] == "0600"
     assert node_json("server") == {
+        "name": "ainur-01",
+        "unit": "k3s.service",
+        "version": "v1.36.3+k3s1",
         "daemons": ["http://192.168.1.2:8080", "http://192.168.1.3:8080"],
         "urls": [
             "http://192.168.1.2:8080/cloud-init/THE-TICKET",

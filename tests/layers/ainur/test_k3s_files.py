@@ -16,6 +16,7 @@ from iluvatar_pxe.layers.ainur.k3s_files import (
     CONFIG,
     JOIN,
     NODE_PASSWORD,
+    TASK_KEY,
     TLS,
     TOKEN,
     public_files,
@@ -145,7 +146,7 @@ def test_whoever_joins_trusts_only_this_cluster() -> None:
 
 def test_an_agent_gets_nothing_of_the_servers() -> None:
     bundle = bundle_of()
-    assert set(secrets_of(K3sPart.AGENT)) == {NODE_PASSWORD, JOIN, TOKEN}
+    assert set(secrets_of(K3sPart.AGENT)) == {NODE_PASSWORD, TASK_KEY, JOIN, TOKEN}
     text = "".join(file.text for file in secrets_of(K3sPart.AGENT).values())
     hidden = (bundle.server_token, bundle.service_key, *(text for text in tls_files(bundle).values()))
     assert not [one for one in hidden if one in text]

@@ -44,7 +44,7 @@ def objects() -> dict[str, list[dict[str, Any]]]:
 
 
 def user_data(role: Role) -> str:
-    return documents_of(CLUSTER, node_of(role=role), AROUND, "prepare").user_data
+    return documents_of(CLUSTER, node_of(role=role), AROUND, {}).user_data
 
 
 def test_the_server_that_founds_the_cluster_gets_them_and_no_other() -> None:
@@ -66,7 +66,7 @@ def test_the_token_is_in_a_secret_file_and_in_no_document() -> None:
         SECRET in secret_files_of(CLUSTER, node_of(), K3sPart.INIT)[f"{MANIFESTS}/iluvatar-fleet.yaml"].text
     )
     for role in (Role.SERVER, Role.AGENT):
-        documents = documents_of(CLUSTER, node_of(role=role), AROUND, "prepare")
+        documents = documents_of(CLUSTER, node_of(role=role), AROUND, {})
         assert SECRET not in f"{documents.user_data}{documents.meta_data}{documents.network_config}"
     assert SECRET not in repr(CLUSTER)
 

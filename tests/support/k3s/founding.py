@@ -68,7 +68,7 @@ class Founder:
             part_of=self.clusters.k3s.part_of,
             around=_around,
             sums=dict,
-            prepare="",
+            programs={},
         )
         self.task = asyncio.create_task(self.clusters.run())
 

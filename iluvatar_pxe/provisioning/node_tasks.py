@@ -1,0 +1,101 @@
+"""What nodes of k3s clusters are to do, as long as somebody here wants that, and how they said that they are."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from iluvatar_pxe.changed import Changed
+from iluvatar_pxe.dns.members import members_of
+from iluvatar_pxe.errors import ConfigurationError, IluvatarError
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.ainur.bundle import K3sBundle
+from iluvatar_pxe.layers.ainur.node_tasks import (
+    Facts,
+    Task,
+    answer_code,
+    is_code,
+    read_question,
+    request_code,
+    task_key,
+    write_answer,
+)
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.ratelimit import complain
+
+FRESH_SECONDS = 300.0
+"""For which what a node said counts; it asks every minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    facts: Facts
+    at: float
+    """By the monotonic clock."""
+
+
+class NodeTasks:
+    """Gives them; belongs to one event loop. Nothing is kept: whoever wants something gives it again after a restart."""
+
+    def __init__(
+        self,
+        fleet: Callable[[], Fleet],
+        snapshot: Callable[[], Snapshot],
+        bundle: Callable[[str], Awaitable[K3sBundle]],
+    ) -> None:
+        """``bundle`` returns the secrets of a layer's cluster; raises IluvatarError."""
+        self._fleet, self._snapshot, self._bundle = fleet, snapshot, bundle
+        self._tasks: dict[str, Task] = {}
+        self._heard: dict[str, _Heard] = {}
+        self.changed = Changed()
+        """Told when a node says something new."""
+
+    def give(self, node: str, task: Task) -> None:
+        """Have a node do this, in place of what it was given before, when it asks next."""
+        self._tasks[node] = task
+
+    def withdraw(self, node: str) -> None:
+        """Have a node do nothing any more that it has not begun."""
+        self._tasks.pop(node, None)
+
+    def given(self, node: str) -> Task | None:
+        """Return what a node is to do."""
+        return self._tasks.get(node)
+
+    @property
+    def facts(self) -> Mapping[str, Facts]:
+        """What nodes said lately, by their names."""
+        since = time.monotonic() - FRESH_SECONDS
+        return {name: heard.facts for name, heard in self._heard.items() if heard.at > since}
+
+    async def answer(self, client: str, body: bytes, code: str) -> tuple[bytes, str]:
+        """Return the answer to a node, and its code.
+
+        Raises WireError where it is no question, and ConfigurationError where it is not known to be a node's.
+        """
+        question = read_question(body)
+        key = await self._key(question.node)
+        if key is None or not is_code(code, request_code(key, body)):
+            why = f"who asks as {question.node} does not prove to be it"
+            complain("k3s.tasks.refused", client=client, node=question.node, why=why)
+            raise ConfigurationError(f"{why}; if it is, install it again")
+        self._hear(question.node, question.facts)
+        found = write_answer(self._tasks.get(question.node))
+        return found, answer_code(key, question.nonce, found)
+
+    def _hear(self, node: str, facts: Facts) -> None:
+        before = self._heard.get(node)
+        self._heard[node] = _Heard(facts, time.monotonic())
+        if before is None or before.facts != facts:
+            self.changed.tell()
+
+    async def _key(self, node: str) -> bytes | None:
+        """Return a node's key; None where it has no place in a cluster whose secrets are known."""
+        fleet = self._fleet()
+        places = {one.name: one.layer for one in members_of(self._snapshot(), fleet)}
+        layer = places.get(node)
+        if layer is None or fleet.k3s(layer) is None:
+            return None
+        try:
+            return task_key(await self._bundle(layer), node)
+        except IluvatarError:  # told by whoever looks after the cluster
+            return None
