@@ -31,6 +31,7 @@ from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.provisioning.adopting import Adopter
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.around import Around
 from iluvatar_pxe.provisioning.booters import booters_of
@@ -67,7 +68,6 @@ from iluvatar_pxe.servers.talos.server import TalosServer
 from iluvatar_pxe.servers.tftp.files import TftpFiles
 from iluvatar_pxe.servers.tftp.server import TftpServer
 from iluvatar_pxe.settings.model import Settings
-from iluvatar_pxe.tls.authority import Authority
 from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.tls.mending import has_authority
 
@@ -128,7 +128,7 @@ class App:
             self._fleet_source,
             self.supply,
             network,
-            lambda: _document(certificates.authority),
+            lambda: certificates.document,
         )
         pace = Pace()
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
@@ -197,6 +197,7 @@ class App:
             reinstaller=reinstaller,
             convergence=convergence,
             troubles=ClusterTroubles(refusals, self._fleet_source.refusal, events.doubts),
+            adopter=Adopter(self._fleet_source.clusters.context, network.holder),
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         offered, routes = self.supply.offered.open, self._routes()
@@ -384,10 +385,6 @@ def _freeze_garbage() -> None:
     """Exempt what there is by now from garbage collection: looking through it stopped everything for 0.1 s with 1,000 machines."""
     gc.collect()
     gc.freeze()
-
-
-def _document(authority: Authority | None) -> str:
-    return authority.document.decode() if authority else ""
 
 
 def _make_directories(settings: Settings) -> None:

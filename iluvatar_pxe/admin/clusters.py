@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from iluvatar_pxe.admin.command import Command, CommandContext
+from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.requests import clusters as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.dns.members import leaders, members_of
 from iluvatar_pxe.errors import BundleError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.layers.ainur.bundle import load_k3s_bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.endpoint import endpoint_of
 from iluvatar_pxe.layers.arda.talosconfig import talosconfig
@@ -32,6 +33,21 @@ class ImportSecrets(requests.ImportSecrets, Command):
         except BundleError as error:
             raise OperationError(f"the secrets are refused: {error}") from error
         return {"message": f"{self.layer} has these secrets, sealed in the fleet's repository"}
+
+
+class AdoptCluster(requests.AdoptCluster, Command):
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        context.check_inventory()
+        try:
+            bundle = load_k3s_bundle(self.secrets)
+            found = await of_daemon(context.adopter).adopt(
+                self.layer, bundle, (self.host, self.port), self.macs, is_played=self.dry_run
+            )
+        except BundleError as error:
+            raise OperationError(f"the secrets are refused: {error}") from error
+        names = [one.name for one in found.nodes]
+        message = f"{self.layer} {'would be' if self.dry_run else 'is'} adopted: {', '.join(names)}"
+        return {"message": message, "files": dict(found.files), "cautions": list(found.cautions)}
 
 
 class MakeTalosconfig(requests.MakeTalosconfig, Command):

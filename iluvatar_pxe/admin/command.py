@@ -12,6 +12,7 @@ from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.errors import InventoryError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.provisioning.adopting import Adopter
 from iluvatar_pxe.provisioning.assigner import Assigner
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets
 from iluvatar_pxe.provisioning.cluster_troubles import ClusterTroubles
@@ -97,6 +98,7 @@ class CommandContext:
     reinstaller: Reinstaller | None = None
     convergence: Convergence | None = None
     troubles: ClusterTroubles | None = None
+    adopter: Adopter | None = None
 
     @property
     def fleet(self) -> Fleet:

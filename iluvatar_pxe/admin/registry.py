@@ -9,7 +9,13 @@ from iluvatar_pxe.admin.assets import (
     AssetsVerify,
 )
 from iluvatar_pxe.admin.cluster_status import ClustersStatus, ShowAwaited
-from iluvatar_pxe.admin.clusters import ExportSecrets, ImportSecrets, MakeKubeconfig, MakeTalosconfig
+from iluvatar_pxe.admin.clusters import (
+    AdoptCluster,
+    ExportSecrets,
+    ImportSecrets,
+    MakeKubeconfig,
+    MakeTalosconfig,
+)
 from iluvatar_pxe.admin.coming import ShowComing
 from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.database import Backup, Restore, SetAside, Upgrade
@@ -24,7 +30,7 @@ COMMANDS: tuple[type[Command], ...] = (
     *(ShowMachines, SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
-    *(ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
+    *(AdoptCluster, ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
     *(ClustersStatus, ShowAwaited, TakeSnapshot),
     *(DnsQuery, DnsFlush),
     *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),

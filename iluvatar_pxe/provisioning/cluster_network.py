@@ -70,13 +70,17 @@ class ClusterNetwork:
             await self._check_name(layer)
 
     async def _check_free(self, layer: str, vip: IPv4Address) -> None:
-        interface = next((one for one in self.interfaces() if vip in one.network), None)
-        holder = interface and await self._holder(vip, interface)
+        holder = await self.holder(vip)
         if holder and holder not in macs_of(layer, self.snapshot(), self.applied.fleet):
             raise ConfigurationError(
                 f"{layer_file(layer)}: vip {vip} is in use: {holder}, which is no machine of {layer}, answers for it; "
                 "choose an address that nothing has"
             )
+
+    async def holder(self, address: IPv4Address) -> str | None:
+        """Return the MAC of who has an address on a served network, None where nobody answers or can be asked."""
+        interface = next((one for one in self.interfaces() if address in one.network), None)
+        return await self._holder(address, interface) if interface else None
 
     async def _check_name(self, layer: str) -> None:
         """The name counts as soon as it has an address; it gets a new one a moment after that is known."""

@@ -132,10 +132,8 @@ class ClusterSecrets:
 
     async def take(self, layer: str, bundle: AnyBundle) -> None:
         """Commit the secrets of a cluster that exists elsewhere; raises as ``bundle``, and OperationError where there are others."""
-        kind = kind_of(bundle)
-        _check_layer(self._revision(), layer, kind)
-        kind.check(bundle, self._clock.now())
-        await self._check_other_clusters(layer, kind.unshared(bundle))
+        _check_layer(self._revision(), layer, kind_of(bundle))
+        await self.check(layer, bundle)
         async with self._making:
             revision = await self._commit(layer, bundle)
         if await self._bundles.open(revision, layer) != bundle:
@@ -144,6 +142,28 @@ class ClusterSecrets:
                 f"{layer}: has other secrets already; to give it these, first reset its machines, and remove {files} "
                 "in a commit"
             )
+
+    async def check(self, layer: str, bundle: AnyBundle) -> None:
+        """Raise BundleError or OperationError where a layer cannot have these secrets, which were made elsewhere."""
+        kind = kind_of(bundle)
+        kind.check(bundle, self._clock.now())
+        await self._check_other_clusters(layer, kind.unshared(bundle))
+
+    async def adopt(
+        self, layer: str, bundle: K3sBundle, draw: Callable[[Revision, str], Changes]
+    ) -> Revision:
+        """Commit what ``draw`` makes of the newest revision and the text of these secrets, which are checked; raises as ``take``."""
+        own = await asyncio.to_thread(known_key, self._key_file)
+        text = K3S.dump(bundle)
+
+        def drawn(newest: Revision) -> Changes:
+            check_recipient(newest.fleet.recipients, own)
+            return draw(newest, text)
+
+        async with self._making:
+            revision = await self._committing(layer)(drawn)
+        _log.info("cluster.adopted", layer=layer, fingerprint=K3S.fingerprint(bundle))
+        return revision
 
     async def _check_other_clusters(self, layer: str, ours: Mapping[str, bytes]) -> None:
         """Raise OperationError where another cluster has one of these CAs: it would accept this one's machines."""
@@ -171,8 +191,12 @@ class ClusterSecrets:
         """Return an administrator's credentials for the Kubernetes API; raises as ``known``."""
         bundle = await self.any_known(layer)
         if isinstance(bundle, K3sBundle):
-            return administrator_credentials(bundle, lifetime, self._clock.now(), secrets.token_bytes)
+            return self.administrator(bundle, lifetime)
         return kubernetes_credentials(bundle, lifetime, self._clock.now(), secrets.token_bytes)
+
+    def administrator(self, bundle: K3sBundle, lifetime: timedelta) -> Credentials:
+        """Return an administrator's credentials, signed with these secrets; raises BundleError and ClockError."""
+        return administrator_credentials(bundle, lifetime, self._clock.now(), secrets.token_bytes)
 
     @contextmanager
     def _reported(self, layer: str) -> Iterator[None]:
@@ -260,14 +284,18 @@ class ClusterSecrets:
         self._spare_key = ""
         return revision
 
-    async def _commit(self, layer: str, bundle: AnyBundle) -> Revision:
-        """Commit a cluster's secrets, where it has none; return the commit that counts."""
-        commit = self._repository.commit
-        if commit is None:
+    def _committing(self, layer: str) -> Callable[[Draw], Awaitable[Revision]]:
+        """Return what commits; raises RepositoryError where this host may not."""
+        if self._repository.commit is None:
             raise RepositoryError(
                 f"{layer}: has no secrets, and this daemon may not commit any; set [fleet] read_only = false, or have "
                 "another daemon make them"
             )
+        return self._repository.commit
+
+    async def _commit(self, layer: str, bundle: AnyBundle) -> Revision:
+        """Commit a cluster's secrets, where it has none; return the commit that counts."""
+        commit = self._committing(layer)
         own = await asyncio.to_thread(known_key, self._key_file)
         kind = kind_of(bundle)
         mark = kind.fingerprint(bundle)

@@ -65,6 +65,11 @@ class Certificates:
         return self._source.authority
 
     @property
+    def document(self) -> str:
+        """The own CA's certificate in PEM; empty where there is none."""
+        return self.authority.document.decode() if self.authority else ""
+
+    @property
     def problem(self) -> str | None:
         """Return why there is no newer certificate although there should be, in one line, or None."""
         return self._problem.text

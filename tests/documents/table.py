@@ -186,6 +186,10 @@ COMMANDS = {
     "sudo iluvatar-pxe cluster secrets import ainur FILE": How(
         Where.TEST, f"{_CLUSTER_K3S}::test_secrets_of_a_server_are_imported_and_exported_again"
     ),
+    "sudo iluvatar-pxe cluster adopt ainur --kubeconfig k3s.yaml --secrets FILE --dry-run": How(
+        Where.TEST,
+        "tests/provisioning/test_adopting.py::test_it_is_read_only_committed_once_and_a_machine_that_boots_under_it_joins",
+    ),
     "sudo iluvatar-pxe cluster kubeconfig ainur FILE": How(
         Where.TEST,
         f"{_CLUSTER_K3S}::test_a_kubeconfig_is_what_openssl_takes_for_an_administrator_of_the_cluster",
@@ -205,6 +209,7 @@ COMMANDS = {
     "iluvatar-pxe cluster status [LAYER] [--json]": How(Where.NAMED),
     "iluvatar-pxe cluster secrets export LAYER FILE": How(Where.NAMED),
     "iluvatar-pxe cluster secrets import LAYER FILE": How(Where.NAMED),
+    "iluvatar-pxe cluster adopt LAYER": How(Where.NAMED),
     "iluvatar-pxe cluster talosconfig LAYER": How(Where.NAMED),
     "iluvatar-pxe cluster kubeconfig LAYER": How(Where.NAMED),
     "talosctl gen secrets": _TALOSCTL,

@@ -95,7 +95,7 @@ async def test_a_ca_that_the_operating_system_trusts_is_not_compared(cluster: Cl
     first = cluster.first("mother")
     await first.power_on()
     await until(lambda: first.is_ready)
-    agent = cluster.agent("worker", token=f"K10{'0' * 64}::node:agent password of ainur")
+    agent = cluster.agent("worker", token=f"K10{'0' * 64}::node:agent-password-of-ainur")
     store = agent.root / "etc/ssl/certs/ca-certificates.crt"
     store.parent.mkdir(parents=True)
     store.write_bytes((first.root / "var/lib/rancher/k3s/server/tls/server-ca.crt").read_bytes())

@@ -37,7 +37,7 @@ SERVERS: list[tuple[dict[str, Any], str]] = [
     ({"node-name": "Upper"}, "invalid node name"),
 ]
 AGENTS: list[tuple[dict[str, Any], str]] = [
-    ({"token": "server password of ainur"}, "config: 401"),
+    ({"token": "server-password-of-ainur"}, "config: 401"),
     ({"node-label": ["node-role.kubernetes.io/worker=true"]}, "unknown 'kubernetes.io'"),
     ({"node-taint": ["a=b"]}, "invalid taint effect"),
     ({"server": None}, "--server is required"),

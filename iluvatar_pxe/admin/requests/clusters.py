@@ -1,10 +1,13 @@
 """Requests on clusters: how they are, their secrets, what is signed with them, and snapshots of etcd."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
 
+from iluvatar_pxe.admin.requests.machines import HostName, Mac
 from iluvatar_pxe.admin.requests.request import Request
+from iluvatar_pxe.fleet.fields.values import LayerName
 
 LONGEST_TTL = 365 * 24 * 3600
 """Seconds; talosctl's own files are valid for as long."""
@@ -40,6 +43,20 @@ class ImportSecrets(Request):
     route = "/api/v1/clusters/{layer}/secrets"
     layer: str
     secrets: Annotated[str, Field(repr=False)]
+
+
+class AdoptCluster(Request):
+    """``cluster adopt``: takes a k3s cluster that exists into the fleet's files, or tells what that would do."""
+
+    route = "/api/v1/clusters/{layer}/adopt"
+    layer: LayerName
+    secrets: Annotated[str, Field(repr=False)]
+    host: str
+    """Of an API server, or its address."""
+    port: Annotated[int, Field(ge=1, le=65535)]
+    macs: Mapping[HostName, Mac] = Field(default_factory=dict)
+    """By the names of nodes."""
+    dry_run: bool = False
 
 
 class MakeTalosconfig(Request):

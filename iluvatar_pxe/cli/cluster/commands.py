@@ -28,6 +28,11 @@ class _Commands(LazyGroup):
             "Take a snapshot of a cluster's etcd now, sealed into the daemon's state directory.",
         ),
         Entry(
+            "adopt",
+            "cluster.adopt:adopt",
+            "Take a k3s cluster that exists into the fleet's files; its machines are not touched.",
+        ),
+        Entry(
             "secrets",
             "cluster.secrets:app",
             "Export or import a cluster's secrets: Talos' in talosctl's format, k3s' as its own files.",

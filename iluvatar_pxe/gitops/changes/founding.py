@@ -77,6 +77,10 @@ def _known(revision: Revision, layer: str) -> ClusterFile:
 
 
 def _changes(message: str, cluster: ClusterFile, files: dict[str, bytes | None] | None = None) -> Changes:
+    return Changes(message, {cluster_file(cluster.layer): cluster_record(cluster), **(files or {})})
+
+
+def cluster_record(cluster: ClusterFile) -> bytes:
+    """Return the file that records a cluster."""
     told = cluster.model_dump(mode="json", by_alias=True, exclude_none=True)
-    record = _HEAD + "".join(f"{key}: {json.dumps(value)}\n" for key, value in told.items())
-    return Changes(message, {cluster_file(cluster.layer): record.encode(), **(files or {})})
+    return (_HEAD + "".join(f"{key}: {json.dumps(value)}\n" for key, value in told.items())).encode()

@@ -49,7 +49,7 @@ def new_machine_file(
         **_options(options),
         "seen": _seen(machine, given),
     }
-    return (_HEAD + _dumped(document)).encode()
+    return (_HEAD + dumped(document)).encode()
 
 
 def with_role(text: str, role: Role) -> bytes:
@@ -93,9 +93,9 @@ def _in_braces(text: str, role: str) -> Iterator[str]:
 
 def _round_trip(text: str, role: str) -> Iterator[str]:
     try:
-        document = _yaml().load(text)
+        document = loaded(text)
         document["role"] = role
-        yield _dumped(document)
+        yield dumped(document)
     except (YAMLError, ValueError, TypeError):  # it refuses some of what libyaml reads, as tabs between words
         return
 
@@ -139,7 +139,13 @@ def _yaml() -> YAML:
     return writer
 
 
-def _dumped(document: Mapping[str, Any]) -> str:
+def loaded(text: str) -> Any:
+    """Return a file as it can be edited and dumped again, comments kept; raises YAMLError and ValueError."""
+    return _yaml().load(text)
+
+
+def dumped(document: Mapping[str, Any]) -> str:
+    """Return a file's text; one that was loaded keeps its comments."""
     writer = _yaml()
     writer.indent(mapping=2, sequence=4, offset=2)
     written = io.StringIO()

@@ -73,11 +73,11 @@ class Cluster:
 
     @property
     def server_token(self) -> str:
-        return f"{PREFIX}{self.ca_hash}::server:server password of {self.name}"
+        return f"{PREFIX}{self.ca_hash}::server:server-password-of-{self.name}"
 
     @property
     def agent_token(self) -> str:
-        return f"{PREFIX}{self.ca_hash}::node:agent password of {self.name}"
+        return f"{PREFIX}{self.ca_hash}::node:agent-password-of-{self.name}"
 
     def first(self, name: str, **more: Any) -> Machine:
         """Return a first server, off."""

@@ -107,6 +107,16 @@ class Configuration:
             },
         }
 
+    @property
+    def arguments(self) -> list[str]:
+        """Return what k3s notes in its Node of its options, also of those from files (pkg/nodeconfig)."""
+        told = ["server" if self.is_server else "agent"]
+        for key, value in self.values.items():
+            masked = "********" if key in {"token", "agent-token"} else None
+            for one in _listed(value):
+                told += [f"--{key}", masked or (str(one).lower() if isinstance(one, bool) else str(one))]
+        return told
+
     def _secret(self, key: str) -> str:
         if file := self.text(f"{key}-file"):
             try:

@@ -196,9 +196,14 @@ def file_of(pi: Pi) -> dict[str, str | None]:
 
 @asynccontextmanager
 async def k3s_site(
-    directory: Path, servers: int = 3, agents: int = 0, daemons: Iterable[str] = ("one",)
+    directory: Path,
+    servers: int = 3,
+    agents: int = 0,
+    daemons: Iterable[str] = ("one",),
+    *,
+    has_secrets: bool = True,
 ) -> AsyncIterator[K3sSite]:
-    """Make everything; nothing runs yet, and the cluster has its secrets."""
+    """Make everything; nothing runs yet, and the cluster has its secrets unless they are to come from elsewhere."""
     network, addresses = Site(is_probed=True), loopback_addresses()
     pis = {}
     for number in range(1, servers + agents + 1):
@@ -218,7 +223,7 @@ async def k3s_site(
         files |= file_of(pi)
     site = K3sSite(directory, central_in(directory, files), pis)
     try:
-        async with _followed(site, keys, list(keys)):
+        async with _followed(site, keys, list(keys), has_secrets=has_secrets):
             yield site
     finally:
         for pi in pis.values():
@@ -226,7 +231,9 @@ async def k3s_site(
 
 
 @asynccontextmanager
-async def _followed(site: K3sSite, keys: dict[str, Path], names: list[str]) -> AsyncIterator[None]:
+async def _followed(
+    site: K3sSite, keys: dict[str, Path], names: list[str], *, has_secrets: bool
+) -> AsyncIterator[None]:
     if not names:
         yield
         return
@@ -244,12 +251,12 @@ async def _followed(site: K3sSite, keys: dict[str, Path], names: list[str]) -> A
             fleet_problem=lambda: follower.problem,
             pace=QUICK,
         )
-        if not site.daemons:
+        if has_secrets and not site.daemons:
             await context.secrets.take("ainur", bundle_of())
         await follower.refresh()
         made = Founder(follows, context)
         site.daemons.append(made)
-        async with _followed(site, keys, names[1:]):
+        async with _followed(site, keys, names[1:], has_secrets=has_secrets):
             try:
                 yield
             finally:

@@ -64,8 +64,9 @@ class Kubelet:
         await server.ask("/v1-k3s/config")
         own = replace(server, user="", password="", context=await self._certified(server, node))
         taints = [_taint(one) for one in self.configuration.items("node-taint")]
+        noted = {"k3s.io/node-args": json.dumps(self.configuration.arguments), "k3s.io/node-env": "{}"}
         asked = {
-            "metadata": {"name": node, "labels": labels, "annotations": dict(self.annotations)},
+            "metadata": {"name": node, "labels": labels, "annotations": {**self.annotations, **noted}},
             "spec": {"taints": taints} if taints else {},
             "status": {
                 "nodeInfo": {"kubeletVersion": VERSION, "bootID": self.site.boots[self.address]},

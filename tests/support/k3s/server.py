@@ -68,7 +68,13 @@ class Server:
         self._write_tokens(passwords)
         kubernetes = Kubernetes(self._etcd, self._site)
         supervisor = Supervisor(
-            self._configuration, self._tls, passwords, self._etcd, kubernetes, self._clock
+            self._configuration,
+            self._tls,
+            passwords,
+            self._etcd,
+            kubernetes,
+            self._clock,
+            self._site.asked,
         )
         context = tls_of(self._tls, self._tls / "dynamic")
         try:

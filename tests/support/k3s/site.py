@@ -25,6 +25,8 @@ class Site:
     """Addresses of the servers whose API answers."""
     boots: dict[str, str] = field(default_factory=dict)
     """By address, the id of the node's boot, which is another one each time that it gets power."""
+    asked: list[str] = field(default_factory=list)
+    """Method and path of each request that servers have got."""
     kubelets: set[str] = field(default_factory=set)
     """UIDs of the Nodes whose kubelet posts its status."""
 

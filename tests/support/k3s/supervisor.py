@@ -40,7 +40,10 @@ class Supervisor:
         etcd: Etcd,
         kubernetes: Kubernetes,
         clock: Clock,
+        asked: list[str],
     ) -> None:
+        """``asked`` gets method and path of each request."""
+        self._asked = asked
         self._configuration, self._tls, self._passwords = configuration, tls, passwords
         self._etcd, self._kubernetes, self._clock = etcd, kubernetes, clock
         self._api = KubernetesApi(kubernetes, Workloads(etcd))
@@ -94,6 +97,7 @@ class Supervisor:
     @web.middleware
     async def _sheltered(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Answer 500 where etcd does not, as Kubernetes does."""
+        self._asked.append(f"{request.method} {request.path}")
         try:
             return await handler(request)
         except RequestError as error:

@@ -13,6 +13,7 @@ PROTECTED = "lab/protected"
 """Annotation of a pod that a PodDisruptionBudget keeps where it is."""
 _POD = re.compile(r"/api/v1/namespaces/([^/]+)/pods(?:/([^/]+)(/eviction)?)?")
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+_SERVICE = "/api/v1/namespaces/default/services/kubernetes"
 _PODS_OF = re.compile(r"spec\.nodeName=([^,=]+)")
 
 
@@ -28,6 +29,8 @@ class Workloads:
             return await self._pods(request)
         if match := _POD.fullmatch(request.path):
             return await self._pod(request, *match.groups())
+        if request.path == _SERVICE and request.method == "GET":
+            return web.json_response({"kind": "Service", "spec": {"clusterIP": "10.43.0.1"}})
         if request.path.startswith(_LEASES):
             return await self._lease(request, request.path.removeprefix(_LEASES).lstrip("/"))
         return None
