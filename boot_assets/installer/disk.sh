@@ -96,9 +96,19 @@ edit_root() {
             '$1 !~ /^#/ && $2 == "/" { $1 = root } $1 !~ /^#/ && ($2 == "/boot/firmware" || $2 == "/boot") { $1 = boot } { print }' \
             /root/etc/fstab >$RUN/fstab && cat $RUN/fstab >/root/etc/fstab
     fi
+    watch_first_boot
     sync
     umount /root || fail "$1 cannot be unmounted"
 }
+
+# watch_first_boot: a loss of power in the first boot leaves nothing undone.
+watch_first_boot() {
+    units=/root/etc/systemd/system
+    mkdir -p "$units/sysinit.target.wants" "$units/cloud-init.target.wants" &&
+        cp /lib/iluvatar/iluvatar-*.service "$units/" && chmod 644 "$units"/iluvatar-*.service &&
+        ln -sf ../iluvatar-first-boot.service "$units/sysinit.target.wants/" &&
+        ln -sf ../iluvatar-configured.service "$units/cloud-init.target.wants/"
+} 2>>$LOG
 
 clean_up() {
     umount /root 2>/dev/null

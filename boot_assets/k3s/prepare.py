@@ -27,6 +27,8 @@ SWAPPED = "etc/iluvatar/swapped"
 RECEIPT = "etc/iluvatar/receipt"
 """There while the daemon has not confirmed that."""
 PASSWORDS = "etc/iluvatar/passwords"
+CONFIGURED = "var/lib/cloud/iluvatar-configured"
+"""There once the first boot of an installed system was complete: an interrupted one begins anew, and locks passwords."""
 CLOCK = "run/iluvatar-clock"
 """There once the clock is right, since this start of the machine."""
 DATA = "var/lib/iluvatar/data"
@@ -67,6 +69,8 @@ def main(root: Path = Path("/")) -> None:
 def _prepare(root: Path, config: dict[str, Any]) -> None:
     mount_data(root, config["data"])
     set_clock(root, config)
+    if not (root / CONFIGURED).exists():
+        set_passwords(root)
     fetch_secrets(root, config)
     for asset in config["assets"]:
         fetch_asset(root, config, asset)
@@ -151,9 +155,14 @@ def _swap(root: Path, config: dict[str, Any]) -> None:
         path = root / file["path"].lstrip("/")
         if not (file["stays"] and path.exists()):
             store(path, file["text"], int(file["mode"], 8))
+    set_passwords(root)
+    store(root / RECEIPT, answer["receipt"], 0o600)
+
+
+def set_passwords(root: Path) -> None:
+    """Give users the passwords that came for the ticket, if any did."""
     if (root / PASSWORDS).exists():
         run("chpasswd", "--encrypted", text=(root / PASSWORDS).read_text())
-    store(root / RECEIPT, answer["receipt"], 0o600)
 
 
 def fetch_asset(root: Path, config: dict[str, Any], asset: dict[str, str]) -> None:

@@ -36,6 +36,8 @@ DOCUMENTS = {
     "network-config": "version: 2\n",
 }
 SECONDS = 300.0
+MOST_REQUESTS = 25
+"""Of an installation, or a few less."""
 
 pytestmark = [
     needs_tools,
@@ -153,22 +155,29 @@ def test_an_empty_disk_gets_the_image_its_documents_and_names_of_its_own(site: S
     check_progress(site)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seeds", [(20, 21, 22), *(pytest.param((seed,), marks=pytest.mark.long) for seed in range(20))]
+)
 def test_a_machine_that_is_switched_off_at_any_moment_is_installed_after_its_next_start(
-    site: Site, seed: int
+    site: Site, seeds: tuple[int, ...]
 ) -> None:
-    chance = random.Random(seed)
+    for seed in seeds:
+        switch_off_while_it_installs(site, random.Random(seed))
+    install(site)
+    check_installed(site)
+
+
+def switch_off_while_it_installs(site: Site, chance: random.Random) -> None:
+    """Switch the machine on, and off again anywhere between its power-on and its restart."""
+    before = site.daemon.answered
     with site.start() as machine:
-        moment = chance.randrange(1, 25)
+        moment = before + chance.randrange(MOST_REQUESTS)
         wait_until(
             lambda: site.daemon.answered >= moment or machine.process.poll() is not None, "requests", SECONDS
         )
         time.sleep(chance.random() * 2)  # anywhere between two requests
     if not site.starts_nothing:
         check_installed(site)
-    install(site)
-    check_installed(site)
 
 
 @pytest.mark.long
@@ -247,9 +256,20 @@ def check_root(root: Path) -> None:
         assert "User:     0   Group:     0" in about
     assert "nocloud-net" not in tool("debugfs", "-R", "ls /var/lib/cloud/seed", str(root))
     assert "fs_label: null" in tool("debugfs", "-R", "cat /etc/cloud/cloud.cfg.d/99-iluvatar.cfg", str(root))
+    check_units(root)
     assert tool("debugfs", "-R", "cat /etc/fstab", str(root)).splitlines() == [
         "# /etc/fstab",
         f"PARTUUID={OWN.disk_id}-02 / ext4 defaults,discard 0 1",
         f"PARTUUID={OWN.disk_id}-01 /boot/firmware vfat defaults 0 1",
         "tmpfs /tmp tmpfs defaults 0 0",
     ]
+
+
+def check_units(root: Path) -> None:
+    """Check that systemd runs what begins an interrupted first boot anew, and what ends that."""
+    for target, unit in (("sysinit", "first-boot"), ("cloud-init", "configured")):
+        link = f"/etc/systemd/system/{target}.target.wants/iluvatar-{unit}.service"
+        shown = tool("debugfs", "-R", f"stat {link}", str(root))
+        assert f'Fast link dest: "../iluvatar-{unit}.service"' in shown
+        unit_file = tool("debugfs", "-R", f"cat /etc/systemd/system/iluvatar-{unit}.service", str(root))
+        assert "ConditionPathExists=!/var/lib/cloud/iluvatar-configured\n" in unit_file

@@ -235,6 +235,15 @@ def test_passwords_are_set_with_the_secrets(node: Node) -> None:
     assert node.called() == ["chpasswd --encrypted", "anna:$y$x"]
 
 
+def test_passwords_are_set_again_until_the_first_boot_is_complete(node: Node) -> None:
+    node.daemon.files.append(PASSWORDS)
+    node.prepare()
+    node.prepare()
+    node.write("var/lib/cloud/iluvatar-configured", "")
+    node.prepare()
+    assert node.called() == ["chpasswd --encrypted", "anna:$y$x"] * 2
+
+
 def test_a_download_goes_on_where_it_ended(node: Node) -> None:
     node.daemon.cuts_at = 1000
     assert node.fails() == f"{node.daemon.url}{ASSET}: ends {len(K3S) - 1000} bytes too early"
