@@ -79,6 +79,7 @@ def _files(source: Source) -> Iterator[tuple[str, Location]]:
         yield path, (*location, "script")
     for index in range(_count(source, "menu", "entries")):
         yield FLEET_FILE, ("menu", "entries", index, "script")
+    yield FLEET_FILE, ("backup", "longhorn", "credentials")
     for layer in source.layers:
         for role in ROLES[LayerKind.TALOS]:
             yield layer_file(layer), ("config", role.value)

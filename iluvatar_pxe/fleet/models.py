@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSche
 from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.catalogue.model import AssetsPart
 from iluvatar_pxe.declared.base import GIVEN, Model, Selector
-from iluvatar_pxe.declared.shapes import Shape
+from iluvatar_pxe.fleet.backup import Backup
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile, Seen
 from iluvatar_pxe.fleet.disk_selector import MachineDisk
 from iluvatar_pxe.fleet.dns import DnsRecords, Domain, PrivateDomain, RecordName
@@ -260,22 +260,6 @@ class Menu(Model):
     """In this order, after the machine's own chain."""
 
 
-Directory = Annotated[
-    str,
-    Shape(
-        r"/(?!\.\.?(?:/|$))[^/\0]+(?:/(?!\.\.?(?:/|$))[^/\0]+)*",
-        "write a directory from the root on, without '.' and '..', such as /mnt/nas/iluvatar",
-    ),
-]
-
-
-class Backup(Model):
-    """The ``backup:`` part of ``fleet.yaml``: where each daemon copies its snapshots of etcd."""
-
-    directory: Directory
-    """Of the daemon's host; it has to exist."""
-
-
 class FleetFile(Model):
     """``fleet.yaml``: the domain and its records, whether new machines may join, and their rules."""
 
@@ -296,7 +280,7 @@ class FleetFile(Model):
     router_pool: Pool | None = None
     """The addresses that your router hands out, from the first to the last; no cluster's ``vip`` may be among them."""
     backup: Backup | None = None
-    """Where snapshots of etcd are copied, besides each daemon's own state directory."""
+    """Where snapshots of etcd are copied, besides each daemon's own state directory, and Longhorn's volumes."""
     registries: Registries = Registries()
     """Container images: registries of this network that nodes ask first."""
     max_attempts: Annotated[StrictInt, Field(ge=1, le=1000)] = 5

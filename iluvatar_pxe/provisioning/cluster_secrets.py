@@ -27,6 +27,7 @@ from iluvatar_pxe.layers.ainur.generate import generate_k3s_bundle
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole, kubernetes_credentials, talos_credentials
 from iluvatar_pxe.layers.arda.generate import SERVICE_ACCOUNT_BITS, generate_bundle
+from iluvatar_pxe.layers.certificates import Client
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.layers.keys import dump_key
 from iluvatar_pxe.problem import Problem
@@ -197,6 +198,11 @@ class ClusterSecrets:
     def administrator(self, bundle: K3sBundle, lifetime: timedelta) -> Credentials:
         """Return an administrator's credentials, signed with these secrets; raises BundleError and ClockError."""
         return administrator_credentials(bundle, lifetime, self._clock.now(), secrets.token_bytes)
+
+    async def talos_kubernetes(self, layer: str, client: Client, lifetime: timedelta) -> Credentials:
+        """Return a client's credentials for the Kubernetes API of a Talos cluster; raises as ``known``."""
+        bundle = await self.known(layer)
+        return kubernetes_credentials(bundle, lifetime, self._clock.now(), secrets.token_bytes, client)
 
     @contextmanager
     def _reported(self, layer: str) -> Iterator[None]:

@@ -37,6 +37,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import first_of
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
+from iluvatar_pxe.provisioning.delivering import Delivery, FoundedLayers
 from iluvatar_pxe.provisioning.founding_step import FoundingStep
 from iluvatar_pxe.provisioning.k3s_clusters import K3sClusters
 from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
@@ -194,6 +195,7 @@ class Clusters:
         self.k3s = K3sClusters(context, on_nodes)
         self._watches = LayerTasks(context, lambda layer: ClusterWatch(layer, context))
         self._removals = LayerTasks(context, lambda layer: Removal(layer, context))
+        self._deliveries = LayerTasks(FoundedLayers(context), lambda layer: Delivery(layer, context))
 
     @property
     def watches(self) -> Mapping[str, ClusterWatch]:
@@ -202,16 +204,18 @@ class Clusters:
 
     @property
     def lines(self) -> list[str]:
-        """What each cluster waits for that is not founded, and which machines leave, one line each."""
+        """What each cluster waits for that is not founded, which machines leave, and what is not given, one line each."""
         founding = [line for watch in self.watches.values() if (line := watch.line)]
         founding += self.k3s.lines
-        return founding + [line for removal in self._removals.by_layer.values() for line in removal.lines]
+        founding += [line for removal in self._removals.by_layer.values() for line in removal.lines]
+        return founding + [line for one in self._deliveries.by_layer.values() if (line := one.line)]
 
     @property
     def problem(self) -> str | None:
         """What a person has to decide, or why secrets cannot be made or opened, in one line; None if all is well."""
         refused = (watch for watch in self.watches.values() if isinstance(watch.step, Refuse))
-        failed = [*self._watches.failed.values(), *self._removals.failed.values()]
+        tasks = (self._watches, self._removals, self._deliveries)
+        failed = [line for one in tasks for line in one.failed.values()]
         lines = [*failed, *(line for watch in refused if (line := watch.line))]
         return self.context.secrets.problem or first_of(lines) or self.k3s.problem
 
@@ -243,4 +247,5 @@ class Clusters:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watches.run())
             group.create_task(self._removals.run())
+            group.create_task(self._deliveries.run())
             group.create_task(self.k3s.run())

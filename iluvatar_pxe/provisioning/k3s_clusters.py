@@ -29,9 +29,13 @@ class _K3sLayers:
         return self.context.changed
 
     def layers(self) -> list[str]:
-        fleet = self.context.fleet()
-        found = ((name, fleet.k3s(name)) for name in fleet.layers)
-        return [name for name, layer in found if layer and not layer.configures_itself]
+        return k3s_layers(self.context.fleet())
+
+
+def k3s_layers(fleet: Fleet) -> list[str]:
+    """Return the names of the layers of kind k3s whose machines the daemon configures."""
+    found = ((name, fleet.k3s(name)) for name in fleet.layers)
+    return [name for name, layer in found if layer and not layer.configures_itself]
 
 
 def place_in_k3s(machine: Machine, fleet: Fleet) -> tuple[str, str] | None:

@@ -196,7 +196,7 @@ class EtcdSnapshots:
         while True:
             backup = self._context.fleet().settings.backup
             try:
-                if backup:
+                if backup and backup.directory:
                     layers = [name for name in self._founded() if await self.kept(name)]
                     place = Path(backup.directory)
                     await asyncio.to_thread(self._store.copy, layers, place, self._context.host)

@@ -12,6 +12,8 @@ from iluvatar_pxe.layers.credentials import ADMINISTRATOR, MASTERS, Credentials,
 from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.layers.keys import Randomness, p256_key
 
+_ADMINISTRATOR = Client([MASTERS], ADMINISTRATOR, encipherment=True)
+
 
 class ApiRole(StrEnum):
     """What a client may do with Talos' API."""
@@ -32,10 +34,14 @@ def talos_credentials(
 
 
 def kubernetes_credentials(
-    bundle: Bundle, lifetime: timedelta, now: datetime, random: Randomness
+    bundle: Bundle,
+    lifetime: timedelta,
+    now: datetime,
+    random: Randomness,
+    client: Client = _ADMINISTRATOR,
 ) -> Credentials:
-    """Return an administrator's credentials for the Kubernetes API."""
-    authority, client = bundle.kubernetes, Client([MASTERS], ADMINISTRATOR, encipherment=True)
+    """Return credentials for the Kubernetes API, an administrator's unless they are for another client."""
+    authority = bundle.kubernetes
     pair = client_certificate(authority, p256_key(random), client, valid_for(lifetime, now), random)
     return _credentials(authority, pair)
 

@@ -26,6 +26,12 @@ DIRECT = {path: text for path, text in APPS.items() if path.count("/") == 2}
 """What the Application of a folder reads itself."""
 SEALED = "sealed-secrets"
 DECLARED = ("fleet.yaml", "layers/ainur.yaml", "layers/arda.yaml")
+_INGRESS = (
+    "ingress.enabled",
+    "ingress.annotations.cert-manager.io/cluster-issuer",
+    "ingress.hosts",
+    "ingress.tls",
+)
 VALUES: Mapping[str, tuple[str, ...]] = {
     "longhorn": (
         "preUpgradeChecker.jobEnabled",
@@ -44,9 +50,29 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "traefik": ("service.annotations.metallb.io/loadBalancerIPs",),
     "cert-manager": ("crds.enabled",),
     "sealed-secrets": ("fullnameOverride",),
+    "dex": ("configSecret.create", "configSecret.name", "ingress.className", *_INGRESS),
+    "headlamp": ("clusterRoleBinding.clusterRoleName", "ingress.ingressClassName", *_INGRESS),
+    "omni": (
+        "etcdEncryptionKey.existingSecret",
+        "additionalConfigSources",
+        "config.account.id",
+        "config.account.name",
+        "config.auth.auth0.enabled",
+        "config.auth.initialUsers",
+        *(f"config.auth.oidc.{key}" for key in ("enabled", "providerURL", "clientID", "scopes")),
+        *(f"config.services.{one}.advertisedURL" for one in ("api", "kubernetesProxy", "machineAPI")),
+        "config.services.siderolink.wireGuard.advertisedEndpoint",
+        *(
+            f"ingress.{one}.{key}"
+            for one in ("main", "kubernetesProxy", "siderolinkApi")
+            for key in ("enabled", "className", "annotations.cert-manager.io/cluster-issuer", "host", "tls")
+        ),
+        "persistence.size",
+    ),
 }
 """Values that each chart has, by the charts' own values.yaml: longhorn/longhorn 1.12 chart/, metallb/metallb 0.16
-charts/metallb/, traefik/traefik-helm-chart 41 traefik/ (annotations are free), cert-manager 1.21, and sealed-secrets 2.18 helm/."""
+charts/metallb/, traefik/traefik-helm-chart 41 traefik/ (annotations are free), cert-manager 1.21, sealed-secrets 2.18
+helm/, dexidp/helm-charts 0.2x charts/dex/, kubernetes-sigs/headlamp 0.40 charts/headlamp/, siderolabs/omni deploy/helm/v2/."""
 
 
 def documents(text: str) -> list[dict[str, Any]]:
@@ -87,6 +113,8 @@ def test_what_needs_nothing_of_its_owner_is_installed() -> None:
 def test_waves_bring_what_others_need_first() -> None:
     assert wave("metallb") < wave("metallb-addresses") < wave("traefik")
     assert wave("cert-manager") < wave("cert-manager-ca")
+    assert wave("traefik") < wave("dex") < min(wave("headlamp"), wave("omni"))
+    assert max(wave("longhorn"), wave("sealed-secrets")) < wave("omni"), "its volume, and its Secrets"
 
 
 def test_k3s_leaves_to_its_applications_what_they_bring() -> None:
