@@ -1,7 +1,6 @@
 """The composition root: builds the parts, runs them in one TaskGroup, and stops them in stages."""
 
 import asyncio
-import gc
 import os
 import signal
 import time
@@ -24,6 +23,7 @@ from iluvatar_pxe.gitops.origin import HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
+from iluvatar_pxe.host.garbage import freeze_garbage
 from iluvatar_pxe.host.interface_watch import InterfaceWatch
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.host.neighbours import Neighbours
@@ -41,6 +41,7 @@ from iluvatar_pxe.provisioning.convergence import Convergence
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.inspection import Inspector
 from iluvatar_pxe.provisioning.maintenance import Maintenance
+from iluvatar_pxe.provisioning.own_host import OwnHost
 from iluvatar_pxe.provisioning.owner_keys import OwnerKeys
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.provisioning.prospects import Prospects
@@ -198,6 +199,7 @@ class App:
             convergence=convergence,
             troubles=ClusterTroubles(refusals, self._fleet_source.refusal, events.doubts),
             adopter=Adopter(self._fleet_source.clusters.context, network.holder),
+            own_host=OwnHost(booters.real, lambda: self.watch.interfaces, settings.http.port),
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         offered, routes = self.supply.offered.open, self._routes()
@@ -273,7 +275,7 @@ class App:
         async with self._kept, self._open:
             reload = self._listen_to_signals()
             await self.bind(foretell)
-            _freeze_garbage()
+            freeze_garbage()
             self._manager.ready()
             ready()
             await self._run(foretell, reload, show)
@@ -379,12 +381,6 @@ async def _domain(settings: Settings) -> str:
         return (await fleet_in_force(settings)).settings.domain
     except (FleetError, RepositoryError):
         return Fleet().settings.domain
-
-
-def _freeze_garbage() -> None:
-    """Exempt what there is by now from garbage collection: looking through it stopped everything for 0.1 s with 1,000 machines."""
-    gc.collect()
-    gc.freeze()
 
 
 def _make_directories(settings: Settings) -> None:

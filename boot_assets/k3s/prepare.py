@@ -102,7 +102,7 @@ def set_clock(root: Path, config: dict[str, Any]) -> None:
     """Wait until the clock is right, since certificates are dated by it. It is only ever set forward."""
     if (root / CLOCK).exists():
         return
-    told = next(filter(None, map(_time_of, config["daemons"])), None)
+    told = next(filter(None, map(_time_of, config["clocks"])), None)
     if told and told > time.time() + MOST_SKEW:
         time.clock_settime(time.CLOCK_REALTIME, told)
     elif told is None or told < time.time() - MOST_SKEW:

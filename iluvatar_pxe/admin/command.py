@@ -19,6 +19,7 @@ from iluvatar_pxe.provisioning.cluster_troubles import ClusterTroubles
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.convergence import Convergence
 from iluvatar_pxe.provisioning.enrolment import WindowKeeper
+from iluvatar_pxe.provisioning.own_host import OwnHost
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots
 from iluvatar_pxe.wire.dns.name import Name
@@ -99,6 +100,7 @@ class CommandContext:
     convergence: Convergence | None = None
     troubles: ClusterTroubles | None = None
     adopter: Adopter | None = None
+    own_host: OwnHost | None = None
 
     @property
     def fleet(self) -> Fleet:

@@ -8,6 +8,7 @@ from iluvatar_pxe.admin.assets import (
     AssetsStatus,
     AssetsVerify,
 )
+from iluvatar_pxe.admin.cluster_join import JoinCluster
 from iluvatar_pxe.admin.cluster_status import ClustersStatus, ShowAwaited
 from iluvatar_pxe.admin.clusters import (
     AdoptCluster,
@@ -31,7 +32,7 @@ COMMANDS: tuple[type[Command], ...] = (
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
     *(AdoptCluster, ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
-    *(ClustersStatus, ShowAwaited, TakeSnapshot),
+    *(ClustersStatus, ShowAwaited, TakeSnapshot, JoinCluster),
     *(DnsQuery, DnsFlush),
     *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),
 )

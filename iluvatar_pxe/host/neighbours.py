@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.host.own_nics import own_macs
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.wire.mac import format_mac, parse_mac
 from iluvatar_pxe.wire.netlink import KNOWN, LONGEST_ANSWER, Neighbour, decode_answer, encode_question
@@ -45,6 +46,10 @@ class Neighbours:
     def is_own(self, address: IPv4Address) -> bool:
         """Say whether an address is this host's own, which is not in the neighbour table."""
         return address.is_loopback or any(one.address == address for one in self._served)
+
+    def macs_here(self, address: IPv4Address) -> tuple[str, ...]:
+        """Return the MACs of this host's NICs where an address is its own, else none."""
+        return own_macs() if self.is_own(address) else ()
 
     def is_routed(self, address: IPv4Address) -> bool:
         """Say whether an address is in none of the served networks, so that packets from it came through a router."""

@@ -87,7 +87,9 @@ def booters_of(
         inventory=inventory,
         store=store,
         assigner=fleet_source.assigner,
-        trust=NeighbourTrust(inventory, applied, neighbours.mac_of, neighbours.is_routed),
+        trust=NeighbourTrust(
+            inventory, applied, neighbours.mac_of, neighbours.is_routed, neighbours.macs_here
+        ),
         handout=Handout(
             tickets,
             FullDisclosure(),

@@ -76,4 +76,5 @@ class CloudConfigs:
             ticket=asker.ticket,
             time_servers=(*map(str, around.resolvers), LAST_TIME_SERVER),
             sums=self.sums(),
+            is_beside=asker.client == asker.links.address,
         )

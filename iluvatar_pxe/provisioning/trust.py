@@ -5,7 +5,7 @@ And DHCP: the machine asked for a boot lately, so its firmware runs, and not a p
 ago. An attacker who spoofs MACs or sniffs the network is not kept out by this.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
@@ -62,12 +62,17 @@ class NeighbourTrust:
         applied: Applied,
         mac_of: Callable[[IPv4Address], str | None],
         is_routed: Callable[[IPv4Address], bool],
+        macs_here: Callable[[IPv4Address], Collection[str]] = lambda _: (),
     ) -> None:
-        """``mac_of`` looks an address up in the kernel's neighbour table; ``is_routed``: see ``TrustPolicy``."""
+        """``mac_of`` looks an address up in the kernel's neighbour table; ``is_routed``: see ``TrustPolicy``.
+
+        ``macs_here`` returns the MACs of this host where an address is its own, which is not in that table.
+        """
         self._inventory = inventory
         self._applied = applied
         self._mac_of = mac_of
         self._is_routed = is_routed
+        self._macs_here = macs_here
 
     def mac_of(self, address: IPv4Address) -> str | None:
         """Ask the kernel."""
@@ -103,9 +108,13 @@ class NeighbourTrust:
         return mac in self._nics(machine)
 
     def doubt_of_holder(self, machine: Machine, client: IPv4Address) -> str:
-        """Compare the neighbour's MAC with all that the machine has or lists: Talos may come up by another NIC."""
+        """Compare the neighbour's MAC with all that the machine has or lists: Talos may come up by another NIC.
+
+        The machine may be this very host.
+        """
         neighbour = self._mac_of(client)
-        if neighbour in (*self._nics(machine), *machine.claimed):
+        nics = (*self._nics(machine), *machine.claimed)
+        if neighbour in nics or set(self._macs_here(client)).intersection(nics):
             return ""
         return self._whose(client, neighbour, machine)
 

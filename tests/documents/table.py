@@ -75,6 +75,9 @@ _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\nar
 
 _INTERNET = How(Where.NOT_HERE, "comes from the Internet")
 _PACKAGE = How(Where.TEST, "tests/install/test_debian_package.py::test_it_is_installed_upgraded_and_removed")
+_CARD = How(
+    Where.TEST, "tests/install/test_first_start.py::test_a_card_becomes_a_daemon_and_its_keys_are_shown_once"
+)
 _COPY = "iluvatar-pxe.tar.gz"
 _TALOS = "613e1592b2da41ae5e265e8789429f22e121aab91cb4deb6bc3c0b6262961245/v1.13.9"
 
@@ -401,10 +404,10 @@ COMMANDS = {
         Where.TEST,
         "tests/layers/ainur/seed_card/test_seed.py::test_the_card_is_the_image_with_files_beside_its_own",
     ),
-    "sudo journalctl --unit iluvatar-pxe-first-start": How(
-        Where.TEST,
-        "tests/install/test_first_start.py::test_a_card_becomes_a_daemon_and_its_keys_are_shown_once",
-    ),
+    "sudo journalctl --unit iluvatar-pxe-first-start": _CARD,
+    "sudo journalctl --unit iluvatar-pxe-node": _CARD,
+    "sudo iluvatar-pxe cluster join": _CARD,
+    "iluvatar-pxe cluster join": How(Where.NAMED),
     "sudo iluvatar-pxe seed-card --eeprom 2712 --set BOOT_ORDER=0xf26 --set PCIE_PROBE=1 --out eeprom.img": How(
         Where.TEST, f"{_SEED_CARD}::test_a_boot_order_is_written_with_the_catalogue_s_bootloader"
     ),

@@ -5,6 +5,7 @@ our own leads to the Python packages of this checkout, in place of the lock's wh
 has those, by ``make test-long``.
 """
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +21,14 @@ from iluvatar_pxe.resources import data_directory
 
 CARD = "/boot/firmware/iluvatar-pxe"
 UNIT = "iluvatar-pxe-first-start.service"
+NODE = "iluvatar-pxe-node.service"
 KEYS = "/var/lib/iluvatar-pxe-first-keys"
 REPOSITORY = "/var/lib/iluvatar-pxe/git/fleet.git"
+MAC = "52:54:00:12:34:57"
 PACKAGES = "/run/packages"
 """Where the packages of this checkout are on the host."""
 EMPTY = f"""
+ip link set eth0 address {MAC}
 mkdir {PACKAGES} && mount --bind {HOME}/packages {PACKAGES}
 umount {HOME}/python {HOME}/checkout {HOME}/packages && rm -rf {HOME}
 mount -t tmpfs -o mode=755 local /usr/local && mkdir /usr/local/bin
@@ -65,6 +69,8 @@ def bundle_of(tmp_path: Path) -> tuple[Path, str]:
     clone = tmp_path / "clone"
     copytree(data_directory("boot_assets") / "fleet", clone)
     (clone / "machines/tower.yaml").write_text("match:\n macs:\n - 52:54:00:12:34:56\nintent: local\n")
+    own = f'match: {{macs: ["{MAC}"]}}\nlayer: ainur\nrole: server\nintent: local\n'
+    (clone / "machines/ainur-01.yaml").write_text(own)
     git = ("git", "-C", str(clone), "-c", "user.name=Ada", "-c", "user.email=ada@example.org")
     for words in (
         "init -q -b main",
@@ -104,6 +110,10 @@ def test_a_card_becomes_a_daemon_and_its_keys_are_shown_once(host: Booted, tmp_p
     assert keys in host.outside("/run/console").read_text().replace("\r\n", "\n")
     assert not host.outside(CARD).exists()
     assert not host.outside("/boot/firmware/vendor-data").exists()
+
+    why = r"ainur-01: (this host is x86_64, and nodes of ainur are aarch64|.* is not there yet)"
+    assert re.search(why, host.try_to_run("/usr/local/bin/iluvatar-pxe", "cluster", "join").stderr)
+    wait_until(lambda: host.shown("Result", NODE) == "exit-code", "the Pi to have tried to become a node")
 
     assert keys in log_in(host)
     assert "AGE-SECRET-KEY-1" not in log_in(host)

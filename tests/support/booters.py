@@ -1,6 +1,6 @@
 """Booters for tests: the real policies, with a neighbour table of the test's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
@@ -38,6 +38,7 @@ def booters_of(
     now: Callable[[], float] = lambda: 0.0,
     is_own: Callable[[IPv4Address], bool] = lambda _: True,
     is_routed: Callable[[IPv4Address], bool] = lambda _: False,
+    macs_here: Callable[[IPv4Address], Collection[str]] = lambda _: (),
     coming: Callable[[], Coming] = dict,
     configurations: Configurations | None = None,
     cloud_init: Callable[[SeedTickets, PiReports], CloudInit] | None = None,
@@ -50,7 +51,7 @@ def booters_of(
         inventory=inventory,
         store=store,
         assigner=assigner or DatabaseAssigner(inventory),
-        trust=NeighbourTrust(inventory, applied, mac_of, is_routed),
+        trust=NeighbourTrust(inventory, applied, mac_of, is_routed, macs_here),
         handout=Handout(tickets, FullDisclosure(), IPXE, PI_TEXTS),
         journal=journal,
         configurations=configurations or Configurations(around=on_loopback, secrets=no_secrets),

@@ -80,6 +80,8 @@ class Web:
         """Stands in for the kernel's neighbour table, which has no loopback in it."""
         self.routed: set[IPv4Address] = set()
         """Addresses that are taken for those of other networks."""
+        self.macs_here: tuple[str, ...] = ()
+        """MACs that are taken for those of this host's NICs."""
         self.booters = booters_of(
             fleet,
             self.inventory,
@@ -88,6 +90,7 @@ class Web:
             now=lambda: self.now,
             is_own=CLIENT.__eq__,
             is_routed=self.routed.__contains__,
+            macs_here=lambda _: self.macs_here,
             configurations=configurations,
             cloud_init=cloud_init,
         )

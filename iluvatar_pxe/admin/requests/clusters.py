@@ -81,3 +81,15 @@ class TakeSnapshot(Request):
     route = "/api/v1/snapshots"
     layer: str | None = None
     """None: the only cluster that there is."""
+
+
+class JoinCluster(Request):
+    """``cluster join``: returns what this host configures itself with as a node; no GET, as its ticket gives secrets."""
+
+    route = "/api/v1/clusters/join"
+    macs: tuple[str, ...]
+    """Of this host's NICs."""
+    architecture: str
+    """As ``uname -m`` prints it."""
+    on_card: bool
+    """Whether ``/var/lib`` is on an SD card or eMMC."""

@@ -33,6 +33,11 @@ class _Commands(LazyGroup):
             "Take a k3s cluster that exists into the fleet's files; its machines are not touched.",
         ),
         Entry(
+            "join",
+            "cluster.join:join",
+            "Make this host, on which the daemon runs, the node of a k3s cluster that the fleet says it is.",
+        ),
+        Entry(
             "secrets",
             "cluster.secrets:app",
             "Export or import a cluster's secrets: Talos' in talosctl's format, k3s' as its own files.",

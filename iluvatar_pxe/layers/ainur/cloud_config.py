@@ -141,6 +141,7 @@ def _told(cluster: K3sCluster, node: K3sNode, around: Surroundings) -> Mapping[s
         "unit": UNITS[node.role],
         "version": cluster.k3s.version,
         "daemons": around.daemons,
+        "clocks": around.clocks,
         "urls": around.urls,
         "not_before": int(load_chain(cluster.bundle.server.crt)[0].not_valid_before_utc.timestamp()),
         "data": _data(node.root.data),

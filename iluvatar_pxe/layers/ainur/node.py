@@ -72,6 +72,13 @@ class Surroundings:
     time_servers: tuple[str, ...] = ()
     sums: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of boot files, by their names."""
+    is_beside: bool = False
+    """Whether the machine is the first daemon's own host, whose clock says nothing about the machine's."""
+
+    @property
+    def clocks(self) -> tuple[str, ...]:
+        """The daemons that may tell the machine the time."""
+        return self.daemons[1:] if self.is_beside else self.daemons
 
     @property
     def urls(self) -> tuple[str, ...]:

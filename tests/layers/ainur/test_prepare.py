@@ -70,6 +70,7 @@ class Node:
     def configure(self, **more: Any) -> None:
         config = {
             "daemons": [self.daemon.url],
+            "clocks": [self.daemon.url],
             "urls": [f"{self.daemon.url}{TICKET}"],
             "not_before": BEGIN,
             "data": None,
@@ -294,7 +295,7 @@ def test_a_clock_ahead_of_the_daemon_s_is_left_to_the_time_servers(node: Node) -
 def test_a_clock_that_nobody_confirms_is_waited_for_and_then_has_to_do(node: Node) -> None:
     node.prepare()
     (node.root / "run/iluvatar-clock").unlink()
-    node.configure(daemons=["http://127.0.0.1:1"])
+    node.configure(daemons=["http://127.0.0.1:1"], clocks=["http://127.0.0.1:1"])
     node.prepare()
     assert len(node.clock.slept) == node.program.SYNC_SECONDS
     node.prepare()
@@ -302,7 +303,7 @@ def test_a_clock_that_nobody_confirms_is_waited_for_and_then_has_to_do(node: Nod
 
 
 def test_k3s_never_starts_before_its_cluster_was_made(node: Node) -> None:
-    node.configure(daemons=["http://127.0.0.1:1"])
+    node.configure(daemons=["http://127.0.0.1:1"], clocks=["http://127.0.0.1:1"])
     node.clock.now = 5.0
     assert (
         node.fails() == "the clock says 1970-01-01, before the cluster was made on 2026-11-18; start a daemon"

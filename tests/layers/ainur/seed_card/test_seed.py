@@ -82,14 +82,17 @@ def test_the_card_is_the_image_with_files_beside_its_own(tmp_path: Path, wheels:
         *UBUNTU_24_04,
         "vendor-data",
         *(f"iluvatar-pxe/{name}" for name in ("first-start", "show-keys.sh", "fleet.bundle", "SHA256SUMS")),
-        "iluvatar-pxe/iluvatar-pxe-first-start.service",
+        *(
+            f"iluvatar-pxe/iluvatar-pxe-{name}"
+            for name in ("first-start.service", "node.service", "node.path")
+        ),
         *(f"iluvatar-pxe/wheels/{name}" for name in ("Plain_Package-1.0-py3-none-any.whl", own_wheel(place))),
     }
     assert all((place / name).read_bytes() == content for name, content in UBUNTU_24_04.items())
     assert (place / "iluvatar-pxe/fleet.bundle").read_bytes() == b"a bundle"
     assert (place / "vendor-data").read_bytes().startswith(b"#!/bin/sh\n")
     subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=place / "iluvatar-pxe", check=True)
-    assert len((place / "iluvatar-pxe/SHA256SUMS").read_text().splitlines()) == 6
+    assert len((place / "iluvatar-pxe/SHA256SUMS").read_text().splitlines()) == 8
 
     with pytest.raises(SeedCardError, match=f"{out}: is a seed card already; name the publisher's image"):
         write_seed_card(tmp_path / "second.img", out, wheels, None, force=False)
