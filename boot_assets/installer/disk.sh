@@ -32,6 +32,15 @@ unpacked() {
     esac
 }
 
+# put OFFSET COMPRESSION: to the disk, or to the file of a root in memory, whose zeros take none.
+put() {
+    if [ -n "$root_file" ]; then
+        zstd -q -d -f --sparse -o "$root_file"
+    else
+        unpacked "$2" | dd of="$disk" bs=$MIB seek="$1" oflag=seek_bytes iflag=fullblock conv=notrunc,fsync status=none
+    fi
+}
+
 # write_part DONE TOTAL OFFSET COMPRESSION LENGTH SHA256 PATH: the sum is that of the file as it comes.
 write_part() {
     rm -f $RUN/summed
@@ -39,14 +48,13 @@ write_part() {
     sha256sum <$RUN/summed >$RUN/sum &
     summing=$!
     set -o pipefail
-    chunks "$SERVER$7" "$5" "$1" "$2" 3>$RUN/summed | unpacked "$4" 2>>$LOG |
-        dd of="$disk" bs=$MIB seek="$3" oflag=seek_bytes iflag=fullblock conv=notrunc,fsync status=none 2>>$LOG
+    chunks "$SERVER$7" "$5" "$1" "$2" 3>$RUN/summed | put "$3" "$4" 2>>$LOG
     written=$?
     set +o pipefail
     wait $summing
     sum=$(cut -d ' ' -f 1 $RUN/sum)
     [ $written -eq 0 ] || fail "$7 was not written as a whole"
-    [ "$sum" = "$6" ] || fail "$7 has the sha256 $sum, and not $6: the disk starts nothing"
+    [ "$sum" = "$6" ] || fail "$7 has the sha256 $sum, and not $6: nothing is started of it"
 }
 
 # grow PARTITION UUID: its file system fills it, and is no other disk's.
@@ -80,25 +88,35 @@ added_arguments() {
     wanted kernel-argument | sed 's/^/ /; s/[|&\\]/\\&/g' | tr -d '\n'
 }
 
-# edit_root PARTITION BOOT ROOT: the documents, for root only; and no other disk's partitions in fstab.
+# edit_root PARTITION BOOT ROOT: the documents, and no other disk's partitions in fstab.
 edit_root() {
     mount -t ext4 "$1" /root 2>>$LOG || fail "the root file system on $1 cannot be mounted"
+    seed
+    edit_fstab '$1 !~ /^#/ && $2 == "/" { $1 = root } $1 !~ /^#/ && ($2 == "/boot/firmware" || $2 == "/boot") { $1 = boot } { print }' \
+        -v boot="$2" -v root="$3"
+    watch_first_boot
+    sync
+    umount /root || fail "$1 cannot be unmounted"
+}
+
+# seed: the documents, for root only.
+seed() {
     seed=/root/var/lib/cloud/seed/nocloud
     (
         umask 077
         rm -rf /root/var/lib/cloud/seed
         mkdir -p "$seed" && cp $RUN/documents/* "$seed/" && chmod 600 "$seed"/*
-    ) 2>>$LOG || fail "the documents cannot be written to $1"
+    ) 2>>$LOG || fail "the documents cannot be written to the root file system"
     cp /lib/iluvatar/cloud.cfg /root/etc/cloud/cloud.cfg.d/99-iluvatar.cfg 2>>$LOG ||
         fail "the image has no cloud-init"
-    if [ -f /root/etc/fstab ]; then
-        awk -v boot="$2" -v root="$3" \
-            '$1 !~ /^#/ && $2 == "/" { $1 = root } $1 !~ /^#/ && ($2 == "/boot/firmware" || $2 == "/boot") { $1 = boot } { print }' \
-            /root/etc/fstab >$RUN/fstab && cat $RUN/fstab >/root/etc/fstab
-    fi
-    watch_first_boot
-    sync
-    umount /root || fail "$1 cannot be unmounted"
+}
+
+# edit_fstab PROGRAM [OPTION...]: by awk.
+edit_fstab() {
+    [ -f /root/etc/fstab ] || return 0
+    program=$1
+    shift
+    awk "$@" "$program" /root/etc/fstab >$RUN/fstab && cat $RUN/fstab >/root/etc/fstab || fail "fstab cannot be changed"
 }
 
 # watch_first_boot: a loss of power in the first boot leaves nothing undone.
@@ -112,5 +130,7 @@ watch_first_boot() {
 
 clean_up() {
     umount /root 2>/dev/null
+    losetup -a | cut -d : -f 1 | xargs -r -n 1 losetup -d
+    umount $MEMORY 2>/dev/null
     rm -rf $RUN/request $RUN/answer $RUN/content $RUN/summed $RUN/documents $RUN/edited
 }

@@ -1,4 +1,4 @@
-# The machine's disks, as layers/ainur/installer/hardware.py reads them.
+# The machine's memory and disks, as layers/ainur/installer/hardware.py reads them.
 
 # first_of FILE...: the content of the first one that there is.
 first_of() {
@@ -14,6 +14,7 @@ probed() {
 
 report_hardware() {
     echo "iluvatar-hardware 1"
+    awk '/^MemTotal:/ { printf "memory\tsize=%.0f\n", $2 * 1024 }' /proc/meminfo
     for block in /sys/block/*; do
         name=${block##*/}
         case $name in loop* | ram* | zram* | dm-* | md* | *boot[0-9] | *rpmb) continue ;; esac

@@ -18,6 +18,11 @@ provision() {
         wait_for $(wanted wait)
     elif [ -n "$(wanted restart)" ]; then
         restart
+    elif [ -n "$(wanted data-disk)" ] && [ ! -e $RUN/settled ]; then
+        : >$RUN/settled
+        wait_for 10 "an empty disk is to be formatted, unless the right one is found late"
+    elif [ -n "$(wanted memory)" ]; then
+        build_root
     else
         install_disk
         restart
@@ -40,10 +45,10 @@ restart() {
 }
 
 install_disk() {
-    disk=$(wanted disk) size=$(wanted disk-size)
-    name=${disk#/dev/}
-    [ "$(($(cat "/sys/block/$name/size") * 512))" = "$size" ] || fail "$disk is not the disk that was reported"
     fetch_documents
+    make_data
+    disk=$(wanted disk) size=$(wanted disk-size)
+    check_disk "$disk" "$size"
     tell erase
     erase "$size"
     write_image
@@ -55,6 +60,11 @@ install_disk() {
     edit_boot "$(wanted boot-offset)" "$(wanted root)"
     sync
     sector "$(wanted table)"
+}
+
+# check_disk DISK SIZE
+check_disk() {
+    [ "$(($(cat "/sys/block/${1#/dev/}/size") * 512))" = "$2" ] || fail "$1 is not the disk that was reported"
 }
 
 # fetch_documents: before anything is erased.

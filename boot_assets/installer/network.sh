@@ -8,7 +8,7 @@ bring_up() {
         [ -e "$interface/device" ] && [ ! -e "$interface/wireless" ] || continue
         interface=${interface##*/}
         ip link set "$interface" up
-        udhcpc -n -t 10 -T 2 -i "$interface" -s /lib/iluvatar/lease.sh >>$LOG 2>&1 && return 0
+        udhcpc -n -t 10 -T 2 -p $RUN/udhcpc.pid -i "$interface" -s /lib/iluvatar/lease.sh >>$LOG 2>&1 && return 0
     done
     fail "no interface gets an address by DHCP; check the cable and the router"
 }

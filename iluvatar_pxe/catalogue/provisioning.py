@@ -15,7 +15,7 @@ TOOLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "netcat-traditional": ("bin/nc.traditional",),
         "mtools": ("usr/bin/mtools",),
         "util-linux": ("sbin/blkid",),
-        "e2fsprogs": ("sbin/e2fsck", "sbin/tune2fs", "sbin/resize2fs"),
+        "e2fsprogs": ("sbin/e2fsck", "sbin/mke2fs", "sbin/tune2fs", "sbin/resize2fs"),
         "libc6": (
             f"lib/{_LIBRARIES}/ld-linux-aarch64.so.1",
             f"lib/{_LIBRARIES}/libc.so.6",

@@ -37,13 +37,15 @@ class RootKind(StrEnum):
 class Data(Model):
     """The ``data:`` part: the file system for what lasts, which has k3s' data, its images, and Longhorn's volumes.
 
-    It is used as it is, and never formatted.
+    It is used as it is, and never formatted. Where none has the label, one may be made on an empty disk.
     """
 
     label: FileSystemLabel | None = None
     """The one with this label."""
     uuid: FileSystemUuid | None = None
     """The one with this UUID."""
+    disk: Annotated[DiskSelector | None, GIVEN] = None
+    """The disk on which it is made where none has the label: only on one that is empty, and the only such one that fits."""
     longhorn: Folder = "longhorn"
     """Its folder that is ``/var/lib/longhorn``; ``.`` is all of it."""
 
@@ -51,6 +53,10 @@ class Data(Model):
     def _one(self) -> Self:
         if (self.label is None) == (self.uuid is None):
             raise ValueError("write one of label and uuid")
+        if self.uuid and self.disk:
+            raise ValueError(
+                "a file system that is made gets a label; write label in place of uuid, or remove disk"
+            )
         if self.longhorn in DATA_FOLDERS:
             raise ValueError(f"folder {self.longhorn} has k3s' data; choose another one for longhorn")
         return self
@@ -59,6 +65,13 @@ class Data(Model):
     def source(self) -> str:
         """It as ``mount`` names it."""
         return f"LABEL={self.label}" if self.label else f"UUID={self.uuid}"
+
+
+class MachineData(Data):
+    """The same of a machine."""
+
+    disk: Annotated[MachineDisk | None, GIVEN] = None
+    """See ``Data``; of this machine."""
 
 
 class Root(Model):
@@ -87,7 +100,8 @@ class Root(Model):
     @property
     def is_on_card(self) -> bool:
         """Say whether k3s' data is meant to be on an SD card or eMMC."""
-        return self.data is None and self.disk is not None and self.disk.type is DiskType.MMC
+        disk = self.data.disk if self.data else self.disk
+        return disk is not None and disk.type is DiskType.MMC
 
 
 class MachineRoot(Root):
@@ -95,3 +109,5 @@ class MachineRoot(Root):
 
     disk: Annotated[MachineDisk | None, GIVEN] = None
     """Which disk of this machine it is installed on. Default: the smallest SSD or NVMe that is not removable."""
+    data: Annotated[MachineData | None, GIVEN] = None
+    """A file system for what lasts; without it, that is where the system is."""

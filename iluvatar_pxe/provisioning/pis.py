@@ -187,7 +187,9 @@ def _seed(
     if doubt:
         complain("pi.no_ticket", machine=plan.name, mac=machine.macs[0], why=doubt)
         return ()
-    return seed_arguments(links.seed(booter.cloud_init.tickets.mint(machine)), instance_id_of(machine))
+    url = links.seed(booter.cloud_init.tickets.mint(machine))
+    seeded = plan.installs and booter.installs is not None
+    return seed_arguments(url, instance_id_of(machine), seeded=seeded)
 
 
 async def _own_cmdline(booter: Booter, plan: ServePiFiles) -> str:

@@ -52,9 +52,12 @@ def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn) -> Booter:
 
 
 def as_real(real: Booter, is_own: IsOwn) -> Booter:
-    """Return the booter of simulated machines that are to be treated like real ones."""
+    """Return the booter of simulated machines that are to be treated like real ones, but have no disks."""
     return replace(
-        real, trust=TrustThisHost(real.trust, is_own), journal=Journal(real.inventory, real.applied)
+        real,
+        trust=TrustThisHost(real.trust, is_own),
+        journal=Journal(real.inventory, real.applied),
+        installs=None,
     )
 
 

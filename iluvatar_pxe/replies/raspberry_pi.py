@@ -49,10 +49,12 @@ def cmdline_txt(plan: ServePiFiles, of_image: str, seed: Sequence[str] = ()) -> 
     return " ".join((*words, *groups, *plan.kernel_args, *seed)) + "\n"
 
 
-def seed_arguments(url: str, instance_id: str) -> tuple[str, ...]:
+def seed_arguments(url: str, instance_id: str, *, seeded: bool) -> tuple[str, ...]:
     """Return the kernel arguments by which a machine finds its documents, whose URL is below ``url``.
 
-    ``nocloud-net`` is the one name of the datasource that all versions of cloud-init take for one with a network. With
-    ``i`` an installed system that has configured itself once does not ask again.
+    ``seeded``: the provisioning system puts them into the root file system, and cloud-init must ask nobody for them. Else
+    it is told where they are. ``nocloud-net`` is the one name of the datasource that all versions of cloud-init take for
+    one with a network.
     """
-    return (f"iluvatar.url={url}", f"ds=nocloud-net;s={url}/;i={instance_id}")
+    own = f"iluvatar.url={url}"
+    return (own,) if seeded else (own, f"ds=nocloud-net;s={url}/;i={instance_id}")

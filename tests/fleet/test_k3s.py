@@ -126,6 +126,9 @@ def test_networks_of_both_kinds_are_taken() -> None:
         ("{data: {label: a, longhorn: ../b}}", "root.data.longhorn: write a folder"),
         ("{kind: memory, disk: {type: nvme}, data: {label: a}}", "a system in memory is installed on no disk; remove"),
         ("{disk: {serial: S1}}", "root.disk.serial: no such key"),
+        ("{data: {label: a, disk: {serial: S1}}}", "root.data.disk.serial: no such key"),
+        ("{data: {uuid: AB12-CD34, disk: {type: nvme}}}", "root.data: a file system that is made gets a label; write label in place of uuid, or remove disk"),
+        ("{data: {disk: {type: nvme}}}", "root.data: write one of label and uuid"),
     ],
 )  # fmt: skip
 def test_a_root_that_means_nothing_is_refused(root: str, fault: str) -> None:

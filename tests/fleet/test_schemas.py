@@ -212,7 +212,7 @@ def test_the_starter_fleet_is_valid(path: str) -> None:
         ),
         (
             "machines/a.yaml",
-            f"{MAC}layer: ainur\nroot: {{disk: {{serial: S1}}, data: {{label: a}}}}\n",
+            f"{MAC}layer: ainur\nroot: {{disk: {{serial: S1}}, data: {{label: a, disk: {{serial: S2}}}}}}\n",
         ),
         ("layers/arda.yaml", f"{ARDA}ingress: [10.0.0.1, fd00::80]\n"),
         ("layers/arda.yaml", f"{ARDA}config: {{worker: configs/worker.yaml}}\ncontrolPlanes: 5\n"),

@@ -11,6 +11,7 @@ from support.booters import booters_of
 from support.cloud_init import nothing_made
 from support.fleets import fleet_of
 from support.pi import IMAGE, LAYER, LEGACY_ID, MACS, ROM_ID, RULE, SERIAL, pi, pi_discover
+from support.pi_assets import installable
 from support.waiting import until
 
 from iluvatar_pxe import ratelimit
@@ -149,6 +150,19 @@ async def test_a_pi_gets_its_ticket_in_its_command_line_and_the_same_one_again(b
     bench.boots(pi(PI4))
     assert await seed_of(bench) != found[0]
     assert (await seed_of(bench))[1].endswith(f";i=iluvatar-{machine.id}")
+
+
+async def test_a_pi_that_gets_its_documents_from_the_provisioning_system_has_cloud_init_ask_nobody(
+    bench: Bench,
+) -> None:
+    for name, content in installable("ubuntu").items():
+        path = bench.directory / "assets" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    await bench.booter.store.refresh()
+    bench.boots(pi(PI4))
+    (only,) = await seed_of(bench)
+    assert only.startswith("iluvatar.url=")
 
 
 async def test_a_pi_in_doubt_boots_without_a_ticket_and_that_is_logged(

@@ -67,9 +67,11 @@ def test_cmdline_txt_is_one_line(of_image: str, expected: str) -> None:
 
 
 def test_where_its_documents_are_stands_in_place_of_what_the_image_says_of_that() -> None:
-    seed = seed_arguments("http://10.0.0.2:8080/cloud-init/TICKET", "one")
+    seed = seed_arguments("http://10.0.0.2:8080/cloud-init/TICKET", "one", seeded=False)
     plan = replace(PLAN, kernel_args=("quiet",))
     assert cmdline_txt(plan, "root=LABEL=writable ds=nocloud;i=rpi-imager-1 rootwait", seed) == (
         f"root=LABEL=writable rootwait {CGROUPS} quiet iluvatar.url=http://10.0.0.2:8080/cloud-init/TICKET "
         "ds=nocloud-net;s=http://10.0.0.2:8080/cloud-init/TICKET/;i=one\n"
     )
+    seed = seed_arguments("http://10.0.0.2:8080/cloud-init/TICKET", "one", seeded=True)
+    assert seed == ("iluvatar.url=http://10.0.0.2:8080/cloud-init/TICKET",), "its seed asks nobody"

@@ -13,7 +13,7 @@ HOST = "10.0.2.2"
 SERIAL = "S-1"
 SECONDS = 200.0
 _COMMAND = (
-    *("qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57", "-m", "512", "-no-reboot"),
+    *("qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57", "-no-reboot"),
     *("-display", "none", "-monitor", "none", "-rtc", "base=1970-01-02"),
     *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),
 )
@@ -39,10 +39,12 @@ class Arm64Machine:
 
 
 @contextmanager
-def started(system: ProvisioningSystem, disk: Path, url: str, console: Path) -> Iterator[Arm64Machine]:
-    """Yield a machine that was switched on; it is switched off after the block."""
+def started(
+    system: ProvisioningSystem, disk: Path, url: str, console: Path, memory: int = 512
+) -> Iterator[Arm64Machine]:
+    """Yield a machine that was switched on, with ``memory`` MiB; it is switched off after the block."""
     command = [
-        *(*_COMMAND, "-kernel", str(system.kernel), "-initrd", str(system.initramfs)),
+        *(*_COMMAND, "-m", str(memory), "-kernel", str(system.kernel), "-initrd", str(system.initramfs)),
         *("-append", f"console=ttyAMA0 iluvatar.url={url}", "-serial", f"file:{console}"),
         *("-drive", f"if=none,id=disk,format=raw,file={disk}"),
         *("-device", f"virtio-blk-pci,drive=disk,serial={SERIAL}"),

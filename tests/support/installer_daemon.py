@@ -10,26 +10,24 @@ from aiohttp import web
 from support.arm64_machine import HOST
 from support.in_thread import InThread
 
-from iluvatar_pxe.layers.ainur.installer.hardware import InstallerDisk, parse_hardware
+from iluvatar_pxe.layers.ainur.installer.hardware import Hardware, parse_hardware
 from iluvatar_pxe.layers.ainur.installer.protocol import (
     HARDWARE,
     INSTALL,
     PROGRESS,
-    Install,
+    Planned,
     Progress,
-    Restart,
-    Wait,
     parse_progress,
     plan_text,
 )
 
 _BASE = "/cloud-init/TICKET"
-Planning = Callable[[tuple[InstallerDisk, ...]], Install | Wait | Restart]
+Planning = Callable[[Hardware], Planned]
 
 
 @dataclass
 class InstallerDaemon(InThread):
-    """Plans by ``planning`` what is done with the disks that were reported last."""
+    """Plans by ``planning`` what is done with the hardware that was reported last."""
 
     files: Path
     """The folder that it serves."""
@@ -38,7 +36,7 @@ class InstallerDaemon(InThread):
     breaks: Counter[str] = field(default_factory=Counter)
     """By a file's name, how many requests for its second or later part end in the middle."""
     progress: list[Progress] = field(default_factory=list)
-    disks: tuple[InstallerDisk, ...] = ()
+    hardware: Hardware = field(default_factory=lambda: Hardware(0, ()))
     answered: int = 0
     """How many requests were answered."""
 
@@ -75,11 +73,11 @@ class InstallerDaemon(InThread):
         self.answered += 1
 
     async def _hardware(self, request: web.Request) -> web.Response:
-        self.disks = parse_hardware(await request.text())
+        self.hardware = parse_hardware(await request.text())
         return web.Response(text="taken\n")
 
     async def _install(self, _: web.Request) -> web.Response:
-        return web.Response(text=plan_text(self.planning(self.disks)))
+        return web.Response(text=plan_text(self.planning(self.hardware)))
 
     async def _progress(self, request: web.Request) -> web.Response:
         self.progress.append(parse_progress(await request.text()))

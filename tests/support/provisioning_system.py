@@ -15,7 +15,7 @@ from iluvatar_pxe.resources import read_installer
 CACHE = Path(__file__).parents[2] / ".cache" / "iluvatar-pxe" / "lab"
 """As that of the lab's machines."""
 _SUITE, _ARCHITECTURE = "bookworm", "arm64"
-_MODULES = ("virtio_pci", "virtio_net", "virtio_blk", "ext4")
+_MODULES = ("virtio_pci", "virtio_net", "virtio_blk", "ext4", "loop", "overlay")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def kernel_files() -> Path:
 
 
 def kernel_modules() -> Mapping[str, bytes]:
-    """Return what QEMU's disks and network need, in the order in which they load."""
+    """Return what QEMU's disks and network need, and a root in memory, in the order in which they load."""
     tree = place_in(kernel_files(), "lib/modules")
     return load_order({str(path): path.read_bytes for path in tree.rglob("*.ko*")}, _MODULES)
 

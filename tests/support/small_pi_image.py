@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import zstandard
 from support.pi_images import BOOT_SIZE, BOOT_START, MIB, ROOT_START, UBUNTU_26_04, make_fat, run_tool
@@ -23,6 +24,7 @@ LABEL=writable / ext4 defaults,discard 0 1
 LABEL=system-boot /boot/firmware vfat defaults 0 1
 tmpfs /tmp tmpfs defaults 0 0
 """
+_CLOUD_INIT: Mapping[str, bytes] = MappingProxyType({"etc/cloud/cloud.cfg.d/README": b""})
 KERNEL = random.Random(17).randbytes(20 * MIB)
 
 
@@ -31,12 +33,17 @@ class SmallPiImage:
     """Its compressed parts in a folder."""
 
     folder: Path
+    layout: Layout = IMAGE
 
     def parts(self, path: Callable[[str], str]) -> tuple[ImagePart, ...]:
         return (
             self._part("boot.zst", BOOT_START, Compression.ZSTD, path),
             self._part("root.xz", ROOT_START, Compression.XZ, path),
         )
+
+    def root(self, path: Callable[[str], str]) -> ImagePart:
+        """Return the part of a ``runnable_image``."""
+        return self._part("root.zst", ROOT_START, Compression.ZSTD, path)
 
     def _part(
         self, name: str, offset: int, compression: Compression, path: Callable[[str], str]
@@ -61,6 +68,15 @@ def small_pi_image(directory: Path) -> SmallPiImage:
     return SmallPiImage(served)
 
 
+def runnable_image(directory: Path, files: Mapping[str, bytes]) -> SmallPiImage:
+    """Make the root file system alone, with these executable files, in an empty directory."""
+    served = directory / "served"
+    served.mkdir()
+    root = _root(directory, files, ROOT_SIZE + sum(map(len, files.values()))).read_bytes()
+    (served / "root.zst").write_bytes(zstandard.compress(root))
+    return SmallPiImage(served, Layout(IMAGE.boot, Partition(ROOT_START, len(root))))
+
+
 def whole_image(directory: Path, files: Mapping[str, bytes]) -> Path:
     """Make the same as a disk image in an empty directory, with these files in its boot partition."""
     image = directory / "pi.img"
@@ -75,13 +91,19 @@ def _partitions(directory: Path, files: Mapping[str, bytes]) -> tuple[bytes, byt
     return boot.read_bytes(), _root(directory).read_bytes()
 
 
-def _root(directory: Path) -> Path:
+def _root(directory: Path, files: Mapping[str, bytes] = _CLOUD_INIT, size: int = ROOT_SIZE) -> Path:
     volume, tree = directory / "root.ext4", directory / "root"
-    (tree / "etc/cloud/cloud.cfg.d").mkdir(parents=True)
+    (tree / "etc").mkdir(parents=True)
     (tree / "etc/fstab").write_text(FSTAB)
     (tree / "var/lib/cloud/seed/nocloud-net").mkdir(parents=True)
     (tree / "var/lib/cloud/seed/nocloud-net/user-data").write_text("#cloud-config\n")
+    for folder in ("dev", "proc", "sys", "run", "mnt", "tmp"):
+        (tree / folder).mkdir()
+    for name, content in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(content)
+        (tree / name).chmod(0o755)
     volume.touch()
-    os.truncate(volume, ROOT_SIZE)
+    os.truncate(volume, -(-size // MIB) * MIB)
     run_tool("mkfs.ext4", "-q", "-L", "writable", "-d", str(tree), str(volume))
     return volume

@@ -12,8 +12,6 @@ from iluvatar_pxe.boot.plan import Hold, ServePiFiles, ToBeMade
 from iluvatar_pxe.catalogue.coming import find
 from iluvatar_pxe.catalogue.provisioning import TOOL_FILES
 from iluvatar_pxe.fleet.layers import K3sLayer, names_datasource
-from iluvatar_pxe.fleet.lookup import root_of
-from iluvatar_pxe.fleet.root import RootKind
 from iluvatar_pxe.machines.raspberry_pi import Generation, generation_of
 from iluvatar_pxe.machines.states import LayerKind
 
@@ -98,9 +96,7 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
     missing = [_awaited(subject, folder, name) for name in needed if name not in image]
     arguments = (*layer.kernel_args, *(subject.options.kernel_args or ()))
     config = _configuration(subject, arguments)
-    installs = (
-        config is not None and _is_installed(subject, layer) and image >= {*PARTITIONS, loaded.initramfs}
-    )
+    installs = config is not None and image >= {*PARTITIONS, loaded.initramfs}
     if missing := missing + [name for name in TOOL_FILES.values() if installs and name not in subject.ready]:
         return hold_without_files(subject, missing)
     update = layer.eeprom_update if subject.options.eeprom_update is None else subject.options.eeprom_update
@@ -120,11 +116,6 @@ def _serve(subject: Subject, layer: K3sLayer, folder: str) -> ServePiFiles | Hol
         config=config,
         installs=installs,
     )
-
-
-def _is_installed(subject: Subject, layer: K3sLayer) -> bool:
-    """Say whether the machine's system is one on a disk."""
-    return root_of(layer, subject.case.listed).kind is RootKind.DISK
 
 
 def _configuration(subject: Subject, arguments: tuple[str, ...]) -> ToBeMade | None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from iluvatar_pxe.fleet.disk_selector import DiskSelector
-from iluvatar_pxe.fleet.lookup import listed_as, title_of
+from iluvatar_pxe.fleet.lookup import listed_as, root_of, title_of
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.root import RootKind
 from iluvatar_pxe.layers.arda.disks import Chosen, DiskChoice, Held, choice_of, choose
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import Machine, Snapshot
@@ -71,7 +72,14 @@ def choice_words(machine: Machine, fleet: Fleet) -> str:
     choice = choice_for(machine, fleet)
     if isinstance(choice, Chosen):
         return f"{choice.disk.path} is chosen: {choice.why}"
-    return held_words(machine, fleet) or "not read yet"
+    if words := held_words(machine, fleet):
+        return words
+    return "none is chosen: its system is in memory" if _is_in_memory(machine, fleet) else "not read yet"
+
+
+def _is_in_memory(machine: Machine, fleet: Fleet) -> bool:
+    layer = fleet.k3s(_layer_of(machine, fleet))
+    return layer is not None and root_of(layer, listed_as(machine, fleet)).kind is RootKind.MEMORY
 
 
 def held_words(machine: Machine, fleet: Fleet) -> str:

@@ -150,6 +150,55 @@ def test_what_holds_it_is_shown_and_nothing_is_erased(site: Site) -> None:
     assert held_machines(site.web.inventory.snapshot, FLEET) == {}
 
 
+IN_MEMORY = fleet_of(
+    (
+        "ainur-01",
+        MAC,
+        "layer: ainur\nrole: server\nroot: {kind: memory, data: {label: data, disk: {serial: S1}}}\n",
+    ),
+    ainur="image: ubuntu\n",
+)
+MEMORY = "memory\tsize=8000000000"
+
+
+def test_a_root_in_memory_is_planned_and_what_lasts_is_made_once(site: Site) -> None:
+    site.web.booter.applied.fleet = IN_MEMORY
+    site.report(MEMORY, EMPTY)
+    words = [line.split(" ")[0] for line in site.plan()]
+    assert words == [
+        *("data-disk", "data-disk-size", "data-label", "data-offset", "data-blocks", *["data-write"] * 3),
+        *("memory", "part", "root-uuid"),
+    ]
+    plan = dict(line.split(" ", 1) for line in site.plan())
+    assert (plan["data-disk"], plan["data-label"]) == ("/dev/nvme0n1", "data")
+    assert 0 < int(plan["memory"]) <= 6_000_000_000
+    assert plan["part"].endswith(" /assets/raspberry-pi/ubuntu/root.img.zst")
+    site.post("progress", "step start\n")
+    assert site.machine.phase is not Phase.INSTALLED
+    site.report(MEMORY, *FULL.replace("label=photos", "label=data").splitlines())
+    assert [line.split(" ")[0] for line in site.plan()] == ["memory", "part", "root-uuid"]
+    shown = hardware_data(site.machine, IN_MEMORY)
+    assert shown["disk"] == "none is chosen: its system is in memory"
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([EMPTY], "its memory of 0 MiB is too little for this image, which needs 43 MiB"),
+        ([MEMORY, *FULL.splitlines()], "no file system has the label data, and no empty disk fits 'data.disk': /dev/nvme0n1 is not empty"),
+        ([MEMORY, CARD], "no file system has the label data, and no empty disk fits 'data.disk': /dev/mmcblk0 is not the one that is named"),
+    ],
+)  # fmt: skip
+def test_what_keeps_a_root_in_memory_from_being_built_is_shown(
+    site: Site, lines: list[str], reason: str
+) -> None:
+    site.web.booter.applied.fleet = IN_MEMORY
+    site.report(*lines)
+    (line,) = site.plan()
+    assert line.startswith(f"wait 15 {reason}")
+    assert hardware_data(site.machine, IN_MEMORY)["disk"].startswith(reason)
+
+
 def test_an_image_of_an_older_version_is_named(site: Site) -> None:
     site.web.put("raspberry-pi/ubuntu/facts.json", b"{}")
     site.report(EMPTY)

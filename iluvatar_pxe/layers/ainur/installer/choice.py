@@ -9,27 +9,15 @@ from dataclasses import dataclass
 
 from iluvatar_pxe.assets.unpack.partitions import SECTOR
 from iluvatar_pxe.fleet.disk_selector import DiskSelector, DiskType
-from iluvatar_pxe.layers.ainur.installer.hardware import InstallerDisk, Volume
+from iluvatar_pxe.layers.ainur.installer.data import WantedData
+from iluvatar_pxe.layers.ainur.installer.hardware import InstallerDisk
+from iluvatar_pxe.layers.ainur.installer.held import Held
 from iluvatar_pxe.layers.ainur.installer.layout import Installation
 from iluvatar_pxe.layers.disk_matching import contents_words, names_one, none_fits, type_of, why_not
 from iluvatar_pxe.machines.inspection import Disk
 
 _BOOT, _ROOT = 1, 2
 """Numbers of an image's partitions."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataName:
-    """What a data partition is found by: its UUID, or else its label."""
-
-    label: str = ""
-    uuid: str = ""
-
-    def means(self, volume: Volume) -> bool:
-        """Say whether it means a partition, or a disk without any."""
-        if self.uuid:
-            return volume.uuid == self.uuid
-        return bool(self.label) and volume.label == self.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +34,7 @@ class Wanted:
     """Whoever asked for the installation said that any disk that is chosen may be erased."""
     refuses_cards: bool = False
     """Its etcd would be on this disk, and would wear out a card."""
-    data: DataName | None = None
+    data: WantedData | None = None
     given: tuple[str, str, str] | None = None
     """The identity of the disk on which an earlier installation was: that may be erased by this one."""
 
@@ -63,14 +51,6 @@ class Complete:
     """The disk on which this installation is complete already, or one of this machine of which nothing is known here."""
 
     disk: Disk
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Why nothing is installed, and what to do, in words."""
-
-    reason: str
-    remedy: str
 
 
 def choose_root(disks: Sequence[InstallerDisk], wanted: Wanted) -> Chosen | Complete | Held:
@@ -105,7 +85,7 @@ def _none_fits(disks: Sequence[InstallerDisk], wanted: Wanted) -> Held:
 
 def _unfit_for_k3s(one: InstallerDisk, wanted: Wanted) -> Held | None:
     path = one.disk.path
-    if wanted.data and any(map(wanted.data.means, one.volumes)):
+    if wanted.data and any(map(wanted.data.name.means, one.volumes)):
         return Held(
             f"{path} holds the data partition that is to be kept",
             "name another disk by 'disk' for the system, or the memory as its root",

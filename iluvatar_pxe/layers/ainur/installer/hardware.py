@@ -1,11 +1,11 @@
-"""What the provisioning system tells of a machine's disks, in lines of text. Pure.
+"""What the provisioning system tells of a machine's memory and disks, in lines of text. Pure.
 
-The first line is ``iluvatar-hardware 1``. Each other one is ``disk`` or ``volume``, and fields ``key=value`` behind tabs;
+The first line is ``iluvatar-hardware 1``. Each other one is ``memory``, ``disk`` or ``volume``, and fields ``key=value`` behind tabs;
 what is not known is left out, or empty. ``boot_assets/installer/hardware.sh`` writes them.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from iluvatar_pxe.errors import WireError
@@ -18,6 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _LONGEST = 256
 _MOST_LINES = 512
+_MEMORY_KEYS = frozenset({"size"})
 _DISK_KEYS = frozenset(
     {"name", "size", "sector", "model", "serial", "wwid", "path", "transport"}
     | {"rotational", "read-only", "table", "table-id"}
@@ -58,16 +59,33 @@ class InstallerDisk:
         return next((one for one in self.volumes if one.number == number), None)
 
 
-def parse_hardware(text: str) -> tuple[InstallerDisk, ...]:
-    """Return the disks of a report; raises WireError."""
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a machine has."""
+
+    memory: int
+    """Bytes that Linux can use (``MemTotal``); 0 where that was not told."""
+    disks: tuple[InstallerDisk, ...]
+
+
+def parse_hardware(text: str) -> Hardware:
+    """Return what a report says; raises WireError."""
     first, *lines = text.splitlines() or [""]
     if first != FIRST_LINE:
         raise WireError(f"a report of hardware begins with {first[:40]!r}, not with {FIRST_LINE!r}")
     if len(lines) > _MOST_LINES:
         raise WireError(f"a report of hardware has more than {_MOST_LINES} lines")
+    records = list(map(_record, filter(None, lines)))
+    memory = [_number(fields, "size") for kind, fields in records if kind == "memory"]
+    if len(memory) > 1:
+        raise WireError("a report of hardware tells the memory twice")
+    return Hardware(sum(memory), _disks((kind, fields) for kind, fields in records if kind != "memory"))
+
+
+def _disks(records: Iterable[tuple[str, _Fields]]) -> tuple[InstallerDisk, ...]:
     volumes: dict[str, list[Volume]] = {}
     disks: dict[str, _Fields] = {}
-    for kind, fields in map(_record, filter(None, lines)):
+    for kind, fields in records:
         name = _name(fields, "name")
         if kind == "disk" and name not in disks:
             disks[name] = fields
@@ -80,7 +98,7 @@ def parse_hardware(text: str) -> tuple[InstallerDisk, ...]:
 
 def _record(line: str) -> tuple[str, _Fields]:
     kind, *rest = line.split("\t")
-    keys = {"disk": _DISK_KEYS, "volume": _VOLUME_KEYS}.get(kind)
+    keys = {"memory": _MEMORY_KEYS, "disk": _DISK_KEYS, "volume": _VOLUME_KEYS}.get(kind)
     fields = dict(field.partition("=")[::2] for field in rest)
     if keys is None or not fields.keys() <= keys or len(fields) < len(rest):
         raise WireError(f"a report of hardware has the line {line[:80]!r}, which it cannot have")

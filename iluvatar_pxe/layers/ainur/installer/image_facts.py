@@ -38,16 +38,21 @@ class PartitionFacts:
 
     def parts(self, path_of: Callable[[str], str]) -> tuple[ImagePart, ...]:
         """Return what is written to a disk; ``path_of`` gives the path of the URL of a file of the image."""
-        return tuple(
-            ImagePart(
-                offset=one.start,
-                compression=Compression.ZSTD,
-                size=one.size,
-                sha256=one.sha256,
-                path=path_of(one.file),
-            )
-            for one in (self._facts.boot, self._facts.root)
-        )
+        return _image_part(self._facts.boot, path_of), self.root(path_of)
+
+    def root(self, path_of: Callable[[str], str]) -> ImagePart:
+        """Return the root file system alone; ``path_of`` as above."""
+        return _image_part(self._facts.root, path_of)
+
+
+def _image_part(part: _Part, path_of: Callable[[str], str]) -> ImagePart:
+    return ImagePart(
+        offset=part.start,
+        compression=Compression.ZSTD,
+        size=part.size,
+        sha256=part.sha256,
+        path=path_of(part.file),
+    )
 
 
 def read_facts(text: str) -> PartitionFacts:

@@ -6,11 +6,14 @@ end; shell reads them. The first is ``FIRST_LINE``, the last ``end``. Documents 
 """
 
 import base64
+import gzip
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.layers.ainur.installer.data import NewData
+from iluvatar_pxe.layers.ainur.installer.gpt import OnePartition
 from iluvatar_pxe.layers.ainur.installer.layout import Installation, Layout, grown
 from iluvatar_pxe.machines.inspection import Disk
 
@@ -21,6 +24,8 @@ FIRST_LINE = "iluvatar-install 1"
 LARGEST_PROGRESS = 4096
 """Bytes of a report of progress."""
 _LINE = re.compile(r"(step|percent|fault) (.{1,500})")
+_BLOCK = 4096
+"""Bytes of a block of a file system that is made."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -38,6 +43,8 @@ class InstallStep(StrEnum):
 
     DOCUMENTS = "documents"
     """It fetches the machine's cloud-init documents."""
+    DATA = "data"
+    """It makes the file system for what lasts, on an empty disk."""
     ERASE = "erase"
     """From here on the disk starts nothing."""
     WRITE = "write"
@@ -47,6 +54,8 @@ class InstallStep(StrEnum):
     """It writes the documents, and names its own disk in ``fstab`` and ``cmdline.txt``."""
     DONE = "done"
     """The disk is complete, and the machine restarts."""
+    START = "start"
+    """The root in memory is complete, and its init is started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +85,20 @@ class Install:
     """Added to the image's ``cmdline.txt``."""
     config_lines: tuple[str, ...] = ()
     """Added to its ``config.txt``."""
+    data: NewData | None = None
+    """The file system that is made before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A root is to be built in memory, and started."""
+
+    size: int
+    """Bytes that its file system may take."""
+    root: ImagePart
+    installation: Installation
+    data: NewData | None = None
+    """The file system that is made before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +114,9 @@ class Restart:
     """The disk is complete."""
 
 
+Planned = Install | Load | Wait | Restart
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """What the provisioning system does, how much of it is done, or what went wrong; another try follows a fault."""
@@ -100,7 +126,7 @@ class Progress:
     fault: str = ""
 
 
-def plan_text(plan: Install | Wait | Restart) -> str:
+def plan_text(plan: Planned) -> str:
     """Return a plan's lines."""
     match plan:
         case Wait(seconds, why):
@@ -108,7 +134,14 @@ def plan_text(plan: Install | Wait | Restart) -> str:
         case Restart():
             lines = ["restart now"]
         case Install():
-            lines = _install_lines(plan)
+            lines = [*_data_lines(plan.data), *_install_lines(plan)]
+        case Load():
+            lines = [
+                *_data_lines(plan.data),
+                f"memory {plan.size}",
+                _part_line(plan.root),
+                f"root-uuid {plan.installation.root_uuid}",
+            ]
     return "\n".join((FIRST_LINE, *lines, "end", ""))
 
 
@@ -135,10 +168,7 @@ def _install_lines(plan: Install) -> list[str]:
     return [
         f"disk {plan.disk.path}",
         f"disk-size {plan.disk.size}",
-        *(
-            f"part {part.offset} {part.compression} {part.size} {part.sha256} {part.path}"
-            for part in plan.parts
-        ),
+        *map(_part_line, plan.parts),
         f"first-table {_base64(layout.table(own, bootable=False))}",
         f"table {_base64(layout.table(own, bootable=True))}",
         f"boot-offset {layout.boot.start}",
@@ -147,6 +177,25 @@ def _install_lines(plan: Install) -> list[str]:
         f"root-uuid {own.root_uuid}",
         *(f"kernel-argument {one}" for one in plan.kernel_args),
         *(f"config-line {one}" for one in plan.config_lines),
+    ]
+
+
+def _part_line(part: ImagePart) -> str:
+    return f"part {part.offset} {part.compression} {part.size} {part.sha256} {part.path}"
+
+
+def _data_lines(data: NewData | None) -> list[str]:
+    """Return what is written to an empty disk, its table last; a table is nearly all zeros, and so compressed."""
+    if data is None:
+        return []
+    table = OnePartition(size=data.disk.size, sector=data.sector, name="/".join(data.disk.identity))
+    return [
+        f"data-disk {data.disk.path}",
+        f"data-disk-size {data.disk.size}",
+        f"data-label {data.label}",
+        f"data-offset {table.partition.start}",
+        f"data-blocks {table.partition.size // _BLOCK}",
+        *(f"data-write {one.offset} {_base64(gzip.compress(one.data, mtime=0))}" for one in table.writes()),
     ]
 
 

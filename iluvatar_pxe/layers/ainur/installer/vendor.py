@@ -40,7 +40,7 @@ MODULES = (
     ),
     *("nvme", "mmc_block", "sdhci_iproc", "sdhci_brcmstb", "bcm2835_mmc", "bcm2835_sdhost"),
     *("usb_storage", "uas", "sd_mod", "ahci", "virtio_blk", "virtio_scsi"),
-    *("ext4", "xfs", "vfat", "nls_cp437", "nls_iso8859_1", "nls_utf8"),
+    *("loop", "ext4", "xfs", "vfat", "nls_cp437", "nls_iso8859_1", "nls_utf8"),
 )
 """What Raspberry Pis need for network, disks and file systems; what a kernel has built in is not among its modules."""
 _MOST = 512 << 20

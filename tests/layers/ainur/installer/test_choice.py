@@ -11,12 +11,12 @@ from iluvatar_pxe.fleet.disk_selector import DiskSelector, DiskType, MachineDisk
 from iluvatar_pxe.layers.ainur.installer.choice import (
     Chosen,
     Complete,
-    DataName,
-    Held,
     Wanted,
     choose_root,
 )
+from iluvatar_pxe.layers.ainur.installer.data import DataName, WantedData
 from iluvatar_pxe.layers.ainur.installer.hardware import InstallerDisk, parse_hardware
+from iluvatar_pxe.layers.ainur.installer.held import Held
 from iluvatar_pxe.layers.ainur.installer.layout import Installation
 
 GB = 10**9
@@ -34,7 +34,7 @@ def disk(name: str = "nvme0n1", size: int = 500, *volumes: str, **fields: str) -
     }
     lines = ["iluvatar-hardware 1", "\t".join(("disk", *(f"{k}={v}" for k, v in (known | fields).items())))]
     lines += [f"volume\tdisk={name}\tsize=1\t" + one.replace(" ", "\t") for one in volumes]
-    return parse_hardware("\n".join(lines))[0]
+    return parse_hardware("\n".join(lines)).disks[0]
 
 
 def parts(table_id: str, root_uuid: str, *, boot: bool = True) -> dict[str, Any]:
@@ -83,9 +83,9 @@ def result(*disks: InstallerDisk, **more: Any) -> str:
         ([FOREIGN], {}, "/dev/nvme0n1 is not empty: 2 partitions (vfat system-boot, ext4 writable)"),
         ([FOREIGN], {"wipes": True}, "Chosen /dev/nvme0n1"),
         ([FOREIGN], {"selector": MachineDisk(serial="S-nvme0n1")}, "Chosen /dev/nvme0n1"),
-        ([DATA], {"data": DataName(label="longhorn"), "wipes": True}, "/dev/sda holds the data partition"),
-        ([DATA], {"data": DataName(uuid="u-data"), "selector": MachineDisk(serial="S-sda")}, "/dev/sda holds the data partition"),
-        ([DATA], {"data": DataName(uuid="u-other", label="longhorn"), "wipes": True}, "Chosen /dev/sda"),
+        ([DATA], {"data": WantedData(name=DataName(label="longhorn")), "wipes": True}, "/dev/sda holds the data partition"),
+        ([DATA], {"data": WantedData(name=DataName(uuid="u-data")), "selector": MachineDisk(serial="S-sda")}, "/dev/sda holds the data partition"),
+        ([DATA], {"data": WantedData(name=DataName(uuid="u-other", label="longhorn")), "wipes": True}, "Chosen /dev/sda"),
         ([CARD], {"selector": DiskSelector(type=DiskType.MMC), "refuses_cards": True}, "/dev/mmcblk0 is an SD card or eMMC, and etcd"),
         ([disk()], {"refuses_cards": True}, "Chosen /dev/nvme0n1"),
     ],
@@ -136,7 +136,7 @@ DISKS = st.builds(
 def test_no_disk_is_erased_that_holds_the_wanted_data_or_anything_foreign(
     disks: list[InstallerDisk], wipes: object
 ) -> None:
-    wanted = replace(WANTED, wipes=bool(wipes), data=DataName(label="longhorn"))
+    wanted = replace(WANTED, wipes=bool(wipes), data=WantedData(name=DataName(label="longhorn")))
     found = choose_root(disks, wanted)
     if isinstance(found, Held | Complete):
         return

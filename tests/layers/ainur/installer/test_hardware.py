@@ -17,7 +17,9 @@ def report(*lines: str) -> str:
 
 
 def test_a_report_gives_disks_and_what_is_on_them() -> None:
-    (one, other) = parse_hardware(report(DISK, ROOT, "disk\tname=sr0\tsize=1\tsector=2048"))
+    found = parse_hardware(report("memory\tsize=4096", DISK, ROOT, "disk\tname=sr0\tsize=1\tsector=2048"))
+    one, other = found.disks
+    assert found.memory == 4096
     assert one.disk == Disk(
         path="/dev/nvme0n1",
         size=1000204886016,
@@ -45,6 +47,9 @@ def test_a_report_gives_disks_and_what_is_on_them() -> None:
         "",
         "iluvatar-hardware 2\n",
         report("disc\tname=sda"),
+        report("memory\tsize=1", "memory\tsize=1"),
+        report("memory\tsize=much"),
+        report("memory"),
         report(DISK, DISK),
         report(ROOT),
         report("disk\tname=../sda\tsize=1\tsector=512"),
