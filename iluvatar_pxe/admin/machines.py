@@ -30,7 +30,8 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.disks import Held
 from iluvatar_pxe.layers.arda.install import choice_for
 from iluvatar_pxe.layers.arda.reinstall import NextBoot, Refused, Reset
-from iluvatar_pxe.layers.arda.removal import own_cluster, unlisted
+from iluvatar_pxe.layers.arda.removal import own_cluster
+from iluvatar_pxe.layers.leaving import unlisted
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.merge import split
 from iluvatar_pxe.machines.model import Machine

@@ -13,3 +13,11 @@ def may_leave(member: Key, members: AbstractSet[Key], healthy: AbstractSet[Key])
     agreeing = others + (member in healthy)
     before, after = len(members) // 2 + 1, (len(members) - 1) // 2 + 1
     return agreeing >= before and others >= after
+
+
+def too_few(member: Key, members: AbstractSet[Key], healthy: AbstractSet[Key]) -> str:
+    """Say why a member may not leave etcd, and what to do instead; empty where it may."""
+    if may_leave(member, members, healthy):
+        return ""
+    others = len(healthy - {member})
+    return f"{others} healthy members would be left of etcd's {len(members)}, which are too few; mend the others first"

@@ -11,11 +11,11 @@ from iluvatar_pxe.layers.ainur.founding import Serves
 from iluvatar_pxe.layers.ainur.proving import Said
 from iluvatar_pxe.layers.ainur.removal import Servers, Why, strays
 from iluvatar_pxe.layers.arda.absence import to_be_installed
-from iluvatar_pxe.layers.arda.removal import unlisted
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.layers.kubernetes import client as kubernetes
 from iluvatar_pxe.layers.kubernetes.longhorn import Replica
 from iluvatar_pxe.layers.kubernetes.node import Node
+from iluvatar_pxe.layers.leaving import unlisted
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 
 

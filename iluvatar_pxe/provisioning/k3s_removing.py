@@ -12,10 +12,11 @@ import structlog
 
 from iluvatar_pxe.errors import IluvatarError
 from iluvatar_pxe.layers.ainur.proving import Said, ask
-from iluvatar_pxe.layers.ainur.removal import Act, Hold, Leaver, Why, harm, last_copies, next_act
+from iluvatar_pxe.layers.ainur.removal import Act, Leaver, Why, harm, next_act
 from iluvatar_pxe.layers.founding import Unproved
 from iluvatar_pxe.layers.kubernetes import client as kubernetes
 from iluvatar_pxe.layers.kubernetes.longhorn import only_on
+from iluvatar_pxe.layers.leaving import Hold, last_copies
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.draining import left_on

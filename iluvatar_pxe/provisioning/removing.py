@@ -20,10 +20,11 @@ from iluvatar_pxe.layers.arda.asking import ask
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.expected import Expected, Who
 from iluvatar_pxe.layers.arda.proving import prove
-from iluvatar_pxe.layers.arda.removal import NOTE, Act, Hold, Leaver, next_act, unlisted, way_back
+from iluvatar_pxe.layers.arda.removal import Act, Leaver, next_act, way_back
 from iluvatar_pxe.layers.kubernetes import client as kubernetes
 from iluvatar_pxe.layers.kubernetes.longhorn import only_on
 from iluvatar_pxe.layers.kubernetes.node import Node
+from iluvatar_pxe.layers.leaving import FILE_GONE, Hold, unlisted
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
@@ -131,7 +132,9 @@ class Removal:
     async def _take_back(self, view: View, members: list[Member]) -> None:
         """Have machines whose files have come back be as before."""
         known = {one.name: one for one in members}
-        noted = [(known[node.name], node) for node in view.nodes if node.note == NOTE and node.name in known]
+        noted = [
+            (known[node.name], node) for node in view.nodes if node.note == FILE_GONE and node.name in known
+        ]
         ways = {one.name: await self._way_back(one, node, members) for one, node in noted}
         self._staying = {name: way.why if isinstance(way, Hold) else way for name, way in ways.items() if way}
         self._restarted = {name: boot for name, boot in self._restarted.items() if name in ways}
@@ -244,7 +247,7 @@ class Removal:
 
     async def _drain(self, one: Found, view: View) -> None:
         if one.node and (
-            left := await left_on(one.node, view.plane, await self._context.kubernetes(self.layer), NOTE)
+            left := await left_on(one.node, view.plane, await self._context.kubernetes(self.layer), FILE_GONE)
         ):
             self.leaving = {**self.leaving, one.name: f"{Act.DRAIN}; {left}"}
         else:

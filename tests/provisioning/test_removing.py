@@ -19,9 +19,10 @@ from iluvatar_pxe.admin.machines import Forget
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.credentials import ApiRole
-from iluvatar_pxe.layers.arda.removal import NOTE, Act
+from iluvatar_pxe.layers.arda.removal import Act
 from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.layers.kubernetes.client import claim, cordon, release
+from iluvatar_pxe.layers.leaving import FILE_GONE
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.states import Directive, Intent, Role
 
@@ -202,7 +203,7 @@ async def test_a_control_plane_whose_file_is_back_after_it_left_etcd_joins_it_ag
     async with founded(tmp_path, planes=3) as (site, kubernetes):
         left, name = site.planes[1], hostname(site.planes[1])
         context = site.daemons[0].context
-        await cordon(site.planes[0].address, await context.kubernetes("arda"), name, NOTE)
+        await cordon(site.planes[0].address, await context.kubernetes("arda"), name, FILE_GONE)
         async with TalosApi.connect(left.address, await context.credentials("arda", ApiRole.ADMIN)) as api:
             await api.etcd.forfeit()
             await api.etcd.leave()  # a daemon that was killed here did this

@@ -4,19 +4,20 @@ A server leaves etcd by its Node: k3s removes the member, then the Node, and wit
 What is next is read from the cluster each time, so any daemon goes on where another stopped. No disk is touched.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
 from iluvatar_pxe.layers.ainur.etcd_members import EtcdMember
-from iluvatar_pxe.layers.quorum import may_leave
+from iluvatar_pxe.layers.leaving import FILE_GONE, NOT_DUE, Hold, last_copies
+from iluvatar_pxe.layers.quorum import too_few
 
 
 class Why(StrEnum):
     """Why a node leaves; also what its Node is cordoned for."""
 
-    GONE = "its file has left the fleet"
+    GONE = FILE_GONE
     REINSTALL = "it is to be installed again"
     LOST = "it asks for its secrets, and has no data"
 
@@ -26,13 +27,6 @@ class Act(StrEnum):
 
     DRAIN = "its pods are moved to other nodes"
     DELETE_NODE = "its Node is deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """It stays as it is for now; ``why`` is one line."""
-
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,23 +90,7 @@ def harm(name: str, why: Why, servers: Servers, *, is_server: bool) -> str:
     away = sorted(servers.away - {name})
     if why is Why.REINSTALL and away:
         return f"{', '.join(away)} is not ready, and servers leave one at a time; mend that first"
-    if may_leave(name, servers.members, servers.healthy):
-        return ""
-    others = len(servers.healthy - {name})
-    return (
-        f"{others} healthy members would be left of etcd's {len(servers.members)}, which are too few; "
-        "mend the others first"
-    )
-
-
-def last_copies(volumes: Collection[str]) -> str:
-    """Say that a node alone has these volumes of Longhorn, and what to do; nothing where it has none."""
-    if not volumes:
-        return ""
-    return (
-        f"it has the last healthy replica of Longhorn's volumes {', '.join(volumes)}; have Longhorn "
-        "rebuild them on another node, or delete them"
-    )
+    return too_few(name, servers.members, servers.healthy)
 
 
 def strays(
@@ -124,7 +102,7 @@ def strays(
 
 def _not_yet(one: Leaver) -> str:
     if one.why is Why.GONE and not one.is_due:
-        return "its file is gone; it leaves in a minute, unless the file is back by then"
+        return NOT_DUE
     if one.why is Why.LOST and one.is_answering:
         return "k3s runs there"
     if one.waits_for:

@@ -4,23 +4,18 @@ What is next is read from the cluster each time, so any daemon goes on where ano
 switched on again later leaves once more. Its disk is never touched.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address
 
-from iluvatar_pxe.dns.members import Member
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.founding import Answered, Found
-from iluvatar_pxe.layers.quorum import may_leave
-from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.layers.leaving import NOT_DUE, Hold, last_copies, was_installed
+from iluvatar_pxe.layers.quorum import too_few
+from iluvatar_pxe.machines.model import Machine
 
 _LEFT = "Finished"
 """State of Talos' service etcd once it has left; only a start of the machine starts it again."""
-NOTE = "its file has left the fleet"
-"""What its Node is cordoned for."""
 
 
 class Act(StrEnum):
@@ -32,13 +27,6 @@ class Act(StrEnum):
     SHUT_DOWN = "it is switched off"
     DELETE_NODE = "its Node is deleted"
     RESTART = "it has left etcd, and is restarted to join it again"
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """It stays as it is for now; ``why`` is one line."""
-
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,32 +63,10 @@ class Etcd:
     """Healthy ones of control planes that the fleet lists."""
 
 
-def unlisted(snapshot: Snapshot, fleet: Fleet, members: Iterable[Member]) -> tuple[Machine, ...]:
-    """Return the machines that had Talos installed and have no place in the fleet any more.
-
-    ``members`` are those that have one. Whose address is another machine's by now cannot be told by it.
-    """
-    latest: dict[IPv4Address, Machine] = {}
-    for machine in sorted(snapshot.by_id.values(), key=lambda one: (one.last_seen, one.macs)):
-        if machine.address:
-            latest[machine.address] = machine
-    held = {one.address for one in members}
-    found = (machine for address, machine in latest.items() if address not in held)
-    return tuple(sorted((one for one in found if _has_left(one, fleet)), key=lambda one: one.macs))
-
-
-def _has_left(machine: Machine, fleet: Fleet) -> bool:
-    return _was_installed(machine) and machine.assignment is None and listed_as(machine, fleet) is None
-
-
-def _was_installed(machine: Machine) -> bool:
-    return machine.phase in {Phase.INSTALLED, Phase.JOINED}
-
-
 def own_cluster(machine: Machine, fleet: Fleet) -> str:
     """Return the layer of whose cluster a listed machine is a part; empty where there is none."""
     listed = listed_as(machine, fleet)
-    is_part = listed and _was_installed(machine) and fleet.has_cluster(listed.layer)
+    is_part = listed and was_installed(machine) and fleet.has_cluster(listed.layer)
     return (listed and listed.layer) or "" if is_part else ""
 
 
@@ -132,7 +98,7 @@ def _not_yet(one: Leaver) -> str:
             f"machines/{one.name}.yaml lists another machine by now; remove that file until this one has left"
         )
     if not one.is_due:
-        return "its file is gone; it leaves in a minute, unless the file is back by then"
+        return NOT_DUE
     if one.waits_for:
         return f"{one.waits_for} is changed first"
     if one.is_going_down:
@@ -141,11 +107,8 @@ def _not_yet(one: Leaver) -> str:
 
 
 def _of_running(one: Leaver) -> Act | Hold:
-    if one.last_replicas and not one.is_drained:
-        return Hold(
-            f"it has the last healthy replica of Longhorn's volumes {', '.join(one.last_replicas)}; have Longhorn "
-            "rebuild them on another node, or delete them"
-        )
+    if not one.is_drained and (why := last_copies(one.last_replicas)):
+        return Hold(why)
     if one.is_node and not one.is_drained:
         return Act.DRAIN
     return Act.SHUT_DOWN if one.member is None else Act.LEAVE_ETCD
@@ -155,12 +118,4 @@ def _harm(one: Leaver, etcd: Etcd) -> str:
     """Say what the cluster would lose, and what to do instead; nothing where that is nothing."""
     if not etcd.staying - {one.member}:
         return "no control plane that the fleet lists has a healthy etcd; list one that has, or mend it"
-    if one.member is None:
-        return ""
-    if may_leave(one.member, etcd.members, etcd.healthy):
-        return ""
-    others = len(etcd.healthy - {one.member})
-    return (
-        f"{others} healthy members would be left of etcd's {len(etcd.members)}, which are too few; "
-        "mend the others first"
-    )
+    return "" if one.member is None else too_few(one.member, etcd.members, etcd.healthy)

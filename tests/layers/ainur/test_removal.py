@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from iluvatar_pxe.layers.ainur.etcd_members import EtcdMember, parse_members
-from iluvatar_pxe.layers.ainur.removal import Act, Hold, Leaver, Servers, Why, next_act, strays
+from iluvatar_pxe.layers.ainur.removal import Act, Leaver, Servers, Why, next_act, strays
+from iluvatar_pxe.layers.leaving import Hold
 
 AGENT = Leaver(name="w", why=Why.GONE)
 SERVER = Leaver(name="a", why=Why.REINSTALL, is_server=True)

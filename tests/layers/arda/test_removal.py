@@ -11,8 +11,9 @@ from support.machines import machine_of, snapshot_of
 from iluvatar_pxe.dns.members import Member
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
 from iluvatar_pxe.layers.arda.founding import Answered, Found
-from iluvatar_pxe.layers.arda.removal import Act, Etcd, Hold, Leaver, next_act, unlisted, way_back
+from iluvatar_pxe.layers.arda.removal import Act, Etcd, Leaver, next_act, way_back
 from iluvatar_pxe.layers.founding import Unproved
+from iluvatar_pxe.layers.leaving import Hold, unlisted
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
 
