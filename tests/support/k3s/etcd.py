@@ -2,9 +2,7 @@
 
 import asyncio
 import base64
-import os
 import shutil
-import signal
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,9 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+from support.etcd import EtcdProcess, environment
 from support.k3s.fatal import RequestError
 
-CLIENT_PORT, PEER_PORT = 2379, 2380
 _SECONDS = 5.0
 _REMOVED = b"has been permanently removed from the cluster"
 
@@ -34,26 +32,18 @@ class Member:
         return cls(found["ID"], found.get("name", ""), peers, clients, bool(found.get("isLearner")))
 
 
-class Etcd:
-    """One member: its files below ``db``, its process, and the questions that k3s has for it."""
+class Etcd(EtcdProcess):
+    """One member: its files below ``db``, and the questions that k3s has for it."""
 
     def __init__(self, db: Path, tls: Path, address: str, node: str) -> None:
-        self.address, self.directory = address, db / "etcd"
+        super().__init__(address)
+        self.directory = db / "etcd"
         self._tls, self._node = tls / "etcd", node
-        self._process: asyncio.subprocess.Process | None = None
 
     @property
     def is_initialized(self) -> bool:
         """Say whether there is a write-ahead log, so that neither cluster-init nor a server is looked at."""
         return (self.directory / "member" / "wal").is_dir()
-
-    @property
-    def client_url(self) -> str:
-        return f"https://{self.address}:{CLIENT_PORT}"
-
-    @property
-    def peer_url(self) -> str:
-        return f"https://{self.address}:{PEER_PORT}"
 
     @property
     def name(self) -> str:
@@ -66,15 +56,7 @@ class Etcd:
 
     async def start(self, members: Iterable[tuple[str, str]], state: str, *, is_reset: bool = False) -> None:
         """Start the process; ``members`` are names and peer URLs of all, also of itself."""
-        options = {
-            "name": self.name,
-            "data-dir": self.directory,
-            "listen-client-urls": self.client_url,
-            "advertise-client-urls": self.client_url,
-            "listen-peer-urls": self.peer_url,
-            "initial-advertise-peer-urls": self.peer_url,
-            "initial-cluster": ",".join(f"{name}={url}" for name, url in members),
-            "initial-cluster-state": state,
+        options: dict[str, object] = {
             "heartbeat-interval": 100,
             "election-timeout": 1000,
             "log-level": "warn",
@@ -85,29 +67,13 @@ class Etcd:
             "peer-key-file": self._tls / "peer-server-client.key",
             "peer-trusted-ca-file": self._tls / "peer-ca.crt",
         }
-        with self._log.open("wb") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                "etcd", *(f"--{option}={value}" for option, value in options.items()), "--client-cert-auth",
-                "--peer-client-cert-auth", "--logger=zap", *(["--force-new-cluster"] if is_reset else []),
-                "--experimental-peer-skip-client-san-verification",  # they come from other addresses, as all are on one host
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=log,
-                env={name: value for name, value in os.environ.items() if not name.startswith("ETCD")},
-            )  # fmt: skip
+        flags = ["--force-new-cluster"] if is_reset else []
+        await self.begin(self.directory, self.name, members, state, options, *flags, log=self._log)
 
     async def ended(self) -> bool:
         """Wait for the process to end by itself, and say whether that is because others removed this member."""
-        assert self._process is not None
-        await self._process.wait()
+        await self.wait()
         return _REMOVED in self._log.read_bytes()
-
-    async def stop(self, how: signal.Signals) -> None:
-        """End the process; SIGKILL is what a power cut does to it."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.returncode is None:
-            process.send_signal(how)
-        await process.wait()
 
     def rename(self) -> None:
         """Give the member another name at its next start."""
@@ -124,7 +90,7 @@ class Etcd:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "ETCDCTL_API": "3"},
+            env=environment(),
         )
         _, said = await process.communicate()
         if process.returncode:

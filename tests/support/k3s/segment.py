@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from support.k3s.etcd import CLIENT_PORT
+from support.etcd import CLIENT_PORT
 from support.k3s.kubernetes_api import VERSION
 from support.pi import IMAGE
 from support.switched_on import STATION

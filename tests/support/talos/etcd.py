@@ -2,18 +2,16 @@
 
 import asyncio
 import json
-import os
-import signal
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.etcd import EtcdProcess, environment
 from support.talos.certificates import Authority
 from support.talos.clock import Clock
 
-CLIENT_PORT, PEER_PORT = 2379, 2380
 _CALL_SECONDS = 10.0
 _DIAL_SECONDS = 2.0
 
@@ -31,45 +29,25 @@ class Member:
     is_learner: bool
 
 
-class Etcd:
-    """One member: its process, and the calls that Talos makes of it."""
+class Etcd(EtcdProcess):
+    """One member, and the calls that Talos makes of it."""
 
     def __init__(self, name: str, address: str, directory: Path, authority: Authority, clock: Clock) -> None:
-        self.name, self.address, self.data = name, address, directory
+        super().__init__(address)
+        self.name, self.data = name, directory
         self._pki = directory.parent / "etcd-pki"
         self._authority, self._clock = authority, clock
-        self._process: asyncio.subprocess.Process | None = None
-
-    @property
-    def client_url(self) -> str:
-        return f"https://{self.address}:{CLIENT_PORT}"
-
-    @property
-    def peer_url(self) -> str:
-        return f"https://{self.address}:{PEER_PORT}"
 
     @property
     def is_empty(self) -> bool:
         return not self.data.is_dir() or not any(self.data.iterdir())
-
-    @property
-    def is_running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
 
     async def start(self, members: Iterable[tuple[str, str]], state: str) -> None:
         """Start the process; ``members`` are names and peer URLs of all, also of itself."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._write_certificates()
         crt, key, ca = (str(self._pki / name) for name in ("crt", "key", "ca"))
-        arguments = {
-            "name": self.name,
-            "data-dir": str(self.data),
-            "listen-client-urls": self.client_url,
-            "advertise-client-urls": self.client_url,
-            "listen-peer-urls": self.peer_url,
-            "initial-advertise-peer-urls": self.peer_url,
-            "initial-cluster": ",".join(f"{name}={url}" for name, url in members),
-            "initial-cluster-state": state,
+        options: dict[str, object] = {
             "heartbeat-interval": "50",
             "election-timeout": "500",
             "log-level": "error",
@@ -80,22 +58,7 @@ class Etcd:
             "peer-key-file": key,
             "peer-trusted-ca-file": ca,
         }
-        options = [f"--{option}={value}" for option, value in arguments.items()]
-        self._process = await asyncio.create_subprocess_exec(
-            "etcd", *options, "--client-cert-auth", "--peer-client-cert-auth", "--logger=zap",
-            "--experimental-peer-skip-client-san-verification",  # they come from other addresses, as all are on one host
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-            env=self._environment(),
-        )  # fmt: skip
-
-    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End the process; SIGKILL is what a power cut does to it."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.returncode is None:
-            process.send_signal(how)
-        await process.wait()
+        await self.begin(self.data, self.name, members, state, options)
 
     async def members(self, url: str | None = None) -> tuple[Member, ...]:
         """Return the members as the etcd at ``url`` knows them, else its own; raises EtcdError."""
@@ -142,7 +105,7 @@ class Etcd:
             "etcdctl", f"--endpoints={url or self.client_url}", "--dial-timeout=2s", "--command-timeout=5s",
             f"--cacert={self._pki / 'ca'}", f"--cert={self._pki / 'crt'}", f"--key={self._pki / 'key'}", *arguments,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env=self._environment(),
+            env=environment(),
         )  # fmt: skip
         try:
             async with asyncio.timeout(_CALL_SECONDS):
@@ -165,11 +128,6 @@ class Etcd:
         (self._pki / "ca").write_bytes(self._authority.pem)
         (self._pki / "crt").write_bytes(leaf.crt)
         (self._pki / "key").write_bytes(leaf.key)
-
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ETCD")}
-        return kept | {"ETCDCTL_API": "3"}
 
 
 async def listens(address: str, port: int) -> bool:
