@@ -1,6 +1,5 @@
 """Runs a command: through the daemon where one runs, otherwise directly on the database."""
 
-import asyncio
 import http.client
 import json
 import os
@@ -44,6 +43,8 @@ def change(settings: Settings, kind: type[Request], **fields: Any) -> CommandRes
 
 
 def _carry_out(settings: Settings, request: Request) -> CommandResult:
+    import asyncio  # noqa: PLC0415 - what the daemon answers does without
+
     from iluvatar_pxe.cli.alone import carry_out  # noqa: PLC0415 - imports nearly the whole daemon
 
     return asyncio.run(carry_out(settings, request))

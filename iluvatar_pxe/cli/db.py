@@ -7,6 +7,7 @@ import typer
 
 from iluvatar_pxe.admin.requests.database import Restore, SetAside, Upgrade
 from iluvatar_pxe.cli.daemon import change
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
@@ -21,7 +22,7 @@ _DOUBTFUL = (
     "names that cannot be read and that no daemon knows are lost; the boot history stays in the old file"
 )
 
-app = typer.Typer(no_args_is_help=True, help="Maintain the inventory database.")
+app = new_group(help="Maintain the inventory database.")
 
 
 @app.command()

@@ -8,12 +8,13 @@ import typer
 from iluvatar_pxe.admin.requests.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.admin.requests.request import CommandResult, Request, request_of
 from iluvatar_pxe.cli.daemon import ask_running
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, span
 from iluvatar_pxe.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="Query the DNS server and flush its cache.")
+app = new_group(help="Query the DNS server and flush its cache.")
 
 
 @app.command()

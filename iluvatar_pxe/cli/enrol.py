@@ -10,13 +10,14 @@ from iluvatar_pxe.admin.requests.enrolment import CloseWindow, OpenWindow, ShowE
 from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.durations import duration
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.machines.listing import machine_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, span, terminal_width
 from iluvatar_pxe.fleet.daemon_files import LONGEST_WINDOW
 
-app = typer.Typer(no_args_is_help=True, help="Open or close the enrolment window for new machines.")
+app = new_group(help="Open or close the enrolment window for new machines.")
 
 
 @app.command("open")

@@ -4,7 +4,9 @@ All modules together take seconds of a Raspberry Pi's processor.
 """
 
 import gc
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
@@ -12,6 +14,8 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
+
+from iluvatar_pxe.cli.group import Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,9 @@ class Entry:
 
     def load(self) -> TyperCommand | TyperGroup:
         """Import it."""
-        gc.disable()  # modules stay: looking for garbage among them took a fifth of the time
-        try:
+        with _quickly():
             thing = getattr(import_module(self.module), self.place.partition(":")[2])
-        finally:
-            gc.enable()
-        app = typer.Typer()
+        app = typer.Typer(rich_markup_mode=None)
         if isinstance(thing, typer.Typer):
             app.add_typer(thing, name=self.name, hidden=self.hidden)
         else:
@@ -53,7 +54,22 @@ class Entry:
         return command
 
 
-class LazyGroup(TyperGroup):
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """Import without what takes longest, and is of no use."""
+    gc.disable()  # modules stay: looking for garbage among them took a fifth of the time
+    has_rich = "rich" in sys.modules
+    if not has_rich:
+        sys.modules["rich"] = None  # type: ignore[assignment] # as if not installed: structlog loads all of it, if it is
+    try:
+        yield
+    finally:
+        gc.enable()
+        if not has_rich:
+            del sys.modules["rich"]
+
+
+class LazyGroup(Group):
     """A group whose commands are ``entries``, in this order."""
 
     entries: ClassVar[Sequence[Entry]]

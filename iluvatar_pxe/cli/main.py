@@ -1,11 +1,11 @@
 """The command line's root: commands, and one line for every expected error."""
 
 import sys
-from importlib.metadata import version as version_of
 from typing import Annotated
 
 import typer
 
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.lazy import Entry, LazyGroup
 from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError, UsageError
 from iluvatar_pxe.printable import printable
@@ -90,9 +90,8 @@ class _Commands(LazyGroup):
     )
 
 
-app = typer.Typer(
-    cls=_Commands,
-    no_args_is_help=True,
+app = new_group(
+    _Commands,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -100,6 +99,8 @@ app = typer.Typer(
 
 def _on_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
     if wanted:
+        from importlib.metadata import version as version_of  # noqa: PLC0415 - reads archives, with much below it
+
         typer.echo(f"iluvatar-pxe {version_of('iluvatar-pxe')}")
         raise typer.Exit
 

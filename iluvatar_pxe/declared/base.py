@@ -20,9 +20,7 @@ GIVEN = BeforeValidator(_given)
 class Model(BaseModel):
     """Immutable; knows its keys, in camelCase, and no others."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
     @model_validator(mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from iluvatar_pxe.catalogue.lock import AssetsLock
+from iluvatar_pxe.declared.docstrings import docstrings
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, RecipientsFile
 from iluvatar_pxe.fleet.layer_files import MODELS
 from iluvatar_pxe.fleet.models import FleetFile, Layer, MachineFile
@@ -69,7 +70,7 @@ def _of_layers() -> dict[str, Any]:
     references, made = models_json_schema(
         [(model, "validation") for model in MODELS.values()], schema_generator=_ForEditors
     )
-    known = {"description": Layer.model_fields["kind"].description, "enum": [*MODELS]}
+    known = {"description": docstrings(Layer)["kind"], "enum": [*MODELS]}
     choices = [
         {
             "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
@@ -104,6 +105,15 @@ class _ForEditors(GenerateJsonSchema):
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """None is what a key has that is not there."""
         return self.generate_inner(schema["schema"])
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """Say of each key what the source says of it."""
+        made = super().model_schema(schema)
+        told = docstrings(schema["cls"])
+        for name, field in schema["cls"].model_fields.items():
+            if name in told:
+                made["properties"][field.alias or name]["description"] = told[name]
+        return made
 
     def model_field_schema(self, schema: core_schema.ModelField) -> JsonSchemaValue:
         """Describe a key of a file."""

@@ -47,7 +47,7 @@ _IN_CLEAR = re.compile(r"http://(?!(localhost|127\.[\d.]+)[:/])")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class NetworkSettings(_Section):

@@ -33,7 +33,7 @@ from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
 
 QUICK = Pace(
-    first=0.05, most=0.2, founded=0.2, down=0.05, gone=0.4, turn=1.5, converged=0.2, steady=0.8, settled=0.3
+    first=0.05, most=0.2, founded=0.2, down=0.05, gone=0.4, turn=5.0, converged=0.2, steady=0.8, settled=0.3
 )
 """As stand-ins live 50 times faster."""
 

@@ -13,7 +13,7 @@ RequestT = TypeVar("RequestT", bound="Request")
 class Request(BaseModel):
     """``method`` and ``route`` are HTTP's; the fields that ``route`` does not name are the JSON body's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     method: ClassVar[str] = "POST"
     route: ClassVar[str]
 

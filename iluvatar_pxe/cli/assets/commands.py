@@ -1,7 +1,6 @@
 """``iluvatar-pxe assets``: the boot files that the fleet wants."""
 
-import typer
-
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.lazy import Entry, LazyGroup
 
 
@@ -35,6 +34,4 @@ class _Commands(LazyGroup):
     )
 
 
-app = typer.Typer(
-    cls=_Commands, no_args_is_help=True, help="Fetch, verify and remove the boot files that the fleet wants."
-)
+app = new_group(_Commands, help="Fetch, verify and remove the boot files that the fleet wants.")

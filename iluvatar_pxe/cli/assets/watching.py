@@ -10,7 +10,6 @@ from typing import Protocol
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.admin.requests.assets import AssetsStatus
 from iluvatar_pxe.catalogue.progress import State
-from iluvatar_pxe.cli.assets.bars import Bars
 from iluvatar_pxe.cli.assets.session import Session
 from iluvatar_pxe.cli.assets.words import change_words
 from iluvatar_pxe.cli.tables import plain
@@ -43,6 +42,8 @@ def show_for(*, as_json: bool, line: Callable[[Data], str] = change_words) -> Ab
     if as_json:
         return nullcontext(Changes(json.dumps, lambda row: row))
     if sys.stdout.isatty():
+        from iluvatar_pxe.cli.assets.bars import Bars  # noqa: PLC0415 - loads Rich
+
         return Bars()
     return nullcontext(Changes(line, lambda row: (row["state"], row["trouble"])))
 

@@ -1,7 +1,6 @@
 """``iluvatar-pxe cluster``: the clusters that the fleet's layers make up."""
 
-import typer
-
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.lazy import Entry, LazyGroup
 
 
@@ -45,8 +44,7 @@ class _Commands(LazyGroup):
     )
 
 
-app = typer.Typer(
-    cls=_Commands,
-    no_args_is_help=True,
+app = new_group(
+    _Commands,
     help="Show and reach the layers' clusters, and keep their secrets and snapshots.",
 )

@@ -9,13 +9,13 @@ from iluvatar_pxe.admin.requests.clusters import ExportSecrets, ImportSecrets
 from iluvatar_pxe.cli.cluster.options import LayerArgument
 from iluvatar_pxe.cli.cluster.private_files import STANDARD, check_output, read_private, write_private
 from iluvatar_pxe.cli.daemon import change
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import UsageError
 
-app = typer.Typer(
-    no_args_is_help=True,
+app = new_group(
     help="Export or import a cluster's secrets: Talos' in talosctl's format, k3s' as its own files.",
 )
 

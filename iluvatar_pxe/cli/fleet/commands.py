@@ -1,7 +1,6 @@
 """``iluvatar-pxe fleet``: the declared state, and its repository."""
 
-import typer
-
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.lazy import Entry, LazyGroup
 
 
@@ -53,6 +52,4 @@ class _Commands(LazyGroup):
     )
 
 
-app = typer.Typer(
-    cls=_Commands, no_args_is_help=True, help="Validate the fleet and manage its Git repository."
-)
+app = new_group(_Commands, help="Validate the fleet and manage its Git repository.")

@@ -3,9 +3,8 @@
 import asyncio
 import os
 
-import typer
-
 from iluvatar_pxe.cli.fleet.keys import origin_of
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.options import ConfigOption, YesOption, make_sure
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
@@ -17,7 +16,7 @@ from iluvatar_pxe.gitops.secrets.renew import renewal
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
 from iluvatar_pxe.settings.model import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Manage the recovery key of sealed files.")
+app = new_group(help="Manage the recovery key of sealed files.")
 
 
 @app.command()

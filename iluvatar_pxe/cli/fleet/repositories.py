@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from iluvatar_pxe.cli.fleet.clone import clone_lines, secure_url
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, table, terminal_width
@@ -15,7 +16,7 @@ from iluvatar_pxe.gitops.repository.hosting import host, hosted_names, repositor
 
 _HEADINGS = (("REPOSITORY",), ("DIRECTORY",), ("URL",))
 
-app = typer.Typer(no_args_is_help=True, help="Host further Git repositories.")
+app = new_group(help="Host further Git repositories.")
 
 
 @app.command()

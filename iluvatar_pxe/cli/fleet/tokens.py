@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from iluvatar_pxe.cli.fleet.clone import clone_lines, secure_url
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, table, terminal_width
@@ -14,7 +15,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the token: a-
 
 _HEADINGS = (("TOKEN",), ("RIGHT",), ("CREATED",))
 
-app = typer.Typer(no_args_is_help=True, help="Manage access tokens for the hosted repositories.")
+app = new_group(help="Manage access tokens for the hosted repositories.")
 
 
 @app.command()

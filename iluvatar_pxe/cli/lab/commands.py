@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.lab.page import attempt_lines, console_line, stage_lines
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
@@ -33,7 +34,7 @@ from iluvatar_pxe.lab.watch.attempt import Attempt, attempt_boot
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.wire.mac import parse_mac
 
-app = typer.Typer(no_args_is_help=True, help="Try everything without hardware, in a private virtual network.")
+app = new_group(help="Try everything without hardware, in a private virtual network.")
 
 FleetOption = Annotated[
     Path | None, typer.Option(help="Directory of the fleet. Default: this host's, else the starter fleet.")

@@ -1,7 +1,6 @@
 """``iluvatar-pxe machines``: the inventory, and what people change in it."""
 
-import typer
-
+from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.lazy import Entry, LazyGroup
 
 
@@ -35,4 +34,4 @@ class _Commands(LazyGroup):
     )
 
 
-app = typer.Typer(cls=_Commands, no_args_is_help=True, help="Show and manage machines.")
+app = new_group(_Commands, help="Show and manage machines.")
