@@ -182,6 +182,7 @@ class App:
             programs=self.programs,
             boot=lambda: self.prospects.lines,
             clusters=lambda: [*self._fleet_source.clusters.lines, *refusals.lines, *convergence.lines],
+            time=lambda: ntp.lines,
             dns=self.names.server.statistics,
         )
         context = CommandContext(

@@ -23,6 +23,8 @@ class Health:
     """What keeps machines from booting that the fleet lists or would let join, one line each."""
     clusters: Callable[[], Sequence[str]] = list
     """What clusters wait for that are not founded yet, one line each."""
+    time: Callable[[], Sequence[str]] = list
+    """Why machines are not told the time, one line each."""
     dns: Callable[[], Mapping[str, Any]] = dict
     """What the DNS server has answered, and what of others it remembers."""
 
@@ -39,6 +41,7 @@ class Health:
         lists = {
             "boot": list(self.boot()),
             "clusters": list(self.clusters()),
+            "time": list(self.time()),
             "programs": dict(self.programs()),
             "dns": dict(self.dns()),
         }

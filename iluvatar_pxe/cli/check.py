@@ -46,7 +46,7 @@ def _lines(report: CommandResult) -> Iterator[tuple[str, str]]:
     """Return what is told of each part, then what machines and clusters wait for, and firmware for which there is no iPXE."""
     yield from report["parts"].items()
     told = tuple(report["parts"].values())
-    for part in ("boot", "clusters"):
+    for part in ("boot", "clusters", "time"):
         yield from ((part, line) for line in report[part] if not any(one.startswith(line) for one in told))
     programs: dict[str, str] = report["programs"]
     yield from (("iPXE", f"{kind}: {one}") for kind, one in programs.items() if one.startswith(NO_PROGRAM))

@@ -1,5 +1,7 @@
 """NTP as far as a server needs it (RFC 5905, 7.3): a client's request to a frozen message, and the reply to bytes.
 
+Besides, as far as it is found out whether another server tells the time.
+
 What follows the header of a request, such as a client's authentication, is not read, and the reply has none.
 """
 
@@ -13,6 +15,8 @@ _CLIENT, _SERVER = 3, 4
 _ALARM = 3
 """In place of a leap second: the time is not to be relied on."""
 _VERSIONS = range(1, 5)
+_STRATA = range(1, 16)
+"""Of servers that have the time."""
 _TO_1970 = 2_208_988_800
 """Seconds from the beginning of NTP's first era."""
 _BILLION = 1_000_000_000
@@ -56,6 +60,20 @@ def decode_request(data: bytes) -> NtpRequest:
     if mode != _CLIENT or version not in _VERSIONS:
         raise WireError(f"NTP version {version} mode {mode}, no client's request")
     return NtpRequest(version, poll, transmit)
+
+
+def encode_request(transmit: int) -> bytes:
+    """Write a request; the reply repeats ``transmit``."""
+    return _HEADER.pack(_VERSIONS[-1] << 3 | _CLIENT, *(0,) * 5, bytes(4), *(0,) * 3, transmit)
+
+
+def tells_time(data: bytes, transmit: int) -> bool:
+    """Say whether a datagram is the reply to that request, and of a server whose clock is in step."""
+    if len(data) < _HEADER.size:
+        return False
+    first, stratum, *_rest, origin, _received, _sent = _HEADER.unpack_from(data)
+    is_known = first >> 6 != _ALARM and stratum in _STRATA
+    return first & 7 == _SERVER and origin == transmit and is_known
 
 
 def encode_reply(request: NtpRequest, told: Told, received: int, now: int) -> bytes:

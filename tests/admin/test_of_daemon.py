@@ -61,6 +61,7 @@ async def test_health(counter: Counter) -> None:
         "parts": {"fleet": "ok", "tls": "it has expired"},
         "boot": [],
         "clusters": [],
+        "time": [],
         "programs": {"bios-pxe": "none: see docs"},
         "dns": {},
     }

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import WireError
-from iluvatar_pxe.wire.ntp import UNKNOWN, NtpRequest, Told, decode_request, encode_reply, timestamp
+from iluvatar_pxe.wire.ntp import (
+    UNKNOWN,
+    NtpRequest,
+    Told,
+    decode_request,
+    encode_reply,
+    encode_request,
+    tells_time,
+    timestamp,
+)
 
 NTPDIG = bytes.fromhex("e3" + "00" * 39 + "eeb7216785c60000")
 """Of ntpdig 1.2.2 (Debian 12), captured."""
@@ -60,3 +69,15 @@ def test_any_bytes_are_answered_by_as_many_or_refused(data: bytes, error: float)
     except WireError:
         return
     assert len(encode_reply(request, Told(10, error), MIDNIGHT, MIDNIGHT)) == 48
+
+
+def test_our_own_request_is_answered_with_the_time_or_without() -> None:
+    request = decode_request(encode_request(0xEEB7216785C60000))
+    assert request == REQUEST
+    answer = encode_reply(request, Told(10, 0.25), MIDNIGHT, MIDNIGHT)
+    assert tells_time(answer, REQUEST.transmit)
+    assert not tells_time(answer, REQUEST.transmit + 1)
+    assert not tells_time(answer[:47], REQUEST.transmit)
+    assert not tells_time(NTPDIG, REQUEST.transmit)
+    assert not tells_time(encode_reply(request, UNKNOWN, MIDNIGHT, MIDNIGHT), REQUEST.transmit)
+    assert not tells_time(answer[:1] + b"\x10" + answer[2:], REQUEST.transmit)

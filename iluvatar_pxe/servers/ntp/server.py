@@ -6,7 +6,7 @@ Another program that has the port, such as ntpd, is left alone: it tells the tim
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.allowed import Allowed, Networks
 from iluvatar_pxe.servers.bound import Bound
+from iluvatar_pxe.servers.ntp.asking import is_told_the_time
 from iluvatar_pxe.settings.model import NtpSettings
 from iluvatar_pxe.wire.ntp import UNKNOWN, NtpRequest, Told, decode_request, encode_reply
 
@@ -29,11 +30,19 @@ IN_STEP = Told(stratum=10, error=0.5)
 """How far this host is from a reference clock, nobody tells: who has other time servers, prefers them."""
 FRESH_SECONDS = 30.0
 """For how long it counts that the clock is in step, or is not."""
+LOOK_SECONDS = 300.0
+"""Between two looks."""
 MOST_WAITING = 256
 """Requests, while that is found out. The reply tells how long it took, so the time is right nevertheless."""
 _UNKNOWN = (
     "a machine asks for the time, and this host's clock is not in step with a time server, so it is not told; "
     "see timedatectl"
+)
+
+_NOT_IN_STEP = "this host's clock is not in step with a time server, so no machine is told the time by it; see timedatectl"
+_SILENT = (
+    "another program has UDP {}, and does not tell machines the time; let it (chrony: allow), or stop it and restart the "
+    "daemon"
 )
 
 _log = structlog.get_logger()
@@ -64,6 +73,11 @@ class NtpServer:
         self._own: frozenset[str] = frozenset()
         self._asked: asyncio.Queue[_Asked] = asyncio.Queue(MOST_WAITING)
         self._bound = Bound(self._listen)
+        self._here: set[IPv4Address] = set()
+        self._others: set[IPv4Address] = set()
+        """Addresses at which the port is this server's, and at which it is another program's."""
+        self.lines: Sequence[str] = ()
+        """Why machines are not told the time, one line each."""
         self._unknown = Problem(
             lambda why: _log.warning("ntp.unknown", why=why), lambda: _log.info("ntp.known")
         )
@@ -75,7 +89,28 @@ class NtpServer:
         self._bound.follow([one.address for one in interfaces] if self._settings.enabled else ())
 
     async def run(self) -> None:
-        """Answer them, until cancelled."""
+        """Answer requests, and look whether machines can be told the time, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._answer())
+            group.create_task(self._look())
+
+    async def look(self) -> None:
+        """Find out whether machines can be told the time."""
+        self.lines = [line async for line in self._troubles()]
+
+    async def _look(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _troubles(self) -> AsyncIterator[str]:
+        if self._here and not await self._in_step():
+            yield _NOT_IN_STEP
+        for address in sorted(self._others):
+            if not await is_told_the_time(str(address), self._settings.port):
+                yield _SILENT.format(f"{address}:{self._settings.port}")
+
+    async def _answer(self) -> None:
         while True:
             one = await self._asked.get()
             if time.monotonic() >= self._until:
@@ -94,8 +129,12 @@ class NtpServer:
             udp = UdpSocket.open(str(address), self._settings.port)
         except ServerError as error:
             _log.info("ntp.off", why=f"{error}; machines get the time from another server")
+            self._others.add(address)
+            listening.callback(self._others.discard, address)
             return listening
         udp.start(partial(self._receive, udp))
+        self._here.add(address)
+        listening.callback(self._here.discard, address)
         listening.callback(udp.close)
         return listening
 

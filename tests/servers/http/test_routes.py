@@ -102,6 +102,7 @@ def test_health(served: Web) -> None:
         "parts": {"database": "ok", "fleet": "ok"},
         "boot": [],
         "clusters": [],
+        "time": [],
         "programs": {"bios-x86_64": "none: see docs/firmware.md"},
         "dns": {},
     }

@@ -41,13 +41,28 @@ async def serving(
 ) -> AsyncIterator[int]:
     """Serve the time, and yield the port."""
     port = port or free_port()
+    async with running(address, port, allow, in_step=in_step, enabled=enabled):
+        yield port
+
+
+@asynccontextmanager
+async def running(
+    address: str = "127.0.0.1",
+    port: int | None = None,
+    allow: Networks = ("local",),
+    *,
+    in_step: Sequence[str] = YES,
+    enabled: bool = True,
+) -> AsyncIterator[NtpServer]:
+    """Serve the time, and yield the server."""
+    port = port or free_port()
     server = NtpServer(NtpSettings(port=port, enabled=enabled), allow, partial(clock_is_in_step, in_step))
     server.serve([Interface("lo", 1, IPv4Address(address), IPv4Network("127.0.0.0/8"))])
-    running = asyncio.create_task(server.run())
+    task = asyncio.create_task(server.run())
     try:
-        yield port
+        yield server
     finally:
-        running.cancel()
+        task.cancel()
         server.close()
 
 
@@ -107,6 +122,29 @@ async def test_a_port_that_another_program_has_is_left_to_it() -> None:
         async with serving(port=other.getsockname()[1]):
             pass
     assert [line["event"] for line in logs] == ["ntp.off"]
+
+
+@pytest.mark.parametrize(
+    ("in_step", "told"), [(YES, ""), (NO, "this host's clock is not in step with a time server")]
+)
+async def test_whether_machines_are_told_the_time_is_known(in_step: Sequence[str], told: str) -> None:
+    async with running(in_step=in_step) as server:
+        await server.look()
+        assert told in " ".join(server.lines)
+        assert bool(told) == bool(server.lines)
+
+
+@pytest.mark.parametrize(("in_step", "allows"), [(YES, True), (NO, True), (YES, False)])
+async def test_another_program_is_asked_whether_it_tells_machines_the_time(
+    in_step: Sequence[str], *, allows: bool
+) -> None:
+    """Our own server is the other program: it refuses this host's addresses, but for loopback."""
+    allow: Networks = ("local",) if allows else (IPv4Network("192.0.2.0/24"),)
+    told = "and does not tell machines the time; let it (chrony: allow), or stop it and restart the daemon"
+    async with serving(in_step=in_step, allow=allow) as port, running(port=port) as server:
+        await server.look()
+        line = f"another program has UDP 127.0.0.1:{port}, {told}"
+        assert server.lines == ([] if in_step is YES and allows else [line])
 
 
 async def test_switched_off_nothing_is_bound() -> None:
