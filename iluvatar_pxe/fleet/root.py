@@ -24,6 +24,9 @@ Folder = Annotated[str, Shape(rf"\.|{_PATH}", "write a folder of that file syste
 DATA_FOLDERS: Mapping[str, str] = {"rancher": "/var/lib/rancher", "node": "/etc/rancher/node"}
 """By folder of the file system for what lasts, where it is mounted; Longhorn's comes besides."""
 
+OF_IMAGES = frozenset({"writable", "system-boot", "rootfs", "bootfs"})
+"""Labels of the partitions of Ubuntu's and Raspberry Pi OS' images, which any card may have."""
+
 
 class RootKind(StrEnum):
     """Where the operating system is."""
@@ -53,6 +56,8 @@ class Data(Model):
     def _one(self) -> Self:
         if (self.label is None) == (self.uuid is None):
             raise ValueError("write one of label and uuid")
+        if self.label in OF_IMAGES:
+            raise ValueError(f"images' own partitions have the label {self.label}; choose another one")
         if self.uuid and self.disk:
             raise ValueError(
                 "a file system that is made gets a label; write label in place of uuid, or remove disk"

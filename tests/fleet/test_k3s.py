@@ -128,6 +128,7 @@ def test_networks_of_both_kinds_are_taken() -> None:
         ("{disk: {serial: S1}}", "root.disk.serial: no such key"),
         ("{data: {label: a, disk: {serial: S1}}}", "root.data.disk.serial: no such key"),
         ("{data: {uuid: AB12-CD34, disk: {type: nvme}}}", "root.data: a file system that is made gets a label; write label in place of uuid, or remove disk"),
+        ("{data: {label: writable}}", "root.data: images' own partitions have the label writable; choose another one"),
         ("{data: {disk: {type: nvme}}}", "root.data: write one of label and uuid"),
     ],
 )  # fmt: skip
@@ -149,6 +150,7 @@ def test_a_machine_s_root_stands_for_its_layer_s() -> None:
 
 LOSES = "a server in memory loses the cluster's state at each restart; add 'data', or choose kind disk"
 WEARS = "a server's etcd wears out an SD card or eMMC, and is slow on it; choose another disk, or set "
+CARD_DATA = "root: {kind: memory, data: {label: data, disk: {type: mmc}}}\n"
 OWN = "role: server\nroot: {kind: memory, data: {label: data}}\n"
 
 
@@ -166,6 +168,8 @@ OWN = "role: server\nroot: {kind: memory, data: {label: data}}\n"
         (CARD, [], [f"layers/ainur.yaml:2: root: {WEARS}'k3s.etcdOnCard: true'"]),
         (f"{CARD}k3s: {{etcdOnCard: true}}\n", [], []),
         ("root: {disk: {type: mmc}, data: {label: data}}\n", [], []),
+        (CARD_DATA, [], [f"layers/ainur.yaml:2: root: {WEARS}'k3s.etcdOnCard: true'"]),
+        (f"{CARD_DATA}k3s: {{etcdOnCard: true}}\n", [], []),
     ],
 )
 def test_the_state_of_a_cluster_lasts(
