@@ -46,6 +46,7 @@ from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.chains.raspberry_pi import ROOT_PARTITION
 from iluvatar_pxe.boot.plan import ServePiFiles
 from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
+from iluvatar_pxe.catalogue.provisioning import TOOL_FILES
 from iluvatar_pxe.errors import AssetError, DiskError, UnpackError
 from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.model import Snapshot
@@ -118,9 +119,9 @@ def plan_of(assets: Path, generation: Generation) -> ServePiFiles:
     mac = MACS[generation]
     fleet = fleet_of(
         ("varda", mac, "layer: ainur\nrole: agent\n"),
-        ainur="image: image\nroot: {kind: memory, data: {label: data}}\n",
+        ainur="image: image\n",
     )
-    ready = list_assets(assets, assets / "none").names
+    ready = list_assets(assets, assets / "none").names | {*TOOL_FILES.values()}
     found = plan_for(
         from_dhcp(pi(generation)),
         Snapshot.of([machine_of(mac, assignment=GIVEN)]),

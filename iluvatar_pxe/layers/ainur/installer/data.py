@@ -82,7 +82,8 @@ def choose_data(
 
 
 def _more_than_one(paths: Sequence[str], wanted: WantedData) -> Held:
-    remedy = "unplug the others, give them other labels, or name the right one by 'uuid'"
+    by_label = "unplug the others, give them other labels, or name the right one by 'uuid'"
+    remedy = "unplug the others, or give them other UUIDs" if wanted.name.uuid else by_label
     return Held(f"{' and '.join(paths)} have {wanted.name}", remedy)
 
 

@@ -62,6 +62,7 @@ def result(*disks: InstallerDisk, root: InstallerDisk | None = None, **more: Any
         ([FULL, EMPTY], {"selector": NVME}, "adopts /dev/nvme0n1p1"),
         ([FULL, OTHER], {"name": UUID}, "adopts /dev/nvme0n1p1"),
         ([FULL, OTHER], {}, "/dev/nvme0n1p1 and /dev/nvme1n1p1 have the label data; unplug the others"),
+        ([FULL, disk("sdb", "1 xfs old u-1")], {"name": UUID}, "/dev/nvme0n1p1 and /dev/sdbp1 have the UUID u-1; unplug the others, or give them other UUIDs"),
         ([disk("sda", "0 xfs data u-1", transport="sata")], {}, "adopts /dev/sdap0"),
         ([EMPTY], {}, "none of its disks has a file system with the label data; plug in that disk"),
         ([OTHER], {"name": UUID}, "none of its disks has a file system with the UUID u-1"),
