@@ -1,7 +1,7 @@
 """``iluvatar-pxe seed-card``: cards for Raspberry Pis, as files that Raspberry Pi Imager or dd writes to them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -30,6 +30,8 @@ from iluvatar_pxe.resources import requirements_lock
 
 _EEPROMS = "raspberry-pi-eeprom"
 """Where the catalogue puts bootloaders, in the assets directory."""
+_SCHEMES = ("http://", "https://", "file:///")
+"""Of what Raspberry Pi Imager downloads."""
 _BRANCH = "main"
 """What a daemon without settings of its own reads."""
 
@@ -92,6 +94,20 @@ def seed_card(
     check_out(out, force=force)
     if imager and eeprom:
         raise UsageError("--imager and --eeprom write different files; use one of them")
+    _refuse_unused(
+        "--eeprom" if eeprom else "--imager" if imager else "",
+        {
+            "--image": (image, ("", "--imager")),
+            "--fleet": (fleet, ("",)),
+            "--wheels": (wheels, ("",)),
+            "--url": (url, ("--imager",)),
+            "--eeprom-files": (eeprom_files, ("--eeprom",)),
+            "--set": (settings, ("--eeprom",)),
+        },
+    )
+    for option, path in {"--image": image, "--wheels": wheels}.items():
+        if path and not path.exists():
+            raise UsageError(f"{option} {path}: does not exist; correct it")
     if eeprom:
         _recovery_card(out, eeprom, eeprom_files, settings or [], config, force=force)
     elif imager:
@@ -101,6 +117,14 @@ def seed_card(
         with _bundled(fleet) as bundle:
             source = WheelSource(requirements_lock(), wheels)
             _tell(out, place, write_seed_card(out, place, source, bundle, force=force))
+
+
+def _refuse_unused(mode: str, options: Mapping[str, tuple[object, tuple[str, ...]]]) -> None:
+    """Raise UsageError where an option is given that means nothing; ``options`` have their value and their modes by name."""
+    for option, (value, modes) in options.items():
+        if value and mode not in modes:
+            use = f"leave it out with {mode}" if mode else f"it is for {modes[0]}"
+            raise UsageError(f"{option}: has no meaning here; {use}")
 
 
 def _kept_image(config: Path | None) -> Path:
@@ -164,6 +188,10 @@ def _recovery_card(
 def _imager_list(out: Path, image: Path | None, url: str | None, *, force: bool) -> None:
     if image is None:
         raise UsageError("--imager: needs the card's image; name it: --image FILE")
+    if url and not url.startswith(_SCHEMES):
+        raise UsageError(
+            f"--url {url}: is no address; write it as http://192.168.1.10:8080/assets/{image.name}"
+        )
     card = measured(image, url)
     with new_file(out, 0, force=force) as file:
         file.write_text(os_list(card), encoding="utf-8")

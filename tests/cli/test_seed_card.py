@@ -83,6 +83,12 @@ def test_an_image_of_something_else_is_not_offered_to_imager(host: Host, tmp_pat
         ("--imager", "--imager: needs the card's image"),
         ("--image /dev/null --fleet /dev/null", "--fleet /dev/null: is no directory"),
         ("--eeprom 2711 --set BOOT_ORDER=1", "is no boot order"),
+        ("--eeprom 2711 --image /dev/null", "--image: has no meaning here; leave it out with --eeprom"),
+        ("--imager --image /dev/null --fleet /", "--fleet: has no meaning here; leave it out with --imager"),
+        ("--set BOOT_ORDER=0xf21", "--set: has no meaning here; it is for --eeprom"),
+        ("--image none.img", "--image none.img: does not exist; correct it"),
+        ("--image /dev/null --wheels none", "--wheels none: does not exist; correct it"),
+        ("--imager --image /dev/null --url x", "--url x: is no address; write it as http://"),
     ],
 )
 def test_what_makes_no_sense_is_refused(host: Host, words: str, told: str) -> None:

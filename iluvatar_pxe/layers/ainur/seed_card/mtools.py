@@ -26,6 +26,14 @@ def copy_in(image: Path, offset: int, sources: Sequence[Path]) -> None:
     _run("mcopy", image, offset, ["-s", "-o", "-Q", *map(str, sources), "::/"])
 
 
+def read(image: Path, offset: int, name: str) -> str:
+    """Return a text file of the root of a FAT file system; raises SeedCardError."""
+    done = _ended("mtype", image, offset, [f"::/{name}"])
+    if done.returncode:
+        raise SeedCardError(f"has no {name} on its boot partition; use the publisher's image")
+    return done.stdout
+
+
 def has(image: Path, offset: int, name: str) -> bool:
     """Say whether the root of a FAT file system has a file or directory of this name; raises SeedCardError."""
     return _ended("mdir", image, offset, [f"::/{name}"]).returncode == 0

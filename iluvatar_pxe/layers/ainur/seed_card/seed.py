@@ -20,7 +20,7 @@ from iluvatar_pxe.errors import SeedCardError
 from iluvatar_pxe.layers.ainur.seed_card.card_file import new_file
 from iluvatar_pxe.layers.ainur.seed_card.faults import named
 from iluvatar_pxe.layers.ainur.seed_card.image_facts import STATUS, ImageFacts, facts_of
-from iluvatar_pxe.layers.ainur.seed_card.mtools import copy_in, has
+from iluvatar_pxe.layers.ainur.seed_card.mtools import copy_in, has, read
 from iluvatar_pxe.layers.ainur.seed_card.systems import BEGINNING, System, system_of
 from iluvatar_pxe.layers.ainur.seed_card.wheels import WheelSource, gather
 from iluvatar_pxe.resources import data_directory
@@ -29,6 +29,7 @@ FOLDER = "iluvatar-pxe"
 """On the boot partition."""
 BUNDLE = "fleet.bundle"
 _VENDOR_DATA = "vendor-data"
+_CMDLINE = "cmdline.txt"
 _MACHINE = "aarch64"
 _OWN = 128 << 20
 """Bytes of what comes beside the image."""
@@ -61,9 +62,11 @@ def write_seed_card(
                 _copy(beginning, stream, card)
                 facts = facts_of(_packages(card, root.start))
                 _check_unused(card, boot.start)
+                files = _with_arguments(card, boot.start, system.arguments)
             folder = card.with_name(FOLDER)
             count = _fill(folder, facts.python, wheels, bundle)
-            copy_in(card, boot.start, [folder, data_directory("boot_assets") / "seed_card" / _VENDOR_DATA])
+            vendor_data = data_directory("boot_assets") / "seed_card" / _VENDOR_DATA
+            copy_in(card, boot.start, [folder, vendor_data, *files])
     return SeedCard(system, facts, count)
 
 
@@ -78,6 +81,18 @@ def _check_unused(card: Path, offset: int) -> None:
     """Refuse an image that a card was made of before: wheels of another version would be left in it."""
     if has(card, offset, FOLDER):
         raise SeedCardError("is a seed card already; name the publisher's image")
+
+
+def _with_arguments(card: Path, offset: int, arguments: str) -> list[Path]:
+    """Return ``cmdline.txt`` with these kernel arguments, as a file that is to replace it; none where it has them."""
+    if not arguments:
+        return []
+    line = read(card, offset, _CMDLINE).strip()
+    if arguments in line.split():
+        return []
+    file = card.with_name(_CMDLINE)
+    file.write_text(f"{line} {arguments}\n", encoding="utf-8")
+    return [file]
 
 
 def _packages(card: Path, offset: int) -> str:

@@ -17,11 +17,13 @@ class System:
     label: str
     name: str
     init_format: str
+    arguments: str = ""
+    """What its kernel has to be told so that k3s may run on it."""
 
 
 _SYSTEMS = (
     System("system-boot", "Ubuntu Server", "cloudinit"),
-    System("bootfs", "Raspberry Pi OS", "cloudinit-rpi"),
+    System("bootfs", "Raspberry Pi OS", "cloudinit-rpi", "cgroup_enable=memory"),
 )
 
 

@@ -124,6 +124,11 @@ def test_a_compressed_image_gives_the_same_system_with_holes(tmp_path: Path, whe
         == image.read_bytes()[ROOT_START : ROOT_START + ROOT_SIZE]
     )
     assert out.stat().st_blocks * 512 < out.stat().st_size
+    place = files_of(out, tmp_path / "fat")
+    assert (place / "cmdline.txt").read_text().split() == [
+        *RASPBERRY_PI_OS["cmdline.txt"].decode().split(),
+        "cgroup_enable=memory",
+    ]
 
 
 def test_an_image_that_would_not_start_is_refused_and_nothing_is_left(
