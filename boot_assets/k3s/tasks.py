@@ -25,6 +25,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 sys.path.insert(0, str(Path(__file__).parent))
 import prepare  # type: ignore[import-not-found]
+import recover  # type: ignore[import-not-found]
 
 KEY = "etc/iluvatar/task-key"
 STATE = "var/lib/rancher/iluvatar/task.json"
@@ -119,6 +120,8 @@ def restart(_root: Path, _node: dict[str, Any], _task: dict[str, Any]) -> None:
 DOES: Mapping[str, Callable[[Path, dict[str, Any], dict[str, Any]], None]] = {
     "upgrade": upgrade,
     "restart": restart,
+    "reset": recover.reset,
+    "forget-etcd": recover.forget_etcd,
 }
 """By kind of task, what is done while k3s is down; it is done again after a loss of power."""
 

@@ -9,6 +9,7 @@ from iluvatar_pxe.dns.members import leaders, members_of
 from iluvatar_pxe.errors import BundleError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.ainur.bundle import load_k3s_bundle
+from iluvatar_pxe.layers.ainur.recovery import Nothing, mark_of, words_of
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.endpoint import endpoint_of
 from iluvatar_pxe.layers.arda.talosconfig import talosconfig
@@ -48,6 +49,21 @@ class AdoptCluster(requests.AdoptCluster, Command):
         names = [one.name for one in found.nodes]
         message = f"{self.layer} {'would be' if self.dry_run else 'is'} adopted: {', '.join(names)}"
         return {"message": message, "files": dict(found.files), "cautions": list(found.cautions)}
+
+
+class RecoverCluster(requests.RecoverCluster, Command):
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        clusters = of_daemon(context.clusters).k3s
+        plan = await clusters.recover(self.layer, self.server, self.agreed)
+        if isinstance(plan, Nothing) and not plan.is_well:
+            raise OperationError(f"{self.layer}: {plan.why}")
+        begun = " is recovered now; see: iluvatar-pxe cluster status" if self.agreed else " can be recovered"
+        told = f": nothing is done: {plan.why}" if isinstance(plan, Nothing) else begun
+        return {
+            "message": f"{self.layer}{told}",
+            "plan": words_of(plan),
+            "mark": mark_of(plan),
+        }
 
 
 class MakeTalosconfig(requests.MakeTalosconfig, Command):

@@ -16,6 +16,7 @@ from iluvatar_pxe.admin.clusters import (
     ImportSecrets,
     MakeKubeconfig,
     MakeTalosconfig,
+    RecoverCluster,
 )
 from iluvatar_pxe.admin.coming import ShowComing
 from iluvatar_pxe.admin.command import Command
@@ -31,7 +32,7 @@ COMMANDS: tuple[type[Command], ...] = (
     *(ShowMachines, SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
-    *(AdoptCluster, ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
+    *(AdoptCluster, RecoverCluster, ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
     *(ClustersStatus, ShowAwaited, TakeSnapshot, JoinCluster),
     *(DnsQuery, DnsFlush),
     *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),

@@ -53,6 +53,17 @@ class Seen(Model):
     """Which rule let it in, in words."""
 
 
+class Recovery(Model):
+    """The ``recovery:`` part of a k3s cluster's file: one server becomes the only member of etcd, and others join it."""
+
+    server: HostName
+    """The one, and no other."""
+    at: UtcTime
+    """When it was asked for; no two recoveries of a cluster have the same."""
+    reset: UtcTime | None = None
+    """When it was proved that the server has become that; it is never told so again."""
+
+
 class ClusterFile(Model):
     """``clusters/NAME.yaml``: a cluster that has its secrets, and gets no others while this file is there."""
 
@@ -66,6 +77,8 @@ class ClusterFile(Model):
     """The machine that is asked to found it, and no other; None while none is chosen."""
     founded: UtcTime | None = None
     """When it was proved that it is founded; None before. Then it is never founded again by itself."""
+    recovery: Recovery | None = None
+    """It is being recovered, until all of its servers are members again."""
 
 
 class RecipientsFile(Model):

@@ -29,7 +29,7 @@ _ELSEWHERE: Mapping[str, str] = {
     ),
     **dict.fromkeys(
         ("cluster-reset", "cluster-reset-restore-path"),
-        "it would reset the cluster at each start; use: iluvatar-pxe cluster recover",
+        "it would reset the cluster at each start; use: iluvatar-pxe cluster recover --layer LAYER",
     ),
     **dict.fromkeys(
         ("node-name", "with-node-id"), "a node has the name of its machine; rename the file in machines"

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from iluvatar_pxe.changed import Changed
-from iluvatar_pxe.errors import NotYetError
+from iluvatar_pxe.errors import NotYetError, OperationError
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.part import K3sPart
+from iluvatar_pxe.layers.ainur.recovery import Plan
 from iluvatar_pxe.layers.founding import Refuse
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.model import Machine
@@ -55,7 +56,9 @@ class K3sClusters:
         """``on_nodes`` hears of a layer's Nodes each time that they are looked at."""
         self._layers = _K3sLayers(context)
         self.node_tasks = NodeTasks(context.fleet, context.snapshot, context.secrets.known_k3s)
-        self._watches = LayerTasks(self._layers, lambda layer: K3sWatch(layer, context, on_nodes))
+        self._watches = LayerTasks(
+            self._layers, lambda layer: K3sWatch(layer, context, on_nodes, self.node_tasks)
+        )
 
     @property
     def layers(self) -> list[str]:
@@ -71,7 +74,9 @@ class K3sClusters:
     def lines(self) -> list[str]:
         """What each cluster waits for that is not founded, and which nodes leave, one line each."""
         founding = [line for watch in self.watches.values() if (line := watch.line)]
-        return founding + [line for watch in self.watches.values() for line in watch.removal.lines]
+        leaving = [line for watch in self.watches.values() for line in watch.removal.lines]
+        recovering = [watch.recovery.line for watch in self.watches.values() if not watch.line]
+        return [*founding, *leaving, *filter(None, recovering)]
 
     @property
     def problem(self) -> str | None:
@@ -96,6 +101,13 @@ class K3sClusters:
         place = place_in_k3s(machine, self._layers.context.fleet())
         watch = self.watches.get(place[0]) if place else None
         return await watch.harm(place[1]) if place and watch else ""
+
+    async def recover(self, layer: str, server: str, agreed: str | None = None) -> Plan:
+        """See ``K3sWatch``; raises OperationError also for a layer that is no k3s cluster looked after here."""
+        watch = self.watches.get(layer)
+        if watch is None:
+            raise OperationError(f"{layer}: is no k3s cluster that this daemon looks after")
+        return await watch.recover(server, agreed)
 
     def has_secrets(self, layer: str, name: str) -> None:
         """Take in that a machine has stored its secrets."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
-from iluvatar_pxe.errors import IluvatarError, NotYetError
+from iluvatar_pxe.errors import IluvatarError, NotYetError, OperationError
 from iluvatar_pxe.layers.ainur.founding import Asks, Starts, next_step
 from iluvatar_pxe.layers.ainur.part import K3sPart, NotYet, part_of
 from iluvatar_pxe.layers.ainur.proving import Said, ask
+from iluvatar_pxe.layers.ainur.recovery import Plan, mark_of
 from iluvatar_pxe.layers.founding import (
     Foreign,
     Founded,
@@ -29,7 +30,9 @@ from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.founding_step import FoundingStep
 from iluvatar_pxe.provisioning.k3s_askers import K3sAskers
+from iluvatar_pxe.provisioning.k3s_recovery import K3sRecovery
 from iluvatar_pxe.provisioning.k3s_removing import K3sRemoval
+from iluvatar_pxe.provisioning.node_tasks import NodeTasks
 
 _NO_NODE = "it has its secrets, and no Node of it is ready; on it run: journalctl -u 'k3s*'"
 MOST_STEPS = 3
@@ -44,6 +47,7 @@ class K3sWatch:
     context: ClusterContext
     on_nodes: Callable[[str, tuple[Node, ...]], None]
     """Hears of a layer's Nodes each time that they are looked at."""
+    tasks: NodeTasks
     said: Mapping[str, Said] = field(default_factory=dict)
     """What the servers said last, by their names."""
 
@@ -53,6 +57,7 @@ class K3sWatch:
         self._looking = asyncio.Lock()
         self._news = Changed()
         self.removal = K3sRemoval(self.layer, self.context)
+        self.recovery = K3sRecovery(self.layer, self.context, self.tasks)
 
     @property
     def step(self) -> Step:
@@ -79,7 +84,8 @@ class K3sWatch:
                 return dict.fromkeys(names, self.line or "")
         leaving = {name: f"{self.layer}: it leaves: {why}" for name, why in self.removal.leaving.items()}
         silent = dict.fromkeys(self._askers.unready(self._ready) - set(self._starting), _NO_NODE)
-        found = silent | self._troubles | told | leaving
+        recovered = dict.fromkeys(self.recovery.names, self.recovery.line or "")
+        found = silent | self._troubles | told | leaving | recovered
         return {name: why for name, why in found.items() if name in names}
 
     @property
@@ -107,7 +113,7 @@ class K3sWatch:
                     continue
                 if isinstance(self.step, Founded):
                     await self.removal.look(self.said, self._without_data, self._askers.joining(self._ready))
-                if self.removal.is_busy:
+                if self.removal.is_busy or self.recovery.line:
                     pause = pace.first
                 elif isinstance(self.step, Founded) and not self._starting:
                     pause = pace.founded
@@ -141,6 +147,21 @@ class K3sWatch:
             raise NotYetError(told.why)
         self._askers.told(name, joins=joins)
         return told
+
+    async def recover(self, server: str, agreed: str | None = None) -> Plan:
+        """Return what is to be done for a cluster that cannot come back by itself, and begin that where it is ``agreed``.
+
+        ``agreed`` is the plan's mark. ``server`` is the one whose data counts; empty: the newest. Raises IluvatarError.
+        """
+        await self.context.repository.refresh()
+        await self._look()
+        plan = self.recovery.plan(self.said, server)
+        if agreed is not None:
+            if mark_of(plan) != agreed:
+                raise OperationError(f"{self.layer}: something has changed meanwhile; look at the plan again")
+            await self.recovery.begin(plan)
+            self._news.tell()
+        return plan
 
     def has_secrets(self, name: str) -> None:
         """Take in that a machine has stored its secrets, so that k3s starts on it."""
@@ -187,7 +208,9 @@ class K3sWatch:
             try:
                 cluster = self.context.fleet().clusters.get(self.layer)
                 self.said = await self._ask() if cluster else {}
-                self._next.show(next_step(cluster, {name: one.found for name, one in self.said.items()}))
+                recovering = await self.recovery.look(self.said)
+                found = {name: one.found for name, one in self.said.items()}
+                self._next.show(recovering or next_step(cluster, found))
                 return bool(cluster and not self.context.observes and await self._next.commit(cluster))
             except IluvatarError as error:
                 self._next.show(Refuse(str(error)))

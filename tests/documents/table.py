@@ -213,6 +213,12 @@ COMMANDS = {
     "iluvatar-pxe cluster secrets export LAYER FILE": How(Where.NAMED),
     "iluvatar-pxe cluster secrets import LAYER FILE": How(Where.NAMED),
     "iluvatar-pxe cluster adopt LAYER": How(Where.NAMED),
+    "iluvatar-pxe cluster recover --layer LAYER": How(Where.NAMED),
+    "iluvatar-pxe cluster recover --layer LAYER [--server NAME]": How(Where.NAMED),
+    "sudo iluvatar-pxe cluster recover --layer ainur": How(
+        Where.TEST,
+        "tests/provisioning/test_k3s_recovering.py::test_servers_that_lost_their_quorum_become_one_cluster_again_while_daemons_are_killed",
+    ),
     "iluvatar-pxe cluster talosconfig LAYER": How(Where.NAMED),
     "iluvatar-pxe cluster kubeconfig LAYER": How(Where.NAMED),
     "talosctl gen secrets": _TALOSCTL,

@@ -2,7 +2,7 @@
 
 import pytest
 from support.k3s.admin import as_admin, delete_node, etcd_of, ready_nodes, snapshot_of
-from support.k3s.by_hand import Cluster
+from support.k3s.by_hand import API, Cluster
 from support.k3s.fatal import FatalError, RequestError
 from support.k3s.machine import Machine
 from support.k3s.server import RESET_BEFORE
@@ -74,7 +74,11 @@ async def test_the_last_server_left_becomes_the_only_member(cluster: Cluster) ->
     with pytest.raises(RequestError):
         await as_admin(other).ask("/api/v1/nodes/mother", method="DELETE")
     await other.power_off()
+    with pytest.raises(FatalError, match="while server URL is set"):
+        await other.cluster_reset()
+    cluster.write(other, server=None)
     await other.cluster_reset()
+    cluster.write(other, server=f"https://{API}:6443")
     await running(other)
     assert [member.name for member in await etcd_of(other).members()] == [etcd_of(other).name]
     first.lose_disk()

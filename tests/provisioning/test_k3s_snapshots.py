@@ -57,7 +57,11 @@ async def test_a_nightly_one_is_sealed_and_restored_by_cluster_reset(tmp_path: P
         place.parent.mkdir(parents=True)
         place.write_bytes(unseal(file.name, sealed, [daemon_key(tmp_path / "one.key")]))
         lay(pi.machine.root, secret_files(cluster_of(), node_of(), K3sPart.JOIN_SERVER))
+        join = pi.machine.root / "etc/rancher/k3s/config.yaml.d/50-join.yaml"
+        text = join.read_text()
+        join.unlink()
         await pi.machine.cluster_reset(PLACE)
+        join.write_text(text)
         await pi.machine.power_on()
         await until(lambda: pi.machine.is_ready)
         assert await as_admin(pi.machine).ask("/api/v1/namespaces/kube-system") == namespace

@@ -59,6 +59,17 @@ class AdoptCluster(Request):
     dry_run: bool = False
 
 
+class RecoverCluster(Request):
+    """``cluster recover``: tells what would bring a k3s cluster back, and with ``agreed`` begins it."""
+
+    route = "/api/v1/clusters/{layer}/recover"
+    layer: str
+    server: str = ""
+    """Whose data counts; empty: the newest."""
+    agreed: str | None = None
+    """The mark of the plan that a person has agreed to."""
+
+
 class MakeTalosconfig(Request):
     """``cluster talosconfig``: signs an administrator's certificate for Talos' API."""
 

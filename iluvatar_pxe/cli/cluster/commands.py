@@ -37,6 +37,11 @@ class _Commands(LazyGroup):
             "Make this host, on which the daemon runs, the node of a k3s cluster that the fleet says it is.",
         ),
         Entry(
+            "recover",
+            "cluster.recover:recover",
+            "Bring a k3s cluster back that has lost its founder or etcd's quorum; tells what it does, and asks.",
+        ),
+        Entry(
             "secrets",
             "cluster.secrets:app",
             "Export or import a cluster's secrets: Talos' in talosctl's format, k3s' as its own files.",

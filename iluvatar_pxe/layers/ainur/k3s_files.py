@@ -139,7 +139,16 @@ def _login(cluster: K3sCluster) -> tuple[str, ...]:
 
 
 def _joining(cluster: K3sCluster, part: K3sPart) -> dict[str, ConfigValue]:
-    return {"cluster-init": True} if part is K3sPart.INIT else {"server": f"https://{cluster.api}:{PORT}"}
+    return {"cluster-init": True} if part is K3sPart.INIT else _server(cluster.api)
+
+
+def join_text(api: str) -> str:
+    """Return the file by which a server joins the cluster with an API of this name, also one that has initialised it."""
+    return _yaml(_server(api))
+
+
+def _server(api: str) -> dict[str, ConfigValue]:
+    return {"server": f"https://{api}:{PORT}"}
 
 
 def _node_password(cluster: K3sCluster, node: K3sNode) -> str:

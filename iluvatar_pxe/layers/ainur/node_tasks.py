@@ -35,6 +35,10 @@ class Kind(StrEnum):
     """It restarts k3s; containers go on."""
     REBOOT = "reboot"
     """The machine restarts."""
+    RESET = "reset"
+    """It becomes the only member of etcd, with the data that it has."""
+    FORGET_ETCD = "forget-etcd"
+    """It moves its data of etcd aside, so that it joins again."""
 
 
 class State(StrEnum):

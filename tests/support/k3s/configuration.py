@@ -26,12 +26,12 @@ class Configuration:
     """Keys that k3s does not know, and says so."""
 
     @classmethod
-    def read(cls, root: Path) -> "Configuration":
-        """Return what a directory says; raises FatalError."""
+    def read(cls, root: Path, config: Path | None = None) -> "Configuration":
+        """Return what a directory says, of ``--config`` where that is given; raises FatalError."""
         command = _command(root)
         known = SERVER if command == "server" else AGENT
         merged: dict[str, Any] = {}
-        for file in _files(root / "etc/rancher/k3s"):
+        for file in _files((config or root / "etc/rancher/k3s/config.yaml").parent):
             for key, value in _mapping(file).items():
                 if key.endswith("+"):
                     name = key[:-1]

@@ -20,6 +20,9 @@ from support.k3s.site import Site
 from support.k3s.tokens import Token
 from support.talos.clock import Clock
 
+HAS_SERVER = (
+    "cannot perform cluster-reset while server URL is set - remove server from configuration before resetting"
+)
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 
 
@@ -38,10 +41,14 @@ class Machine:
         """``prepare`` is run before each start of k3s, as the unit's ``ExecStartPre``; raises FatalError."""
         self.site, self.root, self.address, self.clock = site, root, address, clock or Clock()
         self._prepare = prepare
+        self.before_k3s: Callable[[], Awaitable[None]] | None = None
+        """As ``prepare``, after it; no failure of it keeps k3s down."""
         self.journal: list[str] = []
         self._uid = ""
         self._server: Server | None = None
         self._life: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+        """One start of k3s."""
 
     @property
     def is_on(self) -> bool:
@@ -87,10 +94,20 @@ class Machine:
         """Take the power away: nobody is told."""
         await self._stop(signal.SIGKILL)
 
-    async def cluster_reset(self, snapshot: str = "") -> None:
-        """Run ``k3s server --cluster-reset [--cluster-reset-restore-path=…]`` to its end; raises FatalError."""
-        assert not self.is_on
-        configuration = Configuration.read(self.root)
+    def restart(self) -> None:
+        """Restart k3s, as ``systemctl restart`` does; nothing where it is off."""
+        if self.is_on and self._running is not None:
+            self._running.cancel()
+
+    async def cluster_reset(self, snapshot: str = "", config: Path | None = None) -> None:
+        """Run ``k3s server --cluster-reset [--cluster-reset-restore-path=…] [--config=…]`` to its end; raises FatalError.
+
+        k3s is down, also where it is only about to be started.
+        """
+        assert self._server is None or not self.is_on
+        configuration = Configuration.read(self.root, config)
+        if configuration.text("server"):
+            raise FatalError(HAS_SERVER)
         place = configuration.path(snapshot) if snapshot else None
         if place and not place.is_file():  # one look
             raise FatalError(f"etcd: snapshot path does not exist: {snapshot}")
@@ -114,18 +131,35 @@ class Machine:
 
     async def _live(self) -> None:
         """Start k3s again and again: ``Restart=always``."""
+        try:
+            await self._start_always()
+        finally:
+            if self._running is not None:
+                self._running.cancel()
+                await asyncio.wait([self._running])
+
+    async def _start_always(self) -> None:
         while True:
-            try:
-                await self._run()
-            except* FatalError as ends:
-                for end in _leaves(ends):
-                    self._log(f"level=fatal {end}")
+            self._running = asyncio.create_task(self._run())
+            await asyncio.wait([self._running])
+            if not self._running.cancelled():
+                self._told(self._running)
             await self.site.pause()
+
+    def _told(self, ended: "asyncio.Task[None]") -> None:
+        """Log why k3s has ended; a defect of the stand-in is raised."""
+        try:
+            ended.result()
+        except* FatalError as ends:
+            for end in _leaves(ends):
+                self._log(f"level=fatal {end}")
 
     async def _run(self) -> None:
         self._uid, self._server = "", None
         if self._prepare:
             await self._prepare()
+        if self.before_k3s:
+            await self.before_k3s()
         if self.clock.now() < _EARLIEST:
             raise FatalError(f"server time isn't set properly: {self.clock.now()}")
         configuration = Configuration.read(self.root)

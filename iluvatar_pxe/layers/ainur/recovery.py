@@ -1,0 +1,267 @@
+"""How a k3s cluster is brought back that cannot come back by itself. Pure: what servers say is given.
+
+Exactly one server is told to become the only member of etcd, and that is recorded first. The others join it one by one, each
+after it has moved its own data aside.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from iluvatar_pxe.fleet.daemon_files import ClusterFile, Recovery
+from iluvatar_pxe.layers.ainur.founding import Asks, Found, Serves, Starts
+from iluvatar_pxe.layers.ainur.k3s_files import join_text
+from iluvatar_pxe.layers.ainur.node_tasks import Facts, Kind, State, Task, Told
+from iluvatar_pxe.layers.founding import MISSING, Foreign, Unproved, data_is_lost
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing is done; ``why`` is one line, and ``is_well`` says that nothing has to be done."""
+
+    why: str
+    is_well: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewFounder:
+    """Another server founds the cluster than ``lost``, which never has."""
+
+    lost: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """``server`` becomes the only member of etcd, with its own data; the ``others`` join it."""
+
+    server: str
+    others: tuple[str, ...]
+    written: datetime | None
+    """When its etcd wrote last, by its clock."""
+
+
+Plan = Nothing | NewFounder | Reset
+
+
+def plan_for(
+    cluster: ClusterFile | None, found: Mapping[str, Found], facts: Mapping[str, Facts], server: str = ""
+) -> Plan:
+    """Return what is to be done for a cluster, whose record, servers and what those told of themselves are given.
+
+    ``server`` is the one to be reset; where it is empty, the one with the newest data is, of those that answer if any
+    does: what the others told may be of a time before they were switched off.
+    """
+    if cluster is None:
+        return Nothing("it has no secrets yet, so there is nothing to recover")
+    if in_the_way := _in_the_way(cluster, found):
+        return in_the_way
+    if server and server not in found:
+        return Nothing(f"{server}: is no server of this layer; it has {', '.join(sorted(found)) or 'none'}")
+    if not cluster.founded:
+        return _of_founder(cluster.founder, found, facts)
+    return _of_data(cluster, found, facts, server)
+
+
+def _in_the_way(cluster: ClusterFile, found: Mapping[str, Found]) -> Nothing | None:
+    if cluster.recovery:
+        return Nothing(
+            f"it is being recovered already, with {cluster.recovery.server}; see: iluvatar-pxe cluster status"
+        )
+    if serving := sorted(name for name, one in found.items() if isinstance(one, Serves)):
+        return Nothing(f"Kubernetes answers on {', '.join(serving)}, so etcd has its quorum", is_well=True)
+    if foreign := [f"{name}: {one.why}" for name, one in sorted(found.items()) if isinstance(one, Foreign)]:
+        return Nothing("; ".join(foreign))
+    return None
+
+
+def _of_founder(founder: str | None, found: Mapping[str, Found], facts: Mapping[str, Facts]) -> Plan:
+    if founder is None or founder not in found:
+        return Nothing(
+            "it has no founder yet: the first server that asks for its secrets becomes it", is_well=True
+        )
+    if founder in _with_data(found, facts) or isinstance(found[founder], Starts):
+        return Nothing(
+            f"{founder} has begun to found it, and goes on by itself; on it run: journalctl -u k3s"
+        )
+    if isinstance(found[founder], Unproved) and founder not in facts:
+        return NewFounder(founder)
+    return Nothing(f"{founder} is on its way to found it; look at its screen")
+
+
+def _of_data(
+    cluster: ClusterFile, found: Mapping[str, Found], facts: Mapping[str, Facts], server: str
+) -> Plan:
+    data = _with_data(found, facts)
+    silent = sorted(name for name, one in found.items() if name not in facts and not isinstance(one, Asks))
+    if not data and silent:
+        return Nothing(f"no server with data is known; {', '.join(silent)}: {MISSING}")
+    if not data:
+        return Nothing(data_is_lost(cluster, "no server has data of it").why)
+    if server and server not in data:
+        return Nothing(
+            f"{server}: has no data of the cluster, as far as is known; {', '.join(sorted(data))} have some"
+        )
+    present = {name for name in data if not isinstance(found[name], Unproved)} or data.keys()
+    if not server and len(present) > len(found) // 2:
+        names = ", ".join(sorted(present))
+        return Nothing(
+            f"{names} have their data and are most of its servers, so etcd finds its quorum again by itself; if it does "
+            "not, see journalctl -u k3s there, or choose one whose data counts: --server NAME"
+        )
+    chosen = server or max(sorted(present), key=lambda name: data[name] or _EARLIEST)
+    return Reset(chosen, tuple(sorted(found.keys() - {chosen})), data[chosen])
+
+
+def _with_data(found: Mapping[str, Found], facts: Mapping[str, Facts]) -> dict[str, datetime | None]:
+    """Return when the etcd of each server that has data wrote last, None where that is not known."""
+    told = {name: facts[name].etcd for name in found if name in facts and facts[name].etcd}
+    asking = [name for name, one in found.items() if isinstance(one, Asks) and one.has_data]
+    return {**dict.fromkeys(asking), **told}
+
+
+def mark_of(plan: Plan) -> str:
+    """Return what a person agrees to: two plans with the same do the same."""
+    match plan:
+        case NewFounder(lost):
+            return f"found without {lost}"
+        case Reset(server):
+            return f"reset {server}"
+    return ""
+
+
+def words_of(plan: Plan) -> tuple[str, ...]:
+    """Return a plan in words, a line for each step."""
+    match plan:
+        case Nothing(why):
+            return (why,)
+        case NewFounder(lost):
+            return (
+                f"another server founds the cluster than {lost}, which does not answer; its generation is raised",
+                f"if {lost} has founded it nevertheless, there are two: keep {lost} off, and install it again",
+            )
+        case Reset(server, others, written):
+            when = f", which it wrote last at {written:%Y-%m-%d %H:%M:%S} UTC" if written else ""
+            return (
+                f"{server} becomes the only member of etcd, with its own data{when}; what others wrote later is lost",
+                *(f"{name} moves its data of etcd aside, and joins again" for name in others),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Nothing can be done now; ``why`` is one line, ``names`` are the servers that it is about."""
+
+    why: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A server could not do what it was told; a person has to decide."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """A server is to be given a task."""
+
+    server: str
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class NoteReset:
+    """Commit that the server is the only member: it is never told so again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Commit that nothing is left to do; ``why`` is one line."""
+
+    why: str
+
+
+Act = Waits | Failed | Give | NoteReset | Over
+
+
+def next_act(
+    recovery: Recovery,
+    found: Mapping[str, Found],
+    facts: Mapping[str, Facts],
+    members: AbstractSet[str],
+    api: str,
+) -> Act:
+    """Return what is next of a recovery.
+
+    ``members`` are the nodes that vote in the etcd of its server, if that answers. ``api`` is the name of the cluster's API.
+    """
+    if recovery.server not in found:
+        return Failed(
+            f"{recovery.server} has left the fleet; remove 'recovery' from the cluster's file, and push"
+        )
+    if recovery.reset is None:
+        return _before_reset(recovery, found, facts)
+    if recovery.server not in members:
+        return Waits(f"{recovery.server} is the only member of etcd, and does not answer", (recovery.server,))
+    return _after_reset(found, facts, members, forget_task(recovery, api))
+
+
+def _before_reset(recovery: Recovery, found: Mapping[str, Found], facts: Mapping[str, Facts]) -> Act:
+    server, task = recovery.server, reset_task(recovery)
+    told = _told(server, task, facts)
+    serves = sorted(name for name, one in found.items() if isinstance(one, Serves))
+    if told is None:
+        if serves:
+            return Over(f"it came back by itself: Kubernetes answers on {', '.join(serves)}")
+        return Give(server, task)
+    if told.state is State.FAILED:
+        return Failed(f"{server} was not reset: {told.why}")
+    if told.state is State.DONE:
+        if server in serves:
+            return NoteReset()
+        return Waits(f"{server} is the only member of etcd now, and starts", (server,))
+    return Waits(f"{server} becomes the only member of etcd", (server,))
+
+
+def _after_reset(
+    found: Mapping[str, Found], facts: Mapping[str, Facts], members: AbstractSet[str], task: Task
+) -> Act:
+    pending = sorted(found.keys() - members)
+    if not pending:
+        return Over(f"it has its members again: {', '.join(sorted(members))}")
+    told = {name: _told(name, task, facts) for name in pending}
+    if failed := [f"{name}: {one.why}" for name, one in told.items() if one and one.state is State.FAILED]:
+        return Failed("; ".join(failed))
+    if joining := next((name for name, one in told.items() if one), ""):
+        return Waits(f"{joining} joins again", (joining,))
+    if waiting := next((name for name in pending if name in facts and facts[name].etcd), ""):
+        return Give(waiting, task)
+    return Waits(
+        f"{', '.join(pending)} {'is' if len(pending) == 1 else 'are'} no member again yet: {MISSING}",
+        (*pending,),
+    )
+
+
+def _told(name: str, task: Task, facts: Mapping[str, Facts]) -> Told | None:
+    told = facts[name].task if name in facts else None
+    return told if told and told.id == task.id else None
+
+
+def reset_task(recovery: Recovery) -> Task:
+    """Return what the server of a recovery does."""
+    return Task(f"reset/{recovery.at}", Kind.RESET, {"stamp": _stamp(recovery)})
+
+
+def forget_task(recovery: Recovery, api: str) -> Task:
+    """Return what every other server does that has data of etcd: without, the founder would found a second cluster."""
+    details = {"stamp": _stamp(recovery), "join": join_text(api)}
+    return Task(f"forget-etcd/{recovery.at}", Kind.FORGET_ETCD, details)
+
+
+def _stamp(recovery: Recovery) -> str:
+    """Return what names of what is kept end with."""
+    return recovery.at.replace("-", "").replace(":", "")

@@ -1,0 +1,170 @@
+"""Recovers one layer's k3s cluster as its record says, until all servers are members again.
+
+Any daemon of the fleet does this. They see the same, and the record decides: exactly one server is ever told to reset.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from iluvatar_pxe.dns.members import members_of
+from iluvatar_pxe.errors import OperationError, RepositoryError
+from iluvatar_pxe.fleet.daemon_files import ClusterFile
+from iluvatar_pxe.gitops.changes.founding import found_again
+from iluvatar_pxe.gitops.changes.recovering import begin_recovery, end_recovery, note_reset
+from iluvatar_pxe.gitops.compare_and_swap import Draw
+from iluvatar_pxe.inventory.memory import wall_clock
+from iluvatar_pxe.layers.ainur.asking_etcd import etcd_members
+from iluvatar_pxe.layers.ainur.founding import Serves
+from iluvatar_pxe.layers.ainur.node_tasks import Kind
+from iluvatar_pxe.layers.ainur.proving import Said
+from iluvatar_pxe.layers.ainur.recovery import (
+    Failed,
+    Give,
+    NewFounder,
+    NoteReset,
+    Nothing,
+    Over,
+    Plan,
+    Waits,
+    next_act,
+    plan_for,
+)
+from iluvatar_pxe.layers.arda.endpoint import api_name
+from iluvatar_pxe.layers.founding import Refuse, Step, Wait
+from iluvatar_pxe.problem import Problem
+from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.provisioning.node_tasks import NodeTasks
+
+_OURS = frozenset([Kind.RESET, Kind.FORGET_ETCD])
+_log = structlog.get_logger()
+
+
+@dataclass
+class K3sRecovery:
+    """Looks after one layer's cluster; belongs to one event loop."""
+
+    layer: str
+    context: ClusterContext
+    tasks: NodeTasks
+    why: str = ""
+    """What a recovery waits for that is under way; empty where none is."""
+    names: tuple[str, ...] = ()
+    """The servers that it is about."""
+    _told: Problem = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._told = Problem(lambda why: _log.warning("cluster.recovers", why=why))
+
+    def plan(self, said: Mapping[str, Said], server: str) -> Plan:
+        """Return what is to be done, by what the servers said just now."""
+        found = {name: one.found for name, one in said.items()}
+        return plan_for(self._cluster, found, self.tasks.facts, server)
+
+    async def begin(self, plan: Plan) -> None:
+        """Commit what a plan begins with; raises OperationError where there is nothing to do, or the record has changed."""
+        cluster = self._cluster
+        if cluster is None or isinstance(plan, Nothing):
+            raise OperationError(
+                plan.why if isinstance(plan, Nothing) else f"{self.layer}: has no cluster any more"
+            )
+        if isinstance(plan, NewFounder):
+            _log.warning("cluster.founded_again", layer=self.layer, why=f"{plan.lost} is given up")
+            await self._commit(lambda newest: found_again(newest, self.layer, cluster.generation))
+            return
+        server = plan.server
+        _log.warning("cluster.recovery", layer=self.layer, server=server)
+        await self._commit(lambda newest: begin_recovery(newest, cluster, server, wall_clock()))
+        after = self._cluster
+        if after is None or after.recovery is None or after.recovery.server != server:
+            raise OperationError(
+                f"{self.layer}: its record was changed meanwhile; see cluster status, and try again"
+            )
+
+    async def look(self, said: Mapping[str, Said]) -> Step | None:
+        """Do what is next of a recovery that is recorded; return what its cluster waits for while it has no server.
+
+        Raises IluvatarError.
+        """
+        cluster = self._cluster
+        if cluster is None or cluster.recovery is None:
+            self._show(None)
+            self._withdraw(said)
+            return None
+        found = {name: one.found for name, one in said.items()}
+        members = await self._members(cluster, said)
+        self._withdraw(members)
+        api = api_name(self.layer, self.context.fleet())
+        act = next_act(cluster.recovery, found, self.tasks.facts, members, api)
+        match act:
+            case Give(server, task):
+                if not self.context.observes and await self._is_sure(cluster):
+                    self.tasks.give(server, task)
+                self._show(f"{server} is told: {task.kind}", (server,))
+            case NoteReset():
+                await self._commit(lambda newest: note_reset(newest, cluster, wall_clock()))
+                self._show(f"{cluster.recovery.server} is the only member of etcd")
+            case Over(why):
+                await self._commit(lambda newest: end_recovery(newest, cluster, why))
+                self._show(None)
+                _log.info("cluster.recovered", layer=self.layer, why=why)
+            case Waits(why, names):
+                self._show(why, names)
+            case Failed(why):
+                self._show(why)
+                return Refuse(
+                    f"{why}; mend that, or remove 'recovery' from clusters/{self.layer}.yaml, and push"
+                )
+        if cluster.recovery.reset or isinstance(act, Over):
+            return None
+        return Wait(self.why, self.names)
+
+    @property
+    def line(self) -> str | None:
+        """What a recovery waits for that is under way, in one line."""
+        return f"{self.layer}: {self.why}" if self.why else None
+
+    @property
+    def _cluster(self) -> ClusterFile | None:
+        return self.context.fleet().clusters.get(self.layer)
+
+    async def _members(self, cluster: ClusterFile, said: Mapping[str, Said]) -> frozenset[str]:
+        """Return the nodes that vote in the etcd of the server that was reset; none while it does not serve."""
+        recovery = cluster.recovery
+        if recovery is None or recovery.reset is None or recovery.server not in said:
+            return frozenset()
+        if not isinstance(said[recovery.server].found, Serves):
+            return frozenset()
+        everywhere = members_of(self.context.snapshot(), self.context.fleet())
+        address = next(one.address for one in everywhere if one.name == recovery.server)
+        bundle = await self.context.secrets.known_k3s(self.layer)
+        return frozenset(one.node for one in await etcd_members(str(address), bundle) if not one.is_learner)
+
+    async def _is_sure(self, cluster: ClusterFile) -> bool:
+        """Say whether the newest record is the one that was looked at."""
+        await self.context.repository.refresh()
+        if trouble := self.context.fleet_problem():
+            raise OperationError(f"{self.layer} is not recovered now: {trouble}")
+        return self._cluster == cluster
+
+    async def _commit(self, draw: Draw) -> None:
+        commit = self.context.repository.commit
+        if commit is None:
+            raise RepositoryError(
+                f"{self.layer}: this daemon may not commit its recovery; set [fleet] read_only = false, or have another "
+                "daemon do it"
+            )
+        if not self.context.observes:
+            await commit(draw)
+
+    def _withdraw(self, names: Iterable[str]) -> None:
+        """Have servers that are members again do nothing of a recovery any more."""
+        for name in names:
+            if (task := self.tasks.given(name)) and task.kind in _OURS:
+                self.tasks.withdraw(name)
+
+    def _show(self, why: str | None, names: tuple[str, ...] = ()) -> None:
+        self.why = f"it is recovered: {why}" if why else ""
+        self.names = names
+        self._told.set(self.line)
