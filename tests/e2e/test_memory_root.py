@@ -21,7 +21,7 @@ from support.arm64_machine import started
 from support.installer_daemon import InstallerDaemon
 from support.pi_images import MIB, needs_tools
 from support.provisioning_system import ProvisioningSystem, provisioning_system, tools
-from support.small_pi_image import SmallPiImage, runnable_image
+from support.small_pi_image import SmallPiImage, runnable, runnable_image
 from support.waiting import wait_until
 
 from iluvatar_pxe.fleet.disk_selector import DiskSelector, DiskType
@@ -43,7 +43,6 @@ DOCUMENTS = {
     "network-config": "version: 2\n",
 }
 SECONDS = 300.0
-INIT = (Path(__file__).parents[1] / "support/memory_init.sh").read_bytes()
 
 pytestmark = [
     needs_tools,
@@ -63,8 +62,7 @@ def image_with(
 ) -> SmallPiImage:
     """Make an image that runs; with ``left_out`` of its files removed, and more in it."""
     directory.mkdir()
-    busybox = tools()["bin/busybox"]
-    files = {"bin/busybox": busybox, "bin/sh": busybox, "sbin/init": INIT, "etc/cloud/cloud.cfg.d/a": b""}
+    files = {**runnable(tools()["bin/busybox"]), **more}
     return runnable_image(
         directory,
         {
@@ -192,19 +190,21 @@ def test_one_that_is_switched_off_at_any_moment_has_its_data_partition_after_its
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("left_out", "memory", "words"),
+    ("left_out", "large", "words"),
     [
-        ("sbin/init", 512, "FAULT: the image has no /sbin/init"),
-        ("etc/cloud/cloud.cfg.d", 512, "FAULT: the image has no cloud-init"),
-        ("", 96, "WAITING: its memory of"),
+        ("sbin/init", 0, "FAULT: the image has no /sbin/init"),
+        ("etc/cloud/cloud.cfg.d", 0, "FAULT: the image has no cloud-init"),
+        ("none", 200 * MIB, "WAITING: its memory of"),
     ],
 )
 def test_what_keeps_it_from_starting_is_on_its_console(
-    tmp_path: Path, system: ProvisioningSystem, left_out: str, memory: int, words: str
+    tmp_path: Path, system: ProvisioningSystem, left_out: str, large: int, words: str
 ) -> None:
-    site = Site(tmp_path, system, image_with(tmp_path / "image", left_out), memory=memory)
+    image = image_with(tmp_path / "image", left_out, {"large": bytes(large)})
+    site = Site(tmp_path, system, image, memory=256)
     with site.daemon, site.start() as machine:
-        wait_until(lambda: words in machine.console, words, SECONDS)
+        times = 2 if "FAULT" in words else 1
+        wait_until(lambda: machine.console.count(words) == times, words, SECONDS)
     assert "init: root" not in machine.console
 
 

@@ -49,6 +49,7 @@ def started(
         *("-drive", f"if=none,id=disk,format=raw,file={disk}"),
         *("-device", f"virtio-blk-pci,drive=disk,serial={SERIAL}"),
     ]
+    console.touch()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]})
     try:
         yield Arm64Machine(process, console)

@@ -25,6 +25,7 @@ LABEL=system-boot /boot/firmware vfat defaults 0 1
 tmpfs /tmp tmpfs defaults 0 0
 """
 _CLOUD_INIT: Mapping[str, bytes] = MappingProxyType({"etc/cloud/cloud.cfg.d/README": b""})
+_INIT = Path(__file__).with_name("memory_init.sh")
 KERNEL = random.Random(17).randbytes(20 * MIB)
 
 
@@ -62,7 +63,7 @@ def small_pi_image(directory: Path) -> SmallPiImage:
     """Make it in an empty directory."""
     served = directory / "served"
     served.mkdir()
-    boot, root = _partitions(directory, {})
+    boot, root = _partitions(directory, {}, _CLOUD_INIT)
     (served / "boot.zst").write_bytes(zstandard.compress(boot))
     (served / "root.xz").write_bytes(lzma.compress(root, preset=0))
     return SmallPiImage(served)
@@ -77,21 +78,30 @@ def runnable_image(directory: Path, files: Mapping[str, bytes]) -> SmallPiImage:
     return SmallPiImage(served, Layout(IMAGE.boot, Partition(ROOT_START, len(root))))
 
 
-def whole_image(directory: Path, files: Mapping[str, bytes]) -> Path:
-    """Make the same as a disk image in an empty directory, with these files in its boot partition."""
+def runnable(busybox: bytes) -> dict[str, bytes]:
+    """Return the files of a root file system whose init says what it finds, by their paths."""
+    return {**_CLOUD_INIT, "bin/busybox": busybox, "bin/sh": busybox, "sbin/init": _INIT.read_bytes()}
+
+
+def whole_image(
+    directory: Path, files: Mapping[str, bytes], root_files: Mapping[str, bytes] = _CLOUD_INIT
+) -> Path:
+    """Make the same as a disk image in an empty directory, with these files in its partitions."""
     image = directory / "pi.img"
-    boot, root = _partitions(directory, files)
+    boot, root = _partitions(directory, files, root_files)
     table = IMAGE.table(Installation("image", 0), bootable=True)
     image.write_bytes(table.ljust(BOOT_START, b"\0") + boot + root)
     return image
 
 
-def _partitions(directory: Path, files: Mapping[str, bytes]) -> tuple[bytes, bytes]:
+def _partitions(
+    directory: Path, files: Mapping[str, bytes], root_files: Mapping[str, bytes]
+) -> tuple[bytes, bytes]:
     boot = make_fat(directory, {**UBUNTU_26_04, "current/vmlinuz": KERNEL, **files})
-    return boot.read_bytes(), _root(directory).read_bytes()
+    return boot.read_bytes(), _root(directory, root_files).read_bytes()
 
 
-def _root(directory: Path, files: Mapping[str, bytes] = _CLOUD_INIT, size: int = ROOT_SIZE) -> Path:
+def _root(directory: Path, files: Mapping[str, bytes], size: int = ROOT_SIZE) -> Path:
     volume, tree = directory / "root.ext4", directory / "root"
     (tree / "etc").mkdir(parents=True)
     (tree / "etc/fstab").write_text(FSTAB)
