@@ -60,6 +60,8 @@ class Recovery(Model):
     """The one, and no other."""
     at: UtcTime
     """When it was asked for; no two recoveries of a cluster have the same."""
+    snapshot: UtcTime | None = None
+    """When the snapshot was taken that it restores; None: it goes on with its own data."""
     reset: UtcTime | None = None
     """When it was proved that the server has become that; it is never told so again."""
 

@@ -12,6 +12,7 @@ from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
+from iluvatar_pxe.provisioning.kept_snapshots import KeptSnapshots
 
 _LIFETIME = timedelta(minutes=15)
 """Of the certificates that the daemon signs for itself; a new one for each look."""
@@ -60,6 +61,8 @@ class ClusterContext:
     """Raises ConfigurationError where this network keeps a layer's cluster from being founded."""
     fleet_problem: Callable[[], str | None] = _none
     """Why the newest state of the fleet is not applied, or None."""
+    snapshots: KeptSnapshots | None = None
+    """Those of etcd that this host keeps; None where it keeps none."""
     pace: Pace = Pace()
     observes: bool = False
     """Nothing is done, but it is said what would be."""

@@ -26,6 +26,7 @@ from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.enrolment import FleetWindow, OwnWindow, WindowKeeper
 from iluvatar_pxe.provisioning.git_assigner import GitAssigner
 from iluvatar_pxe.provisioning.journal import Journal
+from iluvatar_pxe.provisioning.kept_snapshots import KeptSnapshots
 from iluvatar_pxe.provisioning.pi_reports import PiReports
 from iluvatar_pxe.provisioning.pins import FleetPins, OwnPins, PinKeeper
 from iluvatar_pxe.provisioning.read_tokens import ReadTokens
@@ -117,6 +118,7 @@ class FleetSource:
                 changed=self._rollout.changed,
                 check=check,
                 fleet_problem=lambda: self._follower.problem,
+                snapshots=KeptSnapshots.of(settings),
                 observes=settings.network.dhcp == "observe",
             ),
             self.pi_reports.see_nodes,

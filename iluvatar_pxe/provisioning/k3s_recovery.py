@@ -4,20 +4,21 @@ Any daemon of the fleet does this. They see the same, and the record decides: ex
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import structlog
 
-from iluvatar_pxe.dns.members import members_of
+from iluvatar_pxe.dns.members import Member, members_of
 from iluvatar_pxe.errors import OperationError, RepositoryError
-from iluvatar_pxe.fleet.daemon_files import ClusterFile
+from iluvatar_pxe.fleet.daemon_files import ClusterFile, Recovery
 from iluvatar_pxe.gitops.changes.founding import found_again
 from iluvatar_pxe.gitops.changes.recovering import begin_recovery, end_recovery, note_reset
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.ainur.asking_etcd import etcd_members
 from iluvatar_pxe.layers.ainur.founding import Serves
-from iluvatar_pxe.layers.ainur.node_tasks import Kind
+from iluvatar_pxe.layers.ainur.node_tasks import Kind, Task
 from iluvatar_pxe.layers.ainur.proving import Said
 from iluvatar_pxe.layers.ainur.recovery import (
     Failed,
@@ -27,12 +28,14 @@ from iluvatar_pxe.layers.ainur.recovery import (
     Nothing,
     Over,
     Plan,
+    Restore,
     Waits,
     next_act,
     plan_for,
 )
 from iluvatar_pxe.layers.arda.endpoint import api_name
 from iluvatar_pxe.layers.founding import Refuse, Step, Wait
+from iluvatar_pxe.layers.kubernetes.client import delete_node
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.node_tasks import NodeTasks
@@ -57,10 +60,12 @@ class K3sRecovery:
     def __post_init__(self) -> None:
         self._told = Problem(lambda why: _log.warning("cluster.recovers", why=why))
 
-    def plan(self, said: Mapping[str, Said], server: str) -> Plan:
-        """Return what is to be done, by what the servers said just now."""
+    async def plan(self, said: Mapping[str, Said], server: str) -> Plan:
+        """Return what is to be done, by what the servers said just now; raises OperationError."""
         found = {name: one.found for name, one in said.items()}
-        return plan_for(self._cluster, found, self.tasks.facts, server)
+        kept = self.context.snapshots
+        snapshots = await kept.taken(self.layer) if kept else []
+        return plan_for(self._cluster, found, self.tasks.facts, server, snapshots)
 
     async def begin(self, plan: Plan) -> None:
         """Commit what a plan begins with; raises OperationError where there is nothing to do, or the record has changed."""
@@ -73,9 +78,9 @@ class K3sRecovery:
             _log.warning("cluster.founded_again", layer=self.layer, why=f"{plan.lost} is given up")
             await self._commit(lambda newest: found_again(newest, self.layer, cluster.generation))
             return
-        server = plan.server
+        server, snapshot = plan.server, plan.taken if isinstance(plan, Restore) else None
         _log.warning("cluster.recovery", layer=self.layer, server=server)
-        await self._commit(lambda newest: begin_recovery(newest, cluster, server, wall_clock()))
+        await self._commit(lambda newest: begin_recovery(newest, cluster, server, wall_clock(), snapshot))
         after = self._cluster
         if after is None or after.recovery is None or after.recovery.server != server:
             raise OperationError(
@@ -95,14 +100,17 @@ class K3sRecovery:
         found = {name: one.found for name, one in said.items()}
         members = await self._members(cluster, said)
         self._withdraw(members)
+        self._offer(cluster.recovery)
         api = api_name(self.layer, self.context.fleet())
         act = next_act(cluster.recovery, found, self.tasks.facts, members, api)
         match act:
             case Give(server, task):
                 if not self.context.observes and await self._is_sure(cluster):
-                    self.tasks.give(server, task)
+                    self.tasks.give(server, await self._with_snapshot(task, cluster.recovery))
                 self._show(f"{server} is told: {task.kind}", (server,))
             case NoteReset():
+                if cluster.recovery.snapshot and not self.context.observes:
+                    await self._delete_strangers(cluster.recovery.server, said)
                 await self._commit(lambda newest: note_reset(newest, cluster, wall_clock()))
                 self._show(f"{cluster.recovery.server} is the only member of etcd")
             case Over(why):
@@ -120,6 +128,28 @@ class K3sRecovery:
             return None
         return Wait(self.why, self.names)
 
+    def restores(self, name: str) -> bool:
+        """Say whether a server without data is to start nevertheless, because it gets that of a snapshot."""
+        recovery = self._cluster.recovery if self._cluster else None
+        return bool(recovery and recovery.snapshot and recovery.reset is None and recovery.server == name)
+
+    def _offer(self, recovery: Recovery) -> None:
+        """Have the server of a recovery get the snapshot, also one that was told by this daemon before it was restarted."""
+        kept, taken = self.context.snapshots, recovery.snapshot
+        if kept and taken and recovery.reset is None:
+            self.tasks.offer(recovery.server, lambda: kept.opened(self.layer, datetime.fromisoformat(taken)))
+        else:
+            self.tasks.offer(recovery.server, None)
+
+    async def _with_snapshot(self, task: Task, recovery: Recovery) -> Task:
+        """Return the task with what the server needs to get its snapshot from here; raises OperationError."""
+        kept, taken = self.context.snapshots, recovery.snapshot
+        if task.kind is not Kind.RESET or taken is None:
+            return task
+        if kept is None or datetime.fromisoformat(taken) not in await kept.taken(self.layer):
+            raise OperationError(f"the snapshot of {taken} is not on this host; start the daemon that has it")
+        return replace(task, details={**task.details, "snapshot": await kept.way()})
+
     @property
     def line(self) -> str | None:
         """What a recovery waits for that is under way, in one line."""
@@ -136,10 +166,25 @@ class K3sRecovery:
             return frozenset()
         if not isinstance(said[recovery.server].found, Serves):
             return frozenset()
-        everywhere = members_of(self.context.snapshot(), self.context.fleet())
-        address = next(one.address for one in everywhere if one.name == recovery.server)
+        address = str(self._listed[recovery.server].address)
         bundle = await self.context.secrets.known_k3s(self.layer)
-        return frozenset(one.node for one in await etcd_members(str(address), bundle) if not one.is_learner)
+        return frozenset(one.node for one in await etcd_members(address, bundle) if not one.is_learner)
+
+    @property
+    def _listed(self) -> dict[str, Member]:
+        """By name, the machines that the fleet has in the layer."""
+        everywhere = members_of(self.context.snapshot(), self.context.fleet())
+        return {one.name: one for one in everywhere if one.layer == self.layer}
+
+    async def _delete_strangers(self, server: str, said: Mapping[str, Said]) -> None:
+        """Delete Nodes that a snapshot has brought back, and that the fleet lists no more."""
+        listed, credentials = self._listed, await self.context.kubernetes(self.layer)
+        for node in said[server].nodes:
+            if node.name not in listed and not node.is_ready:
+                _log.info(
+                    "machine.leaves", machine=node.name, layer=self.layer, why="it is of the snapshot only"
+                )
+                await delete_node(str(listed[server].address), credentials, node.name)
 
     async def _is_sure(self, cluster: ClusterFile) -> bool:
         """Say whether the newest record is the one that was looked at."""

@@ -138,6 +138,8 @@ class K3sWatch:
             has_data=asks.has_data,
             joining=self._askers.joining(self._ready, name),
         )
+        if isinstance(told, NotYet) and role.leads and self.recovery.restores(name):
+            return K3sPart.JOIN_SERVER
         joins = told is K3sPart.JOIN_SERVER and not asks.has_data
         if joins and (left := await self.removal.left_of(name, self.said)):
             told = NotYet(left)
@@ -155,7 +157,7 @@ class K3sWatch:
         """
         await self.context.repository.refresh()
         await self._look()
-        plan = self.recovery.plan(self.said, server)
+        plan = await self.recovery.plan(self.said, server)
         if agreed is not None:
             if mark_of(plan) != agreed:
                 raise OperationError(f"{self.layer}: something has changed meanwhile; look at the plan again")

@@ -13,7 +13,9 @@ from iluvatar_pxe.layers.ainur.node_tasks import (
     Facts,
     Task,
     answer_code,
+    content_code,
     is_code,
+    read_content_request,
     read_question,
     request_code,
     task_key,
@@ -46,6 +48,7 @@ class NodeTasks:
         self._fleet, self._snapshot, self._bundle = fleet, snapshot, bundle
         self._tasks: dict[str, Task] = {}
         self._heard: dict[str, _Heard] = {}
+        self._contents: dict[str, Callable[[], Awaitable[bytes]]] = {}
         self.changed = Changed()
         """Told when a node says something new."""
 
@@ -56,6 +59,13 @@ class NodeTasks:
     def withdraw(self, node: str) -> None:
         """Have a node do nothing any more that it has not begun."""
         self._tasks.pop(node, None)
+
+    def offer(self, node: str, content: Callable[[], Awaitable[bytes]] | None) -> None:
+        """Let a node get what its task needs besides, which is secret; None: nothing any more."""
+        if content is None:
+            self._contents.pop(node, None)
+        else:
+            self._contents[node] = content
 
     def given(self, node: str) -> Task | None:
         """Return what a node is to do."""
@@ -73,14 +83,27 @@ class NodeTasks:
         Raises WireError where it is no question, and ConfigurationError where it is not known to be a node's.
         """
         question = read_question(body)
-        key = await self._key(question.node)
-        if key is None or not is_code(code, request_code(key, body)):
-            why = f"who asks as {question.node} does not prove to be it"
-            complain("k3s.tasks.refused", client=client, node=question.node, why=why)
-            raise ConfigurationError(f"{why}; if it is, install it again")
+        key = await self._proved(question.node, client, lambda key: is_code(code, request_code(key, body)))
         self._hear(question.node, question.facts)
         found = write_answer(self._tasks.get(question.node))
         return found, answer_code(key, question.nonce, found)
+
+    async def content(self, client: str, body: bytes, code: str) -> bytes:
+        """Return what a node's task needs besides, for who asked by TLS; raises as ``answer``, and IluvatarError."""
+        node = read_content_request(body)
+        await self._proved(node, client, lambda key: is_code(code, content_code(key, body)))
+        if node not in self._contents:
+            raise ConfigurationError(f"{node}: nothing is kept for it here")
+        return await self._contents[node]()
+
+    async def _proved(self, node: str, client: str, is_shown: Callable[[bytes], bool]) -> bytes:
+        """Return the key that somebody knows who asks as a node; raises ConfigurationError where it is not shown."""
+        key = await self._key(node)
+        if key is not None and is_shown(key):
+            return key
+        why = f"who asks as {node} does not prove to be it"
+        complain("k3s.tasks.refused", client=client, node=node, why=why)
+        raise ConfigurationError(f"{why}; if it is, install it again")
 
     def _hear(self, node: str, facts: Facts) -> None:
         before = self._heard.get(node)

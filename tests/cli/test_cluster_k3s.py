@@ -142,6 +142,19 @@ def test_the_status_says_what_a_cluster_waits_for(host: Host) -> None:
         assert A.server_token not in str(cluster)
 
 
+def test_what_cannot_be_recovered_is_told_before_anything_is_asked(host: Host) -> None:
+    recover = ("cluster", "recover", "--layer")
+    assert "no daemon listens there" in host.run(*recover, "ainur").error
+    with Daemon(host.directory, HOSTED):
+        nothing = "iluvatar-pxe: ainur: it has no secrets yet, so there is nothing to recover\n"
+        wait_until(lambda: host.run(*recover, "ainur").error == nothing, "the daemon to look after the layer")
+        answer = host.run(*recover, "arda")
+        assert answer.error == "iluvatar-pxe: arda: is no k3s cluster that this daemon looks after\n"
+        imported(host, dump_k3s_bundle(A))
+        founder = "ainur: nothing is done: it has no founder yet: the first server that asks for its secrets becomes it.\n"
+        wait_until(lambda: host.run(*recover, "ainur").output == founder, "the daemon to know the secrets")
+
+
 def test_what_talos_alone_has_is_refused_in_words(host: Host) -> None:
     for text in ("", dump_k3s_bundle(A)):
         imported(host, text)

@@ -2,19 +2,24 @@
 
 import asyncio
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.k3s.admin import as_admin, etcd_of
+from support.k3s.admin import as_admin, etcd_of, snapshot_of
 from support.k3s.fatal import RequestError
 from support.k3s.founding import K3sSite, installing, joined, k3s_site
 from support.k3s.tasks import with_tasks
 from support.waiting import PATIENCE, until
 
 from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.gitops.secrets.sealing import seal
 from iluvatar_pxe.layers.ainur.part import K3sPart
-from iluvatar_pxe.layers.ainur.recovery import NewFounder, Nothing, Reset, mark_of
+from iluvatar_pxe.layers.ainur.recovery import NewFounder, Nothing, Reset, Restore, mark_of
+from iluvatar_pxe.layers.etcd.snapshots import name_of
 from iluvatar_pxe.layers.founding import Founded
+from iluvatar_pxe.provisioning.kept_snapshots import KeptSnapshots
 
 RECORDED = [
     "ainur is recovered with {0}",
@@ -118,6 +123,38 @@ async def test_a_healthy_cluster_is_left_alone_and_one_that_came_back_by_itself_
             await clusters.recover("ainur", "", mark_of(agreed))
         assert site.log() == log
         assert json.dumps(sorted(await voters(site, 0))) == before
+
+
+async def test_a_snapshot_is_restored_where_all_data_is_lost(tmp_path: Path) -> None:
+    async with k3s_site(tmp_path, servers=1) as site, with_tasks(site, site.servers) as https:
+        (pi,), (founder,) = site.servers, site.daemons
+        kept = KeptSnapshots(tmp_path / "snapshots", tmp_path / "one.key", https.certificate, https.port)
+        founder.context = replace(founder.context, snapshots=kept)
+        await running(site)
+        admin = as_admin(pi.machine)
+        gone = {"metadata": {"name": "gone", "labels": {}, "annotations": {}}, "spec": {}, "status": {}}
+        await admin.ask("/api/v1/nodes", method="POST", data=json.dumps(gone).encode())
+        uid = await admin.ask("/api/v1/namespaces/kube-system")
+        clear, taken = tmp_path / "clear", datetime(2026, 11, 29, 2, tzinfo=UTC)
+        await snapshot_of(pi.machine, clear)
+        sealed = tmp_path / "snapshots/ainur" / name_of(taken)
+        sealed.parent.mkdir(parents=True)
+        sealed.write_bytes(seal(clear.read_bytes(), founder.context.fleet().recipients.keys))
+        await pi.machine.power_cut()
+        pi.machine.lose_disk()
+        async with installing(site, [pi]):
+            await until(lambda: "its data is lost" in pi.waits)
+            clusters = founder.clusters.k3s
+            agreed = await clusters.recover("ainur", "")
+            assert agreed == Restore("ainur-01", (), taken)
+            await clusters.recover("ainur", "", mark_of(agreed))
+            await until(lambda: site.log()[-3:] == [line.format("ainur-01") for line in RECORDED])
+        assert pi.told == [K3sPart.INIT, K3sPart.JOIN_SERVER]
+        assert site.inits == 1
+        assert await as_admin(pi.machine).ask("/api/v1/namespaces/kube-system") == uid
+        found = json.loads(await as_admin(pi.machine).ask("/api/v1/nodes"))["items"]
+        assert [node["metadata"]["name"] for node in found] == ["ainur-01"]
+        assert not list(pi.machine.root.rglob("iluvatar-snapshot*"))
 
 
 async def test_another_server_founds_the_cluster_whose_founder_is_lost(tmp_path: Path) -> None:

@@ -11,11 +11,18 @@ from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision
 
 
-def begin_recovery(revision: Revision, cluster: ClusterFile, server: str, at: datetime) -> Changes | None:
-    """Return the commit after which ``server`` is reset; None where the record is another than ``cluster`` by now."""
+def begin_recovery(
+    revision: Revision, cluster: ClusterFile, server: str, at: datetime, snapshot: datetime | None
+) -> Changes | None:
+    """Return the commit after which ``server`` is reset; None where the record is another than ``cluster`` by now.
+
+    ``snapshot`` is when that was taken which it restores; None where it has its own data.
+    """
     if revision.fleet.clusters.get(cluster.layer) != cluster:
         return None
-    recovery = Recovery.model_validate({"server": server, "at": _time(at)})
+    recovery = Recovery.model_validate(
+        {"server": server, "at": _time(at), "snapshot": snapshot and _time(snapshot)}
+    )
     return _changes(f"{cluster.layer} is recovered with {server}\n", cluster, {"recovery": recovery})
 
 

@@ -109,6 +109,11 @@ def request_code(key: bytes, body: bytes) -> str:
     return _code(key, b"request", body)
 
 
+def content_code(key: bytes, body: bytes) -> str:
+    """Return the ``Authorization`` of a request for what a task needs; nobody has seen it where there was no TLS."""
+    return _code(key, b"content", body)
+
+
 def answer_code(key: bytes, nonce: str, body: bytes) -> str:
     """Return the ``Authentication-Info`` of the answer to the request with this nonce."""
     return _code(key, f"answer {nonce}".encode(), body)
@@ -129,6 +134,17 @@ def read_question(body: bytes) -> Question:
     if not _NAME.fullmatch(question.node) or not _NONCE.fullmatch(question.nonce):
         raise WireError(_NO_QUESTION)
     return question
+
+
+def read_content_request(body: bytes) -> str:
+    """Return which node asks for what its task needs; raises WireError."""
+    try:
+        node = str(json.loads(body)["node"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise WireError(_NO_QUESTION) from error
+    if not _NAME.fullmatch(node):
+        raise WireError(_NO_QUESTION)
+    return node
 
 
 def write_answer(task: Task | None) -> bytes:

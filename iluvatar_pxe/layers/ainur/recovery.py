@@ -4,7 +4,7 @@ Exactly one server is told to become the only member of etcd, and that is record
 after it has moved its own data aside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,16 +43,30 @@ class Reset:
     """When its etcd wrote last, by its clock."""
 
 
-Plan = Nothing | NewFounder | Reset
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """``server`` becomes the only member of etcd, with the snapshot of ``taken``; the ``others`` join it."""
+
+    server: str
+    others: tuple[str, ...]
+    taken: datetime
+
+
+Plan = Nothing | NewFounder | Reset | Restore
 
 
 def plan_for(
-    cluster: ClusterFile | None, found: Mapping[str, Found], facts: Mapping[str, Facts], server: str = ""
+    cluster: ClusterFile | None,
+    found: Mapping[str, Found],
+    facts: Mapping[str, Facts],
+    server: str = "",
+    snapshots: Sequence[datetime] = (),
 ) -> Plan:
     """Return what is to be done for a cluster, whose record, servers and what those told of themselves are given.
 
     ``server`` is the one to be reset; where it is empty, the one with the newest data is, of those that answer if any
-    does: what the others told may be of a time before they were switched off.
+    does: what the others told may be of a time before they were switched off. ``snapshots`` says when those were taken
+    that can be restored.
     """
     if cluster is None:
         return Nothing("it has no secrets yet, so there is nothing to recover")
@@ -62,7 +76,8 @@ def plan_for(
         return Nothing(f"{server}: is no server of this layer; it has {', '.join(sorted(found)) or 'none'}")
     if not cluster.founded:
         return _of_founder(cluster.founder, found, facts)
-    return _of_data(cluster, found, facts, server)
+    data = _with_data(found, facts)
+    return _of_data(found, data, server) if data else _of_lost(cluster, found, facts, server, snapshots)
 
 
 def _in_the_way(cluster: ClusterFile, found: Mapping[str, Found]) -> Nothing | None:
@@ -91,15 +106,23 @@ def _of_founder(founder: str | None, found: Mapping[str, Found], facts: Mapping[
     return Nothing(f"{founder} is on its way to found it; look at its screen")
 
 
-def _of_data(
-    cluster: ClusterFile, found: Mapping[str, Found], facts: Mapping[str, Facts], server: str
+def _of_lost(
+    cluster: ClusterFile,
+    found: Mapping[str, Found],
+    facts: Mapping[str, Facts],
+    server: str,
+    snapshots: Sequence[datetime],
 ) -> Plan:
-    data = _with_data(found, facts)
     silent = sorted(name for name, one in found.items() if name not in facts and not isinstance(one, Asks))
-    if not data and silent:
+    if silent:
         return Nothing(f"no server with data is known; {', '.join(silent)}: {MISSING}")
-    if not data:
-        return Nothing(data_is_lost(cluster, "no server has data of it").why)
+    if not snapshots:
+        return Nothing(data_is_lost(cluster, "no server has data of it, nor has this host a snapshot").why)
+    chosen = server or min(found)
+    return Restore(chosen, tuple(sorted(found.keys() - {chosen})), max(snapshots))
+
+
+def _of_data(found: Mapping[str, Found], data: Mapping[str, datetime | None], server: str) -> Plan:
     if server and server not in data:
         return Nothing(
             f"{server}: has no data of the cluster, as far as is known; {', '.join(sorted(data))} have some"
@@ -116,8 +139,15 @@ def _of_data(
 
 
 def _with_data(found: Mapping[str, Found], facts: Mapping[str, Facts]) -> dict[str, datetime | None]:
-    """Return when the etcd of each server that has data wrote last, None where that is not known."""
-    told = {name: facts[name].etcd for name in found if name in facts and facts[name].etcd}
+    """Return when the etcd of each server that has data wrote last, None where that is not known.
+
+    One that asks for its secrets says what is on its disk now; what it said before may be of a disk that was lost.
+    """
+    told = {
+        name: facts[name].etcd
+        for name, one in found.items()
+        if one != Asks() and name in facts and facts[name].etcd
+    }
     asking = [name for name, one in found.items() if isinstance(one, Asks) and one.has_data]
     return {**dict.fromkeys(asking), **told}
 
@@ -129,6 +159,8 @@ def mark_of(plan: Plan) -> str:
             return f"found without {lost}"
         case Reset(server):
             return f"reset {server}"
+        case Restore(server, _, taken):
+            return f"restore {taken:%Y-%m-%dT%H:%M:%SZ} {server}"
     return ""
 
 
@@ -147,6 +179,12 @@ def words_of(plan: Plan) -> tuple[str, ...]:
             return (
                 f"{server} becomes the only member of etcd, with its own data{when}; what others wrote later is lost",
                 *(f"{name} moves its data of etcd aside, and joins again" for name in others),
+            )
+        case Restore(server, others, taken):
+            of = f"the snapshot of {taken:%Y-%m-%d %H:%M:%S} UTC; what was written later is lost"
+            return (
+                f"{server} becomes the only member of etcd, with {of}",
+                *(f"{name} joins it" for name in others),
             )
 
 
@@ -253,7 +291,7 @@ def _told(name: str, task: Task, facts: Mapping[str, Facts]) -> Told | None:
 
 def reset_task(recovery: Recovery) -> Task:
     """Return what the server of a recovery does."""
-    return Task(f"reset/{recovery.at}", Kind.RESET, {"stamp": _stamp(recovery)})
+    return Task(f"reset/{recovery.at}", Kind.RESET, {"stamp": _stamp(recovery), "snapshot": None})
 
 
 def forget_task(recovery: Recovery, api: str) -> Task:

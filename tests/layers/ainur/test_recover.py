@@ -8,7 +8,12 @@ from support.node_programs import program
 
 from iluvatar_pxe.layers.ainur.node_tasks import Kind
 
-TASK = {"id": "reset/1", "stamp": "20261130T120000Z", "join": "server: https://new.lab:6443\n"}
+TASK = {
+    "id": "reset/1",
+    "stamp": "20261130T120000Z",
+    "join": "server: https://new.lab:6443\n",
+    "snapshot": None,
+}
 DATA = "var/lib/rancher/k3s/server/db"
 K3S = """\
 #!/bin/sh

@@ -17,8 +17,10 @@ from iluvatar_pxe.layers.ainur.recovery import (
     Over,
     Plan,
     Reset,
+    Restore,
     Waits,
     forget_task,
+    mark_of,
     next_act,
     plan_for,
     reset_task,
@@ -128,6 +130,21 @@ def test_a_lost_founder_is_replaced() -> None:
     plan = plan_for(record(founded=None), {"a": SILENT, "b": NEW}, {})
     assert plan == NewFounder("a")
     assert words_of(plan)[0].startswith("another server founds the cluster than a")
+
+
+def test_a_snapshot_is_restored_only_where_no_server_has_data() -> None:
+    found: dict[str, Found] = {"b": NEW, "a": NEW}
+    assert plan_for(record(), found, {}, snapshots=[EARLY, LATE]) == Restore("a", ("b",), LATE)
+    assert plan_for(record(), found, {}, "b", snapshots=[EARLY]) == Restore("b", ("a",), EARLY)
+    assert plan_for(record(), found, {"a": facts()}, snapshots=[LATE]) == Restore("a", ("b",), LATE)
+    assert isinstance(plan_for(record(), {**found, "c": SILENT}, {}, snapshots=[LATE]), Nothing)
+    assert plan_for(record(), {**found, "c": OLD}, {}, snapshots=[LATE]) == Reset("c", ("a", "b"), None)
+    plan = Restore("a", ("b",), LATE)
+    assert mark_of(plan) == "restore 2026-11-02T00:00:00Z a"
+    assert words_of(plan) == (
+        "a becomes the only member of etcd, with the snapshot of 2026-11-02 00:00:00 UTC; what was written later is lost",
+        "b joins it",
+    )
 
 
 def test_a_reset_in_words() -> None:

@@ -1,5 +1,6 @@
 """A node asks what it is to do: its own program against the real server; systemctl is a stand-in."""
 
+import asyncio
 import fcntl
 import hashlib
 import json
@@ -20,9 +21,20 @@ from support.pi_cluster import Cluster
 from support.web import Web, web
 
 from iluvatar_pxe import ratelimit
+from iluvatar_pxe.errors import ConfigurationError, WireError
 from iluvatar_pxe.layers.ainur.credentials import administrator_credentials
 from iluvatar_pxe.layers.ainur.keys import load_chain
-from iluvatar_pxe.layers.ainur.node_tasks import Facts, Kind, State, Task, answer_code, task_key, write_answer
+from iluvatar_pxe.layers.ainur.node_tasks import (
+    Facts,
+    Kind,
+    State,
+    Task,
+    answer_code,
+    content_code,
+    request_code,
+    task_key,
+    write_answer,
+)
 from iluvatar_pxe.provisioning.node_tasks import NodeTasks
 
 LAYER = "image: ubuntu\nroot: {kind: memory, data: {label: data}}\n"
@@ -124,6 +136,25 @@ def test_a_node_tells_when_the_first_of_its_certificates_ends(site: Site) -> Non
     site.ticks()
     certificates = (site.node.root / "var/lib/rancher/k3s/agent/client-kubelet.crt").read_text()
     assert site.facts.ends == load_chain(certificates)[0].not_valid_after_utc
+
+
+def test_what_a_task_needs_besides_is_only_given_by_tls_and_to_its_node(site: Site) -> None:
+    async def secret() -> bytes:
+        return b"secret"
+
+    key, body = task_key(bundle_of(), "ainur-01"), b'{"node": "ainur-01"}'
+    code = content_code(key, body)
+    assert site.web.post("/k3s/content", body, Authorization=code).status == 404
+    with pytest.raises(ConfigurationError, match="nothing is kept for it here"):
+        asyncio.run(site.tasks.content("10.0.0.1", body, code))
+    site.tasks.offer("ainur-01", secret)
+    assert asyncio.run(site.tasks.content("10.0.0.1", body, code)) == b"secret"
+    for wrong in ("", request_code(key, body), content_code(task_key(bundle_of(), "ainur-02"), body)):
+        with pytest.raises(ConfigurationError, match="does not prove to be it"):
+            asyncio.run(site.tasks.content("10.0.0.1", body, wrong))
+    for faulty in (b"", b"[]", b'{"node": "../x"}'):
+        with pytest.raises(WireError):
+            asyncio.run(site.tasks.content("10.0.0.1", faulty, code))
 
 
 def test_a_restart_is_done_once_and_told(site: Site) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from aiohttp import web
 from support.k3s.fatal import FatalError
 from support.k3s.founding import K3sSite, Pi
 from support.node_programs import program
+from support.tls import Given
 
 from iluvatar_pxe.errors import ConfigurationError
 
@@ -19,6 +22,14 @@ _TICK_SECONDS = 0.2
 """Between two looks of the timer, which a node has every minute."""
 _here = threading.local()
 """``node`` is the one whose program runs in this thread."""
+
+
+@dataclass(frozen=True)
+class Https:
+    """Where HTTPS is served, with a certificate that is its own CA."""
+
+    certificate: Path
+    port: int
 
 
 class Node:
@@ -46,9 +57,13 @@ class Node:
         await self._run(before_k3s=True)
 
     async def _run(self, *, before_k3s: bool) -> None:
-        """Run the program; what it says is in the machine's journal."""
+        """Run the program to its end, also where this is cancelled; what it says is in the machine's journal."""
+        running = asyncio.ensure_future(asyncio.to_thread(self._in_thread, before_k3s))
         try:
-            await asyncio.to_thread(self._in_thread, before_k3s)
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
         except (self._program.prepare.Trouble, OSError, ValueError) as why:
             self.pi.machine.journal.append(f"tasks: {why}")
 
@@ -62,8 +77,10 @@ class Node:
             self._loop.call_soon_threadsafe(self.pi.machine.restart)
             return
         assert command[3:5] == ("server", "--cluster-reset")
-        config = Path(command[5].removeprefix("--config="))
-        asyncio.run_coroutine_threadsafe(self.pi.machine.cluster_reset(config=config), self._loop).result()
+        options = dict(option.removeprefix("--").split("=") for option in command[5:])
+        snapshot = options.get("cluster-reset-restore-path", "").removeprefix(str(self.root))
+        reset = self.pi.machine.cluster_reset(snapshot, Path(options["config"]))
+        asyncio.run_coroutine_threadsafe(reset, self._loop).result()
 
     def _lay(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -81,13 +98,16 @@ def _run(*command: str, text: str = "") -> str:
 
 
 @asynccontextmanager
-async def with_tasks(site: K3sSite, pis: Iterable[Pi]) -> AsyncIterator[None]:
-    """Have machines ask the daemons for tasks while the block runs; a daemon that is down does not answer."""
-    async with _daemons(site) as urls:
+async def with_tasks(site: K3sSite, pis: Iterable[Pi]) -> AsyncIterator[Https]:
+    """Have machines ask the daemons for tasks while the block runs; a daemon that is down does not answer.
+
+    Yields where the first daemon serves HTTPS.
+    """
+    async with _daemons(site) as (urls, https):
         nodes = [Node(pi, urls) for pi in pis]
         ticking = [asyncio.create_task(node.ticks()) for node in nodes]
         try:
-            yield
+            yield https
         finally:
             for task in ticking:
                 task.cancel()
@@ -97,7 +117,7 @@ async def with_tasks(site: K3sSite, pis: Iterable[Pi]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _daemons(site: K3sSite) -> AsyncIterator[list[str]]:
+async def _daemons(site: K3sSite) -> AsyncIterator[tuple[list[str], Https]]:
     async def answer(request: web.Request) -> web.Response:
         founder = site.daemons[int(request.match_info["which"])]
         if founder.task is None:
@@ -109,15 +129,27 @@ async def _daemons(site: K3sSite) -> AsyncIterator[list[str]]:
             raise web.HTTPForbidden(text=str(error)) from error
         return web.Response(body=body, headers={"Authentication-Info": code})
 
+    async def content(request: web.Request) -> web.Response:
+        assert request.secure
+        tasks = site.daemons[0].clusters.k3s.node_tasks
+        code = request.headers["Authorization"]
+        return web.Response(body=await tasks.content("node", await request.read(), code))
+
     application = web.Application()
+    application.router.add_post("/k3s/content", content)
     application.router.add_post("/{which}/k3s/tasks", answer)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
     await runner.setup()
     server = web.TCPSite(runner, "127.0.0.1", 0)
     await server.start()
+    given = Given.make(site.directory, "https")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(given.certificate, given.key)
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     addresses: list[Any] = runner.addresses
     try:
-        yield [f"http://127.0.0.1:{addresses[0][1]}/{number}" for number in range(len(site.daemons))]
+        urls = [f"http://127.0.0.1:{addresses[0][1]}/{number}" for number in range(len(site.daemons))]
+        yield urls, Https(given.certificate, addresses[1][1])
     finally:
         with suppress(asyncio.CancelledError):
             await runner.cleanup()
