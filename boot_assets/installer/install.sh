@@ -17,6 +17,7 @@ provision() {
     if [ -n "$(wanted wait)" ]; then
         wait_for $(wanted wait)
     elif [ -n "$(wanted restart)" ]; then
+        [ "$(wanted restart)" = now ] || tell done
         restart
     elif [ -n "$(wanted data-disk)" ] && [ ! -e $RUN/settled ]; then
         : >$RUN/settled
@@ -25,6 +26,7 @@ provision() {
         build_root
     else
         install_disk
+        tell done
         restart
     fi
 }
@@ -39,7 +41,6 @@ wait_for() {
 }
 
 restart() {
-    tell done
     sync
     reboot -f
 }

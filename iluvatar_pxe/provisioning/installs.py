@@ -35,6 +35,7 @@ from iluvatar_pxe.layers.ainur.installer.protocol import (
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.states import Intent
 from iluvatar_pxe.provisioning.cloud_init import Asker
 from iluvatar_pxe.provisioning.pi_reports import PiReports
 from iluvatar_pxe.replies.raspberry_pi import CGROUPS, MODEL_LINES
@@ -77,7 +78,7 @@ class Installs:
         if isinstance(served, Hold) or layer is None:
             return Wait(WAIT_SECONDS, served.why)
         if not isinstance(served, ServePiFiles) or not served.installs:
-            return Restart()
+            return Restart(is_complete=False)
         hardware, inspection = self.hardware.get(machine.id), machine.inspection
         if hardware is None or inspection is None:
             return Wait(1, _NOT_REPORTED)
@@ -93,12 +94,12 @@ class Installs:
             why = f"{found.reason}; {found.remedy}"
             self._note(machine, replace(inspection, problem=why))
             return Wait(WAIT_SECONDS, why)
-        disk = found.disk if isinstance(found, Complete) else found.root
+        root = found.root if isinstance(found, Place) else None
         self._note(
-            machine, replace(inspection, problem="", given=disk.identity if disk else inspection.given)
+            machine, replace(inspection, problem="", given=root.identity if root else inspection.given)
         )
         if isinstance(found, Complete):
-            return Restart()
+            return Restart(is_complete=True)
         return _planned(found, hardware, served, facts, wanted.installation)
 
     def take_progress(self, machine: Machine, name: str, address: IPv4Address, text: str) -> None:
@@ -130,6 +131,7 @@ def _wanted(
         wipes=not machine.directive.wipe.spares,
         refuses_cards=spares_cards and root.data is None,
         data=_wanted_data(root.data, refuses_cards=spares_cards) if root.data else None,
+        again=machine.directive.intent is Intent.REINSTALL,
         given=inspection.given,
     )
 

@@ -56,6 +56,12 @@ class SeedTickets:
         is_current = machine.generation == boot or (claim and self._tickets.outlives_its_boot(claim))
         return holder.may_swap or bool(claim and is_current)
 
+    def keep_young(self, ticket: str, holder: Holder) -> None:
+        """Let the ticket of the boot under way not age while its machine waits, and asks with it again and again."""
+        claim = self._tickets.check(ticket, _TICKET)
+        if claim and holder.boot == holder.machine.generation:
+            self._tickets.renew(claim)
+
     def receipt(self, holder: Holder) -> str:
         """Return what a machine shows to tell that it has stored its secrets; the same whenever it swaps its ticket."""
         return self._tickets.ageless(Claim(holder.machine.id, holder.boot), _RECEIPT)

@@ -88,6 +88,11 @@ class Tickets:
         claim = self.claimed(ticket, purpose)
         return claim if claim and self._is_young(claim) else None
 
+    def renew(self, claim: Claim) -> None:
+        """Count the age of a boot's tickets from now on."""
+        born = {**self._born(claim.machine_id), claim.generation: self._clock()}
+        self._first_minted.put(claim.machine_id, dict([*born.items()][-_BOOTS:]))
+
     def outlives_its_boot(self, claim: Claim) -> bool:
         """Say whether a ticket is so young that it is good although its machine has begun another boot."""
         born = self._born(claim.machine_id).get(claim.generation)

@@ -97,7 +97,7 @@ class Site:
                     config_lines=("dtparam=pciex1",),
                 )
             case Complete():
-                return Restart()
+                return Restart(is_complete=True)
             case Held(reason, _):
                 return Wait(1, reason)
 

@@ -58,6 +58,22 @@ def test_a_ticket_gives_documents_in_its_boot_until_it_is_old(office: Office) ->
     assert not office.gives_documents(ticket, machine)
 
 
+def test_a_ticket_does_not_age_while_its_machine_waits_and_asks_in_that_boot(office: Office) -> None:
+    machine = machine_of(MAC, generation=3)
+    ticket = office.seeds.mint(machine)
+    for _ in range(5):
+        office.now += LIFETIME / 2
+        office.seeds.keep_young(ticket, office.holder(ticket, machine))
+        assert office.gives_documents(ticket, machine)
+    later = replace(machine, generation=4)
+    office.now += LIFETIME / 2
+    office.seeds.keep_young(ticket, office.holder(ticket, later))
+    assert not office.gives_documents(ticket, later)
+    office.now += LIFETIME / 2
+    office.seeds.keep_young(ticket, office.holder(ticket, machine))
+    assert not office.gives_documents(ticket, machine), "one that is too old already stays so"
+
+
 def test_once_documents_are_given_their_ticket_is_good_for_weeks_and_boots(office: Office) -> None:
     machine = machine_of(MAC, generation=3, seed=Seed(3))
     ticket = office.seeds.mint(machine)

@@ -15,6 +15,8 @@ from iluvatar_pxe.machines.model import Machine, Snapshot
 def selector_for(machine: Machine, fleet: Fleet) -> DiskSelector | None:
     """Return what the fleet says of a machine's disk: its own file, else its layer's."""
     listed = listed_as(machine, fleet)
+    if k3s := fleet.k3s(_layer_of(machine, fleet)):
+        return root_of(k3s, listed).disk
     if listed and listed.file.disk:
         return listed.file.disk
     layer = fleet.talos(_layer_of(machine, fleet))
@@ -74,7 +76,10 @@ def choice_words(machine: Machine, fleet: Fleet) -> str:
         return f"{choice.disk.path} is chosen: {choice.why}"
     if words := held_words(machine, fleet):
         return words
-    return "none is chosen: its system is in memory" if _is_in_memory(machine, fleet) else "not read yet"
+    if _is_in_memory(machine, fleet):
+        return "none is chosen: its system is in memory"
+    was_there = machine.is_installed and fleet.k3s(_layer_of(machine, fleet))
+    return "none is chosen: its system was there already" if was_there else "not read yet"
 
 
 def _is_in_memory(machine: Machine, fleet: Fleet) -> bool:

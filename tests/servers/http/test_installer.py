@@ -12,15 +12,16 @@ from support.pi_cluster import Cluster
 from support.web import Response, Web, web
 
 from iluvatar_pxe import ratelimit
+from iluvatar_pxe.admin.edits import reinstalled
 from iluvatar_pxe.admin.hardware import hardware_data
 from iluvatar_pxe.boot.plan import Hold, ServePiFiles
 from iluvatar_pxe.catalogue.provisioning import TOOL_FILES
 from iluvatar_pxe.layers.ainur.installer.layout import Installation
 from iluvatar_pxe.layers.arda.install import held_machines
-from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.machines.states import Intent, Phase, Wipe
 
 MAC, OTHER = "2c:cf:67:00:00:05", "2c:cf:67:00:00:06"
 FLEET = fleet_of(
@@ -42,6 +43,17 @@ class Site:
         machine = self.web.boots(MAC, firmware=Firmware.RASPBERRY_PI)
         assert self.web.booter.cloud_init
         self.ticket = self.web.booter.cloud_init.tickets.mint(machine)
+
+    def fetch_files(self) -> None:
+        """Let the Pi get its place, and its boot files by TFTP."""
+
+        async def served() -> None:
+            booter = self.web.booter
+            decision = await booter.settle(sighting_of(self.machine), "")
+            assert isinstance(decision.plan, ServePiFiles)
+            booter.journal.served(decision, Stage.SCRIPT, "config.txt")
+
+        self.web.call(served())
 
     @property
     def machine(self) -> Machine:
@@ -219,3 +231,55 @@ def test_another_machine_s_words_and_what_is_no_report_are_refused(site: Site) -
     assert site.post("hardware", f"iluvatar-hardware 1\n{EMPTY}").status == 403
     assert site.post("progress", "step done\n").status == 403
     assert site.machine.phase is not Phase.INSTALLED
+
+
+def earlier_system() -> str:
+    """Return a disk with a complete system of the Pi that another daemon has installed."""
+    volume = "\nvolume\tdisk=nvme0n1\tname=nvme0n1p{0}\tnumber={0}\tsize=9\ttype=ext4\tuuid=u-{0}"
+    table = f"\ttable=dos\ttable-id={Installation(MAC, 1).disk_id}"
+    return f"{EMPTY}{table}{volume.format(1)}{volume.format(2)}"
+
+
+def test_a_system_that_another_daemon_installed_stays_however_often_the_plan_is_asked_for(site: Site) -> None:
+    for _ in range(3):
+        site.report(*earlier_system().splitlines())
+        assert site.plan() == ["restart complete"]
+
+
+def test_a_pi_that_waited_for_long_gets_its_documents_when_its_disk_is_named(site: Site) -> None:
+    site.report(*FULL.splitlines())
+    for _ in range(30):
+        site.web.now += 3600
+        assert site.plan()[0].startswith("wait 15")
+    site.report(EMPTY)
+    assert site.plan()[0] == "disk /dev/nvme0n1"
+    assert site.web.get(f"/cloud-init/{site.ticket}/user-data").status == 200
+
+
+def test_a_system_that_another_daemon_installed_is_erased_once_that_is_wanted(site: Site) -> None:
+    site.report(*earlier_system().splitlines())
+    assert site.plan() == ["restart complete"]
+    site.post("progress", "step done\n")
+    assert site.shown["disk"] == "none is chosen: its system was there already"
+    site.web.call(
+        site.web.inventory.change(
+            site.machine.id, reinstalled("ann", Wipe.NO), Happening.CHANGED, "reinstall", "ann"
+        )
+    )
+    site.boot()
+    site.fetch_files()
+    for _ in range(2):
+        site.report(*earlier_system().splitlines())
+        assert site.plan()[0] == "disk /dev/nvme0n1"
+        site.web.get(f"/cloud-init/{site.ticket}/user-data")
+        assert site.machine.directive.intent is Intent.BOOT
+
+
+def test_a_pi_that_is_to_boot_its_own_disk_while_it_waits_is_not_taken_for_installed(site: Site) -> None:
+    site.fetch_files()
+    site.report(*FULL.splitlines())
+    assert site.plan()[0].startswith("wait 15")
+    site.web.booter.applied.fleet = fleet_of(
+        ("ainur-01", MAC, "layer: ainur\nrole: server\nintent: local\n"), ainur="image: ubuntu\n"
+    )
+    assert site.plan() == ["restart now"], "it does not tell that it is complete"

@@ -35,6 +35,8 @@ class Wanted:
     refuses_cards: bool = False
     """Its etcd would be on this disk, and would wear out a card."""
     data: WantedData | None = None
+    again: bool = False
+    """Its owner wants it installed again, also in place of a system of which nothing is known here."""
     given: tuple[str, str, str] | None = None
     """The identity of the disk on which an earlier installation was: that may be erased by this one."""
 
@@ -115,4 +117,5 @@ def _is_complete(one: InstallerDisk, wanted: Wanted) -> bool:
     root = one.volume(_ROOT)
     if one.table_id != wanted.installation.disk_id or root is None or one.volume(_BOOT) is None:
         return False
-    return root.uuid == wanted.installation.root_uuid or one.disk.identity != wanted.given
+    may_be_erased = wanted.again or one.disk.identity == wanted.given
+    return root.uuid == wanted.installation.root_uuid or not may_be_erased

@@ -111,7 +111,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The disk is complete."""
+    """Nothing is to be installed in this boot; ``is_complete``: because the disk is, which the machine then tells."""
+
+    is_complete: bool
 
 
 Planned = Install | Load | Wait | Restart
@@ -131,8 +133,8 @@ def plan_text(plan: Planned) -> str:
     match plan:
         case Wait(seconds, why):
             lines = [f"wait {seconds} {_plain(why)}"]
-        case Restart():
-            lines = ["restart now"]
+        case Restart(is_complete):
+            lines = ["restart complete" if is_complete else "restart now"]
         case Install():
             lines = [*_data_lines(plan.data), *_install_lines(plan)]
         case Load():

@@ -32,6 +32,7 @@ async def install(request: web.Request) -> web.Response:
     """Say what a machine does with its disks."""
     shown = shown_ticket(request, "install")
     asker = shown.asker(request)
+    shown.cloud_init.tickets.keep_young(shown.ticket, shown.holder)
     served = shown.booter.decide(sighting_of(shown.machine)).plan
     try:
         plan = await _installs(shown).plan(asker, served, shown.booter.applied.fleet)

@@ -108,6 +108,7 @@ def test_an_earlier_system_of_the_machine_is_erased_where_it_was_installed_from_
     assert result(earlier) == "Complete /dev/nvme0n1", (
         "another daemon has installed it, or this one's state was lost"
     )
+    assert result(earlier, again=True) == "Chosen /dev/nvme0n1"
     assert result(earlier, given=earlier.disk.identity) == "Chosen /dev/nvme0n1"
     assert result(image(OWN.disk_id, OWN.root_uuid), given=earlier.disk.identity) == "Complete /dev/nvme0n1"
 

@@ -58,7 +58,8 @@ def test_a_plan_says_all_that_is_done_to_the_disk() -> None:
 def test_what_somebody_wrote_adds_no_line_to_a_plan() -> None:
     text = plan_text(Wait(30, "disk\n/dev/sda\x1b[2J"))
     assert text == "iluvatar-install 1\nwait 30 disk /dev/sda [2J\nend\n"
-    assert plan_text(Restart()) == "iluvatar-install 1\nrestart now\nend\n"
+    assert plan_text(Restart(is_complete=True)) == "iluvatar-install 1\nrestart complete\nend\n"
+    assert plan_text(Restart(is_complete=False)) == "iluvatar-install 1\nrestart now\nend\n"
 
 
 @pytest.mark.parametrize(
