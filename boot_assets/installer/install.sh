@@ -9,9 +9,9 @@ wanted() {
 provision() {
     bring_up
     report_hardware >$RUN/hardware
-    ask POST "$BASE/hardware" $RUN/hardware >/dev/null || fail "the daemon at $BASE takes no report of hardware"
+    ask POST "$BASE/hardware" $RUN/hardware >/dev/null || fail "the daemon at $SERVER takes no report of hardware"
     set_clock
-    ask GET "$BASE/install" >$RUN/plan || fail "the daemon at $BASE gives no plan"
+    ask GET "$BASE/install" >$RUN/plan || fail "the daemon at $SERVER gives no plan"
     [ "$(head -n 1 $RUN/plan)" = "iluvatar-install 1" ] && [ "$(tail -n 1 $RUN/plan)" = end ] ||
         fail "the daemon's plan is of another version, or incomplete"
     if [ -n "$(wanted wait)" ]; then

@@ -42,12 +42,12 @@ class PiReports:
     def reached(self, machine: Machine, address: IPv4Address, stage: Stage, words: str) -> None:
         """Take in how far a machine has come, in its own words."""
         with suppress(InventoryError):  # it was forgotten at this moment
-            self._journal.reported(machine, address, stage, one_line(words)[:LONGEST])
+            self._journal.reported(machine, address, stage, one_line(mask(words))[:LONGEST])
 
     def fault(self, machine: Machine, words: str) -> None:
         """Take in what is wrong, in a machine's own words."""
         with suppress(InventoryError):  # as above
-            self._fault(machine, one_line(words)[:LONGEST])
+            self._fault(machine, one_line(mask(words))[:LONGEST])
 
     def see_nodes(self, layer: str, nodes: tuple[Node, ...]) -> None:
         """Take in the Nodes of a layer's cluster: a machine has joined whose Node is ready."""

@@ -221,6 +221,8 @@ def test_an_image_of_an_older_version_is_named(site: Site) -> None:
 def test_a_fault_is_recorded_in_the_machine_s_own_words(site: Site) -> None:
     assert site.post("progress", "step write\nfault the disk cannot be written\n").status == 200
     assert site.machine.report.faults == ("write: the disk cannot be written",)
+    site.post("progress", f"fault http://10.0.0.2/cloud-init/{site.ticket} is away\n")
+    assert site.machine.report.faults[-1].endswith("http://10.0.0.2/cloud-init/TICKET is away")
 
 
 def test_another_machine_s_words_and_what_is_no_report_are_refused(site: Site) -> None:

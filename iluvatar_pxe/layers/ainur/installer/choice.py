@@ -69,7 +69,8 @@ def choose_root(disks: Sequence[InstallerDisk], wanted: Wanted) -> Chosen | Comp
     (one,) = found
     if _is_complete(one, wanted):
         return Complete(one.disk)
-    return _unfit_for_k3s(one, wanted) or _not_empty(one, wanted) or Chosen(one.disk)
+    unfit = _unfit_for_k3s(one, wanted) or _not_empty(one, wanted) or _has_twin(one, disks, wanted)
+    return unfit or Chosen(one.disk)
 
 
 def _why_not(one: InstallerDisk, every: Sequence[Disk], wanted: Wanted) -> str:
@@ -110,6 +111,18 @@ def _not_empty(one: InstallerDisk, wanted: Wanted) -> Held | None:
     return Held(
         f"{one.disk.path} is not empty: {contents_words(one.disk)}",
         f"name it by 'disk' in its file, or allow to erase it: iluvatar-pxe machines reinstall {wanted.title} --wipe",
+    )
+
+
+def _has_twin(one: InstallerDisk, disks: Sequence[InstallerDisk], wanted: Wanted) -> Held | None:
+    """Say which other disk has the ids that this one would get: Linux might start that one's root file system."""
+    own = wanted.installation.disk_id
+    twin = next((other for other in disks if other is not one and other.table_id == own), None)
+    if twin is None:
+        return None
+    return Held(
+        f"{twin.disk.path} has an earlier system of this machine, and the ids that {one.disk.path} would get",
+        f"unplug it, or erase it: wipefs --all {twin.disk.path}",
     )
 
 

@@ -113,6 +113,14 @@ def test_an_earlier_system_of_the_machine_is_erased_where_it_was_installed_from_
     assert result(image(OWN.disk_id, OWN.root_uuid), given=earlier.disk.identity) == "Complete /dev/nvme0n1"
 
 
+def test_no_second_disk_of_the_machine_gets_the_ids_of_the_first() -> None:
+    nvme, card = disk(), disk("mmcblk0", 64, transport="mmc", table="dos", **{"table-id": OWN.disk_id})
+    expected = "/dev/mmcblk0 has an earlier system of this machine, and the ids that /dev/nvme0n1 would get"
+    assert result(nvme, card).startswith(expected)
+    assert result(nvme, card, wipes=True).startswith(expected)
+    assert result(image(OWN.disk_id, OWN.root_uuid), card) == "Complete /dev/nvme0n1"
+
+
 NAMES = st.sampled_from(["sda", "sdb", "nvme0n1", "mmcblk0", "loop0"])
 VOLUMES = st.lists(
     st.builds(
