@@ -115,6 +115,11 @@ class Case:
         return self.machine is not None and self.machine.is_installed
 
     @property
+    def board(self) -> str:
+        """Say which mainboard it has, of a Pi its revision, now or before."""
+        return self.sighting.board or (self.machine.board if self.machine else "")
+
+    @property
     def has_system(self) -> bool:
         """Say whether it has reported that its operating system is on its disk, and nobody wants it installed again."""
         machine = self.machine

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from support.fleets import ARDA, fleet_of
 from support.machines import machine_of
-from support.pi import LAYER, MACS, READY, RULE, pi, pi_discover
+from support.pi import LAYER, MACS, READY, RULE, eeprom_id, pi, pi_discover
 from support.plans import plan_for
 
 from iluvatar_pxe.boot.case import Context
@@ -242,6 +242,14 @@ def test_why_it_waits(fleet: Fleet, ready: frozenset[str], why: str) -> None:
     found = plan(fleet, machine=replace(on_record(), assignment=place), context=Context(ready=ready))
     assert isinstance(found, Hold)
     assert why in found.why
+
+
+def test_a_pi_of_an_unknown_model_waits_and_its_revision_is_named() -> None:
+    to_come, silent = (from_dhcp(pi_discover(MAC, eeprom_id(MAC, revision))) for revision in (0xE05200, 0))
+    found = plan(listed(), to_come, on_record())
+    assert isinstance(found, Hold)
+    assert "a Raspberry Pi of an unknown model: its revision is e05200" in found.why
+    assert isinstance(plan(listed(), silent, on_record()), ServePiFiles), "it tells nothing of its model"
 
 
 def test_what_is_no_pi_does_not_boot_a_pis_layer() -> None:

@@ -80,6 +80,9 @@ def plan(subject: Subject) -> ServePiFiles | Hold:
         return hold_for(subject, trouble, f"assign it to {subject.layers_of(LayerKind.TALOS)}")
     if layer is None:
         return hold_without(subject, LayerKind.K3S)
+    if generation_of(subject.case.product) is None and (board := subject.case.board.lstrip("0")):
+        trouble = f"it is a Raspberry Pi of an unknown model: its revision is {board}"
+        return hold_for(subject, trouble, "install a newer version of iluvatar-pxe, which may know it")
     image = subject.options.image or layer.image
     if image is None:
         return hold_for(subject, f"layers/{subject.case.layer}.yaml has no image", "add 'image:' to it")
