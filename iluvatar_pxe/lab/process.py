@@ -18,6 +18,8 @@ _ANNOUNCE = f'echo {_STARTED}; read -r go; exec "$@" </dev/null'
 """The program begins when its process id is known, however soon it may end."""
 _TAIL_LINES = 40
 _KILL_GRACE_SECONDS = 10.0
+_PAUSE = 0.03
+"""Seconds for which more output is waited for before it is searched: a serial console brings one character at a time."""
 
 
 class Process:
@@ -63,14 +65,19 @@ class Process:
         Only complete lines count, unless ``whole_lines`` is false (for a prompt). Raises LabError after ``timeout`` seconds, or when the program ended without printing it.
         """
         deadline = time.monotonic() + timeout
-        with self._changed:
-            while not (match := re.search(pattern, self._text(whole_lines)[since:], re.MULTILINE)):
-                remaining = deadline - time.monotonic()
-                if self._ended or remaining <= 0:
-                    why = "ended" if self._ended else f"ran {timeout:.0f} s"
-                    raise LabError(f"{self.name} {why} without printing {pattern!r}\n{self.tail()}")
-                self._changed.wait(remaining)
-        return match
+        while True:
+            with self._changed:
+                size, ended, text = len(self._output), self._ended, self._text(whole_lines)
+            if match := re.search(pattern, text[since:], re.MULTILINE):
+                return match
+            remaining = deadline - time.monotonic()
+            if ended or remaining <= 0:
+                why = "ended" if ended else f"ran {timeout:.0f} s"
+                raise LabError(f"{self.name} {why} without printing {pattern!r}\n{self.tail()}")
+            with self._changed:
+                if not self._ended and len(self._output) == size:
+                    self._changed.wait(remaining)
+            time.sleep(_PAUSE)
 
     def lines(self) -> Iterator[str]:
         """Yield every line when it is complete, until the program has ended."""

@@ -73,17 +73,29 @@ class _Failed:
     why: str = ""
 
 
+def service_account_key() -> str:
+    """Return a new RSA key; blocks, for seconds on a Raspberry Pi."""
+    return dump_key(rsa.generate_private_key(65537, SERVICE_ACCOUNT_BITS))
+
+
 class ClusterSecrets:
     """Gives the secrets of a layer's cluster, and signs with them.
 
     Of daemons that make them at the same time, the commit that comes first counts, for all of them.
     """
 
-    def __init__(self, repository: ClusterRepository, key_file: Path, clock: SigningClock) -> None:
-        """``key_file`` has this host's own age key."""
+    def __init__(
+        self,
+        repository: ClusterRepository,
+        key_file: Path,
+        clock: SigningClock,
+        new_key: Callable[[], str] = service_account_key,
+    ) -> None:
+        """``key_file`` has this host's own age key; ``new_key`` makes a cluster's RSA key, and may block."""
         self._repository = repository
         self._key_file = key_file
         self._clock = clock
+        self._new_key = new_key
         self._making = asyncio.Lock()
         self._failed = _Failed()
         self._spare_key = ""
@@ -280,7 +292,7 @@ class ClusterSecrets:
             return revision
         _check_layer(revision, layer, kind)
         now = self._clock.now()
-        self._spare_key = self._spare_key or await asyncio.to_thread(_service_account_key)
+        self._spare_key = self._spare_key or await asyncio.to_thread(self._new_key)
         bundle: AnyBundle
         if kind is K3S:
             bundle = generate_k3s_bundle(secrets.token_bytes, self._spare_key, now)
@@ -326,8 +338,3 @@ def _check_layer(revision: Revision, layer: str, kind: BundleKind[Any] | None) -
         of = f" of kind {kind.layer}" if kind else ""
         told = f"; its layers{of}: {', '.join(known)}" if known else f"; add {layer_file(layer)}"
         raise OperationError(f"{layer}: the fleet has no layer of this name{wanted}{told}")
-
-
-def _service_account_key() -> str:
-    """Return a new RSA key; blocks, for seconds on a Raspberry Pi."""
-    return dump_key(rsa.generate_private_key(65537, SERVICE_ACCOUNT_BITS))

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from structlog.testing import capture_logs
 from support.fleets import ARDA
 from support.repositories import git
 from support.sealed_site import NAMES, SealedSite, followed, now
-from support.secrets_of import bundle_of
+from support.secrets_of import bundle_of, first_key
 
 from iluvatar_pxe.errors import BundleError, ClockError, OperationError, RepositoryError, SealError
 from iluvatar_pxe.gitops.changes.founding import name_founder
@@ -21,6 +22,7 @@ from iluvatar_pxe.gitops.secrets.sealing import daemon_key, seal
 from iluvatar_pxe.layers.arda.bundle import Bundle, dump_bundle
 from iluvatar_pxe.layers.arda.bundle_check import check_bundle
 from iluvatar_pxe.layers.arda.credentials import ApiRole
+from iluvatar_pxe.layers.arda.generate import SERVICE_ACCOUNT_BITS
 from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.layers.keys import load_certificate
 from iluvatar_pxe.provisioning.bundle_kinds import TALOS
@@ -57,6 +59,10 @@ async def test_two_daemons_and_many_machines_at_once_get_the_same_secrets(site: 
         bundles = await asyncio.gather(*(service.bundle("arda") for service in services * 5))
     assert all(bundle == bundles[0] for bundle in bundles)
     assert site.log() == ["A change", "arda has its secrets"]
+
+
+def test_service_accounts_are_signed_for_by_rsa_of_4096_bits() -> None:
+    assert load_pem_private_key(first_key().encode(), None).key_size == SERVICE_ACCOUNT_BITS == 4096  # type: ignore[union-attr]
 
 
 async def test_machines_that_wait_for_an_attempt_that_fails_fail_with_it(site: SealedSite) -> None:

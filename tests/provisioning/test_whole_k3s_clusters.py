@@ -92,7 +92,7 @@ def live(pi: Pi, moments: random.Random) -> None:
     ends = time.monotonic() + moments.uniform(0, LONGEST_LIFE)
     event = moments.choice((None, *MOMENTS))
     while time.monotonic() < ends and not (event and pi.logged(event)):
-        time.sleep(0.01)
+        time.sleep(0.03)
     time.sleep(moments.uniform(0, 0.1))
 
 

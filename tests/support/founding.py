@@ -11,6 +11,7 @@ from typing import Any
 from support.fleets import ARDA
 from support.following import Daemon, central_in, daemon
 from support.repositories import Person, git
+from support.secrets_of import first_key
 from support.talos.cluster import VERSIONS, Cluster
 from support.talos.machine import Machine
 
@@ -189,7 +190,7 @@ async def _followed(
 def secrets_of(follows: Daemon, repository: ClusterRepository, key: Path) -> ClusterSecrets:
     """Return what opens a cluster's secrets with a host's key."""
     clock = SigningClock(repository.revision, lambda: follows.inventory.snapshot)
-    return ClusterSecrets(repository, key, clock)
+    return ClusterSecrets(repository, key, clock, first_key)
 
 
 def _founder(

@@ -8,6 +8,7 @@ from pathlib import Path
 from support.fleets import ARDA
 from support.following import Daemon, central_in, daemon
 from support.repositories import Person, git
+from support.secrets_of import first_key
 
 from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.gitops.secrets.recipients import recipients_text
@@ -47,7 +48,7 @@ class SealedSite:
             lambda: of.follower.in_force, of.follower.commit if may_commit else None
         )
         signing = SigningClock(repository.revision, lambda: of.inventory.snapshot, clock)
-        return ClusterSecrets(repository, self.keys.get(key, self.directory / key), signing)
+        return ClusterSecrets(repository, self.keys.get(key, self.directory / key), signing, first_key)
 
     def change(self, path: str, change: Callable[[str], str]) -> None:
         """Have a person push another text of a file."""

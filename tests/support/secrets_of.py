@@ -12,6 +12,7 @@ from iluvatar_pxe.layers.ainur.generate import generate_k3s_bundle
 from iluvatar_pxe.layers.arda.bundle import Bundle
 from iluvatar_pxe.layers.arda.generate import generate_bundle
 from iluvatar_pxe.layers.arda.keys import dump_key
+from iluvatar_pxe.provisioning import cluster_secrets
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -32,6 +33,12 @@ def seeded(seed: str) -> Callable[[int], bytes]:
 def service_account_key() -> str:
     """Return an RSA key, of 2048 bits: those of 4096 take seconds to make."""
     return dump_key(rsa.generate_private_key(65537, 2048))
+
+
+@cache
+def first_key() -> str:
+    """Return an RSA key as daemons make it; the same one in this process, since each takes a second."""
+    return cluster_secrets.service_account_key()
 
 
 @cache

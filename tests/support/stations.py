@@ -118,8 +118,8 @@ class Site:
     def logged(self, event: str) -> list[dict[str, Any]]:
         """Return the daemon's log lines of one event."""
         assert self.daemon
-        lines = [json.loads(line) for line in self.daemon.output.splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == event]
+        told = (line for line in self.daemon.output.splitlines() if line.startswith("{") and event in line)
+        return [line for line in map(json.loads, told) if line["event"] == event]
 
 
 @contextmanager

@@ -89,8 +89,8 @@ class Pi:
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         assert self.daemon
-        lines = [json.loads(line) for line in self.daemon.output.splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == event]
+        told = (line for line in self.daemon.output.splitlines() if line.startswith("{") and event in line)
+        return [line for line in map(json.loads, told) if line["event"] == event]
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         answer = self.namespace.run(

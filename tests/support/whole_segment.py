@@ -52,6 +52,9 @@ class WholeSegment:
         self._plug_in()
         os.mkfifo(namespace.outside(_ORDERS))
         self.stand_ins = self._stand_ins(stand_ins)
+        self._told: dict[str, dict[str, Any]] = {}
+        self._read = 0
+        """Characters of what the stand-ins have printed."""
 
     def _name_hosts(self, addresses: Mapping[str, str]) -> None:
         """Let the daemons' names be known, as in a network whose router's DNS knows them."""
@@ -113,8 +116,14 @@ class WholeSegment:
 
     def told(self) -> dict[str, dict[str, Any]]:
         """Return what each stand-in has told last."""
-        lines = [json.loads(line) for line in self.stand_ins.output.splitlines() if line.startswith("{")]
-        return {line["mac"]: line for line in lines}
+        text = self.stand_ins.output
+        complete = text.rfind("\n") + 1
+        lines = text[self._read : complete].splitlines()
+        self._read = complete
+        self._told |= {
+            one["mac"]: one for line in lines if line.startswith("{") and (one := json.loads(line))
+        }
+        return dict(self._told)
 
     def whole_cluster(self, asked: Pi) -> dict[str, Any] | None:
         """Return what ``cluster status --json`` says, once everything in it is well."""
