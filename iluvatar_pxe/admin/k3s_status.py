@@ -23,6 +23,8 @@ def k3s_data(report: K3sReport, fleet: Fleet) -> Data:
         "machines": [
             _machine(one, report, "server" if one.name in servers else "agent") for one in report.members
         ],
+        "version": record and record.version,
+        "upkeep": report.upkeep,
         "leaving": dict(sorted(report.leaving.items())),
         "authorities": {path: utc(end) for path, end in sorted(report.authorities.items())},
     }
@@ -34,6 +36,7 @@ def _machine(member: Member, report: K3sReport, role: str) -> Data:
         "name": member.name,
         "role": role,
         "address": member.address and str(member.address),
-        "node": node and {"ready": node.is_ready, "unschedulable": node.is_unschedulable},
+        "node": node
+        and {"ready": node.is_ready, "unschedulable": node.is_unschedulable, "version": node.version},
         "trouble": report.awaited.get(member.name),
     }

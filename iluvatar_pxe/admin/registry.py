@@ -27,13 +27,14 @@ from iluvatar_pxe.admin.health import ShowHealth
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, ShowMachines, Split
 from iluvatar_pxe.admin.requests.request import Request
 from iluvatar_pxe.admin.snapshots import TakeSnapshot
+from iluvatar_pxe.admin.upgrades import UpgradeCluster
 
 COMMANDS: tuple[type[Command], ...] = (
     *(ShowMachines, SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
     *(AdoptCluster, RecoverCluster, ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
-    *(ClustersStatus, ShowAwaited, TakeSnapshot, JoinCluster),
+    *(ClustersStatus, ShowAwaited, TakeSnapshot, JoinCluster, UpgradeCluster),
     *(DnsQuery, DnsFlush),
     *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),
 )

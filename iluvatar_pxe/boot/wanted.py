@@ -25,7 +25,8 @@ def wishes_of(fleet: Fleet) -> tuple[Wish, ...]:
         if isinstance(layer, TalosLayer):
             wishes += _of_talos(name, layer, fleet)
         elif isinstance(layer, K3sLayer):
-            wishes += _of_k3s(name, layer)
+            record = fleet.clusters.get(name)
+            wishes += _of_k3s(name, layer, (record and record.version) or "")
     wishes += (*_of_boots(fleet), *_of_assets(fleet))
     return tuple(sorted(wishes, key=lambda wish: wish.image != ""))
 
@@ -61,13 +62,15 @@ def _may_join(layer: str, arch: CpuArch, fleet: Fleet) -> bool:
     return any(may_match(rule, asker) for rule in rules for asker in askers)
 
 
-def _of_k3s(name: str, layer: K3sLayer) -> Iterator[Wish]:
+def _of_k3s(name: str, layer: K3sLayer, running: str) -> Iterator[Wish]:
+    """Yield what a layer wants; its nodes are ``running`` a version until they are upgraded."""
     by = layer_file(name)
     if layer.image:
         yield Wish(image=layer.image, wanted_by=by)
     for entry in (*FIRMWARE, PROVISIONING):
         yield Wish(entry=entry, wanted_by=by)
-    yield Wish(entry=K3S, version=layer.k3s.version, arch=_K3S_ARCH, wanted_by=by)
+    for version in dict.fromkeys(filter(None, (layer.k3s.version, running))):
+        yield Wish(entry=K3S, version=version, arch=_K3S_ARCH, wanted_by=by)
     if not layer.configures_itself:
         yield Wish(entry=CHART_OF_ARGO_CD, wanted_by=by)
 

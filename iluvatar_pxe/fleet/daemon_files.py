@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StrictInt
 from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.declared.shapes import Shape
 from iluvatar_pxe.fleet.fields.values import Address, HostName, LayerName
+from iluvatar_pxe.fleet.k3s import K3sVersion
 
 LONGEST_WINDOW = 7 * 24 * 3600
 """Seconds for which the enrolment window may be opened at once."""
@@ -81,6 +82,10 @@ class ClusterFile(Model):
     """When it was proved that it is founded; None before. Then it is never founded again by itself."""
     recovery: Recovery | None = None
     """It is being recovered, until all of its servers are members again."""
+    version: K3sVersion | None = None
+    """Of k3s that its nodes run, or are upgraded to, whatever its layer's file says; None before it is founded."""
+    upgrade: Annotated[StrictInt, Field(ge=1)] | None = None
+    """How many times an upgrade was asked for; None: never."""
 
 
 class RecipientsFile(Model):

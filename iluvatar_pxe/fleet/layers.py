@@ -247,6 +247,8 @@ class K3sLayer(Layer):
     """Added to the image's ``cmdline.txt``."""
     config_txt: tuple[ConfigTxtLine, ...] = ()
     """Lines added to ``config.txt``."""
+    reboots: StrictBool = True
+    """Whether its nodes are restarted in turn when updates of their operating systems need that."""
     eeprom_update: StrictBool = False
     """Whether the image's bootloader update files, if any, are served; a Pi then writes them to its EEPROM."""
 

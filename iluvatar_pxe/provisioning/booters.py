@@ -71,6 +71,7 @@ def booters_of(
         sums=supply.sums,
         programs=read_node_programs(),
     )
+    fleet_source.clusters.k3s.node_tasks.sums = supply.sums
     refusals = Refusals()
     cloud_init = CloudInit(
         tickets=SeedTickets(tickets),

@@ -38,6 +38,8 @@ class Pace:
     """After which a machine leaves its cluster whose file is gone, and one that is silent is taken for gone."""
     turn: float = 60.0
     """After which a daemon that takes machines out of a cluster is taken for dead, so that another one does."""
+    late: float = 1800.0
+    """After which a node that was told what to do is taken for stuck: it may have an image of 200 MB to download."""
     converged: float = 300.0
     """Between two looks at machines that run with what they should; a commit is looked at at once."""
     steady: float = 40.0

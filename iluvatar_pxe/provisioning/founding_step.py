@@ -54,22 +54,23 @@ class FoundingStep:
         match self.now:
             case NameFounder(founder, why):
                 _log.info("cluster.founder", layer=layer, founder=founder, why=why)
-                await self._commit(lambda newest: name_founder(newest, layer, founder))
+                await self.make(lambda newest: name_founder(newest, layer, founder))
             case FoundAgain(why):
                 _log.warning("cluster.founded_again", layer=layer, why=why)
-                await self._commit(lambda newest: found_again(newest, layer, cluster.generation))
+                await self.make(lambda newest: found_again(newest, layer, cluster.generation))
             case NoteFounded(why):
                 _log.info("cluster.founded", layer=layer, why=why)
                 now = wall_clock()
-                await self._commit(lambda newest: note_founded(newest, layer, cluster.generation, now))
+                await self.make(lambda newest: note_founded(newest, layer, cluster.generation, now))
             case _:
                 return False
         return True
 
-    async def _commit(self, draw: Draw) -> None:
+    async def make(self, draw: Draw) -> None:
+        """Make a commit on the cluster; raises RepositoryError where this daemon may make none."""
         if self._repository.commit is None:
             raise RepositoryError(
-                f"{words(self.now)}, but this daemon may not commit that; set [fleet] read_only = false, or have "
-                "another daemon do it"
+                f"{words(self.now)}, but this daemon may commit nothing; set [fleet] read_only = false, or have another "
+                "daemon do it"
             )
         await self._repository.commit(draw)

@@ -72,17 +72,20 @@ class K3sClusters:
 
     @property
     def lines(self) -> list[str]:
-        """What each cluster waits for that is not founded, and which nodes leave, one line each."""
-        founding = [line for watch in self.watches.values() if (line := watch.line)]
-        leaving = [line for watch in self.watches.values() for line in watch.removal.lines]
-        recovering = [watch.recovery.line for watch in self.watches.values() if not watch.line]
-        return [*founding, *leaving, *filter(None, recovering)]
+        """What each cluster waits for that is not founded, and what is done with its nodes, one line each."""
+        watches = self.watches.values()
+        told = [line for watch in watches for line in (watch.line, watch.upkeep.line) if line]
+        leaving = [line for watch in watches for line in watch.removal.lines]
+        recovering = [watch.recovery.line for watch in watches if not watch.line]
+        return [*told, *leaving, *filter(None, recovering)]
 
     @property
     def problem(self) -> str | None:
         """What a person has to decide, in one line; None if there is nothing."""
-        refused = (watch for watch in self.watches.values() if isinstance(watch.step, Refuse))
-        return first_of([*self._watches.failed.values(), *(line for one in refused if (line := one.line))])
+        watches = self.watches.values()
+        refused = (watch for watch in watches if isinstance(watch.step, Refuse))
+        told = [*(one.line for one in refused), *(one.upkeep.problem for one in watches)]
+        return first_of([*self._watches.failed.values(), *filter(None, told)])
 
     @property
     def awaited(self) -> dict[str, str]:

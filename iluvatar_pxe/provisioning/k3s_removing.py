@@ -39,7 +39,7 @@ class K3sRemoval:
         """By what it is and a name, since when that is so without a break; by the monotonic clock."""
         self._drained: set[str] = set()
         """Names of nodes that have no pods any more."""
-        self._turn = RemovalTurn(context.pace.turn)
+        self.turn = RemovalTurn(context.pace.turn)
         self._told = Problem(lambda why: _log.warning("machine.leaves", layer=layer, why=why))
         self.is_busy = False
         """Something of a node that leaves was left in the cluster at the last look."""
@@ -133,7 +133,7 @@ class K3sRemoval:
         return f"{act}; {left}" if left else str(act)
 
     async def _is_our_turn(self, view: K3sView) -> bool:
-        return await self._turn.take(view.plane, view.credentials)
+        return await self.turn.take(view.plane, view.credentials)
 
     async def _leaver(self, name: str, view: K3sView, waits_for: str) -> Leaver:
         why, node = view.leaving[name], view.nodes.get(name)

@@ -26,6 +26,8 @@ class K3sReport:
     """By name, what Kubernetes has of them."""
     awaited: Mapping[str, str] = field(default_factory=dict)
     """By the names of machines that the cluster waits for, or that are not well, why."""
+    upkeep: str = ""
+    """What is done with its nodes, in one line."""
     leaving: Mapping[str, str] = field(default_factory=dict)
     """By the names of nodes that leave, what is done with them."""
     authorities: Mapping[str, datetime] = field(default_factory=dict)
@@ -52,6 +54,7 @@ async def k3s_report(watch: K3sWatch) -> K3sReport:
         members=tuple(one for one in members_of(context.snapshot(), fleet) if one.layer == layer),
         nodes={node.name: node for said in watch.said.values() for node in said.nodes},
         awaited=watch.awaited,
+        upkeep=watch.upkeep.line or "",
         leaving=watch.removal.leaving,
     )
     if told.record is None:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import IluvatarError, NotYetError, OperationError
+from iluvatar_pxe.gitops.changes.upgrading import ask_for_upgrade
 from iluvatar_pxe.layers.ainur.founding import Asks, Starts, next_step
 from iluvatar_pxe.layers.ainur.part import K3sPart, NotYet, part_of
 from iluvatar_pxe.layers.ainur.proving import Said, ask
 from iluvatar_pxe.layers.ainur.recovery import Plan, mark_of
+from iluvatar_pxe.layers.ainur.upgrade import refusal
 from iluvatar_pxe.layers.founding import (
     Foreign,
     Founded,
@@ -32,6 +34,7 @@ from iluvatar_pxe.provisioning.founding_step import FoundingStep
 from iluvatar_pxe.provisioning.k3s_askers import K3sAskers
 from iluvatar_pxe.provisioning.k3s_recovery import K3sRecovery
 from iluvatar_pxe.provisioning.k3s_removing import K3sRemoval
+from iluvatar_pxe.provisioning.k3s_upkeep import K3sUpkeep
 from iluvatar_pxe.provisioning.node_tasks import NodeTasks
 
 _NO_NODE = "it has its secrets, and no Node of it is ready; on it run: journalctl -u 'k3s*'"
@@ -58,6 +61,7 @@ class K3sWatch:
         self._news = Changed()
         self.removal = K3sRemoval(self.layer, self.context)
         self.recovery = K3sRecovery(self.layer, self.context, self.tasks)
+        self.upkeep = K3sUpkeep(self.layer, self.context, self.tasks, self.removal.turn)
 
     @property
     def step(self) -> Step:
@@ -85,7 +89,7 @@ class K3sWatch:
         leaving = {name: f"{self.layer}: it leaves: {why}" for name, why in self.removal.leaving.items()}
         silent = dict.fromkeys(self._askers.unready(self._ready) - set(self._starting), _NO_NODE)
         recovered = dict.fromkeys(self.recovery.names, self.recovery.line or "")
-        found = silent | self._troubles | told | leaving | recovered
+        found = silent | self._troubles | self.upkeep.awaited | told | leaving | recovered
         return {name: why for name, why in found.items() if name in names}
 
     @property
@@ -105,16 +109,20 @@ class K3sWatch:
     async def run(self) -> None:
         """Look again and again, until cancelled; less often the longer nothing changes."""
         pace, pause = self.context.pace, 0.0
-        with Subscription(self.context.changed, self._news) as news:
+        with Subscription(self.context.changed, self._news, self.tasks.changed) as news:
             await news.wait()
             while True:
                 before = self.step
                 if await self._look():
                     continue
                 if isinstance(self.step, Founded):
-                    await self.removal.look(self.said, self._without_data, self._askers.joining(self._ready))
-                if self.removal.is_busy or self.recovery.line:
+                    joining = self._askers.joining(self._ready)
+                    await self.removal.look(self.said, self._without_data, joining)
+                    await self.upkeep.look(self.said, self._without_data, joining)
+                if self.removal.is_busy or self.upkeep.is_busy or self.recovery.line:
                     pause = pace.first
+                elif isinstance(self.step, Founded) and self.upkeep.is_waiting:
+                    pause = pace.most
                 elif isinstance(self.step, Founded) and not self._starting:
                     pause = pace.founded
                 else:
@@ -168,6 +176,14 @@ class K3sWatch:
     def has_secrets(self, name: str) -> None:
         """Take in that a machine has stored its secrets, so that k3s starts on it."""
         self._askers.has_secrets(name)
+        self._news.tell()
+
+    async def upgrade(self, version: str) -> None:
+        """Have the cluster upgraded to a version of k3s, again also where that has failed; raises IluvatarError."""
+        running = {node.name: node.version for one in self.said.values() for node in one.nodes}
+        if why := refusal(running, version):
+            raise OperationError(why)
+        await self._next.make(lambda newest: ask_for_upgrade(newest, self.layer, version))
         self._news.tell()
 
     async def harm(self, name: str) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.dns.members import members_of
@@ -49,8 +49,10 @@ class NodeTasks:
         self._tasks: dict[str, Task] = {}
         self._heard: dict[str, _Heard] = {}
         self._contents: dict[str, Callable[[], Awaitable[bytes]]] = {}
+        self.sums: Callable[[], Mapping[str, str]] = dict
+        """Returns the SHA-256 of boot files that are here, by their names; set by whoever has them."""
         self.changed = Changed()
-        """Told when a node says something new."""
+        """Told when a node says something new, but for what its etcd writes."""
 
     def give(self, node: str, task: Task) -> None:
         """Have a node do this, in place of what it was given before, when it asks next."""
@@ -108,7 +110,7 @@ class NodeTasks:
     def _hear(self, node: str, facts: Facts) -> None:
         before = self._heard.get(node)
         self._heard[node] = _Heard(facts, time.monotonic())
-        if before is None or before.facts != facts:
+        if before is None or replace(before.facts, etcd=None) != replace(facts, etcd=None):
             self.changed.tell()
 
     async def _key(self, node: str) -> bytes | None:

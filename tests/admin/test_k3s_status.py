@@ -71,6 +71,14 @@ def test_nodes_that_leave_are_told() -> None:
     assert "leaving ainur-09: its pods are moved to other nodes" in shown(report)
 
 
+def test_what_is_done_with_nodes_is_told_and_which_version_they_run() -> None:
+    node = replace(FOUNDED.nodes["ainur-01"], version="v1.36.3+k3s1")
+    record = RECORD.model_copy(update={"version": "v1.36.4+k3s1"})
+    report = replace(FOUNDED, record=record, nodes={"ainur-01": node}, upkeep="ainur: ainur-01 starts")
+    assert {"k3s v1.36.4+k3s1", "nodes ainur: ainur-01 starts"} <= set(shown(report))
+    assert "ainur-01 server 10.0.0.1 ready, v1.36.3+k3s1, cordoned" in shown(report)
+
+
 def test_a_cluster_that_waits_says_for_what() -> None:
     waits = replace(FOUNDED, record=None, step=Wait("it has no secrets yet"), members=(), authorities={})
     assert shown(waits) == ["ainur: waiting", "why it has no secrets yet", "servers 0 of 3"]

@@ -163,3 +163,14 @@ def test_what_talos_alone_has_is_refused_in_words(host: Host) -> None:
         assert answer.error == (
             "iluvatar-pxe: ainur: the fleet has no layer of this name and of kind talos; its layers of kind talos: arda\n"
         )
+
+
+def test_an_upgrade_is_of_a_founded_cluster_of_k3s(host: Host) -> None:
+    with Daemon(host.directory, HOSTED):
+        for layer, why in {
+            "ainur": "is not founded, so there is nothing to upgrade",
+            "arda": "is a layer of Talos: run talosctl upgrade-k8s",
+            "none": "layers/none.yaml: there is no layer of kind k3s",
+        }.items():
+            answer = host.run("cluster", "upgrade", "--layer", layer)
+            assert (answer.status, why in answer.error) == (1, True), answer.error

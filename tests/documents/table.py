@@ -193,6 +193,9 @@ COMMANDS = {
         Where.TEST,
         "tests/provisioning/test_adopting.py::test_it_is_read_only_committed_once_and_a_machine_that_boots_under_it_joins",
     ),
+    "sudo iluvatar-pxe cluster upgrade --layer ainur": How(
+        Where.TEST, f"{_CLUSTER_K3S}::test_an_upgrade_is_of_a_founded_cluster_of_k3s"
+    ),
     "sudo iluvatar-pxe cluster kubeconfig ainur FILE": How(
         Where.TEST,
         f"{_CLUSTER_K3S}::test_a_kubeconfig_is_what_openssl_takes_for_an_administrator_of_the_cluster",
@@ -200,6 +203,8 @@ COMMANDS = {
     "sudo iluvatar-pxe cluster snapshot arda": How(
         Where.TEST, "tests/provisioning/test_snapshots.py::test_one_is_taken_by_a_command_and_told"
     ),
+    "iluvatar-pxe cluster upgrade": How(Where.NAMED),
+    "iluvatar-pxe cluster upgrade --layer LAYER": How(Where.NAMED),
     "iluvatar-pxe cluster snapshot LAYER": How(Where.NAMED),
     "age --decrypt --identity recovery.key --output etcd.db 2026-11-29T020000Z.db.age": How(
         Where.NOT_HERE, "age is a program of others; test_snapshots.py opens one with our own"

@@ -25,7 +25,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.raspberry_pi import Generation
-from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning import booter, pis
 from iluvatar_pxe.provisioning.booter import Booter, Booters
@@ -288,6 +288,25 @@ async def test_a_pi_that_comes_further_is_not_taken_to_go_round_in_circles(bench
     phases = [await boot(bench, *files) for files in (fetched[:1], fetched[:2], fetched, fetched[:1], ())]
     assert phases == [Phase.BOOTING] * 4 + [Phase.FAILED]
     assert await bench.get("config.txt") is None
+
+
+async def test_an_installed_pi_that_starts_twice_for_each_update_is_declined_at_once_and_in_no_loop(
+    bench: Bench,
+) -> None:
+    """Its boot order asks the network first, and Ubuntu 26.04 starts twice after an update of the kernel."""
+    fleet = f"maxAttempts: 2\n{RULE}"
+    bench.booter.applied.fleet = fleet_of(
+        ("varda", MAC, "layer: ainur\nrole: agent\n"), fleet=fleet, ainur=LAYER
+    )
+    bench.boots(pi(PI4))
+    assert await bench.get("config.txt")
+    for stage in (Stage.STARTED, Stage.JOINED):
+        bench.inventory.observe(Sighting(mac=MAC, firmware=Firmware.RASPBERRY_PI), stage)
+    for _ in range(6):
+        bench.boots(pi(PI4))
+        assert await bench.get("config.txt") is None
+        bench.inventory.observe(Sighting(mac=MAC, firmware=Firmware.RASPBERRY_PI), Stage.STARTED)
+        assert bench.machine.phase is Phase.JOINED
 
 
 async def test_a_new_pi_is_given_its_place_when_it_asks_for_its_files(bench: Bench) -> None:

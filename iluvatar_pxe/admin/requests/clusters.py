@@ -86,6 +86,13 @@ class MakeKubeconfig(Request):
     ttl: Ttl
 
 
+class UpgradeCluster(Request):
+    """``cluster upgrade``: has the nodes of a k3s cluster upgraded to the version in the layer's file."""
+
+    route = "/api/v1/clusters/{layer}/upgrade"
+    layer: str
+
+
 class TakeSnapshot(Request):
     """``cluster snapshot``: takes a snapshot of a cluster's etcd now."""
 

@@ -42,6 +42,11 @@ class _Commands(LazyGroup):
             "Bring a k3s cluster back that has lost its founder or etcd's quorum; tells what it does, and asks.",
         ),
         Entry(
+            "upgrade",
+            "cluster.upgrade:upgrade",
+            "Upgrade the nodes of a k3s cluster, one at a time, to the version in the layer's file.",
+        ),
+        Entry(
             "secrets",
             "cluster.secrets:app",
             "Export or import a cluster's secrets: Talos' in talosctl's format, k3s' as its own files.",

@@ -24,6 +24,8 @@ def _summary(one: Data) -> dict[str, str]:
         "founded": f"{one['founded_at']} by {one['founder']}" if one["founded_at"] else "",
         "founder": one["founder"] or "" if not one["founded_at"] else "",
         "servers": f"{servers['listed']} of {servers['wanted']}",
+        "k3s": one["version"] or "",
+        "nodes": one["upkeep"],
         "leaving": "; ".join(f"{name}: {why}" for name, why in one["leaving"].items()),
         "CAs end": f"{ends[first][:10]}, {first} first" if first else "",
     }
@@ -44,5 +46,6 @@ def shown_node(node: Data | None) -> str:
     """Return what Kubernetes says of a machine's node; nothing where it has none."""
     if node is None:
         return ""
-    ready = "ready" if node["ready"] else "not ready"
+    version = f", {node['version']}" if node.get("version") else ""
+    ready = ("ready" if node["ready"] else "not ready") + version
     return f"{ready}, cordoned" if node["unschedulable"] else ready

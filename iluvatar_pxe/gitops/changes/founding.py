@@ -29,7 +29,7 @@ def give_secrets(revision: Revision, layer: str, fingerprint: str, secrets: str)
         return None
     cluster = ClusterFile.model_validate({"layer": layer, "caFingerprint": fingerprint})
     sealed = seal(secrets.encode(), revision.fleet.recipients.keys)
-    return _changes(f"{layer} has its secrets\n", cluster, {cluster_secrets(layer): sealed})
+    return cluster_changes(f"{layer} has its secrets\n", cluster, {cluster_secrets(layer): sealed})
 
 
 def name_founder(revision: Revision, layer: str, founder: str) -> Changes | None:
@@ -40,7 +40,9 @@ def name_founder(revision: Revision, layer: str, founder: str) -> Changes | None
     cluster = _known(revision, layer)
     if cluster.founder:
         return None
-    return _changes(f"{layer} is founded by {founder}\n", cluster.model_copy(update={"founder": founder}))
+    return cluster_changes(
+        f"{layer} is founded by {founder}\n", cluster.model_copy(update={"founder": founder})
+    )
 
 
 def note_founded(revision: Revision, layer: str, generation: int, at: datetime) -> Changes | None:
@@ -51,8 +53,10 @@ def note_founded(revision: Revision, layer: str, generation: int, at: datetime) 
     cluster = _known(revision, layer)
     if cluster.founded or cluster.generation != generation:
         return None
-    founded = {"founded": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-    return _changes(f"{layer} is founded\n", cluster.model_copy(update=founded))
+    founded: dict[str, object] = {"founded": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    if (k3s := revision.fleet.k3s(layer)) and k3s.k3s.is_chosen:
+        founded["version"] = k3s.k3s.version
+    return cluster_changes(f"{layer} is founded\n", cluster.model_copy(update=founded))
 
 
 def found_again(revision: Revision, layer: str, generation: int) -> Changes | None:
@@ -64,8 +68,10 @@ def found_again(revision: Revision, layer: str, generation: int) -> Changes | No
     cluster = _known(revision, layer)
     if cluster.generation != generation:
         return None
-    fresh = cluster.model_copy(update={"generation": generation + 1, "founder": None, "founded": None})
-    return _changes(f"{layer} is founded again\n", fresh)
+    fresh = cluster.model_copy(
+        update={"generation": generation + 1, "founder": None, "founded": None, "version": None}
+    )
+    return cluster_changes(f"{layer} is founded again\n", fresh)
 
 
 def _known(revision: Revision, layer: str) -> ClusterFile:
@@ -76,7 +82,10 @@ def _known(revision: Revision, layer: str) -> ClusterFile:
     )
 
 
-def _changes(message: str, cluster: ClusterFile, files: dict[str, bytes | None] | None = None) -> Changes:
+def cluster_changes(
+    message: str, cluster: ClusterFile, files: dict[str, bytes | None] | None = None
+) -> Changes:
+    """Return the commit that makes a cluster's record say this, and adds ``files``."""
     return Changes(message, {cluster_file(cluster.layer): cluster_record(cluster), **(files or {})})
 
 

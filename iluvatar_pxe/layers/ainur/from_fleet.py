@@ -23,15 +23,18 @@ def cluster_of(
     name: str, fleet: Fleet, bundle: K3sBundle, argo_cd: InstalledArgoCd | None = None
 ) -> K3sCluster:
     """Return what all machines of a layer have in common; raises ConfigurationError."""
-    layer = _layer(name, fleet)
-    if not layer.k3s.is_chosen:
+    layer, record = _layer(name, fleet), fleet.clusters.get(name)
+    k3s = layer.k3s
+    if record and record.version:
+        k3s = k3s.model_copy(update={"version": record.version})
+    if not k3s.is_chosen:
         raise ConfigurationError(
             f"which version of k3s is 'stable' for {layer_file(name)} is not known yet; write a version into it"
         )
     return K3sCluster(
         name=name,
         domain=fleet.settings.domain,
-        k3s=layer.k3s,
+        k3s=k3s,
         bundle=bundle,
         registries=fleet.settings.registries,
         users=layer.users,

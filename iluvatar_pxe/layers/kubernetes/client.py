@@ -11,7 +11,7 @@ from typing import Any
 
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.layers.kubernetes.api_server import PORT, ApiServer
-from iluvatar_pxe.layers.kubernetes.longhorn import Replica
+from iluvatar_pxe.layers.kubernetes.longhorn import Replica, Volume
 from iluvatar_pxe.layers.kubernetes.node import Node
 
 DRAIN_SECONDS = 300.0
@@ -31,6 +31,7 @@ _MIRROR = "kubernetes.io/config.mirror"
 _RUNS_WITH = "talos.dev/config-version"
 """Annotation of the static pods that Talos makes."""
 _REPLICAS = "/apis/longhorn.io/v1beta2/namespaces/longhorn-system/replicas"
+_VOLUMES = "/apis/longhorn.io/v1beta2/namespaces/longhorn-system/volumes"
 _LEADS = "node-role.kubernetes.io/control-plane"
 """Label of a Node."""
 _LATER = "it is tried again"
@@ -74,6 +75,12 @@ async def replicas(address: str, credentials: Credentials, *, port: int = PORT) 
     """Return the replicas of Longhorn's volumes; none where Longhorn is not installed."""
     async with ApiServer.at(address, port, credentials, _LATER) as server:
         return tuple(Replica.of(_part(one, "spec")) for one in await server.listed(_REPLICAS))
+
+
+async def volumes(address: str, credentials: Credentials, *, port: int = PORT) -> tuple[Volume, ...]:
+    """Return Longhorn's volumes; none where Longhorn is not installed."""
+    async with ApiServer.at(address, port, credentials, _LATER) as server:
+        return tuple(map(Volume.of, await server.listed(_VOLUMES)))
 
 
 async def cordon(address: str, credentials: Credentials, name: str, note: str, *, port: int = PORT) -> None:
@@ -202,6 +209,7 @@ def _node(found: Mapping[str, Any]) -> Node:
         boot=str(_part(_part(found, "status"), "nodeInfo").get("bootID", "")),
         note=str(_annotations(found).get(_NOTE, "")),
         addresses=frozenset(_addresses(found)),
+        version=str(_part(_part(found, "status"), "nodeInfo").get("kubeletVersion", "")),
         leads=_LEADS in _part(_part(found, "metadata"), "labels"),
     )
 

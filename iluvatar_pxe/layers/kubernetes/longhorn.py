@@ -29,6 +29,20 @@ class Replica:
         return cls(str(spec.get("volumeName", "")), str(spec.get("nodeID", "")), is_healthy)
 
 
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume; ``is_healthy`` as Longhorn says: it has all its copies, or nobody uses it."""
+
+    name: str
+    is_healthy: bool
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Return it from a Volume. One that nobody uses is ``unknown``, for then no copy is looked at."""
+        metadata, status = (found.get(key) or {} for key in ("metadata", "status"))
+        return cls(str(metadata.get("name", "")), status.get("robustness") not in {"degraded", "faulted"})
+
+
 def only_on(node: str, replicas: Iterable[Replica], staying: Collection[str]) -> tuple[str, ...]:
     """Return by name the volumes that have a healthy replica on this node, and none on one of those that stay."""
     holders: dict[str, set[str]] = {}

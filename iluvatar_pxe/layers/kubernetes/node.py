@@ -13,5 +13,7 @@ class Node:
     boot: str
     note: str
     addresses: frozenset[str] = frozenset()
+    version: str = ""
+    """Of its kubelet."""
     leads: bool = False
     """It is labelled as one that holds the cluster's state."""

@@ -69,7 +69,7 @@ class Kubelet:
             "metadata": {"name": node, "labels": labels, "annotations": {**self.annotations, **noted}},
             "spec": {"taints": taints} if taints else {},
             "status": {
-                "nodeInfo": {"kubeletVersion": VERSION, "bootID": self.site.boots[self.address]},
+                "nodeInfo": {"kubeletVersion": self._version(), "bootID": self.site.boots[self.address]},
                 "addresses": [{"type": "InternalIP", "address": self.address}],
             },
         }
@@ -96,6 +96,11 @@ class Kubelet:
         context = trusting(server.authorities)
         context.load_cert_chain(certificate, certificate.with_suffix(".key"))
         return context
+
+    def _version(self) -> str:
+        """Return the version of k3s that is installed: its file has its name, ``k3s/VERSION/k3s-arm64``."""
+        binary = self.configuration.path("/usr/local/bin/k3s")
+        return binary.read_text().split("/")[1] if binary.exists() else VERSION
 
     def _password(self) -> str:
         """Return the node's password, made once where there is none."""

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from iluvatar_pxe.errors import ConfigurationError, OperationError, SealError, WireError
 from iluvatar_pxe.layers.ainur.node_tasks import LARGEST
+from iluvatar_pxe.provisioning.node_tasks import NodeTasks
 from iluvatar_pxe.servers.http.context import booter_of, client_of
 
 ROUTES = web.RouteTableDef()
@@ -15,10 +16,15 @@ async def node_tasks(request: web.Request) -> web.Response:
     cloud_init = booter_of(request).cloud_init
     if cloud_init is None:
         raise web.HTTPNotFound(text="simulated machines run no k3s")
+    return await answer_of(cloud_init.node_tasks, request)
+
+
+async def answer_of(tasks: NodeTasks, request: web.Request) -> web.Response:
+    """Return what a node is told."""
     body, code = await _asked(request)
     client = str(client_of(request))
     try:
-        answer, code = await cloud_init.node_tasks.answer(client, body, code)
+        answer, code = await tasks.answer(client, body, code)
     except WireError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     except ConfigurationError as error:
