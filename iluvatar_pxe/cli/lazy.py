@@ -57,13 +57,14 @@ class Entry:
 @contextmanager
 def _quickly() -> Iterator[None]:
     """Import without what takes longest, and is of no use."""
-    gc.disable()  # modules stay: looking for garbage among them took a fifth of the time
+    gc.disable()  # modules stay: looking for garbage among them, now or later, took a fifth of the time
     has_rich = "rich" in sys.modules
     if not has_rich:
         sys.modules["rich"] = None  # type: ignore[assignment] # as if not installed: structlog loads all of it, if it is
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
         if not has_rich:
             del sys.modules["rich"]
