@@ -102,6 +102,28 @@ async def test_servers_that_lost_their_quorum_become_one_cluster_again_while_dae
         assert "recovery" not in site.record()
 
 
+@pytest.mark.long
+async def test_a_server_that_loses_its_power_while_it_is_reset_goes_on(tmp_path: Path) -> None:
+    async with k3s_site(tmp_path, servers=3) as site, with_tasks(site, site.servers):
+        await running(site)
+        for pi in site.servers:
+            await pi.machine.power_cut()
+        machine = site.servers[1].machine
+        server = machine.root / "var/lib/rancher/k3s/server"
+        await machine.power_on()
+        await site.daemons[0].clusters.k3s.recover("ainur", "", mark_of(await plan(site)))
+        await until((server / "db/reset-flag").exists)
+        await machine.power_cut()
+        state = json.loads((machine.root / "var/lib/rancher/iluvatar/task.json").read_text())
+        assert (state["task"]["kind"], state["state"]) == ("reset", "begun")
+        assert not machine.said("membership has been reset")
+        await machine.power_on()
+        await until(lambda: site.log()[-1] == RECORDED[1].format("ainur-02"))
+        assert await voters(site, 1) == {"ainur-02"}
+        assert machine.inits == 0
+        assert len(list((server / "db").glob("etcd-before-*"))) == 1
+
+
 async def test_a_healthy_cluster_is_left_alone_and_one_that_came_back_by_itself_too(tmp_path: Path) -> None:
     async with k3s_site(tmp_path, servers=3) as site, with_tasks(site, site.servers):
         await running(site)
@@ -125,9 +147,10 @@ async def test_a_healthy_cluster_is_left_alone_and_one_that_came_back_by_itself_
         assert json.dumps(sorted(await voters(site, 0))) == before
 
 
-async def test_a_snapshot_is_restored_where_all_data_is_lost(tmp_path: Path) -> None:
-    async with k3s_site(tmp_path, servers=1) as site, with_tasks(site, site.servers) as https:
-        (pi,), (founder,) = site.servers, site.daemons
+@pytest.mark.parametrize("servers", [1, pytest.param(3, marks=pytest.mark.long)])
+async def test_a_snapshot_is_restored_where_all_data_is_lost(tmp_path: Path, servers: int) -> None:
+    async with k3s_site(tmp_path, servers=servers) as site, with_tasks(site, site.servers) as https:
+        (pi, *others), (founder,) = site.servers, site.daemons
         kept = KeptSnapshots(tmp_path / "snapshots", tmp_path / "one.key", https.certificate, https.port)
         founder.context = replace(founder.context, snapshots=kept)
         await running(site)
@@ -140,20 +163,23 @@ async def test_a_snapshot_is_restored_where_all_data_is_lost(tmp_path: Path) -> 
         sealed = tmp_path / "snapshots/ainur" / name_of(taken)
         sealed.parent.mkdir(parents=True)
         sealed.write_bytes(seal(clear.read_bytes(), founder.context.fleet().recipients.keys))
-        await pi.machine.power_cut()
-        pi.machine.lose_disk()
-        async with installing(site, [pi]):
-            await until(lambda: "its data is lost" in pi.waits)
+        for one in site.servers:
+            await one.machine.power_cut()
+        for one in site.servers:
+            one.machine.lose_disk()
+        async with installing(site, site.servers):
+            await until(lambda: all("its data is lost" in one.waits for one in site.servers))
             clusters = founder.clusters.k3s
             agreed = await clusters.recover("ainur", "")
-            assert agreed == Restore("ainur-01", (), taken)
+            assert agreed == Restore("ainur-01", tuple(one.name for one in others), taken)
             await clusters.recover("ainur", "", mark_of(agreed))
             await until(lambda: site.log()[-3:] == [line.format("ainur-01") for line in RECORDED])
         assert pi.told == [K3sPart.INIT, K3sPart.JOIN_SERVER]
         assert site.inits == 1
+        await are_voters(site, 0, {one.name for one in site.servers})
         assert await as_admin(pi.machine).ask("/api/v1/namespaces/kube-system") == uid
         found = json.loads(await as_admin(pi.machine).ask("/api/v1/nodes"))["items"]
-        assert [node["metadata"]["name"] for node in found] == ["ainur-01"]
+        assert {node["metadata"]["name"] for node in found} == {one.name for one in site.servers}
         assert not list(pi.machine.root.rglob("iluvatar-snapshot*"))
 
 

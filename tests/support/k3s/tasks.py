@@ -5,6 +5,7 @@ import json
 import ssl
 import threading
 from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self._program = program("tasks")
         self._program.prepare.run = _run
-        self._turn = asyncio.Lock()
+        self._reset: Future[None] | None = None
         told = {"name": pi.name, "unit": "k3s.service", "version": "v1.36.3+k3s1", "assets": [], "urls": urls}
         self._lay("etc/iluvatar/node.json", json.dumps({**told, "daemons": urls}))
         self._lay("proc/sys/kernel/random/boot_id", "1\n")
@@ -57,12 +58,15 @@ class Node:
         await self._run(before_k3s=True)
 
     async def _run(self, *, before_k3s: bool) -> None:
-        """Run the program to its end, also where this is cancelled; what it says is in the machine's journal."""
+        """Run the program, until the power is cut; what it says is in the machine's journal."""
         running = asyncio.ensure_future(asyncio.to_thread(self._in_thread, before_k3s))
         try:
             await asyncio.shield(running)
         except asyncio.CancelledError:
+            if self._reset:
+                self._reset.cancel()
             await asyncio.wait([running])
+            running.exception()
             raise
         except (self._program.prepare.Trouble, OSError, ValueError) as why:
             self.pi.machine.journal.append(f"tasks: {why}")
@@ -80,7 +84,8 @@ class Node:
         options = dict(option.removeprefix("--").split("=") for option in command[5:])
         snapshot = options.get("cluster-reset-restore-path", "").removeprefix(str(self.root))
         reset = self.pi.machine.cluster_reset(snapshot, Path(options["config"]))
-        asyncio.run_coroutine_threadsafe(reset, self._loop).result()
+        self._reset = asyncio.run_coroutine_threadsafe(reset, self._loop)
+        self._reset.result()
 
     def _lay(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
