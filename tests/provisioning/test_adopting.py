@@ -130,6 +130,7 @@ async def test_it_is_read_only_committed_once_and_a_machine_that_boots_under_it_
     record = existing.committed("clusters/ainur.yaml")
     assert 'founder: "mother"' in record
     assert "founded: " in record
+    assert 'version: "v1.36.3+k3s1"' in record
     left = "\n".join(found.cautions)
     assert "it has 2 servers, an even number" in left
     assert "mother: --node-label=lab/disk=ssd is not taken: not every server has it" in left

@@ -47,6 +47,11 @@ class Adopted:
         """The server that joined first."""
         return min(self.cluster.servers, key=lambda one: (one.created, one.name)).name
 
+    @property
+    def version(self) -> str:
+        """The highest version of k3s that a server runs."""
+        return max((one.version for one in self.cluster.servers), key=_number)
+
 
 def adopted_files(revision: Revision, adopted: Adopted) -> dict[str, bytes]:
     """Return by path the files but for the sealed secrets, in order; raises OperationError where they do not fit."""
@@ -74,6 +79,7 @@ def adopt(revision: Revision, adopted: Adopted, secrets: str) -> Changes:
             "caFingerprint": adopted.fingerprint,
             "founder": adopted.founder,
             "founded": f"{adopted.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "version": adopted.version,
         }
     )
     files[cluster_file(adopted.layer)] = cluster_record(cluster)
@@ -84,9 +90,11 @@ def adopt(revision: Revision, adopted: Adopted, secrets: str) -> Changes:
 def _layer_text(revision: Revision, adopted: Adopted) -> str:
     """Return the layer's file; one that is there already gets other servers and options only."""
     servers = len(adopted.cluster.servers)
-    version = max((one.version for one in adopted.cluster.servers), key=_number)
     options = translated(adopted.cluster.nodes).k3s
-    told: dict[str, Any] = {"servers": servers + 1 - servers % 2, "k3s": {"version": version, **options}}
+    told: dict[str, Any] = {
+        "servers": servers + 1 - servers % 2,
+        "k3s": {"version": adopted.version, **options},
+    }
     existing = revision.tree.texts.get(layer_file(adopted.layer))
     if existing is None:
         return _LAYER_HEAD + dumped({"kind": LayerKind.K3S.value, **told})
