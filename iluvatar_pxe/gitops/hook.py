@@ -1,4 +1,4 @@
-"""The pre-receive hook of the fleet's repository: ``python -m iluvatar_pxe.gitops.hook BRANCH``, see githooks(5).
+"""The pre-receive hook of the fleet's repository, which ``pre_receive`` runs; see githooks(5).
 
 With the further argument ``ask-factory`` Image Factory is asked for the names of extensions.
 
@@ -157,7 +157,3 @@ def main() -> None:
     if verdict.faults:
         print(REFUSED, file=sys.stderr)  # noqa: T201
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -171,7 +171,7 @@ def test_a_check_that_fails_itself_accepts_nothing(fleet: Path, tmp_path: Path) 
 
 def run(directory: Path, updates: str) -> tuple[int, list[str]]:
     """Run the hook as its script does."""
-    command = [sys.executable, "-W", "error", "-P", "-m", "iluvatar_pxe.gitops.hook", "main"]
+    command = [sys.executable, "-W", "error", "-P", "-m", "iluvatar_pxe.gitops.pre_receive", "main"]
     done = subprocess.run(command, cwd=directory, input=updates, capture_output=True, text=True, check=False)
     assert done.stdout == ""
     return done.returncode, done.stderr.splitlines()

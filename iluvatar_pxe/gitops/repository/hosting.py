@@ -65,7 +65,7 @@ _CONFIGURATION_TEXT = """\
 _HOOK = """\
 #!/bin/sh
 # Written by iluvatar-pxe at every start: what is pushed is checked as `iluvatar-pxe fleet validate` does it.
-timeout --foreground --kill-after=5 {seconds} {python} -P -m iluvatar_pxe.gitops.hook {arguments}
+timeout --foreground --kill-after=5 {seconds} {python} -P -m iluvatar_pxe.gitops.pre_receive {arguments}
 status=$?
 # 124 and 137 are timeout(1)'s
 case $status in 124 | 137) echo "the check did not end within {seconds} s; push rejected" >&2 ;; esac
