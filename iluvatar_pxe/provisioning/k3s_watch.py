@@ -13,7 +13,7 @@ from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import IluvatarError, NotYetError, OperationError
 from iluvatar_pxe.gitops.changes.upgrading import ask_for_upgrade
-from iluvatar_pxe.layers.ainur.founding import Asks, Starts, next_step
+from iluvatar_pxe.layers.ainur.founding import Asks, Serves, Starts, next_step
 from iluvatar_pxe.layers.ainur.part import K3sPart, NotYet, part_of
 from iluvatar_pxe.layers.ainur.proving import Said, ask
 from iluvatar_pxe.layers.ainur.recovery import Plan, mark_of
@@ -29,8 +29,10 @@ from iluvatar_pxe.layers.founding import (
 )
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.provisioning import k3s_askers
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.founding_step import FoundingStep
+from iluvatar_pxe.provisioning.joining_turn import JoiningTurn
 from iluvatar_pxe.provisioning.k3s_askers import K3sAskers
 from iluvatar_pxe.provisioning.k3s_recovery import K3sRecovery
 from iluvatar_pxe.provisioning.k3s_removing import K3sRemoval
@@ -59,6 +61,7 @@ class K3sWatch:
         self._askers = K3sAskers()
         self._looking = asyncio.Lock()
         self._news = Changed()
+        self._turn = JoiningTurn(k3s_askers.JOIN_SECONDS)
         self.removal = K3sRemoval(self.layer, self.context)
         self.recovery = K3sRecovery(self.layer, self.context, self.tasks)
         self.upkeep = K3sUpkeep(self.layer, self.context, self.tasks, self.removal.turn)
@@ -149,8 +152,8 @@ class K3sWatch:
         if isinstance(told, NotYet) and role.leads and self.recovery.restores(name):
             return K3sPart.JOIN_SERVER
         joins = told is K3sPart.JOIN_SERVER and not asks.has_data
-        if joins and (left := await self.removal.left_of(name, self.said)):
-            told = NotYet(left)
+        if joins and (why := await self._keeps_out(name)):
+            told = NotYet(why)
         if isinstance(told, NotYet):
             self._askers.heard(name, asks, told.why)
             self._news.tell()
@@ -172,6 +175,18 @@ class K3sWatch:
             await self.recovery.begin(plan)
             self._news.tell()
         return plan
+
+    async def _keeps_out(self, name: str) -> str:
+        """Say why a server without data is not to join now; empty where nothing is in the way, and it is its turn."""
+        if left := await self.removal.left_of(name, self.said):
+            return left
+        serving = {server for server, one in self.said.items() if isinstance(one.found, Serves)}
+        address = next((str(one.address) for one in self._members if one.name in serving), None)
+        if address is None:
+            return "no server serves Kubernetes"
+        credentials = await self.context.kubernetes(self.layer)
+        other = await self._turn.of_another(address, credentials, name, self._ready)
+        return f"{other} joins first" if other else ""
 
     def has_secrets(self, name: str) -> None:
         """Take in that a machine has stored its secrets, so that k3s starts on it."""

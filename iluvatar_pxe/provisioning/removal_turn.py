@@ -5,7 +5,7 @@ import time
 from uuid import uuid4
 
 from iluvatar_pxe.layers.credentials import Credentials
-from iluvatar_pxe.layers.kubernetes.client import Lease, removal_lease, take_removal_lease
+from iluvatar_pxe.layers.kubernetes.client import REMOVAL, Lease, lease, take_lease
 
 
 class RemovalTurn:
@@ -20,10 +20,10 @@ class RemovalTurn:
 
     async def take(self, address: str, credentials: Credentials) -> bool:
         """Say whether it is this daemon's turn; then it stays so for some time. Raises KubernetesError."""
-        found, now = await removal_lease(address, credentials), time.monotonic()
+        found, now = await lease(address, credentials, REMOVAL), time.monotonic()
         if found != self._seen[0]:
             self._seen = found, now
         is_anothers = found is not None and found.holder != self.holder
         if is_anothers and now - self._seen[1] < self._seconds:
             return False
-        return await take_removal_lease(address, credentials, self.holder, found)
+        return await take_lease(address, credentials, REMOVAL, self.holder, found)

@@ -74,6 +74,27 @@ async def test_two_daemons_that_are_killed_again_and_again_initialise_once(tmp_p
         ]
 
 
+async def test_two_daemons_let_servers_join_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(k3s_askers, "JOIN_SECONDS", 5.0)
+    async with k3s_site(tmp_path, servers=3, daemons=("one", "two")) as site:
+        first, second, third = site.servers
+        for founder in site.daemons:
+            founder.start()
+        async with installing(site, [first]):
+            await joined(site, [first])
+        await until(lambda: site.log()[-1] == "ainur is founded")
+        await site.refresh()
+        second.has_power = False
+        async with installing(site, [second]):
+            await until(lambda: second.told)
+        async with installing(site, [third], asked=(1,)):
+            await until(lambda: third.waits == "ainur-02 joins first")
+            await until(lambda: third.machine.is_ready)  # since ainur-02 takes too long
+        assert third.told == [K3sPart.JOIN_SERVER]
+
+
 async def test_a_founder_that_lost_its_disk_joins_as_the_others_do(tmp_path: Path) -> None:
     async with k3s_site(tmp_path, servers=3) as site:
         (founder,) = site.daemons

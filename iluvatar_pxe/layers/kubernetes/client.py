@@ -24,8 +24,10 @@ _NOTE = "iluvatar-pxe/note"
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 _LEASE = "iluvatar-pxe-restart"
 """Made by whoever is first, so that all daemons of a fleet together change one machine at a time."""
-_REMOVAL = "iluvatar-pxe-removal"
-"""Held by the one daemon that takes machines out of the cluster."""
+REMOVAL = "iluvatar-pxe-removal"
+"""A Lease that is held by the one daemon that takes machines out of the cluster."""
+JOINING = "iluvatar-pxe-joining"
+"""A Lease that is held by the one server that joins the cluster."""
 _MIRROR = "kubernetes.io/config.mirror"
 """Annotation of the pods that a kubelet runs without the API server."""
 _RUNS_WITH = "talos.dev/config-version"
@@ -159,29 +161,29 @@ async def release(address: str, credentials: Credentials, name: str, *, port: in
             await server.call("DELETE", f"{_LEASES}/{_LEASE}", {"preconditions": seen})
 
 
-async def removal_lease(address: str, credentials: Credentials, *, port: int = PORT) -> Lease | None:
-    """Return which daemon takes machines out of the cluster; None where none does."""
+async def lease(address: str, credentials: Credentials, name: str, *, port: int = PORT) -> Lease | None:
+    """Return who holds a Lease; None where nobody ever did."""
     async with ApiServer.at(address, port, credentials, _LATER) as server:
-        found = await server.call("GET", f"{_LEASES}/{_REMOVAL}")
+        found = await server.call("GET", f"{_LEASES}/{name}")
     version = _part(found, "metadata").get("resourceVersion")
     return Lease(str(_part(found, "spec").get("holderIdentity", "")), str(version)) if version else None
 
 
-async def take_removal_lease(
-    address: str, credentials: Credentials, holder: str, seen: Lease | None, *, port: int = PORT
+async def take_lease(
+    address: str, credentials: Credentials, name: str, holder: str, seen: Lease | None, *, port: int = PORT
 ) -> bool:
-    """Be the daemon that does this, or stay it; False where somebody else has taken it since it was ``seen``."""
-    metadata = {"name": _REMOVAL, "namespace": "kube-system"}
+    """Have a holder get a Lease, or keep it; False where somebody else has taken it since it was ``seen``."""
+    metadata = {"name": name, "namespace": "kube-system"}
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    lease = {
+    wanted = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": metadata | ({"resourceVersion": seen.version} if seen else {}),
         "spec": {"holderIdentity": holder, "renewTime": now},
     }
-    method, path = ("PUT", f"{_LEASES}/{_REMOVAL}") if seen else ("POST", _LEASES)
+    method, path = ("PUT", f"{_LEASES}/{name}") if seen else ("POST", _LEASES)
     async with ApiServer.at(address, port, credentials, _LATER) as server:
-        return bool(await server.call(method, path, lease))
+        return bool(await server.call(method, path, wanted))
 
 
 async def drain(

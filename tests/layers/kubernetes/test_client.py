@@ -98,15 +98,19 @@ async def test_a_refusal_a_foreign_cluster_and_silence_say_what_to_do() -> None:
 
 
 async def one_takes_the_lease(at: str, by: Credentials) -> None:
-    assert await kubernetes.removal_lease(at, by) is None
-    assert await kubernetes.take_removal_lease(at, by, "one", None)
-    assert not await kubernetes.take_removal_lease(at, by, "two", None), "one was first"
-    seen = await kubernetes.removal_lease(at, by)
+    assert await kubernetes.lease(at, by, kubernetes.REMOVAL) is None
+    assert await kubernetes.take_lease(at, by, kubernetes.REMOVAL, "one", None)
+    assert not await kubernetes.take_lease(at, by, kubernetes.REMOVAL, "two", None), "one was first"
+    seen = await kubernetes.lease(at, by, kubernetes.REMOVAL)
     assert seen
     assert seen.holder == "one"
-    assert await kubernetes.take_removal_lease(at, by, "one", seen)
-    assert not await kubernetes.take_removal_lease(at, by, "two", seen), "one has renewed it since"
-    assert await kubernetes.take_removal_lease(at, by, "two", await kubernetes.removal_lease(at, by))
+    assert await kubernetes.take_lease(at, by, kubernetes.REMOVAL, "one", seen)
+    assert not await kubernetes.take_lease(at, by, kubernetes.REMOVAL, "two", seen), (
+        "one has renewed it since"
+    )
+    assert await kubernetes.take_lease(
+        at, by, kubernetes.REMOVAL, "two", await kubernetes.lease(at, by, kubernetes.REMOVAL)
+    )
 
 
 async def test_a_node_is_cordoned_drained_and_free_again(tmp_path: Path) -> None:
