@@ -8,7 +8,7 @@ from iluvatar_pxe.machines.boots import Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.raspberry_pi import MAKER
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase
+from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Wipe
 
 _VAGUE = (Firmware.NOT_BOOTING, Firmware.TALOS, Firmware.UNSUPPORTED, Firmware.IPXE)
 """Those that do not tell which firmware the machine has, least telling first."""
@@ -115,9 +115,14 @@ def _boot_went_on(machine: Machine, step: Step) -> Machine:
         progress = replace(machine.attempts, best=step.stage, starts=machine.attempts.starts[-1:])
         machine = replace(machine, attempts=progress)
     if step.stage is Stage.INITRAMFS:
-        wipe = machine.directive.wipe.after_that_boot
-        machine = replace(machine, directive=replace(machine.directive, wipe=wipe))
+        machine = _with_wipe(machine, machine.directive.wipe.after_that_boot)
+    if step.stage >= Stage.INSTALLED and machine.directive.intent is not Intent.REINSTALL:
+        machine = _with_wipe(machine, Wipe.NO)
     return _in_phase(machine, step.stage)
+
+
+def _with_wipe(machine: Machine, wipe: Wipe) -> Machine:
+    return replace(machine, directive=replace(machine.directive, wipe=wipe))
 
 
 def _attempted(machine: Machine, step: Step) -> Machine:
@@ -135,13 +140,14 @@ def _attempted(machine: Machine, step: Step) -> Machine:
 def _in_phase(machine: Machine, stage: Stage) -> Machine:
     """A boot of its chain takes a machine back to ``booting``; from there on it only goes forward.
 
-    With its configuration, the directive to install it once more is granted.
+    With its configuration, the directive to install it once more is granted. That its disk may be erased holds until it
+    is installed: the power may fail before anything was erased.
     """
     phase = _PHASES.get(stage, machine.phase)
     if phase is machine.phase or machine.phase in _FORWARD[_FORWARD.index(phase) :]:
         return machine
     if stage is Stage.CONFIG and machine.directive.intent is Intent.REINSTALL:
-        machine = replace(machine, directive=Directive())
+        machine = replace(machine, directive=Directive(wipe=machine.directive.wipe))
     if phase is Phase.JOINED:
         machine = replace(machine, attempts=Attempts(), report=replace(machine.report, faults=()))
     return replace(machine, phase=phase)

@@ -39,17 +39,28 @@ def see(known: Machine | None, sighting: Sighting, stage: Stage, now: datetime =
 
 
 def test_a_talos_that_is_in_the_way_is_wiped_by_one_boot_only() -> None:
-    """With nothing to wipe it would restart for ever; what may be erased stays so until it is installed."""
+    """With nothing to wipe it would restart for ever; what may be erased stays so until it is installed, whatever fails."""
     machine = replace(see(None, FULL, Stage.DISCOVER), directive=Directive(Intent.REINSTALL, wipe=Wipe.FIRST))
     for stage, wipe in (
         (Stage.SCRIPT, Wipe.FIRST),
         (Stage.INITRAMFS, Wipe.ALLOWED),
         (Stage.DISCOVER, Wipe.ALLOWED),
         (Stage.INITRAMFS, Wipe.ALLOWED),
-        (Stage.CONFIG, Wipe.NO),
+        (Stage.CONFIG, Wipe.ALLOWED),
+        (Stage.DISCOVER, Wipe.ALLOWED),
+        (Stage.CONFIG, Wipe.ALLOWED),
+        (Stage.INSTALLING, Wipe.ALLOWED),
+        (Stage.INSTALLED, Wipe.NO),
     ):
         machine = see(machine, FULL, stage)
         assert machine.directive.wipe is wipe, stage
+    assert machine.directive == Directive()
+
+
+def test_what_still_runs_before_an_installation_does_not_take_its_consent_away() -> None:
+    asked = Directive(Intent.REINSTALL, wipe=Wipe.FIRST)
+    machine = replace(see(None, FULL, Stage.DISCOVER), directive=asked)
+    assert see(machine, FULL, Stage.JOINED).directive == asked
 
 
 def test_without_consent_that_boot_is_all_that_may_erase() -> None:
