@@ -260,6 +260,6 @@ def _in_cluster(machine: Machine, context: CommandContext) -> str:
         why = context.clusters.keeps(machine)
         return f"it has not left its cluster yet: {why}" if why else ""
     is_gone = machine in unlisted(snapshot, fleet, members_of(snapshot, fleet))
-    if not is_gone or not any(map(fleet.has_cluster, fleet.layers)):
+    if not is_gone or not any(fleet.has_cluster(one) or fleet.has_k3s_cluster(one) for one in fleet.layers):
         return ""
     return "only a running daemon can tell whether it has left its cluster; start it: iluvatar-pxe serve"

@@ -353,6 +353,11 @@ class Fleet:
         record = self.clusters.get(layer or "")
         return bool(record and record.founded) and self.makes_configurations(layer)
 
+    def has_k3s_cluster(self, layer: str | None) -> bool:
+        """Say whether a layer of kind k3s has a cluster that is founded, and whose machines the daemon configures."""
+        record, found = self.clusters.get(layer or ""), self.k3s(layer)
+        return bool(record and record.founded and found and not found.configures_itself)
+
     def machines(self, macs: Iterable[str], serial: str, uuid: UUID | None) -> tuple[ListedMachine, ...]:
         """Return every machine listed under one of these MACs, else the one under the serial number and UUID.
 

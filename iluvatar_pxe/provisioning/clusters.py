@@ -227,9 +227,8 @@ class Clusters:
 
     def keeps(self, machine: Machine) -> str:
         """Say why a machine that has left the fleet may still be in a cluster; empty where it is in none."""
-        return (
-            first_of([why for one in self._removals.by_layer.values() if (why := one.keeps(machine))]) or ""
-        )
+        of_talos = [why for one in self._removals.by_layer.values() if (why := one.keeps(machine))]
+        return first_of(of_talos) or self.k3s.keeps(machine)
 
     async def reports(self) -> tuple[ClusterReport, ...]:
         """Ask all machines of all clusters how they are."""

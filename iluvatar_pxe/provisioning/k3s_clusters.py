@@ -42,11 +42,9 @@ def k3s_layers(fleet: Fleet) -> list[str]:
 def place_in_k3s(machine: Machine, fleet: Fleet) -> tuple[str, str] | None:
     """Return the layer and the name of a machine that may be in a k3s cluster which the daemon looks after."""
     place = listed_as(machine, fleet) or machine.assignment
-    record = fleet.clusters.get((place and place.layer) or "")
-    layer = fleet.k3s(record.layer) if record and record.founded else None
-    if not (record and place and layer) or layer.configures_itself:
+    if place is None or place.layer is None or not fleet.has_k3s_cluster(place.layer):
         return None
-    return (record.layer, place.name) if machine.phase in {Phase.INSTALLED, Phase.JOINED} else None
+    return (place.layer, place.name) if machine.phase in {Phase.INSTALLED, Phase.JOINED} else None
 
 
 class K3sClusters:
@@ -111,6 +109,10 @@ class K3sClusters:
         if watch is None:
             raise OperationError(f"{layer}: is no k3s cluster that this daemon looks after")
         return await watch.recover(server, agreed)
+
+    def keeps(self, machine: Machine) -> str:
+        """Say why a machine that has left the fleet may still be in a cluster; empty where it is in none."""
+        return first_of([why for one in self.watches.values() if (why := one.removal.keeps(machine))]) or ""
 
     def has_secrets(self, layer: str, name: str) -> None:
         """Take in that a machine has stored its secrets."""

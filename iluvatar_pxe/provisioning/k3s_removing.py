@@ -10,13 +10,16 @@ from dataclasses import replace
 
 import structlog
 
+from iluvatar_pxe.dns.members import members_of
 from iluvatar_pxe.errors import IluvatarError
 from iluvatar_pxe.layers.ainur.proving import Said, ask
 from iluvatar_pxe.layers.ainur.removal import Act, Leaver, Why, harm, next_act
 from iluvatar_pxe.layers.founding import Unproved
 from iluvatar_pxe.layers.kubernetes import client as kubernetes
 from iluvatar_pxe.layers.kubernetes.longhorn import only_on
-from iluvatar_pxe.layers.leaving import Hold, last_copies
+from iluvatar_pxe.layers.leaving import Hold, last_copies, unlisted
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.draining import left_on
@@ -40,6 +43,8 @@ class K3sRemoval:
         self._drained: set[str] = set()
         """Names of nodes that have no pods any more."""
         self.turn = RemovalTurn(context.pace.turn)
+        self._cleared: frozenset[str] = frozenset()
+        """MACs of machines that have left the fleet, of which nothing was left in the cluster at the last look."""
         self._told = Problem(lambda why: _log.warning("machine.leaves", layer=layer, why=why))
         self.is_busy = False
         """Something of a node that leaves was left in the cluster at the last look."""
@@ -49,6 +54,15 @@ class K3sRemoval:
         """What leaves, one line for each node, and why that cannot be found out."""
         stuck = [self._told.text] if self._told.text else []
         return [f"{self.layer}: {name} leaves: {why}" for name, why in self.leaving.items()] + stuck
+
+    def keeps(self, machine: Machine) -> str:
+        """Say why something of a machine may be left in the cluster that has left the fleet; empty where nothing is."""
+        is_founded = self._context.fleet().has_k3s_cluster(self.layer)
+        is_pi = machine.firmware is Firmware.RASPBERRY_PI
+        is_gone = is_pi and any(machine.id == one.id for one in self._gone())
+        if not (is_founded and is_gone) or machine.macs[0] in self._cleared:
+            return ""
+        return "; ".join(self.lines) or f"{self.layer}: the cluster has not been asked yet what is left of it"
 
     async def look(self, said: Mapping[str, Said], without_data: Collection[str], joining: str) -> None:
         """Look once, and do what is next.
@@ -63,6 +77,7 @@ class K3sRemoval:
                 return
             await self._take_back(view)
             await self._advance(view, joining)
+            self._clear(view)
             self._told.clear()
         except IluvatarError as error:
             self._told.set(f"{self.layer}: {error}")
@@ -86,6 +101,23 @@ class K3sRemoval:
         servers = replace(view.servers, away=view.servers.away | going)
         replicas = only_on(name, view.replicas, view.staying)
         return harm(name, Why.REINSTALL, servers, is_server=view.is_server(name)) or last_copies(replicas)
+
+    def _gone(self) -> tuple[Machine, ...]:
+        """Return the machines that have no place in the fleet any more."""
+        fleet, snapshot = self._context.fleet(), self._context.snapshot()
+        return unlisted(snapshot, fleet, members_of(snapshot, fleet))
+
+    def _clear(self, view: K3sView) -> None:
+        """Take in of which machines nothing is left; whose a member of etcd without a Node is, cannot be told."""
+        is_clear = not any(why is Why.GONE and name not in view.nodes for name, why in view.leaving.items())
+        places = {
+            address
+            for name, node in view.nodes.items()
+            if name not in view.listed
+            for address in node.addresses
+        }
+        left = (one.macs[0] for one in self._gone() if str(one.address) not in places)
+        self._cleared = frozenset(left) if is_clear else frozenset()
 
     async def _take_back(self, view: K3sView) -> None:
         """Uncordon nodes that are not to leave any more."""

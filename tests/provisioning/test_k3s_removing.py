@@ -12,7 +12,10 @@ from support.k3s.founding import K3sSite, Pi, file_of, installing, joined, k3s_s
 from support.k3s.kubernetes import MEMBER_NAME
 from support.waiting import until
 
+from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.edits import with_directive, with_phase
+from iluvatar_pxe.admin.machines import Forget
+from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.ainur.removal import Act
 from iluvatar_pxe.layers.arda.reinstall import Refused
@@ -20,6 +23,8 @@ from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Directive, Intent, Phase
+from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
+from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 
 
@@ -141,6 +146,41 @@ async def test_servers_leave_one_at_a_time_and_none_while_another_is_away(tmp_pa
         await until(lambda: "servers leave one at a time" in shown(site, third.name)())
         assert await members(site) == {"ainur-01", "ainur-03"}
         assert first.machine.is_ready
+
+
+async def forget(site: K3sSite, pi: Pi) -> str:
+    """Have a person have the first daemon forget a machine; return the answer, or why not."""
+    founder = site.daemons[0]
+    context = CommandContext(
+        inventory=founder.follows.inventory,
+        fleet_in_force=founder.context.fleet,
+        assigner=DatabaseAssigner(founder.follows.inventory),
+        window=OwnWindow(founder.follows.inventory),
+        secrets=founder.context.secrets,
+        clusters=founder.clusters,
+    )
+    try:
+        return str((await Forget(machine=pi.mac).carry_out(context, "ada"))["message"])
+    except OperationError as refused:
+        return str(refused)
+
+
+async def test_a_member_is_forgotten_once_nothing_of_it_is_left(tmp_path: Path) -> None:
+    async with running(tmp_path, servers=1, agents=1) as site:
+        agent = site.pis["ainur-02"]
+        assert "in the cluster of layer ainur; remove machines/ainur-02.yaml, push" in await forget(
+            site, agent
+        )
+        await run_pod(site.servers[0].machine, "web", agent.name)
+        site.change(dict.fromkeys(file_of(agent)))
+        await site.refresh()
+        assert "has not left its cluster yet: ainur: " in await forget(site, agent)
+        await until(lambda: site.daemons[0].clusters.lines)
+        assert "ainur-02 leaves: " in await forget(site, agent)
+        await agent.machine.power_cut()
+        await until(lambda: not site.daemons[0].clusters.lines)
+        assert await nodes(site) == {"ainur-01"}
+        assert "is forgotten" in await forget(site, agent)
 
 
 async def test_the_last_server_stays(tmp_path: Path) -> None:

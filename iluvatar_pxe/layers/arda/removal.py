@@ -66,8 +66,8 @@ class Etcd:
 def own_cluster(machine: Machine, fleet: Fleet) -> str:
     """Return the layer of whose cluster a listed machine is a part; empty where there is none."""
     listed = listed_as(machine, fleet)
-    is_part = listed and was_installed(machine) and fleet.has_cluster(listed.layer)
-    return (listed and listed.layer) or "" if is_part else ""
+    layer = listed.layer if listed and was_installed(machine) else None
+    return (layer or "") if fleet.has_cluster(layer) or fleet.has_k3s_cluster(layer) else ""
 
 
 def next_act(one: Leaver, etcd: Etcd) -> Act | Hold | None:
