@@ -100,13 +100,21 @@ def _unselected(disk: Disk, selector: DiskSelector | None) -> str:
         {
             "is not the one that is named": isinstance(wanted, MachineDisk)
             and not _is_the_named(disk, wanted),
-            f"is attached by {disk.transport}": disk.transport in _ELSEWHERE and not named,
+            f"is attached by {disk.transport}, and used only if its machine's file names it ({_name(disk)})": disk.transport
+            in _ELSEWHERE
+            and not named,
             f"is a {_TITLES[kind]}": kind not in _types(wanted),
             "is of another model": wanted.model and not any(fits(disk.model, glob) for glob in wanted.model),
             f"is smaller than {wanted.min_size}": wanted.min_size and disk.size < octets(wanted.min_size),
             f"is larger than {wanted.max_size}": wanted.max_size and disk.size > octets(wanted.max_size),
         }
     )
+
+
+def _name(disk: Disk) -> str:
+    """Return how a machine's file would name a disk."""
+    known = {"serial": disk.serial, "wwid": disk.wwid, "busPath": disk.bus_path}
+    return next((f"{key}: {value}" for key, value in known.items() if value), "its place")
 
 
 def _types(selector: DiskSelector) -> Container[DiskType]:

@@ -151,7 +151,7 @@ def test_the_hardware_says_which_disk_is_chosen_and_why() -> None:
     assert [(one["path"], one["chosen"], one["why_not"]) for one in data["disks"]] == [
         ("/dev/sda", False, None),
         ("/dev/sdb", True, None),
-        ("/dev/sdc", False, "is attached by usb"),
+        ("/dev/sdc", False, "is attached by usb, and used only if its machine's file names it (serial: S3)"),
     ]
     assert data["nics"] == [{"name": "eno1", "mac": MAC, "driver": "", "up": False, "mbit": 0}]
     installed = replace(machine, phase=Phase.JOINED, inspection=replace(read, given=small.identity))

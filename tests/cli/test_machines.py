@@ -248,7 +248,7 @@ def test_everything_about_a_machine(host: Host) -> None:
         "Hardware",
         "  disk         /dev/nvme0n1 is chosen: it was told to install its system there",
         "  /dev/nvme0n1 512 GB NVMe, serial S1; chosen",
-        "  /dev/sda     32 GB SSD (usb), serial S2; iso9660; is attached by usb",
+        "  /dev/sda     32 GB SSD (usb), serial S2; iso9660; is attached by usb, and used only if its machine's file names it (serial: S2)",
         "  NICs         eno1 52:54:00:00:00:01, eno2 52:54:00:00:00:0a",
         "",
         "Next boot",
