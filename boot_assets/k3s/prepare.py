@@ -220,25 +220,25 @@ def _download(url: str, part: Path) -> None:
 
 
 def ask(config: dict[str, Any], path: str, body: dict[str, Any]) -> bytes:
-    """Return what the first daemon answers that can be reached; raises Trouble, or Refusal."""
-    troubles = []
-    for url in config["urls"]:
-        request = Request(f"{url}/{path}", json.dumps(body).encode())  # noqa: S310 - http
-        request.add_header("Content-Type", "application/json")
-        try:
-            with _answer(request) as answer:
-                found: bytes = answer.read()
-        except (OSError, HTTPException) as error:
-            troubles.append(f"{url.partition('/cloud-init/')[0]}: {error}")
-            continue
-        if answer.status < HTTPStatus.BAD_REQUEST:
-            return found
-        told = found.decode(errors="replace").strip().partition("\n")[0] or str(answer.status)
-        if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Refusal(told)
-        time.sleep(min(int(answer.headers.get("Retry-After", 0)), LONGEST_PAUSE))
-        raise Trouble(told)
-    raise Trouble("; ".join(troubles))
+    """Return what the daemon answers that made the ticket: no other one knows it. Raises Trouble, or Refusal."""
+    request = Request(f"{config['url']}/{path}", json.dumps(body).encode())  # noqa: S310 - http
+    request.add_header("Content-Type", "application/json")
+    try:
+        with _answer(request) as answer:
+            found: bytes = answer.read()
+    except (OSError, HTTPException) as error:
+        daemon = config["url"].partition("/cloud-init/")[0]
+        raise Trouble(
+            f"{daemon}: {error}; start this daemon; if it is gone for good, run on another one: "
+            f"iluvatar-pxe machines reinstall {config['name']}, and restart this machine"
+        ) from error
+    if answer.status < HTTPStatus.BAD_REQUEST:
+        return found
+    told = found.decode(errors="replace").strip().partition("\n")[0] or str(answer.status)
+    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise Refusal(told)
+    time.sleep(min(int(answer.headers.get("Retry-After", 0)), LONGEST_PAUSE))
+    raise Trouble(told)
 
 
 def _answer(request: Request) -> Any:
@@ -250,10 +250,10 @@ def _answer(request: Request) -> Any:
 
 
 def report(config: dict[str, Any], name: str, event: str, words: str, **more: str) -> None:
-    """Tell a daemon how far this is, as cloud-init does; nothing depends on it."""
+    """Tell the daemon how far this is, as cloud-init does; nothing depends on it."""
     told = {"name": name, "description": words, "event_type": event, "origin": "iluvatar", **more}
     with suppress(Trouble):
-        ask({"urls": config["urls"][:1]}, "report", {**told, "timestamp": time.time()})
+        ask(config, "report", {**told, "timestamp": time.time()})
 
 
 def store(path: Path, text: str, mode: int) -> None:

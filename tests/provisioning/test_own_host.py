@@ -81,14 +81,14 @@ def test_a_listed_host_gets_what_any_node_gets_and_swaps_its_ticket_at_its_own_a
     assert machine
     assert (machine.phase, str(machine.address)) == (Phase.INSTALLING, "127.0.0.1")
 
-    answer = site.swaps(node["urls"][0])
+    answer = site.swaps(node["url"])
     assert answer.status == 200, answer.text
     assert TOKEN in {one["path"] for one in json.loads(answer.text)["files"]}
     assert site.cluster.asked == [("ainur", "ainur-01", Role.SERVER, False)]
 
 
 def test_another_host_swaps_no_ticket_of_it(site: Site) -> None:
-    (url, *_) = told(site.config())["urls"]
+    url = told(site.config())["url"]
     site.web.macs_here = (ANOTHER,)
     assert site.swaps(url).status == 403
     assert not site.cluster.asked
@@ -96,7 +96,7 @@ def test_another_host_swaps_no_ticket_of_it(site: Site) -> None:
 
 def test_a_host_that_is_installed_anew_gets_a_ticket_that_is_good(site: Site) -> None:
     for _ in range(2):
-        url = told(site.config())["urls"][0]
+        url = told(site.config())["url"]
         receipt = json.loads(site.swaps(url).text)["receipt"]
         path = url.removeprefix(f"http://127.0.0.1:{site.web.port}")
         body = json.dumps({"receipt": receipt}).encode()

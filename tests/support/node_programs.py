@@ -36,7 +36,7 @@ class NodeRoot:
 
     def lay(self, daemons: list[str], assets: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
         told: dict[str, Any] = {"name": self.name, "unit": "k3s.service", "version": "v1.36.3+k3s1"}
-        told |= {"daemons": daemons, "assets": assets, "urls": [f"{daemons[0]}/cloud-init/T"]}
+        told |= {"daemons": daemons, "assets": assets, "url": f"{daemons[0]}/cloud-init/T"}
         self.write("etc/iluvatar/node.json", json.dumps(told))
         self.write("etc/iluvatar/task-key", task_key(bundle_of(), self.name).hex() + "\n")
         self.start_up()

@@ -95,13 +95,13 @@ def cloud_config_of(
         "reporting": {
             "iluvatar": {
                 "type": "webhook",
-                "endpoint": f"{around.urls[0]}/report",
+                "endpoint": f"{around.url}/report",
                 "timeout": 5,
                 "retries": 1,
             }
         },
         "phone_home": {
-            "url": f"{around.urls[0]}/phone-home",
+            "url": f"{around.url}/phone-home",
             "post": ["instance_id", "hostname", "fqdn"],
             "tries": 3,
         },
@@ -142,7 +142,7 @@ def _told(cluster: K3sCluster, node: K3sNode, around: Surroundings) -> Mapping[s
         "version": cluster.k3s.version,
         "daemons": around.daemons,
         "clocks": around.clocks,
-        "urls": around.urls,
+        "url": around.url,
         "not_before": int(load_chain(cluster.bundle.server.crt)[0].not_valid_before_utc.timestamp()),
         "data": _data(node.root.data),
         "assets": [

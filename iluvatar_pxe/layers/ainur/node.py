@@ -81,6 +81,6 @@ class Surroundings:
         return self.daemons[1:] if self.is_beside else self.daemons
 
     @property
-    def urls(self) -> tuple[str, ...]:
-        """Where the machine's own documents are."""
-        return tuple(f"{daemon}/cloud-init/{self.ticket}" for daemon in self.daemons)
+    def url(self) -> str:
+        """Where the machine's own documents are: only the daemon that made the ticket knows it."""
+        return f"{self.daemons[0]}/cloud-init/{self.ticket}"

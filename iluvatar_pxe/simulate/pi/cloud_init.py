@@ -60,7 +60,7 @@ async def boot_system(play: Play, command_line: str) -> str:
         stage.detail = f"of {name}"
     with play.stages.stage("secrets") as stage:
         await _report(play, user, "init-network", "start")
-        files = await _swap(play, _node(user)["urls"][0])
+        files = await _swap(play, _node(user)["url"])
         stage.detail = f"{files} files"
     with play.stages.stage("cloud-init"):
         await _report(play, user, "modules-final", "finish", result="SUCCESS")
@@ -106,7 +106,7 @@ def _node(user: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what the program that prepares k3s is told."""
     files = {one.get("path"): one.get("content", "") for one in user.get("write_files", ())}
     found = _mapping(files.get(_NODE, ""), _NODE)
-    if not found.get("urls"):
+    if not found.get("url"):
         raise SimulateError(f"{_NODE}: has no URL of a daemon")
     return found
 

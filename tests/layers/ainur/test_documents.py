@@ -186,10 +186,7 @@ def test_what_the_machine_is_told_of_itself_is_for_root_alone() -> None:
         "version": "v1.36.3+k3s1",
         "daemons": ["http://192.168.1.2:8080", "http://192.168.1.3:8080"],
         "clocks": ["http://192.168.1.2:8080", "http://192.168.1.3:8080"],
-        "urls": [
-            "http://192.168.1.2:8080/cloud-init/THE-TICKET",
-            "http://192.168.1.3:8080/cloud-init/THE-TICKET",
-        ],
+        "url": "http://192.168.1.2:8080/cloud-init/THE-TICKET",
         "not_before": 1793491200,
         "data": None,
         "assets": [

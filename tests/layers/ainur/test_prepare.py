@@ -71,7 +71,8 @@ class Node:
         config = {
             "daemons": [self.daemon.url],
             "clocks": [self.daemon.url],
-            "urls": [f"{self.daemon.url}{TICKET}"],
+            "name": "ainur-01",
+            "url": f"{self.daemon.url}{TICKET}",
             "not_before": BEGIN,
             "data": None,
             "assets": [self.asset()],
@@ -222,9 +223,20 @@ def test_a_dead_ticket_is_told(node: Node) -> None:
     assert node.fails() == "the ticket was swapped before"
 
 
-def test_the_next_daemon_is_asked_where_one_is_away(node: Node) -> None:
+def test_only_the_daemon_that_made_the_ticket_is_shown_it(node: Node) -> None:
     away = "http://127.0.0.1:1"
-    node.configure(daemons=[away, node.daemon.url], urls=[f"{away}{TICKET}", f"{node.daemon.url}{TICKET}"])
+    node.configure(daemons=[away, node.daemon.url], url=f"{away}{TICKET}")
+    told = node.fails()
+    assert told.startswith(f"{away}: ")
+    assert told.endswith(
+        "run on another one: iluvatar-pxe machines reinstall ainur-01, and restart this machine"
+    )
+    assert node.daemon.asked == []
+
+
+def test_the_next_daemon_is_asked_for_files_where_one_is_away(node: Node) -> None:
+    away = "http://127.0.0.1:1"
+    node.configure(daemons=[away, node.daemon.url])
     node.prepare()
     node.configure(daemons=[away], assets=[node.asset(b"x")])
     assert node.fails().startswith(f"{away}{ASSET}: ")

@@ -139,7 +139,8 @@ def test_a_pi_gets_its_own_documents_and_its_ticket_in_them(site: Site) -> None:
     )
     (node,) = [json.loads(one["content"]) for one in user["write_files"] if one["path"].endswith("node.json")]
     own = f"http://127.0.0.1:{site.web.port}"
-    assert node["urls"] == [f"{own}{site.base}", f"http://10.0.0.3:{site.web.port}{site.base}"]
+    assert node["url"] == f"{own}{site.base}"
+    assert node["daemons"] == [own, f"http://10.0.0.3:{site.web.port}"]
     bundle = bundle_of()
     assert not any(secret in found["user-data"].text for secret in (bundle.server_token, bundle.agent_token))
     assert (site.machine.reached, site.machine.seed.boot) == (Stage.CONFIG, 1)

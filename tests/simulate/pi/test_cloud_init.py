@@ -74,7 +74,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     port = free_port()
     base = f"http://127.0.0.1:{port}/seed"
     found = Server(Play(Machine(Kind.PI5, bytes(6)), attachment, stages, http), base)
-    node = json.dumps({"urls": [base]})
+    node = json.dumps({"url": base})
     user = {
         "fqdn": "ainur-01.lab",
         "write_files": [{"path": "/etc/iluvatar/node.json", "content": node}],

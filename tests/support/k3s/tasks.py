@@ -42,7 +42,13 @@ class Node:
         self._program = program("tasks")
         self._program.prepare.run = _run
         self._reset: Future[None] | None = None
-        told = {"name": pi.name, "unit": "k3s.service", "version": "v1.36.3+k3s1", "assets": [], "urls": urls}
+        told = {
+            "name": pi.name,
+            "unit": "k3s.service",
+            "version": "v1.36.3+k3s1",
+            "assets": [],
+            "url": urls[0],
+        }
         self._lay("etc/iluvatar/node.json", json.dumps({**told, "daemons": urls}))
         self._lay("proc/sys/kernel/random/boot_id", "1\n")
         pi.machine.before_k3s = self._before_k3s

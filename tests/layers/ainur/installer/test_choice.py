@@ -77,6 +77,7 @@ def result(*disks: InstallerDisk, **more: Any) -> str:
         ([], {}, "it has no disk"),
         ([disk(), disk("sda", 400)], {}, "/dev/nvme0n1 and /dev/sda cannot be told apart: both fit"),
         ([disk(), disk("sda", 400)], {"selector": MachineDisk(serial="S-sda")}, "Chosen /dev/sda"),
+        ([disk("sda", transport="usb")], {}, "none of its disks fits: /dev/sda is attached by usb, and used only if its machine's file names it (serial: S-sda); name one by 'disk'"),
         ([disk(size=4)], {}, "none of its disks fits: /dev/nvme0n1 is smaller than 5 GB"),
         ([disk(size=100)], {"selector": DiskSelector(minSize="1TB")}, "none of its disks fits 'disk' in its layer's file (minSize: 1TB): /dev/nvme0n1 is smaller than 1TB"),
         ([disk(sector="4096")], {}, "none of its disks fits: /dev/nvme0n1 has sectors of 4096 bytes"),
