@@ -27,6 +27,7 @@ from iluvatar_pxe.boot.rules import Asker, title, why_not
 from iluvatar_pxe.catalogue.coming import find, words
 from iluvatar_pxe.errors import ConfigurationError
 from iluvatar_pxe.fleet.nics import nics_of
+from iluvatar_pxe.layers.ainur.shown import shown_documents
 from iluvatar_pxe.layers.arda.configuration.shown import shown_configuration
 from iluvatar_pxe.layers.arda.install import disk_for
 from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings
@@ -178,7 +179,7 @@ def _boot_files(last: Decision, server: Server) -> list[str]:
 
 
 def _config(last: Decision, server: Server) -> Data | None:
-    text = last.plan.config if isinstance(last.plan, RunScript) else None
+    text = last.plan.config if isinstance(last.plan, RunScript | ServePiFiles) else None
     if text is None:
         return None
     if isinstance(text, ToBeMade):
@@ -190,12 +191,17 @@ def _config(last: Decision, server: Server) -> Data | None:
 
 def _made(wanted: ToBeMade, last: Decision, server: Server) -> Data:
     """Return a configuration that the daemon makes, without secrets, or why it cannot; with its disk, if that is chosen."""
-    case = last.case
-    macs = nics_of(case.machine, case.fleet) if case.machine else (case.sighting.mac,)
-    disk = disk_for(case.machine, case.fleet) if case.machine else None
-    node = Node(name=case.title, layer=wanted.layer, role=wanted.role, macs=macs, disk=disk)
     try:
-        text = shown_configuration(node, case.fleet, server.around)
+        text = _shown(wanted, last.case, server)
     except ConfigurationError as error:
         text = f"cannot be made: {error}\n"
     return {"file": None, "bytes": len(text.encode()), "text": text}
+
+
+def _shown(wanted: ToBeMade, case: Case, server: Server) -> str:
+    macs = nics_of(case.machine, case.fleet) if case.machine else (case.sighting.mac,)
+    if case.fleet.k3s(wanted.layer):
+        return shown_documents(case.title, wanted.layer, wanted.role, macs, case.fleet, server.links.base)
+    disk = disk_for(case.machine, case.fleet) if case.machine else None
+    node = Node(name=case.title, layer=wanted.layer, role=wanted.role, macs=macs, disk=disk)
+    return shown_configuration(node, case.fleet, server.around)

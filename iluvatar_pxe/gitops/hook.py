@@ -25,7 +25,7 @@ from iluvatar_pxe.gitops.repository.bare import Commit, Repository
 from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.revision import read_revision
 from iluvatar_pxe.host.network import read_network
-from iluvatar_pxe.layers.arda.effects import effects_on_listed
+from iluvatar_pxe.layers.effects import effects_on_listed
 from iluvatar_pxe.printable import printable
 
 ASK_FACTORY = "ask-factory"

@@ -23,9 +23,9 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.ainur.fragment_check import check_fragments
 from iluvatar_pxe.layers.ainur.schemas import cloud_config_schema
-from iluvatar_pxe.layers.arda.effects import effects_on_installed
 from iluvatar_pxe.layers.arda.patch_check import check_patches
 from iluvatar_pxe.layers.arda.schemas import schema_of
+from iluvatar_pxe.layers.effects import effects_on_installed
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied

@@ -17,7 +17,7 @@ from iluvatar_pxe.gitops.changes.machine_file import machine_path, new_machine_f
 from iluvatar_pxe.gitops.prepare import repository_of
 from iluvatar_pxe.gitops.reading import fleet_at
 from iluvatar_pxe.gitops.secrets.opening import with_opened
-from iluvatar_pxe.layers.arda.effects import effects_on_installed
+from iluvatar_pxe.layers.effects import effects_on_installed
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.settings.model import Settings
 

@@ -4,7 +4,7 @@ from support.fleets import ARDA, fleet_of
 from support.machines import machine_of
 
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.layers.arda.effects import effects_on_installed, effects_on_listed
+from iluvatar_pxe.layers.effects import effects_on_installed, effects_on_listed
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.states import Phase
 
