@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title
 from iluvatar_pxe.catalogue.coming import Coming
-from iluvatar_pxe.fleet.lookup import role_of, root_of
+from iluvatar_pxe.fleet.lookup import role_of, root_of, title_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
 from iluvatar_pxe.fleet.nics import machine_with
 from iluvatar_pxe.fleet.root import RootKind
 from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.raspberry_pi import same_serial
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Intent, LayerKind, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -56,6 +57,8 @@ class Case:
     """The first rule that matches it, and its number; None for a machine that a file lists."""
     open_rule: tuple[int, Rule] | None
     """The first earlier rule that might match once more is known about the machine."""
+    twin: str = ""
+    """What the machine is called that told this Raspberry Pi's serial number before; empty where there is none."""
 
     @property
     def listed(self) -> ListedMachine | None:
@@ -179,7 +182,22 @@ def case_of(sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Conte
         files=files,
         matched=matched,
         open_rule=next(((number, rule) for number, rule in earlier if may_match(rule, asker)), None),
+        twin=_twin(machine, serial, snapshot, fleet) if sighting.firmware is Firmware.RASPBERRY_PI else "",
     )
+
+
+def _twin(machine: Machine | None, serial: str, snapshot: Snapshot, fleet: Fleet) -> str:
+    """Return what the first other machine is called that has this serial number, and more than asked once."""
+    if not serial:
+        return ""
+    others = (one for one in snapshot.by_id.values() if one.serial and same_serial(one.serial, serial))
+    settled = (one for one in others if one.phase is not Phase.DISCOVERED or one.assignment)
+    earlier = [
+        one
+        for one in settled
+        if machine is None or (one.id != machine.id and one.first_seen < machine.first_seen)
+    ]
+    return title_of(min(earlier, key=lambda one: one.first_seen), fleet) if earlier else ""
 
 
 def asker_of(sighting: Sighting, machine: Machine | None, arch: CpuArch) -> Asker:

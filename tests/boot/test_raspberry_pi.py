@@ -1,7 +1,8 @@
 """What a Raspberry Pi is served: its model's files of its image, or nothing, and then why."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from support.fleets import ARDA, fleet_of
@@ -287,6 +288,23 @@ def test_it_joins_without_a_countdown_by_the_same_rules_of_trust(
 ) -> None:
     fleet = fleet_of(fleet=f"enrolment: {{mode: {mode}}}\n{RULE}", ainur=LAYER)
     assert isinstance(plan(fleet, context=context), expected)
+
+
+def test_the_second_of_two_that_tell_one_serial_number_waits() -> None:
+    first = replace(
+        on_record(MACS[PI5], phase=Phase.JOINED), serial=from_dhcp(pi(PI4)).serial, id=UUID(int=5)
+    )
+    second = replace(on_record(), first_seen=first.first_seen + timedelta(hours=1))
+    sighting = from_dhcp(pi(PI4))
+    found = plan_for(sighting, Snapshot.of([first, second]), listed(), OPEN)
+    assert isinstance(found, Hold)
+    assert found.why.endswith("but it tells the serial number of varda")
+    assert found.lack
+    assert found.lack.remedy.startswith("if they are one Pi: iluvatar-pxe machines merge varda ")
+    later = replace(first, first_seen=second.first_seen + timedelta(hours=1))
+    assert isinstance(plan_for(sighting, Snapshot.of([later, second]), listed(), OPEN), ServePiFiles)
+    asked_once = replace(first, phase=Phase.DISCOVERED, assignment=None)
+    assert isinstance(plan_for(sighting, Snapshot.of([asked_once, second]), listed(), OPEN), ServePiFiles)
 
 
 def test_a_rule_that_asks_for_more_than_a_pi_tells_does_not_match() -> None:

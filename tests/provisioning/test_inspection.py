@@ -35,7 +35,7 @@ from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.layers.arda.install import choice_words, disk_for, needs_inspection
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.machines.boots import Happening, Stage
-from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.provisioning import inspection, maintenance
@@ -251,6 +251,10 @@ async def test_a_reinstall_that_may_wipe_erases_what_is_there_once(tmp_path: Pat
             here.machine.id, lambda one: replace(one, directive=wipes), Happening.CHANGED, "reinstall", "anna"
         )
         await waits(here, lambda: here.is_installed)
+        assert here.machine.directive == Directive(wipe=Wipe.ALLOWED), (
+            "the power may fail before it is erased"
+        )
+        here.inventory.observe(sighting_of(here.machine, Firmware.TALOS), Stage.INSTALLED)
         assert here.machine.directive == Directive()
         assert not needs_inspection(here.machine, here.booter.applied.fleet), (
             "what was there is of no account now"

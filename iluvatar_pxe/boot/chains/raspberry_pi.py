@@ -83,6 +83,12 @@ def plan(subject: Subject) -> ServePiFiles | Hold:
     if generation_of(subject.case.product) is None and (board := subject.case.board.lstrip("0")):
         trouble = f"it is a Raspberry Pi of an unknown model: its revision is {board}"
         return hold_for(subject, trouble, "install a newer version of iluvatar-pxe, which may know it")
+    if twin := subject.case.twin:
+        return hold_for(
+            subject,
+            f"it tells the serial number of {twin}",
+            f"if they are one Pi: iluvatar-pxe machines merge {subject.title} {twin}; else find out which one it is",
+        )
     image = subject.options.image or layer.image
     if image is None:
         return hold_for(subject, f"layers/{subject.case.layer}.yaml has no image", "add 'image:' to it")
