@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from iluvatar_pxe.errors import OperationError
-from iluvatar_pxe.host.durable import put_in_place
+from iluvatar_pxe.host.durable import put_in_place, write_file
 from iluvatar_pxe.host.owner import make_directory
 from iluvatar_pxe.layers.etcd.snapshots import KeptSnapshot, surplus, taken_of
+
+_TOKENS = "server-token-*.age"
 
 
 class SnapshotStore:
@@ -38,6 +40,14 @@ class SnapshotStore:
             raise OperationError(f"{place}: {error.strerror}; make it readable") from error
         found = [KeptSnapshot(taken, size) for taken, size in sizes.items() if taken]
         return sorted(found, key=lambda one: one.taken)
+
+    def keep_token(self, layer: str, mark: str, sealed: bytes) -> None:
+        """Put the token beside a layer's snapshots that opens them; ``mark`` tells one from others. Raises OperationError."""
+        file = self._directory / layer / f"server-token-{mark}.age"
+        try:
+            write_file(file, sealed)
+        except OSError as error:
+            raise OperationError(f"{file}: {error.strerror}; make its directory writable") from error
 
     def rotate(self, layer: str, newest: str) -> None:
         """Remove the oldest, after a new one is in place; raises OperationError."""
@@ -82,6 +92,8 @@ def _copy(source: Path, target: Path) -> None:
             put_in_place(place, target / name)
         finally:
             place.unlink(missing_ok=True)
+    for token in source.glob(_TOKENS):
+        write_file(target / token.name, token.read_bytes())
     if newest:
         _remove_surplus(target, newest)
 

@@ -15,7 +15,9 @@ import structlog
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import EtcdError, IluvatarError, OperationError, TalosError
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.gitops.secrets.sealing import seal
 from iluvatar_pxe.gitops.secrets.sealing_stream import seal_stream
+from iluvatar_pxe.layers.ainur.bundle import full_token, token_mark
 from iluvatar_pxe.layers.etcd.model import EtcdAlarm, EtcdStatus
 from iluvatar_pxe.layers.etcd.snapshots import KeptSnapshot, is_due, name_of, sources
 from iluvatar_pxe.machines.model import Snapshot
@@ -152,6 +154,8 @@ class EtcdSnapshots:
         is_k3s = self._context.fleet().k3s(layer) is not None
         source = await source_of(layer, self._context.secrets, is_k3s=is_k3s)
         refused: dict[str, str] = {}
+        if is_k3s:
+            await self._keep_token(layer)
         for member in await self._sources(layer, source, refused):
             try:
                 return await self._take_from(layer, member, source)
@@ -161,6 +165,13 @@ class EtcdSnapshots:
         whys = "; ".join(refused.values()) or "the fleet declares none with an address"
         asked = "server" if is_k3s else "control plane"
         raise OperationError(f"{layer}: no {asked} gives a snapshot of etcd: {whys}")
+
+    async def _keep_token(self, layer: str) -> None:
+        """Put the token beside the snapshots of a k3s cluster, sealed as they are: without it none can be restored."""
+        bundle = await self._context.secrets.known_k3s(layer)
+        sealed = seal(f"{full_token(bundle, 'server')}\n".encode(), self._context.fleet().recipients.keys)
+        await asyncio.to_thread(self._store.prepare, layer)
+        await asyncio.to_thread(self._store.keep_token, layer, token_mark(bundle), sealed)
 
     async def _sources(self, layer: str, source: SnapshotSource, refused: dict[str, str]) -> Sequence[Member]:
         """Return the members to ask, best first, and note why others are not."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.ainur import cluster_of, node_of
+from support.ainur import bundle_of, cluster_of, node_of
 from support.k3s.admin import as_admin
 from support.k3s.founding import k3s_site
 from support.k3s.rendered import lay
@@ -13,9 +13,12 @@ from support.waiting import until
 
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, unseal
-from iluvatar_pxe.layers.ainur.k3s_files import secret_files
+from iluvatar_pxe.layers.ainur.bundle import full_token
+from iluvatar_pxe.layers.ainur.k3s_files import TOKEN, secret_files
+from iluvatar_pxe.layers.ainur.node_file import NodeFile
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.founding import Founded
+from iluvatar_pxe.provisioning.snapshot_store import SnapshotStore
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots, SnapshotContext, SnapshotPace
 
 PLACE = "/var/lib/rancher/k3s/server/db/snapshots/restored"
@@ -41,7 +44,7 @@ async def test_a_nightly_one_is_sealed_and_restored_by_cluster_reset(tmp_path: P
         snapshots = EtcdSnapshots(context)
         task = asyncio.create_task(snapshots.run())
         try:
-            await until(lambda: list((kept / "ainur").glob("[!.]*.age")))
+            await until(lambda: list((kept / "ainur").glob("2*.age")))
             await pi.machine.power_off()
             with pytest.raises(OperationError, match=r"no server gives a snapshot of etcd: ainur-01 \(127"):
                 await snapshots.take("ainur")
@@ -49,14 +52,21 @@ async def test_a_nightly_one_is_sealed_and_restored_by_cluster_reset(tmp_path: P
             task.cancel()
             await asyncio.wait([task])
 
-        (file,) = (kept / "ainur").glob("[!.]*.age")
-        sealed = file.read_bytes()
+        (file,), (token,) = (kept / "ainur").glob("2*.age"), (kept / "ainur").glob("server-token-*.age")
+        key, sealed = daemon_key(tmp_path / "one.key"), file.read_bytes()
         assert b"/registry/" not in sealed
+        copies = tmp_path / "nas"
+        copies.mkdir()
+        SnapshotStore(kept).copy(["ainur"], copies, "pi")
+        assert (copies / "pi/ainur" / token.name).read_bytes() == token.read_bytes()
         pi.machine.lose_disk()
         place = pi.machine.root / PLACE.lstrip("/")
         place.parent.mkdir(parents=True)
-        place.write_bytes(unseal(file.name, sealed, [daemon_key(tmp_path / "one.key")]))
-        lay(pi.machine.root, secret_files(cluster_of(), node_of(), K3sPart.JOIN_SERVER))
+        place.write_bytes(unseal(file.name, sealed, [key]))
+        opened = unseal(token.name, token.read_bytes(), [key]).decode()
+        assert opened.strip() == full_token(bundle_of(), "server")
+        files = secret_files(cluster_of(), node_of(), K3sPart.JOIN_SERVER)
+        lay(pi.machine.root, {**files, TOKEN: NodeFile(opened)})
         join = pi.machine.root / "etc/rancher/k3s/config.yaml.d/50-join.yaml"
         text = join.read_text()
         join.unlink()

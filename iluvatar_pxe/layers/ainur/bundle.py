@@ -105,6 +105,11 @@ def ca_hash(bundle: K3sBundle) -> str:
     return _hash(bundle.server.crt)
 
 
+def token_mark(bundle: K3sBundle) -> str:
+    """Return what tells a server token from others, and nothing of it: k3s calls by this what is encrypted with it in etcd."""
+    return hashlib.sha256(bundle.server_token.encode()).hexdigest()[:12]
+
+
 def full_token(bundle: K3sBundle, user: User) -> str:
     """Return a token by which its user trusts no other cluster's servers."""
     password = bundle.server_token if user == "server" else bundle.agent_token
