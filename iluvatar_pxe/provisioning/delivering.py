@@ -4,9 +4,10 @@ Any daemon of the fleet does this. What they apply is the same, or as good.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -72,10 +73,19 @@ class Delivery:
         except IluvatarError:
             self._told.clear()  # who looks after the cluster itself says so
             return
-        try:
-            await give_backups(plane, self._context.fleet())
-            await register_clusters(plane, self._context)
-        except IluvatarError as error:
-            self._told.set(f"{self.layer}: {error}")
+        backups = partial(give_backups, plane, self._context.fleet())
+        steps = backups, partial(register_clusters, plane, self._context)
+        whys = [why for step in steps if (why := await _trouble(step))]
+        if whys:
+            self._told.set(f"{self.layer}: {'; '.join(whys)}")
         else:
             self._told.clear()
+
+
+async def _trouble(step: Callable[[], Awaitable[None]]) -> str:
+    """Return why a step has failed; empty where it has not. One that fails keeps no other from being done."""
+    try:
+        await step()
+    except IluvatarError as error:
+        return str(error)
+    return ""

@@ -216,6 +216,7 @@ COMMANDS = {
     "iluvatar-pxe cluster status": How(Where.NAMED),
     "iluvatar-pxe cluster status [LAYER] [--json]": How(Where.NAMED),
     "iluvatar-pxe cluster secrets export LAYER FILE": How(Where.NAMED),
+    "iluvatar-pxe plan NAME": How(Where.NAMED),
     "iluvatar-pxe cluster secrets import LAYER FILE": How(Where.NAMED),
     "iluvatar-pxe cluster adopt LAYER": How(Where.NAMED),
     "journalctl -u iluvatar-tasks -u 'k3s*'": How(Where.NOT_HERE, "on a node of a k3s cluster"),
