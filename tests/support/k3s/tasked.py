@@ -77,7 +77,7 @@ class Tasked:
             "clocks": [self.url],
             "data": None,
             "daemons": [self.url],
-            "urls": [f"{self.url}/cloud-init/T"],
+            "url": f"{self.url}/cloud-init/T",
             "assets": k3s_assets(version, self.sums),
         }
         write(root / "etc/iluvatar/node.json", json.dumps(told))
