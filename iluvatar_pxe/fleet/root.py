@@ -85,7 +85,7 @@ class Root(Model):
     kind: RootKind = RootKind.DISK
     """``disk``: the system is installed on a disk; ``memory``: it is loaded into memory at each boot."""
     disk: Annotated[DiskSelector | None, GIVEN] = None
-    """Which disk it is installed on. Default: the smallest SSD or NVMe that is not removable."""
+    """Which disk it is installed on. Default: the only SSD or NVMe that is not removable; of two none is."""
     data: Annotated[Data | None, GIVEN] = None
     """A file system for what lasts; without it, that is where the system is."""
 
@@ -113,6 +113,6 @@ class MachineRoot(Root):
     """The ``root:`` part of a machine's file."""
 
     disk: Annotated[MachineDisk | None, GIVEN] = None
-    """Which disk of this machine it is installed on. Default: the smallest SSD or NVMe that is not removable."""
+    """Which disk of this machine it is installed on. Default: the only SSD or NVMe that is not removable; of two none is."""
     data: Annotated[MachineData | None, GIVEN] = None
     """A file system for what lasts; without it, that is where the system is."""

@@ -211,6 +211,18 @@ def test_what_keeps_a_root_in_memory_from_being_built_is_shown(
     assert hardware_data(site.machine, IN_MEMORY)["disk"].startswith(reason)
 
 
+def test_disks_are_shown_by_what_the_fleet_says_of_the_root(site: Site) -> None:
+    on_card = fleet_of(
+        ("ainur-01", MAC, "layer: ainur\nrole: agent\n"),
+        ainur="image: ubuntu\nk3s: {etcdOnCard: true}\nroot: {disk: {type: mmc}}\n",
+    )
+    site.report(EMPTY, CARD)
+    assert {one["path"]: one["why_not"] for one in hardware_data(site.machine, on_card)["disks"]} == {
+        "/dev/nvme0n1": "is a NVMe",
+        "/dev/mmcblk0": None,
+    }
+
+
 def test_an_image_of_an_older_version_is_named(site: Site) -> None:
     site.web.put("raspberry-pi/ubuntu/facts.json", b"{}")
     site.report(EMPTY)
