@@ -1,8 +1,9 @@
 """Whether the files that the daemon keeps of clusters are complete and belong together."""
 
+from iluvatar_pxe.fleet.k3s import skips_minor
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.sealed import is_sealed
-from iluvatar_pxe.fleet.source import SEALED, Source, cluster_file, cluster_secrets
+from iluvatar_pxe.fleet.source import SEALED, Source, cluster_file, cluster_secrets, layer_file
 
 _RESTORE = "restore it from the repository's history, or remove both to give the cluster new secrets"
 
@@ -21,6 +22,10 @@ def check_clusters(fleet: Fleet, source: Source) -> None:
             source.fault(path, ("caFingerprint",), f"{text}; remove the files of one in clusters/")
         if sealed not in source.files:
             source.findings.add(path, 1, f"{sealed} is missing; {_RESTORE}")
+        k3s = fleet.k3s(name)
+        if k3s and cluster.version and skips_minor(cluster.version, k3s.k3s.version):
+            text = f"version: k3s may skip no minor version, and {name} runs {cluster.version}; write the next one"
+            source.fault(layer_file(name), ("k3s", "version"), text)
     for path, text in source.files.items():
         if path.startswith("clusters/") and path.endswith(SEALED):
             record = cluster_file(path.removeprefix("clusters/").removesuffix(SEALED))

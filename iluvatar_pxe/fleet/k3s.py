@@ -155,6 +155,19 @@ def is_k3s_release(text: str) -> bool:
     return re.fullmatch(_RELEASE, text) is not None
 
 
+def skips_minor(running: str, wanted: str) -> bool:
+    """Say whether there is a minor version between two, which k3s may not skip; words in place of versions skip none."""
+    if not (is_k3s_release(running) and is_k3s_release(wanted)):
+        return False
+    (major, minor), target = _minor(running), _minor(wanted)
+    return target > (major, minor + 1)
+
+
+def _minor(version: str) -> tuple[int, int]:
+    major, minor, _ = version.removeprefix("v").split(".", 2)
+    return int(major), int(minor)
+
+
 K3sVersion = Annotated[
     str,
     Shape(

@@ -107,3 +107,18 @@ def test_what_the_daemon_writes_is_read() -> None:
     assert (fleet.clusters["arda"].founder, fleet.clusters["arda"].generation) == ("a", 2)
     assert "clusters/arda.secrets.age" not in fleet.texts
     assert str(fleet.listed[0].file.address) == "10.0.0.7"
+
+
+def test_a_version_of_k3s_that_a_running_cluster_cannot_reach_is_found() -> None:
+    record = f"layer: ainur\ncaFingerprint: '{':'.join(['AB'] * 32)}'\nversion: v1.36.3+k3s1\n"
+    files = {
+        "clusters/ainur.yaml": record,
+        "clusters/ainur.secrets.age": "-----BEGIN AGE ENCRYPTED FILE-----\n",
+    }
+    layer = "kind: k3s\nk3s: {{version: {}}}\n"
+    for version in ("v1.36.4+k3s1", "v1.37.0+k3s1", "v1.36.2+k3s1", "stable"):
+        parse_fleet({**GOOD, **files, "layers/ainur.yaml": layer.format(version)})
+    (line,) = findings(files | {"layers/ainur.yaml": layer.format("v1.38.0+k3s1")})
+    assert line.startswith(
+        "layers/ainur.yaml:2: version: k3s may skip no minor version, and ainur runs v1.36.3+k3s1"
+    )

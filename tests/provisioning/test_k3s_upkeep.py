@@ -13,6 +13,7 @@ from support.k3s.admin import as_admin, etcd_of, pods_on, run_pod
 from support.k3s.founding import K3sSite, installing, joined, k3s_site
 from support.k3s.kubernetes_api import VERSION as OLD
 from support.k3s.tasked import Tasked, tasked, write
+from support.k3s.workloads import VOLUMES
 from support.waiting import until
 
 from iluvatar_pxe.errors import OperationError
@@ -69,6 +70,16 @@ async def shown(site: K3sSite) -> dict[str, tuple[str, bool]]:
         )
         for one in found["items"]
     }
+
+
+async def have_volume(site: K3sSite, robustness: str) -> None:
+    volume = {"metadata": {"name": "pvc-1"}, "status": {"robustness": robustness}}
+    await as_admin(site.servers[0].machine).ask(
+        VOLUMES,
+        method="POST",
+        headers={"Content-Type": "application/json"},
+        data=json.dumps(volume).encode(),
+    )
 
 
 def said(site: K3sSite) -> str:
@@ -133,8 +144,12 @@ async def test_a_node_restarts_in_its_turn_when_its_operating_system_needs_that(
         site = nodes.site
         agents = [pi for pi in site.pis.values() if not pi.role.leads]
         await run_pod(site.servers[0].machine, "web", agents[0].name)
+        await have_volume(site, "degraded")
         for pi in agents:
             write(pi.machine.root / "run/reboot-required", "")
+        await until(lambda: "Longhorn's volumes pvc-1 lack a healthy copy" in said(site))
+        assert nodes.restarted == []
+        await have_volume(site, "healthy")
         await until(lambda: nodes.restarted[:1] == [f"{agents[0].name} reboots"])
         await until(lambda: nodes.restarted == [f"{pi.name} reboots" for pi in agents])
         await until(lambda: watch_of(site).upkeep.line is None)

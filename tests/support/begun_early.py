@@ -24,6 +24,7 @@ LONGEST = (
     "provisioning/test_whole_clusters.py",
     "provisioning/test_reinstalling.py",
     "provisioning/test_clusters.py",
+    "provisioning/test_k3s_upkeep.py",
     "provisioning/test_k3s_clusters.py",
     "provisioning/test_k3s_recovering.py",
     "provisioning/test_pi_cluster.py",

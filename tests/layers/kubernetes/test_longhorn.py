@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.gitops.changes.starter import starter_files
-from iluvatar_pxe.layers.kubernetes.longhorn import Replica, copies_warning, only_on
+from iluvatar_pxe.layers.kubernetes.longhorn import Replica, Volume, copies_warning, only_on
 
 PATH = "apps/arda/longhorn.yaml"
 STARTER = starter_files()[PATH].decode()
@@ -32,6 +32,16 @@ def of(volume: str, node: str, **spec: str) -> Replica:
 )
 def test_it_is_the_last_one(replicas: list[Replica], volumes: tuple[str, ...]) -> None:
     assert only_on("a", replicas, {"a", "b"}) == volumes
+
+
+@pytest.mark.parametrize(
+    ("robustness", "is_healthy"),
+    [("healthy", True), ("unknown", True), ("degraded", False), ("faulted", False), (None, True)],
+)
+def test_a_volume_is_as_longhorn_says(robustness: str | None, is_healthy: object) -> None:
+    found = Volume.of({"metadata": {"name": "v"}, "status": {"robustness": robustness}})
+    assert found == Volume("v", bool(is_healthy))
+    assert Volume.of({}).is_healthy, "it is not attached yet"
 
 
 def test_a_replica_on_a_node_that_does_not_stay_is_none() -> None:

@@ -12,6 +12,7 @@ from support.k3s.kubernetes import Object
 PROTECTED = "lab/protected"
 """Annotation of a pod that a PodDisruptionBudget keeps where it is."""
 _POD = re.compile(r"/api/v1/namespaces/([^/]+)/pods(?:/([^/]+)(/eviction)?)?")
+VOLUMES = "/apis/longhorn.io/v1beta2/namespaces/longhorn-system/volumes"
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 _SERVICE = "/api/v1/namespaces/default/services/kubernetes"
 _PODS_OF = re.compile(r"spec\.nodeName=([^,=]+)")
@@ -31,9 +32,21 @@ class Workloads:
             return await self._pod(request, *match.groups())
         if request.path == _SERVICE and request.method == "GET":
             return web.json_response({"kind": "Service", "spec": {"clusterIP": "10.43.0.1"}})
+        if request.path == VOLUMES:
+            return await self._volumes(request)
         if request.path.startswith(_LEASES):
             return await self._lease(request, request.path.removeprefix(_LEASES).lstrip("/"))
         return None
+
+    async def _volumes(self, request: web.Request) -> web.Response:
+        """Return Longhorn's volumes, or put one in the place of the one of its name."""
+        if request.method == "POST":
+            volume = await request.json()
+            key = f"/registry/longhorn.io/volumes/{volume['metadata']['name']}"
+            await self._etcd.put(key, json.dumps(volume).encode())
+            return web.json_response(volume, status=201)
+        found = (await self._etcd.get("/registry/longhorn.io/volumes/", is_prefix=True)).values()
+        return web.json_response({"kind": "VolumeList", "items": [json.loads(one) for one in found]})
 
     async def _pods(self, request: web.Request) -> web.Response:
         selector = _PODS_OF.fullmatch(request.query.get("fieldSelector", ""))
