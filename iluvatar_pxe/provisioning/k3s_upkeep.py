@@ -150,9 +150,14 @@ class K3sUpkeep:
         )
 
     def _is_late(self, node: Node, plan: Plan | None) -> bool:
-        name, task, since = self._since
-        is_wanted = task.startswith(REBOOT) or bool(plan and task == plan.id)
-        return name == node.name and is_wanted and time.monotonic() - since > self._context.pace.late
+        """Say whether a node was told so long ago that it is stuck; a restart is tried again after as long."""
+        (name, task, since), late = self._since, self._context.pace.late
+        passed = time.monotonic() - since
+        if name != node.name:
+            return False
+        if task.startswith(REBOOT):
+            return passed % (2 * late) > late
+        return plan is not None and task == plan.id and passed > late
 
     async def _do(self, step: Step, view: K3sView) -> str:
         """Do it, unless another daemon does; return in words what is left of it."""

@@ -19,9 +19,7 @@ def next_reboot(nodes: tuple[TurnNode, ...], hindrance: str) -> Step | None:
             return _goes_on(one)
     for one in ordered:
         if one.reboot_required and not one.in_memory:
-            return to_begin(one, _task(one.boot), hindrance) or drain_then_tell(
-                one, REBOOT + one.boot, _task(one.boot)
-            )
+            return to_begin(one, hindrance) or drain_then_tell(one, REBOOT + one.boot, _task(one.boot))
     return None
 
 

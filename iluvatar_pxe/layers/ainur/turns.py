@@ -82,7 +82,7 @@ def order(nodes: tuple[TurnNode, ...]) -> list[TurnNode]:
     return sorted(nodes, key=lambda one: (not one.is_server, one.name))
 
 
-def to_begin(node: TurnNode, task: Task, hindrance: str) -> Wait | None:
+def to_begin(node: TurnNode, hindrance: str) -> Wait | None:
     """Return what keeps a node from being told to do something now; None where nothing does."""
     if hindrance:
         return Wait(hindrance)
@@ -93,8 +93,6 @@ def to_begin(node: TurnNode, task: Task, hindrance: str) -> Wait | None:
             f"{node.name} has not asked for tasks for minutes; on it run: journalctl -u iluvatar-tasks",
             node.name,
         )
-    if why := failure(node, task.id):
-        return Wait(why, node.name)
     return None
 
 

@@ -84,7 +84,7 @@ def _of(node: TurnNode, plan: Plan, hindrance: str) -> Step:
     is_begun = f"{node.note}/".startswith(f"{plan.id}/") or bool(node.told and node.told.id == task.id)
     if node.version == plan.version:
         return _comes_back(node, task)
-    if not is_begun and (wait := to_begin(node, task, hindrance)):
+    if not is_begun and (wait := to_begin(node, hindrance)):
         return wait
     if node.in_memory and is_begun and node.note != note:  # it has restarted since
         return _comes_back(node, task) if not node.is_ready else _runs_the_old_one(node, plan)
