@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.assets.store import AssetStore
@@ -10,6 +11,7 @@ from iluvatar_pxe.assets.unpack.image import FACTS
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.catalogue.provisioning import TOOL_FILES
 from iluvatar_pxe.errors import AssetNotReadyError, UnpackError
+from iluvatar_pxe.host.threads import begun
 from iluvatar_pxe.layers.ainur.installer.contents import pack_modules, pack_system
 from iluvatar_pxe.layers.ainur.installer.image_facts import PartitionFacts, read_facts
 from iluvatar_pxe.layers.ainur.installer.modules import load_order
@@ -26,20 +28,24 @@ class ProvisioningSystem:
         """``scripts`` are the files of ``boot_assets/installer`` by their names."""
         self._store = store
         self._scripts = scripts
-        self._made: Recent[tuple[str, ...], bytes] = Recent(_MOST_KERNELS)
-        self._making = asyncio.Lock()
+        self._made: Recent[tuple[str, ...], asyncio.Future[bytes]] = Recent(_MOST_KERNELS)
+        self._asking = asyncio.Lock()
 
     async def initramfs(self, initrd: str) -> bytes:
-        """Return it for the kernel of an image whose own initrd has this logical name; raises AssetError."""
-        async with self._making, AsyncExitStack() as stack:
+        """Return it for the kernel of an image whose own initrd has this logical name; raises AssetError.
+
+        A slow host needs longer for it than a Pi waits: what was begun is there for whoever asks next.
+        """
+        async with self._asking, AsyncExitStack() as stack:
             sources = [await self._open(name, stack) for name in (initrd, *TOOL_FILES.values())]
             key = (initrd, *(source.tag for source in sources))
             made = self._made.get(key)
-            if made is None:
+            if made is None or _has_failed(made):
                 contents = [await source.read(0, source.size) for source in sources]
-                made = await asyncio.to_thread(self._pack, contents)
+                made = begun(partial(self._pack, contents))
+                made.add_done_callback(_has_failed)  # otherwise asyncio logs that nobody has looked at it
                 self._made.put(key, made)
-            return made
+        return await asyncio.shield(made)
 
     async def _open(self, name: str, stack: AsyncExitStack) -> FileSource:
         source = await self._store.open(name)
@@ -53,6 +59,10 @@ class ProvisioningSystem:
         initrd, *tools = contents
         modules = load_order(modules_in(initrd), MODULES)
         return pack_system(dict(zip(TOOL_FILES, tools, strict=True)), self._scripts) + pack_modules(modules)
+
+
+def _has_failed(made: asyncio.Future[bytes]) -> bool:
+    return made.done() and (made.cancelled() or made.exception() is not None)
 
 
 async def read_partitions(store: AssetStore, folder: str) -> PartitionFacts:

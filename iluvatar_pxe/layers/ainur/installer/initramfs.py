@@ -45,7 +45,7 @@ def console() -> Entry:
 def pack(entries: Iterable[Entry]) -> bytes:
     """Return the compressed archive of ``entries``, directories before what is in them."""
     archive = b"".join(_encode(entry, number) for number, entry in enumerate(entries, start=1))
-    return gzip.compress(archive + _encode(Entry(_TRAILER, 0), 0), mtime=0)
+    return gzip.compress(archive + _encode(Entry(_TRAILER, 0), 0), compresslevel=6, mtime=0)
 
 
 def _encode(entry: Entry, inode: int) -> bytes:
