@@ -160,9 +160,13 @@ async def test_a_pi_that_gets_its_documents_from_the_provisioning_system_has_clo
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     await bench.booter.store.refresh()
-    bench.boots(pi(PI4))
-    (only,) = await seed_of(bench)
-    assert only.startswith("iluvatar.url=")
+    root = "root: {kind: memory, data: {label: data}}\n"
+    for layer in (LAYER, f"{LAYER}{root}"):
+        bench.booter.applied.fleet = fleet_of(("varda", MAC, "layer: ainur\nrole: agent\n"), ainur=layer)
+        bench.boots(pi(PI4))
+        assert b"initramfs initrd.img" in (await bench.get("config.txt") or b"")
+        (only,) = await seed_of(bench)
+        assert only.startswith("iluvatar.url=")
 
 
 async def test_a_pi_in_doubt_boots_without_a_ticket_and_that_is_logged(
