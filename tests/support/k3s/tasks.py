@@ -21,6 +21,7 @@ from iluvatar_pxe.errors import ConfigurationError
 
 _TICK_SECONDS = 0.2
 """Between two looks of the timer, which a node has every minute."""
+_really_run = program("tasks").prepare.run
 _here = threading.local()
 """``node`` is the one whose program runs in this thread."""
 
@@ -99,8 +100,9 @@ class Node:
 
 
 def _run(*command: str, text: str = "") -> str:
-    del text
-    node: Node = _here.node
+    node: Node | None = getattr(_here, "node", None)
+    if node is None:  # another test's program, which has the same module
+        return str(_really_run(*command, text=text))
     try:
         node.does(command)
     except FatalError as error:
