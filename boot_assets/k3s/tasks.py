@@ -40,6 +40,8 @@ TIMEOUT = 5
 """Seconds that a daemon has to answer: k3s does not start meanwhile."""
 MOST = 1 << 20
 """Bytes of an answer."""
+MOST_ENDED = 100
+"""Tasks that are known to be through."""
 WAITS, BEGUN, DONE, FAILED = "waits", "begun", "done", "failed"
 _SEQUENCE, _UTC_TIME = 0x30, 0x17
 
@@ -72,8 +74,7 @@ def next_task(root: Path, node: Mapping[str, Any]) -> dict[str, Any] | None:
         begun: dict[str, Any] = known["task"]
         return begun
     task = ask(root, node)
-    is_known = task is not None and known.get("task", {}).get("id") == task["id"]
-    return None if is_known and known["state"] != WAITS else task
+    return None if task and task["id"] in ended(known) else task
 
 
 def _reboot(root: Path, task: dict[str, Any]) -> tuple[str, ...]:
@@ -157,7 +158,8 @@ def _exchange(url: str, told: Mapping[str, Any], key: bytes) -> dict[str, Any]:
         words = error.read(MOST).decode(errors="replace").strip().partition("\n")[0]
         raise prepare.Trouble(words or HTTPStatus(error.code).phrase) from error
     shown = answer.headers.get("Authentication-Info", "")
-    if not hmac.compare_digest(shown, _code(key, b"answer " + nonce.encode(), found)):
+    code = _code(key, b"answer " + nonce.encode(), found)
+    if not hmac.compare_digest(shown.encode(), code.encode()):
         raise prepare.Trouble("that is no answer of a daemon that knows this cluster")
     read: dict[str, Any] = json.loads(found)
     return read
@@ -231,9 +233,16 @@ def state_of(root: Path) -> dict[str, Any]:
     return {}
 
 
+def ended(known: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the latest tasks that are through: a daemon that has not heard of that may give them again."""
+    last = [known["task"]["id"]] if known.get("state") in {DONE, FAILED} else []
+    return [*known.get("ended", ()), *last][-MOST_ENDED:]
+
+
 def note(root: Path, task: Mapping[str, Any], state: str, why: str = "") -> None:
     """Store how far a task is."""
-    told = {"task": task, "state": state, "why": why, "at": time.time()}
+    past = [one for one in ended(state_of(root)) if one != task["id"]]
+    told = {"task": task, "state": state, "why": why, "at": time.time(), "ended": past}
     prepare.store(root / STATE, json.dumps(told), 0o600)
     prepare.say(f"tasks: {task['id']}: {state}{': ' + why if why else ''}")
 

@@ -160,9 +160,9 @@ class K3sRecovery:
         return self.context.fleet().clusters.get(self.layer)
 
     async def _members(self, cluster: ClusterFile, said: Mapping[str, Said]) -> frozenset[str]:
-        """Return the nodes that vote in the etcd of the server that was reset; none while it does not serve."""
+        """Return the nodes that vote in the etcd of a recovery's server; none while it does not serve."""
         recovery = cluster.recovery
-        if recovery is None or recovery.reset is None or recovery.server not in said:
+        if recovery is None or recovery.server not in said:
             return frozenset()
         if not isinstance(said[recovery.server].found, Serves):
             return frozenset()

@@ -242,16 +242,20 @@ def next_act(
             f"{recovery.server} has left the fleet; remove 'recovery' from the cluster's file, and push"
         )
     if recovery.reset is None:
-        return _before_reset(recovery, found, facts)
+        return _before_reset(recovery, found, facts, members)
     if recovery.server not in members:
         return Waits(f"{recovery.server} is the only member of etcd, and does not answer", (recovery.server,))
     return _after_reset(found, facts, members, forget_task(recovery, api))
 
 
-def _before_reset(recovery: Recovery, found: Mapping[str, Found], facts: Mapping[str, Facts]) -> Act:
+def _before_reset(
+    recovery: Recovery, found: Mapping[str, Found], facts: Mapping[str, Facts], members: AbstractSet[str]
+) -> Act:
     server, task = recovery.server, reset_task(recovery)
     told = _told(server, task, facts)
     serves = sorted(name for name, one in found.items() if isinstance(one, Serves))
+    if server in serves and members == {server}:  # it may serve a minute before it tells that it is done
+        return NoteReset()
     if told is None:
         if serves:
             return Over(f"it came back by itself: Kubernetes answers on {', '.join(serves)}")

@@ -189,6 +189,15 @@ def test_one_server_is_reset_first(found: dict[str, Found], known: dict[str, Fac
     assert next_act(BEGUN, found, known, frozenset(), API) == act
 
 
+@pytest.mark.parametrize("known", [{}, {"a": facts()}, {"a": GOES}])
+def test_a_server_that_serves_alone_was_reset_though_it_has_not_told_yet(known: dict[str, Facts]) -> None:
+    assert BEGUN
+    found: dict[str, Found] = {"a": SERVES, "b": SILENT, "c": SILENT}
+    assert next_act(BEGUN, found, known, frozenset("a"), API) == NoteReset()
+    act = next_act(BEGUN, found, known, frozenset("ab"), API)
+    assert isinstance(act, Waits if known == {"a": GOES} else Over)
+
+
 @pytest.mark.parametrize(
     ("members", "known", "act"),
     [

@@ -149,7 +149,7 @@ def test_what_a_task_needs_besides_is_only_given_by_tls_and_to_its_node(site: Si
         asyncio.run(site.tasks.content("10.0.0.1", body, code))
     site.tasks.offer("ainur-01", secret)
     assert asyncio.run(site.tasks.content("10.0.0.1", body, code)) == b"secret"
-    for wrong in ("", request_code(key, body), content_code(task_key(bundle_of(), "ainur-02"), body)):
+    for wrong in ("", "\udcff", request_code(key, body), content_code(task_key(bundle_of(), "ainur-02"), body)):
         with pytest.raises(ConfigurationError, match="does not prove to be it"):
             asyncio.run(site.tasks.content("10.0.0.1", body, wrong))
     for faulty in (b"", b"[]", b'{"node": "../x"}'):
@@ -165,6 +165,15 @@ def test_a_restart_is_done_once_and_told(site: Site) -> None:
     assert site.ticks() == []
     site.tasks.give("ainur-01", Task("restart/2", Kind.RESTART))
     assert site.ticks() == ["restart --no-block k3s.service"]
+
+
+def test_what_a_daemon_gives_again_after_another_task_is_not_done_again(site: Site) -> None:
+    for number in (1, 2):
+        site.tasks.give("ainur-01", Task(f"restart/{number}", Kind.RESTART))
+        site.k3s_starts()
+    site.tasks.give("ainur-01", RESTART)
+    assert site.ticks() == []
+    assert site.state == ("restart/2", State.DONE, "")
 
 
 def test_k3s_that_just_starts_needs_no_restart(site: Site) -> None:
@@ -251,9 +260,13 @@ def test_what_is_not_known_to_be_a_daemon_s_is_not_done(
         found = write_answer(RESTART)
         return found, answer_code(task_key(bundle_of(), "ainur-01"), "0" * 32, found)
 
-    monkeypatch.setattr(site.tasks, "answer", forged)  # a true answer to another question
-    assert site.ticks() == []
-    assert "no answer of a daemon that knows this cluster" in capsys.readouterr().err
+    async def garbled(client: str, body: bytes, code: str) -> tuple[bytes, str]:
+        return (await answer(client, body, code))[0], "ü"
+
+    for told in (forged, garbled):  # a true answer to another question, and what is no code
+        monkeypatch.setattr(site.tasks, "answer", told)
+        assert site.ticks() == []
+        assert "no answer of a daemon that knows this cluster" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["ainur-01", "ainur-02", "talos-01"])
