@@ -4,6 +4,7 @@ Any daemon of the fleet does this. They see the same, and the record decides: ex
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -30,6 +31,7 @@ from iluvatar_pxe.layers.ainur.recovery import (
     Plan,
     Restore,
     Waits,
+    forget_task,
     next_act,
     plan_for,
 )
@@ -102,6 +104,7 @@ class K3sRecovery:
         self._withdraw(members)
         self._offer(cluster.recovery)
         api = api_name(self.layer, self.context.fleet())
+        self._forewarn(cluster.recovery, members, found.keys() - members - self.tasks.facts.keys(), api)
         act = next_act(cluster.recovery, found, self.tasks.facts, members, api)
         match act:
             case Give(server, task):
@@ -132,6 +135,14 @@ class K3sRecovery:
         """Say whether a server without data is to start nevertheless, because it gets that of a snapshot."""
         recovery = self._cluster.recovery if self._cluster else None
         return bool(recovery and recovery.snapshot and recovery.reset is None and recovery.server == name)
+
+    def _forewarn(
+        self, recovery: Recovery, members: AbstractSet[str], silent: Iterable[str], api: str
+    ) -> None:
+        """Have servers that are off forget their etcd before their k3s starts: several of them might find their quorum."""
+        if recovery.reset and recovery.server in members and not self.context.observes:
+            for name in silent:
+                self.tasks.give(name, forget_task(recovery, api))
 
     def _offer(self, recovery: Recovery) -> None:
         """Have the server of a recovery get the snapshot, also one that was told by this daemon before it was restarted."""

@@ -26,6 +26,8 @@ from iluvatar_pxe.ratelimit import complain
 
 FRESH_SECONDS = 300.0
 """For which what a node said counts; it asks every minute."""
+GIVEN_SECONDS = 45.0
+"""For which a task counts that is not given again: shorter than ``Pace.turn``, after which another daemon gives others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class NodeTasks:
     ) -> None:
         """``bundle`` returns the secrets of a layer's cluster; raises IluvatarError."""
         self._fleet, self._snapshot, self._bundle = fleet, snapshot, bundle
-        self._tasks: dict[str, Task] = {}
+        self._tasks: dict[str, tuple[Task, float]] = {}
+        """With when they were given last, by the monotonic clock."""
         self._heard: dict[str, _Heard] = {}
         self._contents: dict[str, Callable[[], Awaitable[bytes]]] = {}
         self.sums: Callable[[], Mapping[str, str]] = dict
@@ -55,8 +58,8 @@ class NodeTasks:
         """Told when a node says something new, but for what its etcd writes."""
 
     def give(self, node: str, task: Task) -> None:
-        """Have a node do this, in place of what it was given before, when it asks next."""
-        self._tasks[node] = task
+        """Have a node do this when it asks soon, in place of what it was given before; give it again as long as it is wanted."""
+        self._tasks[node] = task, time.monotonic()
 
     def withdraw(self, node: str) -> None:
         """Have a node do nothing any more that it has not begun."""
@@ -71,7 +74,8 @@ class NodeTasks:
 
     def given(self, node: str) -> Task | None:
         """Return what a node is to do."""
-        return self._tasks.get(node)
+        task, at = self._tasks.get(node, (None, 0.0))
+        return task if time.monotonic() - at < GIVEN_SECONDS else None
 
     @property
     def facts(self) -> Mapping[str, Facts]:
@@ -87,7 +91,7 @@ class NodeTasks:
         question = read_question(body)
         key = await self._proved(question.node, client, lambda key: is_code(code, request_code(key, body)))
         self._hear(question.node, question.facts)
-        found = write_answer(self._tasks.get(question.node))
+        found = write_answer(self.given(question.node))
         return found, answer_code(key, question.nonce, found)
 
     async def content(self, client: str, body: bytes, code: str) -> bytes:

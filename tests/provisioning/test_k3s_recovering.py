@@ -15,6 +15,7 @@ from support.waiting import PATIENCE, until
 
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.gitops.secrets.sealing import seal
+from iluvatar_pxe.layers.ainur.node_tasks import Kind
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.ainur.recovery import NewFounder, Nothing, Reset, Restore, mark_of
 from iluvatar_pxe.layers.etcd.snapshots import name_of
@@ -89,6 +90,9 @@ async def test_servers_that_lost_their_quorum_become_one_cluster_again_while_dae
         await site.daemons[0].follows.follower.refresh()
         clusters = site.daemons[0].clusters.k3s
         await until(lambda: any("ainur-03 is no member again yet" in line for line in clusters.lines))
+        known = clusters.node_tasks.given("ainur-03")
+        assert known
+        assert known.kind is Kind.FORGET_ETCD, "it is told before its k3s starts with its old data"
         await third.machine.power_on()
         await until(lambda: site.log()[-3:] == [line.format("ainur-02") for line in RECORDED])
         await are_voters(site, 1, {pi.name for pi in site.servers})

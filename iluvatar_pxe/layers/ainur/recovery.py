@@ -235,7 +235,7 @@ def next_act(
 ) -> Act:
     """Return what is next of a recovery.
 
-    ``members`` are the nodes that vote in the etcd of its server, if that answers. ``api`` is the name of the cluster's API.
+    ``members`` are the nodes that vote in the etcd of its server, if that serves. ``api`` is the name of the cluster's API.
     """
     if recovery.server not in found:
         return Failed(
@@ -253,20 +253,23 @@ def _before_reset(
 ) -> Act:
     server, task = recovery.server, reset_task(recovery)
     told = _told(server, task, facts)
+    state = told.state if told else None
     serves = sorted(name for name, one in found.items() if isinstance(one, Serves))
-    if server in serves and members == {server}:  # it may serve a minute before it tells that it is done
+    # One that was reset may serve a minute before it tells so.
+    if server in serves and (members == {server} or state is State.DONE):
         return NoteReset()
     if told is None:
         if serves:
             return Over(f"it came back by itself: Kubernetes answers on {', '.join(serves)}")
         return Give(server, task)
-    if told.state is State.FAILED:
+    if state is State.FAILED:
         return Failed(f"{server} was not reset: {told.why}")
-    if told.state is State.DONE:
-        if server in serves:
-            return NoteReset()
-        return Waits(f"{server} is the only member of etcd now, and starts", (server,))
-    return Waits(f"{server} becomes the only member of etcd", (server,))
+    does = (
+        "is the only member of etcd now, and starts"
+        if state is State.DONE
+        else "becomes the only member of etcd"
+    )
+    return Waits(f"{server} {does}", (server,))
 
 
 def _after_reset(

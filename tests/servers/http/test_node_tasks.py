@@ -35,6 +35,7 @@ from iluvatar_pxe.layers.ainur.node_tasks import (
     task_key,
     write_answer,
 )
+from iluvatar_pxe.provisioning import node_tasks
 from iluvatar_pxe.provisioning.node_tasks import NodeTasks
 
 LAYER = "image: ubuntu\nroot: {kind: memory, data: {label: data}}\n"
@@ -149,7 +150,12 @@ def test_what_a_task_needs_besides_is_only_given_by_tls_and_to_its_node(site: Si
         asyncio.run(site.tasks.content("10.0.0.1", body, code))
     site.tasks.offer("ainur-01", secret)
     assert asyncio.run(site.tasks.content("10.0.0.1", body, code)) == b"secret"
-    for wrong in ("", "\udcff", request_code(key, body), content_code(task_key(bundle_of(), "ainur-02"), body)):
+    for wrong in (
+        "",
+        "\udcff",
+        request_code(key, body),
+        content_code(task_key(bundle_of(), "ainur-02"), body),
+    ):
         with pytest.raises(ConfigurationError, match="does not prove to be it"):
             asyncio.run(site.tasks.content("10.0.0.1", body, wrong))
     for faulty in (b"", b"[]", b'{"node": "../x"}'):
@@ -174,6 +180,13 @@ def test_what_a_daemon_gives_again_after_another_task_is_not_done_again(site: Si
     site.tasks.give("ainur-01", RESTART)
     assert site.ticks() == []
     assert site.state == ("restart/2", State.DONE, "")
+
+
+def test_a_task_that_is_not_given_again_lapses(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its daemon may see the cluster no more, and another one has taken its turn."""
+    site.tasks.give("ainur-01", RESTART)
+    monkeypatch.setattr(node_tasks, "GIVEN_SECONDS", 0.0)
+    assert site.ticks() == []
 
 
 def test_k3s_that_just_starts_needs_no_restart(site: Site) -> None:
