@@ -14,7 +14,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) git-lfs curl openssl sqlite3 openssh-client ope
 	gnupg mtools dosfstools fdisk etcd-server etcd-client ntpsec-ntpdig
 
 # What `make test-long` needs besides: fresh systems, and a judge of packages.
-LONG_PACKAGES := debootstrap lintian
+LONG_PACKAGES := debootstrap qemu-user-static lintian
 
 .PHONY: setup setup-test deb packages run demo stand-ins stand-in-fleet test short-tests test-long check format protos lock clean
 

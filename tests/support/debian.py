@@ -113,9 +113,9 @@ def debian(release: str) -> Iterator[Debian]:
         pytest.skip("needs root, apt and debootstrap")
     with TemporaryDirectory(prefix="iluvatar-pxe-debian-") as directory:
         root = Path(directory, "root")
-        made_of = (f"--include={_MINIMAL}", release, str(root), _archive())
-        _run(*_ISOLATED, "debootstrap", "--variant=minbase", *made_of)
-        _run("chroot", str(root), "sh", "-ec", _PREPARE)
+        made_of = (f"--include={_MINIMAL}", release, str(root), archive())
+        run(*_ISOLATED, "debootstrap", "--variant=minbase", *made_of)
+        run("chroot", str(root), "sh", "-ec", _PREPARE)
         for name in ("resolv.conf", "ssl/certs/ca-certificates.crt"):  # of the network outside
             shutil.copy(f"/etc/{name}", root / "etc" / name)
         with booted_by(_BOOT, str(root)) as host:
@@ -123,16 +123,16 @@ def debian(release: str) -> Iterator[Debian]:
 
 
 @cache
-def _archive() -> str:
+def archive() -> str:
     """Return the address of Debian's archive, as this host's apt has it."""
     targets = ("indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", "Origin: Debian")
-    known = _run("apt-get", *targets, "Label: Debian").split()
+    known = run("apt-get", *targets, "Label: Debian").split()
     if not known:
         pytest.skip("needs an apt that knows Debian's archive")
     return known[0]
 
 
-def _run(*command: str) -> str:
+def run(*command: str) -> str:
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=SECONDS
     )

@@ -46,6 +46,10 @@ class Machine:
         """Press and release a key, by QEMU's name for it; raises LabError."""
         _command(self.namespace, self.name, "send-key", keys=[{"type": "qcode", "data": key}])
 
+    def press_power(self) -> None:
+        """Press its power button, by which a system shuts down; raises LabError."""
+        _command(self.namespace, self.name, "system_powerdown")
+
     def unplug(self) -> None:
         """Pull the network cable; raises LabError."""
         _command(self.namespace, self.name, "set_link", name=CARD, up=False)
@@ -57,7 +61,7 @@ def switch_on(network: Network, kind: str, mac: str, name: str) -> Machine:
     Raises LabError when the emulator or a firmware file is missing.
     """
     firmware = firmware_named(kind)
-    monitor = ["-qmp", f"unix:{_socket(name)},server=on,wait=off"]
+    monitor = ["-qmp", f"unix:{socket_of(name)},server=on,wait=off"]
     disk = add_disk(network.namespace, firmware, name)
     console = start_guest(network, firmware, mac, name, [*disk, *monitor])
     return Machine(name, console, network.namespace)
@@ -67,7 +71,7 @@ def _command(namespace: Namespace, machine: str, command: str, **arguments: obje
     wanted = ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments})
     with socket.socket(socket.AF_UNIX) as monitor:
         monitor.settimeout(_TIMEOUT_SECONDS)
-        monitor.connect(str(namespace.outside(_socket(machine))))
+        monitor.connect(str(namespace.outside(socket_of(machine))))
         with monitor.makefile("rw", encoding="utf-8") as lines:
             lines.readline()  # the monitor's greeting
             for one in wanted:
@@ -80,5 +84,6 @@ def _command(namespace: Namespace, machine: str, command: str, **arguments: obje
                     raise LabError(f"{machine} refuses {command}: {answer.strip()}")
 
 
-def _socket(name: str) -> Path:
+def socket_of(name: str) -> Path:
+    """Return the path of a machine's monitor, as programs inside the lab see it."""
     return DIRECTORY / f"{name}.monitor"

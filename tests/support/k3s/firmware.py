@@ -41,7 +41,7 @@ class PiFirmware:
     async def boot(self) -> list[str]:
         """Ask until some daemon gives everything, and return the kernel's arguments."""
         while True:
-            server = await asyncio.to_thread(self._offered)
+            server = await asyncio.to_thread(self.offered)
             if server is not None:
                 try:
                     return await self._load(server)
@@ -49,12 +49,13 @@ class PiFirmware:
                     pass
             await asyncio.sleep(AGAIN_SECONDS)
 
-    def _offered(self) -> IPv4Address | None:
-        """Return the daemon that offers a boot; blocks. The router's address is taken, which the daemon hears."""
+    def offered(self) -> IPv4Address | None:
+        """Return the daemon that offers a boot, as no router does; blocks. The router's address is taken, as the daemon hears."""
         request = self._message()
         with listening(self.card) as sock:
             send_from_nowhere(self.card, encode(request))
-            offer = answer_to(encode(request), sock, OFFER_SECONDS)
+            answers = iter(lambda: answer_to(encode(request), sock, OFFER_SECONDS), None)
+            offer = next((one for one in map(decode, answers) if one.option(Option.VENDOR_CLASS)), None)
         if offer is None:
             return None
         router = ".".join([*self.address.split(".")[:3], "1"])
@@ -71,7 +72,7 @@ class PiFirmware:
             options=(*((int(code), value) for code, value in taken.items()), *options),
         )
         send_from_nowhere(self.card, encode(told))
-        return decode(offer).siaddr
+        return offer.siaddr
 
     def _message(self) -> DhcpMessage:
         return pi_discover(self.mac, eeprom_id(self.mac, REVISION, self.serial, fourcc=b"5iPR"))

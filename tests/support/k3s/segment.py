@@ -50,7 +50,7 @@ class Segment(WholeSegment):
             images | {name: name.encode() for name in DOWNLOADS},
             ["support.k3s.alone", f"--dns={HOME}:53"],
         )
-        _note_downloads(namespace.outside(ASSETS))
+        note_downloads(namespace.outside(ASSETS), DOWNLOADS)
 
     def voters(self, mac: str) -> list[str]:
         """Return the names of the nodes that vote, as one server's own etcd lists them."""
@@ -66,11 +66,9 @@ class Segment(WholeSegment):
         return sorted(line[2].rpartition("-")[0] for line in lines if line[-1] == "false")
 
 
-def _note_downloads(assets: Path) -> None:
-    """Have the daemons know these files as downloads that were verified."""
-    files: Mapping[str, Record] = {
-        name: _record(assets, name, version) for name, version in DOWNLOADS.items()
-    }
+def note_downloads(assets: Path, versions: Mapping[str, str]) -> None:
+    """Have the daemons know files, by their versions, as downloads that were verified."""
+    files: Mapping[str, Record] = {name: _record(assets, name, version) for name, version in versions.items()}
     (assets / INDEX_FILE).write_text(Contents(files=files).model_dump_json())
 
 
