@@ -38,11 +38,11 @@ class WholeSegment:
     ) -> None:
         """``files`` are the fleet's, and ``stand_ins`` the module of the stand-ins and its arguments but for the machines."""
         self.namespace, self.macs, self.files = namespace, list(macs), files
-        network = Network(namespace)
+        self.network = Network(namespace)
         addresses = {"pi-1": HOME, "pi-2": OTHER}
         self._name_hosts(addresses)
         self.daemons = [
-            self._daemon(network, name, addresses[name], daemons) for name in list(addresses)[:daemons]
+            self._daemon(self.network, name, addresses[name], daemons) for name in list(addresses)[:daemons]
         ]
         self._begin(namespace.outside(DIRECTORY / "fleet"))
         for name, content in assets.items():
