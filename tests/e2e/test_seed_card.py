@@ -29,6 +29,7 @@ from iluvatar_pxe.boot.chains.raspberry_pi import FOLDER
 from iluvatar_pxe.lab.guest.firmware import firmware_named
 from iluvatar_pxe.lab.guest.guest import start_guest
 from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
+from iluvatar_pxe.lab.room.network import ROUTER_ADDRESS
 from iluvatar_pxe.layers.ainur.seed_card.seed import write_seed_card
 from iluvatar_pxe.layers.ainur.seed_card.wheels import WheelSource
 from iluvatar_pxe.resources import requirements_lock
@@ -56,8 +57,12 @@ runcmd:
 NETWORK = f"""\
 version: 2
 ethernets:
-  wired: {{match: {{macaddress: "{MAC}"}}, addresses: [{HOME}/24]}}
+  wired:
+    match: {{macaddress: "{MAC}"}}
+    addresses: [{HOME}/24]
+    routes: [{{to: default, via: {ROUTER_ADDRESS}}}]
 """
+"""The daemon serves the interface with the default route."""
 
 
 @dataclass
