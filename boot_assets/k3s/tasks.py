@@ -34,7 +34,17 @@ LOCK = "run/iluvatar-tasks.lock"
 BOOT = "proc/sys/kernel/random/boot_id"
 REBOOT_REQUIRED = "run/reboot-required"
 WAL = f"{prepare.K3S_DATA}/server/db/etcd/member/wal"
-CERTIFICATES = (f"{prepare.K3S_DATA}/agent", f"{prepare.K3S_DATA}/server/tls")
+CERTIFICATES = tuple(
+    f"{prepare.K3S_DATA}/{place}"
+    for place in (
+        "agent",
+        "server/tls",
+        "server/tls/etcd",
+        "server/tls/kube-controller-manager",
+        "server/tls/kube-scheduler",
+    )
+)
+"""Directories with those that k3s renews; below ``agent`` are container images, too, with others."""
 BEFORE_K3S = "before-k3s"
 TIMEOUT = 5
 """Seconds that a daemon has to answer: k3s does not start meanwhile."""
@@ -193,23 +203,25 @@ def boot_of(root: Path) -> str:
 
 def first_end(root: Path) -> float | None:
     """Return when the first of k3s' certificates ends, but for those of CAs."""
-    files = [file for place in CERTIFICATES for file in (root / place).rglob("*.crt")]
+    files = [file for place in CERTIFICATES for file in (root / place).glob("*.crt")]
     ends = [end for file in files if not file.stem.endswith("-ca") and (end := _end_of(file))]
     return min(ends, default=None)
 
 
 def _end_of(file: Path) -> float | None:
-    """Return when the first certificate of a file ends (RFC 5280, 4.1): the second time of its validity."""
-    text = file.read_text()
-    if ssl.PEM_FOOTER not in text:
-        return None
-    der = ssl.PEM_cert_to_DER_cert(text.partition(ssl.PEM_FOOTER)[0] + ssl.PEM_FOOTER)
-    (_, certificate), *_ = _values(der)
-    (_, signed), *_ = _values(certificate)
-    validity = [content for tag, content in _values(signed) if tag == _SEQUENCE][2]
-    _, (tag, end) = _values(validity)
-    form = "%y%m%d%H%M%SZ" if tag == _UTC_TIME else "%Y%m%d%H%M%SZ"
-    return datetime.strptime(end.decode(), form).replace(tzinfo=UTC).timestamp()
+    """Return when the first certificate of a file ends (RFC 5280, 4.1): the second time of its validity.
+
+    None where it has none that can be read: k3s is writing it, or does not start with it anyway.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        head, end_line, _ = file.read_text().partition(ssl.PEM_FOOTER)
+        (_, certificate), *_ = _values(ssl.PEM_cert_to_DER_cert(head + end_line))
+        (_, signed), *_ = _values(certificate)
+        validity = [content for tag, content in _values(signed) if tag == _SEQUENCE][2]
+        _, (tag, end) = _values(validity)
+        form = "%y%m%d%H%M%SZ" if tag == _UTC_TIME else "%Y%m%d%H%M%SZ"
+        return datetime.strptime(end.decode(), form).replace(tzinfo=UTC).timestamp()
+    return None
 
 
 def _values(der: bytes) -> list[tuple[int, bytes]]:

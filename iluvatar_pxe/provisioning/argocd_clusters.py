@@ -2,7 +2,7 @@
 
 import structlog
 
-from iluvatar_pxe.errors import KubernetesError
+from iluvatar_pxe.errors import IluvatarError
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.arda.endpoint import endpoint_of
 from iluvatar_pxe.layers.argocd.clusters import (
@@ -36,11 +36,11 @@ async def register_clusters(plane: Plane, context: ClusterContext) -> None:
         if name not in layers:
             await objects.delete(plane.address, plane.credentials, secret)
             _log.info("argocd.cluster_removed", layer=plane.layer, secret=name)
-    failed: list[KubernetesError] = []
+    failed: list[IluvatarError] = []
     for name, layer in layers.items():
         try:
             await _register(layer, known.get(name), plane, context)
-        except KubernetesError as error:
+        except IluvatarError as error:
             failed.append(error)
     if failed:
         raise failed[0]

@@ -134,6 +134,10 @@ def test_a_node_tells_when_the_first_of_its_certificates_ends(site: Site) -> Non
         site.node.write(f"var/lib/rancher/k3s/{path}", crt)
     site.node.write("var/lib/rancher/k3s/agent/client-ca.crt", bundle.client.crt)
     site.node.write("var/lib/rancher/k3s/agent/empty.crt", "")
+    cut = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+    site.node.write("var/lib/rancher/k3s/agent/cut.crt", cut)
+    ended = administrator_credentials(bundle, timedelta(days=1), now, os.urandom).crt
+    site.node.write("var/lib/rancher/k3s/agent/containerd/fs/etc/ssl/root.crt", ended)
     site.ticks()
     certificates = (site.node.root / "var/lib/rancher/k3s/agent/client-kubelet.crt").read_text()
     assert site.facts.ends == load_chain(certificates)[0].not_valid_after_utc
