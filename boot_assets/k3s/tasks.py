@@ -103,6 +103,7 @@ def _carry_out(root: Path, node: dict[str, Any], task: dict[str, Any], is_down: 
         note(root, task, WAITS, str(why))
         raise
     note(root, task, BEGUN)
+    ask(root, node)  # so that they know: what is begun is done, whatever they say by now
     if not is_down:
         return ("restart", "--no-block", node["unit"])
     try:

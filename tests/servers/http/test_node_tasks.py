@@ -170,6 +170,8 @@ def test_what_a_task_needs_besides_is_only_given_by_tls_and_to_its_node(site: Si
 def test_a_restart_is_done_once_and_told(site: Site) -> None:
     site.tasks.give("ainur-01", RESTART)
     assert site.ticks() == ["restart --no-block k3s.service"]
+    assert site.facts.task
+    assert site.facts.task.state is State.BEGUN, "what goes on is known before it is through"
     site.k3s_starts()
     assert site.state == ("restart/1", State.DONE, "")
     assert site.ticks() == []
