@@ -44,7 +44,8 @@ class K3sUpkeep:
         """The node that was given a task here."""
         self._since: tuple[str, str, float] = ("", "", 0.0)
         """The node that was told to do something last, by which id, and since when, by the monotonic clock."""
-        self._drained: set[str] = set()
+        self._drained: set[tuple[str, str]] = set()
+        """Names of nodes that have no pods any more, with what they were cordoned for: another daemon may free them."""
         self._step: Step | None = None
         self._line = ""
 
@@ -139,7 +140,7 @@ class K3sUpkeep:
             version=node.version,
             boot=node.boot,
             note=node.note,
-            is_drained=node.name in self._drained and node.is_unschedulable,
+            is_drained=(node.name, node.note) in self._drained and node.is_unschedulable,
             is_heard=facts is not None,
             is_late=self._is_late(node, plan),
             in_memory=layer is not None and root_of(layer, listed).kind is RootKind.MEMORY,
@@ -169,7 +170,7 @@ class K3sUpkeep:
             return "by another daemon"
         self._withdraw(step.name if isinstance(step, Tell) else "")
         if isinstance(step, Free):
-            self._drained.discard(step.name)
+            self._drained = {one for one in self._drained if one[0] != step.name}
             await client.uncordon(view.plane, view.credentials, step.name)
             return ""
         if self._since[:2] != (step.name, step.task.id):
@@ -186,7 +187,7 @@ class K3sUpkeep:
             await client.cordon(view.plane, view.credentials, step.name, step.note)
         left = await left_on(node, view.plane, view.credentials, step.note)
         if not left:
-            self._drained.add(step.name)
+            self._drained.add((step.name, step.note))
         return left
 
     def _withdraw(self, but: str) -> None:
