@@ -24,7 +24,7 @@ _OPTION = r"[a-z0-9]+(?:-[a-z0-9]+)*\+?"
 _NO_OPTION = "write an option of k3s without '--', such as flannel-iface"
 _ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(
-        ("server", "cluster-init", "token", "token-file", "agent-token", "agent-token-file"),
+        ("server", "s", "cluster-init", "token", "t", "token-file", "agent-token", "agent-token-file"),
         "the daemon says which cluster a machine joins, and how",
     ),
     **dict.fromkeys(
@@ -34,7 +34,9 @@ _ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(
         ("node-name", "with-node-id"), "a node has the name of its machine; rename the file in machines"
     ),
-    **dict.fromkeys(("data-dir", "config", "private-registry"), "the daemon puts files into the usual place"),
+    **dict.fromkeys(
+        ("data-dir", "d", "config", "c", "private-registry"), "the daemon puts files into the usual place"
+    ),
     **dict.fromkeys(
         ("datastore-endpoint", "disable-etcd", "disable-apiserver", "disable-agent"),
         "the daemon founds clusters with k3s' own etcd, and every server runs all of k3s",
@@ -44,7 +46,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "node-label": "write it as 'k3s.labels'",
     "node-taint": "write it as 'k3s.taints'",
 }
-"""By option that ``config`` may not have, why not."""
+"""By option that ``config`` may not have, why not. k3s takes short names there, too (k3s, ``pkg/configfilearg``)."""
 _ONLY_OF_SERVERS = frozenset(
     [
         *(

@@ -67,6 +67,7 @@ def test_options_of_a_role_come_before_those_of_all() -> None:
         ("config: {all: {v: 1.5}}", "k3s.config.all.v: write a text, a whole number, true or false, or a list of these"),
         ("config: {server: {token: x}}", "the daemon says which cluster a machine joins, and how; remove it"),
         ("config: {server: {cluster-init: true}}", "the daemon says which cluster"),
+        ("config: {server: {t: secret}}", "the daemon says which cluster"),
         ("config: {server: {disable+: [traefik]}}", "write it as 'k3s.disable'; remove it"),
         ("config: {all: {node-label: [a=b]}}", "write it as 'k3s.labels'"),
         ("config: {server: {etcd-s3-secret-key: x}}", "its keys are secrets"),
