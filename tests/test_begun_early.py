@@ -22,7 +22,7 @@ def test_each_process_begins_with_what_takes_long_and_no_test_is_lost(
             made.add_marker(pytest.mark.firmware)
         return made
 
-    quick = [item("boot/test_quick.py", number) for number in range(40)]
+    quick = [item("boot/test_quick.py", number) for number in range(2 * len(LONGEST))]
     long = [item(file, number) for file in LONGEST for number in range(2)]
     firmware = [item("e2e/test_real.py", number, firmware=True) for number in range(3)]
     everything = [*quick[:20], *firmware, *reversed(long), *quick[20:]]

@@ -141,7 +141,8 @@ def test_the_fleet_is_hosted_and_its_keys_are_in_no_journal(host: Booted) -> Non
     )
     wait_until(lambda: '"subject": "other"' in log_of(host), "the push to be in force")
     assert host.command("fleet", "diff") == "Nothing changes for any machine.\n"
-    waited_for = ("iPXE:", "boot:", "clusters:")  # no boot file can come here, and no machine is there
+    # No boot file can come here, no machine is there, and the clock is this host's.
+    waited_for = ("iPXE:", "boot:", "clusters:", "time:")
     parts = [line for line in host.command("check").splitlines() if not line.startswith(waited_for)]
     assert len(parts) > 6
     assert [line for line in parts if not line.endswith(" ok")] == []
