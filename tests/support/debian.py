@@ -15,7 +15,7 @@ from support.waiting import wait_until
 
 RELEASES = ("bookworm", "trixie")
 """Debian 12 and 13."""
-SECONDS = 900.0
+SECONDS = 3600.0
 USER = "ada"
 _MINIMAL = "systemd,systemd-sysv,dbus,sudo,iproute2,ca-certificates"
 _TYPED = "/run/typed"
