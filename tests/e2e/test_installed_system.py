@@ -66,7 +66,7 @@ def test_a_machine_becomes_a_node_by_its_own_cloud_init(site: Arm64Site, tmp_pat
     machine = site.switch_on()
     told = machine.shows(GREETING.pattern, SECONDS)[1]
     site.daemon_says('"event": "boot", "stage": "running"')
-    machine.shows("Note that the first boot is complete", SECONDS)
+    machine.shows("first boot is complete", SECONDS)  # systemd cuts long lines in the middle
     machine.press_power()
     machine.console.wait(SECONDS)
     assert told == f"server, cluster-init: true, token {token_sum(site)}"

@@ -1,13 +1,12 @@
 """Asks a server of a k3s cluster for the members of its etcd."""
 
-import ssl
-
 import aiohttp
 
 from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.etcd_members import EtcdMember, parse_members
 from iluvatar_pxe.layers.kubernetes.api_server import PORT
+from iluvatar_pxe.layers.trusting import trusting
 
 _SECONDS = aiohttp.ClientTimeout(total=20, connect=5)
 _PATH = "/db/info"
@@ -16,7 +15,7 @@ _PATH = "/db/info"
 
 async def etcd_members(address: str, bundle: K3sBundle, *, port: int = PORT) -> tuple[EtcdMember, ...]:
     """Return the members as the server at an address knows them; raises KubernetesError."""
-    context = ssl.create_default_context(cadata=bundle.server.crt)
+    context = trusting(bundle.server.crt)
     login = {"Authorization": aiohttp.encode_basic_auth("server", bundle.server_token)}
     url = f"https://{address}:{port}{_PATH}"
     try:

@@ -19,6 +19,7 @@ from iluvatar_pxe.layers.founding import Foreign, Unproved
 from iluvatar_pxe.layers.kubernetes.api_server import PORT
 from iluvatar_pxe.layers.kubernetes.client import cluster_id, nodes
 from iluvatar_pxe.layers.kubernetes.node import Node
+from iluvatar_pxe.layers.trusting import trusting
 
 ASK_SECONDS = aiohttp.ClientTimeout(total=8, connect=3)
 _READY = "/v1-k3s/readyz"
@@ -54,7 +55,7 @@ async def ask(
 
 async def _trouble(name: str, address: IPv4Address, bundle: K3sBundle, port: int) -> Found | None:
     """Return what keeps a server from being asked further; None where k3s is ready."""
-    context = ssl.create_default_context(cadata=bundle.server.crt)
+    context = trusting(bundle.server.crt)
     login = {"Authorization": aiohttp.encode_basic_auth("node", bundle.agent_token)}
     url = f"https://{address}:{port}{_READY}"
     try:

@@ -13,6 +13,7 @@ from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.layers.load_key import load_key
 from iluvatar_pxe.layers.one_line import one_line
+from iluvatar_pxe.layers.trusting import trusting
 
 PORT = 6443
 _SECONDS = aiohttp.ClientTimeout(total=20)
@@ -110,6 +111,6 @@ def _why(error: Exception) -> str:
 
 
 def _context(credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=credentials.ca)
+    context = trusting(credentials.ca)
     load_key(context, credentials)
     return context

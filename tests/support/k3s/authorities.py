@@ -65,6 +65,7 @@ class Authority:
             .not_valid_before(self.chain[0].not_valid_before_utc)
             .not_valid_after(now + _LEAF_LIFE)
             .add_extension(x509.ExtendedKeyUsage(request.usages), critical=False)
+            .add_extension(_identifier_of(self.chain[0]), critical=False)  # as Go adds it by itself
         )
         if request.sans:
             sans = [_general(san) for san in sorted({*request.sans})]
@@ -132,6 +133,11 @@ def _make_authority(kind: str, crt: Path, key_file: Path, now: datetime) -> None
     )
     write_private(key_file, pem(key))
     crt.write_bytes(certificate.public_bytes(Encoding.PEM))
+
+
+def _identifier_of(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    identifier = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 
 def _general(name: str) -> x509.GeneralName:

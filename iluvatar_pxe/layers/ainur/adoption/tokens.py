@@ -1,12 +1,11 @@
 """Asks a server whether the tokens that somebody gave are those of its cluster; nothing is changed by that."""
 
-import ssl
-
 import aiohttp
 
 from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.kubernetes.api_server import PORT
+from iluvatar_pxe.layers.trusting import trusting
 
 _SECONDS = aiohttp.ClientTimeout(total=20)
 _CHECKS = (
@@ -19,7 +18,7 @@ _REFUSED = frozenset([401, 403])
 
 async def refused_tokens(address: str, bundle: K3sBundle, *, port: int = PORT) -> tuple[str, ...]:
     """Return which tokens a server refuses, as their files are named; raises KubernetesError where it does not answer."""
-    context = ssl.create_default_context(cadata=bundle.server.crt)
+    context = trusting(bundle.server.crt)
     passwords = {"node": bundle.agent_token, "server": bundle.server_token}
     refused = []
     try:
