@@ -6,7 +6,6 @@ script that says what it finds.
 
 import json
 import random
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,13 @@ import pytest
 from support.arm64_machine import started
 from support.installer_daemon import InstallerDaemon
 from support.pi_images import MIB, needs_tools
-from support.provisioning_system import ProvisioningSystem, provisioning_system, tools
+from support.provisioning_system import (
+    DOCUMENTS,
+    ProvisioningSystem,
+    needs_emulated_arm64,
+    provisioning_system,
+    tools,
+)
 from support.small_pi_image import SmallPiImage, runnable, runnable_image
 from support.waiting import wait_until
 
@@ -36,20 +41,9 @@ from iluvatar_pxe.layers.ainur.installer.protocol import InstallStep, Load, Plan
 DISK_SIZE = 8200 * MIB
 OWN = Installation("pi-1", 1)
 DATA = WantedData(name=DataName(label="data"), selector=DiskSelector(type=DiskType.SSD))
-DOCUMENTS = {
-    "meta-data": "instance-id: pi-1-1\n",
-    "user-data": "#cloud-config\nhostname: ainur-01\n",
-    "vendor-data": "",
-    "network-config": "version: 2\n",
-}
 SECONDS = 300.0
 
-pytestmark = [
-    needs_tools,
-    pytest.mark.firmware,
-    pytest.mark.skipif(not shutil.which("qemu-system-aarch64"), reason="needs qemu-system-arm"),
-    pytest.mark.skipif(not shutil.which("apt-get"), reason="needs apt"),
-]
+pytestmark = [needs_tools, *needs_emulated_arm64]
 
 
 @pytest.fixture(scope="module")

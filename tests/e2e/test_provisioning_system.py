@@ -4,7 +4,6 @@ The daemon is a stand-in. The kernel is Debian's, started as a Raspberry Pi's fi
 """
 
 import random
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,7 +16,12 @@ import pytest
 from support.arm64_machine import SERIAL, started
 from support.installer_daemon import InstallerDaemon
 from support.pi_images import BOOT_START, MIB, needs_tools
-from support.provisioning_system import ProvisioningSystem, provisioning_system
+from support.provisioning_system import (
+    DOCUMENTS,
+    ProvisioningSystem,
+    needs_emulated_arm64,
+    provisioning_system,
+)
 from support.small_pi_image import IMAGE, KERNEL, SmallPiImage, small_pi_image
 from support.waiting import wait_until
 
@@ -30,22 +34,11 @@ from iluvatar_pxe.layers.ainur.installer.protocol import ImagePart, Install, Ins
 
 DISK_SIZE = 128 * MIB
 OWN = Installation("pi-1", 1)
-DOCUMENTS = {
-    "meta-data": "instance-id: pi-1-1\n",
-    "user-data": "#cloud-config\nhostname: ainur-01\n",
-    "vendor-data": "",
-    "network-config": "version: 2\n",
-}
 SECONDS = 300.0
 MOST_REQUESTS = 25
 """Of an installation, or a few less."""
 
-pytestmark = [
-    needs_tools,
-    pytest.mark.firmware,
-    pytest.mark.skipif(not shutil.which("qemu-system-aarch64"), reason="needs qemu-system-arm"),
-    pytest.mark.skipif(not shutil.which("apt-get"), reason="needs apt"),
-]
+pytestmark = [needs_tools, *needs_emulated_arm64]
 
 
 @pytest.fixture(scope="module")

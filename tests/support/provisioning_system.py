@@ -1,8 +1,11 @@
 """The provisioning system as it is built from Debian's packages, with Debian's kernel in place of a Raspberry Pi's."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from iluvatar_pxe.assets.unpack.deb import read_deb
 from iluvatar_pxe.catalogue.provisioning import TOOLS
@@ -14,6 +17,18 @@ from iluvatar_pxe.resources import read_installer
 
 CACHE = Path(__file__).parents[2] / ".cache" / "iluvatar-pxe" / "lab"
 """As that of the lab's machines."""
+DOCUMENTS = {
+    "meta-data": "instance-id: pi-1-1\n",
+    "user-data": "#cloud-config\nhostname: ainur-01\n",
+    "vendor-data": "",
+    "network-config": "version: 2\n",
+}
+"""What the daemon has for the machine."""
+needs_emulated_arm64 = [
+    pytest.mark.firmware,
+    pytest.mark.skipif(not shutil.which("qemu-system-aarch64"), reason="needs qemu-system-arm"),
+    pytest.mark.skipif(not shutil.which("apt-get"), reason="needs apt"),
+]
 _SUITE, _ARCHITECTURE = "bookworm", "arm64"
 _MODULES = ("virtio_pci", "virtio_net", "virtio_blk", "ext4", "loop", "overlay")
 
