@@ -89,7 +89,9 @@ class Home:
         self._types(clone)
         for name, text in files.items():
             self.segment.namespace.outside(place / name).write_text(text)
-        self._types(f"cd {place} && git add --all && {git} commit --quiet -m Seed && {git} push --quiet")
+        push = f"{git} pull --quiet --rebase && {git} push --quiet"  # the daemon commits, too
+        again = f"for try in 1 2 3 4 5; do {push} && exit; done; exit 1"
+        self._types(f"cd {place} && git add --all && {git} commit --quiet -m Seed; {again}")
 
     def _types(self, line: str) -> None:
         shell = self.segment.namespace.start("owner", ["sh", "-ec", line], network=STATION)
