@@ -11,7 +11,8 @@ LAB_PACKAGES := iproute2 util-linux dnsmasq-base \
 TEST_PACKAGES := $(LAB_PACKAGES) git-lfs curl openssl sqlite3 openssh-client openssh-server \
 	busybox-static cpio systemd tcpdump tftp-hpa atftp udhcpc isc-dhcp-client nmap u-boot-qemu \
 	bind9-dnsutils knot-dnsutils unbound dnsperf nginx-light groff-base \
-	gnupg mtools dosfstools fdisk etcd-server etcd-client ntpsec-ntpdig
+	gnupg mtools dosfstools fdisk etcd-server etcd-client ntpsec-ntpdig \
+	chromium fonts-dejavu-core prometheus openipmi ipmitool
 
 # What `make test-long` needs besides: fresh systems, and a judge of packages.
 LONG_PACKAGES := debootstrap qemu-user-static lintian

@@ -15,7 +15,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from iluvatar_pxe.app import App
+from iluvatar_pxe.app.app import App
 from iluvatar_pxe.catalogue.download import Download, Unpack
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.intentions import intentions
@@ -90,8 +90,8 @@ def show(keys: FirstKeys) -> None:
 
 def foretell(app: App, interfaces: Sequence[Interface]) -> None:
     """Say what this daemon is going to do on a network: on a console to people, else to the log."""
-    settings, window = app.settings, app.inventory.window
-    lines = intentions(settings.network.dhcp, interfaces, app.applied.fleet, window.remaining)
+    settings, window = app.parts.settings, app.parts.inventory.window
+    lines = intentions(settings.network.dhcp, interfaces, app.parts.applied.fleet, window.remaining)
     if is_console(settings.log.format):
         say((*lines, ""))
         sys.stdout.flush()
@@ -101,12 +101,12 @@ def foretell(app: App, interfaces: Sequence[Interface]) -> None:
 
 def announce(app: App) -> None:
     """Log whether machines may join, and show people what listens where."""
-    window = app.inventory.window
+    window = app.parts.inventory.window
     if window.is_open:
         _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
-    for line in app.prospects.lines:
+    for line in app.parts.prospects.lines:
         _log.warning("boot.lacking", problem=line)
-    if is_console(app.settings.log.format):
+    if is_console(app.parts.settings.log.format):
         say(["", "iluvatar-pxe listens:", "", *_listening(app), "", *_next_step(app).splitlines()])
         sys.stdout.flush()
 
@@ -116,35 +116,35 @@ _HEADINGS = (("interface",), ("proxyDHCP", "DNS"), ("TFTP", "Talos", "NTP"), ("H
 
 def _listening(app: App) -> Iterator[str]:
     rows = []
-    for interface in app.watch.interfaces:
-        name, dhcp, dns, tftp, http, https, talos, ntp = sockets_of(app.settings, interface).values()
+    for interface in app.parts.watch.interfaces:
+        name, dhcp, dns, tftp, http, https, talos, ntp = sockets_of(app.parts.settings, interface).values()
         rows.append(((name,), (dhcp, dns), (tftp, talos, ntp), (http, https)))
     return table(_HEADINGS, rows, terminal_width(), ())
 
 
 def _next_step(app: App) -> str:
-    programs = app.programs()
+    programs = app.parts.programs()
     lines = [f"iPXE for {kind}: {program}" for kind, program in programs.items()]
     lines += [
         f"Git and API (TLS): {_secure(app)}",
-        f"Fleet: {app.settings.fleet_place} ({len(app.applied.fleet.names)} machines listed)",
-        f"Boot files: {app.settings.assets_directory}; {_boot_files(app)}",
+        f"Fleet: {app.parts.settings.fleet_place} ({len(app.parts.applied.fleet.names)} machines listed)",
+        f"Boot files: {app.parts.settings.assets_directory}; {_boot_files(app)}",
         f"Enrolment: {_enrolment(app)}",
         "",
         f"Next: boot a machine from the network (PXE or UEFI HTTP Boot); {_who_tells(app)}.",
-        f"Or ask: curl http://{_address(app)}:{app.settings.http.port}/readyz",
+        f"Or ask: curl http://{_address(app)}:{app.parts.settings.http.port}/readyz",
     ]
     return "\n".join(lines)
 
 
 def _boot_files(app: App) -> str:
     """Say which boot files are missing, and how they come."""
-    wanted = app.supply.fetcher.wanted.values()
+    wanted = app.parts.supply.fetcher.wanted.values()
     missing = [one.download for one in wanted if one.progress.state is not State.READY]
     if not missing:
         return "all that the fleet wants are here"
     what = ", ".join(dict.fromkeys(map(_title, missing)))
-    fetch = app.settings.assets.fetch
+    fetch = app.parts.settings.assets.fetch
     comes = "being downloaded; without internet" if fetch else "[assets] fetch is false; to bring them"
     return f"missing: {what} ({comes}: {program_as_started()} assets import PATH)"
 
@@ -157,26 +157,26 @@ def _title(download: Download) -> str:
 
 
 def _who_tells(app: App) -> str:
-    observes = app.settings.network.dhcp == "observe"
+    observes = app.parts.settings.network.dhcp == "observe"
     return "the log says what it would get" if observes else "its screen says what to do"
 
 
 def _address(app: App) -> str:
-    return next((str(one.address) for one in app.watch.interfaces), "127.0.0.1")
+    return next((str(one.address) for one in app.parts.watch.interfaces), "127.0.0.1")
 
 
 def _secure(app: App) -> str:
-    base = f"https://{_address(app)}:{app.settings.http.tls_port}"
-    authority = app.http.certificates.authority
-    if authority is None and (problem := app.http.certificates.problem):
+    base = f"https://{_address(app)}:{app.parts.settings.http.tls_port}"
+    authority = app.parts.http.certificates.authority
+    if authority is None and (problem := app.parts.http.certificates.problem):
         return f"{base}, with a certificate that nobody trusts: {problem}"
     if authority is None:
         return f"{base}, with the certificate of [http] tls_certificate"
-    return f"{base}; its CA: http://{_address(app)}:{app.settings.http.port}/ca.crt, SHA-256 {authority.fingerprint}"
+    return f"{base}; its CA: http://{_address(app)}:{app.parts.settings.http.port}/ca.crt, SHA-256 {authority.fingerprint}"
 
 
 def _enrolment(app: App) -> str:
-    remaining = app.inventory.window.remaining
+    remaining = app.parts.inventory.window.remaining
     if remaining:
         return f"open for {span(round(remaining))} more; to close it: iluvatar-pxe enrol close"
     return "closed; to open it: iluvatar-pxe enrol open 30m"

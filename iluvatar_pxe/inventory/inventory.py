@@ -15,6 +15,7 @@ import structlog
 from iluvatar_pxe.boot.assign import PlaceRequest, Reservation
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.fleet.daemon_files import EnrolmentFile
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.database import files
@@ -57,13 +58,18 @@ class Inventory:
     Belongs to one event loop. ``await open()``, then ``run()`` in a task group, ``await close()`` after it ended.
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """``url`` is SQLAlchemy's, of a SQLite file not opened yet; raises SettingsError for any other."""
+    def __init__(
+        self, url: str, clock: Callable[[], float] = time.monotonic, events: EventLog | None = None
+    ) -> None:
+        """``url`` is SQLAlchemy's, of a SQLite file not opened yet; raises SettingsError for any other.
+
+        ``events`` is told of machines that are new or gone, and of all that happens in their boots.
+        """
         self.changed = Changed()
         """Told when the snapshot is replaced, and when the window is opened or closed; not when its time is up."""
         self._store = Store(url)
         self._pending = Pending()
-        self._memory = Memory(self._pending, clock, self.changed)
+        self._memory = Memory(self._pending, clock, self.changed, EventLog() if events is None else events)
         self._recorder = Recorder(self._store, self._pending, self._adopt, self._memory.adopt)
         self._assignments = Assignments(self._memory, self._store, self._recorder)
         self._kept_window = KeptWindow(self._pending, clock, self.changed, self._recorder.wake)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.events import EventKind, EventLog
 from iluvatar_pxe.inventory.database.pending import Pending
 from iluvatar_pxe.machines.adopt import adopt
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
@@ -36,9 +37,12 @@ def wall_clock() -> datetime:
 class Memory:
     """One snapshot, replaced at every change; every change is queued in ``pending`` too. Belongs to one event loop."""
 
-    def __init__(self, pending: Pending, clock: Callable[[], float], changed: Changed) -> None:
+    def __init__(
+        self, pending: Pending, clock: Callable[[], float], changed: Changed, events: EventLog
+    ) -> None:
         """``clock`` is a monotonic one, in seconds; ``changed`` is told whenever the snapshot is replaced."""
         self.snapshot = Snapshot()
+        self._events = events
         self._changed = changed
         self._pending = pending
         self._clock = clock
@@ -92,11 +96,16 @@ class Memory:
         new = self.snapshot.machine_with_id(machine.id) is None
         self._replace(self.snapshot.with_machine(machine))
         self._pending.add(machine, new=new)
+        if new:
+            self._events.publish(EventKind.MACHINE_NEW, str(machine.id), f"{machine.title} is new")
         if dropped := self._passers.note(machine, self._clock()):
             self.remove(dropped)
 
     def absorb(self, merge: Merge) -> None:
         """Take in a merge, whose survivor is put next."""
+        self._events.publish(
+            EventKind.MACHINE_GONE, str(merge.absorbed), "it is another machine", survivor=str(merge.survivor)
+        )
         self._replace(self.snapshot.without(merge.absorbed))
         self._pending.merge(merge)
         self._passers.leave(merge.absorbed)
@@ -106,6 +115,7 @@ class Memory:
 
     def remove(self, machine_id: UUID) -> None:
         """Take in that a machine is no more."""
+        self._events.publish(EventKind.MACHINE_GONE, str(machine_id), "it is no more")
         self._replace(self.snapshot.without(machine_id))
         self._pending.remove(machine_id)
         self._passers.leave(machine_id)
@@ -160,6 +170,22 @@ class Memory:
             milliseconds=milliseconds,
         )
         self._pending.add(machine, event)
+        self._publish(machine, event)
+
+    def _publish(self, machine: Machine, event: BootEvent) -> None:
+        is_stage = isinstance(event.stage, Stage)
+        name = event.stage.label if isinstance(event.stage, Stage) else event.stage.value
+        self._events.publish(
+            EventKind.BOOT_STAGE if is_stage else EventKind.BOOT_HAPPENING,
+            str(machine.id),
+            f"{machine.title}: {name} {event.detail}".rstrip(),
+            stage=name,
+            boot=event.generation,
+            detail=event.detail,
+            cause=event.cause,
+            bytes=event.bytes,
+            milliseconds=event.milliseconds,
+        )
 
     def learn_address(self, sighting: Sighting) -> None:
         """Remember which machine has an address, when a sighting tells one."""

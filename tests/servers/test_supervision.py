@@ -15,7 +15,7 @@ import pytest
 from support.daemon import HERE, Daemon, loopback_settings
 from support.waiting import until, wait_until
 
-from iluvatar_pxe.app import App
+from iluvatar_pxe.app.app import App
 from iluvatar_pxe.gitops.changes.starter import plant_starter_fleet
 from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.machines.model import Snapshot
@@ -117,9 +117,9 @@ async def running(directory: Path) -> AsyncIterator[App]:
     plant_starter_fleet(directory / "fleet")
     app = await App.build(Settings.model_validate(loopback_settings(directory)))
     await app.bind(lambda _interfaces: None)
-    serving = asyncio.create_task(app.tftp.run())
-    naming = asyncio.create_task(app.names.run())
-    await until(lambda: app.names.server.listening)
+    serving = asyncio.create_task(app.parts.tftp.run())
+    naming = asyncio.create_task(app.parts.names.run())
+    await until(lambda: app.parts.names.server.listening)
     try:
         yield app
     finally:
@@ -134,32 +134,32 @@ async def _nothing(_: App) -> None: ...
 
 
 async def _stop_http(app: App) -> None:
-    await app.http.close(0)
+    await app.parts.http.close(0)
 
 
 async def _stop_tftp_reading(app: App) -> None:
-    for listener in app.tftp._listeners:
+    for listener in app.parts.tftp._listeners:
         asyncio.get_running_loop().remove_reader(listener._socket)
 
 
 async def _stop_dns_reading(app: App) -> None:
-    for listener in app.names.server._listeners:
+    for listener in app.parts.names.server._listeners:
         asyncio.get_running_loop().remove_reader(listener.udp._socket)
 
 
 async def _stop_dhcp(app: App) -> None:
-    app.dhcp.close()
+    app.parts.dhcp.close()
 
 
 async def _stop_control(app: App) -> None:
     sock = socket.socket(socket.AF_UNIX)  # what a dead process leaves
-    await app.control.close()
-    sock.bind(str(app.settings.control_socket))
+    await app.parts.control.close()
+    sock.bind(str(app.parts.settings.control_socket))
     sock.close()
 
 
 async def _remove_control_socket(app: App) -> None:
-    app.settings.control_socket.unlink()
+    app.parts.settings.control_socket.unlink()
 
 
 async def _hold_threads(_: App) -> None:
@@ -188,14 +188,16 @@ async def test_what_does_not_answer_is_found(
 ) -> None:
     async with running(tmp_path) as app:
         await harm(app)
-        found = await SelfCheck(app.settings, app.tftp, app.names.server, app.watch).problem(PATIENCE)
+        found = await SelfCheck(
+            app.parts.settings, app.parts.tftp, app.parts.names.server, app.parts.watch
+        ).problem(PATIENCE)
     assert found is None if problem is None else re.fullmatch(f"no answer from {problem}", found or "")
 
 
 async def test_without_a_free_descriptor_it_is_crowded(tmp_path: Path) -> None:
     """As when clients of the LAN have used them up."""
     async with running(tmp_path) as app:
-        check = SelfCheck(app.settings, app.tftp, app.names.server, app.watch)
+        check = SelfCheck(app.parts.settings, app.parts.tftp, app.parts.names.server, app.parts.watch)
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
         try:
@@ -211,8 +213,8 @@ async def test_a_dead_part_starves_the_watchdog(tmp_path: Path) -> None:
         sock.bind(address)
         async with running(tmp_path) as app:
             await _stop_dhcp(app)
-            app.supervision._manager = ServiceManager(address, watchdog=0.2)
-            task = asyncio.create_task(app.supervision.run())
+            app.parts.supervision._manager = ServiceManager(address, watchdog=0.2)
+            task = asyncio.create_task(app.parts.supervision.run())
             await asyncio.sleep(1.0)
             task.cancel()
         told = sock.recv(4096)

@@ -19,7 +19,7 @@ from support.waiting import PATIENCE
 from iluvatar_pxe import cli
 
 _MODULES = [module.name for module in walk_packages(cli.__path__, f"{cli.__name__}.")]
-_LATE = ["iluvatar_pxe.app", "iluvatar_pxe.inventory.database.alembic_upgrade"]
+_LATE = ["iluvatar_pxe.app.app", "iluvatar_pxe.inventory.database.alembic_upgrade"]
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Python itself imports the last one, when it may act as a user who cannot read root's installation.
 _CONTEXT.set_forkserver_preload([*_MODULES, *_LATE, "encodings.idna"])

@@ -1,0 +1,30 @@
+"""What pages and the API work on."""
+
+from dataclasses import dataclass
+
+from iluvatar_pxe.admin.command import CommandContext
+from iluvatar_pxe.admin.health import Health
+from iluvatar_pxe.events import EventLog
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebContext:
+    """The daemon's parts that are shown, and the commands that change something."""
+
+    settings: Settings
+    commands: CommandContext
+    health: Health
+    events: EventLog
+
+    @property
+    def inventory(self) -> Inventory:
+        """What was seen."""
+        return self.commands.inventory
+
+    @property
+    def fleet(self) -> Fleet:
+        """The applied fleet at this moment."""
+        return self.commands.fleet

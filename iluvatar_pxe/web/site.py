@@ -1,0 +1,23 @@
+"""Puts the web site together: every page's and every part's routes, for the HTTP server."""
+
+from aiohttp import web
+
+from iluvatar_pxe.web.access import Access
+from iluvatar_pxe.web.context import WebContext
+from iluvatar_pxe.web.pages import machines
+from iluvatar_pxe.web.render import Renderer
+from iluvatar_pxe.web.static_files import StaticFiles
+
+
+class WebSite:
+    """The page and what belongs to it."""
+
+    def __init__(self, context: WebContext) -> None:
+        self._context = context
+        self._access = Access()
+        self._renderer = Renderer()
+        self._static = StaticFiles()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return all routes; the HTTP server has checked by then that the client may ask."""
+        return [*machines.routes(self._context, self._renderer), *self._static.routes()]
