@@ -1,7 +1,10 @@
 """Puts the web site together: every page's and every part's routes, for the HTTP server."""
 
+import time
+
 from aiohttp import web
 
+from iluvatar_pxe.gitops.secrets.tokens import Tokens
 from iluvatar_pxe.web.access import Access
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.pages import machines
@@ -14,7 +17,8 @@ class WebSite:
 
     def __init__(self, context: WebContext) -> None:
         self._context = context
-        self._access = Access()
+        settings = context.settings
+        self._access = Access(Tokens(settings.repositories), time.monotonic, settings.http.tls_port)
         self._renderer = Renderer()
         self._static = StaticFiles()
 

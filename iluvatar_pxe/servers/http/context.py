@@ -35,15 +35,29 @@ def booter_of(request: web.Request) -> Booter:
 
 def links_of(request: web.Request) -> Links:
     """Return this server at the address by which the client reached it, without TLS: iPXE does not know the CA."""
-    transport = request.transport
-    if transport is None:
-        raise web.HTTPServiceUnavailable(text="the connection was closed")
-    return Links(IPv4Address(transport.get_extra_info("sockname")[0]), request.app[PLAIN_PORT])
+    return Links(own_address_of(request), request.app[PLAIN_PORT])
 
 
 def client_of(request: web.Request) -> IPv4Address:
     """Return the address a request comes from."""
     return IPv4Address(request.remote or 0)
+
+
+def own_address_of(request: web.Request) -> IPv4Address:
+    """Return the address of this host by which the client reached it."""
+    if request.transport is None:
+        raise web.HTTPServiceUnavailable(text="the connection was closed")
+    return IPv4Address(request.transport.get_extra_info("sockname")[0])
+
+
+def is_private(request: web.Request) -> bool:
+    """Say whether nobody else can read the request: by TLS, or since it comes from this host.
+
+    The kernel takes no packet from outside whose source is an address of its own, and of a host's connections to
+    itself both ends have the address that was called (ip-route(8), table local).
+    """
+    client = client_of(request)
+    return request.secure or client.is_loopback or client == own_address_of(request)
 
 
 def query_of(request: web.Request) -> dict[str, str]:

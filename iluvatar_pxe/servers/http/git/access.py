@@ -1,18 +1,14 @@
 """Who may read and who may push: tokens, which never go over the wire in clear."""
 
-import asyncio
-import logging
 from collections.abc import Callable
-from ipaddress import IPv4Address
 
 from aiohttp import BasicAuth, hdrs, web
 
-from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.gitops.repository.bare import SUFFIX
 from iluvatar_pxe.gitops.secrets.tokens import OWN, Right, Token, Tokens
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.http.context import client_of
-from iluvatar_pxe.servers.http.failure_limit import FailureLimit
+from iluvatar_pxe.servers.http.context import is_private, own_address_of
+from iluvatar_pxe.servers.http.token_check import TokenCheck
 
 FLEET = "fleet"
 """The only repository that the daemon's own tokens read."""
@@ -25,8 +21,7 @@ class Access:
     def __init__(
         self, tokens: Tokens, clock: Callable[[], float], *, anonymous_read: bool, tls_port: int
     ) -> None:
-        self._tokens = tokens
-        self._failures = FailureLimit(clock)
+        self._tokens = TokenCheck(tokens, clock, "git")
         self._anonymous_read = anonymous_read
         self._tls_port = tls_port
 
@@ -36,7 +31,7 @@ class Access:
             return ""
         if not is_private(request):
             complain("git.refused", client=request.remote, why="without TLS")
-            url = f"https://{_own_address(request)}:{self._tls_port}/git/{repository}{SUFFIX}"
+            url = f"https://{own_address_of(request)}:{self._tls_port}/git/{repository}{SUFFIX}"
             raise web.HTTPForbidden(text=f"tokens are accepted over TLS only; use {url}")
         token = await self._token_of(request)
         if OWN in token.name and repository != FLEET:
@@ -49,49 +44,13 @@ class Access:
         return token.name
 
     async def _token_of(self, request: web.Request) -> Token:
-        client = str(client_of(request))
         given = request.headers.get(hdrs.AUTHORIZATION)
         if given is None:
             raise _unauthorized("give a token as the password, with any user name")
-        self._make_wait(client)
-        token = await self._known(_secret(given))
-        self._make_wait(client)  # others of this client's requests may have failed meanwhile
+        token = await self._tokens.holder(request, _secret(given))
         if token is None:
-            self._failures.fail(client)
-            complain("git.refused", client=client, why="unknown token")
             raise _unauthorized("unknown token; create one with 'iluvatar-pxe fleet token add'")
         return token
-
-    async def _known(self, secret: str) -> Token | None:
-        try:
-            return await asyncio.to_thread(self._tokens.holder, secret)
-        except RepositoryError as error:
-            complain("git.tokens", logging.ERROR, why=str(error))
-            raise web.HTTPServiceUnavailable(
-                text="this server cannot read its tokens; see its log"
-            ) from error
-
-    def _make_wait(self, client: str) -> None:
-        if seconds := self._failures.wait(client):
-            complain("git.refused", client=client, why="too many wrong tokens")
-            wait = {hdrs.RETRY_AFTER: str(int(seconds) + 1)}
-            raise web.HTTPTooManyRequests(text="too many wrong tokens; wait a minute", headers=wait)
-
-
-def is_private(request: web.Request) -> bool:
-    """Say whether nobody else can read the request: by TLS, or since it comes from this host.
-
-    The kernel takes no packet from outside whose source is an address of its own, and of a host's connections to
-    itself both ends have the address that was called (ip-route(8), table local).
-    """
-    client = client_of(request)
-    return request.secure or client.is_loopback or client == _own_address(request)
-
-
-def _own_address(request: web.Request) -> IPv4Address:
-    if request.transport is None:
-        raise web.HTTPServiceUnavailable(text="the connection was closed")
-    return IPv4Address(request.transport.get_extra_info("sockname")[0])
 
 
 def _secret(authorization: str) -> str:

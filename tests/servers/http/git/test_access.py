@@ -1,7 +1,5 @@
 """Who may read and who may push, and over what."""
 
-import os
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.git_site import GOOD, Site, answer_of, basic, serving
-from support.interfaces import read_interface
+from support.neighbour import neighbour_of
 from support.repositories import git
 from support.waiting import PATIENCE, wait_until
 from support.web import Response
@@ -20,9 +18,6 @@ from iluvatar_pxe import ratelimit
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
 
 REFS = "/git/fleet.git/info/refs?service=git-"
-NEIGHBOUR = LINK = f"git{os.getpid()}"
-"""A network namespace, and the interface that leads to it."""
-HERE, THERE = (f"10.213.{os.getpid() % 256}.{end}" for end in (1, 2))
 
 
 @pytest.fixture(autouse=True)
@@ -173,55 +168,22 @@ def test_anonymous_reads_are_for_those_who_wish_so(tmp_path: Path) -> None:
         assert "could not read Username" in nobody.push(check=False)
 
 
-@pytest.fixture
-def neighbour(site: Site) -> Iterator[Site]:
-    """Have another host beside this one, on a network that is served."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root: network namespaces")
-    ip(f"netns add {NEIGHBOUR}")
-    try:
-        ip(f"link add {LINK} type veth peer name eth0 netns {NEIGHBOUR}")
-        ip(f"address add {HERE}/30 dev {LINK}")
-        ip(f"link set {LINK} up")
-        ip(f"-n {NEIGHBOUR} address add {THERE}/30 dev eth0")
-        ip(f"-n {NEIGHBOUR} link set eth0 up")
-        assert not site.web.call(site.web.server.serve([read_interface("lo"), read_interface(LINK)]))
-        yield site
-    finally:
-        ip(f"netns delete {NEIGHBOUR}")
-
-
-def ip(command: str) -> None:
-    subprocess.run(["ip", *command.split()], check=True)
-
-
-def elsewhere(site: Site, *arguments: str) -> str:
-    """Run git on the other host, and return what it shows."""
-    command = ["ip", "netns", "exec", NEIGHBOUR, "git", "-c", "http.sslVerify=false", *arguments]
-    done = subprocess.run(
-        command,
-        cwd=site.directory,
-        env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return done.stdout
-
-
-def test_from_another_host_a_token_goes_over_tls_only(neighbour: Site) -> None:
-    ada = neighbour.person()
+def test_from_another_host_a_token_goes_over_tls_only(site: Site) -> None:
+    ada = site.person()
     ada.commit(GOOD)
     ada.push()
-    plain = f"http://any:{neighbour.writer}@{HERE}:{neighbour.web.port}/git/fleet.git"
-    secure = f"https://any:{neighbour.writer}@{HERE}:{neighbour.web.tls_port}/git/fleet.git"
-    remedy = f"tokens are accepted over TLS only; use https://{HERE}:{neighbour.web.tls_port}/git/fleet.git"
-    assert f"remote: 403: {remedy}" in elsewhere(neighbour, "ls-remote", plain)
-    commit = ada.commit({"README.md": "More\n"})
-    place = str(ada.directory)
-    assert f"remote: 403: {remedy}" in elsewhere(neighbour, "-C", place, "push", plain, "HEAD:main")
-    assert neighbour.tip() != commit
-    assert "HEAD -> main" in elsewhere(neighbour, "-C", place, "push", secure, "HEAD:main")
-    assert neighbour.tip() == commit
-    assert commit in git(neighbour.directory, "ls-remote", plain), "this host may, by whichever address"
+    with neighbour_of(site.web) as there:
+        plain, secure = (f"{url}/git/fleet.git" for url in (there.plain, there.secure))
+        elsewhere = partial(there.run, "git", "-c", "http.sslVerify=false", env={"GIT_TERMINAL_PROMPT": "0"})
+        plain_of_ada, secure_of_ada = (
+            url.replace("://", f"://any:{site.writer}@") for url in (plain, secure)
+        )
+        remedy = f"tokens are accepted over TLS only; use {secure}"
+        assert f"remote: 403: {remedy}" in elsewhere("ls-remote", plain_of_ada)
+        commit = ada.commit({"README.md": "More\n"})
+        pushes = partial(elsewhere, "-C", str(ada.directory), "push")
+        assert f"remote: 403: {remedy}" in pushes(plain_of_ada, "HEAD:main")
+        assert site.tip() != commit
+        assert "HEAD -> main" in pushes(secure_of_ada, "HEAD:main")
+        assert site.tip() == commit
+        assert commit in git(site.directory, "ls-remote", plain_of_ada), "this host may, by whichever address"
