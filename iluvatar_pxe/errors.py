@@ -40,6 +40,7 @@ IluvatarError                 base; its text is one line that names the thing an
 │   ├── TalosFailedError      it tried, and failed: another attempt may succeed
 │   └── TalosAnswerError      its answer cannot be used
 ├── EtcdError                 the etcd of a k3s cluster cannot be reached, or its answer cannot be used
+├── PowerError                a machine's power cannot be switched, or told
 ├── OperationError            a requested change is not possible for that machine
 │   └── UnknownMachineError   no machine, or more than one, matches
 ├── ControlError              the running daemon cannot be asked
@@ -241,6 +242,10 @@ class KubernetesError(IluvatarError):
 
 class EtcdError(IluvatarError):
     """The etcd of a k3s cluster cannot be reached, or its answer cannot be used."""
+
+
+class PowerError(IluvatarError):
+    """A machine's power cannot be switched or told: what its file names refuses, is silent, or answers nonsense."""
 
 
 class OperationError(IluvatarError):

@@ -12,6 +12,7 @@ from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.errors import InventoryError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.power.power import Power
 from iluvatar_pxe.provisioning.adopting import Adopter
 from iluvatar_pxe.provisioning.assigner import Assigner
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets
@@ -101,6 +102,7 @@ class CommandContext:
     troubles: ClusterTroubles | None = None
     adopter: Adopter | None = None
     own_host: OwnHost | None = None
+    power: Power | None = None
 
     @property
     def fleet(self) -> Fleet:

@@ -19,6 +19,7 @@ from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.power.power import Power
 from iluvatar_pxe.provisioning.adopting import Adopter
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.around import Around
@@ -182,6 +183,7 @@ class Parts:
             troubles=ClusterTroubles(refusals, self.fleet_source.refusal, told.doubts),
             adopter=Adopter(self.fleet_source.clusters.context, network.holder),
             own_host=OwnHost(booters.real, lambda: self.watch.interfaces, settings.http.port),
+            power=Power(interfaces=lambda: self.watch.interfaces),
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         site = WebSite(WebContext(settings=settings, commands=context, health=health, events=events))

@@ -445,6 +445,7 @@ COMMANDS = {
     "iluvatar-pxe machines reinstall": How(Where.NAMED),
     "iluvatar-pxe machines reinstall NAME": How(Where.NAMED),
     "iluvatar-pxe machines release": How(Where.NAMED),
+    "iluvatar-pxe machines wake NAME": How(Where.NAMED),
     "iluvatar-pxe machines set --role": How(Where.NAMED),
     "iluvatar-pxe machines set NAME [--name NEW] [--layer L] [--role R] [--phase P] [--intent I]": How(
         Where.NAMED

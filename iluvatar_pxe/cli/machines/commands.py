@@ -28,6 +28,11 @@ class _Commands(LazyGroup):
             "machines.one:reinstall",
             "Reinstall a machine: a running Talos is drained, leaves etcd and is wiped now; others at their next boot.",
         ),
+        Entry(
+            "wake",
+            "machines.power:wake",
+            "Wake a machine up by Wake-on-LAN, which its firmware has to allow.",
+        ),
         Entry("forget", "machines.one:forget", "Remove a machine and its boots from the inventory."),
         Entry("merge", "machines.edits:merge", "Merge two entries of the same machine."),
         Entry("split", "machines.edits:split", "Split a NIC off into a machine of its own."),
