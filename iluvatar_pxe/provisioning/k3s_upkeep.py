@@ -136,7 +136,7 @@ class K3sUpkeep:
         return TurnNode(
             name=node.name,
             is_server=view.is_server(node.name),
-            is_ready=node.is_ready,
+            is_ready=node.is_ready and (node.name in view.servers.healthy or not view.is_server(node.name)),
             version=node.version,
             boot=node.boot,
             note=node.note,

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from support.k3s.founding import K3sSite, installing, joined, k3s_site
 from support.k3s.kubernetes_api import VERSION as OLD
 from support.k3s.tasked import Tasked, tasked, write
 from support.k3s.workloads import VOLUMES
+from support.node_programs import program
 from support.waiting import until
 
 from iluvatar_pxe.errors import OperationError
@@ -30,16 +32,21 @@ ASSETS = {
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, servers: int, agents: int) -> AsyncIterator[Tasked]:
-    """Give nodes that have joined, and ask for tasks."""
+async def running(
+    tmp_path: Path, servers: int, agents: int, age: timedelta = timedelta()
+) -> AsyncIterator[Tasked]:
+    """Give nodes that have joined, and ask for tasks; their certificates are as old as ``age``."""
     async with k3s_site(tmp_path, servers, agents) as site, tasked(site, dict(ASSETS)) as nodes:
         await push(site, OLD)
         nodes.start()
         for pi in site.pis.values():
             nodes.lay(pi, OLD)
+            pi.machine.clock.off = -age
         async with installing(site, site.pis.values()):
             await joined(site, site.pis.values())
         await until(lambda: isinstance(watch_of(site).step, Founded))
+        for pi in site.pis.values():
+            pi.machine.clock.off = timedelta()
         timers = asyncio.create_task(nodes.ticks())
         try:
             yield nodes
@@ -155,6 +162,31 @@ async def test_a_node_restarts_in_its_turn_when_its_operating_system_needs_that(
         await until(lambda: watch_of(site).upkeep.line is None)
         assert await shown(site) == dict.fromkeys(site.pis, (OLD, True))
         assert await pods_on(site.servers[0].machine, agents[0].name) == set()
+
+
+@pytest.mark.long
+async def test_k3s_is_restarted_in_turn_where_its_certificates_end_within_120_days(tmp_path: Path) -> None:
+    async with running(tmp_path, servers=3, agents=1, age=timedelta(days=300)) as nodes:
+        site = nodes.site
+        files = [pi.machine.root / "var/lib/rancher/k3s/server/tls/etcd/client.crt" for pi in site.servers]
+        before = [file.read_bytes() for file in files]
+        ready_at = []
+        for count in range(1, 5):
+            await until(lambda: len(nodes.restarted) == count)  # noqa: B023 - it is waited for here
+            ready_at.append({pi.name for pi in site.pis.values() if pi.machine.is_ready})
+        await until(lambda: days_left(nodes) > 300 and watch_of(site).upkeep.line is None)
+        assert nodes.restarted == ["ainur-01", "ainur-02", "ainur-03", "ainur-04"]
+        assert all(
+            ready >= {*site.pis} - {name} for name, ready in zip(nodes.restarted, ready_at, strict=True)
+        )
+        assert not {*before} & {file.read_bytes() for file in files}
+        assert await shown(site) == dict.fromkeys(site.pis, (OLD, True))
+
+
+def days_left(nodes: Tasked) -> int:
+    """Return for how many days the certificates of all nodes are valid."""
+    ends = [program("tasks").first_end(pi.machine.root) for pi in nodes.site.pis.values()]
+    return min((datetime.fromtimestamp(end, UTC) - datetime.now(UTC)).days for end in ends)
 
 
 @pytest.mark.long

@@ -68,7 +68,7 @@ def next_renewal(nodes: Sequence[Standing], ca_end: datetime, now: datetime) -> 
     untried = [one for one in due if not _is_tried(one, now)]
     if ailing := [one for one in untried if not one.is_ready]:
         return _restart(ailing[0])
-    if wait := _wait_for_others(nodes, now):
+    if wait := _wait_for_others(nodes, now) or _wait_for_new(due, now):
         return wait
     if untried:
         return _restart(untried[0])
@@ -99,6 +99,16 @@ def _wait_for_others(nodes: Sequence[Standing], now: datetime) -> Wait | None:
         + ("they are starting" if coming else "look at their screens"),
         tuple(one.name for one in absent),
         is_stuck=not coming,
+    )
+
+
+def _wait_for_new(due: Sequence[Standing], now: datetime) -> Wait | None:
+    """Wait until the node that was restarted tells of new certificates: Kubernetes has it ready for a while meanwhile."""
+    starting = [one for one in due if one.restarted and now - one.restarted < PATIENCE]
+    if not starting:
+        return None
+    return Wait(
+        f"{_names(starting)}: k3s restarts, and renews its certificates", tuple(one.name for one in starting)
     )
 
 

@@ -1,5 +1,6 @@
 """What comes first of upgrades, renewals and restarts, and what keeps each."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -75,7 +76,8 @@ def test_certificates_are_renewed_by_a_restart_of_k3s_once_a_day() -> None:
     assert isinstance(found, Tell)
     assert (found.task.id, found.task.kind) == ("renewal/2026-12-31/2026-12-01", Kind.RESTART)
     tried = Told(found.task.id, State.DONE, at=NOW)
-    assert isinstance(step(node(), ends=SOON, task=tried), Stop)
+    assert isinstance(step(node(), ends=SOON, task=tried), Wait)
+    assert isinstance(step(node(), ends=SOON, task=replace(tried, at=NOW - timedelta(hours=1))), Stop)
     assert step(node(), ends=LATE, task=tried) is None
 
 

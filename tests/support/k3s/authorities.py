@@ -30,6 +30,7 @@ FILES = (*(f"{name}.{kind}" for name in AUTHORITIES for kind in ("crt", "key")),
 """The eleven files that a first server takes instead of making its own."""
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 _AUTHORITY_LIFE, _LEAF_LIFE = timedelta(days=3650), timedelta(days=365)
+_RENEWED_BELOW = timedelta(days=120)
 Key = EllipticCurvePrivateKey | RSAPrivateKey
 
 
@@ -100,11 +101,32 @@ def make_missing(tls: Path, now: datetime) -> list[str]:
 
 
 def issue(tls: Path, authority: str, request: Request, at: Path, now: datetime) -> None:
-    """Write a new key and its certificate to ``at`` with ``.key`` and ``.crt``."""
+    """Have a key and its certificate at ``at`` with ``.key`` and ``.crt``: new ones, where those there do not do for long."""
+    signer = Authority.load(tls, authority)
+    if at.with_suffix(".crt").exists() and _is_good(at.with_suffix(".crt"), signer, request, now):
+        return
     key = generate_private_key(SECP256R1())
     at.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_private(at.with_suffix(".key"), pem(key))
-    at.with_suffix(".crt").write_bytes(Authority.load(tls, authority).sign(request, key.public_key(), now))
+    at.with_suffix(".crt").write_bytes(signer.sign(request, key.public_key(), now))
+
+
+def _is_good(file: Path, signer: Authority, request: Request, now: datetime) -> bool:
+    """Say whether k3s keeps a certificate when it starts."""
+    found = x509.load_pem_x509_certificates(file.read_bytes())[0]
+    sans = {one.value for one in _sans_of(found)}
+    return (
+        found.not_valid_after_utc - now >= _RENEWED_BELOW
+        and found.issuer == signer.chain[0].subject
+        and sans == {_general(san).value for san in request.sans}
+    )
+
+
+def _sans_of(certificate: x509.Certificate) -> Iterable[x509.GeneralName]:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
 
 
 def pem(key: Key) -> bytes:

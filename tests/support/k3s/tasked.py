@@ -17,9 +17,10 @@ from pathlib import Path
 from aiohttp import web
 from support.k3s.fatal import FatalError
 from support.k3s.founding import K3sSite, Pi
-from support.node_programs import PROGRAMS
+from support.node_programs import PROGRAMS, program
 
 from iluvatar_pxe.layers.ainur.cloud_config import IMAGES, k3s_assets
+from iluvatar_pxe.layers.ainur.node_tasks import Facts
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.servers.http.routes.node_tasks import answer_of
 
@@ -39,6 +40,7 @@ except (trouble, OSError, ValueError, KeyError) as error:
 """Runs a program as its own last lines do, below another root."""
 _UNITS = {Role.SERVER: "k3s.service", Role.AGENT: "k3s-agent.service"}
 _PAUSE = 0.2
+_first_end = program("tasks").first_end
 
 
 @dataclass
@@ -150,11 +152,11 @@ class Tasked:
 
     def _has_news(self, pi: Pi) -> bool:
         """Say whether a machine has something to tell, or is to be told something."""
-        required = (pi.machine.root / "run/reboot-required").exists()
+        required, ends = (pi.machine.root / "run/reboot-required").exists(), _first_end(pi.machine.root)
         tasks = [one.clusters.k3s.node_tasks for one in self.site.daemons if one.task]
         heard = [one.facts.get(pi.name) for one in tasks]
         return any(one.given(pi.name) for one in tasks) or any(
-            one is None or one.reboot_required is not required for one in heard
+            one is None or one.reboot_required is not required or _end_of(one) != ends for one in heard
         )
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -187,6 +189,10 @@ async def tasked(site: K3sSite, assets: dict[str, bytes]) -> AsyncIterator[Taske
         await runner.cleanup()
         for pi in site.pis.values():
             shutil.rmtree(pi.machine.root.with_name(f"{pi.name}-tools"), ignore_errors=True)
+
+
+def _end_of(facts: Facts) -> float | None:
+    return facts.ends.timestamp() if facts.ends else None
 
 
 def write(file: Path, text: str) -> None:
