@@ -23,6 +23,7 @@ from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.database import Backup, Restore, SetAside, Upgrade
 from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.admin.enrolment import CloseWindow, OpenWindow, ShowEnrolment
+from iluvatar_pxe.admin.fleet import ShowCommits
 from iluvatar_pxe.admin.health import ShowHealth
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, ShowMachines, Split
 from iluvatar_pxe.admin.power import Wake
@@ -37,7 +38,7 @@ COMMANDS: tuple[type[Command], ...] = (
     *(Upgrade, Backup, Restore, SetAside),
     *(AdoptCluster, RecoverCluster, ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
     *(ClustersStatus, ShowAwaited, TakeSnapshot, JoinCluster, UpgradeCluster),
-    *(DnsQuery, DnsFlush),
+    *(DnsQuery, DnsFlush, ShowCommits),
     *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),
 )
 

@@ -11,8 +11,9 @@ from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
-from iluvatar_pxe.cli.tables import say, say_json, span
+from iluvatar_pxe.cli.tables import say, say_json
 from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.spans import span
 
 app = new_group(help="Query the DNS server and flush its cache.")
 

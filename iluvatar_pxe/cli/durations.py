@@ -2,8 +2,8 @@
 
 import re
 
-from iluvatar_pxe.cli.tables import span
 from iluvatar_pxe.errors import UsageError
+from iluvatar_pxe.spans import span
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")

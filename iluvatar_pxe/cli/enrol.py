@@ -14,8 +14,9 @@ from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.machines.listing import machine_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
-from iluvatar_pxe.cli.tables import say, say_json, span, terminal_width
+from iluvatar_pxe.cli.tables import say, say_json, terminal_width
 from iluvatar_pxe.fleet.daemon_files import LONGEST_WINDOW
+from iluvatar_pxe.spans import span
 
 app = new_group(help="Open or close the enrolment window for new machines.")
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from iluvatar_pxe.boot.rules import title
-from iluvatar_pxe.cli.tables import span
 from iluvatar_pxe.fleet.models import EnrolmentMode, Fleet
 from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.spans import span
 
 
 def intentions(

@@ -5,7 +5,6 @@ from ipaddress import IPv4Address, IPv4Network
 from iluvatar_pxe.assets.factory import registry_of
 from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS
 from iluvatar_pxe.cli.state import State
-from iluvatar_pxe.cli.tables import span
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.host.interfaces import find_interfaces
 from iluvatar_pxe.inventory.database.store import Store
@@ -13,6 +12,7 @@ from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.provisioning.around import router_of
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.spans import span
 
 NO_ADDRESS = IPv4Address("192.0.2.1")
 """Stands for this server's address where it has none now (RFC 5737)."""

@@ -20,12 +20,13 @@ from iluvatar_pxe.catalogue.download import Download, Unpack
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.intentions import intentions
 from iluvatar_pxe.cli.running import program_as_started
-from iluvatar_pxe.cli.tables import say, span, table, terminal_width
+from iluvatar_pxe.cli.tables import say, table, terminal_width
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.log import configure_logging, is_console
 from iluvatar_pxe.servers.listeners import sockets_of
 from iluvatar_pxe.settings.model import DEFAULT_FILE, Settings, load_settings
+from iluvatar_pxe.spans import span
 
 THREAD_GRACE = 1.0
 """Seconds that a thread gets to end its last read of a file."""

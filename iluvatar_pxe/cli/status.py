@@ -6,24 +6,25 @@ from datetime import UTC, datetime
 
 import typer
 
+from iluvatar_pxe.admin.asset_words import change_words, is_stuck
 from iluvatar_pxe.admin.data import Data, in_order
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.requests.assets import AssetsStatus
 from iluvatar_pxe.admin.requests.health import OK, ShowHealth
 from iluvatar_pxe.boot.plan import Hold, RunScript
 from iluvatar_pxe.boot.preview.asker import asking
-from iluvatar_pxe.cli.assets.words import change_words, is_stuck
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.state import State
-from iluvatar_pxe.cli.tables import ago, fields, say, say_json, span, terminal_width
+from iluvatar_pxe.cli.tables import fields, say, say_json, terminal_width
 from iluvatar_pxe.errors import ControlError, InventoryError
 from iluvatar_pxe.fleet.lookup import title_of
 from iluvatar_pxe.layers.arda.install import held_words
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.spans import ago, span
 
 _BOOTING = {Phase.BOOTING, Phase.INSTALLING}
 _MOST = 10

@@ -6,7 +6,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import NoReturn
 
@@ -22,7 +21,6 @@ _LABEL = 12
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 """ECMA-48: to the first line, and erase the screen with what was scrolled away."""
 _WATCH_SECONDS = 1.0
-_UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def plain(text: str) -> str:
@@ -88,31 +86,6 @@ def fields(values: Mapping[str, str], width: int | None) -> Iterator[str]:
 def paragraph(text: str, width: int | None) -> list[str]:
     """Break a text into lines, where they would be longer than ``width``."""
     return textwrap.wrap(plain(text), width) if width is not None else [text]
-
-
-def ago(moment: datetime, now: datetime) -> str:
-    """Say how long ago a moment was, in its largest unit; a clock that was ahead is told as it is."""
-    seconds = (now - moment) // timedelta(seconds=1)
-    if seconds < -60:
-        return f"{moment:%Y-%m-%d %H:%M}"
-    for unit, size in _UNITS:
-        if seconds >= size:
-            return f"{_counted(seconds // size, unit)} ago"
-    return "now"
-
-
-def span(seconds: int) -> str:
-    """Return a length of time in its two largest units."""
-    parts = []
-    for unit, size in _UNITS:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(_counted(count, unit))
-    return " ".join(parts[:2]) or "0 s"
-
-
-def _counted(count: int, unit: str) -> str:
-    return f"{count} {unit}s" if unit == "day" and count > 1 else f"{count} {unit}"
 
 
 def _squeezed(widths: Sequence[int], room: int, columns: Collection[int]) -> list[int]:

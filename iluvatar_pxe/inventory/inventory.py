@@ -18,10 +18,11 @@ from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.fleet.daemon_files import EnrolmentFile
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.inventory.database import files
+from iluvatar_pxe.inventory.database import files, read_only
 from iluvatar_pxe.inventory.database.assign import read_retired, retire
 from iluvatar_pxe.inventory.database.assignments import Assignments
 from iluvatar_pxe.inventory.database.commits import CommitRecord, write_commit
+from iluvatar_pxe.inventory.database.fleet_history import PastCommit
 from iluvatar_pxe.inventory.database.pending import Pending
 from iluvatar_pxe.inventory.database.queries import Stored
 from iluvatar_pxe.inventory.database.recorder import Recorder
@@ -67,6 +68,7 @@ class Inventory:
         """
         self.changed = Changed()
         """Told when the snapshot is replaced, and when the window is opened or closed; not when its time is up."""
+        self._url = url
         self._store = Store(url)
         self._pending = Pending()
         self._memory = Memory(self._pending, clock, self.changed, EventLog() if events is None else events)
@@ -198,6 +200,14 @@ class Inventory:
             )
 
         await self._recorder.perform(work, save_first=False)
+
+    async def past_commits(
+        self, *, before: int | None, most: int, most_changes: int
+    ) -> tuple[PastCommit, ...]:
+        """Return what was recorded of the fleet's commits, the latest first; see ``fleet_history.read_commits``."""
+        return await asyncio.to_thread(
+            read_only.past_commits, self._url, before=before, most=most, most_changes=most_changes
+        )
 
     async def change(
         self,

@@ -6,6 +6,8 @@ from typing import Any
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from iluvatar_pxe.web.words import FILTERS
+
 _TEMPLATES = Path(__file__).parent / "templates"
 HEADERS = {
     "Cache-Control": "no-store",
@@ -22,7 +24,7 @@ HEADERS = {
 
 def environment() -> Environment:
     """Return the environment of the page's templates; each is read when it is used first."""
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -30,6 +32,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    made.filters.update(FILTERS)
+    return made
 
 
 class Renderer:

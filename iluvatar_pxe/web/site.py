@@ -7,7 +7,7 @@ from aiohttp import web
 from iluvatar_pxe.gitops.secrets.tokens import Tokens
 from iluvatar_pxe.web.access import Access
 from iluvatar_pxe.web.context import WebContext
-from iluvatar_pxe.web.pages import machines
+from iluvatar_pxe.web.pages import assets, fleet, machines
 from iluvatar_pxe.web.render import Renderer
 from iluvatar_pxe.web.static_files import StaticFiles
 
@@ -24,4 +24,6 @@ class WebSite:
 
     def routes(self) -> list[web.RouteDef]:
         """Return all routes; the HTTP server has checked by then that the client may ask."""
-        return [*machines.routes(self._context, self._renderer), *self._static.routes()]
+        pages = (machines, fleet, assets)
+        shown = [route for page in pages for route in page.routes(self._context, self._renderer)]
+        return [*shown, *self._static.routes()]

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from support.wanted import CHECKED, wanted
 
+from iluvatar_pxe.admin.asset_words import bar_words, change_words, check_words, ending, state_words
 from iluvatar_pxe.admin.assets import asset_data
 from iluvatar_pxe.assets.status import AssetStatus
 from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.catalogue.download import Digest, SumsFile
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.assets.page import leftover_lines, status_lines, verified_lines
-from iluvatar_pxe.cli.assets.words import bar_words, change_words, check_words, ending, state_words
 
 ID = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 KERNEL, PI = f"talos/{ID}/v1.13.9/kernel-amd64", "raspberry-pi/ubuntu-26.04.img.xz"

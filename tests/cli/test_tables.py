@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.cli.machines.listing import machine_lines
-from iluvatar_pxe.cli.tables import ago, fields, span, table
+from iluvatar_pxe.cli.tables import fields, table
+from iluvatar_pxe.spans import ago, span
 
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 

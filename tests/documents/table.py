@@ -231,9 +231,7 @@ COMMANDS = {
     "talosctl gen secrets": _TALOSCTL,
     "iluvatar-pxe fleet token list": How(Where.NAMED),
     "iluvatar-pxe fleet recover": How(Where.NAMED),
-    "sudo sqlite3 -header -column /var/lib/iluvatar-pxe/inventory.db 'SELECT * FROM fleet_history'": How(
-        Where.INSTALLED, r"at +commit +outcome +author +subject +machine +change"
-    ),
+    "sudo iluvatar-pxe fleet history": How(Where.INSTALLED, r"in force: [0-9a-f]{12} "),
     "curl --fail --output ~/iluvatar-pxe.crt http://127.0.0.1:8080/ca.crt": How(Where.GIT),
     "openssl x509 -noout -fingerprint -sha256 -in ~/iluvatar-pxe.crt": How(
         Where.GIT, "(?i)sha256 fingerprint="

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
+from iluvatar_pxe.admin.asset_words import bar_words, change_words, ending, trouble
 from iluvatar_pxe.admin.data import Data
-from iluvatar_pxe.cli.assets.words import bar_words, change_words, ending, trouble
 from iluvatar_pxe.cli.tables import plain
 
 _NAME = 24

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_pxe.admin.asset_words import check_words
 from iluvatar_pxe.cli.assets.importing import Imported, import_all
 from iluvatar_pxe.cli.assets.options import JsonLinesOption, note, run
 from iluvatar_pxe.cli.assets.page import imported_lines, is_refused
 from iluvatar_pxe.cli.assets.watching import show_for
-from iluvatar_pxe.cli.assets.words import check_words
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say

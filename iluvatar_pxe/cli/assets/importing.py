@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from iluvatar_pxe.admin.asset_words import COPYING
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.admin.requests.assets import AssetsImport, AssetsStatus
 from iluvatar_pxe.assets.brought import staging
@@ -15,7 +16,6 @@ from iluvatar_pxe.cli.assets.matching import Refuse, found_in
 from iluvatar_pxe.cli.assets.session import Session, daemon_runs, session
 from iluvatar_pxe.cli.assets.staging import Opened, copy, fault_of, files_below
 from iluvatar_pxe.cli.assets.watching import LOOK_SECONDS, Show, is_read, look, watch
-from iluvatar_pxe.cli.assets.words import COPYING
 from iluvatar_pxe.errors import AssetError, OperationError
 from iluvatar_pxe.host.owner import Owner, acting_as
 from iluvatar_pxe.host.threads import ended, to_the_end

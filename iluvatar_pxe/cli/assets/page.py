@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from iluvatar_pxe.admin.asset_words import change_words, is_stuck, state_words, when_checked
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.amount import amount
 from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.catalogue.progress import State
-from iluvatar_pxe.cli.assets.words import change_words, is_stuck, state_words, when_checked
 from iluvatar_pxe.cli.tables import Cell, paragraph, table
 
 _COLUMNS = (("file", "wanted by"), ("version", "size"), ("state", "checked"), ("check", "source"))

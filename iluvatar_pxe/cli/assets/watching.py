@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
+from iluvatar_pxe.admin.asset_words import change_words
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.admin.requests.assets import AssetsStatus
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.assets.session import Session
-from iluvatar_pxe.cli.assets.words import change_words
 from iluvatar_pxe.cli.tables import plain
 
 LOOK_SECONDS = 0.5

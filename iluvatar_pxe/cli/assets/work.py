@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 import typer
 
+from iluvatar_pxe.admin.asset_words import check_words
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.admin.requests.assets import AssetsFetch, AssetsVerify
 from iluvatar_pxe.admin.requests.request import Request
@@ -12,7 +13,6 @@ from iluvatar_pxe.cli.assets.options import JsonLinesOption, Names, note, run
 from iluvatar_pxe.cli.assets.page import fetched_lines, missing_lines, verified_lines
 from iluvatar_pxe.cli.assets.session import daemon_runs, session
 from iluvatar_pxe.cli.assets.watching import Busy, Show, is_fetched, is_read, show_for, watch
-from iluvatar_pxe.cli.assets.words import check_words
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, terminal_width

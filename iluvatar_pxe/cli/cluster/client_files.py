@@ -15,10 +15,11 @@ from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.durations import duration
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
-from iluvatar_pxe.cli.tables import say, span
+from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.layers.arda.talosconfig import merge_talosconfig
 from iluvatar_pxe.layers.kubeconfig import merge_kubeconfig
+from iluvatar_pxe.spans import span
 
 FileArgument = Annotated[
     Path | None,

@@ -17,6 +17,11 @@ class _Commands(LazyGroup):
             "Show what a commit would change for each machine, compared with the applied fleet; changes nothing.",
         ),
         Entry(
+            "history",
+            "fleet.history:history",
+            "Show the commit in force, and which were applied or refused before, with what each changed for which machine.",
+        ),
+        Entry(
             "mirrors",
             "fleet.mirrors:mirrors",
             "Print the registry mirrors of fleet.yaml as Talos or k3s reads them; nothing if it has none.",

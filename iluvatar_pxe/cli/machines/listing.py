@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from iluvatar_pxe.admin.data import Data, in_order
-from iluvatar_pxe.cli.tables import Cell, ago, table
+from iluvatar_pxe.cli.tables import Cell, table
+from iluvatar_pxe.spans import ago
 
 _COLUMNS = (
     ("name",),

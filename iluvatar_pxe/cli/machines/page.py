@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from iluvatar_pxe.admin.data import Data
-from iluvatar_pxe.cli.tables import Cell, ago, fields, table
+from iluvatar_pxe.cli.tables import Cell, fields, table
+from iluvatar_pxe.spans import ago
 
 _EVENT_COLUMNS = (("at (UTC)",), ("stage",), ("what",), ("size",), ("why",))
 _EVENT_FOLDING = (2, 4)

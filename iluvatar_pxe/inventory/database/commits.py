@@ -1,4 +1,4 @@
-"""The fleet's applied and refused commits, and what they changed; for humans, never read back."""
+"""The fleet's applied and refused commits, and what they changed: written for people; nothing is decided by it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -13,6 +13,7 @@ from iluvatar_pxe.inventory.database import migrate
 from iluvatar_pxe.inventory.database.assign import read_retired
 from iluvatar_pxe.inventory.database.engine import file_url, make_reading_engine
 from iluvatar_pxe.inventory.database.failures import reported
+from iluvatar_pxe.inventory.database.fleet_history import PastCommit, read_commits
 from iluvatar_pxe.inventory.database.history import BootRecord, read_boots
 from iluvatar_pxe.inventory.database.queries import Stored, read_stored
 
@@ -30,6 +31,12 @@ def last_boots(url: str, machine_id: UUID, most: int = 10) -> tuple[BootRecord, 
     """Return a machine's last boots, the latest first, as ``history.read_boots`` does; raises as ``read_only``."""
     with _reading(url) as (connection, path):
         return read_boots(connection, path, machine_id, most)
+
+
+def past_commits(url: str, *, before: int | None, most: int, most_changes: int) -> tuple[PastCommit, ...]:
+    """Return the fleet's last commits as ``fleet_history.read_commits`` does; raises as ``read_only``."""
+    with _reading(url) as (connection, path):
+        return read_commits(connection, path, before=before, most=most, most_changes=most_changes)
 
 
 def retired_names(url: str) -> list[Reservation]:

@@ -1,4 +1,4 @@
-"""A wanted boot file in words. Rows are those of ``admin.assets.asset_data``."""
+"""A wanted boot file in words, for a terminal and for the page. Rows are those of ``admin.assets.asset_data``. Pure."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from iluvatar_pxe.amount import amount
 from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.catalogue.coming import behind
 from iluvatar_pxe.catalogue.progress import State
-from iluvatar_pxe.cli.tables import ago, span
+from iluvatar_pxe.spans import ago, span
 
 _STATES = {
     State.BUILDING: "the factory is building it",

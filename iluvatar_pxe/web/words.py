@@ -1,0 +1,28 @@
+"""What templates make of plain data: times, lengths of time and bytes as people read them."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from iluvatar_pxe.amount import amount
+from iluvatar_pxe.spans import ago, span
+
+
+def since(text: str) -> str:
+    """Say how long ago a time was, in ISO 8601; a text that is no time stays as it is."""
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return text
+    return ago(moment, datetime.now(UTC))
+
+
+def day(text: str) -> str:
+    """Return the day of a time in ISO 8601."""
+    return text[:10]
+
+
+FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
+    {"ago": since, "amount": amount, "day": day, "span": span}
+)
+"""By their names in templates."""
