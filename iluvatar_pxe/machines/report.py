@@ -19,6 +19,8 @@ class Report:
     boot: int = 0
     faults: tuple[str, ...] = ()
     """What was wrong since then, in the machine's own words, the latest last; none once it has joined."""
+    node: str = ""
+    """As which Node it was seen last, ``LAYER/NAME``; also when its file has left the fleet. Empty where it never was."""
 
     def with_fault(self, words: str) -> Self:
         """Return it with one more fault; of too many the oldest are forgotten."""

@@ -9,7 +9,7 @@ from iluvatar_pxe.layers.ainur.bundle import K3sBundle
 from iluvatar_pxe.layers.ainur.etcd_members import EtcdMember
 from iluvatar_pxe.layers.ainur.founding import Serves
 from iluvatar_pxe.layers.ainur.proving import Said
-from iluvatar_pxe.layers.ainur.removal import Servers, Why, strays
+from iluvatar_pxe.layers.ainur.removal import Servers, Why, doubts, gone_nodes, strays
 from iluvatar_pxe.layers.arda.absence import to_be_installed
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.layers.kubernetes import client as kubernetes
@@ -34,6 +34,8 @@ class K3sView:
     servers: Servers
     leaving: Mapping[str, Why]
     """By name, what leaves."""
+    doubts: tuple[str, ...]
+    """Of which nodes it is not known whether they are to leave, one line each."""
     claimant: str = ""
     """The machine whose turn it is to be changed."""
     replicas: tuple[Replica, ...] = ()
@@ -77,10 +79,9 @@ async def k3s_view(
         name for name, one in said.items() if isinstance(one.found, Serves) and name in one.found.ready
     }
     again = to_be_installed(snapshot, fleet) & listed.keys()
-    places = {str(one.address) for one in unlisted(snapshot, fleet, everywhere)}
-    leaving = {
-        name: Why.GONE for name, node in nodes.items() if name not in listed and node.addresses & places
-    }
+    gone = unlisted(snapshot, fleet, everywhere)
+    others = [node for name, node in nodes.items() if name not in listed]
+    leaving = dict.fromkeys(gone_nodes(layer, others, gone), Why.GONE)
     leaving |= dict.fromkeys(again & nodes.keys() | again & said.keys(), Why.REINSTALL)
     leaving |= dict.fromkeys(without_data, Why.LOST)
     staying = sorted(healthy - leaving.keys()) or sorted(healthy)
@@ -104,6 +105,7 @@ async def k3s_view(
             away=frozenset(said.keys() - healthy),
         ),
         leaving=leaving,
+        doubts=doubts((one for one in others if one.name not in leaving), gone),
         claimant=await kubernetes.claimant(plane, credentials),
         replicas=await kubernetes.replicas(plane, credentials),
     )

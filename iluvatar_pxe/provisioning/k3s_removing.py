@@ -13,7 +13,7 @@ import structlog
 from iluvatar_pxe.dns.members import members_of
 from iluvatar_pxe.errors import IluvatarError
 from iluvatar_pxe.layers.ainur.proving import Said, ask
-from iluvatar_pxe.layers.ainur.removal import Act, Leaver, Why, harm, next_act
+from iluvatar_pxe.layers.ainur.removal import Act, Leaver, Why, doubts, gone_nodes, harm, next_act
 from iluvatar_pxe.layers.founding import Unproved
 from iluvatar_pxe.layers.kubernetes import client as kubernetes
 from iluvatar_pxe.layers.kubernetes.longhorn import only_on
@@ -45,6 +45,8 @@ class K3sRemoval:
         self.turn = RemovalTurn(context.pace.turn)
         self._cleared: frozenset[str] = frozenset()
         """MACs of machines that have left the fleet, of which nothing was left in the cluster at the last look."""
+        self._doubts: tuple[str, ...] = ()
+        """Lines on nodes of which it is not known whether they are to leave."""
         self._told = Problem(lambda why: _log.warning("machine.leaves", layer=layer, why=why))
         self.is_busy = False
         """Something of a node that leaves was left in the cluster at the last look."""
@@ -53,7 +55,8 @@ class K3sRemoval:
     def lines(self) -> list[str]:
         """What leaves, one line for each node, and why that cannot be found out."""
         stuck = [self._told.text] if self._told.text else []
-        return [f"{self.layer}: {name} leaves: {why}" for name, why in self.leaving.items()] + stuck
+        leaving = [f"{self.layer}: {name} leaves: {why}" for name, why in self.leaving.items()]
+        return [*leaving, *(f"{self.layer}: {line}" for line in self._doubts), *stuck]
 
     def keeps(self, machine: Machine) -> str:
         """Say why something of a machine may be left in the cluster that has left the fleet; empty where nothing is."""
@@ -78,6 +81,7 @@ class K3sRemoval:
             await self._take_back(view)
             await self._advance(view, joining)
             self._clear(view)
+            self._doubt(view.doubts)
             self._told.clear()
         except IluvatarError as error:
             self._told.set(f"{self.layer}: {error}")
@@ -110,14 +114,19 @@ class K3sRemoval:
     def _clear(self, view: K3sView) -> None:
         """Take in of which machines nothing is left; whose a member of etcd without a Node is, cannot be told."""
         is_clear = not any(why is Why.GONE and name not in view.nodes for name, why in view.leaving.items())
-        places = {
-            address
-            for name, node in view.nodes.items()
-            if name not in view.listed
-            for address in node.addresses
-        }
-        left = (one.macs[0] for one in self._gone() if str(one.address) not in places)
+        others = [node for name, node in view.nodes.items() if name not in view.listed]
+        left = (
+            one.macs[0]
+            for one in self._gone()
+            if not gone_nodes(self.layer, others, [one]) and not doubts(others, [one])
+        )
         self._cleared = frozenset(left) if is_clear else frozenset()
+
+    def _doubt(self, doubts: tuple[str, ...]) -> None:
+        """Take in which nodes are left alone, and log what is new of that."""
+        for line in sorted({*doubts} - {*self._doubts}):
+            _log.warning("machine.doubtful", layer=self.layer, why=line)
+        self._doubts = doubts
 
     async def _take_back(self, view: K3sView) -> None:
         """Uncordon nodes that are not to leave any more."""

@@ -1,6 +1,7 @@
 """What Raspberry Pis report becomes how far their boots have come. Who reports shows its ticket from its own address."""
 
 from contextlib import suppress
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import structlog
@@ -56,15 +57,16 @@ class PiReports:
             place = listed_as(machine, self._applied.fleet) or machine.assignment
             node = ready.get(place.name) if place and place.layer == layer else None
             if node and _is_of_this_system(node, machine):
-                self._ready(machine, node)
+                self._ready(machine, node, f"{layer}/{node.name}")
 
-    def _ready(self, machine: Machine, node: Node) -> None:
+    def _ready(self, machine: Machine, node: Node, place: str) -> None:
         """A Node is ready for a while after its machine has lost power: the start that it is of tells the two apart."""
         report, address = machine.report, machine.address or IPv4Address(0)
         if node.boot != report.start:
             if report.start and report.boot == machine.generation:  # its firmware has asked nobody here
                 machine = self._journal.reported(machine, address, Stage.STARTED, "")
             report = Report(node.boot, machine.generation)
+        if machine.report != (report := replace(report, node=place)):
             self._inventory.note_report(machine.id, report)
         if report.boot == machine.generation:
             self._journal.reported(machine, address, Stage.JOINED, "its Node is ready")

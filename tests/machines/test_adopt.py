@@ -153,7 +153,7 @@ STORED = {
     "directive": Directive(Intent.LOCAL, "anna", "it moves"),
     "conflict": "it was somebody else's",
     "attempts": Attempts("talos", Stage.KERNEL, (NOW,), 1),
-    "report": Report("one", 1, ("no disk matched",)),
+    "report": Report("one", 1, ("no disk matched",), "ainur/ainur-01"),
 }
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,29 @@ async def test_an_agent_leaves_whose_file_is_removed_and_waits_for_a_pod_that_ma
         await site.refresh()
         await until(lambda: any(line.startswith(f"ainur: {other.name}") for line in founder.clusters.lines))
         await until(lambda: founder.clusters.lines == [])
+        assert await nodes(site) == {first.name, agent.name}
+
+
+@pytest.mark.long
+async def test_a_node_stays_that_only_has_the_address_of_a_machine_without_a_file(tmp_path: Path) -> None:
+    async with running(tmp_path, servers=1, agents=1) as site:
+        (founder,), (first, agent) = site.daemons, site.pis.values()
+        inventory = founder.follows.inventory
+        known = inventory.snapshot.machine(agent.mac)
+        assert known
+        await inventory.forget(known.id, "test")
+        stranger = Sighting(
+            mac="2c:cf:67:00:00:99",
+            firmware=Firmware.RASPBERRY_PI,
+            address=IPv4Address(agent.machine.address),
+        )
+        other = inventory.observe(stranger, Stage.DISCOVER)
+        await inventory.change(other.id, with_phase(Phase.JOINED), Happening.CHANGED, "joined", "test")
+        site.change(dict.fromkeys(file_of(agent)))
+        await site.refresh()
+        words = "ainur: ainur-02: has the address of 2c:cf:67:00:00:99, whose file has left the fleet"
+        await until(lambda: any(line.startswith(words) for line in founder.clusters.lines))
+        assert founder.clusters.k3s.watches["ainur"].removal.leaving == {}
         assert await nodes(site) == {first.name, agent.name}
 
 

@@ -80,7 +80,7 @@ async def test_a_machine_has_joined_once_its_node_is_ready(site: Site) -> None:
     site.sees("one")
     assert (site.told, site.machine.phase) == ((1, Stage.JOINED), Phase.JOINED)
     site.sees("one")
-    assert site.machine.report.start == "one"
+    assert (site.machine.report.start, site.machine.report.node) == ("one", "ainur/ainur-01")
     stranger = site.inventory.snapshot.machine(OTHER)
     assert stranger
     assert stranger.reached is Stage.DISCOVER

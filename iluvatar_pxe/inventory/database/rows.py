@@ -55,6 +55,7 @@ def machine_row(machine: Machine) -> Row:
         "reported_start": storable(machine.report.start),
         "reported_boot": machine.report.boot,
         "reported_faults": storable("\n".join(machine.report.faults)),
+        "reported_node": storable(machine.report.node),
         "clean_up": _text_of(machine.clean_up, _CLEAN_UP),
         "seed_boot": machine.seed.boot,
         "seed_spent": int(machine.seed.is_spent),
@@ -185,7 +186,10 @@ def machine_of(row: Mapping[str, Any], macs: Sequence[str], assignment: Assignme
         unsure=tuple(row["unsure"].split()),
         inspection=_part_of(row["inspection"], _INSPECTION, "inspection"),
         report=Report(
-            row["reported_start"], int(row["reported_boot"]), tuple(row["reported_faults"].splitlines())
+            row["reported_start"],
+            int(row["reported_boot"]),
+            tuple(row["reported_faults"].splitlines()),
+            row["reported_node"],
         ),
         clean_up=_part_of(row["clean_up"], _CLEAN_UP, "clean_up"),
         seed=Seed(int(row["seed_boot"]), bool(row["seed_spent"])),

@@ -68,6 +68,7 @@ machines = Table(
     Column("clean_up", Text, nullable=False, server_default=""),
     Column("seed_boot", Integer, nullable=False, server_default="0"),
     Column("seed_spent", Integer, nullable=False, server_default="0"),
+    Column("reported_node", Text, nullable=False, server_default=""),
 )
 """Each machine as last seen.
 

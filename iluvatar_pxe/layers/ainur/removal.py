@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from iluvatar_pxe.layers.ainur.etcd_members import EtcdMember
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.layers.leaving import FILE_GONE, NOT_DUE, Hold, last_copies
 from iluvatar_pxe.layers.quorum import too_few
+from iluvatar_pxe.machines.model import Machine
 
 
 class Why(StrEnum):
@@ -98,6 +100,23 @@ def strays(
 ) -> frozenset[str]:
     """Return the names of nodes that the fleet does not list, and that are gone but for their members of etcd."""
     return frozenset(one.node for one in members) - nodes - listed
+
+
+def gone_nodes(layer: str, unlisted: Iterable[Node], machines: Iterable[Machine]) -> frozenset[str]:
+    """Return which of a layer's Nodes without a file are those of machines that have left the fleet: the names fit."""
+    known = {one.report.node for one in machines}
+    return frozenset(node.name for node in unlisted if f"{layer}/{node.name}" in known)
+
+
+def doubts(unlisted: Iterable[Node], machines: Iterable[Machine]) -> tuple[str, ...]:
+    """Return a line for each Node that only has the address of a machine which has left the fleet: it may be another."""
+    places = {str(one.address): one.title for one in machines if not one.report.node}
+    return tuple(
+        f"{node.name}: has the address of {places[at]}, whose file has left the fleet, but was not seen here as its node, and "
+        f"is left alone; if it is to leave: kubectl drain {node.name} and kubectl delete node {node.name}"
+        for node in sorted(unlisted, key=lambda one: one.name)
+        for at in sorted(node.addresses & places.keys())
+    )
 
 
 def _not_yet(one: Leaver) -> str:

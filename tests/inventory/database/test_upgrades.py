@@ -98,6 +98,11 @@ def fill_0007(database: sqlite3.Connection) -> None:
     database.execute("UPDATE machines SET clean_up = ? WHERE id = ?", (left, id_of(4)))
 
 
+def fill_0008(database: sqlite3.Connection) -> None:
+    """One that has swapped its ticket in its second boot since."""
+    database.execute("UPDATE machines SET seed_boot = 2, seed_spent = 1 WHERE id = ?", (id_of(3),))
+
+
 FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
     "0001": fill_0001,
     "0002": fill_0002,
@@ -106,6 +111,7 @@ FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
     "0005": fill_0005,
     "0006": fill_0006,
     "0007": fill_0007,
+    "0008": fill_0008,
 }
 """By revision, in their order, how daemons of that time left their database."""
 
@@ -177,7 +183,8 @@ def test_what_is_new_has_sensible_values(file: Path, revision: str) -> None:
     for one in found.values():
         assert (one.directive, one.attempts) == (Directive(), Attempts())
         assert one.assignment is None or (revision > "0001" and one.assignment.name == "arda-01")
-        assert (one.board, one.conflict, one.seed) == ("", "", Seed())
+        assert (one.board, one.conflict, one.report.node) == ("", "", "")
+        assert one.seed == Seed() or (revision > "0007" and one.seed == Seed(2, is_spent=True))
         assert not one.clean_up or (revision > "0006" and one.furthest is Stage.FIRST_SCRIPT)
         assert one.report == Report() or (revision > "0005" and one.report == Report(boot=2))
         assert not one.inspection or (revision > "0004" and one.furthest is Stage.CONFIG)

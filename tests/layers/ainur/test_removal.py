@@ -2,12 +2,26 @@
 
 import re
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
+from support.machines import machine_of
 
 from iluvatar_pxe.layers.ainur.etcd_members import EtcdMember, parse_members
-from iluvatar_pxe.layers.ainur.removal import Act, Leaver, Servers, Why, next_act, strays
+from iluvatar_pxe.layers.ainur.removal import (
+    Act,
+    Leaver,
+    Servers,
+    Why,
+    doubts,
+    gone_nodes,
+    next_act,
+    strays,
+)
+from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.layers.leaving import Hold
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.report import Report
 
 AGENT = Leaver(name="w", why=Why.GONE)
 SERVER = Leaver(name="a", why=Why.REINSTALL, is_server=True)
@@ -79,6 +93,25 @@ def test_members_are_read_with_names_and_numbers_in_either_form() -> None:
 def test_what_lists_no_members(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - its one contract
         parse_members(text)
+
+
+def gone(node: str) -> Machine:
+    """A machine at 10.0.0.1 that has left the fleet, and was seen as this Node."""
+    return machine_of("2c:cf:67:00:00:01", address=IPv4Address("10.0.0.1"), report=Report(node=node))
+
+
+@pytest.mark.parametrize(
+    ("was", "leaves", "is_doubted"),
+    [("ainur/w", True, False), ("ainur/v", False, False), ("other/w", False, False), ("", False, True)],
+)
+def test_a_node_is_that_of_a_machine_only_if_it_was_seen_as_that(
+    was: str, *, leaves: bool, is_doubted: bool
+) -> None:
+    at = frozenset({"10.0.0.1"})
+    node = Node("w", is_ready=True, is_unschedulable=False, boot="boot-1", note="", addresses=at)
+    assert gone_nodes("ainur", [node], [gone(was)]) == ({"w"} if leaves else set())
+    assert [line.partition(":")[0] for line in doubts([node], [gone(was)])] == ["w"] * is_doubted
+    assert not doubts([replace(node, addresses=frozenset({"10.0.0.2"}))], [gone(was)])
 
 
 def test_members_without_a_node_are_strays_unless_the_fleet_lists_them() -> None:
