@@ -10,13 +10,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -42,7 +44,7 @@ SYNC_SECONDS = 120
 LONGEST_PAUSE = 60
 """Seconds."""
 TIMEOUT = 30
-"""Seconds without a byte from a daemon."""
+"""Seconds in which a daemon has to answer; of a download, without a byte."""
 CHUNK = 1 << 20
 
 _open = build_opener(ProxyHandler({})).open
@@ -117,8 +119,8 @@ def set_clock(root: Path, config: dict[str, Any]) -> None:
 def _time_of(daemon: str) -> float | None:
     """Return what time it is by a daemon; None where it does not answer."""
     try:
-        with _answer(Request(f"{daemon}/healthz")) as answer:  # noqa: S310 - http
-            return parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        answer, _ = _answer(Request(f"{daemon}/healthz"))  # noqa: S310 - http
+        return parsedate_to_datetime(answer.headers["Date"]).timestamp()
     except (OSError, HTTPException, ValueError, TypeError):
         return None
 
@@ -224,14 +226,14 @@ def ask(config: dict[str, Any], path: str, body: dict[str, Any]) -> bytes:
     request = Request(f"{config['url']}/{path}", json.dumps(body).encode())  # noqa: S310 - http
     request.add_header("Content-Type", "application/json")
     try:
-        with _answer(request) as answer:
-            found: bytes = answer.read()
-    except (OSError, HTTPException) as error:
+        answer, found = _answer(request)
+    except (OSError, HTTPException) as why:
+        error = str(why) or f"has not answered within {TIMEOUT} s"
         daemon = config["url"].partition("/cloud-init/")[0]
         raise Trouble(
             f"{daemon}: {error}; start this daemon; if it is gone for good, run on another one: "
             f"iluvatar-pxe machines reinstall {config['name']}, and restart this machine"
-        ) from error
+        ) from why
     if answer.status < HTTPStatus.BAD_REQUEST:
         return found
     told = found.decode(errors="replace").strip().partition("\n")[0] or str(answer.status)
@@ -241,12 +243,33 @@ def ask(config: dict[str, Any], path: str, body: dict[str, Any]) -> bytes:
     raise Trouble(told)
 
 
-def _answer(request: Request) -> Any:
-    """Return an answer of any status."""
+def _answer(request: Request) -> tuple[Any, bytes]:
+    """Return an answer of any status, and its body."""
+    answered: tuple[Any, bytes] = begun(lambda: _answered(request)).result(TIMEOUT)
+    return answered
+
+
+def _answered(request: Request) -> tuple[Any, bytes]:
     try:
-        return _open(request, timeout=TIMEOUT)
+        answer = _open(request, timeout=TIMEOUT)
     except HTTPError as error:
-        return error
+        answer = error
+    with answer:
+        return answer, answer.read()
+
+
+def begun(work: Callable[[], Any]) -> "Future[Any]":
+    """Begin to ask, in a thread that ends with the program: who answers byte by byte keeps nobody waiting for ever."""
+    found: Future[Any] = Future()
+
+    def carry_out() -> None:
+        try:
+            found.set_result(work())
+        except (Trouble, OSError, HTTPException, ValueError) as why:
+            found.set_exception(why)
+
+    Thread(target=carry_out, daemon=True).start()
+    return found
 
 
 def report(config: dict[str, Any], name: str, event: str, words: str, **more: str) -> None:

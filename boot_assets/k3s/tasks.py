@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
@@ -47,7 +48,7 @@ CERTIFICATES = tuple(
 """Directories with those that k3s renews; below ``agent`` are container images, too, with others."""
 BEFORE_K3S = "before-k3s"
 TIMEOUT = 5
-"""Seconds that a daemon has to answer: k3s does not start meanwhile."""
+"""Seconds that all daemons have to answer: k3s does not start meanwhile."""
 MOST = 1 << 20
 """Bytes of an answer."""
 MOST_ENDED = 100
@@ -143,11 +144,16 @@ def ask(root: Path, node: Mapping[str, Any]) -> dict[str, Any] | None:
     key = bytes.fromhex((root / KEY).read_text().strip())
     told = {"node": node["name"], "facts": facts_of(root, node)}
     found: dict[str, Any] | None = None
-    for daemon in node["daemons"]:
+    asked = {
+        daemon: prepare.begun(partial(_exchange, f"{daemon}/k3s/tasks", told, key))
+        for daemon in node["daemons"]
+    }
+    end = time.monotonic() + TIMEOUT
+    for daemon, exchange in asked.items():
         try:
-            answer = _exchange(f"{daemon}/k3s/tasks", told, key)
+            answer = exchange.result(max(0.0, end - time.monotonic()))
         except (prepare.Trouble, OSError, HTTPException, ValueError) as why:
-            prepare.say(f"tasks: {daemon}: {why}")
+            prepare.say(f"tasks: {daemon}: {str(why) or f'has not answered within {TIMEOUT} s'}")
             continue
         found = found or answer["task"]
     if found is not None and found["kind"] not in {*DOES, "reboot"}:

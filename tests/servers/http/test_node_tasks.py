@@ -5,8 +5,10 @@ import fcntl
 import hashlib
 import json
 import os
+import socketserver
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -319,6 +321,43 @@ def test_another_daemon_is_asked_where_one_is_away(site: Site) -> None:
     )
     site.tasks.give("ainur-01", RESTART)
     assert site.ticks() == ["restart --no-block k3s.service"]
+
+
+@contextmanager
+def dripping(heads: bytes) -> Iterator[str]:
+    """Give the URL of a server that answers one byte after another, until the block ends; ``heads`` come at once."""
+    over = threading.Event()
+
+    class Drips(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(heads)
+            while not over.wait(0.05):
+                self.request.sendall(b"x")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Drips) as server:
+        serving = threading.Thread(target=server.serve_forever, args=[0.05])
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            over.set()
+            server.shutdown()
+            serving.join()
+
+
+@pytest.mark.parametrize("heads", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"])
+def test_who_answers_byte_by_byte_keeps_k3s_from_starting_for_seconds_only(
+    site: Site, heads: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(site.program, "TIMEOUT", 0.2)
+    monkeypatch.setattr(site.program.prepare, "TIMEOUT", 0.2)
+    with dripping(heads) as slow:
+        told = {**site.node.config, "daemons": [slow], "url": f"{slow}/cloud-init/T"}
+        site.node.write("etc/iluvatar/node.json", json.dumps(told))
+        site.k3s_starts()
+        assert f"tasks: {slow}: has not answered within 0.2 s" in capsys.readouterr().err
+        with pytest.raises(site.program.prepare.Trouble, match="has not answered within 0.2 s"):
+            site.program.prepare.ask(told, "swap", {})
 
 
 def test_what_runs_already_is_left_alone(site: Site) -> None:
