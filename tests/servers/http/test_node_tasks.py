@@ -356,7 +356,7 @@ def test_who_answers_byte_by_byte_keeps_k3s_from_starting_for_seconds_only(
         site.node.write("etc/iluvatar/node.json", json.dumps(told))
         site.k3s_starts()
         assert f"tasks: {slow}: has not answered within 0.2 s" in capsys.readouterr().err
-        with pytest.raises(site.program.prepare.Trouble, match="has not answered within 0.2 s"):
+        with pytest.raises(site.program.prepare.Trouble, match=r"has not answered within 0\.2 s"):
             site.program.prepare.ask(told, "swap", {})
 
 
