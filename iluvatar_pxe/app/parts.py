@@ -211,10 +211,11 @@ class Parts:
             ntp,
             Inspector(maintenance, inventory, self.fleet_source.changed),
             silent,
+            site,
         )
         """What runs until the last transfer has ended."""
         self.neighbours = neighbours
-        self.intakes = (ndp, ntp, talos, self.names.server, self.dhcp, self.watch)
+        self.intakes = (ndp, ntp, talos, self.names.server, self.dhcp, self.watch, site)
         """What takes work; closed first."""
 
     def programs(self) -> dict[str, str]:

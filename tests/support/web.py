@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from aiohttp.web import RouteDef
 from support.booters import booters_of
 from support.interfaces import read_interface
 from support.ports import free_port
@@ -214,6 +215,7 @@ def web(
     limits: Limits = LIMITS,
     configurations: Configurations | None = None,
     cloud_init: MakeCloudInit | None = None,
+    routes: Iterable[RouteDef] = (),
     **settings: Any,
 ) -> Iterator[Web]:
     """Serve ``fleet`` from ``directory``, on a free port of loopback; fails when the event loop saw a failure."""
@@ -227,6 +229,7 @@ def web(
         cloud_init,
         idle=idle,
         limits=limits,
+        routes=routes,
     )
     with made as running:
         yield running

@@ -82,6 +82,11 @@ class GuardedConnection(web.RequestHandler):
         """Say whether a request is being served."""
         return self._request is not None
 
+    @property
+    def has_ended(self) -> bool:
+        """Say whether the client sends no more, or has hung up."""
+        return self._has_ended or self.transport is None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the connection; another one may have to make room."""
         self._client = self._client_at(transport.get_extra_info("peername")[0])
