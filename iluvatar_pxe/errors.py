@@ -47,6 +47,7 @@ IluvatarError                 base; its text is one line that names the thing an
 ├── ServerError               a socket that cannot be bound, an interface that is not there
 ├── ResolveError              no upstream resolver gave a usable answer
 ├── TlsError                  the CA, a certificate or its key cannot be read, stored or used
+├── LoginError                the password of the web page, or who is logged in, cannot be read or written
 ├── SimulateError             a simulated machine does not boot
 │   ├── NoAnswerError         no answer in time
 │   │   └── LeaseRefusedError the router withdraws its offer
@@ -270,6 +271,10 @@ class ResolveError(IluvatarError):
 
 class TlsError(IluvatarError):
     """The daemon's own CA, a certificate that was given, or a key cannot be read, stored or used."""
+
+
+class LoginError(IluvatarError):
+    """The password of the web page, or who is logged in, cannot be read or written."""
 
 
 class InstallError(IluvatarError):

@@ -186,8 +186,8 @@ class Parts:
             power=Power(interfaces=lambda: self.watch.interfaces),
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
-        site = WebSite(WebContext(settings=settings, commands=context, health=health, events=events))
-        offered, routes = self.supply.offered.open, [*self._routes(), *site.routes()]
+        self.site = WebSite(WebContext(settings=settings, commands=context, health=health, events=events))
+        offered, routes = self.supply.offered.open, [*self._routes(), *self.site.routes()]
         self.http = HttpServer(settings.http, booters, health, certificates, offered=offered, routes=routes)
         self.listeners = Listeners(
             settings, self.dhcp, self.names.server, self.http, ndp, ntp, neighbours, self.tftp, talos

@@ -69,6 +69,7 @@ class _Commands(LazyGroup):
             _ENROL,
             hidden=True,
         ),
+        Entry("web", "web:app", "Manage the password of the web page."),
         Entry("dns", "dns:app", "Query the DNS server and flush its cache."),
         Entry("fleet", "fleet.commands:app", "Validate the fleet and manage its Git repository."),
         Entry(

@@ -21,7 +21,9 @@ from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.intentions import intentions
 from iluvatar_pxe.cli.running import program_as_started
 from iluvatar_pxe.cli.tables import say, table, terminal_width
+from iluvatar_pxe.errors import LoginError
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
+from iluvatar_pxe.host.console import is_shown_once
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.log import configure_logging, is_console
 from iluvatar_pxe.servers.listeners import sockets_of
@@ -101,7 +103,7 @@ def foretell(app: App, interfaces: Sequence[Interface]) -> None:
 
 
 def announce(app: App) -> None:
-    """Log whether machines may join, and show people what listens where."""
+    """Log whether machines may join, and show people what listens where, and how to set the web page's password."""
     window = app.parts.inventory.window
     if window.is_open:
         _log.info("enrolment.open", seconds=round(window.remaining), by=window.opened_by)
@@ -109,7 +111,23 @@ def announce(app: App) -> None:
         _log.warning("boot.lacking", problem=line)
     if is_console(app.parts.settings.log.format):
         say(["", "iluvatar-pxe listens:", "", *_listening(app), "", *_next_step(app).splitlines()])
-        sys.stdout.flush()
+    if is_shown_once():
+        say(_first_login(app))
+    sys.stdout.flush()
+
+
+def _first_login(app: App) -> Iterator[str]:
+    """Make the token by which the web page's first password is set, and say where."""
+    try:
+        if app.parts.site.logins.has_password:
+            return
+    except LoginError as error:
+        _log.error("web.login", why=str(error))
+        return
+    token = app.parts.site.first_run.open()
+    base = f"https://{_address(app)}:{app.parts.settings.http.tls_port}"
+    yield from ("", "To change something on the web page, set its password there, with this token:", "")
+    yield from (f"  {base}/login?token={token}", "")
 
 
 _HEADINGS = (("interface",), ("proxyDHCP", "DNS"), ("TFTP", "Talos", "NTP"), ("HTTP", "HTTPS"))

@@ -1,8 +1,6 @@
 """Makes the keys that the owner of a new repository lacks, and shows them once."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable
 
 import structlog
@@ -11,6 +9,7 @@ from iluvatar_pxe.errors import FleetError, RepositoryError, SealError
 from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.gitops.origin import FollowedOrigin, Origin
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, enlisting_of, make_first_keys
+from iluvatar_pxe.host.console import is_shown_once
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.settings.model import Settings
 
@@ -42,7 +41,7 @@ class OwnerKeys:
         if self._origin is None:
             return True
         try:
-            self.first = await make_first_keys(self._settings, self._origin, shown=_is_shown_once())
+            self.first = await make_first_keys(self._settings, self._origin, shown=is_shown_once())
         except (FleetError, RepositoryError, SealError) as error:
             self._problem.set(str(error).partition("\n")[0])
             return False
@@ -66,11 +65,3 @@ class OwnerKeys:
         except SealError:
             return True
         return any(key != own for key in recipients.daemons.values())
-
-
-def _is_shown_once() -> bool:
-    """Say whether a person reads standard output now, and nobody keeps it: what a service prints stays in a log.
-
-    systemd gives every process of a unit an INVOCATION_ID (systemd.exec(5)), terminals in a desktop session among them.
-    """
-    return sys.stdout.isatty() or "INVOCATION_ID" not in os.environ

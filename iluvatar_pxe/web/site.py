@@ -7,7 +7,10 @@ from aiohttp import web
 from iluvatar_pxe.gitops.secrets.tokens import Tokens
 from iluvatar_pxe.web.access import Access
 from iluvatar_pxe.web.context import WebContext
+from iluvatar_pxe.web.login.first_run import FirstRun
+from iluvatar_pxe.web.login.logins import Logins
 from iluvatar_pxe.web.pages import assets, fleet, machines
+from iluvatar_pxe.web.pages.login import LoginPage
 from iluvatar_pxe.web.render import Renderer
 from iluvatar_pxe.web.static_files import StaticFiles
 from iluvatar_pxe.web.streams import Streams
@@ -17,9 +20,13 @@ class WebSite:
     """The page and what belongs to it."""
 
     def __init__(self, context: WebContext) -> None:
-        self._context = context
         settings = context.settings
-        self._access = Access(Tokens(settings.repositories), time.monotonic, settings.http.tls_port)
+        self.first_run = FirstRun()
+        self.logins = Logins(settings.state_directory / "web")
+        self._context = context
+        self._access = Access(
+            Tokens(settings.repositories), self.logins, time.monotonic, settings.http.tls_port
+        )
         self._renderer = Renderer()
         self._static = StaticFiles()
         self._streams = Streams(context.events.changed)
@@ -34,6 +41,11 @@ class WebSite:
 
     def routes(self) -> list[web.RouteDef]:
         """Return all routes; the HTTP server has checked by then that the client may ask."""
+        login = LoginPage(self._access, self.logins, self.first_run, self._renderer, time.monotonic)
         pages = (machines, fleet, assets)
         shown = [route for page in pages for route in page.routes(self._context, self._renderer)]
-        return [*shown, *self._static.routes()]
+        greeted = (
+            web.route(one.method, one.path, self._access.greeting(one.handler), **one.kwargs)
+            for one in (*shown, *login.routes())
+        )
+        return [*greeted, *self._static.routes()]

@@ -1,10 +1,8 @@
 """Tokens for the repositories hosted here: named, revocable, and kept as hashes only."""
 
 import base64
-import fcntl
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -17,13 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from iluvatar_pxe.errors import RepositoryError, UsageError
 from iluvatar_pxe.host.durable import write_file
-from iluvatar_pxe.host.owner import Owner, make_directory
+from iluvatar_pxe.host.exclusive import exclusive
+from iluvatar_pxe.host.owner import make_directory
 
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
 OWN = "/"
 """Is in the names of the daemon's own tokens, and in no person's."""
 _OCTETS = 32
-_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _PREFIX = "ilu_"
 """Prefix that identifies a leaked token and its origin."""
 
@@ -129,13 +127,8 @@ class Tokens:
         try:
             self._directory.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             make_directory(self._directory)
-            lock = os.open(self._directory / "tokens.lock", _LOCK_FLAGS, 0o600)
-            try:
-                Owner.of(self._directory).take(lock)
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with exclusive(self._directory / "tokens.lock"):
                 yield self.all()
-            finally:
-                os.close(lock)
         except OSError as error:
             where = error.filename or self._path
             remedy = "correct its permissions, or try it with sudo"

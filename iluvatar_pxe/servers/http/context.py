@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.source import Source
@@ -48,6 +48,13 @@ def own_address_of(request: web.Request) -> IPv4Address:
     if request.transport is None:
         raise web.HTTPServiceUnavailable(text="the connection was closed")
     return IPv4Address(request.transport.get_extra_info("sockname")[0])
+
+
+def host_of(request: web.Request) -> str:
+    """Return the server that a request names: in a target in absolute form, else in Host (RFC 9112, 3.2.2)."""
+    if request.raw_path.startswith("/"):
+        return request.headers.get(hdrs.HOST, "")
+    return request.url.host or ""
 
 
 def is_private(request: web.Request) -> bool:

@@ -26,6 +26,7 @@ from iluvatar_pxe.servers.http.context import (
     OFFERED,
     PLAIN_PORT,
     SENDER,
+    host_of,
 )
 from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
 from iluvatar_pxe.servers.http.routes import (
@@ -191,7 +192,7 @@ class HttpServer:
         client = request.remote or "0.0.0.0"  # noqa: S104
         if not self._allowed.permits(client):
             return f"{client} is not in [http] allow; if it may ask, add its network there"
-        if request.secure or self._is_named(_host_of(request)):
+        if request.secure or self._is_named(host_of(request)):
             return ""
         names = " or ".join(services_of(self._domain))
         return f"use this server's IP address or {names}, not another name"
@@ -210,10 +211,3 @@ class HttpServer:
         except ValueError:
             return False
         return True
-
-
-def _host_of(request: web.Request) -> str:
-    """Return the server that a request names: in a target in absolute form, else in Host (RFC 9112, 3.2.2)."""
-    if request.raw_path.startswith("/"):
-        return request.headers.get("Host", "")
-    return request.url.host or ""
