@@ -211,11 +211,11 @@ class Parts:
             ntp,
             Inspector(maintenance, inventory, self.fleet_source.changed),
             silent,
-            site,
+            self.site,
         )
         """What runs until the last transfer has ended."""
         self.neighbours = neighbours
-        self.intakes = (ndp, ntp, talos, self.names.server, self.dhcp, self.watch, site)
+        self.intakes = (ndp, ntp, talos, self.names.server, self.dhcp, self.watch, self.site)
         """What takes work; closed first."""
 
     def programs(self) -> dict[str, str]:
