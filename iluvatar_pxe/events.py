@@ -22,6 +22,12 @@ class EventKind(StrEnum):
 
     MACHINE_NEW = "machine.new"
     """A machine was seen for the first time [its id]."""
+    MACHINE_KNOWN = "machine.known"
+    """A machine asked what to boot, by its own script, for the first time [its id]."""
+    MACHINE_PHASE = "machine.phase"
+    """A machine is in another phase; the facts are ``phase`` and ``before`` [its id]."""
+    MACHINE_HELD = "machine.held"
+    """A machine of the fleet waits until somebody does something, and ``cause`` says why; once in a boot [its id]."""
     MACHINE_GONE = "machine.gone"
     """A machine was forgotten, merged into another, or only passed by [its id]."""
     BOOT_STAGE = "boot.stage"

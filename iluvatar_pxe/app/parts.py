@@ -96,7 +96,9 @@ class Parts:
             interfaces=lambda: self.watch.interfaces,
             around=around.of,
         )
-        self.fleet_source = FleetSource(settings, origin, self.applied, store, inventory, network.check)
+        self.fleet_source = FleetSource(
+            settings, origin, self.applied, store, inventory, network.check, events
+        )
         self.supply = Supply(settings, self.applied, store, self.fleet_source.pins, self.fleet_source.changed)
         neighbours = Neighbours()
         tickets = Tickets(key.octets, time.monotonic)
@@ -112,6 +114,7 @@ class Parts:
             self.supply,
             network,
             lambda: certificates.document,
+            events,
         )
         pace = Pace()
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
@@ -187,7 +190,7 @@ class Parts:
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         self.site = WebSite(WebContext(settings=settings, commands=context, health=health, events=events))
-        offered, routes = self.supply.offered.open, [*self._routes(), *self.site.routes()]
+        offered, routes = self.supply.offered.open, [*self._routes(events), *self.site.routes()]
         self.http = HttpServer(settings.http, booters, health, certificates, offered=offered, routes=routes)
         self.listeners = Listeners(
             settings, self.dhcp, self.names.server, self.http, ndp, ntp, neighbours, self.tftp, talos
@@ -225,9 +228,9 @@ class Parts:
     async def _reader(self, layer: str) -> Credentials:
         return await self.fleet_source.secrets.talos(layer, (ApiRole.READER,), READER_LIFETIME)
 
-    def _routes(self) -> list[web.RouteDef]:
+    def _routes(self, events: EventLog) -> list[web.RouteDef]:
         """Return what HTTP serves of the repositories."""
         settings = self.settings
-        site = GitSite(settings.repositories, settings.git, settings.http.tls_port)
+        site = GitSite(settings.repositories, settings.git, settings.http.tls_port, events=events)
         webhook = Webhook(settings.fleet.webhook_secret_file, self.fleet_source.wake)
         return [*site.routes(), webhook.route]

@@ -120,6 +120,11 @@ class Hold:
         """Say whether it ends by itself, as soon as the boot files are here."""
         return self.lack is not None and self.lack.under_way
 
+    @property
+    def needs_somebody(self) -> bool:
+        """Say whether it waits, for ever, for something that somebody has to do who may not know of it."""
+        return self.seconds is None and not (self.wanted or self.awaits_file or self.unseen)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountDown:

@@ -130,6 +130,14 @@ def refused_push(repository: Path) -> str | None:
         return None
 
 
+def refusal_mark(repository: Path) -> int:
+    """Return what differs once another push to the fleet's branch was judged; 0 before the first. Blocks."""
+    try:
+        return (repository / _REFUSED).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _note(repository: Path, faults: list[str]) -> None:
     """Keep why a push is refused, for those who have not pushed it; until one is accepted."""
     more = f" (and {len(faults) - 1} more)" if faults[1:] else ""

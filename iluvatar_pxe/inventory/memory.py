@@ -26,6 +26,8 @@ MOST_PASSING = 4096
 """More than the devices of any home network; each takes about 2 KB of memory and 1 KB of the database."""
 PASSING_SECONDS = 24 * 3600.0
 """For how long one is remembered after it was heard of last."""
+_FIRST_ASKED = frozenset({Stage.SCRIPT, Stage.CONFIRM})
+"""What a machine has come to that asks here what to boot; one that another daemon booted reports later stages first."""
 
 
 def wall_clock() -> datetime:
@@ -93,11 +95,10 @@ class Memory:
 
     def put(self, machine: Machine) -> None:
         """Take in what a machine is now, and drop those that pass by and find no room."""
-        new = self.snapshot.machine_with_id(machine.id) is None
+        before = self.snapshot.machine_with_id(machine.id)
         self._replace(self.snapshot.with_machine(machine))
-        self._pending.add(machine, new=new)
-        if new:
-            self._events.publish(EventKind.MACHINE_NEW, str(machine.id), f"{machine.title} is new")
+        self._pending.add(machine, new=before is None)
+        self._publish_change(before, machine)
         if dropped := self._passers.note(machine, self._clock()):
             self.remove(dropped)
 
@@ -171,6 +172,22 @@ class Memory:
         )
         self._pending.add(machine, event)
         self._publish(machine, event)
+
+    def _publish_change(self, before: Machine | None, machine: Machine) -> None:
+        if before is None:
+            self._events.publish(EventKind.MACHINE_NEW, str(machine.id), f"{machine.title} is new")
+        if (before is None or before.furthest < Stage.SCRIPT) and machine.furthest in _FIRST_ASKED:
+            self._events.publish(
+                EventKind.MACHINE_KNOWN, str(machine.id), f"{machine.title} asks for the first time"
+            )
+        if before and before.phase is not machine.phase:
+            self._events.publish(
+                EventKind.MACHINE_PHASE,
+                str(machine.id),
+                f"{machine.title} is {machine.phase}",
+                phase=machine.phase,
+                before=before.phase,
+            )
 
     def _publish(self, machine: Machine, event: BootEvent) -> None:
         is_stage = isinstance(event.stage, Stage)

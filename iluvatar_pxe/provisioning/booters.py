@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.host.neighbours import Neighbours
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.disks import DiskChoice
@@ -45,10 +46,11 @@ def booters_of(
     supply: Supply,
     network: ClusterNetwork,
     authority: Callable[[], str],
+    events: EventLog,
 ) -> Booters:
     """Return the booter of real machines, and that of simulated ones.
 
-    ``authority`` returns the daemon's CA in PEM, empty where it has none.
+    ``authority`` returns the daemon's CA in PEM, empty where it has none. ``events`` is told of machines that are held.
     """
 
     def disk_of(machine: Machine) -> DiskChoice | None:
@@ -97,7 +99,7 @@ def booters_of(
             Scripts(read_templates("ipxe")),
             PiTexts(read_templates("raspberry-pi")),
         ),
-        journal=Journal(inventory, applied),
+        journal=Journal(inventory, applied, events=events),
         configurations=Configurations(
             around=network.around,
             check=network.check,

@@ -6,6 +6,7 @@ from functools import partial
 
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.changed import Changed
+from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.gitops.directory import DirectoryFollower
 from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.hook import refused_push
@@ -45,6 +46,7 @@ class FleetSource:
         store: AssetStore,
         inventory: Inventory,
         check: Callable[[str], Awaitable[None]],
+        events: EventLog | None = None,
     ) -> None:
         """``check`` raises ConfigurationError where this network keeps a layer's cluster from being founded."""
         repository_decides = origin is not None and not origin.read_only
@@ -54,6 +56,7 @@ class FleetSource:
             inventory,
             Opener(partial(daemon_key, settings.state_directory / KEY_FILE)),
             repository_decides=repository_decides,
+            events=events,
         )
         self.assigner: Assigner = DatabaseAssigner(inventory)
         """Who gives machines their names and roles."""

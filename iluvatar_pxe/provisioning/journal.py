@@ -9,14 +9,16 @@ from uuid import UUID
 import structlog
 
 from iluvatar_pxe.boot.decide import Decision
-from iluvatar_pxe.boot.plan import RunScript, ServePiFiles
+from iluvatar_pxe.boot.plan import Hold, RunScript, ServePiFiles
 from iluvatar_pxe.bounded import Recent
+from iluvatar_pxe.events import EventKind, EventLog
 from iluvatar_pxe.fleet.lookup import name_of, title_of
 from iluvatar_pxe.fleet.nics import listed_with, nic_warnings
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.boots import QUESTIONS, REPORTED, Happening, Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.ratelimit import RateLimiter, complain
 
@@ -35,8 +37,16 @@ _log = structlog.get_logger()
 class Journal:
     """Records and logs, but not what firmware only repeats: a machine that is held asks every half minute, for weeks."""
 
-    def __init__(self, inventory: InventoryProtocol, applied: Applied, *, simulated: bool = False) -> None:
-        """``simulated``: log lines say that these machines are."""
+    def __init__(
+        self,
+        inventory: InventoryProtocol,
+        applied: Applied,
+        *,
+        simulated: bool = False,
+        events: EventLog | None = None,
+    ) -> None:
+        """``simulated``: log lines say that these machines are. ``events`` is told of those that wait for somebody."""
+        self._events = EventLog() if events is None else events
         self._inventory = inventory
         self._applied = applied
         self._marks = {"simulated": True} if simulated else {}
@@ -58,13 +68,16 @@ class Journal:
         plan = decision.plan
         is_script = stage in {Stage.SCRIPT, Stage.CONFIRM}
         chain = plan.chain if is_script and isinstance(plan, RunScript | ServePiFiles) else ""
-        return self._reached(
+        machine = self._reached(
             (decision.case.sighting, decision.case.machine),
             stage,
             detail,
             (plan.why, chain, size, milliseconds),
             vouched=vouched,
         )
+        if isinstance(plan, Hold) and plan.needs_somebody and decision.case.is_of_fleet:
+            self._publish_held(machine, plan.why)
+        return machine
 
     def fetched(
         self,
@@ -128,6 +141,15 @@ class Journal:
             if self.is_first(machine, why):
                 title = title_of(machine, self._applied.fleet)
                 _log.warning("nic.unsure", machine=title, why=why, **self._marks)
+
+    def _publish_held(self, machine: Machine, why: str) -> None:
+        if machine.phase is Phase.FAILED:  # that is an event by itself
+            return
+        if self.is_first(machine, (EventKind.MACHINE_HELD, why)):
+            title = title_of(machine, self._applied.fleet)
+            self._events.publish(
+                EventKind.MACHINE_HELD, str(machine.id), f"{title} is held: {why}", cause=why
+            )
 
     def is_first(self, machine: Machine, thing: object) -> bool:
         """Say whether ``thing`` is said for the first time in a machine's boot under way, and remember it."""

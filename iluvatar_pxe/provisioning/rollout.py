@@ -13,6 +13,7 @@ from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.differences import differences, is_released
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import FleetError, InventoryError, SealError
+from iluvatar_pxe.events import EventKind, EventLog
 from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.sealed import sealed_paths
@@ -59,8 +60,13 @@ class Rollout:
         opener: Opener,
         *,
         repository_decides: bool,
+        events: EventLog | None = None,
     ) -> None:
-        """``repository_decides``: names and roles are given by commits, not by the database."""
+        """``repository_decides``: names and roles are given by commits, not by the database.
+
+        ``events`` is told which commits are in force, and which are refused.
+        """
+        self._events = EventLog() if events is None else events
         self._opener = opener
         self._problem = Problem(lambda why: _log.error("fleet.sealed", why=why))
         self._applied = applied
@@ -96,6 +102,7 @@ class Rollout:
         await self._take_back(old or Fleet(), fleet)
         self.in_force = fleet
         _log.info("fleet.applied", machines=len(fleet.names), **_facts(commit, rewritten=rewritten))
+        self._publish(EventKind.FLEET_APPLIED, commit, f"machines: {len(fleet.names)}")
         self.adopted.tell()
         self._tell(_News(old, fleet, snapshot, commit, rewritten))
 
@@ -103,6 +110,7 @@ class Rollout:
         """Log every fault, and record the first."""
         for finding in error.findings:
             _log.error("fleet.rejected", why=finding, **({"commit": commit.id[:12]} if commit else {}))
+        self._publish(EventKind.FLEET_REFUSED, commit, error.findings[0])
         if commit:
             await self._record(_record(commit, problem=error.findings[0]))
 
@@ -126,6 +134,13 @@ class Rollout:
         why = _why_closed(sealed_paths(texts), self._opener.recipient)
         self._problem.set(why or next(iter(wrong), None))
         return opened
+
+    def _publish(self, kind: EventKind, commit: Commit | None, words: str) -> None:
+        if commit is None:
+            self._events.publish(kind, "", words)
+            return
+        told = f"{commit.id[:12]} by {commit.author}: {words}"
+        self._events.publish(kind, commit.id, told, author=commit.author, title=commit.subject, detail=words)
 
     def _tell(self, news: _News) -> None:
         try:

@@ -56,7 +56,6 @@ def as_real(real: Booter, is_own: IsOwn) -> Booter:
     return replace(
         real,
         trust=TrustThisHost(real.trust, is_own),
-        journal=Journal(real.inventory, real.applied),
         installs=None,
     )
 

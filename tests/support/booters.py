@@ -8,6 +8,7 @@ from support.templates import IPXE, PI_TEXTS
 
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.catalogue.coming import Coming
+from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings
@@ -42,10 +43,11 @@ def booters_of(
     coming: Callable[[], Coming] = dict,
     configurations: Configurations | None = None,
     cloud_init: Callable[[SeedTickets, PiReports], CloudInit] | None = None,
+    events: EventLog | None = None,
 ) -> Booters:
     """Return a booter of real machines, and one of simulated machines in a sandbox; ``now`` is the tickets' clock."""
     applied, tickets = Applied(fleet), Tickets(b"k" * 32, now)
-    journal = Journal(inventory, applied)
+    journal = Journal(inventory, applied, events=events)
     real = Booter(
         applied=applied,
         inventory=inventory,

@@ -17,6 +17,7 @@ from support.repositories import Person, git
 from support.waiting import wait_until
 from support.web import Response, Web, response_of
 
+from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.repository.hosting import host
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
@@ -46,6 +47,7 @@ class Site:
     repositories: Path
     reader: str
     writer: str
+    events: EventLog
     people: list[Person] = field(default_factory=list)
 
     @property
@@ -157,9 +159,12 @@ def serving(
     settings = HttpSettings(port=free_port(), tls_port=free_port())
     clock = Clock()
     git_settings = GitSettings(max_push=max_push, anonymous_read=anonymous_read)
-    routes = GitSite(repositories, git_settings, settings.tls_port, limits=limits, clock=clock).routes()
+    events = EventLog()
+    routes = GitSite(
+        repositories, git_settings, settings.tls_port, limits=limits, clock=clock, events=events
+    ).routes()
     with Web(directory, Fleet(), settings, routes=routes) as web:
-        yield Site(directory, web, clock, repositories, reader, writer)
+        yield Site(directory, web, clock, repositories, reader, writer, events)
     assert not web.failures
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import structlog
 from aiohttp import hdrs, web
 
+from iluvatar_pxe.events import EventKind, EventLog
+from iluvatar_pxe.gitops.hook import refusal_mark, refused_push
 from iluvatar_pxe.gitops.repository.hosting import NAME
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
 from iluvatar_pxe.ratelimit import complain
@@ -49,7 +51,10 @@ class GitSite:
         *,
         limits: GitLimits = LIMITS,
         clock: Callable[[], float] = time.monotonic,
+        events: EventLog | None = None,
     ) -> None:
+        """``events`` is told of pushes that the fleet's check refuses."""
+        self._events = EventLog() if events is None else events
         self._directory = directory
         self._max_push = settings.max_push << 20
         self._limits = limits
@@ -102,13 +107,24 @@ class GitSite:
 
     async def _relay(self, request: web.Request, call: Call) -> web.StreamResponse:
         relay = Relay(request, call, self._limits, self._max_push)
+        mark = await asyncio.to_thread(refusal_mark, call.repository) if call.pushes else 0
         try:
-            return await relay.run()
+            response = await relay.run()
         finally:
             if call.pushes and relay.octets > _PROBE_OCTETS:
                 _log.info(
                     "git.push", repository=call.name, by=call.user, client=call.client, octets=relay.octets
                 )
+        if call.pushes:
+            await self._publish_refusal(call, mark)
+        return response
+
+    async def _publish_refusal(self, call: Call, mark: int) -> None:
+        """Publish that the fleet's check refuses a push, if it does; ``mark`` is of the last one that it judged before."""
+        if await asyncio.to_thread(refusal_mark, call.repository) == mark:
+            return
+        if why := await asyncio.to_thread(refused_push, call.repository):
+            self._events.publish(EventKind.PUSH_REFUSED, call.user, f"{call.user}: {why}", client=call.client)
 
     @asynccontextmanager
     async def _turn(self, call: Call) -> AsyncIterator[None]:

@@ -10,6 +10,8 @@ import pytest
 from support.git_site import GOOD, Site, basic, serving
 from support.repositories import Person, git
 
+from iluvatar_pxe.events import EventKind
+
 LAST = "remote: push rejected; correct the faults and push again"
 MIB = 1 << 20
 MOST_GROWTH = 24 * MIB
@@ -124,6 +126,11 @@ def test_a_faulty_fleet_is_refused_in_the_words_of_the_check(fleet: Site) -> Non
     assert "remote: fleet.yaml:3: rulez: no such key; did you mean rules?" in findings
     assert " ! [remote rejected] HEAD -> main (pre-receive hook declined)" in shown
     assert fleet.tip() == first
+    (refused,) = fleet.events.after(0)
+    assert (refused.kind, refused.subject) == (EventKind.PUSH_REFUSED, "ada-write")
+    assert "fleet.yaml:3: rulez: no such key" in refused.words
+    ada.git("push", "origin", "HEAD:refs/heads/draft")
+    assert len(fleet.events.after(0)) == 1, "the refusal of the push before is not told again"
 
 
 def test_another_repository_takes_anything(fleet: Site) -> None:
