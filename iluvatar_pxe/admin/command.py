@@ -10,6 +10,7 @@ from iluvatar_pxe.admin.requests.request import CommandResult, Request
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
 from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.errors import InventoryError, OperationError
+from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.power.power import Power
@@ -102,6 +103,8 @@ class CommandContext:
     troubles: ClusterTroubles | None = None
     adopter: Adopter | None = None
     own_host: OwnHost | None = None
+    events: EventLog | None = None
+    """Has each change, for whoever watches."""
     power: Power | None = None
 
     @property

@@ -186,6 +186,7 @@ class Parts:
             troubles=ClusterTroubles(refusals, self.fleet_source.refusal, told.doubts),
             adopter=Adopter(self.fleet_source.clusters.context, network.holder),
             own_host=OwnHost(booters.real, lambda: self.watch.interfaces, settings.http.port),
+            events=events,
             power=Power(interfaces=lambda: self.watch.interfaces),
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)

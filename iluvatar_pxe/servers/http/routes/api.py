@@ -5,10 +5,10 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from iluvatar_pxe.admin.acting import act
 from iluvatar_pxe.admin.command import Command, CommandContext
 from iluvatar_pxe.admin.registry import COMMANDS
 from iluvatar_pxe.admin.requests.request import CommandResult, request_of
@@ -21,8 +21,6 @@ LARGEST_BODY = 64 << 10
 COMMAND_CONTEXT = web.AppKey("command_context", CommandContext)
 BY = web.RequestKey("by", str)
 """Who asks, for the record; set by whoever knows."""
-
-_log = structlog.get_logger()
 
 
 def routes() -> list[web.RouteDef]:
@@ -53,10 +51,8 @@ async def json_faults(request: web.Request, handler: Handler) -> web.StreamRespo
 def _handler(kind: type[Command]) -> Any:
     async def handle(request: web.Request) -> web.Response:
         command = _parsed(kind, await request.read(), request.match_info)
-        by = request[BY]
-        answer = await command.carry_out(request.app[COMMAND_CONTEXT], by)
-        if kind.method != "GET":
-            _log.info("control", asked=request.path, by=by, done=answer["message"])
+        context, by = request.app[COMMAND_CONTEXT], request[BY]
+        answer = await act(command, context, by, asked=request.path, through="control")
         text = await asyncio.to_thread(_encoded, answer)
         return web.Response(text=text, content_type="application/json")
 
