@@ -10,10 +10,15 @@ def ago(moment: datetime, now: datetime) -> str:
     seconds = (now - moment) // timedelta(seconds=1)
     if seconds < -60:
         return f"{moment:%Y-%m-%d %H:%M}"
+    return f"{largest(seconds)} ago" if seconds > 0 else "now"
+
+
+def largest(seconds: int) -> str:
+    """Return a length of time in its largest unit; what is negative is nothing."""
     for unit, size in _UNITS:
         if seconds >= size:
-            return f"{_counted(seconds // size, unit)} ago"
-    return "now"
+            return _counted(seconds // size, unit)
+    return "0 s"
 
 
 def span(seconds: int) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from iluvatar_pxe.admin.boot_parts import Part
 from iluvatar_pxe.web.visitor import visitor
-from iluvatar_pxe.web.words import FILTERS
+from iluvatar_pxe.web.words import FILTERS, server_time
 
 _TEMPLATES = Path(__file__).parent / "templates"
 HEADERS = {
@@ -34,7 +35,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(FILTERS)
-    made.globals["visitor"] = visitor
+    made.globals |= {"visitor": visitor, "now": server_time, "parts": tuple(Part)}
     return made
 
 

@@ -1,11 +1,11 @@
 """What templates make of plain data: times, lengths of time and bytes as people read them."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from iluvatar_pxe.amount import amount
-from iluvatar_pxe.spans import ago, span
+from iluvatar_pxe.spans import ago, largest, span
 
 
 def since(text: str) -> str:
@@ -22,7 +22,17 @@ def day(text: str) -> str:
     return text[:10]
 
 
+def so_far(moment: datetime) -> str:
+    """Return how long ago a moment was, in its largest unit; one that is ahead is now."""
+    return largest((datetime.now(UTC) - moment) // timedelta(seconds=1))
+
+
+def server_time() -> str:
+    """Return the time now, for browsers whose clock is off."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
-    {"ago": since, "amount": amount, "day": day, "span": span}
+    {"ago": since, "amount": amount, "day": day, "so_far": so_far, "span": span}
 )
 """By their names in templates."""

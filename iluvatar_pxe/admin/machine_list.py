@@ -1,0 +1,216 @@
+"""All machines as a list that is filtered, ordered and cut into pages, and what each of them is doing."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from iluvatar_pxe.admin.boot_parts import DOING, PART_OF, Part
+from iluvatar_pxe.fleet.lookup import listed_as, role_of
+from iluvatar_pxe.fleet.models import Fleet, ListedMachine
+from iluvatar_pxe.machines.boots import DHCP, Stage
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.states import Assignment, Intent, Phase, Role
+
+PAGE = 50
+"""Machines on one page."""
+MOST_COMING_UP = 24
+LATELY = timedelta(minutes=10)
+"""How long a machine that says nothing more still counts as coming up, or as new."""
+
+Since = Callable[[str], datetime | None]
+"""Returns when a machine, by its id, came to the stage that it is in, if that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What is looked for; empty: everything but those that only asked by DHCP a while ago."""
+
+    words: str = ""
+    """In its name, its MACs, address, serial number, manufacturer or product; case does not matter."""
+    phase: str = ""
+    layer: str = ""
+    role: str = ""
+    attention: bool = False
+    """Only those that need a person."""
+    every: bool = False
+    """Also those that only asked by DHCP."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A machine's state in one word, and how good that is: ``ok``, ``busy``, ``warn``, ``bad`` or ``idle``."""
+
+    tone: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A machine and its place."""
+
+    machine: Machine
+    name: str | None
+    layer: str | None
+    role: str | None
+
+    @property
+    def title(self) -> str:
+        """Its name, or its first MAC while it has none."""
+        return self.name or self.machine.macs[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the list tells of one machine; nothing in it changes by time alone."""
+
+    id: str
+    title: str
+    named: bool
+    layer: str
+    role: str
+    state: State
+    doing: str
+    since: datetime
+    part: Part
+    """How far its boot is."""
+    address: str
+    hardware: str
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One page of the list, and what there is besides."""
+
+    rows: tuple[Row, ...]
+    coming_up: tuple[Row, ...]
+    """Those that boot now, whether or not they are on this page; the one that began last first."""
+    found: int
+    """Machines that the filter leaves."""
+    seen: int
+    """All machines but those that only passed by."""
+    passing: int
+    page: int
+    pages: int
+
+
+def listing(
+    machines: Iterable[Machine], fleet: Fleet, wanted: Filter, page: int, now: datetime, since: Since
+) -> Listing:
+    """Return a page of the machines that ``wanted`` leaves, the first one being 1; they are in order of their names."""
+    entries = [_entry(one, fleet) for one in machines]
+    found = sorted((one for one in entries if _matches(one, wanted, now)), key=_order)
+    pages = max(1, -(-len(found) // PAGE))
+    page = min(max(page, 1), pages)
+    shown = found[(page - 1) * PAGE : page * PAGE]
+    booting = sorted((one for one in entries if is_coming_up(one.machine, now)), key=_latest, reverse=True)
+    passing = sum(_passes_by(one.machine) for one in entries)
+    return Listing(
+        rows=tuple(row(one, since) for one in shown),
+        coming_up=tuple(row(one, since) for one in booting[:MOST_COMING_UP]),
+        found=len(found),
+        seen=len(entries) - passing,
+        passing=passing,
+        page=page,
+        pages=pages,
+    )
+
+
+def row(entry: Entry, since: Since) -> Row:
+    """Return what the list tells of a machine."""
+    machine = entry.machine
+    return Row(
+        id=str(machine.id),
+        title=entry.title,
+        named=entry.name is not None,
+        layer=entry.layer or "",
+        role=Role(entry.role).words if entry.role else "",
+        state=state_of(machine),
+        doing=doing(machine),
+        since=since(str(machine.id)) or machine.last_seen,
+        part=PART_OF[machine.reached],
+        address=str(machine.address or ""),
+        hardware=" ".join(filter(None, (machine.manufacturer, machine.product))),
+        last_seen=machine.last_seen,
+    )
+
+
+def state_of(machine: Machine) -> State:
+    """Return the state that a person should know first."""
+    if machine.conflict:
+        return State("warn", "conflict")
+    if machine.directive.intent in {Intent.HOLD, Intent.IGNORE}:
+        return State("warn", "held" if machine.directive.intent is Intent.HOLD else "ignored")
+    if machine.phase is Phase.FAILED:
+        return State("bad", "failed")
+    if machine.report.faults:
+        return State("warn", f"{machine.phase}, with faults")
+    return State(_TONES.get(machine.phase, "idle"), machine.phase.value)
+
+
+_TONES = {
+    Phase.BOOTING: "busy",
+    Phase.INSTALLING: "busy",
+    Phase.INSTALLED: "ok",
+    Phase.JOINED: "ok",
+}
+
+
+def doing(machine: Machine) -> str:
+    """Say what a machine is doing, or did last."""
+    return DOING[machine.reached]
+
+
+def needs_attention(machine: Machine) -> bool:
+    """Say whether a machine waits for a person."""
+    return state_of(machine).tone in {"warn", "bad"}
+
+
+def is_coming_up(machine: Machine, now: datetime) -> bool:
+    """Say whether a boot is under way: something was heard of it lately, and it does not run yet."""
+    return machine.reached < Stage.RUNNING and now - machine.last_seen < LATELY
+
+
+def _entry(machine: Machine, fleet: Fleet) -> Entry:
+    listed, given = listed_as(machine, fleet), machine.assignment
+    role = role_of(machine, listed)
+    place: ListedMachine | Assignment | None = listed or given
+    return Entry(
+        machine, place.name if place else None, place.layer if place else None, role.value if role else None
+    )
+
+
+def _matches(entry: Entry, wanted: Filter, now: datetime) -> bool:
+    machine = entry.machine
+    if not wanted.every and _passes_by(machine) and now - machine.last_seen >= LATELY:
+        return False
+    if (wanted.layer and entry.layer != wanted.layer) or (wanted.role and entry.role != wanted.role):
+        return False
+    if wanted.phase and machine.phase != wanted.phase:
+        return False
+    if wanted.attention and not needs_attention(machine):
+        return False
+    return not wanted.words or wanted.words.lower() in _text(entry)
+
+
+def _passes_by(machine: Machine) -> bool:
+    """Say whether a machine is transient; quick for the many that are not."""
+    return machine.furthest in DHCP and machine.transient
+
+
+def _text(entry: Entry) -> str:
+    machine = entry.machine
+    known: Sequence[object] = (
+        *(entry.name, *machine.macs, machine.address),
+        *(machine.serial, machine.manufacturer, machine.product),
+    )
+    return "\n".join(str(one) for one in known if one).lower()
+
+
+def _order(entry: Entry) -> tuple[bool, str, str]:
+    """Those with a name come first."""
+    return entry.name is None, entry.name or "", entry.machine.macs[0]
+
+
+def _latest(entry: Entry) -> datetime:
+    return entry.machine.last_seen
