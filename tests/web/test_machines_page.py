@@ -79,4 +79,4 @@ def test_what_a_machine_says_of_itself_stays_text(site: PageSite) -> None:
         f"/static/{name}" for name in ("htmx.min.js", "sse.min.js", "page.js")
     }
     assert any(SCRIPT in one for one in seen.texts("p"))
-    assert seen.all("input", name="words")[0].attributes["value"] == SCRIPT
+    assert seen.all("input", type="search")[0].attributes["value"] == SCRIPT
