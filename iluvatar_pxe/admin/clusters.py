@@ -9,7 +9,7 @@ from iluvatar_pxe.dns.members import leaders, members_of
 from iluvatar_pxe.errors import BundleError, OperationError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.ainur.bundle import load_k3s_bundle
-from iluvatar_pxe.layers.ainur.recovery import Nothing, mark_of, words_of
+from iluvatar_pxe.layers.ainur.recovery import GiveUp, Nothing, mark_of, words_of
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.endpoint import endpoint_of
 from iluvatar_pxe.layers.arda.talosconfig import talosconfig
@@ -58,6 +58,8 @@ class RecoverCluster(requests.RecoverCluster, Command):
         if isinstance(plan, Nothing) and not plan.is_well:
             raise OperationError(f"{self.layer}: {plan.why}")
         begun = " is recovered now; see: iluvatar-pxe cluster status" if self.agreed else " can be recovered"
+        if isinstance(plan, GiveUp):
+            begun = f": run again: iluvatar-pxe cluster recover --layer {self.layer}"
         told = f": nothing is done: {plan.why}" if isinstance(plan, Nothing) else begun
         return {
             "message": f"{self.layer}{told}",

@@ -14,7 +14,13 @@ from iluvatar_pxe.dns.members import Member, members_of
 from iluvatar_pxe.errors import OperationError, RepositoryError
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, Recovery
 from iluvatar_pxe.gitops.changes.founding import found_again
-from iluvatar_pxe.gitops.changes.recovering import begin_recovery, end_recovery, note_reset
+from iluvatar_pxe.gitops.changes.recovering import (
+    begin_recovery,
+    end_recovery,
+    give_up_recovery,
+    note_reset,
+    try_again,
+)
 from iluvatar_pxe.gitops.compare_and_swap import Draw
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.ainur.asking_etcd import etcd_members
@@ -22,18 +28,23 @@ from iluvatar_pxe.layers.ainur.founding import Serves
 from iluvatar_pxe.layers.ainur.node_tasks import Kind, Task
 from iluvatar_pxe.layers.ainur.proving import Said
 from iluvatar_pxe.layers.ainur.recovery import (
+    Act,
     Failed,
     Give,
+    GiveUp,
     NewFounder,
     NoteReset,
     Nothing,
     Over,
     Plan,
     Restore,
+    TryAgain,
     Waits,
     forget_task,
+    mark_of,
     next_act,
     plan_for,
+    plan_under_way,
 )
 from iluvatar_pxe.layers.arda.endpoint import api_name
 from iluvatar_pxe.layers.founding import Refuse, Step, Wait
@@ -65,9 +76,13 @@ class K3sRecovery:
     async def plan(self, said: Mapping[str, Said], server: str) -> Plan:
         """Return what is to be done, by what the servers said just now; raises OperationError."""
         found = {name: one.found for name, one in said.items()}
+        cluster = self._cluster
+        if cluster and cluster.recovery:
+            act = await self._next(cluster, cluster.recovery, said)
+            return plan_under_way(cluster.recovery, act, found.keys())
         kept = self.context.snapshots
         snapshots = await kept.taken(self.layer) if kept else []
-        return plan_for(self._cluster, found, self.tasks.facts, server, snapshots)
+        return plan_for(cluster, found, self.tasks.facts, server, snapshots)
 
     async def begin(self, plan: Plan) -> None:
         """Commit what a plan begins with; raises OperationError where there is nothing to do, or the record has changed."""
@@ -79,6 +94,16 @@ class K3sRecovery:
         if isinstance(plan, NewFounder):
             _log.warning("cluster.founded_again", layer=self.layer, why=f"{plan.lost} is given up")
             await self._commit(lambda newest: found_again(newest, self.layer, cluster.generation))
+            return
+        if isinstance(plan, GiveUp | TryAgain):
+            _log.warning("cluster.recovery", layer=self.layer, server=plan.server, why=mark_of(plan))
+            await self._commit(
+                lambda newest: (
+                    give_up_recovery(newest, cluster, plan.why)
+                    if isinstance(plan, GiveUp)
+                    else try_again(newest, cluster, wall_clock())
+                )
+            )
             return
         server, snapshot = plan.server, plan.taken if isinstance(plan, Restore) else None
         _log.warning("cluster.recovery", layer=self.layer, server=server)
@@ -103,9 +128,8 @@ class K3sRecovery:
         members = await self._members(cluster, said)
         self._withdraw(members)
         self._offer(cluster.recovery)
-        api = api_name(self.layer, self.context.fleet())
-        self._forewarn(cluster.recovery, members, found.keys() - members - self.tasks.facts.keys(), api)
-        act = next_act(cluster.recovery, found, self.tasks.facts, members, api)
+        self._forewarn(cluster.recovery, members, found.keys() - members - self.tasks.facts.keys(), self._api)
+        act = next_act(cluster.recovery, found, self.tasks.facts, members, self._api)
         match act:
             case Give(server, task):
                 if not self.context.observes and await self._is_sure(cluster):
@@ -124,12 +148,19 @@ class K3sRecovery:
                 self._show(why, names)
             case Failed(why):
                 self._show(why)
-                return Refuse(
-                    f"{why}; mend that, or remove 'recovery' from clusters/{self.layer}.yaml, and push"
-                )
+                return Refuse(f"{why}; mend that, and run: iluvatar-pxe cluster recover --layer {self.layer}")
         if cluster.recovery.reset or isinstance(act, Over):
             return None
         return Wait(self.why, self.names)
+
+    async def _next(self, cluster: ClusterFile, recovery: Recovery, said: Mapping[str, Said]) -> Act:
+        found = {name: one.found for name, one in said.items()}
+        members = await self._members(cluster, said)
+        return next_act(recovery, found, self.tasks.facts, members, self._api)
+
+    @property
+    def _api(self) -> str:
+        return api_name(self.layer, self.context.fleet())
 
     def restores(self, name: str) -> bool:
         """Say whether a server without data is to start nevertheless, because it gets that of a snapshot."""

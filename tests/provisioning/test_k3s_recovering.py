@@ -17,7 +17,7 @@ from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.gitops.secrets.sealing import seal
 from iluvatar_pxe.layers.ainur.node_tasks import Kind
 from iluvatar_pxe.layers.ainur.part import K3sPart
-from iluvatar_pxe.layers.ainur.recovery import NewFounder, Nothing, Reset, Restore, mark_of
+from iluvatar_pxe.layers.ainur.recovery import GiveUp, NewFounder, Nothing, Reset, Restore, mark_of
 from iluvatar_pxe.layers.etcd.snapshots import name_of
 from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.provisioning.kept_snapshots import KeptSnapshots
@@ -126,6 +126,31 @@ async def test_a_server_that_loses_its_power_while_it_is_reset_goes_on(tmp_path:
         assert await voters(site, 1) == {"ainur-02"}
         assert machine.inits == 0
         assert len(list((server / "db").glob("etcd-before-*"))) == 1
+
+
+@pytest.mark.long
+async def test_a_recovery_that_has_failed_is_given_up_by_the_command_and_begun_again(tmp_path: Path) -> None:
+    async with k3s_site(tmp_path, servers=3) as site, with_tasks(site, site.servers):
+        await running(site)
+        for pi in site.servers:
+            await pi.machine.power_cut()
+        clusters, machine = site.daemons[0].clusters.k3s, site.servers[1].machine
+        await machine.power_on()
+        agreed = await plan(site)
+        in_the_way = machine.root / "etc/rancher/k3s/config.yaml.d/60-own.yaml"
+        in_the_way.write_text("server: https://10.0.0.1:6443\n")
+        await clusters.recover("ainur", "", mark_of(agreed))
+        await until(lambda: "run: iluvatar-pxe cluster recover --layer ainur" in (clusters.problem or ""))
+        assert "cannot perform cluster-reset while server URL is set" in (clusters.problem or "")
+        in_the_way.unlink()
+        given_up = await clusters.recover("ainur", "")
+        assert isinstance(given_up, GiveUp)
+        await clusters.recover("ainur", "", mark_of(given_up))
+        assert site.log()[-1] == "The recovery of ainur is given up"
+        assert "recovery" not in site.record()
+        await clusters.recover("ainur", "", mark_of(await plan(site)))
+        await until(lambda: site.log()[-1] == RECORDED[1].format("ainur-02"))
+        assert await voters(site, 1) == {"ainur-02"}
 
 
 async def test_a_healthy_cluster_is_left_alone_and_one_that_came_back_by_itself_too(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The commits of a k3s cluster's recovery: that it begins, that its server was reset, and that it is over. Pure."""
+"""The commits of a k3s cluster's recovery: that it begins, that its server was reset, and how it ends. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -41,6 +41,22 @@ def end_recovery(revision: Revision, cluster: ClusterFile, why: str) -> Changes 
     if cluster.recovery is None or revision.fleet.clusters.get(cluster.layer) != cluster:
         return None
     return _changes(f"The recovery of {cluster.layer} is over\n\n{why}\n", cluster, {"recovery": None})
+
+
+def give_up_recovery(revision: Revision, cluster: ClusterFile, why: str) -> Changes | None:
+    """Return the commit after which a recovery that has failed is none any more; None as ``begin_recovery``."""
+    if cluster.recovery is None or revision.fleet.clusters.get(cluster.layer) != cluster:
+        return None
+    return _changes(f"The recovery of {cluster.layer} is given up\n\n{why}\n", cluster, {"recovery": None})
+
+
+def try_again(revision: Revision, cluster: ClusterFile, at: datetime) -> Changes | None:
+    """Return the commit after which servers are told anew what they were told before; None as ``begin_recovery``."""
+    recovery = cluster.recovery
+    if recovery is None or revision.fleet.clusters.get(cluster.layer) != cluster:
+        return None
+    changed = recovery.model_copy(update={"at": _time(at)})
+    return _changes(f"The recovery of {cluster.layer} is tried again\n", cluster, {"recovery": changed})
 
 
 def _time(at: datetime) -> str:

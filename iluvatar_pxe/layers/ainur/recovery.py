@@ -52,7 +52,23 @@ class Restore:
     taken: datetime
 
 
-Plan = Nothing | NewFounder | Reset | Restore
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The recovery that has failed for ``why`` is taken out of the record, so that another one can begin."""
+
+    server: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """``server`` was reset; what has failed after that for ``why`` is done again."""
+
+    server: str
+    why: str
+
+
+Plan = Nothing | NewFounder | Reset | Restore | GiveUp | TryAgain
 
 
 def plan_for(
@@ -70,7 +86,7 @@ def plan_for(
     """
     if cluster is None:
         return Nothing("it has no secrets yet, so there is nothing to recover")
-    if in_the_way := _in_the_way(cluster, found):
+    if in_the_way := _in_the_way(found):
         return in_the_way
     if server and server not in found:
         return Nothing(f"{server}: is no server of this layer; it has {', '.join(sorted(found)) or 'none'}")
@@ -80,11 +96,17 @@ def plan_for(
     return _of_data(found, data, server) if data else _of_lost(cluster, found, facts, server, snapshots)
 
 
-def _in_the_way(cluster: ClusterFile, found: Mapping[str, Found]) -> Nothing | None:
-    if cluster.recovery:
+def plan_under_way(recovery: Recovery, act: "Act", servers: AbstractSet[str]) -> Plan:
+    """Return what is to be done beside a recovery that is recorded, and for which ``act`` is next."""
+    if not isinstance(act, Failed):
         return Nothing(
-            f"it is being recovered already, with {cluster.recovery.server}; see: iluvatar-pxe cluster status"
+            f"it is being recovered already, with {recovery.server}; see: iluvatar-pxe cluster status"
         )
+    is_reset = recovery.reset is not None and recovery.server in servers
+    return TryAgain(recovery.server, act.why) if is_reset else GiveUp(recovery.server, act.why)
+
+
+def _in_the_way(found: Mapping[str, Found]) -> Nothing | None:
     if serving := sorted(name for name, one in found.items() if isinstance(one, Serves)):
         return Nothing(f"Kubernetes answers on {', '.join(serving)}, so etcd has its quorum", is_well=True)
     if foreign := [f"{name}: {one.why}" for name, one in sorted(found.items()) if isinstance(one, Foreign)]:
@@ -161,6 +183,10 @@ def mark_of(plan: Plan) -> str:
             return f"reset {server}"
         case Restore(server, _, taken):
             return f"restore {taken:%Y-%m-%dT%H:%M:%SZ} {server}"
+        case GiveUp(server, why):
+            return f"give up {server}: {why}"
+        case TryAgain(server, why):
+            return f"try again {server}: {why}"
     return ""
 
 
@@ -186,6 +212,13 @@ def words_of(plan: Plan) -> tuple[str, ...]:
                 f"{server} becomes the only member of etcd, with {of}",
                 *(f"{name} joins it" for name in others),
             )
+        case GiveUp(server, why):
+            return (
+                f"the recovery with {server} is given up: {why}",
+                "no server is told anything; mend that, or choose another server, and run this command again",
+            )
+        case TryAgain(server, why):
+            return (f"{server} is the only member of etcd; what failed on others is tried again: {why}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +271,7 @@ def next_act(
     ``members`` are the nodes that vote in the etcd of its server, if that serves. ``api`` is the name of the cluster's API.
     """
     if recovery.server not in found:
-        return Failed(
-            f"{recovery.server} has left the fleet; remove 'recovery' from the cluster's file, and push"
-        )
+        return Failed(f"{recovery.server} has left the fleet")
     if recovery.reset is None:
         return _before_reset(recovery, found, facts, members)
     if recovery.server not in members:

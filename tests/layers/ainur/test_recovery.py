@@ -11,6 +11,7 @@ from iluvatar_pxe.layers.ainur.recovery import (
     Act,
     Failed,
     Give,
+    GiveUp,
     NewFounder,
     NoteReset,
     Nothing,
@@ -18,11 +19,13 @@ from iluvatar_pxe.layers.ainur.recovery import (
     Plan,
     Reset,
     Restore,
+    TryAgain,
     Waits,
     forget_task,
     mark_of,
     next_act,
     plan_for,
+    plan_under_way,
     reset_task,
     words_of,
 )
@@ -78,13 +81,6 @@ def test_the_newest_data_counts_or_those_that_are_chosen(
     ("cluster", "found", "known", "server", "words"),
     [
         (None, {}, {}, "", "it has no secrets yet"),
-        (
-            record(recovery={"server": "a", "at": AT}),
-            {"a": STARTS},
-            {},
-            "",
-            "it is being recovered already, with a",
-        ),
         (record(), {"a": SERVES, "b": SILENT}, {}, "", "Kubernetes answers on a, so etcd has its quorum"),
         (record(), {"a": Foreign("strange"), "b": OLD}, {}, "", "a: strange"),
         (record(), {"a": OLD}, {}, "z", "z: is no server of this layer; it has a"),
@@ -233,6 +229,16 @@ def test_nobody_is_reset_once_that_is_recorded() -> None:
 
 def test_a_server_whose_file_is_gone_is_a_persons_to_decide() -> None:
     assert BEGUN
-    assert next_act(BEGUN, {"b": SILENT}, {}, frozenset(), API) == Failed(
-        "a has left the fleet; remove 'recovery' from the cluster's file, and push"
-    )
+    assert next_act(BEGUN, {"b": SILENT}, {}, frozenset(), API) == Failed("a has left the fleet")
+
+
+def test_one_that_has_failed_is_given_up_and_after_the_reset_tried_again() -> None:
+    assert BEGUN
+    assert RESET
+    failed, both = Failed("a was not reset: no room"), frozenset("ab")
+    assert plan_under_way(BEGUN, failed, both) == GiveUp("a", failed.why)
+    assert plan_under_way(RESET, failed, both) == TryAgain("a", failed.why)
+    assert plan_under_way(RESET, failed, frozenset("b")) == GiveUp("a", failed.why)
+    found = plan_under_way(BEGUN, Waits("a starts", ("a",)), both)
+    assert isinstance(found, Nothing)
+    assert "being recovered already, with a" in found.why
