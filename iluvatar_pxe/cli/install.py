@@ -11,6 +11,7 @@ from iluvatar_pxe.cli.options import YesOption, make_sure_by_name
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import InstallError
 from iluvatar_pxe.install.installation import Installation, Step
+from iluvatar_pxe.install.node import node_stays
 
 Root = Annotated[
     Path, typer.Option(help="Root of the system: / or a mounted image, where nothing is started.")
@@ -30,6 +31,7 @@ def uninstall(*, purge: Purge = False, yes: YesOption = False, root: Root = Path
     if purge:
         _make_sure(installation, yes=yes)
     _carry_out(installation.uninstall(purge=purge))
+    _carry_out(node_stays(installation.root))
 
 
 def _make_sure(installation: Installation, *, yes: bool) -> None:

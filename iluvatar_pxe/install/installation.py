@@ -1,5 +1,6 @@
 """Installs and removes the service; each step reports what it did and may be repeated."""
 
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,11 @@ _SYSUSERS = "etc/sysusers.d/iluvatar-pxe.conf"
 _UNITS = "etc/systemd/system"
 _ENABLED = f"{_UNITS}/multi-user.target.wants/{UNIT}"
 """What ``systemctl enable`` makes of the unit's [Install]."""
+_OF_CARD = ("iluvatar-pxe-node.path", "iluvatar-pxe-node.service")
+"""Units that a seed card brings, which make its Pi a node as soon as the fleet says so: without a daemon, for ever in vain."""
+_FILES_OF_CARD = tuple(
+    f"{place}/{unit}" for unit in _OF_CARD for place in (f"{_UNITS}/multi-user.target.wants", _UNITS)
+)
 _TEMPLATES = {
     f"{_UNITS}/{UNIT}": UNIT,
     f"{_UNITS}/{_SOCKET}": _SOCKET,
@@ -72,7 +78,7 @@ class Installation:
         yield from self._stop()
         if purge:
             self._check_unused()
-        for place in (_ENABLED, *_TEMPLATES):
+        for place in (_ENABLED, *_TEMPLATES, *filter(self._is_there, _FILES_OF_CARD)):
             yield self._step(place, remove(self.root / place))
         for place in (_SETTINGS, _STATE):
             yield self._step(place, remove(self.root / place) if purge else "kept")
@@ -131,7 +137,7 @@ class Installation:
 
     def _stop(self) -> Iterator[Step]:
         """Stop what runs, also where its unit's file is gone."""
-        for unit in (UNIT, _SOCKET) if self._is_running else ():
+        for unit in (*_OF_CARD, UNIT, _SOCKET) if self._is_running else ():
             if run("systemctl", "show", "--property=ActiveState", "--value", unit) != "inactive":
                 run("systemctl", "stop", unit)
                 yield unit, "stopped"
@@ -146,10 +152,11 @@ class Installation:
             raise InstallError(str(error)) from error
 
     def _check(self) -> None:
-        places = [
-            self.root / place for place in (*_TEMPLATES, _ENABLED, _SETTINGS_FILE, f"{_STATE}/inventory.db")
-        ]
-        check_inside(self.root, places)
+        others = (_ENABLED, _SETTINGS_FILE, f"{_STATE}/inventory.db", *_FILES_OF_CARD)
+        check_inside(self.root, [self.root / place for place in (*_TEMPLATES, *others)])
+
+    def _is_there(self, place: str) -> bool:
+        return os.path.lexists(self.root / place)
 
     @property
     def _is_running(self) -> bool:

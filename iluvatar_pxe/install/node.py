@@ -24,6 +24,18 @@ def is_node(root: Path) -> bool:
     return any((root / path).exists() for path in _HAS_SECRETS)
 
 
+def node_stays(root: Path) -> Iterator[Step]:
+    """Yield what becomes of a node when the daemon beside it is removed."""
+    units = ("k3s.service", "k3s-agent.service")
+    unit = next((one for one in units if (root / "etc/systemd/system" / one).exists()), None)
+    if unit and is_node(root):
+        words = (
+            "goes on: this host stays a node of its cluster, and asks the fleet's other daemons; to take it out, remove its "
+            f"file from the fleet, and once it has left, run here: systemctl disable --now {unit} iluvatar-tasks.timer"
+        )
+        yield unit, words
+
+
 def make_node(root: Path, config: Mapping[str, Any]) -> Iterator[Step]:
     """Write the files of a cloud-config, and then run its commands; raises InstallError.
 

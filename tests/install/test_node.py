@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from iluvatar_pxe.errors import InstallError
-from iluvatar_pxe.install.node import is_node, make_node
+from iluvatar_pxe.install.installation import Installation
+from iluvatar_pxe.install.node import is_node, make_node, node_stays
 
 CONFIG = """
 hostname: other
@@ -43,6 +44,29 @@ def test_a_file_that_cannot_be_written_ends_it_before_a_command_is_run(tmp_path:
     with pytest.raises(InstallError, match=r"etc/rancher: Not a directory"):
         list(make_node(tmp_path, yaml.safe_load(CONFIG.replace("PLACE", str(tmp_path)))))
     assert not (tmp_path / "last").exists()
+
+
+def test_what_uninstall_leaves_of_a_node_and_takes_of_its_card(tmp_path: Path) -> None:
+    units = tmp_path / "etc/systemd/system"
+    (units / "multi-user.target.wants").mkdir(parents=True)
+    for name in (
+        "iluvatar-pxe-node.path",
+        "iluvatar-pxe-node.service",
+        "k3s.service",
+        "iluvatar-tasks.timer",
+    ):
+        (units / name).touch()
+        (units / "multi-user.target.wants" / name).symlink_to(units / name)
+    assert list(node_stays(tmp_path)) == []
+    (tmp_path / "etc/iluvatar").mkdir()
+    (tmp_path / "etc/iluvatar/swapped").touch()
+    done = dict(Installation(tmp_path).uninstall(purge=False))
+    assert done[str(units / "iluvatar-pxe-node.service")] == "removed"
+    left = {path.relative_to(units).as_posix() for path in units.rglob("*") if not path.is_dir()}
+    wanted = {"k3s.service", "iluvatar-tasks.timer"}
+    assert left == wanted | {f"multi-user.target.wants/{name}" for name in wanted}
+    ((unit, words),) = node_stays(tmp_path)
+    assert (unit, "systemctl disable --now k3s.service" in words) == ("k3s.service", True)
 
 
 @pytest.mark.parametrize("name", ["receipt", "swapped"])

@@ -1,12 +1,15 @@
 """The service as systemd runs it: put in place, started, watched, asked as root, and taken away."""
 
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 
 import pytest
 from support.booted import ADDRESS, HOME, LOG, PROGRAM, Booted, booted
 from support.waiting import wait_until
+
+from iluvatar_pxe.resources import data_directory
 
 STATE = "/var/lib/iluvatar-pxe"
 SOCKET = "/run/iluvatar-pxe/control.sock"
@@ -213,7 +216,11 @@ def test_uninstalling_keeps_state_and_settings_unless_told_otherwise(host: Boote
     settings = host.outside("/etc/iluvatar-pxe/config.toml")
     settings.write_text("# mine\n")
     (settings.parent / "fleet.token").write_text("x")
+    for file in (data_directory("boot_assets") / "seed_card").glob("iluvatar-pxe-node.*"):
+        shutil.copy(file, host.outside(f"/etc/systemd/system/{file.name}"))
+    host.run("systemctl", "enable", "--now", "--no-block", "iluvatar-pxe-node.path")
     assert f"{STATE}: kept" in host.command("uninstall")
+    assert host.shown("LoadState", "iluvatar-pxe-node.path") == "not-found"
     assert host.outside(f"{STATE}/inventory.db").exists()
     assert host.shown("LoadState") == "not-found"
     host.command("install")
