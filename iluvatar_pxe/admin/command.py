@@ -13,6 +13,7 @@ from iluvatar_pxe.errors import InventoryError, OperationError
 from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.machines.dhcp_servers import DhcpServers
 from iluvatar_pxe.power.power import Power
 from iluvatar_pxe.provisioning.adopting import Adopter
 from iluvatar_pxe.provisioning.assigner import Assigner
@@ -105,6 +106,7 @@ class CommandContext:
     own_host: OwnHost | None = None
     events: EventLog | None = None
     """Has each change, for whoever watches."""
+    dhcp_servers: DhcpServers | None = None
     power: Power | None = None
 
     @property

@@ -25,6 +25,8 @@ class Health:
     """What clusters wait for that are not founded yet, one line each."""
     time: Callable[[], Sequence[str]] = list
     """Why machines are not told the time, one line each."""
+    network: Callable[[], Sequence[str]] = list
+    """Which other DHCP servers are too many, one line each."""
     dns: Callable[[], Mapping[str, Any]] = dict
     """What the DNS server has answered, and what of others it remembers."""
 
@@ -42,6 +44,7 @@ class Health:
             "boot": list(self.boot()),
             "clusters": list(self.clusters()),
             "time": list(self.time()),
+            "network": list(self.network()),
             "programs": dict(self.programs()),
             "dns": dict(self.dns()),
         }

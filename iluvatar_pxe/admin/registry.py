@@ -26,6 +26,7 @@ from iluvatar_pxe.admin.enrolment import CloseWindow, OpenWindow, ShowEnrolment
 from iluvatar_pxe.admin.fleet import ShowCommits
 from iluvatar_pxe.admin.health import ShowHealth
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, ShowMachines, Split
+from iluvatar_pxe.admin.network import ShowNetwork
 from iluvatar_pxe.admin.power import Wake
 from iluvatar_pxe.admin.requests.request import Request
 from iluvatar_pxe.admin.snapshots import TakeSnapshot
@@ -38,7 +39,7 @@ COMMANDS: tuple[type[Command], ...] = (
     *(Upgrade, Backup, Restore, SetAside),
     *(AdoptCluster, RecoverCluster, ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
     *(ClustersStatus, ShowAwaited, TakeSnapshot, JoinCluster, UpgradeCluster),
-    *(DnsQuery, DnsFlush, ShowCommits),
+    *(DnsQuery, DnsFlush, ShowCommits, ShowNetwork),
     *(AssetsStatus, AssetsFetch, AssetsVerify, AssetsImport, AssetsLeftovers, AssetsGc),
 )
 

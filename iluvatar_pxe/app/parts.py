@@ -19,6 +19,7 @@ from iluvatar_pxe.host.service_manager import ServiceManager
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.machines.dhcp_servers import DhcpServers
 from iluvatar_pxe.power.power import Power
 from iluvatar_pxe.provisioning.adopting import Adopter
 from iluvatar_pxe.provisioning.applied import Applied
@@ -43,6 +44,7 @@ from iluvatar_pxe.provisioning.talos_reports import note_line
 from iluvatar_pxe.provisioning.tickets import TicketKey, Tickets
 from iluvatar_pxe.provisioning.trying_again import TryingAgain
 from iluvatar_pxe.servers.control import ControlServer
+from iluvatar_pxe.servers.dhcp.others import OtherServers
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.server import DhcpServer
 from iluvatar_pxe.servers.dns.service import NameService
@@ -123,7 +125,11 @@ class Parts:
         talos = TalosServer(settings, told.take_event, told.take_line, note_line, neighbours.mac_of)
         ndp = NdpServer()
         ntp = NtpServer(settings.ntp, settings.http.allow)
-        self.dhcp = DhcpServer(settings, booters, ndp.offered, pace)
+        servers = DhcpServers()
+        others = OtherServers(
+            servers, events, self.supply.daemons, lambda: self.applied.fleet.settings.domain
+        )
+        self.dhcp = DhcpServer(settings, booters, ndp.offered, pace, others)
         self.names = NameService(
             settings,
             lambda: inventory.snapshot,
@@ -168,6 +174,7 @@ class Parts:
             boot=lambda: self.prospects.lines,
             clusters=lambda: [*self.fleet_source.clusters.lines, *refusals.lines, *convergence.lines],
             time=lambda: ntp.lines,
+            network=lambda: servers.lines,
             dns=self.names.server.statistics,
         )
         context = CommandContext(
@@ -187,6 +194,7 @@ class Parts:
             adopter=Adopter(self.fleet_source.clusters.context, network.holder),
             own_host=OwnHost(booters.real, lambda: self.watch.interfaces, settings.http.port),
             events=events,
+            dhcp_servers=servers,
             power=Power(interfaces=lambda: self.watch.interfaces),
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
@@ -213,6 +221,7 @@ class Parts:
             self.http,
             self.names,
             ntp,
+            others,
             Inspector(maintenance, inventory, self.fleet_source.changed),
             silent,
             self.site,

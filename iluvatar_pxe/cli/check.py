@@ -1,12 +1,9 @@
 """``iluvatar-pxe check``: the health of each component of the daemon."""
 
-from collections.abc import Iterator
-
 import typer
 
+from iluvatar_pxe.admin.findings import findings
 from iluvatar_pxe.admin.requests.health import ShowHealth
-from iluvatar_pxe.admin.requests.request import CommandResult
-from iluvatar_pxe.boot.words import NO_PROGRAM
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
@@ -30,7 +27,7 @@ def check(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if as_json:
         say_json(report)
     else:
-        say(f"{part + ':':<10} {state}" for part, state in _lines(report))
+        say(f"{part + ':':<10} {state}" for part, state in findings(report))
     raise typer.Exit(0 if report["ready"] else 1)
 
 
@@ -40,13 +37,3 @@ def _tell_why_stopped(settings: Settings, *, as_json: bool) -> None:
         say_json({"ready": False, "stopped": found})
     else:
         say(f"{what + ':':<10} {why}" for what, why in found.items())
-
-
-def _lines(report: CommandResult) -> Iterator[tuple[str, str]]:
-    """Return what is told of each part, then what machines and clusters wait for, and firmware for which there is no iPXE."""
-    yield from report["parts"].items()
-    told = tuple(report["parts"].values())
-    for part in ("boot", "clusters", "time"):
-        yield from ((part, line) for line in report[part] if not any(one.startswith(line) for one in told))
-    programs: dict[str, str] = report["programs"]
-    yield from (("iPXE", f"{kind}: {one}") for kind, one in programs.items() if one.startswith(NO_PROGRAM))

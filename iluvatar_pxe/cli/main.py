@@ -70,6 +70,12 @@ class _Commands(LazyGroup):
             hidden=True,
         ),
         Entry("web", "web:app", "Manage the password of the web page."),
+        Entry(
+            "network",
+            "network:network",
+            "Show which other DHCP servers were heard, and which unknown machines asked for a boot; "
+            "exits 1 if a server is too many.",
+        ),
         Entry("dns", "dns:app", "Query the DNS server and flush its cache."),
         Entry("fleet", "fleet.commands:app", "Validate the fleet and manage its Git repository."),
         Entry(

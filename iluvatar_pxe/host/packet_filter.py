@@ -22,6 +22,7 @@ class Do(IntEnum):
     LOAD_AFTER_X = 0x40
     """A is the four octets there, counted from X on."""
     LOAD_HALF_AFTER_X = 0x48
+    LOAD_BYTE_AFTER_X = 0x50
     HEADER_LENGTH = 0xB1
     """X is the length of the IPv4 header that begins there."""
     MOVE_TO_X = 0x07

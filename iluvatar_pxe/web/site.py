@@ -9,7 +9,7 @@ from iluvatar_pxe.web.access import Access
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.login.first_run import FirstRun
 from iluvatar_pxe.web.login.logins import Logins
-from iluvatar_pxe.web.pages import assets, fleet, machines
+from iluvatar_pxe.web.pages import assets, fleet, machines, network
 from iluvatar_pxe.web.pages.login import LoginPage
 from iluvatar_pxe.web.render import Renderer
 from iluvatar_pxe.web.static_files import StaticFiles
@@ -42,7 +42,7 @@ class WebSite:
     def routes(self) -> list[web.RouteDef]:
         """Return all routes; the HTTP server has checked by then that the client may ask."""
         login = LoginPage(self._access, self.logins, self.first_run, self._renderer, time.monotonic)
-        pages = (machines, fleet, assets)
+        pages = (machines, network, fleet, assets)
         shown = [route for page in pages for route in page.routes(self._context, self._renderer)]
         greeted = (
             web.route(one.method, one.path, self._access.greeting(one.handler), **one.kwargs)

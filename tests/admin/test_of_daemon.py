@@ -62,6 +62,7 @@ async def test_health(counter: Counter) -> None:
         "boot": [],
         "clusters": [],
         "time": [],
+        "network": [],
         "programs": {"bios-pxe": "none: see docs"},
         "dns": {},
     }

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.boot.plan import Ignore
+from iluvatar_pxe.machines.dhcp_servers import Heard, chosen_by
 from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.quirks import RASPBERRY_PI_ITEM, quirks_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -50,6 +51,8 @@ class Silence:
 
     why: str
     sighting: Sighting | None = None
+    chosen: Heard | None = None
+    """The DHCP server whose address the sender takes, if it says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Lease:
     """Nothing to send, but a machine that boots has told which address the router gives it."""
 
     sighting: Sighting
+    chosen: Heard | None = None
+    """As ``Silence`` has it."""
 
 
 def respond(
@@ -72,7 +77,7 @@ def respond(
     request = decode(data)
     refusal = not_for_us(request, pxe_port=arrival.pxe_port)
     if refusal:
-        return _overheard(request, arrival) or Silence(refusal)
+        return _overheard(request, arrival) or Silence(refusal, chosen=_chosen(request, arrival))
     sighting = _seen(request, arrival)
     decision = decide(sighting)
     plan = decision.plan
@@ -125,4 +130,8 @@ def _overheard(request: DhcpMessage, arrival: Arrival) -> Lease | None:
     sighting = _seen(request, arrival)
     if sighting.firmware is Firmware.NOT_BOOTING or sighting.address is None or not sighting.from_nowhere:
         return None
-    return Lease(sighting)
+    return Lease(sighting, _chosen(request, arrival))
+
+
+def _chosen(request: DhcpMessage, arrival: Arrival) -> Heard | None:
+    return None if arrival.pxe_port else chosen_by(request)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
@@ -12,6 +12,7 @@ import structlog
 
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.errors import ServerError, WireError
+from iluvatar_pxe.host.dhcp_replies import DhcpReplies
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.own_frames import OwnFrames
 from iluvatar_pxe.host.udp import UdpSocket
@@ -23,6 +24,7 @@ from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.dhcp.intake import Intake, Work
+from iluvatar_pxe.servers.dhcp.others import OtherServers
 from iluvatar_pxe.servers.dhcp.pace import Pace
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, respond
 from iluvatar_pxe.settings.model import Settings
@@ -44,6 +46,7 @@ _log = structlog.get_logger()
 class _Place:
     """An interface: what replies are sent from, and what tells whether a message came from the NIC that it names."""
 
+    interface: str
     reply_socket: UdpSocket
     links: Links
     own_frames: OwnFrames | None
@@ -58,8 +61,9 @@ class DhcpServer:
         booters: Booters,
         on_ipxe_offer: Callable[[str], None],
         pace: Pace,
+        others: OtherServers,
     ) -> None:
-        """Call ``on_ipxe_offer(mac)`` whenever a machine's iPXE was offered a boot."""
+        """Call ``on_ipxe_offer(mac)`` whenever a machine's iPXE was offered a boot; ``others`` hears of other servers."""
         self._settings = settings.dhcp
         self._observes = settings.network.dhcp == "observe"
         self._http_port = settings.http.port
@@ -67,6 +71,7 @@ class DhcpServer:
         self._booters = booters
         self._on_ipxe_offer = on_ipxe_offer
         self._pace = pace
+        self._others = others
         self._bound = Bound(self._open)
         self._intake = Intake(booters.real.knows)
         self._next_turn: asyncio.Handle | None = None
@@ -104,10 +109,12 @@ class DhcpServer:
                 for local in ((address, port), (address, self._settings.pxe_port), ("255.255.255.255", port))
             )
             frames = self._own_frames(interface.name, sockets)
-            place = _Place(own, Links(interface.address, self._http_port), frames)
+            place = _Place(interface.name, own, Links(interface.address, self._http_port), frames)
+            if frames:
+                self._hear_replies(interface, sockets)
             own.start(partial(self._receive, place, pxe_port=False), at_once=_AT_ONCE)
             broadcasts.start(partial(self._receive, place, pxe_port=False), at_once=_AT_ONCE)
-            at_boot_server = _Place(boot_server, place.links, None)
+            at_boot_server = _Place(interface.name, boot_server, place.links, None)
             boot_server.start(partial(self._receive, at_boot_server, pxe_port=True), at_once=_AT_ONCE)
             return sockets.pop_all()
 
@@ -126,6 +133,12 @@ class DhcpServer:
             self._without_proof[interface] = why
             sockets.callback(self._without_proof.pop, interface, None)
             return None
+
+    def _hear_replies(self, interface: Interface, sockets: ExitStack) -> None:
+        """Hear what other servers reply, where the host lets us."""
+        heard = partial(self._others.reply, interface.name, interface.address)
+        with suppress(OSError):
+            sockets.enter_context(closing(DhcpReplies(interface.name, self._settings.client_port, heard)))
 
     def _receive(self, place: _Place, data: bytes, source: tuple[str, int], *, pxe_port: bool) -> None:
         """Let a message wait for its turn. In a storm most of them find no place, and are dropped here."""
@@ -162,6 +175,8 @@ class DhcpServer:
         except WireError as error:
             complain("dhcp.malformed", source=arrival.source[0], why=str(error))
             return
+        if not isinstance(result, Reply) and result.chosen:
+            self._others.chosen(place.interface, result.chosen, place.links.address)
         if isinstance(result, Reply):
             booter = self._facing(result.decision.case.sighting)
             if self._observes:

@@ -103,6 +103,7 @@ def test_health(served: Web) -> None:
         "boot": [],
         "clusters": [],
         "time": [],
+        "network": [],
         "programs": {"bios-x86_64": "none: see docs/firmware.md"},
         "dns": {},
     }
