@@ -38,8 +38,13 @@ def machine_details(
         "troubles": list(troubles),
         **hardware_data(machine, fleet),
         "plan": plan_summary(following),
-        "last_boots": [_boot(one) for one in reversed(boots)],
+        "last_boots": boots_data(boots),
     }
+
+
+def boots_data(boots: Sequence[BootRecord]) -> list[Data]:
+    """Return boots, which are the latest first, in the order in which they happened."""
+    return [_boot(one) for one in reversed(boots)]
 
 
 def _boot(boot: BootRecord) -> Data:

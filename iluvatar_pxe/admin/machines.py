@@ -1,6 +1,5 @@
 """Commands on one machine: its place, what is wanted of it, and which hardware it is."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -41,14 +40,6 @@ from iluvatar_pxe.provisioning.maintenance import runs_talos
 from iluvatar_pxe.provisioning.reinstalling import place_in_cluster
 
 _LEAVES = "; restart it once its node has left the cluster, as machines show tells"
-
-
-class ShowMachines(requests.ShowMachines, Command):
-    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
-        context.check_inventory()
-        fleet, machines = context.fleet, context.inventory.snapshot.by_id
-        described = await asyncio.to_thread(lambda: [describe(one, fleet) for one in machines.values()])
-        return {"machines": described}
 
 
 class SetPlace(requests.SetPlace, Command):

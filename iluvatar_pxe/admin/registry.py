@@ -25,7 +25,8 @@ from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.admin.enrolment import CloseWindow, OpenWindow, ShowEnrolment
 from iluvatar_pxe.admin.fleet import ShowCommits
 from iluvatar_pxe.admin.health import ShowHealth
-from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, ShowMachines, Split
+from iluvatar_pxe.admin.machine_reads import ShowMachine, ShowMachines
+from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.admin.network import ShowNetwork
 from iluvatar_pxe.admin.power import Wake
 from iluvatar_pxe.admin.requests.request import Request
@@ -33,7 +34,7 @@ from iluvatar_pxe.admin.snapshots import TakeSnapshot
 from iluvatar_pxe.admin.upgrades import UpgradeCluster
 
 COMMANDS: tuple[type[Command], ...] = (
-    *(ShowMachines, SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
+    *(ShowMachines, ShowMachine, SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
     *(Wake,),
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),

@@ -23,6 +23,7 @@ from iluvatar_pxe.inventory.database.assign import read_retired, retire
 from iluvatar_pxe.inventory.database.assignments import Assignments
 from iluvatar_pxe.inventory.database.commits import CommitRecord, write_commit
 from iluvatar_pxe.inventory.database.fleet_history import PastCommit
+from iluvatar_pxe.inventory.database.history import BootRecord
 from iluvatar_pxe.inventory.database.pending import Pending
 from iluvatar_pxe.inventory.database.queries import Stored
 from iluvatar_pxe.inventory.database.recorder import Recorder
@@ -208,6 +209,10 @@ class Inventory:
         return await asyncio.to_thread(
             read_only.past_commits, self._url, before=before, most=most, most_changes=most_changes
         )
+
+    async def last_boots(self, machine_id: UUID, most: int) -> tuple[BootRecord, ...]:
+        """Return a machine's last boots as far as they are written, the latest first; see ``history.read_boots``."""
+        return await asyncio.to_thread(read_only.last_boots, self._url, machine_id, most)
 
     async def change(
         self,

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from iluvatar_pxe.gitops.secrets.tokens import Tokens
 from iluvatar_pxe.web.access import Access
+from iluvatar_pxe.web.api import commands, events
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.login.first_run import FirstRun
 from iluvatar_pxe.web.login.logins import Logins
@@ -48,4 +49,5 @@ class WebSite:
             web.route(one.method, one.path, self._access.greeting(one.handler), **one.kwargs)
             for one in (*shown, *login.routes())
         )
-        return [*greeted, *self._static.routes()]
+        api = (*commands.routes(self._context, self._access), *events.routes(self._context, self._streams))
+        return [*greeted, *api, *self._static.routes()]

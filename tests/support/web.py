@@ -19,6 +19,7 @@ from support.waiting import PATIENCE
 
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
@@ -76,7 +77,8 @@ class Web:
         self.failures: list[dict[str, Any]] = []
         """What reached the event loop's last resort: nothing may."""
         self.store = AssetStore(self.assets)
-        self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}")
+        self.events = EventLog()
+        self.inventory = Inventory(f"sqlite:///{directory / 'inventory.db'}", events=self.events)
         self.neighbours: dict[IPv4Address, str] = {}
         """Stands in for the kernel's neighbour table, which has no loopback in it."""
         self.routed: set[IPv4Address] = set()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web as aiohttp
 from structlog.testing import capture_logs
+from support.streams import read_to
 from support.waiting import PATIENCE, wait_until
 from support.web import Web, web
 
@@ -82,15 +83,6 @@ def site(directory: Path, **limits: float) -> Iterator[Site]:
 def is_let_in(served: Site) -> bool:
     with served.stream() as sock:
         return read_to(sock, b"\n").startswith(b"HTTP/1.1 200")
-
-
-def read_to(sock: socket.socket, wanted: bytes) -> bytes:
-    octets = b""
-    while wanted not in octets:
-        more = sock.recv(1 << 16)
-        assert more, f"the stream ended after {octets!r}"
-        octets += more
-    return octets
 
 
 def test_an_event_has_a_line_for_each_line_of_its_data() -> None:

@@ -33,6 +33,7 @@ class AssetsImport(Request):
     """``assets import``: verifies a copy of a file in the assets directory, and puts it into place."""
 
     route = "/api/v1/assets/import"
+    local = "it takes a file of that host"
     name: str
     file: File
     trust: bool = False

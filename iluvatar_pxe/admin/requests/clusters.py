@@ -12,6 +12,8 @@ from iluvatar_pxe.fleet.fields.values import LayerName
 LONGEST_TTL = 365 * 24 * 3600
 """Seconds; talosctl's own files are valid for as long."""
 SHORTEST_TTL = 60
+_ANSWERS_SECRETS = "its answer has secrets"
+_TAKES_SECRETS = "secrets are given there only"
 Ttl = Annotated[int, Field(ge=SHORTEST_TTL, le=LONGEST_TTL)]
 
 
@@ -33,6 +35,7 @@ class ExportSecrets(Request):
     """``cluster secrets export``: returns a cluster's secrets; no GET, so that the log has who asked."""
 
     route = "/api/v1/clusters/{layer}/secrets/export"
+    local = _ANSWERS_SECRETS
     layer: str
 
 
@@ -41,6 +44,7 @@ class ImportSecrets(Request):
 
     method = "PUT"
     route = "/api/v1/clusters/{layer}/secrets"
+    local = _TAKES_SECRETS
     layer: str
     secrets: Annotated[str, Field(repr=False)]
 
@@ -49,6 +53,7 @@ class AdoptCluster(Request):
     """``cluster adopt``: takes a k3s cluster that exists into the fleet's files, or tells what that would do."""
 
     route = "/api/v1/clusters/{layer}/adopt"
+    local = _TAKES_SECRETS
     layer: LayerName
     secrets: Annotated[str, Field(repr=False)]
     host: str
@@ -74,6 +79,7 @@ class MakeTalosconfig(Request):
     """``cluster talosconfig``: signs an administrator's certificate for Talos' API."""
 
     route = "/api/v1/clusters/{layer}/talosconfig"
+    local = _ANSWERS_SECRETS
     layer: str
     ttl: Ttl
 
@@ -82,6 +88,7 @@ class MakeKubeconfig(Request):
     """``cluster kubeconfig``: signs an administrator's certificate for the Kubernetes API."""
 
     route = "/api/v1/clusters/{layer}/kubeconfig"
+    local = _ANSWERS_SECRETS
     layer: str
     ttl: Ttl
 
@@ -105,6 +112,7 @@ class JoinCluster(Request):
     """``cluster join``: returns what this host configures itself with as a node; no GET, as its ticket gives secrets."""
 
     route = "/api/v1/clusters/join"
+    local = _ANSWERS_SECRETS
     macs: tuple[str, ...]
     """Of this host's NICs."""
     architecture: str

@@ -24,6 +24,9 @@ def _without_command(intent: Intent) -> Intent:
     return intent
 
 
+MOST_MACHINES = 1000
+"""On one page of the list."""
+MOST_BOOTS = 50
 Designation = Annotated[str, Field(min_length=1, max_length=100)]
 """A machine as ``find_machine`` takes it: its name, MAC or id."""
 HostName = Annotated[str, AfterValidator(_host_name)]
@@ -33,10 +36,23 @@ Words = Annotated[str, BeforeValidator(lambda value: plain_text(value) if isinst
 
 
 class ShowMachines(Request):
-    """``machines list``: tells all machines."""
+    """``machines list``: tells all machines, or a page of them; those with a name come first."""
 
     method = "GET"
     route = "/api/v1/machines"
+    limit: Annotated[int | None, Field(ge=1, le=MOST_MACHINES)] = None
+    """The most on a page; the control socket tells all without it, the network's API 100."""
+    cursor: Annotated[str, Field(max_length=200)] = ""
+    """``next`` of the page before."""
+
+
+class ShowMachine(Request):
+    """``machines show``: tells what is known of one machine, and its last boots."""
+
+    method = "GET"
+    route = "/api/v1/machines/{machine}"
+    machine: Designation
+    boots: Annotated[int, Field(ge=0, le=MOST_BOOTS)] = 5
 
 
 class _OfMachine(Request):

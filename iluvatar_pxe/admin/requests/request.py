@@ -16,6 +16,8 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     method: ClassVar[str] = "POST"
     route: ClassVar[str]
+    local: ClassVar[str] = ""
+    """Why it is asked for on the daemon's host only, by the control socket; empty: the network's API has it, too."""
 
 
 def request_of(kind: type[RequestT], fields: Mapping[str, Any]) -> RequestT:

@@ -16,6 +16,10 @@ from iluvatar_pxe.servers.library_internals import CustomRunner, Handler
 
 LONGEST_LINE = 300
 """Characters of a refusal; what a request says of itself may be repeated in it."""
+LONGEST_DETAIL = 2000
+"""Characters of a refusal of the API, which may list what is wrong with a file."""
+PROBLEM = "application/problem+json"
+_API = "/api/"
 RETRY_SECONDS = "10"
 """After that whoever asked for what is not here yet may ask again."""
 _KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
@@ -30,19 +34,19 @@ async def _answer(handler: Handler, request: web.BaseRequest) -> web.StreamRespo
             raise
         _note(request, error)
         kept = {str(name): error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
-        return _refusal(error.status, error.text or error.reason, kept)
+        return _refusal(request, error.status, error.text or error.reason, kept)
     except AssetNotReadyError as error:
         complain("http.asset", path=mask(request.path), why=str(error))
         text = "that file cannot be sent now; ask again later, and see this server's log"
-        return _refusal(503, text, {hdrs.RETRY_AFTER: RETRY_SECONDS})
+        return _refusal(request, 503, text, {hdrs.RETRY_AFTER: RETRY_SECONDS})
     except AssetError as error:
         complain("http.asset", path=mask(request.path), why=str(error))
-        return _refusal(404, "that file cannot be read; see this server's log")
+        return _refusal(request, 404, "that file cannot be read; see this server's log")
     except ConnectionError:
         raise
     except Exception as error:  # noqa: BLE001 - the last resort: one request must not stop the server
         complain("http.failed", logging.ERROR, path=mask(request.path), error=mask(repr(error)))
-        return _refusal(500, "this server failed on that request; see its log")
+        return _refusal(request, 500, "this server failed on that request; see its log")
 
 
 def _note(request: web.BaseRequest, error: web.HTTPException) -> None:
@@ -63,8 +67,23 @@ def one_line(status: int, text: str) -> str:
     return line[:LONGEST_LINE] + "\n"
 
 
-def _refusal(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, text=one_line(status, text), headers=headers)
+def _refusal(
+    request: web.BaseRequest, status: int, text: str, headers: dict[str, str] | None = None
+) -> web.Response:
+    if not request.path.startswith(_API):
+        return web.Response(status=status, text=one_line(status, text), headers=headers)
+    document = problem(status, " ".join(text.split())[:LONGEST_DETAIL])
+    return web.json_response(document, status=status, headers=headers, content_type=PROBLEM)
+
+
+def problem(status: int, detail: str) -> dict[str, Any]:
+    """Return what the API says of a request that it does not serve, as RFC 9457 has it."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+    }
 
 
 def one_line_runner(app: web.Application, limits: Limits, mac_of: MacOf, **kwargs: Any) -> web.AppRunner:

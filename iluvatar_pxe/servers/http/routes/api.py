@@ -53,13 +53,13 @@ def _handler(kind: type[Command]) -> Any:
         command = _parsed(kind, await request.read(), request.match_info)
         context, by = request.app[COMMAND_CONTEXT], request[BY]
         answer = await act(command, context, by, asked=request.path, through="control")
-        text = await asyncio.to_thread(_encoded, answer)
+        text = await asyncio.to_thread(encoded, answer)
         return web.Response(text=text, content_type="application/json")
 
     return handle
 
 
-def _encoded(answer: CommandResult) -> str:
+def encoded(answer: CommandResult) -> str:
     """Encode piece by piece: json.dumps would keep the event loop waiting for as long as 10,000 machines take."""
     return "".join(json.JSONEncoder().iterencode(answer))
 

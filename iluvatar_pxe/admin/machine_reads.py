@@ -1,0 +1,47 @@
+"""Commands that tell of machines: all of them, a page of them, or one."""
+
+import asyncio
+from collections.abc import Iterable
+
+from iluvatar_pxe.admin.command import Command, CommandContext
+from iluvatar_pxe.admin.describe import describe
+from iluvatar_pxe.admin.hardware import hardware_data
+from iluvatar_pxe.admin.machine_details import boots_data
+from iluvatar_pxe.admin.requests import machines as requests
+from iluvatar_pxe.admin.requests.request import CommandResult
+from iluvatar_pxe.fleet.lookup import find_machine, name_of
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.machines.model import Machine
+
+_LAST = "~"
+"""Comes after every host name: those without a name are last."""
+
+
+class ShowMachines(requests.ShowMachines, Command):
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        context.check_inventory()
+        return await asyncio.to_thread(self._page, context.inventory.snapshot.by_id.values(), context.fleet)
+
+    def _page(self, machines: Iterable[Machine], fleet: Fleet) -> CommandResult:
+        placed = sorted((_position(one, fleet), one) for one in machines)
+        rest = [entry for entry in placed if entry[0] > self.cursor]
+        shown = rest[: self.limit]
+        return {
+            "machines": [describe(machine, fleet) for _, machine in shown],
+            "total": len(placed),
+            "next": shown[-1][0] if len(shown) < len(rest) else None,
+        }
+
+
+class ShowMachine(requests.ShowMachine, Command):
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        context.check_inventory()
+        fleet = context.fleet
+        machine = find_machine(self.machine, context.inventory.snapshot, fleet)
+        boots = await context.inventory.last_boots(machine.id, self.boots)
+        return describe(machine, fleet) | hardware_data(machine, fleet) | {"last_boots": boots_data(boots)}
+
+
+def _position(machine: Machine, fleet: Fleet) -> str:
+    """Return what a page's ``cursor`` is: it says where the next page begins also when that machine is forgotten."""
+    return f"{name_of(machine, fleet) or _LAST} {machine.macs[0]} {machine.id}"
