@@ -34,6 +34,11 @@ class _Commands(LazyGroup):
             "Wake a machine up by Wake-on-LAN, which its firmware has to allow.",
         ),
         Entry("forget", "machines.one:forget", "Remove a machine and its boots from the inventory."),
+        Entry(
+            "rename",
+            "machines.edits:rename",
+            "Give a machine that the fleet lists another name, by a commit to the fleet's repository.",
+        ),
         Entry("merge", "machines.edits:merge", "Merge two entries of the same machine."),
         Entry("split", "machines.edits:split", "Split a NIC off into a machine of its own."),
     )
