@@ -33,6 +33,7 @@ from iluvatar_pxe.fleet.fields.values import (
     Serial,
 )
 from iluvatar_pxe.fleet.layers import K3sLayer, Layer, Talos, TalosLayer
+from iluvatar_pxe.fleet.power import Power
 from iluvatar_pxe.fleet.registries import Registries
 from iluvatar_pxe.fleet.root import MachineRoot
 from iluvatar_pxe.machines.hardware import swapped
@@ -168,6 +169,8 @@ class MachineFile(_Placed):
     """Which of its disks Talos is installed on, in place of its layer's ``disk``."""
     root: Annotated[MachineRoot | None, GIVEN] = None
     """Raspberry Pis: where its operating system and its data are, in place of its layer's ``root``."""
+    power: Annotated[Power | None, GIVEN] = None
+    """What switches it on and off, besides Wake-on-LAN."""
     seen: Seen = Seen()
     """What was known of it when it joined; informational only."""
 
