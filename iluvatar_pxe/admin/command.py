@@ -22,9 +22,9 @@ from iluvatar_pxe.provisioning.cluster_troubles import ClusterTroubles
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.convergence import Convergence
 from iluvatar_pxe.provisioning.enrolment import WindowKeeper
+from iluvatar_pxe.provisioning.outage import Outage
 from iluvatar_pxe.provisioning.own_host import OwnHost
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
-from iluvatar_pxe.provisioning.renaming import Renamer
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots
 from iluvatar_pxe.wire.dns.name import Name
 
@@ -105,11 +105,11 @@ class CommandContext:
     troubles: ClusterTroubles | None = None
     adopter: Adopter | None = None
     own_host: OwnHost | None = None
-    renamer: Renamer | None = None
     events: EventLog | None = None
     """Has each change, for whoever watches."""
     dhcp_servers: DhcpServers | None = None
     power: Power | None = None
+    outage: Outage | None = None
 
     @property
     def fleet(self) -> Fleet:

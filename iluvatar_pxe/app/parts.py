@@ -31,6 +31,7 @@ from iluvatar_pxe.provisioning.convergence import Convergence
 from iluvatar_pxe.provisioning.fleet_source import FleetSource
 from iluvatar_pxe.provisioning.inspection import Inspector
 from iluvatar_pxe.provisioning.maintenance import Maintenance
+from iluvatar_pxe.provisioning.outage import Outage
 from iluvatar_pxe.provisioning.own_host import OwnHost
 from iluvatar_pxe.provisioning.owner_keys import OwnerKeys
 from iluvatar_pxe.provisioning.pis import PiFiles
@@ -193,10 +194,12 @@ class Parts:
             troubles=ClusterTroubles(refusals, self.fleet_source.refusal, told.doubts),
             adopter=Adopter(self.fleet_source.clusters.context, network.holder),
             own_host=OwnHost(booters.real, lambda: self.watch.interfaces, settings.http.port),
-            renamer=self.fleet_source.renamer,
             events=events,
             dhcp_servers=servers,
-            power=Power(interfaces=lambda: self.watch.interfaces),
+            power=Power(
+                lambda: self.watch.interfaces, lambda: self.applied.fleet.texts, settings.power.commands
+            ),
+            outage=Outage(self.fleet_source.clusters.context, self.fleet_source.clusters.k3s.servers),
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         self.site = WebSite(WebContext(settings=settings, commands=context, health=health, events=events))

@@ -1,4 +1,4 @@
-"""Whether a member may leave etcd. Pure."""
+"""Whether a member may leave etcd, or be without power. Pure."""
 
 from collections.abc import Hashable
 from collections.abc import Set as AbstractSet
@@ -21,3 +21,16 @@ def too_few(member: Key, members: AbstractSet[Key], healthy: AbstractSet[Key]) -
         return ""
     others = len(healthy - {member})
     return f"{others} healthy members would be left of etcd's {len(members)}, which are too few; mend the others first"
+
+
+def lost_without(member: Key, members: AbstractSet[Key], healthy: AbstractSet[Key]) -> str:
+    """Say what etcd loses while a member has no power; empty where it goes on, or has stopped already."""
+    if not members:
+        return "nobody lists the members of its cluster's etcd, so what it loses cannot be told"
+    others, quorum = len(healthy - {member}), len(members) // 2 + 1
+    if member not in members or member not in healthy or others >= quorum or len(healthy) < quorum:
+        return ""
+    return (
+        f"its cluster's etcd would have {others} of {len(members)} members and needs {quorum}, so nothing in the "
+        "cluster changes until it is back"
+    )

@@ -55,6 +55,12 @@ class ClusterReport:
         """How its etcd is."""
         return etcd_health(self.planes)
 
+    @property
+    def etcd_names(self) -> frozenset[str]:
+        """The names of etcd's members as the fleet has them: one keeps its former host name for a while."""
+        names = {one.etcd.member_id: name for name, one in self.planes.items() if one.etcd}
+        return frozenset(names.get(one.id) or one.hostname or f"{one.id:x}" for one in self.etcd.members)
+
 
 async def report_of(layer: str, step: Step, context: ClusterContext) -> ClusterReport:
     """Ask all machines of a cluster how they are; ``step`` is what is next for it."""

@@ -10,6 +10,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.ainur.founding import Asks
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.ainur.recovery import Plan
+from iluvatar_pxe.layers.ainur.removal import Servers
 from iluvatar_pxe.layers.founding import Refuse
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.model import Machine
@@ -102,6 +103,11 @@ class K3sClusters:
         place = place_in_k3s(machine, self._layers.context.fleet())
         watch = self.watches.get(place[0]) if place else None
         return await watch.harm(place[1]) if place and watch else ""
+
+    async def servers(self, layer: str) -> Servers | None:
+        """See ``K3sWatch``; None also for a layer that is not looked after here."""
+        watch = self.watches.get(layer)
+        return await watch.servers() if watch else None
 
     async def recover(self, layer: str, server: str, agreed: str | None = None) -> Plan:
         """See ``K3sWatch``; raises OperationError also for a layer that is no k3s cluster looked after here."""

@@ -17,6 +17,7 @@ from iluvatar_pxe.layers.ainur.founding import Asks, Serves, Starts, next_step
 from iluvatar_pxe.layers.ainur.part import K3sPart, NotYet, part_of
 from iluvatar_pxe.layers.ainur.proving import Said, ask
 from iluvatar_pxe.layers.ainur.recovery import Plan, mark_of
+from iluvatar_pxe.layers.ainur.removal import Servers
 from iluvatar_pxe.layers.ainur.upgrade import refusal
 from iluvatar_pxe.layers.founding import (
     Foreign,
@@ -34,6 +35,7 @@ from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.founding_step import FoundingStep
 from iluvatar_pxe.provisioning.joining_turn import JoiningTurn
 from iluvatar_pxe.provisioning.k3s_askers import K3sAskers
+from iluvatar_pxe.provisioning.k3s_leavers import k3s_view
 from iluvatar_pxe.provisioning.k3s_recovery import K3sRecovery
 from iluvatar_pxe.provisioning.k3s_removing import K3sRemoval
 from iluvatar_pxe.provisioning.k3s_upkeep import K3sUpkeep
@@ -208,6 +210,12 @@ class K3sWatch:
             return f"{self.line}, or add --force"
         why = await self.removal.harm(name, self.said)
         return f"{name}: {why}, or add --force" if why else ""
+
+    async def servers(self) -> Servers | None:
+        """Ask which servers are etcd's members, and which are healthy; None where none serves. Raises IluvatarError."""
+        await self._look()
+        view = await k3s_view(self.layer, self.said, (), self.context)
+        return view.servers if view else None
 
     async def _advance(self) -> None:
         """Do what is next until that needs time, or somebody else."""

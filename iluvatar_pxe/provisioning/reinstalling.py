@@ -1,7 +1,7 @@
 """Has machines of clusters reset before they are installed anew, and cleans up after them once they are down."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.changes.founding import found_again
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.absence import Absence, absences, to_be_installed
-from iluvatar_pxe.layers.arda.api.model import EtcdMember, WipeMode
+from iluvatar_pxe.layers.arda.api.model import WipeMode
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.health import MachineReport, healthy_members
 from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
@@ -45,12 +45,6 @@ from iluvatar_pxe.provisioning.reaching import opened
 DOWN_SECONDS = 600.0
 """For Talos to drain, to leave etcd and to wipe; one that still runs then has given up."""
 _log = structlog.get_logger()
-
-
-def _named(members: Iterable[EtcdMember], planes: Mapping[str, MachineReport]) -> Iterator[str]:
-    """Yield the names of etcd's members as the fleet has them: one keeps its former host name for a while."""
-    names = {one.etcd.member_id: name for name, one in planes.items() if one.etcd}
-    return (names.get(one.id) or one.hostname or f"{one.id:x}" for one in members)
 
 
 async def _no_harm(_: Machine) -> str:
@@ -133,7 +127,7 @@ class Reinstaller:
             return Refused(why) if why else NextBoot(wipes=wipes)
         layer, name = found
         report = await report_of(layer, Wait(""), self._context)
-        members, is_founded = report.etcd.members, bool(report.record and report.record.founded)
+        is_founded = bool(report.record and report.record.founded)
         planes = [one for one in report.members.values() if one.name in report.leading]
         answer, trouble = await self._answer(layer, name)
         seen = await self._in_kubernetes(layer, planes) if is_founded else None
@@ -147,7 +141,7 @@ class Reinstaller:
                 is_control_plane=name in report.leading,
                 is_founded=is_founded,
                 last_replicas=only_on(node, seen.replicas, seen.names - away.keys()) if seen else None,
-                members=frozenset(_named(members, report.planes)),
+                members=report.etcd_names,
                 healthy=frozenset(healthy_members(report.planes)),
                 away=away,
                 is_on_disk=machine.phase in {Phase.INSTALLED, Phase.JOINED},

@@ -220,6 +220,13 @@ class ControlSettings(_Section):
     """Default: ``/run/iluvatar-pxe/control.sock`` as root and as the service, else ``control.sock`` in the state directory."""
 
 
+class PowerSettings(_Section):
+    """``[power]``."""
+
+    commands: AnyPath = Path("/etc/iluvatar-pxe/power")
+    """Directory with this host's programs for ``power: {command: …}``; only its owner and root may write it."""
+
+
 class SimulateSettings(_Section):
     """``[simulate]``."""
 
@@ -251,6 +258,7 @@ class Settings(_Section):
     assets: AssetsSettings = AssetsSettings()
     state: StateSettings = StateSettings()
     control: ControlSettings = ControlSettings()
+    power: PowerSettings = PowerSettings()
     simulate: SimulateSettings = SimulateSettings()
     log: LogSettings = LogSettings()
 

@@ -116,6 +116,7 @@ def test_every_key_has_the_documented_default() -> None:
         "assets": {"directory": None, "fetch": True, "rate_limit": None, "peers": ("auto",)},
         "state": {"directory": None},
         "control": {"socket": None},
+        "power": {"commands": Path("/etc/iluvatar-pxe/power")},
         "simulate": {"as_real": False},
         "log": {"level": "info", "format": "auto"},
     }
