@@ -22,6 +22,7 @@ from iluvatar_pxe.admin.edits import (
 )
 from iluvatar_pxe.admin.requests import machines as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
+from iluvatar_pxe.admin.starting import Start
 from iluvatar_pxe.dns.members import members_of
 from iluvatar_pxe.errors import IluvatarError, OperationError
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
@@ -97,6 +98,7 @@ class Reinstall(requests.Reinstall, Command):
             raise OperationError(f"{title}: {why}; first: iluvatar-pxe machines release {title}")
         if machine.assignment is None and listed_as(machine, context.fleet) is None:
             raise OperationError(f"{title}: it has no place in the fleet yet; list it, or set its layer")
+        start = Start(self, machine, context)
         async with context.reinstaller.turn if context.reinstaller else nullcontext():
             step = await self._step(machine, context)
             wipes = step.wipes if isinstance(step, NextBoot) else self.wipe
@@ -124,7 +126,9 @@ class Reinstall(requests.Reinstall, Command):
         when = _when(replace(changed, inspection=machine.inspection), context.fleet)
         leaves = _LEAVES if place_in_k3s(machine, context.fleet) else ""
         return _result(
-            changed, context, f"{title} is reinstalled {when}{wiped}{ended_cluster}{leaves}{ended}"
+            changed,
+            context,
+            f"{title} is reinstalled {when}{wiped}{ended_cluster}{leaves}{ended}{await start.carry_out(by)}",
         )
 
     async def _step(self, machine: Machine, context: CommandContext) -> Reset | NextBoot:

@@ -6,7 +6,9 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.errors import OperationError, UnknownMachineError
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
+from iluvatar_pxe.fleet.power import Power
 from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.sighting import Firmware
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,21 @@ class PowerTarget:
         """Where it was seen last, else where its file says that it is."""
         seen = self.machine.address if self.machine else None
         return seen or (self.listed.file.address if self.listed else None)
+
+    @property
+    def power(self) -> Power:
+        """What switches it; raises OperationError where its file does not say that."""
+        declared = self.listed.file.power if self.listed else None
+        if declared is None:
+            raise OperationError(
+                f"{self.name}: nothing says what switches its power; write 'power' in machines/{self.name}.yaml"
+            )
+        return declared
+
+    @property
+    def is_uefi(self) -> bool:
+        """Say whether its firmware is UEFI, as that of one which was never seen probably is."""
+        return self.machine is None or self.machine.firmware is not Firmware.BIOS_PXE
 
 
 def power_target(text: str, snapshot: Snapshot, fleet: Fleet) -> PowerTarget:

@@ -318,7 +318,7 @@ COMMANDS = {
     "sudo iluvatar-pxe machines reinstall NAME": How(
         Where.INSTALLED, typed="sudo iluvatar-pxe machines reinstall NAME --yes"
     ),
-    "iluvatar-pxe machines reinstall NAME [--wipe] [--force] [--json]": How(
+    "iluvatar-pxe machines reinstall NAME [--wipe] [--force] [--wake] [--cycle] [--json]": How(
         Where.INSTALLED, typed="iluvatar-pxe machines reinstall NAME --yes"
     ),
     "sudo iluvatar-pxe machines reinstall NAME --wipe": How(
@@ -444,6 +444,12 @@ COMMANDS = {
     "iluvatar-pxe machines reinstall NAME": How(Where.NAMED),
     "iluvatar-pxe machines release": How(Where.NAMED),
     "iluvatar-pxe machines wake NAME": How(Where.NAMED),
+    **{
+        f"iluvatar-pxe machines power NAME {action}": How(Where.NAMED)
+        for action in ("on", "off", "cycle", "status", "network")
+    },
+    "iluvatar-pxe machines reinstall NAME --wake": How(Where.NAMED),
+    "iluvatar-pxe machines reinstall NAME --cycle": How(Where.NAMED),
     "iluvatar-pxe machines set --role": How(Where.NAMED),
     "iluvatar-pxe machines set NAME [--name NEW] [--layer L] [--role R] [--phase P] [--intent I]": How(
         Where.NAMED

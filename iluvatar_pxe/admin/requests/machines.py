@@ -93,19 +93,16 @@ class Reinstall(_OfMachine):
     wipe: bool = False
     force: bool = False
     """Also where the cluster's etcd is harmed."""
+    wake: bool = False
+    """Send it magic packets then."""
+    cycle: bool = False
+    """Switch it off and on then, to boot from the network; Talos that runs restarts by itself, and is left alone."""
 
 
 class Forget(_OfMachine):
     """``machines forget``: removes a machine and its boots; an assigned name stays reserved."""
 
     route = "/api/v1/machines/{machine}/forget"
-
-
-class Rename(_OfMachine):
-    """``machines rename``: gives a machine that a file lists another name, by a commit."""
-
-    route = "/api/v1/machines/{machine}/rename"
-    new: HostName
 
 
 class Merge(_OfMachine):

@@ -54,6 +54,13 @@ def reinstall(
             "--force", help="Also if the cluster loses etcd's quorum or data, or a volume's last replica."
         ),
     ] = False,
+    wake: Annotated[
+        bool, typer.Option("--wake", help="Wake it up then, unless Talos restarts it anyhow.")
+    ] = False,
+    cycle: Annotated[
+        bool,
+        typer.Option("--cycle", help="Switch it off and on then, unless Talos restarts it anyhow."),
+    ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -66,7 +73,8 @@ def reinstall(
     erases = "That erases whatever is on its disk." if wipe else "That may erase its disk."
     now = "Talos that runs there is drained, leaves etcd and wipes its system disk at once; other disks stay."
     make_sure(f"Reinstall {title}{ended_hold(machine)}? {now} {erases}", yes=yes)
-    answer = change(settings, Reinstall, machine=str(machine.id), wipe=wipe, force=force)
+    options = {"wipe": wipe, "force": force, "wake": wake, "cycle": cycle}
+    answer = change(settings, Reinstall, machine=str(machine.id), **options)
     if as_json:
         say_json(answer)
     else:
