@@ -25,6 +25,7 @@ from iluvatar_pxe.provisioning.enrolment import WindowKeeper
 from iluvatar_pxe.provisioning.outage import Outage
 from iluvatar_pxe.provisioning.own_host import OwnHost
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
+from iluvatar_pxe.provisioning.renaming import Renamer
 from iluvatar_pxe.provisioning.snapshots import EtcdSnapshots
 from iluvatar_pxe.wire.dns.name import Name
 
@@ -105,6 +106,7 @@ class CommandContext:
     troubles: ClusterTroubles | None = None
     adopter: Adopter | None = None
     own_host: OwnHost | None = None
+    renamer: Renamer | None = None
     events: EventLog | None = None
     """Has each change, for whoever watches."""
     dhcp_servers: DhcpServers | None = None

@@ -40,7 +40,7 @@ def place_for(machine: Machine, wanted: Wanted, snapshot: Snapshot, fleet: Fleet
         remedy = f"create it{or_another(layer, fleet.layers)}"
         raise OperationError(f"{layer}: the fleet has no layers/{layer}.yaml; {remedy}")
     _check_role(machine, layer, wanted.role, snapshot, fleet)
-    _check_free(machine, wanted.name, snapshot, fleet)
+    check_free(machine, wanted.name, snapshot, fleet)
     return PlaceRequest(layer=layer, name=wanted.name, role=wanted.role, rule=f"set by {by}")
 
 
@@ -74,7 +74,8 @@ def _check_leaders(machine: Machine, layer: str, snapshot: Snapshot, fleet: Flee
         )
 
 
-def _check_free(machine: Machine, name: str | None, snapshot: Snapshot, fleet: Fleet) -> None:
+def check_free(machine: Machine | None, name: str | None, snapshot: Snapshot, fleet: Fleet) -> None:
+    """Raise OperationError where a name is taken by something or somebody else than ``machine``."""
     other = snapshot.named(name) if name else None
     if name in SERVICES:
         raise OperationError(f"{name}: reserved as the daemon's own DNS name; choose another")
@@ -84,8 +85,17 @@ def _check_free(machine: Machine, name: str | None, snapshot: Snapshot, fleet: F
         raise OperationError(f"{name}: a record of fleet.yaml has this name; choose another")
     if name in fleet.names:
         raise OperationError(f"{name}: machines/{name}.yaml has this name; choose another")
-    if other and other.id != machine.id:
+    if other and (machine is None or other.id != machine.id):
         raise OperationError(f"{name}: the machine {other.macs[0]} has this name; choose another")
+
+
+def check_renamable(title: str, layer: str | None, phase: Phase, fleet: Fleet) -> None:
+    """Raise OperationError where a machine's operating system, and perhaps its cluster, has its name already."""
+    found = fleet.layers.get(layer) if layer else None
+    kind = found.kind if found else None
+    if kind in _LEADERS_KEY and phase not in {Phase.DISCOVERED, Phase.ASSIGNED, Phase.BOOTING}:
+        remedy = f"remove machines/{title}.yaml, wait until it has left, and list it under its new name"
+        raise OperationError(f"{title}: it is {phase}, and its cluster may know it by this name; {remedy}")
 
 
 def declared_intent(machine: Machine, fleet: Fleet) -> str:

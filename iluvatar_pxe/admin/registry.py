@@ -29,12 +29,13 @@ from iluvatar_pxe.admin.machine_reads import ShowMachine, ShowMachines
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.admin.network import ShowNetwork
 from iluvatar_pxe.admin.power import SwitchPower, Wake
+from iluvatar_pxe.admin.renaming import Rename
 from iluvatar_pxe.admin.requests.request import Request
 from iluvatar_pxe.admin.snapshots import TakeSnapshot
 from iluvatar_pxe.admin.upgrades import UpgradeCluster
 
 COMMANDS: tuple[type[Command], ...] = (
-    *(ShowMachines, ShowMachine, SetPlace, Hold, Release, Reinstall, Forget, Merge, Split),
+    *(ShowMachines, ShowMachine, SetPlace, Hold, Release, Reinstall, Forget, Rename, Merge, Split),
     *(Wake, SwitchPower),
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),

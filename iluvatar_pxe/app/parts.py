@@ -194,6 +194,7 @@ class Parts:
             troubles=ClusterTroubles(refusals, self.fleet_source.refusal, told.doubts),
             adopter=Adopter(self.fleet_source.clusters.context, network.holder),
             own_host=OwnHost(booters.real, lambda: self.watch.interfaces, settings.http.port),
+            renamer=self.fleet_source.renamer,
             events=events,
             dhcp_servers=servers,
             power=Power(

@@ -56,7 +56,7 @@ def assignment_for(
     machines of a layer lead, as many as the layer says; those that the fleet lists as leading count
     from the start.
     """
-    held = [one for one in taken if one.machine_id is not None or not _is_free_again(one, fleet)]
+    held = [one for one in taken if one.machine_id is not None or not is_free_again(one, fleet)]
     used = {one.name for one in held} | fleet.names
     name = place.name or _free_name(fleet.layers[place.layer].pattern(place.layer), used)
     return Assignment(
@@ -68,7 +68,8 @@ def assignment_for(
     )
 
 
-def _is_free_again(forgotten: Reservation, fleet: Fleet) -> bool:
+def is_free_again(forgotten: Reservation, fleet: Fleet) -> bool:
+    """Say whether ``reuseNames`` frees the name of a machine that is no more."""
     layer = fleet.layers.get(forgotten.layer)
     return layer is not None and forgotten.name in layer.reuse_names
 

@@ -31,6 +31,7 @@ from iluvatar_pxe.provisioning.kept_snapshots import KeptSnapshots
 from iluvatar_pxe.provisioning.pi_reports import PiReports
 from iluvatar_pxe.provisioning.pins import FleetPins, OwnPins, PinKeeper
 from iluvatar_pxe.provisioning.read_tokens import ReadTokens
+from iluvatar_pxe.provisioning.renaming import Renamer
 from iluvatar_pxe.provisioning.rollout import Rollout
 from iluvatar_pxe.settings.model import HOSTED, Settings
 
@@ -62,6 +63,8 @@ class FleetSource:
         """Who gives machines their names and roles."""
         self.window: WindowKeeper = OwnWindow(inventory)
         """Who opens and closes the enrolment window."""
+        self.renamer = Renamer(inventory)
+        """Who renames listed machines."""
         self.pins: PinKeeper = OwnPins(applied, settings.state_directory)
         """Where checksums of downloaded boot files are kept."""
         self._assigner: GitAssigner | None = None
@@ -97,6 +100,7 @@ class FleetSource:
             self._assigner = GitAssigner(inventory, follower, rollout)
             self.assigner = self._assigner
             self.window = FleetWindow(follower.commit)
+            self.renamer = Renamer(inventory, follower.commit)
             self.pins = FleetPins(applied, follower.commit)
         if settings.fleet.source == HOSTED:
             tokens = Tokens(settings.repositories)

@@ -2,11 +2,9 @@
 
 import hmac
 from collections.abc import Callable
-from functools import wraps
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 
 from iluvatar_pxe.gitops.secrets.tokens import OWN, Right, Tokens
 from iluvatar_pxe.ratelimit import complain
@@ -16,7 +14,7 @@ from iluvatar_pxe.web.forms import form_of
 from iluvatar_pxe.web.login.attempts import in_thread
 from iluvatar_pxe.web.login.cookie import CSRF_FIELD, CSRF_HEADER, csrf_token, given_secret, is_from_own_page
 from iluvatar_pxe.web.login.logins import Logins
-from iluvatar_pxe.web.visitor import Visitor, look_as
+from iluvatar_pxe.web.visitor import Visitor
 
 _CHALLENGE = 'Bearer realm="iluvatar-pxe"'
 
@@ -48,16 +46,6 @@ class Access:
         here = "" if is_private(request) else self._secure(request, "")
         back = f"?next={quote(request.rel_url.raw_path)}" if request.method == hdrs.METH_GET else ""
         return Visitor(csrf=csrf_token(secret) if secret else "", login_url=f"{here}/login{back}")
-
-    def greeting(self, handler: Handler) -> Handler:
-        """Have the templates that a handler renders know who looks at them."""
-
-        @wraps(handler)
-        async def greeted(request: web.Request) -> web.StreamResponse:
-            look_as(await self.visitor(request))
-            return await handler(request)
-
-        return greeted
 
     def check_private(self, request: web.Request) -> None:
         """Raise HTTPForbidden, with where to go instead, if others can read the request on its way."""

@@ -8,11 +8,14 @@ from iluvatar_pxe.gitops.secrets.tokens import Tokens
 from iluvatar_pxe.web.access import Access
 from iluvatar_pxe.web.api import commands, events
 from iluvatar_pxe.web.context import WebContext
+from iluvatar_pxe.web.greeting import Greeter
 from iluvatar_pxe.web.login.first_run import FirstRun
 from iluvatar_pxe.web.login.logins import Logins
 from iluvatar_pxe.web.pages import assets, fleet, machines, network
+from iluvatar_pxe.web.pages.actions import Actions
 from iluvatar_pxe.web.pages.login import LoginPage
 from iluvatar_pxe.web.render import Renderer
+from iluvatar_pxe.web.said import Said
 from iluvatar_pxe.web.static_files import StaticFiles
 from iluvatar_pxe.web.streams import Streams
 
@@ -28,6 +31,7 @@ class WebSite:
         self._access = Access(
             Tokens(settings.repositories), self.logins, time.monotonic, settings.http.tls_port
         )
+        self._said = Said()
         self._renderer = Renderer()
         self._static = StaticFiles()
         self._streams = Streams(context.events.changed)
@@ -43,11 +47,10 @@ class WebSite:
     def routes(self) -> list[web.RouteDef]:
         """Return all routes; the HTTP server has checked by then that the client may ask."""
         login = LoginPage(self._access, self.logins, self.first_run, self._renderer, time.monotonic)
+        actions = Actions(self._context, self._access, self._renderer, self._said)
         pages = (machines, network, fleet, assets)
         shown = [route for page in pages for route in page.routes(self._context, self._renderer)]
-        greeted = (
-            web.route(one.method, one.path, self._access.greeting(one.handler), **one.kwargs)
-            for one in (*shown, *login.routes())
-        )
+        greeter = Greeter(self._access, self._said)
+        greeted = (greeter.route(one) for one in (*shown, *login.routes(), *actions.routes()))
         api = (*commands.routes(self._context, self._access), *events.routes(self._context, self._streams))
         return [*greeted, *api, *self._static.routes()]

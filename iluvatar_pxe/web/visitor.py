@@ -10,6 +10,8 @@ class Visitor:
 
     csrf: str = ""
     """Of who is logged in: what the page's requests that change something have to carry. Empty for all others."""
+    said: str = ""
+    """What the change came to that has led here."""
     login_url: str = "/login"
     """Where to log in: over TLS, or on this host."""
 

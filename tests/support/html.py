@@ -49,7 +49,7 @@ class Page(HTMLParser):
         for element in self._open:
             element.words.append(data)
 
-    def all(self, name: str, **attributes: str) -> list[Element]:
+    def all(self, name: str, /, **attributes: str) -> list[Element]:
         """Return the elements of a name that have these attributes."""
         return [
             one for one in self.elements if one.name == name and attributes.items() <= one.attributes.items()

@@ -47,6 +47,7 @@ class PageSite(InThread):
             assigner=DatabaseAssigner(self.inventory),
             window=OwnWindow(self.inventory),
             secrets=no_secrets(self.inventory),
+            events=self.events,
         )
         health = Health(parts={}, programs=dict)
         self.context = WebContext(settings=settings, commands=commands, health=health, events=self.events)

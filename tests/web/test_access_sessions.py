@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
+from support.browser import PASSWORD, Browser
 from support.neighbour import HERE, neighbour_of
-from support.probe_site import PASSWORD, START, Browser, ProbeSite, probe_site
+from support.probe_site import START, ProbeSite, probe_site
 from support.waiting import PATIENCE
 from support.web import Response
 
@@ -138,7 +139,7 @@ def test_a_hostile_cookie_is_nobody(site: ProbeSite, cookie: str) -> None:
 
 
 def test_who_logs_out_is_logged_out_everywhere_the_cookie_went(site: ProbeSite, ada: Browser) -> None:
-    copy = Browser(site.web, cookies=dict(ada.cookies))
+    copy = Browser(site.web.port, cookies=dict(ada.cookies))
     assert ada.post("/logout", {"csrf": ada.csrf}).status == 303
     assert ada.cookies == {}
     assert change(copy).status == 401
@@ -158,7 +159,7 @@ def test_sessions_survive_a_restart_and_end_with_a_new_password(tmp_path: Path) 
         ada.log_in()
         (secret,) = ada.cookies.values()
     with probe_site(tmp_path) as after:
-        ada = Browser(after.web, cookies={f"iluvatar-{after.web.port}": secret})
+        ada = Browser(after.web.port, cookies={f"iluvatar-{after.web.port}": secret})
         assert change(ada).status == 200
         after.logins.set_password(PASSWORD)
         assert change(ada).status == 401

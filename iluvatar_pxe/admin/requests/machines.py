@@ -105,6 +105,13 @@ class Forget(_OfMachine):
     route = "/api/v1/machines/{machine}/forget"
 
 
+class Rename(_OfMachine):
+    """``machines rename``: gives a machine that a file lists another name, by a commit."""
+
+    route = "/api/v1/machines/{machine}/rename"
+    new: HostName
+
+
 class Merge(_OfMachine):
     """``machines merge``: merges two entries of the same machine."""
 

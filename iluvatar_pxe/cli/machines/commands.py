@@ -35,6 +35,11 @@ class _Commands(LazyGroup):
         ),
         Entry("power", "machines.power:switch", "Switch a machine on or off, or ask whether it is on."),
         Entry("forget", "machines.one:forget", "Remove a machine and its boots from the inventory."),
+        Entry(
+            "rename",
+            "machines.edits:rename",
+            "Give a machine that the fleet lists another name, by a commit to the fleet's repository.",
+        ),
         Entry("merge", "machines.edits:merge", "Merge two entries of the same machine."),
         Entry("split", "machines.edits:split", "Split a NIC off into a machine of its own."),
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from iluvatar_pxe.admin.requests.machines import Hold, Merge, Release, SetPlace, Split
+from iluvatar_pxe.admin.requests.machines import Hold, Merge, Release, Rename, SetPlace, Split
 from iluvatar_pxe.admin.requests.request import Request
 from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.machines.options import Name
@@ -48,6 +48,19 @@ def hold(
 def release(name: Name, *, config: ConfigOption = None) -> None:
     """Clear a hold, a refusal, a failure, an identity conflict or a warning about an unlisted NIC."""
     _change(config, Release, machine=name)
+
+
+def rename(
+    name: Name,
+    new: Annotated[str, typer.Argument(help="Its new name.")],
+    *,
+    config: ConfigOption = None,
+) -> None:
+    """Give a machine that the fleet lists another name, by a commit to the fleet's repository.
+
+    One that is installed for a cluster keeps its name: the cluster knows it by that.
+    """
+    _change(config, Rename, machine=name, new=new)
 
 
 def merge(
