@@ -1,5 +1,6 @@
 """Commands that tell how clusters are, and what they wait for."""
 
+from iluvatar_pxe.admin.cluster_places import places_of, progress_of
 from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.data import Data, utc
 from iluvatar_pxe.admin.k3s_status import k3s_data
@@ -78,6 +79,10 @@ def cluster_data(report: ClusterReport, fleet: Fleet) -> Data:
         "leaving": dict(sorted(report.leaving.items())),
         "warnings": list(report.warnings),
         "authorities": {name: utc(end) for name, end in sorted(report.authorities.items())},
+        "places": places_of(report.layer, fleet),
+        "progress": progress_of(
+            layer.talos.version if layer else None, (one.version for one in report.machines.values())
+        ),
     }
 
 

@@ -1,5 +1,6 @@
 """A k3s cluster as plain data."""
 
+from iluvatar_pxe.admin.cluster_places import places_of, progress_of
 from iluvatar_pxe.admin.data import Data, utc
 from iluvatar_pxe.dns.members import Member, control_planes
 from iluvatar_pxe.fleet.models import Fleet
@@ -27,6 +28,10 @@ def k3s_data(report: K3sReport, fleet: Fleet) -> Data:
         "upkeep": report.upkeep,
         "leaving": dict(sorted(report.leaving.items())),
         "authorities": {path: utc(end) for path, end in sorted(report.authorities.items())},
+        "places": places_of(report.layer, fleet),
+        "progress": progress_of(
+            record.version if record else None, (node.version for node in report.nodes.values())
+        ),
     }
 
 
@@ -38,5 +43,7 @@ def _machine(member: Member, report: K3sReport, role: str) -> Data:
         "address": member.address and str(member.address),
         "node": node
         and {"ready": node.is_ready, "unschedulable": node.is_unschedulable, "version": node.version},
+        "certificates_end": utc(end) if (end := report.ends.get(member.name)) else None,
+        "etcd_member": member.name in report.etcd,
         "trouble": report.awaited.get(member.name),
     }

@@ -8,6 +8,7 @@ from iluvatar_pxe.dns.members import Member, members_of
 from iluvatar_pxe.errors import IluvatarError
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.layers.ainur.bundle_check import k3s_ends_of
+from iluvatar_pxe.layers.ainur.founding import Serves
 from iluvatar_pxe.layers.founding import Founded, NoteFounded, Refuse, Step
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.provisioning.k3s_watch import K3sWatch
@@ -32,6 +33,10 @@ class K3sReport:
     """By the names of nodes that leave, what is done with them."""
     authorities: Mapping[str, datetime] = field(default_factory=dict)
     """When each of its CAs ends."""
+    ends: Mapping[str, datetime] = field(default_factory=dict)
+    """By the names of nodes, when the first of their certificates ends, as far as they have told."""
+    etcd: frozenset[str] = frozenset()
+    """Names of the servers that are members of its etcd, as they say."""
 
     @property
     def state(self) -> str:
@@ -56,6 +61,13 @@ async def k3s_report(watch: K3sWatch) -> K3sReport:
         awaited=watch.awaited,
         upkeep=watch.upkeep.line or "",
         leaving=watch.removal.leaving,
+        ends={name: one.ends for name, one in watch.tasks.facts.items() if one.ends},
+        etcd=frozenset(
+            name
+            for said in watch.said.values()
+            if isinstance(said.found, Serves)
+            for name in said.found.servers
+        ),
     )
     if told.record is None:
         return told

@@ -1,5 +1,6 @@
 """Puts the web site together: every page's and every part's routes, for the HTTP server."""
 
+import asyncio
 import time
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.greeting import Greeter
 from iluvatar_pxe.web.login.first_run import FirstRun
 from iluvatar_pxe.web.login.logins import Logins
-from iluvatar_pxe.web.pages import assets, fleet, machines, network
+from iluvatar_pxe.web.pages import assets, clusters, fleet, machines, network
 from iluvatar_pxe.web.pages.actions import Actions
 from iluvatar_pxe.web.pages.login import LoginPage
 from iluvatar_pxe.web.render import Renderer
@@ -35,10 +36,13 @@ class WebSite:
         self._renderer = Renderer()
         self._static = StaticFiles()
         self._streams = Streams(context.events.changed)
+        self._clusters = clusters.answer_of(context)
 
     async def run(self) -> None:
-        """Keep streams told, until cancelled."""
-        await self._streams.run()
+        """Keep streams and pages told, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._streams.run())
+            group.create_task(self._clusters.run())
 
     def close(self) -> None:
         """End all streams, which would go on for ever."""
@@ -50,6 +54,7 @@ class WebSite:
         actions = Actions(self._context, self._access, self._renderer, self._said)
         pages = (machines, network, fleet, assets)
         shown = [route for page in pages for route in page.routes(self._context, self._renderer)]
+        shown += clusters.routes(self._clusters, self._renderer)
         greeter = Greeter(self._access, self._said)
         greeted = (greeter.route(one) for one in (*shown, *login.routes(), *actions.routes()))
         api = (*commands.routes(self._context, self._access), *events.routes(self._context, self._streams))
