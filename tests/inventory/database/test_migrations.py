@@ -1,6 +1,10 @@
-"""The database's tables: made by migrations, described by tables.py, refused when from the future."""
+"""The database's tables: made by migrations, described by tables.py, refused when from the future.
+
+``UPDATE_GOLDEN=1`` writes ``migrations/schema.sql``, of which a new database is made.
+"""
 
 import logging
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -13,8 +17,12 @@ from inventory.samples import rows, url_of
 from sqlalchemy import create_engine
 
 from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.inventory.database.alembic_upgrade import run_revisions
+from iluvatar_pxe.inventory.database.engine import file_url, make_engine
+from iluvatar_pxe.inventory.database.migrate import SCHEMA, schema_of
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.database.tables import metadata
+from iluvatar_pxe.resources import data_directory
 
 
 def migrated(file: Path) -> Path:
@@ -40,6 +48,18 @@ def test_migrations_and_models_agree(file: Path) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+def test_what_a_new_database_is_made_of_is_what_all_revisions_come_to(file: Path) -> None:
+    engine = make_engine(file_url(url_of(file)))
+    run_revisions(engine)
+    with engine.connect() as connection:
+        schema = schema_of(connection)
+    engine.dispose()
+    golden = data_directory("migrations") / SCHEMA
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(schema, encoding="utf-8")
+    assert golden.read_text(encoding="utf-8") == schema
 
 
 def test_opening_again_changes_nothing(file: Path) -> None:

@@ -3,7 +3,9 @@
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -117,7 +119,19 @@ FILLED: Mapping[str, Callable[[sqlite3.Connection], None]] = {
 
 
 def of_revision(revision: str, file: Path) -> None:
-    """Make a database that every daemon until then has worked with."""
+    """Have a database that every daemon until then has worked with."""
+    file.write_bytes(_content_of(revision))
+
+
+@cache
+def _content_of(revision: str) -> bytes:
+    with TemporaryDirectory() as directory:
+        file = Path(directory) / "inventory.db"
+        _make(revision, file)
+        return file.read_bytes()
+
+
+def _make(revision: str, file: Path) -> None:
     for earlier, fill in FILLED.items():
         if earlier > revision:
             break
