@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -68,6 +68,8 @@ class EventLog:
         """Differs in each log, so that a number of an earlier daemon is not taken for one of this."""
         self.changed = Changed()
         """Told at every event."""
+        self.counts: Counter[EventKind] = Counter()
+        """How many there were of each kind since the start."""
         self._numbers = itertools.count(1)
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
 
@@ -87,6 +89,7 @@ class EventLog:
             facts=MappingProxyType(facts),
         )
         self._events.append(event)
+        self.counts[kind] += 1
         self.changed.tell()
 
     def after(self, number: int) -> Sequence[Event]:

@@ -5,8 +5,6 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from aiohttp import web
-
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.store import AssetStore
@@ -20,10 +18,12 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.machines.dhcp_servers import DhcpServers
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.power.power import Power
 from iluvatar_pxe.provisioning.adopting import Adopter
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.around import Around
+from iluvatar_pxe.provisioning.boot_meter import BootMeters
 from iluvatar_pxe.provisioning.booters import booters_of
 from iluvatar_pxe.provisioning.cluster_network import ClusterNetwork
 from iluvatar_pxe.provisioning.cluster_troubles import ClusterTroubles
@@ -63,6 +63,8 @@ from iluvatar_pxe.servers.tftp.server import TftpServer
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.web.context import WebContext
+from iluvatar_pxe.web.metrics.loop_lag import LoopLag
+from iluvatar_pxe.web.metrics.measured import Measured
 from iluvatar_pxe.web.site import WebSite
 
 READER_LIFETIME = timedelta(hours=1)
@@ -99,8 +101,9 @@ class Parts:
             interfaces=lambda: self.watch.interfaces,
             around=around.of,
         )
+        boots = BootMeters(time.monotonic)
         self.fleet_source = FleetSource(
-            settings, origin, self.applied, store, inventory, network.check, events
+            settings, origin, self.applied, store, inventory, network.check, events, boots.real
         )
         self.supply = Supply(settings, self.applied, store, self.fleet_source.pins, self.fleet_source.changed)
         neighbours = Neighbours()
@@ -118,6 +121,7 @@ class Parts:
             network,
             lambda: certificates.document,
             events,
+            boots,
         )
         pace = Pace()
         files = TftpFiles(booters, settings.http.port, PiFiles(booters, pace.came_on))
@@ -203,9 +207,33 @@ class Parts:
             outage=Outage(self.fleet_source.clusters.context, self.fleet_source.clusters.k3s.servers),
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
-        self.site = WebSite(WebContext(settings=settings, commands=context, health=health, events=events))
-        offered, routes = self.supply.offered.open, [*self._routes(events), *self.site.routes()]
-        self.http = HttpServer(settings.http, booters, health, certificates, offered=offered, routes=routes)
+        git, lag, http_meter = self._git_site(events), LoopLag(), ProtocolMeter()
+        measured = Measured(
+            protocols={
+                "dhcp": self.dhcp.meter,
+                "dns": self.names.server.meter,
+                "git": git.meter,
+                "http": http_meter,
+                "ntp": ntp.meter,
+                "tftp": self.tftp.meter,
+            },
+            boots=boots,
+            loop_lag=lag.seconds,
+            certificates=lambda: certificates.ends,
+            commit_time=lambda: self.fleet_source.commit_time,
+        )
+        self.site = WebSite(
+            WebContext(settings=settings, commands=context, health=health, events=events, measured=measured)
+        )
+        self.http = HttpServer(
+            settings.http,
+            booters,
+            health,
+            certificates,
+            offered=self.supply.offered.open,
+            routes=[*git.routes(), self._webhook().route, *self.site.routes()],
+            meter=http_meter,
+        )
         self.listeners = Listeners(
             settings, self.dhcp, self.names.server, self.http, ndp, ntp, neighbours, self.tftp, talos
         )
@@ -227,6 +255,7 @@ class Parts:
             self.names,
             ntp,
             others,
+            lag,
             Inspector(maintenance, inventory, self.fleet_source.changed),
             silent,
             self.site,
@@ -243,9 +272,9 @@ class Parts:
     async def _reader(self, layer: str) -> Credentials:
         return await self.fleet_source.secrets.talos(layer, (ApiRole.READER,), READER_LIFETIME)
 
-    def _routes(self, events: EventLog) -> list[web.RouteDef]:
-        """Return what HTTP serves of the repositories."""
+    def _git_site(self, events: EventLog) -> GitSite:
         settings = self.settings
-        site = GitSite(settings.repositories, settings.git, settings.http.tls_port, events=events)
-        webhook = Webhook(settings.fleet.webhook_secret_file, self.fleet_source.wake)
-        return [*site.routes(), webhook.route]
+        return GitSite(settings.repositories, settings.git, settings.http.tls_port, events=events)
+
+    def _webhook(self) -> Webhook:
+        return Webhook(self.settings.fleet.webhook_secret_file, self.fleet_source.wake)

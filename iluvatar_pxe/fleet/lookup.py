@@ -37,6 +37,13 @@ def title_of(machine: Machine, fleet: Fleet) -> str:
     return name_of(machine, fleet) or machine.macs[0]
 
 
+def layer_of(machine: Machine, fleet: Fleet) -> str:
+    """Return the name of the layer that a machine is listed in, else of the one it was given; empty where it has none."""
+    if listed := listed_as(machine, fleet):
+        return listed.layer or ""
+    return machine.assignment.layer if machine.assignment else ""
+
+
 def role_of(machine: Machine | None, listed: ListedMachine | None) -> Role | None:
     """Return the role of a machine that ``listed`` lists, None while it is to be chosen.
 

@@ -89,6 +89,16 @@ class Inventory:
         """None when what is seen gets recorded, else one line: file, cause and remedy."""
         return self._recorder.health
 
+    @property
+    def unwritten(self) -> int:
+        """How many machines' changes wait to be written."""
+        return self._pending.machines
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events of boots were never written, since the start."""
+        return self._pending.dropped
+
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine last seen at ``address`` since the start, or None; addresses change hands."""
         return self._memory.machine_at(address)

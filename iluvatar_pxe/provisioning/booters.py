@@ -12,6 +12,7 @@ from iluvatar_pxe.layers.arda.install import disk_for
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.argocd import ArgoCd
+from iluvatar_pxe.provisioning.boot_meter import BootMeters
 from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.cloud_configs import CloudConfigs
 from iluvatar_pxe.provisioning.cloud_init import HOLD_SECONDS, CloudInit
@@ -47,8 +48,9 @@ def booters_of(
     network: ClusterNetwork,
     authority: Callable[[], str],
     events: EventLog,
+    boots: BootMeters,
 ) -> Booters:
-    """Return the booter of real machines, and that of simulated ones.
+    """Return the booter of real machines, and that of simulated ones, whose boots ``boots`` counts.
 
     ``authority`` returns the daemon's CA in PEM, empty where it has none. ``events`` is told of machines that are held.
     """
@@ -99,7 +101,7 @@ def booters_of(
             Scripts(read_templates("ipxe")),
             PiTexts(read_templates("raspberry-pi")),
         ),
-        journal=Journal(inventory, applied, events=events),
+        journal=Journal(inventory, applied, meter=boots.real, events=events),
         configurations=Configurations(
             around=network.around,
             check=network.check,
@@ -120,5 +122,5 @@ def booters_of(
         observes=settings.network.dhcp == "observe",
     )
     if settings.simulate.as_real:
-        return Booters(real, as_real(real, neighbours.is_own))
-    return Booters(real, in_sandbox(real, inventory, neighbours.is_own))
+        return Booters(real, as_real(real, neighbours.is_own, boots.simulated))
+    return Booters(real, in_sandbox(real, inventory, neighbours.is_own, boots.simulated))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 
 from iluvatar_pxe.assets.store import AssetStore
@@ -21,6 +22,7 @@ from iluvatar_pxe.gitops.secrets.tokens import Tokens
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
+from iluvatar_pxe.provisioning.boot_meter import BootMeter
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
 from iluvatar_pxe.provisioning.clusters import Clusters
@@ -48,8 +50,12 @@ class FleetSource:
         inventory: Inventory,
         check: Callable[[str], Awaitable[None]],
         events: EventLog | None = None,
+        boots: BootMeter | None = None,
     ) -> None:
-        """``check`` raises ConfigurationError where this network keeps a layer's cluster from being founded."""
+        """``check`` raises ConfigurationError where this network keeps a layer's cluster from being founded.
+
+        ``boots`` counts those of Raspberry Pis that report.
+        """
         repository_decides = origin is not None and not origin.read_only
         self._rollout = rollout = Rollout(
             applied,
@@ -72,7 +78,7 @@ class FleetSource:
         self._tokens: ReadTokens | None = None
         self.cluster_repository = ClusterRepository(lambda: None)
         """What is read and committed of clusters."""
-        self.pi_reports = PiReports(inventory, applied, Journal(inventory, applied))
+        self.pi_reports = PiReports(inventory, applied, Journal(inventory, applied, meter=boots))
         """Who takes in what Raspberry Pis report, and what their clusters say of them."""
         self.secrets = ClusterSecrets.of(settings, inventory, self.cluster_repository)
         """Who makes and opens the secrets of clusters."""
@@ -159,6 +165,12 @@ class FleetSource:
             for part in parts:
                 if part:
                     group.create_task(part.run())
+
+    @property
+    def commit_time(self) -> datetime | None:
+        """When the applied commit was made; None where the fleet is a plain directory, or nothing was read yet."""
+        revision = self.cluster_repository.revision()
+        return revision.commit.time if revision else None
 
     def wake(self) -> None:
         """Have it looked at now."""

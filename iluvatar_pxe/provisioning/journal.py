@@ -2,6 +2,7 @@
 
 import logging
 import time
+from copy import copy
 from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID
@@ -9,10 +10,10 @@ from uuid import UUID
 import structlog
 
 from iluvatar_pxe.boot.decide import Decision
-from iluvatar_pxe.boot.plan import Hold, RunScript, ServePiFiles
+from iluvatar_pxe.boot.plan import Hold, Plan, RunScript, ServePiFiles
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.events import EventKind, EventLog
-from iluvatar_pxe.fleet.lookup import name_of, title_of
+from iluvatar_pxe.fleet.lookup import layer_of, name_of, title_of
 from iluvatar_pxe.fleet.nics import listed_with, nic_warnings
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.boots import QUESTIONS, REPORTED, Happening, Stage, begins_boot
@@ -20,6 +21,7 @@ from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.provisioning.boot_meter import BootMeter
 from iluvatar_pxe.ratelimit import RateLimiter, complain
 
 MOST_TRANSIENTS = 20
@@ -42,17 +44,28 @@ class Journal:
         inventory: InventoryProtocol,
         applied: Applied,
         *,
+        meter: BootMeter | None = None,
         simulated: bool = False,
         events: EventLog | None = None,
     ) -> None:
-        """``simulated``: log lines say that these machines are. ``events`` is told of those that wait for somebody."""
+        """``simulated``: log lines say that these machines are; ``meter`` counts their boots.
+
+        ``events`` is told of those that wait for somebody.
+        """
         self._events = EventLog() if events is None else events
         self._inventory = inventory
         self._applied = applied
+        self.meter = meter or BootMeter(time.monotonic, simulated=simulated)
         self._marks = {"simulated": True} if simulated else {}
         self._said: Recent[UUID, tuple[int, set[object]]] = Recent(MOST_MACHINES)
         self._transients = RateLimiter(1.0, burst=MOST_TRANSIENTS)
         self._reports = RateLimiter(1.0, burst=MOST_REPORTS)
+
+    def counted_by(self, meter: BootMeter) -> "Journal":
+        """Return the same journal, whose boots another meter counts."""
+        other = copy(self)
+        other.meter = meter
+        return other
 
     def served(
         self,
@@ -73,6 +86,7 @@ class Journal:
             stage,
             detail,
             (plan.why, chain, size, milliseconds),
+            plan=plan,
             vouched=vouched,
         )
         if isinstance(plan, Hold) and plan.needs_somebody and decision.case.is_of_fleet:
@@ -169,6 +183,7 @@ class Journal:
         detail: str,
         told: tuple[str, str, int, float],
         *,
+        plan: Plan | None = None,
         vouched: bool = False,
     ) -> Machine:
         (sighting, known), (why, chain, size, milliseconds) = asked, told
@@ -187,6 +202,7 @@ class Journal:
             chain=chain,
             most_attempts=self._applied.fleet.settings.max_attempts,
         )
+        self.meter.reached(machine, stage, lambda: layer_of(machine, self._applied.fleet), plan)
         if stage in QUESTIONS:
             self.is_first(machine, (stage, detail))
         facts: dict[str, object] = {"served": detail, "bytes": size, "ms": round(milliseconds, 1)}

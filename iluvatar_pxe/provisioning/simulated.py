@@ -17,6 +17,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
+from iluvatar_pxe.provisioning.boot_meter import BootMeter
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.trust import Trust, TrustPolicy
@@ -33,7 +34,7 @@ IsOwn = Callable[[IPv4Address], bool]
 """Says whether an address is this host's."""
 
 
-def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn) -> Booter:
+def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn, meter: BootMeter) -> Booter:
     """Return the booter of simulated machines that leave no trace."""
     sandbox = Sandbox(inventory)
     return Booter(
@@ -46,16 +47,17 @@ def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn) -> Booter:
         assigner=DatabaseAssigner(sandbox),
         trust=TrustEverybody(),
         handout=real.handout.under(LimitedDisclosure(is_own)),
-        journal=Journal(sandbox, real.applied, simulated=True),
+        journal=Journal(sandbox, real.applied, meter=meter, simulated=True),
         configurations=real.configurations.rehearsed(),
     )
 
 
-def as_real(real: Booter, is_own: IsOwn) -> Booter:
+def as_real(real: Booter, is_own: IsOwn, meter: BootMeter) -> Booter:
     """Return the booter of simulated machines that are to be treated like real ones, but have no disks."""
     return replace(
         real,
         trust=TrustThisHost(real.trust, is_own),
+        journal=real.journal.counted_by(meter),
         installs=None,
     )
 

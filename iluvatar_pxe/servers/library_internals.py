@@ -79,6 +79,17 @@ def has_queued(connection: web.RequestHandler) -> bool:
     return bool(connection._messages)  # noqa: SLF001
 
 
+def octets_written(response: web.StreamResponse) -> int:
+    """Return how many octets of a response were given to its connection, its header too.
+
+    Symptom: ``body_length`` is known only when a response has ended, which is after its handler has returned.
+    Evidence: ``tests/servers/http/test_metering.py``.
+    Uses ``StreamResponse._payload_writer`` and ``StreamWriter.output_size``.
+    """
+    writer = response._payload_writer  # noqa: SLF001
+    return response.body_length if writer is None else writer.output_size
+
+
 class CustomFileResponse(web.FileResponse):
     """A ``FileResponse`` whose bytes are sent by a method of its own.
 

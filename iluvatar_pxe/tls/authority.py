@@ -60,6 +60,11 @@ class Authority:
         return any(_is_within(name, subtree) for subtree in permitted.permitted_subtrees or ())
 
     @property
+    def expires(self) -> datetime:
+        """The end of its certificate's validity."""
+        return self.certificate.not_valid_after_utc
+
+    @property
     def fingerprint(self) -> str:
         """The SHA-256 fingerprint of its certificate."""
         return fingerprint(self.certificate)

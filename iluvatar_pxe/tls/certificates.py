@@ -65,6 +65,12 @@ class Certificates:
         return self._source.authority
 
     @property
+    def ends(self) -> dict[str, datetime]:
+        """When the certificate that is shown ends, and that of the own CA where there is one."""
+        shown = {"server": self.shown.expires}
+        return shown | ({"authority": self.authority.expires} if self.authority else {})
+
+    @property
     def document(self) -> str:
         """The own CA's certificate in PEM; empty where there is none."""
         return self.authority.document.decode() if self.authority else ""

@@ -8,6 +8,7 @@ from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.web.metrics.measured import Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class WebContext:
     commands: CommandContext
     health: Health
     events: EventLog
+    measured: Measured
 
     @property
     def inventory(self) -> Inventory:

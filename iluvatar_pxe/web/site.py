@@ -12,6 +12,7 @@ from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.greeting import Greeter
 from iluvatar_pxe.web.login.first_run import FirstRun
 from iluvatar_pxe.web.login.logins import Logins
+from iluvatar_pxe.web.metrics import route as metrics
 from iluvatar_pxe.web.pages import assets, clusters, fleet, machines, network
 from iluvatar_pxe.web.pages.actions import Actions
 from iluvatar_pxe.web.pages.login import LoginPage
@@ -58,4 +59,4 @@ class WebSite:
         greeter = Greeter(self._access, self._said)
         greeted = (greeter.route(one) for one in (*shown, *login.routes(), *actions.routes()))
         api = (*commands.routes(self._context, self._access), *events.routes(self._context, self._streams))
-        return [*greeted, *api, *self._static.routes()]
+        return [*greeted, *api, *metrics.routes(self._context), *self._static.routes()]

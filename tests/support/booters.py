@@ -1,5 +1,6 @@
 """Booters for tests: the real policies, with a neighbour table of the test's."""
 
+import time
 from collections.abc import Callable, Collection
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
@@ -14,6 +15,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner, DatabaseAssigner
+from iluvatar_pxe.provisioning.boot_meter import BootMeter
 from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.cloud_init import CloudInit
 from iluvatar_pxe.provisioning.configurations import Configurations, no_secrets
@@ -68,7 +70,7 @@ def booters_of(
             facts_of=partial(read_partitions, store),
         ),
     )
-    return Booters(real, in_sandbox(real, inventory, is_own))
+    return Booters(real, in_sandbox(real, inventory, is_own, BootMeter(time.monotonic, simulated=True)))
 
 
 async def on_loopback(_: IPv4Address) -> Surroundings:

@@ -34,6 +34,11 @@ class Pending:
         return bool(self._machines or self._merges or self._removals) or self._window is not None
 
     @property
+    def machines(self) -> int:
+        """How many machines are queued."""
+        return len(self._machines)
+
+    @property
     def gone(self) -> frozenset[UUID]:
         """Machines that the database still has and that are no more."""
         return frozenset(self._removals | {merge.absorbed for merge in self._merges})

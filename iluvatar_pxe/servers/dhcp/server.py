@@ -18,6 +18,7 @@ from iluvatar_pxe.host.own_frames import OwnFrames
 from iluvatar_pxe.host.udp import UdpSocket
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
@@ -64,6 +65,7 @@ class DhcpServer:
         others: OtherServers,
     ) -> None:
         """Call ``on_ipxe_offer(mac)`` whenever a machine's iPXE was offered a boot; ``others`` hears of other servers."""
+        self.meter = ProtocolMeter()
         self._settings = settings.dhcp
         self._observes = settings.network.dhcp == "observe"
         self._http_port = settings.http.port
@@ -143,8 +145,11 @@ class DhcpServer:
     def _receive(self, place: _Place, data: bytes, source: tuple[str, int], *, pxe_port: bool) -> None:
         """Let a message wait for its turn. In a storm most of them find no place, and are dropped here."""
         loop = asyncio.get_running_loop()
+        self.meter.requests += 1
+        self.meter.received += len(data)
         work = partial(self._work, place, data, source, pxe_port=pxe_port)
         if not self._intake.put(data, work, loop.time()):
+            self.meter.faults["crowded"] += 1
             complain("dhcp.crowded", mac=data[CHADDR].hex(":"), why=CROWDED)
         elif self._next_turn is None:
             self._next_turn = loop.call_soon(self._take_turn)
@@ -173,6 +178,7 @@ class DhcpServer:
         try:
             result = respond(data, arrival, self._decide, self._allowed.permits)
         except WireError as error:
+            self.meter.faults["malformed"] += 1
             complain("dhcp.malformed", source=arrival.source[0], why=str(error))
             return
         if not isinstance(result, Reply) and result.chosen:
@@ -191,6 +197,7 @@ class DhcpServer:
         elif isinstance(result, Lease):
             self._facing(result.sighting).inventory.learn_address(result.sighting)
         elif result.sighting:
+            self.meter.faults["no_answer"] += 1
             complain("dhcp.no_answer", mac=result.sighting.mac, why=result.why)
 
     def _decide(self, sighting: Sighting) -> Decision:
@@ -204,10 +211,13 @@ class DhcpServer:
     ) -> None:
         sighting = reply.decision.case.sighting
         if not sock.send(reply.data, reply.to):
+            self.meter.faults["not_sent"] += 1
             complain("dhcp.not_sent", mac=sighting.mac, to=reply.to[0])
             return
-        milliseconds = (time.perf_counter() - started) * 1000
-        size = len(reply.data)
+        seconds = time.perf_counter() - started
+        milliseconds, size = seconds * 1000, len(reply.data)
+        self.meter.seconds.observe(seconds)
+        self.meter.sent += size
         recorded = self._record(booter, reply, arrival, reply.boot_file, size=size, milliseconds=milliseconds)
         is_ipxe_offer = sighting.firmware is Firmware.IPXE and not arrival.pxe_port
         if recorded and is_ipxe_offer and booter is self._booters.real:

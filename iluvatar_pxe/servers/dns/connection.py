@@ -130,31 +130,35 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def _answer(self, message: bytes) -> None:
+        began = self._resolver.begin(len(message))
         try:
             query = read_query(message)
         except WireError:
+            self._resolver.meter.faults["malformed"] += 1
             self.abort()
             return
         if query.fault is not None:
-            self._send(fault_of(query))
+            self._resolver.counts["faulty"] += 1
+            self._send(fault_of(query), began)
             return
         allowed = self._allowed.permits(self._client)
         self._out += 1
 
         def later(answer: DnsAnswer) -> None:
-            self._deliver(query, answer, allowed=allowed)
+            self._deliver(query, answer, began, allowed=allowed)
 
         answer = self._resolver.answer(query, self._address, self._client, allowed=allowed, deliver=later)
         if answer is not None:
-            self._deliver(query, answer, allowed=allowed)
+            self._deliver(query, answer, began, allowed=allowed)
 
-    def _deliver(self, query: Query, answer: DnsAnswer, *, allowed: bool) -> None:
+    def _deliver(self, query: Query, answer: DnsAnswer, began: float, *, allowed: bool) -> None:
         full = self._out >= MOST_OUT
         self._out -= 1
-        self._send(answer.reply(query, time.monotonic(), limit=LONGEST_MESSAGE, recursion=allowed))
+        self._send(answer.reply(query, time.monotonic(), limit=LONGEST_MESSAGE, recursion=allowed), began)
         if full:
             self._read()
 
-    def _send(self, reply: bytes) -> None:
+    def _send(self, reply: bytes, began: float) -> None:
         if self._transport:
+            self._resolver.end(len(reply), began)
             self._transport.write(len(reply).to_bytes(2) + reply)

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.dns.cache import Key
 from iluvatar_pxe.dns.zone import Found
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.servers.dns.answer import DnsAnswer, refusal
 from iluvatar_pxe.servers.dns.recursion import Deliver, Recursion
 from iluvatar_pxe.servers.dns.zones import Zones
@@ -22,13 +23,36 @@ _TRANSFERS = frozenset({Type.AXFR, Type.IXFR})
 
 
 class Resolver:
-    """Answers questions, at once where it can. ``counts`` has what was answered, by kind."""
+    """Answers questions, at once where it can. ``counts`` has what was answered, by kind.
+
+    ``meter`` is that of all listeners; its times are of questions that had to be read.
+    """
 
     def __init__(self, zones: Zones, recursion: Recursion) -> None:
         self._zones = zones
         self._recursion = recursion
         self._own: dict[tuple[IPv4Address, Name, int], DnsAnswer] = {}
         self.counts: Counter[str] = Counter()
+        self.meter = ProtocolMeter()
+        self._read = 0
+        """Questions that were read."""
+
+    @property
+    def hot_answers(self) -> int:
+        """How many questions were answered without being read."""
+        return self.meter.requests - self._read
+
+    def begin(self, size: int) -> float:
+        """Count a question of ``size`` octets that is read; return the time, for ``end``."""
+        self._read += 1
+        self.meter.requests += 1
+        self.meter.received += size
+        return time.monotonic()
+
+    def end(self, size: int, began: float) -> None:
+        """Count an answer of ``size`` octets to such a question."""
+        self.meter.sent += size
+        self.meter.seconds.observe(time.monotonic() - began)
 
     def forget(self) -> None:
         """Take note that the zones have changed."""

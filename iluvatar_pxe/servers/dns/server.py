@@ -9,6 +9,7 @@ from typing import Any
 
 from iluvatar_pxe.errors import OperationError, ServerError, WireError
 from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.dns.answer import DnsAnswer
@@ -55,6 +56,11 @@ class DnsServer:
         self._running = False
         self.zones = Zones(sources, self._forget, frozenset(map(name_of, settings.forward)))
         self._resolver = Resolver(self.zones, recursion)
+
+    @property
+    def meter(self) -> ProtocolMeter:
+        """What was asked by UDP and TCP."""
+        return self._resolver.meter
 
     @property
     def listening(self) -> list[tuple[str, int]]:
@@ -113,7 +119,7 @@ class DnsServer:
     def statistics(self) -> dict[str, Any]:
         """Return how many questions were answered, from where, and what is remembered."""
         counts = dict(self._resolver.counts)
-        counts["hot"] = sum(listener.udp.hot_answers for listener in self._listeners)
+        counts["hot"] = self._resolver.hot_answers
         return {
             "answers": counts,
             "remembered": self._recursion.size,

@@ -43,7 +43,6 @@ class UdpListener:
         self._hot: dict[bytes, tuple[float, bytes, bytes]] = {}
         """By what such questions have in common: until when the answer is good; what is before the question, after the
         id; what is behind it."""
-        self.hot_answers = 0
 
     def start(self) -> None:
         """Answer what has come, and what comes."""
@@ -62,6 +61,7 @@ class UdpListener:
     def _receive(self) -> None:
         """Answer what has come, up to a bound. What is hot is answered on the spot: a call would cost a tenth of it."""
         receive, send = self._socket.recvfrom, self._socket.sendto
+        meter = self._resolver.meter
         hot, clients = self._hot, self._allowed.clients
         now = time.monotonic()
         cold = 0
@@ -71,8 +71,9 @@ class UdpListener:
                 key, end = alike(data)
                 ready = hot.get(key)
                 if ready and now < ready[0] and peer[0] in clients:
-                    send(data[:2] + ready[1] + data[12:end] + ready[2], peer)
-                    self.hot_answers += 1
+                    meter.sent += send(data[:2] + ready[1] + data[12:end] + ready[2], peer)
+                    meter.received += len(data)
+                    meter.requests += 1
                     continue
             except BlockingIOError:  # nothing more there
                 return
@@ -89,30 +90,34 @@ class UdpListener:
             _log.error("dns.failed", peer=peer, error=repr(error))
 
     def _answer(self, data: bytes, peer: Peer) -> None:
+        began = self._resolver.begin(len(data))
         try:
             query = read_query(data)
         except WireError:
+            self._resolver.meter.faults["malformed"] += 1
             return
         if query.fault is not None:
             self._resolver.counts["faulty"] += 1
-            self._send(fault_of(query), peer)
+            self._send(fault_of(query), peer, began)
             return
         allowed = self._allowed.permits(peer[0])
 
         def later(answer: DnsAnswer) -> None:
-            self._reply(query, answer, peer, recursion=allowed)
+            self._reply(query, answer, peer, began, recursion=allowed)
 
         answer = self._resolver.answer(query, self._address, peer[0], allowed=allowed, deliver=later)
         if answer is None:
             return
-        until, reply = self._reply(query, answer, peer, recursion=allowed)
+        until, reply = self._reply(query, answer, peer, began, recursion=allowed)
         if allowed:
             self._keep(data, query, until, reply)
 
-    def _reply(self, query: Query, answer: DnsAnswer, peer: Peer, *, recursion: bool) -> tuple[float, bytes]:
+    def _reply(
+        self, query: Query, answer: DnsAnswer, peer: Peer, began: float, *, recursion: bool
+    ) -> tuple[float, bytes]:
         now = time.monotonic()
         reply = answer.reply(query, now, limit=query.udp_limit, recursion=recursion)
-        self._send(reply, peer)
+        self._send(reply, peer, began)
         return answer.until(now), reply
 
     def _keep(self, data: bytes, query: Query, until: float, reply: bytes) -> None:
@@ -123,7 +128,8 @@ class UdpListener:
             self._hot.clear()
         self._hot[key] = until, reply[_ID : HEADER.size], reply[end:]
 
-    def _send(self, reply: bytes, peer: Peer) -> None:
+    def _send(self, reply: bytes, peer: Peer, began: float) -> None:
         """Send one datagram, which is lost where that cannot be done now: who asked asks again."""
         with suppress(OSError):
             self._socket.sendto(reply, peer)
+            self._resolver.end(len(reply), began)

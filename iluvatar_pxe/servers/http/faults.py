@@ -8,10 +8,12 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from iluvatar_pxe.errors import AssetError, AssetNotReadyError
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf, nic_at
 from iluvatar_pxe.servers.http.connections import GuardedConnection, Limits, noting_service
+from iluvatar_pxe.servers.http.metering import is_fault, metered
 from iluvatar_pxe.servers.library_internals import CustomRunner, Handler
 
 LONGEST_LINE = 300
@@ -51,7 +53,7 @@ async def _answer(handler: Handler, request: web.BaseRequest) -> web.StreamRespo
 
 def _note(request: web.BaseRequest, error: web.HTTPException) -> None:
     """Log a refusal, but not the question for a token, with which each of Git's requests begins."""
-    if error.status == HTTPStatus.UNAUTHORIZED and hdrs.AUTHORIZATION not in request.headers:
+    if not is_fault(request, error.status):
         return
     forbidden = error.status == HTTPStatus.FORBIDDEN
     event, level = ("http.refused", logging.WARNING) if forbidden else ("http.unserved", logging.INFO)
@@ -86,7 +88,9 @@ def problem(status: int, detail: str) -> dict[str, Any]:
     }
 
 
-def one_line_runner(app: web.Application, limits: Limits, mac_of: MacOf, **kwargs: Any) -> web.AppRunner:
+def one_line_runner(
+    app: web.Application, limits: Limits, mac_of: MacOf, meter: ProtocolMeter, **kwargs: Any
+) -> web.AppRunner:
     """Return a runner whose connections answer with one line whatever they do not serve, and keep to ``limits``."""
     connect = partial(
         _Connection,
@@ -94,7 +98,9 @@ def one_line_runner(app: web.Application, limits: Limits, mac_of: MacOf, **kwarg
         pool=ConnectionPool("http.crowded", each=limits.each, total=limits.total),
         client_at=partial(nic_at, mac_of=mac_of),
     )
-    return CustomRunner(app, connect, lambda handler: noting_service(partial(_answer, handler)), **kwargs)
+    return CustomRunner(
+        app, connect, lambda handler: noting_service(metered(partial(_answer, handler), meter)), **kwargs
+    )
 
 
 class _Connection(GuardedConnection):

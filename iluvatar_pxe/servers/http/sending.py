@@ -19,6 +19,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from iluvatar_pxe.assets.source import SHORTER, FileSource, Source
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.servers.http.connections import GuardedConnection
 
 THREADS = 8
@@ -47,9 +48,10 @@ A client of TLS costs more memory, about 1 MB: what is encrypted and not sent ye
 
 
 class FileSender:
-    """A few threads, which send the files of all clients in turns."""
+    """A few threads, which send the files of all clients in turns; ``meter`` has what comes of that."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: ProtocolMeter) -> None:
+        self.meter = meter
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sendfile")
 
     async def send(self, client: socket.socket, file: FileSource, offset: int, count: int) -> None:
@@ -72,8 +74,11 @@ class FileSender:
         turn: Future[bool] | None = None
         try:
             while transfer.left:
+                left = transfer.left
                 turn = self._pool.submit(transfer.turn)
-                if not await asyncio.wrap_future(turn):
+                is_willing = await asyncio.wrap_future(turn)
+                self.meter.sent += left - transfer.left
+                if not is_willing:
                     await transfer.writable()
         finally:
             if turn is None:

@@ -14,6 +14,7 @@ from iluvatar_pxe.assets.source import Source
 from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.provisioning.booter import Booters
 from iluvatar_pxe.provisioning.countdowns import Countdowns
 from iluvatar_pxe.servers.allowed import Allowed
@@ -75,12 +76,13 @@ class HttpServer:
         *,
         offered: Callable[[Digest], Awaitable[Source | None]] = nothing_offered,
         routes: Iterable[web.RouteDef] = (),
+        meter: ProtocolMeter | None = None,
         idle: float = IDLE_SECONDS,
         limits: Limits = LIMITS,
     ) -> None:
         """``offered`` opens a downloaded file by its checksum, for other daemons.
 
-        ``routes`` are those of parts that are not always there: the repositories, a webhook.
+        ``routes`` are those of parts that are not always there: the repositories, a webhook. ``meter`` counts requests.
         """
         self.certificates = certificates
         self._settings = settings
@@ -91,7 +93,8 @@ class HttpServer:
         self._allowed = Allowed(settings.allow)
         self._addresses: tuple[IPv4Address, ...] = ()
         app = web.Application(middlewares=[self._gate])
-        app[SENDER] = self._sender = FileSender()
+        meter = meter or ProtocolMeter()
+        app[SENDER] = self._sender = FileSender(meter)
         app[BOOTERS], app[HEALTH] = booters, health
         app[COUNTDOWNS] = Countdowns(time.monotonic)
         app[OFFERED] = offered
@@ -115,6 +118,7 @@ class HttpServer:
             app,
             limits,
             mac_of,
+            meter,
             access_log=None,
             logger=quiet_logger(),
             keepalive_timeout=idle,

@@ -18,6 +18,7 @@ from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.clock import clock_is_in_step
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.udp import Peer, UdpSocket
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.allowed import Allowed, Networks
@@ -66,6 +67,7 @@ class NtpServer:
         in_step: Callable[[], Awaitable[bool]] = clock_is_in_step,
     ) -> None:
         """``allow`` are the networks whose clients are answered."""
+        self.meter = ProtocolMeter()
         self._settings = settings
         self._allowed = Allowed(allow)
         self._in_step = in_step
@@ -117,7 +119,12 @@ class NtpServer:
                 self._told = IN_STEP if await self._in_step() else UNKNOWN
                 self._until = time.monotonic() + FRESH_SECONDS
                 self._unknown.set(_UNKNOWN if self._told is UNKNOWN else None)
-            one.udp.send(encode_reply(one.request, self._told, one.received, time.time_ns()), one.peer)
+            reply = encode_reply(one.request, self._told, one.received, time.time_ns())
+            one.udp.send(reply, one.peer)
+            self.meter.sent += len(reply)
+            self.meter.seconds.observe(max(0, time.time_ns() - one.received) / 1e9)
+            if self._told is UNKNOWN:
+                self.meter.faults["clock_not_in_step"] += 1
 
     def close(self) -> None:
         """Take nothing any more."""
@@ -140,14 +147,19 @@ class NtpServer:
 
     def _receive(self, udp: UdpSocket, data: bytes, peer: Peer) -> None:
         received, (host, _port) = time.time_ns(), peer
+        self.meter.requests += 1
+        self.meter.received += len(data)
         if why := self._refusal(host):
+            self.meter.faults["refused"] += 1
             complain("ntp.refused", peer=host, why=why)
             return
         try:
             self._asked.put_nowait(_Asked(udp, peer, decode_request(data), received))
         except WireError as error:
+            self.meter.faults["malformed"] += 1
             _log.debug("ntp.malformed", peer=host, why=str(error))
         except asyncio.QueueFull:
+            self.meter.faults["crowded"] += 1
             complain("ntp.refused", peer=host, why=f"{MOST_WAITING} requests wait already")
 
     def _refusal(self, host: str) -> str:

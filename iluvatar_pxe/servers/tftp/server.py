@@ -12,6 +12,7 @@ import structlog
 from iluvatar_pxe.assets.source import FileReply
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.udp import Peer, UdpSocket
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.ratelimit import Complaints
 from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.connection_pool import MacOf, nic_at
@@ -19,13 +20,14 @@ from iluvatar_pxe.servers.tftp.session import OpenFile, Session
 from iluvatar_pxe.settings.model import TftpSettings
 from iluvatar_pxe.wire.tftp.options import Limits
 from iluvatar_pxe.wire.tftp.packet import Error, ErrorCode, ReadRequest, WriteRequest, decode, encode
-from iluvatar_pxe.wire.tftp.transfer import Outcome
+from iluvatar_pxe.wire.tftp.transfer import Ending, Outcome
 
 SELF_CHECK = WriteRequest("self-check", "octet")
 """Refused like every other, but without a line of log: the daemon asks itself so, see ``self_check``."""
 _MODES = ("octet", "netascii")
 _MAX_PER_NIC = 32
 """Transfers of one NIC at once; a machine that boots needs one or two."""
+_FAULTS = frozenset({Outcome.ABORTED, Outcome.FAILED, Outcome.TIMEOUT})
 _COMPLAINT_INTERVAL = 10
 """Seconds between two log lines about the same kind of nuisance."""
 
@@ -71,6 +73,7 @@ class TftpServer:
         *,
         max_transfers: int = 256,
     ) -> None:
+        self.meter = ProtocolMeter()
         self._settings = settings
         self._open_file = open_file
         self._report = report
@@ -129,37 +132,45 @@ class TftpServer:
         try:
             packet = decode(data)
         except WireError as error:
-            self._complaints.log("tftp.malformed", peer=peer, reason=str(error))
+            self._complain("malformed", peer, str(error))
             return
         if packet == SELF_CHECK:
             listener.send(encode(Error(ErrorCode.FILE_EXISTS, "this server is well")), peer)
         elif isinstance(packet, WriteRequest):
             self._refuse(listener, peer, ErrorCode.ACCESS_VIOLATION, "this server is read-only")
         elif not isinstance(packet, ReadRequest):
-            self._complaints.log("tftp.unexpected", peer=peer, reason=type(packet).__name__)
+            self._complain("unexpected", peer, type(packet).__name__)
         elif packet.mode not in _MODES:
             self._refuse(listener, peer, ErrorCode.ILLEGAL_OPERATION, "the modes are octet and netascii")
         else:
-            self._admit(group, listener, packet, peer)
+            self._admit(group, listener, packet, peer, len(data))
 
     def _refuse(self, listener: UdpSocket, peer: Peer, code: ErrorCode, message: str) -> None:
         """Answer from the listener: no boot firmware gets here, so it costs no port and no task."""
         listener.send(encode(Error(code, message)), peer)
-        self._complaints.log("tftp.refused", peer=peer, reason=message)
+        self._complain("refused", peer, message)
+
+    def _complain(self, fault: str, peer: Peer, reason: str) -> None:
+        self.meter.faults[fault] += 1
+        self._complaints.log(f"tftp.{fault}", peer=peer, reason=reason)
 
     def _admit(
-        self, group: asyncio.TaskGroup, listener: UdpSocket, request: ReadRequest, client: Peer
+        self, group: asyncio.TaskGroup, listener: UdpSocket, request: ReadRequest, client: Peer, size: int
     ) -> None:
+        """Begin a transfer for a request of ``size`` octets."""
         current = self._sessions.get(client)
         if current and not current.makes_way_for(request):
             return
         nic = nic_at(client[0], self._mac_of)
+        self.meter.requests += 1
+        self.meter.received += size
         udp = self._slot(listener.local[0], client, nic)
         if udp is None:
             return
         session = self._sessions[client] = Session(udp, client, nic, request)
         task = group.create_task(self._serve(session))
         self._tasks[session] = task
+        self.meter.running += 1
         task.add_done_callback(partial(self._ended, session, asyncio.get_running_loop().time()))
 
     def _slot(self, address: str, client: Peer, nic: str) -> UdpSocket | None:
@@ -183,10 +194,10 @@ class TftpServer:
         """Make room for ``client`` by the first of ``sessions`` that can go; tell whether there was one."""
         evicted = next((session for session in sessions if session.evict()), None)
         if evicted is None:
-            self._complaints.log("tftp.dropped", peer=client, reason=reason)
+            self._complain("dropped", client, reason)
         elif evicted.evicted:
             reason += ", and this one never had an ACK"
-            self._complaints.log("tftp.evicted", peer=evicted.client, reason=reason)
+            self._complain("evicted", evicted.client, reason)
         return evicted is not None
 
     def _transfer_socket(self, address: str) -> UdpSocket | None:
@@ -212,6 +223,7 @@ class TftpServer:
     def _ended(self, session: Session, started: float, task: asyncio.Task[None]) -> None:
         """Clean up in a callback, because a task that is cancelled before its first step runs no ``finally``."""
         self._tasks.pop(session, None)
+        self.meter.running -= 1
         session.close("the server is stopping" if task.cancelled() else "the server has an internal error")
         if self._sessions.get(session.client) is session:
             del self._sessions[session.client]
@@ -222,6 +234,7 @@ class TftpServer:
         if ending is None or session.evicted:
             return
         elapsed = asyncio.get_running_loop().time() - started
+        self._count(ending, elapsed)
         report = TransferReport(
             client=session.client,
             filename=session.request.filename,
@@ -234,3 +247,10 @@ class TftpServer:
             reply=session.reply,
         )
         self._report(report)
+
+    def _count(self, ending: Ending, seconds: float) -> None:
+        self.meter.transfers[ending.outcome] += 1
+        self.meter.sent += ending.bytes
+        self.meter.seconds.observe(seconds)
+        if ending.outcome in _FAULTS:
+            self.meter.faults[ending.outcome] += 1

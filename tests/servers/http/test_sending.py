@@ -21,6 +21,7 @@ from iluvatar_pxe import ratelimit
 from iluvatar_pxe.assets.opening import ListedFile
 from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.servers.http.connections import GuardedConnection
 from iluvatar_pxe.servers.http.sending import LEAST, MOST, THREADS, TURN, FileSender, fitting
 
@@ -218,7 +219,7 @@ async def test_what_is_cancelled_keeps_its_descriptors_until_its_thread_is_done(
     tmp_path: Path, held: threading.Event
 ) -> None:
     (tmp_path / "file").write_bytes(LARGE)
-    sender, before = FileSender(), descriptors()
+    sender, before = FileSender(ProtocolMeter()), descriptors()
     ours, theirs = connected()
     file = await FileSource.open(ListedFile(tmp_path / "file"))
     with ours, theirs:
@@ -247,7 +248,7 @@ async def test_a_faulty_disk_and_a_client_that_is_gone_are_told_apart(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "sendfile", sendfile)
-    sender = FileSender()
+    sender = FileSender(ProtocolMeter())
     file = await FileSource.open(ListedFile(tmp_path / "file"))
     ours, theirs = connected()
     with ours, theirs, pytest.raises(expected):

@@ -15,12 +15,15 @@ from iluvatar_pxe.events import EventKind, EventLog
 from iluvatar_pxe.gitops.hook import refusal_mark, refused_push
 from iluvatar_pxe.gitops.repository.hosting import NAME
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.context import client_of
 from iluvatar_pxe.servers.http.git.access import Access
 from iluvatar_pxe.servers.http.git.backend import Call
 from iluvatar_pxe.servers.http.git.relay import LIMITS, GitLimits, Relay
 from iluvatar_pxe.servers.http.git.turns import Turns
+from iluvatar_pxe.servers.http.metering import is_fault
+from iluvatar_pxe.servers.library_internals import octets_written
 from iluvatar_pxe.settings.model import GitSettings
 
 READ, WRITE = "git-upload-pack", "git-receive-pack"
@@ -55,10 +58,12 @@ class GitSite:
     ) -> None:
         """``events`` is told of pushes that the fleet's check refuses."""
         self._events = EventLog() if events is None else events
+        self.meter = ProtocolMeter()
         self._directory = directory
         self._max_push = settings.max_push << 20
         self._limits = limits
         self._turns = Turns(limits.backends)
+        self._clock = clock
         self._access = Access(
             Tokens(directory), clock, anonymous_read=settings.anonymous_read, tls_port=tls_port
         )
@@ -86,6 +91,21 @@ class GitSite:
         return await self._respond(request, service, service)
 
     async def _respond(self, request: web.Request, tail: str, service: str) -> web.StreamResponse:
+        self.meter.requests += 1
+        began = self._clock()
+        try:
+            response = await self._serve_one(request, tail, service)
+        except web.HTTPException as error:
+            if is_fault(request, error.status):
+                self.meter.faults[str(error.status)] += 1
+            raise
+        finally:
+            self.meter.received += request.content.total_bytes
+            self.meter.seconds.observe(self._clock() - began)
+        self.meter.sent += octets_written(response)
+        return response
+
+    async def _serve_one(self, request: web.Request, tail: str, service: str) -> web.StreamResponse:
         name = request.match_info["name"]
         user = await self._access.check(request, name, _RIGHTS[service])
         protocol = _PROTOCOL.fullmatch(request.headers.get("Git-Protocol", ""))

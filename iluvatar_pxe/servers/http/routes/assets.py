@@ -111,13 +111,18 @@ async def _send(request: web.Request, name: str, source: Source) -> web.StreamRe
     started = time.perf_counter()
     sender = request.app[SENDER]
     response = _BootFile(name, source, sender) if isinstance(source, FileSource) else PassedOn(source)
+    sender.meter.running += 1
     try:
         await response.send(request)
     except ConnectionError as error:
+        sender.meter.transfers["aborted"] += 1
         complain("http.aborted", logging.INFO, client=request.remote, asset=name, why=str(error))
         return response
     finally:
+        sender.meter.running -= 1
         await source.close()
+    if request.method == "GET" and response.status in {200, 206}:
+        sender.meter.transfers["done"] += 1
     booter = booter_of(request)
     machine, stage = booter.machine_at(client_of(request)), stage_of_asset(name)
     if machine and stage and request.method == "GET" and response.status == 200:

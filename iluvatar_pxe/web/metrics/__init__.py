@@ -1,0 +1,1 @@
+"""What Prometheus reads at ``/metrics``: families made of plain numbers when they are asked for."""
