@@ -122,5 +122,5 @@ def booters_of(
         observes=settings.network.dhcp == "observe",
     )
     if settings.simulate.as_real:
-        return Booters(real, as_real(real, neighbours.is_own, boots.simulated))
+        return Booters(real, as_real(real, neighbours.is_own))
     return Booters(real, in_sandbox(real, inventory, neighbours.is_own, boots.simulated))

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from copy import copy
 from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID
@@ -55,17 +54,11 @@ class Journal:
         self._events = EventLog() if events is None else events
         self._inventory = inventory
         self._applied = applied
-        self.meter = meter or BootMeter(time.monotonic, simulated=simulated)
+        self._meter = meter or BootMeter(time.monotonic, simulated=simulated)
         self._marks = {"simulated": True} if simulated else {}
         self._said: Recent[UUID, tuple[int, set[object]]] = Recent(MOST_MACHINES)
         self._transients = RateLimiter(1.0, burst=MOST_TRANSIENTS)
         self._reports = RateLimiter(1.0, burst=MOST_REPORTS)
-
-    def counted_by(self, meter: BootMeter) -> "Journal":
-        """Return the same journal, whose boots another meter counts."""
-        other = copy(self)
-        other.meter = meter
-        return other
 
     def served(
         self,
@@ -202,7 +195,7 @@ class Journal:
             chain=chain,
             most_attempts=self._applied.fleet.settings.max_attempts,
         )
-        self.meter.reached(machine, stage, lambda: layer_of(machine, self._applied.fleet), plan)
+        self._meter.reached(machine, stage, lambda: layer_of(machine, self._applied.fleet), plan)
         if stage in QUESTIONS:
             self.is_first(machine, (stage, detail))
         facts: dict[str, object] = {"served": detail, "bytes": size, "ms": round(milliseconds, 1)}

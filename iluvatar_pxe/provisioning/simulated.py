@@ -52,12 +52,11 @@ def in_sandbox(real: Booter, inventory: Inventory, is_own: IsOwn, meter: BootMet
     )
 
 
-def as_real(real: Booter, is_own: IsOwn, meter: BootMeter) -> Booter:
+def as_real(real: Booter, is_own: IsOwn) -> Booter:
     """Return the booter of simulated machines that are to be treated like real ones, but have no disks."""
     return replace(
         real,
         trust=TrustThisHost(real.trust, is_own),
-        journal=real.journal.counted_by(meter),
         installs=None,
     )
 

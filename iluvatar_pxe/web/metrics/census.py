@@ -42,13 +42,22 @@ class Census:
     under_way: list[UnderWay] = field(default_factory=list)
 
 
-async def take_census(snapshot: Snapshot, fleet: Fleet) -> Census:
-    """Count; others have their turn in between."""
-    census, left = Census(), iter(snapshot.by_id.values())
-    while machines := list(islice(left, AT_ONCE)):
-        _count(machines, fleet, census)
-        await asyncio.sleep(0)
-    return census
+class CensusTaker:
+    """Keeps the last census: while nothing changes, it stands."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Snapshot, Fleet, Census] | None = None
+
+    async def take(self, snapshot: Snapshot, fleet: Fleet) -> Census:
+        """Count; others have their turn in between."""
+        if self._last and self._last[0] is snapshot and self._last[1] is fleet:
+            return self._last[2]
+        census, left = Census(), iter(snapshot.by_id.values())
+        while machines := list(islice(left, AT_ONCE)):
+            _count(machines, fleet, census)
+            await asyncio.sleep(0)
+        self._last = snapshot, fleet, census
+        return census
 
 
 def _count(machines: Iterable[Machine], fleet: Fleet, census: Census) -> None:

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.metrics.boots import boot_families
-from iluvatar_pxe.web.metrics.census import Census, take_census
+from iluvatar_pxe.web.metrics.census import Census, CensusTaker
 from iluvatar_pxe.web.metrics.families import gauge, histogram
 from iluvatar_pxe.web.metrics.machines import machine_families
 from iluvatar_pxe.web.metrics.protocols import dns_families, protocol_families
@@ -36,9 +36,9 @@ class _One(Collector):
         return (self._family,)
 
 
-async def exposition(context: WebContext) -> bytes:
+async def exposition(context: WebContext, taker: CensusTaker) -> bytes:
     """Return all metrics, in the text format; others have their turn between two families."""
-    census, text = await take_census(context.inventory.snapshot, context.fleet), b""
+    census, text = await taker.take(context.inventory.snapshot, context.fleet), b""
     for family in _families(context, census):
         text += generate_latest(_One(family))
         await asyncio.sleep(0)

@@ -130,12 +130,13 @@ def test_ntp(run: Run) -> None:
 
 def test_refusals_are_faults_by_their_status(run: Run) -> None:
     assert run.daemon.get("/assets/nothing")[0] == 404
-    path = "/git/fleet.git/info/refs?service=git-upload-pack"
-    assert run.daemon.get(path)[0] == 403, "without TLS"
+    assert run.daemon.get("/git/fleet.git/info/refs?service=git-upload-pack")[0] == 401, "with a question"
+    wrong = {"Authorization": "Basic bWU6d3Jvbmc=", "Content-Type": "application/x-git-upload-pack-request"}
+    assert run.daemon.post("/git/fleet.git/git-upload-pack", b"", wrong) == 401
     scrape = Scrape.of(run.daemon)
     assert scrape.sum("request_faults_total", protocol="http", reason="404") == 1
     assert scrape.sum("request_faults_total", protocol="git") == 1
-    assert scrape.sum("requests_total", protocol="git") == 1
+    assert scrape.sum("requests_total", protocol="git") == 2
 
 
 def test_promtool_finds_nothing_to_object_to(run: Run) -> None:
