@@ -1,6 +1,6 @@
 """What pages and the API work on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
@@ -19,7 +19,7 @@ class WebContext:
     commands: CommandContext
     health: Health
     events: EventLog
-    measured: Measured
+    measured: Measured = field(default_factory=Measured)
 
     @property
     def inventory(self) -> Inventory:

@@ -22,6 +22,7 @@ from iluvatar_pxe.web.metrics.state import (
     database_families,
     fleet_families,
     health_families,
+    network_families,
 )
 
 _PROCESS = ProcessCollector(registry=None)
@@ -62,6 +63,8 @@ def _families(context: WebContext, census: Census) -> Iterator[Metric]:
     yield from health_families(context.health)
     yield from database_families(context.inventory)
     yield from fleet_families(context.events, measured.commit_time())
+    if context.commands.dhcp_servers:
+        yield from network_families(context.commands.dhcp_servers)
     if context.commands.assets:
         yield from asset_families(context.commands.assets)
     yield from certificate_families(measured.certificates())

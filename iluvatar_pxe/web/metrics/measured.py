@@ -1,23 +1,24 @@
 """What is measured besides what the pages show."""
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from iluvatar_pxe.meters import Histogram, ProtocolMeter
+from iluvatar_pxe.meters import SECONDS, Histogram, ProtocolMeter
 from iluvatar_pxe.provisioning.boot_meter import BootMeters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """The daemon's meters."""
+    """The daemon's meters; by default ones that nothing is counted by."""
 
-    protocols: Mapping[str, ProtocolMeter]
+    protocols: Mapping[str, ProtocolMeter] = field(default_factory=dict)
     """By the protocol's name."""
-    boots: BootMeters
-    loop_lag: Histogram
+    boots: BootMeters = field(default_factory=lambda: BootMeters(time.monotonic))
+    loop_lag: Histogram = field(default_factory=lambda: Histogram(SECONDS))
     """Seconds for which the event loop kept a timer waiting."""
-    certificates: Callable[[], Mapping[str, datetime]]
+    certificates: Callable[[], Mapping[str, datetime]] = dict
     """Returns by the name of each certificate of this daemon when it ends."""
-    commit_time: Callable[[], datetime | None]
+    commit_time: Callable[[], datetime | None] = lambda: None
     """Returns when the applied commit was made; None where a directory decides."""

@@ -11,6 +11,7 @@ from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.events import EventKind, EventLog
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.machines.dhcp_servers import DhcpServers
 from iluvatar_pxe.web.metrics.families import counter, gauge
 
 
@@ -64,6 +65,17 @@ def fleet_families(events: EventLog, commit_time: datetime | None) -> Iterator[M
         "When the commit in force was made.",
         [],
         [([], commit_time.timestamp())] if commit_time else [],
+    )
+
+
+def network_families(servers: DhcpServers) -> Iterator[Metric]:
+    """Return how many other DHCP servers were heard within a day."""
+    kinds = Counter("daemon" if one.is_ours else "surplus" if one.why else "router" for one in servers.all)
+    yield gauge(
+        "dhcp_servers",
+        "Other DHCP servers heard: daemons of the fleet, the one that gives addresses, and those that are one too many.",
+        ["kind"],
+        (([kind], kinds[kind]) for kind in ("daemon", "router", "surplus")),
     )
 
 
