@@ -55,4 +55,5 @@ def _place(machine: Machine, fleet: Fleet) -> Data:
         "rule": f"machines/{listed.name}.yaml" if listed else given and given.rule,
         "assigned_at": given and utc(given.at),
         "listed": listed is not None,
+        "power": listed.file.power.kind if listed and listed.file.power else None,
     }

@@ -22,7 +22,7 @@ from iluvatar_pxe.web.pages.actions import ACTIONS, BY_NAME
 from iluvatar_pxe.web.render import Renderer
 from iluvatar_pxe.web.visitor import Visitor, look_as
 
-LISTED, FREE = "52:54:00:65:00:01", "52:54:00:65:00:02"
+LISTED, FREE, SWITCHED = (f"52:54:00:65:00:{number}" for number in ("01", "02", "09"))
 BY = "web (127.0.0.1)"
 
 
@@ -30,7 +30,8 @@ BY = "web (127.0.0.1)"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageSite]:
     directory: Path = tmp_path_factory.mktemp("page")
     Logins(directory / "web").set_password(PASSWORD)
-    fleet = fleet_of(("one", LISTED, "chain: local\n"), arda=CONFIGURED)
+    switched = ("switched", SWITCHED, "chain: local\npower: {command: {program: plug}}\n")
+    fleet = fleet_of(("one", LISTED, "chain: local\n"), switched, arda=CONFIGURED)
     with PageSite(directory, fleet) as running:
         yield running
 
@@ -149,6 +150,20 @@ def test_nobody_puts_words_into_the_pages_mouth(ada: Browser) -> None:
     assert Page(ada.get(f"/login?said={SCRIPT}").text).texts("p", role="status") == []
 
 
+def test_a_machine_is_switched_by_what_its_file_names(site: PageSite, ada: Browser) -> None:
+    machine = site.sees(SWITCHED, Stage.SCRIPT)
+    shown = buttons(machine, site, Visitor(csrf="token"))
+    asked = [one.attributes["value"] for one in shown.all("button", name="do")]
+    assert asked == ["status", "on", "network", "cycle", "off"]
+    for do in asked:
+        (told,) = Page(act(ada, machine, "power", do=do).text).texts("p", role="alert")
+        assert told == "no daemon is running; start it: iluvatar-pxe serve"
+    (told,) = Page(act(ada, machine, "power", do=SCRIPT).text).texts("p", role="alert")
+    assert told.startswith("action: Input should be 'on', 'off', 'cycle'")
+    (told,) = Page(act(ada, machine, "wake").text).texts("p", role="alert")
+    assert told == "no daemon is running; start it: iluvatar-pxe serve"
+
+
 def buttons(machine: Machine, site: PageSite, visitor: Visitor) -> Page:
     look_as(visitor)
     told = describe(machine, site.fleet)
@@ -159,7 +174,7 @@ def test_only_who_is_logged_in_sees_buttons(site: PageSite, listed: Machine) -> 
     assert buttons(listed, site, Visitor(login_url="/login?next=/x")).texts("a") == ["Log in"]
     shown = buttons(listed, site, Visitor(csrf="token"))
     places = [one.attributes["action"].rpartition("/")[2] for one in shown.all("form")]
-    assert places == ["hold", "release", "rename", "reinstall", "forget"]
+    assert places == ["hold", "release", "wake", "rename", "reinstall", "forget"]
     assert len(shown.all("input", name="csrf", value="token")) == len(places)
     stranger = buttons(site.sees("52:54:00:65:00:03", Stage.SCRIPT), site, Visitor(csrf="token"))
     assert stranger.texts("option") == ["arda"]

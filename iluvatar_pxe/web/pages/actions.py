@@ -13,6 +13,7 @@ from iluvatar_pxe.admin.acting import act
 from iluvatar_pxe.admin.registry import command_for
 from iluvatar_pxe.admin.requests.enrolment import CloseWindow, OpenWindow
 from iluvatar_pxe.admin.requests.machines import Forget, Hold, Reinstall, Release, Rename, SetPlace
+from iluvatar_pxe.admin.requests.power import SwitchPower, Wake
 from iluvatar_pxe.admin.requests.request import Request, request_of
 from iluvatar_pxe.errors import IluvatarError, InvalidDraftError, OperationError, UnknownMachineError
 from iluvatar_pxe.fleet.lookup import find_machine, title_of
@@ -34,7 +35,11 @@ def _hold(form: Form) -> tuple[type[Request], dict[str, Any]]:
 
 
 def _reinstall(form: Form) -> tuple[type[Request], dict[str, Any]]:
-    return Reinstall, {"wipe": form.get("wipe") == _YES}
+    return Reinstall, {box: form.get(box) == _YES for box in ("wipe", "wake", "cycle")}
+
+
+def _power(form: Form) -> tuple[type[Request], dict[str, Any]]:
+    return SwitchPower, {"action": form.get("do", ""), "force": form.get("force") == _YES}
 
 
 def _let_in(form: Form) -> tuple[type[Request], dict[str, Any]]:
@@ -53,6 +58,8 @@ ACTIONS: Mapping[str, Callable[[Form], tuple[type[Request], dict[str, Any]]]] = 
         "let-in": _let_in,
         "rename": _rename,
         "forget": lambda _: (Forget, {}),
+        "wake": lambda _: (Wake, {}),
+        "power": _power,
     }
 )
 """By the last part of the path, the command on a machine, and what the form says of it."""
