@@ -14,6 +14,7 @@ from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.dhcp_servers import DhcpServers
+from iluvatar_pxe.notifications.notifier import Notifier
 from iluvatar_pxe.power.power import Power
 from iluvatar_pxe.provisioning.adopting import Adopter
 from iluvatar_pxe.provisioning.assigner import Assigner
@@ -112,6 +113,7 @@ class CommandContext:
     dhcp_servers: DhcpServers | None = None
     power: Power | None = None
     outage: Outage | None = None
+    notifier: Notifier | None = None
 
     @property
     def fleet(self) -> Fleet:

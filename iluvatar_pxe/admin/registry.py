@@ -28,6 +28,7 @@ from iluvatar_pxe.admin.health import ShowHealth
 from iluvatar_pxe.admin.machine_reads import ShowMachine, ShowMachines
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.admin.network import ShowNetwork
+from iluvatar_pxe.admin.notifications import SendTest
 from iluvatar_pxe.admin.power import SwitchPower, Wake
 from iluvatar_pxe.admin.renaming import Rename
 from iluvatar_pxe.admin.requests.request import Request
@@ -36,7 +37,7 @@ from iluvatar_pxe.admin.upgrades import UpgradeCluster
 
 COMMANDS: tuple[type[Command], ...] = (
     *(ShowMachines, ShowMachine, SetPlace, Hold, Release, Reinstall, Forget, Rename, Merge, Split),
-    *(Wake, SwitchPower),
+    *(Wake, SwitchPower, SendTest),
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
     *(AdoptCluster, RecoverCluster, ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),

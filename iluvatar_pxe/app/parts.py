@@ -19,6 +19,9 @@ from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.machines.dhcp_servers import DhcpServers
 from iluvatar_pxe.meters import ProtocolMeter
+from iluvatar_pxe.notifications.delivery import Delivery
+from iluvatar_pxe.notifications.first_daemon import FirstDaemon
+from iluvatar_pxe.notifications.notifier import Notifier, NotifierContext
 from iluvatar_pxe.power.power import Power
 from iluvatar_pxe.provisioning.adopting import Adopter
 from iluvatar_pxe.provisioning.applied import Applied
@@ -156,6 +159,21 @@ class Parts:
                 observes=settings.network.dhcp == "observe",
             )
         )
+        notifier = Notifier(
+            NotifierContext(
+                events=events,
+                fleet=lambda: self.applied.fleet,
+                fleet_changed=self.fleet_source.changed,
+                snapshot=lambda: inventory.snapshot,
+                first=FirstDaemon(
+                    lambda: self.applied.fleet.recipients.daemons,
+                    lambda: self.applied.fleet.settings.domain,
+                    settings.http.port,
+                ),
+                deliver=Delivery().deliver,
+                file=settings.state_directory / "notifications.json",
+            )
+        )
         refusals = booters.real.configurations.refusals
         health = Health(
             parts={
@@ -205,6 +223,7 @@ class Parts:
                 lambda: self.watch.interfaces, lambda: self.applied.fleet.texts, settings.power.commands
             ),
             outage=Outage(self.fleet_source.clusters.context, self.fleet_source.clusters.k3s.servers),
+            notifier=notifier,
         )
         self.control = ControlServer(settings.control_socket, settings.state_directory, context)
         git, lag, http_meter = self._git_site(events), LoopLag(), ProtocolMeter()
@@ -258,6 +277,7 @@ class Parts:
             lag,
             Inspector(maintenance, inventory, self.fleet_source.changed),
             silent,
+            notifier,
             self.site,
         )
         """What runs until the last transfer has ended."""

@@ -88,6 +88,7 @@ class _Commands(LazyGroup):
             "cluster.commands:app",
             "Show and reach the layers' clusters, and keep their secrets and snapshots.",
         ),
+        Entry("notifications", "notifications:app", "Test how you are told what happens."),
         Entry("db", "db:app", "Maintain the inventory database."),
         Entry(
             "lab",

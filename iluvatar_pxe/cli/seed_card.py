@@ -16,7 +16,7 @@ from iluvatar_pxe.cli.options import ConfigOption, be_quiet
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import SeedCardError, UsageError
-from iluvatar_pxe.fleet.clear_secrets import clear_secrets
+from iluvatar_pxe.fleet.notification_checks import secrets_in_clear
 from iluvatar_pxe.gitops.bundle import bundle_fleet
 from iluvatar_pxe.layers.ainur.seed_card.boot_order import settings_of
 from iluvatar_pxe.layers.ainur.seed_card.card_file import check_out, new_file
@@ -151,7 +151,7 @@ def _bundled(fleet: Path | None) -> Iterator[Path | None]:
         raise UsageError(f"--fleet {fleet}: is no directory; name that of a fleet, or a clone")
     with TemporaryDirectory() as place:
         bundle, revision = asyncio.run(bundle_fleet(fleet, _BRANCH, Path(place)))
-        for line in clear_secrets(revision.fleet.texts):
+        for line in secrets_in_clear(revision.fleet):
             typer.echo(f"warning: {fleet}/{line}; the card's files can be read by whoever has it", err=True)
         yield bundle
 

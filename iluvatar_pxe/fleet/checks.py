@@ -16,6 +16,7 @@ from iluvatar_pxe.fleet.k3s_checks import check_k3s
 from iluvatar_pxe.fleet.layer_checks import check_names, check_place
 from iluvatar_pxe.fleet.layer_files import kinds_of
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, Match, Rule, Traits
+from iluvatar_pxe.fleet.notification_checks import check_notifications
 from iluvatar_pxe.fleet.power_checks import check_power
 from iluvatar_pxe.fleet.source import FLEET_FILE, Source, is_declaration, layer_file
 from iluvatar_pxe.fleet.talos_checks import check_talos
@@ -45,6 +46,7 @@ def check_fleet(fleet: Fleet, source: Source) -> None:
     check_talos(fleet, source)
     check_k3s(fleet, source)
     check_clusters(fleet, source)
+    check_notifications(source)
     check_power(source)
     _check_rules(source)
     kinds = kinds_of(source)

@@ -33,6 +33,7 @@ from iluvatar_pxe.fleet.fields.values import (
     Serial,
 )
 from iluvatar_pxe.fleet.layers import K3sLayer, Layer, Talos, TalosLayer
+from iluvatar_pxe.fleet.notifications import MOST_RECIPIENTS, Recipient, RecipientName
 from iluvatar_pxe.fleet.power import Power
 from iluvatar_pxe.fleet.registries import Registries
 from iluvatar_pxe.fleet.root import MachineRoot
@@ -284,6 +285,10 @@ class FleetFile(Model):
     """The addresses that your router hands out, from the first to the last; no cluster's ``vip`` may be among them."""
     backup: Backup | None = None
     """Where snapshots of etcd are copied, besides each daemon's own state directory, and Longhorn's volumes."""
+    notifications: Annotated[Mapping[RecipientName, Recipient], Field(max_length=MOST_RECIPIENTS)] = Field(
+        default_factory=dict
+    )
+    """Who is told what happens, by name: phones, chats and mailboxes."""
     registries: Registries = Registries()
     """Container images: registries of this network that nodes ask first."""
     max_attempts: Annotated[StrictInt, Field(ge=1, le=1000)] = 5

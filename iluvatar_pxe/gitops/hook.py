@@ -18,8 +18,8 @@ from pathlib import Path
 from iluvatar_pxe.assets.names import Names, check_names
 from iluvatar_pxe.boot.preview.differences import leavers, replaced
 from iluvatar_pxe.errors import FleetError, RepositoryError
-from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.notification_checks import secrets_in_clear
 from iluvatar_pxe.fleet.talos_checks import vips_among
 from iluvatar_pxe.gitops.repository.bare import Commit, Repository
 from iluvatar_pxe.gitops.repository.git import Git
@@ -72,7 +72,7 @@ async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: 
                 *vips_among(revision.fleet, await asyncio.to_thread(_own_addresses)),
                 *(replaced(before, revision.fleet) if before else ()),
             ],
-            secrets=clear_secrets(revision.fleet.texts),
+            secrets=secrets_in_clear(revision.fleet),
             warnings=[*names.warnings, *_misdated(revision.commit)],
             effects=await _effects(before, revision.fleet),
         )

@@ -14,8 +14,8 @@ from iluvatar_pxe.boot.preview.differences import differences, is_released
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import FleetError, InventoryError, SealError
 from iluvatar_pxe.events import EventKind, EventLog
-from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.notification_checks import secrets_in_clear
 from iluvatar_pxe.fleet.sealed import sealed_paths
 from iluvatar_pxe.gitops.repository.bare import Commit
 from iluvatar_pxe.gitops.secrets.opening import Opener
@@ -201,7 +201,7 @@ class Rollout:
 
 async def _warn_of_secrets(fleet: Fleet) -> None:
     """Log which files should have been sealed: a repository elsewhere has no hook that says so."""
-    if found := await asyncio.to_thread(clear_secrets, fleet.texts):
+    if found := await asyncio.to_thread(secrets_in_clear, fleet):
         _log.warning("fleet.clear_secrets", why=found[0], files=len(found))
 
 

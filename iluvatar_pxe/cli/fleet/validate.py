@@ -13,8 +13,8 @@ from iluvatar_pxe.assets.names import check_names
 from iluvatar_pxe.cli.options import ConfigOption
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.errors import FleetError
-from iluvatar_pxe.fleet.clear_secrets import clear_secrets
 from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.fleet.notification_checks import secrets_in_clear
 from iluvatar_pxe.gitops.directory import read_fleet
 from iluvatar_pxe.gitops.prepare import repository_of
 from iluvatar_pxe.gitops.reading import fleet_at, fleet_in_force
@@ -39,7 +39,7 @@ def validate(
     except FleetError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from error
-    for line in clear_secrets(declared.texts):
+    for line in secrets_in_clear(declared):
         typer.echo(f"warning: {f'{printable(place)}/' if directory else ''}{line}", err=True)
     for line in warnings:
         typer.echo(f"warning: {line}", err=True)

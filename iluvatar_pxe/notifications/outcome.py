@@ -1,0 +1,12 @@
+"""How an attempt to deliver a message ended; also what the child process answers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``fault`` is one line without secrets, empty where the service took the message."""
+
+    fault: str = ""
+    is_final: bool = False
+    """Another attempt would fail in the same way."""

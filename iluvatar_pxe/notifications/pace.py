@@ -1,0 +1,20 @@
+"""When a message goes out, and when it is tried again. Pure; seconds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What comes together is one message, and a service that fails is left alone for longer each time."""
+
+    calm: float = 3.0
+    """A message waits until nothing has come for so long."""
+    longest: float = 30.0
+    """But no longer than this."""
+    between: float = 60.0
+    """From one message to the next to the same recipient."""
+    retries: tuple[float, ...] = (10.0, 30.0, 120.0, 600.0, 1800.0, 3600.0)
+    """From each failed attempt to the next; after these, the message is given up."""
+
+
+PACE = Pace()
