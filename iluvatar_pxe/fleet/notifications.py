@@ -36,7 +36,7 @@ class NewsKind(StrEnum):
     BOOT_LOOP = "boot-loop"
     """A machine was held after too many boots without progress."""
     DHCP_SERVER = "dhcp-server"
-    """Another server answers boot requests."""
+    """Another DHCP server answers boot requests or gives addresses."""
     PUSH_REFUSED = "push-refused"
     """A push was refused, or a commit is not applied."""
 

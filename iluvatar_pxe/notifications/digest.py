@@ -17,7 +17,7 @@ _WORDS = {
     NewsKind.FAILED: ("machine reports a fault", "machines report faults"),
     NewsKind.HELD: ("machine is held", "machines are held"),
     NewsKind.BOOT_LOOP: ("machine in a boot loop", "machines in a boot loop"),
-    NewsKind.DHCP_SERVER: ("other server answers boot requests", "other servers answer boot requests"),
+    NewsKind.DHCP_SERVER: ("other DHCP server", "other DHCP servers"),
     NewsKind.PUSH_REFUSED: ("push refused", "pushes refused"),
 }
 _HARMLESS = str.maketrans({"<": "(", ">": ")", "[": "(", "]": ")", "`": "'", "@": "@\u200b"})

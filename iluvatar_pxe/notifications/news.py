@@ -84,7 +84,7 @@ def _held(event: Event, machine: Machine, fleet: Fleet) -> News:
 
 
 def _dhcp_server(event: Event) -> News:
-    return News(NewsKind.DHCP_SERVER, event.subject, event.words, teller=Teller.FIRST)
+    return News(NewsKind.DHCP_SERVER, event.subject, event.words, event.words, Teller.FIRST)
 
 
 def _push_refused(event: Event) -> News:

@@ -66,6 +66,10 @@ _RELEASE = How(Where.NOT_HERE, "done once for each release")
 _LAB = How(Where.TEST, "tests/cli/test_lab.py::test_a_lab_that_is_up_boots_machines_until_it_is_taken_down")
 _DAEMON = How(Where.DAEMON, "iluvatar-pxe listens", status=-signal.SIGTERM)
 _CLI = "tests/cli/test_assets.py"
+_NOTIFIED = How(
+    Where.TEST,
+    "tests/cli/test_notifications.py::test_the_owner_seals_an_address_tries_it_and_is_told_of_a_refused_push",
+)
 _SEAL = "tests/cli/test_fleet_seal.py"
 _CLUSTER = "tests/cli/test_cluster.py"
 _CLUSTER_K3S = "tests/cli/test_cluster_k3s.py"
@@ -162,6 +166,10 @@ COMMANDS = {
     "iluvatar-pxe fleet seal configs/controlplane.yaml configs/worker.yaml": How(
         Where.TEST, f"{_SEAL}::test_a_file_is_sealed_in_place_to_the_owner_and_the_daemons"
     ),
+    "mkdir --parents notifications": _NOTIFIED,
+    "echo 'slack://TOKEN_A/TOKEN_B/TOKEN_C/#lab' >notifications/chat.txt": _NOTIFIED,
+    "iluvatar-pxe fleet seal notifications/chat.txt": _NOTIFIED,
+    "sudo iluvatar-pxe notifications test": _NOTIFIED,
     "sudo iluvatar-pxe fleet unseal configs/worker.yaml": How(
         Where.TEST, f"{_SEAL}::test_it_is_unsealed_to_be_edited_and_sealed_again"
     ),
