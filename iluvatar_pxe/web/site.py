@@ -8,6 +8,7 @@ from aiohttp import web
 from iluvatar_pxe.gitops.secrets.tokens import Tokens
 from iluvatar_pxe.web.access import Access
 from iluvatar_pxe.web.api import commands, events
+from iluvatar_pxe.web.api import page as api_page
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.greeting import Greeter
 from iluvatar_pxe.web.login.first_run import FirstRun
@@ -57,6 +58,7 @@ class WebSite:
         shown = [route for page in pages for route in page.routes(self._context, self._renderer)]
         shown += clusters.routes(self._clusters, self._renderer)
         greeter = Greeter(self._access, self._said)
-        greeted = (greeter.route(one) for one in (*shown, *login.routes(), *actions.routes()))
+        shown += [*login.routes(), *actions.routes(), *api_page.routes(self._renderer)]
+        greeted = map(greeter.route, shown)
         api = (*commands.routes(self._context, self._access), *events.routes(self._context, self._streams))
         return [*greeted, *api, *metrics.routes(self._context), *self._static.routes()]
