@@ -93,8 +93,8 @@ class HttpServer:
         self._allowed = Allowed(settings.allow)
         self._addresses: tuple[IPv4Address, ...] = ()
         app = web.Application(middlewares=[self._gate])
-        meter = meter or ProtocolMeter()
-        app[SENDER] = self._sender = FileSender(meter)
+        self.meter = meter or ProtocolMeter()
+        app[SENDER] = self._sender = FileSender(self.meter)
         app[BOOTERS], app[HEALTH] = booters, health
         app[COUNTDOWNS] = Countdowns(time.monotonic)
         app[OFFERED] = offered
@@ -118,7 +118,7 @@ class HttpServer:
             app,
             limits,
             mac_of,
-            meter,
+            self.meter,
             access_log=None,
             logger=quiet_logger(),
             keepalive_timeout=idle,
