@@ -20,12 +20,17 @@ class Scrape:
         return cls(body.decode())
 
     @property
+    def families(self) -> set[str]:
+        """The names of all families, as they are written in documentation."""
+        families = text_string_to_metric_families(self.text)
+        return {one.name + ("_total" if one.type == "counter" else "") for one in families}
+
+    @property
     def names(self) -> set[str]:
         """The full names of all samples and families: one without samples yet is there, too."""
         families = list(text_string_to_metric_families(self.text))
-        named = {one.name + ("_total" if one.type == "counter" else "") for one in families}
         suffixes = ("_bucket", "_sum", "_count")
-        return named | {
+        return self.families | {
             one.name + suffix for one in families if one.type == "histogram" for suffix in suffixes
         }
 

@@ -1,5 +1,6 @@
 """The alert rules and the dashboard: valid, and about metrics that there are."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from support.monitoring import DASHBOARD, METRIC, RULES, dashboard, expressions
 from support.scrape import Scrape
 
 HERE = Path(__file__).parent
+PAGE = HERE.parents[2] / "docs" / "metrics.md"
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,20 @@ def test_the_dashboard_can_be_imported() -> None:
     assert max(x for x, _ in places) < 24
     needed = {one["id"] for one in board["__requires"] if one["type"] == "panel"}
     assert {panel["type"] for panel in panels} - {"row"} == needed
+
+
+def test_the_page_of_the_documentation_has_every_metric(daemon: Daemon) -> None:
+    page = PAGE.read_text()
+    named = {name.removeprefix("iluvatar_pxe_") for name in Scrape.of(daemon).families}
+    assert not {name for name in named if not name.startswith("process_") and f"`{name}`" not in page}
+    alerts = {rule["alert"] for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]}
+    assert alerts == set(re.findall(r"\| (IluvatarPxe\w+) \|", page))
+
+
+def test_the_configuration_of_the_documentation_is_one(tmp_path: Path) -> None:
+    shutil.copy(RULES, tmp_path)
+    (tmp_path / "prometheus.yaml").write_text(PAGE.read_text().split("```yaml\n")[1].partition("```")[0])
+    promtool("check", "config", "prometheus.yaml", cwd=tmp_path)
 
 
 @pytest.mark.parametrize("file", [RULES, DASHBOARD], ids=lambda file: file.name)

@@ -22,7 +22,7 @@ from iluvatar_pxe.lab.room.namespace import DIRECTORY
 from iluvatar_pxe.lab.room.network import INTERFACE, SERVER_ADDRESS
 from iluvatar_pxe.simulate.machine import Kind
 
-PCS_OF_TALOS = (Kind.BIOS, Kind.UEFI_X64, Kind.UEFI_X64_HTTP, Kind.IPXE)
+PCS_OF_TALOS = (Kind.UEFI_X64, Kind.IPXE)
 BOOTS = len(PCS_OF_TALOS) + 1
 CONFIG = f"""global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [{DIRECTORY}/alerts.yaml]

@@ -139,6 +139,11 @@ def test_refusals_are_faults_by_their_status(run: Run) -> None:
     assert scrape.sum("requests_total", protocol="git") == 2
 
 
+def test_what_serves_metrics_is_not_loaded_before_somebody_asks() -> None:
+    program = "import sys, iluvatar_pxe.app.app; sys.exit('prometheus_client' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_promtool_finds_nothing_to_object_to(run: Run) -> None:
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=run.after.text, text=True, capture_output=True, check=False
