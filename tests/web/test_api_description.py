@@ -54,10 +54,10 @@ def test_every_reference_leads_somewhere(described: Any) -> None:
 
 
 def test_fields_are_where_a_client_gives_them(described: Any) -> None:
-    reinstall = described["paths"]["/api/v1/machines/{machine}/reinstall"]["post"]
-    assert [(one["name"], one["in"]) for one in reinstall["parameters"]] == [("machine", "path")]
-    body = reinstall["requestBody"]["content"]["application/json"]["schema"]
-    assert (set(body["properties"]), reinstall["requestBody"]["required"]) == ({"wipe", "force"}, False)
+    split = described["paths"]["/api/v1/machines/{machine}/split"]["post"]
+    assert [(one["name"], one["in"]) for one in split["parameters"]] == [("machine", "path")]
+    body = split["requestBody"]["content"]["application/json"]["schema"]
+    assert (set(body["properties"]), split["requestBody"]["required"]) == ({"mac"}, True)
     limit = described["paths"]["/api/v1/machines"]["get"]["parameters"][0]
     assert (limit["name"], limit["in"], limit["schema"]["default"]) == ("limit", "query", 100)
     assert described["paths"]["/api/v1/enrolment"]["put"]["requestBody"]["required"]

@@ -60,6 +60,8 @@ class Machine(Answer):
     last_seen: datetime
     transient: bool
     """Whether it only asked for an address."""
+    power: str | None
+    """What switches it, as its file says."""
 
 
 class BootEvent(Answer):
