@@ -142,6 +142,11 @@ COMMANDS = {
     ),  # arda-01 waits for its boot files
     "iluvatar-pxe check": How(Where.NAMED),
     "iluvatar-pxe fleet validate": How(Where.INSTALLED, "valid: 2 machines, 2 rules"),
+    "sudo iluvatar-pxe web password": How(
+        Where.INSTALLED,
+        "the password is set",
+        typed="echo correct horse battery | sudo iluvatar-pxe web password",
+    ),
     "sudo iluvatar-pxe fleet token add ada --write": How(Where.INSTALLED, r"Token ada \(read and write\)"),
     "sudo iluvatar-pxe fleet token add backup": How(Where.INSTALLED, r"Token backup \(read-only\)"),
     "sudo iluvatar-pxe fleet token list": How(Where.INSTALLED, r"(?s)ada +write.*backup +read"),
@@ -458,6 +463,7 @@ COMMANDS = {
     },
     "iluvatar-pxe machines reinstall NAME --wake": How(Where.NAMED),
     "iluvatar-pxe machines reinstall NAME --cycle": How(Where.NAMED),
+    "iluvatar-pxe machines rename NAME NEW": How(Where.NAMED),
     "iluvatar-pxe machines set --role": How(Where.NAMED),
     "iluvatar-pxe machines set NAME [--name NEW] [--layer L] [--role R] [--phase P] [--intent I]": How(
         Where.NAMED
