@@ -39,7 +39,7 @@ PART_OF: Mapping[Stage, Part] = MappingProxyType(
         Stage.KERNEL: Part.KERNEL,
         Stage.INITRAMFS: Part.INITRAMFS,
         Stage.CONFIG: Part.CONFIGURATION,
-        Stage.STARTED: Part.INSTALL,
+        Stage.STARTED: Part.CONFIGURATION,
         Stage.INSTALLING: Part.INSTALL,
         Stage.INSTALLED: Part.INSTALL,
         Stage.RUNNING: Part.RUNNING,

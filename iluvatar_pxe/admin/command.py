@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from iluvatar_pxe.admin.next_boots import NextBoots
 from iluvatar_pxe.admin.requests.request import CommandResult, Request
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
 from iluvatar_pxe.catalogue.progress import Progress
@@ -114,6 +115,7 @@ class CommandContext:
     power: Power | None = None
     outage: Outage | None = None
     notifier: Notifier | None = None
+    next_boots: NextBoots | None = None
 
     @property
     def fleet(self) -> Fleet:

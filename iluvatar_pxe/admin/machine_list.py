@@ -98,7 +98,7 @@ def listing(
     machines: Iterable[Machine], fleet: Fleet, wanted: Filter, page: int, now: datetime, since: Since
 ) -> Listing:
     """Return a page of the machines that ``wanted`` leaves, the first one being 1; they are in order of their names."""
-    entries = [_entry(one, fleet) for one in machines]
+    entries = [entry_of(one, fleet) for one in machines]
     found = sorted((one for one in entries if _matches(one, wanted, now)), key=_order)
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(page, 1), pages)
@@ -171,7 +171,8 @@ def is_coming_up(machine: Machine, now: datetime) -> bool:
     return machine.reached < Stage.RUNNING and now - machine.last_seen < LATELY
 
 
-def _entry(machine: Machine, fleet: Fleet) -> Entry:
+def entry_of(machine: Machine, fleet: Fleet) -> Entry:
+    """Return a machine with its place: what a file of the fleet says of that goes first."""
     listed, given = listed_as(machine, fleet), machine.assignment
     role = role_of(machine, listed)
     place: ListedMachine | Assignment | None = listed or given

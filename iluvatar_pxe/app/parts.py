@@ -7,6 +7,7 @@ from pathlib import Path
 
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
+from iluvatar_pxe.admin.next_boots import NextBoots
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.programs import programs_told
 from iluvatar_pxe.events import EventLog
@@ -215,6 +216,13 @@ class Parts:
             convergence=convergence,
             troubles=ClusterTroubles(refusals, self.fleet_source.refusal, told.doubts),
             adopter=Adopter(self.fleet_source.clusters.context, network.holder),
+            next_boots=NextBoots(
+                booter=booters.real,
+                inventory=inventory,
+                interfaces=lambda: self.watch.interfaces,
+                port=settings.http.port,
+                ports=settings.talos,
+            ),
             own_host=OwnHost(booters.real, lambda: self.watch.interfaces, settings.http.port),
             renamer=self.fleet_source.renamer,
             events=events,

@@ -1,41 +1,23 @@
 """What ``plan`` assumes about this server: how a machine reaches it, and which state applies."""
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 
-from iluvatar_pxe.assets.factory import registry_of
+from iluvatar_pxe.admin.next_boots import NO_ADDRESS, surroundings
 from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS
 from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.host.interfaces import find_interfaces
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings
-from iluvatar_pxe.provisioning.around import router_of
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.spans import span
-
-NO_ADDRESS = IPv4Address("192.0.2.1")
-"""Stands for this server's address where it has none now (RFC 5737)."""
-
-
-_NO_NETWORK = IPv4Network("192.0.2.0/24")
 
 
 def surroundings_for(address: IPv4Address | None, settings: Settings, fleet: Fleet) -> Surroundings:
     """Return what there is on the network of a machine with ``address``; other daemons are not looked for."""
     interfaces = find_interfaces(settings.network.interfaces).interfaces
-    near = (one for one in interfaces if address and address in one.network)
-    found = next(near, next(iter(interfaces), None))
-    registry = registry_of(fleet)
-    if found is None:
-        return Surroundings(here=NO_ADDRESS, network=_NO_NETWORK, registry=registry, ports=settings.talos)
-    return Surroundings(
-        here=found.address,
-        network=found.network,
-        router=router_of(found),
-        registry=registry,
-        ports=settings.talos,
-    )
+    return surroundings(address, interfaces, fleet, settings.talos)
 
 
 def assumed(state: State, links: Links) -> dict[str, str]:

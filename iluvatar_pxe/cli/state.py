@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from iluvatar_pxe.admin.requests.clusters import ShowAwaited
 from iluvatar_pxe.admin.requests.coming import ShowComing, coming_of
 from iluvatar_pxe.admin.requests.request import CommandResult
+from iluvatar_pxe.admin.troubles import troubles_of
 from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
@@ -22,7 +22,6 @@ from iluvatar_pxe.catalogue.model import parse_catalogue
 from iluvatar_pxe.catalogue.packages import packages_of
 from iluvatar_pxe.cli.daemon import told
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError
-from iluvatar_pxe.fleet.lookup import listed_as, name_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.gitops.secrets.opening import with_opened
@@ -161,10 +160,3 @@ def _is_missing(path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-def troubles_of(machine: Machine, fleet: Fleet, told: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with a machine or its cluster; ``told`` is what ``ShowAwaited`` returned."""
-    place = listed_as(machine, fleet) or machine.assignment
-    refused = told.get("refused", {}).get(name_of(machine, fleet))
-    return [*([refused] if refused else []), *told.get("troubles", {}).get(place and place.layer, ())]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from iluvatar_pxe.amount import amount
+from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.spans import ago, largest, span
 
 
@@ -27,12 +28,32 @@ def so_far(moment: datetime) -> str:
     return largest((datetime.now(UTC) - moment) // timedelta(seconds=1))
 
 
+def lasting(milliseconds: float) -> str:
+    """Return a length of time: of less than ten seconds with three digits at most."""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    return f"{milliseconds / 1000:.1f} s" if milliseconds < 10_000 else span(round(milliseconds / 1000))
+
+
+def stage_word(stage: Stage | Happening) -> str:
+    """Return what the log calls a stage, or what else happened."""
+    return stage.label if isinstance(stage, Stage) else stage.value
+
+
 def server_time() -> str:
     """Return the time now, for browsers whose clock is off."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
-    {"ago": since, "amount": amount, "day": day, "so_far": so_far, "span": span}
+    {
+        "ago": since,
+        "amount": amount,
+        "day": day,
+        "lasting": lasting,
+        "stage_word": stage_word,
+        "so_far": so_far,
+        "span": span,
+    }
 )
 """By their names in templates."""

@@ -24,12 +24,12 @@ from support.waiting import PATIENCE, until
 from iluvatar_pxe.admin.cluster_status import ClustersStatus, ShowAwaited
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.machine_details import machine_details
+from iluvatar_pxe.admin.troubles import troubles_of
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.boot.preview.next_boot import next_boot
 from iluvatar_pxe.cli.cluster.status import status_lines
 from iluvatar_pxe.cli.machines.page import page_lines
-from iluvatar_pxe.cli.state import troubles_of
 from iluvatar_pxe.errors import ConfigurationError, OperationError
 from iluvatar_pxe.gitops.hook import refused_push
 from iluvatar_pxe.gitops.repository.hosting import host

@@ -24,6 +24,8 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
+from iluvatar_pxe.servers.http.connections import LIMITS
+from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.site import WebSite
@@ -55,16 +57,19 @@ class PageSite(InThread):
     async def _start(self) -> None:
         await self.inventory.open()
         app = web.Application()
-        app.add_routes(WebSite(self.context).routes())
-        self._runner = web.AppRunner(app)
+        self.site = WebSite(self.context)
+        app.add_routes(self.site.routes())
+        self._runner = one_line_runner(app, LIMITS, lambda _: None, access_log=None, logger=quiet_logger())
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self._recording = asyncio.create_task(self.inventory.run())
+        self._runs = [asyncio.create_task(one.run()) for one in (self.inventory, self.site)]
 
     async def _stop(self) -> None:
+        self.site.close()
         await self._runner.cleanup()
-        self._recording.cancel()
-        await asyncio.wait([self._recording])
+        for task in self._runs:
+            task.cancel()
+        await asyncio.wait(self._runs)
         await self.inventory.close()
 
     def run(self, work: Callable[[], T]) -> T:

@@ -1,8 +1,11 @@
 """The page *Machines*: all of them, with filters, and those that come up now."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -11,6 +14,7 @@ from iluvatar_pxe.admin.latest import Latest
 from iluvatar_pxe.admin.machine_list import Filter, Listing, listing
 from iluvatar_pxe.machines.states import Phase, Role
 from iluvatar_pxe.web.context import WebContext
+from iluvatar_pxe.web.live import Fragment, have
 from iluvatar_pxe.web.render import Renderer
 
 _LONGEST = 100
@@ -19,36 +23,65 @@ _LONGEST = 100
 
 def routes(context: WebContext, renderer: Renderer) -> list[web.RouteDef]:
     """Return this page's routes."""
-    return [web.get("/", MachinesPage(context, renderer).show)]
+
+    async def show(request: web.Request) -> web.Response:
+        view = MachinesView(context, renderer, filter_of(request.query), page_of(request.query))
+        return renderer.page("machines.html", **await view.page())
+
+    return [web.get("/", show)]
 
 
-class MachinesPage:
-    """Serves the page."""
+class MachinesView:
+    """The list as a filter leaves it, one page of it."""
 
-    def __init__(self, context: WebContext, renderer: Renderer) -> None:
+    def __init__(self, context: WebContext, renderer: Renderer, wanted: Filter, page: int) -> None:
         self._context = context
         self._renderer = renderer
+        self._wanted = wanted
+        self._page = page
         self._latest = Latest(context.events)
 
-    async def show(self, request: web.Request) -> web.Response:
-        """Answer with the page that a query asks for."""
-        wanted, page = filter_of(request.query), page_of(request.query)
-        now = datetime.now(UTC)
-        return self._renderer.page(
-            "machines.html",
-            list=await self._listing(wanted, page, now),
-            wanted=wanted,
-            phases=[one.value for one in Phase],
-            roles=[one.value for one in Role],
-            layers=sorted(self._context.fleet.layers),
-            turned=lambda number: target(wanted, number),
-        )
+    async def page(self) -> dict[str, Any]:
+        """Return what the whole page's template shows."""
+        found = await self._listing()
+        return self._values(found) | {
+            "phases": [one.value for one in Phase],
+            "roles": [one.value for one in Role],
+            "layers": sorted(self._context.fleet.layers),
+            "stream": target(self._wanted, self._page, "/live/machines", have(self._parts(found))),
+        }
 
-    async def _listing(self, wanted: Filter, page: int, now: datetime) -> Listing:
+    async def fragments(self) -> Sequence[Fragment]:
+        """Return the parts of the page that change."""
+        return self._parts(await self._listing())
+
+    async def _listing(self) -> Listing:
         self._latest.follow()
-        machines = self._context.inventory.snapshot.by_id
-        fleet, since = self._context.fleet, self._latest.since
-        return await asyncio.to_thread(lambda: listing(machines.values(), fleet, wanted, page, now, since))
+        machines, fleet = self._context.inventory.snapshot.by_id, self._context.fleet
+        now, since = datetime.now(UTC), self._latest.since
+        work = partial(listing, machines.values(), fleet, self._wanted, self._page, now, since)
+        return await asyncio.to_thread(work)
+
+    def _values(self, found: Listing) -> dict[str, Any]:
+        return {"list": found, "wanted": self._wanted, "turned": partial(target, self._wanted)}
+
+    def _parts(self, found: Listing) -> list[Fragment]:
+        """Cards and rows are parts of their own, so that of many machines only those are sent that changed."""
+        values = self._values(found)
+        ids = tuple(one.id for one in found.rows)
+        booting = tuple(one.id for one in found.coming_up)
+        around = replace(found, rows=(), coming_up=())
+        whole = [
+            ("summary", (found.seen, len(booting)), "_machines_summary.html", values),
+            ("coming-up", booting, "_coming_up.html", values),
+            ("list", (ids, around), "_machine_table.html", values),
+        ]
+        cards = [(f"c-{one.id}", one, "_coming_up_card.html", {"row": one}) for one in found.coming_up]
+        rows = [(f"m-{one.id}", one, "_machine_row.html", {"row": one}) for one in found.rows]
+        return [
+            Fragment(name, data, partial(self._renderer.text, template, **told))
+            for name, data, template, told in (*whole, *cards, *rows)
+        ]
 
 
 def filter_of(query: Mapping[str, str]) -> Filter:
@@ -69,12 +102,14 @@ def page_of(query: Mapping[str, str]) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
 
 
-def target(wanted: Filter, page: int = 1, path: str = "/") -> str:
-    """Return the address of a page of the list."""
+def target(wanted: Filter, page: int = 1, path: str = "/", shown: str = "") -> str:
+    """Return the address of a page of the list; ``shown`` is what a stream need not send."""
     texts = {"words": wanted.words, "phase": wanted.phase, "layer": wanted.layer, "role": wanted.role}
     flags = {"attention": wanted.attention, "every": wanted.every}
     fields = {name: text for name, text in texts.items() if text}
     fields |= {name: "on" for name, is_set in flags.items() if is_set}
     if page > 1:
         fields["page"] = str(page)
-    return f"{path}?{urlencode(fields)}" if fields else path
+    if shown:
+        fields["have"] = shown
+    return f"{path}?{urlencode(fields, errors='replace')}" if fields else path

@@ -19,4 +19,15 @@
   };
   setInterval(tick, 1000);
   document.addEventListener("htmx:afterSettle", tick);
+
+  // What was unfolded stays so when its part of the page is replaced.
+  const open = new Map();
+  document.addEventListener("toggle", (event) => {
+    if (event.target.id) open.set(event.target.id, event.target.open);
+  }, true);
+  document.addEventListener("htmx:load", (event) => {
+    for (const one of event.target.querySelectorAll?.("details[id]") ?? []) {
+      if (open.has(one.id)) one.open = open.get(one.id);
+    }
+  });
 })();
