@@ -22,6 +22,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.servers.http.connections import LIMITS
@@ -59,7 +60,9 @@ class PageSite(InThread):
         app = web.Application()
         self.site = WebSite(self.context)
         app.add_routes(self.site.routes())
-        self._runner = one_line_runner(app, LIMITS, lambda _: None, access_log=None, logger=quiet_logger())
+        self._runner = one_line_runner(
+            app, LIMITS, lambda _: None, ProtocolMeter(), access_log=None, logger=quiet_logger()
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
         self._runs = [asyncio.create_task(one.run()) for one in (self.inventory, self.site)]

@@ -60,7 +60,8 @@ class MachineView:
     async def page(self, machine: Machine) -> dict[str, Any]:
         """Return what the whole page's template shows."""
         seen = await self._seen(machine)
-        return seen | {"id": str(machine.id), "have": have(self._parts(seen))}
+        layers = sorted(self._context.fleet.layers)
+        return seen | {"id": str(machine.id), "layers": layers, "have": have(self._parts(seen))}
 
     async def fragments(self) -> Sequence[Fragment]:
         """Return the parts of the page that change; none of a machine that is no more."""
