@@ -27,6 +27,8 @@ class Health:
     """Why machines are not told the time, one line each."""
     network: Callable[[], Sequence[str]] = list
     """Which other DHCP servers are too many, one line each."""
+    notifications: Callable[[], Sequence[str]] = list
+    """Who cannot be told what happens, and why, one line each."""
     dns: Callable[[], Mapping[str, Any]] = dict
     """What the DNS server has answered, and what of others it remembers."""
 
@@ -45,6 +47,7 @@ class Health:
             "clusters": list(self.clusters()),
             "time": list(self.time()),
             "network": list(self.network()),
+            "notifications": list(self.notifications()),
             "programs": dict(self.programs()),
             "dns": dict(self.dns()),
         }

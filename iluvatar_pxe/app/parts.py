@@ -199,6 +199,7 @@ class Parts:
             clusters=lambda: [*self.fleet_source.clusters.lines, *refusals.lines, *convergence.lines],
             time=lambda: ntp.lines,
             network=lambda: servers.lines,
+            notifications=lambda: notifier.lines,
             dns=self.names.server.statistics,
         )
         context = CommandContext(

@@ -56,6 +56,12 @@ class Notifier:
         """The number of the last event that was looked at."""
         self._outboxes: dict[str, tuple[Recipient, Outbox, asyncio.Task[None]]] = {}
 
+    @property
+    def lines(self) -> list[str]:
+        """Who could not be told at the last attempt, and why, one line each."""
+        problems = ((name, outbox.problem) for name, (_, outbox, _) in self._outboxes.items())
+        return [f"{name}: {problem}" for name, problem in problems if problem]
+
     async def run(self) -> None:
         """Tell what happens, until cancelled."""
         context = self._context

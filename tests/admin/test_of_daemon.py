@@ -63,6 +63,7 @@ async def test_health(counter: Counter) -> None:
         "clusters": [],
         "time": [],
         "network": [],
+        "notifications": [],
         "programs": {"bios-pxe": "none: see docs"},
         "dns": {},
     }

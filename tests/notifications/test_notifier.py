@@ -182,8 +182,10 @@ async def test_what_cannot_be_delivered_is_given_up_and_logged(
         with capture_logs() as log:
             site.refuse("one")
             await until(lambda: "notification.lost" in [line["event"] for line in log])
+        assert site.notifier.lines == [f"phone: {failures[-1].fault}"]
         site.refuse("two")
         assert (await site.message()).body == "Push refused: ada: two"
+        await until(lambda: not site.notifier.lines)
     assert len(postman.tried) == len(failures) + 1
 
 

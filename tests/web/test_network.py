@@ -29,6 +29,7 @@ HEALTH: Data = {
     "clusters": [],
     "time": [],
     "network": [],
+    "notifications": [],
     "programs": {},
     "dns": DNS,
 }

@@ -104,6 +104,7 @@ def test_health(served: Web) -> None:
         "clusters": [],
         "time": [],
         "network": [],
+        "notifications": [],
         "programs": {"bios-x86_64": "none: see docs/firmware.md"},
         "dns": {},
     }
