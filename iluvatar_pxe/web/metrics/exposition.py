@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.metrics.boots import boot_families
 from iluvatar_pxe.web.metrics.census import Census, CensusTaker
+from iluvatar_pxe.web.metrics.cluster_ends import Ends, cluster_ends
 from iluvatar_pxe.web.metrics.families import gauge, histogram
 from iluvatar_pxe.web.metrics.machines import machine_families
 from iluvatar_pxe.web.metrics.protocols import dns_families, protocol_families
@@ -39,14 +40,16 @@ class _One(Collector):
 
 async def exposition(context: WebContext, taker: CensusTaker) -> bytes:
     """Return all metrics, in the text format; others have their turn between two families."""
-    census, text = await taker.take(context.inventory.snapshot, context.fleet), b""
-    for family in _families(context, census):
+    fleet, text = context.fleet, b""
+    census = await taker.take(context.inventory.snapshot, fleet)
+    ends = await cluster_ends(context.commands.secrets, fleet.clusters)
+    for family in _families(context, census, ends):
         text += generate_latest(_One(family))
         await asyncio.sleep(0)
     return text
 
 
-def _families(context: WebContext, census: Census) -> Iterator[Metric]:
+def _families(context: WebContext, census: Census, ends: Ends) -> Iterator[Metric]:
     measured = context.measured
     yield gauge("build_info", "What runs; the value is 1.", list(_BUILD), [(list(_BUILD.values()), 1)])
     yield from _PROCESS.collect()
@@ -67,4 +70,4 @@ def _families(context: WebContext, census: Census) -> Iterator[Metric]:
         yield from network_families(context.commands.dhcp_servers)
     if context.commands.assets:
         yield from asset_families(context.commands.assets)
-    yield from certificate_families(measured.certificates())
+    yield from certificate_families(measured.certificates(), ends)

@@ -12,6 +12,7 @@ from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.events import EventKind, EventLog
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.dhcp_servers import DhcpServers
+from iluvatar_pxe.web.metrics.cluster_ends import Ends
 from iluvatar_pxe.web.metrics.families import counter, gauge
 
 
@@ -104,11 +105,17 @@ def asset_families(assets: AssetsAdmin) -> Iterator[Metric]:
     )
 
 
-def certificate_families(ends: Mapping[str, datetime]) -> Iterator[Metric]:
-    """Return when certificates end."""
+def certificate_families(own: Mapping[str, datetime], clusters: Ends) -> Iterator[Metric]:
+    """Return when certificates end: the daemon's own, and the CAs of clusters."""
     yield gauge(
         "certificate_expiry_timestamp_seconds",
         "When a certificate of this daemon ends.",
         ["certificate"],
-        (([name], end.timestamp()) for name, end in ends.items()),
+        (([name], end.timestamp()) for name, end in own.items()),
+    )
+    yield gauge(
+        "cluster_authority_expiry_timestamp_seconds",
+        "When a CA of a cluster ends.",
+        ["layer", "authority"],
+        (([*key], end.timestamp()) for key, end in sorted(clusters.items())),
     )

@@ -33,6 +33,7 @@ scrape_configs:
 WITHOUT_DATA = {
     "iluvatar_pxe_boot_duration_seconds_bucket": "a simulated machine joins nothing",
     "iluvatar_pxe_request_faults_total": "nothing was refused",
+    "iluvatar_pxe_cluster_authority_expiry_timestamp_seconds": "there is no cluster",
     "iluvatar_pxe_fleet_commit_timestamp_seconds": "the fleet is a plain directory",
 }
 """Metrics of the dashboard that such a run has no samples of, and why."""

@@ -1,0 +1,19 @@
+"""The ends of a cluster's CAs are read from its sealed secrets."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from support.sealed_site import NAMES, SealedSite, followed, now
+
+from iluvatar_pxe.web.metrics.cluster_ends import cluster_ends
+
+
+async def test_each_ca_is_named_with_its_layer(tmp_path: Path) -> None:
+    site = SealedSite(tmp_path)
+    async with followed(site, *NAMES) as (one, _):
+        secrets = site.secrets(one)
+        assert not await cluster_ends(secrets, ["arda"]), "it has none yet"
+        await secrets.bundle("arda")
+        ends = await cluster_ends(secrets, ["arda", "other"])
+    assert set(ends) == {("arda", name) for name in ("etcd", "k8s", "k8saggregator", "os")}
+    assert all(end > now() + timedelta(days=3000) for end in ends.values())
