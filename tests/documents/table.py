@@ -141,6 +141,10 @@ COMMANDS = {
         Where.INSTALLED, "fleet: +ok", status=1
     ),  # arda-01 waits for its boot files
     "iluvatar-pxe check": How(Where.NAMED),
+    "iluvatar-pxe fleet history": How(Where.NAMED),
+    "sudo iluvatar-pxe network": How(
+        Where.INSTALLED, "No other DHCP server was heard yet|DHCP server +interface"
+    ),
     "iluvatar-pxe fleet validate": How(Where.INSTALLED, "valid: 2 machines, 2 rules"),
     "sudo iluvatar-pxe web password": How(
         Where.INSTALLED,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
+from uuid import UUID
 
 from admin.samples import FLEET, PLAIN
 from support.hostile import QUOTES, SCRIPT
@@ -72,7 +73,8 @@ def test_clients_that_nobody_knows() -> None:
     assert f"{SCRIPT} {QUOTES}" in shown.texts("td")
     assert not any(shown.texts("script"))
     assert "1 machine without a name asked for a boot." in shown.texts("p")
-    many = network(machines=(PLAIN,) * (MOST_UNKNOWN + 1))
+    assert shown.all("a", href=f"/machines/{PLAIN.id}")
+    many = network(machines=tuple(replace(PLAIN, id=UUID(int=one)) for one in range(MOST_UNKNOWN + 1)))
     assert "these are the last ones" in " ".join(page(many).texts("p"))
     assert (
         list(network_lines(many, NOW, None))[-1]
@@ -91,6 +93,7 @@ def test_nothing_was_heard_and_dns_is_off() -> None:
 def test_dns_has_its_figures_and_check_its_faults_first() -> None:
     shown = page(network())
     assert shown.texts("dd", **{"class": "number"}) == ["1,234", "5", "2"]
+    assert {"Own names", "From memory"} <= set(shown.texts("dt"))
     assert "7 answers, 2.1 kB" in shown.texts("dd")
     assert "12.5 ms" in shown.texts("td")
     lines = [one.text for one in shown.all("span") if one.attributes["class"].startswith("status")]

@@ -7,6 +7,7 @@ from aiohttp import web
 from iluvatar_pxe.admin.asset_words import is_stuck, state_words, trouble
 from iluvatar_pxe.admin.assets import AssetsStatus
 from iluvatar_pxe.admin.data import Data
+from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.render import Renderer
 
@@ -26,7 +27,7 @@ def routes(context: WebContext, renderer: Renderer) -> list[web.RouteDef]:
 
 def page_of(files: list[Data]) -> dict[str, Any]:
     """Return what the template shows: what is not there comes first."""
-    rows = [one | {"words": state_words(one), "why": trouble(one), "stuck": is_stuck(one)} for one in files]
+    rows = [_row(one) for one in files]
     coming = [one for one in rows if not one["ready"]]
     is_moving = any(not one["stuck"] for one in coming) or any(one["state"] == "verifying" for one in rows)
     return {
@@ -34,4 +35,13 @@ def page_of(files: list[Data]) -> dict[str, Any]:
         "there": [one for one in rows if one["ready"]],
         "size": sum(one["size"] or 0 for one in rows if one["ready"]),
         "seconds": MOVING_SECONDS if is_moving else RESTING_SECONDS,
+    }
+
+
+def _row(file: Data) -> Data:
+    return file | {
+        "short": shortened(file["name"]),
+        "words": state_words(file),
+        "why": trouble(file),
+        "stuck": is_stuck(file),
     }

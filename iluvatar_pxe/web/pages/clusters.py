@@ -52,7 +52,8 @@ def page_of(told: Told[CommandResult] | None) -> dict[str, Any]:
 
 def shown(cluster: Data) -> Data:
     """Return a cluster of either kind as the template has it."""
-    return _common(cluster) | (_k3s(cluster) if cluster["kind"] == "k3s" else _talos(cluster))
+    found = _common(cluster) | (_k3s(cluster) if cluster["kind"] == "k3s" else _talos(cluster))
+    return found | {"has_states": any(one["state"] or one["trouble"] for one in found["machines"])}
 
 
 def _common(cluster: Data) -> Data:
@@ -66,7 +67,9 @@ def _talos(cluster: Data) -> Data:
     nodes = {one["name"]: one for one in cluster["nodes"]}
     members = {one["name"]: one for one in cluster["etcd"]["members"]}
     changes = cluster["changes"]
+    faults = cluster["etcd"]["troubles"] if members else []
     return {
+        "system": "Talos",
         "leaders": cluster["control_planes"],
         "leading": "control planes",
         "etcd": [one["name"] or "(starting)" for one in cluster["etcd"]["members"]],
@@ -74,7 +77,7 @@ def _talos(cluster: Data) -> Data:
         "waits": list(filter(None, [changes["waits"]])),
         "changes": changes["machines"],
         "refused": cluster["refused"],
-        "troubles": [*cluster["etcd"]["troubles"], *cluster["troubles"], *cluster["warnings"]],
+        "troubles": [*faults, *cluster["troubles"], *cluster["warnings"]],
         "snapshots": cluster["snapshots"],
         "machines": [_talos_machine(one, nodes, members) for one in cluster["machines"]],
     }
@@ -98,6 +101,7 @@ def _talos_machine(one: Data, nodes: Mapping[str, Data], members: Mapping[str, D
 def _k3s(cluster: Data) -> Data:
     machines = [_k3s_machine(one) for one in cluster["machines"]]
     return {
+        "system": "k3s",
         "leaders": cluster["servers"],
         "leading": "servers",
         "etcd": [one["name"] for one in machines if one["etcd"]],

@@ -12,6 +12,16 @@ from iluvatar_pxe.admin.requests.health import OK
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.render import Renderer
 
+_ANSWERS = {
+    "own": "Own names",
+    "hot": "Asked again at once",
+    "cached": "From memory",
+    "stale": "Past their time",
+    "forwarded": "From upstreams",
+    "refused": "Refused",
+}
+"""By the kinds of answers that the DNS server counts."""
+
 
 def routes(context: WebContext, renderer: Renderer) -> list[web.RouteDef]:
     """Return this page's routes."""
@@ -26,7 +36,12 @@ def routes(context: WebContext, renderer: Renderer) -> list[web.RouteDef]:
 
 def page_of(health: Data) -> Data:
     """Return what the template shows of the daemon's health: faults first."""
-    return {"findings": _faults_first(list(findings(health))), "ok": OK, "dns": health["dns"]}
+    return {
+        "findings": _faults_first(list(findings(health))),
+        "ok": OK,
+        "dns": health["dns"],
+        "answers": _ANSWERS,
+    }
 
 
 def _faults_first(found: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
