@@ -13,7 +13,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Intent, Phase
 
-AT_ONCE = 200
+AT_ONCE = 50
 MOST_NAMED = 50
 """Machines that are named, those that were not heard of for longest."""
 _UNDER_WAY = frozenset({Phase.BOOTING, Phase.INSTALLING, Phase.INSTALLED})

@@ -42,7 +42,7 @@ async def exposition(context: WebContext, taker: CensusTaker) -> bytes:
     """Return all metrics, in the text format; others have their turn between two families."""
     fleet, text = context.fleet, b""
     census = await taker.take(context.inventory.snapshot, fleet)
-    ends = await cluster_ends(context.commands.secrets, fleet.clusters)
+    ends = await cluster_ends(context.commands.secrets, fleet)
     for family in _families(context, census, ends):
         text += generate_latest(_One(family))
         await asyncio.sleep(0)
