@@ -19,6 +19,7 @@ from iluvatar_pxe.web.render import Renderer
 
 _LONGEST = 100
 """Characters of one field of the filter."""
+_MOST_TROUBLES = 5
 
 
 def routes(context: WebContext, renderer: Renderer) -> list[web.RouteDef]:
@@ -63,7 +64,20 @@ class MachinesView:
         return await asyncio.to_thread(work)
 
     def _values(self, found: Listing) -> dict[str, Any]:
-        return {"list": found, "wanted": self._wanted, "turned": partial(target, self._wanted)}
+        shown = {"list": found, "wanted": self._wanted, "turned": partial(target, self._wanted)}
+        return shown | {"joining": self._context.inventory.window, "troubles": self._troubles(found)}
+
+    def _troubles(self, found: Listing) -> list[str]:
+        """Return what would keep the first machine from booting; nothing once there is one."""
+        if found.seen or found.passing:
+            return []
+        health = self._context.health
+        parts = [f"{name}: {why}" for name, check in health.parts.items() if (why := check())]
+        return [*parts, *health.boot()][:_MOST_TROUBLES]
+
+    def _first_run(self, found: Listing) -> object:
+        window = self._context.inventory.window
+        return (found.seen or found.passing) > 0, window.is_open, self._troubles(found)
 
     def _parts(self, found: Listing) -> list[Fragment]:
         """Cards and rows are parts of their own, so that of many machines only those are sent that changed."""
@@ -73,6 +87,7 @@ class MachinesView:
         around = replace(found, rows=(), coming_up=())
         whole = [
             ("summary", (found.seen, len(booting)), "_machines_summary.html", values),
+            ("first-run", self._first_run(found), "_first_run.html", values),
             ("coming-up", booting, "_coming_up.html", values),
             ("list", (ids, around), "_machine_table.html", values),
         ]
