@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from iluvatar_pxe.amount import amount
+from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.spans import ago, largest, span
 
@@ -51,6 +52,7 @@ FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
         "amount": amount,
         "day": day,
         "lasting": lasting,
+        "shortened": shortened,
         "stage_word": stage_word,
         "so_far": so_far,
         "span": span,
