@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Collection
 
 from iluvatar_pxe.host.resolving import address_of
@@ -10,6 +11,8 @@ _SECONDS = 3.0
 """Until a daemon counts as off."""
 _MOST = 8
 """Daemons that are asked."""
+_FRESH_SECONDS = 60.0
+"""For how long an answer holds."""
 
 
 class FirstDaemon:
@@ -23,11 +26,16 @@ class FirstDaemon:
         self._domain = domain
         self._port = port
         self._own = own or os.uname().nodename
+        self._is_this: tuple[bool, float] | None = None
+        """What was found out, and until when that holds."""
 
     async def is_this(self) -> bool:
         """Say whether no daemon that comes before this one is up."""
-        earlier = [name for name in sorted(self._daemons()) if name < self._own]
-        return not any(await asyncio.gather(*(self._is_up(name) for name in earlier[:_MOST])))
+        if self._is_this is None or time.monotonic() >= self._is_this[1]:
+            earlier = [name for name in sorted(self._daemons()) if name < self._own]
+            are_up = await asyncio.gather(*(self._is_up(name) for name in earlier[:_MOST]))
+            self._is_this = not any(are_up), time.monotonic() + _FRESH_SECONDS
+        return self._is_this[0]
 
     async def _is_up(self, name: str) -> bool:
         try:

@@ -52,6 +52,8 @@ class Notifier:
     def __init__(self, context: NotifierContext) -> None:
         self._context = context
         self._told = Told()
+        self._telling = Changed()
+        """Told when ``_told`` has changed."""
         self._read = 0
         """The number of the last event that was looked at."""
         self._outboxes: dict[str, tuple[Recipient, Outbox, asyncio.Task[None]]] = {}
@@ -67,6 +69,7 @@ class Notifier:
         context = self._context
         self._told = await asyncio.to_thread(_told_in, context.file)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep(self._told.document()))
             with Subscription(context.events.changed, context.fleet_changed) as news:
                 while True:
                     await news.wait()
@@ -125,7 +128,21 @@ class Notifier:
         for event in taken:
             is_changed = await self._look_at(event) or is_changed
         if is_changed:
-            await asyncio.to_thread(_keep, self._context.file, self._told.document())
+            self._telling.tell()
+
+    async def _keep(self, written: bytes) -> None:
+        """Write down what was told, at most once in a while, and at the end; ``written`` is there already."""
+        with Subscription(self._telling) as telling:
+            try:
+                while True:
+                    await telling.wait()
+                    if (document := self._told.document()) != written:
+                        await asyncio.to_thread(_write, self._context.file, document)
+                        written = document
+                        await asyncio.sleep(self._context.pace.keeping)
+            finally:
+                if (document := self._told.document()) != written:
+                    await asyncio.to_thread(_write, self._context.file, document)
 
     async def _look_at(self, event: Event) -> bool:
         """Say whether what was told has changed."""
@@ -161,7 +178,7 @@ def _told_in(file: Path) -> Told:
         return Told()
 
 
-def _keep(file: Path, document: bytes) -> None:
+def _write(file: Path, document: bytes) -> None:
     try:
         write_file(file, document)
     except OSError as error:

@@ -45,13 +45,15 @@ class Outbox:
 
     async def run(self) -> None:
         """Tell what is added, until cancelled."""
+        pause = self._pace.between
         with Subscription(self._added) as added:
             while True:
                 await added.wait()
                 if self._digest:
                     await self._calm(added)
                     await self._tell()
-                    await asyncio.sleep(self._pace.between)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, self._pace.rarest) if self._digest else self._pace.between
 
     async def _calm(self, added: Subscription) -> None:
         """Return when nothing more comes for a moment."""

@@ -118,6 +118,24 @@ async def test_after_a_restart_only_what_is_new_is_told(tmp_path: Path) -> None:
         assert (await again.message()).body == "Push refused: ada: fleet.yaml:2: no"
 
 
+async def test_what_is_told_is_written_at_once_and_then_once_in_a_while_and_at_the_end(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "notifications.json"
+    async with Site(tmp_path, pace=replace(QUICK, keeping=3600.0)).running() as site:
+        site.refuse("one")
+        first = (await until(file.exists)) and file.read_bytes()
+        for number in range(100):
+            site.refuse(str(number))
+        await site.message()
+        assert file.read_bytes() == first
+    assert file.read_bytes() != first
+    async with Site(tmp_path).running() as again:
+        again.refuse("99")
+        again.refuse("100")
+        assert (await again.message()).title == "lab.home.arpa: 1 push refused"
+
+
 async def test_a_machine_joins_once_and_a_restart_repeats_nothing(tmp_path: Path) -> None:
     async with Site(tmp_path).running() as site:
         boots(site)
