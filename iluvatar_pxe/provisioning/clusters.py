@@ -41,6 +41,7 @@ from iluvatar_pxe.provisioning.delivering import Delivery, FoundedLayers
 from iluvatar_pxe.provisioning.founding_step import FoundingStep
 from iluvatar_pxe.provisioning.k3s_clusters import K3sClusters
 from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
+from iluvatar_pxe.provisioning.one_look import OneLook
 from iluvatar_pxe.provisioning.reaching import opened
 from iluvatar_pxe.provisioning.removing import Removal
 
@@ -196,6 +197,7 @@ class Clusters:
         self._watches = LayerTasks(context, lambda layer: ClusterWatch(layer, context))
         self._removals = LayerTasks(context, lambda layer: Removal(layer, context))
         self._deliveries = LayerTasks(FoundedLayers(context), lambda layer: Delivery(layer, context))
+        self._look = OneLook(self._reports)
 
     @property
     def watches(self) -> Mapping[str, ClusterWatch]:
@@ -231,7 +233,10 @@ class Clusters:
         return first_of(of_talos) or self.k3s.keeps(machine)
 
     async def reports(self) -> tuple[ClusterReport, ...]:
-        """Ask all machines of all clusters how they are."""
+        """Ask all machines of all clusters how they are: once for all who want to know at the same time."""
+        return await self._look.result()
+
+    async def _reports(self) -> tuple[ClusterReport, ...]:
         known = self.watches
         watches = [known.get(layer) or ClusterWatch(layer, self.context) for layer in self.context.layers()]
         reports = await asyncio.gather(*(watch.report() for watch in watches))

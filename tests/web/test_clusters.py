@@ -19,6 +19,7 @@ from iluvatar_pxe.layers.founding import Founded, Wait
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport
 from iluvatar_pxe.provisioning.k3s_reports import K3sReport
+from iluvatar_pxe.web.api.answers import Cluster, Clusters
 from iluvatar_pxe.web.pages.clusters import ASK_SECONDS, WAITING_SECONDS, page_of
 from iluvatar_pxe.web.render import Renderer
 from iluvatar_pxe.web.shared_answer import Told
@@ -104,6 +105,12 @@ def test_a_talos_cluster_says_what_it_waits_for_and_nothing_of_it_is_markup() ->
     assert facts["Snapshots"] == f"none; {SCRIPT}"
     assert SCRIPT in shown.texts("td")
     assert facts["Ingress"].startswith("none; ")
+
+
+def test_the_api_describes_what_is_told() -> None:
+    told = {"clusters": [k3s_data(K3S, FLEET), cluster_data(TALOS, FLEET) | BESIDES]}
+    for one in Clusters.model_validate(told).clusters:
+        assert one.model_fields_set >= set(Cluster.model_fields)
 
 
 def test_while_machines_are_asked_for_the_first_time_the_page_comes_back_soon() -> None:

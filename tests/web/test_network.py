@@ -1,5 +1,6 @@
 """The page *Network* as HTML."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -14,6 +15,7 @@ from iluvatar_pxe.admin.network import MOST_UNKNOWN, server_data, unknown_data
 from iluvatar_pxe.cli.network import network_lines
 from iluvatar_pxe.machines.dhcp_servers import DhcpServers, Heard
 from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.web.api.answers import DhcpServer, Network, UnknownClient
 from iluvatar_pxe.web.pages.network import page_of
 from iluvatar_pxe.web.render import Renderer
 
@@ -65,6 +67,18 @@ def test_a_server_too_many_stands_above_the_others() -> None:
     assert [line.split()[0] for line in lines] == ["DHCP", "10.0.0.1", "10.0.0.9", "10.0.0.9"]
     assert "gives addresses" in lines[1]
     assert lines[3] == why
+
+
+def test_the_api_describes_what_is_told() -> None:
+    told = network(ROUTER, RIVAL, machines=(PLAIN,))
+    assert json.loads(json.dumps(told)) == told
+    Network.model_validate(told)
+    for model, found in (
+        (Network, told),
+        (DhcpServer, told["dhcp_servers"][0]),
+        (UnknownClient, told["unknown"][0]),
+    ):
+        assert found.keys() == model.model_fields.keys()
 
 
 def test_clients_that_nobody_knows() -> None:

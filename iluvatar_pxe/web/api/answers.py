@@ -116,6 +116,7 @@ class Health(Answer):
     boot: list[str]
     clusters: list[str]
     time: list[str]
+    network: list[str]
     programs: dict[str, str]
     dns: dict[str, Any]
 
@@ -212,6 +213,30 @@ class Removed(Leftovers, Done):
     """What was removed, and what is kept."""
 
 
+class ArgoCd(Answer):
+    namespace: str
+    follows: str
+    """A folder of the fleet's repository."""
+
+
+class Places(Answer):
+    """Where things of a cluster are."""
+
+    api: str
+    applications: str | None
+    """Names that the fleet's DNS resolves to ``ingress``."""
+    ingress: list[str]
+    argocd: ArgoCd
+
+
+class Progress(Answer):
+    """How many machines that say what they run have the version that is wanted."""
+
+    version: str
+    done: int
+    of: int
+
+
 class Cluster(Answer):
     """A cluster; the other keys differ by its kind."""
 
@@ -226,6 +251,8 @@ class Cluster(Answer):
     leaving: dict[str, str]
     authorities: dict[str, datetime]
     """When each of its CAs ends."""
+    places: Places
+    progress: Progress | None
 
 
 class Clusters(Answer):
@@ -253,6 +280,41 @@ class DnsAnswer(Answer):
     remembered: bool
     stale: bool
     age: float | None
+
+
+class DhcpServer(Answer):
+    address: str
+    interface: str
+    gives_addresses: bool
+    boots: bool
+    """It offered something to boot."""
+    boot_file: str | None
+    boot_server: str | None
+    is_ours: bool
+    """It is another daemon of the fleet."""
+    first_heard: datetime
+    last_heard: datetime
+    problem: str | None
+    """Why it is one too many."""
+
+
+class UnknownClient(Answer):
+    id: str
+    macs: list[str]
+    address: str | None
+    manufacturer: str | None
+    product: str | None
+    firmware: str
+    reached: str
+    last_seen: datetime
+    transient: bool
+
+
+class Network(Answer):
+    dhcp_servers: list[DhcpServer]
+    unknown: list[UnknownClient]
+    """Machines without a name, the last ones."""
+    unknown_in_all: int
 
 
 class Anything(Answer):
@@ -298,6 +360,7 @@ _BY_NAME: Mapping[str, type[Answer]] = MappingProxyType(
         "ShowMachine": OneMachine,
         "ShowHealth": Health,
         "ShowCommits": Commits,
+        "ShowNetwork": Network,
     }
 )
 ANSWERS: Mapping[type[Command], type[Answer]] = MappingProxyType(
