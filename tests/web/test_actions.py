@@ -125,7 +125,7 @@ def test_what_cannot_be_done_is_told(
 
 
 def test_the_window_is_opened_and_closed(site: PageSite, ada: Browser) -> None:
-    for minutes in ("", "0", "-1", "x", "9" * 30, "1.5"):
+    for minutes in ("", "0", "-1", "x", "9" * 30, "9" * 5000, "1.5"):
         assert ada.post("/enrolment/open", {"csrf": ada.csrf, "minutes": minutes}).status == 409
     answer = ada.post("/enrolment/open", {"csrf": ada.csrf, "minutes": "30"})
     assert said(ada, answer) == ["the enrolment window is open"]
@@ -144,6 +144,14 @@ def test_nobody_changes_anything_who_may_not(
     assert ada.get(place).status in {404, 405}
     assert now(site, listed) == listed
     assert not site.inventory.window.is_open
+
+
+def test_whose_session_has_ended_is_led_to_the_login_and_back(site: PageSite, listed: Machine) -> None:
+    answer = Browser(site.port).post(f"/machines/{listed.id}/hold")
+    (link,) = [
+        one for one in Page(answer.text).all("a") if one.text == "Log in" and "class" not in one.attributes
+    ]
+    assert link.attributes["href"] == f"/login?next=/machines/{listed.id}"
 
 
 def test_nobody_puts_words_into_the_pages_mouth(ada: Browser) -> None:

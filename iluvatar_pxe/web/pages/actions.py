@@ -26,6 +26,8 @@ from iluvatar_pxe.web.render import HEADERS, Renderer
 from iluvatar_pxe.web.said import FIELD, Said
 
 Form = Mapping[str, str]
+_MOST_DIGITS = 6
+"""Of a number of minutes."""
 _YES = "yes"
 """Of a box that is ticked."""
 
@@ -85,11 +87,10 @@ class Actions:
         ]
 
     async def _of_machine(self, request: web.Request) -> web.Response:
-        by, form = await self._access.writer(request), await form_of(request)
         action, machine = request.match_info["action"], request.match_info["machine"]
         back = f"/machines/{quote(machine, safe='')}"
 
-        async def run() -> str:
+        async def run(by: str, form: Form) -> str:
             if action in BY_NAME:
                 self._check_name(machine, form.get("name", ""))
             kind, fields = ACTIONS[action](form)
@@ -98,13 +99,12 @@ class Actions:
         return await self._answered(request, run, "/" if action == "forget" else back, back)
 
     async def _of_window(self, request: web.Request) -> web.Response:
-        by, form = await self._access.writer(request), await form_of(request)
-
-        async def run() -> str:
+        async def run(by: str, form: Form) -> str:
             if request.match_info["action"] == "close":
                 return await self._act(request, CloseWindow, {}, by)
             minutes = form.get("minutes", "")
-            seconds = int(minutes) * 60 if minutes.isascii() and minutes.isdecimal() else 0
+            is_number = minutes.isascii() and minutes.isdecimal() and len(minutes) <= _MOST_DIGITS
+            seconds = int(minutes) * 60 if is_number else 0
             return await self._act(request, OpenWindow, {"seconds": seconds}, by)
 
         return await self._answered(request, run, "/", "/")
@@ -126,11 +126,19 @@ class Actions:
             raise OperationError(f"that is not {title}; nothing was changed")
 
     async def _answered(
-        self, request: web.Request, run: Callable[[], Awaitable[str]], then: str, back: str
+        self, request: web.Request, run: Callable[[str, Form], Awaitable[str]], then: str, back: str
     ) -> web.Response:
-        """Lead the browser to ``then``, which says what was done; or say why nothing was, with the way ``back``."""
+        """Lead the browser to ``then``, which says what was done; or say why nothing was, with the way ``back``.
+
+        ``run`` does it, for who asks. Raises HTTPForbidden where another page may have sent the form.
+        """
         try:
-            key = self._said.keep(await run())
+            by = await self._access.writer(request)
+        except web.HTTPUnauthorized:
+            why = "you are not logged in any more; log in, and do it again"
+            return self._refused(request, HTTPStatus.UNAUTHORIZED, why, f"/login?next={back}")
+        try:
+            key = self._said.keep(await run(by, await form_of(request)))
         except UnknownMachineError as error:
             return self._refused(request, HTTPStatus.NOT_FOUND, str(error), "/")
         except (OperationError, InvalidDraftError) as error:
