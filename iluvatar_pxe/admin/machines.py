@@ -119,7 +119,7 @@ class Reinstall(requests.Reinstall, Command):
                 else " now, undrained"
             )
             says = f"{title} is reset{how}; it is installed at its next boot{ended_cluster}{ended}"
-            return _result(changed, context, says)
+            return _result(changed, context, f"{says}{start.left_out}")
         if context.reinstaller:
             context.reinstaller.clean_up(changed)
         wiped = ", and what is on its disk is erased" if wipes else ""

@@ -28,6 +28,12 @@ class Start:
                     "leave --cycle out, and restart it once machines show tells that it has left"
                 )
 
+    @property
+    def left_out(self) -> str:
+        """Say of a machine that Talos restarts that nothing of it is done, to append; empty where nothing was asked for."""
+        is_asked = self._asked.cycle or self._asked.wake
+        return "; Talos restarts it by itself, so its power is left alone" if is_asked else ""
+
     async def carry_out(self, by: str) -> str:
         """Do it, and return in words to append what was done; also what fails, for the machine is reinstalled anyhow."""
         try:

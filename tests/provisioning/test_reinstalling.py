@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.founding import Founder, FoundingSite, file_of, founding_site, hostname, see_joined
 from support.machines import machine_of
+from support.power import power_with
 from support.resetting import reset
 from support.talos.hardware import Disk
 from support.talos.kubernetes import Kubernetes
@@ -134,10 +135,10 @@ async def test_of_machines_that_are_reset_at_once_only_as_many_are_as_the_cluste
         machines = site.planes + site.workers
         for one in machines:
             await see_joined(daemon, one)
-        commands = daemon.commands(reinstaller=reinstaller)
+        commands = daemon.commands(reinstaller=reinstaller, power=power_with())
 
         async def reinstall(*names: str) -> list[str]:
-            asked = (Reinstall(machine=name).carry_out(commands, "root") for name in names)
+            asked = (Reinstall(machine=name, wake=True).carry_out(commands, "root") for name in names)
             return [str(one) for one in await asyncio.gather(*asked, return_exceptions=True)]
 
         at = site.planes[0].address, await daemon.context.kubernetes("arda")
@@ -151,6 +152,7 @@ async def test_of_machines_that_are_reset_at_once_only_as_many_are_as_the_cluste
         kubernetes.budgets["web"] = 2  # so that Talos drains for a while
         taken, *refused = await reinstall("controlplane-1", "controlplane-2", "controlplane-3")
         assert "controlplane-1 is reset now" in taken
+        assert "; Talos restarts it by itself, so its power is left alone" in taken
         assert all("are needed (controlplane-1 is to be installed again)" in one for one in refused)
         taken, refusal = await reinstall("worker-4", "worker-5")
         assert "worker-4 is reset now" in taken
