@@ -29,14 +29,20 @@ class Case:
 
 CASES = [
     Case("bios, iPXE ROM", "bios", {"ipxe-discover"}),
-    Case("uefi-x64 PXE, current iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}),
+    pytest.param(  # test_assets_coming.py boots it beside BIOS, to the same end
+        Case("uefi-x64 PXE, current iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}),
+        marks=pytest.mark.long,
+    ),
     Case("uefi-x64 PXE, Debian 12's iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}, own_programs=True),
     Case("uefi-x64 HTTP Boot, current iPXE", "uefi-x64-http", {"discover", "nbp"}),
     pytest.param(  # test_assets_coming.py boots the same firmware, with an iPXE that was fetched
         Case("uefi-arm64 PXE, current iPXE", "uefi-arm64", {"discover", "boot-server", "nbp"}),
         marks=pytest.mark.long,
     ),
-    Case("uefi-arm64 HTTP Boot, current iPXE", "uefi-arm64-http", {"discover", "nbp"}),
+    pytest.param(  # HTTP Boot is that of the same firmware for x64
+        Case("uefi-arm64 HTTP Boot, current iPXE", "uefi-arm64-http", {"discover", "nbp"}),
+        marks=pytest.mark.long,
+    ),
 ]
 
 
