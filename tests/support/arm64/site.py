@@ -55,10 +55,16 @@ class Arm64Site:
     """The machine is off at first; it may be switched on as often as it was switched off."""
 
     def __init__(
-        self, lab: Lab, directory: Path, assets: Path, fleet: dict[str, str], disk_size: int
+        self,
+        lab: Lab,
+        directory: Path,
+        assets: Path,
+        fleet: dict[str, str],
+        disk_size: int,
+        memory: int = 1024,
     ) -> None:
-        """``assets`` are a directory of this host; ``directory`` gets the machine's disk."""
-        self._lab, self._directory = lab, directory
+        """``assets`` are a directory of this host; ``directory`` gets the machine's disk; ``memory`` is in MiB."""
+        self._lab, self._directory, self._memory = lab, directory, memory
         lab.namespace.outside(ASSETS).mkdir()
         lab.namespace.run(["mount", "--bind", str(assets), str(ASSETS)])
         self.daemon = Pi(lab.network, "pi-1", HOME, {"source": "hosted"})
@@ -76,6 +82,7 @@ class Arm64Site:
         loaded = wait_until(self._load, "its firmware to find something to boot", SECONDS)
         assert loaded
         more = [
+            *("-m", str(self._memory)),  # the last one counts
             *("-kernel", str(loaded.kernel), "-initrd", str(loaded.initramfs), "-append", loaded.arguments),
             *("-drive", f"if=none,id=disk,format=raw,cache=unsafe,file={self.disk}"),
             *("-device", f"virtio-blk-pci,drive=disk,serial={DISK_SERIAL}", "-rtc", "base=1970-01-02"),
