@@ -1,6 +1,7 @@
 """All machines as a list that is filtered, ordered and cut into pages, and what each of them is doing."""
 
-from collections.abc import Callable, Iterable, Sequence
+import heapq
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -99,15 +100,16 @@ def listing(
 ) -> Listing:
     """Return a page of the machines that ``wanted`` leaves, the first one being 1; they are in order of their names."""
     entries = [entry_of(one, fleet) for one in machines]
-    found = sorted((one for one in entries if _matches(one, wanted, now)), key=_order)
+    found = sorted(_found(entries, wanted, now), key=_order)
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(page, 1), pages)
     shown = found[(page - 1) * PAGE : page * PAGE]
-    booting = sorted((one for one in entries if is_coming_up(one.machine, now)), key=_latest, reverse=True)
+    lately = (one for one in entries if is_coming_up(one.machine, now))
+    booting = heapq.nlargest(MOST_COMING_UP, lately, key=_latest)
     passing = sum(_passes_by(one.machine) for one in entries)
     return Listing(
         rows=tuple(row(one, since) for one in shown),
-        coming_up=tuple(row(one, since) for one in booting[:MOST_COMING_UP]),
+        coming_up=tuple(row(one, since) for one in booting),
         found=len(found),
         seen=len(entries) - passing,
         passing=passing,
@@ -181,17 +183,25 @@ def entry_of(machine: Machine, fleet: Fleet) -> Entry:
     )
 
 
-def _matches(entry: Entry, wanted: Filter, now: datetime) -> bool:
-    machine = entry.machine
-    if not wanted.every and _passes_by(machine) and now - machine.last_seen >= LATELY:
-        return False
-    if (wanted.layer and entry.layer != wanted.layer) or (wanted.role and entry.role != wanted.role):
-        return False
-    if wanted.phase and machine.phase != wanted.phase:
-        return False
-    if wanted.attention and not needs_attention(machine):
-        return False
-    return not wanted.words or wanted.words.lower() in _text(entry)
+def _found(entries: Iterable[Entry], wanted: Filter, now: datetime) -> list[Entry]:
+    shown = [one for one in entries if wanted.every or not _passed_by(one.machine, now)]
+    if wanted == Filter(every=wanted.every):
+        return shown
+    return [one for one in shown if _has(one, wanted)]
+
+
+def _passed_by(machine: Machine, now: datetime) -> bool:
+    return _passes_by(machine) and now - machine.last_seen >= LATELY
+
+
+def _has(entry: Entry, wanted: Filter) -> bool:
+    return (
+        (not wanted.layer or entry.layer == wanted.layer)
+        and (not wanted.role or entry.role == wanted.role)
+        and (not wanted.phase or entry.machine.phase == wanted.phase)
+        and (not wanted.attention or needs_attention(entry.machine))
+        and (not wanted.words or wanted.words.lower() in _text(entry))
+    )
 
 
 def _passes_by(machine: Machine) -> bool:
@@ -201,11 +211,8 @@ def _passes_by(machine: Machine) -> bool:
 
 def _text(entry: Entry) -> str:
     machine = entry.machine
-    known: Sequence[object] = (
-        *(entry.name, *machine.macs, machine.address),
-        *(machine.serial, machine.manufacturer, machine.product),
-    )
-    return "\n".join(str(one) for one in known if one).lower()
+    known = (entry.name or "", *machine.macs, machine.serial, machine.manufacturer, machine.product)
+    return "\n".join((*known, str(machine.address or ""))).lower()
 
 
 def _order(entry: Entry) -> tuple[bool, str, str]:

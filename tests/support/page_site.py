@@ -3,7 +3,7 @@
 import asyncio
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,7 +37,8 @@ T = TypeVar("T")
 class PageSite(InThread):
     """The site without the HTTP server's gate and its boot files, and with an inventory of its own."""
 
-    def __init__(self, directory: Path, fleet: Fleet | None = None) -> None:
+    def __init__(self, directory: Path, fleet: Fleet | None = None, boot: Sequence[str] = ()) -> None:
+        """``boot`` is what keeps machines from booting."""
         self.port = free_port()
         self.fleet = fleet or fleet_of()
         self.events = EventLog()
@@ -52,7 +53,7 @@ class PageSite(InThread):
             secrets=no_secrets(self.inventory),
             events=self.events,
         )
-        health = Health(parts={}, programs=dict)
+        health = Health(parts={}, programs=dict, boot=lambda: boot)
         self.context = WebContext(settings=settings, commands=commands, health=health, events=self.events)
 
     async def _start(self) -> None:

@@ -1,6 +1,5 @@
 """Live pages, with a real client on loopback: what changes is sent, as the page would show it, and nothing else."""
 
-import http.client
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,8 @@ import pytest
 from support.fleets import fleet_of
 from support.html import Page
 from support.page_site import PageSite
-from support.waiting import PATIENCE, wait_until
+from support.page_stream import Stream, stream_of
+from support.waiting import wait_until
 
 from iluvatar_pxe.machines.boots import Stage
 
@@ -21,47 +21,6 @@ def site(tmp_path: Path) -> Iterator[PageSite]:
         running.sees(LISTED, Stage.JOINED)
         running.sees(KNOWN, Stage.KERNEL)
         yield running
-
-
-class Stream:
-    """A page's stream, read event by event."""
-
-    def __init__(self, site: PageSite, path: str, **headers: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE)
-        self._connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
-        self.answer = self._connection.getresponse()
-
-    def event(self) -> tuple[str, str]:
-        """Return the name and the data of the next event."""
-        fields: dict[str, list[str]] = {}
-        while True:
-            octets = self.answer.readline()
-            assert octets, "the stream has ended"
-            line = octets.decode().rstrip("\n")
-            if line:
-                name, _, value = line.partition(": ")
-                fields.setdefault(name, []).append(value)
-            elif "data" in fields:
-                return fields.get("event", ["message"])[0], "\n".join(fields["data"])
-            else:
-                fields.clear()
-
-    def until(self, name: str) -> str:
-        """Return the data of the next event of this name."""
-        while True:
-            event, data = self.event()
-            if event == name:
-                return data
-
-    def close(self) -> None:
-        self.answer.close()
-        self._connection.close()
-
-
-def stream_of(site: PageSite, page: str) -> str:
-    """Return the address of the stream that a page opens."""
-    (element,) = [one for one in Page(site.get(page)[1]).all("div") if "sse-connect" in one.attributes]
-    return element.attributes["sse-connect"]
 
 
 def id_of(site: PageSite, mac: str) -> str:
@@ -97,7 +56,7 @@ def test_a_page_that_is_older_than_its_stream_gets_what_it_missed(site: PageSite
 @pytest.mark.parametrize("mark", ["1", "<script>", "9" * 4000])
 def test_who_comes_back_gets_everything_whatever_it_says_it_had_last(site: PageSite, mark: str) -> None:
     stream = Stream(site, stream_of(site, "/"), Last_Event_ID=mark)
-    assert [stream.event()[0] for _ in range(3)] == ["summary", "coming-up", "list"]
+    assert [stream.event()[0] for _ in range(3)] == ["summary", "first-run", "coming-up"]
     stream.close()
 
 
