@@ -6,6 +6,7 @@ from iluvatar_pxe.admin.findings import findings
 from iluvatar_pxe.admin.requests.health import ShowHealth
 from iluvatar_pxe.cli.daemon import ask_running
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
+from iluvatar_pxe.cli.remote import chosen
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.stopped import reasons
 from iluvatar_pxe.cli.tables import say, say_json
@@ -22,7 +23,8 @@ def check(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     try:
         report = ask_running(settings, ShowHealth())
     except ControlError:
-        _tell_why_stopped(settings, as_json=as_json)
+        if not chosen():
+            _tell_why_stopped(settings, as_json=as_json)
         raise
     if as_json:
         say_json(report)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from iluvatar_pxe.admin.requests.request import CommandResult, Request, request_of
+from iluvatar_pxe.cli import remote
 from iluvatar_pxe.errors import ControlError, OperationError, ServerError, UsageError
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.machines.fingerprint import plain_text
@@ -55,7 +56,7 @@ def ask_or_lock(settings: Settings, request: Request) -> CommandResult | None:
 
     Raises as ``ask_daemon``, and ControlError where the state directory cannot be locked.
     """
-    answer = ask_daemon(settings.control_socket, settings.state_directory, request)
+    answer = _ask(settings, request)
     if answer is not None:
         return answer
     import_module(_ALONE)  # before the lock, for which other commands do not wait long
@@ -96,18 +97,30 @@ def ask_daemon(
 
 def ask_running(settings: Settings, request: Request) -> CommandResult:
     """Ask the running daemon; raises ControlError when none runs, otherwise as ``ask_daemon``."""
-    answer = ask_daemon(settings.control_socket, settings.state_directory, request)
+    answer = _ask(settings, request)
     if answer is None:
         raise no_daemon(settings)
     return answer
 
 
 def told(settings: Settings, request: Request) -> CommandResult | None:
-    """Return what the daemon answers soon: None where none runs, nothing where it refuses or this user may not ask it."""
+    """Return what the daemon answers soon: None where none runs, nothing where it refuses or this user may not ask it.
+
+    Of another host, raises ControlError and OperationError: nothing else is known of it.
+    """
+    if remote.chosen():
+        return ask_running(settings, request)
     try:
         return ask_daemon(settings.control_socket, settings.state_directory, request, _PATIENCE)
     except (ControlError, OperationError):
         return {}
+
+
+def _ask(settings: Settings, request: Request) -> CommandResult | None:
+    """Ask the daemon of another host if one is chosen, else that of this host, which may not run."""
+    if server := remote.chosen():
+        return remote.ask_server(server, request, ANSWER_SECONDS)
+    return ask_daemon(settings.control_socket, settings.state_directory, request)
 
 
 def no_daemon(settings: Settings) -> ControlError:

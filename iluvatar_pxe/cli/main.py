@@ -1,6 +1,7 @@
 """The command line's root: commands, and one line for every expected error."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -116,11 +117,26 @@ def _on_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
 @app.callback()
 def root(
     *,
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - it has ended the command by now
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_on_version)
     ] = False,
+    server: Annotated[
+        str, typer.Option(metavar="URL", help="Ask the daemon of another host, by https://ADDRESS:PORT.")
+    ] = "",
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="The token for --server that may change something. Default: ILUVATAR_PXE_TOKEN."),
+    ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(help="The CA of --server's certificate. Default: the system's.")
+    ] = None,
 ) -> None:
     """Zero-touch netboot provisioning for a home lab."""
+    if server:
+        from iluvatar_pxe.cli import remote  # noqa: PLC0415 - most commands ask the daemon of this host
+
+        remote.choose(server, token_file, ca, context.invoked_subcommand or "")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from iluvatar_pxe.cli.options import settings_for
+from iluvatar_pxe.cli.remote import chosen
 from iluvatar_pxe.errors import ControlError
 from iluvatar_pxe.host.daemons import DaemonProcess, running_daemons
 from iluvatar_pxe.settings.model import (
@@ -26,12 +27,12 @@ _OPTION = "--config"
 def settings_of_daemon(config: Path | None) -> Settings:
     """Return the settings of the daemon that a command asks, or whose files it reads.
 
-    They are those of this command if they name a state directory; else those of the only daemon that runs here.
+    They are those of this command if they name a state directory, or if it asks the daemon of another host; else those of the only daemon that runs here.
     Nothing is asked: systemd starts a service whose socket is connected to. Raises SettingsError, and ControlError if
     this user may not ask that daemon or the installed service: its fleet would be taken for an empty one.
     """
     settings = settings_for(config)
-    if config or settings.state.directory or "STATE_DIRECTORY" in os.environ:
+    if config or chosen() or settings.state.directory or "STATE_DIRECTORY" in os.environ:
         return settings
     daemons = list(running_daemons())
     found = [_settings_of(daemon, daemon.environ) for daemon in daemons if daemon.environ is not None]

@@ -21,6 +21,7 @@ from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.model import parse_catalogue
 from iluvatar_pxe.catalogue.packages import packages_of
 from iluvatar_pxe.cli.daemon import told
+from iluvatar_pxe.cli.remote import check_local
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.gitops.reading import fleet_in_force
@@ -52,8 +53,9 @@ class State:
     def read(cls, settings: Settings) -> "State":
         """Read the applied fleet and the inventory.
 
-        Raises FleetError, RepositoryError, SealError and InventoryError.
+        Raises FleetError, RepositoryError, SealError and InventoryError, and UsageError if the daemon is another host's.
         """
+        check_local("this command")
         fleet = _applied_fleet(settings)
         return cls(settings, fleet, _stored(settings.database_url), datetime.now(UTC))
 
@@ -63,6 +65,7 @@ class State:
 
         A fleet that is not valid counts as empty, with a line to standard error.
         """
+        check_local("this command")
         stored = read_only(settings.database_url)
         try:
             fleet = _applied_fleet(settings)

@@ -17,7 +17,7 @@ def main() -> None:
     device, waits, *requests = sys.argv[1:]
     with listening(device) as sock:
         for request in map(bytes.fromhex, requests):
-            sys.stdout.write("{} {:.0f}\n".format(*_ask(device, sock, request, waits)))
+            sys.stdout.write("{} {:.2f}\n".format(*_ask(device, sock, request, waits)))
 
 
 def _ask(device: str, sock: socket.socket, request: bytes, waits: str) -> tuple[int, float]:

@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from support.proxy import discover
 
@@ -57,7 +58,8 @@ class StormSite:
 
 
 @contextmanager
-def storm_site() -> Iterator[StormSite]:
+def storm_site(others: Mapping[str, str] = MappingProxyType({})) -> Iterator[StormSite]:
+    """Run a daemon; ``others`` are further stations, with their addresses."""
     with Namespace() as namespace:
         network = Network(namespace)
         server = Server(network)
@@ -66,7 +68,8 @@ def storm_site() -> Iterator[StormSite]:
         program.write_bytes(b"MZ" + bytes(1 << 18))
         macs = "".join(f' - "{mac}"\n' for mac in LISTED)
         server.write_fleet({"machines/many.yaml": f"match:\n macs:\n{macs}intent: local\n".encode()})
-        network.add_station(STATION, "10.77.0.3")
+        for name, address in {STATION: "10.77.0.3", **others}.items():
+            network.add_station(name, address)
         yield StormSite(namespace, server.start())
 
 

@@ -13,6 +13,7 @@ from iluvatar_pxe.cli.assets.options import JsonLinesOption, note, run
 from iluvatar_pxe.cli.assets.page import imported_lines, is_refused
 from iluvatar_pxe.cli.assets.watching import show_for
 from iluvatar_pxe.cli.options import ConfigOption
+from iluvatar_pxe.cli.remote import check_local
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say
 from iluvatar_pxe.errors import UsageError
@@ -39,6 +40,7 @@ def import_files(
     config: ConfigOption = None,
 ) -> None:
     """Import wanted files from a directory or a stick, verified like downloads; exits 1 if one is refused."""
+    check_local("assets import")
     done = run(_imported(settings_of_daemon(config), paths, trust=trust, as_json=as_json))
     for line in done.refused:
         note(line)

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from iluvatar_pxe.admin.data import Data, in_order
-from iluvatar_pxe.admin.requests.machines import ShowMachines
-from iluvatar_pxe.cli.daemon import told
+from iluvatar_pxe.admin.requests.machines import MOST_MACHINES, ShowMachines
+from iluvatar_pxe.cli.daemon import ask_running, told
 from iluvatar_pxe.cli.machines.listing import machine_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.running import settings_of_daemon
@@ -46,6 +46,9 @@ def _described(settings: Settings) -> list[Data]:
     """Ask the daemon, and read the inventory if it does not tell."""
     if answer := told(settings, ShowMachines()):
         machines: list[Data] = answer["machines"]
+        while cursor := answer.get("next"):
+            answer = ask_running(settings, ShowMachines(cursor=cursor, limit=MOST_MACHINES))
+            machines += answer["machines"]
         return machines
     from iluvatar_pxe.cli.machines.recorded import recorded  # noqa: PLC0415 - opens the database
 

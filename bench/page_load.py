@@ -1,0 +1,102 @@
+"""What people who watch cost those who boot: ``sudo .venv/bin/python bench/page_load.py [ROUNDS]`` (default: 20).
+
+Twenty machines ask for a boot one after the other, ROUNDS times, alone and beside 200 streams of events and 50 clients
+that ask for the page every second; prints how long they wait for an OFFER, and the ratio. The goal is a 99th percentile
+below 5 ms beside them. Daemon, machines and clients share the cores of this host, each client group in a network
+namespace with a card of its own. Then the list of 10,000 machines is made as often, for the page and the API, within a
+process; the goal is below 200 ms.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from support.no_secrets import no_secrets
+from support.storm_site import ENVIRONMENT, LISTED, PATIENCE, StormSite, storm_site
+
+from bench.offer import inventory_with
+from iluvatar_pxe.admin.command import CommandContext
+from iluvatar_pxe.admin.machine_reads import ShowMachines
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
+from iluvatar_pxe.provisioning.enrolment import OwnWindow
+
+STREAMS, PAGES, STATIONS, MANY = 200, 50, 10, 10_000
+SERVER, PORT = "10.77.0.2", "8080"
+AS_UEFI = (4.0, 8.0)
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    stations = {f"watch{number}": f"10.77.0.{20 + number}" for number in range(STATIONS)}
+    with storm_site(stations) as site:
+        alone = offers(site, rounds)
+        with watching(site, stations):
+            beside = offers(site, rounds)
+    print(f"OFFER alone: {told(alone)}")
+    print(f"OFFER beside {STREAMS} streams and {PAGES} pages: {told(beside)}; goal: p99 below 5 ms")
+    print(f"ratio of p99: {last(beside) / last(alone):.1f}")
+    print(f"list of {MANY} machines, a page of 100: {told(asyncio.run(lists(rounds)))}; goal: below 200 ms")
+
+
+def offers(site: StormSite, rounds: int) -> list[float]:
+    """Return in milliseconds how long each OFFER took."""
+    return [wait for _ in range(rounds) for sent, wait in site.asks(LISTED, AS_UEFI) if sent]
+
+
+@contextmanager
+def watching(site: StormSite, stations: Iterable[str]) -> Iterator[None]:
+    """Have all clients watch."""
+    script = str(Path(__file__).with_name("page_watchers.py"))
+    words = [SERVER, PORT, str(STREAMS // STATIONS), str(PAGES // STATIONS)]
+    command = [sys.executable, script, *words]
+    clients = [
+        site.namespace.start(name, command, network=name, environment=ENVIRONMENT) for name in stations
+    ]
+    for client in clients:
+        client.wait_for("READY", PATIENCE)
+    yield
+    for client in clients:
+        client.stop()
+
+
+async def lists(rounds: int) -> list[float]:
+    """Return in milliseconds how long each list took."""
+    with TemporaryDirectory() as directory:
+        inventory = await inventory_with(MANY, Path(directory, "many.db"))
+        context = CommandContext(
+            inventory=inventory,
+            fleet_in_force=Fleet,
+            assigner=DatabaseAssigner(inventory),
+            window=OwnWindow(inventory),
+            secrets=no_secrets(inventory),
+        )
+        taken = [await timed(lambda: ShowMachines(limit=100).carry_out(context, "")) for _ in range(rounds)]
+        await inventory.close()
+    return taken
+
+
+async def timed(work: Callable[[], Awaitable[object]]) -> float:
+    began = time.perf_counter()
+    await work()
+    return (time.perf_counter() - began) * 1000
+
+
+def last(values: Sequence[float]) -> float:
+    """Return the 99th percentile."""
+    return quantiles(values, n=100)[98]
+
+
+def told(values: Sequence[float]) -> str:
+    return f"p50 {median(values):.1f} ms, p99 {last(values):.1f} ms, {len(values)} times"
+
+
+if __name__ == "__main__":
+    main()
