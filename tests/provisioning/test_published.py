@@ -93,7 +93,10 @@ def test_what_the_owner_holds_and_who_is_not_the_fleets_is_not_held_for_somebody
     tmp_path: Path, inventory: Inventory, events: EventLog
 ) -> None:
     asks(booters(fleet_of(("named", MAC, "chain: hold\n")), tmp_path, inventory, events).real)
-    asks(booters(fleet_of(), tmp_path, inventory, events).real)
+    stranger = booters(fleet_of(), tmp_path, inventory, events).real
+    asks(stranger)
+    pi = Sighting(mac="2c:cf:67:00:00:01", firmware=Firmware.RASPBERRY_PI)
+    stranger.journal.served(stranger.decide(pi), Stage.SCRIPT, "declined")
     assert not told(events, EventKind.MACHINE_HELD)
 
 
