@@ -183,6 +183,7 @@ def test_the_list_as_json(host: Host) -> None:
         "rule": "rule 1 of fleet.yaml",
         "assigned_at": "2026-01-02T03:04:05.678Z",
         "listed": False,
+        "power": None,
         "phase": "joined",
         "intent": "boot",
         "intent_by": None,

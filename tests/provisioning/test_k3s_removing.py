@@ -26,6 +26,7 @@ from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Directive, Intent, Phase
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
+from iluvatar_pxe.provisioning.outage import Outage
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
 
 
@@ -70,6 +71,14 @@ async def refusal(site: K3sSite, pi: Pi, *, is_forced: bool = False) -> str:
     reinstaller = Reinstaller(founder.context, inventory, founder.clusters.k3s.harm)
     step = await reinstaller.step(known, wipes=False, is_forced=is_forced)
     return step.why if isinstance(step, Refused) else ""
+
+
+async def lost_without(site: K3sSite, pi: Pi) -> str:
+    """Return what the cluster would lose while a machine has no power."""
+    founder = site.daemons[0]
+    known = founder.follows.inventory.snapshot.machine(pi.mac)
+    assert known
+    return await Outage(founder.context, founder.clusters.k3s.servers).harm(known)
 
 
 async def nodes(site: K3sSite) -> set[str]:
@@ -156,8 +165,11 @@ async def test_servers_leave_one_at_a_time_and_none_while_another_is_away(tmp_pa
     async with running(tmp_path, servers=3) as site:
         first, second, third = site.servers
         assert await refusal(site, second) == ""
+        assert await lost_without(site, second) == ""
         await third.machine.power_cut()
         await until(lambda: "does not answer" in shown(site, third.name)())
+        assert "would have 1 of 3 members and needs 2" in await lost_without(site, second)
+        assert await lost_without(site, third) == ""
         assert "ainur-03 is not ready" in await refusal(site, second)
         await reinstall(site, second)
         await until(

@@ -81,6 +81,7 @@ def _place(page: Data, now: datetime) -> dict[str, str]:
         "troubles": "; ".join(page["troubles"]),
         "intent": page["intent"] + (f" ({asked})" if asked else ""),
         "it reports": ". ".join(page["faults"]),
+        "power": f"switched by {page['power']}" if page["power"] else "",
         "conflict": page["conflict"] or "",
         "to resolve": _settling(page) if page["conflict"] else "",
         "seen": f"first {_moment(page['first_seen'])}, last {_ago(page['last_seen'], now)}",
