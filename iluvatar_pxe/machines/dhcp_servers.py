@@ -79,9 +79,7 @@ class DhcpServers:
 
     def take(self, interface: str, heard: Heard, own: IPv4Address, now: datetime) -> bool:
         """Take in what was heard on an interface with the address ``own``; say whether a server is new, or does more."""
-        for key in [key for key, one in self._servers.items() if now - one.last > FORGOTTEN]:
-            del self._servers[key]
-            self._told.discard(key)
+        self.forget(now)
         key = (interface, heard.address)
         known = self._servers.get(key)
         if known is None and len(self._servers) >= MOST_SERVERS:
@@ -92,6 +90,12 @@ class DhcpServers:
         found = DhcpServer(interface=interface, heard=merged, first=now, last=now)
         self._servers[key] = replace(known, heard=merged, last=now) if known else found
         return known is None or known.heard != merged
+
+    def forget(self, now: datetime) -> None:
+        """Forget those that were silent for a day."""
+        for key in [key for key, one in self._servers.items() if now - one.last > FORGOTTEN]:
+            del self._servers[key]
+            self._told.discard(key)
 
     def know_ours(self, addresses: frozenset[IPv4Address]) -> None:
         """Take in where the fleet's other daemons are; what was known stays, for a name may be unknown for a while."""

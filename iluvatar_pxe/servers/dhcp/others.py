@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from itertools import islice
@@ -19,6 +20,8 @@ from iluvatar_pxe.wire.pxe import HTTP_CLIENT, PXE_CLIENT
 
 AGAIN_SECONDS = 30.0
 """Before that, the same is not looked at again of a server: many clients mean many messages."""
+_LOOK_SECONDS, _PAUSE_SECONDS = 3600.0, 1.0
+"""Between two looks for what is to be told or forgotten, at most and at least: names of daemons are looked up each time."""
 _MOST_KEYS = 256
 _FILE = slice(108, 109)
 """The first octet of the boot file's name in a message."""
@@ -64,8 +67,12 @@ class OtherServers:
         """Tell of servers that are too many, until cancelled."""
         with Subscription(self._news) as news:
             while True:
-                await news.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await news.wait()
+                self._servers.forget(datetime.now(UTC))
                 await self._tell()
+                await asyncio.sleep(_PAUSE_SECONDS)
 
     def _was_heard(self, *key: object) -> bool:
         now = asyncio.get_running_loop().time()
