@@ -1,7 +1,9 @@
 """BMCs that speak IPMI 2.0, by the program ``ipmitool``."""
 
+import asyncio
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,6 +50,8 @@ def _state(ended: Ended) -> str:
 
 
 async def _ask(way: Ipmi, login: Login, *words: str) -> Ended:
+    if await asyncio.to_thread(shutil.which, TOOL) is None:
+        raise PowerError(f"{TOOL} is not installed; sudo apt-get install {TOOL}")
     with _password_file(login) as file:
         ended = await run([*_command(way, login, file), "chassis", *words], files=(file,))
     if ended.status:

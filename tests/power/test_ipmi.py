@@ -63,3 +63,9 @@ async def test_nobody_at_the_address_is_one_line() -> None:
     way = {"ipmi": {"host": "127.0.0.1", "port": free_port(), "credentials": "bmc"}}
     with pytest.raises(PowerError, match=r"did not end within|are its address, user and password right"):
         await switch(power_with(LOGIN, seconds=1.0), way, Action.STATUS)
+
+
+async def test_a_host_without_ipmitool_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(PowerError, match="ipmitool is not installed; sudo apt-get install ipmitool"):
+        await switch(power_with(), {"ipmi": {"host": "bmc", "credentials": "bmc"}}, Action.STATUS)
