@@ -1,7 +1,7 @@
 """All machines as a list that is filtered, ordered and cut into pages, and what each of them is doing."""
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from iluvatar_pxe.admin.boot_parts import DOING, PART_OF, Part
 from iluvatar_pxe.fleet.lookup import listed_as, role_of
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.machines.boots import DHCP, Stage
-from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Assignment, Intent, Phase, Role
 
 PAGE = 50
@@ -85,7 +85,7 @@ class Listing:
 
     rows: tuple[Row, ...]
     coming_up: tuple[Row, ...]
-    """Those that boot now, whether or not they are on this page; the one that began last first."""
+    """Those that boot now, whether or not they are on this page; the newest hardware first, so that none jumps about."""
     found: int
     """Machines that the filter leaves."""
     seen: int
@@ -95,12 +95,25 @@ class Listing:
     pages: int
 
 
-def listing(
-    machines: Iterable[Machine], fleet: Fleet, wanted: Filter, page: int, now: datetime, since: Since
-) -> Listing:
-    """Return a page of the machines that ``wanted`` leaves, the first one being 1; they are in order of their names."""
-    entries = [entry_of(one, fleet) for one in machines]
-    found = sorted(_found(entries, wanted, now), key=_order)
+class Roll:
+    """All machines with their places, in order of their names, kept until one of them or the fleet changes."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Snapshot, Fleet] | None = None
+        self._entries: tuple[Entry, ...] = ()
+
+    def entries(self, snapshot: Snapshot, fleet: Fleet) -> tuple[Entry, ...]:
+        """Return them; in threads at once it may be done twice, and comes to the same."""
+        if self._of is None or self._of[0] is not snapshot or self._of[1] is not fleet:
+            entries = tuple(sorted((entry_of(one, fleet) for one in snapshot.by_id.values()), key=_order))
+            self._entries, self._of = entries, (snapshot, fleet)
+            return entries
+        return self._entries
+
+
+def listing(entries: Sequence[Entry], wanted: Filter, page: int, now: datetime, since: Since) -> Listing:
+    """Return a page of the machines that ``wanted`` leaves, the first one being 1, in the order of ``entries``."""
+    found = _found(entries, wanted, now)
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(page, 1), pages)
     shown = found[(page - 1) * PAGE : page * PAGE]
@@ -109,7 +122,7 @@ def listing(
     passing = sum(_passes_by(one.machine) for one in entries)
     return Listing(
         rows=tuple(row(one, since) for one in shown),
-        coming_up=tuple(row(one, since) for one in booting),
+        coming_up=tuple(row(one, since) for one in sorted(booting, key=_newest, reverse=True)),
         found=len(found),
         seen=len(entries) - passing,
         passing=passing,
@@ -218,6 +231,10 @@ def _text(entry: Entry) -> str:
 def _order(entry: Entry) -> tuple[bool, str, str]:
     """Those with a name come first."""
     return entry.name is None, entry.name or "", entry.machine.macs[0]
+
+
+def _newest(entry: Entry) -> tuple[datetime, str]:
+    return entry.machine.first_seen, entry.title
 
 
 def _latest(entry: Entry) -> datetime:

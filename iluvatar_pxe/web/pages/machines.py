@@ -58,9 +58,12 @@ class MachinesView:
 
     async def _listing(self) -> Listing:
         self._latest.follow()
-        machines, fleet = self._context.inventory.snapshot.by_id, self._context.fleet
+        snapshot, fleet, roll = self._context.inventory.snapshot, self._context.fleet, self._context.roll
         now, since = datetime.now(UTC), self._latest.since
-        work = partial(listing, machines.values(), fleet, self._wanted, self._page, now, since)
+
+        def work() -> Listing:
+            return listing(roll.entries(snapshot, fleet), self._wanted, self._page, now, since)
+
         return await asyncio.to_thread(work)
 
     def _values(self, found: Listing) -> dict[str, Any]:
