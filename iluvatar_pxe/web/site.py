@@ -15,7 +15,7 @@ from iluvatar_pxe.web.live import Live
 from iluvatar_pxe.web.login.first_run import FirstRun
 from iluvatar_pxe.web.login.logins import Logins
 from iluvatar_pxe.web.metrics import route as metrics
-from iluvatar_pxe.web.pages import assets, clusters, fleet, machine, machines, network
+from iluvatar_pxe.web.pages import assets, clusters, enrolment, fleet, machine, machines, network
 from iluvatar_pxe.web.pages.actions import Actions
 from iluvatar_pxe.web.pages.live import LivePages
 from iluvatar_pxe.web.pages.login import LoginPage
@@ -58,7 +58,7 @@ class WebSite:
         """Return all routes; the HTTP server has checked by then that the client may ask."""
         login = LoginPage(self._access, self.logins, self.first_run, self._renderer, time.monotonic)
         actions = Actions(self._context, self._access, self._renderer, self._said)
-        pages = (machines, machine, network, fleet, assets)
+        pages = (machines, machine, enrolment, network, fleet, assets)
         shown = [route for page in pages for route in page.routes(self._context, self._renderer)]
         shown += clusters.routes(self._clusters, self._renderer)
         greeter = Greeter(self._access, self._said)

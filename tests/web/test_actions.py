@@ -23,6 +23,7 @@ from iluvatar_pxe.web.render import Renderer
 from iluvatar_pxe.web.visitor import Visitor, look_as
 
 LISTED, FREE, SWITCHED = (f"52:54:00:65:00:{number}" for number in ("01", "02", "09"))
+WAITS = "52:54:00:65:00:04"
 BY = "web (127.0.0.1)"
 
 
@@ -128,9 +129,22 @@ def test_the_window_is_opened_and_closed(site: PageSite, ada: Browser) -> None:
     for minutes in ("", "0", "-1", "x", "9" * 30, "9" * 5000, "1.5"):
         assert ada.post("/enrolment/open", {"csrf": ada.csrf, "minutes": minutes}).status == 409
     answer = ada.post("/enrolment/open", {"csrf": ada.csrf, "minutes": "30"})
-    assert said(ada, answer) == ["the enrolment window is open"]
+    shown = Page(ada.get(answer.headers["location"]).text)
+    assert shown.texts("p", role="status") == ["the enrolment window is open"]
+    assert [one for one in shown.texts("p") if one.endswith(f"more, by {BY}.")]
+    assert "Close it" in shown.texts("button")
+    assert "Close it" not in Browser(site.port).get("/enrolment").text
     assert site.inventory.window.opened_by == BY
     assert said(ada, ada.post("/enrolment/close", {"csrf": ada.csrf})) == ["the enrolment window is closed"]
+
+
+def test_the_page_of_enrolment_tells_who_waits(site: PageSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_of(arda=CONFIGURED, fleet="rules: [{match: {manufacturer: Dell}, layer: arda}]\n")
+    monkeypatch.setattr(site, "fleet", fleet)
+    site.sees(WAITS, Stage.SCRIPT, manufacturer="Dell", product=SCRIPT, serial="1")
+    waiting, refused = Page(Browser(site.port).get("/enrolment").text).texts("li")
+    assert waiting == f"{WAITS} Dell {SCRIPT}"
+    assert refused == "None."
 
 
 @pytest.mark.parametrize("place", [*(f"/machines/one/{action}" for action in ACTIONS), "/enrolment/open"])

@@ -107,7 +107,7 @@ class Actions:
             seconds = int(minutes) * 60 if is_number else 0
             return await self._act(request, OpenWindow, {"seconds": seconds}, by)
 
-        return await self._answered(request, run, "/", "/")
+        return await self._answered(request, run, "/enrolment", "/enrolment")
 
     async def _act(self, request: web.Request, kind: type[Request], fields: dict[str, Any], by: str) -> str:
         """Carry a command out, and return what it came to; raises OperationError for a form that is no request."""
