@@ -138,6 +138,22 @@ def test_a_stream_that_nobody_reads_ends_when_its_buffer_is_full(tmp_path: Path)
         read_to(reader, b"still served")
 
 
+@pytest.mark.long
+def test_a_thousand_streams_that_nobody_reads_are_noticed_by_nobody_else(tmp_path: Path) -> None:
+    flood = ASK.replace(b"/stream", b"/stream?flood")
+    with site(tmp_path, unread=1.0) as served, ExitStack() as stack, capture_logs() as logs:
+        reader = stack.enter_context(served.stream("127.0.0.3"))
+        read_to(reader, b"retry")
+        for number in range(1000):
+            stack.enter_context(served.stream(f"127.0.1.{number % 40}", flood, 4096))
+            if number % 100 == 0:
+                assert served.web.get("/healthz").status == 200
+        served.tell("still served")
+        read_to(reader, b"still served")
+        wait_until(lambda: len(served.streams) == 1, "the end of the streams that nobody reads")
+    assert {line["event"] for line in logs} <= {"http.stream-unread", "http.unserved", "http.crowded"}
+
+
 def test_a_stream_ends_with_a_last_word_and_none_begins_then(tmp_path: Path) -> None:
     with site(tmp_path) as served, served.stream() as sock:
         read_to(sock, b"retry")
