@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Iterable
 
+from iluvatar_pxe.admin.cluster_status import ShowAwaited
 from iluvatar_pxe.admin.command import Command, CommandContext
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.hardware import hardware_data
 from iluvatar_pxe.admin.machine_details import boots_data
 from iluvatar_pxe.admin.requests import machines as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
+from iluvatar_pxe.admin.troubles import troubles_of
 from iluvatar_pxe.fleet.lookup import find_machine, name_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine
@@ -34,12 +36,23 @@ class ShowMachines(requests.ShowMachines, Command):
 
 
 class ShowMachine(requests.ShowMachine, Command):
-    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:
         context.check_inventory()
         fleet = context.fleet
         machine = find_machine(self.machine, context.inventory.snapshot, fleet)
         boots = await context.inventory.last_boots(machine.id, self.boots)
-        return describe(machine, fleet) | hardware_data(machine, fleet) | {"last_boots": boots_data(boots)}
+        told = await ShowAwaited().carry_out(context, by) if context.clusters else {}
+        plan = (await context.next_boots.of(machine))["last"] if context.next_boots else None
+        name = name_of(machine, fleet) or ""
+        return {
+            **describe(machine, fleet),
+            "cluster_waits": told.get("awaited", {}).get(name),
+            "changes": list(told.get("changes", {}).get(name, ())),
+            "troubles": troubles_of(machine, fleet, told),
+            **hardware_data(machine, fleet),
+            "plan": plan,
+            "last_boots": boots_data(boots),
+        }
 
 
 def _position(machine: Machine, fleet: Fleet) -> str:

@@ -10,9 +10,15 @@ from support.command import Answer
 from support.daemon import NO_INTERNET, Daemon
 from support.warm import run_warm
 
+from bench.offer import mac, machine
 from iluvatar_pxe.cli import remote
 from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
+from iluvatar_pxe.inventory.database.batch import Batch
+from iluvatar_pxe.inventory.database.store import Store
+from iluvatar_pxe.machines.model import Machine
+
+MAC = mac(1).hex(":")
 
 
 class Remote:
@@ -35,19 +41,38 @@ class Remote:
         return Answer(ended.status, ended.output, ended.error)
 
 
+def know(daemon: Daemon, one: Machine) -> None:
+    """Let a daemon that has not started know a machine."""
+    daemon.state.mkdir(mode=0o750)
+    store = Store(f"sqlite:///{daemon.state / 'inventory.db'}")
+    store.open()
+    store.write(Batch(machines={one.id: one}))
+    store.close()
+
+
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
     daemon = Daemon(tmp_path_factory.mktemp("daemon"))
     daemon.environment = NO_INTERNET
+    know(daemon, machine(1))
     with daemon as running:
         yield Remote(running, tmp_path_factory.mktemp("user"))
 
 
 def test_everybody_may_read(there: Remote) -> None:
     listed = there.run("machines", "list", "--json")
-    assert (listed.status, json.loads(listed.output)) == (0, [])
+    assert (listed.status, [one["macs"] for one in json.loads(listed.output)]) == (0, [[MAC]])
     assert there.run("enrol", "status").status == 0
     assert "wanted by" in there.run("assets", "status").output
+
+
+def test_a_machine_is_shown_with_its_next_boot_and_why(there: Remote) -> None:
+    shown = there.run("machines", "show", MAC, "--json")
+    assert (shown.status, shown.error) == (0, "")
+    page = json.loads(shown.output)
+    assert page["macs"] == [MAC]
+    assert page["plan"]["why"]
+    assert there.run("machines", "show", MAC).status == 0
 
 
 def test_a_write_token_changes_and_is_on_record(there: Remote) -> None:

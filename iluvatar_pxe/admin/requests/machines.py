@@ -47,7 +47,7 @@ class ShowMachines(Request):
 
 
 class ShowMachine(Request):
-    """``machines show``: tells what is known of one machine, and its last boots."""
+    """``machines show``: tells what is known of one machine, its next boot and why, and its last boots."""
 
     method = "GET"
     route = "/api/v1/machines/{machine}"

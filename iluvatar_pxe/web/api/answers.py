@@ -81,8 +81,14 @@ class Boot(Answer):
 
 
 class OneMachine(Machine):
-    """A machine with what was read of its hardware, and its last boots, the latest last."""
+    """A machine with what was read of its hardware, its next boot and why, and its last boots, the latest last."""
 
+    cluster_waits: str | None
+    """Why its cluster waits for it."""
+    changes: list[str]
+    """What is to be changed of what it runs with."""
+    troubles: list[str]
+    plan: dict[str, Any] | None
     disk: str | None
     disks: list[dict[str, Any]] | None
     nics: list[dict[str, Any]] | None
