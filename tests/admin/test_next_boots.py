@@ -1,0 +1,54 @@
+"""What a machine would boot next, as its page tells it: as ``plan`` does, with secrets masked."""
+
+from pathlib import Path
+
+import pytest
+from support.booters import booters_of
+from support.fleets import READY, fleet_of
+
+from iluvatar_pxe.admin.next_boots import NO_ADDRESS, NextBoots
+from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.machines.boots import Stage
+from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.settings.model import TalosSettings
+
+MAC = "52:54:00:64:00:01"
+SECRET = "c2VjcmV0IGtleQ"
+CONFIG = f"machine:\n  type: worker\n  token: {SECRET}\n"
+FILE = "chain: talos\nconfig: configs/own.yaml\n"
+
+
+@pytest.fixture
+async def next_boots(tmp_path: Path) -> NextBoots:
+    for name in READY:
+        (tmp_path / "assets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "assets" / name).write_bytes(b"MZ")
+    store = AssetStore(tmp_path / "assets")
+    await store.refresh()
+    inventory = Inventory(f"sqlite:///{tmp_path / 'inventory.db'}")
+    fleet = fleet_of(("arda-01", MAC, FILE), **{"configs/own_yaml": CONFIG})
+    booter = booters_of(fleet, inventory, store, lambda _: MAC).real
+    return NextBoots(booter=booter, inventory=inventory, interfaces=tuple, port=8080, ports=TalosSettings())
+
+
+def seen(next_boots: NextBoots, stage: Stage = Stage.DISCOVER) -> Machine:
+    return next_boots.inventory.observe(Sighting(mac=MAC, firmware=Firmware.UEFI_PXE), stage)
+
+
+async def test_it_tells_what_is_served_and_why_without_secrets(next_boots: NextBoots) -> None:
+    told = await next_boots.of(seen(next_boots))
+    assert told["last"]["what"] == "boots chain talos"
+    assert f"http://{NO_ADDRESS}:8080/assets/talos/" in told["stages"][-1]["script"]
+    assert told["config"]["file"] == "configs/own.yaml"
+    assert "type: worker" in told["config"]["text"]
+    assert SECRET not in str(told)
+
+
+async def test_a_plan_holds_until_what_it_depends_on_changes(next_boots: NextBoots) -> None:
+    machine = seen(next_boots)
+    before = next_boots.decided_by(machine)
+    assert next_boots.decided_by(seen(next_boots)) == before
+    next_boots.booter.applied.fleet = fleet_of()
+    assert next_boots.decided_by(machine) != before
