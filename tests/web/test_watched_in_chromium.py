@@ -16,14 +16,14 @@ from support.daemon import Daemon
 from support.fleets import INITRAMFS, KERNEL, fleet_of
 from support.hosted import FILES
 from support.page_site import PageSite
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, wait_until
 
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.web.login.logins import Logins
 
-LISTED, STRANGER = "52:54:00:64:00:01", "02:00:00:64:00:02"
+LISTED, STRANGER, KNOWN = "52:54:00:64:00:01", "02:00:00:64:00:02", "02:00:00:64:00:03"
 FLEET = "enrolment: {mode: hold, countdown: 1}\n"
 STAGES = {
     Stage.DISCOVER: "DHCP",
@@ -107,6 +107,15 @@ def plugged_in(daemon: Daemon, mac: str) -> Iterator[None]:
             process.terminate()
 
 
+@pytest.fixture
+def known(daemon: Daemon) -> dict[str, str]:
+    """A machine that the daemon knows."""
+    with plugged_in(daemon, KNOWN):
+        return wait_until(
+            lambda: [one for one in machines(daemon) if KNOWN in one["macs"]], "it to be known"
+        )[0]
+
+
 def log_in(page: Page, daemon: Daemon) -> None:
     page.goto(f"https://127.0.0.1:{daemon.tls_port}/login?next=/")
     page.get_by_label("Password").fill(PASSWORD)
@@ -174,7 +183,9 @@ def machines(daemon: Daemon) -> list[dict[str, str]]:
     return found
 
 
-def test_who_may_not_change_anything_changes_nothing(browser: Browser, daemon: Daemon) -> None:
+def test_who_may_not_change_anything_changes_nothing(
+    browser: Browser, daemon: Daemon, known: dict[str, str]
+) -> None:
     origin = f"https://127.0.0.1:{daemon.tls_port}"
     with open_page(browser) as page:
         page.goto(f"{origin}/login?next=/")
@@ -182,8 +193,7 @@ def test_who_may_not_change_anything_changes_nothing(browser: Browser, daemon: D
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("alert")).to_have_text("that is not right; try again")
         log_in(page, daemon)
-        (machine, *_) = machines(daemon)
-        place = f"{origin}/machines/{machine['id']}/hold"
+        place = f"{origin}/machines/{known['id']}/hold"
         answer = page.request.post(place, form={"why": "x"}, headers={"Origin": origin})
         assert (answer.status, "CSRF token" in answer.text()) == (403, True)
         token = Tokens(Settings.model_validate({"state": {"directory": str(daemon.state)}}).repositories).add(
@@ -191,21 +201,32 @@ def test_who_may_not_change_anything_changes_nothing(browser: Browser, daemon: D
         )
         with open_page(browser) as other:
             answer = other.request.post(
-                f"{origin}/api/v1/machines/{machine['id']}/hold",
+                f"{origin}/api/v1/machines/{known['id']}/hold",
                 data={},
                 headers={"Authorization": f"Bearer {token}"},
             )
             assert (answer.status, "read-only" in answer.text()) == (403, True)
-    assert machines(daemon)[0]["intent"] == machine["intent"]
+    assert [one["intent"] for one in machines(daemon) if one["id"] == known["id"]] == [known["intent"]]
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 @pytest.mark.parametrize("size", SIZES)
-def test_axe_finds_nothing_serious(browser: Browser, daemon: Daemon, size: str, scheme: str) -> None:
+def test_axe_finds_nothing_serious(
+    browser: Browser, daemon: Daemon, known: dict[str, str], size: str, scheme: str
+) -> None:
     with open_page(browser, size, scheme) as page:
         log_in(page, daemon)
-        place = page.get_by_role("row").get_by_role("link").first.get_attribute("href") or "/"
-        for path in ("/", place, "/clusters", "/network", "/fleet", "/assets", "/api/", "/login"):
+        for path in (
+            "/",
+            f"/machines/{known['id']}",
+            "/enrolment",
+            "/clusters",
+            "/network",
+            "/fleet",
+            "/assets",
+            "/api/",
+            "/login",
+        ):
             page.goto(f"https://127.0.0.1:{daemon.tls_port}{path}")
             found = Axe().run(page).response["violations"]
             serious = [one["id"] for one in found if one["impact"] in {"serious", "critical"}]
