@@ -105,10 +105,14 @@ LIES: dict[str, tuple[Callable[[Handler], None], str]] = {
         telling(**{"1": GOOD[SYSTEM] | {"Actions": {"#ComputerSystem.Reset": {"target": "https://127.0.0.1:1/x", "ResetType@Redfish.AllowableValues": ["On"]}}}}),
         "an answer leads to another server, which gets no credentials",
     ),
+    "a target without TLS": (
+        telling(**{"1": GOOD[SYSTEM] | {"Actions": {"#ComputerSystem.Reset": {"target": "http://127.0.0.1:1/x", "ResetType@Redfish.AllowableValues": ["On"]}}}}),
+        "an answer leads to another server, which gets no credentials",
+    ),
 }  # fmt: skip
 
 
-QUICK = {"hangs", "drowns", "redirects", "repeats", "a target elsewhere"}
+QUICK = {"hangs", "drowns", "redirects", "repeats", "a target without TLS"}
 """What is tried each time: every lie costs a process with its libraries."""
 
 

@@ -44,7 +44,9 @@ class _Connector(Connector):  # type: ignore[misc]
             default_request_timeout=STEP_SECONDS,
         )
         self._session.trust_env = False
-        self._session.mount("https://", OneServerAdapter(url, fingerprint))
+        adapter = OneServerAdapter(url, fingerprint)
+        for scheme in ("https://", "http://"):  # a BMC's answer may lead to either
+            self._session.mount(scheme, adapter)
 
 
 def perform(
