@@ -19,7 +19,11 @@ _NO_ADDRESS = "write an address of apprise, such as ntfys://ntfy.sh/TOPIC; see d
 _OPEN = frozenset({"ntfy", "ntfys", "json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"})
 """Services whose addresses may do without a token or password."""
 _END_OF_HOST = re.compile("[/?]")
-_SECRET_KEYS = re.compile(r"[?&][+-]?(?:pass|pwd|password|token|key|secret|authorization)=", re.IGNORECASE)
+_TOKEN_AS_USER = frozenset({"ntfy", "ntfys"})
+"""Services that take a token in the user's place."""
+_SECRET_KEYS = re.compile(
+    r"[?&][+-]?(?:[\w-]*[_-])?(?:pass|pwd|password|token|key|secret|authorization)=", re.IGNORECASE
+)
 
 
 class NewsKind(StrEnum):
@@ -57,7 +61,8 @@ def has_secret(address: str) -> bool:
     """Say whether an address holds a token or password, as far as that can be told."""
     service, _, rest = address.partition("://")
     user, at, _ = _END_OF_HOST.split(rest, maxsplit=1)[0].rpartition("@")
-    return service not in _OPEN or (bool(at) and ":" in user) or bool(_SECRET_KEYS.search(rest))
+    is_login = bool(at) and (":" in user or service in _TOKEN_AS_USER)
+    return service not in _OPEN or is_login or bool(_SECRET_KEYS.search(rest))
 
 
 def _checked(address: SecretStr) -> SecretStr:

@@ -1,5 +1,6 @@
 """What is to be told to one recipient, summed up: a thousand new machines are one message. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ _WORDS = {
 }
 _HARMLESS = str.maketrans({"<": "(", ">": ")", "[": "(", "]": ")", "`": "'", "@": "@\u200b"})
 """What would be a link, a mention of everybody or markup where messages are shown; machines choose their own names."""
+_LINKED = re.compile(r"(?<=:)(?=//)|(?<=[^\W_]\.)(?=[^\W\d_])(?!ya?ml\b)")
+"""Where a URL or a domain is cut, as services make links of those that are no markup; names of the fleet's files are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Digest:
 
 def harmless(text: str) -> str:
     """Return a line of bounded length that is no markup wherever it is shown."""
-    line = printable(text).translate(_HARMLESS)
+    line = _LINKED.sub("\u200b", printable(text).translate(_HARMLESS))
     return line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 1]}…"
 
 

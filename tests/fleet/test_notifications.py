@@ -64,6 +64,8 @@ def test_an_address_is_in_no_repr() -> None:
         ("mailtos://ada:word@example.org", True),
         ("json://ada:word@host/path", True),
         ("json://host/path?+Authorization=abc", True),
+        ("json://host/path?a=b&+X-Api-Key=abc", True),
+        ("ntfys://tk_abc@ntfy.example.org/topic", True),
         ("ntfys://ntfy.sh/topic", False),
         ("ntfy://host:8080/topic?priority=high", False),
         ("jsons://host/path", False),

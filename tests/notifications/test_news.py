@@ -144,3 +144,18 @@ def test_names_that_machines_choose_are_no_markup() -> None:
     assert not set("<>[]`\x1b") & set(line)
     assert "@everyone" not in line
     assert len(line) < MOST_CHARACTERS + 50
+
+
+@pytest.mark.parametrize("link", ["https://evil.example/login", "ftp://10.0.0.1", "www.evil.example", "evil.example"])
+def test_names_that_machines_choose_are_no_links(link: str) -> None:
+    digest = Digest()
+    digest.add(one(about=f"hardware of {link}"))
+    body = digest.message("lab").body
+    assert link not in body
+    assert link in body.replace("\u200b", "")
+
+
+def test_files_and_addresses_stay_as_they_are() -> None:
+    digest = Digest()
+    digest.add(one(about="machines/arda-01.yaml:3 of 192.168.1.5: 2.5 s. Try again"))
+    assert "machines/arda-01.yaml:3 of 192.168.1.5: 2.5 s. Try again" in digest.message("lab").body
