@@ -146,7 +146,9 @@ def test_names_that_machines_choose_are_no_markup() -> None:
     assert len(line) < MOST_CHARACTERS + 50
 
 
-@pytest.mark.parametrize("link", ["https://evil.example/login", "ftp://10.0.0.1", "www.evil.example", "evil.example"])
+@pytest.mark.parametrize(
+    "link", ["https://evil.example/login", "ftp://10.0.0.1", "www.evil.example", "evil.example"]
+)
 def test_names_that_machines_choose_are_no_links(link: str) -> None:
     digest = Digest()
     digest.add(one(about=f"hardware of {link}"))

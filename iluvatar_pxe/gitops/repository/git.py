@@ -14,6 +14,8 @@ from iluvatar_pxe.host.owner import Owner
 
 LOCAL_SECONDS = 60.0
 """Timeout of a local command; SD cards are slow."""
+END_SECONDS = 5.0
+"""For a process that is killed."""
 _HOST = re.sub(r"[^A-Za-z0-9._-]", "", os.uname().nodename) or "localhost"
 OURS = "iluvatar-pxe on "
 """Prefix of the committer name of every daemon."""
@@ -125,14 +127,18 @@ async def _end_of(stream: asyncio.StreamReader) -> bytes:
 
 
 async def end_group(process: asyncio.subprocess.Process) -> None:
-    """Kill a process that still runs, with its children, and wait for its end.
+    """Kill a process that still runs, or whose children still have its pipes, with these children, and wait for its end.
 
     What it has written is read to the end and dropped: asyncio takes no process for ended whose pipes are full.
+    A child that has left its session, and keeps the pipes, is not waited for.
     """
-    if process.returncode is None:
+    assert process.stdout  # noqa: S101 - a pipe
+    if process.returncode is None or not process.stdout.at_eof():
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.communicate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                await process.communicate()
 
 
 def surroundings(directory: Path, configuration: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -2,14 +2,17 @@
 
 import asyncio
 import os
+import signal
+from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
 import pytest
 from support.repositories import Person, bare, git
+from support.waiting import until
 
 from iluvatar_pxe.errors import LostRaceError, RepositoryError
 from iluvatar_pxe.gitops.repository.bare import IN_FORCE, Changes, Repository
-from iluvatar_pxe.gitops.repository.git import Git, last_line
+from iluvatar_pxe.gitops.repository.git import Git, end_group, last_line
 
 
 @pytest.fixture
@@ -105,6 +108,31 @@ async def test_a_command_that_does_not_end_is_killed_with_its_children(repositor
         await hang.run("hang", seconds=0.2)
     running = (await asyncio.create_subprocess_exec("pgrep", "-f", "^sleep 1000$")).wait()
     assert await running == 1
+
+
+async def beginning(program: str) -> tuple[Process, int]:
+    """Return a shell that runs a program in a session of its own, and the number that it prints first."""
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", program, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
+    )
+    assert process.stdout
+    return process, int(await process.stdout.readline())
+
+
+async def test_a_child_that_has_left_its_session_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iluvatar_pxe.gitops.repository.git.END_SECONDS", 0.1)
+    process, child = await beginning("setsid sh -c 'echo $$; exec sleep 20' & wait")
+    await end_group(process)
+    os.kill(child, signal.SIGKILL)  # it still runs
+    await process.communicate()
+
+
+async def test_a_child_that_keeps_the_pipes_of_one_that_has_ended_is_killed() -> None:
+    process, _ = await beginning("sleep 999 & echo $!")
+    await until(lambda: process.returncode is not None)
+    await end_group(process)
+    assert process.stdout
+    assert process.stdout.at_eof()
 
 
 async def test_nothing_of_this_process_or_its_user_reaches_git(
