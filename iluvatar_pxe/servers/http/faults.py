@@ -22,6 +22,8 @@ LONGEST_DETAIL = 2000
 """Characters of a refusal of the API, which may list what is wrong with a file."""
 PROBLEM = "application/problem+json"
 _API = "/api/"
+WEBHOOK = "/api/v1/fleet/refresh"
+"""What a forge posts to: not of the API for programs, and refused in one line, as forges show it to their users."""
 RETRY_SECONDS = "10"
 """After that whoever asked for what is not here yet may ask again."""
 _KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
@@ -72,7 +74,7 @@ def one_line(status: int, text: str) -> str:
 def _refusal(
     request: web.BaseRequest, status: int, text: str, headers: dict[str, str] | None = None
 ) -> web.Response:
-    if not request.path.startswith(_API):
+    if request.path == WEBHOOK or not request.path.startswith(_API):
         return web.Response(status=status, text=one_line(status, text), headers=headers)
     document = problem(status, " ".join(text.split())[:LONGEST_DETAIL])
     return web.json_response(document, status=status, headers=headers, content_type=PROBLEM)

@@ -18,6 +18,7 @@ from aiohttp.http_exceptions import PayloadEncodingError
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.servers.http.faults import WEBHOOK
 
 LARGEST_BODY = 25 << 20
 """Octets: GitHub's payloads are not larger."""
@@ -52,7 +53,7 @@ class Webhook:
     @property
     def route(self) -> web.RouteDef:
         """Where it is called."""
-        return web.post("/api/v1/fleet/refresh", self.receive)
+        return web.post(WEBHOOK, self.receive)
 
     async def receive(self, request: web.Request) -> web.Response:
         """Check the signature, and have the fleet looked at."""
