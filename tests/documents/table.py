@@ -74,6 +74,7 @@ _SEAL = "tests/cli/test_fleet_seal.py"
 _CLUSTER = "tests/cli/test_cluster.py"
 _CLUSTER_K3S = "tests/cli/test_cluster_k3s.py"
 _SEED_CARD = "tests/cli/test_seed_card.py"
+_REMOTE = "tests/cli/test_remote.py"
 _WAITS = How(Where.INSTALLED, "Result: it waits", status=1)  # its boot files are missing
 _OVERVIEW = r"name +layer +role +phase +intent +conflict +macs[^\n]*\n[^\n]*\narda-01"
 
@@ -221,6 +222,10 @@ COMMANDS = {
         Where.TEST, "tests/provisioning/test_snapshots.py::test_one_is_taken_by_a_command_and_told"
     ),
     "iluvatar-pxe cluster upgrade": How(Where.NAMED),
+    **{
+        f"iluvatar-pxe cluster {words}": How(Where.NAMED)
+        for words in ("adopt", "kubeconfig", "secrets", "talosconfig")
+    },
     "iluvatar-pxe cluster upgrade --layer LAYER": How(Where.NAMED),
     "iluvatar-pxe cluster snapshot LAYER": How(Where.NAMED),
     "age --decrypt --identity recovery.key --output etcd.db 2026-11-29T020000Z.db.age": How(
@@ -296,6 +301,29 @@ COMMANDS = {
     " \"SELECT * FROM boot_timeline WHERE machine = 'arda-01'\"": How(
         Where.INSTALLED, r"machine +boot +seconds +stage +detail"
     ),
+    # its API
+    "curl 'http://192.0.2.1:8080/api/v1/machines?limit=2'": How(
+        Where.INSTALLED, '"arda-01"', typed="curl 'http://127.0.0.1:8080/api/v1/machines?limit=2'"
+    ),
+    "curl --no-buffer 'http://192.0.2.1:8080/api/v1/events?kind=machine.new'": How(
+        Where.INSTALLED,
+        status=124,
+        typed="timeout 1 curl --no-buffer 'http://127.0.0.1:8080/api/v1/events?kind=machine.new'",
+    ),
+    "curl --output ca.crt http://192.0.2.1:8080/ca.crt": How(
+        Where.INSTALLED, "BEGIN CERTIFICATE", typed="curl http://127.0.0.1:8080/ca.crt"
+    ),
+    """curl --cacert ca.crt -H @token.txt --json '{"why": "memory test"}'"""
+    " https://192.0.2.1:8443/api/v1/machines/arda-01/hold": How(
+        Where.TEST, "tests/web/test_api_commands.py::test_a_change_is_on_record_with_who"
+    ),
+    "iluvatar-pxe --server https://192.0.2.1:8443 --ca ca.crt machines list": How(
+        Where.TEST, f"{_REMOTE}::test_everybody_may_read"
+    ),
+    "iluvatar-pxe --server https://192.0.2.1:8443 --ca ca.crt --token-file token machines hold arda-01": How(
+        Where.TEST, f"{_REMOTE}::test_a_write_token_changes_and_is_on_record"
+    ),
+    "iluvatar-pxe fleet token add NAME --write": How(Where.NAMED),
     # its names
     "sudo iluvatar-pxe dns query git.lab.home.arpa": How(Where.INSTALLED, r"(?s)IN A .*from this daemon"),
     "sudo iluvatar-pxe dns query api.arda.lab.home.arpa": How(Where.INSTALLED, "from cluster arda", status=1),
