@@ -1,8 +1,9 @@
 """Counts boots by what became of them, and measures how long their stages took."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
@@ -59,6 +60,8 @@ class _Boot:
     is_over: bool
     key: Key | None = None
     was_held: bool = False
+    sending: list[Stage] = field(default_factory=list)
+    """Stages whose files are being sent."""
 
 
 class BootMeter:
@@ -86,9 +89,8 @@ class BootMeter:
         boot, now = self._boots.get(machine.id), self._clock()
         if boot is None or boot.generation != machine.generation:
             boot = self._begin(machine, stage, now, boot)
-        elif stage > boot.stage:
-            self.stages[stage].observe(now - boot.at)
-            boot.stage, boot.at = stage, now
+        else:
+            self._pass(boot, stage, now)
         if boot.is_over:
             return
         if stage in _SCRIPTS and isinstance(plan, Hold | BootLocal):
@@ -100,6 +102,25 @@ class BootMeter:
             if outcome is BootOutcome.JOINED:
                 self.whole[boot.key].observe(now - boot.began)
             self._end(boot, boot.key, outcome)
+
+    @contextmanager
+    def sending(self, machine: Machine, stage: Stage) -> Iterator[None]:
+        """Take in that a stage's file is being sent: a machine that comes to a later stage meanwhile has all of it."""
+        if (boot := self._boots.get(machine.id)) is None:
+            yield
+            return
+        boot.sending.append(stage)
+        try:
+            yield
+        finally:
+            boot.sending.remove(stage)
+
+    def _pass(self, boot: _Boot, stage: Stage, now: float) -> None:
+        """Time a stage, and before it those whose end is not known here yet."""
+        for one in sorted({*boot.sending, stage}):
+            if boot.stage < one <= stage:
+                self.stages[one].observe(now - boot.at)
+                boot.stage, boot.at = one, now
 
     def _begin(self, machine: Machine, stage: Stage, now: float, before: _Boot | None) -> _Boot:
         """Follow another boot of a machine; one whose beginning was missed, by a restart of the daemon, is not counted."""

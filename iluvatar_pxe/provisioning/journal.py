@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID
@@ -99,6 +100,10 @@ class Journal:
         """Record that a known machine, as its ``firmware``, fetched a file; return the machine as now known."""
         sighting = sighting_of(machine, firmware)
         return self._reached((sighting, machine), stage, detail, ("", "", size, milliseconds))
+
+    def sending(self, machine: Machine | None, stage: Stage | None) -> AbstractContextManager[None]:
+        """Return a block in which a file of a known machine's stage is sent, and then recorded by ``fetched``."""
+        return self._meter.sending(machine, stage) if machine and stage else nullcontext()
 
     def reported(self, machine: Machine, address: IPv4Address, stage: Stage, words: str) -> Machine:
         """Record what a machine's operating system reports from an address, if that is new; return the machine as now known."""

@@ -58,6 +58,21 @@ def test_a_boot_that_joins(watched: Watched) -> None:
     )
 
 
+def test_a_file_that_is_there_before_its_end_is_known_is_timed_as_well(watched: Watched) -> None:
+    watched.boots(Stage.DISCOVER, Stage.SCRIPT)
+    with watched.meter.sending(watched.machine, Stage.KERNEL):
+        watched.reaches(watched.machine, Stage.CONFIG, TALOS)
+        watched.reaches(watched.machine, Stage.KERNEL, TALOS)
+    watched.reaches(watched.machine, Stage.STARTED, TALOS)
+    timed = {stage: (sum(one.counts), one.sum) for stage, one in watched.meter.stages.items()}
+    assert timed == {
+        Stage.SCRIPT: (1, 1.0),
+        Stage.KERNEL: (1, 1.0),
+        Stage.CONFIG: (1, 0.0),
+        Stage.STARTED: (1, 2.0),
+    }
+
+
 def test_a_boot_that_installs_is_followed_by_one_from_the_disk(watched: Watched) -> None:
     watched.boots(*TO_CONFIG, Stage.STARTED, Stage.INSTALLED)
     assert not watched.outcomes

@@ -108,6 +108,12 @@ async def asset(request: web.Request) -> web.StreamResponse:
 
 async def _send(request: web.Request, name: str, source: Source) -> web.StreamResponse:
     """Send a file, and record it as a stage of the machine's boot."""
+    booter = booter_of(request)
+    with booter.journal.sending(booter.machine_at(client_of(request)), stage_of_asset(name)):
+        return await _send_and_record(request, name, source)
+
+
+async def _send_and_record(request: web.Request, name: str, source: Source) -> web.StreamResponse:
     started = time.perf_counter()
     sender = request.app[SENDER]
     response = _BootFile(name, source, sender) if isinstance(source, FileSource) else PassedOn(source)
