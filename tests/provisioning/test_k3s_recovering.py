@@ -10,6 +10,7 @@ import pytest
 from support.k3s.admin import as_admin, etcd_of, snapshot_of
 from support.k3s.fatal import RequestError
 from support.k3s.founding import K3sSite, installing, joined, k3s_site
+from support.k3s.machine import Machine
 from support.k3s.tasks import with_tasks
 from support.waiting import PATIENCE, until
 
@@ -53,6 +54,18 @@ async def are_voters(site: K3sSite, which: int, names: set[str]) -> None:
     async with asyncio.timeout(PATIENCE):
         while await voters(site, which) != names:
             await site.servers[which].machine.site.pause()
+
+
+async def nodes(machine: Machine) -> set[str]:
+    """Return the names of a server's Nodes: each kubelet makes its own again once its server runs."""
+    found = json.loads(await as_admin(machine).ask("/api/v1/nodes"))["items"]
+    return {node["metadata"]["name"] for node in found}
+
+
+async def has_nodes(machine: Machine, names: set[str]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while await nodes(machine) != names:
+            await machine.site.pause()
 
 
 async def plan(site: K3sSite, server: str = "") -> Reset:
@@ -207,8 +220,7 @@ async def test_a_snapshot_is_restored_where_all_data_is_lost(tmp_path: Path, ser
         assert site.inits == 1
         await are_voters(site, 0, {one.name for one in site.servers})
         assert await as_admin(pi.machine).ask("/api/v1/namespaces/kube-system") == uid
-        found = json.loads(await as_admin(pi.machine).ask("/api/v1/nodes"))["items"]
-        assert {node["metadata"]["name"] for node in found} == {one.name for one in site.servers}
+        await has_nodes(pi.machine, {one.name for one in site.servers})
         assert not list(pi.machine.root.rglob("iluvatar-snapshot*"))
 
 

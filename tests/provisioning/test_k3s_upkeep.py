@@ -124,7 +124,7 @@ async def test_the_first_fault_stops_an_upgrade_until_it_is_asked_for_again(tmp_
         nodes.assets[binary] = f"k3s/{OLD}/built anew".encode()  # it calls itself by the wrong version
         await push(site, NEW)
         await founder.kill()
-        founder.context = replace(founder.context, pace=replace(QUICK, late=2.0))
+        founder.context = replace(founder.context, pace=replace(QUICK, late=15.0))
         nodes.start()
         await until(lambda: founder.watch is not None and isinstance(founder.watch.step, Founded))
         await watch_of(site).upgrade(NEW)
@@ -175,7 +175,8 @@ async def test_k3s_is_restarted_in_turn_where_its_certificates_end_within_120_da
             await until(lambda: len(nodes.restarted) == count)  # noqa: B023 - it is waited for here
             ready_at.append({pi.name for pi in site.pis.values() if pi.machine.is_ready})
         await until(lambda: days_left(nodes) > 300 and watch_of(site).upkeep.line is None)
-        assert nodes.restarted == ["ainur-01", "ainur-02", "ainur-03", "ainur-04"]
+        *servers, agent = nodes.restarted
+        assert (sorted(servers), agent) == (["ainur-01", "ainur-02", "ainur-03"], "ainur-04")
         assert all(
             ready >= {*site.pis} - {name} for name, ready in zip(nodes.restarted, ready_at, strict=True)
         )
