@@ -1,10 +1,13 @@
 """Commands on machines' power."""
 
+from contextlib import AbstractAsyncContextManager, nullcontext
+
 from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.power_target import PowerTarget, power_target
 from iluvatar_pxe.admin.requests import power as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.errors import IluvatarError, OperationError
+from iluvatar_pxe.fleet.lookup import role_of
 from iluvatar_pxe.power.action import Action
 
 _DONE = {
@@ -27,9 +30,11 @@ class SwitchPower(requests.SwitchPower, Command):
         context.check_inventory()
         target = power_target(self.machine, context.inventory.snapshot, context.fleet)
         declared, power = target.power, of_daemon(context.power)
-        if self.action in {Action.OFF, Action.CYCLE} and not self.force:
-            await _refuse_harm(target, context)
-        said = await power.switch(target.name, declared, (self.action,), by, is_uefi=target.is_uefi)
+        is_risky = self.action in {Action.OFF, Action.CYCLE} and not self.force
+        async with _turn(target, context) if is_risky else nullcontext():
+            if is_risky:
+                await _refuse_harm(target, context)
+            said = await power.switch(target.name, declared, (self.action,), by, is_uefi=target.is_uefi)
         done = _DONE.get(self.action, f"is {said}")
         return {"message": f"{target.name} {done}", "power": said or None}
 
@@ -42,12 +47,20 @@ async def wake(target: PowerTarget, context: CommandContext, by: str) -> str:
     return f"{target.name}: magic packets for {', '.join(target.macs)} are sent through {', '.join(names)}"
 
 
+def _turn(target: PowerTarget, context: CommandContext) -> AbstractAsyncContextManager[None]:
+    """Return what has control planes and servers come one after the other; workers need not wait."""
+    role = role_of(target.machine, target.listed)
+    return of_daemon(context.outage).turn if role is None or role.leads else nullcontext()
+
+
 async def _refuse_harm(target: PowerTarget, context: CommandContext) -> None:
     """Raise OperationError where its cluster would lose etcd's quorum, or nobody can tell."""
-    if target.machine is None:
-        return
+    outage = of_daemon(context.outage)
     try:
-        why = await of_daemon(context.outage).harm(target.machine)
+        if target.machine:
+            why = await outage.harm(target.machine)
+        else:
+            why = await outage.harm_unseen(target.listed) if target.listed else ""
     except IluvatarError as error:
         why = f"what its cluster loses cannot be told: {error}"
     if why:

@@ -1,6 +1,7 @@
 """Whose power is meant, what is refused, and what is said of it."""
 
-from dataclasses import dataclass, replace
+import asyncio
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import cast
@@ -14,6 +15,7 @@ from iluvatar_pxe.admin.machines import Reinstall
 from iluvatar_pxe.admin.power import SwitchPower, Wake
 from iluvatar_pxe.admin.power_target import power_target
 from iluvatar_pxe.errors import KubernetesError, OperationError, UnknownMachineError
+from iluvatar_pxe.fleet.models import ListedMachine
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Intent
 from iluvatar_pxe.power.action import Action
@@ -53,11 +55,15 @@ class Cluster:
 
     loses: str = ""
     trouble: str = ""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def harm(self, _: Machine) -> str:
         if self.trouble:
             raise KubernetesError(self.trouble)
         return self.loses
+
+    async def harm_unseen(self, listed: ListedMachine) -> str:
+        return f"{listed.name} was asked about"
 
 
 class Plug:
@@ -116,6 +122,33 @@ async def test_what_harms_a_cluster_needs_force(
     await counter.ask(SwitchPower(machine="free", action=Action.ON))
     await counter.ask(SwitchPower(machine="free", action=Action.CYCLE, force=True))
     assert plug.told == ["on", "cycle"]
+
+
+async def test_a_cluster_is_asked_about_a_machine_that_only_a_file_lists(
+    counter: Counter, plug: Plug
+) -> None:
+    lines = "role: controlplane\npower: {command: {program: plug}}\n"
+    counter.fleet = fleet_of(("new", "52:54:00:00:00:09", lines))
+    with pytest.raises(OperationError, match=r"^new: new was asked about; mend the others first"):
+        await counter.ask(SwitchPower(machine="new", action=Action.OFF))
+    assert plug.told == []
+
+
+async def test_of_two_control_planes_at_once_the_second_is_asked_about_without_the_first(
+    counter: Counter, plug: Plug
+) -> None:
+    class Pair(Cluster):
+        async def harm(self, _: Machine) -> str:
+            return "etcd stops" if plug.told else ""
+
+    plug.in_cluster(Pair())
+    lines = "role: controlplane\npower: {command: {program: plug}}\n"
+    counter.fleet = fleet_of(("free", FREE, lines), ("other", OTHER, lines))
+    asked = (counter.ask(SwitchPower(machine=name, action=Action.OFF)) for name in ("free", "other"))
+    first, second = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(first, dict)
+    assert str(second) == "other: etcd stops; mend the others first, or add --force"
+    assert plug.told == ["off"]
 
 
 async def test_a_machine_that_is_reinstalled_is_cycled_if_asked(counter: Counter, plug: Plug) -> None:

@@ -1,5 +1,6 @@
 """What a real etcd below stand-ins for Talos would lose by a machine without power."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from support.waiting import until
 
 from iluvatar_pxe.layers.ainur.removal import Servers
 from iluvatar_pxe.layers.founding import Founded
+from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.outage import Outage
 
@@ -36,3 +38,9 @@ async def test_a_control_plane_that_etcd_can_miss_may_be_switched_off_and_the_ne
         assert first == second
         assert (third, worker) == ("", "")
         assert await outage.harm(machine_of("52:54:00:00:00:99")) == ""
+        listed = daemon.context.fleet().listed
+        assert [await outage.harm_unseen(one) for one in listed] == [first, second, third, worker]
+        unlisted = replace(daemon.context.fleet(), listed=())
+        blind = Outage(replace(daemon.context, snapshot=Snapshot, fleet=lambda: unlisted), no_servers)
+        told = [await blind.harm_unseen(one) for one in listed]
+        assert ["nobody lists the members" in one for one in told] == [True, True, True, False]
