@@ -37,6 +37,11 @@ STAGES = {
     Stage.JOINED: "joined",
 }
 """Of a boot, and the part of its picture that each adds."""
+CUT = """[...document.querySelectorAll("header :is(a, button)")].filter(one =>
+    !one.matches(".skip") && one.getBoundingClientRect().right > innerWidth).map(one => one.innerText)"""
+"""What of the page's head lies beyond the edge."""
+LINES = """one => { const all = document.createRange(); all.selectNodeContents(one);
+    return all.getClientRects().length; }"""
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
 
 
@@ -231,3 +236,13 @@ def test_axe_finds_nothing_serious(
             found = Axe().run(page).response["violations"]
             serious = [one["id"] for one in found if one["impact"] in {"serious", "critical"}]
             assert (path, serious) == (path, []), json.dumps(found)[:3000]
+            assert (path, page.evaluate(CUT)) == (path, [])
+
+
+def test_a_machines_name_is_not_broken_in_a_table(browser: Browser, tmp_path: Path) -> None:
+    fleet = fleet_of(("arda-01-behind-the-chimney-in-the-attic", LISTED, "layer: arda\n"))
+    with PageSite(tmp_path, fleet) as site, open_page(browser) as page:
+        site.sees(LISTED, Stage.KERNEL)
+        page.set_viewport_size({"width": 760, "height": 800})
+        page.goto(f"http://127.0.0.1:{site.port}/")
+        assert page.locator("tbody th a").evaluate(LINES) == 1
