@@ -86,6 +86,8 @@ def test_a_write_token_changes_and_is_on_record(there: Remote) -> None:
     [
         ("enrol open 5m", "", "log in, or give a token: Authorization: Bearer TOKEN"),
         ("enrol open 5m", "reads", "token bob is read-only"),
+        ("notifications test", "reads", "token bob is read-only"),
+        ("notifications test", "writes", "fleet.yaml names no notifications"),
         ("machines hold nobody", "writes", "nobody: no machine has this name, MAC or ID"),
     ],
 )
