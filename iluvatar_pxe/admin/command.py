@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from iluvatar_pxe.admin.machine_list import Roll
 from iluvatar_pxe.admin.next_boots import NextBoots
 from iluvatar_pxe.admin.requests.request import CommandResult, Request
 from iluvatar_pxe.assets.status import AssetStatus, Leftover
@@ -97,6 +98,8 @@ class CommandContext:
     assigner: Assigner
     window: WindowKeeper
     secrets: ClusterSecrets
+    roll: Roll = field(default_factory=Roll)
+    """The machines as lists show them."""
     report: Callable[[], CommandResult] | None = None
     """Returns the health of the daemon's components."""
     dns: DnsAdmin | None = None

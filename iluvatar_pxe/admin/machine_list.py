@@ -18,6 +18,9 @@ MOST_COMING_UP = 24
 LATELY = timedelta(minutes=10)
 """How long a machine that says nothing more still counts as coming up, or as new."""
 
+_LAST = "~"
+"""Comes after every host name."""
+
 Since = Callable[[str], datetime | None]
 """Returns when a machine, by its id, came to the stage that it is in, if that is known."""
 
@@ -53,6 +56,8 @@ class Entry:
     name: str | None
     layer: str | None
     role: str | None
+    position: str
+    """Where it stands in the list: by its name, those without one last. It says so also when the machine is no more."""
 
     @property
     def title(self) -> str:
@@ -96,19 +101,20 @@ class Listing:
 
 
 class Roll:
-    """All machines with their places, in order of their names, kept until one of them or the fleet changes."""
+    """All machines with their places, in order of their names. Each is kept until that machine or the fleet changes."""
 
     def __init__(self) -> None:
-        self._of: tuple[Snapshot, Fleet] | None = None
-        self._entries: tuple[Entry, ...] = ()
+        self._kept: tuple[Snapshot, Fleet, tuple[Entry, ...]] | None = None
 
     def entries(self, snapshot: Snapshot, fleet: Fleet) -> tuple[Entry, ...]:
         """Return them; in threads at once it may be done twice, and comes to the same."""
-        if self._of is None or self._of[0] is not snapshot or self._of[1] is not fleet:
-            entries = tuple(sorted((entry_of(one, fleet) for one in snapshot.by_id.values()), key=_order))
-            self._entries, self._of = entries, (snapshot, fleet)
-            return entries
-        return self._entries
+        kept = self._kept
+        if kept is None or kept[0] is not snapshot or kept[1] is not fleet:
+            known = {id(one.machine): one for one in kept[2]} if kept and kept[1] is fleet else {}
+            machines = snapshot.by_id.values()
+            entries = (known.get(id(one)) or entry_of(one, fleet) for one in machines)
+            self._kept = kept = snapshot, fleet, tuple(sorted(entries, key=_position))
+        return kept[2]
 
 
 def listing(entries: Sequence[Entry], wanted: Filter, page: int, now: datetime, since: Since) -> Listing:
@@ -191,8 +197,13 @@ def entry_of(machine: Machine, fleet: Fleet) -> Entry:
     listed, given = listed_as(machine, fleet), machine.assignment
     role = role_of(machine, listed)
     place: ListedMachine | Assignment | None = listed or given
+    name = place.name if place else None
     return Entry(
-        machine, place.name if place else None, place.layer if place else None, role.value if role else None
+        machine=machine,
+        name=name,
+        layer=place.layer if place else None,
+        role=role.value if role else None,
+        position=f"{name or _LAST} {machine.macs[0]} {machine.id}",
     )
 
 
@@ -228,9 +239,8 @@ def _text(entry: Entry) -> str:
     return "\n".join((*known, str(machine.address or ""))).lower()
 
 
-def _order(entry: Entry) -> tuple[bool, str, str]:
-    """Those with a name come first."""
-    return entry.name is None, entry.name or "", entry.machine.macs[0]
+def _position(entry: Entry) -> str:
+    return entry.position
 
 
 def _newest(entry: Entry) -> tuple[datetime, str]:

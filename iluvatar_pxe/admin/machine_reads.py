@@ -1,37 +1,36 @@
 """Commands that tell of machines: all of them, a page of them, or one."""
 
 import asyncio
-from collections.abc import Iterable
+from bisect import bisect_right
 
 from iluvatar_pxe.admin.cluster_status import ShowAwaited
 from iluvatar_pxe.admin.command import Command, CommandContext
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.hardware import hardware_data
 from iluvatar_pxe.admin.machine_details import boots_data
+from iluvatar_pxe.admin.machine_list import Roll
 from iluvatar_pxe.admin.requests import machines as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.admin.troubles import troubles_of
 from iluvatar_pxe.fleet.lookup import find_machine, name_of
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.machines.model import Machine
-
-_LAST = "~"
-"""Comes after every host name: those without a name are last."""
+from iluvatar_pxe.machines.model import Snapshot
 
 
 class ShowMachines(requests.ShowMachines, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         context.check_inventory()
-        return await asyncio.to_thread(self._page, context.inventory.snapshot.by_id.values(), context.fleet)
+        return await asyncio.to_thread(self._page, context.roll, context.inventory.snapshot, context.fleet)
 
-    def _page(self, machines: Iterable[Machine], fleet: Fleet) -> CommandResult:
-        placed = sorted((_position(one, fleet), one) for one in machines)
-        rest = [entry for entry in placed if entry[0] > self.cursor]
+    def _page(self, roll: Roll, snapshot: Snapshot, fleet: Fleet) -> CommandResult:
+        entries = roll.entries(snapshot, fleet)
+        begin = bisect_right(entries, self.cursor, key=lambda one: one.position)
+        rest = entries[begin:]
         shown = rest[: self.limit]
         return {
-            "machines": [describe(machine, fleet) for _, machine in shown],
-            "total": len(placed),
-            "next": shown[-1][0] if len(shown) < len(rest) else None,
+            "machines": [describe(one.machine, fleet) for one in shown],
+            "total": len(entries),
+            "next": shown[-1].position if len(shown) < len(rest) else None,
         }
 
 
@@ -53,8 +52,3 @@ class ShowMachine(requests.ShowMachine, Command):
             "plan": plan,
             "last_boots": boots_data(boots),
         }
-
-
-def _position(machine: Machine, fleet: Fleet) -> str:
-    """Return what a page's ``cursor`` is: it says where the next page begins also when that machine is forgotten."""
-    return f"{name_of(machine, fleet) or _LAST} {machine.macs[0]} {machine.id}"

@@ -94,10 +94,20 @@ def _remedy(name: str, snapshot: Snapshot, fleet: Fleet) -> str:
 
 def _named(name: str, snapshot: Snapshot, fleet: Fleet) -> Sequence[Machine]:
     if name in fleet.names:
-        machines = snapshot.by_id.values()
-        return [one for one in machines if (listed := listed_as(one, fleet)) and listed.name == name]
+        files = [one for one in fleet.listed if one.name == name]
+        found = {machine.id: machine for one in files for machine in _recognised(one, snapshot)}
+        return [one for one in found.values() if (listed := listed_as(one, fleet)) and listed.name == name]
     assigned = snapshot.named(name)
     return [assigned] if assigned else []
+
+
+def _recognised(listed: ListedMachine, snapshot: Snapshot) -> Sequence[Machine]:
+    """Return the machines that have a NIC or the serial number that a file names; some may be there twice."""
+    match = listed.file.match
+    found = [machine for mac in match.macs if (machine := snapshot.machine(mac))]
+    if match.serial:
+        found += [one for one in snapshot.by_id.values() if one.serial == match.serial]
+    return found
 
 
 def _with_mac(text: str, snapshot: Snapshot) -> Sequence[Machine]:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
-from iluvatar_pxe.admin.machine_list import Roll
 from iluvatar_pxe.events import EventLog
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.inventory.inventory import Inventory
@@ -20,8 +19,6 @@ class WebContext:
     commands: CommandContext
     health: Health
     events: EventLog
-    roll: Roll = field(default_factory=Roll)
-    """The machines as lists show them."""
     measured: Measured = field(default_factory=Measured)
 
     @property

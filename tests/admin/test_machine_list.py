@@ -112,3 +112,12 @@ def test_a_roll_is_kept_until_something_changes() -> None:
     assert roll.entries(snapshot, FLEET) is kept
     assert roll.entries(snapshot.with_machine(replace(PLAIN, reached=Stage.KERNEL)), FLEET) != kept
     assert roll.entries(snapshot, fleet_of())[0].name is None
+
+
+def test_a_roll_looks_only_at_machines_that_changed() -> None:
+    roll, others = Roll(), many(5)
+    before = roll.entries(snapshot_of(PLAIN, *others), FLEET)
+    changed = replace(PLAIN, reached=Stage.KERNEL)
+    after = roll.entries(snapshot_of(changed, *others), FLEET)
+    assert [one.machine for one in after if one not in before] == [changed]
+    assert sum(any(one is old for old in before) for one in after) == len(others)

@@ -58,7 +58,8 @@ class MachinesView:
 
     async def _listing(self) -> Listing:
         self._latest.follow()
-        snapshot, fleet, roll = self._context.inventory.snapshot, self._context.fleet, self._context.roll
+        snapshot, fleet = self._context.inventory.snapshot, self._context.fleet
+        roll = self._context.commands.roll
         now, since = datetime.now(UTC), self._latest.since
 
         def work() -> Listing:
