@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from iluvatar_pxe.admin.boot_parts import PART_OF, Part
+from iluvatar_pxe.admin.data import Data, utc
 from iluvatar_pxe.events import Event, EventKind
 from iluvatar_pxe.inventory.database.history import BootRecord
 from iluvatar_pxe.machines.boots import Happening, Stage
@@ -69,6 +70,32 @@ def boots_of(records: Sequence[BootRecord], current: int) -> tuple[Boot, ...]:
     """Return boots, the latest first like ``records``; ``current`` is the number of the machine's last one."""
     plain = [_boot(one, is_current=one.generation == current) for one in records if one.events]
     return tuple(_compared(boot, plain[place + 1 :]) for place, boot in enumerate(plain))
+
+
+def boot_data(boot: Boot) -> Data:
+    """Return a boot as plain data; times are in milliseconds."""
+    return {
+        "boot": boot.number,
+        "started_at": utc(boot.started),
+        "reached": boot.reached.label,
+        "current": boot.is_current,
+        "milliseconds": boot.milliseconds,
+        "parts": [
+            {
+                "part": one.part.words,
+                "start": one.start,
+                "milliseconds": one.milliseconds,
+                "transfer": one.transfer,
+                "bytes": one.bytes,
+                "retries": one.retries,
+                "usual": one.usual,
+                "slower": one.is_slow,
+            }
+            for one in boot.segments
+        ],
+        "missing": [one.words for one in boot.missing],
+        "to_come": [one.words for one in boot.to_come],
+    }
 
 
 def with_latest(

@@ -3,8 +3,9 @@
 import asyncio
 from bisect import bisect_right
 
+from iluvatar_pxe.admin.boots import boot_data, boots_of
 from iluvatar_pxe.admin.cluster_status import ShowAwaited
-from iluvatar_pxe.admin.command import Command, CommandContext
+from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.hardware import hardware_data
 from iluvatar_pxe.admin.machine_details import boots_data
@@ -52,3 +53,18 @@ class ShowMachine(requests.ShowMachine, Command):
             "plan": plan,
             "last_boots": boots_data(boots),
         }
+
+
+class ShowPlan(requests.ShowPlan, Command):
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        context.check_inventory()
+        machine = find_machine(self.machine, context.inventory.snapshot, context.fleet)
+        return await of_daemon(context.next_boots).of(machine)
+
+
+class ShowBoots(requests.ShowBoots, Command):
+    async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
+        context.check_inventory()
+        machine = find_machine(self.machine, context.inventory.snapshot, context.fleet)
+        records = await context.inventory.last_boots(machine.id, self.boots)
+        return {"boots": [boot_data(one) for one in boots_of(records, machine.generation)]}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from support.api_site import ApiSite
+from support.waiting import wait_until
 from support.web import Response
 
 from iluvatar_pxe.admin.registry import COMMANDS
@@ -49,6 +50,21 @@ def test_one_machine_is_told_with_its_boots(site: ApiSite) -> None:
     told = site.ask(f"/api/v1/machines/{MACS[0]}")
     assert told["id"] == str(machine.id)
     assert "last_boots" in told
+
+
+def test_a_machines_boots_are_told_part_by_part(site: ApiSite) -> None:
+    site.boots(MACS[0])
+    target = f"/api/v1/machines/{MACS[0]}/boots"
+    wait_until(lambda: site.ask(target)["boots"], "the database to have it")
+    (boot,) = site.ask(target)["boots"]
+    assert boot["current"]
+    assert boot["parts"]
+    assert boot["parts"][0] == {**boot["parts"][0], "part": "DHCP", "usual": None, "slower": False}
+
+
+def test_a_plan_is_only_known_where_a_daemon_runs(site: ApiSite) -> None:
+    site.boots(MACS[0])
+    assert "no daemon is running" in problem(site.get(f"/api/v1/machines/{MACS[0]}/plan"))
 
 
 def test_a_change_is_on_record_with_who(site: ApiSite) -> None:

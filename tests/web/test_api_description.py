@@ -68,6 +68,7 @@ def test_what_a_machine_answers_with_has_no_other_keys_than_described(site: ApiS
     for name, target in (
         ("ShowMachines", "/api/v1/machines"),
         ("ShowMachine", f"/api/v1/machines/{MAC}"),
+        ("ShowBoots", f"/api/v1/machines/{MAC}/boots"),
         ("ShowEnrolment", "/api/v1/enrolment"),
     ):
         found = site.ask(target)

@@ -59,6 +59,22 @@ class _OfMachine(Request):
     machine: Designation
 
 
+class ShowPlan(_OfMachine):
+    """``plan``: tells what a machine would be served now and why, with script and configuration; secrets are masked."""
+
+    method = "GET"
+    route = "/api/v1/machines/{machine}/plan"
+
+
+class ShowBoots(_OfMachine):
+    """``machines show``: tells a machine's last boots part by part, and what is slower or missing in each."""
+
+    method = "GET"
+    route = "/api/v1/machines/{machine}/boots"
+    boots: Annotated[int, Field(ge=1, le=MOST_BOOTS)] = 6
+    """Each is compared with the earlier ones among them."""
+
+
 class SetPlace(_OfMachine):
     """``machines set``: gives a machine that no file lists another place, or any machine a phase or an intent."""
 

@@ -102,6 +102,25 @@ class Machines(Answer):
     """The ``cursor`` of the next page; null on the last one."""
 
 
+class BootInParts(Answer):
+    boot: int
+    started_at: datetime
+    reached: str
+    current: bool
+    milliseconds: float
+    parts: list[dict[str, Any]]
+    """Each with its length, transfers included, and what is usual, in milliseconds."""
+    missing: list[str]
+    """Parts that most earlier boots had."""
+    to_come: list[str]
+
+
+class BootsInParts(Answer):
+    """The latest first."""
+
+    boots: list[BootInParts]
+
+
 class Done(Answer):
     message: str
     """What was done, in one line."""
@@ -364,6 +383,7 @@ _BY_NAME: Mapping[str, type[Answer]] = MappingProxyType(
         "DnsQuery": DnsAnswer,
         "ShowMachines": Machines,
         "ShowMachine": OneMachine,
+        "ShowBoots": BootsInParts,
         "ShowHealth": Health,
         "ShowCommits": Commits,
         "ShowNetwork": Network,
