@@ -242,11 +242,12 @@ def test_a_fleet_with_a_fault(tmp_path: Path) -> None:
     assert "fleet.yaml:1: colour: no such key" in refused(host, "hold", THREE, status=2)
 
 
-def test_the_control_socket_is_not_on_the_network(tmp_path: Path) -> None:
+def test_what_the_control_socket_alone_serves_is_not_on_the_network(tmp_path: Path) -> None:
     prepared(tmp_path)
+    json_body = {"Content-Type": "application/json"}
     with Daemon(tmp_path) as daemon:
-        for path in ("/api/v1/enrolment", f"/api/v1/machines/{THREE}/hold"):
-            assert daemon.get(path)[0] == 404
+        assert daemon.post("/api/v1/db/backup", b"{}", json_body) == 403
+        assert daemon.post(f"/api/v1/machines/{THREE}/hold", b"{}", json_body) == 401
 
 
 def test_what_was_done_is_told_in_the_machines_history(host: Host) -> None:

@@ -1,5 +1,6 @@
 """BMCs of others' making, on loopback: OpenIPMI's simulator, and the Redfish emulator of sushy-tools."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from support.ports import free_port
 from support.tls import Given, fingerprint_of
 from support.waiting import PATIENCE, wait_until
 
+_COLOUR = re.compile(r"\x1b\[\d+m")
 USER, PASSWORD = "ada", "s3cret"
 _IPMI = """
 name "bmc"
@@ -100,7 +102,8 @@ class Emulator:
     @property
     def told(self) -> list[str]:
         """What it was told, and not only asked: method, path and status."""
-        lines = [line.partition('"')[2] for line in self.log.read_text().splitlines() if '"' in line]
+        log = _COLOUR.sub("", self.log.read_text())
+        lines = [line.partition('"')[2] for line in log.splitlines() if '"' in line]
         return [line for line in lines if "GET" not in line]
 
 
