@@ -207,11 +207,13 @@ def entry_of(machine: Machine, fleet: Fleet) -> Entry:
     )
 
 
-def _found(entries: Iterable[Entry], wanted: Filter, now: datetime) -> list[Entry]:
-    shown = [one for one in entries if wanted.every or not _passed_by(one.machine, now)]
-    if wanted == Filter(every=wanted.every):
-        return shown
-    return [one for one in shown if _has(one, wanted)]
+def matching(entries: Sequence[Entry], wanted: Filter) -> Sequence[Entry]:
+    """Return what a filter leaves, those that only asked by DHCP included."""
+    return entries if wanted == Filter(every=wanted.every) else [one for one in entries if _has(one, wanted)]
+
+
+def _found(entries: Iterable[Entry], wanted: Filter, now: datetime) -> Sequence[Entry]:
+    return matching([one for one in entries if wanted.every or not _passed_by(one.machine, now)], wanted)
 
 
 def _passed_by(machine: Machine, now: datetime) -> bool:

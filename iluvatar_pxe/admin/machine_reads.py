@@ -9,7 +9,7 @@ from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.hardware import hardware_data
 from iluvatar_pxe.admin.machine_details import boots_data
-from iluvatar_pxe.admin.machine_list import Roll
+from iluvatar_pxe.admin.machine_list import Filter, Roll, matching
 from iluvatar_pxe.admin.requests import machines as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.admin.troubles import troubles_of
@@ -24,7 +24,7 @@ class ShowMachines(requests.ShowMachines, Command):
         return await asyncio.to_thread(self._page, context.roll, context.inventory.snapshot, context.fleet)
 
     def _page(self, roll: Roll, snapshot: Snapshot, fleet: Fleet) -> CommandResult:
-        entries = roll.entries(snapshot, fleet)
+        entries = matching(roll.entries(snapshot, fleet), self._wanted)
         begin = bisect_right(entries, self.cursor, key=lambda one: one.position)
         rest = entries[begin:]
         shown = rest[: self.limit]
@@ -33,6 +33,17 @@ class ShowMachines(requests.ShowMachines, Command):
             "total": len(entries),
             "next": shown[-1].position if len(shown) < len(rest) else None,
         }
+
+    @property
+    def _wanted(self) -> Filter:
+        return Filter(
+            words=self.words.strip(),
+            phase=self.phase or "",
+            layer=self.layer or "",
+            role=self.role or "",
+            attention=self.attention,
+            every=True,
+        )
 
 
 class ShowMachine(requests.ShowMachine, Command):

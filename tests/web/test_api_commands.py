@@ -45,6 +45,21 @@ def test_machines_come_in_pages(site: ApiSite) -> None:
     assert rest["next"] is None
 
 
+def test_machines_are_filtered_as_on_the_page(site: ApiSite) -> None:
+    for mac in MACS:
+        site.boots(mac)
+    for query, macs in (
+        (f"words={MACS[1].upper()}", [MACS[1]]),
+        ("layer=arda", []),
+        ("phase=joined", []),
+        ("attention=true", []),
+        ("words=%20", list(MACS)),
+    ):
+        told = site.ask(f"/api/v1/machines?{query}")
+        assert [one["macs"][0] for one in told["machines"]] == macs
+        assert told["total"] == len(macs)
+
+
 def test_one_machine_is_told_with_its_boots(site: ApiSite) -> None:
     machine = site.boots(MACS[0])
     told = site.ask(f"/api/v1/machines/{MACS[0]}")

@@ -44,6 +44,13 @@ class ShowMachines(Request):
     """The most on a page; the control socket tells all without it, the network's API 100."""
     cursor: Annotated[str, Field(max_length=200)] = ""
     """``next`` of the page before."""
+    words: Annotated[str, Field(max_length=100)] = ""
+    """In the name, a MAC, the address, serial number, manufacturer or product; case does not matter."""
+    phase: Phase | None = None
+    layer: LayerName | None = None
+    role: Role | None = None
+    attention: bool = False
+    """Only those that need a person."""
 
 
 class ShowMachine(Request):
