@@ -125,7 +125,7 @@ def test_no_command_with_secrets_in_its_fields_or_its_answer_is_served() -> None
 @pytest.mark.parametrize(
     ("target", "status", "words"),
     [
-        ("/api/v1/nothing", 404, "Not Found"),
+        ("/api/v1/nothing", 404, "there is no such request; /api/ shows all"),
         ("/api/v1/machines/none", 404, "none: no machine has this name, MAC or ID"),
         ("/api/v1/machines/%00%ff", 404, "no machine has this name"),
         ("/api/v1/machines?limit=0", 400, "limit: Input should be greater than or equal to 1"),

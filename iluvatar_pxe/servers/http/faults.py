@@ -24,6 +24,10 @@ PROBLEM = "application/problem+json"
 _API = "/api/"
 WEBHOOK = "/api/v1/fleet/refresh"
 """What a forge posts to: not of the API for programs, and refused in one line, as forges show it to their users."""
+_NO_SUCH = {
+    404: "there is no such request; /api/ shows all",
+    405: "that is no method of this request; /api/ shows all",
+}
 RETRY_SECONDS = "10"
 """After that whoever asked for what is not here yet may ask again."""
 _KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
@@ -76,6 +80,8 @@ def _refusal(
 ) -> web.Response:
     if request.path == WEBHOOK or not request.path.startswith(_API):
         return web.Response(status=status, text=one_line(status, text), headers=headers)
+    if status in _NO_SUCH and text == f"{status}: {HTTPStatus(status).phrase}":  # aiohttp's own words
+        text = _NO_SUCH[status]
     document = problem(status, " ".join(text.split())[:LONGEST_DETAIL])
     return web.json_response(document, status=status, headers=headers, content_type=PROBLEM)
 
