@@ -10,13 +10,14 @@ from iluvatar_pxe.fleet.fields.values import FleetPath
 
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
 _HOST = rf"(?:{_NAME}|\[[0-9A-Fa-f:.]+\])"
+_PORT = r"(?::(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?"
 _PATH = r"(?:[/?][\x21-\x7e]*)?"
 _OCTET = r"[0-9A-Fa-f]{2}"
 
 BmcUrl = Annotated[
     str,
     Shape(
-        rf"https://{_HOST}(?::\d{{1,5}})?/?",
+        rf"https://{_HOST}{_PORT}/?",
         "write https:// and the BMC's name or address, such as https://192.168.1.40",
     ),
 ]
@@ -37,7 +38,7 @@ Fingerprint = Annotated[
 WebUrl = Annotated[
     str,
     Shape(
-        rf"https?://{_HOST}(?::\d{{1,5}})?{_PATH}",
+        rf"https?://{_HOST}{_PORT}{_PATH}",
         "write a URL such as http://192.168.1.50/relay/0?turn=on, without user and password",
     ),
 ]

@@ -33,7 +33,7 @@ def power_of(lines: str) -> Power:
         ("ipmi: {host: 'fd00::4', port: 6230, credentials: secrets/bmc.age}", "ipmi", True),
         ("command: {program: poe-switch, arguments: [port, '7']}", "command", False),
         (f"webhook: {{{PLUG}}}", "webhook", False),
-        (f"webhook: {{{PLUG}, network: {{url: 'https://plug:1/x?y=z', method: PUT, body: '{{}}'}}}}", "webhook", True),
+        (f"webhook: {{{PLUG}, network: {{url: 'https://plug:65535/x?y=z', method: PUT, body: '{{}}'}}}}", "webhook", True),
     ],
 )  # fmt: skip
 def test_one_way_is_named(lines: str, kind: str, sets_boot: bool) -> None:  # noqa: FBT001
@@ -50,6 +50,8 @@ def test_one_way_is_named(lines: str, kind: str, sets_boot: bool) -> None:  # no
         (f"{REDFISH}\n  command: {{program: x}}", "write one of redfish, ipmi"),
         (REDFISH.replace("https", "http"), "write https:// and the BMC's name"),
         (REDFISH.replace("bmc-1", "ada:pw@bmc"), "write https:// and the BMC's name"),
+        (REDFISH.replace(".lan", ".lan:65536"), "write https:// and the BMC's name"),
+        (f"webhook: {{{PLUG.replace('plug/on', 'plug:0/on')}}}", "write a URL such as"),
         (REDFISH.replace("secrets/bmc.age", "open.txt"), "fleet seal open.txt"),
         (REDFISH.replace("secrets/bmc.age", "none.txt"), "none.txt is no text file of the fleet"),
         (REDFISH.replace("}", ", ca: none.pem}"), "none.pem is no text file of the fleet"),
