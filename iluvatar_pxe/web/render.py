@@ -1,5 +1,6 @@
 """Templates become pages: everything is escaped, and a browser loads nothing from elsewhere."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 """Of every page. With the policy ``no-referrer`` browsers would not say whose page a form is of (Fetch, 3.2.5). What a machine says of itself stays text even if it gets by the escaping (W3C, CSP Level 3)."""
+
+
+_PIECES = 64
+"""Of a page that are rendered at once: about 0.2 ms of a PC's processor, and 1 ms of a Raspberry Pi's."""
 
 
 def environment() -> Environment:
@@ -49,8 +54,20 @@ class Renderer:
         """Return a template as HTML."""
         return self._environment.get_template(template).render(values)
 
+    async def text_in_turns(self, template: str, **values: Any) -> str:
+        """Return a template as HTML; whoever boots is answered between its pieces."""
+        pieces = []
+        for number, piece in enumerate(self._environment.get_template(template).generate(values), 1):
+            pieces.append(piece)
+            if number % _PIECES == 0:
+                await asyncio.sleep(0)
+        return "".join(pieces)
+
     def page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
         """Return a template as an answer."""
-        return web.Response(
-            text=self.text(template, **values), status=status, content_type="text/html", headers=HEADERS
-        )
+        return html_response(self.text(template, **values), status)
+
+
+def html_response(text: str, status: int = 200) -> web.Response:
+    """Return a page's text as an answer."""
+    return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from aiohttp import web
 
+from iluvatar_pxe.admin.latest import Latest
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.live import Live
 from iluvatar_pxe.web.pages.machine import MachineView
-from iluvatar_pxe.web.pages.machines import MachinesView, filter_of, page_of, target
+from iluvatar_pxe.web.pages.machines import MachinesView, filter_of, page_number, target
 from iluvatar_pxe.web.render import Renderer
 from iluvatar_pxe.web.streams import Streams
 
@@ -21,6 +22,7 @@ class LivePages:
         self._renderer = renderer
         self._live = live
         self._streams = streams
+        self._latest = Latest(context.events)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the streams' routes."""
@@ -30,8 +32,8 @@ class LivePages:
         ]
 
     async def _machines(self, request: web.Request) -> web.StreamResponse:
-        wanted, page = filter_of(request.query), page_of(request.query)
-        view = MachinesView(self._context, self._renderer, wanted, page)
+        wanted, page = filter_of(request.query), page_number(request.query)
+        view = MachinesView(self._context, self._renderer, self._latest, wanted, page)
         return await self._live.send(request, self._streams, target(wanted, page), view)
 
     async def _machine(self, request: web.Request) -> web.StreamResponse:

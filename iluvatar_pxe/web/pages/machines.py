@@ -15,7 +15,9 @@ from iluvatar_pxe.admin.machine_list import Filter, Listing, listing
 from iluvatar_pxe.machines.states import Phase, Role
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.live import Fragment, have
-from iluvatar_pxe.web.render import Renderer
+from iluvatar_pxe.web.render import Renderer, html_response
+from iluvatar_pxe.web.shared_pages import SharedPages
+from iluvatar_pxe.web.visitor import visitor
 
 _LONGEST = 100
 """Characters of one field of the filter."""
@@ -24,10 +26,16 @@ _MOST_TROUBLES = 5
 
 def routes(context: WebContext, renderer: Renderer) -> list[web.RouteDef]:
     """Return this page's routes."""
+    pages, latest = SharedPages(), Latest(context.events)
 
     async def show(request: web.Request) -> web.Response:
-        view = MachinesView(context, renderer, filter_of(request.query), page_of(request.query))
-        return renderer.page("machines.html", **await view.page())
+        wanted, number = filter_of(request.query), page_number(request.query)
+        view = MachinesView(context, renderer, latest, wanted, number)
+
+        async def render() -> str:
+            return await renderer.text_in_turns("machines.html", **await view.page())
+
+        return html_response(await pages.get((wanted, number, visitor()), render))
 
     return [web.get("/", show)]
 
@@ -35,12 +43,14 @@ def routes(context: WebContext, renderer: Renderer) -> list[web.RouteDef]:
 class MachinesView:
     """The list as a filter leaves it, one page of it."""
 
-    def __init__(self, context: WebContext, renderer: Renderer, wanted: Filter, page: int) -> None:
+    def __init__(
+        self, context: WebContext, renderer: Renderer, latest: Latest, wanted: Filter, page: int
+    ) -> None:
         self._context = context
         self._renderer = renderer
         self._wanted = wanted
         self._page = page
-        self._latest = Latest(context.events)
+        self._latest = latest
 
     async def page(self) -> dict[str, Any]:
         """Return what the whole page's template shows."""
@@ -115,7 +125,7 @@ def filter_of(query: Mapping[str, str]) -> Filter:
     )
 
 
-def page_of(query: Mapping[str, str]) -> int:
+def page_number(query: Mapping[str, str]) -> int:
     """Return the number of the page that a query asks for; the first one unless it says another."""
     text = query.get("page", "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
