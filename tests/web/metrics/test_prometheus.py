@@ -80,7 +80,8 @@ def prometheus() -> Iterator[Prometheus]:
         assert [report["reason"] for report in reports_of(machines)] == [""] * BOOTS
         local = [sys.executable, "-m", "iluvatar_pxe", "simulate", "ipxe", "--mac", LOCAL]
         site.namespace.run([*local, "--interface", INTERFACE], network=PCS)
-        wait_until(lambda: running.value("iluvatar_pxe_boots_total"), "the last boot to be scraped")
+        grown = "increase(iluvatar_pxe_boots_total[5m])"
+        wait_until(lambda: running.query(grown), "the last boot to be scraped twice: one sample has no increase")
         yield running
 
 
