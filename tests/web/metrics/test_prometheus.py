@@ -81,7 +81,9 @@ def prometheus() -> Iterator[Prometheus]:
         local = [sys.executable, "-m", "iluvatar_pxe", "simulate", "ipxe", "--mac", LOCAL]
         site.namespace.run([*local, "--interface", INTERFACE], network=PCS)
         grown = "increase(iluvatar_pxe_boots_total[5m])"
-        wait_until(lambda: running.query(grown), "the last boot to be scraped twice: one sample has no increase")
+        wait_until(
+            lambda: running.query(grown), "the last boot to be scraped twice: one sample has no increase"
+        )
         yield running
 
 
