@@ -525,6 +525,7 @@ COMMANDS = {
     "make bin-arm64-efi/snponly.efi": How(Where.NOT_HERE, "builds iPXE from its own source"),
     "sudo .venv/bin/python bench/simulated_machines.py": _MINUTES,
     "sudo .venv/bin/python bench/dhcp_storm.py": _MINUTES,
+    "sudo .venv/bin/python bench/page_load.py 50": _MINUTES,
     ".venv/bin/python bench/offer.py": _MINUTES,
     "sudo .venv/bin/python bench/dns.py": _MINUTES,
     ".venv/bin/python bench/assets.py": _MINUTES,
