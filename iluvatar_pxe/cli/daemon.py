@@ -8,9 +8,8 @@ import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from iluvatar_pxe.admin.requests.request import CommandResult, Request, request_of
+from iluvatar_pxe.admin.requests.request import CommandResult, Request, request_of, target_of
 from iluvatar_pxe.cli import remote
 from iluvatar_pxe.errors import ControlError, OperationError, ServerError, UsageError
 from iluvatar_pxe.host.lock import lock_directory
@@ -143,9 +142,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def _exchange(connection: _Connection, state_directory: Path, request: Request) -> CommandResult:
-    fields = request.model_dump(mode="json", exclude_none=True)
-    named = {key: fields.pop(key) for key in list(fields) if f"{{{key}}}" in request.route}
-    path = request.route.format_map({key: quote(value, safe="") for key, value in named.items()})
+    path, fields = target_of(request)
     headers = {"Content-Type": "application/json", STATE: directory_mark(state_directory)}
     if claim := plain_text(os.environ.get("SUDO_USER", "")):
         headers[CLAIM] = claim

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
-from iluvatar_pxe.admin.requests.request import CommandResult, Request
+from iluvatar_pxe.admin.requests.request import CommandResult, Request, target_of
 from iluvatar_pxe.errors import ControlError, OperationError, UsageError
 from iluvatar_pxe.printable import printable
 
@@ -37,15 +37,25 @@ _chosen: Server | None = None
 def choose(url: str, token_file: Path | None, ca: Path | None, command: str) -> None:
     """Have this process ask the daemon at ``url``; raises UsageError."""
     global _chosen  # noqa: PLW0603 - one process is one command
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise UsageError(f"--server {printable(url)}: not an address such as https://192.0.2.1:8443")
+    parts = _split(url)
     if command not in COMMANDS:
         raise UsageError(f"{command} works on files of the daemon's host; run it there, without --server")
     token = _token(token_file)
-    if token and parts.scheme == "http" and not _is_here(parts.hostname):
+    if token and parts.scheme == "http" and not _is_here(parts.hostname or ""):
         raise UsageError(f"--server {url}: a token would go over the network in clear; use https://")
     _chosen = Server(parts, token, ca)
+
+
+def _split(url: str) -> SplitResult:
+    wrong = UsageError(f"--server {printable(url)}: not an address such as https://192.0.2.1:8443")
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError as error:
+        raise wrong from error
+    if not is_good or parts.path.strip("/") or parts.query:
+        raise wrong
+    return parts
 
 
 def chosen() -> Server | None:
@@ -85,9 +95,7 @@ def ask_server(server: Server, request: Request, patience: float) -> CommandResu
 
 
 def _exchange(connection: http.client.HTTPConnection, server: Server, request: Request) -> CommandResult:
-    fields = request.model_dump(mode="json", exclude_none=True)
-    named = {key: fields.pop(key) for key in list(fields) if f"{{{key}}}" in request.route}
-    path = request.route.format_map({key: quote(value, safe="") for key, value in named.items()})
+    path, fields = target_of(request)
     headers = {"Authorization": f"Bearer {server.token}"} if server.token else {}
     body = None
     if request.method in {"GET", "DELETE"}:

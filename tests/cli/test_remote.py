@@ -128,7 +128,18 @@ def test_nobody_listens_there(there: Remote) -> None:
     assert "no daemon answers there: [Errno 111] Connection refused" in answer.error
 
 
-@pytest.mark.parametrize("url", ["192.0.2.1", "ftp://192.0.2.1", "http://", "https://192.0.2.1/path"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "192.0.2.1",
+        "ftp://192.0.2.1",
+        "http://",
+        "https://192.0.2.1/path",
+        "https://192.0.2.1:99999",
+        "https://192.0.2.1:port",
+        "https://[bad",
+    ],
+)
 def test_what_is_no_address(url: str) -> None:
     with pytest.raises(UsageError, match="not an address such as"):
         remote.choose(url, None, None, "machines")

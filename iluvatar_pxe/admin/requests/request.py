@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +19,13 @@ class Request(BaseModel):
     route: ClassVar[str]
     local: ClassVar[str] = ""
     """Why it is asked for on the daemon's host only, by the control socket; empty: the network's API has it, too."""
+
+
+def target_of(request: Request) -> tuple[str, dict[str, Any]]:
+    """Return the path by which a request is sent, and its fields that are not in that."""
+    fields = request.model_dump(mode="json", exclude_none=True)
+    named = {key: fields.pop(key) for key in list(fields) if f"{{{key}}}" in request.route}
+    return request.route.format_map({key: quote(value, safe="") for key, value in named.items()}), fields
 
 
 def request_of(kind: type[RequestT], fields: Mapping[str, Any]) -> RequestT:
