@@ -151,6 +151,7 @@ def _next_step(app: App) -> str:
         f"Enrolment: {_enrolment(app)}",
         "",
         f"Next: boot a machine from the network (PXE or UEFI HTTP Boot); {_who_tells(app)}.",
+        f"To watch it: http://{_address(app)}:{app.parts.settings.http.port}/",
         f"Or ask: curl http://{_address(app)}:{app.parts.settings.http.port}/readyz",
     ]
     return "\n".join(lines)
