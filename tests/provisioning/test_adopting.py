@@ -1,5 +1,6 @@
 """A k3s cluster of stand-ins that somebody made by hand becomes the fleet's, and is only read meanwhile."""
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
@@ -96,6 +97,8 @@ async def existing(tmp_path: Path) -> AsyncIterator[Existing]:
             for machine in machines:
                 await machine.power_on()
                 await until(lambda machine=machine: machine.is_ready)  # type: ignore[misc]
+                ready = int(time.time())  # Nodes tell their age in whole seconds
+                await until(lambda ready=ready: int(time.time()) > ready)  # type: ignore[misc]
             yield Existing(site, cluster)
         finally:
             await cluster.end()
