@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -93,6 +94,11 @@ class Source:
         """Paths of the machines' files that are YAML, whatever else is wrong with them."""
         return [path for path in self._documents if path.startswith(_MACHINES)]
 
+    def says(self, path: str, key: str) -> bool:
+        """Say whether a file has a key, whatever is wrong with it."""
+        document = self._documents.get(path)
+        return document is not None and key in document.value
+
     def part(self, path: str, location: Location, kind: TypeAdapter[_PartT]) -> _PartT | None:
         """Return what a file holds at ``location``, or None where that is not there or wrong by itself.
 
@@ -119,12 +125,18 @@ class Source:
         return self._documents[path].spelled(location)
 
 
+@lru_cache(maxsize=256)
+def _field_of(key: int | str) -> str:
+    """Return the name of a model's field for its key in a file."""
+    return to_snake(str(key))
+
+
 def _part_of(model: BaseModel, location: Location) -> Any:
     """Return the part of a model that ``location`` leads to, or None."""
     part: Any = model
     for key in location:
         if isinstance(part, BaseModel):
-            part = getattr(part, to_snake(str(key)), None)
+            part = getattr(part, _field_of(key), None)
         elif isinstance(part, Mapping):
             part = part.get(key)
         else:

@@ -91,6 +91,8 @@ def _led(old: Fleet, new: Fleet, snapshot: Snapshot) -> frozenset[str | None]:
 
 def leavers(old: Fleet, new: Fleet) -> tuple[Difference, ...]:
     """Say by their files alone what becomes of machines whose files are gone, as far as they have joined a cluster."""
+    if not any(map(new.has_cluster, new.layers)):
+        return ()
     led = {one.layer for one in members_of(Snapshot(), new) if one.will_lead}
     return tuple(
         Difference(one.name, _LEAVES if one.layer in led else _STAYS)
