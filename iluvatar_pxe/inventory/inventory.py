@@ -53,7 +53,8 @@ _log = structlog.get_logger()
 class Inventory:
     """Observed machines and their assignments. Answers from memory; the database follows.
 
-    What was observed lags by a fraction of a second, or is queued for days where the database is away; what is
+    What was observed lags by a fraction of a second, or is queued for days where the database is away; when a machine
+    was last seen is known to the second, and where it asks again and again, written once a minute. What is
     assigned or changed by people is written before it is applied. Those methods, which are awaited, raise
     InventoryError within 5 s where they cannot be carried out, and go on to the end when their caller gives up.
 
@@ -68,11 +69,20 @@ class Inventory:
         ``events`` is told of machines that are new or gone, and of all that happens in their boots.
         """
         self.changed = Changed()
-        """Told when the snapshot is replaced, and when the window is opened or closed; not when its time is up."""
+        """Told when the snapshot is replaced, and when the window is opened or closed; not when its time is up.
+
+        Not either when a machine that was seen within 10 s is seen again, and nothing else is new of it.
+        """
+        self.renamed = Changed()
+        """Told when names, addresses, phases, roles or NICs of machines may be others, so that names in DNS may be.
+
+        Not when machines are only seen again, unless one thereby takes the place of another at its address.
+        """
         self._url = url
         self._store = Store(url)
         self._pending = Pending()
-        self._memory = Memory(self._pending, clock, self.changed, EventLog() if events is None else events)
+        told = EventLog() if events is None else events
+        self._memory = Memory(self._pending, clock, self.changed, self.renamed, told)
         self._recorder = Recorder(self._store, self._pending, self._adopt, self._memory.adopt)
         self._assignments = Assignments(self._memory, self._store, self._recorder)
         self._kept_window = KeptWindow(self._pending, clock, self.changed, self._recorder.wake)
@@ -147,7 +157,8 @@ class Inventory:
     ) -> Machine:
         """Take in a sighting like ``observe``, but without the stage's event: nothing new happened."""
         machine = self._memory.see(sighting, Step(stage, wall_clock()), vouched=vouched, listed=listed)
-        self._recorder.wake()
+        if self._pending.is_due:
+            self._recorder.wake()
         return machine
 
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None:

@@ -11,6 +11,8 @@ from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.events import EventKind, EventLog
 from iluvatar_pxe.inventory.database.pending import Pending
+from iluvatar_pxe.inventory.naming import Naming
+from iluvatar_pxe.inventory.repeats import FRESH, SOON, Repeats, is_within
 from iluvatar_pxe.machines.adopt import adopt
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.merge import Merge
@@ -40,10 +42,17 @@ class Memory:
     """One snapshot, replaced at every change; every change is queued in ``pending`` too. Belongs to one event loop."""
 
     def __init__(
-        self, pending: Pending, clock: Callable[[], float], changed: Changed, events: EventLog
+        self,
+        pending: Pending,
+        clock: Callable[[], float],
+        changed: Changed,
+        renamed: Changed,
+        events: EventLog,
     ) -> None:
-        """``clock`` is a monotonic one, in seconds; ``changed`` is told whenever the snapshot is replaced."""
+        """``clock`` is a monotonic one, in seconds; see ``Inventory`` for what ``changed`` and ``renamed`` tell."""
         self.snapshot = Snapshot()
+        self._naming = Naming(renamed)
+        self._repeats = Repeats()
         self._events = events
         self._changed = changed
         self._pending = pending
@@ -78,25 +87,57 @@ class Memory:
 
     def see(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Listed = NOT_LISTED) -> Machine:
         """Take in a sighting, and record what happened besides the stage; return the machine as now known."""
-        seen = recognise(sighting, step, self.snapshot, uuid4(), vouched=vouched, listed=listed)
-        for merge in seen.merges:
-            self.absorb(merge)
-        for other in seen.disputed:
-            self.put(other)
-        self.put(seen.machine)
-        is_sure = sighting.mac not in seen.machine.unsure or sighting.mac in listed.macs
+        machine = self._repeats.find(sighting, step.stage, self.snapshot, listed, vouched=vouched)
+        if machine is None:
+            machine = self._recognise(sighting, step, vouched=vouched, listed=listed)
+        else:
+            machine = self._heard(machine, step, listed)
+            self._repeats.keep(sighting, step.stage, machine, vouched=vouched)
+        is_sure = sighting.mac not in machine.unsure or sighting.mac in listed.macs
         if step.stage in DHCP and sighting.from_nowhere and is_sure:
-            self._asked[seen.machine.id] = self._clock()
-        for machine, happening, detail in seen.happened:
-            self.note(machine.id, happening, detail)
+            self._asked[machine.id] = self._clock()
         if vouched or not sighting.macs:
             self.learn_address(sighting)
-        return seen.machine
+        return machine
+
+    def _recognise(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Listed) -> Machine:
+        seen = recognise(sighting, step, self.snapshot, uuid4(), vouched=vouched, listed=listed)
+        known = self.snapshot.machine_with_id(seen.machine.id)
+        if known and not seen.merges and replace(seen.machine, last_seen=known.last_seen) == known:
+            machine = self._heard(known, step, listed)
+            self._repeats.keep(sighting, step.stage, machine, vouched=vouched)
+        else:
+            machine = seen.machine
+            for merge in seen.merges:
+                self.absorb(merge)
+            for other in seen.disputed:
+                self.put(other)
+            self.put(machine)
+        for other, happening, detail in seen.happened:
+            self.note(other.id, happening, detail)
+        return machine
+
+    def _heard(self, machine: Machine, step: Step, listed: Listed) -> Machine:
+        """Take in that a machine was heard of again, as it is known; return it with the time, which is not exact."""
+        if not is_within(FRESH, step.now, machine.last_seen):
+            is_news = not is_within(SOON, step.now, machine.last_seen)
+            machine = replace(machine, last_seen=step.now)
+            self.snapshot = self.snapshot.with_machine(machine)
+            self._naming.heard(machine, listed.macs, self.snapshot)
+            if is_news:
+                self._pending.add(machine)
+                self._changed.tell()
+            else:
+                self._pending.add_later(machine)
+        if dropped := self._passers.note(machine, self._clock()):
+            self.remove(dropped)
+        return machine
 
     def put(self, machine: Machine) -> None:
         """Take in what a machine is now, and drop those that pass by and find no room."""
         before = self.snapshot.machine_with_id(machine.id)
         self._replace(self.snapshot.with_machine(machine))
+        self._naming.put(before, machine)
         self._pending.add(machine, new=before is None)
         self._publish_change(before, machine)
         if dropped := self._passers.note(machine, self._clock()):
@@ -107,6 +148,7 @@ class Memory:
         self._events.publish(
             EventKind.MACHINE_GONE, str(merge.absorbed), "it is another machine", survivor=str(merge.survivor)
         )
+        self._naming.remove(self.snapshot.machine_with_id(merge.absorbed))
         self._replace(self.snapshot.without(merge.absorbed))
         self._pending.merge(merge)
         self._passers.leave(merge.absorbed)
@@ -117,6 +159,7 @@ class Memory:
     def remove(self, machine_id: UUID) -> None:
         """Take in that a machine is no more."""
         self._events.publish(EventKind.MACHINE_GONE, str(machine_id), "it is no more")
+        self._naming.remove(self.snapshot.machine_with_id(machine_id))
         self._replace(self.snapshot.without(machine_id))
         self._pending.remove(machine_id)
         self._passers.leave(machine_id)
@@ -220,6 +263,7 @@ class Memory:
         for merge in adoption.merges:
             self.absorb(merge)
         self._replace(adoption.snapshot)
+        self._naming.resume(adoption.snapshot.by_id.values())
         for machine in adoption.unwritten:
             self._pending.add(machine)
         for machine_id in self._passers.resume(
@@ -230,6 +274,7 @@ class Memory:
     def forget_everything(self) -> None:
         """Forget everything: another database is used from now on."""
         self._replace(Snapshot())
+        self._naming.resume(())
         self._pending.clear()
 
     def _replace(self, snapshot: Snapshot) -> None:

@@ -7,6 +7,7 @@ and which project refuses it: a file of its repository, or an issue or pull requ
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -89,8 +90,10 @@ BOGUS_SERIALS = (
 )
 
 _NOT_TELLING = re.compile(r"[^0-9a-z]+")
+_MOST_REMEMBERED = 4096
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def is_bogus_uuid(uuid: UUID) -> bool:
     """Say whether a UUID, in either byte order, tells no machines apart: a known one, or twelve equal bytes last.
 
@@ -99,6 +102,7 @@ def is_bogus_uuid(uuid: UUID) -> bool:
     return len(set(uuid.bytes[4:])) == 1 or bool({uuid, UUID(bytes=uuid.bytes_le)} & _UUIDS)
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def is_bogus_serial(text: str) -> bool:
     """Say whether a serial number tells no machines apart: a known one, or fewer than two different characters.
 

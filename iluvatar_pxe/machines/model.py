@@ -10,7 +10,7 @@ from uuid import UUID
 from rpds import HashTrieMap
 
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
-from iluvatar_pxe.machines.hardware import Hardware, hardware_of
+from iluvatar_pxe.machines.hardware import Described, Hardware, hardware_of
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.seed import Seed
@@ -19,6 +19,7 @@ from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directiv
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MOST_UNSURE = 8
+_NO_DIRECTIVE = Directive()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +98,9 @@ class Machine:
     @property
     def transient(self) -> bool:
         """Say whether it never came further than DHCP, and nobody has decided anything about it."""
-        untouched = (
-            self.phase is Phase.DISCOVERED
-            and self.directive == Directive()
-            and not (self.conflict or self.apart)
-        )
-        return self.furthest in DHCP and untouched and self.assignment is None
+        if self.furthest not in DHCP or self.phase is not Phase.DISCOVERED or self.assignment:
+            return False
+        return self.directive == _NO_DIRECTIVE and not (self.conflict or self.apart)
 
 
 def sighting_of(machine: Machine, firmware: Firmware | None = None) -> Sighting:
@@ -208,6 +206,11 @@ class Snapshot:
         ids = self.twins.get(hardware, frozenset()) if hardware else frozenset()
         return tuple(self.by_id[one] for one in sorted(ids))
 
+    def ids_with(self, told: Described) -> frozenset[UUID]:
+        """Return the ids of the machines that have the hardware which a machine or a sighting tells."""
+        hardware = hardware_of(told)
+        return self.twins.get(hardware, frozenset()) if hardware else frozenset()
+
     def with_machine(self, machine: Machine) -> Self:
         """Return the snapshot with this machine as it is now; its MACs belong to no other any more."""
         old = self.by_id.get(machine.id)
@@ -217,8 +220,12 @@ class Snapshot:
             for mac in set(old.macs if old else ()) - set(machine.macs):
                 owners = owners.discard(mac) if owners.get(mac) == machine.id else owners
             owners = owners.update(dict.fromkeys(machine.macs, machine.id))
-        before, now = hardware_of(old) if old else None, hardware_of(machine)
-        if before != now:
+        if old is None or (old.uuid, old.serial, old.product) != (
+            machine.uuid,
+            machine.serial,
+            machine.product,
+        ):
+            before, now = hardware_of(old) if old else None, hardware_of(machine)
             twins = _joined(_left(twins, before, machine.id), now, machine.id)
         return replace(self, by_id=self.by_id.insert(machine.id, machine), owners=owners, twins=twins)
 

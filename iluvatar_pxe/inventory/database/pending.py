@@ -27,6 +27,8 @@ class Pending:
         self._new: set[UUID] = set()
         self._events: deque[BootEvent] = deque(maxlen=MOST_EVENTS)
         self._window: SavedWindow | None = None
+        self.is_due = False
+        """Whether any of it is to be written soon; the rest may wait for that, or for a minute."""
         self.dropped = 0
         """How many events were dropped, oldest first, for lack of room."""
 
@@ -45,13 +47,19 @@ class Pending:
 
     def add(self, machine: Machine, *events: BootEvent, new: bool = False) -> None:
         """Queue a changed machine and what changed it; ``new`` where the database cannot know it yet."""
+        self.is_due = True
         self._machines[machine.id] = machine
         if new:
             self._new.add(machine.id)
         self._extend(events)
 
+    def add_later(self, machine: Machine) -> None:
+        """Queue a machine of which nothing is new but when it was seen."""
+        self._machines[machine.id] = machine
+
     def merge(self, merge: Merge) -> None:
         """Queue a merge, and let what is queued of the absorbed machine follow it; its survivor is to be added."""
+        self.is_due = True
         self._merges.append(merge)
         self._machines.pop(merge.absorbed, None)
         self._new -= {merge.absorbed, merge.survivor}  # the database may know the other one
@@ -59,6 +67,7 @@ class Pending:
 
     def remove(self, machine_id: UUID) -> None:
         """Queue that a machine is no more. Its events go with it when they are taken."""
+        self.is_due = True
         self._machines.pop(machine_id, None)
         if machine_id in self._new:
             self._new.remove(machine_id)
@@ -67,6 +76,7 @@ class Pending:
 
     def save_window(self, window: SavedWindow) -> None:
         """Queue the enrolment window's state."""
+        self.is_due = True
         self._window = window
 
     def take(self) -> Batch:
@@ -85,6 +95,7 @@ class Pending:
     def put_back(self, batch: Batch) -> None:
         """Undo ``take``: put the batch before what was queued since."""
         newer = self.take()
+        self.is_due = True
         gone = newer.removals | {merge.absorbed for merge in newer.merges}
         self._merges = [*batch.merges, *newer.merges]
         self._removals = {*batch.removals, *(newer.removals - batch.new)}
@@ -98,6 +109,7 @@ class Pending:
 
     def clear(self) -> None:
         """Keep nothing."""
+        self.is_due = False
         self._merges, self._removals, self._machines, self._new = [], set(), {}, set()
         self._events.clear()
         self._window = None
