@@ -75,6 +75,7 @@ class DnsServer:
         Questions that come before ``run`` wait.
         """
         self._allowed.follow(interfaces)
+        self._forget()
         self.zones.serve(interfaces)
         addresses = [one.address for one in interfaces] if self._settings.enabled else []
         errors = self._listeners.follow(addresses)

@@ -10,6 +10,7 @@ import structlog
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.host.udp import Peer, bind_udp
+from iluvatar_pxe.host.udp_batch import PLACE, UdpBatch
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.dns.answer import DnsAnswer
 from iluvatar_pxe.servers.dns.resolver import Resolver
@@ -17,11 +18,10 @@ from iluvatar_pxe.wire.dns.query import HEADER, Query, alike, read_query
 from iluvatar_pxe.wire.dns.reply import fault_of
 
 MOST_HOT = 4096
-"""Questions whose answers lie ready."""
+"""Questions whose answers lie ready, and clients that may have them."""
 _AT_ONCE, _COLD_AT_ONCE = 64, 8
 """Questions of one turn, and those of them that have to be read: half a millisecond, so that a flood leaves other
 protocols their turns."""
-_LONGEST_QUESTION = 1500
 _ID = 2
 """Octets."""
 _BUFFER = 1 << 20
@@ -37,51 +37,86 @@ class UdpListener:
         """Bind; raises ServerError."""
         self._socket = bind_udp(str(address), port)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        self._batch = UdpBatch(self._socket, _AT_ONCE)
+        self._rest: asyncio.Handle | None = None
         self._address = address
         self._resolver = resolver
         self._allowed = allowed
-        self._hot: dict[bytes, tuple[float, bytes, bytes]] = {}
+        self._hot: dict[bytes, tuple[float, bytes, int, bytes, int]] = {}
         """By what such questions have in common: until when the answer is good; what is before the question, after the
-        id; what is behind it."""
+        id; where the question ends; what is behind it; octets of the whole."""
+        self._clients: set[int] = set()
+        """Who may have those, as the batch has them."""
 
     def start(self) -> None:
         """Answer what has come, and what comes."""
         asyncio.get_running_loop().add_reader(self._socket, self._receive)
 
     def forget(self) -> None:
-        """Take note that answers given until now may be wrong."""
+        """Take note that answers given until now may be wrong, or may be no longer for everyone who got them."""
         self._hot.clear()
+        self._clients.clear()
 
     def close(self) -> None:
         """Free the port."""
         if self._socket.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
+        if self._rest:
+            self._rest.cancel()
 
     def _receive(self) -> None:
-        """Answer what has come, up to a bound. What is hot is answered on the spot: a call would cost a tenth of it."""
-        receive, send = self._socket.recvfrom, self._socket.sendto
-        meter = self._resolver.meter
-        hot, clients = self._hot, self._allowed.clients
+        if self._rest is None:
+            self._go_through(self._batch.receive(), 0)
+
+    def _go_through(self, lengths: list[int], start: int) -> None:
+        """Answer a batch from its ``start`` on, up to a bound; the rest in the loop's next turn."""
+        self._rest = None
+        for _ in range(_COLD_AT_ONCE):
+            start = self._answer_hot(lengths, start)
+            if start == len(lengths):
+                return
+            self._answer_cold(start, lengths[start])
+            start += 1
+        if start < len(lengths):
+            self._rest = asyncio.get_running_loop().call_soon(self._go_through, lengths, start)
+
+    def _answer_hot(self, lengths: list[int], start: int) -> int:
+        """Answer a batch from its ``start`` on, up to a question that has to be read; return its number.
+
+        An answer is put around its question, where that lies: no call, and no octet more than that, as this is done
+        100,000 times a second.
+        """
+        octets, sizes, senders = self._batch.octets, self._batch.sizes, self._batch.clients
+        hot, clients = self._hot, self._clients
         now = time.monotonic()
-        cold = 0
-        for _ in range(_AT_ONCE):
-            try:
-                data, peer = receive(_LONGEST_QUESTION)
-                key, end = alike(data)
-                ready = hot.get(key)
-                if ready and now < ready[0] and peer[0] in clients:
-                    meter.sent += send(data[:2] + ready[1] + data[12:end] + ready[2], peer)
-                    meter.received += len(data)
-                    meter.requests += 1
-                    continue
-            except BlockingIOError:  # nothing more there
-                return
-            except OSError:  # an answer that cannot be sent is lost, as on the wire
-                continue
-            self._try_to_answer(data, peer)
-            if (cold := cold + 1) == _COLD_AT_ONCE:
-                return
+        received, number = 0, start
+        for place, length in zip(range(start * PLACE, len(octets), PLACE), lengths[start:], strict=False):
+            data = octets[place : place + length].tobytes()
+            ready = hot.get(data[_ID:]) or hot.get(alike(data)[0])
+            if not ready or now >= ready[0] or senders[number] not in clients:
+                break
+            _, head, end, tail, size = ready
+            octets[place + _ID : place + HEADER.size] = head
+            octets[place + end : place + size] = tail
+            sizes[number] = size
+            received += length
+            number += 1
+        meter = self._resolver.meter
+        meter.requests += number - start
+        meter.received += received
+        meter.sent += self._batch.send(start, number)
+        return number
+
+    def _answer_cold(self, number: int, length: int) -> None:
+        """Read a question of the batch, and remember its sender."""
+        peer = self._batch.sender(number)
+        place = number * PLACE
+        self._try_to_answer(self._batch.octets[place : place + length].tobytes(), peer)
+        if peer[0] in self._allowed.clients:
+            if len(self._clients) >= MOST_HOT:
+                self._clients.clear()
+            self._clients.add(self._batch.clients[number])
 
     def _try_to_answer(self, data: bytes, peer: Peer) -> None:
         try:
@@ -126,7 +161,7 @@ class UdpListener:
             return
         if len(self._hot) >= MOST_HOT:
             self._hot.clear()
-        self._hot[key] = until, reply[_ID : HEADER.size], reply[end:]
+        self._hot[key] = until, reply[_ID : HEADER.size], end, reply[end:], len(reply)
 
     def _send(self, reply: bytes, peer: Peer, began: float) -> None:
         """Send one datagram, which is lost where that cannot be done now: who asked asks again."""

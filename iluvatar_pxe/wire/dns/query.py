@@ -19,6 +19,8 @@ _QUESTION_END = 5
 """Octets of the root's label, the type and the class."""
 _RECORD = struct.Struct("!HHIH")
 _OPT_OCTETS = 1 + _RECORD.size
+_NO_OPTIONS = b"\0\0"
+"""The length of an OPT record's data without any."""
 _DO = 0x8000
 _CASE = 0x20
 _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz")
@@ -90,13 +92,14 @@ def alike(message: bytes) -> tuple[bytes, int]:
 
     That is all but the id, the case of the name, and the options: what is left is equal only where name, type, class,
     flags and OPT are, if one of the two was read without a fault. Nothing is in common where there is more than that.
+    It is the message itself behind the id, where the name is in lower case and no option is there.
     """
     end = message.find(0, HEADER.size)
     behind = len(message) - end - _QUESTION_END
     if not behind:
         return message[2:end].lower() + message[end:], end + _QUESTION_END
     if message[end + 14 : end + 16] == (behind - 11 & 0xFFFF).to_bytes(2):
-        return message[2:end].lower() + message[end : end + 14], end + _QUESTION_END
+        return message[2:end].lower() + message[end : end + 14] + _NO_OPTIONS, end + _QUESTION_END
     return b"", 0
 
 

@@ -1,0 +1,142 @@
+"""Questions by UDP that come together: how many of them have their turn at once, and who gets which answer."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from itertools import pairwise
+
+import pytest
+from support.ports import free_port
+from support.waiting import until
+
+from iluvatar_pxe.fleet.models import Fleet
+from iluvatar_pxe.host.interfaces import Interface
+from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.servers.dns.forwarder import Forwarder
+from iluvatar_pxe.servers.dns.recursion import Recursion
+from iluvatar_pxe.servers.dns.server import DnsServer
+from iluvatar_pxe.servers.dns.zones import Sources
+from iluvatar_pxe.settings.model import DnsSettings
+from iluvatar_pxe.wire.dns.name import name_of
+from iluvatar_pxe.wire.dns.query import make_query
+
+COLD_AT_ONCE = 8
+"""Questions that have to be read in one turn of the event loop, at most."""
+HERE = Interface("lo", 1, IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/30"))
+THERE = Interface("lan", 2, IPv4Address("127.0.0.5"), IPv4Network("127.0.0.4/30"))
+ASKED = make_query(name_of("pxe.lab.home.arpa"), 1)
+
+
+@dataclass
+class Site:
+    """A server at two addresses, which answers ``pxe.`` with the one that was asked."""
+
+    server: DnsServer
+    port: int
+    client: socket.socket
+
+    def ask(self, question: bytes, number: int = 0, interface: Interface = HERE) -> None:
+        message = number.to_bytes(2) + question[2:]
+        self.client.sendto(message, (str(interface.address), self.port))
+
+    async def answered(self) -> dict[int, bytes]:
+        """Return what has come, by id, once all questions were taken in."""
+        done = -1
+        while self.server.meter.requests != done:
+            done = self.server.meter.requests
+            for _ in range(10):
+                await asyncio.sleep(0)
+        replies: dict[int, bytes] = {}
+        while True:
+            try:
+                reply = self.client.recv(4096)
+            except BlockingIOError:
+                return replies
+            replies[int.from_bytes(reply[:2])] = reply[2:]
+
+
+@pytest.fixture
+def client() -> Iterator[socket.socket]:
+    with ExitStack() as stack:
+        client = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+        client.bind(("127.0.0.1", 0))
+        client.setblocking(False)  # noqa: FBT003 - its own word
+        yield client
+
+
+@pytest.fixture
+async def site(client: socket.socket) -> AsyncIterator[Site]:
+    port = free_port()
+    recursion = Recursion(Forwarder(), lambda *_, **__: (), frozenset)
+    server = DnsServer(
+        DnsSettings(port=port, allow=(IPv4Network("127.0.0.1/32"),)),
+        Sources(Snapshot, Fleet, frozenset, ()),
+        recursion,
+    )
+    assert await server.serve([HERE, THERE]) == []
+    running = asyncio.create_task(server.run())
+    await until(lambda: server.listening)
+    yield Site(server, port, client)
+    server.close()
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_few_that_have_to_be_read_have_their_turn_at_once_and_all_are_answered(site: Site) -> None:
+    for number in range(30):
+        site.ask(make_query(name_of(f"x{number}.lab.home.arpa"), 1), number)
+    taken = [0]
+    while taken[-1] < 30:
+        await asyncio.sleep(0)
+        taken.append(site.server.meter.requests)
+    assert max(after - before for before, after in pairwise(taken)) <= COLD_AT_ONCE
+    assert (await site.answered()).keys() == set(range(30))
+
+
+async def test_what_lies_ready_is_answered_between_others_each_once(site: Site) -> None:
+    site.ask(ASKED)
+    whole = (await site.answered())[0]
+    for number in range(60):
+        asked = make_query(name_of(f"x{number}.lab.home.arpa"), 1) if number % 3 == 1 else ASKED
+        site.ask(asked, number)
+    replies = await site.answered()
+    assert replies.keys() == set(range(60))
+    assert [replies[number] == whole for number in range(60)] == [number % 3 != 1 for number in range(60)]
+    assert site.server.statistics()["answers"]["hot"] >= 40
+
+
+async def test_each_address_gives_its_own_answer_in_each_spelling(site: Site) -> None:
+    name = name_of("pxe.lab.home.arpa")
+    for number in range(20):
+        spelled = name.replace(b"lab", b"LaB") if number % 4 > 1 else name
+        site.ask(ASKED.replace(name, spelled), number, THERE if number % 2 else HERE)
+    for number, reply in (await site.answered()).items():
+        assert (b"LaB" in reply) == (number % 4 > 1)
+        assert (b"\x7f\0\0\5" in reply, b"\x7f\0\0\1" in reply) == (number % 2 == 1, number % 2 == 0)
+
+
+async def test_who_may_not_have_others_asked_gets_nothing_that_lies_ready_for_who_may(site: Site) -> None:
+    site.ask(ASKED)
+    await site.answered()
+    with socket.socket(type=socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.2", 0))
+        stranger.sendto(ASKED, (str(HERE.address), site.port))
+        site.ask(ASKED)
+        (mine,) = (await site.answered()).values()
+        theirs = stranger.recv(4096)[2:]
+    assert (mine[1] & 0x80, theirs[1] & 0x80) == (0x80, 0), "RA"
+    assert mine[2:] == theirs[2:]
+
+
+async def test_a_listener_that_closes_within_a_batch_answers_no_more(site: Site) -> None:
+    for number in range(30):
+        site.ask(make_query(name_of(f"x{number}.lab.home.arpa"), 1), number)
+    for _ in range(100):
+        if site.server.meter.requests:
+            break
+        await asyncio.sleep(0)
+    site.server.close()
+    assert len(await site.answered()) == COLD_AT_ONCE
