@@ -5,30 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench.servers import HERE, OURS, Server, Settings, free_ports, ours, running
+from bench.nginx import NGINX, nginx
+from bench.servers import HERE, OURS, Server, Settings, free_ports, ours, running, tcp_listens
 
-NGINX = "nginx"
 NAME = "talos/none/v1.13.9/large"
-_NGINX = """daemon off;
-worker_processes 1;
-pid PLACE/nginx.pid;
-error_log stderr;
-events { worker_connections 64; }
-http {
-    access_log off;
-    sendfile on;
-    tcp_nopush on;
-    client_body_temp_path PLACE/body;
-    proxy_temp_path PLACE/proxy;
-    fastcgi_temp_path PLACE/fastcgi;
-    uwsgi_temp_path PLACE/uwsgi;
-    scgi_temp_path PLACE/scgi;
-    server {
-        listen 127.0.0.1:PORT;
-        location /assets/ { alias PLACE/assets/; }
-    }
-}
-"""
+_LOCATION = "location /assets/ {{ alias {}/assets/; }}"
 
 
 @contextmanager
@@ -38,31 +19,16 @@ def servers(directory: Path, size: int, core: int) -> Iterator[list[Server]]:
     file.parent.mkdir(parents=True)
     with file.open("wb") as large:
         large.truncate(size)
-    directory.chmod(0o755)  # nginx' worker is another user, if this one is root
-    mine, nginx, *others = free_ports(4, socket.SOCK_STREAM)
+    mine, peer, *others = free_ports(4, socket.SOCK_STREAM)
     commands = {
-        NGINX: (nginx, _nginx(directory, nginx)),
+        NGINX: (peer, nginx(directory, f"{HERE}:{peer}", _LOCATION.format(directory))),
         OURS: (mine, _ours(directory, mine, others)),
     }
     with ExitStack() as stack:
         yield [
-            stack.enter_context(running(name, port, argv, core, directory, _listens))
+            stack.enter_context(running(name, port, argv, core, directory, tcp_listens))
             for name, (port, argv) in commands.items()
         ]
-
-
-def _listens(server: Server) -> bool:
-    try:
-        socket.create_connection((HERE, server.port), 1).close()
-    except OSError:  # not yet
-        return False
-    return True
-
-
-def _nginx(directory: Path, port: int) -> list[str]:
-    file = directory / "nginx.conf"
-    file.write_text(_NGINX.replace("PLACE", str(directory)).replace("PORT", str(port)))
-    return ["nginx", "-e", "stderr", "-c", str(file)]
 
 
 def _ours(directory: Path, http: int, others: Sequence[int]) -> list[str]:

@@ -1,17 +1,13 @@
-"""How fast boot files are served by HTTP, beside nginx in the same run: ``python bench/assets.py [--rounds N]``.
+"""How fast boot files are served by HTTP, beside nginx in the same run: ``python -m bench.assets [--rounds N]``.
 
 Each server has one core to itself, and what fetches another one. A file of 1 GB is fetched by one client, then by eight
-at once, from the two servers in turns. Prints GB/s, and GB that a server serves in a second of its processor's time:
+at once, from the two servers in turns. Prints MB/s, and MB that a server serves in a second of its processor's time:
 medians of the rounds, and of each round's ratio, so that a busy moment favours nobody. Needs nginx, and an otherwise
 idle machine. Exits 1 when a goal is missed.
-
-Run by root it has a network of its own, without BBR: that paces loopback by guesses, at a tenth of its speed, and rounds
-differ by a factor of ten.
 """
 
 import os
 import selectors
-import shlex
 import shutil
 import signal
 import socket
@@ -24,21 +20,21 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from bench.asset_servers import NAME, NGINX, servers
+from bench.asset_servers import NAME, servers
+from bench.nginx import NGINX
+from bench.own_network import enter_own_network
+from bench.rows import Row, report
 from bench.servers import HERE, OURS, Server
 
 SIZE = 1_000_000_000
 SHARE = 0.95
 """Of what nginx serves in the same time, at least; the processor's time is told beside it."""
-_OWN_NETWORK = "ip link set lo up && echo reno >/proc/sys/net/ipv4/tcp_congestion_control && exec "
-_INSIDE = "BENCH_OWN_NETWORK"
-"""Set where this runs in it."""
 _PIECE = 1 << 20
 _REQUEST = f"GET /assets/{NAME} HTTP/1.1\r\nHost: {HERE}\r\nConnection: close\r\n\r\n".encode()
 
 
 class Rate(NamedTuple):
-    """GB a second: of the clock, and of the time in which the server had a processor."""
+    """MB a second: of the clock, and of the time in which the server had a processor."""
 
     clock: float
     core: float
@@ -57,36 +53,32 @@ def main() -> int:
     if missing or len(cores) < 2:
         print(f"needs {', '.join(missing) or 'two cores'}", file=sys.stderr)
         return 2
-    if os.geteuid() == 0 and _INSIDE not in os.environ:
-        again = shlex.join([sys.executable, *sys.argv])
-        os.execvpe(
-            "unshare", ["unshare", "--net", "sh", "-c", _OWN_NETWORK + again], os.environ | {_INSIDE: "1"}
-        )
+    enter_own_network()
     core, other = cores[:2]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left, as after Ctrl-C
     os.sched_setaffinity(0, {other})
     with TemporaryDirectory(prefix="bench-assets-") as place, servers(Path(place), SIZE, core) as running:
-        missed = [line for clients in (1, 8) for line in measure(running, clients, rounds)]
-    for line in missed:
-        print(f"missed: {line}")
-    return 1 if missed else 0
+        rows = (row for clients in (1, 8) for row in measure(running, clients, rounds))
+        return 0 if report(rows) else 1
 
 
-def measure(running: Sequence[Server], clients: int, rounds: int) -> Iterator[str]:
-    """Print what each server does for so many clients; return the goal that is missed, if it is, in words."""
+def measure(running: Sequence[Server], clients: int, rounds: int) -> Iterator[Row]:
+    """Tell what each server does for so many clients."""
     for server in running:
         fetch(server, 1)  # the file is in memory then
     found = [in_turn(running, clients) for _ in range(rounds)]
     for kind in Rate._fields:
-        by_server = {name: [getattr(one[name], kind) for one in found] for name in (OURS, NGINX)}
-        share = median(ours / nginx for ours, nginx in zip(*by_server.values(), strict=True))
-        told = ", ".join(f"{name} {median(rates):.2f}" for name, rates in by_server.items())
-        print(
-            f"{clients} client{'s' * (clients != 1)}, GB/s of the {kind}: {told}; ratio {share:.2f}",
-            flush=True,
+        own, peer = ([getattr(one[name], kind) for one in found] for name in (OURS, NGINX))
+        share = median(mine / other for mine, other in zip(own, peer, strict=True))
+        of_core = ", for each second of the server's processor time" * (kind == "core")
+        yield Row(
+            what=f"HTTP 1 GB, {clients} client{'s' * (clients != 1)}{of_core}",
+            ours=median(own),
+            unit="MB/s",
+            goal=SHARE if kind == "clock" else None,
+            peer=median(own) / share,
+            peer_name=NGINX,
         )
-        if kind == "clock" and share < SHARE:
-            yield f"{share:.2f} of nginx, with {clients}, not {SHARE}"
 
 
 def in_turn(running: Sequence[Server], clients: int) -> Round:
@@ -96,8 +88,8 @@ def in_turn(running: Sequence[Server], clients: int) -> Round:
 def measured(server: Server, clients: int) -> Rate:
     before = server.worked
     seconds = fetch(server, clients)
-    gigabytes = clients * SIZE / 1e9
-    return Rate(gigabytes / seconds, gigabytes / (server.worked - before))
+    megabytes = clients * SIZE / 1e6
+    return Rate(megabytes / seconds, megabytes / (server.worked - before))
 
 
 def fetch(server: Server, clients: int) -> float:

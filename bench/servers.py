@@ -91,6 +91,14 @@ def ours(directory: Path, settings: Settings) -> list[str]:
     return [sys.executable, "-m", "iluvatar_pxe", "serve", "--config", str(file)]
 
 
+def tcp_listens(server: Server) -> bool:
+    try:
+        socket.create_connection((HERE, server.port), 1).close()
+    except OSError:  # not yet
+        return False
+    return True
+
+
 def free_ports(count: int, kind: socket.SocketKind) -> list[int]:
     with ExitStack() as held:
         clients = [held.enter_context(socket.socket(type=kind)) for _ in range(count)]

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import WireError
@@ -15,6 +16,8 @@ from iluvatar_pxe.wire.mac import format_mac, parse_mac
 from iluvatar_pxe.wire.netlink import KNOWN, LONGEST_ANSWER, Neighbour, decode_answer, encode_question
 
 _NON_BLOCKING_RAW = socket.SOCK_RAW | socket.SOCK_NONBLOCK
+_MOST_CARDS = 1024
+"""Link addresses of which it is remembered how they are written."""
 _NOT_THERE = {errno.ENOENT, errno.ENODEV}
 """The kernel's words for an address that it has not heard of, and for an interface that is gone (``InterfaceWatch``)."""
 
@@ -94,7 +97,12 @@ def _usable_mac(neighbour: Neighbour) -> str | None:
     """Return one machine's MAC that the kernel is sure of, else None."""
     if not neighbour.state & KNOWN:
         return None
+    return _mac(neighbour.link_address)
+
+
+@lru_cache(_MOST_CARDS)
+def _mac(octets: bytes) -> str | None:
     try:
-        return parse_mac(format_mac(neighbour.link_address))
+        return parse_mac(format_mac(octets))
     except ValueError:  # not six octets, or a group's address
         return None

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from iluvatar_pxe.boot.chains.menu import OWN
 from iluvatar_pxe.boot.plan import BootLocal, CountDown, Hold, RunScript, ShowMenu
@@ -25,6 +26,9 @@ MOST_UNANSWERED = 10
 _LOST_SECONDS = 300
 """In which a daemon that is only started again answers: for so long at least, a held machine waits for it."""
 
+_MOST_LINKS = 64
+"""Addresses of this host for which the first scripts are remembered."""
+
 Shown = RunScript | BootLocal | Hold | CountDown | ShowMenu
 """Plans that are an iPXE script."""
 
@@ -35,6 +39,7 @@ class Scripts:
     def __init__(self, templates: Mapping[str, str]) -> None:
         self._environment = environment_of(templates)
         self._environment.filters |= {"on_screen": on_screen, "on_lines": on_lines}
+        self._first_script = lru_cache(_MOST_LINKS)(self._make_first_script)
 
     def first_script(self, links: Links, *, network: bool) -> str:
         """Return the script any iPXE runs first; it tells who the machine is and chains to ``/ipxe``.
@@ -42,7 +47,7 @@ class Scripts:
         ``network``: the script brings up the network itself, as ``autoexec.ipxe`` must: iPXE runs that before it
         has configured any interface.
         """
-        return self._render("boot.ipxe", links, network=network)
+        return self._first_script(links, network)
 
     def machine_script(
         self, plan: Shown, sighting: Sighting, links: Links, ticket: str, *, others: bool = False
@@ -95,6 +100,9 @@ class Scripts:
             others=others,
             **plan.values,
         )
+
+    def _make_first_script(self, links: Links, network: bool) -> str:  # noqa: FBT001 - a cache's key
+        return self._render("boot.ipxe", links, network=network)
 
     def _render(self, template: str, links: Links, **values: object) -> str:
         return self._environment.get_template(template).render(links=links, **values)

@@ -62,7 +62,13 @@ class PageSite(InThread):
         self.site = WebSite(self.context)
         app.add_routes(self.site.routes())
         self._runner = one_line_runner(
-            app, LIMITS, lambda _: None, ProtocolMeter(), access_log=None, logger=quiet_logger()
+            app,
+            LIMITS,
+            lambda _: None,
+            ProtocolMeter(),
+            lambda _: None,
+            access_log=None,
+            logger=quiet_logger(),
         )
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import socket
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -107,10 +107,10 @@ class GuardedConnection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Give a request that begins the time for its header."""
-        if not self.is_served and self._header_timer is None:
-            self._expect_request()
+        """Give a request of which not all came at once the time for its header."""
         super().data_received(data)
+        if not self.is_served and self._header_timer is None and not has_queued(self):
+            self._expect_request()
 
     def eof_received(self) -> Any:  # aiohttp says None, asyncio also takes a bool
         """Answer first what a client asked that sends no more; TLS does not know such clients."""
@@ -120,8 +120,7 @@ class GuardedConnection(web.RequestHandler):
         self._end_with_last()
         return self._request is None or self._request.content.is_eof()
 
-    @contextmanager
-    def serving(self, request: web.BaseRequest) -> Iterator[None]:
+    def begin(self, request: web.BaseRequest) -> None:
         """Let others make room first while a request is served; one whose body ended too early is none."""
         self._cancel_header_timer()
         self._request = request
@@ -129,11 +128,11 @@ class GuardedConnection(web.RequestHandler):
             self._end_with_last()
             if not request.content.is_eof():
                 self._transport.close()
-        try:
-            yield
-        finally:
-            self._request = None
-            self._pool.heard(self)
+
+    def end(self) -> None:
+        """Take note that the request is answered."""
+        self._request = None
+        self._pool.heard(self)
 
     def abort(self) -> None:
         """Let whatever sends fail, and end; ``transport.abort`` would let the kernel go on with what it has."""
@@ -179,7 +178,11 @@ def noting_service(handler: Handler) -> Handler:
     """Return a handler that tells the connection while it serves a request."""
 
     async def serve(request: web.BaseRequest) -> web.StreamResponse:
-        with cast("GuardedConnection", request.protocol).serving(request):
+        connection = cast("GuardedConnection", request.protocol)
+        connection.begin(request)
+        try:
             return await handler(request)
+        finally:
+            connection.end()
 
     return serve

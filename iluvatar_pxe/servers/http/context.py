@@ -1,6 +1,7 @@
 """What HTTP handlers find in the application, and what they ask of a request."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from ipaddress import IPv4Address
 from urllib.parse import parse_qsl
 
@@ -25,6 +26,8 @@ PLAIN_PORT = web.AppKey("plain_port", int)
 OFFERED = web.AppKey[Callable[[Digest], Awaitable[Source | None]]]("offered")
 """Opens a downloaded file by its checksum, for other daemons."""
 
+_MOST_ADDRESSES = 1024
+"""Addresses that are remembered as they are written and as values."""
 _MARK = SIMULATED.decode()
 
 
@@ -40,17 +43,22 @@ def links_of(request: web.Request) -> Links:
 
 def client_of(request: web.Request) -> IPv4Address:
     """Return the address a request comes from."""
-    return IPv4Address(request.remote or 0)
+    return _address_of(request.remote or "0.0.0.0")  # noqa: S104
 
 
 def own_address_of(request: web.Request) -> IPv4Address:
     """Return the address of this host by which the client reached it."""
     if request.transport is None:
         raise web.HTTPServiceUnavailable(text="the connection was closed")
-    return IPv4Address(request.transport.get_extra_info("sockname")[0])
+    return _address_of(request.transport.get_extra_info("sockname")[0])
 
 
-def host_of(request: web.Request) -> str:
+@lru_cache(_MOST_ADDRESSES)
+def _address_of(text: str) -> IPv4Address:
+    return IPv4Address(text)
+
+
+def host_of(request: web.BaseRequest) -> str:
     """Return the server that a request names: in a target in absolute form, else in Host (RFC 9112, 3.2.2)."""
     if request.raw_path.startswith("/"):
         return request.headers.get(hdrs.HOST, "")

@@ -1,6 +1,7 @@
 """One line for every request that is refused, also for what aiohttp refuses before any of our code sees it."""
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -33,9 +34,12 @@ RETRY_SECONDS = "10"
 _KEPT_HEADERS = (hdrs.ALLOW, hdrs.CONTENT_RANGE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
 
 
-async def _answer(handler: Handler, request: web.BaseRequest) -> web.StreamResponse:
+async def _answer(
+    admit: Callable[[web.BaseRequest], None], handler: Handler, request: web.BaseRequest
+) -> web.StreamResponse:
     """Answer a request that cannot be served with one line; log what is this server's own failure."""
     try:
+        admit(request)
         return await handler(request)
     except web.HTTPException as error:
         if error.status < 400:
@@ -97,9 +101,17 @@ def problem(status: int, detail: str) -> dict[str, Any]:
 
 
 def one_line_runner(
-    app: web.Application, limits: Limits, mac_of: MacOf, meter: ProtocolMeter, **kwargs: Any
+    app: web.Application,
+    limits: Limits,
+    mac_of: MacOf,
+    meter: ProtocolMeter,
+    admit: Callable[[web.BaseRequest], None],
+    **kwargs: Any,
 ) -> web.AppRunner:
-    """Return a runner whose connections answer with one line whatever they do not serve, and keep to ``limits``."""
+    """Return a runner whose connections answer with one line whatever they do not serve, and keep to ``limits``.
+
+    ``admit`` raises HTTPForbidden for requests that are not let in.
+    """
     connect = partial(
         _Connection,
         limits=limits,
@@ -107,7 +119,7 @@ def one_line_runner(
         client_at=partial(nic_at, mac_of=mac_of),
     )
     return CustomRunner(
-        app, connect, lambda handler: noting_service(metered(partial(_answer, handler), meter)), **kwargs
+        app, connect, lambda handler: noting_service(metered(partial(_answer, admit, handler), meter)), **kwargs
     )
 
 

@@ -1,13 +1,12 @@
-"""The HTTP server: who may ask, one line for every fault, and the routes of the outside contract."""
+"""The HTTP server: its addresses, and the routes of the outside contract."""
 
 import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.source import Source
@@ -17,7 +16,6 @@ from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.provisioning.booter import Booters
 from iluvatar_pxe.provisioning.countdowns import Countdowns
-from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.http.connections import LIMITS, Limits
 from iluvatar_pxe.servers.http.context import (
     BOOTERS,
@@ -27,9 +25,9 @@ from iluvatar_pxe.servers.http.context import (
     OFFERED,
     PLAIN_PORT,
     SENDER,
-    host_of,
 )
 from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
+from iluvatar_pxe.servers.http.gate import Gate
 from iluvatar_pxe.servers.http.routes import (
     assets,
     ca,
@@ -46,7 +44,7 @@ from iluvatar_pxe.servers.http.sending import FileSender
 from iluvatar_pxe.servers.http.tls import HandshakeLimit, TlsSite
 from iluvatar_pxe.settings.model import HttpSettings
 from iluvatar_pxe.tls.certificates import Certificates
-from iluvatar_pxe.tls.names import Names, names_of, services_of
+from iluvatar_pxe.tls.names import Names, names_of
 
 IDLE_SECONDS = 30.0
 """How long a connection may say nothing: firmware that was switched off leaves its connections open."""
@@ -90,9 +88,9 @@ class HttpServer:
         mac_of = booters.real.trust.mac_of
         self._handshakes = HandshakeLimit(lambda: certificates.shown.context, mac_of)
         self._sites: dict[tuple[str, int], web.BaseSite | TlsSite] = {}
-        self._allowed = Allowed(settings.allow)
+        self._gate = Gate(settings.allow, lambda: self._domain)
         self._addresses: tuple[IPv4Address, ...] = ()
-        app = web.Application(middlewares=[self._gate])
+        app = web.Application()
         self.meter = meter or ProtocolMeter()
         app[SENDER] = self._sender = FileSender(self.meter)
         app[BOOTERS], app[HEALTH] = booters, health
@@ -119,6 +117,7 @@ class HttpServer:
             limits,
             mac_of,
             self.meter,
+            self._gate.admit,
             access_log=None,
             logger=quiet_logger(),
             keepalive_timeout=idle,
@@ -135,7 +134,7 @@ class HttpServer:
         """
         if self._runner.server is None:
             await self._runner.setup()
-        self._allowed.follow(interfaces)
+        self._gate.follow(interfaces)
         self._addresses = tuple(dict.fromkeys([*(one.address for one in interfaces), _LOCALHOST]))
         await self.certificates.renew(self._names())
         ports = (self._settings.port, self._settings.tls_port)
@@ -180,38 +179,6 @@ class HttpServer:
         self._sites[address, port] = site
         return None
 
-    @web.middleware
-    async def _gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let in only allowed networks, and without TLS only requests that name this server by its address, or as DNS does.
-
-        A browser that was lured to a hostile name that resolves to this server sends that name as Host; with TLS it
-        finds that the certificate is not for that name.
-        """
-        if why := self._refusal(request):
-            raise web.HTTPForbidden(text=why)
-        return await handler(request)
-
-    def _refusal(self, request: web.Request) -> str:
-        """Return why a request is not let in; empty when it is."""
-        client = request.remote or "0.0.0.0"  # noqa: S104
-        if not self._allowed.permits(client):
-            return f"{client} is not in [http] allow; if it may ask, add its network there"
-        if request.secure or self._is_named(host_of(request)):
-            return ""
-        names = " or ".join(services_of(self._domain))
-        return f"use this server's IP address or {names}, not another name"
-
     @property
     def _domain(self) -> str:
         return self._applied.fleet.settings.domain
-
-    def _is_named(self, host: str) -> bool:
-        """Say whether a Host header names this server by an address, or by a name that only its own DNS gives."""
-        name = host.rpartition(":")[0] if host.count(":") == 1 else host
-        if not name or name == "localhost" or name.lower().rstrip(".") in services_of(self._domain):
-            return True
-        try:
-            ip_address(name.strip("[]"))
-        except ValueError:
-            return False
-        return True

@@ -144,7 +144,8 @@ def test_so_is_one_that_has_sent_all_its_requests_at_once(tmp_path: Path, count:
 
 def test_a_last_request_that_ends_too_early_is_dropped_and_those_before_are_answered(tmp_path: Path) -> None:
     with web(tmp_path) as served, served.connect() as sock:
-        sock.sendall(ASK + b"POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+        octets = ASK + b"POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf"
+        sock.sendall(octets, socket.MSG_MORE)  # in one packet with the end, before which it might be answered
         sock.shutdown(socket.SHUT_WR)
         assert the_rest(sock).endswith(b"\r\n\r\nok\n")
         wait_until(lambda: not connections_of(served), "the end of the connection")
