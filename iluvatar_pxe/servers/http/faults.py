@@ -119,7 +119,10 @@ def one_line_runner(
         client_at=partial(nic_at, mac_of=mac_of),
     )
     return CustomRunner(
-        app, connect, lambda handler: noting_service(metered(partial(_answer, admit, handler), meter)), **kwargs
+        app,
+        connect,
+        lambda handler: noting_service(metered(partial(_answer, admit, handler), meter)),
+        **kwargs,
     )
 
 
