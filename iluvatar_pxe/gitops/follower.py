@@ -225,5 +225,5 @@ class Follower:
         self._woken.clear()
 
     async def _stir(self) -> None:
-        await self._origin.changed()
+        await self._origin.changed(is_well=not self.problem)
         self._woken.set()

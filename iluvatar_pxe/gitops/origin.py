@@ -2,22 +2,31 @@
 
 import asyncio
 import random
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+import structlog
+
 from iluvatar_pxe.errors import LostRaceError, RepositoryError
 from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.remote import NETWORK_SECONDS, Remote
+from iluvatar_pxe.host.directory_watch import DirectoryWatch
+from iluvatar_pxe.problem import Problem
 
 FETCH_SECONDS = 20.0
 """Timeout of a fetch, after which the origin counts as unreachable."""
-LOOK_SECONDS = 0.25
-"""How often a local repository is checked, so that every push is applied within a second."""
-ANYWAY_SECONDS = 10.0
-"""It is checked at least this often."""
+LOOK_SECONDS = 1.0
+"""How often a local repository is checked where the kernel does not tell of pushes."""
+AGAIN_SECONDS = 10.0
+"""How often its refs are checked where it does: another repository may have been mounted there."""
+ANYWAY_SECONDS, SOON_SECONDS = 60.0, 10.0
+"""It is read at least this often, and while something is wrong."""
 LONGEST_PAUSE = 120.0
 """Longest interval, in seconds, between attempts to reach an origin: new machines wait for it."""
+
+_log = structlog.get_logger()
 
 
 class Origin(Protocol):
@@ -39,8 +48,8 @@ class Origin(Protocol):
         """Put the branch from ``old`` on ``new``; raises LostRaceError, RefusedPushError or RepositoryError."""
         ...
 
-    async def changed(self) -> None:
-        """Return when it is worth a look."""
+    async def changed(self, *, is_well: bool = True) -> None:
+        """Return when it is worth a look; ``is_well`` says whether all that was found at the last one was good."""
         ...
 
     @property
@@ -58,6 +67,8 @@ class HostedOrigin:
         self.repository = repository
         self.spare = mirror
         self._seen: object = None
+        self._watch = DirectoryWatch()
+        self._untold = Problem(lambda why: _log.warning("git.untold", why=why))
 
     async def newest(self) -> str:
         """Return the branch's newest commit."""
@@ -72,12 +83,35 @@ class HostedOrigin:
         """Move the branch, if nobody else has."""
         await self.repository.advance(old, new)
 
-    async def changed(self) -> None:
+    async def changed(self, *, is_well: bool = True) -> None:
         """Wait until a ref has been written, and not for ever: what could not be read then may be read now."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(ANYWAY_SECONDS):
-                while await asyncio.to_thread(self._marks) == self._seen:  # noqa: ASYNC110 - a file tells nobody
-                    await asyncio.sleep(LOOK_SECONDS)
+            async with asyncio.timeout(ANYWAY_SECONDS if is_well else SOON_SECONDS):
+                while await asyncio.to_thread(self._look) == self._seen:
+                    await (
+                        asyncio.sleep(LOOK_SECONDS) if self._untold.text else self._watch.news(AGAIN_SECONDS)
+                    )
+
+    def _look(self) -> object:
+        """Have the kernel tell of what comes, and return the marks."""
+        try:
+            self._watch.follow(self._directories())
+        except OSError as error:
+            every = f"it is looked at every {LOOK_SECONDS:g} s"
+            self._untold.set(
+                f"{self.repository.path}: the kernel tells of no pushes: {error.strerror}; {every}"
+            )
+        else:
+            self._untold.clear()
+        return self._marks()
+
+    def _directories(self) -> Iterator[Path]:
+        """Yield those in which something happens whenever the branch changes, or the repository is another one."""
+        path = self.repository.path
+        yield path.parent
+        yield path
+        folders = Path(self.repository.ref).parents
+        yield from (path / folder for folder in folders if folder.parts)
 
     def _marks(self) -> object:
         """Return what changes whenever the branch does: Git writes refs by renaming a new file into place."""
@@ -121,7 +155,7 @@ class FollowedOrigin:
         with suppress(LostRaceError):  # another process has fetched it, or what came after
             await self.repository.advance(old, new)
 
-    async def changed(self) -> None:
+    async def changed(self, *, is_well: bool = True) -> None:  # noqa: ARG002 - it counts its own failures
         """Wait for the time of the next look: longer after each failure, and never at the same time as other Pis."""
         pause = min(self._poll * 2 ** min(self._failures, 10), max(self._poll, LONGEST_PAUSE))
         await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - no secret

@@ -33,7 +33,7 @@ class StormSite:
     @contextmanager
     def storm(self, per_second: int, *options: str) -> Iterator[Process]:
         """Let so many DISCOVERs of invented MACs come in a second, while the block runs."""
-        words = [_discover("02:00:00:00:00:00"), INTERFACE, str(per_second), str(LONGEST), *options]
+        words = [discover_hex("02:00:00:00:00:00"), INTERFACE, str(per_second), str(LONGEST), *options]
         process = self.start("storm", "dhcp_storm.py", words)
         process.wait_for("STORM", PATIENCE)
         yield process
@@ -41,7 +41,7 @@ class StormSite:
 
     def asks(self, macs: Sequence[str], waits: Sequence[float]) -> list[tuple[int, float]]:
         """Return for each machine how many DISCOVERs it sent until it was answered, and how long the last waited."""
-        requests = [_discover(mac, xid=number) for number, mac in enumerate(macs, 1)]
+        requests = [discover_hex(mac, xid=number) for number, mac in enumerate(macs, 1)]
         asking = self.start("asks", "dhcp_asks.py", [INTERFACE, ",".join(map(str, waits)), *requests])
         assert asking.wait(len(macs) * sum(waits) + PATIENCE) == 0
         pairs = (line.split() for line in asking.output.splitlines())
@@ -73,7 +73,8 @@ def storm_site(others: Mapping[str, str] = MappingProxyType({})) -> Iterator[Sto
         yield StormSite(namespace, server.start())
 
 
-def _discover(mac: str, xid: int = 0) -> str:
+def discover_hex(mac: str, xid: int = 0) -> str:
+    """Return a DISCOVER of this MAC in hexadecimal digits."""
     data = bytearray(encode(discover(7, mac=mac)))
     data[4:8] = xid.to_bytes(4)
     return data.hex()

@@ -103,8 +103,8 @@ async def test_what_could_not_be_read_once_is_read_again(
     await follower.start()
     assert follower.problem
     monkeypatch.setenv("PATH", path)
-    monkeypatch.setattr("iluvatar_pxe.gitops.origin.ANYWAY_SECONDS", 0.1)
-    await follower._origin.changed()
+    monkeypatch.setattr("iluvatar_pxe.gitops.origin.SOON_SECONDS", 0.1)
+    await follower._origin.changed(is_well=False)
     await follower.refresh()
     assert not follower.problem
     assert len(listener.adopted) == 1
