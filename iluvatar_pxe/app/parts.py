@@ -143,7 +143,7 @@ class Parts:
             settings,
             lambda: inventory.snapshot,
             lambda: self.applied.fleet,
-            (inventory.changed, self.fleet_source.changed),
+            (inventory.renamed, self.fleet_source.changed),
         )
         self.prospects = Prospects(self.applied, store, lambda: self.supply.coming)
         reinstaller = Reinstaller(

@@ -32,7 +32,7 @@ class NameService:
         fleet: Callable[[], Fleet],
         changes: Iterable[Changed],
     ) -> None:
-        """``snapshot`` and ``fleet`` return what is known and declared now; ``changes`` tell when that is replaced."""
+        """``snapshot`` and ``fleet`` return what is known and declared now; ``changes`` tell when names may be others."""
         self._settings = settings.dns
         self._upstreams = Upstreams(
             settings.dns.upstream,

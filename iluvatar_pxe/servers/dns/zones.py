@@ -36,7 +36,7 @@ class Sources:
     alive: Callable[[], frozenset[IPv4Address]]
     """Leaders of clusters whose API answers."""
     changes: tuple[Changed, ...]
-    """Told whenever one of these three returns something else than before."""
+    """Told whenever one of these three may say something else of names than before."""
     repository: IPv4Address | None = None
     """Where the fleet's repository is hosted, where that is not here."""
 

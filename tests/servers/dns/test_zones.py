@@ -42,7 +42,7 @@ class Bench:
         self.looks = 0
         self.looked = asyncio.Event()
         self.forgotten = asyncio.Event()
-        changes = (self.inventory.changed, self.changed)
+        changes = (self.inventory.renamed, self.changed)
         sources = Sources(self._look, lambda: self.fleet, lambda: self.alive, changes)
         self.zones = Zones(sources, self.forgotten.set)
         self.zones.serve([HERE])
@@ -114,6 +114,16 @@ async def test_they_follow_every_source(bench: Bench) -> None:
 async def test_nothing_is_looked_at_while_nothing_changes(bench: Bench) -> None:
     await bench.followed(lambda: bench.see_at(50))
     assert await bench.looks_of_its_own() == 0
+
+
+async def test_a_machine_that_is_only_heard_of_again_is_no_reason_to_look(bench: Bench) -> None:
+    await bench.followed(lambda: bench.see_at(50))
+    await bench.looks_of_its_own()
+    before = bench.looks
+    for _ in range(20):
+        bench.see_at(50)
+        await bench.looks_of_its_own()
+    assert bench.looks == before
 
 
 async def test_many_changes_in_a_row_are_looked_at_once(bench: Bench) -> None:
