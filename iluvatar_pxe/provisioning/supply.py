@@ -95,7 +95,8 @@ class Supply:
     @property
     def coming(self) -> Coming:
         """The wanted boot files that are not here yet, and the versions that are not chosen yet."""
-        return {**self.fetcher.coming, **{key_of(entry): one for entry, one in self._stable.open.items()}}
+        choices = {key_of(entry): one for entry, one in self._stable.open.items()}
+        return {**self.fetcher.coming, **choices} if choices else self.fetcher.coming
 
     def sums(self) -> dict[str, str]:
         """Return the SHA-256 of each boot file that was downloaded or imported, and is here, by its name."""

@@ -8,7 +8,6 @@ from iluvatar_pxe.catalogue.lock import AssetsLock
 from iluvatar_pxe.catalogue.model import Catalogue
 from iluvatar_pxe.catalogue.packages import without_installed
 from iluvatar_pxe.catalogue.resolve import downloads, unresolved
-from iluvatar_pxe.catalogue.wish import Wish
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.provisioning.applied import Applied
 
@@ -29,21 +28,27 @@ class Wants:
         self._lock = lock
         self._seen: tuple[Fleet, AssetsLock, Mapping[str, str]] | None = None
         self._downloads: tuple[Download, ...] = ()
+        self._unresolved: tuple[str, ...] = ()
 
     @property
     def downloads(self) -> tuple[Download, ...]:
         """Every file to download."""
-        fleet, lock = self._applied.fleet, self._lock()
-        if self._seen is None or self._seen[0] is not fleet or self._seen[1:] != (lock, self.installed):
-            self._downloads = downloads(self._catalogue, fleet.settings.assets, lock, self._wishes(fleet))
-            self._seen = fleet, lock, self.installed
+        self._follow()
         return self._downloads
 
     @property
     def unresolved(self) -> tuple[str, ...]:
         """Entries of which ``stable`` is wanted, while nobody has said which version that is."""
-        return unresolved(self._lock(), self._wishes(self._applied.fleet))
+        self._follow()
+        return self._unresolved
 
-    def _wishes(self, fleet: Fleet) -> tuple[Wish, ...]:
+    def _follow(self) -> None:
         """Leave out what the system's packages have."""
-        return without_installed(wishes_of(fleet), self._catalogue, fleet.settings.assets, self.installed)
+        fleet, lock = self._applied.fleet, self._lock()
+        if self._seen and self._seen[0] is fleet and self._seen[1:] == (lock, self.installed):
+            return
+        overrides = fleet.settings.assets
+        wishes = without_installed(wishes_of(fleet), self._catalogue, overrides, self.installed)
+        self._downloads = downloads(self._catalogue, overrides, lock, wishes)
+        self._unresolved = unresolved(lock, wishes)
+        self._seen = fleet, lock, self.installed
