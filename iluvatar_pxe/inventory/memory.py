@@ -103,7 +103,7 @@ class Memory:
     def _recognise(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Listed) -> Machine:
         seen = recognise(sighting, step, self.snapshot, uuid4(), vouched=vouched, listed=listed)
         known = self.snapshot.machine_with_id(seen.machine.id)
-        if known and not seen.merges and replace(seen.machine, last_seen=known.last_seen) == known:
+        if known and not seen.merges and seen.machine.is_as(known):
             machine = self._heard(known, step, listed)
             self._repeats.keep(sighting, step.stage, machine, vouched=vouched)
         else:

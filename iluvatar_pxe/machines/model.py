@@ -76,6 +76,10 @@ class Machine:
         """Say whether so many NICs in question count as its own that no more may."""
         return len(set(self.unsure).intersection(self.macs)) >= MOST_UNSURE
 
+    def is_as(self, before: "Machine") -> bool:
+        """Say whether it is as it was before, but for when it was seen."""
+        return self is before or replace(self, last_seen=before.last_seen) == before
+
     @property
     def title(self) -> str:
         """The name that it was given, else its first MAC; for one that a file lists see ``fleet.lookup.title_of``."""

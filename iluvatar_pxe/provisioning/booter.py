@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.assets.source import Source
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.boot.basis import Basis
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import Decision, decide
 from iluvatar_pxe.boot.plan import AssignFirst, Hold
@@ -83,8 +84,17 @@ class Booter:
         self, sighting: Sighting, doubt: str = "", *, confirmed: bool = False, no_assignment: str = ""
     ) -> Decision:
         """Decide, with the state of this moment."""
+        context = self._context(doubt, confirmed=confirmed, no_assignment=no_assignment)
+        return decide(sighting, self.inventory.snapshot, self.applied.fleet, context)
+
+    def basis(self, mac: str) -> Basis:
+        """Return what ``decide`` goes by now for a MAC, besides the sighting."""
+        fleet = self.applied.fleet
+        return Basis(machine_with(mac, self.inventory.snapshot, fleet), fleet, self._context())
+
+    def _context(self, doubt: str = "", *, confirmed: bool = False, no_assignment: str = "") -> Context:
         inventory = self.inventory
-        context = Context(
+        return Context(
             ready=self.store.ready,
             links=self.store.links,
             coming=self.coming(),
@@ -94,7 +104,6 @@ class Booter:
             confirmed=confirmed,
             no_disk=held_words,
         )
-        return decide(sighting, inventory.snapshot, self.applied.fleet, context)
 
     async def settle(
         self, sighting: Sighting, doubt: str, *, confirmed: bool = False, seconds: float = ASSIGN_SECONDS

@@ -10,7 +10,6 @@ from ipaddress import IPv4Address
 
 import structlog
 
-from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.dhcp_replies import DhcpReplies
 from iluvatar_pxe.host.interfaces import Interface
@@ -24,10 +23,11 @@ from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.bound import Bound
+from iluvatar_pxe.servers.dhcp.answers import Answers
 from iluvatar_pxe.servers.dhcp.intake import Intake, Work
 from iluvatar_pxe.servers.dhcp.others import OtherServers
 from iluvatar_pxe.servers.dhcp.pace import Pace
-from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, respond
+from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.wire.dhcp import CHADDR
 
@@ -76,6 +76,11 @@ class DhcpServer:
         self._others = others
         self._bound = Bound(self._open)
         self._intake = Intake(booters.real.knows)
+        self._answers = Answers(
+            lambda sighting: self._facing(sighting).decide(sighting),
+            lambda sighting: self._facing(sighting).basis(sighting.mac),
+            self._allowed.permits,
+        )
         self._next_turn: asyncio.Handle | None = None
         self._without_proof: dict[str, str] = {}
         """By interface, why frames cannot be heard there."""
@@ -89,6 +94,7 @@ class DhcpServer:
         """Answer on these interfaces and on no others; return an error for each that cannot be bound."""
         served = tuple(interfaces)
         self._allowed.follow(served)
+        self._answers.clear()
         return self._bound.follow(served)
 
     def close(self) -> None:
@@ -176,7 +182,7 @@ class DhcpServer:
 
     def _handle(self, place: _Place, data: bytes, arrival: Arrival, started: float) -> None:
         try:
-            result = respond(data, arrival, self._decide, self._allowed.permits)
+            result = self._answers.respond(data, arrival, place.interface)
         except WireError as error:
             self.meter.faults["malformed"] += 1
             complain("dhcp.malformed", source=arrival.source[0], why=str(error))
@@ -199,9 +205,6 @@ class DhcpServer:
         elif result.sighting:
             self.meter.faults["no_answer"] += 1
             complain("dhcp.no_answer", mac=result.sighting.mac, why=result.why)
-
-    def _decide(self, sighting: Sighting) -> Decision:
-        return self._facing(sighting).decide(sighting)
 
     def _facing(self, sighting: Sighting) -> Booter:
         return self._booters.facing(simulated=sighting.simulated)

@@ -1,0 +1,74 @@
+"""OFFERs that are sent again: firmware repeats its DISCOVER, and mostly nothing that decides about it has changed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from iluvatar_pxe.boot.basis import Basis
+from iluvatar_pxe.boot.decide import Decision
+from iluvatar_pxe.bounded import Recent
+from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, Silence, respond
+
+MOST_ANSWERS = 4096
+"""Remembered at once; the one made longest ago goes first."""
+LONGEST_MESSAGE = 1024
+"""Octets; firmware's are half as long. Longer ones are answered too, and not remembered."""
+_SAME, _ITS_OWN, _SAME_TOO = slice(0, 4), slice(4, 12), slice(12, None)
+"""In between are the transaction, the seconds and the flags, in a message and in its answer (RFC 2131 section 2)."""
+_FLAGS = 10
+_BROADCAST = 0x80
+
+_Key = tuple[bytes, bytes, str, tuple[str, int], bool]
+
+
+class Answers:
+    """Remembers what was answered to each DISCOVER of machines that are known. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        decide: Callable[[Sighting], Decision],
+        basis: Callable[[Sighting], Basis],
+        permits: Callable[[str], bool],
+    ) -> None:
+        """``decide`` goes by what ``basis`` returns; ``permits`` as in ``respond``, it may change at ``clear`` only."""
+        self._decide = decide
+        self._basis = basis
+        self._permits = permits
+        self._known: Recent[_Key, Reply] = Recent(MOST_ANSWERS)
+
+    def respond(self, data: bytes, arrival: Arrival, interface: str) -> Reply | Silence | Lease:
+        """Return what ``proxy.respond`` does to a message that came in by an interface; raises WireError as that does."""
+        if arrival.pxe_port or len(data) > LONGEST_MESSAGE:
+            return respond(data, arrival, self._decide, self._permits)
+        key = (data[_SAME], data[_SAME_TOO], interface, arrival.source, arrival.own_frame)
+        if reply := self._find(key):
+            return replace(reply, data=_answer_to(data, reply.data))
+        result = respond(data, arrival, self._decide, self._permits)
+        if isinstance(result, Reply) and result.decision.case.machine:  # of invented MACs there is no end
+            self._known.put(key, result)
+        return result
+
+    def clear(self) -> None:
+        """Forget all of it: this server has other addresses, or is asked from other networks."""
+        self._known = Recent(MOST_ANSWERS)
+
+    def _find(self, key: _Key) -> Reply | None:
+        """Return the earlier answer where it holds still."""
+        reply = self._known.get(key)
+        if reply is None:
+            return None
+        basis = self._basis(reply.decision.case.sighting)
+        if not basis.holds(reply.decision):
+            self._known.pop(key)
+            return None
+        decision = basis.renewed(reply.decision)
+        if decision is not reply.decision:
+            reply = replace(reply, decision=decision)
+            self._known.put(key, reply)
+        return reply
+
+
+def _answer_to(data: bytes, earlier: bytes) -> bytes:
+    own = bytearray(data[_ITS_OWN])
+    own[_FLAGS - _ITS_OWN.start] |= _BROADCAST
+    return earlier[_SAME] + own + earlier[_SAME_TOO]
