@@ -5,7 +5,7 @@ Nobody vouches for a machine in maintenance mode but the neighbour table, so tha
 
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
@@ -18,6 +18,7 @@ from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.dns.members import members_of
 from iluvatar_pxe.errors import IluvatarError, TalosError, TalosRefusedError, TalosUnreachableError
 from iluvatar_pxe.fleet.lookup import listed_as, title_of
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import nics_of
 from iluvatar_pxe.inventory.memory import wall_clock
 from iluvatar_pxe.layers.arda.api.client import TalosApi
@@ -29,7 +30,7 @@ from iluvatar_pxe.layers.arda.reading import Hardware, read_hardware
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.hardware import contradiction
 from iluvatar_pxe.machines.inspection import Inspection
-from iluvatar_pxe.machines.model import Machine, sighting_of
+from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Intent, Phase, Role
 from iluvatar_pxe.provisioning.booter import Booter
@@ -98,6 +99,8 @@ class Maintenance:
         self._port = port
         self._pushed: Recent[tuple[UUID, int, str], str] = Recent(MOST_PUSHED)
         """By machine, boot and hash of the configuration, the answer: none that was answered is pushed again."""
+        self._addresses: tuple[Snapshot, Fleet, Mapping[str, IPv4Address | None]] | None = None
+        """Those of all members by name, of one moment: every machine is looked at then, one after the other."""
 
     def waiting(self, machine_id: UUID) -> Waiting | None:
         """Return a machine, if it may be asked and given its configuration now."""
@@ -118,9 +121,12 @@ class Maintenance:
 
     def _told_address(self, machine: Machine) -> IPv4Address | None:
         """Return where a machine is that another daemon booted, as its file says where this one has not heard it."""
-        fleet = self._booter.applied.fleet
-        members = members_of(self._inventory.snapshot, fleet)
-        return next((one.address for one in members if one.name == title_of(machine, fleet)), None)
+        fleet, snapshot = self._booter.applied.fleet, self._inventory.snapshot
+        kept = self._addresses
+        if kept is None or kept[0] is not snapshot or kept[1] is not fleet:
+            found = {one.name: one.address for one in members_of(snapshot, fleet)}
+            self._addresses = kept = snapshot, fleet, found
+        return kept[2].get(title_of(machine, fleet))
 
     async def attempt(self, waiting: Waiting) -> None:
         """Read the hardware, and give the configuration if the disk is chosen; raises IluvatarError."""

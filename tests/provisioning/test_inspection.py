@@ -6,6 +6,7 @@ The machines are stand-ins for Talos; the daemon's client, its inventory and its
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from cProfile import Profile
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import IPv4Address
@@ -333,6 +334,25 @@ async def test_one_that_another_daemon_has_booted_is_given_its_configuration_aft
         monkeypatch.setattr(maintenance, "UNSEEN_AFTER", timedelta())
         await until(lambda: here.is_installed)
         assert here.phase == Phase.INSTALLING
+
+
+async def test_the_addresses_of_all_are_gathered_once_for_all_that_are_out_of_sight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "UNSEEN_AFTER", timedelta())
+    macs = [f"52:54:00:00:00:{number:02x}" for number in range(2, 7)]
+    async with site(tmp_path, fleet=fleet_of(*((f"m{mac[-1]}", mac, LISTED) for mac in macs))) as here:
+        for mac in macs:
+            here.inventory.observe(Sighting(mac=mac, firmware=Firmware.UEFI_PXE), Stage.DISCOVER)
+        profile = Profile()
+        for machine in here.inventory.snapshot.by_id.values():
+            profile.runcall(here.maintenance.waiting, machine.id)
+        calls = {
+            code.co_name: entry.callcount
+            for entry in profile.getstats()
+            if (code := entry.code) and not isinstance(code, str)
+        }
+        assert (calls["_told_address"], calls["members_of"]) == (len(macs), 1)
 
 
 async def test_a_control_plane_that_no_file_lists_gets_no_keys_by_push(tmp_path: Path) -> None:
