@@ -107,6 +107,7 @@ def test_the_lock_names_no_index() -> None:
     assert sum("--hash=sha256:" in line for line in lines) >= len(pinned)
 
 
+@pytest.mark.long  # documents/test_installed.py installs it likewise, without a wheel
 def test_the_installed_daemon_serves(environment: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

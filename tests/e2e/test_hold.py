@@ -1,10 +1,9 @@
 """Chain ``hold`` on real firmware: a machine that the fleet does not list waits, and its screen says what to do."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
-from e2e.side_by_side import at_the_same_time, boots_disk_after, mac_of, switch_on_all
+from e2e.side_by_side import boots_disk_after, mac_of, switch_on_all
 from support.lab_machine import COLUMNS, Machine
 
 from iluvatar_pxe.lab.daemon import Server, reload
@@ -34,20 +33,16 @@ It is not a machine of the fleet: in {left} seconds it boots its own disk.
 WAITS_LONG = {"fleet.yaml": b"enrolment: {wait: 600}\n"}
 
 
-def test_screen_says_what_to_do_and_the_key_d_boots_the_disk(current: Path) -> None:
+@pytest.mark.parametrize("kind", ["bios", pytest.param("uefi-x64", marks=pytest.mark.long)])
+def test_screen_says_what_to_do_and_the_key_d_boots_the_disk(current: Path, kind: str) -> None:
     with Lab() as lab:
         server = Server(lab.network, current)
         server.write_fleet(WAITS_LONG)
         server.start()
-        machines = switch_on_all(lab, ["bios", "uefi-x64"])
-        at_the_same_time(
-            *(partial(held, machine, number) for number, machine in enumerate(machines, start=1))
-        )
-        for machine in machines:
-            machine.press("d")
-        at_the_same_time(
-            *(partial(boots_disk_after, machine, "Going on to the next entry") for machine in machines)
-        )
+        (machine,) = switch_on_all(lab, [kind])
+        held(machine, 1)
+        machine.press("d")
+        boots_disk_after(machine, "Going on to the next entry")
 
 
 @pytest.mark.parametrize("own_programs", [False, pytest.param(True, marks=pytest.mark.long)])

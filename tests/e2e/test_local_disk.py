@@ -20,16 +20,16 @@ Case = tuple[str, str | None]
 
 TELLING: list[Case] = [
     ("bios", None),
-    ("bios", "exit"),
     ("bios", "404"),
-    ("uefi-x64", None),
     ("uefi-x64", "404"),
-    ("uefi-x64-http", None),
 ]
 REST: list[Case] = [
+    ("bios", "exit"),
     ("bios", "sanboot"),
+    ("uefi-x64", None),
     ("uefi-x64", "exit"),
     ("uefi-x64", "sanboot"),
+    ("uefi-x64-http", None),
     ("uefi-x64-http", "exit"),
     ("uefi-x64-http", "404"),
 ]

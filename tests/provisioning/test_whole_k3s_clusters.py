@@ -67,7 +67,8 @@ def subjects(segment: Segment) -> list[str]:
     return segment.git("log", "--format=%s", "main").splitlines()
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 11))])
+@pytest.mark.long  # test_k3s_clusters.py has the same without a daemon's process, test_pi_cluster.py without kills
+@pytest.mark.parametrize("seed", range(1, 11))
 def test_pis_in_random_order_become_one_cluster_however_often_the_daemon_is_killed(
     segments: Callable[..., Segment], seed: int
 ) -> None:

@@ -3,18 +3,15 @@
 import asyncio
 import base64
 import shutil
-import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
-from support.etcd import EtcdProcess, environment
+from support.etcd import ClientFiles, EtcdError, EtcdProcess, environment
 from support.k3s.fatal import RequestError
 
-_SECONDS = 5.0
 _REMOVED = b"has been permanently removed from the cluster"
 
 
@@ -144,28 +141,17 @@ class Etcd(EtcdProcess):
 
     async def ask(self, what: str, asked: dict[str, Any] | None = None, *, url: str = "") -> dict[str, Any]:
         """Return what etcd answers; raises RequestError."""
-        connector = aiohttp.TCPConnector(ssl=self._context(), force_close=True)
-        timeout = aiohttp.ClientTimeout(total=_SECONDS)
         try:
-            async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                session.post(f"{url or self.client_url}/v3/{what}", json=asked or {}) as response,
-            ):
-                found: dict[str, Any] = await response.json()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise RequestError(f"etcd {what}: {error}") from error
-        if "error" in found:
-            raise RequestError(str(found["error"]))
-        return found
+            return await super().ask(what, asked, url=url)
+        except EtcdError as error:
+            raise RequestError(str(error)) from error
+
+    def client_files(self) -> ClientFiles:
+        return ClientFiles(self._tls / "server-ca.crt", self._tls / "client.crt", self._tls / "client.key")
 
     @property
     def _log(self) -> Path:
         return self.directory.parent / "etcd.log"
-
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=str(self._tls / "server-ca.crt"))
-        context.load_cert_chain(self._tls / "client.crt", self._tls / "client.key")
-        return context
 
 
 def _encoded(key: str) -> str:

@@ -11,7 +11,8 @@ from google.protobuf.empty_pb2 import Empty
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from grpclib.server import Stream
-from support.talos.etcd import EtcdError, Member
+from support.etcd import EtcdError
+from support.talos.etcd import Member
 from support.talos.membership import Membership
 
 from iluvatar_pxe.layers.arda.api.protos import common_pb2, machine_pb2
@@ -67,25 +68,25 @@ class EtcdMethods(MachineServiceBase):
         said = await self._asked(self._running().etcd.status())
         status = machine_pb2.EtcdMemberStatus(
             protocol_version=said["version"],
-            db_size=said["dbSize"],
-            db_size_in_use=said["dbSizeInUse"],
-            leader=said.get("leader", 0),
-            raft_index=said["raftIndex"],
-            raft_term=said["raftTerm"],
-            raft_applied_index=said["raftAppliedIndex"],
+            db_size=int(said["dbSize"]),
+            db_size_in_use=int(said["dbSizeInUse"]),
+            leader=int(said.get("leader", 0)),
+            raft_index=int(said["raftIndex"]),
+            raft_term=int(said["raftTerm"]),
+            raft_applied_index=int(said["raftAppliedIndex"]),
             errors=said.get("errors", []),
             is_learner=said.get("isLearner", False),
-            member_id=said["header"]["member_id"],
+            member_id=int(said["header"]["member_id"]),
         )
         answer = machine_pb2.EtcdStatusResponse(messages=[machine_pb2.EtcdStatus(member_status=status)])
         await stream.send_message(answer)
 
     async def EtcdAlarmList(self, stream: "Stream[Empty, machine_pb2.EtcdAlarmListResponse]") -> None:
         await stream.recv_message()
-        listed = await self._asked(self._running().etcd.call("alarm", "list"))
+        listed = await self._asked(self._running().etcd.ask("maintenance/alarm", {"action": "GET"}))
         alarm = machine_pb2.EtcdAlarm()
-        for found in (listed or {}).get("alarms", ()):
-            alarm.member_alarms.add(member_id=found["memberID"], alarm=found["alarm"])
+        for found in listed.get("alarms", ()):
+            alarm.member_alarms.add(member_id=int(found["memberID"]), alarm=found["alarm"])
         await stream.send_message(machine_pb2.EtcdAlarmListResponse(messages=[alarm]))
 
     async def EtcdSnapshot(self, stream: "Stream[machine_pb2.EtcdSnapshotRequest, common_pb2.Data]") -> None:

@@ -9,12 +9,12 @@ from google.protobuf.empty_pb2 import Empty
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from grpclib.server import Stream
+from support.etcd import EtcdError
 from support.talos.after import After
 from support.talos.api_etcd import EtcdMethods
 from support.talos.applying import needs_reboot
 from support.talos.configuration import Configuration, UnusableError
 from support.talos.draining import cordon_and_drain
-from support.talos.etcd import EtcdError
 from support.talos.reporting import new_xid
 
 from iluvatar_pxe.layers.arda.api.protos import common_pb2, machine_pb2

@@ -2,22 +2,19 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.etcd import EtcdProcess, environment
+from support.etcd import ClientFiles, EtcdError, EtcdProcess, environment
 from support.talos.certificates import Authority
 from support.talos.clock import Clock
 
 _CALL_SECONDS = 10.0
 _DIAL_SECONDS = 2.0
-
-
-class EtcdError(Exception):
-    """What etcd says instead of doing it."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,10 @@ class Etcd(EtcdProcess):
 
     async def members(self, url: str | None = None) -> tuple[Member, ...]:
         """Return the members as the etcd at ``url`` knows them, else its own; raises EtcdError."""
-        listed = await self.call("member", "list", url=url)
+        listed = await self.ask("cluster/member/list", url=url or "")
         return tuple(
             Member(
-                found["ID"],
+                int(found["ID"]),
                 found.get("name", ""),
                 tuple(found.get("peerURLs", ())),
                 tuple(found.get("clientURLs", ())),
@@ -76,13 +73,12 @@ class Etcd(EtcdProcess):
 
     async def status(self) -> dict[str, Any]:
         """Return what this member says of itself; raises EtcdError."""
-        (found,) = await self.call("endpoint", "status")
-        status: dict[str, Any] = found["Status"]
-        return status
+        return await self.ask("maintenance/status")
 
     async def is_healthy(self) -> bool:
+        """Say whether it answers with its cluster's consent, as ``etcdctl endpoint health`` asks."""
         try:
-            await self.call("endpoint", "health")
+            await self.ask("kv/range", {"key": b64encode(b"health").decode()})
         except EtcdError:
             return False
         return True
@@ -118,6 +114,10 @@ class Etcd(EtcdProcess):
         if process.returncode:
             raise EtcdError(_reason(err.decode() or out.decode()))
         return out.decode()
+
+    def client_files(self) -> ClientFiles:
+        self._write_certificates()
+        return ClientFiles(self._pki / "ca", self._pki / "crt", self._pki / "key")
 
     def _write_certificates(self) -> None:
         if (self._pki / "key").exists():

@@ -7,9 +7,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
-from support.etcd import CLIENT_PORT
+from support.etcd import CLIENT_PORT, EtcdError
 from support.talos.clock import Clock
-from support.talos.etcd import Etcd, EtcdError, Member, listens
+from support.talos.etcd import Etcd, Member, listens
 from support.talos.services import Services
 
 JOIN_SECONDS = 3.0

@@ -55,7 +55,7 @@ class Resource:
 
     @property
     def yaml(self) -> str:
-        text: str = yaml.safe_dump(self.spec, sort_keys=False)
+        text: str = yaml.dump(self.spec, Dumper=yaml.CSafeDumper, sort_keys=False)
         return text
 
 
