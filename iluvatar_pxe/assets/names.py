@@ -49,12 +49,7 @@ def check_names(
     Layers that have the same in the fleet ``before`` were checked when that was pushed, as far as that could be.
     ``waits`` is told what is waited for, where that takes a while: nothing shows at once that there is no internet.
     """
-    known = _talos_of(before) if before and addresses_for(before) == addresses_for(fleet) else {}
-    asking = {
-        name: talos
-        for name, talos in _talos_of(fleet).items()
-        if _has_names(talos) and known.get(name) != talos
-    }
+    asking = to_ask(fleet, before)
     if not asking:
         return Names()
     answer: Future[Names] = Future()
@@ -67,6 +62,16 @@ def check_names(
         return answer.result(seconds - QUIET_SECONDS)
     except TimeoutError:
         return _unchecked(f"Image Factory did not answer within {seconds:g} s")
+
+
+def to_ask(fleet: Fleet, before: Fleet | None) -> Mapping[str, Talos]:
+    """Return by layer what the factory is asked for."""
+    known = _talos_of(before) if before and addresses_for(before) == addresses_for(fleet) else {}
+    return {
+        name: talos
+        for name, talos in _talos_of(fleet).items()
+        if _has_names(talos) and known.get(name) != talos
+    }
 
 
 def _talos_of(fleet: Fleet) -> Mapping[str, Talos]:

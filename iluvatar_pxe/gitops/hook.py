@@ -3,12 +3,13 @@
 With the further argument ``ask-factory`` Image Factory is asked for the names of extensions.
 
 Git runs it in the repository, with the objects of the push in a place of their own, and keeps them only when it
-exits 0. What it writes to standard error is shown to the person who pushes.
+exits 0. What it writes to standard error is shown to the person who pushes. ``checker`` comes to the same verdict, by the
+same ``judge`` and ``conclude``, without reading again what it knows.
 """
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from iluvatar_pxe.fleet.notification_checks import secrets_in_clear
 from iluvatar_pxe.fleet.talos_checks import vips_among
 from iluvatar_pxe.gitops.repository.bare import Commit, Repository
 from iluvatar_pxe.gitops.repository.git import Git
-from iluvatar_pxe.gitops.repository.revision import read_revision
+from iluvatar_pxe.gitops.repository.revision import Revisions
 from iluvatar_pxe.host.network import read_network
 from iluvatar_pxe.layers.effects import effects_on_listed
 from iluvatar_pxe.printable import printable
@@ -52,8 +53,28 @@ class Verdict:
     effects: list[str] = field(default_factory=list)
 
 
-async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: bool = False) -> Verdict:
-    """Judge updates (lines ``old new ref``) of the branch; other refs are not looked at. Raises RepositoryError."""
+Ask = Callable[[Fleet, Fleet | None], Names]
+"""Asks Image Factory for the names in a fleet that the one before has not; blocks."""
+
+
+def ask_with_patience(fleet: Fleet, before: Fleet | None) -> Names:
+    """Ask, and tell the person who pushes where that takes a while."""
+    return check_names(fleet, before, lambda line: sys.stderr.write(f"{line}\n"))
+
+
+async def judge(
+    repository: Repository,
+    updates: Iterable[str],
+    *,
+    ask_factory: bool = False,
+    revisions: Revisions | None = None,
+    ask: Ask = ask_with_patience,
+) -> Verdict:
+    """Judge updates (lines ``old new ref``) of the branch; other refs are not looked at. Raises RepositoryError.
+
+    ``revisions`` are those read before. ``ask`` asks Image Factory, where ``ask_factory`` permits it.
+    """
+    known = revisions or Revisions()
     for update in updates:
         old, new, ref = update.rstrip("\n").split(" ", 2)
         if ref != repository.ref:
@@ -61,11 +82,11 @@ async def judge(repository: Repository, updates: Iterable[str], *, ask_factory: 
         if not new.strip("0"):
             return Verdict([f"{repository.branch}: holds the fleet and cannot be deleted"])
         try:
-            revision = await read_revision(repository, new)
+            revision = await known.read(repository, new)
         except FleetError as error:
             return Verdict(error.findings)
-        before = await _fleet_before(repository, old)
-        names = await asyncio.to_thread(check_names, revision.fleet, before, _say) if ask_factory else Names()
+        before = await _fleet_before(repository, old, known)
+        names = await asyncio.to_thread(ask, revision.fleet, before) if ask_factory else Names()
         return Verdict(
             faults=[
                 *names.faults,
@@ -99,14 +120,10 @@ def _own_addresses() -> frozenset[IPv4Address]:
     return frozenset()
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
-
-
-async def _fleet_before(repository: Repository, old: str) -> Fleet | None:
+async def _fleet_before(repository: Repository, old: str, known: Revisions) -> Fleet | None:
     """Return the fleet that the branch had; None if that was none, or not valid."""
     try:
-        return (await read_revision(repository, old)).fleet if old.strip("0") else None
+        return (await known.read(repository, old)).fleet if old.strip("0") else None
     except FleetError:
         return None
 
@@ -146,22 +163,32 @@ def _note(repository: Path, faults: list[str]) -> None:
         (repository / _REFUSED).write_text(told, encoding="utf-8")
 
 
-def main() -> None:
-    """Check a push; exits 1 when it is not to be accepted, also when that cannot be told."""
-    repository = Repository(Git(Path.cwd()), sys.argv[1])
-    updates = sys.stdin.readlines()
+def conclude(repository: Repository, updates: Sequence[str], verdict: Verdict) -> tuple[int, str]:
+    """Return the hook's exit status and the text for the person who pushes, after keeping why it is refused. Blocks."""
+    if any(update.endswith(f" {repository.ref}") for update in updates):
+        _note(repository.path, verdict.faults)
+    warnings = [f"warning: {line}" for line in (*verdict.secrets, *verdict.warnings)]
+    history = [HISTORY] if verdict.secrets and not verdict.faults else []
+    lines = [*verdict.faults, *warnings, *history, *([] if verdict.faults else verdict.effects)]
+    shown = [*map(printable, lines), *([REFUSED] if verdict.faults else [])]
+    return int(bool(verdict.faults)), "".join(f"{line}\n" for line in shown)
+
+
+def updates_of(text: str) -> list[str]:
+    """Return the lines that git gives to the hook."""
+    return [line for line in text.split("\n") if line]
+
+
+def check(arguments: Sequence[str], told: str) -> None:
+    """Check a push, of which git has ``told``; exits 1 when it is not to be accepted, also when that cannot be told."""
+    updates = updates_of(told)
+    repository = Repository(Git(Path.cwd()), arguments[0])
     try:
-        verdict = asyncio.run(judge(repository, updates, ask_factory=ASK_FACTORY in sys.argv[2:]))
+        verdict = asyncio.run(judge(repository, updates, ask_factory=ASK_FACTORY in arguments[1:]))
     except RepositoryError as error:
         verdict = Verdict([str(error)])
     except Exception as error:  # noqa: BLE001 - the last resort: what was not checked is not accepted
         verdict = Verdict([f"the check itself failed: {error!r}"])
-    if any(update.rstrip("\n").endswith(f" {repository.ref}") for update in updates):
-        _note(Path.cwd(), verdict.faults)
-    warnings = [f"warning: {line}" for line in (*verdict.secrets, *verdict.warnings)]
-    history = [HISTORY] if verdict.secrets and not verdict.faults else []
-    for line in [*verdict.faults, *warnings, *history, *([] if verdict.faults else verdict.effects)]:
-        print(printable(line), file=sys.stderr)  # noqa: T201
-    if verdict.faults:
-        print(REFUSED, file=sys.stderr)  # noqa: T201
-        sys.exit(1)
+    status, text = conclude(repository, updates, verdict)
+    sys.stderr.write(text)
+    sys.exit(status)

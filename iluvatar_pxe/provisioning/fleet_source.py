@@ -8,6 +8,7 @@ from functools import partial
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.events import EventLog
+from iluvatar_pxe.gitops.checking import Checking
 from iluvatar_pxe.gitops.directory import DirectoryFollower
 from iluvatar_pxe.gitops.follower import Follower
 from iluvatar_pxe.gitops.hook import refused_push
@@ -75,6 +76,7 @@ class FleetSource:
         """Where checksums of downloaded boot files are kept."""
         self._assigner: GitAssigner | None = None
         self._mirror: Mirror | None = None
+        self._checking = Checking(origin.repository) if isinstance(origin, HostedOrigin) else None
         self._tokens: ReadTokens | None = None
         self.cluster_repository = ClusterRepository(lambda: None)
         """What is read and committed of clusters."""
@@ -160,7 +162,10 @@ class FleetSource:
 
     async def run(self) -> None:
         """Follow it, until cancelled."""
-        parts = (self._follower, self._rollout, self._assigner, self._mirror, self._tokens, self.clusters)
+        parts = (
+            *(self._follower, self._rollout, self._assigner, self._mirror, self._tokens, self.clusters),
+            self._checking,
+        )
         async with asyncio.TaskGroup() as group:
             for part in parts:
                 if part:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iluvatar_pxe.errors import RepositoryError
+from iluvatar_pxe.gitops.pre_receive import QUARANTINE
 from iluvatar_pxe.host.owner import Owner
 
 LOCAL_SECONDS = 60.0
@@ -110,7 +111,7 @@ async def _conversation(process: asyncio.subprocess.Process, data: bytes) -> tup
     assert process.stderr  # noqa: S101
     async with asyncio.TaskGroup() as group:
         output = group.create_task(process.stdout.read())
-        complaint = group.create_task(_end_of(process.stderr))
+        complaint = group.create_task(end_of(process.stderr))
         with suppress(ConnectionError):  # it knows enough
             process.stdin.write(data)
             await process.stdin.drain()
@@ -119,7 +120,8 @@ async def _conversation(process: asyncio.subprocess.Process, data: bytes) -> tup
     return output.result(), complaint.result()
 
 
-async def _end_of(stream: asyncio.StreamReader) -> bytes:
+async def end_of(stream: asyncio.StreamReader) -> bytes:
+    """Read a stream to its end, and return the last 64 KiB of it."""
     kept = b""
     while octets := await stream.read(_MOST_COMPLAINT):
         kept = (kept + octets)[-_MOST_COMPLAINT:]
@@ -152,7 +154,7 @@ def surroundings(directory: Path, configuration: Mapping[str, str] | None = None
         for number, pair in enumerate(settings.items())
         for part, text in zip(("KEY", "VALUE"), pair, strict=True)
     }
-    quarantine = {name: os.environ[name] for name in _QUARANTINE if name in os.environ}
+    quarantine = {name: os.environ[name] for name in QUARANTINE if name in os.environ}
     return {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
         "HOME": str(directory),
@@ -167,9 +169,6 @@ def surroundings(directory: Path, configuration: Mapping[str, str] | None = None
         **quarantine,
         **numbered,
     }
-
-
-_QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
 
 def last_line(complaint: str, status: int) -> str:

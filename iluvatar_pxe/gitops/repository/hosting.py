@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from iluvatar_pxe.errors import RepositoryError, UsageError
+from iluvatar_pxe.gitops import pre_receive
 from iluvatar_pxe.gitops.hook import ASK_FACTORY
 from iluvatar_pxe.gitops.repository.bare import SUFFIX, Repository
 from iluvatar_pxe.gitops.repository.drafts import draft_beside, remove_leftovers
@@ -65,7 +66,7 @@ _CONFIGURATION_TEXT = """\
 _HOOK = """\
 #!/bin/sh
 # Written by iluvatar-pxe at every start: what is pushed is checked as `iluvatar-pxe fleet validate` does it.
-timeout --foreground --kill-after=5 {seconds} {python} -P -m iluvatar_pxe.gitops.pre_receive {arguments}
+timeout --foreground --kill-after=5 {seconds} {python} -P -S {program} {arguments}
 status=$?
 # 124 and 137 are timeout(1)'s
 case $status in 124 | 137) echo "the check did not end within {seconds} s; push rejected" >&2 ;; esac
@@ -132,7 +133,10 @@ class _Traits:
         """The text of the hook."""
         arguments = [self.branch, *([ASK_FACTORY] if self.ask_factory else [])]
         return _HOOK.format(
-            seconds=CHECK_SECONDS, python=shlex.quote(sys.executable), arguments=shlex.join(arguments)
+            seconds=CHECK_SECONDS,
+            python=shlex.quote(sys.executable),
+            program=shlex.quote(pre_receive.__file__),
+            arguments=shlex.join(arguments),
         )
 
 

@@ -17,6 +17,8 @@ from iluvatar_pxe.layers.arda.schemas import schema_of
 
 MOST_FINDINGS = 100
 """Most faults reported at once."""
+_REMEMBERED = 3
+"""What is pushed, what the branch has, and one more, since the last of a push is not the first of the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,25 @@ async def read_revision(repository: Repository, commit: str, known: Tree | None 
     described = await repository.describe(commit)
     fleet = await asyncio.to_thread(parse_texts, tree.texts, tree.faults)
     return Revision(fleet, described, tree)
+
+
+class Revisions:
+    """Reads commits, and remembers the last valid ones: what these have is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Revision] = {}
+        """By commit, the one that was read last at the end."""
+
+    async def read(self, repository: Repository, commit: str) -> Revision:
+        """Read and validate a commit, as ``read_revision`` does, unless it was one of the last."""
+        revision = self._known.pop(commit, None)
+        if revision is None:
+            newest = next(reversed(self._known.values()), None)
+            revision = await read_revision(repository, commit, newest.tree if newest else None)
+        self._known[commit] = revision
+        for old in list(self._known)[:-_REMEMBERED]:
+            del self._known[old]
+        return revision
 
 
 def parse_texts(texts: Mapping[str, str], faults: Mapping[str, str]) -> Fleet:

@@ -1,0 +1,123 @@
+"""Has a ``checker`` run while people push to the fleet's repository: started by the first push, as the repository's owner."""
+
+import asyncio
+import os
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from iluvatar_pxe.gitops.pre_receive import SOCKET
+from iluvatar_pxe.gitops.repository.bare import Repository
+from iluvatar_pxe.gitops.repository.git import end_group, end_of, last_line
+from iluvatar_pxe.host.owner import Owner
+
+_BACKLOG = 16
+_log = structlog.get_logger()
+
+
+class Checking:
+    """Listens for the hook. The checker accepts by itself; this process never reads what is pushed."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    async def run(self) -> None:
+        """Start a checker whenever a hook asks and none runs, until cancelled."""
+        path = self._repository.path
+        try:
+            listener = await asyncio.to_thread(_listen, path)
+        except OSError as error:
+            _log.warning("fleet.checker", why=f"{path / SOCKET}: {error.strerror}", now="pushes take longer")
+            return
+        try:
+            while True:
+                await _asked(listener)
+                await self._check(listener)
+        finally:
+            listener.close()
+            with suppress(OSError):
+                (path / SOCKET).unlink()
+
+    async def _check(self, listener: socket.socket) -> None:
+        """Run a checker until it ends; where it fails, hooks that wait are let go to check themselves."""
+        try:
+            process = await self._start(listener.fileno())
+        except OSError as error:
+            _log.warning(
+                "fleet.checker", why=f"cannot be started: {error.strerror}", now="pushes take longer"
+            )
+            _let_go(listener)
+            return
+        try:
+            assert process.stderr  # noqa: S101 - a pipe
+            complaint = await end_of(process.stderr)
+            if status := await process.wait():
+                why = last_line(complaint.decode("utf-8", "replace"), status)
+                _log.warning("fleet.checker", why=why, now="the next push takes longer")
+                _let_go(listener)
+        finally:
+            await end_group(process)
+
+    async def _start(self, listener: int) -> asyncio.subprocess.Process:
+        path = self._repository.path
+        owner = await asyncio.to_thread(Owner.of, path)
+        return await asyncio.create_subprocess_exec(
+            *(
+                sys.executable,
+                "-P",
+                "-m",
+                "iluvatar_pxe.gitops.checker",
+                str(listener),
+                self._repository.branch,
+            ),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=path,
+            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(path), "LC_ALL": "C.UTF-8"},
+            pass_fds=[listener],
+            start_new_session=True,
+            **owner.identity,
+        )
+
+
+def _listen(repository: Path) -> socket.socket:
+    """Listen in a repository, for its owner alone; raises OSError. A socket is left there only by a daemon that has died."""
+    directory = os.open(repository, os.O_PATH | os.O_DIRECTORY)
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(SOCKET, dir_fd=directory)
+        sock.settimeout(0)
+        sock.bind(f"/proc/self/fd/{directory}/{SOCKET}")  # of any length; an address has room for 107 bytes
+        os.chmod(SOCKET, 0o600, dir_fd=directory)
+        if os.geteuid() == 0:
+            owner = Owner.of(repository)
+            os.chown(SOCKET, owner.user, owner.group, dir_fd=directory, follow_symlinks=False)
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        os.close(directory)
+    return sock
+
+
+async def _asked(listener: socket.socket) -> None:
+    """Return when a hook waits to be accepted."""
+    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(listener, asked.set)
+    try:
+        await asked.wait()
+    finally:
+        loop.remove_reader(listener)
+
+
+def _let_go(listener: socket.socket) -> None:
+    """Close the connections of all hooks that wait."""
+    with suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
