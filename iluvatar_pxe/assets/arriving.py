@@ -6,6 +6,7 @@ from functools import partial
 from io import FileIO
 from pathlib import Path
 
+from iluvatar_pxe.assets.source import cached
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.host.threads import begun, handed
@@ -92,6 +93,12 @@ class ArrivingSource:
                 await moved.wait()
         self._check()
         return await asyncio.to_thread(self._pread, offset, end - offset)
+
+    def at_hand(self, offset: int, length: int) -> bytes | None:
+        arrival, end = self._arrival, min(offset + length, self._size)
+        if arrival.failure or arrival.attempt != self._attempt or arrival.available < end or not self._file:
+            return None
+        return cached(self._file, offset, end - offset)
 
     async def close(self) -> None:
         if self._file:

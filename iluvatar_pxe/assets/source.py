@@ -29,6 +29,10 @@ class Source(Protocol):
         """Return ``length`` bytes from ``offset`` on, fewer only where the file ends; raises AssetError."""
         ...
 
+    def at_hand(self, offset: int, length: int) -> bytes | None:
+        """Return what ``read`` would, if that waits for nothing, or None: then ``read`` tells."""
+        ...
+
     async def close(self) -> None:
         """Let go of it; may be called again."""
         ...
@@ -58,12 +62,15 @@ class BytesSource:
     async def read(self, offset: int, length: int) -> bytes:
         return self._data[offset : offset + length]
 
+    def at_hand(self, offset: int, length: int) -> bytes | None:
+        return self._data[offset : offset + length]
+
     async def close(self) -> None:
         pass
 
 
 class FileSource:
-    """A regular file on disk. Every call to the operating system happens in a thread."""
+    """A regular file on disk. Every call to the operating system that may wait happens in a thread."""
 
     def __init__(self, path: Path, file: FileIO, size: int, modified: int) -> None:
         self._path = path
@@ -100,6 +107,16 @@ class FileSource:
     async def read(self, offset: int, length: int) -> bytes:
         return await asyncio.to_thread(self._pread, offset, length)
 
+    def at_hand(self, offset: int, length: int) -> bytes | None:
+        found = cached(self._file, offset, length)
+        if found is None:
+            return None
+        try:
+            self.check(self._file.fileno())
+        except (AssetError, OSError):
+            return None
+        return found
+
     def check(self, descriptor: int) -> None:
         """Raise AssetError if the file, open here, has other content than when it was opened, as far as size and time tell."""
         status = os.fstat(descriptor)
@@ -116,3 +133,13 @@ class FileSource:
         except (OSError, ValueError) as error:  # ValueError: closed while a cancelled read was on its way
             raise AssetError(f"{self._path}: cannot be read: {error}; fetch or restore it") from error
         return found
+
+
+def cached(file: FileIO, offset: int, length: int) -> bytes | None:
+    """Return ``length`` bytes of a file if the kernel has all of them in memory, else None; never waits for a disk."""
+    found = bytearray(length)
+    try:
+        count = os.preadv(file.fileno(), [found], offset, os.RWF_NOWAIT)
+    except (OSError, ValueError):  # not in memory, a file system that cannot tell, or closed
+        return None
+    return bytes(found) if count == length else None

@@ -5,13 +5,14 @@ import errno
 import os
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Self
 
 import structlog
 
 from iluvatar_pxe.errors import ServerError
+from iluvatar_pxe.host import segmentation
 
 Peer = tuple[str, int]
 """IPv4 address as text, UDP port."""
@@ -72,9 +73,9 @@ class UdpSocket:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self.receive_pending)
 
-    def receive_pending(self) -> None:
-        """Hand over what has already arrived, up to a bound; never raises."""
-        for _ in range(self._at_once):
+    def receive_pending(self, at_once: int = 0) -> None:
+        """Hand over what has already arrived, up to a bound, which is that of ``start`` by default; never raises."""
+        for _ in range(at_once or self._at_once):
             try:
                 data, peer = self._socket.recvfrom(_LONGEST_DATAGRAM)
             except OSError:  # nothing more there, a pending ICMP error, or closed by the callback
@@ -98,6 +99,20 @@ class UdpSocket:
             return False
         return True
 
+    def send_burst(self, datagrams: Sequence[bytes], peer: Peer, *, heard: bool = False) -> bool:
+        """Send datagrams of one length, of which the last may be shorter, by as few system calls as there can be.
+
+        Each goes out as by ``send``, in order. Returns False where kernel, card or route refuse to cut them
+        (segment longer than the MTU, a card that makes no checksums): then they went out one by one.
+        """
+        is_taken = segmentation.is_offered()
+        for some, ancillary in segmentation.calls(datagrams):
+            is_taken = is_taken and self._send_segments(some, ancillary, peer, heard=heard)
+            if not is_taken:
+                for datagram in some:
+                    self.send(datagram, peer, heard=heard)
+        return is_taken
+
     def close(self) -> None:
         """Stop receiving and free the port; may be called again."""
         if self._loop is not None:
@@ -115,6 +130,24 @@ class UdpSocket:
             self._on_datagram(data, peer)
         except Exception as error:  # noqa: BLE001 - the last resort: one datagram must not stop a server
             _log.error("udp.handler_failed", peer=peer, error=repr(error))
+
+    def _send_segments(
+        self, datagrams: Sequence[bytes], ancillary: segmentation.Ancillary, peer: Peer, *, heard: bool
+    ) -> bool:
+        if self._backlog:
+            return self._postpone_all(datagrams, peer)
+        try:
+            self._socket.sendmsg(datagrams, ancillary, socket.MSG_CONFIRM if heard else 0, peer)
+        except BlockingIOError:
+            return self._postpone_all(datagrams, peer)
+        except OSError:
+            return False
+        return True
+
+    def _postpone_all(self, datagrams: Sequence[bytes], peer: Peer) -> bool:
+        for datagram in datagrams:
+            self._postpone(datagram, peer)
+        return True
 
     def _postpone(self, data: bytes, peer: Peer) -> bool:
         if self._loop is None or self._backlog_bytes + len(data) > _BACKLOG:

@@ -43,5 +43,8 @@ class NetasciiSource:
         del self._converted[:length]
         return data
 
+    def at_hand(self, offset: int, length: int) -> bytes | None:  # noqa: ARG002 - reads follow one another
+        return None
+
     async def close(self) -> None:
         await self._source.close()

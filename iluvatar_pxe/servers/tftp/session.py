@@ -20,6 +20,10 @@ None: there is no such file.
 
 _FILE_TIMEOUT = 10
 """Seconds for opening or for one read; a disk that needs more is broken, and the client has gone by then."""
+_READS_AT_ONCE = 4
+"""Of what is in memory, before other transfers have their turn."""
+_EARLIER = 64
+"""Datagrams at most that are taken first where another request is about to end a transfer."""
 _LONGEST_MESSAGE = 200
 """Characters of an ERROR; boot ROMs have small buffers."""
 
@@ -44,6 +48,9 @@ class Session:
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._transfer: ReadTransfer | None = None
+        self._source: Source | None = None
+        self._is_reading = False
+        self._in_bursts = True
         self._refusal: Ending | None = None
 
     @property
@@ -75,7 +82,7 @@ class Session:
         What the client sent here before it asked again (most often the last ACK) still counts.
         """
         if self._transfer:
-            self._udp.receive_pending()
+            self._udp.receive_pending(_EARLIER)
         if self._transfer and (request != self.request or self._transfer.stalled):
             self._transfer.abandon("the client made a new request from the same port")
             self._wake.set()
@@ -91,7 +98,7 @@ class Session:
         """
         if self._unanswered() is None:
             return False
-        self._udp.receive_pending()
+        self._udp.receive_pending(_EARLIER)
         transfer = self._unanswered()
         if transfer is None:
             self._wake.set()
@@ -125,8 +132,9 @@ class Session:
             await source.close()
 
     async def _transmit(self, transfer: ReadTransfer, source: Source) -> None:
-        self._transfer = transfer
-        self._udp.start(self._on_datagram)
+        """Read what is not at hand, in threads; all else happens as datagrams come."""
+        self._transfer, self._source = transfer, source
+        self._udp.start(self._on_datagram, at_once=1)
         self._pump(transfer)
         while not transfer.ending:
             wanted = transfer.wanted()
@@ -134,8 +142,10 @@ class Session:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            self._is_reading = True
             async with asyncio.timeout(_FILE_TIMEOUT):
                 data = await source.read(*wanted)
+            self._is_reading = False
             transfer.supply(wanted[0], data)
             self._pump(transfer)
 
@@ -166,9 +176,12 @@ class Session:
             self._udp.send(encode(Error(ErrorCode.UNKNOWN_TRANSFER_ID, "unknown transfer")), peer)
 
     def _pump(self, transfer: ReadTransfer, *, heard: bool = False) -> None:
-        for datagram in transfer.datagrams_to_send(self._loop.time()):
-            self._udp.send(datagram, self.client, heard=heard)
-        if transfer.ending or transfer.wanted():
+        self._send(transfer, heard=heard)
+        for _ in range(_READS_AT_ONCE):
+            if not self._read_at_hand(transfer):
+                break
+            self._send(transfer, heard=heard)
+        if transfer.ending or (not self._is_reading and transfer.wanted()):
             self._wake.set()
         deadline = transfer.deadline()
         if self._timer and (deadline is None or deadline < self._timer.when()):
@@ -176,6 +189,23 @@ class Session:
             self._timer = None
         if deadline is not None and self._timer is None:
             self._timer = self._loop.call_at(deadline, self._on_deadline, transfer)
+
+    def _send(self, transfer: ReadTransfer, *, heard: bool) -> None:
+        datagrams = transfer.datagrams_to_send(self._loop.time())
+        if len(datagrams) > 1 and self._in_bursts and not transfer.repeats:
+            self._in_bursts = self._udp.send_burst(datagrams, self.client, heard=heard)
+            return
+        for datagram in datagrams:
+            self._udp.send(datagram, self.client, heard=heard)
+
+    def _read_at_hand(self, transfer: ReadTransfer) -> bool:
+        """Supply what is wanted if no disk has to be waited for; tell whether anything was."""
+        wanted = None if self._is_reading else transfer.wanted()
+        data = self._source.at_hand(*wanted) if wanted and self._source else None
+        if wanted is None or data is None:
+            return False
+        transfer.supply(wanted[0], data)
+        return True
 
     def _on_deadline(self, transfer: ReadTransfer) -> None:
         self._timer = None

@@ -33,6 +33,11 @@ class _Opcode(IntEnum):
     OACK = 6
 
 
+_HEADER = struct.Struct(">HH").pack
+_DATA = int(_Opcode.DATA)
+_ACK = b"\0\4"
+
+
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
     """RRQ; ``filename`` is what the client wrote, ``mode`` is lower case."""
@@ -112,7 +117,7 @@ def encode(packet: Packet) -> bytes:
     """Write one packet; characters that no packet can carry become ``?``."""
     match packet:
         case Data(block, payload):
-            return struct.pack(">HH", _Opcode.DATA, block) + payload
+            return data_packet(block, payload)
         case Ack(block):
             return struct.pack(">HH", _Opcode.ACK, block)
         case Error(code, message):
@@ -123,6 +128,18 @@ def encode(packet: Packet) -> bytes:
             return b"\0\2" + _terminated(filename, mode, *_flat(options))
         case OptionAck(options):
             return b"\0\6" + _terminated(*_flat(options))
+
+
+def ack_number(datagram: bytes) -> int:
+    """Return the block number of an ACK, -1 for anything else: what ``decode`` does, for what comes most often."""
+    if datagram[:2] == _ACK and len(datagram) >= 4:
+        return datagram[2] << 8 | datagram[3]
+    return -1
+
+
+def data_packet(block: int, payload: bytes | bytearray) -> bytes:
+    """Write a DATA, as ``encode`` does; ``block`` is any number, of which the wire has 16 bits."""
+    return _HEADER(_DATA, block & 0xFFFF) + payload
 
 
 def to_netascii(data: bytes) -> bytes:

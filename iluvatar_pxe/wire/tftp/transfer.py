@@ -32,7 +32,7 @@ from enum import StrEnum
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.tftp.options import Terms
-from iluvatar_pxe.wire.tftp.packet import Ack, Data, Error, ErrorCode, OptionAck, decode, encode
+from iluvatar_pxe.wire.tftp.packet import Error, ErrorCode, OptionAck, ack_number, data_packet, decode, encode
 
 FIRST_TIMEOUT = 1
 """Seconds until the first retransmission, unless the client chose them (RFC 2349) and has sent an ACK."""
@@ -82,6 +82,8 @@ class ReadTransfer:
         self.size = size
         self.terms = terms
         self.ending: Ending | None = None
+        self._blksize = terms.blksize
+        self._windowsize = terms.windowsize
         self._last = size // terms.blksize + 1  # shorter than blksize, if need be empty
         self._base = self._high = 0
         self._next = 1
@@ -93,12 +95,18 @@ class ReadTransfer:
         self._expired = 0  # deadlines since the client's last progress
         self._progressed = False  # the deadline is to count anew, even if nothing is due
         self._deadline: float | None = None
-        self._buffer = bytearray()  # the file from block base + 1 on
+        self._buffer = bytearray()
+        self._start = 0  # where ``_buffer`` begins in the file: not behind block base + 1
 
     @property
     def acknowledged(self) -> bool:
         """The client has sent a valid ACK, if only of the options: it exists, and hears us."""
         return self._acknowledged
+
+    @property
+    def repeats(self) -> bool:
+        """A block had to be sent again, so that this client or the way to it loses what it is sent."""
+        return self._repeated > 0
 
     @property
     def stalled(self) -> bool:
@@ -109,13 +117,15 @@ class ReadTransfer:
         """Take one datagram from the client; what is not an ACK or ERROR is passed over."""
         if self.ending:
             return
+        number = ack_number(datagram)
+        if number >= 0:
+            self._acknowledge(number)
+            return
         try:
             packet = decode(datagram)
         except WireError:
             return
-        if isinstance(packet, Ack):
-            self._acknowledge(packet.block)
-        elif isinstance(packet, Error):
+        if isinstance(packet, Error):
             outcome = Outcome.ABORTED if self._base else Outcome.PROBE
             self._end(outcome, f"the client ended it with error {packet.code}: {packet.message!r}")
 
@@ -156,8 +166,8 @@ class ReadTransfer:
         """
         if self.ending or self._negotiating:
             return None
-        offset = self._offset + len(self._buffer)
-        window = self._offset + self.terms.windowsize * self.terms.blksize
+        offset = self._start + len(self._buffer)
+        window = (self._base + self._windowsize) * self._blksize
         if not self._acknowledged:
             length = min(window, self.size) - offset
         elif offset < window + READ_SIZE:
@@ -173,7 +183,10 @@ class ReadTransfer:
             return
         if len(data) < wanted[1]:
             self.fail(f"the file became shorter than {self.size} bytes while it was sent")
+            return
+        del self._buffer[: self._offset - self._start]
         self._buffer += data[: wanted[1]]
+        self._start = self._offset
 
     def fail(self, reason: str, code: ErrorCode = ErrorCode.NOT_DEFINED) -> None:
         """End the transfer from our side, with an ERROR to the client."""
@@ -188,7 +201,7 @@ class ReadTransfer:
 
     @property
     def _offset(self) -> int:
-        return min(self._base * self.terms.blksize, self.size)
+        return min(self._base * self._blksize, self.size)
 
     def _acknowledge(self, number: int) -> None:
         if self._negotiating:
@@ -198,18 +211,16 @@ class ReadTransfer:
             return
         progress = (number - self._base) & 0xFFFF
         if progress == 0:
-            if self.terms.windowsize > 1 and self._repeated < self._base < self._high:
+            if self._windowsize > 1 and self._repeated < self._base < self._high:
                 self._rewind_if_allowed()
         elif progress <= self._high - self._base:
             self._advance(progress)
 
     def _advance(self, blocks: int) -> None:
-        before = self._offset
         self._base += blocks
         self._next = max(self._next, self._base + 1)
         self._expired = 0
         self._acknowledged = self._progressed = True
-        del self._buffer[: self._offset - before]
         if self._base == self._last:
             self._end(Outcome.DONE, "complete")
         elif self._base < self._high:
@@ -217,7 +228,7 @@ class ReadTransfer:
 
     def _rewind_if_allowed(self) -> None:
         cost = self._high - self._base
-        if self._spent + cost <= ALLOWANCE * self._base + self.terms.windowsize:
+        if self._spent + cost <= ALLOWANCE * self._base + self._windowsize:
             self._spent += cost
             self._rewind()
 
@@ -238,12 +249,13 @@ class ReadTransfer:
         if self._negotiating:
             return []
         datagrams = []
-        for block in range(self._next, min(self._base + self.terms.windowsize, self._last) + 1):
-            start = (block - self._base - 1) * self.terms.blksize
-            end = min(start + self.terms.blksize, self.size - self._offset)
-            if end > len(self._buffer):
+        blksize, end = self._blksize, self._start + len(self._buffer)
+        for block in range(self._next, min(self._base + self._windowsize, self._last) + 1):
+            at = (block - 1) * blksize
+            if min(at + blksize, self.size) > end:
                 break
-            datagrams.append(encode(Data(block & 0xFFFF, bytes(self._buffer[start:end]))))
+            at -= self._start
+            datagrams.append(data_packet(block, self._buffer[at : at + blksize]))
         self._next += len(datagrams)
         self._high = max(self._high, self._next - 1)
         return datagrams
