@@ -7,7 +7,7 @@ _CONFIGURATION = """daemon off;
 worker_processes 1;
 pid PLACE/nginx.pid;
 error_log stderr;
-events { worker_connections 64; }
+events { worker_connections 1024; }
 http {
     access_log off;
     sendfile on;

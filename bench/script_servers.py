@@ -12,15 +12,25 @@ from bench.boot_segment import INTERFACE, mac_of
 from bench.nginx import NGINX, nginx
 from bench.servers import OURS, Server, Settings, free_ports, ours, running, tcp_listens
 
+SIZES = dict.fromkeys((KERNEL, INITRAMFS, "ipxe/snponly.efi"), 2)
+"""The boot files, with the least that is no empty file."""
 
-@contextmanager
-def daemon(place: Path, machines: int, core: int) -> Iterator[Server]:
-    """Run ours, with so many machines listed, and a kernel to boot."""
-    fleet, assets = place / "fleet", place / "assets"
-    for name in (KERNEL, INITRAMFS, "ipxe/snponly.efi"):
+
+def write_assets(assets: Path, sizes: Mapping[str, int]) -> None:
+    """Write boot files of so many bytes, by path."""
+    for name, size in sizes.items():
         file = assets / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(b"MZ")
+        file.write_bytes(b"MZ" + bytes(size - 2))
+
+
+@contextmanager
+def daemon(
+    place: Path, machines: int, core: int, sizes: Mapping[str, int] = SIZES, tftp: int = 0
+) -> Iterator[Server]:
+    """Run ours, with so many machines listed, and boot files of so many bytes; ``tftp`` is a port, or 0 for any."""
+    fleet, assets = place / "fleet", place / "assets"
+    write_assets(assets, sizes)
     (fleet / "machines").mkdir(parents=True)
     (fleet / "configs").mkdir()
     (fleet / "fleet.yaml").write_text("")
@@ -33,10 +43,10 @@ def daemon(place: Path, machines: int, core: int) -> Iterator[Server]:
     (fleet / "layers" / "arda.yaml").write_text(
         f"kind: talos\ntalos: {{version: {version}, schematic: {schematic}}}\n"
     )
-    http, tls, tftp = free_ports(3, socket.SOCK_STREAM)
+    http, tls, free = free_ports(3, socket.SOCK_STREAM)
     settings: Settings = {
         "network": {"interfaces": [INTERFACE]},
-        "tftp": {"port": tftp},
+        "tftp": {"port": tftp or free},
         "http": {"port": http, "tls_port": tls},
         "dns": {"upstream": []},
         "ntp": {"enabled": False},
