@@ -1,9 +1,10 @@
-"""How fast DNS is, beside dnsmasq and unbound in the same run: ``python bench/dns.py [--seconds N]``.
+"""How fast DNS is, beside dnsmasq and unbound in the same run: ``python -m bench.dns [--seconds N]``.
 
 Each server has one core to itself, dnsperf another one; all are asked the same questions, in turns. Tells answers per
-second, how long answers take at half of that load, and what a flood of random names does to memory. Ratios are of
-answers per second of a whole core, so that a busy moment, or dnsperf at its limit, favours nobody; how long answers take
-is worth something only where nothing else runs. Needs dnsperf, dnsmasq and unbound. Exits 1 when a goal is missed.
+second of a whole core, so that a busy moment, or dnsperf at its limit, favours nobody; how long answers take while all
+are asked as often, half as often as the slowest can answer; and what a flood of random names does to memory. How long
+answers take is worth something only where nothing else runs. Needs dnsperf, dnsmasq and unbound. Exits 1 when a goal is
+missed.
 """
 
 import os
@@ -11,30 +12,34 @@ import shutil
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
-from bench.dns_load import FLOOD, Load, Rate, flood, floods, latencies, loads, throughput, warm
+from bench.dns_load import Load, Rate, flood, floods, loads, paced, throughput, warm
 from bench.dns_servers import DNSMASQ, UNBOUND, servers
-from bench.servers import OURS, Server
+from bench.rows import Row, report
+from bench.servers import Server
 
 ROUNDS = 3
-SHARE = 0.7
-"""Of what dnsmasq answers, at least, for names that are known or remembered."""
+SHARE = 1.0
+"""Of what dnsmasq answers, at least."""
 P99_MS = 2.0
 GROWTH_MIB = 8.0
 """What the second half of the flood may add to memory, at most."""
-_GOALS = ("local", "cached")
+_TIMED = ("local names", "cached names")
+"""Loads under which it is measured how long answers take."""
 
-Rates = Mapping[tuple[str, str], Rate]
-"""By load and server."""
+Rates = Mapping[str, Rate]
+"""By server."""
+_Found = TypeVar("_Found")
 
 
 def main() -> int:
     parser = ArgumentParser(description="DNS beside dnsmasq and unbound")
-    parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement (default: 1.5)")
+    parser.add_argument("--seconds", type=float, default=0.6, help="of each measurement (default: 0.6)")
     seconds: float = parser.parse_args().seconds
     cores = sorted(os.sched_getaffinity(0))
     missing = [name for name in ("taskset", "dnsperf", DNSMASQ, UNBOUND) if not shutil.which(name)]
@@ -47,85 +52,93 @@ def main() -> int:
     with TemporaryDirectory(prefix="bench-dns-") as directory:
         asked, once = loads(Path(directory)), floods(Path(directory))
         with servers(Path(directory), core, other) as running:
-            missed = [*measure(running, asked, seconds), *memory(running[-1], once)]
-    for line in missed:
-        print(f"missed: {line}")
-    return 1 if missed else 0
+            met = [report(measure(running, load, seconds)) for load in asked]
+            met.append(report([memory(running[-1], once)]))
+    return 0 if all(met) else 1
 
 
-def measure(running: Sequence[Server], asked: Sequence[Load], seconds: float) -> Iterator[str]:
-    """Print rates and latencies; return the goals that are missed, in words."""
+def measure(running: Sequence[Server], load: Load, seconds: float) -> Iterator[Row]:
+    """Return the figures of one load, for ours, which is the last of ``running``, beside each of the others."""
     for server in running:
-        for load in asked:
-            warm(server, load)
+        warm(server, load)
     rates = {
-        (load.name, server.name): _median(several)
-        for load in asked
-        for server, several in in_turns(running, load, seconds)
+        name: sorted(several, key=lambda rate: rate.of_whole_core)[ROUNDS // 2]
+        for name, several in in_turns(running, lambda server: throughput(server, load, seconds)).items()
     }
-    yield from tell_rates(rates, [load.name for load in asked])
-    yield from tell_latencies(running, [load for load in asked if load.name in _GOALS], rates, seconds)
+    yield from tell_rates(load, running, rates)
+    if load.name in _TIMED:
+        yield from tell_times(load, running, rates, seconds)
 
 
-def in_turns(running: Sequence[Server], load: Load, seconds: float) -> Iterable[tuple[Server, list[Rate]]]:
-    found: dict[str, list[Rate]] = {server.name: [] for server in running}
+def in_turns(running: Sequence[Server], ask: Callable[[Server], _Found]) -> dict[str, list[_Found]]:
+    """Return what is found of each server, by name."""
+    found: dict[str, list[_Found]] = {server.name: [] for server in running}
     for _ in range(ROUNDS):
         for server in running:
-            found[server.name].append(throughput(server, load, seconds))
-    return [(server, found[server.name]) for server in running]
+            found[server.name].append(ask(server))
+    return found
 
 
-def _median(rates: list[Rate]) -> Rate:
-    return sorted(rates, key=lambda rate: rate.of_whole_core)[len(rates) // 2]
-
-
-def tell_rates(rates: Rates, names: Sequence[str]) -> Iterator[str]:
-    print(f"{'':15} {'':13} answers/s  share of core  µs/answer  of dnsmasq  of unbound")
-    for (load, server), rate in rates.items():
-        of_dnsmasq, of_unbound = (ratio(rates, load, server, peer) for peer in (DNSMASQ, UNBOUND))
-        print(
-            f"{load:15} {server:13} {rate.per_second:9,.0f} {rate.share:14.0%} {1e6 / rate.of_whole_core:10.1f}"
-            f" {of_dnsmasq:11.2f} {of_unbound:11.2f}"
+def tell_rates(load: Load, running: Sequence[Server], rates: Rates) -> Iterator[Row]:
+    *peers, ours = running
+    for peer in peers:
+        is_rival = peer.name == DNSMASQ
+        yield Row(
+            what=f"DNS {load.name}" + ("" if is_rival else f", beside {peer.name}"),
+            ours=rates[ours.name].of_whole_core,
+            unit="answers/s of a core",
+            goal=SHARE if is_rival else None,
+            peer=rates[peer.name].of_whole_core,
+            peer_name=peer.name,
         )
-    for load in names:
-        share = ratio(rates, load, OURS, DNSMASQ)
-        if load in _GOALS and share < SHARE:
-            yield f"{load}: {share:.2f} of what dnsmasq answers, wanted {SHARE}"
 
 
-def ratio(rates: Rates, load: str, server: str, peer: str) -> float:
-    """Compare what each answers in a second of a whole core."""
-    return rates[load, server].of_whole_core / rates[load, peer].of_whole_core
+def tell_times(load: Load, running: Sequence[Server], rates: Rates, seconds: float) -> Iterator[Row]:
+    dnsmasq, *_, ours = running
+    rate = min(rates[server.name].of_whole_core for server in (dnsmasq, ours)) / 2
+    found = in_turns((dnsmasq, ours), lambda server: paced(server, load, rate, seconds))
+    what = f"DNS {load.name} at half of the slower one's rate"
+    p99, p99_of_peer = (
+        median(pace.within(0.99) for pace in found[server.name]) for server in (ours, dnsmasq)
+    )
+    work, work_of_peer = (median(pace.work for pace in found[server.name]) for server in (ours, dnsmasq))
+    middle = median(pace.within(0.5) for pace in found[ours.name])
+    yield Row(what=f"{what}, 99 % within", ours=p99, unit="ms", goal=P99_MS, less_is_better=True)
+    yield Row(
+        what=f"{what}, 99 % within, beside {dnsmasq.name}",
+        ours=p99,
+        unit="ms",
+        goal=None,
+        peer=p99_of_peer,
+        peer_name=dnsmasq.name,
+        less_is_better=True,
+    )
+    yield Row(what=f"{what}, median", ours=middle, unit="ms", goal=None, less_is_better=True)
+    yield Row(
+        what=f"{what}, processor time of an answer",
+        ours=work,
+        unit="µs",
+        goal=None,
+        peer=work_of_peer,
+        peer_name=dnsmasq.name,
+        less_is_better=True,
+    )
 
 
-def tell_latencies(
-    running: Sequence[Server], asked: Sequence[Load], rates: Rates, seconds: float
-) -> Iterator[str]:
-    print(f"\n{'':15} {'':13} {'at answers/s':>12} {'median ms':>10} {'99 % ms':>10}")
-    by_name = {server.name: server for server in running}
-    for load in asked:
-        for name, whose in ((DNSMASQ, DNSMASQ), (OURS, DNSMASQ), (OURS, OURS)):
-            rate = rates[load.name, whose].of_whole_core / 2
-            rounds = [latencies(by_name[name], load, rate, seconds) for _ in range(ROUNDS)]
-            middle, p99 = (median(one[int(len(one) * share)] for one in rounds) for share in (0.5, 0.99))
-            print(f"{load.name:15} {name:13} {rate:12,.0f} {middle:10.3f} {p99:10.3f}")
-            if name == OURS and p99 >= P99_MS:
-                yield f"{load.name}: 99 % of answers within {p99:.1f} ms at {rate:,.0f}/s, wanted {P99_MS} ms"
-
-
-def memory(server: Server, once: Sequence[Load]) -> Iterator[str]:
-    """Print what random names do to memory; return the goal that is missed, in words."""
-    resident = [server.resident]
+def memory(server: Server, once: Sequence[Load]) -> Row:
+    """Return what the second half of a flood of random names adds to memory."""
+    resident = []
     for load in once:
         flood(server, load)
         resident.append(server.resident)
-    before, half, whole = resident
-    print(
-        f"\nmemory of {server.name}: {before:.1f} MiB; {half:.1f} after {FLOOD // 2:,} random names,"
-        f" {whole:.1f} after {FLOOD:,}"
+    half, whole = resident
+    return Row(
+        what="DNS memory that 50,000 random names add to 50,000",
+        ours=whole - half,
+        unit="MiB",
+        goal=GROWTH_MIB,
+        less_is_better=True,
     )
-    if whole - half > GROWTH_MIB:
-        yield f"memory grows: {whole - half:.1f} MiB by the second half of the flood, wanted {GROWTH_MIB}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from iluvatar_pxe.wire.dns.query import HEADER, RD
 from iluvatar_pxe.wire.dns.types import IN, Type
 
 CLIENTS = 8
-FLOOD = 200_000
+FLOOD = 100_000
 """Names, no two alike: half of them of the domain, a quarter of an upstream, a quarter that an upstream does not have."""
 _SPELLINGS = 100_000
 _PROBED = 50
@@ -63,16 +63,29 @@ class Rate(NamedTuple):
         return self.per_second / self.share
 
 
+class Pace(NamedTuple):
+    """What a server does that is asked at some rate."""
+
+    milliseconds: Sequence[float]
+    """Of some answers, the shortest first."""
+    work: float
+    """Microseconds of processor time for each answer."""
+
+    def within(self, share: float) -> float:
+        """Return in how many milliseconds such a share of answers came."""
+        return self.milliseconds[int(len(self.milliseconds) * share)]
+
+
 def loads(directory: Path) -> list[Load]:
     """Write the files of questions."""
     local = [f"{name}.{DOMAIN}" for name in MACHINES]
     cached = [f"{name}.{ELSEWHERE}" for name in MACHINES]
     spelled = [_spelled(_random.choice(cached)) for _ in range(_SPELLINGS)]
     return [
-        _load(directory, "local", local),
-        _load(directory, "cached", cached),
-        _load(directory, "cached, 0x20", spelled),
-        _load(directory, "cached, cookie", cached, "-e", "-E", _COOKIE),
+        _load(directory, "local names", local),
+        _load(directory, "cached names", cached),
+        _load(directory, "cached names in mixed case (0x20)", spelled),
+        _load(directory, "cached names with cookies", cached, "-e", "-E", _COOKIE),
     ]
 
 
@@ -105,20 +118,22 @@ def throughput(server: Server, load: Load, seconds: float) -> Rate:
     return Rate(float(_found(r"Queries per second: +([0-9.]+)", output)), share)
 
 
-def latencies(server: Server, load: Load, rate: float, seconds: float) -> list[float]:
-    """Return what answers took beside such a load, in milliseconds, the shortest first.
+def paced(server: Server, load: Load, rate: float, seconds: float) -> Pace:
+    """Ask so many questions a second.
 
     dnsperf tells no percentiles, and its two threads on one core wait for each other for milliseconds. So others ask:
     from the system call that sends to the moment at which the kernel has the answer, whoever has the core then.
     """
     length = seconds + 2 * _SETTLING
+    before = server.worked
     argv = _argv(server, load, "-l", str(length), "-Q", str(int(rate)))
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as dnsperf:
         time.sleep(_SETTLING)
         found = sorted(_probe(server.port, load.probes, seconds))
         output, _ = dnsperf.communicate()
     _checked(output)
-    return found
+    answers = int(_found(r"Queries completed: +([0-9]+)", output)) + len(found)
+    return Pace(found, (server.worked - before) / answers * 1e6)
 
 
 def _probe(port: int, names: Sequence[str], seconds: float) -> Iterable[float]:
