@@ -111,6 +111,11 @@ class Recursion:
             return DnsAnswer(entry.body, entry.origin, entry.stored, cached=True)
         return _stale(entry) if now < entry.retry_at else None
 
+    def remembers(self, key: Key, body: Body, now: float) -> bool:
+        """Say whether this very answer is still remembered, and good; it counts as used."""
+        entry = self._entry(key, now)
+        return entry is not None and entry.body is body and entry.fresh(now)
+
     def ask(self, key: Key, client: str, deliver: Deliver, *, inside: bool = False) -> None:
         """Ask for an answer, and deliver it: now, or later. ``inside``: nobody outside of private networks is asked."""
         upstreams = self._upstreams(client, key.name, inside=inside)

@@ -80,6 +80,11 @@ class Resolver:
             return self._follow(query, client, found, found.elsewhere, deliver)
         return self._keep(here, query, found)
 
+    def still_answers(self, query: Query, answer: DnsAnswer, now: float) -> bool:
+        """Say whether an answer that was remembered is still the one to this question, but for its TTLs."""
+        is_kept = answer.cached and not answer.stale
+        return is_kept and self._recursion.remembers(_key(query, query.name), answer.body, now)
+
     def _follow(
         self, query: Query, client: str, found: Found, target: Name, deliver: Deliver
     ) -> DnsAnswer | None:

@@ -5,6 +5,7 @@ import socket
 import time
 from contextlib import suppress
 from ipaddress import IPv4Address
+from typing import TypeAlias
 
 import structlog
 
@@ -30,6 +31,11 @@ _BUFFER = 1 << 20
 _log = structlog.get_logger()
 
 
+_Hot: TypeAlias = tuple[float, bytes, int, bytes, int, Query, DnsAnswer]
+"""Until when the octets are good; what is before the question, after the id; where the question ends; what is behind it;
+octets of the whole. Then what they were made of."""
+
+
 class UdpListener:
     """One address of the daemon."""
 
@@ -42,9 +48,8 @@ class UdpListener:
         self._address = address
         self._resolver = resolver
         self._allowed = allowed
-        self._hot: dict[bytes, tuple[float, bytes, int, bytes, int]] = {}
-        """By what such questions have in common: until when the answer is good; what is before the question, after the
-        id; where the question ends; what is behind it; octets of the whole."""
+        self._hot: dict[bytes, _Hot] = {}
+        """By what such questions have in common."""
         self._clients: set[int] = set()
         """Who may have those, as the batch has them."""
 
@@ -84,8 +89,7 @@ class UdpListener:
     def _answer_hot(self, lengths: list[int], start: int) -> int:
         """Answer a batch from its ``start`` on, up to a question that has to be read; return its number.
 
-        An answer is put around its question, where that lies: no call, and no octet more than that, as this is done
-        100,000 times a second.
+        An answer is put around its question, where that lies.
         """
         octets, sizes, senders = self._batch.octets, self._batch.sizes, self._batch.clients
         hot, clients = self._hot, self._clients
@@ -94,9 +98,11 @@ class UdpListener:
         for place, length in zip(range(start * PLACE, len(octets), PLACE), lengths[start:], strict=False):
             data = octets[place : place + length].tobytes()
             ready = hot.get(data[_ID:]) or hot.get(alike(data)[0])
-            if not ready or now >= ready[0] or senders[number] not in clients:
+            if ready and now >= ready[0]:
+                ready = self._renewed(data, ready, now)
+            if not ready or senders[number] not in clients:
                 break
-            _, head, end, tail, size = ready
+            _, head, end, tail, size, _, _ = ready
             octets[place + _ID : place + HEADER.size] = head
             octets[place + end : place + size] = tail
             sizes[number] = size
@@ -145,7 +151,7 @@ class UdpListener:
             return
         until, reply = self._reply(query, answer, peer, began, recursion=allowed)
         if allowed:
-            self._keep(data, query, until, reply)
+            self._keep(data, query, answer, until, reply)
 
     def _reply(
         self, query: Query, answer: DnsAnswer, peer: Peer, began: float, *, recursion: bool
@@ -155,13 +161,23 @@ class UdpListener:
         self._send(reply, peer, began)
         return answer.until(now), reply
 
-    def _keep(self, data: bytes, query: Query, until: float, reply: bytes) -> None:
+    def _keep(self, data: bytes, query: Query, answer: DnsAnswer, until: float, reply: bytes) -> None:
         key, end = alike(data)
         if not key or end - HEADER.size != len(query.asked) or (query.edns is None) != (end == len(data)):
             return
         if len(self._hot) >= MOST_HOT:
             self._hot.clear()
-        self._hot[key] = until, reply[_ID : HEADER.size], end, reply[end:], len(reply)
+        self._hot[key] = until, reply[_ID : HEADER.size], end, reply[end:], len(reply), query, answer
+
+    def _renewed(self, data: bytes, old: _Hot, now: float) -> _Hot | None:
+        """Let the TTLs of an answer count down, where it still is the one to a question; None where it is not."""
+        _, _, end, _, _, query, answer = old
+        if not self._resolver.still_answers(query, answer, now):
+            return None
+        reply = answer.reply(query, now, limit=query.udp_limit, recursion=True)
+        new = answer.until(now), reply[_ID : HEADER.size], end, reply[end:], len(reply), query, answer
+        self._hot[alike(data)[0]] = new
+        return new
 
     def _send(self, reply: bytes, peer: Peer, began: float) -> None:
         """Send one datagram, which is lost where that cannot be done now: who asked asks again."""

@@ -2,25 +2,31 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from support.ports import free_port
 from support.waiting import until
 
+from iluvatar_pxe.dns.cache import Entry, Key
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.servers.dns import recursion as recursion_module
+from iluvatar_pxe.servers.dns import resolver, udp
 from iluvatar_pxe.servers.dns.forwarder import Forwarder
-from iluvatar_pxe.servers.dns.recursion import Recursion
+from iluvatar_pxe.servers.dns.recursion import MOST_ANSWERS, Recursion
 from iluvatar_pxe.servers.dns.server import DnsServer
 from iluvatar_pxe.servers.dns.zones import Sources
 from iluvatar_pxe.settings.model import DnsSettings
-from iluvatar_pxe.wire.dns.name import name_of
+from iluvatar_pxe.wire.dns.message import Body
+from iluvatar_pxe.wire.dns.name import Name, name_of
 from iluvatar_pxe.wire.dns.query import make_query
 
 COLD_AT_ONCE = 8
@@ -35,8 +41,24 @@ class Site:
     """A server at two addresses, which answers ``pxe.`` with the one that was asked."""
 
     server: DnsServer
+    recursion: Recursion
     port: int
     client: socket.socket
+    later: float = 0.0
+    """Seconds that the server's clock is ahead."""
+
+    def remember(self, name: Name) -> None:
+        """Have an upstream answer with a TTL of 100 s, just now."""
+        record = b"\xc0\x0c\0\1\0\1\0\0\0\x64\0\4\xc0\0\2\1"
+        entry = Entry(Body(0, (1, 0, 0), record, (6,), 100), "an upstream", self.now())
+        self.recursion._answers.put(Key(name, 1, 1, do=False, cd=False), entry)
+
+    def now(self) -> float:
+        return time.monotonic() + self.later
+
+    def counted(self, kind: str) -> int:
+        count: int = self.server.statistics()["answers"].get(kind, 0)
+        return count
 
     def ask(self, question: bytes, number: int = 0, interface: Interface = HERE) -> None:
         message = number.to_bytes(2) + question[2:]
@@ -68,7 +90,7 @@ def client() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-async def site(client: socket.socket) -> AsyncIterator[Site]:
+async def site(client: socket.socket, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     port = free_port()
     recursion = Recursion(Forwarder(), lambda *_, **__: (), frozenset)
     server = DnsServer(
@@ -79,7 +101,10 @@ async def site(client: socket.socket) -> AsyncIterator[Site]:
     assert await server.serve([HERE, THERE]) == []
     running = asyncio.create_task(server.run())
     await until(lambda: server.listening)
-    yield Site(server, port, client)
+    site = Site(server, recursion, port, client)
+    for module in (udp, resolver, recursion_module):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=site.now))
+    yield site
     server.close()
     running.cancel()
     await asyncio.wait([running])
@@ -129,6 +154,59 @@ async def test_who_may_not_have_others_asked_gets_nothing_that_lies_ready_for_wh
         theirs = stranger.recv(4096)[2:]
     assert (mine[1] & 0x80, theirs[1] & 0x80) == (0x80, 0), "RA"
     assert mine[2:] == theirs[2:]
+
+
+ELSEWHERE = name_of("www.example.com")
+OLD = make_query(ELSEWHERE, 1)
+TTL = slice(len(OLD) - 2 - 11 + 6, len(OLD) - 2 - 11 + 10)
+"""Of the one record in an answer to that without its id; an OPT record of 11 octets ends the question."""
+
+
+async def ttl(site: Site, question: bytes = OLD) -> int:
+    site.ask(question)
+    return int.from_bytes((await site.answered())[0][TTL])
+
+
+async def test_what_is_remembered_counts_down_without_being_read_again(site: Site) -> None:
+    site.remember(ELSEWHERE)
+    assert await ttl(site) in {99, 100}
+    read = site.counted("cached")
+    for later, spelled in ((10, ELSEWHERE), (50, ELSEWHERE.upper()), (98, ELSEWHERE)):
+        site.later = later
+        assert await ttl(site, OLD.replace(ELSEWHERE, spelled)) in {100 - later, 99 - later}
+    assert (site.counted("cached"), site.counted("hot")) == (read, 3)
+
+
+async def test_what_is_remembered_is_asked_for_again_when_its_time_is_up(site: Site) -> None:
+    site.remember(ELSEWHERE)
+    await ttl(site)
+    site.later = 101
+    assert await ttl(site) == 30, "it is stale, and there is no upstream"
+    assert site.counted("forwarded") == 1
+    site.remember(ELSEWHERE)
+    assert await ttl(site) in {99, 100}
+
+
+async def test_what_was_forgotten_or_replaced_is_not_given_again(site: Site) -> None:
+    site.remember(ELSEWHERE)
+    await ttl(site)
+    site.later = 10
+    site.remember(ELSEWHERE)
+    assert await ttl(site) in {99, 100}
+    site.server.flush()
+    site.ask(OLD)
+    assert (await site.answered())[0][1] & 0xF == 2, "SERVFAIL"
+
+
+async def test_who_is_asked_for_often_is_not_driven_out_though_nobody_reads_it(site: Site) -> None:
+    site.remember(ELSEWHERE)
+    await ttl(site)
+    for number in range(3):
+        for other in range(MOST_ANSWERS // 2):
+            site.remember(name_of(f"x{number}-{other}.example.net"))
+        site.later += 2
+        assert await ttl(site) < 100
+    assert site.counted("hot") == 3
 
 
 async def test_a_listener_that_closes_within_a_batch_answers_no_more(site: Site) -> None:
