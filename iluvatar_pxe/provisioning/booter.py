@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.assets.source import Source
@@ -23,6 +23,7 @@ from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.assigner import Assigner
 from iluvatar_pxe.provisioning.cloud_init import CloudInit
 from iluvatar_pxe.provisioning.configurations import Configurations, Made
+from iluvatar_pxe.provisioning.decisions import Decisions
 from iluvatar_pxe.provisioning.handout import Handout
 from iluvatar_pxe.provisioning.installs import Installs
 from iluvatar_pxe.provisioning.journal import Journal
@@ -74,6 +75,7 @@ class Booter:
     hasten: Callable[[str], None] = _nobody
     """Hears for which boot file a machine waits."""
     observes: bool = False
+    decisions: Decisions = field(default_factory=Decisions)
 
     async def open(self, name: str) -> Source | None:
         """Open a boot file by its name, also one that is still arriving; raises AssetError."""
@@ -87,10 +89,11 @@ class Booter:
         context = self._context(doubt, confirmed=confirmed, no_assignment=no_assignment)
         return decide(sighting, self.inventory.snapshot, self.applied.fleet, context)
 
-    def basis(self, mac: str) -> Basis:
+    def basis(self, mac: str, doubt: str = "", *, confirmed: bool = False, no_assignment: str = "") -> Basis:
         """Return what ``decide`` goes by now for a MAC, besides the sighting."""
         fleet = self.applied.fleet
-        return Basis(machine_with(mac, self.inventory.snapshot, fleet), fleet, self._context())
+        context = self._context(doubt, confirmed=confirmed, no_assignment=no_assignment)
+        return Basis(machine_with(mac, self.inventory.snapshot, fleet), fleet, context)
 
     def _context(self, doubt: str = "", *, confirmed: bool = False, no_assignment: str = "") -> Context:
         inventory = self.inventory
@@ -110,7 +113,8 @@ class Booter:
     ) -> Decision:
         """Decide, and give the machine its place first where that is due, which takes ``seconds`` at most."""
         kept = ONLY_LOOKS if self.observes else ""
-        decision = self.decide(sighting, doubt, confirmed=confirmed, no_assignment=kept)
+        basis = self.basis(sighting.mac, doubt, confirmed=confirmed, no_assignment=kept)
+        decision = self.decisions.decide(sighting, self.inventory.snapshot, basis)
         plan, machine = decision.plan, decision.case.machine
         if not isinstance(plan, AssignFirst) or machine is None:
             if isinstance(plan, Hold) and self.assigner.blocked_by:
@@ -132,16 +136,16 @@ class Booter:
 
     def hear(self, sighting: Sighting) -> Trust:
         """Take in that a machine asks by HTTP, if it is that machine; return whether it is."""
-        fleet = self.applied.fleet
-        trust = self.trust.of(sighting, machine_with(sighting.mac, self.inventory.snapshot, fleet))
-        if trust.itself:
-            listed = listed_with(sighting.mac, fleet)
-            machine = self.inventory.touch(
-                sighting, Stage.FIRST_SCRIPT, vouched=not trust.doubt, listed=listed
-            )
-            self.journal.warn_of_nics(machine)
-            return self.trust.of(sighting, machine)  # by what it told it may have become another one's double
-        return trust
+        listed = listed_with(sighting.mac, self.applied.fleet)
+        known = self.inventory.snapshot.machine(sighting.mac, listed.macs)
+        trust = self.trust.of(sighting, known)
+        if not trust.itself:
+            return trust
+        machine = self.inventory.touch(sighting, Stage.FIRST_SCRIPT, vouched=not trust.doubt, listed=listed)
+        self.journal.warn_of_nics(machine)
+        if known and machine.is_as(known):
+            return trust
+        return self.trust.of(sighting, machine)  # by what it told it may have become another one's double
 
     def is_from_machine(self, decision: Decision, address: IPv4Address, stage: Stage) -> bool:
         """Say whether a DHCP message may be of the machine that it names; ``address`` is the datagram's source."""

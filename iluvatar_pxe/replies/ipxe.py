@@ -39,6 +39,7 @@ class Scripts:
     def __init__(self, templates: Mapping[str, str]) -> None:
         self._environment = environment_of(templates)
         self._environment.filters |= {"on_screen": on_screen, "on_lines": on_lines}
+        self._template = lru_cache(len(templates))(self._environment.get_template)
         self._first_script = lru_cache(_MOST_LINKS)(self._make_first_script)
 
     def first_script(self, links: Links, *, network: bool) -> str:
@@ -105,7 +106,7 @@ class Scripts:
         return self._render("boot.ipxe", links, network=network)
 
     def _render(self, template: str, links: Links, **values: object) -> str:
-        return self._environment.get_template(template).render(links=links, **values)
+        return self._template(template).render(links=links, **values)
 
 
 def on_screen(text: str) -> str:

@@ -75,9 +75,9 @@ def is_private(request: web.Request) -> bool:
     return request.secure or client.is_loopback or client == own_address_of(request)
 
 
-def query_of(request: web.Request) -> dict[str, str]:
-    """Return the query as iPXE writes it: its ``:uristring`` leaves ``+`` as it is, and never means a space."""
-    return dict(parse_qsl(request.rel_url.raw_query_string.replace("+", "%2B")))
+def query_of(text: str) -> dict[str, str]:
+    """Return the keys of a query as iPXE writes it: its ``:uristring`` leaves ``+`` as it is, and never means a space."""
+    return dict(parse_qsl(text.replace("+", "%2B")))
 
 
 def script(text: str) -> web.Response:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from aiohttp import web
@@ -20,6 +21,8 @@ from iluvatar_pxe.servers.http.context import COUNTDOWNS, booter_of, client_of, 
 
 _WORDS: dict[type[Shown], str] = {BootLocal: "local", Hold: "hold", CountDown: "countdown", ShowMenu: "menu"}
 
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 1024, 2048
+"""Queries that are remembered with what they tell, and characters of one: a machine that waits asks the same again."""
 _BROWSER = "Mozilla/"
 """How the User-Agent of every browser begins, which a web page that makes it ask cannot change."""
 
@@ -66,10 +69,23 @@ def visit_of(request: web.Request) -> Visit:
         raise web.HTTPForbidden(text="no web page may ask in the name of a machine; use iluvatar-pxe plan")
     try:
         routed = booter.trust.is_routed(client)
-        sighting = from_ipxe(query_of(request), client, booter.trust.mac_of(client), routed=routed)
+        sighting = _sighting(request.rel_url.raw_query_string, client, booter.trust.mac_of(client), routed)
     except WireError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     return Visit(started, booter, client, sighting)
+
+
+def _sighting(query: str, client: IPv4Address, neighbour: str | None, routed: bool) -> Sighting:  # noqa: FBT001
+    """Return what a query tells; one that is asked again is read once."""
+    read = _read_once if len(query) <= _LONGEST_REMEMBERED else _read
+    return read(query, client, neighbour, routed)
+
+
+def _read(query: str, client: IPv4Address, neighbour: str | None, routed: bool) -> Sighting:  # noqa: FBT001
+    return from_ipxe(query_of(query), client, neighbour, routed=routed)
+
+
+_read_once = lru_cache(_MOST_REMEMBERED)(_read)
 
 
 def answer(
