@@ -100,7 +100,7 @@ async def test_servers_and_then_agents_are_upgraded_one_at_a_time_although_the_d
     async with running(tmp_path, servers, agents=1) as nodes:
         site = nodes.site
         first, *others = site.pis
-        await run_pod(site.servers[0].machine, "web", "ainur-02")
+        await run_pod(site.servers[0].machine, "web", site.servers[-1].name)
         await push(site, NEW)
         assert 'version: "v1.36.3+k3s1"' in site.record()
         await watch_of(site).upgrade(NEW)
@@ -112,7 +112,7 @@ async def test_servers_and_then_agents_are_upgraded_one_at_a_time_although_the_d
         await until(lambda: watch_of(site).upkeep.line is None)
         assert nodes.restarted == [first, *others]
         assert await shown(site) == dict.fromkeys(site.pis, (NEW, True))
-        assert await pods_on(site.servers[0].machine, "ainur-02") == set()
+        assert await pods_on(site.servers[0].machine, site.servers[-1].name) == set()
         members = await etcd_of(site.servers[0].machine).members()
         assert len([one for one in members if not one.is_learner]) == servers
         assert site.inits == 1
