@@ -1,8 +1,8 @@
-"""What a command costs from its start to its end in seconds of a processor, and how soon the daemon answers commands.
+"""How soon the daemon is ready after its start: ``.venv/bin/python -m bench.start``.
 
-Usage: python bench/start.py [RUNS]     (default: 5)
-
-Each figure is the least of RUNS. Commands are asked with a daemon that answers them, on loopback, and some without one.
+It has started before, and hosts the fleet's repository: the starter fleet, then with 10,000 machines besides. Ready is
+when it tells a service manager so (sd_notify(3)): all of its sockets listen. Beside the time, which is the median of the
+starts, the seconds of a processor are printed, and the memory that is resident then.
 """
 
 import os
@@ -10,79 +10,113 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
-from bench.servers import Server, free_ports, ours, running
-from iluvatar_pxe.admin.requests.health import ShowHealth
-from iluvatar_pxe.cli.daemon import ask_daemon
+from bench.process_cost import Cost, cost_of
+from bench.rows import Row, report
+from bench.servers import free_ports, ours
 
-MAC = "52:54:00:00:00:01"
-HELP = ("--help", "--version", "machines --help")
-ANSWERED = (
-    f"machines hold {MAC}",
-    "machines list",
-    f"machines show {MAC}",
-    "status",
-    "check",
-    f"plan {MAC}",
-    "enrol status",
-    "cluster status",
-    "assets status",
-    "fleet token list",
-    "fleet validate",
-)
-ALONE = (f"machines hold {MAC}", "machines list")
-FLEET = {
-    "fleet.yaml": "rules: [{match: {arch: x86_64}, layer: arda}]\n",
-    "layers/arda.yaml": "kind: talos\ntalos: {version: v1.13.9, schematic: none}\n",
-}
+STARTS, LARGE_STARTS = 5, 3
+MACHINES = 10_000
+_FILE = 'match:\n  macs: ["02:00:00:00:{high:02x}:{low:02x}"]\nintent: local\n'
+_PATIENCE = 120.0
+_GIT = ("git", "-c", "user.name=bench", "-c", "user.email=bench@localhost", "-c", "commit.gpgSign=false")
 
 
-def cost(words: str, config: Sequence[str], runs: int) -> float:
-    """Return the seconds of a processor that a command takes."""
-    return min(_once([sys.executable, "-m", "iluvatar_pxe", *words.split(), *config]) for _ in range(runs))
+@dataclass(frozen=True)
+class Started:
+    """A daemon that is ready, after so many seconds."""
+
+    process: subprocess.Popen[bytes]
+    seconds: float
+    cost: Cost
 
 
-def _once(command: Sequence[str]) -> float:
-    before = os.times()
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    after = os.times()
-    return sum(after[2:4]) - sum(before[2:4])
-
-
-def tell(heading: str, commands: Sequence[str], config: Sequence[str], runs: int) -> None:
-    print(f"\n{heading}")
-    for words in commands:
-        print(f"  {words:<36} {cost(words, config, runs):.2f} s")
-
-
-def answers(place: Path, _: Server) -> bool:
-    """Say whether a command is answered."""
-    return ask_daemon(place / "control.sock", place / "state", ShowHealth()) is not None
-
-
-def main() -> None:
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    tell("help", HELP, (), runs)
-    with TemporaryDirectory() as directory:
-        place = Path(directory)
-        for name, text in FLEET.items():
-            file = place / "fleet" / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-        http, tls = free_ports(2, socket.SOCK_STREAM)
-        command = ours(place, {"http": {"port": http, "tls_port": tls}, "dns": {"enabled": False}})
-        config = command[-2:]
+@contextmanager
+def started(place: Path, command: list[str]) -> Iterator[Started]:
+    """Start it, wait until it is ready, and end it after the block."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, (place / "log").open("wb") as log:
+        address = place / "notify"
+        address.unlink(missing_ok=True)
+        told.bind(str(address))
+        told.settimeout(_PATIENCE)
+        environment = os.environ | {"NOTIFY_SOCKET": str(address)}
         begun = time.monotonic()
-        with running("iluvatar-pxe", http, command, 0, place, partial(answers, place)) as server:
-            ready = time.monotonic() - begun
-            print(f"\nserve: answers commands after {ready:.2f} s, {server.worked:.2f} s of a processor")
-            tell("a daemon answers", ANSWERED, config, runs)
-        tell("no daemon runs", ALONE, config, runs)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        try:
+            while b"READY=1" not in told.recv(4096):
+                pass
+            yield Started(process, time.monotonic() - begun, cost_of([process.pid]))
+        finally:
+            process.terminate()
+            process.wait(_PATIENCE)
+
+
+def main() -> int:
+    with TemporaryDirectory(prefix="bench-start-") as directory:
+        place = Path(directory)
+        command = _command(place)
+        with started(place, command):
+            pass  # it makes its keys, database and repository
+        few = measured("start to ready", 0.6, STARTS, place, command)
+        with started(place, command):
+            _push_machines(place)
+        many = measured(f"start to ready, {MACHINES:,} machines", 1.2, LARGE_STARTS, place, command)
+    return 0 if report([few, many]) else 1
+
+
+def measured(what: str, goal: float, starts: int, place: Path, command: list[str]) -> Row:
+    """Start it so many times; print what a start costs, and return how long it takes."""
+    found = []
+    for _ in range(starts):
+        with started(place, command) as one:
+            found.append(one)
+    processor = median(one.cost.processor for one in found) / 1000
+    resident = median(one.cost.resident for one in found)
+    print(f"{what}: {processor:.2f} s of a processor, {resident:.0f} MiB", flush=True)
+    return Row(what=what, ours=median(one.seconds for one in found), unit="s", goal=goal, less_is_better=True)
+
+
+def _command(place: Path) -> list[str]:
+    http, tls = free_ports(2, socket.SOCK_STREAM)
+    tftp, dns, ntp = free_ports(3, socket.SOCK_DGRAM)
+    return ours(
+        place,
+        {
+            "http": {"port": http, "tls_port": tls},
+            "tftp": {"port": tftp},
+            "dns": {"port": dns},
+            "ntp": {"port": ntp},
+            "fleet": {"source": "hosted"},
+            "assets": {"fetch": False},
+            "log": {"format": "json"},
+        },
+    )
+
+
+def _push_machines(place: Path) -> None:
+    """Push 10,000 machines, and return when they are applied."""
+    clone = place / "clone"
+    subprocess.run([*_GIT, "clone", "--quiet", place / "state/git/fleet.git", clone], check=True)
+    machines = clone / "machines"
+    machines.mkdir(exist_ok=True)
+    for number in range(MACHINES):
+        high, low = divmod(number, 256)
+        (machines / f"m{number:05}.yaml").write_text(_FILE.format(high=high, low=low))
+    for words in (["add", "--all"], ["commit", "--quiet", "--message", "Machines"], ["push", "--quiet"]):
+        subprocess.run([*_GIT, *words], cwd=clone, check=True)
+    commit = subprocess.run(
+        [*_GIT, "rev-parse", "HEAD"], cwd=clone, check=True, capture_output=True, text=True
+    )
+    deadline = time.monotonic() + _PATIENCE
+    while commit.stdout.strip()[:12] not in (place / "log").read_text() and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

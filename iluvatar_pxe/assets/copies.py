@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from iluvatar_pxe.assets.download.download import Got
-from iluvatar_pxe.assets.download.signature import check_signature, read_certificate
+from iluvatar_pxe.assets.download.expected import check_signed
 from iluvatar_pxe.assets.download.sums import LARGEST_LIST, digest_in
 from iluvatar_pxe.assets.opening import regular
 from iluvatar_pxe.assets.placing import Done
@@ -65,7 +65,7 @@ def _listed(name: str, check: SumsFile, folder: Path) -> Digest:
         )
     listed, *signature = (_read(folder / one) for one in beside)
     if check.key:
-        check_signature(beside[1], listed, signature[0], read_certificate(check.key))
+        check_signed(beside[1], listed, signature[0], check.key)
     return digest_in(listed, replace(check, urls=(beside[0],)))  # the file here is named
 
 

@@ -20,7 +20,7 @@ GIVEN = BeforeValidator(_given)
 class Model(BaseModel):
     """Immutable; knows its keys, in camelCase, and no others."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from typing import Self
 
@@ -80,7 +81,6 @@ class Downloader:
         self._bucket = TokenBucket(rate) if rate else None
         self.room = Room()
         self._is_own = is_own
-        self._trusted = ssl.create_default_context()
         self.is_direct = False
         """Nothing but the address itself is asked: no proxy, and nothing that it redirects to."""
 
@@ -96,7 +96,7 @@ class Downloader:
         route = [parse_address(ask.what, ask.url)]
         guard = Guard(ask.what, route[0], self._is_own)
         with told(ask.what, route):
-            async with self._session(guard) as session:
+            async with self._session(guard, await self._trusting()) as session:
                 response = await self._follow(session, guard, ask, route)
                 try:
                     yield Answer(ask, route[-1], response)
@@ -129,9 +129,17 @@ class Downloader:
                     )
         return bytes(body)
 
-    def _session(self, guard: Guard) -> aiohttp.ClientSession:
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    async def _trusting(self) -> ssl.SSLContext:
+        """Return what trusts the system's authorities: read when first needed, in a thread, for there are 140 of them."""
+        return await asyncio.to_thread(lambda: self._trusted)
+
+    def _session(self, guard: Guard, trusting: ssl.SSLContext) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=1, resolver=guard, ssl=self._trusted),
+            connector=aiohttp.TCPConnector(limit=1, resolver=guard, ssl=trusting),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"iluvatar-pxe/{version('iluvatar-pxe')}", "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timing.connect),

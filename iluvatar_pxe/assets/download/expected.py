@@ -7,9 +7,11 @@ from functools import partial
 from iluvatar_pxe.assets.download.attempts import Wait, try_each
 from iluvatar_pxe.assets.download.client import Ask, Downloader
 from iluvatar_pxe.assets.download.route import parse_address, shown
-from iluvatar_pxe.assets.download.signature import LARGEST_SIGNATURE, check_signature, read_certificate
 from iluvatar_pxe.assets.download.sums import LARGEST_LIST, digest_in
 from iluvatar_pxe.catalogue.download import Check, Digest, SumsFile
+
+LARGEST_SIGNATURE = 100_000
+"""Bytes of a signature that are read at most."""
 
 
 async def digest_for(
@@ -34,9 +36,18 @@ async def _listed(what: str, url: str, sums: SumsFile, downloader: Downloader) -
         signature = await downloader.read(
             Ask(what=f"signature of {what}", url=signature_url), LARGEST_SIGNATURE
         )
-        certificate = await asyncio.to_thread(read_certificate, sums.key)
-        check_signature(_shown(what, signature_url), listed, signature, certificate)
+        await asyncio.to_thread(check_signed, _shown(what, signature_url), listed, signature, sums.key)
     return digest_in(listed, replace(sums, urls=(_shown(what, url),)))
+
+
+def check_signed(address: str, signed: bytes, signature: bytes, key: str) -> None:
+    """Raise SumsError unless the publisher's key of this name made the signature, which is from ``address``; blocks."""
+    from iluvatar_pxe.assets.download.signature import (  # noqa: PLC0415 - 2 MiB of OpenPGP, for a few publishers
+        check_signature,
+        read_certificate,
+    )
+
+    check_signature(address, signed, signature, read_certificate(key))
 
 
 def _shown(what: str, url: str) -> str:

@@ -8,9 +8,6 @@ from pysequoia.packet import Packet, PacketPile, Tag
 from iluvatar_pxe.errors import SumsError
 from iluvatar_pxe.resources import data_directory
 
-LARGEST_SIGNATURE = 100_000
-"""Bytes of a signature that are read at most."""
-
 
 def read_certificate(key: str) -> Cert:
     """Return a publisher's certificate by the catalogue's name for it; blocks, raises SumsError."""

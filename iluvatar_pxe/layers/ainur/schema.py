@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-from jsonschema import Draft4Validator
-from jsonschema.exceptions import ValidationError, best_match
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.suggest import meant_by
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 _OF_IMAGES = frozenset(["rpi", "enable_ssh"])
 """Keys of Raspberry Pi OS that cloud-init itself does not know."""
@@ -18,7 +18,11 @@ class CloudConfigSchema:
     """The schema of one version of cloud-init."""
 
     def __init__(self, text: str) -> None:
+        from jsonschema import Draft4Validator  # noqa: PLC0415 - few fleets have cloud-configs
+        from jsonschema.exceptions import best_match  # noqa: PLC0415
+
         schema = json.loads(text)
+        self._best_match = best_match
         self._known: Mapping[str, Any] = schema["properties"]
         self._validator = Draft4Validator(schema)
 
@@ -31,11 +35,11 @@ class CloudConfigSchema:
                 yield (key,), f"cloud-init has no such key; {remedy}"
         plain = json.loads(json.dumps({key: one for key, one in values.items() if key in self._known}))
         for error in self._validator.iter_errors(plain):
-            deepest = best_match([error]) or error
+            deepest = self._best_match([error]) or error
             yield tuple(deepest.absolute_path), _explained(deepest)
 
 
-def _explained(error: ValidationError) -> str:
+def _explained(error: "ValidationError") -> str:
     if error.validator == "type" and error.validator_value == "string":
         return "cloud-init takes a text here; put it in quotes"
     return f"cloud-init would not take it: {error.message}; correct it"

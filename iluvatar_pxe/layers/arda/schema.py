@@ -1,19 +1,16 @@
 """What the documents of a machine configuration may hold, by Talos' JSON Schemas, where these say what Talos does. Pure."""
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, cached_property
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from jsonschema.protocols import Validator
-from jsonschema.validators import extend
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.layers.arda.documents import Contract, Document, Unquoted
 from iluvatar_pxe.suggest import meant_by
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 Finding = tuple[Location, str]
 """Where in a document, and what is wrong there; what to do."""
@@ -46,9 +43,6 @@ _LISTS = (("v1alpha1.MachineConfig", "acceptedCAs"), ("v1alpha1.ClusterConfig", 
 """Lists of which the schemas describe only an item."""
 _TEXTS = (("v1alpha1.LoggingDestination", "endpoint"), ("network.RoutingRuleConfigV1Alpha1", "action"))
 """Texts that the schemas describe as something else."""
-_BOOLEAN_WORDS = frozenset(["y", "Y", "yes", "on", "n", "N", "no", "off"])
-_LONGEST = 1_000
-"""Characters of a text that has to have a form: some forms take long to find that a text lacks them."""
 
 
 class Schema:
@@ -56,7 +50,10 @@ class Schema:
 
     def __init__(self, contract: Contract, text: str, unlisted: str) -> None:
         """``text`` is that version's JSON Schema, and ``unlisted`` what the schemas of all versions lack, by kind."""
+        from iluvatar_pxe.layers.arda.strict import Strict  # noqa: PLC0415 - jsonschema, and few fleets have patches
+
         self.contract = contract
+        self._validator = Strict
         self._parts: dict[str, Any] = json.loads(text)["$defs"]
         self._unlisted: Mapping[str, Any] = json.loads(unlisted)
 
@@ -124,7 +121,7 @@ class Schema:
             remedy = f"did you mean {meant}?" if meant else "correct it, or remove the document"
             yield ("kind",), f"Talos {self.contract} has no {kind}; {remedy}"
             return
-        validator = _Strict({**self._kinds[kind], "$defs": self._parts})
+        validator = self._validator({**self._kinds[kind], "$defs": self._parts})
         for error in validator.iter_errors(_told(document)):
             if not is_part or error.validator != "required":
                 yield from _explained(error)
@@ -137,51 +134,7 @@ def _told(value: Any) -> Any:
     return [_told(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _is_text(_checker: object, value: object) -> bool:
-    """Talos takes a number, or true and false, for the text that is written."""
-    return isinstance(value, str | int | float)
-
-
-def _is_integer(_checker: object, value: object) -> bool:
-    if isinstance(value, Unquoted):
-        return not re.search(r"[.eE]", value.lower().removeprefix("0x"))
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_boolean(_checker: object, value: object) -> bool:
-    return isinstance(value, bool) or (isinstance(value, str) and value in _BOOLEAN_WORDS)
-
-
-def _pattern(_validator: Validator, form: str, value: object, _schema: object) -> Iterator[ValidationError]:
-    if isinstance(value, str | int | float):
-        text = str(value)
-        if text and (len(text) > _LONGEST or not _compiled(form).search(text)):
-            yield ValidationError(form)
-
-
-def _enum(
-    _validator: Validator, words: list[Any], value: object, _schema: object
-) -> Iterator[ValidationError]:
-    if str(value) not in map(str, words):
-        yield ValidationError("")
-
-
-@cache
-def _compiled(form: str) -> re.Pattern[str]:
-    return re.compile(form)
-
-
-_extend: Callable[..., type[Validator]] = extend
-_Strict = _extend(
-    Draft202012Validator,
-    {"pattern": _pattern, "enum": _enum, "oneOf": Draft202012Validator.VALIDATORS["anyOf"]},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {"string": _is_text, "integer": _is_integer, "boolean": _is_boolean}
-    ),
-)
-
-
-def _explained(error: ValidationError) -> Iterator[Finding]:
+def _explained(error: "ValidationError") -> Iterator[Finding]:
     """Say it without the value, which may be a secret, but for words that had to be chosen from a list."""
     location: Location = tuple(error.absolute_path)
     wanted: Any = error.validator_value
@@ -202,7 +155,7 @@ def _explained(error: ValidationError) -> Iterator[Finding]:
         yield location, f"is {_kind_of(value)} that is not allowed here; correct it"
 
 
-def _unknown(error: ValidationError) -> Iterator[tuple[str, str]]:
+def _unknown(error: "ValidationError") -> Iterator[tuple[str, str]]:
     known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
     value: Any = error.instance
     yield from ((key, _no_such(key, known)) for key in value if key not in known)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from functools import cached_property
 
 from iluvatar_pxe.errors import ResolveError
 from iluvatar_pxe.servers.dns.exchange import framed, read_frame, with_id
@@ -61,8 +62,12 @@ class TlsUpstreams:
     def __init__(self) -> None:
         self._channels: dict[Upstream, _Channel] = {}
         self._turns: dict[Upstream, asyncio.Lock] = {}
-        self._context = ssl.create_default_context()
         self._group: asyncio.TaskGroup | None = None
+
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        """Trusts the system's authorities; read when first needed, in a thread, for there are 140 of them."""
+        return ssl.create_default_context()
 
     async def run(self) -> None:
         """Keep connections until cancelled."""
@@ -94,9 +99,9 @@ class TlsUpstreams:
                 return known
             if self._group is None:
                 raise ResolveError(f"{upstream}: the daemon is only starting")
-            host = str(upstream.address)
+            host, context = str(upstream.address), await asyncio.to_thread(lambda: self._trusted)
             reader, writer = await asyncio.open_connection(
-                host, upstream.port, ssl=self._context, server_hostname=upstream.name or host
+                host, upstream.port, ssl=context, server_hostname=upstream.name or host
             )
             channel = self._channels[upstream] = _Channel(reader, writer)
             self._group.create_task(channel.run())
