@@ -75,9 +75,9 @@ class OwnFrames:
 
         Each frame speaks for one datagram, and soon for none: who repeats a machine's message is not that machine.
         """
-        heard = self._memory_for(data)
-        if data not in heard:
+        if data not in self._known and data not in self._others:
             self._read(MOST_WAITING, until=data)
+        heard = self._known if data in self._known else self._others
         frames = heard.pop(data)
         if frames is None:
             return False

@@ -121,7 +121,7 @@ class Memory:
         """Take in that a machine was heard of again, as it is known; return it with the time, which is not exact."""
         if not is_within(FRESH, step.now, machine.last_seen):
             is_news = not is_within(SOON, step.now, machine.last_seen)
-            machine = replace(machine, last_seen=step.now)
+            machine = machine.seen_at(step.now)
             self.snapshot = self.snapshot.with_machine(machine)
             self._naming.heard(machine, listed.macs, self.snapshot)
             if is_news:

@@ -1,9 +1,10 @@
 """What is known of machines: immutable values, replaced when something changes."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
+from operator import attrgetter
 from typing import Self, TypeAlias
 from uuid import UUID
 
@@ -78,7 +79,15 @@ class Machine:
 
     def is_as(self, before: "Machine") -> bool:
         """Say whether it is as it was before, but for when it was seen."""
-        return self is before or replace(self, last_seen=before.last_seen) == before
+        return self is before or _all_but_when(self) == _all_but_when(before)
+
+    def seen_at(self, moment: datetime) -> Self:
+        """Return it as seen at a later moment; five times as quick as ``replace``, for it happens with most messages."""
+        again = object.__new__(type(self))
+        for name in _NAMES:
+            object.__setattr__(again, name, getattr(self, name))
+        object.__setattr__(again, "last_seen", moment)
+        return again
 
     @property
     def title(self) -> str:
@@ -105,6 +114,10 @@ class Machine:
         if self.furthest not in DHCP or self.phase is not Phase.DISCOVERED or self.assignment:
             return False
         return self.directive == _NO_DIRECTIVE and not (self.conflict or self.apart)
+
+
+_NAMES = tuple(one.name for one in fields(Machine))
+_all_but_when = attrgetter(*(name for name in _NAMES if name != "last_seen"))
 
 
 def sighting_of(machine: Machine, firmware: Firmware | None = None) -> Sighting:

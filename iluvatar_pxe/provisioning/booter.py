@@ -147,12 +147,12 @@ class Booter:
             return trust
         return self.trust.of(sighting, machine)  # by what it told it may have become another one's double
 
-    def is_from_machine(self, decision: Decision, address: IPv4Address, stage: Stage) -> bool:
-        """Say whether a DHCP message may be of the machine that it names; ``address`` is the datagram's source."""
+    def is_from_machine(self, decision: Decision, address: str, stage: Stage) -> bool:
+        """Say whether a DHCP message may be of the machine that it names; ``address``, IPv4, is the datagram's source."""
         sighting, machine = decision.case.sighting, decision.case.machine
         if sighting.from_nowhere or machine is None:
             return True
-        return self.trust.may_have_sent(machine, address, stage)
+        return self.trust.may_have_sent(machine, IPv4Address(address), stage)
 
     def waits(self, machine: Machine, address: IPv4Address) -> None:
         """Take in that a machine got a partial configuration at an address: there it waits to be asked for its hardware."""

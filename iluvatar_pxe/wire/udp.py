@@ -1,7 +1,5 @@
 """UDP in an IPv4 packet (RFC 768, RFC 791), for sockets below the kernel's own."""
 
-from ipaddress import IPv4Address
-
 UDP = 17
 _SHORTEST = 28
 
@@ -15,4 +13,4 @@ def udp_payload(packet: bytes, port: int) -> tuple[bytes, tuple[str, int]] | Non
     if len(ports) < 8 or int.from_bytes(ports[2:4]) != port:
         return None
     end = header + int.from_bytes(ports[4:6])
-    return packet[header + 8 : end], (str(IPv4Address(packet[12:16])), int.from_bytes(ports[:2]))
+    return packet[header + 8 : end], ("{}.{}.{}.{}".format(*packet[12:16]), int.from_bytes(ports[:2]))

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from iluvatar_pxe.boot.basis import Basis
+from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.bounded import Recent
-from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, Silence, respond
 
 MOST_ANSWERS = 4096
@@ -34,7 +35,7 @@ class Answers:
         self._decide = decide
         self._basis = basis
         self._permits = permits
-        self._known: Recent[_Key, Reply] = Recent(MOST_ANSWERS)
+        self._known: Recent[_Key, tuple[Reply, Basis]] = Recent(MOST_ANSWERS)
 
     def respond(self, data: bytes, arrival: Arrival, interface: str) -> Reply | Silence | Lease:
         """Return what ``proxy.respond`` does to a message that came in by an interface; raises WireError as that does."""
@@ -44,8 +45,8 @@ class Answers:
         if reply := self._find(key):
             return replace(reply, data=_answer_to(data, reply.data))
         result = respond(data, arrival, self._decide, self._permits)
-        if isinstance(result, Reply) and result.decision.case.machine:  # of invented MACs there is no end
-            self._known.put(key, result)
+        if isinstance(result, Reply) and _may_be_kept(result.decision.case):
+            self._known.put(key, (result, self._basis(result.decision.case.sighting)))
         return result
 
     def clear(self) -> None:
@@ -53,19 +54,23 @@ class Answers:
         self._known = Recent(MOST_ANSWERS)
 
     def _find(self, key: _Key) -> Reply | None:
-        """Return the earlier answer where it holds still."""
-        reply = self._known.get(key)
-        if reply is None:
+        """Return the earlier answer where it holds still; its decision is about the machine as it was seen then."""
+        known = self._known.get(key)
+        if known is None:
             return None
+        reply, before = known
         basis = self._basis(reply.decision.case.sighting)
-        if not basis.holds(reply.decision):
+        if not basis.is_as(before):
             self._known.pop(key)
             return None
-        decision = basis.renewed(reply.decision)
-        if decision is not reply.decision:
-            reply = replace(reply, decision=decision)
-            self._known.put(key, reply)
+        if basis.machine is not before.machine:
+            self._known.put(key, (reply, basis))  # the next time that is found out sooner
         return reply
+
+
+def _may_be_kept(case: Case) -> bool:
+    """Say whether a decision is known by its basis, and about a machine that is known: of invented MACs there is no end."""
+    return case.machine is not None and case.sighting.firmware is not Firmware.RASPBERRY_PI
 
 
 def _answer_to(data: bytes, earlier: bytes) -> bytes:

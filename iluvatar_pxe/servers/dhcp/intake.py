@@ -60,7 +60,7 @@ class Intake:
         """``is_known`` says by its MAC whether a machine has booted here before, or is listed."""
         self._is_known = is_known
         self._askers = Askers()
-        self._known, self._again, self._new = self._lanes = Lane(8, 256), Lane(2, 256), Lane(1, 256)
+        self._known, self._again, self._new = self._lanes = Lane(8, 1024), Lane(2, 256), Lane(1, 256)
 
     def put(self, data: bytes, work: Callable[[], Work], now: float) -> bool:
         """Let a message wait for its turn; return False where it finds no place, which has to cost as little as can be.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address
 
 import structlog
 
@@ -33,7 +32,7 @@ from iluvatar_pxe.wire.dhcp import CHADDR
 
 RECEIVE_BUFFER = 4 << 20
 """Bytes that may wait in the kernel for each socket: about 3,000 messages."""
-_AT_ONCE = 512
+_AT_ONCE = 1024
 """Messages read in a row. To read one costs little; what is done about it waits for its turn."""
 CROWDED = "more messages arrive than can be answered; known machines, and who asks again, are heard first"
 NOT_ITSELF = (
@@ -239,7 +238,7 @@ class DhcpServer:
         """Record what a machine was served, if it may have asked itself; return whether that was done."""
         stage = _stage(reply.decision.case.sighting.firmware, pxe_port=arrival.pxe_port)
         client = arrival.source[0]
-        if not booter.is_from_machine(reply.decision, IPv4Address(client), stage):
+        if not booter.is_from_machine(reply.decision, client, stage):
             complain("dhcp.not_recorded", mac=reply.decision.case.sighting.mac, client=client, why=NOT_ITSELF)
             return False
         booter.journal.served(reply.decision, stage, served, size=size, milliseconds=milliseconds)
