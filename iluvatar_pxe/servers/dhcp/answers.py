@@ -60,6 +60,9 @@ class Answers:
             return None
         reply, before = known
         basis = self._basis(reply.decision.case.sighting)
+        if basis.fleet is not before.fleet:  # nothing keeps an earlier one in memory
+            self.clear()
+            return None
         if not basis.is_as(before):
             self._known.pop(key)
             return None
