@@ -1,14 +1,15 @@
 """Writes to the database, inside the caller's transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, case, delete, exists, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from iluvatar_pxe.inventory.database import tables
 from iluvatar_pxe.inventory.database.batch import Batch
+from iluvatar_pxe.inventory.database.many import execute_many
 from iluvatar_pxe.inventory.database.rows import (
     Row,
     assignment_row,
@@ -50,25 +51,30 @@ def write_batch(connection: Connection, batch: Batch, server_id: str) -> None:
 
 def add_events(connection: Connection, events: Iterable[BootEvent], server_id: str) -> None:
     """Add events, in their order, to boots that are there."""
-    rows = [event_row(event) | {"server_id": server_id} for event in events]
-    if rows:
-        connection.execute(tables.boot_events.insert(), rows)
+    execute_many(
+        connection, _inserting, tables.boot_events, [event_row(event) for event in events], server_id
+    )
 
 
 def upsert(connection: Connection, table: Table, rows: list[Row], server_id: str) -> None:
     """Insert rows of one shape, or update those that have the same primary key."""
-    if not rows:
-        return
+    execute_many(connection, _upserting, table, rows, server_id)
+
+
+def _inserting(table: Table, _columns: Collection[str]) -> Insert:
+    return insert(table)
+
+
+def _upserting(table: Table, columns: Collection[str]) -> Insert:
     statement = insert(table)
     keys = [column.name for column in table.primary_key]
     new: dict[str, ColumnElement[Any]] = {
-        name: statement.excluded[name] for name in [*rows[0], "server_id"] if name not in keys
+        name: statement.excluded[name] for name in columns if name not in keys
     }
     if table is tables.boots:
         del new["started_at"]  # the first to tell is right: a Pi's clock may have been set back since
         new["reached"] = _later_stage(table.c.reached, statement.excluded.reached)
-    statement = statement.on_conflict_do_update(index_elements=keys, set_=new)
-    connection.execute(statement, [row | {"server_id": server_id} for row in rows])
+    return statement.on_conflict_do_update(index_elements=keys, set_=new)
 
 
 def carry_over(connection: Connection, names: Iterable[Row]) -> tuple[str, ...]:
