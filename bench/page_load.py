@@ -22,7 +22,7 @@ from support.fleets import fleet_of
 from support.page_site import PageSite
 from support.storm_site import ENVIRONMENT, LISTED, PATIENCE, StormSite, storm_site
 
-from bench.offer import machine
+from bench.booted import machine
 from iluvatar_pxe.inventory.database.batch import Batch
 from iluvatar_pxe.inventory.database.store import Store
 

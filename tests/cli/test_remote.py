@@ -10,7 +10,7 @@ from support.command import Answer
 from support.daemon import NO_INTERNET, Daemon
 from support.warm import run_warm
 
-from bench.offer import mac, machine
+from bench.booted import mac, machine
 from iluvatar_pxe.cli import remote
 from iluvatar_pxe.errors import UsageError
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens

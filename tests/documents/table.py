@@ -526,7 +526,7 @@ COMMANDS = {
     "sudo .venv/bin/python bench/simulated_machines.py": _MINUTES,
     "sudo .venv/bin/python bench/dhcp_storm.py": _MINUTES,
     "sudo .venv/bin/python bench/page_load.py 50": _MINUTES,
-    ".venv/bin/python bench/offer.py": _MINUTES,
+    "sudo .venv/bin/python -m bench.dhcp": _MINUTES,
     "sudo .venv/bin/python bench/dns.py": _MINUTES,
     ".venv/bin/python bench/assets.py": _MINUTES,
     ".venv/bin/python bench/large_fleet.py": _MINUTES,
