@@ -39,9 +39,7 @@ class Facts:
 def zones_of(facts: Facts, serial: int, here: IPv4Address) -> dict[Name, Zone]:
     """Return the zones by their apex, as a client learns them that reaches this daemon at ``here``."""
     apex = name_of(facts.fleet.settings.domain)
-    nodes: dict[Name, Node] = {}
-    for name, records, origin in _names(facts, apex, here):
-        nodes[name] = Node.of(records, origin)
+    nodes = dict(_names(facts, apex, here))
     primary, mailbox = _under("pxe", apex), _under("hostmaster", apex)
     top = [start_of(apex, primary, mailbox, serial, no=NO_SECONDS), _to(apex, Type.NS, primary)]
     own = nodes[apex].records.values() if apex in nodes else ()
@@ -70,37 +68,38 @@ def reverse_zones(network: IPv4Network) -> Iterator[Name]:
         yield name_of(".".join([*reversed(labels), "in-addr.arpa"]))
 
 
-def _names(facts: Facts, apex: Name, here: IPv4Address) -> Iterator[tuple[Name, list[Record], str]]:
-    """Every name below the apex with its records and their origin; a later one of the same name goes first."""
+def _names(facts: Facts, apex: Name, here: IPv4Address) -> Iterator[tuple[Name, Node]]:
+    """Every name below the apex; a later one of the same name goes first."""
     for label, declared in facts.fleet.settings.records.items():
         name = apex if label == "@" else _under(label, apex)
-        yield name, list(_declared(name, declared, apex)), "fleet"
+        yield name, Node.of(_declared(name, declared, apex), "fleet")
     for member in facts.members:
         name = _under(member.name, apex)
-        yield (
-            name,
-            _addresses(name, [member.address] if member.address else [], _MACHINE_TTL),
-            f"machine {member.name}",
-        )
+        addresses = [member.address] if member.address else []
+        yield name, Node.of(_addresses(name, addresses, _MACHINE_TTL), f"machine {member.name}")
     for layer in facts.fleet.layers:
         yield from _layer_names(facts, layer, apex)
     for service, address in (("pxe", here), ("git", facts.repository or here)):
-        yield _under(service, apex), _addresses(_under(service, apex), [address], _TTL), _THIS
+        name = _under(service, apex)
+        yield name, Node.of(_addresses(name, [address], _TTL), _THIS)
 
 
-def _layer_names(facts: Facts, layer: str, apex: Name) -> Iterator[tuple[Name, list[Record], str]]:
+def _layer_names(facts: Facts, layer: str, apex: Name) -> Iterator[tuple[Name, Node]]:
     """The API of a layer's cluster, by address and as a service, and where its applications come in."""
     origin = f"cluster {layer}"
     known = leaders(facts.members, layer)
+    by_leaders = len(known) > 1
     serving = [one for one in known if one.address in facts.alive] or known
     found = [*serving, *_awaited(facts, layer, known)]
     api, service = _under(f"api.{layer}", apex), _under(f"_kubernetes._tcp.{layer}", apex)
-    yield api, _addresses(api, [one.address for one in found if one.address], _CLUSTER_TTL), origin
+    addresses = _addresses(api, [one.address for one in found if one.address], _CLUSTER_TTL)
+    yield api, Node.of(addresses, origin, by_leaders=by_leaders)
     targets = [Service(0, 100, API_PORT, _under(one.name, apex)) for one in serving]
-    yield service, [Record(service, Type.SRV, _CLUSTER_TTL, target) for target in targets], origin
+    services = [Record(service, Type.SRV, _CLUSTER_TTL, target) for target in targets]
+    yield service, Node.of(services, origin, by_leaders=by_leaders)
     if ingress := facts.fleet.layers[layer].ingress:
         applications = _under(f"*.apps.{layer}", apex)
-        yield applications, _addresses(applications, ingress, _TTL), origin
+        yield applications, Node.of(_addresses(applications, ingress, _TTL), origin)
 
 
 def _awaited(facts: Facts, layer: str, known: Sequence[Member]) -> Sequence[Member]:

@@ -106,6 +106,15 @@ def leaders(members: Iterable[Member], layer: str) -> tuple[Member, ...]:
     return tuple(one for one in members if one.layer == layer and one.leads and one.address)
 
 
+def rivals(members: Iterable[Member]) -> frozenset[IPv4Address]:
+    """Return where the leaders are of clusters that have several: which of them are published depends on who is alive."""
+    of_layer: dict[str, list[IPv4Address]] = {}
+    for one in members:
+        if one.layer and one.leads and one.address:
+            of_layer.setdefault(one.layer, []).append(one.address)
+    return frozenset(one for several in of_layer.values() if len(several) > 1 for one in several)
+
+
 def awaited(members: Iterable[Member], layer: str) -> tuple[Member, ...]:
     """Return the machines that are to hold that state, have not joined yet, and have an address."""
     return tuple(one for one in members if one.layer == layer and one.will_lead and one.address)

@@ -20,14 +20,16 @@ class Node:
 
     records: Mapping[Type, tuple[Record, ...]]
     origin: str
+    by_leaders: bool = False
+    """Other records are there when other leaders of a cluster are alive."""
 
     @classmethod
-    def of(cls, records: Iterable[Record], origin: str) -> Self:
+    def of(cls, records: Iterable[Record], origin: str, *, by_leaders: bool = False) -> Self:
         """Return the node with these records."""
         by_type: dict[Type, tuple[Record, ...]] = {}
         for record in records:
             by_type[record.type] = (*by_type.get(record.type, ()), record)
-        return cls(by_type, origin)
+        return cls(by_type, origin, by_leaders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Found:
     elsewhere: Name | None = None
     is_shared: bool = False
     """Somebody else may know a name that is not known here."""
+    by_leaders: bool = False
+    """It depends on which leaders of a cluster are alive."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,10 @@ class Zone:
                 return self._no(Rcode.NOERROR, answers, origin)
             target = here[0].data.name if isinstance(here[0].data, Target) else None
             if here[0].type is not Type.CNAME or kind in {Type.CNAME, Type.ANY} or target is None:
-                return Found(origin, answers=tuple(answers), additional=self._additional(here))
+                additional = self._additional(here)
+                return Found(
+                    origin, answers=tuple(answers), additional=additional, by_leaders=node.by_leaders
+                )
             if not is_below(target, self.apex):
                 return Found(origin, answers=tuple(answers), elsewhere=target)
             name = target

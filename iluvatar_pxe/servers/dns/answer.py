@@ -8,6 +8,9 @@ from iluvatar_pxe.wire.dns.query import Query
 from iluvatar_pxe.wire.dns.reply import reply_of
 from iluvatar_pxe.wire.dns.types import Ede
 
+LEADERS_SECONDS = 1.0
+"""After this, it is noted again that somebody asks for a cluster's leaders."""
+
 
 @dataclass(frozen=True, slots=True)
 class DnsAnswer:
@@ -19,6 +22,8 @@ class DnsAnswer:
     stale: bool = False
     error: Ede | None = None
     cached: bool = False
+    by_leaders: bool = False
+    """It depends on which leaders of a cluster are alive."""
 
     def age(self, now: float) -> int:
         """Return for how many whole seconds it has been kept."""
@@ -32,7 +37,7 @@ class DnsAnswer:
         if self.error is not None or self.stale:
             return now
         if self.stored is None:
-            return inf
+            return now + LEADERS_SECONDS if self.by_leaders else inf
         about_a_second = 0.5 + self.stored * 1000 % 1
         return min(now + about_a_second, self.stored + self.body.ttl)
 

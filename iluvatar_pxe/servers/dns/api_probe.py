@@ -1,7 +1,8 @@
-"""Which leaders of clusters are alive: their API servers are asked all the time."""
+"""Which leaders of clusters are alive: their API servers are asked while somebody wants to know."""
 
 import asyncio
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import IPv4Address
 
 import aiohttp
@@ -13,6 +14,11 @@ INTERVAL = 0.3
 """Seconds between two questions to one leader."""
 PATIENCE = 0.5
 """Seconds for which an answer is waited for; with the interval, a death is known within a second."""
+LINGER = 10.0
+"""Seconds for which leaders are asked after somebody wanted to know: who keeps an answer for its TTL, 5 s, and asks again
+need not wait."""
+_FRESH = INTERVAL + PATIENCE + 0.2
+"""Seconds for which it is known who is alive after all were asked: until they have been asked again."""
 _SERVING = range(500)
 """HTTP status of a server that works: Talos and k3s let nobody unknown see their health, and say so (401)."""
 
@@ -27,20 +33,40 @@ class ApiProbe:
         self.alive: frozenset[IPv4Address] = frozenset()
         self.changed = Changed()
         """Told when others are alive than before."""
+        self._wanted = asyncio.Event()
+        self._wanted_until = 0.0
+        self._known_until = 0.0
 
-    async def run(self, leaders: Callable[[], Collection[IPv4Address]]) -> None:
-        """Ask until cancelled; ``leaders`` returns the addresses of those there are now."""
+    def want(self) -> bool:
+        """Have leaders asked for a while; say whether ``alive`` is up to date."""
+        now = time.monotonic()
+        self._wanted_until = now + LINGER
+        self._wanted.set()
+        return now < self._known_until
+
+    async def run(self, leaders: Callable[[], Collection[IPv4Address]], done: Callable[[], None]) -> None:
+        """Ask while that is wanted, until cancelled.
+
+        ``leaders`` returns the addresses of those there are now; ``done`` is called when all of them were asked.
+        """
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
         connector = aiohttp.TCPConnector(ssl=False, limit_per_host=1)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             while True:
-                asked = sorted(leaders())
-                answers = await asyncio.gather(*(_answers(session, one) for one in asked))
-                alive = frozenset(one for one, answered in zip(asked, answers, strict=True) if answered)
-                if alive != self.alive:
-                    self.alive = alive
-                    self.changed.tell()
+                await self._wanted.wait()
+                await self._ask(session, sorted(leaders()))
+                done()
                 await asyncio.sleep(INTERVAL)
+                if time.monotonic() >= self._wanted_until:
+                    self._wanted.clear()
+
+    async def _ask(self, session: aiohttp.ClientSession, leaders: Sequence[IPv4Address]) -> None:
+        answers = await asyncio.gather(*(_answers(session, one) for one in leaders))
+        alive = frozenset(one for one, answered in zip(leaders, answers, strict=True) if answered)
+        self._known_until = time.monotonic() + _FRESH
+        if alive != self.alive:
+            self.alive = alive
+            self.changed.tell()
 
 
 async def _answers(session: aiohttp.ClientSession, leader: IPv4Address) -> bool:

@@ -2,7 +2,9 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.dns.cache import Key
@@ -19,6 +21,8 @@ from iluvatar_pxe.wire.dns.reply import LONGEST_MESSAGE
 from iluvatar_pxe.wire.dns.types import IN, Ede, Rcode, Type
 
 _MOST_BODIES = 4096
+_MOST_WAITING = 200
+"""Questions that wait until leaders were asked; more of them are answered with what was known last."""
 _TRANSFERS = frozenset({Type.AXFR, Type.IXFR})
 
 
@@ -34,6 +38,7 @@ class Resolver:
         self._own: dict[tuple[IPv4Address, Name, int], DnsAnswer] = {}
         self.counts: Counter[str] = Counter()
         self.meter = ProtocolMeter()
+        self._waiting: list[Callable[[], None]] = []
         self._read = 0
         """Questions that were read."""
 
@@ -67,10 +72,28 @@ class Resolver:
         """
         if query.klass != IN or query.type in _TRANSFERS:
             return self._refuse("zones are not transferred" if query.klass == IN else "no class but IN")
-        if known := self._own.get((here, query.name, query.type)):
+        known = self._own.get((here, query.name, query.type))
+        found = None if known else self._zones.at(here).find(query.name, query.type)
+        given = known or found
+        if given and given.by_leaders and self._has_to_wait():
+            again = partial(self.answer, query, here, client, allowed=allowed, deliver=deliver)
+            self._waiting.append(lambda: _pass_on(again(), deliver))
+            return None
+        if known:
             self.counts["own"] += 1
             return known
-        found = self._zones.at(here).find(query.name, query.type)
+        return self._answer_found(query, here, client, found, allowed=allowed, deliver=deliver)
+
+    def _answer_found(
+        self,
+        query: Query,
+        here: IPv4Address,
+        client: str,
+        found: Found | None,
+        *,
+        allowed: bool,
+        deliver: Deliver,
+    ) -> DnsAnswer | None:
         if found is None:
             return self._elsewhere(_key(query, query.name), query, client, allowed=allowed, deliver=deliver)
         if found.is_shared and query.recursive and allowed:
@@ -79,6 +102,16 @@ class Resolver:
         if found.elsewhere and query.recursive and allowed:
             return self._follow(query, client, found, found.elsewhere, deliver)
         return self._keep(here, query, found)
+
+    def settle(self) -> None:
+        """Answer who waits to learn which leaders are alive, where that is known now."""
+        if self._waiting and self._zones.know_leaders():
+            waiting, self._waiting = self._waiting, []
+            for answer in waiting:
+                answer()
+
+    def _has_to_wait(self) -> bool:
+        return not self._zones.know_leaders() and len(self._waiting) < _MOST_WAITING
 
     def still_answers(self, query: Query, answer: DnsAnswer, now: float) -> bool:
         """Say whether an answer that was remembered is still the one to this question, but for its TTLs."""
@@ -114,7 +147,7 @@ class Resolver:
         return rest and better(rest)
 
     def _keep(self, here: IPv4Address, query: Query, found: Found) -> DnsAnswer:
-        answer = DnsAnswer(_body(query.name, found), found.origin)
+        answer = DnsAnswer(_body(query.name, found), found.origin, by_leaders=found.by_leaders)
         if found.rcode is not Rcode.NXDOMAIN and not found.elsewhere:
             if len(self._own) >= _MOST_BODIES:
                 self._own.clear()
@@ -138,6 +171,11 @@ class Resolver:
     def _refuse(self, why: str) -> DnsAnswer:
         self.counts["refused"] += 1
         return refusal(Rcode.REFUSED, why, Ede.PROHIBITED)
+
+
+def _pass_on(answer: DnsAnswer | None, deliver: Deliver) -> None:
+    if answer is not None:
+        deliver(answer)
 
 
 def _key(query: Query, name: Name) -> Key:

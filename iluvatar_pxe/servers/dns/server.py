@@ -143,10 +143,15 @@ class DnsServer:
             raise ServerError(f"{error}, or set [dns] enabled = false") from error.__cause__
         return _Listener(udp, tcp)
 
+    def settle(self) -> None:
+        """Answer who waits to learn which leaders are alive, where that is known now."""
+        self._resolver.settle()
+
     def _forget(self) -> None:
         self._resolver.forget()
         for listener in self._listeners:
             listener.udp.forget()
+        self.settle()
 
 
 def _settle(later: asyncio.Future[DnsAnswer], answer: DnsAnswer) -> None:

@@ -49,6 +49,7 @@ class NameService:
             lambda: probe.alive,
             (*changes, probe.changed),
             repository_host(settings.fleet.source),
+            probe.want,
         )
         self.server = DnsServer(settings.dns, sources, recursion)
 
@@ -73,7 +74,7 @@ class NameService:
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(self._upstreams.run(lambda: self.server.zones.addresses))
-            group.create_task(self._probe.run(lambda: self.server.zones.leaders))
+            group.create_task(self._probe.run(lambda: self.server.zones.rivals, self.server.settle))
             group.create_task(self.server.run())
 
 

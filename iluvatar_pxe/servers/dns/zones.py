@@ -14,7 +14,7 @@ from iluvatar_pxe.dns.authority import Authority
 from iluvatar_pxe.dns.fleet_zones import Facts, zones_of
 from iluvatar_pxe.dns.forwarding import kept_here
 from iluvatar_pxe.dns.local import local_zones
-from iluvatar_pxe.dns.members import leaders, members_of
+from iluvatar_pxe.dns.members import members_of, rivals
 from iluvatar_pxe.dns.zone import Zone
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.host.interfaces import Interface
@@ -39,6 +39,8 @@ class Sources:
     """Told whenever one of these three may say something else of names than before."""
     repository: IPv4Address | None = None
     """Where the fleet's repository is hosted, where that is not here."""
+    is_alive_known: Callable[[], bool] = lambda: True
+    """Have leaders asked for a while; say whether ``alive`` is up to date."""
 
 
 class _Seen(NamedTuple):
@@ -88,11 +90,14 @@ class Zones:
         return frozenset(self._now.authorities)
 
     @property
-    def leaders(self) -> frozenset[IPv4Address]:
-        """Where the clusters' API servers are."""
-        facts = self._now.facts
-        members = (one for layer in facts.fleet.layers for one in leaders(facts.members, layer))
-        return frozenset(one.address for one in members if one.address)
+    def rivals(self) -> frozenset[IPv4Address]:
+        """Where the leaders are of clusters that have several."""
+        return rivals(self._now.facts.members)
+
+    def know_leaders(self) -> bool:
+        """Have leaders asked for a while; say whether the zones tell who of them is alive now."""
+        sources = self._sources
+        return sources.is_alive_known() and self._now.facts.alive == sources.alive()
 
     def at(self, address: IPv4Address) -> Authority:
         """Return the zones as a client learns them that asks at one of the daemon's addresses."""

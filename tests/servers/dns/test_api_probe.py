@@ -21,6 +21,7 @@ from support.warm import run_warm
 
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
+from iluvatar_pxe.servers.dns import api_probe
 from iluvatar_pxe.servers.dns.api_probe import ApiProbe
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
@@ -30,7 +31,8 @@ ONE, TWO = (IPv4Address(f"127.66.{WORKER}.{number}") for number in (1, 2))
 @pytest.fixture
 async def probe() -> AsyncIterator[ApiProbe]:
     probe = ApiProbe()
-    asking = asyncio.create_task(probe.run(lambda: {ONE, TWO}))
+    probe.want()
+    asking = asyncio.create_task(probe.run(lambda: {ONE, TWO}, lambda: None))
     yield probe
     asking.cancel()
     with suppress(asyncio.CancelledError):
@@ -58,6 +60,38 @@ async def test_a_server_that_says_it_is_broken_is_not_alive(probe: ApiProbe, tmp
 async def test_a_server_that_says_nothing_is_not_alive(probe: ApiProbe, tmp_path: Path) -> None:
     with socket.create_server((str(ONE), 6443)), ApiServer(tmp_path, str(TWO)):
         await until(lambda: probe.alive == {TWO})
+
+
+async def test_leaders_are_left_alone_while_nobody_wants_to_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that dies meanwhile is known to be dead before who asks next is answered."""
+    monkeypatch.setattr(api_probe, "LINGER", 0)
+    monkeypatch.setattr(api_probe, "INTERVAL", 0)
+    monkeypatch.setattr(api_probe, "_FRESH", 0)
+    probe, rounds, done = ApiProbe(), 0, asyncio.Event()
+
+    def leaders() -> set[IPv4Address]:
+        nonlocal rounds
+        rounds += 1
+        return {ONE, TWO}
+
+    async def asked() -> frozenset[IPv4Address]:
+        done.clear()
+        assert not probe.want()
+        await done.wait()
+        return probe.alive
+
+    asking = asyncio.create_task(probe.run(leaders, done.set))
+    with ApiServer(tmp_path, str(ONE)):
+        with ApiServer(tmp_path, str(TWO)):
+            assert await asked() == {ONE, TWO}
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert rounds == 1
+        assert await asked() == {ONE}
+    asking.cancel()
+    await asyncio.wait([asking])
 
 
 def control_plane(number: int, address: IPv4Address, phase: Phase) -> Machine:

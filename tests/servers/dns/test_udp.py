@@ -5,19 +5,23 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
 from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
+from support.fleets import fleet_of
+from support.machines import machine_of
 from support.ports import free_port
 from support.waiting import until
 
+from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.dns.cache import Entry, Key
-from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.machines.states import Assignment, Phase, Role
 from iluvatar_pxe.servers.dns import recursion as recursion_module
 from iluvatar_pxe.servers.dns import resolver, udp
 from iluvatar_pxe.servers.dns.forwarder import Forwarder
@@ -80,6 +84,46 @@ class Site:
             replies[int.from_bytes(reply[:2])] = reply[2:]
 
 
+LEADING = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
+API = make_query(name_of("api.arda.lab.home.arpa"), 1)
+
+
+@dataclass
+class Cluster:
+    """Of two control planes that have joined."""
+
+    alive: frozenset[IPv4Address] = frozenset()
+    is_known: bool = False
+    wanted: int = 0
+    changed: Changed = field(default_factory=Changed)
+
+    def want(self) -> bool:
+        self.wanted += 1
+        return self.is_known
+
+    @property
+    def sources(self) -> Sources:
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        snapshot = Snapshot.of(
+            machine_of(
+                f"52:54:00:00:66:0{number}",
+                assignment=Assignment(
+                    name=f"arda-{number}", layer="arda", role=Role.CONTROLPLANE, rule="rule 1", at=at
+                ),
+                address=address,
+                phase=Phase.JOINED,
+            )
+            for number, address in enumerate(LEADING)
+        )
+        fleet = fleet_of()
+        return Sources(lambda: snapshot, lambda: fleet, lambda: self.alive, (self.changed,), None, self.want)
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
 @pytest.fixture
 def client() -> Iterator[socket.socket]:
     with ExitStack() as stack:
@@ -90,12 +134,14 @@ def client() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-async def site(client: socket.socket, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+async def site(
+    client: socket.socket, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Site]:
     port = free_port()
     recursion = Recursion(Forwarder(), lambda *_, **__: (), frozenset)
     server = DnsServer(
         DnsSettings(port=port, allow=(IPv4Network("127.0.0.1/32"),)),
-        Sources(Snapshot, Fleet, frozenset, ()),
+        cluster.sources,
         recursion,
     )
     assert await server.serve([HERE, THERE]) == []
@@ -207,6 +253,47 @@ async def test_who_is_asked_for_often_is_not_driven_out_though_nobody_reads_it(s
         site.later += 2
         assert await ttl(site) < 100
     assert site.counted("hot") == 3
+
+
+async def leaders_told(site: Site) -> set[IPv4Address]:
+    site.ask(API)
+    replies = await site.answered()
+    return {one for one in LEADING for reply in replies.values() if one.packed in reply}
+
+
+async def test_who_asks_for_leaders_waits_until_they_were_asked(site: Site, cluster: Cluster) -> None:
+    assert await leaders_told(site) == set()
+    cluster.is_known, cluster.alive = True, frozenset(LEADING[:1])
+    site.server.settle()
+    assert not await site.answered(), "the zones do not tell it yet"
+    cluster.changed.tell()
+    await until(site.server.zones.know_leaders)
+    (reply,) = (await site.answered()).values()
+    assert (LEADING[0].packed in reply, LEADING[1].packed in reply) == (True, False)
+
+
+async def test_it_is_noted_each_second_that_somebody_asks_for_leaders(site: Site, cluster: Cluster) -> None:
+    cluster.is_known = True
+    assert await leaders_told(site) == set(LEADING), "all, where none is alive"
+    wanted = cluster.wanted
+    assert await leaders_told(site) == set(LEADING)
+    assert cluster.wanted == wanted
+    site.later += 1.1
+    cluster.is_known = False
+    assert await leaders_told(site) == set(), "it is no longer known"
+    assert cluster.wanted > wanted
+
+
+async def test_so_many_wait_for_leaders_and_others_get_what_was_known_last(
+    site: Site, cluster: Cluster
+) -> None:
+    for number in range(210):
+        site.ask(API, number)
+        await site.answered()
+    assert await leaders_told(site) == set(LEADING)
+    cluster.is_known = True
+    site.server.settle()
+    assert len(await site.answered()) == 200
 
 
 async def test_a_listener_that_closes_within_a_batch_answers_no_more(site: Site) -> None:
