@@ -29,11 +29,19 @@ class Case:
 
 CASES = [
     Case("bios, iPXE ROM", "bios", {"ipxe-discover"}),
-    pytest.param(  # the next two boot the same firmware, and the same iPXE
+    pytest.param(  # the demonstration of tests/cli/test_lab.py boots the same
         Case("uefi-x64 PXE, current iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}),
         marks=pytest.mark.long,
     ),
-    Case("uefi-x64 PXE, Debian 12's iPXE", "uefi-x64", {"discover", "boot-server", "nbp"}, own_programs=True),
+    pytest.param(
+        Case(
+            "uefi-x64 PXE, Debian 12's iPXE",
+            "uefi-x64",
+            {"discover", "boot-server", "nbp"},
+            own_programs=True,
+        ),
+        marks=pytest.mark.long,
+    ),
     Case("uefi-x64 HTTP Boot, current iPXE", "uefi-x64-http", {"discover", "nbp"}),
     pytest.param(  # the demonstration of tests/cli/test_lab.py boots the same firmware
         Case("uefi-arm64 PXE, current iPXE", "uefi-arm64", {"discover", "boot-server", "nbp"}),

@@ -51,6 +51,7 @@ def test_key_pressed_during_the_countdown_boots_the_disk(system: StandIn, curren
         assert directive == [("local", "somebody at its screen")]
 
 
+@pytest.mark.long  # tests/provisioning/test_trust.py has the same without firmware
 def test_machine_that_a_new_daemon_has_not_seen_shows_itself_and_boots(
     system: StandIn, current: Path
 ) -> None:

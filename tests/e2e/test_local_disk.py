@@ -21,12 +21,13 @@ Case = tuple[str, str | None]
 TELLING: list[Case] = [
     ("bios", None),
     ("bios", "404"),
-    ("uefi-x64", "404"),
 ]
+"""UEFI's disk is booted by tests/e2e/test_hold.py, too."""
 REST: list[Case] = [
     ("bios", "exit"),
     ("bios", "sanboot"),
     ("uefi-x64", None),
+    ("uefi-x64", "404"),
     ("uefi-x64", "exit"),
     ("uefi-x64", "sanboot"),
     ("uefi-x64-http", None),

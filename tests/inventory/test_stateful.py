@@ -190,7 +190,7 @@ class Lab(RuleBasedStateMachine):
 
 
 Lab.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=30, suppress_health_check=list(HealthCheck)
+    max_examples=12, stateful_step_count=30, suppress_health_check=list(HealthCheck)
 )
 
 

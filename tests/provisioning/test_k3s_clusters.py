@@ -74,6 +74,7 @@ async def test_two_daemons_that_are_killed_again_and_again_initialise_once(tmp_p
         ]
 
 
+@pytest.mark.long  # the daemons above let them join, too
 async def test_two_daemons_let_servers_join_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

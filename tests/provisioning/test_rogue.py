@@ -35,7 +35,7 @@ REFUSED = ("403", "404", "405", "416")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: another user of the daemon's host")
-@pytest.mark.parametrize(("outside", "within"), [(240, 40), pytest.param(9000, 1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("outside", "within"), [(60, 10), pytest.param(9000, 1000, marks=pytest.mark.long)])
 def test_a_rogue_gets_nothing_while_machines_boot_and_get_theirs(outside: int, within: int) -> None:
     with rogue_site() as site:
         site.ask_by_dhcp(HAND, PLANE, WORKER)

@@ -35,7 +35,8 @@ def lan() -> Iterator[Site]:
         yield built
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.long  # provisioning/test_two_daemons.py and inventory/test_kill.py have a few
+@pytest.mark.parametrize("kills", [2, 200])
 def test_nothing_is_given_twice_or_lost(lan: Site, kills: int) -> None:
     moments = random.Random(kills)
     plug_in(lan.namespace, MACS)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import ConfigurationError
@@ -106,6 +106,7 @@ def test_values_of_all_documents_count_together() -> None:
         load_documents(one * 2)
 
 
+@settings(max_examples=30)
 @given(DOCUMENTS)
 def test_what_is_written_is_read_again(documents: list[dict[str, Any]]) -> None:
     text = dump_documents(documents)

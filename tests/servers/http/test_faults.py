@@ -282,7 +282,7 @@ HEADERS = st.dictionaries(
 TARGETS = st.tuples(PATH, TEXT | ENCODED, QUERIES).map(lambda parts: f"{parts[0]}{parts[1]}?{parts[2]}")
 
 
-@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TARGETS, HEADERS, st.sampled_from(["GET", "HEAD", "POST"]))
 def test_any_request_is_answered_and_refused_in_one_line(
     served: Web, target: str, headers: dict[str, str], method: str

@@ -158,7 +158,7 @@ FATES = st.lists(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(
     size=st.integers(0, 600),
     windowsize=st.sampled_from([1, 1, 2, 3, 8, 64]),
