@@ -42,7 +42,8 @@ IluvatarError                 base; its text is one line that names the thing an
 ├── EtcdError                 the etcd of a k3s cluster cannot be reached, or its answer cannot be used
 ├── PowerError                a machine's power cannot be switched, or told
 ├── OperationError            a requested change is not possible for that machine
-│   └── UnknownMachineError   no machine, or more than one, matches
+│   ├── UnknownMachineError   no machine, or more than one, matches
+│   └── UntoldError           the daemon that runs cannot tell it now, or is of another version
 ├── ControlError              the running daemon cannot be asked
 ├── ServerError               a socket that cannot be bound, an interface that is not there
 ├── ResolveError              no upstream resolver gave a usable answer
@@ -255,6 +256,10 @@ class OperationError(IluvatarError):
 
 class UnknownMachineError(OperationError):
     """No machine, or more than one, matches this name, MAC or id."""
+
+
+class UntoldError(OperationError):
+    """The running daemon cannot tell what is asked: its database or its fleet is away, or it is of another version."""
 
 
 class ControlError(IluvatarError):

@@ -13,9 +13,11 @@ from iluvatar_pxe.admin.machine_list import Filter, Roll, matching
 from iluvatar_pxe.admin.requests import machines as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.admin.troubles import troubles_of
+from iluvatar_pxe.boot.preview.asker import asking, find_asker
 from iluvatar_pxe.fleet.lookup import find_machine, name_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
+from iluvatar_pxe.machines.sighting import Firmware
 
 
 class ShowMachines(requests.ShowMachines, Command):
@@ -69,8 +71,9 @@ class ShowMachine(requests.ShowMachine, Command):
 class ShowPlan(requests.ShowPlan, Command):
     async def carry_out(self, context: CommandContext, by: str) -> CommandResult:  # noqa: ARG002
         context.check_inventory()
-        machine = find_machine(self.machine, context.inventory.snapshot, context.fleet)
-        return await of_daemon(context.next_boots).of(machine)
+        known = find_asker(self.machine, context.inventory.snapshot, context.fleet)
+        asker = asking(known, Firmware(self.firmware) if self.firmware else None, self.arch)
+        return await of_daemon(context.next_boots).of_asker(asker)
 
 
 class ShowBoots(requests.ShowBoots, Command):

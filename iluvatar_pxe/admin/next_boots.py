@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from iluvatar_pxe.admin.data import Data
+from iluvatar_pxe.admin.plan_basis import NO_ADDRESS, assumed, ready_words
 from iluvatar_pxe.admin.plans import Server, plan_data, plan_summary
 from iluvatar_pxe.assets.factory import registry_of
 from iluvatar_pxe.boot.assign import Reservation
@@ -19,13 +20,12 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.install import held_words
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings
 from iluvatar_pxe.machines.model import Machine, sighting_of
+from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.around import router_of
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.replies.links import Links
-from iluvatar_pxe.settings.model import TalosSettings
+from iluvatar_pxe.settings.model import Settings, TalosSettings
 
-NO_ADDRESS = IPv4Address("192.0.2.1")
-"""Stands for this server's address where it has none now (RFC 5737)."""
 _NO_NETWORK = IPv4Network("192.0.2.0/24")
 
 
@@ -38,15 +38,20 @@ class NextBoots:
     inventory: Inventory
     interfaces: Callable[[], Sequence[Interface]]
     """Returns those that are served."""
-    port: int
-    """Of this daemon's HTTP server."""
-    ports: TalosSettings
+    settings: Settings
 
     async def of(self, machine: Machine) -> Data:
-        """Return what ``plan_data`` does, and the last decision under ``last``; secrets are masked."""
+        """Return what ``of_asker`` does of a machine that was seen."""
+        return await self.of_asker(asking(sighting_of(machine)))
+
+    async def of_asker(self, asker: Sighting) -> Data:
+        """Return what ``plan_data`` does of the boot of whoever asks so, what is ``assumed``, and the last decision.
+
+        That is under ``last``; secrets are masked.
+        """
         retired = await self._retired()
         context, interfaces = self._context(), tuple(self.interfaces())
-        return await asyncio.to_thread(self._plan, machine, context, interfaces, retired)
+        return await asyncio.to_thread(self._plan, asker, context, interfaces, retired)
 
     def decided_by(self, machine: Machine) -> object:
         """Return what a plan depends on: while it is equal, ``of`` returns the same."""
@@ -59,17 +64,30 @@ class NextBoots:
 
     def _plan(
         self,
-        machine: Machine,
+        asker: Sighting,
         context: Context,
         interfaces: Sequence[Interface],
         retired: Sequence[Reservation],
     ) -> Data:
         fleet, handout = self.booter.applied.fleet, self.booter.handout
-        steps = next_boot(asking(sighting_of(machine)), self.inventory.snapshot, fleet, context, retired)
-        around = surroundings(machine.address, interfaces, fleet, self.ports)
-        links = Links(around.here, self.port)
+        steps = next_boot(asker, self.inventory.snapshot, fleet, context, retired)
+        around = surroundings(asker.address, interfaces, fleet, self.settings.talos)
+        links = Links(around.here, self.settings.http.port)
         server = Server(links, self.booter.store.size_of, handout.scripts, handout.pi_texts, around)
-        return plan_data(steps, server) | {"last": plan_summary(steps[-1].decision)}
+        return {
+            **plan_data(steps, server),
+            "assumed": self._assumed(context, fleet, links),
+            "last": plan_summary(steps[-1].decision),
+        }
+
+    def _assumed(self, context: Context, fleet: Fleet, links: Links) -> Data:
+        return assumed(
+            self.settings,
+            fleet,
+            links,
+            window_seconds=self.inventory.window.remaining,
+            files=self.booter.store.problem or ready_words(len(context.ready), self.settings),
+        )
 
     def _context(self) -> Context:
         store = self.booter.store

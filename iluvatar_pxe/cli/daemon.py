@@ -4,14 +4,15 @@ import http.client
 import json
 import os
 import socket
+import sys
 import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from iluvatar_pxe.admin.requests.request import CommandResult, Request, request_of, target_of
+from iluvatar_pxe.admin.requests.request import CommandResult, Request, RequestT, request_of, target_of
 from iluvatar_pxe.cli import remote
-from iluvatar_pxe.errors import ControlError, OperationError, ServerError, UsageError
+from iluvatar_pxe.errors import ControlError, OperationError, ServerError, UntoldError, UsageError
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.printable import printable
@@ -23,8 +24,12 @@ ANSWER_SECONDS = REQUEST_SECONDS + 5
 LOCK_SECONDS = 5.0
 """How long to wait for a daemon that is starting or stopping, or for another command."""
 _PAUSE = 0.1
+_NO_ROUTE = "404: Not Found"
+"""What a daemon says of a path that it does not know."""
 _ALONE = "iluvatar_pxe.cli.alone"
 """What works without a daemon; imports nearly the whole daemon, in seconds of a Raspberry Pi's processor."""
+_READING_SECONDS = 5.0
+"""How long a daemon may be silent of what this process can also read by itself."""
 _PATIENCE = 2.0
 """Seconds for which a busy daemon is waited for by who can do without it."""
 
@@ -34,12 +39,17 @@ def change(settings: Settings, kind: type[Request], **fields: Any) -> CommandRes
 
     Raises UsageError for invalid fields, otherwise ControlError, OperationError, InventoryError or FleetError.
     """
-    try:
-        request = request_of(kind, fields)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    request = checked(kind, **fields)
     answer = ask_or_lock(settings, request)
     return _carry_out(settings, request) if answer is None else answer
+
+
+def checked(kind: type[RequestT], **fields: Any) -> RequestT:
+    """Return a request with these fields; raises UsageError."""
+    try:
+        return request_of(kind, fields)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _carry_out(settings: Settings, request: Request) -> CommandResult:
@@ -102,6 +112,21 @@ def ask_running(settings: Settings, request: Request) -> CommandResult:
     return answer
 
 
+def answer_or_none(settings: Settings, request: Request) -> CommandResult | None:
+    """Return what the daemon answers, or None where the command has to find that out by itself.
+
+    That is where no daemon of this host runs, or where it cannot tell, of which a line to standard error says why.
+    Raises OperationError when it refuses, and of another host also ControlError.
+    """
+    if remote.chosen():
+        return ask_running(settings, request)
+    try:
+        return ask_daemon(settings.control_socket, settings.state_directory, request, _READING_SECONDS)
+    except (ControlError, UntoldError) as error:
+        print(printable(f"iluvatar-pxe: {error}; what follows is what is recorded"), file=sys.stderr)  # noqa: T201
+        return None
+
+
 def told(settings: Settings, request: Request) -> CommandResult | None:
     """Return what the daemon answers soon: None where none runs, nothing where it refuses or this user may not ask it.
 
@@ -152,8 +177,15 @@ def _exchange(connection: _Connection, state_directory: Path, request: Request) 
     if not isinstance(answer, dict):
         raise ValueError("no JSON object")  # noqa: TRY004 - a fault of the answer, not of a caller
     if response.status != http.client.OK:
-        raise OperationError(str(answer.get("error", f"status {response.status}")))
+        raise _refusal(response.status, str(answer.get("error", f"status {response.status}")))
     return answer
+
+
+def _refusal(status: int, text: str) -> OperationError:
+    """Return a refusal as an error; what this command has checked, and the daemon does not know, is of another version."""
+    if status == http.client.BAD_REQUEST or text == _NO_ROUTE:
+        return UntoldError(f"the daemon that runs is of another version ({text}); restart it")
+    return (UntoldError if status == http.client.SERVICE_UNAVAILABLE else OperationError)(text)
 
 
 def _lock(settings: Settings, deadline: float) -> bool:

@@ -1,18 +1,21 @@
 """What a machine would boot next, as its page tells it: as ``plan`` does, with secrets masked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.booters import booters_of
-from support.fleets import READY, fleet_of
+from support.fleets import KERNEL, READY, fleet_of
 
-from iluvatar_pxe.admin.next_boots import NO_ADDRESS, NextBoots
+from iluvatar_pxe.admin.next_boots import NextBoots
+from iluvatar_pxe.admin.plan_basis import NO_ADDRESS
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
-from iluvatar_pxe.settings.model import TalosSettings
+from iluvatar_pxe.settings.model import Settings
 
 MAC = "52:54:00:64:00:01"
 SECRET = "c2VjcmV0IGtleQ"
@@ -30,7 +33,7 @@ async def next_boots(tmp_path: Path) -> NextBoots:
     inventory = Inventory(f"sqlite:///{tmp_path / 'inventory.db'}")
     fleet = fleet_of(("arda-01", MAC, FILE), **{"configs/own_yaml": CONFIG})
     booter = booters_of(fleet, inventory, store, lambda _: MAC).real
-    return NextBoots(booter=booter, inventory=inventory, interfaces=tuple, port=8080, ports=TalosSettings())
+    return NextBoots(booter=booter, inventory=inventory, interfaces=tuple, settings=Settings())
 
 
 def seen(next_boots: NextBoots, stage: Stage = Stage.DISCOVER) -> Machine:
@@ -44,6 +47,17 @@ async def test_it_tells_what_is_served_and_why_without_secrets(next_boots: NextB
     assert told["config"]["file"] == "configs/own.yaml"
     assert "type: worker" in told["config"]["text"]
     assert SECRET not in str(told)
+
+
+async def test_it_tells_how_far_a_file_is_that_is_not_here_yet(next_boots: NextBoots, tmp_path: Path) -> None:
+    (tmp_path / "assets" / KERNEL).unlink()
+    await next_boots.booter.store.refresh()
+    loading = Progress(state=State.LOADING, done=31_500_000, size=75_000_000, rate=2e6)
+    coming = replace(next_boots, booter=replace(next_boots.booter, coming=lambda: {KERNEL: loading}))
+    told = await coming.of(seen(next_boots))
+    file = next(one for one in told["files"] if one["name"] == KERNEL)
+    assert file["coming"] == f"{KERNEL} is 42 % here (31 of 75 MB, 2.0 MB/s, 22 s left)"
+    assert file["bytes"] is None
 
 
 async def test_a_plan_holds_until_what_it_depends_on_changes(next_boots: NextBoots) -> None:

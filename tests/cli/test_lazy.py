@@ -49,6 +49,9 @@ ANSWERED = (
     "enrol status",
     "machines hold nobody",
     "machines list",
+    "machines show 52:54:00:00:00:01",
+    "network",
+    "plan 52:54:00:00:00:01",
 )
 """What a daemon does for whoever asks."""
 MOST = {"--help": 45, "machines list": 150}

@@ -312,7 +312,6 @@ def test_a_conflict_is_told_with_ways_to_settle_it(host: Host) -> None:
             "nobody",
             "nobody: no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`",
         ),
-        ("", ": no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`"),
         (
             "52:54:00:00:00:ff",
             "52:54:00:00:00:ff: no machine has this name, MAC or ID; list them with `iluvatar-pxe machines list --all`",

@@ -1,6 +1,5 @@
-"""``plan`` and ``machines show`` ask the daemon how far the boot files are that a machine waits for."""
+"""``plan`` and ``machines show`` where a boot file is missing, beside a daemon that does not tell, and alone."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,6 @@ from cli.test_plan import ASSETS, FLEET, FOLDER, SEEN, State
 from support.warm import run_warm
 
 KERNEL = f"{FOLDER}/kernel-amd64"
-SHORT = "talos/3765...b4ba/v1.13.9/kernel-amd64 is 42 % here (31 of 75 MB, 2.0 MB/s, 22 s left)"
-COMING = {KERNEL: {"state": "loading", "done": 31_500_000, "size": 75_000_000, "rate": 2e6, "trouble": ""}}
 
 
 @pytest.fixture
@@ -19,23 +16,6 @@ def state(tmp_path: Path) -> State:
     state.plant(FLEET, {name: size for name, size in ASSETS.items() if name != KERNEL})
     state.fill()
     return state
-
-
-@pytest.mark.parametrize("command", [("plan",), ("machines", "show")])
-def test_it_says_how_far_the_missing_file_is(state: State, command: tuple[str, ...]) -> None:
-    with listener(state.state / "control.sock", http(json.dumps({"coming": COMING}))) as asked:
-        done = run_warm(*command, SEEN, "--config", str(state.config))
-    assert asked[0].startswith(b"GET /api/v1/coming HTTP/1.1\r\n")
-    assert SHORT in " ".join(done.output.split())
-
-
-def test_the_list_of_boot_files_has_it(state: State) -> None:
-    with listener(state.state / "control.sock", http(json.dumps({"coming": COMING}))):
-        done = state.plan(SEEN, "--json")
-    assert done.returncode == 1
-    (kernel, initramfs) = json.loads(done.stdout)["files"]
-    assert kernel["coming"] == f"{KERNEL} is 42 % here (31 of 75 MB, 2.0 MB/s, 22 s left)"
-    assert (kernel["bytes"], initramfs["coming"]) == (None, None)
 
 
 def test_without_a_daemon_a_file_of_the_catalogue_is_to_be_fetched(state: State) -> None:
@@ -48,15 +28,31 @@ def test_without_a_daemon_a_file_of_the_catalogue_is_to_be_fetched(state: State)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "why"),
     [
-        http('{"error": "no daemon is running"}', "409 Conflict"),
-        http('{"error": "no such command"}', "404 Not Found"),
-        b"",
+        (http('{"error": "the database is away"}', "503 Service Unavailable"), "the database is away"),
+        (
+            http('{"error": "404: Not Found"}', "404 Not Found"),
+            "of another version (404: Not Found); restart it",
+        ),
+        (http('{"error": "arch: not known"}', "400 Bad Request"), "of another version (arch: not known)"),
+        (b"nonsense", "the service may be restarting"),
     ],
 )
-def test_without_an_answer_the_file_is_missing(state: State, answer: bytes) -> None:
+@pytest.mark.parametrize("command", [("plan",), ("machines", "show")])
+def test_without_an_answer_it_is_told_and_what_is_recorded_follows(
+    state: State, command: tuple[str, ...], answer: bytes, why: str
+) -> None:
     with listener(state.state / "control.sock", answer):
-        done = state.plan(SEEN)
-    assert done.returncode == 1
-    assert f"the file {KERNEL} is missing" in " ".join(done.stdout.split())
+        done = run_warm(*command, SEEN, "--config", str(state.config))
+    (line,) = done.error.splitlines()
+    assert why in line
+    assert line.endswith("; what follows is what is recorded")
+    assert f"{KERNEL} is missing" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("command", [("plan",), ("machines", "show")])
+def test_a_refusal_is_the_answer(state: State, command: tuple[str, ...]) -> None:
+    with listener(state.state / "control.sock", http('{"error": "who is that?"}', "404 Not Found")):
+        done = run_warm(*command, SEEN, "--config", str(state.config))
+    assert (done.status, done.output, done.error) == (1, "", "iluvatar-pxe: who is that?\n")

@@ -6,7 +6,7 @@ from support.clusters import DISK
 from support.fleets import fleet_of
 from support.interfaces import read_interface
 
-from iluvatar_pxe.cli.plan_server import surroundings_for
+from iluvatar_pxe.admin.next_boots import surroundings
 from iluvatar_pxe.layers.arda.machine_facts import Node, Surroundings, machine_facts
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.applied import Applied
@@ -35,4 +35,4 @@ async def test_machines_are_told_the_ports_that_the_settings_name_and_plan_shows
     )
     told = ("127.0.0.1:4333", "tcp://127.0.0.1:4334")
     assert reports_to(await around.of(LOOPBACK)) == told
-    assert reports_to(surroundings_for(LOOPBACK, SETTINGS, FLEET)) == told
+    assert reports_to(surroundings(LOOPBACK, (read_interface("lo"),), FLEET, SETTINGS.talos)) == told

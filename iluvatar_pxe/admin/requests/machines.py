@@ -1,5 +1,6 @@
 """Requests on machines: a machine's place, what is wanted of it, and which hardware it is; and all of them."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -10,6 +11,7 @@ from iluvatar_pxe.fleet.fields.values import LayerName
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.states import Intent, Phase, Role
 from iluvatar_pxe.wire.mac import parse_mac
+from iluvatar_pxe.wire.pxe import CpuArch
 
 
 def _host_name(text: str) -> str:
@@ -26,13 +28,24 @@ def _without_command(intent: Intent) -> Intent:
 
 MOST_MACHINES = 1000
 """On one page of the list."""
-MOST_BOOTS = 50
+MOST_BOOTS = 100
+"""As many are kept of a machine."""
 Designation = Annotated[str, Field(min_length=1, max_length=100)]
 """A machine as ``find_machine`` takes it: its name, MAC or id."""
 HostName = Annotated[str, AfterValidator(_host_name)]
 PlainIntent = Annotated[Intent, AfterValidator(_without_command)]
 Mac = Annotated[str, AfterValidator(parse_mac)]
 Words = Annotated[str, BeforeValidator(lambda value: plain_text(value) if isinstance(value, str) else value)]
+
+
+class BootFirmware(StrEnum):
+    """The kinds of firmware that ask for a boot."""
+
+    BIOS_PXE = "bios-pxe"
+    UEFI_PXE = "uefi-pxe"
+    UEFI_HTTP = "uefi-http"
+    IPXE = "ipxe"
+    RASPBERRY_PI = "raspberry-pi"
 
 
 class ShowMachines(Request):
@@ -67,10 +80,16 @@ class _OfMachine(Request):
 
 
 class ShowPlan(_OfMachine):
-    """``plan``: tells what a machine would be served now and why, with script and configuration; secrets are masked."""
+    """``plan``: tells what a machine would be served now and why, with script and configuration; secrets are masked.
+
+    Also of a machine that was not seen, by any MAC, or by the name of its file.
+    """
 
     method = "GET"
     route = "/api/v1/machines/{machine}/plan"
+    firmware: BootFirmware | None = None
+    """In place of its own."""
+    arch: CpuArch | None = None
 
 
 class ShowBoots(_OfMachine):

@@ -9,7 +9,7 @@ class _Commands(LazyGroup):
         Entry("list", "machines.every:list_machines", "List all machines."),
         Entry(
             "show",
-            "machines.one:show",
+            "machines.showing:show",
             "Show everything known about a machine, its last boots, and what it boots next and why.",
         ),
         Entry(

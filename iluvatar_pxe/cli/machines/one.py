@@ -1,59 +1,20 @@
-"""``iluvatar-pxe machines show``, ``reinstall`` and ``forget``: they look at a machine in the inventory first."""
+"""``iluvatar-pxe machines reinstall`` and ``forget``: they look at a machine in the inventory first."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.admin.edits import ended_hold
-from iluvatar_pxe.admin.machine_details import machine_details
-from iluvatar_pxe.admin.requests.machines import MOST_BOOTS, Forget, Reinstall, ShowMachine
-from iluvatar_pxe.boot.preview.asker import asking
-from iluvatar_pxe.cli.daemon import ask_running, change
+from iluvatar_pxe.admin.requests.machines import Forget, Reinstall
+from iluvatar_pxe.cli.daemon import change
 from iluvatar_pxe.cli.machines.options import Name
-from iluvatar_pxe.cli.machines.page import page_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption, YesOption, make_sure
-from iluvatar_pxe.cli.remote import chosen
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.state import State
-from iluvatar_pxe.cli.tables import say, say_json, terminal_width
+from iluvatar_pxe.cli.tables import say, say_json
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.inventory.database.read_only import last_boots
-from iluvatar_pxe.machines.model import Machine, sighting_of
-from iluvatar_pxe.settings.model import Settings
-
-
-def show(
-    name: Name,
-    *,
-    boots: Annotated[int, typer.Option(min=0, help="Number of boots to show.")] = 3,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Show everything known about a machine, its last boots, and what it boots next and why."""
-    settings = settings_of_daemon(config)
-    page = _told(settings, name, boots) if chosen() else _recorded(settings, name, boots)
-    if as_json:
-        say_json(page)
-    else:
-        say(page_lines(page, datetime.now(UTC), terminal_width()))
-
-
-def _told(settings: Settings, name: str, boots: int) -> Data:
-    """Return what the daemon of another host tells of a machine."""
-    return ask_running(settings, ShowMachine(machine=name, boots=min(boots, MOST_BOOTS)))
-
-
-def _recorded(settings: Settings, name: str, boots: int) -> Data:
-    """Return what is recorded of a machine."""
-    state = State.read_recorded(settings)
-    machine = find_machine(name, state.snapshot, state.fleet)
-    *_, last = state.next_boot(asking(sighting_of(machine)))
-    latest = last_boots(state.settings.database_url, machine.id, boots)
-    told = state.awaited, state.changing, state.troubles(machine)
-    return machine_details(machine, state.fleet, last.decision, latest, *told)
+from iluvatar_pxe.machines.model import Machine
 
 
 def reinstall(

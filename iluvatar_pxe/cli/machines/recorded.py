@@ -2,9 +2,14 @@
 
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.admin.describe import describe
+from iluvatar_pxe.admin.machine_details import machine_details
+from iluvatar_pxe.admin.requests.machines import ShowMachine
+from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.cli.options import be_quiet
 from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.fleet.lookup import find_machine, name_of
+from iluvatar_pxe.inventory.database.read_only import last_boots
+from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.settings.model import Settings
 
 
@@ -13,6 +18,17 @@ def recorded(settings: Settings) -> list[Data]:
     be_quiet()
     state = State.read_recorded(settings)
     return [describe(one, state.fleet) for one in state.snapshot.by_id.values()]
+
+
+def recorded_machine(settings: Settings, request: ShowMachine) -> Data:
+    """Return what a daemon would answer; raises InventoryError, and UnknownMachineError."""
+    be_quiet()
+    state = State.read_recorded(settings)
+    machine = find_machine(request.machine, state.snapshot, state.fleet)
+    *_, last = state.next_boot(asking(sighting_of(machine)))
+    latest = last_boots(settings.database_url, machine.id, request.boots)
+    told = state.awaited, state.changing, state.troubles(machine)
+    return machine_details(machine, state.fleet, last.decision, latest, *told)
 
 
 def words_of(text: str, settings: Settings) -> frozenset[str]:

@@ -1,34 +1,18 @@
-"""``iluvatar-pxe plan``: what a machine would boot, and why. It reads only, and needs no daemon."""
+"""``iluvatar-pxe plan``: what a machine would boot, and why."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from iluvatar_pxe.admin.plans import Server, plan_data
-from iluvatar_pxe.boot.preview.asker import asking, find_asker
+from iluvatar_pxe.admin.data import Data
+from iluvatar_pxe.admin.requests.machines import BootFirmware, ShowPlan
+from iluvatar_pxe.cli.daemon import answer_or_none, checked
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.plan.page import page_lines
-from iluvatar_pxe.cli.plan_server import assumed, surroundings_for
 from iluvatar_pxe.cli.running import settings_of_daemon
-from iluvatar_pxe.cli.state import State
 from iluvatar_pxe.cli.tables import say, say_json
-from iluvatar_pxe.machines.sighting import Firmware
-from iluvatar_pxe.replies.ipxe import Scripts
-from iluvatar_pxe.replies.links import Links
-from iluvatar_pxe.replies.raspberry_pi import PiTexts
-from iluvatar_pxe.resources import read_templates
+from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.wire.pxe import CpuArch
-
-
-class BootFirmware(StrEnum):
-    """The kinds of firmware that ask for a boot."""
-
-    BIOS_PXE = "bios-pxe"
-    UEFI_PXE = "uefi-pxe"
-    UEFI_HTTP = "uefi-http"
-    IPXE = "ipxe"
-    RASPBERRY_PI = "raspberry-pi"
 
 
 def plan(
@@ -57,21 +41,19 @@ def plan(
 
     Exits 0 when it would boot something, 1 when it would wait or get no answer.
     """
-    state = State.read(settings_of_daemon(config))
-    known = find_asker(machine, state.snapshot, state.fleet)
-    asker = asking(known, Firmware(firmware) if firmware else None, arch)
-    around = surroundings_for(asker.address, state.settings, state.fleet)
-    links = Links(around.here, state.settings.http.port)
-    server = Server(
-        links,
-        state.assets.size_of,
-        Scripts(read_templates("ipxe")),
-        PiTexts(read_templates("raspberry-pi")),
-        around,
-    )
-    page = plan_data(state.next_boot(asker), server) | {"assumed": assumed(state, links)}
+    request = checked(ShowPlan, machine=machine, firmware=firmware, arch=arch)
+    page = _plan(settings_of_daemon(config), request)
     if as_json:
         say_json(page)
     else:
         say(page_lines(page))
     raise typer.Exit(0 if page["boots"] else 1)
+
+
+def _plan(settings: Settings, request: ShowPlan) -> Data:
+    answer = answer_or_none(settings, request)
+    if answer is None:
+        from iluvatar_pxe.cli.plan.alone import plan_alone  # noqa: PLC0415 - imports nearly the whole daemon
+
+        return plan_alone(settings, request)
+    return {key: value for key, value in answer.items() if key != "last"}

@@ -1,0 +1,51 @@
+"""What a running daemon tells, and what commands read where none runs: the same, to the last octet."""
+
+from pathlib import Path
+
+import pytest
+from cli.test_machines import ARDA, DISPUTED, EVENTS, FAILED, FLEET, JOINED, LISTED, PASSING
+from support.command import Answer, Host
+from support.daemon import Daemon, write_settings
+
+ASKED = (
+    "machines list",
+    "machines list --all",
+    "machines list --json",
+    "machines list --json --all",
+    "machines show arda-01",
+    "machines show arda-01 --json",
+    "machines show 52:54:00:00:00:03 --boots 0",
+    "machines show nobody",
+    "plan arda-01",
+    "plan big --json",
+    "plan 52:54:00:00:00:99 --firmware bios-pxe --json",
+    "plan nobody",
+)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    made = Host(tmp_path)
+    made.write("fleet.yaml", FLEET)
+    made.write("layers/arda.yaml", ARDA)
+    made.write("c.yaml", "machine: {}\n")
+    made.write("machines/big.yaml", 'match: {macs: ["52:54:00:00:00:02"]}\nrole: worker\n')
+    made.have("ipxe/snponly.efi")
+    made.know(JOINED, LISTED, DISPUTED, FAILED, PASSING, events=EVENTS)
+    return made
+
+
+def test_a_daemon_tells_what_is_recorded(host: Host) -> None:
+    daemon = Daemon(host.directory)
+    write_settings(host.config, daemon.settings)
+    with daemon:
+        assert host.run("enrol", "close").status == 0
+        told = asked(host)
+    recorded = asked(host)
+    assert {words for words in ASKED if told[words] != recorded[words]} == set()
+    assert told["plan arda-01"].output
+    assert "no machine has this name" in told["plan nobody"].error
+
+
+def asked(host: Host) -> dict[str, Answer]:
+    return {words: host.run(*words.split()) for words in ASKED}
