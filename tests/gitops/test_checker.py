@@ -102,6 +102,8 @@ def test_it_comes_to_the_hooks_verdict_whatever_was_pushed_before(
         update = f"{old or NOTHING} {new} refs/heads/main\n"
         expected = by_hook(update)
         assert by_checker(checker, update) == expected
+        gone = f"{new} {NOTHING} refs/heads/main\n"
+        assert by_checker(checker, gone) == by_hook(gone)
         old = old if expected[0] else new
 
 
@@ -120,11 +122,14 @@ def test_what_is_no_file_is_told_though_the_same_object_was_a_file_before(ada: P
 
 
 @pytest.mark.usefixtures("checking")
-async def test_a_push_is_answered_by_one_process_for_all(fleet: Path, ada: Person) -> None:
+async def test_pushes_are_answered_by_one_process_that_goes_on(fleet: Path, ada: Person) -> None:
+    hook = fleet / "hooks/pre-receive"
+    hook.write_text(hook.read_text().replace(" -S ", " -S -X importtime "))
     for text, accepted in (("domain: lab.home.arpa\n", True), ("colour: red\n", False), ("", True)):
         commit = ada.commit({"fleet.yaml": text})
         told = await asyncio.to_thread(ada.push, check=accepted)
         assert ("fleet.yaml:1: colour: no such key" in told) is not accepted
+        assert "iluvatar_pxe.gitops.hook" not in told, "the hook has checked it itself"
         tip = git(fleet, "for-each-ref", "--format=%(objectname)", "refs/heads/main").strip()
         assert (tip == commit) is accepted
     assert len(checkers(fleet)) == 1
