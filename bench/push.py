@@ -134,13 +134,14 @@ class Round:
     applied: float
 
 
-def measure(site: Site, note: int) -> Round:
-    commit = site.change(note)
+def measure(site: Site, number: int) -> Round:
+    """Check one commit, and push another one, which nobody has read before."""
+    checked = site.change(2 * number)
     site.push("origin", "try")
-    check = site.check(commit)
-    plain = site.push("plain")
-    push = site.push("origin")
-    return Round(check, push, plain, push + site.applied(commit))
+    check = site.check(checked)
+    pushed = site.change(2 * number + 1)
+    plain, push = site.push("plain"), site.push("origin")
+    return Round(check, push, plain, push + site.applied(pushed))
 
 
 def main() -> None:
@@ -160,7 +161,7 @@ def main() -> None:
             site.push("origin")
             site.push("plain")
             site.applied(git(site.clone, "rev-parse", "HEAD"))
-            first, *rounds = [measure(site, note) for note in range(1, ROUNDS + 1)]
+            first, *rounds = [measure(site, number) for number in range(1, ROUNDS + 1)]
     what = f"one file of {machines:,}"
     report(
         [

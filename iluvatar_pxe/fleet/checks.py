@@ -79,8 +79,9 @@ def _boots(source: Source) -> Iterator[tuple[str, Location]]:
 def _files(source: Source) -> Iterator[tuple[str, Location]]:
     """Every place that may name a file."""
     for path, location in _boots(source):
-        yield path, (*location, "config")
-        yield path, (*location, "script")
+        for key in ("config", "script"):
+            if location or source.says(path, key):
+                yield path, (*location, key)
     for index in range(_count(source, "menu", "entries")):
         yield FLEET_FILE, ("menu", "entries", index, "script")
     yield FLEET_FILE, ("backup", "longhorn", "credentials")
@@ -98,7 +99,7 @@ def _check_listed_once(source: Source) -> None:
                 text = f"{what} is already listed in {other}; remove it from one of them"
                 source.fault(path, location, text)
             seen[key] = path
-    for path in source.machines:
+    for path in (path for path in source.machines if source.says(path, "seen")):
         known = source.part(path, ("seen",), _SEEN)
         other = seen.get(("serial", known.serial)) if known and known.uuid else None
         if known and other and other != path and _is_of(other, known, source):
@@ -113,7 +114,7 @@ def _keys(path: str, source: Source) -> Iterator[tuple[Location, tuple[str, obje
         yield ("match", "macs", index), ("mac", mac), mac
     if match and match.serial:
         yield ("match", "serial"), ("serial", match.serial), f"serial number {match.serial}"
-    if address := source.part(path, ("address",), _ADDRESS):
+    if source.says(path, "address") and (address := source.part(path, ("address",), _ADDRESS)):
         yield ("address",), ("address", address), f"address {address}"
 
 
@@ -145,7 +146,9 @@ def _check_file(path: str, location: Location, source: Source) -> None:
 
 
 def _check_menu(path: str, location: Location, source: Source) -> None:
-    chain = source.part(path, (*location, "chain"), _CHAIN)
+    chain = (
+        source.part(path, (*location, "chain"), _CHAIN) if location or source.says(path, "chain") else None
+    )
     if chain == "menu" and not _count(source, "menu", "entries"):
         text = "chain: menu needs an entry; add name and script to 'menu.entries' of fleet.yaml"
         source.fault(path, (*location, "chain"), text)
@@ -171,7 +174,8 @@ def _check_configured(machine: ListedMachine, fleet: Fleet, source: Source) -> N
 def _patches(source: Source) -> Iterator[tuple[str, Location]]:
     """Every place that may name patches."""
     for path in (*source.machines, *map(layer_file, source.layers)):
-        yield path, ("patches",)
+        if source.says(path, "patches"):
+            yield path, ("patches",)
     for layer in source.layers:
         for role in Role:
             yield layer_file(layer), ("rolePatches", role.value)

@@ -106,6 +106,8 @@ def replaced(old: Fleet, new: Fleet) -> list[str]:
 
     Two machines would have one name there, and nobody could tell which of them is to leave.
     """
+    if not any(map(new.has_cluster, new.layers)):
+        return []
     return [
         f"machines/{one.name}.yaml: match: lists none of the hardware that it listed, which may be in the cluster of layer "
         f"{one.layer} as {one.name}; if only its NIC is another one, list both MACs, and remove the old one later; for another "

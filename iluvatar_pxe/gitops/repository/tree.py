@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.fleet.source import APPLICATIONS, is_declaration, is_read
@@ -17,8 +18,7 @@ _REGULAR = frozenset({"100644", "100755"})
 _WHAT: Mapping[str, str] = {"120000": "a symbolic link", "160000": "a submodule"}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A line of ``git ls-tree``: mode, object and size in bytes."""
 
     mode: str
@@ -59,16 +59,13 @@ async def read_tree(git: Git, commit: str, known: Tree | None = None) -> Tree:
 
 
 def _entries(git: Git, listing: bytes) -> Iterable[tuple[str, Entry]]:
-    for line in listing.split(b"\0"):
+    for line in listing.decode("utf-8", "surrogateescape").split("\0"):
         if line:
-            told, _, path = line.partition(b"\t")
-            mode, _, object_id, size = told.decode("ascii").split()
+            told, _, path = line.partition("\t")
+            mode, _, object_id, size = told.split()
             if size == _UNREADABLE:
                 raise RepositoryError(f"{git.directory}: object {object_id} is missing or damaged")
-            yield (
-                path.decode("utf-8", "surrogateescape"),
-                Entry(mode, object_id, 0 if size == "-" else int(size)),
-            )
+            yield path, Entry(mode, object_id, 0 if size == "-" else int(size))
 
 
 def _unreadable(entry: Entry) -> str:
