@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
+from typing import NamedTuple
 
 from iluvatar_pxe.dns.members import Member, awaited, leaders
 from iluvatar_pxe.dns.zone import Node, Zone, start_of
 from iluvatar_pxe.fleet.dns import DnsRecords
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.wire.dns.name import Name, is_below, name_of, reverse_name
+from iluvatar_pxe.wire.dns.name import Name, name_of, reverse_name, suffixes
 from iluvatar_pxe.wire.dns.types import Record, Service, Target, Text, Type
 
 API_PORT = 6443
@@ -36,20 +37,46 @@ class Facts:
     """The host of the fleet's repository, if it is remote."""
 
 
-def zones_of(facts: Facts, serial: int, here: IPv4Address) -> dict[Name, Zone]:
-    """Return the zones by their apex, as a client learns them that reaches this daemon at ``here``."""
+class Place(NamedTuple):
+    """What the zones have of one member."""
+
+    member: Member
+    apex: Name
+    """Of the domain."""
+    name: Name
+    node: Node
+    reverse: Name | None
+    pointer: Node
+    above: tuple[Name, ...]
+    """Names that ``reverse`` is below."""
+
+
+Places = Mapping[int, Place]
+"""By the member's id, which is no other's as long as it is here."""
+
+
+def places_of(facts: Facts, before: Places) -> Places:
+    """Return the places of all members; those of ``before`` where member and domain are the same."""
     apex = name_of(facts.fleet.settings.domain)
-    nodes = dict(_names(facts, apex, here))
+    places = {}
+    for member in facts.members:
+        old = before.get(id(member))
+        places[id(member)] = old if old and old.apex == apex else _place(member, apex)
+    return places
+
+
+def zones_of(facts: Facts, serial: int, here: IPv4Address, places: Places | None = None) -> dict[Name, Zone]:
+    """Return the zones by their apex, as a client learns them that reaches this daemon at ``here``."""
+    places = places_of(facts, {}) if places is None else places
+    apex = name_of(facts.fleet.settings.domain)
+    nodes = dict(_names(facts, places, apex, here))
     primary, mailbox = _under("pxe", apex), _under("hostmaster", apex)
     top = [start_of(apex, primary, mailbox, serial, no=NO_SECONDS), _to(apex, Type.NS, primary)]
     own = nodes[apex].records.values() if apex in nodes else ()
     nodes[apex] = Node.of([*top, *(record for records in own for record in records)], "fleet")
     zones = {apex: Zone.of(apex, nodes)}
-    pointers = {**_pointers(facts.members, apex), **_own_pointers(facts, primary)}
-    in_use = (reverse for one in facts.interfaces for reverse in reverse_zones(one.network))
-    for reverse in dict.fromkeys(in_use):
+    for reverse, below in _pointers(facts, places, primary).items():
         start = start_of(reverse, primary, mailbox, serial, no=NO_SECONDS)
-        below = {name: node for name, node in pointers.items() if is_below(name, reverse)}
         zones[reverse] = Zone.of(
             reverse,
             {**below, reverse: Node.of([start, _to(reverse, Type.NS, primary)], "fleet")},
@@ -68,15 +95,13 @@ def reverse_zones(network: IPv4Network) -> Iterator[Name]:
         yield name_of(".".join([*reversed(labels), "in-addr.arpa"]))
 
 
-def _names(facts: Facts, apex: Name, here: IPv4Address) -> Iterator[tuple[Name, Node]]:
+def _names(facts: Facts, places: Places, apex: Name, here: IPv4Address) -> Iterator[tuple[Name, Node]]:
     """Every name below the apex; a later one of the same name goes first."""
     for label, declared in facts.fleet.settings.records.items():
         name = apex if label == "@" else _under(label, apex)
         yield name, Node.of(_declared(name, declared, apex), "fleet")
-    for member in facts.members:
-        name = _under(member.name, apex)
-        addresses = [member.address] if member.address else []
-        yield name, Node.of(_addresses(name, addresses, _MACHINE_TTL), f"machine {member.name}")
+    for place in places.values():
+        yield place.name, place.node
     for layer in facts.fleet.layers:
         yield from _layer_names(facts, layer, apex)
     for service, address in (("pxe", here), ("git", facts.repository or here)):
@@ -132,16 +157,32 @@ def _addresses(name: Name, addresses: Iterable[IPv4Address | IPv6Address], ttl: 
     return [Record(name, Type.A if one.version == 4 else Type.AAAA, ttl, one) for one in addresses]
 
 
-def _pointers(members: Iterable[Member], apex: Name) -> Mapping[Name, Node]:
-    held = ((one.address, one.name) for one in members if one.address)
-    return {
-        reverse_name(address): _pointer(address, _under(name, apex), f"machine {name}")
-        for address, name in held
+def _place(member: Member, apex: Name) -> Place:
+    name, origin = _under(member.name, apex), f"machine {member.name}"
+    address = member.address
+    node = Node.of(_addresses(name, [address] if address else [], _MACHINE_TTL), origin)
+    if address is None:
+        return Place(member, apex, name, node, None, node, ())
+    reverse = reverse_name(address)
+    pointer = _pointer(address, name, origin)
+    return Place(member, apex, name, node, reverse, pointer, tuple(suffixes(reverse)))
+
+
+def _pointers(facts: Facts, places: Places, primary: Name) -> dict[Name, dict[Name, Node]]:
+    """Return by the apexes of the networks in use the names of the addresses there; the daemon's own go first."""
+    in_use: dict[Name, dict[Name, Node]] = {
+        one: {} for own in facts.interfaces for one in reverse_zones(own.network)
     }
-
-
-def _own_pointers(facts: Facts, primary: Name) -> Mapping[Name, Node]:
-    return {reverse_name(one.ip): _pointer(one.ip, primary, _THIS) for one in facts.interfaces}
+    for place in places.values():
+        for above in place.above:
+            if place.reverse and above in in_use:
+                in_use[above][place.reverse] = place.pointer
+    for own in facts.interfaces:
+        reverse = reverse_name(own.ip)
+        for above in suffixes(reverse):
+            if above in in_use:
+                in_use[above][reverse] = _pointer(own.ip, primary, _THIS)
+    return in_use
 
 
 def _pointer(address: IPv4Address, name: Name, origin: str) -> Node:

@@ -11,10 +11,10 @@ import structlog
 
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.dns.authority import Authority
-from iluvatar_pxe.dns.fleet_zones import Facts, zones_of
+from iluvatar_pxe.dns.fleet_zones import Facts, Places, places_of, zones_of
 from iluvatar_pxe.dns.forwarding import kept_here
 from iluvatar_pxe.dns.local import local_zones
-from iluvatar_pxe.dns.members import members_of, rivals
+from iluvatar_pxe.dns.members import MemberList, rivals
 from iluvatar_pxe.dns.zone import Zone
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.host.interfaces import Interface
@@ -61,6 +61,8 @@ class _Made:
     serial: int = 0
     authorities: Mapping[IPv4Address, Authority] = field(default_factory=dict)
     """By the daemon's address that is asked."""
+    places: Places = field(default_factory=dict)
+    """For the next zones, which differ in a few."""
 
 
 class Zones:
@@ -74,6 +76,7 @@ class Zones:
         self._changed = changed
         self._interfaces: tuple[Interface, ...] = ()
         self._forward = forward
+        self._members = MemberList()
         self._local = local_zones()
         self._none = self._authority(sources.fleet(), {})
         self._now = _Made(Facts(sources.fleet()))
@@ -121,17 +124,18 @@ class Zones:
         """Return the zones of what was seen; those that there are, where they tell the same. For a thread, too."""
         interfaces = seen.interfaces
         own = tuple(IPv4Interface((one.address, one.network.prefixlen)) for one in interfaces)
-        members = members_of(seen.snapshot, seen.fleet)
+        members = self._members.of(seen.snapshot, seen.fleet)
         facts = Facts(seen.fleet, members, seen.alive, own, self._sources.repository)
         now = self._now
         if facts == now.facts and interfaces == now.interfaces:
             return now
         serial = max(now.serial + 1, int(time.time())) & 0xFFFFFFFF
+        places = places_of(facts, now.places)
         authorities = {
-            interface.address: self._authority(seen.fleet, zones_of(facts, serial, interface.address))
-            for interface in interfaces
+            one.address: self._authority(seen.fleet, zones_of(facts, serial, one.address, places))
+            for one in interfaces
         }
-        return _Made(facts, interfaces, serial, authorities)
+        return _Made(facts, interfaces, serial, authorities, places)
 
     def _authority(self, fleet: Fleet, zones: Mapping[Name, Zone]) -> Authority:
         """Return the fleet's zones with the local ones, but for the names that others are asked for."""
