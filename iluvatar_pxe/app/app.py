@@ -106,7 +106,8 @@ class App:
         await self.parts.fleet_source.start()
         if self.parts.fleet_source.was_applied or await self._others():
             self.parts.inventory.follow_old_fleet()
-        if isinstance(origin, HostedOrigin) and await self.parts.keys.make():
+        applied = self.parts.fleet_source.cluster_repository.revision()
+        if isinstance(origin, HostedOrigin) and await self.parts.keys.make(applied):
             await self.parts.fleet_source.refresh()
         await self.parts.supply.start()
 

@@ -15,6 +15,7 @@ from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.mending import is_whole, mend_objects
 from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 from iluvatar_pxe.gitops.repository.stale_locks import remove_stale_locks
+from iluvatar_pxe.gitops.repository.tree import read_tree
 from iluvatar_pxe.problem import Problem
 
 FIRST_SECONDS = 15.0
@@ -131,7 +132,7 @@ class Follower:
         repository = self._origin.repository
         draft = await repository.draft(base.commit.id, changes)
         try:
-            revision = await read_revision(repository, draft, base.tree)
+            revision = await read_revision(repository, draft, base)
         except FleetError as error:
             raise InvalidDraftError(f"the change to commit is not valid: {error.findings[0]}") from error
         try:
@@ -152,14 +153,14 @@ class Follower:
         old = self.in_force
         if old and old.commit.id == newest:
             if not self._is_read:  # what is kept beside the repository says nothing of that
-                await read_revision(self._origin.repository, newest)
+                await read_tree(self._origin.repository.git, newest)
                 self._is_read = True
             self._newest_at = asked
             self._problem.clear()
             await self._note(old)
             return
         try:
-            revision = await read_revision(self._origin.repository, newest, old.tree if old else None)
+            revision = await read_revision(self._origin.repository, newest, old)
         except FleetError as error:
             if newest != self._rejected:
                 self._rejected = newest

@@ -71,8 +71,21 @@ class KeptFile:
         if self._content() != content:
             write_file(self.path, content)
 
+    def last(self) -> str | None:
+        """Return the commit that was applied last; None where that is not known."""
+        told = self._told()
+        return told.commit.id if told and told.commit else None
+
     def read(self) -> Kept | None:
         """Return what was applied last; None where that is not known."""
+        try:
+            if told := self._told():
+                return Kept(parse_texts(told.texts, {}), told.commit, told.texts, told.objects)
+        except FleetError as error:  # another version of this program wrote it
+            self._warn(str(error).partition("\n")[0])
+        return None
+
+    def _told(self) -> _Document | None:
         content = self._content()
         packed = content[len(_sum(b"")) :]
         if not content:
@@ -83,8 +96,8 @@ class KeptFile:
         try:
             told = _Document.model_validate_json(zlib.decompress(packed))
             if told.source == self.source:
-                return Kept(parse_texts(told.texts, {}), told.commit, told.texts, told.objects)
-        except (FleetError, ValidationError, zlib.error) as error:  # another version of this program wrote it
+                return told
+        except (ValidationError, zlib.error) as error:  # another version of this program wrote it
             self._warn(str(error).partition("\n")[0])
         return None
 

@@ -58,9 +58,9 @@ def _mirror(settings: Settings) -> Remote | None:
 async def _hosted(path: Path, settings: Settings) -> Repository:
     """Return the hosted repository, with a first commit only where no fleet was ever applied."""
     repository = await _ready(path, settings, checked=True)
-    last = await asyncio.to_thread(KeptFile.of(repository).read)
+    last = await asyncio.to_thread(KeptFile.of(repository).last)
     try:
-        await mend_refs(repository, last.commit.id if last and last.commit else None)
+        await mend_refs(repository, last)
         if not last and not await asyncio.to_thread(repository.was_used):
             await plant(repository)
     except (OSError, RepositoryError) as error:

@@ -6,15 +6,16 @@ from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision, read_revision
 
 
-async def publish(origin: Origin, draw: Draw) -> Revision:
+async def publish(origin: Origin, draw: Draw, known: Revision | None = None) -> Revision:
     """Commit what ``draw`` makes of the newest commit, and return the commit that it was made of.
 
-    ``draw`` is called again for each race that is lost. Raises RepositoryError, FleetError, and what ``draw`` raises.
+    ``draw`` is called again for each race that is lost; what the commit has in common with a ``known`` one is not read
+    again. Raises RepositoryError, FleetError, and what ``draw`` raises.
     """
     repository = origin.repository
 
     async def read(_lost: int) -> Revision:
-        return await read_revision(repository, await origin.newest())
+        return await read_revision(repository, await origin.newest(), known)
 
     async def push(base: Revision, changes: Changes) -> Revision:
         await origin.push(base.commit.id, await repository.draft(base.commit.id, changes))

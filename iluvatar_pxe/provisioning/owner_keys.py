@@ -8,6 +8,7 @@ import structlog
 from iluvatar_pxe.errors import FleetError, RepositoryError, SealError
 from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.gitops.origin import FollowedOrigin, Origin
+from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys, enlisting_of, make_first_keys
 from iluvatar_pxe.host.console import is_shown_once
 from iluvatar_pxe.problem import Problem
@@ -36,12 +37,14 @@ class OwnerKeys:
         """Why they could not be made here; of a repository elsewhere only the log tells."""
         return None if isinstance(self._origin, FollowedOrigin) else self._problem.text
 
-    async def make(self) -> bool:
-        """Make those that are lacking, and say whether that could be done."""
+    async def make(self, known: Revision | None = None) -> bool:
+        """Make those that are lacking, and say whether that could be done; ``known`` is the applied commit."""
         if self._origin is None:
             return True
         try:
-            self.first = await make_first_keys(self._settings, self._origin, shown=is_shown_once())
+            self.first = await make_first_keys(
+                self._settings, self._origin, shown=is_shown_once(), known=known
+            )
         except (FleetError, RepositoryError, SealError) as error:
             self._problem.set(str(error).partition("\n")[0])
             return False

@@ -30,10 +30,15 @@ class Revision:
     tree: Tree
 
 
-async def read_revision(repository: Repository, commit: str, known: Tree | None = None) -> Revision:
-    """Read and validate a commit; raises RepositoryError, and FleetError with all that is wrong with its files."""
-    tree = await read_tree(repository.git, commit, known)
+async def read_revision(repository: Repository, commit: str, known: Revision | None = None) -> Revision:
+    """Read and validate a commit; raises RepositoryError, and FleetError with all that is wrong with its files.
+
+    What it has in common with a ``known`` one is not read again.
+    """
+    tree = await read_tree(repository.git, commit, known.tree if known else None)
     described = await repository.describe(commit)
+    if known and not tree.faults and tree.texts == known.tree.texts:
+        return Revision(known.fleet, described, tree)
     fleet = await asyncio.to_thread(parse_texts, tree.texts, tree.faults)
     return Revision(fleet, described, tree)
 
@@ -50,7 +55,7 @@ class Revisions:
         revision = self._known.pop(commit, None)
         if revision is None:
             newest = next(reversed(self._known.values()), None)
-            revision = await read_revision(repository, commit, newest.tree if newest else None)
+            revision = await read_revision(repository, commit, newest)
         self._known[commit] = revision
         for old in list(self._known)[:-_REMEMBERED]:
             del self._known[old]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from iluvatar_pxe.gitops.origin import Origin
 from iluvatar_pxe.gitops.publish import publish
+from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.gitops.secrets.recipients import Enlisting
 from iluvatar_pxe.gitops.secrets.sealing import daemon_key, new_key
 from iluvatar_pxe.gitops.secrets.tokens import Right, Tokens
@@ -40,12 +41,14 @@ class FirstKeys:
         return lines
 
 
-async def make_first_keys(settings: Settings, origin: Origin, *, shown: bool) -> FirstKeys:
+async def make_first_keys(
+    settings: Settings, origin: Origin, *, shown: bool, known: Revision | None = None
+) -> FirstKeys:
     """Have this daemon among those who open sealed files, and make the keys that the owner lacks if they are ``shown``.
 
     Raises RepositoryError, SealError and FleetError; then no key was made that nobody has seen, but perhaps a token.
     """
-    recovery = None if origin.read_only else await _enlist(settings, origin, shown=shown)
+    recovery = None if origin.read_only else await _enlist(settings, origin, known, shown=shown)
     is_owners = shown and settings.fleet.source == HOSTED
     token = await asyncio.to_thread(_owner_token, settings) if is_owners else None
     return FirstKeys(token, recovery)
@@ -57,12 +60,12 @@ async def enlisting_of(settings: Settings, recovery: str | None = None) -> Enlis
     return Enlisting(os.uname().nodename, str(key.to_public()), recovery)
 
 
-async def _enlist(settings: Settings, origin: Origin, *, shown: bool) -> str | None:
+async def _enlist(settings: Settings, origin: Origin, known: Revision | None, *, shown: bool) -> str | None:
     """Return the recovery key, where that was made now."""
     key = new_key() if shown else None
     recovery = str(key.to_public()) if key else None
     enlisting = await enlisting_of(settings, recovery)
-    revision = await publish(origin, lambda newest: enlisting.changes(newest.fleet.recipients))
+    revision = await publish(origin, lambda newest: enlisting.changes(newest.fleet.recipients), known)
     return str(key) if key and not revision.fleet.recipients.recovery else None
 
 
