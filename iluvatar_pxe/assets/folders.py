@@ -16,11 +16,15 @@ MOST_FILES = 100_000
 
 @dataclass(slots=True)
 class Found:
-    """Files by their logical names, and why others are not served: the links by their logical names, and all in one line each."""
+    """Files by their logical names, and why others are not served: the links by their logical names, and all in one line each.
+
+    ``folders`` are all that were looked into.
+    """
 
     files: dict[str, ListedFile] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    folders: set[Path] = field(default_factory=set)
 
 
 def files_below(directory: Path, state: Path | None) -> Found:
@@ -49,6 +53,7 @@ def _search(
     own = (folder.status.st_dev, folder.status.st_ino)
     if own in above:
         return
+    found.folders.add(folder.path)
     for path in _entries(folder, found):
         place = _place(path, folder, name / path.name, bounds, found)
         if place is None or len(found.files) >= MOST_FILES:

@@ -16,10 +16,16 @@ from iluvatar_pxe.assets.source import FileSource
 from iluvatar_pxe.boot.programs import PROGRAM_FOLDER, PROGRAMS
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import AssetError, AssetNotReadyError
+from iluvatar_pxe.host.directory_watch import DirectoryWatch
 from iluvatar_pxe.problem import Problem, first_of
 
 SYSTEM_PROGRAMS = Path("/usr/lib/ipxe")
 """Where Debian's and Ubuntu's package ``ipxe`` installs its binaries."""
+
+ANYWAY_SECONDS = 30.0
+"""The directory is looked at as often as this also where the kernel tells of what happens there: a disk may be mounted on it."""
+SETTLE_SECONDS = 1.0
+"""From what it tells to the look: whoever copies one file copies others."""
 
 Mark = tuple[int, int]
 """A file's size, and the time of its last change in nanoseconds."""
@@ -37,6 +43,8 @@ class Listing:
     """Those of the system's package."""
     links: Mapping[str, str] = field(default_factory=dict)
     """Links that are not served, by their logical names, and why."""
+    folders: frozenset[Path] = frozenset()
+    """Where they lie, and where others may come."""
     problems: tuple[str, ...] = ()
     """What cannot be read, links that are not followed, and boot files that certainly do not boot."""
 
@@ -58,7 +66,7 @@ class AssetStore:
     """Keeps a listing of the assets directory and the system's iPXE binaries, read in a thread."""
 
     def __init__(self, directory: Path, state: Path | None = None, *, interval: float = 5.0) -> None:
-        """``state``: the daemon's own directory; ``interval``: seconds between two looks at the assets directory."""
+        """``state``: the daemon's own directory; ``interval``: seconds between two looks where the kernel does not tell."""
         self._directory = directory
         self._state = state
         self._interval = interval
@@ -73,6 +81,8 @@ class AssetStore:
         self.changed = Changed()
         """Told when other files are there, or other content in them."""
         self._problem = Problem(lambda text: _log.warning("assets", problem=text))
+        self._watch = DirectoryWatch()
+        self._untold = Problem(lambda why: _log.warning("assets.untold", why=why))
 
     @property
     def problem(self) -> str | None:
@@ -138,10 +148,29 @@ class AssetStore:
             self.changed.tell()
 
     async def run(self) -> None:
-        """Look at the directory every few seconds, until cancelled."""
+        """Look at the directory when something has happened there, until cancelled."""
+        followed: frozenset[Path] | None = None
         while True:
-            await asyncio.sleep(self._interval)
+            folders = self._listing.folders
+            if folders == followed:
+                await self._watch.news(ANYWAY_SECONDS)
+                await asyncio.sleep(min(SETTLE_SECONDS, self._interval))
+            else:  # what happened before they were followed is not told: look again
+                followed = folders if await asyncio.to_thread(self._follow, folders) else None
+            if followed is None:
+                await asyncio.sleep(self._interval)
             await self.refresh()
+
+    def _follow(self, folders: frozenset[Path]) -> bool:
+        """Have the kernel tell of what happens in these folders, and say whether it does."""
+        try:
+            self._watch.follow(folders)
+        except OSError as error:
+            every = f"it is looked at every {self._interval:g} s"
+            self._untold.set(f"{self._directory}: the kernel tells of no changes: {error.strerror}; {every}")
+            return False
+        self._untold.clear()
+        return bool(folders)
 
 
 def list_assets(directory: Path, system_programs: Path, state: Path | None = None) -> Listing:
@@ -162,5 +191,12 @@ def list_assets(directory: Path, system_programs: Path, state: Path | None = Non
         names=frozenset(files),
         packaged=frozenset(packaged.keys() - found.files.keys()),
         links=MappingProxyType(found.links),
+        folders=_folders(found.folders, files),
         problems=(*found.problems, *faulty(files)),
     )
+
+
+def _folders(looked_into: set[Path], files: Mapping[str, ListedFile]) -> frozenset[Path]:
+    """Return those of the files, and those that others may come into; none where there is no directory to look into."""
+    parents = {file.path.parent for file in files.values()} if looked_into else set()
+    return frozenset(looked_into | parents)

@@ -9,10 +9,18 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-_WRITTEN, _MOVED_FROM, _MOVED_TO, _CREATED, _DELETED = 0x8, 0x40, 0x80, 0x100, 0x200
+_ATTRIBUTES, _WRITTEN, _MOVED_FROM, _MOVED_TO, _CREATED, _DELETED = 0x4, 0x8, 0x40, 0x80, 0x100, 0x200
 _SELF_DELETED, _SELF_MOVED, _ONLY_DIRECTORIES = 0x400, 0x800, 0x1000000
 _NEWS = (
-    _WRITTEN | _MOVED_FROM | _MOVED_TO | _CREATED | _DELETED | _SELF_DELETED | _SELF_MOVED | _ONLY_DIRECTORIES
+    _ATTRIBUTES
+    | _WRITTEN
+    | _MOVED_FROM
+    | _MOVED_TO
+    | _CREATED
+    | _DELETED
+    | _SELF_DELETED
+    | _SELF_MOVED
+    | _ONLY_DIRECTORIES
 )
 _MOST = 1 << 16
 """Bytes of news read at once; what they say is not looked at."""

@@ -126,6 +126,48 @@ async def test_files_come_and_go(assets: Path, programs: Path) -> None:
     assert await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_the_kernel_tells_of_files(
+    assets: Path, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking again would be too late in here."""
+    monkeypatch.setattr(store_module, "ANYWAY_SECONDS", 600.0)
+    monkeypatch.setattr(store_module, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(store_module, "SYSTEM_PROGRAMS", programs)
+    (assets / "folder").mkdir()
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (elsewhere / "image").write_text("one")
+    (assets / "link").symlink_to(elsewhere / "image")
+    store = AssetStore(assets, interval=600.0)
+    await store.refresh()
+    running = asyncio.create_task(store.run())
+    (assets / "folder" / "new").touch()
+    await until(lambda: "folder/new" in store.ready)
+    (assets / "deep").mkdir()
+    await until(lambda: assets / "deep" in store._listing.folders)
+    (assets / "deep" / "new").touch()
+    await until(lambda: "deep/new" in store.ready)
+    (elsewhere / "image").write_text("another")
+    await until(lambda: store._listing.files["link"].size == len("another"))
+    (programs / "snponly.efi").touch()
+    await until(lambda: "ipxe/snponly.efi" in store.ready)
+    await asyncio.to_thread(assets.rename, tmp_path / "away")
+    await until(lambda: "link" not in store.ready)
+    running.cancel()
+    assert await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_directory_that_is_not_there_yet_is_looked_for(tmp_path: Path, programs: Path) -> None:
+    del programs
+    store = AssetStore(tmp_path / "later", interval=0.01)
+    await store.refresh()
+    running = asyncio.create_task(store.run())
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "new").touch()
+    await until(lambda: "new" in store.ready)
+    running.cancel()
+    assert await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_problem_is_logged_once_and_goes_away(assets: Path, programs: Path) -> None:
     del programs
     away = assets.with_name("away")
