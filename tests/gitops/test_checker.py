@@ -86,7 +86,7 @@ def by_checker(checker: Checker, updates: str) -> tuple[int, str]:
     return int(head.split()[0]), text.decode()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.dictionaries(st.sampled_from(PATHS), st.sampled_from(TEXTS), min_size=1), min_size=1, max_size=3
