@@ -14,10 +14,10 @@ TEST_PACKAGES := $(LAB_PACKAGES) git-lfs curl openssl sqlite3 openssh-client ope
 	gnupg mtools dosfstools fdisk etcd-server etcd-client ntpsec-ntpdig \
 	chromium fonts-dejavu-core prometheus openipmi ipmitool
 
-# What `make test-long` needs besides: fresh systems, and a judge of packages.
-LONG_PACKAGES := debootstrap qemu-user-static lintian
+# What `make test-long` needs besides: fresh systems, a judge of packages, and what counts instructions.
+LONG_PACKAGES := debootstrap qemu-user-static lintian valgrind
 
-.PHONY: setup setup-test deb packages run demo stand-ins stand-in-fleet test short-tests test-long check format protos lock clean
+.PHONY: setup setup-test deb packages run demo stand-ins stand-in-fleet test short-tests test-long bench-check bench-counts check format protos lock clean
 
 define install_packages
 	@missing=$$(for package in $(1); do \
@@ -129,8 +129,18 @@ short-tests: setup-test .venv/.compiled
 # The campaigns, and all but the firmware in an order by chance: no test may need what another has left.
 test-long: setup-test
 	$(call install_packages,$(LONG_PACKAGES))
+	@$(MAKE) --no-print-directory bench-check
 	$(BIN)/pytest -m long --timeout=3600
 	$(BIN)/pytest -m "not long and not firmware" -p randomly --numprocesses=$(PROCESSES)
+
+# Instructions for what machines ask for most, beside those in bench/counts.toml; bench-counts writes them there anew.
+bench-check: setup-test
+	$(call install_packages,valgrind)
+	$(BIN)/python -m bench.counts
+
+bench-counts: setup-test
+	$(call install_packages,valgrind)
+	$(BIN)/python -m bench.counts --write
 
 check: setup-test
 	$(BIN)/ruff check

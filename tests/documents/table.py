@@ -532,6 +532,8 @@ COMMANDS = {
     "sudo .venv/bin/python bench/reference_boot.py uefi-x64 2": _MINUTES,
     "sudo .venv/bin/python bench/performance.py": _MINUTES,
     "sudo .venv/bin/python -m bench.NAME": _MINUTES,
+    "make bench-check": How(Where.CHECKOUT, r"bench\.counts", typed="make --dry-run bench-check"),
+    "make bench-counts": How(Where.CHECKOUT, "--write", typed="make --dry-run bench-counts"),
 }
 
 

@@ -1,0 +1,146 @@
+"""The daemon of bench/counts.py, with machines to boot, and what firmware asks of it, one thing after the other."""
+
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from support.daemon import loopback_settings, write_settings
+from support.fleets import CONFIGURED, INITRAMFS, KERNEL
+
+from bench.callgrind import Counted, counted
+from iluvatar_pxe.simulate.dhcp.messages import firmware_discover
+from iluvatar_pxe.simulate.machine import Kind, Machine
+from iluvatar_pxe.wire.dhcp import encode
+from iluvatar_pxe.wire.dns.name import name_of
+from iluvatar_pxe.wire.dns.query import make_query
+from iluvatar_pxe.wire.dns.types import Type
+from iluvatar_pxe.wire.tftp.packet import Ack, ReadRequest
+from iluvatar_pxe.wire.tftp.packet import encode as encode_tftp
+
+HERE = "127.0.0.1"
+DOMAIN = "lab.home.arpa"
+MACHINES = 500
+BLOCK, WINDOW = 1428, 16
+WINDOWS = 50
+"""Of the small file; the large one has twice as many."""
+SMALL, LARGE = "ipxe/snponly.efi", "ipxe/ipxe.efi"
+_LISTENS = '"event": "listening"'
+_HARDWARE = "uuid=&serial=S-1&manufacturer=QEMU&product=Q35&arch=x86_64&platform=efi&version=1.21.1"
+_START_SECONDS, _ANSWER_SECONDS = 300.0, 60.0
+
+
+class Asker:
+    """A client of each server of the daemon. A machine asks once only: an answer to one that asks again may be cheaper."""
+
+    def __init__(self, ports: dict[str, int], sockets: ExitStack) -> None:
+        self._ports = ports
+        self._udp = sockets.enter_context(_udp(0))
+        self._firmware = sockets.enter_context(_udp(ports["client"]))
+        self._offered, self._scripts, self._questions = (
+            iter(range(count)) for count in (MACHINES, MACHINES, 1 << 16)
+        )
+
+    def offers(self, count: int) -> None:
+        """Have as many machines ask for an offer."""
+        for _ in range(count):
+            number = next(self._offered)
+            message = encode(firmware_discover(Machine(Kind.UEFI_X64, mac_of(number)), number))
+            self._firmware.sendto(message, (HERE, self._ports["dhcp"]))
+            answer = self._firmware.recv(2048)
+            assert answer[4:8] == number.to_bytes(4), answer
+
+    def scripts(self, count: int) -> None:
+        """Have as many machines ask for their script by HTTP, in one connection."""
+        with socket.create_connection((HERE, self._ports["http"]), _ANSWER_SECONDS) as http:
+            for _ in range(count):
+                mac = mac_of(next(self._scripts)).hex(":")
+                query = f"mac={mac}&{_HARDWARE}"
+                head = f"Host: {HERE}:{self._ports['http']}\r\nUser-Agent: iPXE/1.21.1 iluvatar-simulate\r\n"
+                http.sendall(f"GET /ipxe?{query} HTTP/1.1\r\n{head}\r\n".encode())
+                answer = http.recv(1 << 16)
+                assert b"starting Talos" in answer, answer
+
+    def names(self, count: int) -> None:
+        """Ask as often for the address of the same machine."""
+        question = make_query(name_of(f"m0.{DOMAIN}"), Type.A)
+        for _ in range(count):
+            message = struct.pack("!H", next(self._questions)) + question[2:]
+            self._udp.sendto(message, (HERE, self._ports["dns"]))
+            answer = self._udp.recv(2048)
+            assert (answer[:2], answer[6:8]) == (message[:2], b"\0\1"), answer
+
+    def windows(self, count: int) -> None:
+        """Fetch a file of as many windows, for each of which there is one ACK."""
+        name = {WINDOWS: SMALL, 2 * WINDOWS: LARGE}[count]
+        options = (("blksize", str(BLOCK)), ("windowsize", str(WINDOW)))
+        self._udp.sendto(encode_tftp(ReadRequest(name, "octet", options)), (HERE, self._ports["tftp"]))
+        oack, transfer = self._udp.recvfrom(2048)
+        assert oack[:2] == b"\0\x06", oack
+        self._udp.sendto(encode_tftp(Ack(0)), transfer)
+        for block in range(1, count * WINDOW + 1):
+            data = self._udp.recv(2048)
+            assert (data[:2], data[2:4], len(data)) == (b"\0\x03", block.to_bytes(2), 4 + BLOCK)
+            if block % WINDOW == 0:
+                self._udp.sendto(encode_tftp(Ack(block)), transfer)
+        self._udp.recv(2048)  # of no octets, which is the end
+        self._udp.sendto(encode_tftp(Ack(count * WINDOW + 1)), transfer)
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[tuple[Counted, Asker]]:
+    """Run the daemon under Valgrind; all that it has is in ``directory``."""
+    settings = loopback_settings(directory / "state")
+    settings["simulate"] = {"as_real": True}
+    settings["dns"]["upstream"] = []
+    settings["ntp"]["enabled"] = False
+    write_settings(directory / "config.toml", settings)
+    _write_fleet(directory / "state" / "fleet")
+    _write_assets(directory / "state" / "assets")
+    command = [sys.executable, "-m", "iluvatar_pxe", "serve", "--config", str(directory / "config.toml")]
+    ports = {name: settings[name]["port"] for name in ("dhcp", "tftp", "http", "dns")}
+    with counted(command, directory) as daemon, ExitStack() as sockets:
+        _wait_for_start(daemon)
+        yield daemon, Asker(ports | {"client": settings["dhcp"]["client_port"]}, sockets)
+
+
+def mac_of(number: int) -> bytes:
+    return bytes.fromhex("525400") + number.to_bytes(3)
+
+
+def _write_fleet(fleet: Path) -> None:
+    for name in ("machines", "configs", "layers"):
+        (fleet / name).mkdir(parents=True)
+    (fleet / "fleet.yaml").write_text(f"domain: {DOMAIN}\n")
+    (fleet / "layers" / "arda.yaml").write_text(CONFIGURED)
+    for role in ("controlplane", "worker"):
+        (fleet / "configs" / f"{role}.yaml").write_text(f"machine: {{type: {role}}}\n")
+    for number in range(MACHINES):
+        address = f"address: 10.77.{number >> 8}.{number & 255}\n"
+        lines = f'match: {{macs: ["{mac_of(number).hex(":")}"]}}\nlayer: arda\nrole: worker\n{address}'
+        (fleet / "machines" / f"m{number}.yaml").write_text(lines)
+
+
+def _write_assets(assets: Path) -> None:
+    sizes = {KERNEL: 2, INITRAMFS: 2, SMALL: WINDOWS, LARGE: 2 * WINDOWS}
+    for name, size in sizes.items():
+        (assets / name).parent.mkdir(parents=True, exist_ok=True)
+        (assets / name).write_bytes(b"MZ" + bytes(size * WINDOW * BLOCK - 2))
+
+
+def _wait_for_start(daemon: Counted) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while _LISTENS not in daemon.log:
+        if daemon.has_ended or time.monotonic() > deadline:
+            sys.exit(f"the daemon does not listen:\n{daemon.log}")
+        time.sleep(0.2)
+
+
+def _udp(port: int) -> socket.socket:
+    made = socket.socket(type=socket.SOCK_DGRAM)
+    made.bind((HERE, port))
+    made.settimeout(_ANSWER_SECONDS)
+    return made
