@@ -92,7 +92,7 @@ class Memory:
             machine = self._recognise(sighting, step, vouched=vouched, listed=listed)
         else:
             machine = self._heard(machine, step, listed)
-            self._repeats.keep(sighting, step.stage, machine, vouched=vouched)
+            self._repeats.keep(sighting, step.stage, machine, listed, vouched=vouched)
         is_sure = sighting.mac not in machine.unsure or sighting.mac in listed.macs
         if step.stage in DHCP and sighting.from_nowhere and is_sure:
             self._asked[machine.id] = self._clock()
@@ -105,7 +105,7 @@ class Memory:
         known = self.snapshot.machine_with_id(seen.machine.id)
         if known and not seen.merges and seen.machine.is_as(known):
             machine = self._heard(known, step, listed)
-            self._repeats.keep(sighting, step.stage, machine, vouched=vouched)
+            self._repeats.keep(sighting, step.stage, machine, listed, vouched=vouched)
         else:
             machine = seen.machine
             for merge in seen.merges:

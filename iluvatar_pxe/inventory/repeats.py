@@ -11,7 +11,7 @@ FRESH = timedelta(seconds=1)
 """How exactly it is known when a machine was last seen: asked more often, it is not told more often."""
 SOON = timedelta(seconds=10)
 """A machine that is heard of again within that time is no news, neither to who looks nor for the database."""
-MOST_REPEATS = 16384
+MOST_REPEATS = 8192
 """Sightings remembered; the one that was not told for longest goes first, and is looked at anew."""
 
 
@@ -33,9 +33,12 @@ class Repeats:
             return None
         return machine
 
-    def keep(self, sighting: Sighting, stage: Stage, machine: Machine, *, vouched: bool) -> None:
-        """Remember that the sighting tells nothing new of the machine as it is now."""
-        self._known.put((sighting.mac, stage), (sighting, vouched, machine))
+    def keep(
+        self, sighting: Sighting, stage: Stage, machine: Machine, listed: Listed, *, vouched: bool
+    ) -> None:
+        """Remember that the sighting tells nothing new of the machine as it is now; of invented ones there is no end."""
+        if listed.macs or not machine.transient:
+            self._known.put((sighting.mac, stage), (sighting, vouched, machine))
 
 
 def _is_alone(machine: Machine, sighting: Sighting, snapshot: Snapshot, listed: Listed) -> bool:

@@ -52,7 +52,7 @@ def tells(signal: Changed, work: Callable[[], object]) -> bool:
 
 
 def ask(inventory: Inventory, mac: str = MAC, address: IPv4Address | None = None) -> Machine:
-    return inventory.touch(sighting(mac, address=address), Stage.DISCOVER)
+    return inventory.touch(sighting(mac, address=address), Stage.DISCOVER, listed=Listed((mac,)))
 
 
 async def test_when_it_was_seen_is_known_to_the_second(inventory: Inventory, passes: Passes) -> None:
@@ -108,6 +108,12 @@ async def test_machines_that_come_and_go_are_told(inventory: Inventory) -> None:
     inventory.renamed.subscribers.add(told)
     await inventory.forget(machine.id, "anna")
     assert told.is_set()
+
+
+def test_of_passers_by_nothing_is_remembered(inventory: Inventory) -> None:
+    for _ in range(3):
+        inventory.touch(sighting(), Stage.DISCOVER)
+    assert not inventory._memory._repeats._known
 
 
 async def test_it_is_written_later_with_what_is_new(file: Path, passes: Passes) -> None:

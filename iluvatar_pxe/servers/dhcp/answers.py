@@ -72,8 +72,9 @@ class Answers:
 
 
 def _may_be_kept(case: Case) -> bool:
-    """Say whether a decision is known by its basis, and about a machine that is known: of invented MACs there is no end."""
-    return case.machine is not None and case.sighting.firmware is not Firmware.RASPBERRY_PI
+    """Say whether a decision is known by its basis, and about a machine that is no passer-by: of those there is no end."""
+    is_known = case.machine is not None and (case.is_of_fleet or not case.machine.transient)
+    return is_known and case.sighting.firmware is not Firmware.RASPBERRY_PI
 
 
 def _answer_to(data: bytes, earlier: bytes) -> bytes:

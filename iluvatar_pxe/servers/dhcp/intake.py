@@ -62,6 +62,10 @@ class Intake:
         self._askers = Askers()
         self._known, self._again, self._new = self._lanes = Lane(8, 1024), Lane(2, 256), Lane(1, 256)
 
+    def __bool__(self) -> bool:
+        """Say whether anything waits."""
+        return any(lane.waiting for lane in self._lanes)
+
     def put(self, data: bytes, work: Callable[[], Work], now: float) -> bool:
         """Let a message wait for its turn; return False where it finds no place, which has to cost as little as can be.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
@@ -174,10 +175,14 @@ class DhcpServer:
     def _take_turn(self) -> None:
         """Do a turn's work, then let the other servers have theirs."""
         loop = asyncio.get_running_loop()
-        turn = self._intake.turn()
-        for work in turn:
-            loop.call_soon(work)
-        self._next_turn = loop.call_soon(self._take_turn) if turn else None
+        turn = deque(self._intake.turn())
+        self._next_turn = loop.call_soon(self._take_turn) if self._intake else None
+        try:
+            while turn:
+                turn.popleft()()
+        finally:
+            for work in turn:  # one that fails keeps no other from its turn
+                loop.call_soon(work)
 
     def _handle(self, place: _Place, data: bytes, arrival: Arrival, started: float) -> None:
         try:

@@ -164,6 +164,7 @@ def with_own(data: bytes, xid: int, secs: int, flags: int) -> bytes:
 def test_a_repeated_message_gets_the_earlier_answer_with_its_own_transaction(
     bench: Bench, data: bytes
 ) -> None:
+    bench.apply(FLEETS[2])
     for number in range(4):
         reply = bench.ask(with_own(data, number, number, number % 2 << 15))
     if isinstance(reply, Reply):
@@ -173,6 +174,7 @@ def test_a_repeated_message_gets_the_earlier_answer_with_its_own_transaction(
 
 
 def test_what_others_say_in_a_machines_name_is_answered_for_itself(bench: Bench) -> None:
+    bench.apply(FLEETS[2])
     data = CAPTURED[0]
     for _ in range(3):
         bench.ask(data)
@@ -187,7 +189,8 @@ def test_what_others_say_in_a_machines_name_is_answered_for_itself(bench: Bench)
 
 def test_invented_machines_take_no_place(bench: Bench) -> None:
     for number in range(10):
-        bench.ask(encode(discover(7, mac=f"02:00:00:00:00:{number:02x}")))
+        for _ in range(3):
+            bench.ask(encode(discover(7, mac=f"02:00:00:00:00:{number:02x}")))
     assert len(bench.answers._known) == 0
 
 
@@ -201,6 +204,7 @@ def test_a_long_message_is_answered_and_not_remembered(bench: Bench) -> None:
 def test_machines_whose_time_passes_are_decided_about_once(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bench.apply(FLEETS[2])
     now = memory.wall_clock()
     for minutes in range(5):
         monkeypatch.setattr(inventory_module, "wall_clock", lambda at=minutes: now + timedelta(minutes=at))

@@ -54,6 +54,15 @@ def test_two_hundred_machines_at_once_are_all_heard_in_order() -> None:
     assert heard.to_the_end() == senders
 
 
+def test_a_thousand_known_machines_at_once_are_all_heard() -> None:
+    heard = Heard()
+    senders = [KNOWN[:3] + number.to_bytes(3) for number in range(1000)]
+    heard.intake = Intake(lambda mac: mac.startswith(KNOWN[:3].hex(":")))
+    assert all(heard.put(sender) for sender in senders)
+    assert heard.to_the_end() == senders
+    assert not heard.intake
+
+
 def test_a_storm_of_invented_senders_is_dropped_and_a_known_machine_is_next() -> None:
     heard = Heard()
     taken = [heard.put(invented(number)) for number in range(1000)]
