@@ -125,7 +125,7 @@ def listing(entries: Sequence[Entry], wanted: Filter, page: int, now: datetime, 
     shown = found[(page - 1) * PAGE : page * PAGE]
     lately = (one for one in entries if is_coming_up(one.machine, now))
     booting = heapq.nlargest(MOST_COMING_UP, lately, key=_latest)
-    passing = sum(_passes_by(one.machine) for one in entries)
+    passing = sum(passes_by(one.machine) for one in entries)
     return Listing(
         rows=tuple(row(one, since) for one in shown),
         coming_up=tuple(row(one, since) for one in sorted(booting, key=_newest, reverse=True)),
@@ -217,7 +217,7 @@ def _found(entries: Iterable[Entry], wanted: Filter, now: datetime) -> Sequence[
 
 
 def _passed_by(machine: Machine, now: datetime) -> bool:
-    return _passes_by(machine) and now - machine.last_seen >= LATELY
+    return passes_by(machine) and now - machine.last_seen >= LATELY
 
 
 def _has(entry: Entry, wanted: Filter) -> bool:
@@ -230,7 +230,7 @@ def _has(entry: Entry, wanted: Filter) -> bool:
     )
 
 
-def _passes_by(machine: Machine) -> bool:
+def passes_by(machine: Machine) -> bool:
     """Say whether a machine is transient; quick for the many that are not."""
     return machine.furthest in DHCP and machine.transient
 

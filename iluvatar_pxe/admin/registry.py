@@ -25,7 +25,7 @@ from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.admin.enrolment import CloseWindow, OpenWindow, ShowEnrolment
 from iluvatar_pxe.admin.fleet import ShowCommits
 from iluvatar_pxe.admin.health import ShowHealth
-from iluvatar_pxe.admin.machine_reads import ShowBoots, ShowMachine, ShowMachines, ShowPlan
+from iluvatar_pxe.admin.machine_reads import ListMachines, ShowBoots, ShowMachine, ShowMachines, ShowPlan
 from iluvatar_pxe.admin.machines import Forget, Hold, Merge, Reinstall, Release, SetPlace, Split
 from iluvatar_pxe.admin.network import ShowNetwork
 from iluvatar_pxe.admin.notifications import SendTest
@@ -37,7 +37,7 @@ from iluvatar_pxe.admin.upgrades import UpgradeCluster
 
 COMMANDS: tuple[type[Command], ...] = (
     *(ShowMachines, ShowMachine, SetPlace, Hold, Release, Reinstall, Forget, Rename, Merge, Split),
-    *(ShowPlan, ShowBoots),
+    *(ShowPlan, ShowBoots, ListMachines),
     *(Wake, SwitchPower, SendTest),
     *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),

@@ -1,13 +1,15 @@
 """Tables: every text whole, no line too long, nothing that a terminal obeys."""
 
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.cli.machines.listing import machine_lines
-from iluvatar_pxe.cli.tables import fields, table
+from iluvatar_pxe.cli.tables import fields, say_json, say_list, table
 from iluvatar_pxe.spans import ago, span
 
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -100,6 +102,22 @@ def test_a_narrow_terminal_sets_columns_below_each_other() -> None:
         "         controlplane  conflict    52:54:00:00:00:02  OptiPlex      first-script",
         "                                                      7050 Micro",
     ]
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.text(), st.none() | st.booleans() | st.text() | st.lists(st.text()) | st.integers(), min_size=1
+        )
+    )
+)
+def test_a_list_that_comes_piece_by_piece_is_the_same_json(rows: list[dict[str, object]]) -> None:
+    piece_by_piece, at_once = StringIO(), StringIO()
+    with redirect_stdout(piece_by_piece):
+        say_list(iter(rows))
+    with redirect_stdout(at_once):
+        say_json(rows)
+    assert piece_by_piece.getvalue() == at_once.getvalue()
 
 
 def test_names_go_before_those_that_have_none_and_by_the_alphabet() -> None:

@@ -66,6 +66,20 @@ class ShowMachines(Request):
     """Only those that need a person."""
 
 
+class ListMachines(Request):
+    """``machines list``: tells the rows of the table, a page of them at a time, and with the first page its columns' widths.
+
+    Without ``every``, machines that only passed by are left out; ``passing`` is how many those are.
+    """
+
+    method = "GET"
+    route = "/api/v1/machine-rows"
+    limit: Annotated[int, Field(ge=1, le=MOST_MACHINES)] = 250
+    cursor: Annotated[str, Field(max_length=200)] = ""
+    """``next`` of the page before."""
+    every: bool = False
+
+
 class ShowMachine(Request):
     """``machines show``: tells what is known of one machine, its next boot and why, and its last boots."""
 

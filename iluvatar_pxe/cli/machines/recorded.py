@@ -3,7 +3,9 @@
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.admin.describe import describe
 from iluvatar_pxe.admin.machine_details import machine_details
-from iluvatar_pxe.admin.requests.machines import ShowMachine
+from iluvatar_pxe.admin.machine_list import Roll
+from iluvatar_pxe.admin.machine_reads import page_of
+from iluvatar_pxe.admin.requests.machines import ListMachines, ShowMachine, ShowMachines
 from iluvatar_pxe.boot.preview.asker import asking
 from iluvatar_pxe.cli.options import be_quiet
 from iluvatar_pxe.cli.state import State
@@ -13,11 +15,15 @@ from iluvatar_pxe.machines.model import sighting_of
 from iluvatar_pxe.settings.model import Settings
 
 
-def recorded(settings: Settings) -> list[Data]:
-    """Read all machines; raises InventoryError."""
+def recorded(settings: Settings, request: ListMachines | ShowMachines) -> Data:
+    """Return what a daemon would answer, with all machines in one page; raises InventoryError."""
     be_quiet()
     state = State.read_recorded(settings)
-    return [describe(one, state.fleet) for one in state.snapshot.by_id.values()]
+    entries = Roll().entries(state.snapshot, state.fleet)
+    if isinstance(request, ShowMachines):
+        return {"machines": [describe(one.machine, state.fleet) for one in entries]}
+    everything = request.model_copy(update={"limit": max(1, len(entries))})
+    return page_of(entries, everything, state.now)
 
 
 def recorded_machine(settings: Settings, request: ShowMachine) -> Data:

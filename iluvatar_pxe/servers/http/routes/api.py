@@ -60,8 +60,13 @@ def _handler(kind: type[Command]) -> Any:
 
 
 def encoded(answer: CommandResult) -> str:
-    """Encode piece by piece: json.dumps would keep the event loop waiting for as long as 10,000 machines take."""
-    return "".join(json.JSONEncoder().iterencode(answer))
+    """Encode what is in lists one by one: in one piece, 10,000 machines would keep the event loop waiting."""
+    parts = (f"{json.dumps(key)}: {_encoded(value)}" for key, value in answer.items())
+    return "{" + ", ".join(parts) + "}"
+
+
+def _encoded(value: Any) -> str:
+    return f"[{', '.join(map(json.dumps, value))}]" if isinstance(value, list) else json.dumps(value)
 
 
 def _parsed(kind: type[Command], body: bytes, named: web.UrlMappingMatchInfo) -> Command:
