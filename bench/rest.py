@@ -92,7 +92,10 @@ def site() -> Iterator[Site]:
         namespace.outside(DIRECTORY / "nginx.conf").write_text(_NGINX)
         peers = [namespace.start(words[0], words, network="peers") for words in (_dnsmasq(), _nginx())]
         command = [sys.executable, "-m", "iluvatar_pxe", "serve", "--config", str(DIRECTORY / "config.toml")]
-        daemon = namespace.start("daemon", command, network="server", environment=ENVIRONMENT)
+        environment = {
+            name: value for name, value in ENVIRONMENT.items() if name != "PYTHONDONTWRITEBYTECODE"
+        }
+        daemon = namespace.start("daemon", command, network="server", environment=environment)
         daemon.wait_for(r'"event": "listening"', _PATIENCE)
         yield Site(namespace, daemon, peers)
 

@@ -46,6 +46,7 @@ def started(place: Path, command: list[str]) -> Iterator[Started]:
         told.bind(str(address))
         told.settimeout(_PATIENCE)
         environment = os.environ | {"NOTIFY_SOCKET": str(address)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what pip installs is compiled
         begun = time.monotonic()
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
