@@ -80,3 +80,10 @@ def test_a_member_of_whom_nothing_has_changed_is_not_made_again() -> None:
     again = places_of(Facts(FLEETS[0], after), places)
     assert len(places.keys() & again.keys()) == 2
     assert all(again[number] is places[number] for number in places.keys() & again.keys())
+
+
+def test_another_domain_gives_every_member_another_place() -> None:
+    members = members_of(Snapshot(), FLEETS[0])
+    places = places_of(Facts(FLEETS[0], members), {})
+    moved = places_of(Facts(FLEETS[1], members), places)
+    assert all(place.name.endswith(b"\1a\3lab\4home\4arpa\0") for place in moved.values())

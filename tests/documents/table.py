@@ -527,7 +527,6 @@ COMMANDS = {
     "sudo .venv/bin/python bench/dhcp_storm.py": _MINUTES,
     "sudo .venv/bin/python bench/page_load.py 50": _MINUTES,
     "sudo .venv/bin/python -m bench.dhcp": _MINUTES,
-    "sudo .venv/bin/python bench/dns.py": _MINUTES,
     ".venv/bin/python bench/assets.py": _MINUTES,
     "sudo .venv/bin/python bench/reference_boot.py uefi-x64 2": _MINUTES,
     "sudo .venv/bin/python bench/performance.py": _MINUTES,
