@@ -1,7 +1,7 @@
 """Machines that ask for a boot, for ``bench/dhcp.py``: ``python dhcp_client.py DEVICE HOW AMOUNT COUNT``.
 
 COUNT machines send DISCOVERs in prebuilt frames of their own, by HOW: ``outstanding``, 16 of them wait for their OFFER at
-any time, for AMOUNT seconds; ``paced``, 1,000 in a second, for AMOUNT seconds; ``burst``, each sends one, all at once, and
+any time, for AMOUNT seconds; ``passes``, likewise, until each has asked AMOUNT times; ``paced``, 1,000 in a second, for AMOUNT seconds; ``burst``, each sends one, all at once, and
 what comes within AMOUNT seconds counts. Prints a JSON object.
 """
 
@@ -9,7 +9,7 @@ import json
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle
 
 from support.firmware_dhcp import broadcasting, frame_of, listening
@@ -32,7 +32,7 @@ def main() -> None:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
         messages = (encode(discover(7, mac=mac(number).hex(":"))) for number in range(int(count)))
         frames = [bytearray(frame_of(card, one, one[28:34])) for one in messages]
-        ask = {"outstanding": outstanding, "paced": paced, "burst": burst}[how]
+        ask = {"outstanding": outstanding, "passes": passes, "paced": paced, "burst": burst}[how]
         sys.stdout.write(json.dumps(ask(card, sock, frames, float(amount))) + "\n")
 
 
@@ -40,12 +40,25 @@ def outstanding(
     card: socket.socket, sock: socket.socket, frames: list[bytearray], seconds: float
 ) -> dict[str, float]:
     """Return how many were answered in a second, and how many were lost."""
-    machines, answered, lost = cycle(frames), 0, 0
+    end = time.monotonic() + seconds
+    return _in_turns(card, sock, frames, lambda _: time.monotonic() < end)
+
+
+def passes(
+    card: socket.socket, sock: socket.socket, frames: list[bytearray], each: float
+) -> dict[str, float]:
+    """Return the same."""
+    return _in_turns(card, sock, frames, lambda answered: answered < each * len(frames))
+
+
+def _in_turns(
+    card: socket.socket, sock: socket.socket, frames: list[bytearray], goes_on: Callable[[int], bool]
+) -> dict[str, float]:
+    """Let the machines ask in turns, as long as ``goes_on``, by how many were answered."""
+    machines, answered, lost, began = cycle(frames), 0, 0, time.monotonic()
     sock.settimeout(_PATIENCE)
-    began = time.monotonic()
-    end = began + seconds
     _send(card, machines, OUTSTANDING)
-    while time.monotonic() < end:
+    while goes_on(answered):
         try:
             sock.recv(1024)
         except TimeoutError:
