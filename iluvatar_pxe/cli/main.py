@@ -1,6 +1,7 @@
 """The command line's root: commands, and one line for every expected error."""
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -141,6 +142,8 @@ def root(
 
 def main() -> None:
     """Run a command; exit 0 on success, 1 on failure, 2 on wrong settings, fleet or usage."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names in a locale that has not all characters
     try:
         app(prog_name="iluvatar-pxe")
     except IluvatarError as error:

@@ -323,6 +323,15 @@ def test_a_machine_that_is_not_there(host: Host, name: str, error: str) -> None:
     assert (answer.status, answer.output, answer.error) == (1, "", f"iluvatar-pxe: {error}\n")
 
 
+def test_a_locale_without_a_character_of_a_name_spells_it_out(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.know(machine(7, product="Büro"))
+    command = [*HERE, "machines", "list", "--config", str(host.config)]
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=ascii_only)
+    assert r"B\xfcro" in done.stdout
+
+
 def test_an_empty_inventory(tmp_path: Path) -> None:
     host = Host(tmp_path)
     host.know()
