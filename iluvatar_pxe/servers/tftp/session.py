@@ -177,11 +177,9 @@ class Session:
 
     def _pump(self, transfer: ReadTransfer, *, heard: bool = False) -> None:
         self._send(transfer, heard=heard)
-        for _ in range(_READS_AT_ONCE):
-            if not self._read_at_hand(transfer):
-                break
-            self._send(transfer, heard=heard)
-        if transfer.ending or (not self._is_reading and transfer.wanted()):
+        if transfer.wanted() and not self._is_reading:
+            self._read_at_hand(transfer, heard=heard)
+        if transfer.ending:
             self._wake.set()
         deadline = transfer.deadline()
         if self._timer and (deadline is None or deadline < self._timer.when()):
@@ -198,14 +196,17 @@ class Session:
         for datagram in datagrams:
             self._udp.send(datagram, self.client, heard=heard)
 
-    def _read_at_hand(self, transfer: ReadTransfer) -> bool:
-        """Supply what is wanted if no disk has to be waited for; tell whether anything was."""
-        wanted = None if self._is_reading else transfer.wanted()
-        data = self._source.at_hand(*wanted) if wanted and self._source else None
-        if wanted is None or data is None:
-            return False
-        transfer.supply(wanted[0], data)
-        return True
+    def _read_at_hand(self, transfer: ReadTransfer, *, heard: bool) -> None:
+        """Supply what is wanted, and send it, as long as no disk has to be waited for; ``run`` does the rest."""
+        for _ in range(_READS_AT_ONCE):
+            wanted = transfer.wanted()
+            data = self._source.at_hand(*wanted) if wanted and self._source else None
+            if wanted is None or data is None:
+                break
+            transfer.supply(wanted[0], data)
+            self._send(transfer, heard=heard)
+        if transfer.wanted():
+            self._wake.set()
 
     def _on_deadline(self, transfer: ReadTransfer) -> None:
         self._timer = None

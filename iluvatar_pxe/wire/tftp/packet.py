@@ -35,7 +35,8 @@ class _Opcode(IntEnum):
 
 _HEADER = struct.Struct(">HH").pack
 _DATA = int(_Opcode.DATA)
-_ACK = b"\0\4"
+ACK = b"\0\4"
+"""The first two octets of an ACK; its block number follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,6 @@ def encode(packet: Packet) -> bytes:
             return b"\0\2" + _terminated(filename, mode, *_flat(options))
         case OptionAck(options):
             return b"\0\6" + _terminated(*_flat(options))
-
-
-def ack_number(datagram: bytes) -> int:
-    """Return the block number of an ACK, -1 for anything else: what ``decode`` does, for what comes most often."""
-    if datagram[:2] == _ACK and len(datagram) >= 4:
-        return datagram[2] << 8 | datagram[3]
-    return -1
 
 
 def data_packet(block: int, payload: bytes | bytearray) -> bytes:

@@ -32,7 +32,7 @@ from enum import StrEnum
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.tftp.options import Terms
-from iluvatar_pxe.wire.tftp.packet import Error, ErrorCode, OptionAck, ack_number, data_packet, decode, encode
+from iluvatar_pxe.wire.tftp.packet import ACK, Error, ErrorCode, OptionAck, data_packet, decode, encode
 
 FIRST_TIMEOUT = 1
 """Seconds until the first retransmission, unless the client chose them (RFC 2349) and has sent an ACK."""
@@ -96,6 +96,7 @@ class ReadTransfer:
         self._progressed = False  # the deadline is to count anew, even if nothing is due
         self._deadline: float | None = None
         self._buffer = bytearray()
+        self._fed_until = -1  # nothing is wanted while base is not beyond it
         self._start = 0  # where ``_buffer`` begins in the file: not behind block base + 1
 
     @property
@@ -117,9 +118,8 @@ class ReadTransfer:
         """Take one datagram from the client; what is not an ACK or ERROR is passed over."""
         if self.ending:
             return
-        number = ack_number(datagram)
-        if number >= 0:
-            self._acknowledge(number)
+        if datagram[:2] == ACK and len(datagram) >= 4:  # what comes most often, so without an object
+            self._acknowledge(datagram[2] << 8 | datagram[3])
             return
         try:
             packet = decode(datagram)
@@ -164,7 +164,7 @@ class ReadTransfer:
 
         A client that never answers costs no more than what is sent to it: nothing is read ahead before its first ACK.
         """
-        if self.ending or self._negotiating:
+        if self._base <= self._fed_until or self.ending or self._negotiating:
             return None
         offset = self._start + len(self._buffer)
         window = (self._base + self._windowsize) * self._blksize
@@ -187,6 +187,10 @@ class ReadTransfer:
         del self._buffer[: self._offset - self._start]
         self._buffer += data[: wanted[1]]
         self._start = self._offset
+        end = self._start + len(self._buffer)
+        self._fed_until = (
+            self._last if end == self.size else (end - READ_SIZE) // self._blksize - self._windowsize
+        )
 
     def fail(self, reason: str, code: ErrorCode = ErrorCode.NOT_DEFINED) -> None:
         """End the transfer from our side, with an ERROR to the client."""
