@@ -80,7 +80,12 @@ class UdpSocket:
                 data, peer = self._socket.recvfrom(_LONGEST_DATAGRAM)
             except OSError:  # nothing more there, a pending ICMP error, or closed by the callback
                 return
-            self._deliver(data, peer)
+            if self._on_datagram is None:
+                return
+            try:
+                self._on_datagram(data, peer)
+            except Exception as error:  # noqa: BLE001 - the last resort: one datagram must not stop a server
+                _log.error("udp.handler_failed", peer=peer, error=repr(error))
 
     def send(self, data: bytes, peer: Peer, *, heard: bool = False) -> bool:
         """Send one datagram; return whether the kernel took it, or will when its send buffer has room.
@@ -122,14 +127,6 @@ class UdpSocket:
         self._on_datagram = None  # often a method of this socket's owner: a cycle, which lives on for long
         self._backlog.clear()
         self._socket.close()
-
-    def _deliver(self, data: bytes, peer: Peer) -> None:
-        if self._on_datagram is None:
-            return
-        try:
-            self._on_datagram(data, peer)
-        except Exception as error:  # noqa: BLE001 - the last resort: one datagram must not stop a server
-            _log.error("udp.handler_failed", peer=peer, error=repr(error))
 
     def _send_segments(
         self, datagrams: Sequence[bytes], ancillary: segmentation.Ancillary, peer: Peer, *, heard: bool

@@ -96,6 +96,7 @@ class ReadTransfer:
         self._progressed = False  # the deadline is to count anew, even if nothing is due
         self._deadline: float | None = None
         self._buffer = bytearray()
+        self._complete = 1 if size == 0 else 0  # the last block that is in the buffer
         self._fed_until = -1  # nothing is wanted while base is not beyond it
         self._start = 0  # where ``_buffer`` begins in the file: not behind block base + 1
 
@@ -188,9 +189,11 @@ class ReadTransfer:
         self._buffer += data[: wanted[1]]
         self._start = self._offset
         end = self._start + len(self._buffer)
-        self._fed_until = (
-            self._last if end == self.size else (end - READ_SIZE) // self._blksize - self._windowsize
-        )
+        if end == self.size:
+            self._complete = self._fed_until = self._last
+        else:
+            self._complete = end // self._blksize
+            self._fed_until = (end - READ_SIZE) // self._blksize - self._windowsize
 
     def fail(self, reason: str, code: ErrorCode = ErrorCode.NOT_DEFINED) -> None:
         """End the transfer from our side, with an ERROR to the client."""
@@ -222,7 +225,8 @@ class ReadTransfer:
 
     def _advance(self, blocks: int) -> None:
         self._base += blocks
-        self._next = max(self._next, self._base + 1)
+        if self._next <= self._base:
+            self._next = self._base + 1
         self._expired = 0
         self._acknowledged = self._progressed = True
         if self._base == self._last:
@@ -252,16 +256,18 @@ class ReadTransfer:
             return [encode(OptionAck(self.terms.accepted))]
         if self._negotiating:
             return []
-        datagrams = []
-        blksize, end = self._blksize, self._start + len(self._buffer)
-        for block in range(self._next, min(self._base + self._windowsize, self._last) + 1):
-            at = (block - 1) * blksize
-            if min(at + blksize, self.size) > end:
-                break
-            at -= self._start
-            datagrams.append(data_packet(block, self._buffer[at : at + blksize]))
-        self._next += len(datagrams)
-        self._high = max(self._high, self._next - 1)
+        first, behind = self._next, min(self._base + self._windowsize, self._last, self._complete) + 1
+        if first >= behind:
+            return []
+        start, blksize, buffer = self._start, self._blksize, self._buffer
+        ends = range(first * blksize - start, behind * blksize - start, blksize)
+        datagrams = [
+            data_packet(block, buffer[end - blksize : end])
+            for block, end in zip(range(first, behind), ends, strict=True)
+        ]
+        self._next = behind
+        if behind > self._high:
+            self._high = behind - 1
         return datagrams
 
     def _silence(self) -> str:
