@@ -25,7 +25,7 @@ from bench.counted_daemon import WINDOWS, Asker, running
 
 FILE = Path(__file__).with_suffix(".toml")
 LOCK = Path(__file__).parents[1] / "requirements.lock"
-ROUNDS = 3
+ROUNDS = 5
 MOST = 0.10
 """By which a figure may differ."""
 HEADER = f"""\
@@ -34,10 +34,10 @@ HEADER = f"""\
 """
 Figures = Mapping[str, int | str]
 PATHS: dict[str, tuple[int, Callable[[Asker, int], None]]] = {
-    "offer": (40, Asker.offers),
-    "ipxe": (40, Asker.scripts),
+    "offer": (20, Asker.offers),
+    "ipxe": (20, Asker.scripts),
     "tftp-window": (WINDOWS, Asker.windows),
-    "dns-answer": (200, Asker.names),
+    "dns-answer": (100, Asker.names),
 }
 """How many of each are asked for at first."""
 
