@@ -40,6 +40,25 @@ def test_the_units_are_correct(tmp_path: Path) -> None:
     analyze("verify", "--man=no", *(str(file) for file in tmp_path.iterdir()))
 
 
+@pytest.mark.parametrize(
+    ("allowed", "left"), [("212992", "4194304"), ("4194304", "4194304"), ("8388608", "8388608")]
+)
+def test_what_may_wait_in_the_kernel_is_raised_and_never_lowered(
+    tmp_path: Path, allowed: str, left: str
+) -> None:
+    limit = tmp_path / "rmem_max"
+    limit.write_text(f"{allowed}\n")
+    unit = (UNITS / "iluvatar-pxe.service").read_text().replace("\\\n", "")
+    line = next(line for line in unit.splitlines() if line.startswith("ExecStartPre="))
+    script = line.partition("'")[2].removesuffix("'").replace("$$", "$")
+    subprocess.run(["sh", "-c", script.replace("/proc/sys/net/core/rmem_max", str(limit))], check=True)
+    assert limit.read_text() == f"{left}\n"
+    assert (
+        subprocess.check_output(["sh", "-c", script.replace("/proc", "/none")], stderr=subprocess.STDOUT)
+        == b""
+    )
+
+
 def uncommented() -> dict[str, Any]:
     text = (UNITS / "config.toml").read_text()
     return tomllib.loads(re.sub(r"^#(?! )", "", text, flags=re.MULTILINE))
