@@ -376,6 +376,10 @@ class Fleet:
             return (listed,)
         return tuple(found.values())
 
+    def machine_with(self, mac: str) -> ListedMachine | None:
+        """Return the machine that is listed under a MAC, or None."""
+        return self._by_mac.get(mac)
+
     @cached_property
     def _by_mac(self) -> Mapping[str, ListedMachine]:
         return {mac: machine for machine in self.listed for mac in machine.file.match.macs}

@@ -9,7 +9,7 @@ from iluvatar_pxe.machines.model import Listed, Machine, Snapshot
 
 def listed_with(mac: str, fleet: Fleet) -> Listed:
     """Return what the file that lists a NIC says: which NICs, this one among them, and that other files' are others'."""
-    own = next(iter(fleet.machines((mac,), "", None)), None)
+    own = fleet.machine_with(mac)
 
     def anywhere(machine: Machine) -> bool:
         return listed_as(machine, fleet) is not None
@@ -30,7 +30,8 @@ def nics_of(machine: Machine, fleet: Fleet) -> tuple[str, ...]:
 
 def machine_with(mac: str, snapshot: Snapshot, fleet: Fleet) -> Machine | None:
     """Return the machine that has a NIC, seen or listed with one that was seen; None where there is none."""
-    return snapshot.machine(mac, listed_with(mac, fleet).macs)
+    listed = fleet.machine_with(mac)
+    return snapshot.machine(mac, listed.file.match.macs if listed else ())
 
 
 def owner_by(mac: str, snapshot: Snapshot, fleet: Fleet) -> Machine | None:

@@ -76,7 +76,7 @@ class OwnFrames:
         Each frame speaks for one datagram, and soon for none: who repeats a machine's message is not that machine.
         """
         if data not in self._known and data not in self._others:
-            self._read(MOST_WAITING, until=data)
+            return self._read(MOST_WAITING, until=data)
         heard = self._known if data in self._known else self._others
         frames = heard.pop(data)
         if frames is None:
@@ -91,25 +91,30 @@ class OwnFrames:
         self._socket.close()
 
     def _drain(self) -> None:
-        self._read(MOST_FRAMES)
+        """Take in frames after their datagrams have asked for them, which come in the same step of the event loop."""
+        self._loop.call_soon(self._read, MOST_FRAMES)
 
     def _memory_for(self, data: bytes) -> Recent[bytes, _Frames]:
         return self._known if self._is_known(data[CHADDR].hex(":")) else self._others
 
-    def _read(self, most: int, until: bytes | None = None) -> None:
-        """Take in frames that wait, and stop at one with the message ``until``: it came before its datagram."""
+    def _read(self, most: int, until: bytes | None = None) -> bool:
+        """Take in frames that wait up to one with the message ``until``, which came before its datagram.
+
+        That one is not remembered. Return whether there is one.
+        """
         for _ in range(most):
             try:
                 packet = self._socket.recv(_LONGEST_PACKET)
             except OSError:  # nothing more there, or the interface went down
-                return
+                return False
             if found := udp_payload(packet, self.port):
                 data, _ = found
+                if data == until:
+                    return True
                 heard = self._memory_for(data)
                 before = heard.get(data)
                 heard.put(data, _Frames(before.count + 1 if before else 1, self._clock()))
-                if data == until:
-                    return
+        return False
 
 
 def _open(device: str, port: int, receive_buffer: int) -> socket.socket:

@@ -86,16 +86,16 @@ class Booter:
         self, sighting: Sighting, doubt: str = "", *, confirmed: bool = False, no_assignment: str = ""
     ) -> Decision:
         """Decide, with the state of this moment."""
-        context = self._context(doubt, confirmed=confirmed, no_assignment=no_assignment)
+        context = self.context(doubt, confirmed=confirmed, no_assignment=no_assignment)
         return decide(sighting, self.inventory.snapshot, self.applied.fleet, context)
 
-    def basis(self, mac: str, doubt: str = "", *, confirmed: bool = False, no_assignment: str = "") -> Basis:
-        """Return what ``decide`` goes by now for a MAC, besides the sighting."""
+    def basis(self, mac: str, context: Context) -> Basis:
+        """Return what ``decide`` goes by now for a MAC in this context, besides the sighting."""
         fleet = self.applied.fleet
-        context = self._context(doubt, confirmed=confirmed, no_assignment=no_assignment)
         return Basis(machine_with(mac, self.inventory.snapshot, fleet), fleet, context)
 
-    def _context(self, doubt: str = "", *, confirmed: bool = False, no_assignment: str = "") -> Context:
+    def context(self, doubt: str = "", *, confirmed: bool = False, no_assignment: str = "") -> Context:
+        """Return what decides now besides the fleet and the machine."""
         inventory = self.inventory
         return Context(
             ready=self.store.ready,
@@ -113,7 +113,8 @@ class Booter:
     ) -> Decision:
         """Decide, and give the machine its place first where that is due, which takes ``seconds`` at most."""
         kept = ONLY_LOOKS if self.observes else ""
-        basis = self.basis(sighting.mac, doubt, confirmed=confirmed, no_assignment=kept)
+        context = self.context(doubt, confirmed=confirmed, no_assignment=kept)
+        basis = self.basis(sighting.mac, context)
         decision = self.decisions.decide(sighting, self.inventory.snapshot, basis)
         plan, machine = decision.plan, decision.case.machine
         if not isinstance(plan, AssignFirst) or machine is None:
@@ -173,7 +174,7 @@ class Booter:
         """Say whether a MAC is that of a machine that has booted here before, or that the fleet lists."""
         machine = self.inventory.snapshot.machine(mac)
         is_transient = machine is None or machine.transient
-        return not is_transient or bool(self.applied.fleet.machines((mac,), "", None))
+        return not is_transient or self.applied.fleet.machine_with(mac) is not None
 
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine that has an address: by the neighbour table, else by what DHCP told."""

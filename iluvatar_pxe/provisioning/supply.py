@@ -95,8 +95,10 @@ class Supply:
     @property
     def coming(self) -> Coming:
         """The wanted boot files that are not here yet, and the versions that are not chosen yet."""
+        if not self._wants.unresolved:  # asked with every turn of DHCP messages
+            return self.fetcher.coming
         choices = {key_of(entry): one for entry, one in self._stable.open.items()}
-        return {**self.fetcher.coming, **choices} if choices else self.fetcher.coming
+        return {**self.fetcher.coming, **choices}
 
     def sums(self) -> dict[str, str]:
         """Return the SHA-256 of each boot file that was downloaded or imported, and is here, by its name."""

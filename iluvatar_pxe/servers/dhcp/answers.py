@@ -1,7 +1,6 @@
 """OFFERs that are sent again: firmware repeats its DISCOVER, and mostly nothing that decides about it has changed."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from iluvatar_pxe.boot.basis import Basis
 from iluvatar_pxe.boot.case import Case
@@ -43,7 +42,7 @@ class Answers:
             return respond(data, arrival, self._decide, self._permits)
         key = (data[_SAME], data[_SAME_TOO], interface, arrival.source, arrival.own_frame)
         if reply := self._find(key):
-            return replace(reply, data=_answer_to(data, reply.data))
+            return reply.with_data(_answer_to(data, reply.data))
         result = respond(data, arrival, self._decide, self._permits)
         if isinstance(result, Reply) and _may_be_kept(result.decision.case):
             self._known.put(key, (result, self._basis(result.decision.case.sighting)))

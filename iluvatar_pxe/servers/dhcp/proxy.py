@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
+from typing import Self
 
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.boot.plan import Ignore
@@ -43,6 +44,10 @@ class Reply:
     boot_file: str
     delay: float
     one_at_a_time: bool
+
+    def with_data(self, data: bytes) -> Self:
+        """Return the same reply in other octets; quicker than ``replace``, for it happens with most messages."""
+        return type(self)(data, self.to, self.decision, self.boot_file, self.delay, self.one_at_a_time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from functools import partial
 
 import structlog
 
+from iluvatar_pxe.boot.basis import Basis
+from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.dhcp_replies import DhcpReplies
 from iluvatar_pxe.host.interfaces import Interface
@@ -78,10 +80,12 @@ class DhcpServer:
         self._intake = Intake(booters.real.knows)
         self._answers = Answers(
             lambda sighting: self._facing(sighting).decide(sighting),
-            lambda sighting: self._facing(sighting).basis(sighting.mac),
+            self._basis,
             self._allowed.permits,
         )
         self._next_turn: asyncio.Handle | None = None
+        self._contexts: dict[bool, Context] = {}
+        """Of this turn, for simulated machines and for real ones."""
         self._without_proof: dict[str, str] = {}
         """By interface, why frames cannot be heard there."""
 
@@ -150,15 +154,14 @@ class DhcpServer:
 
     def _receive(self, place: _Place, data: bytes, source: tuple[str, int], *, pxe_port: bool) -> None:
         """Let a message wait for its turn. In a storm most of them find no place, and are dropped here."""
-        loop = asyncio.get_running_loop()
         self.meter.requests += 1
         self.meter.received += len(data)
         work = partial(self._work, place, data, source, pxe_port=pxe_port)
-        if not self._intake.put(data, work, loop.time()):
+        if not self._intake.put(data, work, time.monotonic()):
             self.meter.faults["crowded"] += 1
             complain("dhcp.crowded", mac=data[CHADDR].hex(":"), why=CROWDED)
         elif self._next_turn is None:
-            self._next_turn = loop.call_soon(self._take_turn)
+            self._next_turn = asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _work(self, place: _Place, data: bytes, source: tuple[str, int], *, pxe_port: bool) -> Work:
         """Return what is to be done about a message. Whose frame it came in can be found out only now."""
@@ -181,6 +184,7 @@ class DhcpServer:
             while turn:
                 turn.popleft()()
         finally:
+            self._contexts.clear()
             for work in turn:  # one that fails keeps no other from its turn
                 loop.call_soon(work)
 
@@ -209,6 +213,12 @@ class DhcpServer:
         elif result.sighting:
             self.meter.faults["no_answer"] += 1
             complain("dhcp.no_answer", mac=result.sighting.mac, why=result.why)
+
+    def _basis(self, sighting: Sighting) -> Basis:
+        booter, context = self._facing(sighting), self._contexts.get(sighting.simulated)
+        if context is None:
+            context = self._contexts[sighting.simulated] = booter.context()
+        return booter.basis(sighting.mac, context)
 
     def _facing(self, sighting: Sighting) -> Booter:
         return self._booters.facing(simulated=sighting.simulated)

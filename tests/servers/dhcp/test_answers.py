@@ -77,7 +77,7 @@ class Bench:
         self.made = 0
         self.answers = Answers(
             self._decide,
-            lambda sighting: self._facing(sighting).basis(sighting.mac),
+            lambda sighting: self._facing(sighting).basis(sighting.mac, self._facing(sighting).context()),
             lambda _: self.allowed,
         )
 
