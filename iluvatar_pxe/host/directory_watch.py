@@ -27,6 +27,8 @@ _MOST = 1 << 16
 _REMOTE = frozenset({"9p", "afs", "ceph", "cifs", "nfs", "nfs4", "smb3", "vboxsf", "virtiofs"})
 """File systems on which others write without this kernel's knowledge; those in user space (fuse) besides."""
 
+_MOUNTS = Path("/proc/self/mountinfo")
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -71,7 +73,7 @@ class DirectoryWatch:
 
 
 def _watches(file: int, directories: Iterable[Path]) -> Iterable[int]:
-    remote = _remote_devices()
+    remote = remote_devices(os.fsdecode(_MOUNTS.read_bytes()))
     for directory in directories:
         with suppress(FileNotFoundError, NotADirectoryError):
             if directory.stat().st_dev in remote:
@@ -93,11 +95,11 @@ _LIMITS = {
 """What the kernel means by its words (inotify_init(2), inotify_add_watch(2))."""
 
 
-def _remote_devices() -> frozenset[int]:
-    """Return the devices of mounted remote file systems (proc_pid_mountinfo(5))."""
-    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+def remote_devices(mountinfo: str) -> frozenset[int]:
+    """Return the devices of remote file systems among what is mounted (proc_pid_mountinfo(5))."""
+    lines = mountinfo.removesuffix("\n").split("\n")  # other characters that end lines may be in a name
     return frozenset(
-        os.makedev(*map(int, before.split()[2].split(":")))
+        os.makedev(*map(int, before.split(" ")[2].split(":")))
         for before, _, after in (line.partition(" - ") for line in lines)
         if (kind := after.partition(" ")[0]) in _REMOTE or kind.startswith("fuse")
     )

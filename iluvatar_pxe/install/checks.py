@@ -1,5 +1,6 @@
 """Checks before anything is changed; each raises InstallError with the obstacle."""
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,7 +36,7 @@ def check_unmasked(unit: Path) -> None:
 
 def check_unmounted(directories: Iterable[Path]) -> None:
     """Refuse directories that something is mounted on or below: it would be emptied with them."""
-    mounts = mount_points(_MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"))
+    mounts = mount_points(os.fsdecode(_MOUNTS.read_bytes()))
     for directory in directories:
         place = directory.parent.resolve() / directory.name
         if mount := next((one for one in mounts if one.is_relative_to(place)), None):
@@ -44,5 +45,5 @@ def check_unmounted(directories: Iterable[Path]) -> None:
 
 def mount_points(mountinfo: str) -> list[Path]:
     """Return the places in ``/proc/self/mountinfo``, see proc(5); blanks in them are written in octal."""
-    fields = (line.split(" ")[4] for line in mountinfo.splitlines())
+    fields = (line.split(" ")[4] for line in mountinfo.removesuffix("\n").split("\n"))
     return [Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)) for field in fields]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_pxe.host.directory_watch import DirectoryWatch
+from iluvatar_pxe.host.directory_watch import DirectoryWatch, remote_devices
 
 LONG = 60.0
 SETTING = "/proc/sys/user/max_inotify_instances"
@@ -86,10 +86,17 @@ def test_a_file_system_that_others_write_to_is_refused(
 ) -> None:
     """A stand-in for NFS: what this directory lies on counts as such."""
     device = frozenset({tmp_path.stat().st_dev})
-    monkeypatch.setattr("iluvatar_pxe.host.directory_watch._remote_devices", lambda: device)
+    monkeypatch.setattr("iluvatar_pxe.host.directory_watch.remote_devices", lambda _: device)
     with pytest.raises(OSError, match="remote") as caught:
         DirectoryWatch().follow([tmp_path])
     assert caught.value.errno == errno.EREMOTE
+
+
+def test_mounts_are_read_whatever_the_names_of_their_places_are() -> None:
+    """The kernel writes out no more than blanks, tabs, ends of lines and backslashes: a stick's label may be anything."""
+    line = "36 35 0:52 / /media/a\x0cb\x85c\rd rw - fuseblk /dev/sda1 rw"
+    local = "37 35 8:1 / / rw - ext4 /dev/root rw"
+    assert remote_devices(f"{local}\n{line}\n{local}\n") == {os.makedev(0, 52)}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="sets a limit in a user namespace of its own")

@@ -49,6 +49,12 @@ def test_blanks_in_mount_points() -> None:
     assert mount_points(f"{line}\n") == [Path("/mnt of\\two")]
 
 
+def test_a_mount_point_whose_name_ends_lines_elsewhere() -> None:
+    """The kernel writes out no more than blanks, tabs, ends of lines and backslashes: a stick's label may be anything."""
+    line = "36 35 98:0 / /media/a\x0cb\x85c\rd rw - ext3 /dev/root rw"
+    assert mount_points(f"{line}\n{line}\n") == [Path("/media/a\x0cb\x85c\rd")] * 2
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts in a namespace of its own")
 @pytest.mark.parametrize("mount", ["state", "state/a b/assets"])
 def test_what_is_mounted_below(tmp_path: Path, mount: str) -> None:
