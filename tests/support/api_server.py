@@ -18,7 +18,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = b'{"kind": "Status", "code": 401}'
+        self.server.asked.append(self.path)
         self.send_response(self.server.status)
+        if self.server.redirect:
+            self.send_header("Location", self.server.redirect)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -34,6 +37,9 @@ class ApiServer(ThreadingHTTPServer):
     def __init__(self, directory: Path, address: str, status: int = 401) -> None:
         super().__init__((address, 6443), _Handler)
         self.status = status
+        self.asked: list[str] = []
+        self.redirect = ""
+        """The address that is answered with a status of 3xx."""
         self.ended = False
         given = Given.make(directory, f"api-{address}")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -26,7 +26,8 @@ _SERVING = range(500)
 class ApiProbe:
     """Asks ``/readyz`` of each leader by HTTPS on a connection that stays open.
 
-    Certificates are not verified: what is wanted is whether it answers, and nothing secret is sent.
+    Certificates are not verified: what is wanted is whether it answers, and nothing secret is sent. Nor are redirects
+    followed: whoever has a leader's address chooses nobody else to be asked.
     """
 
     def __init__(self) -> None:
@@ -71,7 +72,8 @@ class ApiProbe:
 
 async def _answers(session: aiohttp.ClientSession, leader: IPv4Address) -> bool:
     try:
-        async with session.get(f"https://{leader}:{API_PORT}/readyz") as response:
+        url = f"https://{leader}:{API_PORT}/readyz"
+        async with session.get(url, allow_redirects=False) as response:
             return response.status in _SERVING
     except (aiohttp.ClientError, TimeoutError, OSError):
         return False

@@ -62,6 +62,15 @@ async def test_a_server_that_says_nothing_is_not_alive(probe: ApiProbe, tmp_path
         await until(lambda: probe.alive == {TWO})
 
 
+async def test_a_redirect_is_an_answer_and_is_not_followed(probe: ApiProbe, tmp_path: Path) -> None:
+    """Whoever has a leader's address would have this host ask anybody."""
+    with ApiServer(tmp_path, str(ONE), status=302) as one:
+        one.redirect = f"https://{ONE}:6443/elsewhere"
+        await until(lambda: probe.alive == {ONE})
+        await until(lambda: len(one.asked) > 1)
+        assert set(one.asked) == {"/readyz"}
+
+
 async def test_leaders_are_left_alone_while_nobody_wants_to_know(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
