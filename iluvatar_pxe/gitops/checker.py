@@ -133,10 +133,17 @@ def _memory() -> int:
     return pages * resource.getpagesize()
 
 
+def limit_address_space() -> None:
+    """Have no more than ``_ADDRESS_SPACE``, or what the service is limited to already, where that is less."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = _ADDRESS_SPACE if most == resource.RLIM_INFINITY else min(_ADDRESS_SPACE, most)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 def main() -> None:
     gc.freeze()
     gc.disable()  # it is done between two pushes
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
+    limit_address_space()
     listener = socket.socket(fileno=int(sys.argv[1]))
     listener.settimeout(0)
     serve(listener, sys.stdin.fileno(), Checker(sys.argv[2]))

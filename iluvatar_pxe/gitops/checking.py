@@ -92,8 +92,8 @@ def _listen(repository: Path) -> socket.socket:
         with suppress(FileNotFoundError):
             os.unlink(SOCKET, dir_fd=directory)
         sock.settimeout(0)
+        os.fchmod(sock.fileno(), 0o600)  # what it is made with: later, something else may have its name
         sock.bind(f"/proc/self/fd/{directory}/{SOCKET}")  # of any length; an address has room for 107 bytes
-        os.chmod(SOCKET, 0o600, dir_fd=directory)
         if os.geteuid() == 0:
             owner = Owner.of(repository)
             os.chown(SOCKET, owner.user, owner.group, dir_fd=directory, follow_symlinks=False)

@@ -150,6 +150,22 @@ async def test_a_checker_that_is_killed_keeps_no_push_waiting(fleet: Path, ada: 
     await asyncio.to_thread(ada.push)
 
 
+@pytest.mark.usefixtures("checking")
+async def test_nobody_but_the_owner_can_ask(fleet: Path) -> None:
+    assert (fleet / SOCKET).stat().st_mode & 0o7777 == 0o600
+
+
+@pytest.mark.parametrize(("most", "limit"), [(2 << 30, 1 << 30), (1 << 29, 1 << 29)])
+def test_it_has_no_more_memory_than_the_service(most: int, limit: int) -> None:
+    script = (
+        f"import resource as r; r.setrlimit(r.RLIMIT_AS, ({most}, {most}))\n"
+        "from iluvatar_pxe.gitops.checker import limit_address_space; limit_address_space()\n"
+        "print(r.getrlimit(r.RLIMIT_AS))"
+    )
+    output = subprocess.check_output([sys.executable, "-c", script], text=True)
+    assert output == f"({limit}, {limit})\n"
+
+
 def checkers(fleet: Path) -> list[int]:
     """Return the processes of checkers for a repository."""
     return [pid for pid, words in commands(fleet) if "iluvatar_pxe.gitops.checker" in words]
