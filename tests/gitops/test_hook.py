@@ -31,9 +31,10 @@ def ada(fleet: Path, tmp_path: Path) -> Person:
 
 
 def told(terminal: str) -> list[str]:
-    """Return what the terminal shows of the hook's words."""
+    """Return what the terminal shows of the hook's words, but for the line that a busy host has it say."""
     lines = (line.strip() for line in terminal.splitlines())
-    return [line.removeprefix("remote: ") for line in lines if line.startswith("remote: ")]
+    words = [line.removeprefix("remote: ") for line in lines if line.startswith("remote: ")]
+    return [line for line in words if not line.startswith("asking Image Factory ")]
 
 
 def tip(fleet: Path) -> str:

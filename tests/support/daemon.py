@@ -160,8 +160,10 @@ class Daemon:
 
     @property
     def errors(self) -> list[str]:
-        """Every line of its standard error until now."""
-        return self._log.read_text(encoding="utf-8").splitlines()
+        """Every line of its standard error until now; one that it is still writing is none yet."""
+        has_ended = self.process.poll() is not None
+        lines = self._log.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [line.removesuffix("\n") for line in lines if has_ended or line.endswith("\n")]
 
     @property
     def output(self) -> str:
