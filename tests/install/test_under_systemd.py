@@ -201,7 +201,23 @@ def test_the_fleet_is_hosted_and_its_keys_are_in_no_journal(host: Booted) -> Non
     assert [line for line in parts if not line.endswith(" ok")] == []
     assert token[0] not in log_of(host)
     assert key[0] not in log_of(host)
+    assert "fleet.checker" not in log_of(host)
+    assert "untold" not in log_of(host), "the kernel tells of pushes and boot files"
     assert host.run("find", STATE, "!", "-user", "iluvatar-pxe") == ""
+
+
+def test_its_sandbox_lets_a_process_of_its_own_check_pushes(host: Booted) -> None:
+    """The hook says what it imports: next to nothing where that process has answered."""
+    hook = host.outside(f"{STATE}/git/fleet.git/hooks/pre-receive")
+    hook.write_text(hook.read_text().replace(" -S ", " -S -X importtime "))
+    told = host.run(
+        *("sh", "-ec"),
+        f"cd /tmp/clone && export GIT_SSL_CAINFO={STATE}/tls/ca.crt HOME=/tmp"
+        " && git commit --quiet --allow-empty --message again && git push --quiet 2>&1",
+    )
+    assert "import time:" in told
+    assert "iluvatar_pxe.gitops.hook" not in told
+    assert "fleet.checker" not in log_of(host)
 
 
 def test_a_reload_is_seen_and_a_fault_is_the_status(host: Booted) -> None:
