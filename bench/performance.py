@@ -24,9 +24,14 @@ SCRIPTS = ("tftp", "dhcp", "scripts", "assets", "dns", "commands", "rest", "star
 def main() -> int:
     parser = ArgumentParser(description="Every figure of docs/performance.md")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("scripts", nargs="*", default=SCRIPTS, choices=[*SCRIPTS, []])
+    parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help=f"of {', '.join(SCRIPTS)}")
     options = parser.parse_args()
-    runs = [_run(script) for _ in range(options.runs) for script in options.scripts]
+    if unknown := set(options.scripts) - set(SCRIPTS):
+        parser.error(f"no such script: {', '.join(sorted(unknown))}; there are {', '.join(SCRIPTS)}")
+    if options.runs < 1:
+        parser.error("--runs: at least 1")
+    scripts = options.scripts or SCRIPTS
+    runs = [_run(script) for _ in range(options.runs) for script in scripts]
     figures = _by_name(row for rows in runs for row in rows)
     print("| what | ours | peer | ratio | goal |\n|---|---|---|---|---|")
     medians = [_median(rows) for rows in figures.values()]
@@ -42,7 +47,10 @@ def _run(script: str) -> list[Row]:
         command = [sys.executable, "-m", f"bench.{script}"]
         print(f"{script}:", file=sys.stderr, flush=True)
         subprocess.run(command, check=False, env=os.environ | {ROWS_FILE: str(file)}, stdout=sys.stderr)
-        return [Row(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = file.read_text(encoding="utf-8").splitlines()
+        if not lines:
+            sys.exit(f"{script} measured nothing")
+        return [Row(**json.loads(line)) for line in lines]
 
 
 def _by_name(rows: Iterable[Row]) -> dict[str, list[Row]]:
