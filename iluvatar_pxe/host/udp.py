@@ -24,7 +24,7 @@ _SO_RCVBUFFORCE = 33
 _BACKLOG = 4 * 1024 * 1024
 """Bytes that wait at most for the kernel's send buffer to empty."""
 
-_NON_BLOCKING_UDP = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+NON_BLOCKING_UDP = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
 
 _log = structlog.get_logger()
 
@@ -80,12 +80,7 @@ class UdpSocket:
                 data, peer = self._socket.recvfrom(_LONGEST_DATAGRAM)
             except OSError:  # nothing more there, a pending ICMP error, or closed by the callback
                 return
-            if self._on_datagram is None:
-                return
-            try:
-                self._on_datagram(data, peer)
-            except Exception as error:  # noqa: BLE001 - the last resort: one datagram must not stop a server
-                _log.error("udp.handler_failed", peer=peer, error=repr(error))
+            self._hand_over(data, peer)
 
     def send(self, data: bytes, peer: Peer, *, heard: bool = False) -> bool:
         """Send one datagram; return whether the kernel took it, or will when its send buffer has room.
@@ -127,6 +122,14 @@ class UdpSocket:
         self._on_datagram = None  # often a method of this socket's owner: a cycle, which lives on for long
         self._backlog.clear()
         self._socket.close()
+
+    def _hand_over(self, data: bytes, peer: Peer) -> None:
+        if self._on_datagram is None:
+            return
+        try:
+            self._on_datagram(data, peer)
+        except Exception as error:  # noqa: BLE001 - the last resort: one datagram must not stop a server
+            _log.error("udp.handler_failed", peer=peer, error=repr(error))
 
     def _send_segments(
         self, datagrams: Sequence[bytes], ancillary: segmentation.Ancillary, peer: Peer, *, heard: bool
@@ -194,7 +197,7 @@ def bind_udp(
     """
     with ExitStack() as undo:
         try:
-            sock = undo.enter_context(socket.socket(socket.AF_INET, _NON_BLOCKING_UDP))
+            sock = undo.enter_context(socket.socket(socket.AF_INET, NON_BLOCKING_UDP))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, broadcast)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse_address)
             if device is not None:

@@ -12,6 +12,7 @@ import structlog
 from iluvatar_pxe.assets.source import FileReply
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.udp import Peer, UdpSocket
+from iluvatar_pxe.host.udp_conversation import UdpConversation
 from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.ratelimit import Complaints
 from iluvatar_pxe.servers.bound import Bound
@@ -173,7 +174,7 @@ class TftpServer:
         self.meter.running += 1
         task.add_done_callback(partial(self._ended, session, asyncio.get_running_loop().time()))
 
-    def _slot(self, address: str, client: Peer, nic: str) -> UdpSocket | None:
+    def _slot(self, address: str, client: Peer, nic: str) -> UdpConversation | None:
         """Return the socket for one more transfer, or None if none can be had, by eviction neither."""
         running = [session for session in self._tasks if not session.evicted]
         own = [session for session in running if session.nic == nic]
@@ -200,7 +201,7 @@ class TftpServer:
             self._complain("evicted", evicted.client, reason)
         return evicted is not None
 
-    def _transfer_socket(self, address: str) -> UdpSocket | None:
+    def _transfer_socket(self, address: str) -> UdpConversation | None:
         """Bind a new transfer identifier; ports of a range take turns, so that late packets meet no new one."""
         first, last = self._settings.port_range
         count = last - first + 1
@@ -208,7 +209,7 @@ class TftpServer:
             port = first + self._ports_tried % count
             self._ports_tried += 1
             try:
-                return UdpSocket.open(address, port)
+                return UdpConversation.open(address, port)
             except ServerError as error:
                 if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:
                     break

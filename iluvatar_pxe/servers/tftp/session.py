@@ -6,7 +6,8 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.assets.source import FileReply, Source
 from iluvatar_pxe.errors import AssetError, WireError
-from iluvatar_pxe.host.udp import Peer, UdpSocket
+from iluvatar_pxe.host.udp import Peer
+from iluvatar_pxe.host.udp_conversation import UdpConversation
 from iluvatar_pxe.servers.tftp.netascii import NetasciiSource
 from iluvatar_pxe.wire.tftp.options import Limits, Terms, negotiate
 from iluvatar_pxe.wire.tftp.packet import Error, ErrorCode, ReadRequest, decode, encode
@@ -35,7 +36,7 @@ class Session:
     transfer identifier in the first answer, and firmware was only ever tested against servers that do so.
     """
 
-    def __init__(self, udp: UdpSocket, client: Peer, nic: str, request: ReadRequest) -> None:
+    def __init__(self, udp: UdpConversation, client: Peer, nic: str, request: ReadRequest) -> None:
         self.client = client
         self.nic = nic
         """By what the client is counted."""
@@ -44,6 +45,7 @@ class Session:
         self.evicted = False
         self.reply: FileReply | None = None
         self._udp = udp
+        udp.connect(client)
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -134,7 +136,7 @@ class Session:
     async def _transmit(self, transfer: ReadTransfer, source: Source) -> None:
         """Read what is not at hand, in threads; all else happens as datagrams come."""
         self._transfer, self._source = transfer, source
-        self._udp.start(self._on_datagram, at_once=1)
+        self._udp.start(self._on_datagram)
         self._pump(transfer)
         while not transfer.ending:
             wanted = transfer.wanted()
