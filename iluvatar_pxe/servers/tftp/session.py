@@ -162,11 +162,17 @@ class Session:
             self._udp.send(encode(Error(code, reason)), self.client)
 
     def _on_datagram(self, data: bytes, peer: Peer) -> None:
+        transfer = self._transfer
         if peer != self.client:
             self._turn_away(data, peer)
-        elif self._transfer:
-            self._transfer.receive(data)
-            self._pump(self._transfer, heard=self._transfer.acknowledged)
+        elif transfer and (prepared := transfer.follow(data, self._loop.time())):
+            self._dispatch(prepared, transfer, heard=True)
+            if transfer.wanted():
+                self._pump(transfer, heard=True)
+            transfer.prepare()
+        elif transfer:
+            transfer.receive(data)
+            self._pump(transfer, heard=transfer.acknowledged)
 
     def _turn_away(self, data: bytes, peer: Peer) -> None:
         """Answer a stray peer, but never an ERROR with an ERROR: two servers would go on for ever."""
@@ -189,9 +195,12 @@ class Session:
             self._timer = None
         if deadline is not None and self._timer is None:
             self._timer = self._loop.call_at(deadline, self._on_deadline, transfer)
+        transfer.prepare()
 
     def _send(self, transfer: ReadTransfer, *, heard: bool) -> None:
-        datagrams = transfer.datagrams_to_send(self._loop.time())
+        self._dispatch(transfer.datagrams_to_send(self._loop.time()), transfer, heard=heard)
+
+    def _dispatch(self, datagrams: list[bytes], transfer: ReadTransfer, *, heard: bool) -> None:
         if len(datagrams) > 1 and self._in_bursts and not transfer.repeats:
             self._in_bursts = self._udp.send_burst(datagrams, self.client, heard=heard)
             return

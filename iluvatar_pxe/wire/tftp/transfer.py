@@ -45,6 +45,9 @@ ALLOWANCE = 4
 READ_SIZE = 64 * 1024
 """Bytes of the file that are asked for at once."""
 
+_LONGEST_PREPARED = 128 * 1024
+"""Bytes of a window that is written before it is due: it takes that much memory more."""
+
 
 class Outcome(StrEnum):
     """How a read request ended."""
@@ -75,6 +78,7 @@ class ReadTransfer:
 
     The caller brings in what happens (``receive``, ``supply``, ``expire``, ``fail``), and after each of them
     sends what ``datagrams_to_send`` returns, reads what is ``wanted``, and waits until ``deadline``.
+    While it waits, it may ``prepare`` what nearly always comes next, and then ask ``follow`` before ``receive``.
     Times are seconds of any clock that does not go back. Nothing here raises, whatever the client sends.
     """
 
@@ -84,6 +88,7 @@ class ReadTransfer:
         self.ending: Ending | None = None
         self._blksize = terms.blksize
         self._windowsize = terms.windowsize
+        self._is_preparable = terms.windowsize * terms.blksize <= _LONGEST_PREPARED
         self._last = size // terms.blksize + 1  # shorter than blksize, if need be empty
         self._base = self._high = 0
         self._next = 1
@@ -99,6 +104,8 @@ class ReadTransfer:
         self._complete = 1 if size == 0 else 0  # the last block that is in the buffer
         self._fed_until = -1  # nothing is wanted while base is not beyond it
         self._start = 0  # where ``_buffer`` begins in the file: not behind block base + 1
+        self._prepared: list[bytes] = []  # the window after what is in flight, and the ACK that it answers
+        self._prepared_for: bytes | None = None
 
     @property
     def acknowledged(self) -> bool:
@@ -129,6 +136,36 @@ class ReadTransfer:
         if isinstance(packet, Error):
             outcome = Outcome.ABORTED if self._base else Outcome.PROBE
             self._end(outcome, f"the client ended it with error {packet.code}: {packet.message!r}")
+
+    def prepare(self) -> None:
+        """Write the window that is due once all that is in flight was acknowledged, unless it is long or the client waits."""
+        if (
+            not self._is_preparable
+            or self._prepared_for
+            or self._expired
+            or not self._acknowledged
+            or self.ending
+        ):
+            return
+        first, behind = self._high + 1, min(self._high + self._windowsize, self._last) + 1
+        if self._base < self._next - 1 == self._high < self._last and behind - 1 <= self._complete:
+            self._prepared = self._blocks(first, behind)
+            self._prepared_for = ACK + (self._high & 0xFFFF).to_bytes(2)
+
+    def follow(self, datagram: bytes, now: float) -> list[bytes]:
+        """Return what was prepared and count it as sent, if ``datagram`` is the ACK of all that was in flight.
+
+        This is what ``receive`` and ``datagrams_to_send`` would do. For any other datagram nothing is done or returned.
+        """
+        if datagram != self._prepared_for:
+            return []
+        datagrams = self._prepared
+        self._prepared_for = None
+        self._base = self._high
+        self._high += len(datagrams)
+        self._next = self._high + 1
+        self._deadline = now + (self.terms.timeout or FIRST_TIMEOUT)
+        return datagrams
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """Return the datagrams that are due, in order, and count them as sent."""
@@ -259,16 +296,19 @@ class ReadTransfer:
         first, behind = self._next, min(self._base + self._windowsize, self._last, self._complete) + 1
         if first >= behind:
             return []
-        start, blksize, buffer = self._start, self._blksize, self._buffer
-        ends = range(first * blksize - start, behind * blksize - start, blksize)
-        datagrams = [
-            data_packet(block, buffer[end - blksize : end])
-            for block, end in zip(range(first, behind), ends, strict=True)
-        ]
         self._next = behind
         if behind > self._high:
             self._high = behind - 1
-        return datagrams
+        self._prepared_for = None
+        return self._blocks(first, behind)
+
+    def _blocks(self, first: int, behind: int) -> list[bytes]:
+        start, blksize, buffer = self._start, self._blksize, self._buffer
+        ends = range(first * blksize - start, behind * blksize - start, blksize)
+        return [
+            data_packet(block, buffer[end - blksize : end])
+            for block, end in zip(range(first, behind), ends, strict=True)
+        ]
 
     def _silence(self) -> str:
         if self._negotiating:
@@ -280,3 +320,4 @@ class ReadTransfer:
     def _end(self, outcome: Outcome, reason: str) -> None:
         self.ending = Ending(outcome, self._offset, reason)
         self._buffer.clear()
+        self._prepared, self._prepared_for = [], None

@@ -469,3 +469,63 @@ def test_stalled_means_progress_and_then_a_missed_deadline() -> None:
     assert not peer.transfer.stalled
     peer.wait()
     assert peer.transfer.stalled
+
+
+def following(size: int, windowsize: int) -> ReadTransfer:
+    """A transfer of blocks of 100 bytes, all of which it has, and of which the first window was sent."""
+    transfer = ReadTransfer(size, Terms(100, windowsize))
+    transfer.supply(0, bytes(100 * windowsize))
+    transfer.datagrams_to_send(0.0)
+    return transfer
+
+
+def test_the_next_window_is_prepared_and_follows_its_ack() -> None:
+    transfer = following(550, 2)
+    transfer.prepare()
+    assert transfer.follow(encode(Ack(2)), 1.0) == [], "nothing before the client has shown that it is there"
+    transfer.receive(encode(Ack(2)))
+    transfer.supply(200, bytes(350))
+    transfer.datagrams_to_send(1.0)
+    transfer.prepare()
+    assert transfer.follow(encode(Ack(3)), 2.0) == [], "something was lost"
+    assert [decode(one) for one in transfer.follow(encode(Ack(4)), 2.0)] == [
+        Data(5, bytes(100)),
+        Data(6, bytes(50)),
+    ]
+    assert transfer.deadline() == 3.0
+    transfer.prepare()
+    transfer.receive(encode(Ack(6)))
+    assert transfer.ending == Ending(Outcome.DONE, 550, "complete")
+
+
+MOVES = st.sampled_from(["ack", "ack", "ack", "ack", "older", "middle", "late", "error"])
+
+
+@given(st.integers(1, 9), st.lists(MOVES, max_size=30))
+def test_whoever_prepares_and_follows_sends_what_others_send(windowsize: int, moves: list[str]) -> None:
+    terms = Terms(1000, windowsize, timeout=3)
+    data = bytes(range(250)) * 800
+    plain, quick = Served(data, terms), Served(data, terms)
+    acknowledged = high = 0
+    for move in ["", *moves]:
+        now = quick.now = plain.now = plain.now + (9 if move == "late" else 0.1)
+        block = {"ack": high, "older": acknowledged, "middle": (acknowledged + high + 1) // 2}.get(move)
+        datagram = encode(Error(0, "enough") if block is None else Ack(block))
+        followed: list[Packet] = []
+        for served in (plain, quick):
+            if move == "late":
+                served.transfer.expire(now)
+        if move not in ("", "late"):
+            plain.transfer.receive(datagram)
+            followed = [decode(one) for one in quick.transfer.follow(datagram, now)]
+            if not followed:
+                quick.transfer.receive(datagram)
+        sent = plain.sent()
+        assert [*followed, *quick.sent()] == sent
+        assert (quick.transfer.deadline(), quick.transfer.ending) == (
+            plain.transfer.deadline(),
+            plain.transfer.ending,
+        )
+        acknowledged = block if block is not None else acknowledged
+        high = max([high, *(packet.block for packet in sent if isinstance(packet, Data))])
+        quick.transfer.prepare()
