@@ -87,7 +87,9 @@ class Memory:
 
     def see(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Listed = NOT_LISTED) -> Machine:
         """Take in a sighting, and record what happened besides the stage; return the machine as now known."""
-        machine = self._repeats.find(sighting, step.stage, self.snapshot, listed, vouched=vouched)
+        machine = None
+        if not step.chain:  # it is counted, though asked for in the same words while it was held
+            machine = self._repeats.find(sighting, step.stage, self.snapshot, listed, vouched=vouched)
         if machine is None:
             machine = self._recognise(sighting, step, vouched=vouched, listed=listed)
         else:

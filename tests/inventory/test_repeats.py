@@ -23,6 +23,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Listed, Machine
 from iluvatar_pxe.machines.observe import Step
 from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.machines.states import Phase
 
 OTHER = "52:54:00:00:00:02"
 HERE = IPv4Address("192.168.1.57")
@@ -79,6 +80,16 @@ async def test_what_is_new_of_it_is_told_at_once(inventory: Inventory) -> None:
     assert tells(inventory.changed, lambda: ask(inventory)), "its next boot"
     assert not tells(inventory.changed, lambda: ask(inventory))
     assert tells(inventory.renamed, lambda: ask(inventory, address=HERE))
+
+
+def test_a_boot_is_counted_that_was_asked_for_in_the_same_words_while_it_was_held(
+    inventory: Inventory, passes: Passes
+) -> None:
+    for chain in ("", "", "talos"):
+        passes(0.3)
+        machine = inventory.observe(script(MAC), Stage.SCRIPT, chain=chain, listed=Listed((MAC,)))
+    assert machine.phase is Phase.BOOTING
+    assert machine.attempts.boot == machine.generation
 
 
 async def test_a_name_follows_the_machine_that_has_its_address_now(
