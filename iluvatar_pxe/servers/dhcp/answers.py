@@ -6,7 +6,9 @@ from iluvatar_pxe.boot.basis import Basis
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.bounded import Recent
+from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, Silence, respond
 
 MOST_ANSWERS = 4096
@@ -34,39 +36,48 @@ class Answers:
         self._decide = decide
         self._basis = basis
         self._permits = permits
-        self._known: Recent[_Key, tuple[Reply, Basis]] = Recent(MOST_ANSWERS)
+        self._fleet: Fleet | None = None
+        self._known: Recent[_Key, tuple[Reply, Basis, Links]] = Recent(MOST_ANSWERS)
 
     def respond(self, data: bytes, arrival: Arrival, interface: str) -> Reply | Silence | Lease:
         """Return what ``proxy.respond`` does to a message that came in by an interface; raises WireError as that does."""
         if arrival.pxe_port or len(data) > LONGEST_MESSAGE:
             return respond(data, arrival, self._decide, self._permits)
         key = (data[_SAME], data[_SAME_TOO], interface, arrival.source, arrival.own_frame)
-        if reply := self._find(key):
+        if reply := self._find(key, arrival.links):
             return reply.with_data(_answer_to(data, reply.data))
         result = respond(data, arrival, self._decide, self._permits)
         if isinstance(result, Reply) and _may_be_kept(result.decision.case):
-            self._known.put(key, (result, self._basis(result.decision.case.sighting)))
+            basis = self._basis(result.decision.case.sighting)
+            self._follow(basis.fleet)
+            self._known.put(key, (result, basis, arrival.links))
         return result
 
     def clear(self) -> None:
         """Forget all of it: this server has other addresses, or is asked from other networks."""
         self._known = Recent(MOST_ANSWERS)
 
-    def _find(self, key: _Key) -> Reply | None:
-        """Return the earlier answer where it holds still; its decision is about the machine as it was seen then."""
+    def _follow(self, fleet: Fleet) -> None:
+        """Forget what was answered under another fleet, so that nothing keeps that in memory."""
+        if fleet is not self._fleet:
+            self.clear()
+            self._fleet = fleet
+
+    def _find(self, key: _Key, links: Links) -> Reply | None:
+        """Return the earlier answer where it holds still; its decision is about the machine as it was seen then.
+
+        A message that waited while the interface got another address was answered with the former ``links``.
+        """
         known = self._known.get(key)
         if known is None:
             return None
-        reply, before = known
+        reply, before, told = known
         basis = self._basis(reply.decision.case.sighting)
-        if basis.fleet is not before.fleet:  # nothing keeps an earlier one in memory
-            self.clear()
-            return None
-        if not basis.is_as(before):
+        if told is not links or not basis.is_as(before):
             self._known.pop(key)
             return None
         if basis.machine is not before.machine:
-            self._known.put(key, (reply, basis))  # the next time that is found out sooner
+            self._known.put(key, (reply, basis, told))  # the next time that is found out sooner
         return reply
 
 

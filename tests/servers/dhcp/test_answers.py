@@ -1,5 +1,6 @@
 """An answer that is sent again is the one that would be made anew, octet for octet, whatever has changed in between."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -192,6 +193,35 @@ def test_invented_machines_take_no_place(bench: Bench) -> None:
         for _ in range(3):
             bench.ask(encode(discover(7, mac=f"02:00:00:00:00:{number:02x}")))
     assert len(bench.answers._known) == 0
+
+
+def test_no_earlier_fleet_stays_in_memory(bench: Bench) -> None:
+    fleets = [listing("intent: local\n") for _ in range(3)]
+    gone = [weakref.ref(fleet) for fleet in fleets[:2]]
+    for data in (CAPTURED[0], encode(discover(7))):
+        bench.apply(fleets.pop(0))
+        for _ in range(3):
+            assert isinstance(bench.ask(data), Reply)
+    bench.apply(fleets.pop(0))
+    assert gone[0]() is None
+    bench.ask(CAPTURED[0])
+    assert gone[1]() is None
+
+
+def test_no_answer_names_an_address_that_the_interface_had(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.apply(FLEETS[2])
+    for _ in range(3):
+        bench.ask(CAPTURED[0])
+    monkeypatch.setitem(LINKS, "eth0", Links(IPv4Address("10.77.0.3"), 8080))
+    bench.answers.clear()
+    new, former = LINKS["eth0"], Links(IPv4Address("10.77.0.2"), 8080)
+    for links in (former, new):  # the first one's message waited for its turn
+        monkeypatch.setitem(LINKS, "eth0", links)
+        reply = bench.ask(CAPTURED[0])
+        assert isinstance(reply, Reply)
+        assert decode(reply.data).siaddr == links.address
 
 
 def test_a_long_message_is_answered_and_not_remembered(bench: Bench) -> None:
